@@ -1,0 +1,71 @@
+"""A whole Tinker account as pandas DataFrames, and actions on the rows you filtered.
+
+>>> import tinker_frames as tkf
+>>> with tkf.demo.account() as client:  # doctest: +SKIP
+...     old = client.checkpoints().query("not public and size_gb > 1 and age_days > 30")
+
+Names are loaded when they are first used, so that importing this costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import pandas_hook as _pandas_hook
+
+if TYPE_CHECKING:
+    from . import catalog, demo, errors
+    from .client import Client
+    from .default import checkpoints, connect, default_client, inventory, samplers, sessions, training_runs
+    from .files import export, read_export
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Client",
+    "catalog",
+    "checkpoints",
+    "connect",
+    "default_client",
+    "demo",
+    "errors",
+    "export",
+    "inventory",
+    "read_export",
+    "samplers",
+    "sessions",
+    "training_runs",
+]
+
+_MODULES = ("catalog", "demo", "errors")
+_HOMES = {
+    "client": (
+        "Client",
+        "checkpoints",
+        "connect",
+        "default_client",
+        "inventory",
+        "samplers",
+        "sessions",
+        "training_runs",
+    ),
+    "files": ("export", "read_export"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _HOME_OF:
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__"})
+
+
+_pandas_hook.install()

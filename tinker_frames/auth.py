@@ -1,0 +1,176 @@
+"""From the credential to what goes into `X-API-Key`: asks the server's config, exchanges for a JWT if it says so, renews.
+
+One `Authenticator` per client. It sends through the function it is given, so the network stays in `session`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .config import Credential, Settings
+from .errors import AuthenticationError, NotFoundError, NotSupportedError, TinkerError
+
+# The protocol release that the contract was read from; the config endpoint wants one.
+PROTOCOL = "0.38.0"
+RENEW_WITHIN_S = 60
+RETRY_RENEWAL_S = 60
+
+logger = logging.getLogger("tinker_frames")
+
+Post = Callable[[str, dict[str, Any], str], Any]
+
+
+class Authenticator:
+    """Knows which credential to send now.
+
+    `post(path, body, credential)` sends one POST with that credential and returns the parsed answer.
+    """
+
+    def __init__(self, settings: Settings, post: Post) -> None:
+        self._settings = settings
+        self._post = post
+        self._lock = threading.RLock()
+        self._credential: Credential = settings.credential
+        self._ready = False
+        self._exchanges = False
+        self._token = ""
+        self._renew_at = float("inf")
+        self._expires_at = float("inf")
+        self._known: set[str] = set()
+
+    def header(self) -> str:
+        """Return the value for `X-API-Key`, exchanging or renewing first if that is due; empty if there is none."""
+        if not self._credential.exists:
+            return ""
+        with self._lock:
+            if not self._ready:
+                self._start()
+            now = time.time()
+            if now >= self._expires_at - RENEW_WITHIN_S:
+                self._renew()
+            elif now >= self._renew_at:
+                self._renew_early(now)
+            return self._token
+
+    def replace(self, stale: str) -> bool:
+        """After a 401 `invalid_token`: get another token, once for all threads; False if there is no way to."""
+        if not (self._exchanges or self._credential.is_command):
+            return False
+        with self._lock:
+            if self._token == stale:
+                self._renew()
+            return self._token != stale
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret seen so far, to be struck out of texts."""
+        return tuple(self._known)
+
+    def identity(self) -> str:
+        """Return a text that tells accounts apart and holds no secret: the same for every JWT of one user."""
+        if not self._credential.exists:
+            return "anonymous"
+        return identity_of(self._reveal())
+
+    def _start(self) -> None:
+        """Ask the server once how it wants to be spoken to; a server without a config wants the credential itself."""
+        raw = self._reveal()
+        flags: Any = {}
+        try:
+            flags = self._post("/api/v1/client/config", {"sdk_version": PROTOCOL}, raw)
+        except (NotFoundError, NotSupportedError):
+            logger.debug("the server has no client config; the credential is sent as it is")
+        flags = flags if isinstance(flags, dict) else {}
+        if flags.get("credential_default_source") == "credential_cmd" and not _is_jwt(raw):
+            self._enforce_command()
+        self._exchanges = bool(flags.get("pjwt_auth_enabled")) and not self._is_static_jwt()
+        self._renew()
+        self._ready = True
+
+    def _enforce_command(self) -> None:
+        if self._settings.command is None:
+            raise AuthenticationError(
+                "this server takes credentials from a command only",
+                hint="Set TINKER_CREDENTIAL_CMD to the command your organization gave you.",
+            )
+        self._credential = self._settings.command
+
+    def _is_static_jwt(self) -> bool:
+        return not self._credential.is_command and _is_jwt(self._reveal())
+
+    def _renew(self) -> None:
+        """Get a token and note when to get the next; a JWT that is already over is refused here, not sent."""
+        token = self._exchange() if self._exchanges else self._reveal()
+        self._known.add(token)
+        now, claims = time.time(), decode_jwt(token)
+        expires = _number(claims.get("exp"))
+        if expires is not None and expires <= now:
+            raise AuthenticationError(
+                f"the JWT from {self._credential.source} expired {round(now - expires)} s ago", hint="Get a new one."
+            )
+        self._token = token
+        renewable = self._exchanges or self._credential.is_command
+        self._expires_at = expires if expires is not None and renewable else float("inf")
+        self._renew_at = now + (self._expires_at - now) / 2
+
+    def _renew_early(self, now: float) -> None:
+        """Renew at half of a token's life; a failure is no trouble while the old one is alive."""
+        try:
+            self._renew()
+        except TinkerError as fault:
+            logger.debug("renewing the token failed, trying again in %s s: %s", RETRY_RENEWAL_S, fault)
+            self._renew_at = now + RETRY_RENEWAL_S
+
+    def _exchange(self) -> str:
+        answer = self._post("/api/v1/auth/token", {}, self._reveal())
+        token = answer.get("jwt") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not token:
+            raise AuthenticationError("the server exchanged the credential for nothing")
+        return token
+
+    def _reveal(self) -> str:
+        secret = self._credential.reveal()
+        self._known.add(secret)
+        return secret
+
+    def __repr__(self) -> str:
+        return f"<Authenticator {self._credential!r}>"
+
+
+def identity_of(credential: str) -> str:
+    """Return who a credential stands for: user and organization of a JWT, else a hash of the key."""
+    claims = decode_jwt(credential)
+    if claims.get("sub"):
+        return f"{claims.get('sub')}|{claims.get('org_id', '')}"
+    return hashlib.sha256(b"tinker-frames:" + credential.encode()).hexdigest()
+
+
+def fingerprint(base_url: str, identity: str) -> str:
+    """Return the 16 hex digits that name an account on a server: in file names and in frames, never the key."""
+    return hashlib.sha256(f"{base_url}\n{identity}".encode()).hexdigest()[:16]
+
+
+def decode_jwt(token: str) -> dict[str, Any]:
+    """Return the claims of a JWT without checking its signature; empty for what is none."""
+    if not _is_jwt(token):
+        return {}
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _is_jwt(text: str) -> bool:
+    return text.startswith("eyJ")
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

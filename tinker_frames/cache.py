@@ -1,0 +1,159 @@
+"""The cached requests session of one account, and whole listings in it; nothing torn, nothing stale after a write.
+
+Single objects are kept as requests-cache keeps them. A listing is one entry: its rows as an Arrow stream in the body of one
+stored response, so that it is all cached or all fresh. One file per account, named by a fingerprint of server and credential.
+
+A write touches a marker file beside the cache. What was read before the marker is not served again, in any process, also
+where the database itself is locked and nothing in it can be deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .retry import looks_complete
+
+if TYPE_CHECKING:
+    from requests_cache import CachedSession
+
+    from .store import SQLiteStore
+
+STARTED = "X-Read-Started"
+
+
+class CacheWarning(UserWarning):
+    """The cache cannot be used; everything goes on without it."""
+
+
+class AccountCache:
+    """One account's cached session and listings.
+
+    Parameters
+    ----------
+    folder
+        Where the file goes; made readable by its owner only.
+    account
+        The fingerprint that names the file.
+    ttl_s
+        How long an entry is served, in seconds.
+    """
+
+    def __init__(self, folder: Path, account: str, ttl_s: float) -> None:
+        from requests_cache import CachedSession
+
+        from .store import SQLiteStore, StoredCache
+
+        self.path = folder / f"{account}.sqlite"
+        self.ttl_s = ttl_s
+        self._marker = folder / f"{account}.written"
+        self._written_ns = 0  # the marker of this process, for folders that take no file
+        self._warned = False
+        self._lock = threading.Lock()
+        self._store: SQLiteStore = SQLiteStore(self.path, self._trouble)
+        self.session: CachedSession = CachedSession(
+            backend=StoredCache(self._store),
+            expire_after=timedelta(seconds=ttl_s),
+            allowable_codes=(200,),
+            allowable_methods=("GET", "POST"),  # reads only come here, and some of them are POSTs
+            filter_fn=lambda response: looks_complete(response.content),
+        )
+
+    def get(self, key: str) -> tuple[bytes, float] | None:
+        """Return a listing's stored bytes and the time its reading began (Unix seconds); None if absent, old or outdated."""
+        found = self._store.get(key)
+        if found is None or found.is_expired:
+            return None
+        started = _number(found.headers.get(STARTED))
+        if started is None or self.outdated(started):
+            return None
+        return found.content, started
+
+    def put(self, key: str, body: bytes, started: float) -> None:
+        """Store a listing as one response with one age and one expiry, unless a write came since it was begun."""
+        from requests.structures import CaseInsensitiveDict
+        from requests_cache.models.response import CachedResponse
+
+        if self.outdated(started):
+            return
+        expires = datetime.fromtimestamp(started, UTC) + timedelta(seconds=self.ttl_s)
+        headers = CaseInsensitiveDict({STARTED: repr(started)})
+        response = CachedResponse(status_code=200, url=f"listing:{key}", headers=headers, expires=expires)
+        response._content = body  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
+        self._store.drop_expired()
+        self._store[key] = response
+
+    def outdated(self, started: float) -> bool:
+        """Tell whether something was written to the account after this time (Unix seconds)."""
+        return started * 1e9 <= self._last_write_ns()
+
+    def written(self) -> None:
+        """Note that the account changes now: nothing read so far is served again."""
+        self._written_ns = mark_written(self._marker.parent, self._marker.stem)
+
+    def clear(self) -> None:
+        """Delete everything kept of this account."""
+        self.written()
+        self._store.clear()
+
+    def info(self) -> dict[str, Any]:
+        """Return what is kept: path, entries, bytes on disk, life in seconds, and whether the cache works."""
+        entries = len(self._store)
+        size = sum(_size(Path(f"{self.path}{side}")) for side in ("", "-wal"))
+        return {
+            "enabled": not self._store.off,
+            "path": str(self.path),
+            "entries": entries,
+            "size_bytes": size,
+            "ttl_s": self.ttl_s,
+        }
+
+    def close(self) -> None:
+        """Close the file."""
+        self.session.close()  # type: ignore[no-untyped-call]
+        self._store.close()
+
+    def _last_write_ns(self) -> int:
+        try:
+            return max(self._written_ns, self._marker.stat().st_mtime_ns)
+        except OSError:
+            return self._written_ns
+
+    def _trouble(self, message: str) -> None:
+        """Say once what is wrong; the rest goes on uncached."""
+        with self._lock:
+            if self._warned:
+                return
+            self._warned = True
+        warnings.warn(message, CacheWarning, stacklevel=2)
+
+
+def mark_written(folder: Path, account: str) -> int:
+    """Touch the account's marker; returns the time it bears, in Unix nanoseconds."""
+    now = time.time_ns()
+    marker = folder / f"{account}.written"
+    with suppress(OSError):  # a folder that takes no marker took no cache either
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600))
+        os.utime(marker, ns=(now, now))
+    return now
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None

@@ -1,0 +1,248 @@
+"""Every table and column there is, as data: where it comes from, what it means, in which unit.
+
+Frames, empty frames, the README's tables, exports and the grid all follow from here. To add a column, add a line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import derive
+from .schema import Column, Table
+
+CHECKPOINT_TYPES = ("training", "sampler", "external")
+SESSION_STATUSES = ("active", "cancelled", "client_finished", "failed")
+STATUS_REASONS = ("success", "errored", "interrupted", "request", "training_run", "sampling_session")
+
+
+def _extra() -> Column:
+    return Column("extra", "json", "fields this version does not know, as JSON; NA where there are none")
+
+
+def _checkpoint_fields() -> tuple[Column, ...]:
+    """Return the columns of one checkpoint object, wherever it stands in an answer."""
+    return (
+        Column("tinker_path", "text", "the checkpoint's address, unique on every server; name rows by it", required=True),
+        Column("checkpoint_id", "text", "`<segment>/<name>` on the official service, the bare name on others", required=True),
+        Column(
+            "checkpoint_type", "category", "what it holds: training state, sampler weights or an external export",
+            required=True, categories=CHECKPOINT_TYPES,
+        ),
+        Column("time", "time", "created, UTC", required=True),
+        Column("size_bytes", "int", "size in bytes; NA where the server does not say"),
+        Column("public", "bool", "whether any Tinker user may load it; absent means no", default=False),
+        Column("expires_at", "time", "deleted by the service at this time, UTC; NA means never"),
+        Column("base_model", "text", "the model it was trained from, where the server says so with the checkpoint"),
+        Column("user_metadata", "json", "the user's metadata as JSON text; `df.tinker.expand_metadata()` makes columns of it"),
+    )  # fmt: skip
+
+
+def _nested(prefix: str, what: str) -> tuple[Column, ...]:
+    """Return a checkpoint's columns as they stand inside a training run."""
+    names = {"tinker_path": "path", "checkpoint_id": "id", "checkpoint_type": "type"}
+    return tuple(
+        replace(
+            column,
+            name=f"{prefix}_{names.get(column.name, column.name)}",
+            source=f"{prefix}.{column.name}",
+            doc=f"{what}: {column.doc}",
+            required=False,
+            default=None,
+        )
+        for column in _checkpoint_fields()
+    )
+
+
+_CHECKPOINT = {column.name: column for column in _checkpoint_fields()}
+
+CHECKPOINTS = Table(
+    name="checkpoints",
+    row="one row per checkpoint",
+    key="tinker_path",
+    path="/api/v1/checkpoints",
+    items="checkpoints",
+    page_size=1000,
+    default_size=100,
+    columns=(
+        _CHECKPOINT["tinker_path"],
+        Column("training_run_id", "text", "the run that saved it, from its path", derive=derive.run_of_path()),
+        Column(
+            "session_id",
+            "text",
+            "the session of that run; NA where the id does not tell",
+            derive=derive.session_of_id("training_run_id"),
+        ),
+        Column("name", "text", "the name it was saved under, from its path", derive=derive.name_of_path()),
+        Column("step", "int", "the number at the end of the name; NA if there is none", derive=derive.step_of_name),
+        _CHECKPOINT["checkpoint_id"],
+        _CHECKPOINT["checkpoint_type"],
+        _CHECKPOINT["time"],
+        Column("age_days", "float", "days since it was created", live=derive.days_since("time")),
+        _CHECKPOINT["size_bytes"],
+        Column("size_gb", "float", "size in gigabytes (10^9 bytes)", live=derive.gigabytes("size_bytes")),
+        _CHECKPOINT["public"],
+        _CHECKPOINT["expires_at"],
+        Column(
+            "expires_in_days", "float", "days until it expires; NA means never", live=derive.days_until("expires_at")
+        ),
+        _CHECKPOINT["base_model"],
+        _CHECKPOINT["user_metadata"],
+        _extra(),
+    ),
+)
+
+# One run's checkpoints: the same rows, from another place and not paged where the official service speaks.
+RUN_CHECKPOINTS = replace(CHECKPOINTS, name="run_checkpoints", path="", paging="single")
+
+TRAINING_RUNS = Table(
+    name="training_runs",
+    row="one row per training run",
+    key="training_run_id",
+    path="/api/v1/training_runs",
+    items="training_runs",
+    page_size=500,
+    default_size=100,
+    aliases={"id": "training_run_id"},
+    columns=(
+        Column("training_run_id", "text", "the run's id", required=True),
+        Column(
+            "session_id",
+            "text",
+            "the session that owns it; NA where the id does not tell",
+            derive=derive.session_of_id("training_run_id"),
+        ),
+        Column("base_model", "text", "the model it trains", required=True),
+        Column("model_owner", "text", "who owns it (a URN on the official service)", required=True),
+        Column("is_lora", "bool", "whether it trains a LoRA adapter", required=True),
+        Column("lora_rank", "int", "the adapter's rank; NA for none"),
+        Column("corrupted", "bool", "whether it failed for good; absent means no", default=False),
+        Column("last_request_time", "time", "last used, UTC", required=True),
+        Column("idle_days", "float", "days since it was last used", live=derive.days_since("last_request_time")),
+        *_nested("last_checkpoint", "newest training checkpoint"),
+        *_nested("last_sampler_checkpoint", "newest sampler checkpoint"),
+        Column("user_metadata", "json", "the user's metadata as JSON text"),
+        _extra(),
+    ),
+)
+
+SESSIONS = Table(
+    name="sessions",
+    row="one row per session",
+    key="session_id",
+    path="/api/v1/sessions/search",
+    items="sessions",
+    paging="keyset",
+    page_size=200,
+    default_size=50,
+    columns=(
+        Column("session_id", "text", "the session's id", required=True),
+        Column("display_name", "text", "its name; free text, not unique"),
+        Column("status", "category", "where it stands; NA: neither finished nor known to run", source="status.type", categories=SESSION_STATUSES),
+        Column("status_reason", "category", "why it stands there", source="status.reason.type", categories=STATUS_REASONS),
+        Column("status_category", "category", "whose fault a failure is", source="status.category", categories=("user", "internal")),
+        Column("status_message", "text", "what a failure says", source="status.message"),
+        Column("status_detail", "text", "more about a cancelled or finished session", source="status.detail"),
+        Column("status_request_id", "text", "the request that failed it", source="status.reason.request_id"),
+        Column("status_request_type", "text", "that request's type", source="status.reason.request_type"),
+        Column("status_training_run_id", "text", "the training run that failed it", source="status.reason.training_run_id"),
+        Column("status_sampling_session_id", "text", "the sampling session that failed it", source="status.reason.sampling_session_id"),
+        Column("owner", "text", "whose it is (a URN)", required=True),
+        Column("project_id", "text", "the project it belongs to", required=True),
+        Column("created_at", "time", "created, UTC", required=True),
+        Column("age_days", "float", "days since it was created", live=derive.days_since("created_at")),
+        Column("checkpoints_count", "int", "number of checkpoints", required=True),
+        Column("checkpoint_storage_bytes", "int", "bytes its checkpoints take"),
+        Column("size_gb", "float", "the same in gigabytes (10^9 bytes)", live=derive.gigabytes("checkpoint_storage_bytes")),
+        Column("user_metadata", "json", "the user's metadata as JSON text"),
+        _extra(),
+    ),
+)  # fmt: skip
+
+# What one GET of a session answers; the id is put in by whoever asked for it.
+SESSION_DETAILS = Table(
+    name="session_details",
+    row="one row per session",
+    key="session_id",
+    path="/api/v1/sessions",
+    items="sessions",
+    paging="single",
+    columns=(
+        Column("session_id", "text", "the session's id", required=True),
+        Column("display_name", "text", "its name; free text, not unique"),
+        Column("training_run_ids", "texts", "the ids of its training runs", required=True),
+        Column("sampler_ids", "texts", "the ids of its samplers", required=True),
+        Column("user_metadata", "json", "the user's metadata as JSON text"),
+        _extra(),
+    ),
+)
+
+# The list of bare ids that servers without a search have.
+SESSION_IDS = Table(
+    name="session_ids",
+    row="one row per session",
+    key="session_id",
+    path="/api/v1/sessions",
+    items="sessions",
+    page_size=500,
+    default_size=20,
+    bare=True,
+    columns=(Column("session_id", "text", "the session's id", required=True),),
+)
+
+SAMPLERS = Table(
+    name="samplers",
+    row="one row per sampler",
+    key="sampler_id",
+    path="/api/v1/samplers",
+    items="samplers",
+    paging="single",
+    columns=(
+        Column("sampler_id", "text", "the sampler's id", required=True),
+        Column("session_id", "text", "the session that lists it"),
+        Column("base_model", "text", "the model it samples from", required=True),
+        Column("model_path", "text", "the tinker path it loaded; NA: the plain base model"),
+        Column("training_run_id", "text", "the run of that path", derive=derive.run_of_path("model_path")),
+        _extra(),
+    ),
+)
+
+WITH_DETAILS = replace(
+    SESSIONS,
+    columns=(
+        *SESSIONS.columns[:-2],
+        SESSION_DETAILS["training_run_ids"],
+        SESSION_DETAILS["sampler_ids"],
+        *SESSIONS.columns[-2:],
+    ),
+)
+
+
+def _joined(table: Table, prefix: str, taken: set[str]) -> list[Column]:
+    """Return a table's columns as they join the inventory: under their own name, or with the prefix if that is taken."""
+    added = [
+        column if column.name not in taken else replace(column, name=f"{prefix}_{column.name}")
+        for column in table.columns
+        if not column.name.startswith("last_checkpoint") and not column.name.startswith("last_sampler")
+        and column.name not in ("training_run_id", "session_id")
+    ]  # fmt: skip
+    return [replace(column, derive=None, live=None, required=False, default=None) for column in added]
+
+
+def _inventory() -> Table:
+    own = [*CHECKPOINTS.columns]
+    runs = [c for c in _joined(TRAINING_RUNS, "run", {c.name for c in own}) if c.name != "run_base_model"]
+    return Table(
+        name="inventory",
+        row="one row per checkpoint, with its run's and session's columns",
+        key="tinker_path",
+        columns=(*own, *runs, *_joined(SESSIONS, "session", {c.name for c in own + runs})),
+    )
+
+
+INVENTORY = _inventory()
+TABLES = {table.name: table for table in (SESSIONS, TRAINING_RUNS, CHECKPOINTS, SAMPLERS, INVENTORY)}
+
+
+def known_columns() -> dict[str, Column]:
+    """Return every column of every table by name; a name means one kind wherever it stands."""
+    return {c.name: c for table in (*TABLES.values(), WITH_DETAILS) for c in table.columns}

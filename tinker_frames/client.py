@@ -1,0 +1,382 @@
+"""`Client`: what users hold. It joins settings, session, cache, reader and frames; the module's functions use a default one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import pandas as pd
+
+from . import config
+from .account import Account, By, Options
+from .cache import AccountCache
+from .catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
+from .errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
+from .frames import described, frame_of, inventory_of, report_of, session_of_members, with_details, with_sessions
+from .listing import Report, together
+from .rest import AccessScope, Rest
+from .schema import Table, empty_frame
+from .session import Session
+
+
+class CacheView:
+    """What a client keeps of its account, as `client.cache`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def info(self) -> dict[str, Any]:
+        """Return `enabled`, `path`, `entries`, `size_bytes` (on disk) and `ttl_s` (life of an entry in seconds)."""
+        cache = self._cache
+        if cache is None:
+            return {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
+        return cache.info()
+
+    def clear(self) -> None:
+        """Delete everything kept of this account; other accounts keep theirs."""
+        if self._cache is not None:
+            self._cache.clear()
+
+    @property
+    def _cache(self) -> AccountCache | None:
+        return self._session.cache
+
+    def __repr__(self) -> str:
+        if not self._session.settings.cache:
+            return "<Cache off>"
+        return f"<Cache of {self._session.settings.cache_ttl:g} s in {self._session.settings.cache_dir}>"
+
+
+class Client:
+    """A Tinker account as DataFrames.
+
+    Nothing is sent until the first call that needs it.
+
+    Parameters
+    ----------
+    api_key
+        An API key (`tml-…`) or a JWT. Else `TINKER_API_KEY`, else what the command in `TINKER_CREDENTIAL_CMD` prints, else the
+        default key of `~/.tinker/credentials.json`.
+    base_url
+        Of the server. Else `TINKER_BASE_URL`, else the official service. Plain http is for this machine only.
+    cache, cache_dir, cache_ttl
+        Whether and where to keep what was read, and for how many seconds. One file per account, readable by its owner only.
+    max_workers
+        How many requests are on the wire at once.
+    retries
+        How often a request that may be repeated is sent again.
+    timeout
+        Seconds without a byte after which a request is lost.
+    deadline
+        Seconds that one request may take with all its repeats and waits; None for no end.
+
+    Raises
+    ------
+    AuthenticationError
+        If the official service is meant and there is no usable credential.
+    InvalidRequestError
+        If an argument is out of range, or a key would travel over plain http.
+
+    Examples
+    --------
+    >>> with Client() as client:  # doctest: +SKIP
+    ...     client.checkpoints().query("size_gb > 1")
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        cache: bool = True,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_ttl: float = 300,
+        max_workers: int = 16,
+        retries: int = 4,
+        timeout: float = 60,
+        deadline: float | None = 300,
+    ) -> None:
+        self._settings = config.resolve(
+            api_key,
+            base_url,
+            cache=cache,
+            cache_dir=cache_dir,
+            cache_ttl=cache_ttl,
+            max_workers=max_workers,
+            retries=retries,
+            timeout=timeout,
+            deadline=deadline,
+        )
+        self._session = Session(self._settings)
+        self._account = Account(self._session)
+        self._session_of: dict[str, str] = {}  # run → session, as far as sessions were asked for their runs
+        self._closers: list[Callable[[], None]] = []
+        self.rest = Rest(self._session)
+        self.cache = CacheView(self._session)
+
+    # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def sessions(
+        self,
+        *,
+        details: bool = False,
+        refresh: bool = False,
+        limit: int | None = None,
+        access_scope: AccessScope = "owned",
+        project_id: str | None = None,
+        progress: bool | None = None,
+        require_complete: bool = False,
+    ) -> pd.DataFrame:
+        """Return one row per session.
+
+        From POST /api/v1/sessions/search, every page. A server without it is asked for its list of ids and then for each
+        session (GET /api/v1/sessions, GET /api/v1/sessions/{session}): the same columns, NA where that way cannot know.
+
+        Parameters
+        ----------
+        details
+            Add `training_run_ids` and `sampler_ids` (tuples of text): one request per session, in parallel.
+        refresh
+            Read anew, whatever is cached.
+        limit
+            At most so many rows; None for all, 0 for none.
+        access_scope
+            `"owned"`, or `"accessible"` for everything that you may see.
+        project_id
+            Only the sessions of this project.
+        progress
+            A progress bar: True, False, or None for one when it takes longer than a second and somebody is watching.
+        require_complete
+            Raise where the listing cannot be proved complete; otherwise that is a warning.
+
+        Returns
+        -------
+        DataFrame
+            Sizes in bytes, times in UTC. `frame.attrs["tinker"]` says how complete and how old it is.
+
+        Raises
+        ------
+        NotSupportedError
+            If the server has no sessions at all, or cannot list those of one project.
+        IncompleteListingError
+            With `require_complete`.
+
+        Examples
+        --------
+        >>> client.sessions().query("status == 'failed'")  # doctest: +SKIP
+        """
+        options = Options(refresh, limit, access_scope, project_id, progress)
+        listing, cached = self._account.sessions(options)
+        frame, table, report = frame_of(SESSIONS, listing), SESSIONS, listing.report
+        if details:
+            if (
+                "training_run_ids" not in listing.data.column_names
+            ):  # a server without search was asked for each session
+                ids = listing.data["session_id"].to_pylist()
+                listing, more_cached = self._account.session_details(ids, options)
+                report, cached = together([report, listing.report]), cached and more_cached
+            frame, table = with_details(frame, frame_of(SESSION_DETAILS, listing)), WITH_DETAILS
+            self._session_of |= session_of_members(frame, "training_run_ids")
+        return self._finished(frame, table, report, cached, require_complete)
+
+    def training_runs(
+        self,
+        *,
+        refresh: bool = False,
+        limit: int | None = None,
+        access_scope: AccessScope = "owned",
+        project_id: str | None = None,
+        progress: bool | None = None,
+        require_complete: bool = False,
+    ) -> pd.DataFrame:
+        """Return one row per training run, from GET /api/v1/training_runs, every page.
+
+        `session_id` is read from the run's id; on servers whose ids do not tell, from the sessions' own lists if
+        `sessions(details=True)` was called before. Parameters, attrs and errors as in `sessions`.
+
+        Examples
+        --------
+        >>> client.training_runs().groupby("base_model").size()  # doctest: +SKIP
+        """
+        listing, cached = self._account.training_runs(Options(refresh, limit, access_scope, project_id, progress))
+        frame = with_sessions(frame_of(TRAINING_RUNS, listing), self._session_of)
+        return self._finished(frame, TRAINING_RUNS, listing.report, cached, require_complete)
+
+    def checkpoints(
+        self,
+        training_run_id: str | None = None,
+        by: By = "auto",
+        *,
+        refresh: bool = False,
+        limit: int | None = None,
+        progress: bool | None = None,
+        require_complete: bool = False,
+    ) -> pd.DataFrame:
+        """Return one row per checkpoint: all of the user's, or those of one run.
+
+        Parameters
+        ----------
+        training_run_id
+            Only this run's, from GET /api/v1/training_runs/{run}/checkpoints.
+        by
+            `"user"`: GET /api/v1/checkpoints, every page. `"run"`: every run's own list, in parallel; some servers leave
+            sampler checkpoints out of the user's list. `"auto"`: the user's list, by run where the server has none.
+        refresh, limit, progress, require_complete
+            As in `sessions`.
+
+        Returns
+        -------
+        DataFrame
+            `size_bytes` in bytes, `size_gb` in 10^9 bytes, times in UTC, `age_days` and `expires_in_days` as of now.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such run.
+        NotSupportedError
+            For `by="user"` on a server without that list.
+        IncompleteListingError
+            With `require_complete`.
+
+        Examples
+        --------
+        >>> client.checkpoints().query("not public and size_gb > 1 and age_days > 30")  # doctest: +SKIP
+        """
+        options = Options(refresh, limit, progress=progress)
+        listing, cached = self._account.checkpoints(training_run_id, by, options)
+        frame = with_sessions(frame_of(CHECKPOINTS, listing), self._session_of)
+        return self._finished(frame, CHECKPOINTS, listing.report, cached, require_complete)
+
+    def samplers(
+        self,
+        *,
+        refresh: bool = False,
+        limit: int | None = None,
+        access_scope: AccessScope = "owned",
+        project_id: str | None = None,
+        progress: bool | None = None,
+        require_complete: bool = False,
+    ) -> pd.DataFrame:
+        """Return one row per sampler: found through the sessions, then GET /api/v1/samplers/{sampler} each, in parallel.
+
+        Parameters, attrs and errors as in `sessions`.
+
+        Examples
+        --------
+        >>> client.samplers().dropna(subset="model_path")  # doctest: +SKIP
+        """
+        sessions = self.sessions(
+            details=True,
+            refresh=refresh,
+            access_scope=access_scope,
+            project_id=project_id,
+            progress=progress,
+            require_complete=require_complete,
+            limit=0 if limit == 0 else None,
+        )
+        options = Options(refresh, limit, access_scope, project_id, progress)
+        listing, cached = self._account.samplers(session_of_members(sessions, "sampler_ids"), options)
+        report = together([listing.report, report_of(sessions)])
+        cached = cached and sessions.attrs["tinker"]["from_cache"]
+        return self._finished(frame_of(SAMPLERS, listing), SAMPLERS, report, cached, require_complete)
+
+    def inventory(
+        self,
+        *,
+        by: By = "auto",
+        refresh: bool = False,
+        limit: int | None = None,
+        access_scope: AccessScope = "owned",
+        progress: bool | None = None,
+        require_complete: bool = False,
+    ) -> pd.DataFrame:
+        """Return one row per checkpoint, with the columns of its training run and its session.
+
+        Columns that two tables have are prefixed `run_` or `session_`; `base_model` is the checkpoint's own, else the run's.
+        Where ids do not tell the session, the sessions are asked which runs they own. Left joins: no row is lost or
+        multiplied, and what is not known is NA. Parameters, attrs and errors as in `checkpoints`.
+
+        Examples
+        --------
+        >>> client.inventory().groupby("display_name")["size_gb"].sum()  # doctest: +SKIP
+        """
+        common: dict[str, Any] = {"refresh": refresh, "progress": progress, "require_complete": require_complete}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", IncompleteListingWarning)  # the inventory says it once
+            checkpoints = self.checkpoints(by=by, limit=limit, **common)
+            runs = self.training_runs(access_scope=access_scope, **common)
+            try:
+                needs_lists = bool(runs["session_id"].isna().any() or checkpoints["session_id"].isna().any())
+                sessions = self.sessions(details=needs_lists, access_scope=access_scope, **common)
+            except NotSupportedError:
+                sessions = self._finished(
+                    empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, Report(lacks=["sessions"]), False, False
+                )
+        if "training_run_ids" in sessions:
+            checkpoints = with_sessions(checkpoints, session_of_members(sessions, "training_run_ids"))
+        frame = inventory_of(checkpoints, runs, sessions)
+        parts = (checkpoints, runs, sessions)
+        cached = all(part.attrs["tinker"]["from_cache"] for part in parts)
+        return self._finished(frame, INVENTORY, together([report_of(part) for part in parts]), cached, require_complete)
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def base_url(self) -> str:
+        """The server's address."""
+        return self._settings.base_url
+
+    @property
+    def account(self) -> str:
+        """The account's fingerprint, as frames carry it; no key can be had from it."""
+        return self._session.account
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Have something called once when the client is closed."""
+        self._closers.append(callback)
+
+    def close(self) -> None:
+        """Close connections and cache; the client must not be used afterwards."""
+        self._session.close()
+        while self._closers:
+            self._closers.pop()()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<tinker_frames.Client {self.base_url}, {self._settings.credential!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Client cannot be pickled, since it holds a key; make one in the other process")
+
+    # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _finished(
+        self, frame: pd.DataFrame, table: Table, report: Report, from_cache: bool, require_complete: bool
+    ) -> pd.DataFrame:
+        """Describe a frame, and warn or raise where rows may be missing that nobody asked to leave out."""
+        described(frame, table, report, base_url=self.base_url, account=self.account, from_cache=from_cache)
+        if report.complete or report.cut:
+            return frame
+        why = "; ".join(p["problem"] for p in report.problems if p["column"] is None) or "rows may be missing"
+        message = f"{table.name}: the listing cannot be proved complete ({why})"
+        if require_complete:
+            raise IncompleteListingError(message, url=self.base_url)
+        warnings.warn(f'{message}. See frame.attrs["tinker"].', IncompleteListingWarning, stacklevel=_outside())
+        return frame
+
+
+def _outside() -> int:
+    """Return the stack level of the first caller outside this package, for warnings to point at."""
+    frame, level = sys._getframe(1), 1  # noqa: SLF001
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tinker_frames"):
+        frame, level = frame.f_back, level + 1
+    return level - 1 or 1

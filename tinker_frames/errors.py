@@ -1,0 +1,262 @@
+"""The exception tree: what happened, where, and what to do next.
+
+Every `TinkerError` carries `status`, `url`, `retryable` and `hint`, so that callers branch on fields and not on text.
+Messages are shown to people and written to logs: they never hold a key or the query of a signed URL.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+__all__ = [
+    "AuthenticationError",
+    "BillingError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "IncompleteListingError",
+    "IncompleteListingWarning",
+    "InvalidRequestError",
+    "InvalidTinkerPathError",
+    "NotFoundError",
+    "NotSupportedError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "SchemaError",
+    "ServerError",
+    "TinkerError",
+]
+
+
+class TinkerError(Exception):
+    """Anything that went wrong with a Tinker account.
+
+    Attributes
+    ----------
+    status : int or None
+        The HTTP status, None where no answer came.
+    url : str or None
+        The request, without any query that could sign it.
+    retryable : bool
+        Whether the same call may succeed later.
+    hint : str or None
+        What to do next.
+    """
+
+    retryable = False
+    hint: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        url: str | None = None,
+        hint: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        self.status = status
+        self.url = url
+        self.hint = hint if hint is not None else type(self).hint
+        self.retryable = type(self).retryable if retryable is None else retryable
+        self.what = message
+        super().__init__(" ".join(part for part in (_sentence(message), _where(status, url), self.hint) if part))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by fields, so that an error crosses process boundaries unharmed."""
+        return _rebuild, (type(self), self.what, self.status, self.url, self.hint, self.retryable)
+
+
+class AuthenticationError(TinkerError):
+    """The credential is missing, malformed, expired or refused (401)."""
+
+    hint = "Set TINKER_API_KEY to a key from the Tinker console, or pass api_key=; `tinker-frames doctor` shows which one is used."
+
+
+class PermissionDeniedError(TinkerError):
+    """The credential is good, but may not do this (403)."""
+
+    hint = "Ask the owner or an admin of your organization, or use another key; some servers answer 403 to a wrong key."
+
+
+class BillingError(TinkerError):
+    """Billing is not set up for this organization (402)."""
+
+    hint = "Set up billing in the Tinker console, then try again."
+
+
+class NotFoundError(TinkerError):
+    """There is no such object, or it is not yours (404)."""
+
+    hint = "Check the id; it may be deleted, expired, or belong to somebody else."
+
+
+class NotSupportedError(TinkerError):
+    """The server does not have this route at all (404 `Not Found`, or 405)."""
+
+    hint = "This server lacks the feature; `tinker-frames doctor` lists what it has."
+
+
+class ConflictError(TinkerError):
+    """The object is already in that state, or busy (409)."""
+
+    hint = "Read the object again: it may already be as you want it."
+
+
+class InvalidRequestError(TinkerError):
+    """The request is malformed or out of range (400, 422).
+
+    Attributes
+    ----------
+    cap : int or None
+        The largest page size the server takes, where it says so.
+    """
+
+    cap: int | None = None
+    hint = "Correct the argument that is named above."
+
+
+class RateLimitError(TinkerError):
+    """Too many requests, also after waiting (429)."""
+
+    retryable = True
+    hint = "Wait a minute, or lower max_workers."
+
+
+class ServerError(TinkerError):
+    """The server failed, also after retries (5xx)."""
+
+    retryable = True
+    hint = "Try again later; if it stays, report it to whoever runs the server."
+
+
+class ConnectionFailedError(TinkerError):
+    """No complete answer came: refused, reset, cut short or timed out."""
+
+    retryable = True
+    hint = "Check the network and TINKER_BASE_URL; `tinker-frames doctor` measures the connection."
+
+
+class IncompleteListingError(TinkerError):
+    """A listing could not be proved complete, and `require_complete=True` asked for proof."""
+
+    retryable = True
+    hint = (
+        "Call again with refresh=True when the account is quiet, or accept what there is with require_complete=False."
+    )
+
+
+class SchemaError(TinkerError):
+    """The answer lacks required fields; all of them are listed."""
+
+    hint = "The server speaks another version of the protocol: upgrade tinker-frames, or check TINKER_BASE_URL."
+
+
+class InvalidTinkerPathError(TinkerError, ValueError):
+    """A text is no `tinker://<run>/<segment>/<name>` path, or no safe one."""
+
+    hint = "Use a tinker_path as it stands in tkf.checkpoints(), e.g. tinker://<run>/weights/0001."
+
+
+class IncompleteListingWarning(UserWarning):
+    """A listing could not be proved complete; the frame's `attrs["tinker"]["problems"]` says why."""
+
+
+_BY_STATUS: dict[int, type[TinkerError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    402: BillingError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    405: NotSupportedError,
+    409: ConflictError,
+    422: InvalidRequestError,
+    429: RateLimitError,
+}
+
+
+def from_answer(status: int, body: Any, url: str, *, what: str) -> TinkerError:
+    """Return the error that an HTTP answer stands for; pure.
+
+    `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`.
+    """
+    detail = _detail(body)
+    kind = _BY_STATUS.get(status)
+    if status == 404 and detail == "Not Found":
+        kind = NotSupportedError
+    if kind is None:
+        kind = ServerError if status >= 500 else TinkerError
+    hint = None
+    if kind is TinkerError:
+        hint = "The server answered in a way this version does not know; check TINKER_BASE_URL."
+    retryable = status in (408, 409, 425) or None
+    message = f"{what} failed: {detail}" if detail else f"{what} failed"
+    error = kind(message, status=status, url=without_query(url), hint=hint, retryable=retryable)
+    if isinstance(error, InvalidRequestError):
+        error.cap = _cap(body)
+    return error
+
+
+def _cap(body: Any) -> int | None:
+    """Return the bound that a validation list gives for `limit`."""
+    entries = body.get("detail") if isinstance(body, dict) else None
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and "limit" in (entry.get("loc") or ()):
+            bound = (entry.get("ctx") or {}).get("le")
+            return bound if isinstance(bound, int) else None
+    return None
+
+
+def without_query(url: str) -> str:
+    """Return the URL up to its query and fragment: what comes after may sign it."""
+    return re.split(r"[?#]", url, maxsplit=1)[0]
+
+
+def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return text without the given secrets and without the query of any URL in it."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "[key]")
+    return re.sub(r"([a-z][a-z0-9+.-]*://[^\s?\"'<>]+)\?[^\s\"'<>]+", r"\1?[signature]", text, flags=re.IGNORECASE)
+
+
+def _detail(body: Any) -> str:
+    """Read what a server says of an error: `detail` (text or list), `message`, `error`, then the text itself."""
+    if isinstance(body, dict):
+        found = next((body[key] for key in ("detail", "message", "error") if body.get(key)), "")
+        if isinstance(found, dict):
+            return _detail(found)
+        if isinstance(found, list):
+            return "; ".join(_one_detail(item) for item in found[:5])
+        return _short(str(found))
+    return _short(body) if isinstance(body, str) else ""
+
+
+def _one_detail(item: Any) -> str:
+    """Render one entry of a validation list as `query.limit: message`."""
+    if not isinstance(item, dict):
+        return _short(str(item))
+    place = ".".join(str(part) for part in item.get("loc", ()))
+    return _short(f"{place}: {item.get('msg', '')}" if place else str(item.get("msg", item)))
+
+
+def _short(text: str, most: int = 500) -> str:
+    """Cut a server's text to a length people read, on one line, without control characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else text + "."
+
+
+def _where(status: int | None, url: str | None) -> str:
+    """Render status and address, as far as they are known."""
+    known = ([f"HTTP {status}"] if status is not None else []) + ([url] if url else [])
+    return f"({', '.join(known)})" if known else ""
+
+
+def _rebuild(
+    kind: type[TinkerError], what: str, status: int | None, url: str | None, hint: str | None, retryable: bool
+) -> TinkerError:
+    return kind(what, status=status, url=url, hint=hint, retryable=retryable)

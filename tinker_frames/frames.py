@@ -1,0 +1,143 @@
+"""From listings to typed DataFrames, and the joins between tables; pure."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from .catalog import INVENTORY, WITH_DETAILS
+from .listing import Listing, Report
+from .schema import Table, pandas_dtype, text_dtype, to_frame
+
+ATTRS = "tinker"
+
+
+def frame_of(table: Table, listing: Listing) -> pd.DataFrame:
+    """Return the typed frame of a listing; ages are as of now."""
+    return to_frame(table, listing.data, datetime.now(UTC))
+
+
+def described(
+    frame: pd.DataFrame, table: Table, report: Report, *, base_url: str, account: str, from_cache: bool
+) -> pd.DataFrame:
+    """Put into `frame.attrs["tinker"]` how the frame came to be: plain values only, since some file formats keep them."""
+    frame.attrs[ATTRS] = {
+        "table": table.name,
+        "complete": report.complete,
+        "total": report.total,
+        "rows": len(frame),
+        "pages": report.pages,
+        "requests": 0 if from_cache else report.requests,
+        "fetched_at": datetime.fromtimestamp(report.started, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z"),
+        "age_s": round(max(0.0, time.time() - report.started), 3),
+        "from_cache": from_cache,
+        "base_url": base_url,
+        "account": account,
+        "problems": report.problems,
+        "lacks": report.lacks,
+    }
+    return frame
+
+
+def report_of(frame: pd.DataFrame) -> Report:
+    """Return the report that a frame's attrs tell, to be joined with others."""
+    about = frame.attrs[ATTRS]
+    return Report(
+        complete=about["complete"],
+        total=about["total"],
+        pages=about["pages"],
+        requests=about["requests"],
+        started=datetime.fromisoformat(about["fetched_at"]).timestamp(),
+        problems=list(about["problems"]),
+        lacks=list(about["lacks"]),
+        cut=not about["complete"] and all(problem["column"] for problem in about["problems"]),
+    )
+
+
+def with_details(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
+    """Return sessions with the ids of their training runs and samplers, and with what only a session's own answer tells."""
+    found = details.set_index("session_id").reindex(sessions["session_id"])
+    frame = sessions.copy()
+    for name in ("training_run_ids", "sampler_ids"):
+        frame[name] = found[name].array
+    for name in ("display_name", "user_metadata"):
+        frame[name] = frame[name].where(frame[name].notna(), pd.Series(found[name].array, index=frame.index))
+    return frame[WITH_DETAILS.names]
+
+
+def session_of_members(details: pd.DataFrame, member: str) -> dict[str, str]:
+    """Return the session of every training run or sampler that a session lists; `member` names the list's column."""
+    pairs = details[["session_id", member]].explode(member).dropna()
+    return dict(zip(pairs[member], pairs["session_id"], strict=True))
+
+
+def with_sessions(frame: pd.DataFrame, session_of: dict[str, str]) -> pd.DataFrame:
+    """Fill in the sessions that ids do not tell, from what the sessions themselves list."""
+    if session_of and frame["session_id"].isna().any():
+        listed = frame["training_run_id"].map(session_of).astype(text_dtype())
+        frame["session_id"] = frame["session_id"].where(frame["session_id"].notna(), listed)
+    return frame
+
+
+def inventory_of(checkpoints: pd.DataFrame, runs: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return checkpoints with the columns of their run and of their session: left joins, so no row is lost or multiplied."""
+    runs = runs.drop(columns=["session_id"]).rename(columns={"base_model": "run_base_model"})
+    runs = runs.rename(columns=_prefixed("run", runs))
+    sessions = sessions.rename(columns=_prefixed("session", sessions))
+    frame = checkpoints.merge(runs, on="training_run_id", how="left", validate="m:1")
+    frame = frame.merge(sessions, on="session_id", how="left", validate="m:1")
+    frame["base_model"] = frame["base_model"].where(frame["base_model"].notna(), frame["run_base_model"])
+    for column in INVENTORY.columns:
+        if column.name not in frame.columns:
+            frame[column.name] = pd.Series(pd.NA, index=frame.index, dtype="object").astype(pandas_dtype(column))
+    return frame[INVENTORY.names]
+
+
+def expanded_metadata(
+    frame: pd.DataFrame, column: str = "user_metadata", prefix: str = "meta.", *, numeric: bool = False
+) -> pd.DataFrame:
+    """Return the frame with one `meta.<key>` text column for every key that any row's metadata has.
+
+    Values that are no text become JSON text. Text that is no JSON object adds nothing. With `numeric`, columns whose every
+    value is a number become float64.
+    """
+    parsed = [_object(text) for text in frame[column]]
+    keys = sorted({key for entry in parsed for key in entry})
+    data = {prefix + key: pd.array([_text(entry.get(key)) for entry in parsed], dtype=text_dtype()) for key in keys}
+    if numeric:
+        data = {name: _numbers(values) for name, values in data.items()}
+    kept = frame.drop(columns=[name for name in data if name in frame.columns])
+    expanded = pd.concat([kept, pd.DataFrame(data, index=frame.index)], axis=1)
+    expanded.attrs = dict(frame.attrs)
+    return expanded
+
+
+def _numbers(values: Any) -> Any:
+    """Return texts as float64 if every one of them is a number, else unchanged."""
+    numbers = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")
+    return numbers.array if numbers.notna().equals(pd.Series(values).notna()) else values
+
+
+def _prefixed(prefix: str, frame: pd.DataFrame) -> dict[str, str]:
+    """Return new names for columns that the inventory has under a prefix."""
+    return {name: f"{prefix}_{name}" for name in frame.columns if f"{prefix}_{name}" in INVENTORY.names}
+
+
+def _object(text: Any) -> dict[str, Any]:
+    try:
+        value = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,94 @@
+"""All rows of one table as read at one time, with what is known of how they were read; and its stored form.
+
+The stored form is an Arrow stream: reading it runs no code, keeps every dtype, and copies next to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+REPORT_KEY = b"tinker_frames"
+
+
+@dataclass
+class Report:
+    """How a listing was read.
+
+    Attributes
+    ----------
+    complete
+        Whether it is proved that no row is missing.
+    total
+        How many rows the server says there are; None where it does not say.
+    pages, requests
+        Pages used, and HTTP requests sent for them, repeats included.
+    started
+        When the reading began, Unix seconds.
+    problems
+        What was odd: dicts with `column`, `problem`, `rows` and `examples`.
+    lacks
+        Columns that this server did not fill in any row.
+    cut
+        Whether a limit that the caller gave left rows out.
+    """
+
+    complete: bool = True
+    total: int | None = None
+    pages: int = 0
+    requests: int = 0
+    started: float = 0.0
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
+    cut: bool = False
+
+    def doubt(self, problem: str, rows: int = 0) -> None:
+        """Note why it is not proved complete."""
+        self.complete = False
+        self.problems.append({"column": None, "problem": problem, "rows": rows, "examples": []})
+
+
+def together(reports: list[Report]) -> Report:
+    """Return one report for rows that were put together from several listings: as complete and as old as the worst of them."""
+    first, *others = reports
+    merged = Report(**asdict(first))
+    for report in others:
+        merged.complete = merged.complete and report.complete
+        merged.pages += report.pages
+        merged.requests += report.requests
+        merged.started = min(merged.started, report.started)
+        merged.problems += report.problems
+        merged.lacks = list(dict.fromkeys([*merged.lacks, *report.lacks]))
+        merged.cut = merged.cut or report.cut
+    return merged
+
+
+@dataclass
+class Listing:
+    """Rows as Arrow columns, with their report."""
+
+    data: pa.Table
+    report: Report
+
+    def to_bytes(self) -> bytes:
+        """Return the stored form."""
+        data = self.data.replace_schema_metadata({REPORT_KEY: json.dumps(asdict(self.report)).encode()})
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with pa.ipc.new_stream(sink, data.schema, options=options) as writer:
+            writer.write_table(data)
+        return bytes(sink.getvalue())
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Listing | None:
+        """Return the listing that was stored; None for bytes that are none."""
+        try:
+            with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
+                data = reader.read_all()
+            report = Report(**json.loads((data.schema.metadata or {})[REPORT_KEY]))
+        except (pa.ArrowException, KeyError, TypeError, ValueError):
+            return None
+        return cls(data.replace_schema_metadata(None), report)

@@ -1,0 +1,128 @@
+"""Given the pages so far, which to ask for next; pure.
+
+A list by offset is a stretch of rows to be covered. Pages may come back shorter than asked (a server that silently lowers the
+limit), totals may change while pages are read, and some servers give no total at all. `Coverage` knows what is still missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .errors import InvalidRequestError, TinkerError
+
+
+@dataclass(frozen=True)
+class Request:
+    """One page to ask for."""
+
+    offset: int
+    limit: int
+
+
+@dataclass
+class Coverage:
+    """Which offsets have been read, and which have to be.
+
+    Attributes
+    ----------
+    size
+        The page size to ask for.
+    want
+        The most rows that are wanted; None for all.
+    totals
+        Every total that pages gave, without the zero that some servers give beyond the end.
+    """
+
+    size: int
+    want: int | None = None
+    totals: list[int] = field(default_factory=list)
+    _read: list[tuple[int, int]] = field(default_factory=list)  # covered stretches, sorted, disjoint
+    _end: int | None = None  # an empty page proved that nothing is here or beyond
+    _fruitless: bool = False  # a page gave nothing new
+    _wave: int = 1
+
+    def first(self) -> Request:
+        """Return the page to begin with."""
+        return Request(0, self.size if self.want is None else min(self.size, self.want))
+
+    def took(self, request: Request, rows: int, total: int | None, *, new: int | None = None) -> None:
+        """Note what a page gave: its number of rows, its total if it said one, and how many rows were new."""
+        if rows:
+            self._read = _merged([*self._read, (request.offset, request.offset + rows)])
+            if rows < request.limit and request.offset == 0 and (total is None or total > rows):
+                self.size = min(self.size, rows)  # the server lowered the limit without a word
+        else:
+            self._end = request.offset if self._end is None else min(self._end, request.offset)
+        if total and rows:
+            self.totals.append(total)
+        if new == 0 and rows:
+            self._fruitless = True
+
+    @property
+    def has_total(self) -> bool:
+        """Whether the server says how many rows there are."""
+        return bool(self.totals)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether every page gave the same total: nothing came or went as far as one can see."""
+        return len(set(self.totals)) <= 1
+
+    def missing(self) -> list[Request]:
+        """Return the pages to ask for next; none if all is covered."""
+        if self.has_total:
+            return self._gaps(max(self.totals))
+        if self._fruitless or (self._end is not None and self._end <= self._covered()):
+            return []
+        return self._beyond()
+
+    def _gaps(self, end: int) -> list[Request]:
+        """Return what is not covered before the end, cut into pages."""
+        end = min(limit for limit in (end, self._end, self.want) if limit is not None)
+        requests: list[Request] = []
+        at = 0
+        for start, stop in [*self._read, (end, end)]:
+            offsets = range(at, min(start, end), self.size)
+            requests += [Request(o, self.size if self.want is None else min(self.size, start - o)) for o in offsets]
+            at = max(at, stop)
+        return requests
+
+    def _beyond(self) -> list[Request]:
+        """Return pages after the last row, twice as many each time: without a total, only an empty page proves the end."""
+        start = self._covered()
+        requests = [Request(start + place * self.size, self.size) for place in range(self._wave)]
+        self._wave = min(self._wave * 2, 16)
+        if self.want is None:
+            return requests
+        return [Request(r.offset, min(r.limit, self.want - r.offset)) for r in requests if r.offset < self.want]
+
+    def _covered(self) -> int:
+        """Return up to where rows have been read without a gap."""
+        return self._read[0][1] if self._read and self._read[0][0] == 0 else 0
+
+
+def smaller_size(error: TinkerError, asked: int, default: int) -> int:
+    """Return the page size to try after a server refused one: what it names as its cap, else the half, not below its default.
+
+    Raises
+    ------
+    InvalidRequestError
+        The given one, if the size is not what was wrong.
+    """
+    if not isinstance(error, InvalidRequestError) or error.status not in (400, 422) or asked <= 1:
+        raise error
+    if error.cap is not None and 0 < error.cap < asked:
+        return error.cap
+    if asked <= default:
+        raise error
+    return max(asked // 2, default)
+
+
+def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(stretches):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged

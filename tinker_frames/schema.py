@@ -1,0 +1,208 @@
+"""`Column` and `Table`: what a column is, told once, and everything that follows from it; pure.
+
+The kind of a column decides its Arrow type, its pandas dtype and how an odd value is mended. `catalog` holds the declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pandas as pd
+    import pyarrow as pa
+
+Kind = Literal["text", "category", "int", "float", "bool", "time", "json", "texts"]
+Paging = Literal["offset", "keyset", "single"]
+
+# What a kind is called in a frame; the tables of the README are printed from it.
+DTYPE_NAMES: dict[Kind, str] = {
+    "text": "str",
+    "category": "category",
+    "int": "Int64",
+    "float": "float64",
+    "bool": "boolean",
+    "time": "datetime64[us, UTC]",
+    "json": "str (JSON)",
+    "texts": "object (tuple of str)",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name and kind, where it comes from, and what it means."""
+
+    name: str
+    kind: Kind
+    doc: str
+    source: str = ""  # dotted place in a row of the answer; the name itself where empty
+    required: bool = False  # a row without it is an error
+    default: Any = None  # what an absent value means
+    categories: tuple[str, ...] = ()
+    derive: Callable[[dict[str, Any]], Any] | None = None  # Arrow columns so far → Arrow column; stored
+    live: Callable[[pd.DataFrame, datetime], Any] | None = None  # frame so far and time → column; changes by itself
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The place in a row of the answer, as keys."""
+        return tuple((self.source or self.name).split("."))
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it stands in the answer, as against being made from other columns."""
+        return self.derive is None and self.live is None and self.name != "extra"
+
+    @property
+    def dtype(self) -> str:
+        """The dtype as people read it."""
+        return DTYPE_NAMES[self.kind]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: where its rows come from, how they are paged, and its columns in order."""
+
+    name: str
+    row: str  # what one row is
+    key: str  # the column that tells rows apart
+    columns: tuple[Column, ...]
+    path: str = ""  # of the endpoint; empty for a table that is joined from others
+    items: str = ""  # where the rows stand in an answer
+    paging: Paging = "offset"
+    page_size: int = 1000  # the largest that is tried
+    default_size: int = 100  # the one that every server takes
+    bare: bool = False  # rows are bare keys, not objects
+    aliases: dict[str, str] = field(default_factory=dict, hash=False)  # older name of a field → its name
+
+    def __getitem__(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def names(self) -> list[str]:
+        """The column names, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def sent(self) -> tuple[Column, ...]:
+        """The columns that stand in the answer."""
+        return tuple(column for column in self.columns if column.is_sent)
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that a cached listing holds: all but those that change by themselves."""
+        return tuple(column for column in self.columns if column.live is None)
+
+
+@cache
+def arrow_type(kind: Kind) -> pa.DataType:
+    """Return the Arrow type of a kind; large strings, since that is what pandas takes without a copy."""
+    import pyarrow as pa
+
+    types: dict[Kind, pa.DataType] = {
+        "text": pa.large_string(),
+        "json": pa.large_string(),
+        "category": pa.dictionary(pa.int32(), pa.large_string()),
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "bool": pa.bool_(),
+        "time": pa.timestamp("us", "UTC"),
+        "texts": pa.large_list(pa.large_string()),
+    }
+    return types[kind]
+
+
+@cache
+def text_dtype() -> Any:
+    """Return the dtype of text: `str` on pandas 3, `string` on pandas 2."""
+    import numpy as np
+    import pandas as pd
+
+    if int(pd.__version__.split(".")[0]) >= 3:
+        return pd.StringDtype("pyarrow", na_value=np.nan)
+    return pd.StringDtype("pyarrow")
+
+
+def pandas_dtype(column: Column) -> Any:
+    """Return the pandas dtype of a column."""
+    import pandas as pd
+
+    if column.kind in ("text", "json"):
+        return text_dtype()
+    if column.kind == "category":
+        return pd.CategoricalDtype(pd.Index(column.categories, dtype=text_dtype()))
+    dtypes = {
+        "int": pd.Int64Dtype(),
+        "float": "float64",
+        "bool": pd.BooleanDtype(),
+        "time": pd.DatetimeTZDtype("us", "UTC"),
+        "texts": "object",
+    }
+    return dtypes[column.kind]
+
+
+def to_series_data(column: Column, values: pa.ChunkedArray) -> Any:
+    """Return what pandas is to hold for an Arrow column, without a copy where that can be had."""
+    import pandas as pd
+
+    if column.kind == "category":
+        return _to_category(column, values)
+    if column.kind == "texts":
+        return pd.Series([None if v is None else tuple(v) for v in values.to_pylist()], dtype="object").array
+    if column.kind == "float":
+        return values.to_numpy(zero_copy_only=False)
+    return pandas_dtype(column).__from_arrow__(values)
+
+
+def _to_category(column: Column, values: pa.ChunkedArray) -> Any:
+    """Return a categorical with the declared categories first, then whatever else the server sent."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.cast(values, pa.large_string())
+    seen = [value for value in pc.unique(texts).to_pylist() if value is not None]
+    names = [*column.categories, *sorted(set(seen) - set(column.categories))]
+    codes = pc.index_in(texts, value_set=pa.array(names, pa.large_string()))
+    filled = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False)
+    dtype = pd.CategoricalDtype(pd.Index(names, dtype=text_dtype()))
+    return pd.Categorical.from_codes(filled, dtype=dtype)
+
+
+def empty_arrow(column: Column, rows: int = 0) -> pa.Array:
+    """Return an Arrow column of nothing but nulls."""
+    import pyarrow as pa
+
+    return pa.nulls(rows, arrow_type(column.kind))
+
+
+def to_frame(table: Table, data: pa.Table, now: datetime) -> pd.DataFrame:
+    """Return the typed frame of a listing; columns that change by themselves are made for `now`.
+
+    An empty listing gives the same columns and dtypes as a full one.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    have = set(data.column_names)
+    columns: dict[str, Any] = {}
+    for column in table.stored:
+        values = (
+            data.column(column.name) if column.name in have else pa.chunked_array([empty_arrow(column, data.num_rows)])
+        )
+        columns[column.name] = to_series_data(column, values)
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(data.num_rows), copy=False)
+    for column in table.columns:
+        if column.live is not None:
+            frame[column.name] = column.live(frame, now)
+    return frame[table.names] if list(frame.columns) != table.names else frame
+
+
+def empty_frame(table: Table, now: datetime) -> pd.DataFrame:
+    """Return a frame without rows, with every column and dtype of the table."""
+    import pyarrow as pa
+
+    return to_frame(table, pa.table({column.name: empty_arrow(column) for column in table.stored}), now)

@@ -1,0 +1,379 @@
+"""The only network I/O: one `call()`, through which every request goes.
+
+It adds the credential, sends reads through the cached session and writes past it, never follows a redirect, repeats what may
+be repeated, waits as the server asks, and turns every other outcome into one exception of `errors`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from . import errors
+from .auth import Authenticator, fingerprint
+from .cache import AccountCache, mark_written
+from .config import Settings, is_loopback
+from .retry import READ, Rule, Tries, looks_complete
+
+CONNECT_TIMEOUT_S = 5.0
+SAY_WAITS_FROM_S = 1.0
+
+logger = logging.getLogger("tinker_frames")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers, body, and when it was read (Unix seconds)."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    url: str
+    fetched_at: float
+    from_cache: bool = False
+
+    def json(self) -> Any:
+        """Return the parsed body; an empty one is None."""
+        return json.loads(self.content) if self.content.strip() else None
+
+
+class Watch:
+    """One piece of work as seen from its requests: how many were sent, who is told of waits, and whether to stop."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.stop = threading.Event()
+        self._lock = threading.Lock()
+
+    def sent(self) -> None:
+        """Count one request."""
+        with self._lock:
+            self.requests += 1
+
+    def waiting(self, seconds: float, why: str) -> None:
+        """Say that nothing is sent for a while."""
+        if seconds >= SAY_WAITS_FROM_S:
+            logger.warning("waiting %.0f s: %s", seconds, why)
+
+
+class StoppedError(Exception):
+    """The work that a request belonged to was given up; never leaves the package."""
+
+
+class Session:
+    """Sends requests for one account.
+
+    The account's cache is opened at its first use, since its name needs the credential.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.auth = Authenticator(settings, self._post_with)
+        self._plain = _prepared(requests.Session(), settings)
+        self._lock = threading.RLock()
+        self._account: str | None = None
+        self._cache: AccountCache | None = None
+        self._not_before = 0.0  # monotonic; a rate limit met by one thread holds all of them
+        self._noted: set[str] = set()
+
+    @property
+    def account(self) -> str:
+        """The fingerprint of server and credential; no secret can be had from it."""
+        with self._lock:
+            if self._account is None:
+                self._account = fingerprint(self.settings.base_url, self.auth.identity())
+            return self._account
+
+    @property
+    def cache(self) -> AccountCache | None:
+        """The account's cache; None if it is switched off."""
+        with self._lock:
+            if self._cache is None and self.settings.cache:
+                self._cache = AccountCache(self.settings.cache_dir, self.account, self.settings.cache_ttl)
+                _prepared(self._cache.session, self.settings)
+            return self._cache
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        rule: Rule = READ,
+        cached: bool = False,
+        refresh: bool = False,
+        redirects: bool = False,
+        watch: Watch | None = None,
+    ) -> Answer:
+        """Send one logical request and return its answer.
+
+        1. A write (`rule` not `READ`) gets one idempotency key, and marks the cache as outdated before and after.
+        2. The credential is put into `X-API-Key`; a 401 `invalid_token` gets a new one and one replay.
+        3. A read with `cached` goes through the cached session, everything else through a plain one.
+        4. A 2xx is returned; a 3xx too where `redirects` says that one is expected.
+        5. What `rule` allows is repeated after the wait the server asks for, within `retries` and `deadline`.
+        6. Anything else is raised as one of `errors`.
+        """
+        watch = watch or Watch()
+        is_read = rule is READ
+        headers = {} if method == "GET" else {"X-Idempotency-Key": str(uuid.uuid4())}
+        request = _Request(
+            method,
+            self.settings.base_url + path,
+            params=params,
+            body=body,
+            headers=headers,
+            cached=cached,
+            refresh=refresh,
+            redirects=redirects,
+            wants_json=is_read or method == "GET",
+        )
+        if not is_read:
+            self._wrote()
+        try:
+            return self._repeat(request, rule, watch)
+        finally:
+            if not is_read:
+                self._wrote()
+
+    def close(self) -> None:
+        """Close connections and cache."""
+        self._plain.close()
+        with self._lock:
+            if self._cache is not None:
+                self._cache.close()
+
+    def _repeat(self, request: _Request, rule: Rule, watch: Watch, credential: str | None = None) -> Answer:
+        """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
+        start, replayed, tries = time.monotonic(), False, Tries(self.settings.retries)
+        while True:
+            self._wait_at_gate(watch)
+            token = self.auth.header() if credential is None else credential
+            outcome = self._attempt(request, token, watch, self._left(start))
+            if isinstance(outcome, Answer):
+                if _is_good(outcome, request):
+                    self._note_deprecation(outcome)
+                    return outcome
+                if _is_invalid_token(outcome) and not replayed and credential is None and self.auth.replace(token):
+                    replayed = True
+                    continue
+                error = self._error(request, outcome)
+                wait = tries.wait_after(rule, outcome.status, outcome.headers)
+            else:
+                error, wait = outcome.error, tries.wait_after_loss(rule, unsent=outcome.unsent)
+            left = self._left(start)
+            if wait is None or (left is not None and wait >= left):
+                raise error
+            self._pause(wait, error, watch)
+
+    def _attempt(self, request: _Request, token: str, watch: Watch, left: float | None) -> Answer | _Failure:
+        """Send once; a transport failure is returned, so that no exception that holds the request is chained to ours."""
+        read_s = self.settings.timeout if left is None else max(0.1, min(self.settings.timeout, left))
+        cache = self.cache if request.cached else None
+        session = self._plain if cache is None else cache.session
+        options: dict[str, Any] = {} if cache is None else {"force_refresh": request.refresh}
+        headers = dict(request.headers) | ({"X-API-Key": token} if token else {})
+        began = time.time()
+        try:
+            response = session.request(
+                request.method,
+                request.url,
+                params=request.params,
+                json=request.body,
+                headers=headers,
+                timeout=(CONNECT_TIMEOUT_S, read_s),
+                allow_redirects=False,
+                **options,
+            )
+            content = response.content
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as fault:
+            watch.sent()
+            return _failure(request, fault, read_s)
+        from_cache = bool(getattr(response, "from_cache", False))
+        if not from_cache:
+            watch.sent()
+        created = getattr(response, "created_at", None)
+        age_base = created.timestamp() if from_cache and created else began
+        if cache is not None and cache.outdated(age_base):
+            return self._past_cache(request, token, watch, left, from_cache=from_cache, response=response)
+        return Answer(response.status_code, response.headers, content, request.url, age_base, from_cache)
+
+    def _past_cache(
+        self, request: _Request, token: str, watch: Watch, left: float | None, *, from_cache: bool, response: Any
+    ) -> Answer | _Failure:
+        """Handle a cached read that a write has overtaken: drop what was kept, and read again if that was all there is."""
+        cache, key = self.cache, getattr(response, "cache_key", None)
+        if cache is not None and key:
+            cache.session.cache.delete(key)
+        if not from_cache:
+            return Answer(response.status_code, response.headers, response.content, request.url, time.time())
+        return self._attempt(replace(request, cached=False), token, watch, left)
+
+    def _error(self, request: _Request, answer: Answer) -> errors.TinkerError:
+        what = f"{request.method} {urlsplit(request.url).path}"
+        if 200 <= answer.status < 300:
+            return errors.ConnectionFailedError(
+                f"{what} was answered with something that is no complete JSON", status=answer.status, url=request.url
+            )
+        if 300 <= answer.status < 400:
+            return errors.TinkerError(
+                f"{what} was answered with a redirect, which is not followed: it could carry the key elsewhere",
+                status=answer.status,
+                url=request.url,
+                hint="Set base_url to the address that it leads to, if you trust it.",
+            )
+        text = errors.scrub(answer.content[:20_000].decode("utf-8", "replace"), self.auth.secrets())
+        try:
+            body = json.loads(text)
+        except ValueError:
+            body = text if "html" not in answer.headers.get("Content-Type", "") else ""
+        return errors.from_answer(answer.status, body, request.url, what=what)
+
+    def _left(self, start: float) -> float | None:
+        deadline = self.settings.deadline
+        return None if deadline is None else deadline - (time.monotonic() - start)
+
+    def _pause(self, seconds: float, error: errors.TinkerError, watch: Watch) -> None:
+        """Wait before a repeat; a rate limit or an overloaded server holds every thread, and only the first of them says so."""
+        why = _why(error)
+        if error.status in (429, 503):
+            with self._lock:
+                until = time.monotonic() + seconds
+                first = until > self._not_before + SAY_WAITS_FROM_S
+                self._not_before = max(self._not_before, until)
+            if first:
+                watch.waiting(seconds, why)
+            return
+        watch.waiting(seconds, why)
+        _sleep(seconds, watch)
+
+    def _wait_at_gate(self, watch: Watch) -> None:
+        while (seconds := self._not_before - time.monotonic()) > 0:
+            _sleep(seconds, watch)
+        if watch.stop.is_set():
+            raise StoppedError
+
+    def _post_with(self, path: str, body: dict[str, Any], credential: str) -> Any:
+        """Send a POST that the authenticator needs, with the credential that it names."""
+        request = _Request("POST", self.settings.base_url + path, body=body)
+        return self._repeat(request, READ, Watch(), credential).json()
+
+    def _wrote(self) -> None:
+        """Mark the cache as outdated; also with the cache switched off, since other clients may use it."""
+        cache = self.cache
+        if cache is None:
+            mark_written(self.settings.cache_dir, self.account)
+        else:
+            cache.written()
+
+    def _note_deprecation(self, answer: Answer) -> None:
+        """Log a server's deprecation note once."""
+        note = answer.headers.get("x-deprecation-note")
+        if note and note not in self._noted:
+            self._noted.add(note)
+            level = logging.ERROR if answer.headers.get("x-deprecation-level") == "error" else logging.WARNING
+            logger.log(level, "the server says: %s", errors.scrub(note, self.auth.secrets())[:500])
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One logical request, the same on every attempt."""
+
+    method: str
+    url: str
+    params: Mapping[str, Any] | None = None
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cached: bool = False
+    refresh: bool = False
+    redirects: bool = False
+    wants_json: bool = True
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """No complete answer came; `unsent` where the request surely did not arrive."""
+
+    error: errors.ConnectionFailedError
+    unsent: bool
+
+
+def _prepared(session: requests.Session, settings: Settings) -> Any:
+    """Give a session its pools and headers, and take away what could send other credentials or keep cookies."""
+    import http.cookiejar
+
+    from . import __version__
+
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=max(settings.max_workers, 4), max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers["Accept"] = "application/json"
+    session.headers["User-Agent"] = f"tinker-frames/{__version__}"
+    session.headers.update(settings.extra_headers)
+    session.auth = _no_netrc
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    if is_loopback(urlsplit(settings.base_url).hostname or ""):
+        session.trust_env = False  # a proxy would carry the key off this machine
+    return session
+
+
+def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _is_good(answer: Answer, request: _Request) -> bool:
+    """Tell whether the answer is what was asked for; a read's body has to be JSON that was not cut short."""
+    if 300 <= answer.status < 400:
+        return request.redirects
+    if not 200 <= answer.status < 300:
+        return False
+    return not request.wants_json or looks_complete(answer.content)
+
+
+def _is_invalid_token(answer: Answer) -> bool:
+    return answer.status == 401 and 'error="invalid_token"' in answer.headers.get("WWW-Authenticate", "")
+
+
+def _failure(request: _Request, fault: Exception, read_s: float) -> _Failure:
+    """Describe a transport failure without the objects that hold the request."""
+    host = urlsplit(request.url).netloc
+    unsent = (
+        isinstance(fault, requests.ConnectTimeout)
+        or "NewConnectionError" in repr(fault)
+        or "NameResolution" in repr(fault)
+    )
+    if isinstance(fault, requests.exceptions.SSLError):
+        said, unsent = f"the TLS certificate of {host} was not accepted", True
+    elif unsent:
+        said = f"no connection to {host}"
+    elif isinstance(fault, requests.Timeout):
+        said = f"no answer from {host} within {read_s:.0f} s"
+    elif isinstance(fault, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
+        said = f"the answer of {host} was cut short"
+    else:
+        said = f"the connection to {host} broke"
+    what = f"{request.method} {urlsplit(request.url).path}"
+    return _Failure(errors.ConnectionFailedError(f"{what} failed: {said}", url=request.url), unsent)
+
+
+def _why(error: errors.TinkerError) -> str:
+    if error.status == 429:
+        return "rate limited (429)"
+    return f"the server answers {error.status}" if error.status else str(error.what)
+
+
+def _sleep(seconds: float, watch: Watch) -> None:
+    if watch.stop.wait(seconds):
+        raise StoppedError

@@ -1,0 +1,161 @@
+"""The SQLite file behind the cached session: every wait is bounded, and no fault of it reaches the caller.
+
+requests-cache's own SQLite backend waits for ever for a lock, also on a read-only or full disk. This one, written against
+its documented extension point, waits `WAIT_S`, then reports once to `on_trouble` and is a store that holds nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from requests_cache.backends.base import BaseCache, BaseStorage, DictStorage
+from requests_cache.serializers import CattrStage, SerializerPipeline, Stage
+
+WAIT_S = 2.0
+_T = TypeVar("_T")
+
+# MessagePack cannot run code when it is read, and keeps bodies as bytes: no base64, no pickle.
+SERIALIZER = SerializerPipeline(
+    [CattrStage(), Stage(dumps=msgspec.msgpack.encode, loads=msgspec.msgpack.decode)], name="msgpack", is_binary=True
+)
+
+_CREATE = "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value BLOB, expires INTEGER) WITHOUT ROWID"
+
+
+class SQLiteStore(BaseStorage[str, Any]):
+    """Key to stored response, in one SQLite file in WAL mode that only its owner can read."""
+
+    def __init__(self, path: Path, on_trouble: Callable[[str], None]) -> None:
+        super().__init__(serializer=SERIALIZER)
+        self.path = path
+        self._on_trouble = on_trouble
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._pid = 0
+        self.off = False
+
+    def __getitem__(self, key: str) -> Any:
+        row = self._try(lambda db: db.execute("SELECT value FROM responses WHERE key = ?", (key,)).fetchone(), None)
+        if row is None:
+            raise KeyError(key)
+        found = self.deserialize(key, row[0])
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        row = (key, self.serialize(value), getattr(value, "expires_unix", None))
+        self._write("INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", row)
+
+    def __delitem__(self, key: str) -> None:
+        if not self._write("DELETE FROM responses WHERE key = ?", (key,)):
+            raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        rows: list[tuple[str]] = self._try(lambda db: db.execute("SELECT key FROM responses").fetchall(), [])
+        return iter([key for (key,) in rows])
+
+    def __len__(self) -> int:
+        return int(self._try(lambda db: db.execute("SELECT count(*) FROM responses").fetchone()[0], 0))
+
+    def clear(self) -> None:
+        """Delete every entry, and give the space back."""
+        self._write("DELETE FROM responses", ())
+        self._try(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(), None)
+
+    def drop_expired(self) -> None:
+        """Delete what has outlived its time, so that the file does not grow with every kind of call."""
+        self._write("DELETE FROM responses WHERE expires <= ?", (int(time.time()),))
+
+    def close(self) -> None:
+        """Close the connection; the next use opens it again."""
+        with self._lock:
+            if self._connection is not None and self._pid == os.getpid():
+                with suppress(sqlite3.Error):
+                    self._connection.close()
+            self._connection = None
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.close()
+
+    def _write(self, statement: str, values: tuple[Any, ...]) -> int:
+        def act(db: sqlite3.Connection) -> int:
+            with db:
+                return db.execute(statement, values).rowcount
+
+        return self._try(act, 0)
+
+    def _try(self, act: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        """Do something with the database; on any fault of it, report once and hold nothing from then on."""
+        if self.off:
+            return otherwise
+        with self._lock:
+            try:
+                return act(self._connected())
+            except (sqlite3.Error, OSError) as fault:
+                if _is_corrupt(fault) and self._set_aside():
+                    with suppress(sqlite3.Error, OSError):
+                        return act(self._connected())
+                self.off = True
+                self._on_trouble(f"the cache at {self.path} cannot be used ({fault}); going on without it")
+                return otherwise
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None or self._pid != os.getpid():  # a connection must not be used after a fork
+            self._connection = _open(self.path)
+            self._pid = os.getpid()
+        return self._connection
+
+    def _set_aside(self) -> bool:
+        """Move a file that is no database out of the way; False where even that fails."""
+        self.close()
+        try:
+            self.path.replace(self.path.with_suffix(".corrupt"))
+            for side in ("-wal", "-shm"):
+                Path(f"{self.path}{side}").unlink(missing_ok=True)
+        except OSError:
+            return False
+        self._on_trouble(f"the cache at {self.path} was corrupt; it was set aside and is being rebuilt")
+        return True
+
+
+class StoredCache(BaseCache):
+    """What requests-cache's session expects: responses in a store; redirects are never followed, so none are kept."""
+
+    def __init__(self, store: SQLiteStore) -> None:
+        super().__init__(cache_name=str(store.path))
+        self.responses = store
+        self.redirects = DictStorage()  # type: ignore[no-untyped-call]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open or make the file, readable by its owner only; SQLite gives the side files the same mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=WAIT_S, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA page_size=65536")  # values are megabytes
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")  # a cache lost with the power is only read again
+        connection.execute(_CREATE)
+        connection.commit()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_corrupt(fault: Exception) -> bool:
+    """Tell a broken file from a busy, full or read-only one: those are OperationalErrors."""
+    return isinstance(fault, sqlite3.DatabaseError) and not isinstance(
+        fault, (sqlite3.OperationalError, sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
+    )

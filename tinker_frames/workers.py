@@ -1,0 +1,62 @@
+"""Threads that fetch ahead while the caller works on the results in order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from .session import StoppedError, Watch
+
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
+
+
+def in_order(
+    jobs: Iterable[_Job], run: Callable[[_Job], _Result], workers: int, watch: Watch
+) -> Iterator[tuple[_Job, _Result]]:
+    """Yield each job with its result, in the order of the jobs, running up to `workers` at a time.
+
+    At most two results a worker wait to be taken. The first failure is raised at its place, and nothing more is begun.
+    When the caller stops taking (an exception, Ctrl-C), `watch.stop` wakes the threads from their waits; they are
+    daemons, so that no slow server keeps the interpreter from ending.
+    """
+    todo = list(jobs)
+    slots: list[queue.SimpleQueue[tuple[bool, object]]] = [queue.SimpleQueue() for _ in todo]
+    room = threading.Semaphore(2 * workers)
+    places = iter(range(len(todo)))
+    lock = threading.Lock()
+
+    def work() -> None:
+        while room.acquire() and not watch.stop.is_set():
+            with lock:
+                place = next(places, None)
+            if place is None:
+                return
+            try:
+                slots[place].put((True, run(todo[place])))
+            except BaseException as error:  # noqa: BLE001  # it is raised again in the caller's thread
+                slots[place].put((False, error))
+                return
+
+    for number in range(min(workers, len(todo))):
+        threading.Thread(target=work, name=f"tinker-frames-{number}", daemon=True).start()
+    finished = False
+    try:
+        for job, slot in zip(todo, slots, strict=True):
+            good, result = slot.get()
+            room.release()
+            if not good:
+                raise _as_error(result)
+            yield job, result  # type: ignore[misc]  # what run returned
+        finished = True
+    finally:
+        if not finished:
+            watch.stop.set()
+        for _ in range(workers):
+            room.release()
+
+
+def _as_error(result: object) -> BaseException:
+    return result if isinstance(result, BaseException) else StoppedError()
