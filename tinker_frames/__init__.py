@@ -13,14 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import pandas_hook as _pandas_hook
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import catalog, demo, errors
     from .client import Client
     from .default import checkpoints, connect, default_client, inventory, samplers, sessions, training_runs
     from .files import export, read_export
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Client",

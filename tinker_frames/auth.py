@@ -68,6 +68,11 @@ class Authenticator:
                 self._renew()
             return self._token != stale
 
+    @property
+    def exchanges(self) -> bool:
+        """Whether the server wanted a JWT for the credential, as far as it was asked."""
+        return self._exchanges
+
     def secrets(self) -> tuple[str, ...]:
         """Return every secret seen so far, to be struck out of texts."""
         return tuple(self._known)

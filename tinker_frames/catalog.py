@@ -63,6 +63,7 @@ CHECKPOINTS = Table(
     items="checkpoints",
     page_size=1000,
     default_size=100,
+    brief=("tinker_path", "size_gb", "public", "age_days", "expires_in_days"),
     columns=(
         _CHECKPOINT["tinker_path"],
         Column("training_run_id", "text", "the run that saved it, from its path", derive=derive.run_of_path()),
@@ -103,6 +104,7 @@ TRAINING_RUNS = Table(
     page_size=500,
     default_size=100,
     aliases={"id": "training_run_id"},
+    brief=("training_run_id", "base_model", "lora_rank", "corrupted", "idle_days"),
     columns=(
         Column("training_run_id", "text", "the run's id", required=True),
         Column(
@@ -134,6 +136,7 @@ SESSIONS = Table(
     paging="keyset",
     page_size=200,
     default_size=50,
+    brief=("session_id", "display_name", "status", "project_id", "checkpoints_count", "size_gb", "age_days"),
     columns=(
         Column("session_id", "text", "the session's id", required=True),
         Column("display_name", "text", "its name; free text, not unique"),
@@ -196,6 +199,7 @@ SAMPLERS = Table(
     path="/api/v1/samplers",
     items="samplers",
     paging="single",
+    brief=("sampler_id", "base_model", "model_path"),
     columns=(
         Column("sampler_id", "text", "the sampler's id", required=True),
         Column("session_id", "text", "the session that lists it"),
@@ -235,6 +239,7 @@ def _inventory() -> Table:
         name="inventory",
         row="one row per checkpoint, with its run's and session's columns",
         key="tinker_path",
+        brief=("tinker_path", "display_name", "base_model", "size_gb", "public", "age_days", "expires_in_days"),
         columns=(*own, *runs, *_joined(SESSIONS, "session", {c.name for c in own + runs})),
     )
 

@@ -6,6 +6,7 @@ Messages are shown to people and written to logs: they never hold a key or the q
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -64,7 +65,7 @@ class TinkerError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by fields, so that an error crosses process boundaries unharmed."""
-        return _rebuild, (type(self), self.what, self.status, self.url, self.hint, self.retryable)
+        return _rebuild, (type(self), str(self), self.what), self.__dict__
 
 
 class AuthenticationError(TinkerError):
@@ -175,12 +176,13 @@ _BY_STATUS: dict[int, type[TinkerError]] = {
 }
 
 
-def from_answer(status: int, body: Any, url: str, *, what: str) -> TinkerError:
+def from_answer(status: int, body: Any, url: str, *, what: str, secrets: tuple[str, ...] = ()) -> TinkerError:
     """Return the error that an HTTP answer stands for; pure.
 
-    `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`.
+    `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`. The text
+    is cut last: a secret that was cut in two would not be found any more.
     """
-    detail = _detail(body)
+    detail = _short(scrub(_detail(body), secrets))
     kind = _BY_STATUS.get(status)
     if status == 404 and detail == "Not Found":
         kind = NotSupportedError
@@ -201,9 +203,10 @@ def _cap(body: Any) -> int | None:
     """Return the bound that a validation list gives for `limit`."""
     entries = body.get("detail") if isinstance(body, dict) else None
     for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and "limit" in (entry.get("loc") or ()):
-            bound = (entry.get("ctx") or {}).get("le")
-            return bound if isinstance(bound, int) else None
+        if isinstance(entry, dict) and "limit" in _place(entry):
+            context = entry.get("ctx")
+            bound = context.get("le") if isinstance(context, dict) else None
+            return bound if isinstance(bound, int) and not isinstance(bound, bool) else None
     return None
 
 
@@ -213,34 +216,53 @@ def without_query(url: str) -> str:
 
 
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return text without the given secrets and without the query of any URL in it."""
-    for secret in secrets:
+    """Return text without the given secrets, and without what may sign an address in it: its query and fragment."""
+    for secret in sorted(secrets, key=len, reverse=True):  # one secret may be a part of another
         if secret:
             text = text.replace(secret, "[key]")
-    return re.sub(r"([a-z][a-z0-9+.-]*://[^\s?\"'<>]+)\?[^\s\"'<>]+", r"\1?[signature]", text, flags=re.IGNORECASE)
+    return re.sub(r'[^\s"<>]+', _unsigned, text)
+
+
+def _unsigned(word: re.Match[str]) -> str:
+    """Return a word without what may sign it, if it is an address; `and/or?` and `#5` are none."""
+    address = without_query(word[0])
+    rest = word[0][len(address) :]
+    if "://" in address:
+        address = re.sub(r"://[^/@]*@", "://", address)
+        return f"{address}?[signature]" if rest else address
+    return f"{address}?[signature]" if "=" in rest else word[0]
 
 
 def _detail(body: Any) -> str:
     """Read what a server says of an error: `detail` (text or list), `message`, `error`, then the text itself."""
-    if isinstance(body, dict):
-        found = next((body[key] for key in ("detail", "message", "error") if body.get(key)), "")
+    for key in ("detail", "message", "error"):
+        found = body.get(key) if isinstance(body, dict) else None
         if isinstance(found, dict):
             return _detail(found)
-        if isinstance(found, list):
+        if isinstance(found, list) and found:
             return "; ".join(_one_detail(item) for item in found[:5])
-        return _short(str(found))
-    return _short(body) if isinstance(body, str) else ""
+        if found:
+            return str(found)
+    if isinstance(body, str):
+        return body
+    return json.dumps(body, ensure_ascii=False) if body else ""
 
 
 def _one_detail(item: Any) -> str:
     """Render one entry of a validation list as `query.limit: message`."""
     if not isinstance(item, dict):
-        return _short(str(item))
-    place = ".".join(str(part) for part in item.get("loc", ()))
-    return _short(f"{place}: {item.get('msg', '')}" if place else str(item.get("msg", item)))
+        return str(item)
+    place = ".".join(str(part) for part in _place(item))
+    return f"{place}: {item.get('msg', '')}" if place else str(item.get("msg", item))
 
 
-def _short(text: str, most: int = 500) -> str:
+def _place(item: dict[str, Any]) -> list[Any]:
+    """Return where the fault is, as a validation list says it."""
+    place = item.get("loc")
+    return place if isinstance(place, list) else [] if place is None else [place]
+
+
+def _short(text: str, most: int = 1000) -> str:
     """Cut a server's text to a length people read, on one line, without control characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
@@ -256,7 +278,8 @@ def _where(status: int | None, url: str | None) -> str:
     return f"({', '.join(known)})" if known else ""
 
 
-def _rebuild(
-    kind: type[TinkerError], what: str, status: int | None, url: str | None, hint: str | None, retryable: bool
-) -> TinkerError:
-    return kind(what, status=status, url=url, hint=hint, retryable=retryable)
+def _rebuild(kind: type[TinkerError], text: str, what: str) -> TinkerError:
+    """Make an error with this text as it is; its fields follow as state."""
+    error = kind(what)
+    error.args = (text,)
+    return error

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .catalog import known_columns
 from .errors import InvalidRequestError
@@ -61,14 +61,32 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = Tr
     table = _to_arrow(frame)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        write(table, temporary, safe)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        with temporary.open("wb") as file:
+            write(table, file, safe)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(target)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
     return target
+
+
+def write_csv(frame: pd.DataFrame, file: BinaryIO, *, safe: bool = True) -> None:
+    """Write a frame to an open file as CSV."""
+    _write_csv(_to_arrow(frame), file, safe)
+
+
+def write_json_array(frame: pd.DataFrame, file: BinaryIO) -> None:
+    """Write a frame to an open file as one JSON array, an object a line: every column, null for what is not known."""
+    import msgspec
+
+    before = b"[\n"
+    for batch in _to_arrow(frame).to_batches(max_chunksize=ROWS_A_TIME):
+        for row in batch.to_pylist():
+            file.write(before + msgspec.json.encode(row))
+            before = b",\n"
+    file.write(b"[]\n" if before == b"[\n" else b"\n]\n")
 
 
 def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFrame:
@@ -173,10 +191,10 @@ def _known(name: str) -> Column | None:
 # ── formats ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _write_parquet(table: pa.Table, path: Path, _safe: bool) -> None:
+def _write_parquet(table: pa.Table, file: BinaryIO, _safe: bool) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, file, compression="zstd")
 
 
 def _read_parquet(path: Path, _safe: bool) -> pa.Table:
@@ -185,10 +203,10 @@ def _read_parquet(path: Path, _safe: bool) -> pa.Table:
     return pq.ParquetFile(path).read()
 
 
-def _write_feather(table: pa.Table, path: Path, _safe: bool) -> None:
+def _write_feather(table: pa.Table, file: BinaryIO, _safe: bool) -> None:
     from pyarrow import feather
 
-    feather.write_feather(table, str(path), compression="zstd")
+    feather.write_feather(table, file, compression="zstd")
 
 
 def _read_feather(path: Path, _safe: bool) -> pa.Table:
@@ -197,15 +215,13 @@ def _read_feather(path: Path, _safe: bool) -> pa.Table:
     return feather.read_table(str(path), memory_map=False)
 
 
-def _write_json(table: pa.Table, path: Path, _safe: bool) -> None:
+def _write_json(table: pa.Table, file: BinaryIO, _safe: bool) -> None:
     import msgspec
 
     encoder = msgspec.json.Encoder()
-    with path.open("wb") as file:
-        if not table.num_rows:  # lines alone would lose the columns
-            file.write(encoder.encode({_COLUMNS_OF_NO_ROWS: table.column_names}) + b"\n")
-        for batch in table.to_batches(max_chunksize=ROWS_A_TIME):
-            file.write(encoder.encode_lines(batch.to_pylist()))
+    if not table.num_rows:  # lines alone would lose the columns
+        file.write(encoder.encode({_COLUMNS_OF_NO_ROWS: table.column_names}) + b"\n")
+    file.writelines(encoder.encode_lines(batch.to_pylist()) for batch in table.to_batches(max_chunksize=ROWS_A_TIME))
 
 
 def _read_json(path: Path, _safe: bool) -> pa.Table:
@@ -224,7 +240,7 @@ def _read_json(path: Path, _safe: bool) -> pa.Table:
     return pa.table(columns)
 
 
-def _write_csv(table: pa.Table, path: Path, safe: bool) -> None:
+def _write_csv(table: pa.Table, file: BinaryIO, safe: bool) -> None:
     import pyarrow.compute as pc
     import pyarrow.csv
     from pyarrow import types
@@ -241,8 +257,7 @@ def _write_csv(table: pa.Table, path: Path, safe: bool) -> None:
     names = [re.sub(_DANGEROUS, r"'\1", name) if safe else name for name in table.column_names]
     import pyarrow as pa
 
-    with path.open("wb") as file:
-        pyarrow.csv.write_csv(pa.table(columns, names=names), file)
+    pyarrow.csv.write_csv(pa.table(columns, names=names), file)
 
 
 def _read_csv(path: Path, safe: bool) -> pa.Table:
@@ -300,7 +315,7 @@ def _lists(texts: list[str | None]) -> pa.Array:
 
 
 _Reader = Callable[[Path, bool], Any]
-_Writer = Callable[[Any, Path, bool], None]
+_Writer = Callable[[Any, BinaryIO, bool], None]
 _FORMATS: dict[str, tuple[_Reader, _Writer]] = {
     ".csv": (_read_csv, _write_csv),
     ".parquet": (_read_parquet, _write_parquet),

@@ -76,6 +76,7 @@ class Table:
     page_size: int = 1000  # the largest that is tried
     default_size: int = 100  # the one that every server takes
     bare: bool = False  # rows are bare keys, not objects
+    brief: tuple[str, ...] = ()  # the columns that are shown where there is little room
     aliases: dict[str, str] = field(default_factory=dict, hash=False)  # older name of a field → its name
 
     def __getitem__(self, name: str) -> Column:

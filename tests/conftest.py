@@ -1,0 +1,82 @@
+"""Fixtures for every test: a real server on loopback, clients of it, and nothing of the developer's own environment."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import DemoServer
+
+_connect = socket.socket.connect
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No credential, address or cache of whoever runs the tests is used."""
+    for name in ("TINKER_API_KEY", "TINKER_BASE_URL", "TINKER_CREDENTIAL_CMD", "TINKER_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that leaves this machine fails the test."""
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address}")
+        _connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture(autouse=True)
+def _no_default_client() -> Iterator[None]:
+    """The module's default client does not travel from test to test."""
+    yield
+    from tinker_frames.default import set_default
+
+    set_default(None)
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    """A server of its own for a test that changes its state or its faults."""
+    with DemoServer(runs=20, seed=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def quiet_server() -> Iterator[DemoServer]:
+    """One server for all tests that only read; nobody changes its state or faults."""
+    with DemoServer(runs=60, seed=1) as running:
+        yield running
+
+
+@pytest.fixture
+def client_of(tmp_path: Path) -> Iterator[Callable[..., tkf.Client]]:
+    """Make clients of a server, each closed afterwards; their cache is in this test's folder unless said otherwise."""
+    made: list[tkf.Client] = []
+
+    def make(server: DemoServer, **options: Any) -> tkf.Client:
+        given = {"api_key": server.key, "base_url": server.url, "cache_dir": tmp_path / "cache"} | options
+        made.append(tkf.Client(**given))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(server: DemoServer, client_of: Callable[..., tkf.Client]) -> tkf.Client:
+    """A client of this test's own server."""
+    return client_of(server)

@@ -1,0 +1,280 @@
+"""`tinker-frames`: thin twins of the Python calls.
+
+Exit codes: 0 done, 1 usage or error, 3 a listing that could not be proved complete.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .errors import IncompleteListingWarning, InvalidRequestError, TinkerError
+from .version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .client import Client
+
+TABLES = ("sessions", "runs", "checkpoints", "samplers", "inventory")
+INCOMPLETE = 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="tinker-frames")
+def cli() -> None:
+    """Look at a whole Tinker account as tables, filter it, export it.
+
+    The credential comes from TINKER_API_KEY, TINKER_CREDENTIAL_CMD or ~/.tinker/credentials.json, the server from
+    TINKER_BASE_URL or --base-url.
+    """
+
+
+def _listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which rows of which table."""
+    options = [
+        click.argument("table", type=click.Choice(TABLES)),
+        click.option("--where", metavar="QUERY", help="A pandas query, e.g. \"size_gb > 1 and not public\"."),
+        click.option("--sort", metavar="COLUMNS", help="Columns to sort by, comma-separated; -column for descending."),
+        click.option("--columns", metavar="COLUMNS", help="Columns to keep, comma-separated, or 'all'."),
+        click.option("--limit", type=click.IntRange(0), help="At most so many rows, after filter and sort."),
+        click.option("--details", is_flag=True, help="sessions: add the ids of their training runs and samplers."),
+        click.option("--metadata", is_flag=True, help="Add a meta.<key> column for every key of the metadata."),
+        click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
+                     help="checkpoints: the user's list, or every run's own."),
+        click.option("--run", metavar="ID", help="checkpoints: only this training run's."),
+        click.option("--access-scope", type=click.Choice(["owned", "accessible"]), default="owned", show_default=True),
+        click.option("--project", metavar="ID", help="sessions, runs, samplers: only this project's."),
+        click.option("--refresh", is_flag=True, help="Read anew, whatever is cached."),
+        click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@_listing_options
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+def ls(table: str, form: str, **options: Any) -> int:
+    """Print sessions, runs, checkpoints, samplers or the inventory: every page, every row."""
+    from . import files, render
+
+    frame, about = _frame(table, options)
+    if form == "json":
+        files.write_json_array(frame, sys.stdout.buffer)
+    elif form == "csv":
+        files.write_csv(frame, sys.stdout.buffer)
+    else:
+        shown = frame if options["columns"] or options["metadata"] else frame[[n for n in _brief(table) if n in frame]]
+        _print_table(shown, cut=options["limit"] is None)
+    sys.stdout.flush()
+    click.echo(render.summary(frame), err=True)
+    return 0 if about["complete"] else INCOMPLETE
+
+
+@cli.command()
+@_listing_options
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Its suffix is the format: .csv, .parquet, .feather or .json (one object a line).")  # fmt: skip
+def export(table: str, output: Path, **options: Any) -> int:
+    """Write a table to a file: whole, or nothing."""
+    from . import files, render
+
+    frame, about = _frame(table, options)
+    path = files.export(frame, output)
+    click.echo(f"{path}: {render.summary(frame)}", err=True)
+    return 0 if about["complete"] else INCOMPLETE
+
+
+@cli.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
+def doctor(form: str, base_url: str | None) -> int:
+    """Say which credential is used, what the server has, its page caps, its latency, and whether the clocks agree."""
+    import pandas as pd
+
+    from . import files
+    from .config import resolve
+    from .doctor import examine
+    from .session import Session
+
+    session = Session(resolve(base_url=base_url, retries=1, timeout=20))
+    try:
+        findings = list(examine(session))
+    finally:
+        session.close()
+    frame = pd.DataFrame([(f.what, f.verdict, f.detail) for f in findings], columns=["what", "verdict", "detail"])
+    if form == "json":
+        files.write_json_array(frame, sys.stdout.buffer)
+    else:
+        _print_table(frame, cut=False)
+    return 1 if (frame["verdict"] == "wrong").any() else 0
+
+
+@cli.command()
+@click.option("--runs", type=click.IntRange(1), default=60, show_default=True, help="Training runs in the account.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another account.")
+@click.option("--dialect", type=click.Choice(["official", "tuft", "skyrl"]), default="official", show_default=True,
+              help="The server that it behaves like.")  # fmt: skip
+@click.option("--serve", is_flag=True, help="Keep serving after the tour, until Ctrl-C.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="With --serve: the port; 0 for a free one.")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="FOLDER",
+              help="Where the inventory's files go.  [default: here]")  # fmt: skip
+def demo(runs: int, seed: int, dialect: str, serve: bool, port: int, output: Path) -> int:
+    """Start an embedded demo account, show everything in it, and write its inventory to CSV and Parquet."""
+    from .demo import account
+    from .tour import show
+
+    output.mkdir(parents=True, exist_ok=True)
+    with account(runs=runs, seed=seed, dialect=dialect, port=port) as client:
+        show(client, _console(), output)
+        if serve:
+            server = client.server
+            click.echo(
+                f"serving until Ctrl-C; in another terminal:\n  export TINKER_BASE_URL={server.url} TINKER_API_KEY={server.key}"
+            )
+            _until_interrupted()
+    return 0
+
+
+def main() -> None:
+    """Run the command line, with errors as one sentence and the exit codes that the module's docstring names."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = _said("interrupted; nothing was changed", 130)
+    except click.ClickException as error:
+        error.show()
+        code = 1
+    except BrokenPipeError:  # the reader, e.g. head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except (TinkerError, ImportError, OSError) as error:
+        code = _said(str(error), 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _said(message: str, code: int) -> int:
+    from .render import visible
+
+    click.echo(f"tinker-frames: {visible(message)}", err=True)
+    return code
+
+
+def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the rows that were asked for, and the attrs of the listing that they are from."""
+    from .client import Client
+
+    with warnings.catch_warnings(), Client(base_url=options["base_url"]) as client:
+        warnings.simplefilter("ignore", IncompleteListingWarning)  # the summary and the exit code say it
+        frame = _read(client, table, options)
+    about = frame.attrs["tinker"]
+    if options["metadata"]:
+        frame = frame.tinker.expand_metadata()
+    frame = _chosen(frame, options)
+    frame.attrs["tinker"] = about
+    return frame, about
+
+
+def _read(client: Client, table: str, options: dict[str, Any]) -> pd.DataFrame:
+    common = {"refresh": options["refresh"]}
+    scoped = common | {"access_scope": options["access_scope"], "project_id": options["project"]}
+    if table == "sessions":
+        return client.sessions(details=options["details"], **scoped)
+    if table == "runs":
+        return client.training_runs(**scoped)
+    if table == "samplers":
+        return client.samplers(**scoped)
+    if table == "checkpoints":
+        return client.checkpoints(options["run"], by=options["by"], **common)
+    return client.inventory(by=options["by"], access_scope=options["access_scope"], **common)
+
+
+def _chosen(frame: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame:
+    """Filter, sort, cut and select, in this order."""
+    if options["where"]:
+        frame = _where(frame, options["where"])
+    if options["sort"]:
+        names = [name.strip() for name in options["sort"].split(",")]
+        _check_columns(frame, [name.lstrip("-") for name in names])
+        frame = frame.sort_values(
+            [n.lstrip("-") for n in names], ascending=[not n.startswith("-") for n in names], kind="stable"
+        )
+    if options["limit"] is not None:
+        frame = frame.head(options["limit"])
+    if options["columns"] and options["columns"] != "all":
+        names = [name.strip() for name in options["columns"].split(",")]
+        _check_columns(frame, names)
+        frame = frame[names]
+    return frame.reset_index(drop=True)
+
+
+def _where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
+    """Return the rows that a pandas query keeps."""
+    try:
+        return frame.query(query, local_dict={}, global_dict={})
+    except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+    raise InvalidRequestError(
+        f"--where {query!r} cannot be evaluated: {problem}",
+        hint=f"Write it as for DataFrame.query; the columns are {', '.join(frame.columns)}.",
+    )
+
+
+def _check_columns(frame: pd.DataFrame, names: list[str]) -> None:
+    unknown = [name for name in names if name not in frame.columns]
+    if unknown:
+        raise InvalidRequestError(
+            f"there is no column {', '.join(map(repr, unknown))}", hint=f"The columns are {', '.join(frame.columns)}."
+        )
+
+
+def _brief(table: str) -> tuple[str, ...]:
+    from .catalog import TABLES as DECLARED
+
+    return DECLARED["training_runs" if table == "runs" else table].brief
+
+
+def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
+    """Print a table to a terminal, or every row as tab-separated lines to a pipe."""
+    from . import render
+
+    if not sys.stdout.isatty():
+        sys.stdout.write(render.lines(frame))
+        return
+    shown = frame.head(render.ROWS_ON_SCREEN) if cut else frame
+    console = _console()
+    console.print(render.table(shown, width=console.width))
+    if render.is_shortened(shown, console.width):
+        click.echo("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
+    if len(shown) < len(frame):
+        click.echo(
+            f"… {len(frame) - len(shown):,} more rows: --limit {len(frame)} shows all, or use a pipe, --format or export"
+        )
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, emoji=False, markup=False)
+
+
+def _until_interrupted() -> None:
+    """Wait for Ctrl-C or a termination signal."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        click.echo()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""What works and what does not between this machine and a server: credential, routes, page caps, latency, clock, cache.
+
+Only reads are tried. Each finding says what to do where something is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+from . import errors
+from .catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
+from .paging import smaller_size
+from .schema import Table
+from .session import Session
+
+Verdict = Literal["ok", "lacks", "refused", "wrong"]
+
+PINGS = 5
+SKEW_TO_SAY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    verdict: Verdict
+    detail: str
+
+
+def examine(session: Session) -> Iterator[Finding]:
+    """Yield findings, the most basic first; ends early where nothing further can work."""
+    settings = session.settings
+    yield Finding("server", "ok", settings.base_url)
+    yield Finding("credential", "ok", repr(settings.credential))
+    found, server_date = _reach(session)
+    yield found
+    if found.verdict == "wrong":
+        return
+    yield _clock(server_date)
+    yield _access(session)
+    yield from _routes(session)
+    for table in (SESSION_IDS, TRAINING_RUNS, CHECKPOINTS):
+        yield _page_cap(session, table)
+    yield _cache(session)
+
+
+def _reach(session: Session) -> tuple[Finding, str]:
+    """Ask for the server's health a few times: can it be reached, and how long does an answer take."""
+    took, date = [], ""
+    try:
+        for _ in range(PINGS):
+            start = time.perf_counter()
+            answer = session.call("GET", "/api/v1/healthz")
+            took.append(time.perf_counter() - start)
+            date = answer.headers.get("Date", "")
+    except (errors.NotSupportedError, errors.NotFoundError):
+        return Finding("latency", "lacks", "the server has no health route"), ""
+    except errors.TinkerError as error:
+        return Finding("latency", "wrong", str(error)), ""
+    median = statistics.median(took) * 1000
+    return Finding("latency", "ok", f"{median:.0f} ms an answer (median of {PINGS})"), date
+
+
+def _clock(server_date: str) -> Finding:
+    """Compare clocks: tokens and expiries are times."""
+    try:
+        skew = (datetime.now(UTC) - parsedate_to_datetime(server_date)).total_seconds()
+    except (TypeError, ValueError):
+        return Finding("clock", "lacks", "the server does not say its time")
+    if abs(skew) > SKEW_TO_SAY_S:
+        direction = "ahead of" if skew > 0 else "behind"
+        return Finding("clock", "wrong", f"this machine is {abs(skew):.0f} s {direction} the server; set its clock")
+    return Finding("clock", "ok", "agrees with the server's to a few seconds")
+
+
+def _access(session: Session) -> Finding:
+    """Ask for the capabilities: the cheapest call that tells whether the account may do anything."""
+    try:
+        models = session.call("GET", "/api/v1/get_server_capabilities").json().get("supported_models") or []
+    except errors.TinkerError as error:
+        return _finding("account", error)
+    way = "a JWT it was exchanged for" if session.auth.exchanges else "as it is"
+    return Finding(
+        "account", "ok", f"the credential is accepted ({way}); {len(models)} models; fingerprint {session.account}"
+    )
+
+
+def _routes(session: Session) -> Iterator[Finding]:
+    """Try every route that is read from."""
+    run = _first_run(session)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    day = {"starting_on": _stamp(hour - timedelta(hours=24)), "ending_before": _stamp(hour - timedelta(hours=23))}
+    tries: list[tuple[str, Callable[[], Any]]] = [
+        ("sessions", lambda: session.call("GET", SESSION_IDS.path, params={"limit": 1})),
+        ("sessions/search", lambda: session.call("POST", SESSIONS.path, body={"limit": 1})),
+        ("training_runs", lambda: session.call("GET", TRAINING_RUNS.path, params={"limit": 1})),
+        ("checkpoints", lambda: session.call("GET", CHECKPOINTS.path, params={"limit": 1})),
+        ("billing usage", lambda: session.call("GET", "/api/v1/billing/usage/events", params=day)),
+        ("storage usage", lambda: session.call("GET", "/api/v1/billing/usage/checkpoints/current")),
+    ]
+    if run:
+        tries.insert(
+            3, ("checkpoints of a run", lambda: session.call("GET", f"{TRAINING_RUNS.path}/{run}/checkpoints"))
+        )
+    for what, attempt in tries:
+        try:
+            attempt()
+        except errors.TinkerError as error:
+            yield _finding(what, error)
+        else:
+            yield Finding(what, "ok", "")
+
+
+def _page_cap(session: Session, table: Table) -> Finding:
+    """Find the largest page that a list takes, also where it is lowered without a word."""
+    what, size = f"page of {table.name.replace('_', ' ')}", table.page_size
+    while True:
+        try:
+            body = session.call("GET", table.path, params={"limit": size}).json()
+        except errors.InvalidRequestError as error:
+            try:
+                size = smaller_size(error, size, table.default_size)
+            except errors.TinkerError:
+                return _finding(what, error)
+            continue
+        except errors.TinkerError as error:
+            return _finding(what, error)
+        rows, total = len(body.get(table.items) or []), (body.get("cursor") or {}).get("total_count") or 0
+        if rows < size and total > rows:
+            return Finding(what, "ok", f"{rows} rows at most, although {size} were asked for")
+        known = "" if rows == size else f" (the account has {rows})"
+        return Finding(what, "ok", f"{size} rows{known}")
+
+
+def _cache(session: Session) -> Finding:
+    cache = session.cache
+    if cache is None:
+        return Finding("cache", "lacks", "switched off")
+    about = cache.info()
+    detail = (
+        f"{about['path']}: {about['entries']} entries, {about['size_bytes'] / 1e6:.1f} MB, kept {about['ttl_s']:g} s"
+    )
+    return Finding("cache", "ok" if about["enabled"] else "wrong", detail)
+
+
+def _first_run(session: Session) -> str:
+    try:
+        body = session.call("GET", TRAINING_RUNS.path, params={"limit": 1}).json()
+        return str(body["training_runs"][0]["training_run_id"])
+    except (errors.TinkerError, LookupError, TypeError, json.JSONDecodeError):
+        return ""
+
+
+def _finding(what: str, error: errors.TinkerError) -> Finding:
+    """Return what an error says of a route: not there, not for this account, or broken."""
+    if isinstance(error, errors.NotSupportedError):
+        return Finding(what, "lacks", "this server does not have it")
+    if isinstance(error, errors.PermissionDeniedError):
+        return Finding(what, "refused", "not for this account")
+    return Finding(what, "wrong", str(error))
+
+
+def _stamp(when: datetime) -> str:
+    return when.isoformat().replace("+00:00", "Z")

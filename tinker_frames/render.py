@@ -1,0 +1,123 @@
+"""Frames as text for a terminal: columns that fit, numbers as people read them, nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table as RichTable
+
+ROWS_ON_SCREEN = 50
+NOTHING = "-"
+BETWEEN = 3  # characters from one column to the next
+SHORT = 16  # columns up to this width are never cut
+
+# The official ids begin with one; its first eight digits tell rows of one account apart.
+_UUID = re.compile(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def visible(text: str) -> str:
+    """Return text with everything that is not printable spelled out, so that no escape code reaches the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def cell(value: Any) -> str:
+    """Return one value as people read it: times to the minute (UTC), floats to one decimal, yes and no."""
+    import pandas as pd
+
+    if isinstance(value, tuple):
+        return visible(", ".join(value))
+    if value is None or pd.isna(value):
+        return NOTHING
+    if isinstance(value, pd.Timestamp):
+        return value.strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, (bool,)) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return visible(str(value))
+
+
+def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
+    """Return a frame as a table of one line a row; where it is wider than the terminal, ids are shortened first."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    names = [visible(str(name)) for name in frame.columns]
+    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    if not _fits(names, rows, width):
+        rows = [[_UUID.sub(r"\1…", text) for text in row] for row in rows]
+    widths = _allotted(_widest(names, rows), width)
+    shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, title_style="bold")
+    for name, original, room in zip(names, frame.columns, widths, strict=True):
+        number = is_numeric_dtype(frame[original]) and not is_bool_dtype(frame[original])
+        shown.add_column(
+            Text(name), justify="right" if number else "left", no_wrap=True, overflow="ellipsis", width=room
+        )
+    for row in rows:
+        shown.add_row(*(Text(_cut(text, room)) for text, room in zip(row, widths, strict=True)))
+    return shown
+
+
+def is_shortened(frame: pd.DataFrame, width: int) -> bool:
+    """Tell whether `table` cannot show ids whole at this width."""
+    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    return not _fits([str(name) for name in frame.columns], rows, width)
+
+
+def lines(frame: pd.DataFrame) -> str:
+    """Return a frame as tab-separated lines with a header, for pipes: every row, nothing cut."""
+    rows = [[visible(str(name)) for name in frame.columns]]
+    rows += [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+def summary(frame: pd.DataFrame) -> str:
+    """Return in a line what a listing holds and how far it can be trusted."""
+    about = frame.attrs.get("tinker", {})
+    parts = [f"{len(frame):,} rows"]
+    if "size_gb" in frame.columns:
+        parts.append(f"{frame['size_gb'].sum():,.1f} GB")
+    if about:
+        parts.append("complete" if about["complete"] else "NOT PROVED COMPLETE")
+        parts.append(f"read {about['age_s']:.0f} s ago from the cache" if about["from_cache"] else "read now")
+        lacking = [name for name in about["lacks"] if name != "base_model"]
+        if lacking:
+            parts.append(f"this server does not fill {', '.join(lacking)}")
+    return ", ".join(parts)
+
+
+def _cut(text: str, room: int) -> str:
+    """Cut text in the middle: ids differ at their ends, where the name of a checkpoint stands."""
+    if len(text) <= room or room < 8:
+        return text
+    end = room * 2 // 3
+    return f"{text[: room - end - 1]}…{text[-end:]}"
+
+
+def _fits(names: list[str], rows: list[list[str]], width: int) -> bool:
+    """Tell whether every cell can be shown whole."""
+    widest = _widest(names, rows)
+    return sum(widest) + BETWEEN * len(widest) <= width
+
+
+def _widest(names: list[str], rows: list[list[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    return [max(cell_len(row[place]) for row in [names, *rows]) for place in range(len(names))]
+
+
+def _allotted(widest: list[int], width: int) -> list[int]:
+    """Share the terminal out: short columns get what they need, long ones what is left, the shorter of them first."""
+    given = dict.fromkeys(range(len(widest)), 1)
+    left, waiting = width - BETWEEN * len(widest), sorted(range(len(widest)), key=widest.__getitem__)
+    for place in waiting:
+        fair = left // (len(widest) - waiting.index(place))
+        given[place] = max(1, min(widest[place], fair if widest[place] > SHORT else SHORT))
+        left -= given[place]
+    return [given[place] for place in range(len(widest))]

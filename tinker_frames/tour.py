@@ -1,0 +1,60 @@
+"""What `tinker-frames demo` shows: the whole demo account, once through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import render
+from .catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
+from .client import Client
+from .files import export
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+LARGEST = 12
+FILES = ("tinker-inventory.csv", "tinker-inventory.parquet")
+
+NEXT = """
+Try next, against the demo account or, with TINKER_API_KEY set, against your own:
+
+  tinker-frames demo --serve                                  keep this account running in one terminal
+  tinker-frames ls checkpoints --where "size_gb > 1" --sort -size_gb
+  tinker-frames ls sessions --where "status == 'failed'"
+  tinker-frames export inventory -o inventory.parquet
+  tinker-frames doctor
+
+In Python:
+
+  import tinker_frames as tkf
+  with tkf.demo.account() as client:
+      client.inventory().groupby("base_model")["size_gb"].sum()
+"""
+
+
+def show(client: Client, console: Console, folder: Path) -> None:
+    """Read every table, print the three main ones and two summaries, and write the inventory to files."""
+    frames = {
+        SESSIONS: client.sessions(),
+        TRAINING_RUNS: client.training_runs(),
+        CHECKPOINTS: client.checkpoints(),
+    }
+    for table, frame in frames.items():
+        title = f"{table.name.replace('_', ' ').capitalize()}: {render.summary(frame)}"
+        console.print(render.table(frame[list(table.brief)], title, width=console.width))
+    inventory = client.inventory()
+    for key, title in (("training_run_id", f"The {LARGEST} largest training runs"), ("base_model", "By base model")):
+        console.print(render.table(_by(inventory, key).head(LARGEST), title, width=console.width))
+    for name in FILES:
+        path = export(inventory, folder / name)
+        console.print(f"wrote {len(inventory):,} rows, {len(inventory.columns)} columns to {path}", soft_wrap=True)
+    console.print(NEXT, soft_wrap=True)
+
+
+def _by(inventory: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Return checkpoints and gigabytes by a column, largest first."""
+    grouped = inventory.groupby(key, dropna=False, observed=True)
+    totals = grouped.agg(checkpoints=("tinker_path", "size"), gigabytes=("size_gb", "sum"), public=("public", "sum"))
+    return totals.sort_values("gigabytes", ascending=False).reset_index()
