@@ -87,6 +87,8 @@ class Client:
     ...     client.checkpoints().query("size_gb > 1")
     """
 
+    server: Any = None  # the clients of a demo account have its server here
+
     def __init__(
         self,
         api_key: str | None = None,

@@ -1,0 +1,265 @@
+"""TuFT and SkyRL, row by row of the difference matrix."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from uuid import UUID
+
+import pytest
+import requests
+
+from .conftest import call_path
+
+
+@pytest.fixture
+def tuft(serve, browse):
+    """A TuFT-like server."""
+    return browse(serve(runs=20, dialect="tuft"))
+
+
+@pytest.fixture
+def skyrl(serve, browse):
+    """A SkyRL-like server."""
+    return browse(serve(runs=20, dialect="skyrl"), None)
+
+
+def all_rows(web):
+    """Return the checkpoints of every run."""
+    runs = web.rows("training_runs", "training_runs", 100)
+    return [r for run in runs for r in web.json(f"training_runs/{run['training_run_id']}/checkpoints")["checkpoints"]]
+
+
+# TuFT
+
+
+def test_tuft_wants_a_key_and_says_403_to_a_wrong_one(tuft, browse):
+    """No key is a 401, a wrong one a 403; capabilities and health are open; config needs a key and a body."""
+    nobody, wrong = browse(tuft.server, None), browse(tuft.server, "tml-wrong")
+    assert [one.get("training_runs").status_code for one in (nobody, wrong, tuft)] == [401, 403, 200]
+    assert "capabilities" in nobody.json("get_server_capabilities")
+    assert nobody.json("healthz") == {"status": "ok"}
+    assert nobody.post("client/config", json={}).status_code == 401
+    assert [tuft.post("client/config", json=body).status_code for body in (None, {})] == [422, 200]
+
+
+def test_tuft_token_is_of_no_use(tuft, browse):
+    """A token is minted and then refused."""
+    jwt = tuft.post("auth/token", json={}).json()["jwt"]
+    assert browse(tuft.server, jwt).get("training_runs").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "training_runs/none"),
+        ("GET", "training_runs/none/checkpoints"),
+        ("GET", "sessions/none"),
+        ("GET", "samplers/none"),
+        ("DELETE", "training_runs/none/checkpoints/weights/a"),
+        ("POST", "training_runs/none/checkpoints/weights/a/publish"),
+    ],
+)
+def test_tuft_answers_500_text_for_what_is_missing(tuft, method, path):
+    """A missing object is a 500 in plain text."""
+    reply = tuft.request(method, path)
+    assert (reply.status_code, reply.text) == (500, "Internal Server Error")
+    assert reply.headers["Content-Type"].startswith("text/plain")
+
+
+def test_tuft_lists(tuft):
+    """Sessions come oldest first, the user list has training checkpoints only, a run's list pages oldest first."""
+    sessions = tuft.rows("sessions", "sessions", 7)
+    created = [tuft.server.state.session(one).created_at for one in sessions]
+    assert created == sorted(created)
+    user = tuft.rows("checkpoints", "checkpoints", 100)
+    assert {row["checkpoint_type"] for row in user} == {"training"}
+    run = max(tuft.rows("training_runs", "training_runs", 10), key=lambda run: len(run_list(tuft, run)))
+    rows = run_list(tuft, run)
+    assert {row["checkpoint_type"] for row in rows} == {"training", "sampler"}
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+    page = tuft.json(f"training_runs/{run['training_run_id']}/checkpoints", limit=3, offset=2)
+    assert page == {"checkpoints": rows[2:5], "cursor": {"offset": 2, "limit": 3, "total_count": len(rows)}}
+    assert tuft.json(f"training_runs/{run['training_run_id']}/checkpoints")["cursor"]["limit"] == 100
+
+
+def run_list(web, run):
+    """Return all rows of a run's own list."""
+    return web.rows(f"training_runs/{run['training_run_id']}/checkpoints", "checkpoints", 9)
+
+
+@pytest.mark.parametrize(("path", "cap"), [("sessions", 500), ("training_runs", 500), ("checkpoints", 1000)])
+def test_tuft_caps(tuft, path, cap):
+    """TuFT refuses pages above 500, or 1000 for checkpoints."""
+    assert tuft.get(path, params={"limit": cap + 1}).json()["detail"][0]["ctx"] == {"le": cap}
+
+
+def test_tuft_shapes(tuft):
+    """Ids are bare, checkpoints lack metadata, sessions have ids only, scope and project are ignored."""
+    run = next(one for one in tuft.json("training_runs")["training_runs"] if one["last_checkpoint"])
+    UUID(run["training_run_id"])
+    assert set(run["last_checkpoint"]) == {
+        *("checkpoint_id", "checkpoint_type", "time", "tinker_path", "size_bytes", "public", "expires_at")
+    }
+    assert "/" not in run["last_checkpoint"]["checkpoint_id"]
+    session = tuft.json("sessions")["sessions"][0]
+    assert set(tuft.json(f"sessions/{session}")) == {"training_run_ids", "sampler_ids"}
+    wide = tuft.json("training_runs", limit=500, access_scope="accessible", project_id="nowhere")
+    assert wide["cursor"]["total_count"] == 20
+
+
+def test_tuft_delete_ignores_the_type(tuft):
+    """Deleting a sampler checkpoint removes the training one of its name."""
+    rows = {row["tinker_path"] for row in all_rows(tuft)}
+    twin = next(path for path in rows if path.replace("/weights/", "/sampler_weights/") in rows - {path})
+    sampler = twin.replace("/weights/", "/sampler_weights/")
+    reply = tuft.delete(call_path(sampler))
+    assert (reply.status_code, reply.content) == (204, b"")
+    assert reply.headers["Content-Type"] == "application/json"
+    left = {row["tinker_path"] for row in all_rows(tuft)}
+    assert sampler in left
+    assert twin not in left
+    assert tuft.delete(call_path(sampler)).status_code == 204
+    assert tuft.delete(call_path(sampler)).status_code == 500
+
+
+def test_tuft_publish_works_twice_and_unpublish_never(tuft):
+    """Publishing answers 204 every time; unpublishing is a 500 and leaves it public."""
+    path = next(row["tinker_path"] for row in all_rows(tuft) if row["checkpoint_type"] == "training")
+    assert [tuft.post(call_path(path, "/publish")).status_code for _ in range(2)] == [204, 204]
+    assert tuft.delete(call_path(path, "/publish")).status_code == 500
+    assert next(row for row in all_rows(tuft) if row["tinker_path"] == path)["public"] is True
+
+
+def test_tuft_lacks(tuft):
+    """TTL, session search and external URLs are a 405; copies, billing and audit a 404; external ids a 400."""
+    path = call_path(all_rows(tuft)[0]["tinker_path"])
+    assert tuft.put(path + "/ttl", json={"ttl_seconds": 7200}).status_code == 405
+    assert tuft.post("sessions/search", json={}).status_code == 405
+    assert tuft.get(path + "/external_weights_urls").status_code == 405
+    for gone in ("billing/usage/events", "audit", "sessions/a/trace_export"):
+        assert tuft.get(gone).json() == {"detail": "Not Found"}
+    assert tuft.delete("training_runs/a/checkpoints/external_weights/b").status_code == 400
+
+
+def test_tuft_archive_is_a_path_on_the_server(tuft):
+    """The archive redirects to a file: URL."""
+    reply = tuft.get(call_path(all_rows(tuft)[0]["tinker_path"], "/archive"))
+    assert reply.status_code == 302
+    assert reply.headers["Location"].startswith("file:///")
+
+
+def test_tuft_weights_info_does_not_look(tuft):
+    """Weights info answers also for a checkpoint that does not exist, but not for external ones."""
+    run = tuft.json("training_runs")["training_runs"][0]
+    tell = {"tinker_path": f"tinker://{run['training_run_id']}/weights/never-saved"}
+    assert tuft.post("weights_info", json=tell).json()["train_mlp"] is None
+    tell = {"tinker_path": f"tinker://{run['training_run_id']}/external_weights/a"}
+    assert tuft.post("weights_info", json=tell).status_code == 500
+
+
+# SkyRL
+
+
+def test_skyrl_asks_for_no_key(skyrl, browse):
+    """No key and any key are the same."""
+    assert skyrl.json("training_runs") == browse(skyrl.server, "whatever").json("training_runs")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "sessions"),
+        ("GET", "sessions/a"),
+        ("POST", "sessions/search"),
+        ("GET", "checkpoints"),
+        ("POST", "auth/token"),
+        ("DELETE", "training_runs/a/checkpoints/b"),
+        ("POST", "training_runs/a/checkpoints/b/publish"),
+        ("DELETE", "training_runs/a/checkpoints/b/publish"),
+        ("PUT", "training_runs/a/checkpoints/b/ttl"),
+        ("GET", "training_runs/a/checkpoints/b/external_weights_urls"),
+        ("GET", "training_runs/a/checkpoints/weights/b/archive"),
+        ("POST", "copy_weights"),
+    ],
+)
+def test_skyrl_lacks_most_routes(skyrl, method, path):
+    """Sessions, the user list and every write are unknown routes."""
+    reply = skyrl.request(method, path)
+    assert (reply.status_code, reply.json()) == (404, {"detail": "Not Found"})
+
+
+def test_skyrl_runs(skyrl):
+    """Runs page without a cap; -1 is all, 0 is none; the total of an empty page is 0; nothing is newest."""
+    everything = skyrl.json("training_runs", limit=-1)
+    assert everything["cursor"] == {"offset": 0, "limit": -1, "total_count": 20}
+    assert skyrl.rows("training_runs", "training_runs", 7) == everything["training_runs"]
+    assert skyrl.json("training_runs", limit=10**6)["cursor"]["total_count"] == 20
+    for query in ({"limit": 0}, {"offset": 999}):
+        page = skyrl.json("training_runs", **query)
+        assert (page["training_runs"], page["cursor"]["total_count"]) == ([], 0)
+    for run in everything["training_runs"]:
+        assert run["training_run_id"].startswith("model_")
+        assert not run["last_request_time"].endswith("Z")
+        assert (run["last_checkpoint"], run["last_sampler_checkpoint"], run["user_metadata"]) == (None, None, None)
+        assert run["model_owner"] == "default"
+
+
+def test_skyrl_checkpoints(skyrl):
+    """A run's list has no cursor and four fields per row, bare names and times without a zone."""
+    run = skyrl.json("training_runs", limit=-1)["training_runs"][0]["training_run_id"]
+    page = skyrl.json(f"training_runs/{run}/checkpoints")
+    assert set(page) == {"checkpoints"}
+    assert page == skyrl.json(f"models/{run}/checkpoints")
+    rows = all_rows(skyrl)
+    assert {frozenset(row) for row in rows} == {frozenset(["checkpoint_id", "checkpoint_type", "time", "tinker_path"])}
+    assert all(datetime.fromisoformat(row["time"]).tzinfo is None for row in rows)
+    assert len({row["tinker_path"] for row in rows}) == len(rows) > len({row["checkpoint_id"] for row in rows})
+
+
+def test_skyrl_unknown_run(skyrl):
+    """An unknown run is a 404, its checkpoints are none, an id with other characters is a 422."""
+    assert skyrl.get("training_runs/model_none").status_code == 404
+    assert skyrl.json("training_runs/model_none/checkpoints") == {"checkpoints": []}
+    assert skyrl.get("training_runs/a%20b/checkpoints").status_code == 422
+
+
+def pending(web, kind):
+    """Return a checkpoint that is still being saved."""
+    return web.server.state.add_checkpoint(kind=kind, name=f"pending-{kind}", pending=True)
+
+
+def test_skyrl_archive(skyrl):
+    """The archive of a sampler checkpoint redirects to a download here; training ones have none; pending ones wait."""
+    row = next(row for row in all_rows(skyrl) if row["checkpoint_type"] == "sampler")
+    run = row["tinker_path"].removeprefix("tinker://").partition("/")[0]
+    reply = skyrl.get(f"training_runs/{run}/checkpoints/{row['checkpoint_id']}/archive")
+    assert reply.status_code == 302
+    left = parsedate_to_datetime(reply.headers["Expires"]) - datetime.now(UTC)
+    assert timedelta(minutes=118) < left
+    assert requests.get(reply.headers["Location"], timeout=5).status_code == 200
+    late = pending(skyrl, "sampler")
+    base = f"training_runs/{late.run.training_run_id}/checkpoints"
+    assert skyrl.get(f"{base}/{late.name}/archive").status_code == 425
+    assert late.tinker_path not in {row["tinker_path"] for row in skyrl.json(base)["checkpoints"]}
+    assert skyrl.get(f"{base}/none/archive").json() == {"detail": "Checkpoint not found"}
+
+
+def test_skyrl_weights_info(skyrl):
+    """Weights info is for training weights: others are a 400, pending ones a 425, missing ones a 404."""
+    row = next(row for row in all_rows(skyrl) if row["checkpoint_type"] == "training")
+    info = skyrl.post("weights_info", json={"tinker_path": row["tinker_path"]}).json()
+    assert set(info) == {"base_model", "is_lora", "lora_rank"}
+    asked = [row["tinker_path"].replace("/weights/", "/sampler_weights/"), pending(skyrl, "training").tinker_path]
+    asked += [row["tinker_path"] + "-none", "nonsense"]
+    statuses = [skyrl.post("weights_info", json={"tinker_path": path}).status_code for path in asked]
+    assert statuses == [400, 425, 404, 400]
+
+
+def test_skyrl_samplers_and_config(skyrl):
+    """Samplers have ids of their own style; config needs no body; capabilities have names only."""
+    ids = [one.sampler_id for row in skyrl.server.state.sessions() for one in row.samplers]
+    assert skyrl.json(f"samplers/{ids[0]}")["sampler_id"] == ids[0]
+    assert ids[0].startswith("sampling_")
+    assert skyrl.post("client/config").json()["pjwt_auth_enabled"] is False
+    assert {frozenset(model) for model in skyrl.json("get_server_capabilities")["supported_models"]} == {
+        frozenset(["model_name"])
+    }

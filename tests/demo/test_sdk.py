@@ -1,0 +1,156 @@
+"""The official SDK as an independent client of the demo server."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tinker_frames.demo import DemoServer
+
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.skipif(find_spec("tinker") is None, reason="the official SDK is not installed (extra peers)"),
+]
+
+DRIVER = Path(__file__).with_name("sdk_driver.py")
+
+
+def environment(home, **more):
+    """Return an environment in which the SDK finds no credentials and sends no telemetry."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TINKER_")}
+    return kept | {"HOME": str(home), "TINKER_TELEMETRY": "0", "NO_PROXY": "127.0.0.1"} | more
+
+
+class Sdk:
+    """The SDK in a process of its own, which closes its connections only by ending."""
+
+    def __init__(self, server, home):
+        command = [sys.executable, str(DRIVER), server.url, server.key]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment(home))
+
+    def ask(self, name, **arguments):
+        """Do one call and return its outcome."""
+        self.process.stdin.write(json.dumps([name, arguments]) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def __call__(self, name, **arguments):
+        return self.ask(name, **arguments)["answer"]
+
+    def close(self):
+        """End the process."""
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["key", "jwt"])
+def server(request):
+    """A server; once with keys, once with the exchange for a token."""
+    with DemoServer(runs=20, pjwt_auth_enabled=request.param, require_jwt=request.param) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sdk(server, tmp_path_factory):
+    """The SDK talking to it."""
+    sdk = Sdk(server, tmp_path_factory.mktemp("home"))
+    yield sdk
+    sdk.close()
+
+
+def test_lists_agree_with_the_account(sdk, server):
+    """The SDK's sessions, runs and checkpoints are those of the account, row for row."""
+    state = server.state
+    assert sdk("list_sessions", limit=500)["sessions"] == [row.session_id for row in state.sessions()]
+    runs = sdk("list_training_runs", limit=100)
+    assert [row["training_run_id"] for row in runs["training_runs"]] == [row.training_run_id for row in state.runs()]
+    assert runs["cursor"]["total_count"] == 20
+    pages = [sdk("list_user_checkpoints", limit=100, offset=offset)["checkpoints"] for offset in range(0, 400, 100)]
+    rows, total = state.checkpoints_page(1000, 0)
+    assert [row["tinker_path"] for page in pages for row in page] == [row.tinker_path for row in rows]
+    assert total < 400
+
+
+def test_single_objects(sdk, server):
+    """The SDK reads a run, its checkpoints, a session, a sampler, weights info and the capabilities."""
+    row = next(row for row in server.state.checkpoints_page(1000, 0)[0] if row.name == "final")
+    run = row.run.training_run_id
+    assert sdk("get_training_run", training_run_id=run)["base_model"] == row.run.base_model
+    assert sdk("get_training_run_by_tinker_path", tinker_path=row.tinker_path)["training_run_id"] == run
+    shown = sdk("list_checkpoints", training_run_id=run)["checkpoints"]
+    assert {one["tinker_path"] for one in shown} == {one.tinker_path for one in row.run.checkpoints.values()}
+    session = sdk("get_session", session_id=row.run.session.session_id)
+    assert run in session["training_run_ids"]
+    sampler = next(one for other in server.state.sessions() for one in other.samplers)
+    assert sdk("get_sampler", sampler_id=sampler.sampler_id)["model_path"] == sampler.model_path
+    assert sdk("get_weights_info_by_tinker_path", tinker_path=row.tinker_path)["lora_rank"] == row.run.lora_rank
+    assert sdk("get_server_capabilities")["supported_models"]
+
+
+def test_search(sdk, server):
+    """The SDK pages through the session search by its cursor."""
+    seen, cursor = [], None
+    while True:
+        page = sdk("search_sessions", limit=5, cursor=cursor)
+        seen += [row["session_id"] for row in page["sessions"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == [row.session_id for row in server.state.sessions()]
+
+
+def test_writes(sdk, server):
+    """The SDK publishes, unpublishes, sets and removes a TTL, and deletes, also names with spaces and unicode."""
+    rows = server.state.checkpoints_page(1000, 0)[0]
+    plain, spaced, chinese = (next(r for r in rows if not r.public and mark in r.name) for mark in ("step", " ", "检"))
+    for row in (plain, spaced, chinese):
+        path = {"tinker_path": row.tinker_path}
+        sdk("publish_checkpoint_from_tinker_path", **path)
+        assert row.public
+        sdk("unpublish_checkpoint_from_tinker_path", **path)
+        assert not row.public
+        sdk("set_checkpoint_ttl_from_tinker_path", **path, ttl_seconds=7200)
+        assert row.expires_at
+        sdk("set_checkpoint_ttl_from_tinker_path", **path, ttl_seconds=None)
+        assert row.expires_at is None
+        sdk("delete_checkpoint_from_tinker_path", **path)
+        assert row not in server.state.checkpoints_page(1000, 0)[0]
+        assert sdk.ask("delete_checkpoint_from_tinker_path", **path)["status"] == 404
+
+
+def test_external_urls_and_storage_usage(sdk, server):
+    """The SDK reads the URLs of an external checkpoint and the storage usage."""
+    row = next(row for row in server.state.checkpoints_page(1000, 0)[0] if row.kind == "external")
+    answer = sdk("get_external_weights_urls", tinker_path=row.tinker_path)
+    assert "adapter_config.json" in answer["urls"]
+    assert sdk("get_current_checkpoint_storage_usage")["data"]
+
+
+def test_errors_are_the_sdks_own(sdk):
+    """A missing run is the SDK's 404 with our detail."""
+    reply = sdk.ask("get_training_run", training_run_id="none")
+    assert (reply["status"], reply["body"]["detail"]) == (404, "Model not found.")
+
+
+def test_nothing_unknown_was_asked(sdk, server):
+    """The SDK asked for no route that the demo lacks."""
+    assert [call.path for call in server.seen if call.endpoint == "unknown"] == []
+
+
+def test_command_line(server, tmp_path):
+    """The official command line lists all checkpoints and runs."""
+    command = [sys.executable, "-m", "tinker.cli", "-f", "json", "checkpoint", "list", "--limit", "0"]
+    more = {"TINKER_BASE_URL": server.url, "TINKER_API_KEY": server.key}
+    reply = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=True, env=environment(tmp_path, **more)
+    )
+    shown = json.loads(reply.stdout)["checkpoints"]
+    assert [row["tinker_path"] for row in shown] == [r.tinker_path for r in server.state.checkpoints_page(1000, 0)[0]]

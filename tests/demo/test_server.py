@@ -1,0 +1,188 @@
+"""Starting, stopping, and serving from a notebook, a script and the command line."""
+
+import asyncio
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+from tinker_frames import demo
+from tinker_frames.demo import DemoServer, Faults, Hang
+
+
+def test_start_and_stop_many_times():
+    """A server starts and stops within milliseconds, also again, on the same port."""
+    server = DemoServer(runs=1)
+    server.start()
+    port = server.port
+    assert server.start() is server
+    server.stop()
+    server.stop()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(server.url + "/api/v1/healthz", timeout=2)
+    for _ in range(3):
+        with server:
+            assert server.port == port
+            assert requests.get(server.url + "/api/v1/healthz", timeout=2).status_code == 200
+
+
+def test_stop_does_not_wait_for_keep_alive_nor_for_answers(browse):
+    """Idle kept connections and a hanging request are closed at once."""
+    server = DemoServer(runs=1, faults=Faults(hang=[Hang("list_sessions", seconds=60)])).start()
+    browse(server).get("healthz")
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\nX-API-Key: tml-demo\r\n\r\n")
+        while not server.seen.count("list_sessions"):
+            time.sleep(0.01)
+        start = time.monotonic()
+        server.stop()
+        assert time.monotonic() - start < 0.2
+        assert raw.recv(10) == b""
+
+
+def test_connections_are_kept_alive(web):
+    """One connection serves many requests."""
+    with socket.create_connection(("127.0.0.1", web.server.port)) as raw:
+        for _ in range(3):
+            raw.sendall(b"GET /api/v1/healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = b""
+            while b'{"status":"ok"}' not in answer:
+                answer += (piece := raw.recv(1000))
+                assert piece, answer
+
+
+def test_several_servers_at_once(serve, browse):
+    """Servers stand side by side, each with its own account."""
+    one, two = (browse(serve(runs=3, seed=seed)) for seed in (1, 2))
+    assert one.json("sessions") != two.json("sessions")
+
+
+def test_small_answers_are_prompt(web):
+    """A small answer on a kept connection takes some milliseconds, not the 40 of a delayed packet."""
+    assert min(web.get("healthz").elapsed.total_seconds() for _ in range(20)) < 0.03
+
+
+def test_a_taken_port_is_an_error_that_leaks_nothing(serve):
+    """Starting on a port that is taken raises."""
+    taken = serve(runs=0)
+    with pytest.raises(OSError, match="in use"):
+        DemoServer(runs=0, port=taken.port).start()
+
+
+def test_an_unknown_switch_is_refused():
+    """A misspelt switch is a TypeError that names it."""
+    with pytest.raises(TypeError, match="archiv"):
+        DemoServer(runs=0, archiv="json")
+
+
+def test_it_works_where_an_event_loop_runs():
+    """In a notebook, where a loop runs already, a server starts and stops as well."""
+
+    async def cell():
+        with DemoServer(runs=1) as server:
+            return await asyncio.to_thread(requests.get, server.url + "/api/v1/healthz", timeout=2)
+
+    assert asyncio.run(cell()).status_code == 200
+
+
+def test_a_hundred_thousand_checkpoints(serve, browse):
+    """An account of 100,000 checkpoints starts in seconds, and a page of 1000 takes some milliseconds."""
+    start = time.monotonic()
+    web = browse(serve(checkpoints=100_000))
+    assert time.monotonic() - start < 30
+    web.get("checkpoints", params={"limit": 1000})
+    pages = [web.get("checkpoints", params={"limit": 1000, "offset": 50_000}) for _ in range(10)]
+    assert min(page.elapsed.total_seconds() for page in pages) < 0.1
+    assert pages[0].json()["cursor"]["total_count"] == 100_000
+
+
+def run_python(code, **options):
+    """Run code in a fresh interpreter."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, **options)
+
+
+def test_import_is_light():
+    """Importing the package, and telling an account, loads no web framework and no pandas."""
+    code = (
+        "import sys, tinker_frames.demo as d; d.DemoServer(runs=2)\n"
+        "print([m for m in ('fastapi', 'uvicorn', 'pydantic', 'pandas', 'starlette') if m in sys.modules])"
+    )
+    reply = run_python(code)
+    assert (reply.stdout.strip(), reply.stderr) == ("[]", "")
+
+
+def test_a_missing_extra_says_what_to_install():
+    """Without FastAPI starting is an ImportError with the command that helps."""
+    code = "import sys; sys.modules['fastapi'] = None\nfrom tinker_frames.demo import DemoServer\nDemoServer(runs=0).start()"
+    reply = run_python(code)
+    assert 'ImportError: The demo account needs FastAPI and uvicorn: pip install "tinker-frames[demo]"' in reply.stderr
+
+
+def test_forgetting_to_stop_is_harmless():
+    """A script that ends without stopping its server ends at once and in silence."""
+    start = time.monotonic()
+    reply = run_python(
+        "import requests; from tinker_frames.demo import DemoServer\n"
+        "s = DemoServer(runs=1).start(); print(requests.get(s.url + '/api/v1/healthz', timeout=5).status_code)"
+    )
+    assert (reply.stdout, reply.stderr, reply.returncode) == ("200\n", "", 0)
+    assert time.monotonic() - start < 10
+
+
+def test_names_of_the_door():
+    """Everything in `__all__` is there, and nothing else is guessed."""
+    assert all(getattr(demo, name) is not None for name in demo.__all__)
+    assert dir(demo) == sorted(demo.__all__)
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = demo.nonsense
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_command_line(number):
+    """It prints one READY line when connections are accepted, and ends with 0 and in silence when interrupted."""
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "tinker_frames.demo",
+        "--runs",
+        "4",
+        "--seed",
+        "2",
+        "--page-cap",
+        "3",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        ready, _, _ = select.select([process.stdout], [], [], 20)
+        assert ready
+        word, url = process.stdout.readline().split()
+        assert (word, url.rpartition(":")[0]) == ("READY", "http://127.0.0.1")
+        with requests.Session() as session:
+            session.headers["X-API-Key"] = "tml-demo"
+            assert len(session.get(f"{url}/api/v1/training_runs?limit=3", timeout=5).json()["training_runs"]) == 3
+            assert session.get(f"{url}/api/v1/training_runs?limit=4", timeout=5).status_code == 422
+            os.kill(process.pid, number)
+            out, err = process.communicate(timeout=10)
+    assert (out, err, process.returncode) == ("", "", 0)
+
+
+def test_client_of_an_account(tmp_path):
+    """`account()` gives a client of a running server, which ends with the client; its cache folder goes too."""
+    client_module = pytest.importorskip("tinker_frames.client", reason="the client is not there yet")
+    with demo.account(runs=3, retries=0) as client:
+        assert isinstance(client, client_module.Client)
+        assert len(client.rest.list_sessions()["sessions"]) == len(client.server.state.sessions())
+        url = client.server.url
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url + "/api/v1/healthz", timeout=2)
+    with demo.account(runs=1, cache_dir=tmp_path):
+        pass
+    assert tmp_path.exists()

@@ -1,0 +1,156 @@
+"""The account itself, without HTTP: after any sequence of operations all views of it agree."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinker_frames.demo import State
+from tinker_frames.demo.state import RefusedError
+from tinker_frames.demo.story import tell
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def fresh(runs=8, seed=3, **options):
+    """Return a small account."""
+    return State(tell(runs, seed, now=NOW, **options), now=NOW)
+
+
+def all_own(state):
+    """Return the caller's checkpoints, newest first."""
+    return state.checkpoints_page(10**6, 0)[0]
+
+
+def check(state):
+    """Assert that lists, counts and newest checkpoints agree with each other."""
+    rows, total = state.checkpoints_page(10**6, 0)
+    assert total == len(rows) == len({row.tinker_path for row in rows})
+    assert rows == sorted(rows, key=lambda row: row.age_rank, reverse=True)
+    now = state.now()
+    assert all(row.expires_at is None or row.expires_at > now - timedelta(seconds=5) for row in rows)
+    by_run = [row for run in state.runs() for row in state.run_checkpoints(run.training_run_id)]
+    assert set(by_run) == set(rows)
+    for run in state.runs():
+        own = [row for row in rows if row.run is run]
+        assert state.run_checkpoints(run.training_run_id) == own[::-1]
+        for kind in ("training", "sampler", "external"):
+            assert run.newest(kind) == next((row for row in own if row.kind == kind), None)
+    for session in state.sessions():
+        own = [row for row in rows if row.run.session is session]
+        assert session.checkpoints_count == len(own)
+        assert session.checkpoint_storage_bytes == sum(row.size_bytes or 0 for row in own)
+    assert {run for session in state.sessions() for run in session.runs} == set(state.runs())
+    pieces = [row for offset in range(0, total, 7) for row in state.checkpoints_page(7, offset)[0]]
+    assert pieces == rows
+
+
+picks = st.integers(0, 10**6)
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["publish", "unpublish", "delete"]), picks),
+        st.tuples(st.just("set_ttl"), picks, st.one_of(st.none(), st.integers(0, 400_000))),
+        st.tuples(st.just("add_checkpoint"), picks, st.integers(-(10**6), 0)),
+        st.tuples(st.just("add_run"), picks),
+        st.tuples(st.just("add_session"), picks),
+        st.tuples(st.just("vanish"), st.sampled_from(["list_user_checkpoints", "list_training_runs", "list_sessions"])),
+        st.tuples(st.just("advance"), st.integers(0, 200_000)),
+    ),
+    max_size=25,
+)
+
+
+def perform(state, operation, *given_values):
+    """Do one operation on some row; refusals are part of life."""
+    rows = all_own(state)
+    row = rows[given_values[0] % len(rows)] if rows and isinstance(given_values[0], int) else None
+    try:
+        if operation in {"publish", "unpublish", "delete"} and row:
+            getattr(state, operation)(row)
+        elif operation == "set_ttl" and row:
+            state.set_ttl(row, given_values[1])
+        elif operation == "add_checkpoint":
+            state.add_checkpoint(row and row.run, size_bytes=5, time=state.now() + timedelta(seconds=given_values[1]))
+        elif operation in {"add_run", "add_session"}:
+            getattr(state, operation)()
+        elif operation == "vanish":
+            state.vanish(given_values[0])
+        elif operation == "advance":
+            state.advance(seconds=given_values[0])
+    except RefusedError as refusal:
+        assert refusal.status in {400, 409}  # noqa: PT017 - any other refusal would be wrong
+
+
+@settings(max_examples=60, deadline=None)
+@given(operations)
+def test_all_views_agree_after_any_operations(steps):
+    """Lists, totals, newest checkpoints, counts and bytes agree after any sequence of operations."""
+    state = fresh()
+    for step in steps:
+        perform(state, *step)
+    check(state)
+
+
+@settings(max_examples=30, deadline=None)
+@given(picks, st.integers(3600, 10**7), st.integers(0, 2 * 10**7))
+def test_a_row_lives_exactly_as_long_as_its_ttl(pick, seconds, later):
+    """A row with a TTL is there before its time and gone after it, whatever its expiry was before."""
+    state = fresh()
+    rows = all_own(state)
+    row = rows[pick % len(rows)]
+    state.set_ttl(row, seconds)
+    state.advance(seconds=later)
+    if abs(later - seconds) > 2:
+        assert (row in all_own(state)) is (later < seconds)
+    check(state)
+
+
+def test_removing_an_expiry_keeps_the_row():
+    """A row whose expiry was removed outlives it."""
+    state = fresh()
+    row = next(row for row in all_own(state) if row.expires_at)
+    state.set_ttl(row, None)
+    state.advance(days=4000)
+    assert row in all_own(state)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 5, 10**6])
+@pytest.mark.parametrize("offset", [0, 3, 10**6])
+def test_slices(limit, offset):
+    """A slice is that of the whole list, newest first."""
+    state = fresh()
+    rows = all_own(state)
+    assert state.checkpoints_page(limit, offset) == (rows[offset : offset + limit], len(rows))
+
+
+def test_a_name_is_taken_once():
+    """A second checkpoint of the same type and name in a run is refused; of another type it is not."""
+    state = fresh()
+    run = state.runs()[0]
+    state.add_checkpoint(run, name="twice")
+    with pytest.raises(RefusedError, match="name"):
+        state.add_checkpoint(run, name="twice")
+    state.add_checkpoint(run, "sampler", "twice")
+    check(state)
+
+
+def test_a_deleted_row_cannot_be_changed():
+    """Writes to a row that is gone are 404."""
+    state = fresh()
+    row = all_own(state)[0]
+    state.delete(row)
+    for write in (state.publish, state.delete, lambda row: state.set_ttl(row, None)):
+        with pytest.raises(RefusedError) as refusal:
+            write(row)
+        assert refusal.value.status == 404
+
+
+def test_an_empty_account_can_grow():
+    """Checkpoints can appear in an account that has no run yet."""
+    state = fresh(runs=0)
+    state.appear("list_user_checkpoints", 3)
+    state.vanish("list_user_checkpoints", 9)
+    state.vanish("list_sessions")
+    state.vanish("list_training_runs")
+    check(state)

@@ -1,0 +1,44 @@
+"""Put the routes of a dialect together and word its refusals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from . import office, official, skyrl, storage, tuft
+from .service import Service, reply
+from .state import RefusedError
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+ROUTERS: dict[str, list[APIRouter]] = {
+    "official": [official.router, office.router, storage.router],
+    "tuft": [tuft.router],
+    "skyrl": [skyrl.router],
+}
+
+
+def build(service: Service) -> FastAPI:
+    """Return the app of the service."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.service = service
+    for router in ROUTERS[service.dialect]:
+        app.include_router(router)
+    app.add_exception_handler(RefusedError, _tuft_refused if service.dialect == "tuft" else _refused)
+    return app
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedError):
+        raise error
+    return reply({"detail": error.detail}, error.status, **error.headers or {})
+
+
+async def _tuft_refused(request: Request, error: Exception) -> Response:
+    # TuFT does not catch what is missing: its framework answers instead.
+    if isinstance(error, RefusedError) and error.status == 404:
+        return PlainTextResponse("Internal Server Error", 500)
+    return await _refused(request, error)

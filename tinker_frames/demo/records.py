@@ -1,0 +1,119 @@
+"""What an account is made of: people, sessions, training runs, checkpoints and samplers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+KINDS = {"weights": "training", "sampler_weights": "sampler", "external_weights": "external"}
+SEGMENTS = {kind: segment for segment, kind in KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member of the organisation."""
+
+    urn: str
+    name: str
+    email: str
+
+
+@dataclass(slots=True, eq=False)
+class Checkpoint:
+    """One saved set of weights; `encoded` keeps its JSON together with the `version` that it shows."""
+
+    run: Run = field(repr=False)
+    kind: str
+    name: str
+    time: datetime
+    size_bytes: int | None = None
+    public: bool = False
+    expires_at: datetime | None = None
+    user_metadata: dict[str, Any] | None = None
+    pending: bool = False
+    serial: int = 0
+    version: int = 0
+    encoded: tuple[int, bytes] = field(default=(-1, b""), repr=False)
+
+    @property
+    def key(self) -> str:
+        """The checkpoint id with its segment, such as `weights/0001`."""
+        return f"{SEGMENTS[self.kind]}/{self.name}"
+
+    @property
+    def tinker_path(self) -> str:
+        """The tinker path, unique on every server."""
+        return f"tinker://{self.run.training_run_id}/{self.key}"
+
+    @property
+    def age_rank(self) -> tuple[datetime, int]:
+        """What lists of checkpoints are sorted by, oldest first."""
+        return self.time, self.serial
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One training run; `checkpoints` is kept oldest first."""
+
+    training_run_id: str
+    session: Session = field(repr=False)
+    base_model: str
+    last_request_time: datetime
+    is_lora: bool = True
+    lora_rank: int | None = 32
+    corrupted: bool = False
+    user_metadata: dict[str, Any] | None = None
+    trains: tuple[bool, bool, bool] = (True, True, True)
+    optimizer_config: dict[str, Any] = field(default_factory=lambda: {"type": "adamw"})
+    checkpoints: dict[str, Checkpoint] = field(default_factory=dict, repr=False)
+
+    def newest(self, kind: str) -> Checkpoint | None:
+        """Return the newest finished checkpoint of one type, or None."""
+        rows = reversed(self.checkpoints.values())
+        return next((row for row in rows if row.kind == kind and not row.pending), None)
+
+
+@dataclass(slots=True, eq=False)
+class Sampler:
+    """One sampling session; without a `model_path` it samples the plain base model."""
+
+    sampler_id: str
+    session: Session = field(repr=False)
+    base_model: str
+    model_path: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One session with its runs and samplers, and the running totals of their checkpoints."""
+
+    session_id: str
+    owner: Person
+    project_id: str
+    created_at: datetime
+    display_name: str | None = None
+    user_metadata: dict[str, Any] | None = None
+    status: dict[str, Any] | None = None
+    runs: list[Run] = field(default_factory=list, repr=False)
+    samplers: list[Sampler] = field(default_factory=list, repr=False)
+    checkpoints_count: int = 0
+    checkpoint_storage_bytes: int = 0
+
+    @property
+    def newness(self) -> tuple[datetime, str]:
+        """What lists of sessions are sorted by."""
+        return self.created_at, self.session_id
+
+
+@dataclass(slots=True)
+class Account:
+    """Everything one caller can know of: who they are, which projects they may list, and all sessions."""
+
+    me: Person
+    people: list[Person]
+    projects: list[str]
+    organization: str
+    sessions: list[Session]
