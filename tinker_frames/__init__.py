@@ -39,16 +39,8 @@ __all__ = [
 
 _MODULES = ("catalog", "demo", "errors")
 _HOMES = {
-    "client": (
-        "Client",
-        "checkpoints",
-        "connect",
-        "default_client",
-        "inventory",
-        "samplers",
-        "sessions",
-        "training_runs",
-    ),
+    "client": ("Client",),
+    "default": ("checkpoints", "connect", "default_client", "inventory", "samplers", "sessions", "training_runs"),
     "files": ("export", "read_export"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -59,7 +59,12 @@ def set_default(client: Client | None) -> None:
 
 
 def default_client() -> Client:
-    """Return the default client, made from the environment at its first use."""
+    """Return the default client, made from the environment at its first use.
+
+    Examples
+    --------
+    >>> default_client().cache.info()  # doctest: +SKIP
+    """
     global _default  # noqa: PLW0603
     with _default_lock:
         if _default is None:

@@ -103,6 +103,13 @@ def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFr
     ------
     InvalidRequestError
         For another suffix, or a file that does not hold what its suffix says.
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> path = export(pd.DataFrame({"size_bytes": [2**53 + 1, None]}, dtype="Int64"), tempfile.mkdtemp() + "/sizes.csv")
+    >>> read_export(path)["size_bytes"][0]
+    np.int64(9007199254740993)
     """
     source = Path(path).expanduser()
     read, _ = _format(source)

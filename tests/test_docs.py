@@ -1,0 +1,103 @@
+"""What the README, the docstrings and the changelog say is so."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tests.readme_tables import README, with_tables
+from tinker_frames.version import __version__
+
+ROOT = README.parent
+TEXT = README.read_text(encoding="utf-8")
+MODULES = sorted(m.name for m in pkgutil.walk_packages(tkf.__path__, "tinker_frames.") if "__main__" not in m.name)
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_readme_tables_are_those_of_the_catalog() -> None:
+    """The column tables of the README are what the catalog declares (python -m tests.readme_tables mends them)."""
+    assert with_tables(TEXT) == TEXT
+
+
+def test_readme_begins_with_the_two_commands() -> None:
+    """The first two commands of the README are the ones that set everything up on a fresh machine."""
+    assert [block.strip() for block in _blocks("sh")[:2]] == [
+        'pip install -e ".[demo]" && tinker-frames demo',
+        'pip install -e ".[test]" && pytest',
+    ]
+
+
+@pytest.mark.parametrize("block", _blocks("python"))
+def test_readme_python_runs(block: str, quiet_server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python block of the README runs as it stands, against a server, with the credential in the environment."""
+    monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    if "old" in names:
+        old = names["old"]
+        assert isinstance(old, pd.DataFrame)
+        assert len(old) > 0
+    tkf.default_client().close()
+
+
+def test_readme_names_every_rest_method() -> None:
+    """The README lists every public method of client.rest, and none that does not exist."""
+    from tinker_frames.rest import Rest
+
+    section = TEXT[TEXT.index("## Every endpoint") : TEXT.index("## Credential")]
+    named = set(re.findall(r"`([a-z_]+)`", section)) - {"client", "rest"}
+    assert named == {name for name in vars(Rest) if not name.startswith("_")}
+
+
+def test_readme_names_every_error() -> None:
+    """The README's table of errors has every error class."""
+    from tinker_frames import errors
+
+    classes = {name for name in errors.__all__ if name.endswith("Error")} - {"TinkerError"}
+    assert set(re.findall(r"^\| `(\w+Error)`", TEXT, re.MULTILINE)) == classes
+
+
+def test_readme_names_every_attribute(quiet_server, client_of) -> None:
+    """The README explains every entry of frame.attrs["tinker"]."""
+    section = TEXT[TEXT.index('| `frame.attrs["tinker"]`') : TEXT.index("## Tables")]
+    named = {
+        name for line in re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)
+    }
+    assert named == set(client_of(quiet_server).training_runs().attrs["tinker"])
+
+
+def test_changelog_has_this_version() -> None:
+    """The changelog has an entry for the version that the package bears."""
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_are_true(name: str) -> None:
+    """Examples in docstrings give what they show."""
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_say_what_belongs_in_them(name: str) -> None:
+    """Every module begins with a sentence on what it is for."""
+    assert (importlib.import_module(name).__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("name", [n for n in tkf.__all__ if inspect.isroutine(getattr(tkf, n)) or n == "Client"])
+def test_public_calls_are_documented_with_an_example(name: str) -> None:
+    """Every public call has a docstring with an example."""
+    assert ">>>" in (inspect.getdoc(getattr(tkf, name)) or ""), name

@@ -1,0 +1,77 @@
+"""The names that people use: there, typed, light to import."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.default import set_default
+
+NAMES = ("sessions", "training_runs", "checkpoints", "samplers", "inventory")
+
+
+def _python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_all_is_sorted_and_importable() -> None:
+    """`__all__` is sorted, everything in it can be had, and nothing else public can."""
+    assert sorted(tkf.__all__) == tkf.__all__
+    assert all(getattr(tkf, name) is not None for name in tkf.__all__)
+    assert set(tkf.__all__) <= set(dir(tkf))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        tkf.nonsense  # noqa: B018
+
+
+def test_import_is_light() -> None:
+    """Importing the package loads none of pandas, pyarrow, requests, ipywidgets, FastAPI."""
+    heavy = ("pandas", "pyarrow", "requests", "requests_cache", "msgspec", "ipywidgets", "fastapi", "tqdm", "click")
+    loaded = _python("import sys, tinker_frames; print(*sys.modules)").split()
+    assert not set(heavy) & set(loaded)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_functions_are_the_methods(name: str) -> None:
+    """Module-level functions have the signature and the docs of the client's methods."""
+    function, method = getattr(tkf, name), getattr(tkf.Client, name)
+    given = inspect.signature(method)
+    assert inspect.signature(function) == given.replace(parameters=list(given.parameters.values())[1:])
+    assert function.__doc__ == method.__doc__
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_listing_takes_the_common_options(name: str) -> None:
+    """refresh, limit, progress and require_complete are keyword-only on every listing."""
+    parameters = inspect.signature(getattr(tkf, name)).parameters
+    for option in ("refresh", "limit", "progress", "require_complete"):
+        assert parameters[option].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def test_connect_makes_the_default_client(quiet_server, tmp_path) -> None:
+    """After connect(), the module-level functions use that client."""
+    client = tkf.connect(quiet_server.key, quiet_server.url, cache_dir=tmp_path)
+    assert tkf.default_client() is client
+    assert len(tkf.training_runs()) == 60
+    client.close()
+
+
+def test_default_client_comes_from_the_environment(quiet_server, monkeypatch) -> None:
+    """Without connect(), the first call makes a client from the environment."""
+    set_default(None)
+    monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
+    assert len(tkf.checkpoints(limit=3)) == 3
+    tkf.default_client().close()
+
+
+def test_no_function_bears_a_module_name() -> None:
+    """No public function hides a module of the same name."""
+    import pkgutil
+
+    modules = {module.name for module in pkgutil.iter_modules(tkf.__path__)}
+    functions = {name for name in tkf.__all__ if inspect.isroutine(getattr(tkf, name))}
+    assert not modules & functions
