@@ -16,13 +16,27 @@ from . import pandas_hook as _pandas_hook
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import catalog, demo, errors
+    from . import catalog, demo, errors, policies
     from .client import Client
-    from .default import checkpoints, connect, default_client, inventory, samplers, sessions, training_runs
+    from .default import (
+        checkpoints,
+        connect,
+        default_client,
+        inventory,
+        journal,
+        load_plan,
+        resume,
+        samplers,
+        sessions,
+        training_runs,
+        undo,
+    )
     from .files import export, read_export
+    from .plans import Plan
 
 __all__ = [
     "Client",
+    "Plan",
     "catalog",
     "checkpoints",
     "connect",
@@ -31,16 +45,34 @@ __all__ = [
     "errors",
     "export",
     "inventory",
+    "journal",
+    "load_plan",
+    "policies",
     "read_export",
+    "resume",
     "samplers",
     "sessions",
     "training_runs",
+    "undo",
 ]
 
-_MODULES = ("catalog", "demo", "errors")
+_MODULES = ("catalog", "demo", "errors", "policies")
 _HOMES = {
     "client": ("Client",),
-    "default": ("checkpoints", "connect", "default_client", "inventory", "samplers", "sessions", "training_runs"),
+    "default": (
+        "checkpoints",
+        "connect",
+        "default_client",
+        "inventory",
+        "journal",
+        "load_plan",
+        "resume",
+        "samplers",
+        "sessions",
+        "training_runs",
+        "undo",
+    ),
+    "plans": ("Plan",),
     "files": ("export", "read_export"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

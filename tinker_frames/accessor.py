@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .client import Client
+    from .durations import Duration
+    from .plans import Plan
+    from .policies import Rule
 
 
 class TinkerAccessor:
     """Calls on a frame of Tinker rows, as `df.tinker`.
 
-    Each call says which column it needs, if the frame lacks it.
+    Each call says which column it needs, if the frame lacks it. What writes returns a `Plan`, and sends nothing. `client=` names the
+    client; else it is the one that the frame came from, else the default one. A frame of another account is refused.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -44,6 +51,111 @@ class TinkerAccessor:
         self._need(column)
         return expanded_metadata(self._frame, column, numeric=numeric)
 
+    def publish(self, *, client: Client | None = None) -> Plan:
+        """Plan to make the checkpoints public: any Tinker user may then load them (POST …/publish)."""
+        return self._plan("publish", client)
+
+    def unpublish(self, *, client: Client | None = None) -> Plan:
+        """Plan to make the checkpoints private again; what others took meanwhile cannot be recalled (DELETE …/publish)."""
+        return self._plan("unpublish", client)
+
+    def set_ttl(self, ttl: Duration | None, *, client: Client | None = None) -> Plan:
+        """Plan to let the checkpoints expire so long from the moment it runs: an hour to ten years; None: never (PUT …/ttl).
+
+        Parameters
+        ----------
+        ttl
+            `"30d"`, `"12h"`, seconds, a timedelta, or None.
+
+        Raises
+        ------
+        InvalidRequestError
+            For a length of time that is none, or out of range.
+        """
+        return self._plan("set_ttl", client, None if ttl is None else _ttl(ttl))
+
+    def delete(self, *, client: Client | None = None) -> Plan:
+        """Plan to delete the checkpoints for ever (DELETE …/checkpoints/{ck}). It cannot be undone; `expire` can.
+
+        Examples
+        --------
+        >>> plan = client.checkpoints().query("age_days > 30").tinker.delete()  # doctest: +SKIP
+        >>> plan.run()  # doctest: +SKIP
+        """
+        return self._plan("delete", client)
+
+    def expire(self, after: Duration = "24h", *, client: Client | None = None) -> Plan:
+        """Plan to let the service delete the checkpoints after a while: until then `tkf.undo` brings back their old expiry.
+
+        Rows that expire sooner anyway are left alone.
+        """
+        return self._plan("expire", client, _ttl(after))
+
+    def retire(self, keep: Rule, after: Duration | None = None, *, client: Client | None = None) -> Plan:
+        """Plan to remove every checkpoint that a keep rule does not keep.
+
+        Parameters
+        ----------
+        keep
+            A rule of `tkf.policies`, e.g. `keep_last(3) | keep_public()`. It is judged on the rows of this frame.
+        after
+            None deletes; a length of time expires instead, which can be undone.
+
+        Returns
+        -------
+        Plan
+            Of the rest; `plan.kept` is the frame of what stays, and both have a `reason` column.
+
+        Examples
+        --------
+        >>> rule = policies.keep_last(2) | policies.keep_named("final")  # doctest: +SKIP
+        >>> client.checkpoints().tinker.retire(keep=rule, after="24h").run(confirm=True)  # doctest: +SKIP
+        """
+        from .plans import retirement
+
+        return retirement(self._with_path(), keep, self._holder(client), None if after is None else _ttl(after))
+
+    def weights_info(self, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
+        """Return one row per checkpoint with `base_model, is_lora, lora_rank, train_unembed, train_mlp, train_attn, optimizer`.
+
+        From POST /api/v1/weights_info, one request each, in parallel; also for other people's public checkpoints. `error` says
+        why a row has nothing.
+        """
+        from .weights import weights_info
+
+        return weights_info(self._client(client), self._paths(), progress)
+
+    def archive_urls(self, *, client: Client | None = None, progress: bool | None = None) -> ArchiveUrls:
+        """Return a mapping of tinker path to the signed URL of its archive (GET …/archive); its repr hides the URLs.
+
+        An archive that is still being built is waited for. Whoever has such a URL can read the weights until it expires.
+        """
+        from .weights import archive_urls
+
+        return ArchiveUrls(archive_urls(self._client(client), self._paths(), progress))
+
+    def _plan(self, action: str, client: Client | None, ttl_seconds: int | None = None) -> Plan:
+        from .plans import make
+
+        return make(action, self._paths(), self._holder(client), ttl_seconds=ttl_seconds)
+
+    def _paths(self) -> list[str]:
+        return [str(path) for path in self._with_path()["tinker_path"].dropna()]
+
+    def _with_path(self) -> pd.DataFrame:
+        self._need("tinker_path")
+        return self._frame
+
+    def _client(self, client: Client | None) -> Client:
+        from .default import client_for
+
+        return client_for(self._frame, client)
+
+    def _holder(self, client: Client | None) -> Any:
+        from .holder import Holder
+
+        return Holder(self._client(client))
+
     def _need(self, column: str) -> None:
         if column not in self._frame.columns:
             raise AttributeError(
@@ -51,4 +163,34 @@ class TinkerAccessor:
             )
 
     def __repr__(self) -> str:
-        return f"<df.tinker of {len(self._frame)} rows: {', '.join(name for name in dir(self) if not name.startswith('_'))}>"
+        names = [name for name in dir(self) if not name.startswith("_")]
+        return f"<df.tinker of {len(self._frame)} rows: {', '.join(names)}>"
+
+
+class ArchiveUrls(Mapping[str, str]):
+    """Tinker path to signed URL; shows how many there are, never the URLs."""
+
+    def __init__(self, urls: dict[str, str]) -> None:
+        self._urls = urls
+
+    def __getitem__(self, tinker_path: str) -> str:
+        return self._urls[tinker_path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._urls)
+
+    def __len__(self) -> int:
+        return len(self._urls)
+
+    def __repr__(self) -> str:
+        return f"<ArchiveUrls of {len(self)} checkpoints; the URLs are secrets, take one with urls[tinker_path]>"
+
+
+def _ttl(length: Duration) -> int:
+    """Return a length of time in seconds that the service takes as a TTL."""
+    from .durations import seconds
+    from .rest import check_ttl
+
+    found = seconds(length)
+    check_ttl(found)
+    return found

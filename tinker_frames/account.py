@@ -85,12 +85,12 @@ class Account:
             lambda bar: self._reader.training_runs(bar, limit=limit, access_scope=scope, project_id=project),
         )
 
-    def checkpoints(self, training_run_id: str | None, by: By, options: Options) -> Found:
-        """Return one run's checkpoints, or all of the user's: from the user's list, or run by run."""
+    def checkpoints(self, run_ids: list[str] | None, by: By, options: Options) -> Found:
+        """Return the checkpoints of some runs, or all of the user's: from the user's list, or run by run."""
         if by not in ("auto", "user", "run"):
             raise InvalidRequestError(f"by={by!r} is unknown", hint='Use "auto", "user" or "run".')
-        if training_run_id is not None:
-            listing, cached = self._of_runs([training_run_id], options)
+        if run_ids is not None:
+            listing, cached = self._of_runs(run_ids, options)
             return cut(listing, options.limit), cached
         if by != "run":
             try:
@@ -114,14 +114,21 @@ class Account:
             listing.report.cut, listing.report.complete = True, False
         return listing, cached
 
+    def read_runs(self, run_ids: list[str]) -> Listing:
+        """Return the checkpoints of some runs, past the cache; `report.lost` names those that could not be read."""
+        with Progress("reading back", None) as bar:
+            return self._reader.run_checkpoints(run_ids, bar, keep_going=True)
+
     def _by_run(self, options: Options) -> Found:
         """Return every run's checkpoints; as complete as the list of runs is."""
         every = Options(refresh=options.refresh, progress=options.progress, limit=0 if options.limit == 0 else None)
-        runs, _ = self.training_runs(every)
+        runs, runs_cached = self.training_runs(every)
         listing, cached = self._of_runs(runs.data["training_run_id"].to_pylist(), options)
+        listing.report.requests += runs.report.requests
+        listing.report.started = min(listing.report.started, runs.report.started)
         if not runs.report.complete and options.limit != 0:
             listing.report.doubt("the list of training runs is not complete")
-        return cut(listing, options.limit), cached
+        return cut(listing, options.limit), cached and runs_cached
 
     def _of_runs(self, ids: list[str], options: Options) -> Found:
         every = Options(refresh=options.refresh, progress=options.progress)
@@ -137,11 +144,12 @@ class Account:
         if cache is not None and not options.refresh and (found := cache.get(key)) is not None:
             listing = Listing.from_bytes(found[0])
             if listing is not None:
+                listing.report.requests = 0  # for this call
                 return listing, True
         with Progress(table.name.replace("_", " "), options.progress) as bar:
             listing = read(bar)
             listing.report.requests = bar.requests
-        if cache is not None and (listing.report.complete or listing.report.cut):
+        if cache is not None and not listing.report.doubted:
             cache.put(key, listing.to_bytes(), listing.report.started)
         return listing, False
 

@@ -14,12 +14,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .config import Credential, Settings
+from .config import Credential, Settings, checked
 from .errors import AuthenticationError, NotFoundError, NotSupportedError, TinkerError
 
 # The protocol release that the contract was read from; the config endpoint wants one.
 PROTOCOL = "0.38.0"
-RENEW_WITHIN_S = 60
 RETRY_RENEWAL_S = 60
 
 logger = logging.getLogger("tinker_frames")
@@ -53,10 +52,8 @@ class Authenticator:
             if not self._ready:
                 self._start()
             now = time.time()
-            if now >= self._expires_at - RENEW_WITHIN_S:
-                self._renew()
-            elif now >= self._renew_at:
-                self._renew_early(now)
+            if now >= min(self._renew_at, self._expires_at):
+                self._renew_in_time(now)
             return self._token
 
     def replace(self, stale: str) -> bool:
@@ -79,13 +76,15 @@ class Authenticator:
 
     def identity(self) -> str:
         """Return a text that tells accounts apart and holds no secret: the same for every JWT of one user."""
-        if not self._credential.exists:
-            return "anonymous"
-        return identity_of(self._reveal())
+        credential = (
+            self._settings.credential
+        )  # also where a server enforces the command: nobody knows that before asking
+        return identity_of(self._reveal(credential)) if credential.exists else "anonymous"
 
     def _start(self) -> None:
         """Ask the server once how it wants to be spoken to; a server without a config wants the credential itself."""
-        raw = self._reveal()
+        raw = self._reveal(self._credential)
+        self._end_of(raw)
         flags: Any = {}
         try:
             flags = self._post("/api/v1/client/config", {"sdk_version": PROTOCOL}, raw)
@@ -107,40 +106,53 @@ class Authenticator:
         self._credential = self._settings.command
 
     def _is_static_jwt(self) -> bool:
-        return not self._credential.is_command and _is_jwt(self._reveal())
+        return not self._credential.is_command and _is_jwt(self._reveal(self._credential))
 
     def _renew(self) -> None:
-        """Get a token and note when to get the next; a JWT that is already over is refused here, not sent."""
-        token = self._exchange() if self._exchanges else self._reveal()
+        """Get a token and note when to get the next."""
+        token = self._exchange() if self._exchanges else self._reveal(self._credential)
         self._known.add(token)
-        now, claims = time.time(), decode_jwt(token)
-        expires = _number(claims.get("exp"))
-        if expires is not None and expires <= now:
-            raise AuthenticationError(
-                f"the JWT from {self._credential.source} expired {round(now - expires)} s ago", hint="Get a new one."
-            )
-        self._token = token
+        now, expires = time.time(), self._end_of(token, fresh=self._exchanges)
+        self._token, self._expires_at = token, expires
         renewable = self._exchanges or self._credential.is_command
-        self._expires_at = expires if expires is not None and renewable else float("inf")
-        self._renew_at = now + (self._expires_at - now) / 2
+        self._renew_at = now + (expires - now) / 2 if renewable else expires
 
-    def _renew_early(self, now: float) -> None:
-        """Renew at half of a token's life; a failure is no trouble while the old one is alive."""
+    def _renew_in_time(self, now: float) -> None:
+        """Renew from half of a token's life on; a failure is no trouble while the old one is alive."""
         try:
             self._renew()
         except TinkerError as fault:
+            if now >= self._expires_at:
+                raise
             logger.debug("renewing the token failed, trying again in %s s: %s", RETRY_RENEWAL_S, fault)
             self._renew_at = now + RETRY_RENEWAL_S
 
+    def _end_of(self, token: str, *, fresh: bool = False) -> float:
+        """Return when a token ends by our clock; one that is over is refused here, not sent.
+
+        A fresh one lives as long as it says, whatever the server's clock shows.
+        """
+        now, claims = time.time(), decode_jwt(token)
+        expires, issued = _number(claims.get("exp")), _number(claims.get("iat"))
+        if expires is None:
+            return float("inf")
+        if fresh and issued is not None:
+            expires = now + (expires - issued)
+        if expires <= now:
+            raise AuthenticationError(
+                f"the JWT from {self._credential.source} expired {round(now - expires)} s ago", hint="Get a new one."
+            )
+        return expires
+
     def _exchange(self) -> str:
-        answer = self._post("/api/v1/auth/token", {}, self._reveal())
+        answer = self._post("/api/v1/auth/token", {}, self._reveal(self._credential))
         token = answer.get("jwt") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
             raise AuthenticationError("the server exchanged the credential for nothing")
-        return token
+        return checked(token, "the server's token exchange")
 
-    def _reveal(self) -> str:
-        secret = self._credential.reveal()
+    def _reveal(self, credential: Credential) -> str:
+        secret = credential.reveal()
         self._known.add(secret)
         return secret
 
@@ -168,7 +180,7 @@ def decode_jwt(token: str) -> dict[str, Any]:
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 

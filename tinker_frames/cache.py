@@ -18,9 +18,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .config import CLOUDFLARE_HEADERS
 from .retry import looks_complete
 
 if TYPE_CHECKING:
+    from requests import Response
     from requests_cache import CachedSession
 
     from .store import SQLiteStore
@@ -47,6 +49,7 @@ class AccountCache:
 
     def __init__(self, folder: Path, account: str, ttl_s: float) -> None:
         from requests_cache import CachedSession
+        from requests_cache.policy import DEFAULT_IGNORED_PARAMS
 
         from .store import SQLiteStore, StoredCache
 
@@ -56,14 +59,24 @@ class AccountCache:
         self._written_ns = 0  # the marker of this process, for folders that take no file
         self._warned = False
         self._lock = threading.Lock()
+        self._begun = threading.local()
         self._store: SQLiteStore = SQLiteStore(self.path, self._trouble)
         self.session: CachedSession = CachedSession(
-            backend=StoredCache(self._store),
+            backend=StoredCache(self._store, self._may_keep),
             expire_after=timedelta(seconds=ttl_s),
             allowable_codes=(200,),
             allowable_methods=("GET", "POST"),  # reads only come here, and some of them are POSTs
-            filter_fn=lambda response: looks_complete(response.content),
+            ignored_parameters=(*DEFAULT_IGNORED_PARAMS, *CLOUDFLARE_HEADERS),  # neither in a key nor on the disk
         )
+
+    def begin(self) -> float:
+        """Note that this thread is going to read something through the session, and return when (Unix seconds)."""
+        self._begun.at = time.time()
+        return float(self._begun.at)
+
+    def _may_keep(self, response: Response) -> bool:
+        """Tell whether what this thread has read may be stored: complete, and not overtaken by a write meanwhile."""
+        return looks_complete(response.content) and not self.outdated(getattr(self._begun, "at", 0.0))
 
     def get(self, key: str) -> tuple[bytes, float] | None:
         """Return a listing's stored bytes and the time its reading began (Unix seconds); None if absent, old or outdated."""
@@ -90,8 +103,8 @@ class AccountCache:
         self._store[key] = response
 
     def outdated(self, started: float) -> bool:
-        """Tell whether something was written to the account after this time (Unix seconds)."""
-        return started * 1e9 <= self._last_write_ns()
+        """Tell whether what was read at this time (Unix seconds) is not to be served: too old, or overtaken by a write."""
+        return started + self.ttl_s <= time.time() or started * 1e9 <= self._last_write_ns()
 
     def written(self) -> None:
         """Note that the account changes now: nothing read so far is served again."""

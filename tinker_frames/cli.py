@@ -5,9 +5,12 @@ Exit codes: 0 done, 1 usage or error, 3 a listing that could not be proved compl
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +29,44 @@ if TYPE_CHECKING:
 TABLES = ("sessions", "runs", "checkpoints", "samplers", "inventory")
 INCOMPLETE = 3
 
+# Which tables an option means something for: elsewhere it would be passed over, and more rows shown than were asked for.
+ONLY_FOR = {
+    "details": ("sessions",),
+    "metadata": ("sessions", "runs", "checkpoints", "inventory"),
+    "by": ("checkpoints", "inventory"),
+    "run": ("checkpoints",),
+    "access_scope": ("sessions", "runs", "samplers", "inventory"),
+    "project": ("sessions", "runs", "samplers"),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+# What may stand after a dot in --where. A query is often copied from somewhere, and pandas would let it write files
+# (`name.to_csv(…)`) or reach any module (`name.__class__…`).
+_METHODS = {
+    "str", "contains", "startswith", "endswith", "match", "fullmatch", "lower", "upper", "casefold", "strip",
+    "lstrip", "rstrip", "len", "slice", "get", "split", "count", "find", "isdigit", "isnumeric", "isalpha",
+    "isalnum", "replace", "removeprefix", "removesuffix",
+    "dt", "year", "month", "day", "hour", "minute", "second", "date", "dayofweek", "weekday", "day_of_week",
+    "dayofyear", "quarter", "floor", "ceil", "normalize", "day_name", "month_name",
+    "isna", "isnull", "notna", "notnull", "isin", "between", "eq", "ne", "lt", "le", "gt", "ge", "abs", "round",
+    "clip", "fillna",
+    "min", "max", "mean", "median", "sum", "std", "quantile", "rank", "any", "all", "duplicated", "nunique", "mode",
+}  # fmt: skip
+_QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\\n]|\\.)*'|(?<!\w)"(?:[^"\\\n]|\\.)*"|`[^`'"\n]*`""")
+
+
+class Commands(click.Group):
+    """The commands; a reader that has enough, e.g. head, is no error."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tinker-frames")
 def cli() -> None:
     """Look at a whole Tinker account as tables, filter it, export it.
@@ -50,7 +89,8 @@ def _listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
                      help="checkpoints: the user's list, or every run's own."),
         click.option("--run", metavar="ID", help="checkpoints: only this training run's."),
-        click.option("--access-scope", type=click.Choice(["owned", "accessible"]), default="owned", show_default=True),
+        click.option("--access-scope", type=click.Choice(["owned", "accessible"]), default="owned", show_default=True,
+                     help="Only what is yours, or everything that you may see; not for checkpoints."),
         click.option("--project", metavar="ID", help="sessions, runs, samplers: only this project's."),
         click.option("--refresh", is_flag=True, help="Read anew, whatever is cached."),
         click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
@@ -76,7 +116,7 @@ def ls(table: str, form: str, **options: Any) -> int:
         shown = frame if options["columns"] or options["metadata"] else frame[[n for n in _brief(table) if n in frame]]
         _print_table(shown, cut=options["limit"] is None)
     sys.stdout.flush()
-    click.echo(render.summary(frame), err=True)
+    _console(stderr=True).print(render.summary(frame), soft_wrap=not sys.stderr.isatty())
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -101,7 +141,7 @@ def doctor(form: str, base_url: str | None) -> int:
     """Say which credential is used, what the server has, its page caps, its latency, and whether the clocks agree."""
     import pandas as pd
 
-    from . import files
+    from . import files, render
     from .config import resolve
     from .doctor import examine
     from .session import Session
@@ -114,8 +154,10 @@ def doctor(form: str, base_url: str | None) -> int:
     frame = pd.DataFrame([(f.what, f.verdict, f.detail) for f in findings], columns=["what", "verdict", "detail"])
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
+    elif sys.stdout.isatty():
+        _console().print(render.folded(frame))
     else:
-        _print_table(frame, cut=False)
+        sys.stdout.write(render.lines(frame))
     return 1 if (frame["verdict"] == "wrong").any() else 0
 
 
@@ -138,25 +180,24 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, port: int, output: Pat
         show(client, _console(), output)
         if serve:
             server = client.server
-            click.echo(
+            _until_interrupted(
                 f"serving until Ctrl-C; in another terminal:\n  export TINKER_BASE_URL={server.url} TINKER_API_KEY={server.key}"
             )
-            _until_interrupted()
     return 0
 
 
 def main() -> None:
     """Run the command line, with errors as one sentence and the exit codes that the module's docstring names."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names are any text, which not every terminal can show
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="tinker-frames", standalone_mode=False)
     except click.exceptions.Abort:
         code = _said("interrupted; nothing was changed", 130)
     except click.ClickException as error:
         error.show()
         code = 1
-    except BrokenPipeError:  # the reader, e.g. head, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except (TinkerError, ImportError, OSError) as error:
         code = _said(str(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
@@ -173,6 +214,7 @@ def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str,
     """Return the rows that were asked for, and the attrs of the listing that they are from."""
     from .client import Client
 
+    _check_options(table, options)
     with warnings.catch_warnings(), Client(base_url=options["base_url"]) as client:
         warnings.simplefilter("ignore", IncompleteListingWarning)  # the summary and the exit code say it
         frame = _read(client, table, options)
@@ -211,7 +253,7 @@ def _chosen(frame: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame:
     if options["limit"] is not None:
         frame = frame.head(options["limit"])
     if options["columns"] and options["columns"] != "all":
-        names = [name.strip() for name in options["columns"].split(",")]
+        names = list(dict.fromkeys(name.strip() for name in options["columns"].split(",")))
         _check_columns(frame, names)
         frame = frame[names]
     return frame.reset_index(drop=True)
@@ -219,14 +261,46 @@ def _chosen(frame: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame:
 
 def _where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
     """Return the rows that a pandas query keeps."""
+    from pandas.api.types import is_bool_dtype
+
+    _check_query(query)
     try:
-        return frame.query(query, local_dict={}, global_dict={})
+        mask: Any = frame.eval(query, engine="python", local_dict={}, global_dict={})
     except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    else:
+        if getattr(mask, "shape", None) == (len(frame),) and is_bool_dtype(mask):
+            kept: pd.DataFrame = frame[mask.fillna(value=False)]
+            return kept
+        problem = "it is not a condition that every row either meets or does not"
     raise InvalidRequestError(
         f"--where {query!r} cannot be evaluated: {problem}",
-        hint=f"Write it as for DataFrame.query; the columns are {', '.join(frame.columns)}.",
+        hint=f"Write it as for DataFrame.query, times as '2026-01-31T00Z'; the columns are {', '.join(frame.columns)}.",
     )
+
+
+def _check_query(query: str) -> None:
+    """Refuse a query that could do more than compare columns."""
+    bare = _QUOTED.sub(" _ ", query)
+    odd = [mark for mark in "@#;`'\"\\\n\r" if mark in bare] + [mark for mark in ("'''", '"""') if mark in query]
+    problem = f"it holds {odd[0]!r} where only columns can stand" if odd else ""
+    for after in re.findall(r"(?<![0-9])\.\s*(\w*)|\.\s*([^\W0-9]\w*)", bare):
+        name = "".join(after)
+        if name not in _METHODS and not name.isdigit():
+            problem = problem or f"{name!r} is not for queries"
+    if problem:
+        raise InvalidRequestError(
+            f"--where {query!r} is refused: {problem}",
+            hint="Compare columns with numbers and quoted text, or use str, dt, isna(), isin() and the like.",
+        )
+
+
+def _check_options(table: str, options: dict[str, Any]) -> None:
+    """Refuse an option that means nothing for a table."""
+    quiet = (None, False, "auto", "owned")
+    for name, tables in ONLY_FOR.items():
+        if options[name] not in quiet and table not in tables:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for {', '.join(tables)}, not for {table}.")
 
 
 def _check_columns(frame: pd.DataFrame, names: list[str]) -> None:
@@ -254,26 +328,31 @@ def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
     console = _console()
     console.print(render.table(shown, width=console.width))
     if render.is_shortened(shown, console.width):
-        click.echo("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
+        console.print("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
     if len(shown) < len(frame):
-        click.echo(
+        console.print(
             f"… {len(frame) - len(shown):,} more rows: --limit {len(frame)} shows all, or use a pipe, --format or export"
         )
 
 
-def _console() -> Any:
+def _console(**options: Any) -> Any:
     from rich.console import Console
 
-    return Console(highlight=False, emoji=False, markup=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Plain(highlight=False, emoji=False, markup=False, **options)
 
 
-def _until_interrupted() -> None:
-    """Wait for Ctrl-C or a termination signal."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        click.echo()
+def _until_interrupted(message: str) -> None:
+    """Say something and wait for Ctrl-C or a termination signal, also one that comes as soon as the message is out."""
+    halt = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: halt.set())
+    click.echo(message)
+    while not halt.wait(1):
+        pass
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -16,11 +18,19 @@ from .account import Account, By, Options
 from .cache import AccountCache
 from .catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from .errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
-from .frames import described, frame_of, inventory_of, report_of, session_of_members, with_details, with_sessions
+from .frames import described, frame_of, inventory_of, session_of_members, with_details, with_sessions
 from .listing import Report, together
 from .rest import AccessScope, Rest
 from .schema import Table, empty_frame
 from .session import Session
+
+# The clients that made frames, by account: a frame finds the one it came from.
+_live: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
+
+
+def live_client(account: str) -> Client | None:
+    """Return the client of an account that made a frame last, if it still exists."""
+    return _live.get(account)
 
 
 class CacheView:
@@ -49,6 +59,16 @@ class CacheView:
         if not self._session.settings.cache:
             return "<Cache off>"
         return f"<Cache of {self._session.settings.cache_ttl:g} s in {self._session.settings.cache_dir}>"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A frame with what is known of how it was read."""
+
+    frame: pd.DataFrame
+    table: Table
+    report: Report
+    from_cache: bool = False
 
 
 class Client:
@@ -172,18 +192,7 @@ class Client:
         >>> client.sessions().query("status == 'failed'")  # doctest: +SKIP
         """
         options = Options(refresh, limit, access_scope, project_id, progress)
-        listing, cached = self._account.sessions(options)
-        frame, table, report = frame_of(SESSIONS, listing), SESSIONS, listing.report
-        if details:
-            if (
-                "training_run_ids" not in listing.data.column_names
-            ):  # a server without search was asked for each session
-                ids = listing.data["session_id"].to_pylist()
-                listing, more_cached = self._account.session_details(ids, options)
-                report, cached = together([report, listing.report]), cached and more_cached
-            frame, table = with_details(frame, frame_of(SESSION_DETAILS, listing)), WITH_DETAILS
-            self._session_of |= session_of_members(frame, "training_run_ids")
-        return self._finished(frame, table, report, cached, require_complete)
+        return self._finished(self._sessions(options, details=details), require_complete)
 
     def training_runs(
         self,
@@ -204,13 +213,12 @@ class Client:
         --------
         >>> client.training_runs().groupby("base_model").size()  # doctest: +SKIP
         """
-        listing, cached = self._account.training_runs(Options(refresh, limit, access_scope, project_id, progress))
-        frame = with_sessions(frame_of(TRAINING_RUNS, listing), self._session_of)
-        return self._finished(frame, TRAINING_RUNS, listing.report, cached, require_complete)
+        options = Options(refresh, limit, access_scope, project_id, progress)
+        return self._finished(self._training_runs(options), require_complete)
 
     def checkpoints(
         self,
-        training_run_id: str | None = None,
+        training_run_id: str | Iterable[str] | None = None,
         by: By = "auto",
         *,
         refresh: bool = False,
@@ -223,7 +231,7 @@ class Client:
         Parameters
         ----------
         training_run_id
-            Only this run's, from GET /api/v1/training_runs/{run}/checkpoints.
+            Only this run's, or those of several, from GET /api/v1/training_runs/{run}/checkpoints.
         by
             `"user"`: GET /api/v1/checkpoints, every page. `"run"`: every run's own list, in parallel; some servers leave
             sampler checkpoints out of the user's list. `"auto"`: the user's list, by run where the server has none.
@@ -249,9 +257,7 @@ class Client:
         >>> client.checkpoints().query("not public and size_gb > 1 and age_days > 30")  # doctest: +SKIP
         """
         options = Options(refresh, limit, progress=progress)
-        listing, cached = self._account.checkpoints(training_run_id, by, options)
-        frame = with_sessions(frame_of(CHECKPOINTS, listing), self._session_of)
-        return self._finished(frame, CHECKPOINTS, listing.report, cached, require_complete)
+        return self._finished(self._checkpoints(training_run_id, by, options), require_complete)
 
     def samplers(
         self,
@@ -271,20 +277,12 @@ class Client:
         --------
         >>> client.samplers().dropna(subset="model_path")  # doctest: +SKIP
         """
-        sessions = self.sessions(
-            details=True,
-            refresh=refresh,
-            access_scope=access_scope,
-            project_id=project_id,
-            progress=progress,
-            require_complete=require_complete,
-            limit=0 if limit == 0 else None,
-        )
         options = Options(refresh, limit, access_scope, project_id, progress)
-        listing, cached = self._account.samplers(session_of_members(sessions, "sampler_ids"), options)
-        report = together([listing.report, report_of(sessions)])
-        cached = cached and sessions.attrs["tinker"]["from_cache"]
-        return self._finished(frame_of(SAMPLERS, listing), SAMPLERS, report, cached, require_complete)
+        sessions = self._sessions(replace(options, limit=0 if limit == 0 else None), details=True)
+        listing, cached = self._account.samplers(session_of_members(sessions.frame, "sampler_ids"), options)
+        report = together([listing.report, sessions.report])
+        found = _Found(frame_of(SAMPLERS, listing), SAMPLERS, report, cached and sessions.from_cache)
+        return self._finished(found, require_complete)
 
     def inventory(
         self,
@@ -306,24 +304,39 @@ class Client:
         --------
         >>> client.inventory().groupby("display_name")["size_gb"].sum()  # doctest: +SKIP
         """
-        common: dict[str, Any] = {"refresh": refresh, "progress": progress, "require_complete": require_complete}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", IncompleteListingWarning)  # the inventory says it once
-            checkpoints = self.checkpoints(by=by, limit=limit, **common)
-            runs = self.training_runs(access_scope=access_scope, **common)
-            try:
-                needs_lists = bool(runs["session_id"].isna().any() or checkpoints["session_id"].isna().any())
-                sessions = self.sessions(details=needs_lists, access_scope=access_scope, **common)
-            except NotSupportedError:
-                sessions = self._finished(
-                    empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, Report(lacks=["sessions"]), False, False
-                )
-        if "training_run_ids" in sessions:
-            checkpoints = with_sessions(checkpoints, session_of_members(sessions, "training_run_ids"))
-        frame = inventory_of(checkpoints, runs, sessions)
+        every = Options(refresh, None, access_scope, progress=progress)
+        checkpoints = self._checkpoints(None, by, Options(refresh, limit, progress=progress))
+        runs = self._training_runs(every)
+        known = checkpoints.frame["session_id"].notna().all() and runs.frame["session_id"].notna().all()
+        try:
+            sessions = self._sessions(every, details=not known)
+        except NotSupportedError:
+            report = Report(lacks=["sessions"], started=runs.report.started)
+            sessions = _Found(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report, from_cache=True)
         parts = (checkpoints, runs, sessions)
-        cached = all(part.attrs["tinker"]["from_cache"] for part in parts)
-        return self._finished(frame, INVENTORY, together([report_of(part) for part in parts]), cached, require_complete)
+        rows = with_sessions(checkpoints.frame, self._session_of)
+        found = _Found(
+            inventory_of(rows, runs.frame, sessions.frame),
+            INVENTORY,
+            together([part.report for part in parts]),
+            all(part.from_cache for part in parts),
+        )
+        return self._finished(found, require_complete)
+
+    # ── for plans ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def session(self) -> Session:
+        """What sends this client's requests."""
+        return self._session
+
+    def read_runs(self, training_run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
+        """Return the checkpoints of some runs, read anew, and the runs that could not be read; raises for neither.
+
+        From GET /api/v1/training_runs/{run}/checkpoints, in parallel.
+        """
+        listing = self._account.read_runs(training_run_ids)
+        return frame_of(CHECKPOINTS, listing), set(listing.report.lost)
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -361,14 +374,39 @@ class Client:
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _finished(
-        self, frame: pd.DataFrame, table: Table, report: Report, from_cache: bool, require_complete: bool
-    ) -> pd.DataFrame:
+    def _sessions(self, options: Options, *, details: bool) -> _Found:
+        """Read sessions, and remember which runs they list."""
+        listing, cached = self._account.sessions(options)
+        frame, report = frame_of(SESSIONS, listing), listing.report
+        if not details:
+            return _Found(frame, SESSIONS, report, cached)
+        if "training_run_ids" not in listing.data.column_names:  # else each session was asked for already
+            ids = listing.data["session_id"].to_pylist()
+            listing, more_cached = self._account.session_details(ids, options)
+            report, cached = together([report, listing.report]), cached and more_cached
+        frame = with_details(frame, frame_of(SESSION_DETAILS, listing))
+        self._session_of |= session_of_members(frame, "training_run_ids")
+        return _Found(frame, WITH_DETAILS, report, cached)
+
+    def _training_runs(self, options: Options) -> _Found:
+        listing, cached = self._account.training_runs(options)
+        frame = with_sessions(frame_of(TRAINING_RUNS, listing), self._session_of)
+        return _Found(frame, TRAINING_RUNS, listing.report, cached)
+
+    def _checkpoints(self, training_run_id: str | Iterable[str] | None, by: By, options: Options) -> _Found:
+        run_ids = [training_run_id] if isinstance(training_run_id, str) else training_run_id
+        listing, cached = self._account.checkpoints(None if run_ids is None else list(run_ids), by, options)
+        frame = with_sessions(frame_of(CHECKPOINTS, listing), self._session_of)
+        return _Found(frame, CHECKPOINTS, listing.report, cached)
+
+    def _finished(self, found: _Found, require_complete: bool) -> pd.DataFrame:
         """Describe a frame, and warn or raise where rows may be missing that nobody asked to leave out."""
-        described(frame, table, report, base_url=self.base_url, account=self.account, from_cache=from_cache)
-        if report.complete or report.cut:
+        frame, table, report = found.frame, found.table, found.report
+        described(frame, table, report, base_url=self.base_url, account=self.account, from_cache=found.from_cache)
+        _live[self.account] = self
+        if not report.doubted:
             return frame
-        why = "; ".join(p["problem"] for p in report.problems if p["column"] is None) or "rows may be missing"
+        why = "; ".join(p["problem"] for p in report.problems if p["column"] is None)
         message = f"{table.name}: the listing cannot be proved complete ({why})"
         if require_complete:
             raise IncompleteListingError(message, url=self.base_url)
@@ -379,6 +417,6 @@ class Client:
 def _outside() -> int:
     """Return the stack level of the first caller outside this package, for warnings to point at."""
     frame, level = sys._getframe(1), 1  # noqa: SLF001
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tinker_frames"):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
         frame, level = frame.f_back, level + 1
-    return level - 1 or 1
+    return level

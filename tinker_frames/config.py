@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .errors import AuthenticationError, InvalidRequestError
 
 PRODUCTION = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 CREDENTIALS_FILE = "~/.tinker/credentials.json"
 COMMAND_TIMEOUT_S = 60
+
+# Access headers that some installations want, and the variables that hold their values: secrets like the key.
+CLOUDFLARE_HEADERS = {
+    "CF-Access-Client-Id": "CLOUDFLARE_ACCESS_CLIENT_ID",
+    "CF-Access-Client-Secret": "CLOUDFLARE_ACCESS_CLIENT_SECRET",
+}
 
 
 class Credential:
@@ -101,7 +108,8 @@ def resolve(
         raise InvalidRequestError("timeout and deadline are seconds above 0", hint="Pass a positive number of seconds.")
     url = _base_url(base_url or os.environ.get("TINKER_BASE_URL") or PRODUCTION)
     credential, command = _credential(api_key, official=_is_official(url))
-    if credential.exists and not _is_private(url):
+    extra_headers = _cloudflare_headers()
+    if (credential.exists or extra_headers) and not _is_private(url):
         raise InvalidRequestError(
             f"{url} is plain http, and a key must not travel unencrypted",
             hint="Use an https:// base URL; plain http is for this machine only.",
@@ -117,7 +125,7 @@ def resolve(
         retries=int(retries),
         timeout=float(timeout),
         deadline=deadline,
-        extra_headers=_cloudflare_headers(),
+        extra_headers=extra_headers,
     )
 
 
@@ -144,11 +152,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def checked(secret: str, source: str) -> str:
+    """Return a credential that can go into a header, trimmed; the others are refused without being shown."""
+    secret = secret.strip()
+    if not secret.isprintable() or not secret.isascii():
+        raise AuthenticationError(f"the credential from {source} holds characters that no key has")
+    return secret
+
+
 def _base_url(url: str) -> str:
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    """Return the base URL without its last slash; a text that is none is not shown, since it may be a misplaced key."""
+    parts = _parts(url.strip())
+    if parts is None or parts.scheme not in ("http", "https"):
         raise InvalidRequestError(
-            f"{url!r} is no http(s) URL", hint="Set base_url or TINKER_BASE_URL to e.g. https://host/services/tinker."
+            "the base URL is no http(s) URL",
+            hint="Set base_url or TINKER_BASE_URL to e.g. https://host/services/tinker.",
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InvalidRequestError(
@@ -156,6 +174,16 @@ def _base_url(url: str) -> str:
             hint="Give the address alone; pass the key as api_key=.",
         )
     return url.strip().rstrip("/")
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Return the parts of a URL that names a host and a possible port."""
+    try:
+        parts = urlsplit(url)
+        known = bool(parts.hostname) and (parts.port is None or parts.port > 0) and not re.search(r"[\s\\]", url)
+    except ValueError:
+        return None
+    return parts if known else None
 
 
 def _is_official(url: str) -> bool:
@@ -177,11 +205,9 @@ def _credential(api_key: str | None, *, official: bool) -> tuple[Credential, Cre
     text = os.environ.get("TINKER_CREDENTIAL_CMD")
     command = Credential("TINKER_CREDENTIAL_CMD", command=text) if text else None
     for source, given in (("api_key argument", api_key), ("TINKER_API_KEY", os.environ.get("TINKER_API_KEY"))):
-        secret = (given or "").strip()
+        secret = checked(given or "", source)
         if not secret:
             continue
-        if not secret.isprintable() or not secret.isascii():
-            raise AuthenticationError(f"the credential from {source} holds characters that no key has")
         if secret.startswith(("tml-", "eyJ")):
             return Credential(source, secret=secret), command
         if command:
@@ -194,7 +220,7 @@ def _credential(api_key: str | None, *, official: bool) -> tuple[Credential, Cre
         return Credential(source, secret=secret), None
     if command:
         return command, command
-    secret = _from_file(Path(CREDENTIALS_FILE).expanduser())
+    secret = checked(_from_file(Path(CREDENTIALS_FILE).expanduser()), CREDENTIALS_FILE)
     if secret:
         return Credential(CREDENTIALS_FILE, secret=secret), None
     if official:
@@ -211,11 +237,11 @@ def _from_file(path: Path) -> str:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         problem = type(fault).__name__  # its text could quote the file
     else:
         keys = data.get("keys") if isinstance(data, dict) else None
-        record = keys.get(data.get("default")) if isinstance(keys, dict) else None
+        record = keys.get(str(data.get("default"))) if isinstance(keys, dict) else None
         secret = record.get("key") if isinstance(record, dict) else None
         return secret if isinstance(secret, str) else ""
     raise AuthenticationError(
@@ -238,7 +264,7 @@ def _run(command: str) -> str:
     except subprocess.TimeoutExpired:
         code, secret = -1, ""
     if code == 0 and secret:
-        return secret
+        return checked(secret, "the command in TINKER_CREDENTIAL_CMD")
     said = (
         f"took over {COMMAND_TIMEOUT_S} s" if code == -1 else f"ended with code {code}" if code else "printed nothing"
     )
@@ -250,8 +276,5 @@ def _run(command: str) -> str:
 
 def _cloudflare_headers() -> tuple[tuple[str, str], ...]:
     """Return the access headers that some installations want, if the environment has them."""
-    pairs = (
-        ("CF-Access-Client-Id", "CLOUDFLARE_ACCESS_CLIENT_ID"),
-        ("CF-Access-Client-Secret", "CLOUDFLARE_ACCESS_CLIENT_SECRET"),
-    )
-    return tuple((header, os.environ[name]) for header, name in pairs if os.environ.get(name))
+    given = ((header, checked(os.environ.get(name, ""), name)) for header, name in CLOUDFLARE_HEADERS.items())
+    return tuple((header, value) for header, value in given if value)

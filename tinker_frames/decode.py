@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .errors import SchemaError
-from .mend import Problems, canonical, mend, quick_times
+from .mend import Problems, canonical, mend, parsed, quick_times, sound
 from .record import (
     MISSING,
     MISSING_RAW,
     attributes,
+    can_be_field,
     collect_unknown,
     column_values,
     declared_places,
@@ -39,9 +40,15 @@ BATCH_ROWS = 8192
 class Page:
     """What one page said, besides its rows."""
 
+    items: list[Any]  # the rows as they were decoded, records or objects
     rows: int
     total: int | None = None  # of a cursor, where there is one
     next_cursor: dict[str, Any] | None = None
+
+    def keys(self, table: Table) -> set[str]:
+        """Return the keys of its rows."""
+        name = table.key
+        return {str(row[name] if isinstance(row, dict) else getattr(row, name)) for row in self.items}
 
 
 class Decoder:
@@ -83,7 +90,7 @@ class Decoder:
 
     def feed_rows(self, rows: list[dict[str, Any]]) -> Page:
         """Take rows that were put together from answers of one object each."""
-        return self.feed(msgspec.json.encode({self.table.items: rows}))
+        return self.feed(json.dumps({self.table.items: rows}).encode())
 
     def finish(self) -> pa.Table:
         """Return all rows, each key once (the last one read stands), with the stored columns in the table's order."""
@@ -103,13 +110,13 @@ class Decoder:
         """Take a page whose rows are as those before; None if they are not."""
         try:
             page = self._decoder.decode(content)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         self.rows += len(page.items_)
         self._waiting += page.items_
         if len(self._waiting) >= BATCH_ROWS:
             self._flush()
-        return Page(len(page.items_), *_cursors(bytes(page.cursor), bytes(page.next_cursor)))
+        return Page(page.items_, len(page.items_), *_cursors(bytes(page.cursor), bytes(page.next_cursor)))
 
     def _compiled(self) -> msgspec.json.Decoder[Any]:
         """Return a decoder of records that have exactly the fields seen so far."""
@@ -163,9 +170,16 @@ class Decoder:
             for path, values in found:
                 raw = bytes(values[place]) if isinstance(values[place], msgspec.Raw) else b""
                 if raw:
-                    put_at(tree, path, json.loads(raw))
-            texts.append(canonical(tree) if tree else None)
+                    put_at(tree, path, parsed(raw))
+            texts.append(self._extra(tree, getattr(rows[place], self.table.key, "")))
         return pa.array(texts, pa.large_string())
+
+    def _extra(self, unknown: dict[str, Any], key: str) -> str | None:
+        """Return one row's unknown fields as JSON text, sorted by name: the order in which they were met is no fact."""
+        text, problem = sound(canonical(dict(sorted(unknown.items())))) if unknown else (None, None)
+        if problem:
+            self.problems.add("extra", problem, key)
+        return text
 
     # ── the careful way ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,7 +198,7 @@ class Decoder:
             if page is not None:
                 return page
         self._mend_rows(rows)
-        return Page(len(body[self.table.items]), *_cursors(body.get("cursor"), body.get("next_cursor")))
+        return Page(rows, len(body[self.table.items]), *_cursors(body.get("cursor"), body.get("next_cursor")))
 
     def _rename(self, rows: list[dict[str, Any]]) -> bool:
         """Give fields that older servers name otherwise their names."""
@@ -235,7 +249,7 @@ class Decoder:
             if here in declared:
                 if isinstance(inner, dict):
                     self._learn_unknown(inner, here, declared)
-            elif name not in declared[path]:
+            elif name not in declared[path] and can_be_field(name):
                 self._unknown[here] = None
 
     def _mend_rows(self, rows: list[dict[str, Any]]) -> None:
@@ -245,23 +259,25 @@ class Decoder:
         declared = declared_places(self.table)
         for top in declared[()]:
             self._absent[top] = self._absent.get(top, 0) + sum(1 for row in rows if top not in row)
+        for place in filter(None, declared):
+            self._say_no_objects(place, rows, keys)
         columns: dict[str, pa.Array] = {}
         for column in self.table.sent:
             values = [value_at(row, column.path) for row in rows]
             values = [column.default if value is MISSING else value for value in values]
             columns[column.name] = self._mended(column, values, keys)
         texts = []
-        for row in rows:
+        for row, key in zip(rows, keys, strict=True):
             tree: dict[str, Any] = {}
             collect_unknown(row, (), declared, tree)
-            texts.append(canonical(tree) if tree else None)
+            texts.append(self._extra(tree, key))
         self._keep(columns | {"extra": pa.array(texts, pa.large_string())})
 
     def _mended(self, column: Column, values: list[Any], keys: Iterable[str]) -> pa.Array:
         """Return an Arrow column in which every value that does not fit is mended or null, and said to be so."""
         good = []
         for value, key in zip(values, keys, strict=True):
-            plain = (json.loads(bytes(value)) if bytes(value) else None) if isinstance(value, msgspec.Raw) else value
+            plain = (parsed(bytes(value)) if bytes(value) else None) if isinstance(value, msgspec.Raw) else value
             fitting, problem = mend(column.kind, plain)
             if plain is None and column.required:
                 problem = "null"
@@ -271,6 +287,13 @@ class Decoder:
         if column.kind == "time":
             return pa.array(good, arrow_type("time"))
         return _build(column, good)
+
+    def _say_no_objects(self, place: tuple[str, ...], rows: list[dict[str, Any]], keys: list[str]) -> None:
+        """Report what stands where an object with columns of its own belongs."""
+        for row, key in zip(rows, keys, strict=True):
+            value = value_at(row, place)
+            if value is not None and value is not MISSING and not isinstance(value, dict):
+                self.problems.add(".".join(place), "not an object", key)
 
     # ── afterwards ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -300,18 +323,24 @@ def _build(column: Column, values: list[Any]) -> pa.Array:
 
 
 def _json_texts(values: list[Any]) -> pa.Array:
-    """Return canonical JSON texts of raw or already canonical values; only texts with escapes or blanks are redone."""
+    """Return canonical JSON texts of raw or already canonical values; only texts with escapes, blanks or numbers are redone.
+
+    Raises where one is no object, or no valid Unicode.
+    """
     if not values or not isinstance(values[0], msgspec.Raw):
         return pa.array(values, pa.large_string())
     texts = pa.array(map(bytes, values), pa.large_binary(), size=len(values)).cast(pa.large_string())
     texts = pc.if_else(pc.is_in(texts, value_set=_NO_JSON), None, texts)
-    odd = pc.fill_null(pc.match_substring_regex(texts, r"[\\\s]"), False)
+    if not pc.all(pc.starts_with(texts, "{")).as_py():
+        raise ValueError("metadata that is no object")
+    odd = pc.fill_null(pc.match_substring_regex(texts, _NOT_CANONICAL), False)
     if not pc.any(odd).as_py():
         return texts
-    redone = [canonical(json.loads(text)) for text in texts.filter(odd).to_pylist()]
+    redone = [canonical(parsed(text.encode())) for text in texts.filter(odd).to_pylist()]
     return pc.replace_with_mask(texts, odd, pa.array(redone, pa.large_string()))
 
 
+_NOT_CANONICAL = r"[\\\s]|[:\[,][-0-9]"  # may also mean a text such as "a:1": it only costs a look
 _NO_JSON = pa.array(["null", ""], pa.large_string())
 
 
@@ -339,8 +368,8 @@ def _once(columns: dict[str, Any], key: str) -> dict[str, Any]:
 def _parsed(content: bytes, table: Table) -> dict[str, Any]:
     """Parse a page leniently; raises where it holds no list of rows."""
     try:
-        body = json.loads(content.decode("utf-8", "replace"))
-    except ValueError:
+        body = parsed(content)
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict) or not isinstance(body.get(table.items), list):
         raise SchemaError(f"{table.name}: the answer holds no list named {table.items!r}")
@@ -351,14 +380,14 @@ def _as_rows(content: bytes, table: Table) -> bytes:
     """Return a page of bare ids as a page of rows that have nothing but their key."""
     body = _parsed(content, table)
     body[table.items] = [{table.key: row} if isinstance(row, str) else row for row in body[table.items]]
-    return msgspec.json.encode(body)
+    return json.dumps(body).encode()
 
 
 def _cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, dict[str, Any] | None]:
     """Return the total of an offset cursor and a keyset cursor, from parsed or raw JSON; None for what is not there."""
-    offset, keyset = (json.loads(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
+    offset, keyset = (parsed(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
     total = offset.get("total_count") if isinstance(offset, dict) else None
     return (
         total if isinstance(total, int) and not isinstance(total, bool) else None,
-        keyset if isinstance(keyset, dict) else None,
+        keyset if isinstance(keyset, dict) and keyset else None,
     )

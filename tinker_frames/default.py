@@ -7,9 +7,15 @@ import inspect
 import os
 import threading
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from .client import Client
+import pandas as pd
+
+from .client import Client, live_client
+from .errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from .plans import Plan
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,3 +97,95 @@ training_runs = _on_default(Client.training_runs)
 checkpoints = _on_default(Client.checkpoints)
 samplers = _on_default(Client.samplers)
 inventory = _on_default(Client.inventory)
+
+
+def client_for(frame: pd.DataFrame, client: Client | None = None) -> Client:
+    """Return the client for a frame: the given one, the one that the frame came from, else the default one.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the frame is of another account.
+    """
+    about = frame.attrs.get("tinker") or {}
+    account = about.get("account")
+    if account is None:
+        return client or default_client()
+    if client is None:
+        client = live_client(account) or default_client()
+    if client.account != account:
+        raise InvalidRequestError(
+            f"this frame is of the account {account} of {about.get('base_url')}, and the client is of {client.account} of {client.base_url}",
+            hint="Pass client= a client of the frame's account.",
+        )
+    return client
+
+
+def journal(*, client: Client | None = None) -> pd.DataFrame:
+    """Return what was asked of the account's checkpoints and how it ended: one row per checkpoint and plan.
+
+    Columns: `plan`, `begun_at`, `action`, `tinker_path`, `state` (`not begun`, `begun`, `ended`), `outcome`, `status`, `error`,
+    `attempts`, `sent_at`, `ended_at`, `public_before`, `expires_before`, `undoes`; times in UTC.
+
+    Examples
+    --------
+    >>> journal().groupby("plan")["outcome"].value_counts()  # doctest: +SKIP
+    """
+    from .holder import Holder
+    from .recovery import journal_frame
+
+    return journal_frame(Holder(client or default_client()).journal())
+
+
+def resume(
+    plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None
+) -> pd.DataFrame:
+    """Finish an interrupted plan (the last one, or the named one) and return an outcome for each of its rows.
+
+    What is done is not done again; rows whose answer nobody saw are read first.
+
+    Examples
+    --------
+    >>> resume()["outcome"].value_counts()  # doctest: +SKIP
+    """
+    from .holder import Holder
+    from .recovery import resume as finish
+
+    return finish(Holder(client or default_client()), _id_of(plan), progress=progress)
+
+
+def undo(plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
+    """Take back what a plan did (the last one, or the named one), and return an outcome for each row.
+
+    Publishing, unpublishing and expiries can be taken back; an expiry is never given back longer than it was. A delete cannot.
+
+    Raises
+    ------
+    InvalidRequestError
+        For a delete, or if there is nothing to undo.
+
+    Examples
+    --------
+    >>> undo(plan)  # doctest: +SKIP
+    """
+    from .holder import Holder
+    from .recovery import undo as take_back
+
+    return take_back(Holder(client or default_client()), _id_of(plan), progress=progress)
+
+
+def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> Plan:
+    """Return the plan that `Plan.save` wrote; rows that changed since will be skipped when it runs.
+
+    Examples
+    --------
+    >>> load_plan("plan.json").run(confirm=True)  # doctest: +SKIP
+    """
+    from .holder import Holder
+    from .plans import load_plan as load
+
+    return load(path, Holder(client or default_client()))
+
+
+def _id_of(plan: str | Plan | None) -> str | None:
+    return plan if plan is None or isinstance(plan, str) else plan.id

@@ -22,7 +22,7 @@ BYTES_PER_GB = 1e9
 SECONDS_PER_DAY = 86_400
 
 PATH = r"^tinker://(?P<run>[^/]+)/[^/]+/(?P<name>[^/]+)$"
-STEP = r"(?P<step>[0-9]{1,18})$"
+STEP = r"(?:^|[^0-9])(?P<step>[0-9]{1,18})$"  # more digits than 64 bits hold are no step
 
 
 def run_of_path(source: str = "tinker_path") -> Callable[[Columns], Any]:
@@ -93,15 +93,20 @@ def _path_part(columns: Columns, source: str, group: str, place: int) -> Any:
     shared = f"parts of {source}"  # run and name come from one split
     if shared not in columns:
         parts = pc.split_pattern(columns[source], "/")
-        three = pc.equal(pc.list_value_length(parts), 5)
-        columns[shared] = (
-            parts
-            if pc.all(pc.and_(three, pc.starts_with(columns[source], "tinker://")), skip_nulls=False).as_py()
-            else None
-        )
+        columns[shared] = parts if _well_formed(columns[source], parts) else None
     if columns[shared] is not None:
         return pc.list_element(columns[shared], place)
     return _part(columns[source], PATH, group)
+
+
+def _well_formed(paths: Any, parts: Any) -> bool:
+    """Tell whether every path is `tinker://` and three parts that are not empty; a null is not."""
+    import pyarrow.compute as pc
+
+    five = pc.and_(pc.equal(pc.list_value_length(parts), 5), pc.starts_with(paths, "tinker://"))
+    if not pc.all(five, skip_nulls=False).as_py():
+        return False
+    return all(pc.all(pc.not_equal(pc.list_element(parts, place), "")).as_py() for place in (2, 3, 4))
 
 
 def _part(values: Any, pattern: str, group: str) -> Any:

@@ -63,6 +63,8 @@ def _reach(session: Session) -> tuple[Finding, str]:
             date = answer.headers.get("Date", "")
     except (errors.NotSupportedError, errors.NotFoundError):
         return Finding("latency", "lacks", "the server has no health route"), ""
+    except (errors.AuthenticationError, errors.PermissionDeniedError) as error:
+        return Finding("account", "wrong", str(error)), ""
     except errors.TinkerError as error:
         return Finding("latency", "wrong", str(error)), ""
     median = statistics.median(took) * 1000

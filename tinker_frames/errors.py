@@ -118,8 +118,15 @@ class InvalidRequestError(TinkerError):
 
 
 class RateLimitError(TinkerError):
-    """Too many requests, also after waiting (429)."""
+    """Too many requests, also after waiting (429).
 
+    Attributes
+    ----------
+    retry_after : float or None
+        The seconds that the server asks to wait, where it does.
+    """
+
+    retry_after: float | None = None
     retryable = True
     hint = "Wait a minute, or lower max_workers."
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 METADATA_KEY = b"tinker_frames"
 ROWS_A_TIME = 10_000
+LARGEST_BLOCK = 2**30
 _COLUMNS_OF_NO_ROWS = "tinker_frames:columns"
 
 # A spreadsheet runs a cell that begins like this; an apostrophe in front makes it text, and one more marks a real apostrophe.
@@ -47,7 +48,7 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = Tr
     Raises
     ------
     InvalidRequestError
-        For another suffix.
+        For another suffix, a folder that is not there, or a column that no file can hold.
 
     Examples
     --------
@@ -58,6 +59,9 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = Tr
     """
     target = Path(path).expanduser()
     _, write = _format(target)
+    if not target.parent.is_dir() or target.is_dir():
+        hint = f"Create {target.parent} first." if not target.is_dir() else "That is a folder."
+        raise InvalidRequestError(f"{target} cannot be written", hint=hint)
     table = _to_arrow(frame)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -133,28 +137,60 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     """Return the frame as an Arrow table; a column that does not fit its declaration any more stays as it is."""
     import pyarrow as pa
 
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
-    frame = frame.rename(columns=str)
-    fields = []
-    for position, name in enumerate(frame.columns):
-        series = frame.iloc[:, position]
-        fields.append(pa.field(name, _arrow_type_of(series, _known(name))))
+    frame = _with_index(frame).rename(columns=str)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise InvalidRequestError(f"the column {twice!r} is there twice", hint="Rename or drop one of them.")
+    fields = [pa.field(name, _arrow_type_of(frame[name], _known(name))) for name in frame.columns]
     table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
     about = frame.attrs.get("tinker")
     metadata = dict(table.schema.metadata or {}) | ({METADATA_KEY: json.dumps(about).encode()} if about else {})
     return table.replace_schema_metadata(metadata)
 
 
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with its named index as columns; one that repeats a column of its name is left out."""
+    for name in frame.index.names:
+        if name in frame.columns:
+            if not frame.index.get_level_values(name).equals(frame.set_index(name).index):
+                raise InvalidRequestError(f"index and column are both named {name!r}", hint="Rename one of them.")
+            frame = frame.reset_index(level=name, drop=True)
+    return frame.reset_index() if any(name is not None for name in frame.index.names) else frame
+
+
 def _arrow_type_of(series: pd.Series[Any], column: Column | None) -> pa.DataType:
+    """Return the declared type where every value fits it unchanged, else the one that the values have by themselves."""
     import pyarrow as pa
 
-    if column is not None:
-        wanted = arrow_type(column.kind)
-        with suppress(pa.ArrowException, ValueError, TypeError):
-            pa.array(series, type=wanted, from_pandas=True)
-            return wanted
-    return pa.array(series, from_pandas=True).type
+    try:
+        natural = pa.array(series, from_pandas=True)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        problem = f"the column {series.name!r} cannot be written: {str(error).splitlines()[0][:200]}"
+    else:
+        return arrow_type(column.kind) if column is not None and _fits(natural, column) else natural.type
+    raise InvalidRequestError(problem, hint="Make its values all of one kind, or drop it.")
+
+
+def _fits(values: pa.Array, column: Column) -> bool:
+    """Tell whether values can be of a column's type without being changed."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    kind, wanted = values.type, arrow_type(column.kind)
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    is_text = types.is_string(kind) or types.is_large_string(kind)
+    alike = {
+        "text": is_text, "json": is_text, "category": is_text, "bool": types.is_boolean(kind), "time": types.is_timestamp(kind),
+        "texts": types.is_list(kind) or types.is_large_list(kind),
+    }.get(column.kind, types.is_integer(kind) or types.is_floating(kind))  # fmt: skip
+    if types.is_null(kind) or not alike:
+        return types.is_null(kind)
+    if column.kind == "category":
+        return True
+    with suppress(pa.ArrowException):
+        values.cast(wanted)
+        return True
+    return False
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:
@@ -163,12 +199,15 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     import pyarrow as pa
 
     columns: dict[str, Any] = {}
+    others = _others(table.select([name for name in table.column_names if _known(name) is None]))
     for name in table.column_names:
         values, column = table.column(name), _known(name)
         data = None
         if column is not None:
             with suppress(pa.ArrowException, ValueError, TypeError):
                 data = to_series_data(column, _cast(values, arrow_type(column.kind)))
+        if column is None:
+            data = others[name].array
         columns[name] = values.to_pandas().array if data is None else data
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
     about = (table.schema.metadata or {}).get(METADATA_KEY)
@@ -176,6 +215,23 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
         with suppress(ValueError):
             frame.attrs["tinker"] = json.loads(about)
     return frame
+
+
+def _others(table: pa.Table) -> pd.DataFrame:
+    """Return the columns that no catalog knows: as pandas noted them in the file, else so that no integer becomes a float."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if b"pandas" in (table.schema.metadata or {}):
+        return table.to_pandas()
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    columns = {
+        name: nullable[values.type].__from_arrow__(values)
+        if values.null_count and values.type in nullable
+        else values.to_pandas().array
+        for name, values in zip(table.column_names, table.columns, strict=True)
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
 
 
 def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
@@ -236,6 +292,8 @@ def _read_json(path: Path, _safe: bool) -> pa.Table:
     import pyarrow as pa
 
     rows = msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
+    if not rows:
+        raise ValueError("the file is empty")
     if len(rows) == 1 and list(rows[0]) == [_COLUMNS_OF_NO_ROWS]:
         return pa.table({name: pa.nulls(0) for name in rows[0][_COLUMNS_OF_NO_ROWS]})
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -275,17 +333,12 @@ def _read_csv(path: Path, safe: bool) -> pa.Table:
 
     with path.open(newline="", encoding="utf-8") as file:
         header = next(csv.reader(file), [])
-    kinds = {name: _csv_type(name) for name in header}
-    table = pyarrow.csv.read_csv(
-        path,
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types={name: kind for name, kind in kinds.items() if kind is not None},
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    )
+    kinds = {name: kind for name in header if (kind := _csv_type(name)) is not None}
+    try:
+        table = _read_cells(path, kinds)
+    except pa.ArrowInvalid:  # a column holds something other than its name says
+        texts = {name: kind for name, kind in kinds.items() if types.is_large_string(kind)}
+        table = _read_cells(path, texts)
     columns = []
     for name, values in zip(table.column_names, table.columns, strict=True):
         column = _known(name)
@@ -296,6 +349,20 @@ def _read_csv(path: Path, safe: bool) -> pa.Table:
         columns.append(values)
     names = [re.sub(_GUARDED, r"\1", name) if safe else name for name in table.column_names]
     return pa.table(columns, names=names)
+
+
+def _read_cells(path: Path, kinds: dict[str, pa.DataType]) -> pa.Table:
+    """Read a CSV file; a line without anything is a row of one empty cell, and one cell may be as large as the file."""
+    import pyarrow.csv
+
+    return pyarrow.csv.read_csv(
+        path,
+        read_options=pyarrow.csv.ReadOptions(block_size=min(max(path.stat().st_size, 1), LARGEST_BLOCK)),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=kinds, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        ),
+    )
 
 
 def _csv_type(name: str) -> pa.DataType | None:

@@ -31,7 +31,7 @@ def described(
         "total": report.total,
         "rows": len(frame),
         "pages": report.pages,
-        "requests": 0 if from_cache else report.requests,
+        "requests": report.requests,
         "fetched_at": datetime.fromtimestamp(report.started, UTC)
         .isoformat(timespec="milliseconds")
         .replace("+00:00", "Z"),
@@ -43,21 +43,6 @@ def described(
         "lacks": report.lacks,
     }
     return frame
-
-
-def report_of(frame: pd.DataFrame) -> Report:
-    """Return the report that a frame's attrs tell, to be joined with others."""
-    about = frame.attrs[ATTRS]
-    return Report(
-        complete=about["complete"],
-        total=about["total"],
-        pages=about["pages"],
-        requests=about["requests"],
-        started=datetime.fromisoformat(about["fetched_at"]).timestamp(),
-        problems=list(about["problems"]),
-        lacks=list(about["lacks"]),
-        cut=not about["complete"] and all(problem["column"] for problem in about["problems"]),
-    )
 
 
 def with_details(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,8 @@ class Report:
         Columns that this server did not fill in any row.
     cut
         Whether a limit that the caller gave left rows out.
+    lost
+        The keys (runs, sessions …) whose rows could not be read.
     """
 
     complete: bool = True
@@ -44,6 +46,12 @@ class Report:
     problems: list[dict[str, Any]] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
     cut: bool = False
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def doubted(self) -> bool:
+        """Whether rows may be missing that nobody asked to leave out."""
+        return any(problem["column"] is None for problem in self.problems)
 
     def doubt(self, problem: str, rows: int = 0) -> None:
         """Note why it is not proved complete."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,14 @@ class Problems:
         return [dict(entry) for entry in self._found.values()]
 
 
+def parsed(content: bytes) -> Any:
+    """Parse JSON leniently: bytes that are no UTF-8 become lone surrogates, which `mend` reports; endless integers become floats."""
+    return json.loads(content.decode("utf-8", "surrogateescape"), parse_int=_whole)
+
+
 def canonical(value: Any) -> str:
     """Return JSON text in the one form that frames hold: compact, not escaped beyond need, so that it can be searched."""
-    return _sound(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def mend(kind: Kind, value: Any) -> tuple[Any, str | None]:
@@ -54,29 +60,27 @@ def mend(kind: Kind, value: Any) -> tuple[Any, str | None]:
 
 
 def quick_times(values: list[Any]) -> pa.Array:
-    """Build a column of times at once; raises where one is not RFC 3339 with a zone."""
+    """Build a column of times at once; raises where one is not RFC 3339 with a zone, or beyond the years 1 to 9999."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    return pa.array(values, pa.large_string()).cast(pa.timestamp("us", "UTC"))
+    times = pa.array(values, pa.large_string()).cast(pa.timestamp("us", "UTC"))
+    pc.min_max(times).as_py()  # Python's own datetimes end there, and other readers with them
+    return times
 
 
 def _text(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, str):
-        sound = _sound(value)
-        return sound, None if sound == value else "not valid Unicode"
-    return canonical(value), "not a text"
+        return sound(value)
+    return sound(canonical(value))[0], "not a text"
 
 
 def _int(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None, "not a whole number"
     if isinstance(value, str):
-        text = value.strip()
-        return (
-            (int(text), "a number sent as text")
-            if text.isascii() and text.lstrip("-").isdigit() and len(text) < 19
-            else (None, "not a whole number")
-        )
+        digits = re.fullmatch(r"\s*(-?[0-9]{1,18})\s*", value)
+        return (int(digits[1]), "a number sent as text") if digits else (None, "not a whole number")
     if isinstance(value, float):
         if not math.isfinite(value) or value != int(value) or abs(value) > EXACT_FLOAT:
             return None, "not a whole number"
@@ -109,19 +113,30 @@ def _time(value: Any) -> tuple[Any, str | None]:
 
 
 def _json(value: Any) -> tuple[Any, str | None]:
-    return canonical(value), None if isinstance(value, dict) else "not an object"
+    text, problem = sound(canonical(value))
+    return text, problem if isinstance(value, dict) else "not an object"
 
 
 def _texts(value: Any) -> tuple[Any, str | None]:
     if not isinstance(value, list):
         return None, "not a list"
-    texts = [_sound(item) for item in value if isinstance(item, str)]
-    return texts, None if len(texts) == len(value) else "a list with something other than text"
+    texts = [sound(item) for item in value if isinstance(item, str)]
+    problem = next((problem for _, problem in texts if problem), None)
+    return [text for text, _ in texts], problem if len(texts) == len(value) else "a list with something other than text"
 
 
-def _sound(text: str) -> str:
-    """Return text without lone surrogates, which no file format takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def sound(text: str) -> tuple[str, str | None]:
+    """Return text without lone surrogates, which no file format takes, and what was wrong with it."""
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    return clean, None if clean == text else "not valid Unicode"
+
+
+def _whole(digits: str) -> int | float:
+    """Return an integer; as a float where it has more digits than Python reads."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 _MENDERS = {

@@ -6,9 +6,13 @@ limit), totals may change while pages are read, and some servers give no total a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from .errors import InvalidRequestError, TinkerError
+
+MOST_AT_ONCE = 1024  # requests planned ahead: a total far beyond the truth must not become as many requests
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,15 @@ class Coverage:
         The most rows that are wanted; None for all.
     totals
         Every total that pages gave, without the zero that some servers give beyond the end.
+    moved
+        Whether a page held some rows of an earlier page besides new ones: rows came or went between the two.
     """
 
     size: int
     want: int | None = None
     totals: list[int] = field(default_factory=list)
+    moved: bool = False
+    _none: bool = False  # the first page said that there is nothing
     _read: list[tuple[int, int]] = field(default_factory=list)  # covered stretches, sorted, disjoint
     _end: int | None = None  # an empty page proved that nothing is here or beyond
     _fruitless: bool = False  # a page gave nothing new
@@ -48,15 +56,24 @@ class Coverage:
     def took(self, request: Request, rows: int, total: int | None, *, new: int | None = None) -> None:
         """Note what a page gave: its number of rows, its total if it said one, and how many rows were new."""
         if rows:
+            before = self._length()
             self._read = _merged([*self._read, (request.offset, request.offset + rows)])
+            if new is not None:
+                self._compare(new, self._length() - before)
             if rows < request.limit and request.offset == 0 and (total is None or total > rows):
                 self.size = min(self.size, rows)  # the server lowered the limit without a word
         else:
             self._end = request.offset if self._end is None else min(self._end, request.offset)
-        if total and rows:
+        if total is not None and total > 0 and rows:
             self.totals.append(total)
-        if new == 0 and rows:
+        self._none = self._none or (total == 0 and not rows and request.offset == 0)
+
+    def _compare(self, new: int, fresh: int) -> None:
+        """Compare how many rows of a page were new with how many of its places were: the same ones again show nothing."""
+        if new == 0 and fresh:
             self._fruitless = True
+        elif new < fresh:
+            self.moved = True
 
     @property
     def has_total(self) -> bool:
@@ -64,28 +81,38 @@ class Coverage:
         return bool(self.totals)
 
     @property
+    def total(self) -> int | None:
+        """How many rows there are, as the server said it last; None where it does not say."""
+        return self.totals[-1] if self.totals else (0 if self._none else None)
+
+    @property
     def is_quiet(self) -> bool:
         """Whether every page gave the same total: nothing came or went as far as one can see."""
-        return len(set(self.totals)) <= 1
+        return len(set(self.totals)) <= 1 and not self.moved
 
     def missing(self) -> list[Request]:
         """Return the pages to ask for next; none if all is covered."""
         if self.has_total:
             return self._gaps(max(self.totals))
-        if self._fruitless or (self._end is not None and self._end <= self._covered()):
+        if self._fruitless:
             return []
+        gaps = self._gaps(self._read[-1][1] if self._read else 0)
+        if gaps or (self._end is not None and self._end <= self._covered()):
+            return gaps
         return self._beyond()
 
     def _gaps(self, end: int) -> list[Request]:
         """Return what is not covered before the end, cut into pages."""
         end = min(limit for limit in (end, self._end, self.want) if limit is not None)
-        requests: list[Request] = []
-        at = 0
-        for start, stop in [*self._read, (end, end)]:
-            offsets = range(at, min(start, end), self.size)
-            requests += [Request(o, self.size if self.want is None else min(self.size, start - o)) for o in offsets]
-            at = max(at, stop)
-        return requests
+
+        def cut() -> Iterator[Request]:
+            at = 0
+            for start, stop in [*self._read, (end, end)]:
+                for offset in range(at, min(start, end), self.size):
+                    yield Request(offset, self.size if self.want is None else min(self.size, start - offset))
+                at = max(at, stop)
+
+        return list(islice(cut(), MOST_AT_ONCE))
 
     def _beyond(self) -> list[Request]:
         """Return pages after the last row, twice as many each time: without a total, only an empty page proves the end."""
@@ -95,6 +122,10 @@ class Coverage:
         if self.want is None:
             return requests
         return [Request(r.offset, min(r.limit, self.want - r.offset)) for r in requests if r.offset < self.want]
+
+    def _length(self) -> int:
+        """Return how many places have been read."""
+        return sum(stop - start for start, stop in self._read)
 
     def _covered(self) -> int:
         """Return up to where rows have been read without a gap."""

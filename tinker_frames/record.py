@@ -55,9 +55,14 @@ def record_type(table: Table, sometimes: set[str], gone: set[str], unknown: list
 
 
 def _safe(key: str) -> str:
-    """Return an attribute name for a field: unknown ones can be any text."""
-    fine = key.isidentifier() and not key.startswith("_") and not keyword.iskeyword(key)
+    """Return an attribute name for a field: unknown ones can be any text, and no two may share a name."""
+    fine = key.isidentifier() and not key.startswith(("_", "x")) and not keyword.iskeyword(key)
     return key if fine else f"x{key.encode().hex()}"
+
+
+def can_be_field(key: str) -> bool:
+    """Tell whether records can have a field of this name; rows with any other are always taken the careful way."""
+    return not any(c in '"\\' or c < " " or "\ud800" <= c <= "\udfff" for c in key)
 
 
 def column_values(rows: list[Any], path: tuple[str, ...]) -> list[Any]:

@@ -64,6 +64,19 @@ def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
     return shown
 
 
+def folded(frame: pd.DataFrame) -> RichTable:
+    """Return a frame as a table whose cells go on in the next line where they are wider than the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table.grid(padding=(0, 2))
+    for _ in frame.columns:
+        shown.add_column(overflow="fold")
+    for row in frame.itertuples(index=False, name=None):
+        shown.add_row(*(Text(cell(value)) for value in row))
+    return shown
+
+
 def is_shortened(frame: pd.DataFrame, width: int) -> bool:
     """Tell whether `table` cannot show ids whole at this width."""
     rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
@@ -81,7 +94,7 @@ def summary(frame: pd.DataFrame) -> str:
     """Return in a line what a listing holds and how far it can be trusted."""
     about = frame.attrs.get("tinker", {})
     parts = [f"{len(frame):,} rows"]
-    if "size_gb" in frame.columns:
+    if "size_gb" in frame.columns and (frame.empty or frame["size_gb"].notna().any()):  # not known is not zero
         parts.append(f"{frame['size_gb'].sum():,.1f} GB")
     if about:
         parts.append("complete" if about["complete"] else "NOT PROVED COMPLETE")

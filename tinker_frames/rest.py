@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from . import errors
 from .catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from .paths import checkpoint_url, component, parse, parse_known, run_url
-from .retry import NEVER, ONCE, REPEATABLE
+from .retry import NEVER, ONCE, REPEATABLE, backoff_s, http_date
 from .session import Answer, Session, Watch
 
 AccessScope = Literal["owned", "accessible"]
@@ -30,6 +29,7 @@ class Rest:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._knows_segments = False  # whether this server was seen to tell `weights/x` from `sampler_weights/x`
 
     def __repr__(self) -> str:
         return f"<Rest {self._session.settings.base_url}>"
@@ -168,20 +168,32 @@ class Rest:
         """DELETE …/checkpoints/{ck}, by tinker path or by run and checkpoint id (taken verbatim). It cannot be undone.
 
         After an unclear answer the run is listed: gone is done, otherwise it is tried again.
+
+        Raises
+        ------
+        ConflictError
+            Before anything is deleted, if the server knows checkpoints by bare name and the run has two of that name.
         """
         path = self._checkpoint(path_or_run, checkpoint_id, write=True)
         run, name = self._parts(path_or_run, checkpoint_id)
+        self._refuse_namesakes(run, name)
 
         def gone() -> bool:
             return not any(_is(row, run, name) for row in self._rows(run))
 
-        self._settle("DELETE", path, gone)
+        self._settle("DELETE", path, gone, is_done_by_404=True)
 
     def publish_checkpoint(self, tinker_path: str) -> None:
-        """POST …/checkpoints/{ck}/publish: any Tinker user may then load it. Already public is done, not an error."""
-        self._settle(
-            "POST", self._checkpoint(tinker_path, None, "publish", write=True), self._is_public(tinker_path, want=True)
-        )
+        """POST …/checkpoints/{ck}/publish: any Tinker user may then load it. Already public is done, not an error.
+
+        Raises
+        ------
+        ConflictError
+            Before anything is published, if the server knows checkpoints by bare name and the run has two of that name.
+        """
+        path = self._checkpoint(tinker_path, None, "publish", write=True)
+        self._refuse_namesakes(*self._parts(tinker_path, None))
+        self._settle("POST", path, self._is_public(tinker_path, want=True))
 
     def unpublish_checkpoint(self, tinker_path: str) -> None:
         """DELETE …/checkpoints/{ck}/publish: private again; what others took meanwhile cannot be recalled."""
@@ -200,7 +212,7 @@ class Rest:
             For a TTL that is out of range, before anything is sent.
         """
         if ttl_seconds is not None:
-            _check_ttl(ttl_seconds)
+            check_ttl(ttl_seconds)
         path = self._checkpoint(tinker_path, None, "ttl", write=True)
         self._session.call("PUT", path, body={"ttl_seconds": ttl_seconds}, rule=REPEATABLE)
 
@@ -229,11 +241,29 @@ class Rest:
         """Return all checkpoints of a run as the server has them now, also where it pages them."""
         page = self.list_checkpoints(run)
         rows = list(page.get("checkpoints") or [])
-        while (page.get("cursor") or {}).get("total_count", 0) > len(rows) and page.get("checkpoints"):
+        while page.get("checkpoints") and _total(page) > len(rows):
             params = {"limit": len(page["checkpoints"]), "offset": len(rows)}
             page = self._page(f"{run_url(run)}/checkpoints", params)
             rows += page.get("checkpoints") or []
         return rows
+
+    def _refuse_namesakes(self, run: str, checkpoint_id: str) -> None:
+        """Refuse a write that could befall another checkpoint: some servers drop the segment of an id.
+
+        The run is listed first, until a listing has shown that this server's ids have segments.
+        """
+        if self._knows_segments:
+            return
+        rows = self._rows(run)
+        self._knows_segments = any("/" in str(row.get("checkpoint_id")) for row in rows)
+        name = checkpoint_id.rpartition("/")[2]
+        if not self._knows_segments and sum(row.get("checkpoint_id") == name for row in rows) > 1:
+            raise errors.ConflictError(
+                f"this server knows checkpoints by bare name, and {run} has several called {name!r}: which one is meant is open",
+                url=f"{self._session.settings.base_url}{run_url(run)}",
+                hint="Do it on the server itself, or save one of them under another name first.",
+                retryable=False,
+            )
 
     def _is_public(self, tinker_path: str, *, want: bool) -> Callable[[], bool]:
         run = parse(tinker_path).training_run_id
@@ -244,17 +274,20 @@ class Rest:
 
         return settled
 
-    def _settle(self, method: str, path: str, is_done: Callable[[], bool]) -> None:
+    def _settle(self, method: str, path: str, is_done: Callable[[], bool], *, is_done_by_404: bool = False) -> None:
         """Send a write that must not be repeated blindly; after a 409 or an unclear answer, a read decides.
 
         409 means already so, or busy; 5xx and lost answers mean anything. Only what is read to be undone is sent again.
+        With `is_done_by_404`, a 404 after an unclear answer says that the earlier one was at work after all.
         """
-        for left in range(self._session.settings.retries, -1, -1):
+        retries = self._session.settings.retries
+        for left in range(retries, -1, -1):
             try:
                 self._session.call(method, path, rule=ONCE)
             except errors.TinkerError as error:
-                unclear = error.status is None or error.status in (408, 409) or error.status >= 500
-                if not unclear:
+                if is_done_by_404 and left < retries and type(error) is errors.NotFoundError:
+                    return
+                if not _is_unclear(error):
                     raise
                 if self._read_says_done(is_done, error):
                     return
@@ -262,7 +295,7 @@ class Rest:
                     raise
             else:
                 return
-            time.sleep(min(0.5 * 2.0 ** (self._session.settings.retries - left), 10.0))
+            time.sleep(backoff_s(retries - left))
 
     def _read_says_done(self, is_done: Callable[[], bool], error: errors.TinkerError) -> bool:
         """Ask the server for the state that an unclear write left; if even that fails, say that it is not known."""
@@ -275,14 +308,13 @@ class Rest:
     def _archive(self, answer: Answer) -> Json:
         """Read where the archive is: the Location of a redirect, or the url of a JSON answer."""
         if 300 <= answer.status < 400:
-            url, expires = answer.headers.get("Location", ""), _http_date(answer.headers.get("Expires"))
+            url, date = answer.headers.get("Location", ""), http_date(answer.headers.get("Expires"))
+            expires = _iso(date) if date else ""
         else:
             body = _json(answer)
             url, expires = str(body.get("url") or ""), str(body.get("expires") or "")
-        if url and not urlsplit(url).scheme:
-            url = urljoin(answer.url, url)
         base = urlsplit(self._session.settings.base_url)
-        target = urlsplit(url)
+        target = _absolute(url, answer.url)
         if target.scheme != "https" and (target.scheme, target.netloc) != (base.scheme, base.netloc):
             raise errors.NotSupportedError(
                 f"the server says that the archive is at a {target.scheme or 'missing'} URL, which cannot be trusted",
@@ -290,18 +322,40 @@ class Rest:
                 url=errors.without_query(answer.url),
                 hint="Copy it on the server itself, or ask whoever runs it for an https address.",
             )
-        return {"url": url, "status": answer.status, "expires": expires or _in_a_quarter_of_an_hour()}
+        return {"url": target.geturl(), "status": answer.status, "expires": expires or _in_a_quarter_of_an_hour()}
 
 
 def _json(answer: Answer) -> Json:
     """Return the object in an answer."""
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         return body
     raise errors.SchemaError("the answer is no JSON object", status=answer.status, url=errors.without_query(answer.url))
+
+
+def _total(page: Json) -> int:
+    """Return how many rows a page's cursor counts; 0 where there is none."""
+    cursor = page.get("cursor")
+    total = cursor.get("total_count") if isinstance(cursor, dict) else None
+    return total if isinstance(total, int) else 0
+
+
+def _is_unclear(error: errors.TinkerError) -> bool:
+    """Tell whether a write that failed so may have been done nevertheless."""
+    if error.status is None:
+        return isinstance(error, errors.ConnectionFailedError)
+    return error.status in (408, 409) or error.status >= 500
+
+
+def _absolute(url: str, where: str) -> SplitResult:
+    """Return the parts of an address that a server gave, joined to where it was asked; empty ones for what is none."""
+    try:
+        return urlsplit(urljoin(where, url) if url else "")
+    except ValueError:
+        return urlsplit("")
 
 
 def _given(params: Mapping[str, Any]) -> Json:
@@ -317,7 +371,8 @@ def check_scope(access_scope: str | None) -> str | None:
     return access_scope
 
 
-def _check_ttl(ttl_seconds: int) -> None:
+def check_ttl(ttl_seconds: int) -> None:
+    """Refuse a TTL that the service does not take, before it is sent."""
     low, high = TTL_RANGE_S
     if isinstance(ttl_seconds, bool) or not isinstance(ttl_seconds, int) or not low <= ttl_seconds <= high:
         raise errors.InvalidRequestError(
@@ -330,14 +385,6 @@ def _is(row: Json, run: str, checkpoint_id: str) -> bool:
     """Tell whether a listed row is the checkpoint of this run and id; servers write the id with or without its segment."""
     ids = {row.get("checkpoint_id"), str(row.get("tinker_path", "")).removeprefix(f"tinker://{run}/")}
     return checkpoint_id in ids
-
-
-def _http_date(text: str | None) -> str:
-    try:
-        date = parsedate_to_datetime(text) if text else None
-    except ValueError:
-        date = None
-    return _iso(date) if date else ""
 
 
 def _in_a_quarter_of_an_hour() -> str:

@@ -106,12 +106,16 @@ def _number(text: str | None, scale: float = 1.0) -> float | None:
         return None
 
 
-def _until(text: str | None, now: datetime) -> float | None:
-    """Return the seconds until an HTTP date."""
+def http_date(text: str | None) -> datetime | None:
+    """Return the time that an HTTP date header names; None for anything else."""
     try:
         date = parsedate_to_datetime(text) if text else None
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser raises on hostile text
         return None
-    if date is None:
-        return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    return date.replace(tzinfo=UTC) if date and not date.tzinfo else date
+
+
+def _until(text: str | None, now: datetime) -> float | None:
+    """Return the seconds until an HTTP date."""
+    date = http_date(text)
+    return None if date is None else date.timestamp() - now.timestamp()

@@ -5,7 +5,7 @@ The kind of a column decides its Arrow type, its pandas dtype and how an odd val
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -143,6 +143,14 @@ def pandas_dtype(column: Column) -> Any:
         "texts": "object",
     }
     return dtypes[column.kind]
+
+
+def typed(kind: Kind, values: Iterable[Any]) -> Any:
+    """Return plain values (None for what is not known) as the pandas array of a kind."""
+    import pandas as pd
+
+    dtype: Any = pandas_dtype(Column("", kind, ""))
+    return pd.array(list(values), dtype=dtype)
 
 
 def to_series_data(column: Column, values: pa.ChunkedArray) -> Any:

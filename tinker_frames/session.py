@@ -24,7 +24,7 @@ from . import errors
 from .auth import Authenticator, fingerprint
 from .cache import AccountCache, mark_written
 from .config import Settings, is_loopback
-from .retry import READ, Rule, Tries, looks_complete
+from .retry import READ, Rule, Tries, looks_complete, server_wait_s
 
 CONNECT_TIMEOUT_S = 5.0
 SAY_WAITS_FROM_S = 1.0
@@ -115,11 +115,13 @@ class Session:
         cached: bool = False,
         refresh: bool = False,
         redirects: bool = False,
+        key: str | None = None,
         watch: Watch | None = None,
     ) -> Answer:
         """Send one logical request and return its answer.
 
-        1. A write (`rule` not `READ`) gets one idempotency key, and marks the cache as outdated before and after.
+        1. A write (not a GET, and `rule` not `READ`) marks the cache as outdated before and after. Whatever is no GET gets one
+           idempotency key: `key`, or a new one.
         2. The credential is put into `X-API-Key`; a 401 `invalid_token` gets a new one and one replay.
         3. A read with `cached` goes through the cached session, everything else through a plain one.
         4. A 2xx is returned; a 3xx too where `redirects` says that one is expected.
@@ -127,8 +129,8 @@ class Session:
         6. Anything else is raised as one of `errors`.
         """
         watch = watch or Watch()
-        is_read = rule is READ
-        headers = {} if method == "GET" else {"X-Idempotency-Key": str(uuid.uuid4())}
+        is_read = rule is READ or method == "GET"
+        headers = {} if method == "GET" else {"X-Idempotency-Key": key or str(uuid.uuid4())}
         request = _Request(
             method,
             self.settings.base_url + path,
@@ -159,7 +161,7 @@ class Session:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
         start, replayed, tries = time.monotonic(), False, Tries(self.settings.retries)
         while True:
-            self._wait_at_gate(watch)
+            self._wait_at_gate(watch, start)
             token = self.auth.header() if credential is None else credential
             outcome = self._attempt(request, token, watch, self._left(start))
             if isinstance(outcome, Answer):
@@ -169,8 +171,12 @@ class Session:
                 if _is_invalid_token(outcome) and not replayed and credential is None and self.auth.replace(token):
                     replayed = True
                     continue
-                error = self._error(request, outcome)
-                wait = tries.wait_after(rule, outcome.status, outcome.headers)
+                error, good = self._error(request, outcome), 200 <= outcome.status < 300
+                wait = (
+                    tries.wait_after_loss(rule, unsent=False)  # an answer that was cut short
+                    if good
+                    else tries.wait_after(rule, outcome.status, outcome.headers)
+                )
             else:
                 error, wait = outcome.error, tries.wait_after_loss(rule, unsent=outcome.unsent)
             left = self._left(start)
@@ -185,7 +191,7 @@ class Session:
         session = self._plain if cache is None else cache.session
         options: dict[str, Any] = {} if cache is None else {"force_refresh": request.refresh}
         headers = dict(request.headers) | ({"X-API-Key": token} if token else {})
-        began = time.time()
+        began = time.time() if cache is None else cache.begin()
         try:
             response = session.request(
                 request.method,
@@ -234,12 +240,15 @@ class Session:
                 url=request.url,
                 hint="Set base_url to the address that it leads to, if you trust it.",
             )
-        text = errors.scrub(answer.content[:20_000].decode("utf-8", "replace"), self.auth.secrets())
         try:
-            body = json.loads(text)
-        except ValueError:
-            body = text if "html" not in answer.headers.get("Content-Type", "") else ""
-        return errors.from_answer(answer.status, body, request.url, what=what)
+            body = answer.json()
+        except (ValueError, RecursionError):
+            is_page = "html" in answer.headers.get("Content-Type", "")
+            body = "" if is_page else answer.content.decode("utf-8", "replace")
+        error = errors.from_answer(answer.status, body, request.url, what=what, secrets=self._secrets())
+        if isinstance(error, errors.RateLimitError):
+            error.retry_after = server_wait_s(answer.headers)
+        return error
 
     def _left(self, start: float) -> float | None:
         deadline = self.settings.deadline
@@ -259,8 +268,14 @@ class Session:
         watch.waiting(seconds, why)
         _sleep(seconds, watch)
 
-    def _wait_at_gate(self, watch: Watch) -> None:
+    def _wait_at_gate(self, watch: Watch, start: float) -> None:
         while (seconds := self._not_before - time.monotonic()) > 0:
+            left = self._left(start)
+            if left is not None and seconds >= left:
+                raise errors.RateLimitError(
+                    f"the server asks to wait {seconds:.0f} s more, which is past the deadline",
+                    url=self.settings.base_url,
+                )
             _sleep(seconds, watch)
         if watch.stop.is_set():
             raise StoppedError
@@ -268,7 +283,16 @@ class Session:
     def _post_with(self, path: str, body: dict[str, Any], credential: str) -> Any:
         """Send a POST that the authenticator needs, with the credential that it names."""
         request = _Request("POST", self.settings.base_url + path, body=body)
-        return self._repeat(request, READ, Watch(), credential).json()
+        answer = self._repeat(request, READ, Watch(), credential)
+        try:
+            return answer.json()
+        except (ValueError, RecursionError):
+            pass  # raised below, where no exception that quotes a token is chained to it
+        raise errors.SchemaError("the answer is no JSON", status=answer.status, url=request.url)
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Return what must not be in any text that is shown."""
+        return (*self.auth.secrets(), *(value for _, value in self.settings.extra_headers))
 
     def _wrote(self) -> None:
         """Mark the cache as outdated; also with the cache switched off, since other clients may use it."""
@@ -284,7 +308,7 @@ class Session:
         if note and note not in self._noted:
             self._noted.add(note)
             level = logging.ERROR if answer.headers.get("x-deprecation-level") == "error" else logging.WARNING
-            logger.log(level, "the server says: %s", errors.scrub(note, self.auth.secrets())[:500])
+            logger.log(level, "the server says: %s", errors.scrub(note, self._secrets())[:500])
 
 
 @dataclass(frozen=True)
@@ -323,6 +347,7 @@ def _prepared(session: requests.Session, settings: Settings) -> Any:
     session.headers["User-Agent"] = f"tinker-frames/{__version__}"
     session.headers.update(settings.extra_headers)
     session.auth = _no_netrc
+    session.get_redirect_target = _nowhere  # type: ignore[method-assign]  # else requests prepares the next request
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     if is_loopback(urlsplit(settings.base_url).hostname or ""):
         session.trust_env = False  # a proxy would carry the key off this machine
@@ -331,6 +356,10 @@ def _prepared(session: requests.Session, settings: Settings) -> Any:
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _nowhere(_: requests.Response) -> None:
+    return None
 
 
 def _is_good(answer: Answer, request: _Request) -> bool:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,7 +47,10 @@ class SQLiteStore(BaseStorage[str, Any]):
         row = self._try(lambda db: db.execute("SELECT value FROM responses WHERE key = ?", (key,)).fetchone(), None)
         if row is None:
             raise KeyError(key)
-        found = self.deserialize(key, row[0])
+        try:
+            found = self.deserialize(key, row[0])
+        except Exception:  # noqa: BLE001  # an entry that somebody else wrote can fail in any way; it is none of ours
+            found = None
         if found is None:
             raise KeyError(key)
         return found
@@ -69,7 +73,7 @@ class SQLiteStore(BaseStorage[str, Any]):
     def clear(self) -> None:
         """Delete every entry, and give the space back."""
         self._write("DELETE FROM responses", ())
-        self._try(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(), None)
+        self._try(lambda db: db.executescript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"), None)
 
     def drop_expired(self) -> None:
         """Delete what has outlived its time, so that the file does not grow with every kind of call."""
@@ -131,10 +135,19 @@ class SQLiteStore(BaseStorage[str, Any]):
 class StoredCache(BaseCache):
     """What requests-cache's session expects: responses in a store; redirects are never followed, so none are kept."""
 
-    def __init__(self, store: SQLiteStore) -> None:
+    def __init__(self, store: SQLiteStore, may_keep: Callable[[Any], bool]) -> None:
         super().__init__(cache_name=str(store.path))
         self.responses = store
+        self._may_keep = may_keep
         self.redirects = DictStorage()  # type: ignore[no-untyped-call]
+
+    def save_response(self, response: Any, cache_key: str | None = None, expires: datetime | None = None) -> None:
+        """Store a response that may be kept, without the cookies that a gateway may have set."""
+        if self._may_keep(response):
+            response.cookies.clear()
+            for headers in (response.headers, getattr(response.raw, "headers", {})):
+                headers.pop("Set-Cookie", None)
+            super().save_response(response, cache_key, expires)
 
 
 def _open(path: Path) -> sqlite3.Connection:

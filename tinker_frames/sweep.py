@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from .decode import Decoder
-from .errors import InvalidRequestError
+from .errors import InvalidRequestError, SchemaError
 from .listing import Listing, Report
+from .mend import parsed
 from .paging import Coverage, Request, smaller_size
 from .progress import Progress
 from .schema import Table
@@ -20,6 +21,15 @@ from .session import Answer, Session
 from .workers import in_order
 
 MOST_SWEEPS = 4
+MOVED = "changed while it was read"
+
+
+@dataclass(frozen=True)
+class Pages:
+    """All pages of a short list, and why they may not be all."""
+
+    contents: list[bytes]
+    doubt: str | None = None
 
 
 class Sweeper:
@@ -50,15 +60,15 @@ class Sweeper:
             coverage, decoder = self._sweep(table, path, params, progress, limit)
             data = decoder.finish()
             report.pages += coverage.pages
-            report.total = coverage.totals[-1] if coverage.totals else None
+            report.total = coverage.total
             sweeps.append(data)
             if _is_proved(coverage, data.num_rows, limit):
                 return _done(data, report, decoder, limit)
         data = _union(sweeps, table.key)
+        counts = "does not count them" if report.total is None else f"counts {report.total}"
         report.doubt(
-            f"the account changed while it was read: {data.num_rows} different rows in {len(sweeps)} sweeps, "
-            f"the server counts {report.total}",
-            rows=abs(data.num_rows - (report.total or 0)),
+            f"the account {MOVED}: {data.num_rows} different rows in {len(sweeps)} sweeps, the server {counts}",
+            rows=0 if report.total is None else abs(data.num_rows - report.total),
         )
         return _done(data, report, decoder, limit)
 
@@ -70,11 +80,15 @@ class Sweeper:
         *,
         limit: int | None = None,
     ) -> Listing:
-        """Read a list that hands out a cursor for the next page; the end is where it hands out none."""
+        """Read a list that hands out a cursor for the next page; the end is where it hands out none.
+
+        A cursor that leads to nothing new leads nowhere: the reading stops, and says so.
+        """
         decoder, report = Decoder(table), Report(started=time.time())
-        size, cursor, seen = self._sizes.get(table.path, table.page_size), None, set()
-        while limit is None or decoder.rows < limit:
-            asked = size if limit is None else min(size, limit - decoder.rows)
+        size, cursor = self._sizes.get(table.path, table.page_size), None
+        keys: set[str] = set()
+        while limit is None or len(keys) < limit:
+            asked = size if limit is None else min(size, limit - len(keys))
             try:
                 content = fetch(asked, cursor)
             except InvalidRequestError as error:
@@ -86,11 +100,10 @@ class Sweeper:
             cursor = page.next_cursor
             if cursor is None:
                 break
-            mark = json.dumps(cursor, sort_keys=True)
-            if mark in seen:
-                report.doubt("the server gave the same cursor twice, so what follows it was not read")
+            if page.keys(table) <= keys:
+                report.doubt("the server's cursor leads to nothing new, so what may follow was not read")
                 break
-            seen.add(mark)
+            keys |= page.keys(table)
         data = decoder.finish()
         report.cut = cursor is not None and report.complete
         return _done(data, report, decoder, limit)
@@ -99,21 +112,23 @@ class Sweeper:
         self,
         table: Table,
         keys: Iterable[str],
-        fetch: Callable[[str], list[bytes]],
+        fetch: Callable[[str], Pages],
         progress: Progress,
         *,
         into_row: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         tolerate: Callable[[Exception], bool],
+        all_may_be_lost: bool = False,
     ) -> Listing:
         """Read what belongs to many keys, one or more requests each, in parallel.
 
         `fetch` returns pages of the table; with `into_row`, single objects that it makes rows of. What `tolerate` accepts
-        as the loss of one key is reported, not raised, unless every key was lost.
+        as the loss of one key is reported, not raised, unless every key was lost and that may not be.
         """
         decoder, report, todo = Decoder(table), Report(started=time.time()), list(keys)
         lost: list[tuple[str, Exception]] = []
+        doubts: list[tuple[str, str]] = []
 
-        def read(key: str) -> list[bytes] | Exception:
+        def read(key: str) -> Pages | Exception:
             try:
                 return fetch(key)
             except Exception as error:
@@ -125,26 +140,52 @@ class Sweeper:
             lost += [(key, found) for key, found in batch if isinstance(found, Exception)]
             good = [(key, found) for key, found in batch if not isinstance(found, Exception)]
             if into_row is not None:
-                rows = [into_row(key, json.loads(content)) for key, found in good for content in found]
+                rows = [into_row(key, _object(content, table)) for key, found in good for content in found.contents]
                 progress.advance(decoder.feed_rows(rows).rows if rows else 0)
             else:
-                progress.advance(sum(decoder.feed(content).rows for _, found in good for content in found))
-            report.pages += sum(len(found) for _, found in good)
+                progress.advance(sum(decoder.feed(content).rows for _, found in good for content in found.contents))
+            report.pages += sum(len(found.contents) for _, found in good)
+            doubts += [(key, found.doubt) for key, found in good if found.doubt]
+        if lost and len(lost) == len(todo) and not all_may_be_lost:
+            raise lost[-1][1]
         _say_lost(report, lost, todo)
+        report.lost = [key for key, _ in lost] + [key for key, _ in doubts]
+        if doubts:
+            report.doubt(f"{len(doubts)} of {len(todo)} {doubts[0][1]}, e.g. {doubts[0][0]}", rows=len(doubts))
         return _done(decoder.finish(), report, decoder, None)
 
-    def run_pages(self, path: str, params: Mapping[str, Any], items: str, progress: Progress) -> list[bytes]:
-        """Return all pages of a list that most servers give at once: a cursor that counts more rows is followed."""
-        answer = self._get(path, params, progress)
-        rows, total = _counts(answer, items)
-        pages = [answer.content]
-        have, size = rows, rows
-        while total > have and rows:
-            answer = self._get(path, {**params, "limit": size, "offset": have}, progress)
-            rows, total = _counts(answer, items)
-            have += rows
-            pages.append(answer.content)
-        return pages
+    def run_pages(self, path: str, params: Mapping[str, Any], table: Table, progress: Progress) -> Pages:
+        """Return all pages of a list that most servers give at once: a cursor that counts more rows is followed.
+
+        It is proved and repaired as `by_offset` does it.
+        """
+        contents: list[bytes] = []
+        for _ in range(MOST_SWEEPS):
+            content = self._get(path, params, progress).content
+            if b'"total_count"' not in content:
+                return Pages([content])
+            coverage, keys, swept = Coverage(size=1), set[str](), list[bytes]()
+            self._take_short(Request(0, 0), content, coverage, keys, swept, table)
+            coverage.size = max(1, len(keys))
+            while coverage.has_total and (requests := coverage.missing()):
+                for request in requests:
+                    paged = {**params, "limit": request.limit, "offset": request.offset}
+                    content = self._get(path, paged, progress).content
+                    self._take_short(request, content, coverage, keys, swept, table)
+            if _is_proved(coverage, len(keys), None):
+                return Pages(swept)
+            contents += swept
+        return Pages(contents, f"lists {MOVED}")
+
+    @staticmethod
+    def _take_short(
+        request: Request, content: bytes, coverage: Coverage, keys: set[str], swept: list[bytes], table: Table
+    ) -> None:
+        """Note what one page of a short list gave."""
+        page = Decoder(table).feed(content)
+        coverage.took(request, page.rows, page.total)
+        keys |= page.keys(table)
+        swept.append(content)
 
     def _sweep(
         self, table: Table, path: str, params: Mapping[str, Any], progress: Progress, limit: int | None
@@ -152,15 +193,15 @@ class Sweeper:
         """Read every page once; the first alone, since it tells how many there are."""
         decoder = Decoder(table)
         coverage = _Counted(size=self._sizes.get(path, table.page_size), want=limit)
-        seen: set[str] | None = None
+        seen: set[str] = set()
 
         def take(request: Request, content: bytes) -> None:
-            nonlocal seen
             page = decoder.feed(content)
             new = None
-            if page.total is None:
-                seen = set() if seen is None else seen
-                new = _new_keys(content, table, seen)
+            if not page.total:  # only the rows themselves tell where the list ends
+                keys = page.keys(table)
+                new = len(keys - seen)
+                seen.update(keys)
             coverage.took(request, page.rows, page.total, new=new)
             coverage.pages += 1
             progress.expect(page.total)
@@ -204,9 +245,7 @@ class _Counted(Coverage):
 
 
 def _say_lost(report: Report, lost: list[tuple[str, Exception]], todo: list[str]) -> None:
-    """Report the keys that could not be read; raise if there was nothing else."""
-    if lost and len(lost) == len(todo):
-        raise lost[-1][1]
+    """Report the keys that could not be read."""
     for kind in sorted({type(error).__name__ for _, error in lost}):
         keys = [key for key, error in lost if type(error).__name__ == kind]
         report.doubt(f"{len(keys)} of {len(todo)} could not be read ({kind}), e.g. {keys[0]}", rows=len(keys))
@@ -215,7 +254,7 @@ def _say_lost(report: Report, lost: list[tuple[str, Exception]], todo: list[str]
 def _is_proved(coverage: Coverage, rows: int, limit: int | None) -> bool:
     """Tell whether a sweep proves itself complete: nothing moved, and as many distinct rows as the server counts."""
     if not coverage.has_total:
-        return True  # an empty page, or one with nothing new, ended it
+        return coverage.is_quiet  # an empty page, or one with nothing new, ended it
     expected = coverage.totals[0] if limit is None else min(limit, coverage.totals[0])
     return coverage.is_quiet and rows == expected
 
@@ -243,21 +282,15 @@ def _union(sweeps: list[pa.Table], key: str) -> pa.Table:
     return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
 
 
-def _new_keys(content: bytes, table: Table, seen: set[str]) -> int:
-    """Count a page's keys that were not seen before; only for lists without a total, which need it to find their end."""
-    rows = json.loads(content).get(table.items) or []
-    keys = {str(row.get(table.key)) if isinstance(row, dict) else str(row) for row in rows}
-    new = len(keys - seen)
-    seen |= keys
-    return new
-
-
-def _counts(answer: Answer, items: str) -> tuple[int, int]:
-    """Return the rows and the total of one page; the total is 0 where there is no cursor."""
-    body = json.loads(answer.content)
-    rows, cursor = (body.get(items) or []), (body.get("cursor") or {}) if isinstance(body, dict) else {}
-    total = cursor.get("total_count")
-    return len(rows), total if isinstance(total, int) else 0
+def _object(content: bytes, table: Table) -> dict[str, Any]:
+    """Return the object that an answer holds."""
+    try:
+        found = parsed(content)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise SchemaError(f"{table.name}: the answer is no object")
+    return found
 
 
 def _batches(results: Iterable[Any], size: int = 200) -> Iterable[list[Any]]:

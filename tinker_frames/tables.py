@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .catalog import CHECKPOINTS, RUN_CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSION_IDS, SESSIONS, TRAINING_RUNS
-from .errors import NotFoundError, NotSupportedError, ServerError
+from .errors import NotFoundError, NotSupportedError, ServerError, TinkerError
 from .listing import Listing, together
 from .paths import component, run_url
 from .progress import Progress
 from .rest import AccessScope, check_scope
 from .session import Session
-from .sweep import Sweeper
+from .sweep import Pages, Sweeper
 
 
 class TableReader:
@@ -37,13 +37,19 @@ class TableReader:
         except NotSupportedError as error:
             raise self._noted("user_checkpoints", error) from None
 
-    def run_checkpoints(self, run_ids: list[str], progress: Progress) -> Listing:
-        """Read GET /api/v1/training_runs/{run}/checkpoints of every given run, in parallel."""
+    def run_checkpoints(self, run_ids: list[str], progress: Progress, *, keep_going: bool = False) -> Listing:
+        """Read GET /api/v1/training_runs/{run}/checkpoints of every given run, in parallel.
 
-        def fetch(run_id: str) -> list[bytes]:
-            return self._sweeper.run_pages(f"{run_url(run_id)}/checkpoints", {}, RUN_CHECKPOINTS.items, progress)
+        With `keep_going`, no run that cannot be read stops the others; the report names them.
+        """
 
-        return self._sweeper.each(RUN_CHECKPOINTS, run_ids, fetch, progress, tolerate=_is_one_lost)
+        def fetch(run_id: str) -> Pages:
+            return self._sweeper.run_pages(f"{run_url(run_id)}/checkpoints", {}, RUN_CHECKPOINTS, progress)
+
+        tolerate = _is_lost if keep_going else _is_one_lost
+        return self._sweeper.each(
+            RUN_CHECKPOINTS, run_ids, fetch, progress, tolerate=tolerate, all_may_be_lost=keep_going
+        )
 
     def found_sessions(
         self, progress: Progress, *, limit: int | None, access_scope: AccessScope, project_id: str | None
@@ -75,9 +81,9 @@ class TableReader:
         """Read GET /api/v1/sessions/{session} for every given id, in parallel."""
         params = {"access_scope": check_scope(access_scope)}
 
-        def fetch(session_id: str) -> list[bytes]:
+        def fetch(session_id: str) -> Pages:
             path = f"{SESSION_DETAILS.path}/{component(session_id, 'session id')}"
-            return [self._session.call("GET", path, params=params, watch=progress).content]
+            return Pages([self._session.call("GET", path, params=params, watch=progress).content])
 
         def into_row(session_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return answer | {"session_id": session_id}
@@ -95,9 +101,9 @@ class TableReader:
     def samplers(self, session_of: dict[str, str], progress: Progress) -> Listing:
         """Read GET /api/v1/samplers/{sampler} for every given sampler id, in parallel."""
 
-        def fetch(sampler_id: str) -> list[bytes]:
+        def fetch(sampler_id: str) -> Pages:
             path = f"{SAMPLERS.path}/{component(sampler_id, 'sampler id')}"
-            return [self._session.call("GET", path, watch=progress).content]
+            return Pages([self._session.call("GET", path, watch=progress).content])
 
         def into_row(sampler_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return {"sampler_id": sampler_id} | answer | {"session_id": session_of[sampler_id]}
@@ -113,6 +119,11 @@ class TableReader:
     def _noted(self, what: str, error: NotSupportedError) -> NotSupportedError:
         self._lacks[what] = error
         return error
+
+
+def _is_lost(error: Exception) -> bool:
+    """Tell whether reading failed in any way of the service or the network."""
+    return isinstance(error, TinkerError)
 
 
 def _is_one_lost(error: Exception) -> bool:

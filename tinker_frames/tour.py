@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 from . import render
 from .catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
 from .client import Client
+from .errors import NotSupportedError
 from .files import export
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from rich.console import Console
+
+    from .schema import Table
 
 LARGEST = 12
 FILES = ("tinker-inventory.csv", "tinker-inventory.parquet")
@@ -36,14 +41,19 @@ In Python:
 
 def show(client: Client, console: Console, folder: Path) -> None:
     """Read every table, print the three main ones and two summaries, and write the inventory to files."""
-    frames = {
-        SESSIONS: client.sessions(),
-        TRAINING_RUNS: client.training_runs(),
-        CHECKPOINTS: client.checkpoints(),
-    }
-    for table, frame in frames.items():
-        title = f"{table.name.replace('_', ' ').capitalize()}: {render.summary(frame)}"
-        console.print(render.table(frame[list(table.brief)], title, width=console.width))
+    reads: list[tuple[Table, Callable[[], pd.DataFrame]]] = [
+        (SESSIONS, client.sessions),
+        (TRAINING_RUNS, client.training_runs),
+        (CHECKPOINTS, client.checkpoints),
+    ]
+    for table, read in reads:
+        name = table.name.replace("_", " ").capitalize()
+        try:
+            frame = read()
+        except NotSupportedError:
+            console.print(f"{name}: this server does not list them", style="bold")
+            continue
+        console.print(render.table(frame[list(table.brief)], f"{name}: {render.summary(frame)}", width=console.width))
     inventory = client.inventory()
     for key, title in (("training_run_id", f"The {LARGEST} largest training runs"), ("base_model", "By base model")):
         console.print(render.table(_by(inventory, key).head(LARGEST), title, width=console.width))
@@ -56,5 +66,6 @@ def show(client: Client, console: Console, folder: Path) -> None:
 def _by(inventory: pd.DataFrame, key: str) -> pd.DataFrame:
     """Return checkpoints and gigabytes by a column, largest first."""
     grouped = inventory.groupby(key, dropna=False, observed=True)
-    totals = grouped.agg(checkpoints=("tinker_path", "size"), gigabytes=("size_gb", "sum"), public=("public", "sum"))
+    totals = grouped.agg(checkpoints=("tinker_path", "size"), public=("public", "sum"))
+    totals.insert(1, "gigabytes", grouped["size_gb"].sum(min_count=1))  # not known is not zero
     return totals.sort_values("gigabytes", ascending=False).reset_index()

@@ -1,0 +1,63 @@
+"""`python -m tests.benchmarks`: run all of them, or some, and print one table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from . import building, listing, manners, starting
+from .peers import official_sdk
+from .rounds import Outcome, UnequalError
+from .setup import SMALL, Setup
+from .table import LINES, printed
+
+# Each measures some lines together, since they share a peer or a server.
+BENCHMARKS: dict[Callable[[Setup], dict[str, Outcome]], tuple[str, ...]] = {
+    building.frames: ("build_sdk", "build_floor"),
+    building.memory: ("memory",),
+    listing.near: ("cold_near", "warm"),
+    listing.far: ("waves", "waves_again", "cold_far"),
+    listing.local: ("caching", "cold_local"),
+    starting.imports: ("import",),
+    manners.requests: ("requests",),
+    manners.failing: ("failing",),
+}
+
+
+def measured(setup: Setup, only: Iterable[str] = ()) -> dict[str, Outcome]:
+    """Return the outcome of every line, or of those named and what is measured together with them."""
+    wanted = set(only) or set(LINES)
+    outcomes: dict[str, Outcome] = {}
+    for benchmark, names in BENCHMARKS.items():
+        if wanted & set(names):
+            print(f"measuring {', '.join(names)} …", file=sys.stderr, flush=True)
+            outcomes |= benchmark(setup)
+    return outcomes
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table; 1 if two ways differed, so that nothing could be compared."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--rows", type=int, help="checkpoints of the account (default: 100000)")
+    parser.add_argument("--rounds", type=int, help="rounds that count (default: 5)")
+    parser.add_argument(
+        "--small", action="store_true", help="few rows, one round, low latencies: to see that all works"
+    )
+    parser.add_argument("--only", action="append", choices=LINES, default=[], help="a line; may be given again")
+    given = parser.parse_args(argv)
+    sizes = (SMALL if given.small else {}) | {
+        name: value for name in ("rows", "rounds") if (value := getattr(given, name)) is not None
+    }
+    setup = replace(Setup(sdk=official_sdk()), **sizes)
+    try:
+        print(printed(measured(setup, given.only), setup))
+    except UnequalError as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Frames out of pages that are already here: CPU time beside the SDK and beside bare decoding, and the peak of memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .pages import pages
+from .peers import bare_decoding
+from .rounds import CPU, NO_SDK, Outcome, Result, UnequalError, in_turn, ratio, require_equal
+from .setup import CHECKOUT, Setup
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def our_frame(contents: Iterable[bytes]) -> pd.DataFrame:
+    """Return the typed frame of pages."""
+    from tinker_frames.catalog import CHECKPOINTS
+    from tinker_frames.decode import Decoder
+    from tinker_frames.schema import to_frame
+
+    decoder = Decoder(CHECKPOINTS)
+    for content in contents:
+        decoder.feed(content)
+    return to_frame(CHECKPOINTS, decoder.finish(), datetime.now(UTC))
+
+
+def frames(setup: Setup) -> dict[str, Outcome]:
+    """Measure building: ours, bare decoding, and the SDK if there is one."""
+    contents = list(pages(setup.rows))
+    ours = our_frame(contents)
+    if bare_decoding(contents) != len(ours) or len(ours) != setup.rows:
+        raise UnequalError("building: bare decoding and ours saw different numbers of rows")
+    ways = {"ours": lambda: our_frame(contents), "floor": lambda: bare_decoding(contents)}
+    if setup.sdk is not None:
+        sdk = setup.sdk
+        require_equal(ours, sdk.frame_of(contents), "building")
+        ways = {"sdk": lambda: sdk.frame_of(contents)} | ways
+    del ours
+    times = in_turn(ways, setup.rounds, setup.warm_ups, CPU)
+    size = sum(map(len, contents)) / setup.rows
+    return {
+        "build_sdk": NO_SDK if setup.sdk is None else ratio(times, "sdk", "ours"),
+        "build_floor": ratio(times, "ours", "floor", f"{size:.0f} bytes a row"),
+    }
+
+
+def memory(setup: Setup) -> dict[str, Outcome]:
+    """Measure the peak of memory while a process of its own builds the frame from a file, a page at a time.
+
+    It is the process's resident memory, so that Python, Arrow, pandas and what allocators keep all count: above what it
+    was once everything had been imported and one page had been built.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path, size = Path(folder) / "pages.jsonl", 0
+        with path.open("wb") as file:
+            for content in pages(setup.rows):
+                size += len(content)
+                file.write(content + b"\n")
+        command = [sys.executable, "-m", "tests.benchmarks.peak", str(path)]
+        said = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True, timeout=120)
+    rows, peak = map(int, said.stdout.split())
+    if rows != setup.rows:
+        raise UnequalError(f"memory: {rows} rows were built out of {setup.rows}")
+    return {"memory": Result(peak / size, note=f"{peak / 1e6:.0f} MB resident / {size / 1e6:.0f} MB")}

@@ -1,0 +1,108 @@
+"""Whole listings over the wire: cold and warm beside the SDK's loop, cold beside the wave floor, and what caching adds."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tinker_frames as tkf
+
+from .rounds import NO_SDK, Outcome, Result, UnequalError, in_turn, ratio, require_equal
+from .server import KEY, served
+from .setup import Setup
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORKERS = 16
+Way = Callable[[], "pd.DataFrame"]
+
+
+def near(setup: Setup) -> dict[str, Outcome]:
+    """Measure a near server: the SDK's loop, a cold listing that is cached, and the same listing read back."""
+    if setup.sdk is None:
+        return dict.fromkeys(("cold_near", "warm"), NO_SDK)
+    sdk = setup.sdk
+    with served(setup.rows, setup.near_s) as url, our_ways(url) as (cold, warm, _):
+        ways = {"sdk": lambda: sdk.listing(url, KEY), "cold": cold, "warm": warm}
+        frame = checked(cold, setup)
+        require_equal(frame, ways["sdk"](), "cold listing")
+        require_equal(frame, checked(warm, setup, cached=True), "warm listing")
+        del frame
+        times = in_turn(ways, setup.rounds, setup.warm_ups)
+    return {"cold_near": ratio(times, "sdk", "cold"), "warm": ratio(times, "sdk", "warm")}
+
+
+def local(setup: Setup) -> dict[str, Outcome]:
+    """Measure a server without latency: caching beside none in many rounds, and the SDK's loop in a few."""
+    with served(setup.rows, 0) as url, our_ways(url) as (cold, _, uncached):
+        require_equal(checked(cold, setup), checked(uncached, setup), "caching")
+        times = in_turn({"cold": cold, "uncached": uncached}, 3 * setup.rounds, setup.warm_ups)
+        found = ratio(times, "cold", "uncached")
+        added = Result(*(100 * (n - 1) for n in (found.value, found.low, found.high)), note=found.note)
+        return {"caching": added, "cold_local": _beside_sdk(setup, url, cold, setup.rounds)}
+
+
+def far(setup: Setup) -> dict[str, Outcome]:
+    """Measure a far server beside the least that so many threads can need, and beside one round of the SDK's loop."""
+    floor = (1 + math.ceil((setup.pages - 1) / WORKERS)) * setup.far_s
+    with served(setup.rows, setup.far_s) as url, our_ways(url) as (cold, _, _):
+        checked(cold, setup)
+        with connected(url, cache=False) as client:
+            ways = {"new": cold, "again": lambda: client.checkpoints(refresh=True, progress=False)}
+            checked(ways["again"], setup)
+            times = in_turn(ways, setup.rounds, setup.warm_ups) | {"floor": [floor] * setup.rounds}
+        return {
+            "waves": ratio(
+                times, "new", "floor", "the call for its config is in it, and alone makes 1.125 of 100 pages"
+            ),
+            "waves_again": ratio(times, "again", "floor"),
+            "cold_far": _beside_sdk(setup, url, cold, 1),
+        }
+
+
+def _beside_sdk(setup: Setup, url: str, cold: Way, rounds: int) -> Outcome:
+    if setup.sdk is None:
+        return NO_SDK
+    sdk = setup.sdk
+    ways = {"sdk": lambda: sdk.listing(url, KEY), "cold": cold}
+    require_equal(cold(), ways["sdk"](), "cold listing")
+    return ratio(in_turn(ways, rounds, 0), "sdk", "cold")
+
+
+@contextmanager
+def our_ways(url: str) -> Iterator[tuple[Way, Way, Way]]:
+    """Give three ways to list the account with a new client: cold and cached, warm, and without a cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        numbers = count()
+
+        def listed(cache_dir: Path, *, cache: bool = True) -> pd.DataFrame:
+            with connected(url, cache=cache, cache_dir=cache_dir) as client:
+                return client.checkpoints(progress=False)
+
+        warm_dir = Path(folder) / "warm"
+        listed(warm_dir)
+        yield (
+            lambda: listed(Path(folder) / f"cold-{next(numbers)}"),
+            lambda: listed(warm_dir),
+            lambda: listed(Path(folder) / "none", cache=False),
+        )
+
+
+def connected(url: str, **options: Any) -> tkf.Client:
+    """Return a new client of the account."""
+    return tkf.Client(KEY, url, cache_ttl=3600, max_workers=WORKERS, **options)
+
+
+def checked(way: Way, setup: Setup, *, cached: bool = False) -> pd.DataFrame:
+    """Return what a way gives, if it is every row, proved complete, and from where it is said to be."""
+    frame = way()
+    about = frame.attrs["tinker"]
+    if len(frame) != setup.rows or not about["complete"] or about["from_cache"] != cached:
+        raise UnequalError(f"{len(frame)} rows of {setup.rows}, and its attrs say {about}")
+    return frame

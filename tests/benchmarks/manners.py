@@ -1,0 +1,38 @@
+"""What the server sees of a listing, and how long a server that only fails keeps its caller waiting."""
+
+from __future__ import annotations
+
+import tempfile
+
+import tinker_frames as tkf
+from tinker_frames.demo import Burst, DemoServer, Faults
+
+from .rounds import WALL, Outcome, Result, UnequalError
+from .setup import Setup
+
+
+def requests(setup: Setup) -> dict[str, Outcome]:
+    """Count what the server got for the listing of a quiet account, above one request a page and one for its config."""
+    with DemoServer(checkpoints=setup.rows) as server, tempfile.TemporaryDirectory() as folder:
+        with tkf.Client(server.key, server.url, cache_dir=folder) as client:
+            rows = len(client.checkpoints(progress=False))
+        pages, others = server.seen.count("list_user_checkpoints"), server.seen.count()
+    if rows != setup.rows:
+        raise UnequalError(f"requests: {rows} rows of {setup.rows}")
+    note = f"{others} requests for {setup.pages} pages, of them {pages} for pages"
+    return {"requests": Result(others - setup.pages - 1, note=note)}
+
+
+def failing(setup: Setup) -> dict[str, Outcome]:
+    """Measure the seconds to the error with default settings, on a server that answers 500 to everything for ever."""
+    faults = Faults(bursts=[Burst("*", 500, times=None)])
+    with DemoServer(runs=1, faults=faults) as server, tempfile.TemporaryDirectory() as folder:
+        start = WALL()
+        with tkf.Client(server.key, server.url, cache_dir=folder) as client:
+            try:
+                client.checkpoints(progress=False)
+            except tkf.errors.ServerError:
+                seconds = WALL() - start
+            else:
+                raise UnequalError("failing: a server that only fails gave a frame")
+        return {"failing": Result(seconds, note=f"{server.seen.count()} requests")}

@@ -1,0 +1,94 @@
+"""The lines that must be reached (measured.md 6), and the one table that is printed."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from .rounds import Outcome, Result, Skipped
+
+if TYPE_CHECKING:
+    from .setup import Setup
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: what is measured, the least that is wanted and the aim; neither for lines that only inform."""
+
+    what: str
+    least: float | None = None
+    aim: float | None = None
+    at_most: bool = False  # smaller is better
+    unit: str = ""
+
+    def verdict(self, outcome: Outcome) -> str:
+        """Return how far it got."""
+        if isinstance(outcome, Skipped):
+            return f"skipped: {outcome.reason}"
+        if self.least is None:
+            return "-"
+        sign = -1 if self.at_most else 1
+        if self.aim is not None and sign * outcome.value >= sign * self.aim:
+            return "aim"
+        return "reached" if sign * outcome.value >= sign * self.least else "NOT reached"
+
+    def bound(self, number: float | None) -> str:
+        """Return the least or the aim as text."""
+        return "-" if number is None else f"{'<= ' if self.at_most else ''}{number:g}{self.unit}"
+
+
+LINES = {
+    "build_sdk": Line("build {rows:,} checkpoints: SDK way / ours (CPU)", 12, 20),
+    "build_floor": Line("same: ours / bare orjson.loads (CPU)", 2.5, 1.8, at_most=True),
+    "memory": Line("peak memory of building / JSON bytes", 1.8, 1.2, at_most=True),
+    "cold_near": Line("cold listing at {near:g} ms, cached: SDK loop / ours", 10, 16),
+    "waves": Line("cold at {far:g} ms, 16 threads: time / wave floor", 1.15, 1.05, at_most=True),
+    "waves_again": Line("same, by a client that has asked for the config, uncached"),
+    "warm": Line("warm listing: SDK loop at {near:g} ms / ours", 40, 400),
+    "caching": Line("what caching adds to a cold listing at 0 ms", 25, 10, at_most=True, unit=" %"),
+    "import": Line("import tinker_frames / bare Python (CPU)", 2, 1.5, at_most=True),
+    "requests": Line("requests for a quiet account above ceil(rows/page)+1", 0, 0, at_most=True),
+    "failing": Line("a server that answers 500 for ever: seconds to the error", 30, at_most=True, unit=" s"),
+    "cold_local": Line("cold listing at 0 ms: SDK loop / ours"),
+    "cold_far": Line("cold listing at {far:g} ms: SDK loop / ours"),
+}
+HEADS = ("what", "at least", "aim", "measured", "verdict")
+SHOWN = ("tinker_frames", "tinker", "pandas", "pyarrow", "msgspec", "orjson", "requests", "requests-cache", "fastapi")
+
+
+def printed(outcomes: Mapping[str, Outcome], setup: Setup) -> str:
+    """Return the table of what was measured, in the order of `LINES`, then what each number is made of."""
+    words = {"rows": setup.rows, "near": setup.near_s * 1000, "far": setup.far_s * 1000}
+    found = {name: outcomes[name] for name in LINES if name in outcomes}
+    cells = [HEADS, *(_cells(LINES[name], outcome, words) for name, outcome in found.items())]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rows = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    rows.insert(1, "-|-".join("-" * width for width in widths))
+    told = [f"{name}: {outcome.told}" for name, outcome in found.items() if isinstance(outcome, Result)]
+    return "\n".join([*rows, "", *told, "", machine()])
+
+
+def _cells(line: Line, outcome: Outcome, words: Mapping[str, float]) -> tuple[str, ...]:
+    measured = "-" if isinstance(outcome, Skipped) else f"{outcome.value:.3g}{line.unit}"
+    return line.what.format(**words), line.bound(line.least), line.bound(line.aim), measured, line.verdict(outcome)
+
+
+def machine() -> str:
+    """Return one paragraph on where it was measured and with what."""
+    versions = ", ".join(f"{name} {_version(name)}" for name in SHOWN)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    load = "/".join(f"{number:.1f}" for number in os.getloadavg())
+    return f"{platform.platform()}, {cores} cores, load {load}, Python {platform.python_version()}\n{versions}"
+
+
+def _version(name: str) -> str:
+    import tinker_frames
+
+    try:
+        return tinker_frames.__version__ if name == "tinker_frames" else version(name)
+    except PackageNotFoundError:
+        return "absent"

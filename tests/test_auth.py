@@ -1,0 +1,372 @@
+"""From the credential to what is sent: asked of the server, exchanged if it says so, renewed, replayed once."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import auth
+from tinker_frames.auth import Authenticator, decode_jwt, fingerprint, identity_of
+from tinker_frames.config import resolve
+from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.errors import AuthenticationError, PermissionDeniedError, SchemaError, ServerError, TinkerError
+
+CONFIG, TOKEN = "get_client_config", "get_auth_token"
+INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+def jwt(**claims: Any) -> str:
+    packed = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"eyJhbGciOiJub25lIn0.{packed}.c2ln"
+
+
+def sent(server: DemoServer, endpoint: str) -> list[str]:
+    return [call.headers.get("x-api-key", "") for call in server.seen.of(endpoint)]
+
+
+@pytest.fixture
+def exchanging(server: DemoServer) -> DemoServer:
+    """A server that wants keys to be exchanged, and takes none elsewhere."""
+    server.switches.pjwt_auth_enabled = server.switches.require_jwt = True
+    return server
+
+
+# ── whether to exchange ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_key_is_sent_as_it_is(server: DemoServer, client: tkf.Client) -> None:
+    """Where config does not ask for it nothing is exchanged: one config call, then the key itself."""
+    client.rest.list_training_runs()
+    client.rest.list_sessions()
+    assert [call.endpoint for call in server.seen] == [CONFIG, "list_training_runs", "list_sessions"]
+    assert json.loads(server.seen[0].body)["sdk_version"]
+    assert {call.headers["x-api-key"] for call in server.seen} == {server.key}
+
+
+def test_exchange_where_config_says_so(exchanging: DemoServer, client: tkf.Client) -> None:
+    """The key goes to config and to the exchange only, everything else gets the JWT."""
+    client.rest.list_training_runs()
+    client.rest.list_sessions()
+    assert [call.endpoint for call in exchanging.seen] == [CONFIG, TOKEN, "list_training_runs", "list_sessions"]
+    assert exchanging.seen[1].body == b"{}"
+    keys = [call.headers["x-api-key"] for call in exchanging.seen]
+    assert keys[:2] == [exchanging.key] * 2
+    assert keys[2] == keys[3]
+    assert keys[2].startswith("eyJ")
+
+
+def test_server_without_config(server: DemoServer, client: tkf.Client) -> None:
+    """A 404 from config means that the credential is sent as it is, and config is not asked again."""
+    server.faults.missing = {CONFIG}
+    client.rest.list_training_runs()
+    client.rest.list_sessions()
+    assert server.seen.count(CONFIG) == 1
+    assert server.seen.count(TOKEN) == 0
+    assert sent(server, "list_sessions") == [server.key]
+
+
+def test_failing_config_is_asked_again(server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
+    """A config that fails is an error of that call only: nothing was sent past it, and the next call asks anew."""
+    server.faults.bursts.append(Burst(CONFIG, 500, times=1))
+    client = client_of(server, retries=0)
+    with pytest.raises(ServerError):
+        client.rest.list_training_runs()
+    assert server.seen.count("list_training_runs") == 0
+    client.rest.list_training_runs()
+    assert server.seen.count(CONFIG) == 2
+
+
+@pytest.mark.parametrize("body", [b"{oops}", b'{"jwt": "eyJ'])
+def test_config_that_is_no_json(server: DemoServer, client_of: Callable[..., tkf.Client], body: bytes) -> None:
+    """A config that is no JSON is one of our errors."""
+    server.faults.bursts.append(Burst(CONFIG, 200, times=None, body=body))
+    with pytest.raises(TinkerError):
+        client_of(server, retries=0).rest.list_training_runs()
+
+
+def test_unusable_token_of_tuft_is_never_asked_for(client_of: Callable[..., tkf.Client]) -> None:
+    """A server that mints tokens it does not take says so in its config, and is not asked for one."""
+    with DemoServer(runs=2, dialect="tuft") as server:
+        client_of(server).rest.list_training_runs()
+        assert server.seen.count(TOKEN) == 0
+        with pytest.raises(PermissionDeniedError):
+            client_of(server, api_key="tml-wrong-key").rest.list_training_runs()
+
+
+def test_no_credential_sends_no_header(client_of: Callable[..., tkf.Client]) -> None:
+    """For a server that asks for none, no credential is invented and no config is asked for."""
+    with DemoServer(runs=2, dialect="skyrl") as server:
+        client_of(server, api_key=None).rest.list_training_runs()
+        assert [call.endpoint for call in server.seen] == ["list_training_runs"]
+        assert "x-api-key" not in server.seen[0].headers
+
+
+def test_command_is_enforced(
+    server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where config wants the command, a key gives way to it; without a command that is an error before any call."""
+    server.switches.credential_default_source = "credential_cmd"
+    with pytest.raises(AuthenticationError, match="command only"):
+        client_of(server).rest.list_training_runs()
+    assert server.seen.count("list_training_runs") == 0
+    token = server.tokens.mint(600, sub=server.state.me.urn)
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {token}")
+    client_of(server).rest.list_training_runs()
+    assert sent(server, "list_training_runs") == [token]
+
+
+def test_jwt_is_used_although_the_command_is_enforced(
+    server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A JWT that was given is used as it is, neither exchanged nor replaced by a command."""
+    server.switches.credential_default_source, server.switches.pjwt_auth_enabled = "credential_cmd", True
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 9")
+    token = server.tokens.mint(600, sub=server.state.me.urn)
+    client_of(server, api_key=token).rest.list_training_runs()
+    assert sent(server, "list_training_runs") == [token]
+    assert server.seen.count(TOKEN) == 0
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"jwt": ""}', b'{"jwt": 5}', b"[]", b'{"jwt": "eyJ\\r\\nX-Evil: 1"}'])
+def test_exchange_for_nothing(exchanging: DemoServer, client_of: Callable[..., tkf.Client], body: bytes) -> None:
+    """An exchange that yields no token is an authentication error, and the key is not sent instead."""
+    exchanging.faults.bursts.append(Burst(TOKEN, 200, times=None, body=body))
+    with pytest.raises((AuthenticationError, SchemaError)):
+        client_of(exchanging, retries=0).rest.list_training_runs()
+    assert exchanging.seen.count("list_training_runs") == 0
+
+
+# ── expiry and renewal ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_expired_jwt_is_refused_here(server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
+    """A JWT that is over is not sent at all."""
+    client = client_of(server, api_key=jwt(sub="me", exp=time.time() - 90))
+    with pytest.raises(AuthenticationError, match=r"expired 9\d s ago"):
+        client.rest.list_training_runs()
+    assert len(server.seen) == 0
+
+
+def test_jwt_that_expires_while_in_use_is_refused_here(
+    server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A JWT is looked at before every use, not only at the first."""
+    client = client_of(server, api_key=server.tokens.mint(3600, sub=server.state.me.urn))
+    client.rest.list_training_runs()
+    _later(monkeypatch, 3700)
+    with pytest.raises(AuthenticationError, match="expired"):
+        client.rest.list_training_runs()
+    assert server.seen.count("list_training_runs") == 1
+
+
+def _later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Put our clock forward; the server's stays."""
+
+    class Clock:
+        @staticmethod
+        def time() -> float:
+            return time.time() + seconds
+
+    monkeypatch.setattr(auth, "time", Clock)
+
+
+def test_token_is_renewed_at_half_of_its_life(
+    exchanging: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that lives an hour is used for half an hour, then exchanged anew, once."""
+    client.rest.list_training_runs()
+    _later(monkeypatch, 1700)
+    client.rest.list_training_runs()
+    assert exchanging.seen.count(TOKEN) == 1
+    _later(monkeypatch, 1900)
+    client.rest.list_training_runs()
+    client.rest.list_training_runs()
+    assert exchanging.seen.count(TOKEN) == 2
+    used = sent(exchanging, "list_training_runs")
+    assert used[0] == used[1] != used[2] == used[3]
+
+
+@pytest.mark.parametrize("after", [1900, 3580])
+def test_failed_renewal_while_the_old_token_lives(
+    exchanging: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch, after: float
+) -> None:
+    """A renewal that fails costs nothing as long as the old token lives, also in its last minute, and is tried later."""
+    client = client_of(exchanging, retries=0)
+    client.rest.list_training_runs()
+    exchanging.faults.bursts.append(Burst(TOKEN, 503, times=1))
+    _later(monkeypatch, after)
+    client.rest.list_training_runs()
+    client.rest.list_training_runs()
+    assert exchanging.seen.count(TOKEN) == 2
+    _later(monkeypatch, after + 61)
+    client.rest.list_training_runs()
+    assert exchanging.seen.count(TOKEN) == 3
+
+
+def test_failed_renewal_of_a_dead_token(
+    exchanging: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the old token is dead, a failed renewal is the error."""
+    client = client_of(exchanging, retries=0)
+    client.rest.list_training_runs()
+    exchanging.faults.bursts.append(Burst(TOKEN, 503, times=1))
+    _later(monkeypatch, 3700)
+    with pytest.raises(ServerError):
+        client.rest.list_training_runs()
+    assert exchanging.seen.count("list_training_runs") == 1
+
+
+def test_wrong_clock_does_not_kill_fresh_tokens(
+    exchanging: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that was just exchanged lives as long as it says, also if our clock is a day ahead."""
+    _later(monkeypatch, 86_400)
+    client.rest.list_training_runs()
+    client.rest.list_training_runs()
+    assert exchanging.seen.count(TOKEN) == 1
+
+
+def test_short_lived_tokens_are_not_exchanged_for_each_call(exchanging: DemoServer, client: tkf.Client) -> None:
+    """A token that lives half a minute serves more than one call."""
+    exchanging.switches.jwt_lifetime = 30
+    for _ in range(3):
+        client.rest.list_training_runs()
+    assert exchanging.seen.count(TOKEN) == 1
+
+
+# ── the one replay ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_invalid_token_is_replayed_once(exchanging: DemoServer, client: tkf.Client) -> None:
+    """A 401 `invalid_token` gets one exchange and one replay."""
+    client.rest.list_training_runs()
+    exchanging.tokens.revoke()
+    client.rest.list_sessions()
+    assert exchanging.seen.count(TOKEN) == 2
+    assert [call.status for call in exchanging.seen.of("list_sessions")] == [401, 200]
+
+
+def test_second_invalid_token_is_final(exchanging: DemoServer, client: tkf.Client) -> None:
+    """If the new token is refused as well, that is the error: two requests, no more."""
+    exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=INVALID))
+    with pytest.raises(AuthenticationError):
+        client.rest.list_sessions()
+    assert exchanging.seen.count("list_sessions") == 2
+    assert exchanging.seen.count(TOKEN) == 2
+
+
+@pytest.mark.parametrize("headers", [{}, {"WWW-Authenticate": "Bearer"}, {"WWW-Authenticate": 'Bearer error="expired"'}])
+def test_any_other_401_is_final(exchanging: DemoServer, client: tkf.Client, headers: dict[str, str]) -> None:
+    """A 401 that does not say `invalid_token` is not repeated."""
+    exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=headers))
+    with pytest.raises(AuthenticationError):
+        client.rest.list_sessions()
+    assert exchanging.seen.count("list_sessions") == 1
+    assert exchanging.seen.count(TOKEN) == 1
+
+
+def test_plain_key_has_nothing_to_replay_with(server: DemoServer, client: tkf.Client) -> None:
+    """Without an exchange or a command there is no other token, so `invalid_token` is final at once."""
+    server.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=INVALID))
+    with pytest.raises(AuthenticationError):
+        client.rest.list_sessions()
+    assert server.seen.count("list_sessions") == 1
+
+
+def test_command_gives_the_new_token(
+    server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """After `invalid_token` the command is run again, and what it prints then is sent."""
+    token = tmp_path / "token"
+    token.write_text(server.tokens.mint(600, sub=server.state.me.urn))
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"cat {token}")
+    client = client_of(server, api_key=None)
+    client.rest.list_sessions()
+    server.tokens.revoke()
+    token.write_text(server.tokens.mint(600, sub=server.state.me.urn))
+    client.rest.list_sessions()
+    assert [call.status for call in server.seen.of("list_sessions")] == [200, 401, 200]
+
+
+def test_sixteen_threads_exchange_once(exchanging: DemoServer, client: tkf.Client) -> None:
+    """When all threads meet `invalid_token` at the same time, one exchanges, and each replays once."""
+    client.rest.list_training_runs()
+    exchanging.tokens.revoke()
+    exchanging.faults.latency_of = {"list_sessions": 0.2}
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            client.rest.list_sessions()
+        except BaseException as error:  # noqa: BLE001  # reported below
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert exchanging.seen.count(TOKEN) == 2
+    assert sorted(call.status or 0 for call in exchanging.seen.of("list_sessions")) == [200] * 16 + [401] * 16
+
+
+def test_sixteen_threads_start_once(exchanging: DemoServer, client: tkf.Client) -> None:
+    """Threads that all begin at once ask for config once and exchange once."""
+    exchanging.faults.latency_of = {CONFIG: 0.1, TOKEN: 0.1}
+    threads = [threading.Thread(target=client.rest.list_sessions) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (exchanging.seen.count(CONFIG), exchanging.seen.count(TOKEN)) == (1, 1)
+    assert exchanging.seen.count("list_sessions") == 16
+
+
+# ── who it is ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_identity_tells_accounts_apart() -> None:
+    """Every JWT of one user in one organization is one identity; other users, organizations and keys are others."""
+    one = jwt(sub="ada", org_id="lab", exp=1)
+    assert identity_of(one) == identity_of(jwt(sub="ada", org_id="lab", exp=2, jti="x"))
+    others = [one, jwt(sub="bob", org_id="lab"), jwt(sub="ada", org_id="other"), "tml-a", "tml-b", jwt(exp=1), jwt(exp=2)]
+    assert len({identity_of(other) for other in others}) == len(others)
+    assert "tml-a" not in identity_of("tml-a")
+    assert fingerprint("https://a", "x") != fingerprint("https://b", "x")
+    assert len(fingerprint("https://a", "x")) == 16
+
+
+def test_identity_is_the_same_before_and_after_the_server_was_asked(
+    server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two clients with the same settings share one account, whichever of them asked the server first."""
+    server.switches.credential_default_source = "credential_cmd"
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {server.tokens.mint(600, sub=server.state.me.urn)}")
+    early, late = client_of(server), client_of(server)
+    before = early.account
+    late.rest.list_training_runs()
+    assert late.account == before
+
+
+@pytest.mark.parametrize(
+    "token", ["", "tml-x", "eyJ", "eyJ.", "eyJ.!!.x", "eyJ.bnVsbA.x", "eyJ.W10.x", "eyJ." + "W1tb" * 50_000 + ".x"]
+)
+def test_tokens_that_are_no_jwt_have_no_claims(token: str) -> None:
+    """What cannot be decoded has no claims, and raises nothing."""
+    assert decode_jwt(token) == {}
+
+
+def test_authenticator_shows_no_secret() -> None:
+    """Its repr shows where the credential comes from and its last four characters."""
+    held = Authenticator(resolve("tml-AbCdEfGh0123456789WxYz", "https://example.org"), lambda *_: {})
+    assert held.header() == "tml-AbCdEfGh0123456789WxYz"
+    assert repr(held) == "<Authenticator api_key argument tml-…WxYz>"

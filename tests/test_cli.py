@@ -1,0 +1,772 @@
+"""The command line as a user runs it: in a process of its own, on a pipe, on a terminal; in this process where that is all one."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+from rich.cells import cell_len
+
+import tinker_frames as tkf
+from tinker_frames import cli
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+
+COMMAND = [sys.executable, "-m", "tinker_frames.cli"]
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+HOSTILE = [
+    "[red]red[/red]",
+    "\x1b[31mred\x1b[0m",
+    "two\nlines\r\tand\x07",
+    "abc\u202edcba\u2066",
+    "\x9b31m",
+    "名前" * 40,
+    "😀" * 60,
+    "[/]",
+    ":smile:",
+]
+LIVE = ["age_days", "expires_in_days", "idle_days", "session_age_days", "run_idle_days"]
+
+
+class Outcome(NamedTuple):
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """This test's own environment, in which the package is found and nothing says how wide a terminal is."""
+    root = str(Path(tkf.__file__).parents[1])
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PYTEST_ADDOPTS")
+    }
+    return kept | {"PYTHONPATH": root, "TERM": "xterm-256color", "PYTHONWARNINGS": "default"}
+
+
+@pytest.fixture
+def of(environment: dict[str, str]) -> Callable[[DemoServer], dict[str, str]]:
+    """The environment of somebody who has an account on a server."""
+    return lambda server: environment | {"TINKER_BASE_URL": server.url, "TINKER_API_KEY": server.key}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run the command line in this process, as somebody who has an account on the server."""
+
+    def run(server: DemoServer | None, *arguments: str, key: str | None = None) -> Outcome:
+        if server is not None:
+            monkeypatch.setenv("TINKER_BASE_URL", server.url)
+            monkeypatch.setenv("TINKER_API_KEY", key or server.key)
+        monkeypatch.setattr(sys, "argv", ["tinker-frames", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Outcome(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def read(quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> Callable[[str], pd.DataFrame]:
+    """The frame that a table's name stands for, as Python gives it."""
+    client = client_of(quiet_server)
+    names = {"runs": "training_runs"}
+    return lambda table: getattr(client, names.get(table, table))()
+
+
+def spawn(*arguments: str, env: dict[str, str], **options: Any) -> Outcome:
+    """Run the command line in a process of its own, with pipes."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        env=env,
+        **options,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def on_terminal(*arguments: str, columns: int, env: dict[str, str]) -> Outcome:
+    """Run the command line on a terminal so many columns wide, and return everything that it printed there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env) as process:
+        os.close(theirs)
+        parts = []
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            parts.append(part)
+    os.close(ours)
+    lines = b"".join(parts).decode().replace("\r\n", "\n").split("\n")
+    left = (line.rpartition("\r")[2] for line in lines)  # a progress bar is written over
+    return Outcome(process.returncode, "\n".join(left), "")
+
+
+def tables(text: str) -> dict[str, list[str]]:
+    """Return the lines of every table in a text, by the first word of the title above it."""
+    found: dict[str, list[str]] = {}
+    title, lines = "", text.splitlines()
+    for place, line in enumerate(lines):
+        if line.strip() and set(line.strip()) == {"─"}:
+            title = next(t for t in reversed(lines[: place - 1]) if re.match(r"[A-Z]", t))
+            found[title.split(":")[0].strip()] = rows = []
+            for row in lines[place + 1 :]:
+                if not row.strip():
+                    break
+                rows.append(row)
+    return found
+
+
+# ── demo ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_demo_shows_a_whole_account(
+    environment: dict[str, str], tmp_path: Path, read: Callable[[str], pd.DataFrame]
+) -> None:
+    """From an empty folder and without a credential, `demo` prints every row of three tables, sums them up, and writes two equal files."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    process = subprocess.Popen(
+        [*COMMAND, "demo"],
+        stdout=-1,
+        stderr=-1,
+        text=True,
+        encoding="utf-8",
+        cwd=empty,
+        env=environment,
+        start_new_session=True,
+    )
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    shown = tables(out)
+    for title, table in {"Sessions": "sessions", "Training runs": "runs", "Checkpoints": "checkpoints"}.items():
+        assert len(shown[title]) == len(read(table)), title
+    inventory = read("inventory")
+    assert len(shown["By base model"]) == inventory["base_model"].nunique()
+    assert len(shown["The 12 largest training runs"]) == 12
+    assert "Try next" in out
+    assert "--serve" in out
+    assert "\x1b" not in out
+    assert sorted(p.name for p in empty.iterdir()) == ["tinker-inventory.csv", "tinker-inventory.parquet"]
+    csv, parquet = (tkf.read_export(empty / f"tinker-inventory.{suffix}") for suffix in ("csv", "parquet"))
+    assert_frame_equal(csv, parquet)
+    assert len(csv) == len(inventory)
+    assert list(csv.columns) == list(inventory.columns)
+
+
+def test_demo_output_to_a_reader_that_has_enough(environment: dict[str, str], tmp_path: Path) -> None:
+    """`demo | head -1` ends with 0 and without a word on stderr."""
+    piped = " ".join([*COMMAND, "demo --runs 40 | head -1; exit ${PIPESTATUS[0]}"])
+    done = subprocess.run(
+        ["/bin/bash", "-c", piped],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Sessions: ")
+
+
+def serving(folder: Path, env: dict[str, str]) -> tuple[subprocess.Popen[str], str]:
+    """Start `demo --serve` and return it with its address, once it is told."""
+    process = subprocess.Popen(
+        [*COMMAND, "demo", "--runs", "4", "--serve", "-o", str(folder)],
+        stdout=-1,
+        stderr=-1,
+        text=True,
+        encoding="utf-8",
+        env=env,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r"TINKER_BASE_URL=(\S+) TINKER_API_KEY=(\S+)", line):
+            assert found[2] == "tml-demo"
+            return process, found[1]
+    raise AssertionError(process.communicate())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_demo_serves_until_it_is_told_to_end(
+    environment: dict[str, str],
+    tmp_path: Path,
+    run: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    """`demo --serve` prints an address that another client can list, and ends with 0 on Ctrl-C or a termination signal."""
+    monkeypatch.setenv("TINKER_API_KEY", "tml-demo")
+    process, url = serving(tmp_path / "made" / "here", environment)
+    with process:
+        try:
+            assert (tmp_path / "made" / "here" / "tinker-inventory.csv").exists()
+            rows = json.loads(run(None, "ls", "runs", "--format", "json", "--base-url", url).out)
+        finally:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert len(rows) == 4
+    assert (process.returncode, err) == (0, "")
+
+
+# ── ls: which rows ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("table", cli.TABLES)
+def test_json_is_complete(
+    table: str, quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
+) -> None:
+    """`--format json` is an array with an object for every row and a key for every column, in the frame's order, NA as null."""
+    done = run(quiet_server, "ls", table, "--format", "json")
+    rows, frame = json.loads(done.out), read(table)
+    assert done.code == 0
+    assert len(rows) == len(frame) > 0
+    assert all(list(row) == list(frame.columns) for row in rows)
+    for name in frame.columns:
+        assert [row[name] is None for row in rows] == frame[name].isna().tolist(), name
+    assert f"{len(frame)} rows" in done.err
+    assert "complete" in done.err
+
+
+def test_json_values_are_exact(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """64-bit integers keep every digit, times are ISO with Z, booleans and texts are themselves, also in an empty listing."""
+
+    def edit(endpoint: str, body: Any) -> Any:
+        if endpoint == "list_user_checkpoints" and body["checkpoints"]:
+            body["checkpoints"][0] |= {
+                "size_bytes": 2**63 - 1, "time": "2026-01-02T03:04:05.000006Z", "expires_at": None, "public": True,
+                "user_metadata": {"ü": "\u202e\x1b"},
+            }  # fmt: skip
+        return body
+
+    server.faults.edit = edit
+    (row,) = (
+        r for r in json.loads(run(server, "ls", "checkpoints", "--format", "json").out) if r["size_bytes"] == 2**63 - 1
+    )
+    assert row["time"] == "2026-01-02T03:04:05.000006Z"
+    assert (row["expires_at"], row["expires_in_days"], row["public"]) == (None, None, True)
+    assert json.loads(row["user_metadata"]) == {"ü": "\u202e\x1b"}
+    assert json.loads(run(server, "ls", "checkpoints", "--format", "json", "--limit", "0").out) == []
+
+
+@pytest.mark.parametrize("table", cli.TABLES)
+def test_csv_is_what_read_export_reads(
+    table: str,
+    quiet_server: DemoServer,
+    run: Callable[..., Outcome],
+    read: Callable[[str], pd.DataFrame],
+    tmp_path: Path,
+) -> None:
+    """`--format csv > file.csv` reads back as the frame itself."""
+    path = tmp_path / "there.csv"
+    path.write_text(run(quiet_server, "ls", table, "--format", "csv").out, encoding="utf-8", newline="")
+    frame = read(table)
+    live = [name for name in LIVE if name in frame.columns]
+    assert_frame_equal(tkf.read_export(path).drop(columns=live), frame.drop(columns=live))
+
+
+@pytest.mark.parametrize("table", cli.TABLES)
+def test_a_pipe_gets_every_row(
+    table: str, quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
+) -> None:
+    """Without a terminal, a table is a header and one tab-separated line a row, whole, without escape codes."""
+    lines = run(quiet_server, "ls", table, "--columns", "all").out.split("\n")
+    frame = read(table)
+    assert lines.pop() == ""
+    assert len(lines) == len(frame) + 1
+    assert lines[0].split("\t") == list(frame.columns)
+    for line in lines:
+        cells = line.split("\t")
+        assert len(cells) == len(frame.columns)
+        assert all(text.isprintable() for text in cells)
+    key = {"sessions": "session_id", "runs": "training_run_id", "samplers": "sampler_id"}.get(table, "tinker_path")
+    place = list(frame.columns).index(key)
+    assert [line.split("\t")[place] for line in lines[1:]] == frame[key].tolist()
+
+
+GOOD = [
+    "size_gb > 1 and not public",
+    "`size_gb` > 1",
+    "size_gb>.5 and size_gb < 1.5",
+    "expires_at.isna()",
+    "time > '2020-01-01T00Z'",
+    "name.str.contains('step-0.*0') & ~public",
+    "checkpoint_type in ['sampler', \"external\"]",
+    "checkpoint_type == 'sampler' or step.between(10, 400)",
+    "name == '@x #1; `a`'",
+    'name != "it\'s"',
+    "time.dt.year >= 2026",
+    "name.str.lower().str.startswith('s')",
+    "size_bytes > size_bytes.mean()",
+]
+
+
+@pytest.mark.parametrize("query", GOOD)
+def test_where_keeps_what_pandas_keeps(query: str, read: Callable[[str], pd.DataFrame]) -> None:
+    """A query of columns, numbers, quoted text and the usual methods gives the rows that `DataFrame.query` gives."""
+    frame = read("checkpoints")
+    assert_frame_equal(cli._where(frame, query), frame.query(query))
+
+
+BAD = ["", " ", "0", "name", "[0, 1]", "size_gb + 1", "size_gb = 5", "1 == 1", "(size_gb > 1", "size_gb > 1 and", "nothing > 1",
+       "name > 1", "public.sum()", "'a'", "[x for x in size_gb]", "(lambda: 1)()", "size_gb > 1\npublic", "time > 'soon'"]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", BAD)
+def test_where_that_is_no_condition(query: str, read: Callable[[str], pd.DataFrame]) -> None:
+    """What is no condition on rows is an error that names the query and says what to write instead."""
+    with pytest.raises(InvalidRequestError) as caught:
+        cli._where(read("checkpoints"), query)
+    assert "--where" in str(caught.value)
+    assert caught.value.hint
+    assert "\n" not in str(caught.value)
+
+
+EVIL = [
+    "name.to_csv({file})",
+    "name . to_csv({file}).isna()",
+    "name.\uff54o_csv({file})",
+    "name.str.to_csv({file})",
+    "(name).to_json({file})",
+    "name.str.cat({file}).to_csv({file})",
+    "`name`.to_csv({file})",
+    "name['x'].to_csv({file})",
+    "5 .to_csv({file})",
+    "size_gb1.to_csv({file})",
+    "'''x'y `''' .to_csv({file}) '`'",
+    '"""x" .to_csv({file}) """"',
+    "`it's` .to_csv({file}) == '`'",
+    "f'{{name.to_csv({file})}}' == 'a'",
+    "rb'{{}}'.to_csv({file})",
+    "name.\\\nto_csv({file})",
+    "name.\fto_csv({file})",
+    "name # '\n.to_csv({file})",
+    "@pd.io.common.os.system({shell})",
+    "@__import__('os').system({shell})",
+    "@__builtins__",
+    "__import__('os').system({shell})",
+    "eval({shell})",
+    "exec({shell})",
+    "open({file}, 'w')",
+    "breakpoint()",
+    "name.__class__.__init__.__globals__['os'].system({shell})",
+    "name.map(print)",
+    "name.apply('to_csv', path_or_buf={file})",
+    "name.pipe(open)",
+    "name.agg('to_csv')",
+    "name.str.__class__",
+    "'{{0.__class__}}'.format(name)",
+    "name.values.tofile({file})",
+    "name.array.__reduce__()",
+]
+
+
+@pytest.mark.parametrize("query", EVIL)
+def test_where_runs_nothing(query: str, read: Callable[[str], pd.DataFrame], tmp_path: Path) -> None:
+    """A query cannot write a file, reach Python's builtins, or call anything but what compares columns."""
+    file = tmp_path / "evil"
+    with pytest.raises(InvalidRequestError):
+        cli._where(read("checkpoints"), query.format(file=repr(str(file)), shell=repr(f"touch {file}")))
+    assert list(tmp_path.glob("evil*")) == []
+
+
+WORDS = ["name", "size_gb", "public", "`name`", ".", "str", "to_csv", "__class__", "map", "(", ")", "[", "]", "'", '"', "`", "@", "#",
+         ";", ">", "==", " ", "1", ".5", "f", "and", "not", "~", "\\", "\n", "'made'", "open", "isna", "contains", ",", "=", "'''", "ﬁ"]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.lists(st.sampled_from(WORDS), max_size=14).map("".join))
+def test_where_of_anything(query: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is written after --where, it gives a part of the rows or one kind of error, and no file."""
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"name": ["a", "b"], "size_gb": [0.5, 2.0], "public": [True, False]})
+    try:
+        kept = cli._where(frame, query)
+    except InvalidRequestError:
+        pass
+    else:
+        assert set(kept.index) <= set(frame.index)
+        assert list(kept.columns) == list(frame.columns)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_allows_no_method_that_writes_or_calls() -> None:
+    """Of everything that a column offers, nothing that writes, imports, or takes a function is allowed."""
+    text = pd.Series(["a"])
+    offered = {*dir(text), *dir(text.str), *dir(pd.Series(pd.to_datetime(["2026-01-01"])).dt)}
+    risky = {n for n in offered if n.startswith(("_", "to_", "plot", "hist"))} | {
+        "map", "apply", "transform", "agg", "aggregate", "pipe", "combine", "groupby", "rolling", "attrs", "array", "values", "where",
+        "mask", "filter", "update", "pop", "insert", "loc", "iloc", "at", "iat", "sparse", "list", "struct", "encode", "decode",
+    }  # fmt: skip
+    assert len(risky) > 60
+    for name in risky:
+        with pytest.raises(InvalidRequestError):
+            cli._check_query(f"name.{name}")
+
+
+def test_where_reaches_the_rows(
+    quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
+) -> None:
+    """`--where` filters before `--sort`, `--limit` and `--columns` do their part."""
+    done = run(
+        quiet_server, "ls", "checkpoints", "--where", "size_gb > 1 and not public", "--sort", "-size_gb,tinker_path",
+        "--limit", "7", "--columns", "tinker_path, size_bytes", "--format", "json",
+    )  # fmt: skip
+    frame = read("checkpoints").query("size_gb > 1 and not public")
+    rows = sorted(zip(frame["tinker_path"], frame["size_bytes"], strict=True), key=lambda row: (-row[1], row[0]))[:7]
+    assert json.loads(done.out) == [{"tinker_path": path, "size_bytes": size} for path, size in rows]
+    assert len(rows) == 7
+
+
+@pytest.mark.parametrize("order", ["step", "-step"])
+def test_sort_puts_what_is_not_known_last(order: str, quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Sorting is ascending, or descending with a minus, and rows without a value come last either way."""
+    rows = json.loads(
+        run(quiet_server, "ls", "checkpoints", "--sort", order, "--columns", "step", "--format", "json").out
+    )
+    steps = [row["step"] for row in rows]
+    known = [step for step in steps if step is not None]
+    assert 0 < len(known) < len(steps)
+    assert steps == sorted(known, reverse=order.startswith("-")) + [None] * (len(steps) - len(known))
+
+
+def test_columns_given_twice_are_shown_once(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A column that is named twice is one column."""
+    done = run(
+        quiet_server, "ls", "runs", "--columns", "lora_rank,base_model,lora_rank", "--format", "json", "--limit", "1"
+    )
+    assert list(json.loads(done.out)[0]) == ["lora_rank", "base_model"]
+
+
+def test_details_and_metadata(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`--details` adds lists of ids as arrays, `--metadata` a column for every key, which --where can name in backticks."""
+    rows = json.loads(run(quiet_server, "ls", "sessions", "--details", "--metadata", "--format", "json").out)
+    assert {type(row["training_run_ids"]) for row in rows} == {list}
+    keys = [name for name in rows[0] if name.startswith("meta.")]
+    assert "meta.team" in keys
+    team = next(row["meta.team"] for row in rows if row["meta.team"])
+    chosen = run(
+        quiet_server, "ls", "sessions", "--metadata", "--where", f"`meta.team` == '{team}'", "--format", "json"
+    )
+    assert [row["session_id"] for row in json.loads(chosen.out)] == [
+        r["session_id"] for r in rows if r["meta.team"] == team
+    ]
+
+
+def test_one_runs_checkpoints(
+    quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
+) -> None:
+    """`--run` lists the checkpoints of one run."""
+    frame = read("checkpoints")
+    wanted = frame["training_run_id"][0]
+    rows = json.loads(run(quiet_server, "ls", "checkpoints", "--run", wanted, "--format", "json").out)
+    assert {row["tinker_path"] for row in rows} == set(frame.loc[frame["training_run_id"] == wanted, "tinker_path"])
+
+
+# ── ls: on a terminal ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def hostile_server() -> Iterator[DemoServer]:
+    """A server whose sessions have names that try to take the terminal over."""
+
+    def edit(endpoint: str, body: Any) -> Any:
+        if endpoint == "search_sessions":
+            for row, name in zip(body["sessions"], HOSTILE * 10, strict=False):
+                row["display_name"] = name
+        return body
+
+    with DemoServer(runs=70, seed=1) as server:
+        server.faults.edit = edit
+        yield server
+
+
+@pytest.mark.parametrize(("columns", "wanted"), [(80, "sessions"), (100, "sessions"), (200, "inventory"), (80, "all")])
+def test_a_table_fits_its_terminal(
+    hostile_server: DemoServer, of: Callable[..., dict[str, str]], columns: int, wanted: str
+) -> None:
+    """On a terminal no line is wider than it, at most 50 rows are shown and the rest is counted, and hostile names stay text."""
+    arguments = ["sessions", "--columns", "all"] if wanted == "all" else [wanted]
+    done = on_terminal("ls", *arguments, columns=columns, env=of(hostile_server))
+    assert done.code == 0
+    assert set(STYLE.findall(done.out)) <= {"\x1b[1m", "\x1b[0m"}
+    plain = STYLE.sub("", done.out)
+    assert not CONTROL.search(plain)
+    assert max(cell_len(line) for line in plain.split("\n")) <= columns
+    (rows,) = tables("Title\n" + plain).values()
+    total = int(re.search(r"([0-9,]+) rows,", plain)[1].replace(",", ""))
+    assert len(rows) == min(total, 50)
+    more = re.search(r"… ([0-9,]+) more rows", plain)
+    assert (int(more[1].replace(",", "")) if more else 0) == total - len(rows)
+    if wanted == "inventory":
+        assert more
+
+
+def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """On a pipe hostile names are spelled out, each on its own line."""
+    lines = run(hostile_server, "ls", "sessions", "--columns", "display_name").out.split("\n")[1:10]
+    assert lines[:3] == ["[red]red[/red]", r"\x1b[31mred\x1b[0m", r"two\nlines\r\tand\x07"]
+    assert lines[3:5] == [r"abc\u202edcba\u2066", r"\x9b31m"]
+    assert lines[5:] == HOSTILE[5:]
+
+
+def test_a_limit_shows_all_that_it_allows(hostile_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+    """With --limit a terminal shows that many rows, also more than fifty."""
+    done = on_terminal("ls", "checkpoints", "--limit", "60", columns=120, env=of(hostile_server))
+    (rows,) = tables("Title\n" + STYLE.sub("", done.out)).values()
+    assert len(rows) == 60
+
+
+def test_doctor_on_a_narrow_terminal(quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+    """What doctor says is folded, not cut, where the terminal is narrow."""
+    done = on_terminal("doctor", columns=60, env=of(quiet_server))
+    assert done.code == 0
+    assert max(cell_len(line) for line in done.out.split("\n")) <= 60
+    assert "…" not in done.out.replace("tml-…demo", "")
+
+
+# ── how it ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_reader_that_has_enough(form: str, quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+    """`| head -1` ends the listing with 0 and without a traceback."""
+    piped = " ".join([*COMMAND, f"ls inventory --columns all --format {form} | head -1; exit ${{PIPESTATUS[0]}}"])
+    done = subprocess.run(
+        ["/bin/bash", "-c", piped], capture_output=True, text=True, timeout=60, check=False, env=of(quiet_server)
+    )
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    assert "rror" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+WRONG = [
+    (["ls", "nothing"], "nothing"),
+    (["ls"], "Missing argument"),
+    (["nothing"], "No such command"),
+    (["ls", "runs", "--limit", "-1"], "--limit"),
+    (["ls", "runs", "--limit", "many"], "--limit"),
+    (["ls", "runs", "--format", "xml"], "--format"),
+    (["ls", "runs", "--sort", "base_model,-nothing"], "'nothing'"),
+    (["ls", "runs", "--columns", "nothing,base_model"], "'nothing'"),
+    (["ls", "runs", "--where", "nothing > 1"], "nothing"),
+    (["ls", "runs", "--where", "base_model.to_csv('x')"], "to_csv"),
+    (["ls", "runs", "--details"], "--details"),
+    (["ls", "checkpoints", "--project", "p"], "--project"),
+    (["ls", "checkpoints", "--access-scope", "accessible"], "--access-scope"),
+    (["ls", "samplers", "--metadata"], "--metadata"),
+    (["ls", "inventory", "--run", "r"], "--run"),
+    (["ls", "runs", "--by", "run"], "--by"),
+    (["ls", "checkpoints", "--run", "no-such-run"], "404"),
+    (["ls", "checkpoints", "--run", ".."], "'..'"),
+    (["ls", "runs", "--base-url", "ftp://x"], "URL"),
+    (["ls", "runs", "--base-url", "http://example.org"], "plain http"),
+    (["export", "runs"], "--output"),
+    (["export", "runs", "-o", "runs.xml"], ".parquet"),
+    (["export", "runs", "-o", "no/such/folder/runs.csv"], "No such file"),
+    (["export", "runs", "-o", "."], "directory"),
+    (["demo", "--runs", "0"], "--runs"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_errors_are_said(
+    arguments: list[str],
+    said: str,
+    quiet_server: DemoServer,
+    run: Callable[..., Outcome],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A wrong call ends with 1, says on stderr what is wrong, prints nothing on stdout and leaves no file."""
+    monkeypatch.chdir(tmp_path)
+    done = run(quiet_server, *arguments)
+    assert (done.code, done.out) == (1, "")
+    assert said in done.err
+    assert quiet_server.key not in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_is_one_line(environment: dict[str, str]) -> None:
+    """Without a credential for the official service, one line on stderr says what to do, and nothing is sent."""
+    done = spawn("ls", "runs", env=environment)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("tinker-frames: ")
+    assert "TINKER_API_KEY" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_server_that_is_not_there(run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address where nobody listens is an error that names it."""
+    monkeypatch.setenv("TINKER_API_KEY", "tml-secret-1234")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    done = run(None, "doctor", "--base-url", url)
+    assert done.code == 1
+    assert url in done.out
+    assert "tml-secret-1234" not in done.out + done.err
+
+
+def test_a_key_that_is_refused(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A refused key ends with 1 and is not shown."""
+    done = run(quiet_server, "ls", "runs", key="tml-wrong-key-7777")
+    assert (done.code, done.out) == (1, "")
+    assert "401" in done.err
+    assert "TINKER_API_KEY" in done.err
+    assert "tml-wrong-key-7777" not in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.fixture
+def short_server(server: DemoServer) -> DemoServer:
+    """A server that promises three checkpoints more than it has."""
+
+    def edit(endpoint: str, body: Any) -> Any:
+        if endpoint == "list_user_checkpoints":
+            body["cursor"]["total_count"] += 3
+        return body
+
+    server.faults.edit = edit
+    return server
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_an_incomplete_listing(form: str, short_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A listing that cannot be proved complete is printed as far as it is there, said to be so, and ends with 3."""
+    done = run(short_server, "ls", "checkpoints", "--columns", "tinker_path", "--format", form)
+    assert done.code == 3
+    assert "NOT PROVED COMPLETE" in done.err
+    paths = [row.tinker_path for row in short_server.state.checkpoints_page(1000, 0)[0]]
+    assert done.out.count("tinker://") == len(paths)
+
+
+def test_an_incomplete_export(short_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path) -> None:
+    """An incomplete listing is exported as far as it is there, and ends with 3."""
+    done = run(short_server, "export", "checkpoints", "-o", str(tmp_path / "there.parquet"))
+    assert done.code == 3
+    assert "NOT PROVED COMPLETE" in done.err
+    frame = tkf.read_export(tmp_path / "there.parquet")
+    assert len(frame) == len(short_server.state.checkpoints_page(1000, 0)[0])
+    assert not frame.attrs["tinker"]["complete"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".feather", ".json"])
+def test_export_of_each_suffix(
+    suffix: str,
+    quiet_server: DemoServer,
+    run: Callable[..., Outcome],
+    read: Callable[[str], pd.DataFrame],
+    tmp_path: Path,
+) -> None:
+    """`export` writes the chosen rows and columns to a file that reads back as the frame, and says what it wrote."""
+    path = tmp_path / f"there{suffix}"
+    done = run(quiet_server, "export", "runs", "--where", "lora_rank > 8", "--sort", "-lora_rank", "-o", str(path))
+    assert (done.code, done.out) == (0, "")
+    assert str(path) in done.err
+    frame = read("runs").query("lora_rank > 8").sort_values("lora_rank", ascending=False, kind="stable")
+    expected = frame.reset_index(drop=True).drop(columns="idle_days")
+    assert_frame_equal(tkf.read_export(path).drop(columns="idle_days"), expected)
+
+
+def test_ctrl_c_during_a_slow_listing(server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+    """Ctrl-C ends a listing that waits for the server at once: a short message, no traceback, code 130."""
+    server.faults.latency = 60
+    process = subprocess.Popen([*COMMAND, "ls", "checkpoints"], stdout=-1, stderr=-1, text=True, env=of(server))
+    until = time.monotonic() + 30
+    while not len(server.seen) and time.monotonic() < until:
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert (process.returncode, out) == (130, "")
+    assert "interrupted" in err
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_while_pages_are_read_in_parallel(server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+    """Ctrl-C also ends a listing whose threads all wait for the server."""
+    server.faults.latency_of = {"list_checkpoints": 60.0}
+    process = subprocess.Popen(
+        [*COMMAND, "ls", "checkpoints", "--by", "run"], stdout=-1, stderr=-1, text=True, env=of(server)
+    )
+    until = time.monotonic() + 30
+    while server.seen.count("list_checkpoints") < 4 and time.monotonic() < until:
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert (process.returncode, out) == (130, "")
+    assert "interrupted" in err
+    assert "Traceback" not in err
+
+
+# ── help ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", sorted(cli.cli.commands))
+def test_help_explains_every_option(name: str, run: Callable[..., Outcome]) -> None:
+    """`--help` of a command names every option, each with a word on what it does."""
+    done = run(None, name, "--help")
+    assert (done.code, done.err) == (0, "")
+    for option in cli.cli.commands[name].params:
+        if isinstance(option, click.Option):
+            assert all(spelled in done.out for spelled in option.opts)
+            assert option.help or isinstance(option.type, click.Choice), option.opts
+
+
+def test_help_of_all(run: Callable[..., Outcome]) -> None:
+    """`--help` names every command and where the credential comes from; `--version` is the package's."""
+    done = run(None, "--help")
+    assert all(name in done.out for name in [*cli.cli.commands, "TINKER_API_KEY", "TINKER_BASE_URL"])
+    assert run(None, "--version") == (0, f"tinker-frames, version {tkf.__version__}\n", "")
+
+
+def test_shell_completion(environment: dict[str, str]) -> None:
+    """The shell gets its completion script, and from it the names of commands and tables."""
+    script = spawn(env=environment | {"_TINKER_FRAMES_COMPLETE": "bash_source"})
+    assert script.code == 0
+    assert "complete" in script.out
+    assert "tinker-frames" in script.out
+    words = {"COMP_WORDS": "tinker-frames ls s", "COMP_CWORD": "2", "_TINKER_FRAMES_COMPLETE": "bash_complete"}
+    assert spawn(env=environment | words).out.split() == ["plain,sessions", "plain,samplers"]

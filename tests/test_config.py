@@ -1,0 +1,383 @@
+"""Where settings come from, what is refused, and that no secret shows."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tinker_frames as tkf
+from tinker_frames import config
+from tinker_frames.config import PRODUCTION, resolve
+from tinker_frames.errors import AuthenticationError, InvalidRequestError, TinkerError
+
+OFFICIAL = "https://tinker.thinkingmachines.dev/services/tinker-prod"
+OTHER = "https://tinker.example.org/api"
+KEYS = {name: f"tml-{name}-0123456789" for name in ("argument", "variable", "command", "file")}
+JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2ln"
+
+
+def write_file(content: Any, home: Path | None = None) -> Path:
+    path = (home or Path.home()) / ".tinker" / "credentials.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def keys_file(default: Any = "a", key: Any = KEYS["file"]) -> dict[str, Any]:
+    return {"version": 1, "default": default, "keys": {"a": {"type": "manual", "key": key, "name": "x"}}}
+
+
+# ── where it comes from ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("given_by", range(16))
+def test_credential_order(given_by: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argument, then variable, then command, then file: the first that is there is used, for each of the 16 combinations."""
+    has = {name: bool(given_by & 1 << bit) for bit, name in enumerate(KEYS)}
+    if has["variable"]:
+        monkeypatch.setenv("TINKER_API_KEY", KEYS["variable"])
+    if has["command"]:
+        monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"printf '  {KEYS['command']}\\n'")
+    if has["file"]:
+        write_file(keys_file())
+    first = next((name for name in KEYS if has[name]), None)
+    if first is None:
+        with pytest.raises(AuthenticationError, match="TINKER_API_KEY"):
+            resolve(None, OFFICIAL)
+        return
+    credential = resolve(KEYS["argument"] if has["argument"] else None, OFFICIAL).credential
+    assert credential.reveal() == KEYS[first]
+    sources = {
+        "argument": "api_key argument",
+        "variable": "TINKER_API_KEY",
+        "command": "TINKER_CREDENTIAL_CMD",
+        "file": "~/.tinker/credentials.json",
+    }
+    assert credential.source == sources[first]
+
+
+@pytest.mark.parametrize("empty", ["", "   ", "\n"])
+def test_empty_counts_as_unset(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty argument or variable is passed over, for the key and for the base URL."""
+    monkeypatch.setenv("TINKER_API_KEY", empty)
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "")
+    monkeypatch.setenv("TINKER_BASE_URL", "")
+    write_file(keys_file())
+    found = resolve(empty, "")
+    assert found.credential.reveal() == KEYS["file"]
+    assert found.base_url == PRODUCTION
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "used"),
+    [
+        ("https://a.example/x/", "https://b.example", "https://a.example/x"),
+        (None, "https://b.example//", "https://b.example"),
+        ("", "https://b.example/services/t", "https://b.example/services/t"),
+        (None, None, PRODUCTION),
+        (" https://a.example ", None, "https://a.example"),
+    ],
+)
+def test_base_url_order(argument: str | None, variable: str | None, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argument, then TINKER_BASE_URL, then production; slashes at the end go."""
+    if variable is not None:
+        monkeypatch.setenv("TINKER_BASE_URL", variable)
+    assert resolve("tml-0123456789", argument).base_url == used
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_jwt_is_used_as_it_is(by_variable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JWT given as argument or variable wins over a command."""
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 9")
+    if by_variable:
+        monkeypatch.setenv("TINKER_API_KEY", JWT)
+    found = resolve(None if by_variable else JWT, OFFICIAL)
+    assert found.credential.reveal() == JWT
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_bad_prefix_falls_to_the_command_or_is_an_error(by_variable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that the official service cannot have issued gives way to the command, and never silently to the file."""
+    write_file(keys_file())
+    bad = "sk-another-service-1234"
+    if by_variable:
+        monkeypatch.setenv("TINKER_API_KEY", bad)
+    argument = None if by_variable else bad
+    with pytest.raises(AuthenticationError) as caught:
+        resolve(argument, OFFICIAL)
+    assert bad not in str(caught.value)
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {KEYS['command']}")
+    assert resolve(argument, OFFICIAL).credential.reveal() == KEYS["command"]
+
+
+@pytest.mark.parametrize("url", [OTHER, "http://127.0.0.1:8000"])
+def test_other_servers_issue_keys_of_any_form(url: str) -> None:
+    """A compatible server's key has no prefix rule, and a server that asks for none gets none."""
+    assert resolve("sk-odd-0123456789", url).credential.reveal() == "sk-odd-0123456789"
+    nobody = resolve(None, url).credential
+    assert not nobody.exists
+    assert repr(nobody) == "no credential"
+
+
+@pytest.mark.parametrize("host", ["thinkingmachines.dev.example.org", "notthinkingmachines.dev"])
+def test_only_the_official_domain_is_official(host: str) -> None:
+    """A host that merely contains the official name is another server."""
+    assert not resolve(None, f"https://{host}").credential.exists
+
+
+# ── the command ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("true", "printed nothing"),
+        ("printf '   \\n'", "printed nothing"),
+        ("echo tml-secret; exit 3", "ended with code 3"),
+        ("echo tml-secret >&2; exit 1", "ended with code 1"),
+        ("/no/such/command-of-mine", "ended with code 127"),
+        ("printf 'tml-a\\ntml-b'", "characters that no key has"),
+        ("printf 'tml-\\303\\251'", "characters that no key has"),
+        ("printf 'tml-\\377'", "characters that no key has"),
+    ],
+)
+def test_command_failures(command: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that fails, prints nothing or prints no credential is an error that quotes neither it nor its output."""
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", command)
+    credential = resolve(None, OFFICIAL).credential
+    with pytest.raises(AuthenticationError, match=why) as caught:
+        credential.reveal()
+    assert "tml-" not in str(caught.value).replace("(tml-…)", "")
+    assert command not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_slow_command_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that hangs is given up after its time, and that is said."""
+    monkeypatch.setattr(config, "COMMAND_TIMEOUT_S", 0.2)
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "echo tml-early; sleep 30")
+    with pytest.raises(AuthenticationError, match="took over") as caught:
+        resolve(None, OFFICIAL).credential.reveal()
+    assert "tml-early" not in str(caught.value)
+
+
+def test_command_is_run_for_every_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command is not run when settings are made, and again each time the credential is asked for."""
+    count = tmp_path / "count"
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo x >> {count}; echo tml-$(wc -l < {count})")
+    credential = resolve(None, OFFICIAL).credential
+    assert not count.exists()
+    assert [credential.reveal(), credential.reveal()] == ["tml-1", "tml-2"]
+
+
+# ── the file ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [],
+        {"keys": {}},
+        keys_file("gone"),
+        keys_file(None),
+        keys_file(["a"]),
+        keys_file({"a": 1}),
+        keys_file("a", None),
+        keys_file("a", 5),
+        {"version": 1, "default": "a", "keys": {"a": "tml-bare"}},
+        {"version": 1, "default": "a", "keys": [1]},
+        "null",
+    ],
+)
+def test_files_without_a_default_key(content: Any) -> None:
+    """A file whose default points nowhere is no credential, and no crash."""
+    write_file(content)
+    with pytest.raises(AuthenticationError, match="no credential"):
+        resolve(None, OFFICIAL)
+    assert not resolve(None, OTHER).credential.exists
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"keys": tml-secret-in-broken-file', "[" * 100_000])
+def test_broken_file_is_said_and_not_quoted(content: str) -> None:
+    """A file that is no JSON is an error of its own, which quotes nothing of it."""
+    write_file(content)
+    with pytest.raises(AuthenticationError, match="cannot be read") as caught:
+        resolve(None, OFFICIAL)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_unreadable_file_is_said() -> None:
+    """A folder, or bytes that are no text, in the file's place are said too."""
+    path = write_file("")
+    path.write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(AuthenticationError, match="cannot be read"):
+        resolve(None, OFFICIAL)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(AuthenticationError, match="cannot be read"):
+        resolve(None, OFFICIAL)
+
+
+def test_file_is_not_consulted_while_something_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken file does no harm as long as a key or a command is given."""
+    write_file("{")
+    assert resolve("tml-0123456789", OFFICIAL).credential.exists
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "echo tml-x")
+    assert resolve(None, OFFICIAL).credential.is_command
+
+
+def test_file_key_is_trimmed_and_checked() -> None:
+    """A key in the file is held to the same rule as any other: no character that a header cannot carry."""
+    write_file(keys_file(key=" tml-0123456789\n"))
+    assert resolve(None, OFFICIAL).credential.reveal() == "tml-0123456789"
+    write_file(keys_file(key="tml-a\r\nX-Evil: 1"))
+    with pytest.raises(AuthenticationError, match="characters that no key has"):
+        resolve(None, OFFICIAL)
+
+
+# ── what is refused ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "demo.localhost", "[::1]"])
+def test_plain_http_to_this_machine(host: str) -> None:
+    """Loopback may be spoken to without encryption."""
+    assert resolve("tml-0123456789", f"http://{host}:8000").base_url == f"http://{host}:8000"
+
+
+@pytest.mark.parametrize(
+    "host", ["192.168.1.5", "10.0.0.1", "example.org", "localhost.example.org", "127.0.0.1.example.org", "0.0.0.0", "2130706433", "[::ffff:8.8.8.8]"]  # fmt: skip
+)
+def test_plain_http_elsewhere_carries_no_key(host: str) -> None:
+    """A key never goes to another machine unencrypted; without one, plain http is allowed."""
+    with pytest.raises(InvalidRequestError, match="plain http") as caught:
+        resolve("tml-0123456789", f"http://{host}")
+    assert "tml-" not in str(caught.value)
+    assert not resolve(None, f"http://{host}").credential.exists
+
+
+def test_plain_http_carries_no_access_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The access headers are secrets like the key, also where there is no key."""
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf-secret")
+    with pytest.raises(InvalidRequestError, match="plain http"):
+        resolve(None, "http://example.org")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["example.org", "ftp://example.org", "file:///etc/passwd", "https:///path", "//example.org", "tml-0123456789abcdef", "http://[::1", "https://host:port", "https://host:99999", "https://ho st", "https://evil.example\\@127.0.0.1", "https:example.org"],  # fmt: skip
+)
+def test_bad_base_urls(url: str) -> None:
+    """What is no http(s) URL is refused; the text is not shown, since it may be a key in the wrong place."""
+    with pytest.raises(InvalidRequestError, match="no http") as caught:
+        resolve("tml-other", url)
+    assert url not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("url", ["https://me:tml-x@host", "https://host/?key=tml-x", "https://host/#tml-x", "https://tml-x@host"])
+def test_base_url_with_more_than_an_address(url: str) -> None:
+    """A base URL that could hold a secret is refused without being shown."""
+    with pytest.raises(InvalidRequestError) as caught:
+        resolve("tml-0123456789", url)
+    assert "tml-x" not in str(caught.value)
+
+
+@given(text=st.text(max_size=30) | st.text(max_size=20).map(lambda tail: "https://" + tail))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_base_url_is_settings_or_our_error(text: str) -> None:
+    """No text as base URL raises anything but our own errors."""
+    try:
+        found = resolve("tml-0123456789", text)
+    except TinkerError:
+        return
+    assert found.base_url == PRODUCTION or found.base_url.lower().startswith(("https://", "http://"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"retries": -1}, {"max_workers": 0}, {"cache_ttl": -1}, {"timeout": 0}, {"deadline": 0}, {"timeout": float("nan")}, {"cache_ttl": float("nan")}],  # fmt: skip
+)
+def test_numbers_out_of_range(options: dict[str, Any]) -> None:
+    """A number that makes no sense is refused, and the message names it."""
+    with pytest.raises(InvalidRequestError, match=next(iter(options))) as caught:
+        resolve("tml-0123456789", OTHER, **options)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("key", ["tml-a\nb", "tml-\x00", "tml-ключ", "tml-a\x7f"])
+def test_keys_that_no_header_can_carry(key: str) -> None:
+    """A key with control or foreign characters is refused without being shown."""
+    with pytest.raises(AuthenticationError) as caught:
+        resolve(key, OTHER)
+    assert key not in str(caught.value)
+
+
+# ── what shows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LONG_KEY = "tml-AbCdEfGh0123456789WxYz"
+
+
+def test_repr_of_a_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A client shows its base URL, where its credential comes from and the last four characters, nothing more."""
+    with tkf.Client(LONG_KEY, OTHER, cache_dir=tmp_path) as client:
+        assert repr(client) == f"<tinker_frames.Client {OTHER}, api_key argument tml-…WxYz>"
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {LONG_KEY}")
+    with tkf.Client(None, OTHER, cache_dir=tmp_path) as client:
+        assert repr(client) == f"<tinker_frames.Client {OTHER}, TINKER_CREDENTIAL_CMD>"
+    monkeypatch.delenv("TINKER_CREDENTIAL_CMD")
+    with tkf.Client(None, OTHER, cache_dir=tmp_path) as client:
+        assert repr(client) == f"<tinker_frames.Client {OTHER}, no credential>"
+
+
+def test_short_keys_show_nothing() -> None:
+    """Of a key too short to hide behind four characters, none is shown."""
+    assert "abc" not in repr(resolve("abc1234", OTHER).credential)
+
+
+def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The repr of the settings and of all that hangs on them holds neither key, nor command, nor access secret."""
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {LONG_KEY}")
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "cf-identity-123")
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf-secret-456")
+    for found in (resolve(LONG_KEY, OFFICIAL), resolve(None, OFFICIAL)):
+        shown = repr(found) + str(found)
+        assert not [secret for secret in (LONG_KEY, LONG_KEY[4:-4], "cf-secret", "cf-identity") if secret in shown]
+        assert dict(found.extra_headers)["CF-Access-Client-Secret"] == "cf-secret-456"
+
+
+def test_secrets_are_not_pickled(tmp_path: Path) -> None:
+    """Neither a client nor settings nor a credential can be pickled or deep-copied."""
+    found = resolve(LONG_KEY, OTHER)
+    with tkf.Client(LONG_KEY, OTHER, cache_dir=tmp_path) as client:
+        for held in (client, found, found.credential):
+            for attempt in (pickle.dumps, copy.deepcopy):
+                with pytest.raises(TypeError, match="cannot be pickled"):
+                    attempt(held)
+
+
+def test_access_secret_must_fit_a_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An access secret that no header can carry is refused without being shown."""
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf\nX-Evil: 1")
+    with pytest.raises(AuthenticationError, match="CLOUDFLARE_ACCESS_CLIENT_SECRET") as caught:
+        resolve(LONG_KEY, OTHER)
+    assert "Evil" not in str(caught.value)
+
+
+def test_nothing_of_the_file_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's credentials file is read and never touched."""
+    path = write_file(keys_file())
+    os.utime(path, ns=(10**18, 10**18))
+    before = path.read_bytes()
+    resolve(None, OFFICIAL)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, 10**18)
+    assert [entry.name for entry in path.parent.iterdir()] == ["credentials.json"]

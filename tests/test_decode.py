@@ -1,0 +1,516 @@
+"""Pages of any JSON become tables: nothing raises but a missing required field, and an odd value costs only itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import Phase, assume, example, given, settings
+from hypothesis import strategies as st
+
+from tinker_frames import catalog
+from tinker_frames.decode import BATCH_ROWS, Decoder
+from tinker_frames.errors import SchemaError
+from tinker_frames.schema import Column, Table
+
+TABLES = (
+    catalog.CHECKPOINTS,
+    catalog.TRAINING_RUNS,
+    catalog.SESSIONS,
+    catalog.SESSION_DETAILS,
+    catalog.SAMPLERS,
+)
+Row = dict[str, Any]
+# Each example compiles records of its own; to find a smaller one would take minutes.
+QUICK = settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+
+TEXT = st.text(max_size=6)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=5,
+)
+INT64 = st.sampled_from([2**53 + 1, -(2**63), 2**63 - 1, 0]) | st.integers(-(2**63), 2**63 - 1)
+TIME = st.datetimes(timezones=st.just(UTC)).map(lambda when: when.isoformat().replace("+00:00", "Z"))
+GOOD: dict[str, Any] = {
+    "text": TEXT,
+    "category": st.sampled_from(["training", "failed", "new kind", "success", ""]),
+    "int": INT64,
+    "bool": st.booleans(),
+    "time": TIME,
+    "json": st.dictionaries(TEXT, TEXT | JSON, max_size=3),
+    "texts": st.lists(TEXT, max_size=3),
+}
+ODD: dict[str, Any] = {
+    "text": st.sampled_from([5, [], {}, True, 1.5, "\ud800"]),
+    "category": st.sampled_from([5, [], {}, False, "\udfff"]),
+    "int": st.sampled_from([1.5, "x", True, [], {}, 10**30, 1e300, float("inf"), "--1", 7.0, "12", 1e16]),
+    "bool": st.sampled_from([0, "true", [], {}]),
+    "time": st.sampled_from(
+        ["", "soon", 5, [], {}, "2026-11-20T09:14:03", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", False]
+    ),
+    "json": st.sampled_from([5, "x", [1], True, {"a": "\ud800"}, {"\udfff": 1}]),
+    "texts": st.sampled_from([5, "x", [1], {}, ["\ud800"], [None, "a"]]),
+}
+_DECLARED = {table.name: {column.path[0] for column in table.sent} | set(table.aliases) for table in TABLES}
+
+
+def put(row: Row, path: tuple[str, ...], value: Any) -> None:
+    """Set a value at a place of a row, if the objects on the way are objects."""
+    for part in path[:-1]:
+        row = row.setdefault(part, {})
+        if not isinstance(row, dict):
+            return
+    row[path[-1]] = value
+
+
+def row_of(table: Table) -> st.SearchStrategy[Row]:
+    """Rows with good values, some fields missing, some null, some unknown."""
+    must: Row = {}
+    may: Row = {}
+    inner: dict[str, Row] = {}
+    for column in table.sent:
+        value = GOOD[column.kind] if column.required else st.none() | GOOD[column.kind]
+        if len(column.path) == 1:
+            (must if column.required else may)[column.name] = value
+        else:
+            put(inner, column.path, value)
+    for name, fields in inner.items():
+        may[name] = st.none() | objects(fields)
+    unknown = st.dictionaries(TEXT.filter(lambda name: name not in _DECLARED[table.name]), JSON, max_size=2)
+    return st.builds(lambda row, more: row | more, st.fixed_dictionaries(must, optional=may), unknown)
+
+
+def objects(fields: Row) -> st.SearchStrategy[Row]:
+    """Nested objects with some of these fields, and sometimes one that nobody knows."""
+    known = {name: objects(value) if isinstance(value, dict) else value for name, value in fields.items()}
+    return st.fixed_dictionaries({}, optional=known | {"new field": JSON})
+
+
+_ROWS = {
+    table.name: st.lists(row_of(table), max_size=4, unique_by=lambda row, key=table.key: row[key]) for table in TABLES
+}
+
+
+def good_rows(table: Table) -> st.SearchStrategy[list[Row]]:
+    """Lists of such rows, with different keys."""
+    return _ROWS[table.name]
+
+
+def content(table: Table, rows: list[Any], **rest: Any) -> bytes:
+    """Return a page as a server sends it."""
+    return json.dumps({table.items: rows} | rest).encode()
+
+
+def read(table: Table, *pages: list[Any]) -> tuple[list[Row], Decoder]:
+    """Return the rows of pages as Python values, and the decoder that read them."""
+    decoder = Decoder(table)
+    for page in pages:
+        decoder.feed(content(table, page))
+    data = decoder.finish()
+    assert data.column_names == [column.name for column in table.stored]
+    return data.to_pylist(), decoder
+
+
+def sent(row: Row, column: Column) -> Any:
+    """Return what a row says of a column: the plainest reading there is."""
+    value: Any = row
+    for part in column.path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part, column.default if len(column.path) == 1 else None)
+    return value
+
+
+def shown(column: Column, value: Any) -> Any:
+    """Return a good value as the table is to show it."""
+    if value is None:
+        return None
+    if column.kind == "time":
+        return datetime.fromisoformat(value)
+    return value
+
+
+def same(column: Column, found: Any, value: Any) -> bool:
+    """Tell whether a column shows a good value."""
+    if column.kind == "json" and value is not None:
+        return isinstance(found, str) and json.loads(found) == value
+    return bool(found == shown(column, value))
+
+
+def unknown_of(table: Table, row: Row, at: tuple[str, ...] = ()) -> Row:
+    """Return the fields of a row that no column declares."""
+    paths = [column.path for column in table.sent if column.path[: len(at)] == at]
+    known = {path[len(at)]: len(path) > len(at) + 1 for path in paths}
+    extra = {name: value for name, value in row.items() if name not in known}
+    for name, has_fields in known.items():
+        if has_fields and isinstance(row.get(name), dict) and (inner := unknown_of(table, row[name], (*at, name))):
+            extra[name] = inner
+    return extra
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@QUICK
+@given(data=st.data())
+def test_good_values_arrive_as_they_are(table: Table, data: st.DataObject) -> None:
+    """Every good value of every row arrives unchanged, whichever fields are missing, null or unknown around it."""
+    rows = data.draw(good_rows(table))
+    found, decoder = read(table, rows)
+    assert [row[table.key] for row in found] == [row[table.key] for row in rows]
+    for got, row in zip(found, rows, strict=True):
+        for column in table.sent:
+            assert same(column, got[column.name], sent(row, column)), (column.name, row)
+        extra = unknown_of(table, row)
+        assert (json.loads(got["extra"]) if got["extra"] else {}) == extra
+    said = {problem["problem"].split(" ")[0] for problem in decoder.problems.as_list()}
+    assert said <= {"absent", "unknown"}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@QUICK
+@given(data=st.data())
+def test_an_odd_value_costs_itself_and_is_listed(table: Table, data: st.DataObject) -> None:
+    """One odd value leaves every other value of its row and of all other rows as it was, and stands in `problems`."""
+    rows = data.draw(good_rows(table))
+    assume(rows)
+    plain, _ = read(table, rows)
+    column = data.draw(st.sampled_from([column for column in table.sent if column.name != table.key]))
+    place = data.draw(st.integers(0, len(rows) - 1))
+    spoilt = copy.deepcopy(rows)
+    assume(all(isinstance(spoilt[place].get(part, {}), dict) for part in column.path[:-1]))
+    put(spoilt[place], column.path, data.draw(ODD[column.kind]))
+    pages = [spoilt] if data.draw(st.booleans()) else [[row] for row in spoilt]
+    found, decoder = read(table, *pages)
+    derived = {c.name for c in table.stored if c.derive is not None}
+    for number, (before, after) in enumerate(zip(plain, found, strict=True)):
+        for name, value in before.items():
+            if number != place or name not in {column.name, *derived}:
+                assert after[name] == value, name
+    assert [p for p in decoder.problems.as_list() if p["column"] == column.name and p["problem"] != "absent"]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@QUICK
+@given(data=st.data())
+def test_neither_page_boundaries_nor_neighbours_matter(table: Table, data: st.DataObject) -> None:
+    """The same rows give the same table however they are cut into pages, and beside a row that needs the careful way."""
+    rows = data.draw(good_rows(table))
+    whole, _ = read(table, rows)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
+    edges = [0, *cuts, len(rows)]
+    pages = [rows[start:stop] for start, stop in pairwise(edges)]
+    assert read(table, *pages)[0] == whole
+    odd = {column.path[0]: None for column in table.sent if column.required} | {table.key: "odd one"}
+    assume(all(row[table.key] != "odd one" for row in rows))
+    at = data.draw(st.integers(0, len(rows)))
+    beside, _ = read(table, [*rows[:at], odd, *rows[at:]])
+    assert [row for row in beside if row[table.key] != "odd one"] == whole
+
+
+def any_rows() -> st.SearchStrategy[list[Any]]:
+    """Lists of what no server should send: objects with declared names and any values, and things that are no objects."""
+    names = sorted({part for table in TABLES for column in table.sent for part in column.path})
+    odd = JSON | st.just("\ud800") | st.just(10**30) | st.just(float("nan"))
+    loose = st.dictionaries(st.sampled_from([*names, "-", "x2d", "\ud800", "", "class"]), odd, max_size=8)
+    nested = st.dictionaries(st.sampled_from(names), loose, max_size=3)
+    return st.lists(loose | nested | odd, max_size=4)
+
+
+@pytest.mark.parametrize("table", [*TABLES, catalog.SESSION_IDS], ids=lambda table: table.name)
+@QUICK
+@given(pages=st.lists(any_rows(), max_size=3), whole=st.booleans())
+def test_nothing_but_a_schema_error_is_ever_raised(table: Table, pages: list[list[Any]], whole: bool) -> None:
+    """Whatever stands in the list, either all pages become a table, or the error names what is missing."""
+    if whole:  # then only odd values are left
+        needed = {column.path[0]: None for column in table.sent} | {table.key: "k"}
+        pages = [[needed | row if isinstance(row, dict) and not table.bare else row for row in rows] for rows in pages]
+        pages = [
+            [row | {table.key: "k"} if isinstance(row, dict) and row.get(table.key) is None else row for row in rows]
+            for rows in pages
+        ]
+    try:
+        found, _ = read(table, *pages)
+    except SchemaError:
+        assert not whole
+    else:
+        assert len(found) <= sum(map(len, pages))
+
+
+CHECKPOINTS = catalog.CHECKPOINTS
+
+
+def checkpoint(number: int = 0, **fields: Any) -> Row:
+    """Return a plain checkpoint."""
+    return {
+        "checkpoint_id": f"weights/{number}",
+        "checkpoint_type": "training",
+        "time": "2026-11-20T09:14:03.361867Z",
+        "tinker_path": f"tinker://s:train:0/weights/{number}",
+    } | fields
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nothing", b"[]", b"null", b"{}", b'{"checkpoints":null}', b'{"checkpoints":{}}', b"\xff"]
+)
+def test_what_is_no_page_is_a_schema_error(content: bytes) -> None:
+    """An answer without the list is no empty listing."""
+    with pytest.raises(SchemaError, match="checkpoints"):
+        Decoder(CHECKPOINTS).feed(content)
+
+
+@QUICK
+@given(st.binary(max_size=30), st.sampled_from(["name", "meta", "extra", "nested"]))
+def test_bytes_that_are_no_utf8_spoil_only_their_value(noise: bytes, where: str) -> None:
+    """Any bytes inside a text leave the other rows and columns alone; what was changed is reported."""
+    assume(not set(noise) & {0x22, 0x5C} and all(byte >= 0x20 for byte in noise))
+    rows = [checkpoint(0, size_bytes=2**53 + 1), checkpoint(1, size_bytes=None)]
+    mark = "NOISE"
+    field = {"name": "base_model", "meta": "user_metadata", "extra": "new", "nested": "new"}[where]
+    rows[1][field] = mark if where in ("name", "extra") else {"a": mark}
+    decoder = Decoder(CHECKPOINTS)
+    decoder.feed(content(CHECKPOINTS, rows).replace(mark.encode(), noise))
+    first, second = decoder.finish().to_pylist()
+    assert (first["size_bytes"], second["name"]) == (2**53 + 1, "1")
+    column = {"base_model": "base_model", "user_metadata": "user_metadata", "new": "extra"}[field]
+    assert second[column] is not None
+    try:
+        noise.decode()
+    except UnicodeDecodeError:
+        assert ("not valid Unicode", 1) in [(p["problem"], p["rows"]) for p in decoder.problems.as_list()]
+    else:
+        assert noise.decode() in (
+            second[column] if where == "name" else json.dumps(json.loads(second[column]), ensure_ascii=False)
+        )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        r'{"name":"résumé","b":"x"}',
+        r'{ "name" : "r\u00e9sum\u00e9" , "b" : "x" }',
+        '{"name":"résumé",\n\t"b":"x"}',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("beside", [None, 5], ids=["quick", "careful"])
+def test_metadata_text_is_canonical_and_searchable(raw: str, beside: Any) -> None:
+    """However a server spells its JSON, the text is one and the same, and a search for "résumé" finds it."""
+    row = json.dumps(checkpoint(0))[:-1] + f', "user_metadata": {raw}}}'
+    odd = json.dumps(checkpoint(1, user_metadata=None, base_model=beside))
+    decoder = Decoder(CHECKPOINTS)
+    decoder.feed(f'{{"checkpoints": [{row}, {odd}]}}'.encode())
+    assert decoder.finish()["user_metadata"].to_pylist() == ['{"name":"résumé","b":"x"}', None]
+
+
+@pytest.mark.parametrize("raw", ['{"a":1.0E5}', '{"a":[1e2,-0]}', '{"a":"b\\/c"}', '{"a":1,"a":2}', "{}", '{"a":null}'])
+def test_quick_and_careful_metadata_mean_the_same(raw: str) -> None:
+    """The quick way's text of any spelling reads back as the careful way's does, and is equal unless a name stands twice."""
+    texts = []
+    for model in (None, 5):
+        row = json.dumps(checkpoint(0, base_model=model))[:-1] + f', "user_metadata": {raw}}}'
+        decoder = Decoder(CHECKPOINTS)
+        decoder.feed(f'{{"checkpoints": [{row}]}}'.encode())
+        texts.append(decoder.finish()["user_metadata"][0].as_py())
+    assert json.loads(texts[0]) == json.loads(texts[1]) == json.loads(raw)
+    assert texts[0] == texts[1] or raw.count('"a"') > 1
+
+
+def test_an_unknown_checkpoint_type_is_kept_and_reported() -> None:
+    """A type that no version knew becomes a category of its own, in every page's rows, and is reported once."""
+    pages = [[checkpoint(0)], [checkpoint(1, checkpoint_type="hologram")], [checkpoint(2, checkpoint_type="hologram")]]
+    found, decoder = read(CHECKPOINTS, *pages)
+    assert [row["checkpoint_type"] for row in found] == ["training", "hologram", "hologram"]
+    assert [p["problem"] for p in decoder.problems.as_list()] == ["unknown value 'hologram'"]
+
+
+STATUSES: list[tuple[Any, dict[str, Any]]] = [
+    (None, {}),
+    ({"type": "active"}, {"status": "active"}),
+    ({"type": "cancelled", "detail": "by hand"}, {"status": "cancelled", "status_detail": "by hand"}),
+    ({"type": "cancelled", "detail": None}, {"status": "cancelled"}),
+    (
+        {"type": "client_finished", "reason": {"type": "errored"}, "detail": "KeyError"},
+        {"status": "client_finished", "status_reason": "errored", "status_detail": "KeyError"},
+    ),
+    ({"type": "client_finished", "reason": {"type": "success"}}, {"status": "client_finished", "status_reason": "success"}),
+    (
+        {"type": "failed", "category": "user", "message": "bad batch", "reason": {"type": "training_run", "training_run_id": "r"}},
+        {
+            "status": "failed", "status_category": "user", "status_message": "bad batch",
+            "status_reason": "training_run", "status_training_run_id": "r",
+        },
+    ),
+    (
+        {
+            "type": "failed", "category": "internal", "message": "",
+            "reason": {"type": "request", "request_id": "q", "request_type": "forward"},
+        },
+        {
+            "status": "failed", "status_category": "internal", "status_message": "", "status_reason": "request",
+            "status_request_id": "q", "status_request_type": "forward",
+        },
+    ),
+    (
+        {
+            "type": "failed", "category": "internal", "message": "m",
+            "reason": {"type": "sampling_session", "sampling_session_id": "z"},
+        },
+        {
+            "status": "failed", "status_category": "internal", "status_message": "m",
+            "status_reason": "sampling_session", "status_sampling_session_id": "z",
+        },
+    ),
+]  # fmt: skip
+
+
+def session(number: int, **fields: Any) -> Row:
+    """Return a plain session summary."""
+    return {
+        "session_id": f"s{number}", "owner": "tml:organization_user:u", "project_id": "p",
+        "created_at": "2026-11-20T08:00:00.000001Z", "checkpoints_count": 4,
+    } | fields  # fmt: skip
+
+
+@pytest.mark.parametrize("pages", [1, 9])
+def test_every_status_union_is_flattened(pages: int) -> None:
+    """Each form that a status can take fills exactly its own columns, in one page with the other forms or alone."""
+    rows = [session(number, status=status) for number, (status, _) in enumerate(STATUSES)]
+    found, decoder = read(catalog.SESSIONS, *([rows] if pages == 1 else [[row] for row in rows]))
+    for row, (_, expected) in zip(found, STATUSES, strict=True):
+        filled = {name: row[name] for name in row if name.startswith("status") and row[name] is not None}
+        assert filled == expected
+    assert decoder.problems.as_list() == []
+
+
+def test_what_is_no_object_is_reported_under_its_place() -> None:
+    """A status that is a word, or a run's last checkpoint that is a list, is NA and said to be no object."""
+    found, decoder = read(
+        catalog.SESSIONS, [session(0, status="failed"), session(1, status={"type": "failed", "reason": 5})]
+    )
+    assert [row["status"] for row in found] == [None, "failed"]
+    said = {(p["column"], p["problem"]) for p in decoder.problems.as_list()}
+    assert said == {("status", "not an object"), ("status.reason", "not an object")}
+
+
+def test_rows_that_are_no_objects_are_left_out_and_counted() -> None:
+    """Things that are no rows do not become rows; the rows around them arrive."""
+    found, decoder = read(CHECKPOINTS, [5, checkpoint(0), None, "x", checkpoint(1)])
+    assert [row["name"] for row in found] == ["0", "1"]
+    assert ("checkpoints", 3) in [(p["column"], p["rows"]) for p in decoder.problems.as_list()]
+
+
+def test_a_naive_time_is_reported_and_taken_as_utc() -> None:
+    """SkyRL's times have no zone: they are UTC, and that is said."""
+    found, decoder = read(CHECKPOINTS, [checkpoint(0, time="2026-11-20T09:12:00.000412")])
+    assert found[0]["time"] == datetime(2026, 11, 20, 9, 12, 0, 412, tzinfo=UTC)
+    assert [p["problem"] for p in decoder.problems.as_list()] == ["a time without zone, taken as UTC"]
+
+
+def test_the_older_name_of_a_run_id_is_taken() -> None:
+    """A run that calls its id `id` is read as one that calls it `training_run_id`; both in one page too."""
+    run = {"base_model": "m", "model_owner": "o", "is_lora": True, "last_request_time": "2026-11-20T09:12:00Z"}
+    found, decoder = read(
+        catalog.TRAINING_RUNS, [run | {"id": "a"}, run | {"training_run_id": "b"}], [run | {"id": "c"}]
+    )
+    assert [(row["training_run_id"], row["extra"]) for row in found] == [("a", None), ("b", None), ("c", None)]
+    assert "training_run_id" not in decoder.lacks()
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_missing_fields_are_counted_or_said_to_be_lacking(pages: int) -> None:
+    """A field that some rows lack is a problem with their number; one that all rows lack is what the server lacks."""
+    rows = [checkpoint(0, size_bytes=1), checkpoint(1), checkpoint(2)]
+    found, decoder = read(CHECKPOINTS, *([rows] if pages == 1 else [[row] for row in rows]))
+    assert [row["size_bytes"] for row in found] == [1, None, None]
+    assert [row["public"] for row in found] == [False] * 3
+    assert [(p["column"], p["problem"], p["rows"]) for p in decoder.problems.as_list()] == [("size_bytes", "absent", 2)]
+    assert set(decoder.lacks()) == {"public", "expires_at", "base_model", "user_metadata"}
+
+
+def test_nothing_is_lacking_where_there_are_no_rows() -> None:
+    """An empty listing says nothing about what the server fills."""
+    found, decoder = read(CHECKPOINTS, [])
+    assert (found, decoder.lacks(), decoder.problems.as_list()) == ([], [], [])
+
+
+@QUICK
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99)), max_size=12), st.integers(1, 5))
+@example([(0, 1), (0, 2), (1, 3), (0, 4)], 2)
+def test_each_key_once_in_first_order_as_last_read(pairs: list[tuple[int, int]], size: int) -> None:
+    """A key that pages repeat is one row, where it first stood, as it was last read."""
+    rows = [checkpoint(key, size_bytes=value) for key, value in pairs]
+    found, _ = read(CHECKPOINTS, *[rows[at : at + size] for at in range(0, len(rows), size)])
+    assert [(row["step"], row["size_bytes"]) for row in found] == list(dict(pairs).items())
+
+
+@pytest.mark.parametrize(
+    ("rest", "total", "next_cursor"),
+    [
+        ({}, None, None),
+        ({"cursor": None}, None, None),
+        ({"cursor": {"offset": 0, "limit": 9, "total_count": 225}}, 225, None),
+        ({"cursor": {"total_count": True}}, None, None),
+        ({"cursor": {"total_count": "9"}}, None, None),
+        ({"cursor": [1]}, None, None),
+        ({"cursor": 5, "next_cursor": "x"}, None, None),
+        ({"next_cursor": {"last_session_id": "é\ud800"}}, None, {"last_session_id": "é\ud800"}),
+        ({"next_cursor": {}}, None, None),
+        ({"next_cursor": None}, None, None),
+    ],
+)
+@pytest.mark.parametrize(
+    "rows", [[checkpoint(0)], [checkpoint(0, size_bytes="odd")], []], ids=["quick", "careful", "empty"]
+)
+def test_cursors_are_read_either_way(rows: list[Row], rest: Row, total: int | None, next_cursor: Row | None) -> None:
+    """What a page says besides its rows is read whether or not its rows are odd; odd cursors are no cursors."""
+    page = Decoder(CHECKPOINTS).feed(content(CHECKPOINTS, rows, **rest))
+    assert (page.rows, page.total) == (len(rows), total)
+    assert page.next_cursor == next_cursor
+    assert page.keys(CHECKPOINTS) == {row["tinker_path"] for row in rows}
+
+
+def test_bare_ids_are_rows() -> None:
+    """A list of ids is a table of one column; what is no id is left out, and said."""
+    found, decoder = read(catalog.SESSION_IDS, ["a", "é", 5], ["b", "a"])
+    assert [row["session_id"] for row in found] == ["a", "é", "b"]
+    assert [p["rows"] for p in decoder.problems.as_list()] == [1]
+
+
+def test_rows_put_together_by_hand_are_read_like_pages() -> None:
+    """Rows of single answers may hold anything that JSON holds."""
+    decoder = Decoder(catalog.SAMPLERS)
+    rows = [
+        {"sampler_id": "a", "base_model": "m\ud800", "n": 10**30},
+        {"sampler_id": "b", "base_model": "m", "n": float("inf")},
+    ]
+    decoder.feed_rows(rows)
+    data = decoder.finish()
+    assert data["base_model"].to_pylist() == ["m?", "m"]
+    assert [json.loads(text)["n"] for text in data["extra"].to_pylist()] == [10**30, float("inf")]
+
+
+def test_many_pages_are_batched_and_stay_in_order() -> None:
+    """More rows than one batch holds come out in order, exact, with an odd one in their midst costing nothing else."""
+    count = 2 * BATCH_ROWS + 7
+    rows = [checkpoint(number, size_bytes=None if number % 5 == 0 else 2**53 + number) for number in range(count)]
+    rows[BATCH_ROWS]["size_bytes"] = 1.5
+    data_pages = [rows[at : at + 1000] for at in range(0, count, 1000)]
+    decoder = Decoder(CHECKPOINTS)
+    for page in data_pages:
+        decoder.feed(content(CHECKPOINTS, page))
+    data: pa.Table = decoder.finish()
+    assert data["step"].to_pylist() == list(range(count))
+    expected = [None if number % 5 == 0 or number == BATCH_ROWS else 2**53 + number for number in range(count)]
+    assert data["size_bytes"].to_pylist() == expected
+    assert [(p["problem"], p["rows"]) for p in decoder.problems.as_list()] == [("not a whole number", 1)]
+
+
+def test_thousands_of_brackets_are_refused_in_words() -> None:
+    """JSON that is nested beyond any use is a SchemaError, not a RecursionError."""
+    row = json.dumps(checkpoint(0))[:-1] + ', "new": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    with pytest.raises(SchemaError):
+        Decoder(CHECKPOINTS).feed(f'{{"checkpoints":[{row}]}}'.encode())

@@ -1,0 +1,241 @@
+"""`doctor`: what it finds on each kind of server, and that it only reads."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinker_frames import cli
+from tinker_frames.config import resolve
+from tinker_frames.demo import Burst, DemoServer, Faults
+from tinker_frames.demo.endpoints import ENDPOINTS
+from tinker_frames.doctor import Finding, examine
+from tinker_frames.session import Session
+
+Examined = dict[str, Finding]
+READS = {name for name, (method, _) in ENDPOINTS.items() if method == "GET"} | {
+    "search_sessions",
+    "get_client_config",
+    "get_auth_token",
+}
+NEEDED = {"sessions", "training_runs", "checkpoints of a run"}
+NEWER = {"sessions/search", "billing usage", "storage usage"}
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Callable[..., Examined]:
+    """Examine a server, check that nothing but reads was sent, and return the findings by name."""
+
+    def look(server: DemoServer, key: str | None = None, **options: Any) -> Examined:
+        settings = resolve(key or server.key, server.url, cache_dir=tmp_path, **({"retries": 0} | options))
+        session = Session(settings)
+        try:
+            findings = list(examine(session))
+        finally:
+            session.close()
+        assert {call.endpoint for call in server.seen} <= READS
+        assert len({finding.what for finding in findings}) == len(findings)
+        assert not any(settings.credential.exists and server.key in finding.detail for finding in findings)
+        return {finding.what: finding for finding in findings}
+
+    return look
+
+
+def verdicts(found: Examined, verdict: str) -> set[str]:
+    """Return what has this verdict."""
+    return {name for name, finding in found.items() if finding.verdict == verdict}
+
+
+def test_the_official_service_has_everything(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
+    """On the official service every finding is good, and its page sizes are those that we ask for."""
+    found = look(quiet_server)
+    assert verdicts(found, "ok") == set(found)
+    assert {"server", "credential", "latency", "clock", "account", "cache"} | NEEDED | NEWER <= set(found)
+    assert found["server"].detail == quiet_server.url
+    assert found["credential"].detail.endswith("tml-…demo")
+    assert "as it is" in found["account"].detail
+    assert found["page of training runs"].detail.startswith("500 rows (the account has 60)")
+
+
+def test_tuft_lacks_the_newer_routes(look: Callable[..., Examined]) -> None:
+    """On TuFT the search and billing are lacking, and nothing is wrong."""
+    with DemoServer(runs=5, dialect="tuft") as server:
+        found = look(server)
+    assert verdicts(found, "lacks") == NEWER
+    assert not verdicts(found, "wrong")
+
+
+def test_skyrl_lacks_sessions_and_the_users_list(look: Callable[..., Examined]) -> None:
+    """On SkyRL also sessions and the user's checkpoints are lacking, with their pages, and nothing is wrong."""
+    with DemoServer(runs=5, dialect="skyrl") as server:
+        found = look(server)
+    assert verdicts(found, "lacks") == NEWER | {"sessions", "checkpoints", "page of session ids", "page of checkpoints"}
+    assert not verdicts(found, "wrong")
+
+
+def test_a_refused_key_is_the_accounts_finding(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
+    """A refused key is said of the account, not of the connection, and ends the examination."""
+    found = look(quiet_server, "tml-wrong-key-7777")
+    assert list(found) == ["server", "credential", "account"]
+    assert verdicts(found, "wrong") == {"account"}
+    assert "401" in found["account"].detail
+    assert "tml-wrong-key-7777" not in str(found)
+
+
+def test_a_key_that_tuft_refuses(look: Callable[..., Examined]) -> None:
+    """TuFT says 403 to a wrong key; that is wrong too, and not taken for a route that is not for this account."""
+    with DemoServer(runs=3, dialect="tuft") as server:
+        found = look(server, "tml-wrong-key-7777")
+    assert verdicts(found, "wrong") == {"account"}
+    assert "403" in found["account"].detail
+
+
+def test_no_server(look: Callable[..., Examined], tmp_path: Path) -> None:
+    """Where nobody listens, the latency is wrong, with the address and what to do, and the examination ends."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    session = Session(resolve("tml-demo", url, retries=0, cache_dir=tmp_path))
+    findings = list(examine(session))
+    session.close()
+    assert [(f.what, f.verdict) for f in findings] == [("server", "ok"), ("credential", "ok"), ("latency", "wrong")]
+    assert url in findings[-1].detail
+    assert "TINKER_BASE_URL" in findings[-1].detail
+
+
+@pytest.mark.parametrize(("skew", "direction"), [(3600.0, "behind"), (-90.0, "ahead of")])
+def test_clocks_that_disagree(server: DemoServer, look: Callable[..., Examined], skew: float, direction: str) -> None:
+    """A server whose clock differs by more than a few seconds is told, with by how much and which way."""
+    server.faults.clock_skew = skew
+    found = look(server)["clock"]
+    assert found.verdict == "wrong"
+    assert direction in found.detail
+    seconds = next(int(word) for word in found.detail.split() if word.isdigit())
+    assert abs(seconds - abs(skew)) <= 5
+
+
+def test_a_small_skew_is_fine(server: DemoServer, look: Callable[..., Examined]) -> None:
+    """A second or two is no finding."""
+    server.faults.clock_skew = 2
+    assert look(server)["clock"].verdict == "ok"
+
+
+@pytest.mark.parametrize("style", ["422", "silent"])
+def test_page_caps(look: Callable[..., Examined], style: Any) -> None:
+    """The largest page of a list is found, whether a larger one is refused or lowered without a word."""
+    caps = {"list_training_runs": 7, "list_user_checkpoints": 33}
+    with DemoServer(runs=20, faults=Faults(page_caps=caps, cap_style=style)) as server:
+        found = look(server)
+    assert found["page of training runs"].detail.startswith("7 rows")
+    assert found["page of checkpoints"].detail.startswith("33 rows")
+    assert found["page of session ids"].detail.startswith("500 rows")
+    assert not verdicts(found, "wrong")
+
+
+def test_a_cap_that_is_not_named(server: DemoServer, look: Callable[..., Examined]) -> None:
+    """A page size that is refused without a bound is halved until it is taken."""
+    server.faults.bursts.append(Burst("list_user_checkpoints", 422, times=2, after=1, detail="limit too large"))
+    found = look(server)["page of checkpoints"]
+    assert [int(call.query["limit"]) for call in server.seen.of("list_user_checkpoints")] == [1, 1000, 500, 250]
+    assert found.verdict == "ok"
+    assert found.detail.startswith("250 rows")
+
+
+def test_latency_is_measured(server: DemoServer, look: Callable[..., Examined]) -> None:
+    """The latency is about what the server takes."""
+    server.faults.latency_of = {"health_check": 0.1}
+    found = look(server)["latency"]
+    milliseconds = int(found.detail.split()[0])
+    assert 100 <= milliseconds < 2000
+    assert server.seen.count("health_check") == 5
+
+
+def test_a_server_without_health(server: DemoServer, look: Callable[..., Examined]) -> None:
+    """A server without a health route is examined all the same."""
+    server.faults.missing = {"health_check"}
+    found = look(server)
+    assert found["latency"].verdict == "lacks"
+    assert found["training_runs"].verdict == "ok"
+
+
+def test_billing_that_is_missing(server: DemoServer, look: Callable[..., Examined]) -> None:
+    """A 402 is wrong, and says what to do."""
+    server.faults.bursts.append(Burst("get_server_capabilities", 402, times=None))
+    found = look(server)["account"]
+    assert found.verdict == "wrong"
+    assert "billing" in found.detail.lower()
+
+
+def test_what_is_not_for_this_account(look: Callable[..., Examined]) -> None:
+    """Routes for admins only are refused, which is not wrong."""
+    with DemoServer(runs=3, admin=False) as server:
+        found = look(server)
+    assert verdicts(found, "refused") == {"billing usage", "storage usage"}
+    assert not verdicts(found, "wrong")
+
+
+def test_a_broken_route(server: DemoServer, look: Callable[..., Examined]) -> None:
+    """A route that fails is wrong, with its status, and the others are looked at all the same."""
+    server.faults.bursts.append(Burst("search_sessions", 500, times=None))
+    found = look(server)
+    assert verdicts(found, "wrong") == {"sessions/search"}
+    assert "500" in found["sessions/search"].detail
+
+
+def test_the_exchange_is_shown(look: Callable[..., Examined]) -> None:
+    """Where the key is exchanged for a JWT, the account's finding says so; it happens once."""
+    with DemoServer(runs=3, pjwt_auth_enabled=True, require_jwt=True) as server:
+        found = look(server)
+        assert server.seen.count("get_auth_token") == 1
+    assert "JWT" in found["account"].detail
+    assert not verdicts(found, "wrong")
+
+
+def test_the_cache_switched_off(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
+    """A cache that is switched off is told as such."""
+    assert look(quiet_server, cache=False)["cache"] == Finding("cache", "lacks", "switched off")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run the command and return its code and output."""
+
+    def command(server: DemoServer, *arguments: str, key: str | None = None) -> tuple[int, str]:
+        monkeypatch.setenv("TINKER_API_KEY", key or server.key)
+        monkeypatch.setattr(sys, "argv", ["tinker-frames", "doctor", "--base-url", server.url, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert err == ""
+        return ended.value.code, out
+
+    return command
+
+
+def test_the_command_in_json(quiet_server: DemoServer, command: Callable[..., tuple[int, str]]) -> None:
+    """`doctor --format json` is an array of what, verdict and detail, and ends with 0 if nothing is wrong."""
+    code, out = command(quiet_server, "--format", "json")
+    rows = json.loads(out)
+    assert code == 0
+    assert {tuple(row) for row in rows} == {("what", "verdict", "detail")}
+    assert {row["verdict"] for row in rows} == {"ok"}
+
+
+def test_the_command_in_text(quiet_server: DemoServer, command: Callable[..., tuple[int, str]]) -> None:
+    """`doctor` on a pipe is one tab-separated line a finding; something wrong ends with 1."""
+    code, out = command(quiet_server, key="tml-wrong-key-7777")
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert code == 1
+    assert lines[0] == ["what", "verdict", "detail"]
+    assert lines[-1][:2] == ["account", "wrong"]
+
+
+def test_lacking_routes_are_no_error(command: Callable[..., tuple[int, str]]) -> None:
+    """A server that lacks routes ends with 0."""
+    with DemoServer(runs=3, dialect="skyrl") as server:
+        assert command(server)[0] == 0

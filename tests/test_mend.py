@@ -1,0 +1,140 @@
+"""One value at a time: what fits stays, what does not is mended or null, and is said."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tinker_frames.mend import Problems, canonical, mend, parsed, quick_times, sound
+from tinker_frames.schema import Kind
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+TYPES: dict[str, Any] = {
+    "text": str, "category": str, "json": str, "int": int, "float": float, "bool": bool, "time": datetime, "texts": list,
+}  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(get_args(Kind)), JSON)
+@example("time", "0001-01-01T00:00:00+05:00")
+@example("int", math.inf)
+@example("int", "٣")
+@example("text", "\ud800")
+@example("json", {"\ud800": "\udfff"})
+@example("texts", ["\ud800", 1])
+def test_whatever_comes_fits_its_kind_or_is_null_and_is_said(kind: Kind, value: Any) -> None:
+    """Any JSON value becomes a value of its kind or null, without an exception; a loss is never silent."""
+    found, problem = mend(kind, value)
+    assert found is None or type(found) is TYPES[kind]
+    if found is None and value is not None:
+        assert problem
+    if isinstance(found, str):
+        found.encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "found", "problem"),
+    [
+        ("int", 2**53 + 1, 2**53 + 1, None),
+        ("int", 2**63, None, "beyond 64 bits"),
+        ("int", -(2**63), -(2**63), None),
+        ("int", 5.0, 5, "a whole number sent as a float"),
+        ("int", 1.5, None, "not a whole number"),
+        ("int", float(2**60), None, "not a whole number"),
+        ("int", " 12 ", 12, "a number sent as text"),
+        ("int", "--1", None, "not a whole number"),
+        ("int", "1" * 30, None, "not a whole number"),
+        ("int", True, None, "not a whole number"),
+        ("float", 1, 1.0, None),
+        ("float", "1", None, "not a number"),
+        ("bool", 1, None, "neither true nor false"),
+        ("bool", False, False, None),
+        ("text", "", "", None),
+        ("text", 5, "5", "not a text"),
+        ("text", "a\ud800", "a?", "not valid Unicode"),
+        ("time", "2026-11-20T09:14:03", datetime(2026, 11, 20, 9, 14, 3, tzinfo=UTC), "a time without zone, taken as UTC"),
+        ("time", "2026-11-20T09:14:03+05:30", datetime(2026, 11, 20, 3, 44, 3, tzinfo=UTC), None),
+        ("time", "soon", None, "not a time"),
+        ("time", "", None, "not a time"),
+        ("time", 1795166043, None, "not a time"),
+        ("json", {"é": "résumé"}, '{"é":"résumé"}', None),
+        ("json", [1], "[1]", "not an object"),
+        ("json", {"a": "\ud800"}, '{"a":"?"}', "not valid Unicode"),
+        ("texts", ["a", 1, "b"], ["a", "b"], "a list with something other than text"),
+        ("texts", ["\ud800"], ["?"], "not valid Unicode"),
+        ("texts", "a", None, "not a list"),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_odd_values(kind: Kind, value: Any, found: Any, problem: str | None) -> None:
+    """Each oddity has one outcome and one name."""
+    assert mend(kind, value) == (found, problem)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_quick_and_careful_times_are_the_same(when: datetime) -> None:
+    """A time with a zone is read exactly, to the microsecond, by either way and in every year that Python knows."""
+    for text in (when.isoformat(), when.isoformat().replace("+00:00", "Z")):
+        assert quick_times([text]).to_pylist() == [when]
+        assert mend("time", text) == (when, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-20T09:14:03", "soon", "", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"]
+)
+def test_the_quick_way_refuses_what_the_careful_way_reports(text: str) -> None:
+    """No odd time slips through the quick way."""
+    assert mend("time", text)[1]
+    with pytest.raises((ValueError, OverflowError)):
+        quick_times(["2026-11-20T09:14:03Z", text])
+
+
+@given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
+def test_canonical_text_reads_back_and_is_stable(value: dict[str, Any]) -> None:
+    """Canonical text gives the original back, and is the canonical text of what it gives."""
+    text = canonical(value)
+    assert canonical(json.loads(text)) == text
+    if "NaN" not in text:
+        assert json.loads(text) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b'{"a":' + b"9" * 5000 + b"}", {"a": math.inf}),
+        (b'{"a":' + b"9" * 4000 + b"}", {"a": int("9" * 4000)}),
+        (b'{"a":"x\xffy"}', {"a": "x\udcffy"}),
+        ('{"a":"é"}'.encode(), {"a": "é"}),
+    ],
+    ids=["endless", "long", "no utf-8", "utf-8"],
+)
+def test_json_is_parsed_leniently(content: bytes, value: Any) -> None:
+    """Endless integers and bytes that are no UTF-8 spoil nothing but themselves."""
+    assert parsed(content) == value
+
+
+def test_sound_text_is_said_to_be_sound() -> None:
+    """Only what was changed is reported."""
+    assert sound("naïve 😀") == ("naïve 😀", None)
+    assert sound("\udcff") == ("?", "not valid Unicode")
+
+
+def test_problems_are_counted_with_a_few_examples() -> None:
+    """Oddities of one kind are one entry: how many rows, and the keys of the first ones, cut to a length people read."""
+    problems = Problems("key")
+    for number in range(9):
+        problems.add("time", "not a time", f"{number}" * 400)
+    problems.add("time", "absent", count=3)
+    first, second = problems.as_list()
+    assert (first["column"], first["problem"], first["rows"]) == ("time", "not a time", 9)
+    assert first["examples"] == [f"{number}" * 300 for number in range(5)]
+    assert second == {"column": "time", "problem": "absent", "rows": 3, "examples": []}

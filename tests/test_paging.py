@@ -1,0 +1,184 @@
+"""What to ask for next, against simulated lists: every row, never endless, no request too many."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tinker_frames.errors import InvalidRequestError, ServerError, TinkerError
+from tinker_frames.paging import MOST_AT_ONCE, Coverage, Request, smaller_size
+
+PLENTY = 2000  # pages; a reading that needs more is endless
+
+
+def sweep(coverage: Coverage, size: int, caps: list[int], totals: str) -> tuple[set[int], list[Request]]:
+    """Read a list of `size` rows from a server that lowers the limit of its n-th page to `caps[n]` without a word."""
+    found: set[int] = set()
+    asked: list[Request] = []
+
+    def answer(request: Request) -> None:
+        cap = caps[min(len(asked), len(caps) - 1)] if caps else request.limit
+        asked.append(request)
+        assert len(asked) < PLENTY
+        assert request.limit > 0
+        rows = set(range(request.offset, min(size, request.offset + min(request.limit, cap))))
+        total = {"always": size, "zero past the end": size if rows else 0, "none": None, "zero": 0}[totals]
+        new = None if total else len(rows - found)
+        found.update(rows)
+        coverage.took(request, len(rows), total, new=new)
+
+    answer(coverage.first())
+    while requests := coverage.missing():
+        for request in requests:
+            answer(request)
+    return found, asked
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    size=st.integers(0, 60),
+    page=st.integers(1, 25),
+    caps=st.lists(st.integers(1, 25), max_size=6),
+    totals=st.sampled_from(["always", "zero past the end", "none", "zero"]),
+)
+@example(size=40, page=10, caps=[10, 10, 5, 10], totals="none")
+@example(size=40, page=10, caps=[10, 5, 10], totals="none")
+@example(size=0, page=10, caps=[], totals="zero past the end")
+def test_every_row_is_read_and_the_reading_ends(size: int, page: int, caps: list[int], totals: str) -> None:
+    """Whatever the size, the cap of each page, and whether the server counts: all rows, in finitely many requests."""
+    coverage = Coverage(size=page)
+    found, _ = sweep(coverage, size, caps, totals)
+    assert found == set(range(size))
+    assert not coverage.moved
+
+
+@settings(max_examples=200, deadline=None)
+@given(size=st.integers(0, 500), page=st.integers(1, 60))
+def test_a_quiet_list_with_totals_takes_no_request_too_many(size: int, page: int) -> None:
+    """Where the server counts and takes the page size, the requests are ceil(rows / page), and one for an empty list."""
+    coverage = Coverage(size=page)
+    _, asked = sweep(coverage, size, [], "always")
+    assert len(asked) == max(1, ceil(size / page))
+    assert len(set(asked)) == len(asked)
+    assert coverage.total == size
+    assert coverage.is_quiet
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    size=st.integers(0, 80),
+    page=st.integers(1, 30),
+    want=st.integers(1, 100),
+    totals=st.sampled_from(["always", "none"]),
+)
+def test_no_more_rows_are_asked_for_than_are_wanted(size: int, page: int, want: int, totals: str) -> None:
+    """With a limit, exactly the first rows are read, no request asks beyond them, and fewer rows are no trouble."""
+    found, asked = sweep(Coverage(size=page, want=want), size, [], totals)
+    assert found == set(range(min(size, want)))
+    assert all(request.offset + request.limit <= want for request in asked)
+
+
+@given(cap=st.integers(1, 30), size=st.integers(1, 200))
+def test_a_silently_lowered_limit_is_learnt_from_the_first_page(cap: int, size: int) -> None:
+    """After a first page that is shorter than asked, no later page is asked to be longer."""
+    coverage = Coverage(size=50)
+    _, asked = sweep(coverage, size, [cap], "always")
+    assert {request.limit for request in asked[1:]} <= {cap}
+    assert len(asked) <= 1 + ceil(size / cap)
+
+
+def test_a_server_that_ignores_the_offset_ends_the_reading() -> None:
+    """Without a total, a page that gives only rows that are known ends the list."""
+    for total in (None, 0):
+        coverage = Coverage(size=10)
+        coverage.took(coverage.first(), 10, total, new=10)
+        (second,) = coverage.missing()
+        coverage.took(second, 10, total, new=0)
+        assert coverage.missing() == []
+
+
+def test_rows_that_moved_between_two_pages_are_noticed() -> None:
+    """Without a total, a page that repeats some rows shows that others came or went meanwhile."""
+    coverage = Coverage(size=10)
+    coverage.took(coverage.first(), 10, None, new=10)
+    assert coverage.is_quiet
+    coverage.took(Request(10, 10), 10, None, new=9)
+    assert not coverage.is_quiet
+
+
+def test_different_totals_are_not_quiet() -> None:
+    """A total that changes between two pages shows that rows came or went."""
+    coverage = Coverage(size=10)
+    coverage.took(coverage.first(), 10, 20)
+    coverage.took(Request(10, 10), 10, 21)
+    assert not coverage.is_quiet
+    assert coverage.total == 21
+    assert coverage.missing() == [Request(20, 10)]
+
+
+@pytest.mark.parametrize("total", [10**15, 2**63])
+def test_an_absurd_total_does_not_become_as_many_requests(total: int) -> None:
+    """A total beyond all reason is approached in portions, and an empty page ends it."""
+    coverage = Coverage(size=10)
+    coverage.took(coverage.first(), 10, total)
+    requests = coverage.missing()
+    assert len(requests) == MOST_AT_ONCE
+    for request in requests:
+        coverage.took(request, 0, total)
+    assert coverage.missing() == []
+
+
+@pytest.mark.parametrize("total", [-1, 0])
+def test_a_total_that_counts_nothing_is_no_total(total: int) -> None:
+    """A page with rows and a total of 0 or less says nothing about how many there are."""
+    coverage = Coverage(size=10)
+    coverage.took(coverage.first(), 10, total, new=10)
+    assert not coverage.has_total
+    assert coverage.total is None
+    assert coverage.missing() == [Request(10, 10)]
+
+
+def test_an_empty_list_that_counts_itself_has_a_total_of_none() -> None:
+    """No rows and a total of 0 at the beginning is an empty list; without a cursor nothing is known."""
+    for said, total in ((0, 0), (None, None)):
+        coverage = Coverage(size=10)
+        coverage.took(coverage.first(), 0, said)
+        assert coverage.total == total
+        assert coverage.missing() == []
+
+
+def refusal(status: int = 422, cap: int | None = None) -> InvalidRequestError:
+    """Return a refusal of a page size."""
+    error = InvalidRequestError("limit", status=status)
+    error.cap = cap
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "asked", "size"),
+    [
+        (refusal(cap=500), 1000, 500),
+        (refusal(cap=7), 1000, 7),
+        (refusal(), 1000, 500),
+        (refusal(status=400), 150, 100),
+        (refusal(cap=0), 1000, 500),
+        (refusal(cap=2000), 1000, 500),
+        (refusal(cap=50), 100, 50),
+    ],
+)
+def test_a_refused_page_size_becomes_the_cap_or_the_half(error: InvalidRequestError, asked: int, size: int) -> None:
+    """A named cap is taken at once; else the size is halved, down to the one that every server takes."""
+    assert smaller_size(error, asked, 100) == size
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [(refusal(), 100), (refusal(), 1), (refusal(status=409), 1000), (ServerError("no", status=500), 1000)],
+)
+def test_what_no_page_size_can_mend_is_raised(error: TinkerError, asked: int) -> None:
+    """An error that is not about the size, or stays at the default, is the caller's."""
+    with pytest.raises(type(error)):
+        smaller_size(error, asked, 100)

@@ -1,0 +1,238 @@
+"""The `tinker://` grammar, and that a URL made from a path means this path and no other: the real server is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import tinker_frames as tkf
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidTinkerPathError, TinkerError
+from tinker_frames.paths import SEGMENTS, TinkerPath, checkpoint_url, component, parse, parse_known, run_url
+
+# Any text that may stand between two slashes; control characters are legal too, but not in the demo server's routes.
+PART = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1, max_size=30).filter(
+    lambda text: text not in (".", "..")
+)
+NAME = PART.filter(lambda text: not set(text) & set("\n\r") and text not in ("publish", "ttl", "archive"))
+HOSTILE = ["a b", "100%", "%2e%2e", "what?x=1", "a#b", "résumé", "日本", "a\\b", "..x", "...", "it's", 'say "hi"', "a+b", "a;b=c", "~", "a:b", "@", "&", "\u202e", "%2F"]
+
+BAD_PATHS = [
+    "",
+    "weights/0001",
+    "http://host/weights/0001",
+    "TINKER://run/weights/0001",
+    "tinker://",
+    "tinker://run",
+    "tinker://run/weights",
+    "tinker://run/weights/a/b",
+    "tinker:///weights/0001",
+    "tinker://run//0001",
+    "tinker://run/weights/",
+    "tinker://./weights/0001",
+    "tinker://../weights/0001",
+    "tinker://run/../0001",
+    "tinker://run/weights/.",
+    "tinker://run/weights/..",
+    "tinker://run/weights/\ud800",
+    "tinker://run/weights/" + "x/" * 5000,
+]
+BAD_PARTS = ["", ".", "..", "a/b", "/", "../x", "\udfff"]
+
+
+@given(run=PART, segment=PART, name=PART)
+def test_parse_and_str_are_inverse(run: str, segment: str, name: str) -> None:
+    """Every path of three fit parts is parsed into these parts, and written back as it was."""
+    path = f"tinker://{run}/{segment}/{name}"
+    parts = parse(path)
+    assert parts == (run, segment, name)
+    assert str(parts) == path
+    assert parts.checkpoint_id == f"{segment}/{name}"
+
+
+@pytest.mark.parametrize(("segment", "kind"), [*SEGMENTS.items(), ("adapters", None)])
+def test_segment_tells_the_type(segment: str, kind: str | None) -> None:
+    """The segment names the checkpoint's type; an unknown one names none."""
+    assert TinkerPath("run", segment, "x").checkpoint_type == kind
+
+
+@given(run=PART, segment=st.sampled_from(sorted(SEGMENTS)), name=PART)
+def test_urls_decode_back(run: str, segment: str, name: str) -> None:
+    """A URL has exactly the parts it was made of, each one path component, with nothing that ends or changes the path."""
+    url = checkpoint_url(run, f"{segment}/{name}", "ttl")
+    assert [unquote(part) for part in url.split("/")] == [
+        *["", "api", "v1", "training_runs", run, "checkpoints", segment, name, "ttl"]
+    ]
+    assert not set(url) & set("?#\\ \"'<>")
+    assert url.isascii()
+
+
+def test_the_slash_of_a_checkpoint_id_and_the_colon_of_a_run_stay() -> None:
+    """Servers want `weights/0001` with a literal slash, and the official SDK sends the colons of a run as they are."""
+    url = checkpoint_url("5b1f:train:0", "weights/0001", "publish")
+    assert url == "/api/v1/training_runs/5b1f:train:0/checkpoints/weights/0001/publish"
+    assert checkpoint_url("r", "ckpt-2") == "/api/v1/training_runs/r/checkpoints/ckpt-2"
+
+
+@pytest.mark.parametrize("path", BAD_PATHS, ids=range(len(BAD_PATHS)))
+def test_bad_paths_are_refused(path: str) -> None:
+    """What is no path of three fit parts is an error that says so in a bounded, printable line, and a ValueError."""
+    with pytest.raises(InvalidTinkerPathError) as caught:
+        parse(path)
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, TinkerError)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+    assert "tinker://<run>/weights/0001" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", [None, 7, b"tinker://run/weights/1"])
+def test_what_is_no_text_is_refused(path: object) -> None:
+    """NA, numbers and bytes from a frame's column are bad paths, not crashes."""
+    with pytest.raises(InvalidTinkerPathError):
+        parse(path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("part", BAD_PARTS)
+def test_bad_parts_are_refused(part: str) -> None:
+    """No part that would change the path gets into a URL."""
+    for build in (
+        lambda: component(part, "id"),
+        lambda: run_url(part),
+        lambda: checkpoint_url("run", f"weights/{part}"),
+        lambda: checkpoint_url(part, "weights/x"),
+    ):
+        with pytest.raises(InvalidTinkerPathError):
+            build()
+
+
+def test_writes_need_a_known_segment() -> None:
+    """A path with a segment of tomorrow can be read, not written."""
+    assert parse("tinker://run/adapters/x").segment == "adapters"
+    with pytest.raises(InvalidTinkerPathError, match="unknown segment"):
+        parse_known("tinker://run/adapters/x")
+
+
+# ── the same, over the wire ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[DemoServer]:
+    with DemoServer(runs=2, seed=3) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def own_client(own_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkf.Client]:
+    with tkf.Client(own_server.key, own_server.url, cache_dir=tmp_path_factory.mktemp("cache"), retries=0) as made:
+        made.rest.get_server_capabilities()
+        yield made
+
+
+def _round(server: DemoServer, client: tkf.Client, segment: str, name: str) -> None:
+    row = server.state.add_checkpoint(kind=SEGMENTS[segment], name=name)
+    path, start = row.tinker_path, len(server.seen)
+    client.rest.publish_checkpoint(path)
+    assert row.public
+    assert client.rest.get_weights_info_by_tinker_path(path)["base_model"] == row.run.base_model
+    client.rest.set_checkpoint_ttl_from_tinker_path(path, 7200)
+    assert row.expires_at is not None
+    assert client.rest.get_checkpoint_archive_url(path)["url"]
+    client.rest.delete_checkpoint(path)
+    assert server.state.find(path) is None
+    base = f"/api/v1/training_runs/{row.run.training_run_id}/checkpoints"
+    wanted = [f"{base}/{row.key}{end}" for end in ("/publish", "/ttl", "/archive", "")]
+    seen = [call for call in list(server.seen)[start:] if call.path != "/api/v1/weights_info" and call.path != base]
+    assert [call.path for call in seen] == wanted
+    assert [call.raw_path for call in seen] == [
+        checkpoint_url(row.run.training_run_id, row.key) + end for end in ("/publish", "/ttl", "/archive", "")
+    ]
+    assert not any(call.query for call in seen)
+
+
+@given(segment=st.sampled_from(sorted(SEGMENTS)), name=NAME)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(segment="weights", name="%2e%2e")
+@example(segment="weights", name="..x")
+def test_any_name_reaches_its_own_checkpoint(
+    own_server: DemoServer, own_client: tkf.Client, segment: str, name: str
+) -> None:
+    """Publish, TTL, archive and delete of any name act on the checkpoint of exactly this name, and on no other."""
+    before = {row.tinker_path for row in own_server.state.checkpoints_page(10_000, 0)[0]}
+    _round(own_server, own_client, segment, name)
+    assert {row.tinker_path for row in own_server.state.checkpoints_page(10_000, 0)[0]} == before
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_reach_their_own_checkpoint(own_server: DemoServer, own_client: tkf.Client, name: str) -> None:
+    """The same for the names that URLs are most easily confused by."""
+    _round(own_server, own_client, "weights", name)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_ids_arrive_as_they_are(own_server: DemoServer, own_client: tkf.Client, text: str) -> None:
+    """Ids of sessions, runs and samplers are one path component each, whatever they hold."""
+    for ask, base in (
+        (own_client.rest.get_session, "sessions"),
+        (own_client.rest.get_training_run, "training_runs"),
+        (own_client.rest.get_sampler, "samplers"),
+    ):
+        with pytest.raises(tkf.errors.NotFoundError):
+            ask(text)
+        assert own_server.seen[-1].path == f"/api/v1/{base}/{text}"
+        assert own_server.seen[-1].query == {}
+
+
+def _refused(client: tkf.Client) -> list[Callable[[str], object]]:
+    rest = client.rest
+    return [
+        rest.get_training_run_by_tinker_path,
+        rest.delete_checkpoint,
+        rest.publish_checkpoint,
+        rest.unpublish_checkpoint,
+        rest.get_external_weights_urls,
+        rest.get_checkpoint_archive_url,
+        lambda path: rest.set_checkpoint_ttl_from_tinker_path(path, 7200),
+    ]
+
+
+@pytest.mark.parametrize("path", BAD_PATHS, ids=range(len(BAD_PATHS)))
+def test_nothing_is_sent_for_a_bad_path(own_server: DemoServer, own_client: tkf.Client, path: str) -> None:
+    """Every call that takes a tinker path refuses a bad one before anything reaches the server."""
+    start = len(own_server.seen)
+    for call in _refused(own_client):
+        with pytest.raises(InvalidTinkerPathError):
+            call(path)
+    assert len(own_server.seen) == start
+
+
+@pytest.mark.parametrize("part", BAD_PARTS)
+def test_nothing_is_sent_for_a_bad_id(own_server: DemoServer, own_client: tkf.Client, part: str) -> None:
+    """Every call that takes ids refuses a bad one before anything reaches the server."""
+    start, rest = len(own_server.seen), own_client.rest
+    for call in (
+        lambda: rest.get_session(part),
+        lambda: rest.get_training_run(part),
+        lambda: rest.get_sampler(part),
+        lambda: rest.list_checkpoints(part),
+        lambda: rest.delete_checkpoint(part, "weights/x"),
+        lambda: rest.delete_checkpoint("run", f"weights/{part}"),
+        lambda: rest.get_checkpoint_archive_url(part, "x"),
+        lambda: rest.get_checkpoint_archive_url("run", f"a/b/{part}"),
+    ):
+        with pytest.raises(InvalidTinkerPathError):
+            call()
+    assert len(own_server.seen) == start
+
+
+def test_writes_to_an_unknown_segment_are_not_sent(own_server: DemoServer, own_client: tkf.Client) -> None:
+    """No write names a kind of checkpoint that this version does not know."""
+    start, path = len(own_server.seen), "tinker://run/adapters/x"
+    for call in (_refused(own_client)[index] for index in (1, 2, 3, 6)):
+        with pytest.raises(InvalidTinkerPathError, match="unknown segment"):
+            call(path)
+    assert len(own_server.seen) == start

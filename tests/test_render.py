@@ -1,0 +1,186 @@
+"""Frames as text: whatever the cells hold, nothing that a terminal would obey, and no line wider than it."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from tinker_frames import render
+
+WILD = st.text(
+    st.one_of(
+        st.characters(),
+        st.characters(categories=("Cc", "Cf", "Cs", "Zl", "Zp")),
+        st.sampled_from("名前検証한국😀👩🏽e\u0301\u202e\u2066[]/\\:…─│ \x1b\x9b"),
+    ),
+    max_size=60,
+)
+CONTROL = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *map(chr, range(0x200B, 0x2010)), *map(chr, range(0x2028, 0x202F)),
+           *map(chr, range(0x2060, 0x2070)), "\ufeff", "\u061c"}  # fmt: skip
+CELLS = st.one_of(WILD, st.none(), st.booleans(), st.integers(), st.floats(), st.tuples(WILD, WILD))
+
+
+def printed(shown: Any, width: int) -> list[str]:
+    """Return the lines that a terminal of this width is given."""
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=False, highlight=False, markup=False, emoji=False).print(shown)
+    return out.getvalue().split("\n")[:-1]
+
+
+@settings(max_examples=300)
+@given(text=WILD)
+def test_visible_holds_nothing_that_a_terminal_obeys(text: str) -> None:
+    """Shown text is printable throughout, can be encoded, and is the text itself where that is printable already."""
+    shown = render.visible(text)
+    assert shown.isprintable()
+    assert not CONTROL & set(shown)
+    shown.encode("utf-8")
+    assert (shown == text) == text.isprintable()
+    assert render.visible(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("plain", "plain"), ("", ""), ("\x1b[31m", r"\x1b[31m"), ("a\nb", r"a\nb"), ("\u202e", r"\u202e"), ("\ud800", r"\ud800"),
+        ("名前", "名前"), ("[red]", "[red]"), (None, "-"), (pd.NA, "-"), (pd.NaT, "-"), (float("nan"), "-"), (np.nan, "-"),
+        (True, "yes"), (False, "no"), (np.bool_(True), "yes"), (np.False_, "no"),
+        (pd.Timestamp("2026-01-02T03:04:59.9Z"), "2026-01-02 03:04"), (1234.56, "1,234.6"), (-0.04, "-0.0"), (np.float64(1e6), "1,000,000.0"),
+        (float("inf"), "inf"), (5, "5"), (2**63 - 1, "9223372036854775807"), (np.int64(7), "7"), (("a", "b\n"), r"a, b\n"), ((), ""),
+    ],
+)  # fmt: skip
+def test_a_cell_of_every_kind(value: Any, shown: str) -> None:
+    """Times are to the minute, floats to a decimal, integers exact, booleans yes and no, lists comma-separated, NA a dash."""
+    assert render.cell(value) == shown
+
+
+def test_a_frame_of_every_kind(quiet_client: Any) -> None:
+    """Cells of real frames are shown without a pandas or Python word such as nan, <NA>, NaT, None, True."""
+    for frame in (quiet_client.sessions(details=True), quiet_client.checkpoints(), quiet_client.training_runs()):
+        words = {cell for line in render.lines(frame).split("\n")[1:] for cell in line.split("\t")}
+        assert not words & {"nan", "<NA>", "NaT", "None", "True", "False"}
+
+
+@pytest.fixture
+def quiet_client(quiet_server: Any, client_of: Any) -> Any:
+    """A client of the server that only reads."""
+    return client_of(quiet_server)
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> pd.DataFrame:
+    """Frames of up to eight columns and a few rows, of anything."""
+    names = draw(st.lists(WILD, min_size=1, max_size=8, unique=True))
+    rows = draw(st.integers(0, 4))
+    columns = {name: draw(st.lists(CELLS, min_size=rows, max_size=rows)) for name in names}
+    frame = pd.DataFrame({place: pd.Series(values, dtype="object") for place, values in enumerate(columns.values())})
+    frame.columns = pd.Index(names, dtype="object")
+    return frame
+
+
+@settings(max_examples=200, deadline=None)
+@given(frame=frames(), width=st.integers(40, 240))
+def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: int) -> None:
+    """A table of any cells has one line a row, none wider than the terminal, none with a control character."""
+    lines = printed(render.table(frame, width=width), width)
+    assert max(map(cell_len, lines)) <= width
+    assert all(line.isprintable() for line in lines)
+    rule = next(place for place, line in enumerate(lines) if set(line.strip()) == {"─"})
+    assert len(frame) <= len(lines) - rule - 1 <= len(frame) + 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text("名前検証한국日本語", min_size=1, max_size=200), width=st.integers(40, 120))
+def test_wide_characters_count_twice(text: str, width: int) -> None:
+    """A line of wide characters fits as a terminal counts them, not as Python does."""
+    frame = pd.DataFrame({"name": [text, "😀" * 100], "size": [1.5, 2.5]})
+    for line in printed(render.table(frame, width=width), width):
+        assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= width
+
+
+@settings(max_examples=100, deadline=None)
+@given(frame=frames(), width=st.integers(60, 240))
+def test_folded_loses_nothing(frame: pd.DataFrame, width: int) -> None:
+    """Folded cells stay within the terminal, and a cell of one word is there as a whole."""
+    frame = frame.iloc[:, :3]
+    lines = printed(render.folded(frame), width)
+    assert all(cell_len(line) <= width and line.isprintable() for line in lines)
+
+
+def test_folded_text_can_be_put_together() -> None:
+    """What is too long for a line goes on in the next one, nothing is cut."""
+    text = "x" * 300
+    lines = printed(render.folded(pd.DataFrame({"what": ["latency"], "detail": [text]})), 60)
+    assert "".join(lines).replace(" ", "").removeprefix("latency") == text
+
+
+def test_many_columns_still_fit(quiet_client: Any) -> None:
+    """All columns of the inventory on a narrow terminal give lines that fit, one a row."""
+    frame = quiet_client.inventory().head(20)
+    lines = printed(render.table(frame, width=80), 80)
+    assert max(map(cell_len, lines)) <= 80
+    assert len(lines) <= 20 + 5
+
+
+def test_short_columns_are_whole() -> None:
+    """Where there is too little room, short columns stay whole and long texts lose their middle, not their end."""
+    long = "tinker://5b1f0c9e-2d7a-5c44-9f1b-7a3c1e2d4f60:train:0/sampler_weights/step-000400"
+    frame = pd.DataFrame({"tinker_path": [long], "size_gb": [1.5], "public": [True]})
+    (row,) = printed(render.table(frame, width=60), 60)[3:4]
+    assert "/step-000400" in row
+    assert "…" in row
+    assert row.split()[-2:] == ["1.5", "yes"]
+    assert render.is_shortened(frame, 60)
+    wide = printed(render.table(frame, width=200), 200)
+    assert any(long in line for line in wide)
+    assert not render.is_shortened(frame, 200)
+
+
+@settings(max_examples=100, deadline=None)
+@given(frame=frames())
+def test_lines_keep_every_row_and_cell(frame: pd.DataFrame) -> None:
+    """Tab-separated lines have a header and a line for every row, each with a cell for every column, whatever the cells hold."""
+    lines = render.lines(frame).split("\n")
+    assert lines.pop() == ""
+    assert len(lines) == len(frame) + 1
+    for line in lines:
+        cells = line.split("\t")
+        assert len(cells) == len(frame.columns)
+        assert all(cell.isprintable() for cell in cells)
+
+
+def described(frame: pd.DataFrame, **about: Any) -> str:
+    """Return the summary of a frame of which this is known."""
+    frame.attrs["tinker"] = {"complete": True, "from_cache": False, "age_s": 0.2, "lacks": []} | about
+    return render.summary(frame)
+
+
+def test_the_summary_says_what_is_known() -> None:
+    """The summary counts rows and gigabytes, and says whether the listing is complete, where it is from, and what is lacking."""
+    frame = pd.DataFrame({"size_gb": [1.0, float("nan"), 1233.5]})
+    assert described(frame) == "3 rows, 1,234.5 GB, complete, read now"
+    assert described(frame, complete=False).endswith("NOT PROVED COMPLETE, read now")
+    assert described(frame, from_cache=True, age_s=61.7).endswith("read 62 s ago from the cache")
+    assert described(frame, lacks=["public", "base_model"]).endswith("this server does not fill public")
+    assert described(frame.iloc[:0]).startswith("0 rows")
+
+
+def test_the_summary_does_not_take_unknown_for_zero() -> None:
+    """Where no size is known, the summary names no size; a frame of unknown origin is counted and nothing more."""
+    assert described(pd.DataFrame({"size_gb": [float("nan")] * 2})) == "2 rows, complete, read now"
+    assert render.summary(pd.DataFrame({"a": range(1500)})) == "1,500 rows"
+
+
+def test_the_summary_of_a_limited_listing(quiet_client: Any) -> None:
+    """A listing that was cut by a limit, one from the cache and a whole one each say so."""
+    assert "complete, read now" in render.summary(quiet_client.training_runs())
+    assert "from the cache" in render.summary(quiet_client.training_runs())

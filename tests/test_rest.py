@@ -1,0 +1,610 @@
+"""One method per endpoint: exactly what the contract says is sent, what comes back is returned, and no write ever lies."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import errors
+from tinker_frames.demo import Burst, Call, DemoServer, Hang, Reset
+from tinker_frames.demo.records import Checkpoint
+
+Make = Callable[..., tkf.Client]
+API = "/api/v1"
+DELETE, PUBLISH, UNPUBLISH, ARCHIVE = (
+    "delete_checkpoint",
+    "publish_checkpoint",
+    "unpublish_checkpoint",
+    "get_checkpoint_archive_url",
+)
+
+
+@pytest.fixture(scope="module")
+def reading() -> Iterator[DemoServer]:
+    with DemoServer(runs=6, seed=4) as running:
+        yield running
+
+
+@pytest.fixture
+def reader(reading: DemoServer, client_of: Make) -> tkf.Client:
+    return started(client_of(reading, cache=False), reading)
+
+
+def started(client: tkf.Client, server: DemoServer) -> tkf.Client:
+    """Let a client ask for its config, and the server forget it."""
+    client.rest.get_server_capabilities()
+    server.seen.clear()
+    return client
+
+
+def checkpoint(server: DemoServer, *, public: bool = False, kind: str = "training") -> Checkpoint:
+    rows = server.state.checkpoints_page(10_000, 0)[0]
+    return next(row for row in rows if row.public is public and row.kind == kind)
+
+
+def url_of(row: Checkpoint, action: str = "") -> str:
+    end = f"/{action}" if action else ""
+    return f"{API}/training_runs/{row.run.training_run_id}/checkpoints/{row.key}{end}"
+
+
+def writes(server: DemoServer) -> list[Call]:
+    return [call for call in server.seen if call.method in ("DELETE", "PUT") or call.endpoint == PUBLISH]
+
+
+# ── reads ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+Case = tuple[Callable[[Any, Any], Any], str, dict[str, str], Callable[[Any], Any]]
+READS: dict[str, Case] = {
+    "list_sessions": (lambda r, s: r.list_sessions(), "/sessions", {"limit": "20", "offset": "0"}, lambda a: len(a["sessions"]) > 0),
+    "list_sessions of all": (
+        lambda r, s: r.list_sessions(5, 2, "accessible"),
+        "/sessions",
+        {"limit": "5", "offset": "2", "access_scope": "accessible"},
+        lambda a: len(a["sessions"]) > 0,
+    ),
+    "get_session": (lambda r, s: r.get_session(s["session"]), "/sessions/{session}", {}, lambda a: "training_run_ids" in a),
+    "get_session of all": (
+        lambda r, s: r.get_session(s["session"], "accessible"),
+        "/sessions/{session}",
+        {"access_scope": "accessible"},
+        lambda a: "sampler_ids" in a,
+    ),
+    "list_training_runs": (
+        lambda r, s: r.list_training_runs(),
+        "/training_runs",
+        {"limit": "20", "offset": "0"},
+        lambda a: a["cursor"]["total_count"] == 6 and len(a["training_runs"]) == 6,
+    ),
+    "list_training_runs of a project": (
+        lambda r, s: r.list_training_runs(3, 1, "owned", "proj/ä"),
+        "/training_runs",
+        {"limit": "3", "offset": "1", "access_scope": "owned", "project_id": "proj/ä"},
+        lambda a: a["training_runs"] == [],
+    ),
+    "get_training_run": (
+        lambda r, s: r.get_training_run(s["run"], "owned"),
+        "/training_runs/{run}",
+        {"access_scope": "owned"},
+        lambda a: a["training_run_id"].endswith(":train:0"),
+    ),
+    "get_training_run_by_tinker_path": (
+        lambda r, s: r.get_training_run_by_tinker_path(s["path"]),
+        "/training_runs/{run}",
+        {},
+        lambda a: "base_model" in a,
+    ),
+    "list_checkpoints": (lambda r, s: r.list_checkpoints(s["run"]), "/training_runs/{run}/checkpoints", {}, lambda a: a["checkpoints"]),
+    "list_user_checkpoints": (
+        lambda r, s: r.list_user_checkpoints(),
+        "/checkpoints",
+        {"limit": "100", "offset": "0"},
+        lambda a: a["checkpoints"] and a["cursor"],
+    ),
+    "list_user_checkpoints further on": (
+        lambda r, s: r.list_user_checkpoints(7, 3),
+        "/checkpoints",
+        {"limit": "7", "offset": "3"},
+        lambda a: len(a["checkpoints"]) == 7,
+    ),
+    "get_sampler": (lambda r, s: r.get_sampler(s["sampler"]), "/samplers/{sampler}", {}, lambda a: a["sampler_id"]),
+    "get_server_capabilities": (lambda r, s: r.get_server_capabilities(), "/get_server_capabilities", {}, lambda a: a["supported_models"]),
+    "get_current_checkpoint_usage": (
+        lambda r, s: r.get_current_checkpoint_usage(),
+        "/billing/usage/checkpoints/current",
+        {},
+        lambda a: a["data"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reads_send_what_the_contract_says(reading: DemoServer, reader: tkf.Client, name: str) -> None:
+    """Each read is one GET of its path with its query and no body, and returns the parsed JSON."""
+    call, path, query, right = READS[name]
+    row = reading.state.checkpoints_page(1, 0)[0][0]
+    session = next(found for found in reading.state.sessions() if found.samplers)
+    about = {
+        "run": row.run.training_run_id,
+        "path": row.tinker_path,
+        "session": session.session_id,
+        "sampler": session.samplers[0].sampler_id,
+    }
+    answer = call(reader.rest, about)
+    assert right(answer)
+    (seen,) = reading.seen
+    assert (seen.method, seen.raw_path, seen.query, seen.body) == ("GET", API + path.format(**about), query, b"")
+
+
+def test_weights_info(reading: DemoServer, reader: tkf.Client) -> None:
+    """The path goes into the body as it is, also one that is no path: what it means is the server's to say."""
+    row = reading.state.checkpoints_page(1, 0)[0][0]
+    assert reader.rest.get_weights_info_by_tinker_path(row.tinker_path)["base_model"] == row.run.base_model
+    with pytest.raises(errors.NotFoundError):
+        reader.rest.get_weights_info_by_tinker_path("no path at all")
+    assert [(call.method, call.raw_path, json.loads(call.body)) for call in reading.seen] == [
+        ("POST", f"{API}/weights_info", {"tinker_path": row.tinker_path}),
+        ("POST", f"{API}/weights_info", {"tinker_path": "no path at all"}),
+    ]
+
+
+def test_search_sessions(reading: DemoServer, reader: tkf.Client) -> None:
+    """Only what was given goes into the search, a cursor unchanged, and empty values stay."""
+    first = reader.rest.search_sessions(limit=1)
+    reader.rest.search_sessions(
+        session_id="s",
+        display_name="night",
+        project_ids=[],
+        user_metadata={},
+        owner={"type": "accessible"},
+        statuses=[{"type": "active"}],
+        limit=2,
+        cursor=first["next_cursor"],
+    )
+    bodies = [json.loads(call.body) for call in reading.seen]
+    assert bodies == [
+        {"limit": 1},
+        {
+            "session_id": "s",
+            "display_name": "night",
+            "project_ids": [],
+            "user_metadata": {},
+            "owner": {"type": "accessible"},
+            "statuses": [{"type": "active"}],
+            "limit": 2,
+            "cursor": first["next_cursor"],
+        },
+    ]
+    assert {(call.method, call.raw_path) for call in reading.seen} == {("POST", f"{API}/sessions/search")}
+
+
+def test_billing_usage(reading: DemoServer, reader: tkf.Client) -> None:
+    """Times are sent in UTC, whether they were given as text or as a time of another zone."""
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    reader.rest.get_billing_usage_events(end - timedelta(days=1), end.strftime("%Y-%m-%dT%H:00:00Z"))
+    want = {"starting_on": f"{end - timedelta(days=1):%Y-%m-%dT%H:00:00Z}", "ending_before": f"{end:%Y-%m-%dT%H:00:00Z}"}
+    assert reading.seen[0].query == want
+
+
+def test_external_weights(reading: DemoServer, reader: tkf.Client) -> None:
+    """The signed addresses of an external checkpoint's files, asked anew each time."""
+    row = reading.state.add_checkpoint(kind="external", name="hf")
+    for _ in range(2):
+        assert reader.rest.get_external_weights_urls(row.tinker_path)["urls"]["adapter_config.json"].startswith("http")
+    assert [call.raw_path for call in reading.seen] == [url_of(row, "external_weights_urls")] * 2
+
+
+@pytest.mark.parametrize("scope", ["all", "", "Owned"])
+def test_unknown_scope_is_refused_here(reading: DemoServer, reader: tkf.Client, scope: Any) -> None:
+    """A scope that no server knows is not sent."""
+    for call in (
+        lambda: reader.rest.list_sessions(access_scope=scope),
+        lambda: reader.rest.get_session("s", scope),
+        lambda: reader.rest.list_training_runs(access_scope=scope),
+        lambda: reader.rest.get_training_run("r", scope),
+    ):
+        with pytest.raises(errors.InvalidRequestError, match="access_scope"):
+            call()
+    assert reading.seen.count() == 0
+
+
+def test_answers_that_are_no_object(server: DemoServer, client_of: Make) -> None:
+    """A list, or nonsense in brackets, where an object belongs is a schema error."""
+    client = started(client_of(server, retries=0), server)
+    for body in (b"[1]", b"{oops}", b"[" * 99_999 + b"]"):
+        server.faults.bursts.append(Burst("list_training_runs", 200, times=1, body=body))
+        with pytest.raises(errors.SchemaError):
+            client.rest.list_training_runs()
+
+
+# ── the archive ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", ["redirect", "json"])
+@pytest.mark.parametrize("by_ids", [True, False])
+def test_archive(server: DemoServer, client: tkf.Client, kind: Any, by_ids: bool) -> None:
+    """A 302 and a 200 say the same: url, status and expiry as RFC 3339; by path and by ids; never from the cache."""
+    server.switches.archive = kind
+    row = checkpoint(server)
+    names = (row.run.training_run_id, row.key) if by_ids else (row.tinker_path,)
+    for _ in range(2):
+        answer = client.rest.get_checkpoint_archive_url(*names)
+        assert set(answer) == {"url", "status", "expires"}
+        assert answer["status"] == (302 if kind == "redirect" else 200)
+        assert answer["url"].startswith(f"{server.url}/storage/")
+        left = datetime.fromisoformat(answer["expires"]) - datetime.now(UTC)
+        assert timedelta(minutes=14) < left <= timedelta(minutes=15)
+    calls = server.seen.of(ARCHIVE)
+    assert [call.raw_path for call in calls] == [url_of(row, "archive")] * 2
+    assert calls[0].headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize("switch", ["archive_building", "archive_busy"])
+def test_archive_that_is_being_built(server: DemoServer, client: tkf.Client, switch: str) -> None:
+    """503 and 409 mean that it is being built: it is asked for again after the delay."""
+    setattr(server.switches, switch, 2)
+    row = checkpoint(server)
+    assert client.rest.get_checkpoint_archive_url(row.tinker_path, retry_delay=0.05)["url"]
+    calls = server.seen.of(ARCHIVE)
+    assert len(calls) == 3
+    assert all(later.started - (earlier.ended or 0) >= 0.04 for earlier, later in zip(calls, calls[1:], strict=False))
+
+
+@pytest.mark.parametrize(("max_retries", "requests"), [(6, 6), (1, 1), (0, 1)])
+def test_archive_attempts(server: DemoServer, client: tkf.Client, max_retries: int, requests: int) -> None:
+    """`max_retries` is how often it is asked for in all, and the general repeats are not on top of that."""
+    server.switches.archive_building = 99
+    with pytest.raises(errors.ServerError) as caught:
+        client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, max_retries=max_retries, retry_delay=0)
+    assert caught.value.status == 503
+    assert server.seen.count(ARCHIVE) == requests
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 502])
+def test_other_failures_of_the_archive_are_final(server: DemoServer, client: tkf.Client, status: int) -> None:
+    """No other status is polled."""
+    server.faults.bursts.append(Burst(ARCHIVE, status, times=None))
+    with pytest.raises(errors.TinkerError):
+        client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, retry_delay=0)
+    assert server.seen.count(ARCHIVE) == 1
+
+
+def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: tkf.Client) -> None:
+    """Whoever watches is told of the wait, and can end it."""
+    from tinker_frames.session import Watch
+
+    said: list[str] = []
+
+    class Teller(Watch):
+        def waiting(self, seconds: float, why: str) -> None:
+            said.append(f"{seconds:g} {why}")
+            threading.Timer(0.1, self.stop.set).start()
+
+    server.switches.archive_building = 99
+    began = time.monotonic()
+    with pytest.raises(errors.ConflictError, match="given up"):
+        client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, watch=Teller())
+    assert time.monotonic() - began < 15
+    assert said == ["30 the archive is being built; asking 5 more time(s)"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["file:///var/lib/x.tar.gz", "http://storage.example/x?X-Sig=abc", "ftp://h/x", "http://[bad/x", "javascript:alert(1)", "", "//evil.example/x"],  # fmt: skip
+)
+def test_untrusted_archive_addresses(server: DemoServer, client: tkf.Client, location: str) -> None:
+    """Only https, or the server itself, is handed on; the message quotes no address."""
+    server.faults.bursts.append(Burst(ARCHIVE, 302, times=None, headers={"location": location}))
+    with pytest.raises(errors.NotSupportedError) as caught:
+        client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path)
+    assert "X-Sig" not in str(caught.value)
+    assert not location or location not in str(caught.value)
+
+
+def test_archive_address_without_a_host(server: DemoServer, client: tkf.Client) -> None:
+    """A relative Location is one of the server itself; without an expiry a quarter of an hour is assumed."""
+    for expires in ({}, {"expires": "soon"}, {"expires": "Fri, 20 Nov 99999999999999999999 09:00:30 GMT"}):
+        burst = Burst(ARCHIVE, 302, times=1, headers={"location": "/storage/x?X-Sig=1", **expires})
+        server.faults.bursts.append(burst)
+        answer = client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path)
+        assert answer["url"] == f"{server.url}/storage/x?X-Sig=1"
+        left = datetime.fromisoformat(answer["expires"]) - datetime.now(UTC)
+        assert timedelta(minutes=14) < left <= timedelta(minutes=15)
+
+
+# ── writes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_writes_send_what_the_contract_says(server: DemoServer, client: tkf.Client, status: int) -> None:
+    """Publish, unpublish, TTL and delete: method, path and body of the contract; any 2xx is done; nothing is returned."""
+    server.switches.write_status = status
+    row, rest = checkpoint(server), client.rest
+    rest.publish_checkpoint(row.tinker_path)
+    assert row.public
+    rest.unpublish_checkpoint(row.tinker_path)
+    assert not row.public
+    rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 86400)
+    assert row.expires_at is not None
+    rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, None)
+    assert row.expires_at is None
+    rest.delete_checkpoint(row.tinker_path)
+    assert server.state.find(row.tinker_path) is None
+    sent = [(call.method, call.raw_path, call.query, call.body and json.loads(call.body)) for call in writes(server)]
+    assert sent == [
+        ("POST", url_of(row, "publish"), {}, b""),
+        ("DELETE", url_of(row, "publish"), {}, b""),
+        ("PUT", url_of(row, "ttl"), {}, {"ttl_seconds": 86400}),
+        ("PUT", url_of(row, "ttl"), {}, {"ttl_seconds": None}),
+        ("DELETE", url_of(row), {}, b""),
+    ]
+    assert len({call.headers["x-idempotency-key"] for call in writes(server)}) == 5
+
+
+def test_delete_by_ids(server: DemoServer, client: tkf.Client) -> None:
+    """By run and checkpoint id, the id is taken as it is."""
+    row = checkpoint(server)
+    client.rest.delete_checkpoint(row.run.training_run_id, row.key)
+    assert server.state.find(row.tinker_path) is None
+    with pytest.raises(errors.InvalidRequestError):
+        client.rest.delete_checkpoint(row.run.training_run_id, "bare-name")
+    assert writes(server)[-1].raw_path.endswith("/checkpoints/bare-name")
+
+
+@pytest.mark.parametrize("seconds", [3599, 0, -1, 315_360_001, 3600.0, True, "3600", float("nan")])
+def test_ttl_out_of_range_is_not_sent(server: DemoServer, client: tkf.Client, seconds: Any) -> None:
+    """A TTL below an hour, above ten years or of no whole number of seconds is refused here."""
+    with pytest.raises(errors.InvalidRequestError, match="ttl_seconds"):
+        client.rest.set_checkpoint_ttl_from_tinker_path(checkpoint(server).tinker_path, seconds)
+    assert server.seen.count() == 0
+
+
+@pytest.mark.parametrize("seconds", [3600, 315_360_000])
+def test_ttl_at_the_bounds(server: DemoServer, client: tkf.Client, seconds: int) -> None:
+    """The bounds themselves are fine."""
+    row = checkpoint(server)
+    client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, seconds)
+    assert row.expires_at is not None
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_conflict_is_settled_by_a_read(server: DemoServer, client: tkf.Client, public: bool) -> None:
+    """409 `already` is no error and no loop: one write, one read that finds it so."""
+    row = checkpoint(server, public=public)
+    (client.rest.publish_checkpoint if public else client.rest.unpublish_checkpoint)(row.tinker_path)
+    assert [call.status for call in writes(server)] == [409]
+    assert server.seen[-1].endpoint == "list_checkpoints"
+    assert row.public is public
+
+
+def test_conflict_that_is_not_so(server: DemoServer, client: tkf.Client) -> None:
+    """409 for another reason is raised after the read, and not repeated."""
+    server.faults.bursts.append(Burst(PUBLISH, 409, times=None, detail="busy"))
+    with pytest.raises(errors.ConflictError, match="busy"):
+        client.rest.publish_checkpoint(checkpoint(server).tinker_path)
+    assert len(writes(server)) == 1
+
+
+UNCLEAR = {
+    "answered 500": lambda endpoint, then: ("bursts", Burst(endpoint, 500, times=1, then=then)),
+    "answered 408": lambda endpoint, then: ("bursts", Burst(endpoint, 408, times=1, then=then)),
+    "reset": lambda endpoint, then: ("resets", Reset(endpoint, times=1, then=then)),
+    "hung": lambda endpoint, then: ("hang", Hang(endpoint, times=1, seconds=20, then=then)),
+}
+
+
+@pytest.mark.parametrize("how", UNCLEAR)
+@pytest.mark.parametrize("endpoint", [DELETE, PUBLISH, UNPUBLISH])
+@pytest.mark.parametrize("applied", [True, False])
+def test_unclear_writes(server: DemoServer, client_of: Make, how: str, endpoint: str, applied: bool) -> None:
+    """A write whose outcome is unclear is looked up: if it was done it is not sent again, if not it is, once."""
+    client = started(client_of(server, timeout=1.0), server)
+    row = checkpoint(server, public=endpoint == UNPUBLISH)
+    faults, trouble = UNCLEAR[how](endpoint, "apply" if applied else "answer")
+    getattr(server.faults, faults).append(trouble)
+    getattr(client.rest, endpoint)(row.tinker_path)
+    if endpoint == DELETE:
+        assert server.state.find(row.tinker_path) is None
+    else:
+        assert row.public is (endpoint == PUBLISH)
+    assert len(writes(server)) == (1 if applied else 2)
+
+
+def test_missing_checkpoint_is_said(server: DemoServer, client: tkf.Client) -> None:
+    """404 at the first try of a delete is an error, not a success."""
+    run = server.state.runs()[0].training_run_id
+    with pytest.raises(errors.NotFoundError):
+        client.rest.delete_checkpoint(f"tinker://{run}/weights/never-was")
+    assert len(writes(server)) == 1
+
+
+def test_missing_after_an_unclear_delete_is_done(server: DemoServer, client: tkf.Client) -> None:
+    """404 to the repeat of a delete that the server was slow to do means that it is done."""
+    row = checkpoint(server)
+
+    def late(endpoint: str, content: Any) -> Any:
+        # The listing still shows the row that the first delete is about to remove.
+        if endpoint == "list_checkpoints" and writes(server) and server.state.find(row.tinker_path):
+            server.state.delete(row)
+        return content
+
+    server.faults.edit = late
+    server.faults.bursts.append(Burst(DELETE, 500, times=1))
+    client.rest.delete_checkpoint(row.tinker_path)
+    assert [call.status for call in writes(server)] == [500, 404]
+
+
+def test_unclear_and_unreadable_is_said(server: DemoServer, client_of: Make) -> None:
+    """If neither the write nor the read that should settle it got an answer, the error says that it is not known."""
+    client = started(client_of(server, retries=0), server)
+    row = checkpoint(server)
+    client.rest.unpublish_checkpoint(checkpoint(server, public=True).tinker_path)
+    client.rest.publish_checkpoint(checkpoint(server).tinker_path)  # the server's ids are known now
+    server.seen.clear()
+    server.faults.bursts += [Burst(DELETE, 502, times=None), Burst("list_checkpoints", 502, times=None)]
+    with pytest.raises(errors.ServerError, match="is not known") as caught:
+        client.rest.delete_checkpoint(row.tinker_path)
+    assert not caught.value.retryable
+    assert caught.value.status == 502
+    assert len(writes(server)) == 1
+
+
+def test_write_that_always_fails(server: DemoServer, client_of: Make) -> None:
+    """A delete that fails for ever is an error after `retries` repeats, each preceded by a look."""
+    client = started(client_of(server, retries=1), server)
+    row = checkpoint(server)
+    server.faults.bursts.append(Burst(DELETE, 500, times=None))
+    with pytest.raises(errors.ServerError):
+        client.rest.delete_checkpoint(row.tinker_path)
+    assert len(writes(server)) == 2
+    assert server.state.find(row.tinker_path) is row
+
+
+def test_ttl_is_repeated(server: DemoServer, client: tkf.Client) -> None:
+    """Setting a TTL has the same end however often it arrives, so it is simply repeated."""
+    row = checkpoint(server)
+    server.faults.resets.append(Reset("set_checkpoint_ttl", times=1, then="apply"))
+    client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
+    assert len(writes(server)) == 2
+
+
+def test_local_failures_of_a_write_send_nothing(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """If there is no credential to send a write with, that is the error, and not that its outcome is unknown."""
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 3")
+    client = client_of(server, api_key=None, cache=False)
+    for call in (client.rest.delete_checkpoint, client.rest.unpublish_checkpoint):
+        with pytest.raises(errors.AuthenticationError, match="ended with code 3") as caught:
+            call(checkpoint(server).tinker_path)
+        assert "not known" not in str(caught.value)
+    assert server.seen.count() == 0
+
+
+# ── the other dialects ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def tuft() -> Iterator[DemoServer]:
+    with DemoServer(runs=4, seed=2, dialect="tuft") as running:
+        yield running
+
+
+@pytest.fixture
+def skyrl() -> Iterator[DemoServer]:
+    with DemoServer(runs=4, seed=2, dialect="skyrl") as running:
+        yield running
+
+
+def test_tuft_reads(tuft: DemoServer, client_of: Make) -> None:
+    """What TuFT has is read; a search, which it lacks, is not supported; a missing object is its 500."""
+    rest = client_of(tuft, retries=0).rest
+    run = tuft.state.runs()[0].training_run_id
+    assert rest.get_training_run(run)["training_run_id"] == run
+    assert rest.list_checkpoints(run)["cursor"]["limit"] == 100
+    with pytest.raises(errors.NotSupportedError):
+        rest.search_sessions()
+    with pytest.raises(errors.ServerError, match="Internal Server Error"):
+        rest.get_training_run("missing")
+
+
+def test_tuft_archive_is_on_its_own_disk(tuft: DemoServer, client_of: Make) -> None:
+    """The file:// address is refused, and not shown."""
+    with pytest.raises(errors.NotSupportedError, match="file URL") as caught:
+        client_of(tuft).rest.get_checkpoint_archive_url(checkpoint(tuft).tinker_path)
+    assert "/var/lib" not in str(caught.value)
+
+
+def test_tuft_writes(tuft: DemoServer, client_of: Make) -> None:
+    """Publish works; unpublish never does, stays public and is an error; a TTL is not supported; delete works."""
+    rest = client_of(tuft, retries=0).rest
+    row = tuft.state.add_checkpoint(kind="training", name="alone")
+    for _ in range(2):
+        rest.publish_checkpoint(row.tinker_path)
+    assert row.public
+    with pytest.raises(errors.ServerError):
+        rest.unpublish_checkpoint(row.tinker_path)
+    assert row.public
+    with pytest.raises(errors.NotSupportedError):
+        rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
+    rest.delete_checkpoint(row.tinker_path)
+    assert tuft.state.find(row.tinker_path) is None
+
+
+@pytest.mark.parametrize("endpoint", [DELETE, PUBLISH])
+def test_tuft_would_take_another_of_the_same_name(tuft: DemoServer, client_of: Make, endpoint: str) -> None:
+    """TuFT drops the segment: where a run has two checkpoints of one name, neither is touched."""
+    run = tuft.state.runs()[0]
+    training = tuft.state.add_checkpoint(run, "training", "twin")
+    sampler = tuft.state.add_checkpoint(run, "sampler", "twin")
+    rest = client_of(tuft).rest
+    for row in (training, sampler):
+        with pytest.raises(errors.ConflictError, match="bare name") as caught:
+            getattr(rest, endpoint)(row.tinker_path)
+        assert not caught.value.retryable
+    assert writes(tuft) == []
+    assert not training.public
+    assert tuft.state.find(sampler.tinker_path) is sampler
+
+
+def test_tuft_pages_of_one_run_are_all_looked_at(tuft: DemoServer, client_of: Make) -> None:
+    """The look after an unclear delete goes through every page of the run, so that a row beyond the first counts."""
+    run = tuft.state.runs()[0]
+    for number in range(130):
+        row = tuft.state.add_checkpoint(run, "training", f"many-{number}")
+    client = client_of(tuft)
+    tuft.faults.bursts.append(Burst(DELETE, 500, times=1))
+    client.rest.delete_checkpoint(row.tinker_path)
+    assert tuft.state.find(row.tinker_path) is None
+    assert len(writes(tuft)) == 2
+
+
+def test_official_ids_are_looked_at_once(server: DemoServer, client: tkf.Client) -> None:
+    """Once a server's ids were seen to have segments, no write is preceded by a look."""
+    rows = server.state.checkpoints_page(4, 0)[0]
+    for row in rows:
+        client.rest.delete_checkpoint(row.tinker_path)
+    assert len(writes(server)) == 4
+    assert server.seen.count("list_checkpoints") == 1
+
+
+def test_skyrl(skyrl: DemoServer, client_of: Make) -> None:
+    """What SkyRL has is read; it has no sessions, no user list and no writes; its archives go by bare sampler names."""
+    rest = client_of(skyrl, api_key=None).rest
+    sampler = skyrl.state.add_checkpoint(kind="sampler", name="alone")
+    run = sampler.run.training_run_id
+    assert rest.get_training_run(run)["model_owner"] == "default"
+    assert "cursor" not in rest.list_checkpoints(run)
+    answer = rest.get_checkpoint_archive_url(run, sampler.name)
+    assert answer["url"] == f"{skyrl.url}{API}/training_runs/{run}/checkpoints/{sampler.name}/download"
+    for call in (
+        rest.list_sessions,
+        rest.list_user_checkpoints,
+        rest.search_sessions,
+        lambda: rest.delete_checkpoint(sampler.tinker_path),
+        lambda: rest.publish_checkpoint(sampler.tinker_path),
+        lambda: rest.unpublish_checkpoint(sampler.tinker_path),
+        lambda: rest.set_checkpoint_ttl_from_tinker_path(sampler.tinker_path, None),
+        lambda: rest.get_checkpoint_archive_url(sampler.tinker_path),
+    ):
+        with pytest.raises(errors.NotSupportedError):
+            call()
+
+
+def test_skyrl_archive_that_is_being_built(skyrl: DemoServer, client_of: Make) -> None:
+    """SkyRL's 425 is a 503 by another number: it is polled."""
+    run = skyrl.state.runs()[0]
+    row = skyrl.state.add_checkpoint(run, "sampler", "fresh", pending=True)
+    threading.Timer(0.2, setattr, (row, "pending", False)).start()
+    answer = client_of(skyrl).rest.get_checkpoint_archive_url(
+        run.training_run_id, "fresh", max_retries=200, retry_delay=0.05
+    )
+    assert answer["status"] == 302
+    assert {call.status for call in skyrl.seen.of(ARCHIVE)} == {425, 302}

@@ -1,0 +1,173 @@
+"""When a request is sent again, and after how long: pure rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
+
+from tinker_frames.retry import (
+    LONGEST_SERVER_WAIT_S,
+    NEVER,
+    ONCE,
+    RATE_LIMIT_PATIENCE,
+    READ,
+    REPEATABLE,
+    Tries,
+    backoff_s,
+    looks_complete,
+    may_repeat,
+    server_wait_s,
+)
+
+NOW = datetime(2026, 11, 20, 9, 0, 0, tzinfo=UTC)
+RULES = [READ, REPEATABLE, ONCE, NEVER]
+
+
+def headers(**given: str) -> CaseInsensitiveDict[str]:
+    return CaseInsensitiveDict({name.replace("_", "-"): value for name, value in given.items()})
+
+
+@pytest.mark.parametrize(
+    ("sent", "wait"),
+    [
+        ({"retry_after": "2"}, 2.0),
+        ({"retry_after": "1.5"}, 1.5),
+        ({"retry_after": "60"}, 60.0),
+        ({"retry_after": "60.1"}, None),
+        ({"retry_after": "100000"}, None),
+        ({"retry_after": "0"}, None),
+        ({"retry_after": "-3"}, None),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": ""}, None),
+        ({"retry_after": "nan"}, None),
+        ({"retry_after": "inf"}, None),
+        ({"retry_after": format_datetime(NOW + timedelta(seconds=30), usegmt=True)}, 30.0),
+        ({"retry_after": "Fri, 20 Nov 2026 09:00:30 -0000"}, 30.0),
+        ({"retry_after": format_datetime(NOW - timedelta(seconds=30), usegmt=True)}, None),
+        ({"retry_after": format_datetime(NOW + timedelta(hours=1), usegmt=True)}, None),
+        ({"retry_after": "Fri, 20 Nov 2026 09:00:30"}, 30.0),
+        ({"retry_after": "Fri, 20 Nov 99999999999999999999 09:00:30 GMT"}, None),
+        ({"retry_after_ms": "250"}, 0.25),
+        ({"retry_after_ms": "250", "retry_after": "9"}, 0.25),
+        ({"retry_after_ms": "soon", "retry_after": "9"}, 9.0),
+        ({"retry_after_ms": "61000"}, None),
+        ({}, None),
+    ],
+)
+def test_server_wait(sent: dict[str, str], wait: float | None) -> None:
+    """`retry-after-ms`, else `Retry-After` in seconds, fractions or as a date; above 0 and at most a minute."""
+    assert server_wait_s(headers(**sent), NOW) == wait
+
+
+@given(
+    text=st.text(max_size=40) | st.from_regex(r"\A[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+(:\d+)? [-+A-Z0-9]*\Z")
+)
+def test_no_header_breaks_it(text: str) -> None:
+    """Whatever a server sends, there is a wait within bounds or none."""
+    for name in ("retry_after", "retry_after_ms"):
+        wait = server_wait_s(headers(**{name: text}), NOW)
+        assert wait is None or 0 < wait <= LONGEST_SERVER_WAIT_S
+
+
+@given(attempt=st.integers(0, 40))
+def test_backoff_bounds(attempt: int) -> None:
+    """The n-th wait is within a quarter below half a second doubled n times, and never above ten seconds."""
+    full = min(0.5 * 2**attempt, 10)
+    assert 0.75 * full <= backoff_s(attempt) <= full
+
+
+@pytest.mark.parametrize(
+    ("status", "repeated_by"),
+    [
+        (400, []),
+        (401, []),
+        (402, []),
+        (403, []),
+        (404, []),
+        (405, []),
+        (408, [READ, REPEATABLE]),
+        (409, [READ]),
+        (422, []),
+        (425, [READ]),
+        (429, [READ, REPEATABLE, ONCE]),
+        (500, [READ, REPEATABLE]),
+        (503, [READ, REPEATABLE]),
+        (302, []),
+    ],
+)
+def test_statuses_by_rule(status: int, repeated_by: list[object]) -> None:
+    """Which status is repeated depends on what a repeat could do."""
+    assert [rule for rule in RULES if may_repeat(rule, status, headers())] == repeated_by
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "repeat"), [("true", 400, True), ("false", 500, False), ("maybe", 500, True)]
+)
+def test_should_retry_overrides_for_reads(said: str, status: int, repeat: bool) -> None:
+    """`x-should-retry` of exactly true or false decides for a read."""
+    assert may_repeat(READ, status, headers(x_should_retry=said)) is repeat
+
+
+def test_should_retry_cannot_make_a_write_repeat() -> None:
+    """A write whose outcome only a read can settle is not repeated because a header says so."""
+    assert not may_repeat(ONCE, 500, headers(x_should_retry="true"))
+    assert not may_repeat(NEVER, 503, headers(x_should_retry="true"))
+
+
+def test_gateway_refusal_is_repeated_also_for_writes() -> None:
+    """400 with an empty body comes from a gateway: the service never saw the request."""
+    refused = headers(content_length="0")
+    assert [rule for rule in RULES if may_repeat(rule, 400, refused)] == [READ, REPEATABLE, ONCE]
+    assert not may_repeat(READ, 400, headers(content_length="20"))
+
+
+@given(retries=st.integers(0, 8))
+def test_tries_end(retries: int) -> None:
+    """There are as many repeats as `retries`, then none, whether answers or connections failed."""
+    tries = Tries(retries)
+    waits = [tries.wait_after(READ, 500, headers()) for _ in range(retries + 1)]
+    assert waits[-1] is None
+    assert None not in waits[:-1]
+    lost = Tries(retries)
+    assert [lost.wait_after_loss(READ, unsent=False) is None for _ in range(retries + 1)] == [False] * retries + [True]
+
+
+@given(retries=st.integers(0, 5))
+def test_named_rate_limits_get_more_patience(retries: int) -> None:
+    """A 429 that names its wait may come `RATE_LIMIT_PATIENCE` times as often, and costs no other repeat."""
+    tries = Tries(retries)
+    told = [tries.wait_after(ONCE, 429, headers(retry_after="2")) for _ in range(retries * RATE_LIMIT_PATIENCE + 1)]
+    assert told == [2.0] * (retries * RATE_LIMIT_PATIENCE) + [None]
+    if retries:
+        assert tries.wait_after(READ, 500, headers()) is not None
+
+
+def test_loss_by_rule() -> None:
+    """What surely did not arrive may be repeated; what may have arrived only where a repeat does no harm."""
+    repeats = {
+        (rule, unsent): Tries(1).wait_after_loss(rule, unsent=unsent) is not None
+        for rule in RULES
+        for unsent in (True, False)
+    }
+    assert [rule for rule in RULES if repeats[rule, True]] == [READ, REPEATABLE, ONCE]
+    assert [rule for rule in RULES if repeats[rule, False]] == [READ, REPEATABLE]
+
+
+@given(
+    body=st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda value: {"a": value}),
+    cut=st.integers(1, 50),
+)
+def test_whole_objects_look_complete(body: dict[str, object], cut: int) -> None:
+    """Every whole JSON object passes the cheap check; an empty body and one cut before its first bracket closed do not."""
+    import json
+
+    text = json.dumps(body).encode()
+    assert looks_complete(text)
+    assert looks_complete(text + b" \n")
+    assert not looks_complete(b"")
+    assert not looks_complete(text[: min(cut, 4)])

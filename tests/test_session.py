@@ -1,0 +1,483 @@
+"""The only network I/O: what is repeated, waited for, said, and never sent."""
+
+from __future__ import annotations
+
+import http.server
+import logging
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import errors
+from tinker_frames.demo import Burst, DemoServer, Hang, Reset, Truncate
+from tinker_frames.retry import ONCE, READ
+from tinker_frames.session import Watch
+
+RUNS = "list_training_runs"
+Make = Callable[..., tkf.Client]
+
+
+class Elsewhere:
+    """A second server on loopback that gives one answer to everything and keeps what it was sent."""
+
+    def __init__(self, answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> None:
+        self.headers: list[dict[str, str]] = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.headers.append({name.lower(): value for name, value in self.headers.items()})
+                answer(self)
+
+            do_POST = do_PUT = do_DELETE = do_CONNECT = do_GET
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Elsewhere:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def reply(status: int, body: bytes = b"{}", **headers: str) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception with all that is chained to it."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+@pytest.fixture
+def ready(client: tkf.Client, server: DemoServer) -> tkf.Client:
+    """A client that has asked for its config already, on a server that has forgotten it."""
+    client.rest.get_server_capabilities()
+    server.seen.clear()
+    return client
+
+
+def start(client: tkf.Client, server: DemoServer) -> tkf.Client:
+    client.rest.get_server_capabilities()
+    server.seen.clear()
+    return client
+
+
+# ── repeats ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
+def test_reads_are_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
+    """A read survives one answer of a kind that may pass."""
+    server.faults.bursts.append(Burst(RUNS, status, times=1))
+    assert ready.rest.list_training_runs()["training_runs"]
+    assert [call.status for call in server.seen] == [status, 200]
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 422])
+def test_final_answers_are_not_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
+    """What cannot pass is raised after one request."""
+    server.faults.bursts.append(Burst(RUNS, status, times=None))
+    with pytest.raises(errors.TinkerError):
+        ready.rest.list_training_runs()
+    assert server.seen.count() == 1
+
+
+@pytest.mark.parametrize(("said", "status", "count"), [("false", 500, 1), ("true", 404, 2)])
+def test_should_retry(server: DemoServer, client_of: Make, said: str, status: int, count: int) -> None:
+    """`x-should-retry` overrides what the status says."""
+    client = start(client_of(server, retries=1), server)
+    server.faults.bursts.append(Burst(RUNS, status, times=None, headers={"x-should-retry": said}))
+    with pytest.raises(errors.TinkerError):
+        client.rest.list_training_runs()
+    assert server.seen.count() == count
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2])
+def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries: int) -> None:
+    """`retries` is how often a request is sent again, and no more than that."""
+    client = start(client_of(server, retries=retries), server)
+    server.faults.bursts.append(Burst(RUNS, 500, times=None))
+    with pytest.raises(errors.ServerError):
+        client.rest.list_training_runs()
+    assert server.seen.count() == 1 + retries
+
+
+@pytest.mark.timeout(60)
+def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
+    """With the defaults, a server that answers 500 for ever is an error within 30 seconds, and the waits are said."""
+    server.faults.bursts.append(Burst(RUNS, 500, times=None))
+    began = time.monotonic()
+    with caplog.at_level(logging.WARNING, "tinker_frames"), pytest.raises(errors.ServerError):
+        ready.rest.list_training_runs()
+    assert time.monotonic() - began < 30
+    assert server.seen.count() == 5
+    assert any("waiting" in record.message and "500" in record.message for record in caplog.records)
+
+
+def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:
+    """No wait is begun that would end past the deadline."""
+    client = start(client_of(server, deadline=2), server)
+    server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="30"))
+    began = time.monotonic()
+    with pytest.raises(errors.RateLimitError):
+        client.rest.list_training_runs()
+    assert time.monotonic() - began < 2
+    assert server.seen.count() == 1
+
+
+def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None:
+    """A wait that another thread was told of does not hold a request past its deadline."""
+    client = start(client_of(server, deadline=3), server)
+    client._session._not_before = time.monotonic() + 20
+    began = time.monotonic()
+    with pytest.raises(errors.RateLimitError, match="past the deadline") as caught:
+        client.rest.list_training_runs()
+    assert time.monotonic() - began < 3
+    assert caught.value.retryable
+    assert server.seen.count() == 0
+
+
+def test_gateway_refusal_is_repeated(server: DemoServer, ready: tkf.Client) -> None:
+    """400 with an empty body is a gateway's: the request is sent again."""
+    server.faults.bursts.append(Burst(RUNS, 400, times=1, body=b""))
+    ready.rest.list_training_runs()
+    assert [call.status for call in server.seen] == [400, 200]
+
+
+@pytest.mark.parametrize("trouble", ["resets", "truncate"])
+def test_lost_answers_of_reads_are_repeated(server: DemoServer, ready: tkf.Client, trouble: str) -> None:
+    """A reset connection or a body cut short costs a repeat, and never a row."""
+    kind = Reset if trouble == "resets" else Truncate
+    getattr(server.faults, trouble).append(kind(RUNS, times=1))
+    assert len(ready.rest.list_training_runs(limit=100)["training_runs"]) == 20
+    assert server.seen.count() == 2
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.99])
+def test_truncated_bodies_are_errors(server: DemoServer, client_of: Make, keep: float, cached: bool) -> None:
+    """A body that is always cut short is a connection failure, with the fields that every error has, and is not cached."""
+    client = start(client_of(server, retries=0, cache=cached), server)
+    run = server.state.runs()[0].training_run_id
+    server.faults.truncate.append(Truncate("get_training_run", times=1, keep=keep))
+    with pytest.raises(errors.ConnectionFailedError) as caught:
+        client.rest.get_training_run(run)
+    assert caught.value.retryable
+    assert caught.value.url
+    assert caught.value.hint
+    assert client.rest.get_training_run(run)["training_run_id"] == run
+
+
+def test_body_cut_without_a_length_is_repeated() -> None:
+    """A body that ends too early without saying how long it is, is found out and asked for again."""
+    answers = [b'{"training_runs": [{"tr', b'{"training_runs": []}']
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(answers.pop(0))
+
+    with Elsewhere(answer) as odd, tkf.Client(None, odd.url, cache=False) as client:
+        assert client.rest.list_training_runs() == {"training_runs": []}
+    assert answers == []
+
+
+def test_web_page_with_status_200_is_an_error() -> None:
+    """A page of a gateway that says 200 is no answer."""
+    with Elsewhere(reply(200, b"<html>log in</html>")) as odd, tkf.Client(None, odd.url, cache=False, retries=0) as client:
+        with pytest.raises(errors.ConnectionFailedError, match="no complete JSON"):
+            client.rest.list_training_runs()
+
+
+def test_hanging_server_times_out(server: DemoServer, client_of: Make) -> None:
+    """A server that does not answer is given up after `timeout`, and that is said."""
+    client = start(client_of(server, retries=0, timeout=0.3), server)
+    server.faults.hang.append(Hang(RUNS, times=None, seconds=20))
+    began = time.monotonic()
+    with pytest.raises(errors.ConnectionFailedError, match="no answer from"):
+        client.rest.list_training_runs()
+    assert time.monotonic() - began < 10
+
+
+def test_hang_is_repeated(server: DemoServer, client_of: Make) -> None:
+    """A read that was lost to a hanging server is sent again."""
+    client = start(client_of(server, timeout=0.5), server)
+    server.faults.hang.append(Hang(RUNS, times=1, seconds=20))
+    assert client.rest.list_training_runs()["training_runs"]
+    assert server.seen.count() == 2
+
+
+def test_refused_connection(client_of: Make) -> None:
+    """A server that is not there is a connection failure that names the host."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        client = tkf.Client("tml-0123456789", f"http://127.0.0.1:{port}", cache=False, retries=0)
+        with pytest.raises(errors.ConnectionFailedError, match=f"no connection to 127.0.0.1:{port}") as caught:
+            client.rest.list_training_runs()
+        client.close()
+    assert caught.value.status is None
+    assert caught.value.retryable
+
+
+# ── rate limits ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
+    """What a 429 asks one thread to wait, all threads wait, and it is said once."""
+    server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="1.5"))
+    first = threading.Thread(target=ready.rest.list_training_runs)
+    others = [threading.Thread(target=ready.rest.list_sessions) for _ in range(8)]
+    with caplog.at_level(logging.WARNING, "tinker_frames"):
+        first.start()
+        while not ready._session._not_before:
+            time.sleep(0.005)
+        for thread in others:
+            thread.start()
+        for thread in [first, *others]:
+            thread.join()
+    refused, *later = sorted(server.seen, key=lambda call: call.started)
+    assert refused.status == 429
+    assert len(later) == 9
+    assert min(call.started for call in later) - (refused.ended or 0) >= 1.4
+    said = [record.message for record in caplog.records if "rate limited" in record.message]
+    assert len(said) == 1
+
+
+def test_rate_limited_writes_wait_too(server: DemoServer, ready: tkf.Client) -> None:
+    """A 429 to a write was surely not done: it is repeated after the wait, with the same idempotency key."""
+    path = next(row for row in server.state.checkpoints_page(1000, 0)[0] if not row.public).tinker_path
+    ready.rest.list_checkpoints(path.split("/")[2])
+    server.faults.bursts.append(Burst("publish_checkpoint", 429, times=2, retry_after="0.3"))
+    ready.rest.publish_checkpoint(path)
+    calls = server.seen.of("publish_checkpoint")
+    assert [call.status for call in calls] == [429, 429, 204]
+    assert len({call.headers["x-idempotency-key"] for call in calls}) == 1
+    assert all(later.started - (earlier.ended or 0) >= 0.25 for earlier, later in zip(calls, calls[1:], strict=False))
+
+
+def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
+    """A rate limit that always names its wait is borne longer than a failure, but not for ever."""
+    client = start(client_of(server, retries=1), server)
+    server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="0.05"))
+    with pytest.raises(errors.RateLimitError):
+        client.rest.list_training_runs()
+    assert server.seen.count() == 5
+
+
+def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) -> None:
+    """Work that was given up wakes from its wait at once and sends nothing."""
+    from tinker_frames.session import StoppedError
+
+    watch = Watch()
+    server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))
+    threading.Timer(0.3, watch.stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(StoppedError):
+        ready._session.call("GET", "/api/v1/training_runs", watch=watch)
+    assert time.monotonic() - began < 10
+    assert server.seen.count() == watch.requests == 1
+
+
+# ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_headers_of_a_read(server: DemoServer, ready: tkf.Client) -> None:
+    """A GET names us, asks for JSON, carries the key, and has no idempotency key."""
+    ready.rest.list_training_runs()
+    headers = server.seen[0].headers
+    assert headers["user-agent"] == f"tinker-frames/{tkf.__version__}"
+    assert headers["accept"] == "application/json"
+    assert headers["x-api-key"] == server.key
+    assert not {"x-idempotency-key", "authorization", "cookie"} & set(headers)
+
+
+def test_idempotency_key_is_one_per_write(server: DemoServer, ready: tkf.Client) -> None:
+    """Each logical write has a key of its own, a fresh uuid, the same on its repeats."""
+    path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
+    server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=1))
+    for _ in range(2):
+        ready.rest.set_checkpoint_ttl_from_tinker_path(path, 7200)
+    keys = [call.headers["x-idempotency-key"] for call in server.seen.of("set_checkpoint_ttl")]
+    assert len(keys) == 3
+    assert keys[0] == keys[1] != keys[2]
+    assert all(uuid.UUID(key).version == 4 for key in keys)
+
+
+def test_access_headers_are_sent(server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The access headers of the environment go with every request, cached or not."""
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "cf-id")
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf-secret")
+    client = client_of(server)
+    client.rest.list_training_runs()
+    client.rest.get_server_capabilities()
+    sent = {(call.headers["cf-access-client-id"], call.headers["cf-access-client-secret"]) for call in server.seen}
+    assert sent == {("cf-id", "cf-secret")}
+
+
+def test_cookies_are_not_kept(server: DemoServer, ready: tkf.Client) -> None:
+    """A cookie that a server sets is not sent back."""
+    server.faults.headers = {"set-cookie": "session=abc; Path=/"}
+    for _ in range(2):
+        ready.rest.list_training_runs()
+        ready.rest.get_server_capabilities(refresh=True)
+    assert not [call for call in server.seen if "cookie" in call.headers]
+
+
+def test_netrc_is_not_used(server: DemoServer, ready: tkf.Client) -> None:
+    """A password that ~/.netrc has for the host is not sent."""
+    netrc = Path.home() / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    ready.rest.list_training_runs()
+    ready.rest.get_server_capabilities(refresh=True)
+    assert not [call for call in server.seen if "authorization" in call.headers]
+
+
+def test_proxies_are_not_used_for_loopback(server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of the environment never sees a request to this machine, with its key in it."""
+    with Elsewhere(reply(200)) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        client = client_of(server)
+        client.rest.list_training_runs()
+        client.rest.get_server_capabilities()
+    assert server.seen.count() == 3
+    assert proxy.headers == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, status: int) -> None:
+    """A redirect is an error that says so; the other host is not asked, and its address is not shown with its query."""
+    path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
+    run = server.state.runs()[0].training_run_id
+    with Elsewhere(reply(200)) as other:
+        location = {"location": f"{other.url}/x?X-Sig=abc"}
+        server.faults.bursts.append(Burst("*", status, times=None, headers=location))
+        calls: list[Callable[[], object]] = [
+            ready.rest.list_training_runs,
+            lambda: ready.rest.get_training_run(run),
+            lambda: ready.rest.get_weights_info_by_tinker_path(path),
+            lambda: ready.rest.set_checkpoint_ttl_from_tinker_path(path, 7200),
+            lambda: ready.rest.delete_checkpoint(path),
+        ]
+        for call in calls:
+            with pytest.raises(errors.TinkerError, match="redirect") as caught:
+                call()
+            assert "X-Sig" not in str(caught.value)
+    assert other.headers == []
+
+
+def test_archive_redirect_is_returned_and_not_followed(server: DemoServer, ready: tkf.Client) -> None:
+    """The one redirect that is expected is handed over, and nobody goes there."""
+    row = server.state.checkpoints_page(1, 0)[0][0]
+    with Elsewhere(reply(200)) as other:
+        location = other.url.replace("http:", "https:") + "/x?X-Sig=abc"
+        burst = Burst("get_checkpoint_archive_url", 302, times=None, headers={"location": location})
+        server.faults.bursts.append(burst)
+        assert ready.rest.get_checkpoint_archive_url(row.tinker_path)["url"] == location
+    assert other.headers == []
+
+
+def test_deprecation_note_is_logged_once(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
+    """What the server says of deprecation is logged once, at the level that it names."""
+    server.faults.headers = {"x-deprecation-note": "Upgrade by May.", "x-deprecation-level": "error"}
+    with caplog.at_level(logging.DEBUG, "tinker_frames"):
+        ready.rest.list_training_runs()
+        ready.rest.list_sessions()
+    said = [(record.levelname, record.message) for record in caplog.records if "Upgrade" in record.message]
+    assert said == [("ERROR", "the server says: Upgrade by May.")]
+    server.faults.headers = {"x-deprecation-note": "Again."}
+    with caplog.at_level(logging.DEBUG, "tinker_frames"):
+        ready.rest.list_sessions()
+    assert [record.levelname for record in caplog.records if "Again" in record.message] == ["WARNING"]
+
+
+# ── what an exception holds ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("trouble", ["reset", "truncate", "hang", "refused", "status", "page", "redirect"])
+@pytest.mark.parametrize("cached", [True, False])
+def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble: str, cached: bool) -> None:
+    """No exception that reaches the caller has anything of requests or urllib3 chained to it: they hold the key."""
+    client = start(client_of(server, retries=0, timeout=0.3, cache=cached), server)
+    faults = server.faults
+    if trouble == "reset":
+        faults.resets.append(Reset("*", times=None))
+    elif trouble == "truncate":
+        faults.truncate.append(Truncate("*", times=None))
+    elif trouble == "hang":
+        faults.hang.append(Hang("*", times=None, seconds=5))
+    elif trouble == "refused":
+        server.stop()
+    else:
+        status = {"status": 500, "page": 200, "redirect": 302}[trouble]
+        faults.bursts.append(Burst("*", status, times=None, body=b"oops", headers={"location": "file:///x?sig=1"}))
+    path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
+    calls: list[Callable[[], object]] = [
+        lambda: client.rest.get_server_capabilities(refresh=True),
+        client.rest.list_training_runs,
+        lambda: client.rest.delete_checkpoint(path),
+        lambda: client.rest.get_checkpoint_archive_url(path, max_retries=1, retry_delay=0),
+        lambda: client.rest.set_checkpoint_ttl_from_tinker_path(path, 7200),
+    ]
+    if trouble in ("page", "truncate"):  # a write's body is not read
+        del calls[-1]
+    if trouble == "truncate":  # nor is that of a redirect
+        del calls[-1]
+    for call in calls:
+        with pytest.raises(errors.TinkerError) as caught:
+            call()
+        for error in chain(caught.value):
+            assert isinstance(error, errors.TinkerError)
+            assert server.key not in repr(error) + repr(error.args) + repr(vars(error))
+            assert "sig=1" not in repr(vars(error))
+
+
+def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) -> None:
+    """A write with the rule ONCE is sent once, whatever became of it."""
+    for trouble in (Burst("delete_checkpoint", 500, times=1), Reset("delete_checkpoint", times=1)):
+        (server.faults.bursts if isinstance(trouble, Burst) else server.faults.resets).append(trouble)  # type: ignore[arg-type]
+        server.seen.clear()
+        with pytest.raises(errors.TinkerError):
+            ready._session.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", rule=ONCE)
+        assert server.seen.count() == 1
+
+
+def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
+    """A watch counts every request of its work, repeats included, and none that came from the cache."""
+    server.faults.bursts.append(Burst("get_server_capabilities", 500, times=1))
+    watch = Watch()
+    path = "/api/v1/get_server_capabilities"
+    ready._session.call("GET", path, rule=READ, cached=True, refresh=True, watch=watch)
+    assert watch.requests == 2
+    ready._session.call("GET", path, rule=READ, cached=True, watch=watch)
+    assert watch.requests == server.seen.count() == 2

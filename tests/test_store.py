@@ -1,0 +1,270 @@
+"""The SQLite file behind the cached session: private, bounded in its waits, and never able to run code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from requests.structures import CaseInsensitiveDict
+from requests_cache.models.response import CachedResponse
+
+from tinker_frames.store import SQLiteStore
+
+
+def response(body: bytes = b"{}", expires_in_s: float = 300) -> CachedResponse:
+    made = CachedResponse(
+        status_code=200,
+        url="https://h/x",
+        headers=CaseInsensitiveDict({"A": "b"}),
+        expires=datetime.now().astimezone() + timedelta(seconds=expires_in_s),
+    )
+    made._content = body
+    return made
+
+
+class Told(list[str]):
+    """Collects what a store reports."""
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def store(tmp_path: Path, told: Told) -> Iterator[SQLiteStore]:
+    made = SQLiteStore(tmp_path / "cache" / "a.sqlite", told.append)
+    yield made
+    made.close()
+
+
+def test_what_is_put_comes_back(store: SQLiteStore, told: Told) -> None:
+    """Any bytes come back as they were, with status, address and headers."""
+    body = bytes(range(256)) * 10_000
+    store["k"] = response(body)
+    found = store["k"]
+    assert (found.content, found.status_code, found.url, found.headers["A"]) == (body, 200, "https://h/x", "b")
+    assert list(store) == ["k"]
+    assert len(store) == 1
+    del store["k"]
+    assert "k" not in store
+    with pytest.raises(KeyError):
+        del store["k"]
+    assert told == []
+
+
+def test_expired_entries_can_be_dropped(store: SQLiteStore) -> None:
+    """What has outlived its time goes, the rest stays."""
+    store["old"], store["new"] = response(expires_in_s=-5), response()
+    store.drop_expired()
+    assert list(store) == ["new"]
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_folder_and_files_are_private(tmp_path: Path, told: Told, mask: int) -> None:
+    """Folder 0700, file and side files 0600, whatever the umask."""
+    old = os.umask(mask)
+    try:
+        made = SQLiteStore(tmp_path / "deep" / "cache" / "a.sqlite", told.append)
+        made["k"] = response(b"x" * 100_000)
+    finally:
+        os.umask(old)
+    files = list(made.path.parent.iterdir())
+    assert {path.name for path in files} >= {"a.sqlite", "a.sqlite-wal"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert stat.S_IMODE(made.path.parent.stat().st_mode) == 0o700
+    made.close()
+
+
+class Exploding:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self._mark),)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "garbage", "text", "null", "empty", "other msgpack", "half", "number"])
+def test_doctored_values_are_no_entries(store: SQLiteStore, told: Told, tmp_path: Path, kind: str) -> None:
+    """A value that we did not write is absent: no code of it runs, nothing is raised, and the others still work."""
+    store["good"] = response(b"[1]")
+    mark = tmp_path / "ran"
+    half = store.serialize(response(b"[1]"))
+    value: Any = {
+        "pickle": pickle.dumps(Exploding(mark)),
+        "garbage": os.urandom(200),
+        "text": "text",
+        "null": None,
+        "empty": b"",
+        "other msgpack": msgspec.msgpack.encode({"status_code": {"a": []}, "headers": 7}),
+        "half": half[: len(half) // 2],
+        "number": 5,
+    }[kind]
+    with sqlite3.connect(store.path) as other:
+        other.execute("INSERT INTO responses VALUES ('bad', ?, NULL)", (value,))
+    other.close()
+    with pytest.raises(KeyError):
+        store["bad"]
+    assert not mark.exists()
+    assert store["good"].content == b"[1]"
+    assert told == []
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\x00" + b"\x01" * 5000])
+def test_corrupt_file_is_set_aside(tmp_path: Path, told: Told, content: bytes) -> None:
+    """A file that is no database is moved away and rebuilt, and that is said once."""
+    path = tmp_path / "a.sqlite"
+    path.write_bytes(content)
+    made = SQLiteStore(path, told.append)
+    made["k"] = response(b"[1]")
+    assert made["k"].content == b"[1]"
+    assert not made.off
+    assert path.with_suffix(".corrupt").read_bytes() == content
+    assert len(told) == 1
+    assert "corrupt" in told[0]
+    made.close()
+
+
+def test_truncated_file_is_set_aside(tmp_path: Path, told: Told) -> None:
+    """A database that lost its end is rebuilt, too."""
+    path = tmp_path / "a.sqlite"
+    first = SQLiteStore(path, told.append)
+    for number in range(20):
+        first[str(number)] = response(os.urandom(60_000))
+    first.close()
+    with path.open("r+b") as file:
+        file.truncate(65536 + 1000)
+    second = SQLiteStore(path, told.append)
+    for number in range(20):
+        second.get(str(number))
+    second["k"] = response(b"[1]")
+    assert second["k"].content == b"[1]"
+    assert len(told) == 1
+    second.close()
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_unusable_place(tmp_path: Path, told: Told, place: str) -> None:
+    """Where no file can be made, the store holds nothing, raises nothing, and says so once."""
+    path = tmp_path / "cache" / "a.sqlite"
+    if place == "file":
+        path.mkdir(parents=True)
+    else:
+        path.parent.write_text("in the way")
+    made = SQLiteStore(path, told.append)
+    made["k"] = response()
+    assert made.get("k") is None
+    assert len(made) == 0
+    assert list(made) == []
+    made.clear()
+    made.drop_expired()
+    assert made.off
+    assert len(told) == 1
+    assert "going on without it" in told[0]
+
+
+def test_foreign_database(tmp_path: Path, told: Told) -> None:
+    """Another program's database is left alone, and gone on without."""
+    path = tmp_path / "a.sqlite"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE responses (a)")
+    other.close()
+    made = SQLiteStore(path, told.append)
+    made["k"] = response()
+    assert made.get("k") is None
+    assert made.off
+    assert len(told) == 1
+    made.close()
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT count(*) FROM responses").fetchone() == (0,)
+    other.close()
+
+
+def test_full_disk(store: SQLiteStore, told: Told) -> None:
+    """When no page more can be had, what is there goes unused and it is said once."""
+    store["k"] = response(b"[1]")
+    connection = store._connected()
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+    store["big"] = response(b"x" * 1_000_000)
+    store["big"] = response(b"x" * 1_000_000)
+    assert store.get("big") is None
+    assert len(told) == 1
+    assert "full" in told[0]
+
+
+def test_locked_database_is_waited_for_with_a_bound(store: SQLiteStore, told: Told) -> None:
+    """While another holds the lock, a write gives up after a bounded wait; it is said once, and not waited for again."""
+    store["k"] = response(b"[1]")
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    for number in range(5):
+        store[str(number)] = response()
+    assert time.monotonic() - began < 8
+    assert store.off
+    assert len(told) == 1
+    assert "locked" in told[0]
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def test_threads_share_one_store(store: SQLiteStore, told: Told) -> None:
+    """Many threads may read and write at once."""
+
+    def work(number: int) -> None:
+        for turn in range(20):
+            store[f"{number}-{turn}"] = response(str(number).encode())
+            assert store[f"{number}-{turn}"].content == str(number).encode()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store) == 160
+    assert told == []
+
+
+def test_store_works_after_a_fork(store: SQLiteStore, told: Told) -> None:
+    """A forked child uses a connection of its own, and leaves the parent's alone."""
+    store["parent"] = response(b"[1]")
+    child = os.fork()
+    if not child:
+        good = False
+        try:
+            good = store["parent"].content == b"[1]"
+            store["child"] = response(b"[2]")
+            store.close()
+        finally:
+            os._exit(0 if good and not told else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store["child"].content == b"[2]"
+    store["after"] = response(b"[3]")
+    assert store["after"].content == b"[3]"
+    assert told == []
+
+
+def test_clear_gives_the_space_back(store: SQLiteStore) -> None:
+    """Clearing leaves no entry and no bytes of one."""
+    store["k"] = response(b"SECRET-LOOKING-ROW" * 10_000)
+    store.close()  # now it is in the main file, and no longer in the log
+    full = store.path.stat().st_size
+    store.clear()
+    assert store.path.stat().st_size < full
+    assert len(store) == 0
+    store.close()
+    held = b"".join(path.read_bytes() for path in store.path.parent.iterdir())
+    assert b"SECRET-LOOKING-ROW" not in held

@@ -1,0 +1,362 @@
+"""Every page exactly once against the real server: caps, totals, cursors, churn, failures."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from math import ceil
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import Burst, Churn, DemoServer, Truncate
+from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, ServerError, TinkerError
+from tinker_frames.sweep import MOST_SWEEPS
+
+Make = Callable[..., tkf.Client]
+LIST = "list_user_checkpoints"
+
+
+@pytest.fixture(scope="module")
+def big() -> Iterator[DemoServer]:
+    """A server with an account of more than five pages; each test puts its faults back."""
+    with DemoServer(runs=30, seed=2, checkpoints=5_300) as running:
+        yield running
+
+
+@pytest.fixture
+def calm(big: DemoServer) -> Iterator[DemoServer]:
+    """The large server without faults, its records emptied."""
+    big.faults.clear()
+    big.seen.clear()
+    yield big
+    big.faults.clear()
+
+
+def truth(server: DemoServer) -> list[str]:
+    """Return every tinker path that the user's list holds, newest first."""
+    return [row.tinker_path for row in server.state.checkpoints_page(10**9, 0)[0]]
+
+
+def about(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return what a frame says of itself."""
+    found: dict[str, Any] = frame.attrs["tinker"]
+    return found
+
+
+def test_five_thousand_rows_take_as_many_requests_as_pages(calm: DemoServer, client_of: Make) -> None:
+    """A quiet account costs ceil(rows / page) requests, all counted, and every row is there once, in the server's order."""
+    frame = client_of(calm).checkpoints()
+    assert frame["tinker_path"].tolist() == truth(calm)
+    assert calm.seen.count(LIST) == ceil(len(frame) / 1000) == about(frame)["requests"] == about(frame)["pages"]
+    assert about(frame)["complete"]
+    assert about(frame)["total"] == about(frame)["rows"] == len(frame) > 5000
+
+
+@pytest.mark.parametrize("style", ["422", "silent"])
+@pytest.mark.parametrize("cap", [700, 100])
+def test_a_smaller_page_size_is_adapted_to_and_remembered(
+    calm: DemoServer, client_of: Make, style: Any, cap: int
+) -> None:
+    """A refused or silently lowered limit costs one more request, and the next listing begins with what the server takes."""
+    calm.faults.page_caps[LIST], calm.faults.cap_style = cap, style
+    client = client_of(calm, cache=False)
+    frame = client.checkpoints()
+    assert frame["tinker_path"].tolist() == truth(calm)
+    assert about(frame)["complete"]
+    pages = ceil(len(frame) / cap)
+    assert calm.seen.count(LIST) == pages + (style == "422") == about(frame)["requests"]
+    calm.seen.clear()
+    client.checkpoints()
+    assert calm.seen.count(LIST) == pages
+
+
+def test_a_plain_400_halves_the_limit(calm: DemoServer, client_of: Make) -> None:
+    """A server that refuses a limit without naming its cap is asked for half of it."""
+    calm.faults.bursts.append(Burst(LIST, 400, times=2, detail="limit is too large"))
+    frame = client_of(calm).checkpoints()
+    assert len(frame) == len(truth(calm))
+    assert [call.query["limit"] for call in calm.seen.of(LIST)][:4] == ["1000", "500", "250", "250"]
+
+
+def test_an_error_that_is_not_about_the_size_is_raised(calm: DemoServer, client_of: Make) -> None:
+    """A 400 that stays is the caller's to see, after a few requests."""
+    calm.faults.bursts.append(Burst(LIST, 400, times=None))
+    with pytest.raises(tkf.errors.InvalidRequestError):
+        client_of(calm).checkpoints()
+    assert calm.seen.count(LIST) < 8
+
+
+@pytest.mark.parametrize("style", ["422", "silent"])
+def test_a_list_without_any_cursor_is_read_to_its_end(calm: DemoServer, client_of: Make, style: Any) -> None:
+    """Without a total, only an empty page or one with nothing new ends the list, also where the limit was lowered."""
+    calm.faults.no_cursor = {LIST}
+    calm.faults.page_caps[LIST], calm.faults.cap_style = 300, style
+    frame = client_of(calm).checkpoints()
+    assert frame["tinker_path"].tolist() == truth(calm)
+    assert about(frame)["total"] is None
+    assert about(frame)["complete"]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 999, 1000, 1001, "all", "more"])
+@pytest.mark.parametrize("cursor", [True, False])
+def test_a_limit_gives_the_first_rows_and_asks_for_no_more(
+    calm: DemoServer, client_of: Make, limit: Any, cursor: bool
+) -> None:
+    """`limit` cuts exactly, 0 sends nothing, more than there are gives all; a cut frame is not called complete and is no reason to warn."""
+    rows = truth(calm)
+    wanted = {"all": len(rows), "more": len(rows) + 50}.get(limit, limit)
+    calm.faults.no_cursor = () if cursor else {LIST}
+    frame = client_of(calm).checkpoints(limit=wanted, require_complete=True)
+    assert frame["tinker_path"].tolist() == rows[:wanted]
+    assert sum(int(call.query["limit"]) for call in calm.seen.of(LIST)) <= wanted + 1000 * (limit == "more")
+    assert calm.seen.count(LIST) == 0 if wanted == 0 else True
+    if cursor or wanted == 0:
+        assert about(frame)["complete"] == (wanted >= len(rows))
+
+
+def test_an_empty_account_is_an_empty_frame(client_of: Make) -> None:
+    """No rows is an answer: complete, a total of 0, one request a table, every column."""
+    with DemoServer(runs=0, seed=1) as server:
+        client = client_of(server)
+        for name in ("checkpoints", "training_runs", "sessions", "samplers", "inventory"):
+            frame = getattr(client, name)()
+            assert about(frame)["complete"]
+            assert len(frame) == 0 or name in ("sessions", "samplers")
+        assert about(client.checkpoints())["total"] == 0
+
+
+def test_a_negative_limit_is_refused(client: tkf.Client, server: DemoServer) -> None:
+    """A limit below 0 is a mistake, and nothing is sent for it."""
+    with pytest.raises(tkf.errors.InvalidRequestError, match="limit"):
+        client.checkpoints(limit=-1)
+    assert server.seen.count(LIST) == 0
+
+
+def test_rows_that_appear_and_vanish_for_a_while_are_repaired(calm: DemoServer, client_of: Make) -> None:
+    """A sweep that was disturbed is repeated until one is proved: then the frame is the account as it is."""
+    calm.faults.churn.append(Churn(LIST, appear_per_page=3, vanish_per_page=2, times=4))
+    frame = client_of(calm).checkpoints()
+    assert about(frame)["complete"]
+    assert frame["tinker_path"].tolist() == truth(calm)
+    assert 2 <= about(frame)["pages"] / ceil(len(frame) / 1000) <= MOST_SWEEPS
+
+
+def test_a_row_hidden_by_a_deletion_is_found(calm: DemoServer, client_of: Make) -> None:
+    """A row deleted from a page that was read shifts another out of sight; the next sweep finds it."""
+    client = client_of(calm, max_workers=1)
+    newest = calm.state.checkpoints_page(1, 0)[0][0]
+    hidden = truth(calm)[1000]
+    calm.faults.churn.append(Churn(LIST, before_page={2: lambda state: state.delete(newest)}))
+    frame = client.checkpoints()
+    assert hidden in set(frame["tinker_path"])
+    assert frame["tinker_path"].tolist() == truth(calm)
+
+
+def test_a_row_that_a_new_one_pushed_is_there_once(calm: DemoServer, client_of: Make) -> None:
+    """A row saved meanwhile repeats another at the next page; the frame has both once."""
+    calm.faults.churn.append(Churn(LIST, before_page={2: lambda state: state.add_checkpoint()}))
+    frame = client_of(calm, max_workers=1).checkpoints()
+    assert frame["tinker_path"].is_unique
+    assert set(frame["tinker_path"]) == set(truth(calm))
+
+
+def test_churn_without_end_is_said(calm: DemoServer, client_of: Make) -> None:
+    """An account that never rests gives what was found, a warning, and the reason; `require_complete` raises instead; nothing of it is cached."""
+    calm.faults.churn.append(Churn(LIST, appear_per_page=1, vanish_per_page=1))
+    client = client_of(calm)
+    before = set(truth(calm))
+    with pytest.warns(IncompleteListingWarning, match="changed while it was read"):
+        frame = client.checkpoints()
+    assert not about(frame)["complete"]
+    assert about(frame)["problems"][0]["column"] is None
+    assert len(before & set(frame["tinker_path"])) > 0.98 * len(before)
+    with pytest.raises(IncompleteListingError, match="refresh=True") as caught:
+        client.checkpoints(require_complete=True)
+    assert caught.value.retryable
+    calm.faults.clear()
+    calm.seen.clear()
+    assert about(client.checkpoints())["complete"]
+    assert calm.seen.count(LIST) > 0
+
+
+def test_a_limit_does_not_hide_churn(calm: DemoServer, client_of: Make) -> None:
+    """Rows that may be missing are told apart from rows that the caller left out."""
+    calm.faults.churn.append(Churn(LIST, appear_per_page=2, vanish_per_page=1))
+    with pytest.warns(IncompleteListingWarning):
+        client_of(calm).checkpoints(limit=3000)
+
+
+def test_ids_without_a_total_that_move_are_read_again(server: DemoServer, client_of: Make) -> None:
+    """Also a list of bare ids notices rows that appear while it is read, and reads again."""
+    server.faults.missing = {"search_sessions"}
+    server.faults.page_caps["list_sessions"], server.faults.cap_style = 5, "silent"
+    server.faults.churn.append(Churn("list_sessions", before_page={2: lambda state: state.add_session()}))
+    frame = client_of(server, max_workers=1).sessions()
+    assert set(frame["session_id"]) == {row.session_id for row in server.state.sessions()}
+    assert about(frame)["complete"]
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_page_that_fails_for_ever_is_an_error_and_leaves_no_thread(
+    calm: DemoServer, client_of: Make, after: int
+) -> None:
+    """The first failing page is raised within the retry rules, and the threads end."""
+    calm.faults.bursts.append(Burst(LIST, 500, times=None, after=after))
+    client = client_of(calm, retries=1)
+    with pytest.raises(ServerError):
+        client.checkpoints()
+    for thread in threading.enumerate():
+        if thread.name.startswith("tinker-frames"):
+            thread.join(5)
+            assert not thread.is_alive()
+    assert calm.seen.count(LIST) <= after + 2 * 16
+    calm.faults.clear()
+    assert about(client.checkpoints())["complete"]
+
+
+def test_repeats_are_counted_as_requests(calm: DemoServer, client_of: Make) -> None:
+    """Pages that had to be asked for twice are in `requests`, not in `pages`, and cost no row."""
+    calm.faults.bursts.append(Burst(LIST, 500, times=1, after=1))
+    calm.faults.truncate.append(Truncate(LIST, times=1, after=2))
+    frame = client_of(calm).checkpoints()
+    pages = ceil(len(frame) / 1000)
+    assert (about(frame)["pages"], about(frame)["requests"]) == (pages, pages + 2)
+    assert calm.seen.count(LIST) == pages + 2
+    assert frame["tinker_path"].tolist() == truth(calm)
+
+
+def test_every_way_to_the_checkpoints_gives_the_same_rows(quiet_server: DemoServer, client_of: Make) -> None:
+    """The user's list and the runs' lists agree row for row; `auto` is the user's list; by run one request a run."""
+    client = client_of(quiet_server, cache=False)
+    by_user, auto = client.checkpoints(by="user"), client.checkpoints()
+    quiet_server.seen.clear()
+    by_run = client.checkpoints(by="run")
+    stable = [name for name in by_user if not name.endswith("_days")]
+    sort = {"by": "tinker_path", "ignore_index": True}
+    pd.testing.assert_frame_equal(by_run.sort_values(**sort)[stable], by_user.sort_values(**sort)[stable])
+    pd.testing.assert_frame_equal(auto[stable], by_user[stable])
+    runs = len(quiet_server.state.runs())
+    assert quiet_server.seen.count("list_checkpoints") == runs
+    assert about(by_run)["requests"] == runs + quiet_server.seen.count("list_training_runs")
+    with pytest.raises(tkf.errors.InvalidRequestError, match="by="):
+        client.checkpoints(by="all")  # type: ignore[arg-type]
+
+
+def test_one_run_is_read_alone(quiet_server: DemoServer, client_of: Make) -> None:
+    """One run's checkpoints take one request; a run that is not there is an error."""
+    client = client_of(quiet_server)
+    run = max(quiet_server.state.runs(), key=lambda row: len(row.checkpoints))
+    quiet_server.seen.clear()
+    frame = client.checkpoints(run.training_run_id)
+    assert set(frame["tinker_path"]) == {row.tinker_path for row in run.checkpoints.values() if not row.pending}
+    assert quiet_server.seen.count("list_checkpoints") == 1
+    assert len(client.checkpoints(run.training_run_id, limit=1)) == 1
+    with pytest.raises(tkf.errors.NotFoundError):
+        client.checkpoints("no-such-run:train:0")
+
+
+def test_one_failing_run_of_many_is_said(server: DemoServer, client_of: Make) -> None:
+    """A run whose list cannot be read costs its rows only; the frame says how many runs were lost, and which."""
+    server.faults.bursts.append(Burst("list_checkpoints", 500, times=1, after=3))
+    client = client_of(server, retries=0)
+    with pytest.warns(IncompleteListingWarning, match=r"1 of \d+ could not be read \(ServerError\)"):
+        frame = client.checkpoints(by="run")
+    lost = {row.tinker_path for row in server.state.checkpoints_page(10**9, 0)[0]} - set(frame["tinker_path"])
+    failed = next(call for call in server.seen.of("list_checkpoints") if call.status == 500).path.split("/")[4]
+    assert {path.split("/")[2] for path in lost} <= {failed}
+    assert failed in about(frame)["problems"][0]["problem"]
+    server.faults.bursts.append(Burst("list_checkpoints", 500, times=1))
+    with pytest.warns(IncompleteListingWarning, match="could not be read"):
+        client.checkpoints(by="run", limit=2, refresh=True)
+
+
+def test_runs_that_all_fail_are_an_error(server: DemoServer, client_of: Make) -> None:
+    """If no run's list can be read there is no frame to give."""
+    server.faults.bursts.append(Burst("list_checkpoints", 500, times=None))
+    with pytest.raises(ServerError):
+        client_of(server, retries=0).checkpoints(by="run")
+
+
+def test_a_paged_list_of_one_run_is_followed_and_repaired(client_of: Make) -> None:
+    """TuFT pages a run's list: every page is read, and a row hidden by a deletion meanwhile is found."""
+    with DemoServer(runs=2, seed=1, dialect="tuft", checkpoints=4) as server:
+        run = server.state.runs()[0]
+        for number in range(250):
+            server.state.add_checkpoint(run, name=f"step-{number:04d}", size_bytes=1)
+        client = client_of(server, cache=False)
+        every = {row.tinker_path for row in server.state.run_checkpoints(run.training_run_id)}
+        assert set(client.checkpoints(run.training_run_id)["tinker_path"]) == every
+        oldest = server.state.run_checkpoints(run.training_run_id)[0]
+        hidden = server.state.run_checkpoints(run.training_run_id)[100].tinker_path
+        server.faults.churn.append(Churn("list_checkpoints", before_page={2: lambda state: state.delete(oldest)}))
+        frame = client.checkpoints(run.training_run_id)
+        assert hidden in set(frame["tinker_path"])
+        assert set(frame["tinker_path"]) == every - {oldest.tinker_path}
+        assert about(frame)["complete"]
+        server.faults.churn[:] = [Churn("list_checkpoints", appear_per_page=1)]
+        with pytest.warns(IncompleteListingWarning, match="lists changed"):
+            client.checkpoints(run.training_run_id)
+
+
+@pytest.mark.parametrize("again", ["same", "fresh"])
+def test_a_search_that_runs_in_a_circle_is_said(server: DemoServer, client_of: Make, again: str) -> None:
+    """A cursor that leads back to known rows ends the search, whether or not it looks new, and the frame says so."""
+    pages = iter(range(1000))
+    first: dict[str, Any] = {}
+
+    def circle(endpoint: str, body: Any) -> Any:
+        if endpoint != "search_sessions":
+            return body
+        mark = 0 if again == "same" else next(pages)
+        first.setdefault("rows", body["sessions"])
+        return {
+            "sessions": first["rows"],
+            "next_cursor": {"last_created_at": "2026-01-01T00:00:00Z", "last_session_id": f"{mark}"},
+        }
+
+    server.faults.edit = circle
+    with pytest.warns(IncompleteListingWarning, match="cursor"):
+        frame = client_of(server).sessions()
+    assert frame["session_id"].is_unique
+    assert server.seen.count("search_sessions") == 2
+
+
+def test_the_search_is_followed_to_its_end(server: DemoServer, client_of: Make) -> None:
+    """Every page of a search is read, also where its limit is refused; a limit cuts it exactly."""
+    for _ in range(25):
+        server.state.add_session()
+    server.faults.page_caps["search_sessions"] = 7
+    client = client_of(server, cache=False)
+    rows = [row.session_id for row in server.state.sessions()]
+    assert client.sessions()["session_id"].tolist() == rows
+    for limit in (1, 7, 8, len(rows), len(rows) + 1):
+        frame = client.sessions(limit=limit)
+        assert frame["session_id"].tolist() == rows[:limit]
+        assert about(frame)["complete"] == (limit >= len(rows))
+
+
+def test_an_answer_that_is_no_list_is_an_error_and_no_empty_frame(server: DemoServer, client_of: Make) -> None:
+    """A list or a text where a page belongs is refused in words, on every way."""
+    server.faults.edit = lambda endpoint, body: body if endpoint.startswith("get_client") else ["odd"]
+    client = client_of(server, retries=0)
+    calls: list[Callable[[], pd.DataFrame]] = [client.checkpoints, client.training_runs, client.sessions]
+    for call in calls:
+        with pytest.raises(TinkerError):
+            call()
+    server.faults.edit = lambda endpoint, body: (
+        ["odd"] if endpoint in ("list_checkpoints", "get_session", "get_sampler") else body
+    )
+    for again in (lambda: client.checkpoints(by="run"), lambda: client.sessions(details=True), client.samplers):
+        with pytest.raises(tkf.errors.SchemaError):
+            again()
+
+
+def test_no_warning_of_a_complete_listing(calm: DemoServer, client_of: Make) -> None:
+    """A proved listing is silent."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client_of(calm).checkpoints()

@@ -1,0 +1,117 @@
+"""The tour of the demo account: on every kind of server, every row, and what the server lacks in words."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pandas.testing import assert_frame_equal
+from rich.cells import cell_len
+from rich.console import Console
+
+import tinker_frames as tkf
+from tinker_frames.demo import DemoServer
+from tinker_frames.tour import FILES, LARGEST, NEXT, show
+
+DIALECTS = ["official", "tuft", "skyrl"]
+
+
+def toured(client: tkf.Client, folder: Path, width: int = 100) -> str:
+    """Return what the tour prints."""
+    out = io.StringIO()
+    show(client, Console(file=out, width=width, highlight=False, emoji=False, markup=False), folder)
+    return out.getvalue()
+
+
+def section(text: str, title: str) -> list[str]:
+    """Return the rows of the table under a title."""
+    lines = text.split("\n")
+    start = next(place for place, line in enumerate(lines) if line.startswith(title))
+    rule = next(place for place in range(start, len(lines)) if set(lines[place].strip()) == {"─"})
+    end = next(place for place in range(rule + 1, len(lines)) if not lines[place].strip())
+    return lines[rule + 1 : end]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_row_is_shown(dialect: str, tmp_path: Path, client_of: Callable[..., tkf.Client]) -> None:
+    """On every kind of server each table that it has is printed whole, summed up by run and model, and written to two equal files."""
+    with DemoServer(runs=15, dialect=dialect) as server:
+        client = client_of(server)
+        text = toured(client, tmp_path)
+        inventory = client.inventory()
+        shown = {"Training runs": client.training_runs(), "Checkpoints": client.checkpoints()}
+        if dialect != "skyrl":
+            shown["Sessions"] = client.sessions()
+    for title, frame in shown.items():
+        assert f"{title}: {len(frame)} rows" in text
+        assert len(section(text, title)) == len(frame) > 0, title
+    models = section(text, "By base model")
+    assert len(models) == inventory["base_model"].nunique(dropna=False)
+    counts = [int(line.split()[1]) for line in models]
+    assert sum(counts) == len(inventory)
+    runs = section(text, f"The {LARGEST} largest")
+    assert len(runs) == min(LARGEST, inventory["training_run_id"].nunique())
+    frames = [tkf.read_export(tmp_path / name) for name in FILES]
+    assert_frame_equal(*frames)
+    assert frames[0]["tinker_path"].tolist() == inventory["tinker_path"].tolist()
+    assert text.endswith(NEXT + "\n")
+
+
+def test_what_a_server_lacks_is_said(tmp_path: Path, client_of: Callable[..., tkf.Client]) -> None:
+    """On SkyRL the tour says that there are no sessions and no sizes, and names no size instead of a zero."""
+    with DemoServer(runs=6, dialect="skyrl") as server:
+        text = toured(client_of(server), tmp_path)
+    assert "Sessions: this server does not list them" in text
+    assert re.search(r"does not\s+fill\s+[a-z_,\s]*size_bytes", text)
+    assert "0.0 GB" not in text
+    assert {line.split()[2] for line in section(text, "By base model")} == {"-"}
+
+
+def test_the_largest_come_first(tmp_path: Path, quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
+    """Runs and models are in order of their gigabytes, which are those of the inventory."""
+    client = client_of(quiet_server)
+    text = toured(client, tmp_path)
+    expected = client.inventory().groupby("base_model", observed=True)["size_gb"].sum().sort_values(ascending=False)
+    shown = {line.split()[0]: float(line.split()[2].replace(",", "")) for line in section(text, "By base model")}
+    assert list(shown) == expected.index.tolist()
+    assert list(shown.values()) == pytest.approx(expected.tolist(), abs=0.05)
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_the_tables_fit(
+    width: int, tmp_path: Path, quiet_server: DemoServer, client_of: Callable[..., tkf.Client]
+) -> None:
+    """No line of a table or its title is wider than the terminal."""
+    text = toured(client_of(quiet_server), tmp_path, width)
+    tables = text[: text.index("wrote ")]
+    assert max(map(cell_len, tables.split("\n"))) <= width
+
+
+def test_what_to_try_next_works(quiet_server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch,
+                                tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """Every `tinker-frames` line that the tour suggests is a command that ends with 0, and its Python lines run."""
+    import shlex
+    import sys
+    import textwrap
+
+    from tinker_frames import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
+    lines = [line.strip() for line in NEXT.split("\n") if line.strip().startswith("tinker-frames ")]
+    assert len(lines) == 5
+    for line in lines:
+        arguments = shlex.split(line)
+        if "--serve" in arguments:
+            assert arguments[:3] == ["tinker-frames", "demo", "--serve"]
+            continue
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 0, (line, capsys.readouterr())
+    assert (tmp_path / "inventory.parquet").exists()
+    exec(textwrap.dedent(NEXT.split("In Python:")[1]), {})

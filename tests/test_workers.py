@@ -1,0 +1,168 @@
+"""Threads that fetch ahead: in order, not too far ahead, and gone when nobody takes any more."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tinker_frames.demo import DemoServer
+from tinker_frames.session import StoppedError, Watch
+from tinker_frames.workers import in_order
+
+
+def ended(threads: list[threading.Thread]) -> bool:
+    """Wait for threads, and tell whether they ended."""
+    for thread in threads:
+        thread.join(10)
+    return not any(thread.is_alive() for thread in threads)
+
+
+def ours() -> list[threading.Thread]:
+    """Return the threads of `in_order` that live."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("tinker-frames-")]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 16])
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_results_come_in_the_order_of_the_jobs(workers: int, count: int) -> None:
+    """Each job comes with its own result, in order, whichever thread was first."""
+
+    def run(number: int) -> int:
+        time.sleep((number * 7 % 5) / 2000)
+        return number * 10
+
+    found = list(in_order(range(count), run, workers, Watch()))
+    assert found == [(number, number * 10) for number in range(count)]
+    assert ended(ours())
+
+
+def test_no_more_is_begun_than_the_caller_can_take() -> None:
+    """Two results a worker wait at most; the rest is begun as the caller takes."""
+    begun: list[int] = []
+    results = in_order(range(100), begun.append, 4, Watch())
+    next(results)
+    deadline = time.monotonic() + 0.3
+    while time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(begun) <= 2 * 4 + 1
+    results.close()
+    assert ended(ours())
+
+
+def test_up_to_so_many_run_at_a_time() -> None:
+    """All workers work at once, and never more."""
+    meet = threading.Barrier(3, timeout=10)
+    level, most, lock = 0, 0, threading.Lock()
+
+    def run(_: int) -> None:
+        nonlocal level, most
+        with lock:
+            level += 1
+            most = max(most, level)
+        meet.wait()
+        with lock:
+            level -= 1
+
+    assert len(list(in_order(range(9), run, 3, Watch()))) == 9
+    assert most == 3
+
+
+def test_the_first_failure_is_raised_at_its_place() -> None:
+    """What came before a failure is given, the failure is raised as it is, and the threads end."""
+
+    def run(number: int) -> int:
+        if number >= 5:
+            raise LookupError(number)
+        return number
+
+    watch, taken = Watch(), []
+    with pytest.raises(LookupError, match="5"):  # noqa: PT012
+        for job, _ in in_order(range(40), run, 4, watch):
+            taken.append(job)
+    assert taken == [0, 1, 2, 3, 4]
+    assert watch.stop.is_set()
+    assert ended(ours())
+
+
+@pytest.mark.parametrize("how", ["close", "raise"])
+def test_a_caller_that_stops_taking_stops_the_threads(how: str) -> None:
+    """A closed generator and an exception in the caller's loop both wake the threads from their waits."""
+    watch = Watch()
+
+    def run(number: int) -> int:
+        if number and watch.stop.wait(30):
+            raise StoppedError
+        return number
+
+    results = in_order(range(40), run, 4, watch)
+    if how == "close":
+        next(results)
+        results.close()
+    else:
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012
+            for _ in results:
+                1 / 0  # noqa: B018
+        results.close()
+    assert ended(ours())
+
+
+def test_a_finished_piece_of_work_is_not_stopped() -> None:
+    """After all results were taken the watch serves the next piece of work."""
+    watch = Watch()
+    for _ in range(2):
+        assert [result for _, result in in_order(range(5), str, 2, watch)] == list("01234")
+    assert not watch.stop.is_set()
+
+
+INTERRUPTED = """
+import os, sys, threading
+import tinker_frames as tkf
+client = tkf.Client("tml-demo", sys.argv[1], cache_dir=sys.argv[2], max_workers=4)
+print("GO", flush=True)
+try:
+    client.checkpoints()
+except KeyboardInterrupt:
+    print("INTERRUPTED", flush=True)
+if sys.argv[3] == "again":
+    sys.stdin.readline()
+    print(len(client.checkpoints()), flush=True)
+"""
+
+
+@pytest.mark.parametrize("then", ["end", "again"])
+@pytest.mark.parametrize("page", [0, 3])
+def test_ctrl_c_ends_a_slow_sweep_at_once(tmp_path: Path, then: str, page: int) -> None:
+    """SIGINT during a slow listing raises KeyboardInterrupt; the process ends within seconds, leaves nothing half done, and can go on."""
+    with DemoServer(runs=10, seed=1, checkpoints=900) as server:
+        server.faults.page_caps["list_user_checkpoints"] = 50
+        server.faults.latency_of["list_user_checkpoints"] = 0.05 if page else 30
+        script = [sys.executable, "-c", INTERRUPTED, server.url, str(tmp_path / "cache"), then]
+        process = subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "GO\n"
+        limit = time.monotonic() + 30
+        while server.seen.count("list_user_checkpoints") <= page and time.monotonic() < limit:
+            time.sleep(0.01)
+        server.faults.latency_of["list_user_checkpoints"] = 30
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.stdout.readline() == "INTERRUPTED\n"
+        assert time.monotonic() - began < 5
+        server.faults.clear()
+        if then == "again":
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == f"{server.state.checkpoints_page(1, 0)[1]}\n"
+        process.stdin.close()
+        assert process.wait(10) == 0
+        process.stdout.close()
+        assert time.monotonic() - began < 12
+    assert [path for path in tmp_path.rglob("*") if path.suffix in (".tmp", ".part")] == []

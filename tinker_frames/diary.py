@@ -1,0 +1,214 @@
+"""What was asked of checkpoints and how it ended: an append-only file of JSON lines per account, in the user's state folder.
+
+A line is written before a request is sent and another after its outcome is known, so that a kill at any moment leaves every row
+known: not begun, begun, or ended. The files hold paths and states, never a key or a signed URL, and only their owner can read them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import TinkerError
+
+
+@dataclass
+class Entry:
+    """One row of one plan, as far as the journal tells."""
+
+    tinker_path: str
+    before: dict[str, Any]
+    wish: dict[str, Any]
+    key: str = ""  # of idempotency: an interrupted row is sent again under the same one
+    sent_at: str | None = None
+    attempts: int = 0
+    outcome: str | None = None
+    status: int | None = None
+    error: str | None = None
+    ended_at: str | None = None
+
+    @property
+    def state(self) -> str:
+        """`not begun`, `begun` (sent, and how it ended is not known), or `ended`."""
+        if self.outcome is not None and self.outcome != "unknown":
+            return "ended"
+        return "begun" if self.sent_at is not None else "not begun"
+
+
+@dataclass
+class Record:
+    """One plan as the journal tells it."""
+
+    plan: str
+    account: str
+    base_url: str
+    action: str
+    begun_at: str
+    ended: bool = False
+    undoes: str | None = None
+    rows: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def open_rows(self) -> list[Entry]:
+        """The rows whose outcome is not known, or that were not begun."""
+        return [row for row in self.rows.values() if row.state != "ended"]
+
+
+class Journal:
+    """The journal of one account."""
+
+    def __init__(self, account: str, folder: Path | None = None) -> None:
+        self.path = (folder or default_folder()) / f"{account}.jsonl"
+        self._account = account
+        self._lock = threading.Lock()
+
+    def begin(
+        self, plan: str, base_url: str, action: str, rows: list[dict[str, Any]], undoes: str | None = None
+    ) -> None:
+        """Note a plan with all its rows, before anything of it is sent; this one line is forced to the disk.
+
+        A row holds `tinker_path`, `before` (`public`, `expires_at`) and `wish` (`ttl_seconds`, `until`).
+        """
+        self._append(
+            {
+                "event": "plan",
+                "plan": plan,
+                "account": self._account,
+                "base_url": base_url,
+                "action": action,
+                "undoes": undoes,
+                "rows": rows,
+            },
+            force=True,
+        )
+
+    def sending(self, plan: str, tinker_path: str, attempt: int) -> None:
+        """Note that a request is about to be sent."""
+        self._append({"event": "send", "plan": plan, "tinker_path": tinker_path, "attempt": attempt})
+
+    def ended(self, plan: str, tinker_path: str, outcome: str, status: int | None, error: str | None) -> None:
+        """Note how a row ended; a later note of the same row corrects an earlier one."""
+        self._append(
+            {
+                "event": "outcome",
+                "plan": plan,
+                "tinker_path": tinker_path,
+                "outcome": outcome,
+                "status": status,
+                "error": error,
+            }
+        )
+
+    def finished(self, plan: str) -> None:
+        """Note that nothing of a plan is left to do."""
+        self._append({"event": "end", "plan": plan}, force=True)
+
+    def records(self) -> list[Record]:
+        """Return the plans in the order of their beginning."""
+        records: dict[str, Record] = {}
+        for line in self._lines():
+            _apply(records, line)
+        return list(records.values())
+
+    def record(self, plan: str) -> Record | None:
+        """Return one plan, by its id or the beginning of it."""
+        found = [record for record in self.records() if record.plan.startswith(plan)]
+        return found[-1] if found else None
+
+    def _append(self, line: dict[str, Any], *, force: bool = False) -> None:
+        """Write one line with one call, so that lines of several threads and processes do not mix."""
+        text = json.dumps({"at": _now(), **line}, ensure_ascii=False, separators=(",", ":")) + "\n"
+        with self._lock:
+            try:
+                self._write(text.encode("utf-8", "replace"), force)
+            except OSError as error:
+                problem = error.strerror or type(error).__name__
+            else:
+                return
+        raise TinkerError(
+            f"the journal at {self.path} cannot be written ({problem}), and without it nothing is sent",
+            hint="Make room, or set XDG_STATE_HOME to a folder that can be written.",
+        )
+
+    def _write(self, content: bytes, force: bool) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                content = b"\n" + content  # the line before was torn by a kill
+            while content:
+                content = content[os.write(descriptor, content) :]
+            if force:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines; the last one may be torn by a kill, and says nothing then."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        for raw in content.split(b"\n"):
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                continue
+            if isinstance(line, dict):
+                yield line
+
+
+def default_folder() -> Path:
+    """Return where this system keeps a user's state."""
+    import platformdirs
+
+    return platformdirs.user_state_path("tinker-frames") / "journal"
+
+
+def accounts(folder: Path | None = None) -> list[str]:
+    """Return the accounts that have a journal."""
+    return sorted(path.stem for path in (folder or default_folder()).glob("*.jsonl"))
+
+
+def _apply(records: dict[str, Record], line: dict[str, Any]) -> None:
+    """Take one line into account."""
+    plan = str(line.get("plan"))
+    if line.get("event") == "plan":
+        rows = {
+            row["tinker_path"]: Entry(
+                row["tinker_path"], row.get("before") or {}, row.get("wish") or {}, row.get("key") or ""
+            )
+            for row in line.get("rows") or []
+        }
+        fields = {name: line.get(name) for name in ("account", "base_url", "action", "undoes")}
+        records[plan] = Record(plan=plan, begun_at=str(line.get("at")), rows=rows, **fields)  # type: ignore[arg-type]
+        return
+    record = records.get(plan)
+    if record is None:
+        return
+    if line.get("event") == "end":
+        record.ended = True
+        return
+    row = record.rows.get(str(line.get("tinker_path")))
+    if row is None:
+        return
+    if line.get("event") == "send":
+        row.sent_at, row.attempts, row.outcome = line.get("at"), int(line.get("attempt") or 1), None
+    elif line.get("event") == "outcome":
+        row.outcome, row.status, row.error, row.ended_at = (
+            line.get("outcome"),
+            line.get("status"),
+            line.get("error"),
+            line.get("at"),
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

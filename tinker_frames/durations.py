@@ -1,0 +1,47 @@
+"""Lengths of time as people write them: "30d", "12h", seconds, timedeltas; pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import timedelta
+
+from .errors import InvalidRequestError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+Duration = str | float | timedelta
+
+
+def seconds(length: Duration) -> int:
+    """Return a length of time in whole seconds.
+
+    Raises
+    ------
+    InvalidRequestError
+        For what is no length of time.
+
+    Examples
+    --------
+    >>> seconds("30d"), seconds("1.5h"), seconds("1d12h")
+    (2592000, 5400, 129600)
+    """
+    if isinstance(length, timedelta):
+        return round(length.total_seconds())
+    if isinstance(length, (int, float)) and not isinstance(length, bool) and math.isfinite(length):
+        return round(length)
+    text = str(length).replace(" ", "").lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+    raise InvalidRequestError(
+        f"{length!r} is no length of time", hint='Write e.g. "30d", "12h", "45m", seconds as a number, or a timedelta.'
+    )
+
+
+def shown(length_s: float) -> str:
+    """Return seconds as people say them: the largest fitting unit."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if length_s >= size:
+            return f"{length_s / size:g} {unit}" if length_s % size == 0 else f"{length_s / size:.1f} {unit}"
+    return f"{length_s:g} s"

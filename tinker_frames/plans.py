@@ -1,0 +1,273 @@
+"""A plan of writes: which checkpoints, what changes, what is set aside and why. Nothing is sent until `run()`.
+
+A plan never changes: `only`, `drop` and `allow` return another one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+
+from .actions import ACTIONS, Action, Wish
+from .errors import InvalidRequestError
+from .plan_text import as_html, as_text
+from .policies import Rule
+from .progress import in_notebook
+from .runner import Runner
+from .schema import typed
+from .verdicts import GUARDS, job_as_json, job_from_json, jobs_of, judged, outcome_frame, with_jobs, with_wishes
+
+Guard = Literal["public", "newest", "sampler"]
+UNASKED = 10  # so many private rows may be removed without a confirmation
+FORMAT = 1
+
+
+class Holder(Protocol):
+    """What a plan needs of a client."""
+
+    @property
+    def account(self) -> str:
+        """The account's fingerprint."""
+
+    @property
+    def base_url(self) -> str:
+        """The server's address."""
+
+    def facts(self, paths: list[str]) -> pd.DataFrame:
+        """Return what is known of checkpoints now, as `facts.facts_of`."""
+
+    def runner(self) -> Runner:
+        """Return what carries plans out."""
+
+    def loaded(self) -> set[str] | None:
+        """Return the tinker paths that samplers have loaded; None where that cannot be known."""
+
+    def rate(self) -> float | None:
+        """Return dollars per gigabyte and month, if that is known."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be done to which checkpoints; `run()` does it.
+
+    Attributes
+    ----------
+    id
+        Names the plan in the journal.
+    action
+        What it does.
+    frame
+        One row per checkpoint: see `Plan.frame`.
+    """
+
+    id: str
+    action: Action
+    rows: pd.DataFrame = field(repr=False)  # facts, and the wish of each row
+    holder: Holder = field(repr=False)
+    allowed: frozenset[str] = frozenset()
+    undoes: str | None = None
+    kept: pd.DataFrame | None = field(default=None, repr=False)
+    rule: str = ""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per checkpoint, with what will change and the verdict on it.
+
+        `verdict` is `send`, `held` (a guard has set it aside; `allow` lifts it), `unchanged` (already so) or `refused` (it must not
+        be touched), and `reason` says why. `public_after` and `expires_after` (UTC) are what it leads to; for a delete they are NA.
+        Sizes in bytes and 10^9 bytes, times in UTC. `warnings` names what to think of before.
+        """
+        note = f"not kept by {self.rule}" if self.rule else ""
+        return judged(self.rows, self.action, self.allowed, datetime.now(UTC), note)
+
+    def only(self, mask: Any) -> Plan:
+        """Return the plan of the rows that a mask, a function of `frame`, or a pandas query keeps."""
+        frame = self.frame
+        chosen = frame.query(mask) if isinstance(mask, str) else frame[mask(frame) if callable(mask) else mask]
+        return self._of(set(chosen["tinker_path"]))
+
+    def drop(self, paths: str | Iterable[str]) -> Plan:
+        """Return the plan without these tinker paths."""
+        gone = {paths} if isinstance(paths, str) else set(paths)
+        return self._of(set(self.rows["tinker_path"]) - gone)
+
+    def allow(self, *guards: Guard) -> Plan:
+        """Return the plan with guards lifted: `public`, `newest`, `sampler`."""
+        unknown = set(guards) - set(GUARDS)
+        if unknown:
+            raise InvalidRequestError(
+                f"there is no guard {sorted(unknown)}", hint=f"The guards are {', '.join(GUARDS)}."
+            )
+        return replace(self, allowed=self.allowed | set(guards))
+
+    def run(
+        self,
+        confirm: int | bool | None = None,
+        progress: bool | None = None,
+        max_workers: int | None = None,
+        deadline: float | None = None,
+    ) -> pd.DataFrame:
+        """Do it, and return one row per checkpoint: `tinker_path, action, outcome, status, error, attempts, seconds`.
+
+        The runs concerned are read again first, and rows that are gone or no longer as planned are skipped. An unclear answer
+        is settled by reading. At the end the runs are listed again, and what did not take is `failed`.
+
+        Parameters
+        ----------
+        confirm
+            The number of rows that are sent, or True: needed by scripts for ending the life of more than ten checkpoints, or of
+            any public one. Where a person watches, the number is asked for.
+        progress
+            A progress bar, as for listings.
+        max_workers
+            The most writes at once; how many there really are follows from how the server bears them.
+        deadline
+            Seconds after which nothing further is begun; `tkf.resume()` goes on.
+
+        Returns
+        -------
+        DataFrame
+            `outcome` is `done`, `unchanged`, `skipped`, `failed` or `unknown`; `attrs["tinker"]["plan"]` is the plan's id.
+
+        Raises
+        ------
+        InvalidRequestError
+            Without the confirmation that it needs; nothing was sent then.
+        """
+        frame = self.frame
+        self._confirmed(frame, confirm)
+        runner, jobs = self.holder.runner(), jobs_of(self.rows[(frame["verdict"] == "send").to_numpy()])
+        described = [job_as_json(job) for job in jobs]
+        runner.journal.begin(self.id, self.holder.base_url, self.action.name, described, self.undoes)
+        outcomes = runner.run(self.id, self.action, jobs, progress=progress, max_workers=max_workers, deadline=deadline)
+        return outcome_frame(self.id, self.action, outcomes, frame)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the plan to a file, to be run later from `load_plan`; it holds no key."""
+        target = Path(path).expanduser()
+        content = {
+            "tinker_frames_plan": FORMAT,
+            "id": self.id,
+            "account": self.holder.account,
+            "base_url": self.holder.base_url,
+            "action": self.action.name,
+            "allowed": sorted(self.allowed),
+            "undoes": self.undoes,
+            "rows": [job_as_json(job) for job in jobs_of(self.rows)],
+        }
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        temporary.replace(target)
+        return target
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return as_text(self.action, self.frame, self.rows, self.holder.rate())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.action, self.frame, self.rows, self.holder.rate())
+
+    def _of(self, paths: set[str]) -> Plan:
+        rows = self.rows[self.rows["tinker_path"].isin(paths)].reset_index(drop=True)
+        return replace(self, rows=rows, id=new_id() if len(rows) < len(self.rows) else self.id)
+
+    def _confirmed(self, frame: pd.DataFrame, confirm: int | bool | None) -> None:
+        """See to it that somebody meant this many rows."""
+        sends = frame[frame["verdict"] == "send"]
+        shortening = sends[sends["shortens"]]
+        public = bool(shortening["public"].fillna(False).any())
+        if len(shortening) <= UNASKED and not public:
+            return
+        number = len(sends)
+        if confirm is True or (not isinstance(confirm, bool) and confirm == number):
+            return
+        what = f"this would {self.action.verb} {number} checkpoints" + (", public ones among them" if public else "")
+        if confirm is None and _is_watched():
+            if input(f"{what}. Type {number} to do it: ").strip() == str(number):
+                return
+            raise InvalidRequestError(
+                f"{what}; another number was typed, and nothing was sent", hint="Look at plan.frame."
+            )
+        given = "" if confirm is None else f" and not confirm={confirm!r}"
+        raise InvalidRequestError(
+            f"{what}; that needs confirm={number}{given}, and nothing was sent",
+            hint=f"Look at plan.frame, then plan.run(confirm={number}).",
+        )
+
+
+def make(
+    action: str, paths: Iterable[str], holder: Holder, *, ttl_seconds: int | None = None, undoes: str | None = None
+) -> Plan:
+    """Return a plan for these tinker paths."""
+    rows = holder.facts(list(paths))
+    wishes = [Wish(ttl_seconds)] * len(rows)
+    return Plan(new_id(), ACTIONS[action], with_wishes(rows, wishes), holder, undoes=undoes)
+
+
+def retirement(frame: pd.DataFrame, keep: Rule, holder: Holder, ttl_seconds: int | None) -> Plan:
+    """Return the plan that removes what a rule does not keep; `kept` is the rest, with the reason for each row."""
+    if "loaded_by_sampler" not in frame.columns:
+        loaded = holder.loaded()
+        flags = [None if loaded is None else path in loaded for path in frame["tinker_path"]]
+        frame = frame.assign(loaded_by_sampler=typed("bool", flags))
+    mask = keep(frame)
+    kept = frame[mask].assign(reason=keep.reasons(frame)[mask])
+    action = "delete" if ttl_seconds is None else "expire"
+    plan = make(action, frame.loc[~mask, "tinker_path"].dropna(), holder, ttl_seconds=ttl_seconds)
+    return replace(plan, kept=kept, rule=str(keep))
+
+
+def load_plan(path: str | os.PathLike[str], holder: Holder) -> Plan:
+    """Return the plan that a file holds; rows that changed since it was saved will be skipped.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the file holds no plan, or one of another account.
+    """
+    source = Path(path).expanduser()
+    try:
+        content: Any = json.loads(source.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if (
+        not isinstance(content, dict)
+        or content.get("tinker_frames_plan") != FORMAT
+        or content.get("action") not in ACTIONS
+    ):
+        raise InvalidRequestError(f"{source} holds no plan of this version", hint="Use a file that Plan.save wrote.")
+    check_account(content["account"], content["base_url"], holder)
+    jobs = [job_from_json(entry) for entry in content["rows"]]
+    rows = with_jobs(holder.facts([job.tinker_path for job in jobs]), jobs)
+    allowed = frozenset(content["allowed"])
+    return Plan(content["id"], ACTIONS[content["action"]], rows, holder, allowed, content.get("undoes"))
+
+
+def check_account(account: str | None, base_url: str, holder: Holder) -> None:
+    """Refuse what belongs to another account."""
+    if account is not None and account != holder.account:
+        raise InvalidRequestError(
+            f"this belongs to the account {account} of {base_url}, and the client is of {holder.account} of {holder.base_url}",
+            hint="Pass client= a client of that account.",
+        )
+
+
+def new_id() -> str:
+    """Return a name for a plan: sortable by time, different from every other."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _is_watched() -> bool:
+    """Tell whether a person can be asked."""
+    return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())

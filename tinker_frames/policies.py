@@ -1,0 +1,230 @@
+"""Keep rules: which checkpoints stay. Pure functions of a frame, combined with `&`, `|` and `~`.
+
+A rule is called with a frame of checkpoints and returns one bool per row: True for what it keeps. `reasons` says why, per row.
+
+>>> rule = keep_last(3) | keep_public() | keep_named("final")
+>>> rule
+keep_last(3) | keep_public() | keep_named('final')
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .durations import Duration, seconds
+from .errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Mask = Callable[["pd.DataFrame"], "pd.Series[bool]"]
+DAY_S = 86_400
+
+
+class Rule:
+    """A condition on checkpoints: call it with a frame for one bool per row."""
+
+    def __init__(self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), binds: int = 3) -> None:
+        self._text, self._mask, self._needs, self._binds = text, mask, needs, binds
+
+    def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
+        """Return which rows it keeps; what is not known counts as not fulfilled.
+
+        Raises
+        ------
+        AttributeError
+            If the frame lacks a column that the rule needs.
+        """
+        missing = [name for name in self._needs if name not in frame.columns]
+        if missing:
+            raise AttributeError(f"{self} needs the column {', '.join(map(repr, missing))}, and the frame has none")
+        mask = self._mask(frame.reset_index(drop=True))  # rows may repeat labels
+        return mask.astype("boolean").fillna(False).astype(bool).set_axis(frame.index)
+
+    def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
+        """Return per row which part of the rule keeps it; empty for rows that it does not keep."""
+        import pandas as pd
+
+        mask = self(frame)
+        return pd.Series(str(self), index=frame.index).where(mask, "")
+
+    def __and__(self, other: Rule) -> Rule:
+        return Both(self, other)
+
+    def __or__(self, other: Rule) -> Rule:
+        return Either(self, other)
+
+    def __invert__(self) -> Rule:
+        return Rule(f"~{self.shown(3)}", lambda frame: ~self(frame), binds=3)
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self} is a rule, not a truth value; combine rules with & | ~ instead of and, or, not")
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def shown(self, binds: int) -> str:
+        """Return the text, in parentheses where it binds less than what surrounds it."""
+        return self._text if self._binds >= binds else f"({self._text})"
+
+
+class Both(Rule):
+    """Keeps what both keep."""
+
+    def __init__(self, one: Rule, other: Rule) -> None:
+        super().__init__(
+            f"{one.shown(2)} & {other.shown(2)}",
+            lambda frame: one(frame) & other(frame),
+            binds=2,
+        )
+
+
+class Either(Rule):
+    """Keeps what either keeps."""
+
+    def __init__(self, one: Rule, other: Rule) -> None:
+        super().__init__(
+            f"{one.shown(1)} | {other.shown(1)}",
+            lambda frame: one(frame) | other(frame),
+            binds=1,
+        )
+        self._parts = (one, other)
+
+    def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
+        """Return per row the parts that keep it."""
+        one, other = (part.reasons(frame) for part in self._parts)
+        both = one.where(other == "", one + "; " + other)
+        return both.where(one != "", other)
+
+
+def keep_last(n: int, by: str = "training_run_id") -> Rule:
+    """Keep the newest `n` of each training run (or of each value of another column, or of several in a list)."""
+    _at_least(n, 0)
+    groups = [by] if isinstance(by, str) else list(by)
+
+    def mask(frame: pd.DataFrame) -> Any:
+        newest_first = frame.sort_values(["time", "tinker_path"], ascending=False, kind="stable", na_position="first")
+        rank = newest_first.groupby(groups, dropna=False, observed=True, sort=False).cumcount()
+        return (rank < n).reindex(frame.index)
+
+    text = f"keep_last({n})" if by == "training_run_id" else f"keep_last({n}, by={by!r})"
+    return Rule(text, mask, needs=("tinker_path", "time", *groups))
+
+
+def keep_every(k: int) -> Rule:
+    """Keep those whose step is a multiple of `k`; a checkpoint without a step is not kept by this rule."""
+    _at_least(k, 1)
+    return Rule(f"keep_every({k})", lambda frame: frame["step"] % k == 0, needs=("step",))
+
+
+def keep_final() -> Rule:
+    """Keep those named final (also `final-…`, `…-final`, `last`)."""
+    return Rule(
+        "keep_final()",
+        lambda frame: frame["name"].str.contains(r"(?:^|[^a-z])(?:final|last)(?:$|[^a-z])", case=False, regex=True),
+        needs=("name",),
+    )
+
+
+def keep_public() -> Rule:
+    """Keep what is public, and what may be: where the server does not say."""
+    return Rule("keep_public()", lambda frame: frame["public"].fillna(True), needs=("public",))
+
+
+def keep_named(pattern: str) -> Rule:
+    """Keep those whose name the regular expression matches somewhere."""
+    import re
+
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        problem = str(error)
+    else:
+        return Rule(f"keep_named({pattern!r})", lambda frame: frame["name"].map(_finder(pattern)), needs=("name",))
+    raise InvalidRequestError(
+        f"{pattern!r} is no regular expression: {problem}", hint="Escape what is meant literally."
+    )
+
+
+def newer_than(age: Duration) -> Rule:
+    """Keep those created within this time from now; one whose time is not known is kept."""
+    days = seconds(age) / DAY_S
+    return Rule(f"newer_than({age!r})", lambda frame: ~(_age_days(frame) > days), needs=("time",))
+
+
+def has_metadata(key: str, value: Any = None) -> Rule:
+    """Keep those whose metadata has this key, and this value if one is given."""
+
+    def has(text: Any) -> bool:
+        found = _metadata(text)
+        return key in found and (value is None or str(found[key]) == str(value))
+
+    text = f"has_metadata({key!r})" if value is None else f"has_metadata({key!r}, {value!r})"
+    return Rule(text, lambda frame: frame["user_metadata"].map(has), needs=("user_metadata",))
+
+
+def used_by_samplers() -> Rule:
+    """Keep what a sampler has loaded, or may have: `loaded_by_sampler` is true or not known; `retire` fills it in."""
+    return Rule(
+        "used_by_samplers()", lambda frame: frame["loaded_by_sampler"].fillna(True), needs=("loaded_by_sampler",)
+    )
+
+
+def no_ttl() -> Rule:
+    """Keep those that never expire."""
+    return Rule("no_ttl()", lambda frame: frame["expires_at"].isna(), needs=("expires_at",))
+
+
+def expiring(within: Duration = "7d") -> Rule:
+    """Keep those that expire within this time from now anyway."""
+    days = seconds(within) / DAY_S
+    return Rule(f"expiring({within!r})", lambda frame: -_age_days(frame, "expires_at") <= days, needs=("expires_at",))
+
+
+def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "training_run_id") -> Rule:
+    """Keep the best `n` of each training run by a column, or by a metadata key as `meta.<key>`."""
+    _at_least(n, 0)
+
+    def mask(frame: pd.DataFrame) -> Any:
+        import pandas as pd
+
+        if by in frame.columns:
+            values = pd.to_numeric(frame[by].astype("object"), errors="coerce")
+        else:
+            texts = frame["user_metadata"].map(lambda text: _metadata(text).get(by.removeprefix("meta.")))
+            values = pd.to_numeric(texts, errors="coerce")
+        values = values.astype("float64")
+        rank = values.groupby([frame[per]], dropna=False).rank(method="first", ascending=smallest)
+        return rank <= n
+
+    needs = (per,) if not by.startswith("meta.") else (per, "user_metadata")
+    options = [repr(by)] + ([f"n={n}"] if n != 1 else []) + ([] if smallest else ["smallest=False"])
+    return Rule(f"best({', '.join(options)})", mask, needs=needs)
+
+
+def _age_days(frame: pd.DataFrame, column: str = "time") -> Any:
+    import pandas as pd
+
+    return (pd.Timestamp.now("UTC") - frame[column]).dt.total_seconds() / DAY_S
+
+
+def _finder(pattern: str) -> Callable[[Any], bool]:
+    import re
+
+    compiled = re.compile(pattern)
+    return lambda name: isinstance(name, str) and compiled.search(name) is not None
+
+
+def _metadata(text: Any) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def _at_least(n: int, least: int) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or n < least:
+        raise InvalidRequestError(f"{n!r} is no whole number of {least} or more", hint="Pass a count.")

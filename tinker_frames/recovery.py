@@ -1,0 +1,138 @@
+"""What the journal is for: looking at what was done, finishing what was interrupted, taking back what can be taken back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from .actions import ACTIONS, Action, State, Wish
+from .diary import Entry, Journal, Record
+from .errors import InvalidRequestError
+from .plans import Plan, new_id
+from .rest import TTL_RANGE_S
+from .runner import Job, Outcome
+from .schema import typed
+from .verdicts import OUTCOMES, job_from_json, outcome_frame, with_wishes
+
+if TYPE_CHECKING:
+    from .holder import Holder
+
+
+def journal_frame(journal: Journal) -> pd.DataFrame:
+    """Return one row per checkpoint and plan, in the order of the plans."""
+    pairs = [(record, row) for record in journal.records() for row in record.rows.values()]
+    return pd.DataFrame(
+        {
+            "plan": typed("text", [record.plan for record, _ in pairs]),
+            "begun_at": typed("time", [record.begun_at for record, _ in pairs]),
+            "action": typed("text", [record.action for record, _ in pairs]),
+            "tinker_path": typed("text", [row.tinker_path for _, row in pairs]),
+            "state": pd.Categorical([row.state for _, row in pairs], categories=["not begun", "begun", "ended"]),
+            "outcome": pd.Categorical([row.outcome for _, row in pairs], categories=OUTCOMES),
+            "status": typed("int", [row.status for _, row in pairs]),
+            "error": typed("text", [row.error for _, row in pairs]),
+            "attempts": typed("int", [row.attempts for _, row in pairs]),
+            "sent_at": typed("time", [row.sent_at for _, row in pairs]),
+            "ended_at": typed("time", [row.ended_at for _, row in pairs]),
+            "public_before": typed("bool", [row.before.get("public") for _, row in pairs]),
+            "expires_before": typed("time", [row.before.get("expires_at") for _, row in pairs]),
+            "undoes": typed("text", [record.undoes for record, _ in pairs]),
+        }
+    )
+
+
+def resume(holder: Holder, plan: str | None = None, *, progress: bool | None = None) -> pd.DataFrame:
+    """Finish an interrupted plan, and return an outcome for each of its rows; what is done is not done again.
+
+    Rows that were sent and whose answer nobody saw are read first.
+    """
+    journal = holder.journal()
+    record = _interrupted(journal, plan)
+    action = ACTIONS[record.action]
+    jobs = [_job_of(row) for row in record.open_rows]
+    ended = [_outcome_of(row) for row in record.rows.values() if row not in record.open_rows]
+    outcomes = holder.runner().run(record.plan, action, jobs, progress=progress) if jobs else []
+    if not jobs:
+        journal.finished(record.plan)
+    return outcome_frame(record.plan, action, ended + outcomes)
+
+
+def undo(holder: Holder, plan: str | None = None, *, progress: bool | None = None) -> pd.DataFrame:
+    """Take back what a plan did, where that can be done, and return an outcome for each row."""
+    record = _last(holder.journal(), plan)
+    action = ACTIONS[record.action]
+    if not action.undo:
+        raise InvalidRequestError(
+            f"the plan {record.plan} deleted checkpoints, and that cannot be undone",
+            hint='Next time use expire(after="24h"), which can be undone until then.',
+        )
+    done = [row for row in record.rows.values() if row.outcome == "done"]
+    if not done:
+        raise InvalidRequestError(
+            f"nothing that the plan {record.plan} did is left to undo", hint="Look at tkf.journal()."
+        )
+    back = _inverse(holder, record, action, done)
+    return back.run(confirm=True, progress=progress)
+
+
+def _inverse(holder: Holder, record: Record, action: Action, done: list[Entry]) -> Plan:
+    """Return the plan that gives rows back what they had; rows that somebody changed meanwhile are refused."""
+    inverse, now = ACTIONS[action.undo], datetime.now(UTC)
+    states = holder.read_runs(list(dict.fromkeys(row.tinker_path.split("/")[2] for row in done))).states
+    rows = holder.facts([row.tinker_path for row in done])
+    wishes, refusals = [], []
+    for row, refusal in zip(done, rows["refusal"], strict=True):
+        before = datetime.fromisoformat(row.before["expires_at"]) if row.before.get("expires_at") else None
+        wishes.append(Wish(until=before) if inverse.changes_expiry else Wish())
+        refusals.append(refusal or _why_not(row, action, states.get(row.tinker_path), before, now))
+    rows = with_wishes(rows, wishes).assign(refusal=typed("text", refusals))
+    current = [states.get(path, State(None, None)) for path in rows["tinker_path"]]
+    rows["public"] = typed("bool", [state.public for state in current])
+    rows["expires_at"] = typed("time", [state.expires_at for state in current])
+    guards = frozenset({"public", "newest", "sampler"})
+    return Plan(new_id(), inverse, rows, holder, guards, undoes=record.plan)
+
+
+def _why_not(row: Entry, action: Action, state: State | None, before: datetime | None, now: datetime) -> str:
+    """Say why a row cannot be given back what it had; empty if it can."""
+    sent = datetime.fromisoformat(row.sent_at) if row.sent_at else now
+    wish = _job_of(row).wish
+    if state is None:
+        return "it is gone"
+    if not action.took(state, wish, sent):
+        return "it was changed since"
+    if action.changes_expiry and before is not None and before - now < timedelta(seconds=TTL_RANGE_S[0]):
+        return "less than an hour of its old life is left, and the service takes no shorter one"
+    return ""
+
+
+def _interrupted(journal: Journal, plan: str | None) -> Record:
+    """Return the plan that is to be finished: the named one, else the last that has open rows."""
+    if plan is not None:
+        return _last(journal, plan)
+    left = [record for record in journal.records() if record.open_rows]
+    if left:
+        return left[-1]
+    raise InvalidRequestError("no interrupted plan is in the journal", hint="Look at tkf.journal().")
+
+
+def _last(journal: Journal, plan: str | None) -> Record:
+    records = [record for record in journal.records() if plan is None or record.plan.startswith(plan)]
+    if records:
+        return records[-1]
+    what = "the journal is empty" if plan is None else f"the journal has no plan {plan!r}"
+    raise InvalidRequestError(what, hint=f"It is {journal.path}; each account has its own.")
+
+
+def _job_of(row: Entry) -> Job:
+    """Return what is left to do of a journaled row."""
+    job = job_from_json({"tinker_path": row.tinker_path, "before": row.before, "wish": row.wish, "key": row.key})
+    job.doubtful = row.sent_at is not None
+    job.sent_at = datetime.fromisoformat(row.sent_at) if row.sent_at else None
+    return job
+
+
+def _outcome_of(row: Entry) -> Outcome:
+    return Outcome(row.tinker_path, row.outcome or "unknown", row.status, row.error, row.attempts)

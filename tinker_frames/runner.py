@@ -1,0 +1,397 @@
+"""Sends the writes of a plan: journaled, at the pace that the server bears, each unclear answer settled by reading."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
+
+from .actions import Action, State, Wish
+from .diary import Journal
+from .errors import ConflictError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
+from .pace import Pace
+from .paths import parse
+from .progress import Progress
+from .retry import NEVER, backoff_s
+from .session import Session, StoppedError
+
+MOST_WORKERS = 32
+MOST_TRIES = 5  # of one row, unclear answers included; rate limits do not count
+SAME_BURST_S = 0.5  # rate limits that ask for about the same moment are one
+GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
+
+
+class Read(NamedTuple):
+    """The present state of the checkpoints of some runs, and the runs that could not be read."""
+
+    states: dict[str, State]
+    unread: set[str]
+
+
+ReadRuns = Callable[[list[str]], Read]
+
+
+@dataclass
+class Job:
+    """One row to be written."""
+
+    tinker_path: str
+    before: State
+    wish: Wish
+    key: str = ""  # of idempotency, the same on every attempt
+    attempts: int = 0
+    not_before: float = 0.0
+    sent_at: datetime | None = None
+    doubtful: bool = False  # an earlier attempt, perhaps of an interrupted plan, may have been carried out
+    seconds: float = 0.0
+
+
+@dataclass
+class Outcome:
+    """How one row ended."""
+
+    tinker_path: str
+    outcome: str  # done, unchanged, skipped, failed, unknown
+    status: int | None = None
+    error: str | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+
+
+class _Again(Exception):  # noqa: N818  # no error, but a turn of events
+    """The row is to be sent again after some seconds."""
+
+    def __init__(self, wait_s: float, *, limited: bool) -> None:
+        self.wait_s, self.limited = wait_s, limited
+
+
+@dataclass
+class Runner:
+    """Carries out plans of one account.
+
+    Parameters
+    ----------
+    session
+        Sends.
+    read_runs
+        Returns the present state of every checkpoint of some runs, read anew.
+    journal
+        Takes note before and after every request.
+    """
+
+    session: Session
+    read_runs: ReadRuns
+    journal: Journal
+    plan: str = ""
+    action: Action = field(default=None)  # type: ignore[assignment]  # set by run()
+
+    def run(
+        self,
+        plan: str,
+        action: Action,
+        jobs: list[Job],
+        *,
+        progress: bool | None = None,
+        max_workers: int | None = None,
+        deadline: float | None = None,
+    ) -> list[Outcome]:
+        """Carry out the jobs of a plan that the journal knows, and return an outcome for each.
+
+        1. The runs are read; rows that are gone or not as planned are skipped, rows that are already so are left alone.
+        2. The rest is sent, several at a time. Ctrl-C stops sending; what was under way is read and noted, then it is raised.
+        3. The runs are read again, and what did not take is `failed`.
+        """
+        self.plan, self.action = plan, action
+        ended: dict[str, Outcome] = {}
+        with Progress(f"{action.name} checkpoints", progress) as bar:
+            bar.expect(len(jobs))
+            todo = self._still_as_planned(jobs, ended, bar)
+            interrupted = self._send_all(todo, ended, bar, max_workers or MOST_WORKERS, deadline)
+            self._verify(todo, ended)
+        if interrupted:
+            raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) goes on")
+        if len(ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in ended.values()):
+            self.journal.finished(plan)
+        late = "not begun: the deadline was reached; tkf.resume() goes on"
+        return [ended.get(job.tinker_path) or Outcome(job.tinker_path, "skipped", error=late) for job in jobs]
+
+    # ── before ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _still_as_planned(self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress) -> list[Job]:
+        """Return the jobs whose checkpoint is as it was when the plan was made; the others end here."""
+        read = self.read_runs(_runs(jobs))
+        todo = []
+        for job in jobs:
+            outcome = self._before_sending(job, read)
+            if outcome is None:
+                todo.append(job)
+            else:
+                self._end(ended, outcome, bar)
+        return todo
+
+    def _before_sending(self, job: Job, read: Read) -> Outcome | None:
+        """Return how a job ends without being sent; None if it has to be sent."""
+        state = read.states.get(job.tinker_path)
+        if _run_of(job) in read.unread:
+            return Outcome(job.tinker_path, "unknown" if job.doubtful else "skipped", error="its run could not be read")
+        if job.doubtful and self._took(job, state):
+            return Outcome(job.tinker_path, "done", attempts=job.attempts)
+        problem = _changed(job.before, state)
+        if problem or state is None:
+            return Outcome(job.tinker_path, "skipped", error=problem)
+        already = self.action.is_already(state, job.wish, datetime.now(UTC))
+        return Outcome(job.tinker_path, "unchanged") if already else None
+
+    def _took(self, job: Job, state: State | None) -> bool:
+        return self.action.took(state, job.wish, job.sent_at or datetime.now(UTC))
+
+    # ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _send_all(
+        self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress, most: int, deadline: float | None
+    ) -> bool:
+        """Send every job with as many threads as the pace allows; True if it was interrupted."""
+        crew = _Crew(self._attempt, jobs, Pace(most), bar, deadline)
+        crew.start()
+        try:
+            for outcome in crew.outcomes():
+                self._end(ended, outcome, bar)
+        except KeyboardInterrupt:
+            crew.stop()
+            bar.stop.set()  # what waits for its turn is not sent any more
+            for outcome in crew.outcomes(within_s=GRACE_S):
+                self._end(ended, outcome, bar)
+            self._settle_open(crew.under_way(), ended, bar)
+            return True
+        return False
+
+    def _attempt(self, job: Job, bar: Progress) -> Outcome:
+        """Send one job once; raises `_Again` if it has to be sent again."""
+        job.attempts += 1
+        job.sent_at = datetime.now(UTC)
+        self.journal.sending(self.plan, job.tinker_path, job.attempts)
+        begun = time.monotonic()
+        try:
+            body = self.action.body(job.wish)
+            self.session.call(
+                self.action.method, self.action.url(job.tinker_path), body=body, rule=NEVER, key=job.key, watch=bar
+            )
+        except RateLimitError as error:
+            raise _Again(error.retry_after or backoff_s(job.attempts), limited=True) from None
+        except TinkerError as error:
+            job.seconds += time.monotonic() - begun
+            return self._after_error(job, error)
+        job.seconds += time.monotonic() - begun
+        return self._outcome(job, "done")
+
+    def _after_error(self, job: Job, error: TinkerError) -> Outcome:
+        """Decide what an error means: final, or unclear, and then the row is read."""
+        unclear = error.status is None or error.status in (408, 409) or error.status >= 500
+        if isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError)):
+            return self._outcome(job, "failed", error)
+        read = self.read_runs([_run_of(job)])
+        if read.unread:
+            return self._outcome(job, "unknown", error)  # read again at the end
+        state = read.states.get(job.tinker_path)
+        if self._took(job, state):
+            # A 404 at the first try says that somebody else was quicker; after an unclear answer it was us.
+            mine = not isinstance(error, NotFoundError) or job.doubtful
+            return self._outcome(job, "done") if mine else self._outcome(job, "skipped", error)
+        if state is None:
+            return self._outcome(job, "skipped", error)
+        job.doubtful = job.doubtful or unclear
+        if unclear and job.attempts < MOST_TRIES and not (isinstance(error, ConflictError) and job.attempts > 1):
+            raise _Again(backoff_s(job.attempts - 1), limited=False)
+        return self._outcome(job, "failed", error)
+
+    # ── afterwards ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _verify(self, jobs: list[Job], ended: dict[str, Outcome]) -> None:
+        """Read the runs again; what was answered as done and is not so has failed."""
+        claimed = [
+            job for job in jobs if job.tinker_path in ended and ended[job.tinker_path].outcome in ("done", "unknown")
+        ]
+        if not claimed:
+            return
+        read = self.read_runs(_runs(claimed))
+        for job in claimed:
+            outcome = ended[job.tinker_path]
+            if _run_of(job) in read.unread:
+                self._correct(outcome, "unknown", "its run could not be read afterwards")
+            elif not self._took(job, read.states.get(job.tinker_path)):
+                self._correct(outcome, "failed", outcome.error or "the server said yes and did nothing")
+            elif outcome.outcome == "unknown":
+                self._correct(outcome, "done", None)
+
+    def _settle_open(self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress) -> None:
+        """After an interruption: find out by reading how the rows ended that were under way."""
+        if not jobs:
+            return
+        read = self.read_runs(_runs(jobs))
+        for job in jobs:
+            if _run_of(job) in read.unread:
+                self._end(ended, self._outcome(job, "unknown"), bar)
+            elif self._took(job, read.states.get(job.tinker_path)):
+                self._end(ended, self._outcome(job, "done"), bar)
+
+    def _end(self, ended: dict[str, Outcome], outcome: Outcome, bar: Progress) -> None:
+        ended[outcome.tinker_path] = outcome
+        self.journal.ended(self.plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error)
+        bar.advance(1)
+
+    def _correct(self, outcome: Outcome, now: str, error: str | None) -> None:
+        outcome.outcome, outcome.error = now, error
+        self.journal.ended(self.plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error)
+
+    @staticmethod
+    def _outcome(job: Job, outcome: str, error: TinkerError | None = None) -> Outcome:
+        return Outcome(
+            job.tinker_path,
+            outcome,
+            status=None if error is None else error.status,
+            error=None if error is None else str(error),
+            attempts=job.attempts,
+            seconds=round(job.seconds, 3),
+        )
+
+
+class _Crew:
+    """Threads that take jobs as long as the pace has room."""
+
+    def __init__(
+        self,
+        attempt: Callable[[Job, Progress], Outcome],
+        jobs: list[Job],
+        pace: Pace,
+        bar: Progress,
+        deadline: float | None,
+    ) -> None:
+        self._attempt, self._pace, self._bar = attempt, pace, bar
+        self._waiting: deque[Job] = deque(jobs)
+        self._working: dict[str, Job] = {}
+        self._open = len(jobs)
+        self._room = threading.Condition()
+        self._stopped = False
+        self._ends_at = None if deadline is None else time.monotonic() + deadline
+        self._pause_until = 0.0
+        self._results: SimpleQueue[Outcome | BaseException] = SimpleQueue()
+
+    def start(self) -> None:
+        """Begin to work."""
+        for number in range(min(self._pace.most, len(self._waiting))):
+            threading.Thread(target=self._work, name=f"tinker-frames-plan-{number}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Begin nothing further."""
+        with self._room:
+            self._stopped = True
+            self._room.notify_all()
+
+    def under_way(self) -> list[Job]:
+        """Return the jobs whose request has not ended."""
+        with self._room:
+            return list(self._working.values())
+
+    def outcomes(self, within_s: float | None = None) -> Any:
+        """Yield outcomes as they come, until none is to be expected, or for so long."""
+        until = None if within_s is None else time.monotonic() + within_s
+        while True:
+            with self._room:
+                if not self._working and (self._stopped or not self._open or self._is_late()) and self._results.empty():
+                    return
+            try:
+                result = self._results.get(timeout=0.05)
+            except Empty:
+                if until is not None and time.monotonic() > until:
+                    return
+                continue
+            if isinstance(result, BaseException):
+                self.stop()
+                raise result
+            yield result
+
+    def _work(self) -> None:
+        while (job := self._take()) is not None:
+            try:
+                outcome: Outcome | BaseException | None = self._attempt(job, self._bar)
+            except _Again as again:
+                outcome = None
+                self._put_back(job, again)
+            except StoppedError:
+                outcome = None
+            except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+                outcome = error
+            self._leave(job, outcome)
+
+    def _take(self) -> Job | None:
+        """Wait for room and for a job that may be sent now; None if there is nothing left to begin."""
+        with self._room:
+            while not (self._stopped or self._is_late()):
+                now = time.monotonic()
+                if self._waiting and len(self._working) < self._pace.limit and now >= self._pause_until:
+                    ready = next((job for job in self._waiting if job.not_before <= now), None)
+                    if ready is not None:
+                        self._waiting.remove(ready)
+                        self._working[ready.tinker_path] = ready
+                        return ready
+                if not self._open:
+                    break
+                self._room.wait(self._until_next(now))
+            return None
+
+    def _until_next(self, now: float) -> float:
+        """Return how long nothing can begin, at most half a second."""
+        times = [self._pause_until, *(job.not_before for job in list(self._waiting)[:8])]
+        later = [at - now for at in times if at > now]
+        return min([0.5, *later]) if later else 0.5
+
+    def _put_back(self, job: Job, again: _Again) -> None:
+        with self._room:
+            now = time.monotonic()
+            job.not_before = now + again.wait_s
+            if not again.limited:
+                self._pace.finished(now, well=False)
+            else:
+                job.attempts -= 1
+                if now + again.wait_s > self._pause_until + SAME_BURST_S:
+                    self._bar.waiting(again.wait_s, "rate limited (429)")
+                    self._pace.limited()
+                self._pause_until = max(self._pause_until, now + again.wait_s)
+            self._waiting.append(job)
+
+    def _leave(self, job: Job, outcome: Outcome | BaseException | None) -> None:
+        with self._room:
+            self._working.pop(job.tinker_path, None)
+            if outcome is not None:
+                self._open -= 1
+                self._results.put(outcome)
+                well = isinstance(outcome, Outcome) and outcome.outcome in ("done", "skipped", "unchanged")
+                self._pace.finished(time.monotonic(), well=well)
+            self._room.notify_all()
+
+    def _is_late(self) -> bool:
+        return self._ends_at is not None and time.monotonic() > self._ends_at
+
+
+def _run_of(job: Job) -> str:
+    return parse(job.tinker_path).training_run_id
+
+
+def _runs(jobs: list[Job]) -> list[str]:
+    return list(dict.fromkeys(map(_run_of, jobs)))
+
+
+def _changed(before: State, now: State | None) -> str:
+    """Say what is not as it was planned; empty if nothing."""
+    if now is None:
+        return "it is gone"
+    if before.public != now.public:
+        return f"it has become {'public' if now.public else 'private'} since"
+    if before.expires_at != now.expires_at:
+        return f"its expiry has changed since, to {now.expires_at or 'never'}"
+    return ""
