@@ -263,7 +263,9 @@ def test_second_invalid_token_is_final(exchanging: DemoServer, client: tkf.Clien
     assert exchanging.seen.count(TOKEN) == 2
 
 
-@pytest.mark.parametrize("headers", [{}, {"WWW-Authenticate": "Bearer"}, {"WWW-Authenticate": 'Bearer error="expired"'}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"WWW-Authenticate": "Bearer"}, {"WWW-Authenticate": 'Bearer error="expired"'}]
+)
 def test_any_other_401_is_final(exchanging: DemoServer, client: tkf.Client, headers: dict[str, str]) -> None:
     """A 401 that does not say `invalid_token` is not repeated."""
     exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=headers))
@@ -338,7 +340,15 @@ def test_identity_tells_accounts_apart() -> None:
     """Every JWT of one user in one organization is one identity; other users, organizations and keys are others."""
     one = jwt(sub="ada", org_id="lab", exp=1)
     assert identity_of(one) == identity_of(jwt(sub="ada", org_id="lab", exp=2, jti="x"))
-    others = [one, jwt(sub="bob", org_id="lab"), jwt(sub="ada", org_id="other"), "tml-a", "tml-b", jwt(exp=1), jwt(exp=2)]
+    others = [
+        one,
+        jwt(sub="bob", org_id="lab"),
+        jwt(sub="ada", org_id="other"),
+        "tml-a",
+        "tml-b",
+        jwt(exp=1),
+        jwt(exp=2),
+    ]
     assert len({identity_of(other) for other in others}) == len(others)
     assert "tml-a" not in identity_of("tml-a")
     assert fingerprint("https://a", "x") != fingerprint("https://b", "x")

@@ -72,7 +72,7 @@ def test_single_objects_are_cached_and_refreshed(server: DemoServer, client: tkf
         (lambda **o: rest.get_session(session, **o), "get_session"),
         (lambda **o: rest.get_sampler(sampler, **o), "get_sampler"),
         (lambda **o: rest.get_weights_info_by_tinker_path(row.tinker_path, **o), "get_weights_info"),
-        (lambda **o: rest.get_server_capabilities(**o), "get_server_capabilities"),
+        (rest.get_server_capabilities, "get_server_capabilities"),
     ):
         answers = [call(), call(), call(refresh=True), call()]
         assert answers[0] == answers[1] == answers[2] == answers[3]
@@ -174,7 +174,9 @@ def test_key_is_in_no_byte(client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp
         client.samplers()
         client.rest.get_server_capabilities()
         client.rest.get_weights_info_by_tinker_path(first(server).tinker_path)
-        client.rest.publish_checkpoint(next(r for r in server.state.checkpoints_page(99, 0)[0] if not r.public).tinker_path)
+        client.rest.publish_checkpoint(
+            next(r for r in server.state.checkpoints_page(99, 0)[0] if not r.public).tinker_path
+        )
         client.rest.get_server_capabilities()
         tokens = {call.headers["x-api-key"] for call in server.seen} - {key}
     content = held(tmp_path) + "".join(path.name for path in files(tmp_path)).encode()
@@ -219,7 +221,9 @@ def test_write_in_this_client_outdates_everything(server: DemoServer, client: tk
 
 
 @pytest.mark.parametrize("options", [{}, {"cache": False}, {"cache_ttl": 0}])
-def test_write_in_another_client_outdates_everything(server: DemoServer, client_of: Make, options: dict[str, Any]) -> None:
+def test_write_in_another_client_outdates_everything(
+    server: DemoServer, client_of: Make, options: dict[str, Any]
+) -> None:
     """A write by another client of the account is seen at once, also if that one keeps nothing itself."""
     reader, writer = client_of(server), client_of(server, **options)
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)

@@ -16,6 +16,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,12 +92,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return run
 
 
-@pytest.fixture
-def read(quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> Callable[[str], pd.DataFrame]:
+@pytest.fixture(scope="module")
+def read(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], pd.DataFrame]]:
     """The frame that a table's name stands for, as Python gives it."""
-    client = client_of(quiet_server)
-    names = {"runs": "training_runs"}
-    return lambda table: getattr(client, names.get(table, table))()
+    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
+        yield cache(lambda table: getattr(client, {"runs": "training_runs"}.get(table, table))())
 
 
 def spawn(*arguments: str, env: dict[str, str], **options: Any) -> Outcome:
@@ -509,7 +509,7 @@ def hostile_server() -> Iterator[DemoServer]:
     def edit(endpoint: str, body: Any) -> Any:
         if endpoint == "search_sessions":
             for row, name in zip(body["sessions"], HOSTILE * 10, strict=False):
-                row["display_name"] = name
+                row |= {"display_name": name, "user_metadata": {"[/red]": name, "\x1b[31m": "x"}}
         return body
 
     with DemoServer(runs=70, seed=1) as server:
@@ -522,7 +522,7 @@ def test_a_table_fits_its_terminal(
     hostile_server: DemoServer, of: Callable[..., dict[str, str]], columns: int, wanted: str
 ) -> None:
     """On a terminal no line is wider than it, at most 50 rows are shown and the rest is counted, and hostile names stay text."""
-    arguments = ["sessions", "--columns", "all"] if wanted == "all" else [wanted]
+    arguments = ["sessions", "--columns", "all", "--metadata"] if wanted == "all" else [wanted]
     done = on_terminal("ls", *arguments, columns=columns, env=of(hostile_server))
     assert done.code == 0
     assert set(STYLE.findall(done.out)) <= {"\x1b[1m", "\x1b[0m"}
@@ -536,6 +536,8 @@ def test_a_table_fits_its_terminal(
     assert (int(more[1].replace(",", "")) if more else 0) == total - len(rows)
     if wanted == "inventory":
         assert more
+    if wanted == "all":
+        assert re.search(r"… [0-9]+ more columns: [a-z_,\s]*extra,\s+meta\.\\x1b\[31m,\s+meta\.\[/red\]", plain)
 
 
 def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -600,7 +602,7 @@ WRONG = [
     (["ls", "runs", "--base-url", "http://example.org"], "plain http"),
     (["export", "runs"], "--output"),
     (["export", "runs", "-o", "runs.xml"], ".parquet"),
-    (["export", "runs", "-o", "no/such/folder/runs.csv"], "No such file"),
+    (["export", "runs", "-o", "no/such/folder/runs.csv"], "no/such/folder"),
     (["export", "runs", "-o", "."], "directory"),
     (["demo", "--runs", "0"], "--runs"),
 ]
@@ -770,3 +772,24 @@ def test_shell_completion(environment: dict[str, str]) -> None:
     assert "tinker-frames" in script.out
     words = {"COMP_WORDS": "tinker-frames ls s", "COMP_CWORD": "2", "_TINKER_FRAMES_COMPLETE": "bash_complete"}
     assert spawn(env=environment | words).out.split() == ["plain,sessions", "plain,samplers"]
+
+
+def test_a_server_without_the_table(run: Callable[..., Outcome]) -> None:
+    """A table that the server does not have is an error that says so; what it has is listed, and what it does not fill is named."""
+    with DemoServer(runs=5, dialect="skyrl") as server:
+        lacking = run(server, "ls", "sessions")
+        there = run(server, "ls", "inventory", "--format", "json")
+    assert (lacking.code, lacking.out) == (1, "")
+    assert "lacks" in lacking.err
+    assert there.code == 0
+    assert {row["size_bytes"] for row in json.loads(there.out)} == {None}
+    assert "does not fill" in there.err
+    assert "size_bytes" in there.err
+
+
+def test_output_in_an_encoding_without_the_names(quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+    """Names that the output's encoding does not have are spelled out, not an error."""
+    done = spawn("ls", "checkpoints", "--columns", "name", env=of(quiet_server) | {"PYTHONIOENCODING": "ascii"})
+    assert done.code == 0
+    assert done.out.isascii()
+    assert r"\u68c0" in done.out

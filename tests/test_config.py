@@ -255,7 +255,17 @@ def test_plain_http_to_this_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["192.168.1.5", "10.0.0.1", "example.org", "localhost.example.org", "127.0.0.1.example.org", "0.0.0.0", "2130706433", "[::ffff:8.8.8.8]"]  # fmt: skip
+    "host",
+    [
+        "192.168.1.5",
+        "10.0.0.1",
+        "example.org",
+        "localhost.example.org",
+        "127.0.0.1.example.org",
+        "0.0.0.0",
+        "2130706433",
+        "[::ffff:8.8.8.8]",
+    ],
 )
 def test_plain_http_elsewhere_carries_no_key(host: str) -> None:
     """A key never goes to another machine unencrypted; without one, plain http is allowed."""
@@ -274,7 +284,20 @@ def test_plain_http_carries_no_access_secret(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     "url",
-    ["example.org", "ftp://example.org", "file:///etc/passwd", "https:///path", "//example.org", "tml-0123456789abcdef", "http://[::1", "https://host:port", "https://host:99999", "https://ho st", "https://evil.example\\@127.0.0.1", "https:example.org"],  # fmt: skip
+    [
+        "example.org",
+        "ftp://example.org",
+        "file:///etc/passwd",
+        "https:///path",
+        "//example.org",
+        "tml-0123456789abcdef",
+        "http://[::1",
+        "https://host:port",
+        "https://host:99999",
+        "https://ho st",
+        "https://evil.example\\@127.0.0.1",
+        "https:example.org",
+    ],
 )
 def test_bad_base_urls(url: str) -> None:
     """What is no http(s) URL is refused; the text is not shown, since it may be a key in the wrong place."""
@@ -284,7 +307,9 @@ def test_bad_base_urls(url: str) -> None:
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("url", ["https://me:tml-x@host", "https://host/?key=tml-x", "https://host/#tml-x", "https://tml-x@host"])
+@pytest.mark.parametrize(
+    "url", ["https://me:tml-x@host", "https://host/?key=tml-x", "https://host/#tml-x", "https://tml-x@host"]
+)
 def test_base_url_with_more_than_an_address(url: str) -> None:
     """A base URL that could hold a secret is refused without being shown."""
     with pytest.raises(InvalidRequestError) as caught:
@@ -305,7 +330,15 @@ def test_any_base_url_is_settings_or_our_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"retries": -1}, {"max_workers": 0}, {"cache_ttl": -1}, {"timeout": 0}, {"deadline": 0}, {"timeout": float("nan")}, {"cache_ttl": float("nan")}],  # fmt: skip
+    [
+        {"retries": -1},
+        {"max_workers": 0},
+        {"cache_ttl": -1},
+        {"timeout": 0},
+        {"deadline": 0},
+        {"timeout": float("nan")},
+        {"cache_ttl": float("nan")},
+    ],
 )
 def test_numbers_out_of_range(options: dict[str, Any]) -> None:
     """A number that makes no sense is refused, and the message names it."""

@@ -230,7 +230,7 @@ def test_signed_addresses_in_error_bodies_are_cut(wrap: Any, server: DemoServer,
     """A signed address that a server quotes loses its query, also where its JSON escapes slashes."""
     body = wrap({"detail": "cannot read https://storage.example/x?X-Sig=SIGNATURE123"}).encode()
     server.faults.bursts.append(Burst("list_training_runs", 400, times=None, body=body))
-    with pytest.raises(errors.InvalidRequestError, match="storage.example/x") as caught:
+    with pytest.raises(errors.InvalidRequestError, match=r"storage\.example/x") as caught:
         client_of(server).rest.list_training_runs()
     assert "SIGNATURE123" not in repr(caught.value) + str(vars(caught.value))
 

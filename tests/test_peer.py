@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -81,9 +82,9 @@ def plain(cell: Any, column: Column) -> Any:
         return list(cell)
     if cell is None or pd.isna(cell):
         return None
-    if column.kind == "json":
-        return json.loads(cell)
-    return cell
+    if column.kind == "int":
+        assert isinstance(cell, Integral)
+    return json.loads(cell) if column.kind == "json" else cell
 
 
 def theirs(row: dict[str, Any], column: Column) -> Any:

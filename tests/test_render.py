@@ -123,12 +123,20 @@ def test_folded_text_can_be_put_together() -> None:
     assert "".join(lines).replace(" ", "").removeprefix("latency") == text
 
 
-def test_many_columns_still_fit(quiet_client: Any) -> None:
-    """All columns of the inventory on a narrow terminal give lines that fit, one a row."""
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_columns_without_room_are_left_out(quiet_client: Any, width: int) -> None:
+    """Of the inventory's many columns a narrow terminal gets as many of the first as can be read, and their number is known."""
     frame = quiet_client.inventory().head(20)
-    lines = printed(render.table(frame, width=80), 80)
-    assert max(map(cell_len, lines)) <= 80
+    lines = printed(render.table(frame, width=width), width)
+    count = render.columns_shown(frame, width)
+    assert max(map(cell_len, lines)) <= width
     assert len(lines) <= 20 + 5
+    assert 3 <= count < len(frame.columns)
+    heads = lines[1].split()
+    assert len(heads) == count
+    for head, name in zip(heads, frame.columns, strict=False):
+        assert head == name or len(head) >= render.NARROW
+        assert head.split("…")[0] == name[: len(head.split("…")[0])]
 
 
 def test_short_columns_are_whole() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
+import pickle
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +119,25 @@ def _faults(server: DemoServer) -> dict[str, Callable[[], object]]:
 def _reprs(client: tkf.Client) -> list[object]:
     session = client._session
     parts = [client, client.rest, client.cache, session, session.auth, session.settings, session.settings.credential]
-    parts += [session.cache, session.cache.session, session.cache.session.cache, session._plain] if session.cache else []
+    parts += (
+        [session.cache, session.cache.session, session.cache.session.cache, session._plain] if session.cache else []
+    )
     return [*parts, client._account]
 
 
-FAULTS = ["none", "echo 400", "echo 500", "echo 401", "redirect", "reset", "truncate", "hang", "limited", "note", "gone"]
+FAULTS = [
+    "none",
+    "echo 400",
+    "echo 500",
+    "echo 401",
+    "redirect",
+    "reset",
+    "truncate",
+    "hang",
+    "limited",
+    "note",
+    "gone",
+]
 
 
 @pytest.mark.parametrize("exchange", [False, True], ids=["key", "jwt"])
@@ -139,9 +155,11 @@ def test_the_key_is_nowhere(
         redirect_stderr(out),
     ):
         warnings.simplefilter("always")
-        with tkf.Client(KEY, server.url, retries=0, timeout=0.2, max_workers=2) as client:
+        with tkf.Client(KEY, server.url, retries=0, max_workers=2) as client:
             if fault != "none":
                 client.rest.get_server_capabilities()  # past config, so that the trouble is met by what follows
+            if fault == "hang":
+                client._session.settings = replace(client._session.settings, timeout=0.1)
             calls = _calls(client, server)
             _faults(server)[fault]()
             for call in calls:
@@ -211,13 +229,11 @@ def test_a_default_client_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_state_of_a_client_is_not_handed_out() -> None:
-    """No way of copying or storing a client's parts takes the key along."""
-    import copy
-    import json
-    import pickle
-
+    """No part of a client that can be pickled at all takes the key along."""
     with tkf.Client(KEY, "http://127.0.0.1:9") as client:
         for thing in _reprs(client):
-            for store in (pickle.dumps, copy.deepcopy, lambda held: json.dumps(vars(held), default=str)):
-                with suppress(Exception):
-                    assert KEY[4:] not in repr(store(thing))
+            try:
+                stored = pickle.dumps(thing)
+            except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError):
+                continue  # refused, which is as good
+            assert KEY[4:].encode() not in stored

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import logging
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ class Elsewhere:
                 outer.headers.append({name.lower(): value for name, value in self.headers.items()})
                 answer(self)
 
-            do_POST = do_PUT = do_DELETE = do_CONNECT = do_GET
+            do_POST = do_PUT = do_DELETE = do_CONNECT = do_GET  # noqa: N815  # the names that http.server calls
 
             def log_message(self, *_: Any) -> None: ...
 
@@ -74,6 +76,18 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or found.__context__
 
 
+@pytest.fixture(autouse=True)
+def _short_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the wait is not the subject, it is short."""
+    if "real_waits" not in request.fixturenames:
+        monkeypatch.setattr("tinker_frames.retry.backoff_s", lambda attempt: 0.01)
+
+
+@pytest.fixture
+def real_waits() -> None:
+    """Ask for the waits that users get."""
+
+
 @pytest.fixture
 def ready(client: tkf.Client, server: DemoServer) -> tkf.Client:
     """A client that has asked for its config already, on a server that has forgotten it."""
@@ -82,9 +96,12 @@ def ready(client: tkf.Client, server: DemoServer) -> tkf.Client:
     return client
 
 
-def start(client: tkf.Client, server: DemoServer) -> tkf.Client:
+def start(client: tkf.Client, server: DemoServer, timeout: float | None = None) -> tkf.Client:
+    """Let a client ask for its config, with all the time it needs; only what follows has the given timeout."""
     client.rest.get_server_capabilities()
     server.seen.clear()
+    if timeout is not None:
+        client._session.settings = replace(client._session.settings, timeout=timeout)
     return client
 
 
@@ -129,6 +146,7 @@ def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.usefixtures("real_waits")
 def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
     """With the defaults, a server that answers 500 for ever is an error within 30 seconds, and the waits are said."""
     server.faults.bursts.append(Burst(RUNS, 500, times=None))
@@ -210,14 +228,17 @@ def test_body_cut_without_a_length_is_repeated() -> None:
 
 def test_web_page_with_status_200_is_an_error() -> None:
     """A page of a gateway that says 200 is no answer."""
-    with Elsewhere(reply(200, b"<html>log in</html>")) as odd, tkf.Client(None, odd.url, cache=False, retries=0) as client:
-        with pytest.raises(errors.ConnectionFailedError, match="no complete JSON"):
-            client.rest.list_training_runs()
+    with (
+        Elsewhere(reply(200, b"<html>log in</html>")) as odd,
+        tkf.Client(None, odd.url, cache=False, retries=0) as client,
+        pytest.raises(errors.ConnectionFailedError, match="no complete JSON"),
+    ):
+        client.rest.list_training_runs()
 
 
 def test_hanging_server_times_out(server: DemoServer, client_of: Make) -> None:
     """A server that does not answer is given up after `timeout`, and that is said."""
-    client = start(client_of(server, retries=0, timeout=0.3), server)
+    client = start(client_of(server, retries=0), server, timeout=0.3)
     server.faults.hang.append(Hang(RUNS, times=None, seconds=20))
     began = time.monotonic()
     with pytest.raises(errors.ConnectionFailedError, match="no answer from"):
@@ -227,7 +248,7 @@ def test_hanging_server_times_out(server: DemoServer, client_of: Make) -> None:
 
 def test_hang_is_repeated(server: DemoServer, client_of: Make) -> None:
     """A read that was lost to a hanging server is sent again."""
-    client = start(client_of(server, timeout=0.5), server)
+    client = start(client_of(server), server, timeout=1.5)
     server.faults.hang.append(Hang(RUNS, times=1, seconds=20))
     assert client.rest.list_training_runs()["training_runs"]
     assert server.seen.count() == 2
@@ -279,7 +300,7 @@ def test_rate_limited_writes_wait_too(server: DemoServer, ready: tkf.Client) -> 
     calls = server.seen.of("publish_checkpoint")
     assert [call.status for call in calls] == [429, 429, 204]
     assert len({call.headers["x-idempotency-key"] for call in calls}) == 1
-    assert all(later.started - (earlier.ended or 0) >= 0.25 for earlier, later in zip(calls, calls[1:], strict=False))
+    assert all(later.started - (earlier.ended or 0) >= 0.25 for earlier, later in itertools.pairwise(calls))
 
 
 def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
@@ -360,7 +381,9 @@ def test_netrc_is_not_used(server: DemoServer, ready: tkf.Client) -> None:
     assert not [call for call in server.seen if "authorization" in call.headers]
 
 
-def test_proxies_are_not_used_for_loopback(server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_not_used_for_loopback(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A proxy of the environment never sees a request to this machine, with its key in it."""
     with Elsewhere(reply(200)) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -407,7 +430,9 @@ def test_archive_redirect_is_returned_and_not_followed(server: DemoServer, ready
     assert other.headers == []
 
 
-def test_deprecation_note_is_logged_once(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_deprecation_note_is_logged_once(
+    server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture
+) -> None:
     """What the server says of deprecation is logged once, at the level that it names."""
     server.faults.headers = {"x-deprecation-note": "Upgrade by May.", "x-deprecation-level": "error"}
     with caplog.at_level(logging.DEBUG, "tinker_frames"):
@@ -428,7 +453,7 @@ def test_deprecation_note_is_logged_once(server: DemoServer, ready: tkf.Client, 
 @pytest.mark.parametrize("cached", [True, False])
 def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble: str, cached: bool) -> None:
     """No exception that reaches the caller has anything of requests or urllib3 chained to it: they hold the key."""
-    client = start(client_of(server, retries=0, timeout=0.3, cache=cached), server)
+    client = start(client_of(server, retries=0, cache=cached), server, timeout=0.1 if trouble == "hang" else None)
     faults = server.faults
     if trouble == "reset":
         faults.resets.append(Reset("*", times=None))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from .client import Client
     from .durations import Duration
+    from .errors import TinkerError
     from .plans import Plan
     from .policies import Rule
 
@@ -129,6 +130,7 @@ class TinkerAccessor:
         """Return a mapping of tinker path to the signed URL of its archive (GET …/archive); its repr hides the URLs.
 
         An archive that is still being built is waited for. Whoever has such a URL can read the weights until it expires.
+        One that cannot be had costs only its own row: `errors` of the mapping says why, and asking for it raises.
         """
         from .weights import archive_urls
 
@@ -168,12 +170,21 @@ class TinkerAccessor:
 
 
 class ArchiveUrls(Mapping[str, str]):
-    """Tinker path to signed URL; shows how many there are, never the URLs."""
+    """Tinker path to signed URL; shows how many there are, never the URLs.
 
-    def __init__(self, urls: dict[str, str]) -> None:
-        self._urls = urls
+    Attributes
+    ----------
+    errors : dict
+        Tinker path to the error of those whose archive could not be had; they are not among the keys.
+    """
+
+    def __init__(self, answers: dict[str, str | TinkerError]) -> None:
+        self._urls = {path: answer for path, answer in answers.items() if isinstance(answer, str)}
+        self.errors = {path: answer for path, answer in answers.items() if not isinstance(answer, str)}
 
     def __getitem__(self, tinker_path: str) -> str:
+        if tinker_path in self.errors:
+            raise self.errors[tinker_path]
         return self._urls[tinker_path]
 
     def __iter__(self) -> Iterator[str]:
@@ -183,7 +194,8 @@ class ArchiveUrls(Mapping[str, str]):
         return len(self._urls)
 
     def __repr__(self) -> str:
-        return f"<ArchiveUrls of {len(self)} checkpoints; the URLs are secrets, take one with urls[tinker_path]>"
+        failed = f", {len(self.errors)} could not be had (see .errors)" if self.errors else ""
+        return f"<ArchiveUrls of {len(self)} checkpoints{failed}; the URLs are secrets, take one with urls[tinker_path]>"
 
 
 def _ttl(length: Duration) -> int:

@@ -14,6 +14,8 @@ from .paths import checkpoint_url, parse_known
 
 # How far an expiry may be from the one that was asked for: the service counts from its own now.
 TOLERANCE = timedelta(minutes=5)
+# So much less than asked is sent where an expiry has to be no later than a given time: the request takes time to arrive.
+MARGIN = timedelta(seconds=10)
 
 
 class State(NamedTuple):
@@ -36,8 +38,8 @@ class Wish(NamedTuple):
         return None if self.ttl_seconds is None else now + timedelta(seconds=self.ttl_seconds)
 
     def seconds(self, now: datetime) -> int | None:
-        """Return the TTL to send now; never one that ends later than what was asked."""
-        return int((self.until - now).total_seconds()) if self.until is not None else self.ttl_seconds
+        """Return the TTL to send now; one that has to end by a time ends a little before it, never after."""
+        return int((self.until - MARGIN - now).total_seconds()) if self.until is not None else self.ttl_seconds
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Action:
             return state.expires_at is not None and wanted is not None and state.expires_at <= wanted
         if wanted is None or state.expires_at is None:
             return wanted is None and state.expires_at is None
-        return wish.until is not None and abs(state.expires_at - wanted) < timedelta(seconds=2)
+        return wish.until is not None and timedelta(0) <= wanted - state.expires_at <= 2 * MARGIN
 
     def shortens(self, state: State, wish: Wish, now: datetime) -> bool:
         """Tell whether it ends the checkpoint's life, or ends it earlier than it would."""

@@ -18,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .config import CLOUDFLARE_HEADERS
 from .retry import looks_complete
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ class AccountCache:
 
     def __init__(self, folder: Path, account: str, ttl_s: float) -> None:
         from requests_cache import CachedSession
-        from requests_cache.policy import DEFAULT_IGNORED_PARAMS
 
         from .store import SQLiteStore, StoredCache
 
@@ -66,7 +64,6 @@ class AccountCache:
             expire_after=timedelta(seconds=ttl_s),
             allowable_codes=(200,),
             allowable_methods=("GET", "POST"),  # reads only come here, and some of them are POSTs
-            ignored_parameters=(*DEFAULT_IGNORED_PARAMS, *CLOUDFLARE_HEADERS),  # neither in a key nor on the disk
         )
 
     def begin(self) -> float:

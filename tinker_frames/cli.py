@@ -329,6 +329,8 @@ def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
     console.print(render.table(shown, width=console.width))
     if render.is_shortened(shown, console.width):
         console.print("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
+    if hidden := [str(name) for name in frame.columns[render.columns_shown(shown, console.width) :]]:
+        console.print(f"… {len(hidden)} more columns: {render.visible(', '.join(hidden))}")
     if len(shown) < len(frame):
         console.print(
             f"… {len(frame) - len(shown):,} more rows: --limit {len(frame)} shows all, or use a pipe, --format or export"

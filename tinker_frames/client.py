@@ -18,7 +18,7 @@ from .account import Account, By, Options
 from .cache import AccountCache
 from .catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from .errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
-from .frames import described, frame_of, inventory_of, session_of_members, with_details, with_sessions
+from .frames import described, frame_of, inventory_lacks, inventory_of, session_of_members, with_details, with_sessions
 from .listing import Report, together
 from .rest import AccessScope, Rest
 from .schema import Table, empty_frame
@@ -280,7 +280,7 @@ class Client:
         options = Options(refresh, limit, access_scope, project_id, progress)
         sessions = self._sessions(replace(options, limit=0 if limit == 0 else None), details=True)
         listing, cached = self._account.samplers(session_of_members(sessions.frame, "sampler_ids"), options)
-        report = together([listing.report, sessions.report])
+        report = together([listing.report, replace(sessions.report, lacks=[])])
         found = _Found(frame_of(SAMPLERS, listing), SAMPLERS, report, cached and sessions.from_cache)
         return self._finished(found, require_complete)
 
@@ -315,10 +315,12 @@ class Client:
             sessions = _Found(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report, from_cache=True)
         parts = (checkpoints, runs, sessions)
         rows = with_sessions(checkpoints.frame, self._session_of)
+        report = together([part.report for part in parts])
+        report.lacks = inventory_lacks(*(part.report.lacks for part in parts))
         found = _Found(
             inventory_of(rows, runs.frame, sessions.frame),
             INVENTORY,
-            together([part.report for part in parts]),
+            report,
             all(part.from_cache for part in parts),
         )
         return self._finished(found, require_complete)

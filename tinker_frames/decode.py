@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,7 +34,7 @@ from .record import (
 )
 from .schema import Column, Table, arrow_type, empty_arrow
 
-BATCH_ROWS = 8192
+BATCH_ROWS = 4000  # what fits a core's own cache is quicker, and holds less at once
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Decoder:
         self._absent: dict[str, int] = {}
         self._gone: set[str] = set()  # declared fields that no row of the last examined page had
         self._waiting: list[Any] = []
+        self._hashes: list[Any] = []  # of the keys: eight bytes each tell whether one came twice
         self._decoder = self._compiled()
 
     def feed(self, content: bytes) -> Page:
@@ -98,7 +100,7 @@ class Decoder:
         columns = {column.name: _combined(self._chunks.pop(column.name), column) for column in self.table.stored}
         self._say_absent()
         self._say_unknown_categories(columns)
-        return pa.table(_once(columns, self.table.key))
+        return pa.table(columns if _all_differ(self._hashes) else _once(columns, self.table.key))
 
     def lacks(self) -> list[str]:
         """Return the columns that no row had."""
@@ -131,6 +133,7 @@ class Decoder:
     def _flush(self) -> None:
         """Columnise the typed records that wait: some pages at once, since each step costs as much for one row as for many."""
         rows, self._waiting = self._waiting, []
+        self._note_keys(attributes(rows, self.table.key))
         for top in self._gone:
             self._absent[top] = self._absent.get(top, 0) + len(rows)
         for top in self._sometimes:
@@ -150,6 +153,9 @@ class Decoder:
             if column.derive is not None:
                 columns[column.name] = column.derive(columns)
             self._chunks[column.name].append(columns[column.name])
+
+    def _note_keys(self, keys: list[str]) -> None:
+        self._hashes.append(np.fromiter(map(hash, keys), np.int64, len(keys)))
 
     def _to_arrow(self, column: Column, values: list[Any], rows: list[Any]) -> pa.Array:
         """Build one Arrow column; where a value does not fit, every value is looked at on its own."""
@@ -176,7 +182,7 @@ class Decoder:
 
     def _extra(self, unknown: dict[str, Any], key: str) -> str | None:
         """Return one row's unknown fields as JSON text, sorted by name: the order in which they were met is no fact."""
-        text, problem = sound(canonical(dict(sorted(unknown.items())))) if unknown else (None, None)
+        text, problem = sound(json.dumps(unknown, ensure_ascii=False, separators=(",", ":"), sort_keys=True)) if unknown else (None, None)
         if problem:
             self.problems.add("extra", problem, key)
         return text
@@ -256,6 +262,7 @@ class Decoder:
         """Columnise parsed rows value by value."""
         self.rows += len(rows)
         keys = [str(row.get(self.table.key)) for row in rows]
+        self._note_keys(keys)
         declared = declared_places(self.table)
         for top in declared[()]:
             self._absent[top] = self._absent.get(top, 0) + sum(1 for row in rows if top not in row)
@@ -318,7 +325,7 @@ def _build(column: Column, values: list[Any]) -> pa.Array:
     if column.kind == "time":
         return quick_times(values)
     if column.kind == "category":
-        return pa.array(values, pa.large_string()).dictionary_encode()
+        return pa.array(values, arrow_type("category"))
     return pa.array(values, arrow_type(column.kind))
 
 
@@ -329,18 +336,29 @@ def _json_texts(values: list[Any]) -> pa.Array:
     """
     if not values or not isinstance(values[0], msgspec.Raw):
         return pa.array(values, pa.large_string())
-    texts = pa.array(map(bytes, values), pa.large_binary(), size=len(values)).cast(pa.large_string())
+    # All texts as one: raw JSON lends its bytes, so no object is made of any, and no JSON holds the separator.
+    joined = pa.array([b"\0".join(values)], pa.large_binary()).cast(pa.large_string())
+    texts = pc.split_pattern(joined, "\0").flatten()
     texts = pc.if_else(pc.is_in(texts, value_set=_NO_JSON), None, texts)
     if not pc.all(pc.starts_with(texts, "{")).as_py():
         raise ValueError("metadata that is no object")
     odd = pc.fill_null(pc.match_substring_regex(texts, _NOT_CANONICAL), False)
-    if not pc.any(odd).as_py():
+    redone = [_redone(text) for text in texts.filter(odd).to_pylist()]
+    if not redone:
         return texts
-    redone = [canonical(parsed(text.encode())) for text in texts.filter(odd).to_pylist()]
     return pc.replace_with_mask(texts, odd, pa.array(redone, pa.large_string()))
 
 
-_NOT_CANONICAL = r"[\\\s]|[:\[,][-0-9]"  # may also mean a text such as "a:1": it only costs a look
+def _redone(text: str) -> str:
+    """Return the canonical form of one JSON text; of text by text, as the contract has it, in a tenth of the time."""
+    try:
+        return msgspec.json.encode(_TEXT_BY_TEXT.decode(text)).decode()
+    except msgspec.MsgspecError:
+        return canonical(parsed(text.encode()))
+
+
+_TEXT_BY_TEXT = msgspec.json.Decoder(dict[str, str])
+_NOT_CANONICAL = r"\\[u/]|[\[{:,]\s|\s[\]}:,]|[:\[,][-0-9]"
 _NO_JSON = pa.array(["null", ""], pa.large_string())
 
 
@@ -350,16 +368,24 @@ def _combined(chunks: list[pa.Array], column: Column) -> pa.Array:
         return empty_arrow(column)
     if column.kind == "category":
         return pa.chunked_array(chunks).unify_dictionaries().combine_chunks() if len(chunks) > 1 else chunks[0]
+    if column.kind in ("text", "json"):
+        kept = pa.chunked_array(chunks)  # text stays in pieces: to join it would hold it twice
+        chunks.clear()
+        return kept
     array = pa.concat_arrays(chunks) if len(chunks) > 1 else chunks[0]
     chunks.clear()
     return array
 
 
+def _all_differ(hashes: list[Any]) -> bool:
+    """Tell whether no key came twice; two keys of one hash only cost the exact look."""
+    ordered = np.sort(np.concatenate(hashes)) if hashes else np.array([], np.int64)
+    return bool((ordered[1:] != ordered[:-1]).all())
+
+
 def _once(columns: dict[str, Any], key: str) -> dict[str, Any]:
     """Return the columns with each key once, in order of first appearance, as it was read last."""
     keys = columns[key]
-    if len(pc.unique(keys)) == len(keys):
-        return columns
     last = {value: place for place, value in enumerate(keys.to_pylist())}
     places = pa.array(list(last.values()), pa.int64())
     return {name: values.take(places) for name, values in columns.items()}

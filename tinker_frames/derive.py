@@ -60,7 +60,8 @@ def step_of_name(columns: Columns) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.cast(_part(columns["name"], STEP, "step"), pa.int64())
+    coded = columns["name"].dictionary_encode()  # runs save under the same names
+    return pc.cast(_part(coded.dictionary, STEP, "step"), pa.int64()).take(coded.indices)
 
 
 def gigabytes(source: str) -> Callable[[pd.DataFrame, datetime], Any]:
@@ -106,7 +107,7 @@ def _well_formed(paths: Any, parts: Any) -> bool:
     five = pc.and_(pc.equal(pc.list_value_length(parts), 5), pc.starts_with(paths, "tinker://"))
     if not pc.all(five, skip_nulls=False).as_py():
         return False
-    return all(pc.all(pc.not_equal(pc.list_element(parts, place), "")).as_py() for place in (2, 3, 4))
+    return bool(pc.sum(pc.equal(parts.flatten(), "")).as_py() == len(paths))  # the one between the first two slashes
 
 
 def _part(values: Any, pattern: str, group: str) -> Any:

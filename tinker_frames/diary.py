@@ -32,6 +32,7 @@ class Entry:
     status: int | None = None
     error: str | None = None
     ended_at: str | None = None
+    after: str | None = None  # the expiry that was read afterwards, where the action changes it
 
     @property
     def state(self) -> str:
@@ -92,8 +93,19 @@ class Journal:
         """Note that a request is about to be sent."""
         self._append({"event": "send", "plan": plan, "tinker_path": tinker_path, "attempt": attempt})
 
-    def ended(self, plan: str, tinker_path: str, outcome: str, status: int | None, error: str | None) -> None:
-        """Note how a row ended; a later note of the same row corrects an earlier one."""
+    def ended(
+        self,
+        plan: str,
+        tinker_path: str,
+        outcome: str,
+        status: int | None = None,
+        error: str | None = None,
+        after: str | None = None,
+    ) -> None:
+        """Note how a row ended; a later note of the same row corrects an earlier one.
+
+        `after` is the expiry that was read afterwards; `undo` tells by it whether somebody has changed it since.
+        """
         self._append(
             {
                 "event": "outcome",
@@ -102,6 +114,7 @@ class Journal:
                 "outcome": outcome,
                 "status": status,
                 "error": error,
+                **({} if after is None else {"after": after}),
             }
         )
 
@@ -202,12 +215,8 @@ def _apply(records: dict[str, Record], line: dict[str, Any]) -> None:
     if line.get("event") == "send":
         row.sent_at, row.attempts, row.outcome = line.get("at"), int(line.get("attempt") or 1), None
     elif line.get("event") == "outcome":
-        row.outcome, row.status, row.error, row.ended_at = (
-            line.get("outcome"),
-            line.get("status"),
-            line.get("error"),
-            line.get("at"),
-        )
+        row.outcome, row.status, row.error = line.get("outcome"), line.get("status"), line.get("error")
+        row.ended_at, row.after = line.get("at"), line.get("after")
 
 
 def _now() -> str:

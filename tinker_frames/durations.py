@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
+from numbers import Real
 
 from .errors import InvalidRequestError
 
@@ -28,15 +29,30 @@ def seconds(length: Duration) -> int:
     """
     if isinstance(length, timedelta):
         return round(length.total_seconds())
-    if isinstance(length, (int, float)) and not isinstance(length, bool) and math.isfinite(length):
-        return round(length)
-    text = str(length).replace(" ", "").lower()
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+    found = _number(length)
+    if math.isfinite(found):
+        return round(found)
     raise InvalidRequestError(
         f"{length!r} is no length of time", hint='Write e.g. "30d", "12h", "45m", seconds as a number, or a timedelta.'
     )
+
+
+def _number(length: Duration) -> float:
+    """Return seconds as a number; infinite for what is none, or too large to be one."""
+    if isinstance(length, Real) and not isinstance(length, bool):  # numpy's numbers too
+        return length if isinstance(length, int) and abs(length) < 2**62 else _float(length)
+    text = str(length).replace(" ", "").lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return math.inf
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _float(number: Real) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def shown(length_s: float) -> str:

@@ -150,7 +150,7 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with its named index as columns; one that repeats a column of its name is left out."""
-    for name in frame.index.names:
+    for name in [str(name) for name in frame.index.names if name is not None]:
         if name in frame.columns:
             if not frame.index.get_level_values(name).equals(frame.set_index(name).index):
                 raise InvalidRequestError(f"index and column are both named {name!r}", hint="Rename one of them.")
@@ -184,7 +184,7 @@ def _fits(values: pa.Array, column: Column) -> bool:
         "texts": types.is_list(kind) or types.is_large_list(kind),
     }.get(column.kind, types.is_integer(kind) or types.is_floating(kind))  # fmt: skip
     if types.is_null(kind) or not alike:
-        return types.is_null(kind)
+        return bool(types.is_null(kind))
     if column.kind == "category":
         return True
     with suppress(pa.ArrowException):
@@ -223,8 +223,9 @@ def _others(table: pa.Table) -> pd.DataFrame:
     import pyarrow as pa
 
     if b"pandas" in (table.schema.metadata or {}):
-        return table.to_pandas()
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+        noted: pd.DataFrame = table.to_pandas()
+        return noted
+    nullable: dict[pa.DataType, Any] = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     columns = {
         name: nullable[values.type].__from_arrow__(values)
         if values.null_count and values.type in nullable

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .catalog import INVENTORY, WITH_DETAILS
 from .listing import Listing, Report
+from .mend import canonical, sound
 from .schema import Table, pandas_dtype, text_dtype, to_frame
 
 ATTRS = "tinker"
@@ -84,6 +85,15 @@ def inventory_of(checkpoints: pd.DataFrame, runs: pd.DataFrame, sessions: pd.Dat
     return frame[INVENTORY.names]
 
 
+def inventory_lacks(checkpoints: list[str], runs: list[str], sessions: list[str]) -> list[str]:
+    """Return what the inventory lacks, by the names that the columns of its parts have there; the runs tell the base model."""
+    names = [name for name in checkpoints if name != "base_model"]
+    for prefix, lacks in (("run", runs), ("session", sessions)):
+        own = [f"{prefix}_{name}" if f"{prefix}_{name}" in INVENTORY.names else name for name in lacks]
+        names += [name for name in own if name in INVENTORY.names or name == "sessions"]
+    return names
+
+
 def expanded_metadata(
     frame: pd.DataFrame, column: str = "user_metadata", prefix: str = "meta.", *, numeric: bool = False
 ) -> pd.DataFrame:
@@ -93,7 +103,7 @@ def expanded_metadata(
     value is a number become float64.
     """
     parsed = [_object(text) for text in frame[column]]
-    keys = sorted({key for entry in parsed for key in entry})
+    keys = sorted({key for entry in parsed for key in entry if sound(key)[1] is None})
     data = {prefix + key: pd.array([_text(entry.get(key)) for entry in parsed], dtype=text_dtype()) for key in keys}
     if numeric:
         data = {name: _numbers(values) for name, values in data.items()}
@@ -117,12 +127,12 @@ def _prefixed(prefix: str, frame: pd.DataFrame) -> dict[str, str]:
 def _object(text: Any) -> dict[str, Any]:
     try:
         value = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if value is None:
+        return None
+    return sound(value if isinstance(value, str) else canonical(value))[0]

@@ -97,6 +97,6 @@ class Listing:
             with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
                 data = reader.read_all()
             report = Report(**json.loads((data.schema.metadata or {})[REPORT_KEY]))
-        except (pa.ArrowException, KeyError, TypeError, ValueError):
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
             return None
         return cls(data.replace_schema_metadata(None), report)

@@ -143,13 +143,17 @@ class Plan:
         InvalidRequestError
             Without the confirmation that it needs; nothing was sent then.
         """
+        if max_workers is not None and max_workers < 1:
+            raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
         frame = self.frame
         self._confirmed(frame, confirm)
         runner, jobs = self.holder.runner(), jobs_of(self.rows[(frame["verdict"] == "send").to_numpy()])
         described = [job_as_json(job) for job in jobs]
-        runner.journal.begin(self.id, self.holder.base_url, self.action.name, described, self.undoes)
-        outcomes = runner.run(self.id, self.action, jobs, progress=progress, max_workers=max_workers, deadline=deadline)
-        return outcome_frame(self.id, self.action, outcomes, frame)
+        again = any(record.plan == self.id for record in runner.journal.records())
+        name = new_id() if again else self.id  # what the first run did stays in the journal, and can be undone
+        runner.journal.begin(name, self.holder.base_url, self.action.name, described, self.undoes)
+        outcomes = runner.run(name, self.action, jobs, progress=progress, max_workers=max_workers, deadline=deadline)
+        return outcome_frame(name, self.action, outcomes, frame)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the plan to a file, to be run later from `load_plan`; it holds no key."""
@@ -162,6 +166,7 @@ class Plan:
             "action": self.action.name,
             "allowed": sorted(self.allowed),
             "undoes": self.undoes,
+            "rule": self.rule,
             "rows": [job_as_json(job) for job in jobs_of(self.rows)],
         }
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
@@ -187,15 +192,16 @@ class Plan:
         sends = frame[frame["verdict"] == "send"]
         shortening = sends[sends["shortens"]]
         public = bool(shortening["public"].fillna(False).any())
-        if len(shortening) <= UNASKED and not public:
-            return
+        needed = len(shortening) > UNASKED or public
         number = len(sends)
-        if confirm is True or (not isinstance(confirm, bool) and confirm == number):
+        is_number = confirm is not None and not isinstance(confirm, bool)
+        if confirm is True or (is_number and confirm == number) or not (needed or is_number):
             return
         what = f"this would {self.action.verb} {number} checkpoints" + (", public ones among them" if public else "")
-        if confirm is None and _is_watched():
-            if input(f"{what}. Type {number} to do it: ").strip() == str(number):
-                return
+        typed_in = _asked(f"{what}. Type {number} to do it: ") if confirm is None else None
+        if typed_in == str(number):
+            return
+        if typed_in is not None:
             raise InvalidRequestError(
                 f"{what}; another number was typed, and nothing was sent", hint="Look at plan.frame."
             )
@@ -217,14 +223,21 @@ def make(
 
 def retirement(frame: pd.DataFrame, keep: Rule, holder: Holder, ttl_seconds: int | None) -> Plan:
     """Return the plan that removes what a rule does not keep; `kept` is the rest, with the reason for each row."""
+    frame = frame[frame["tinker_path"].notna()]
     if "loaded_by_sampler" not in frame.columns:
         loaded = holder.loaded()
         flags = [None if loaded is None else path in loaded for path in frame["tinker_path"]]
         frame = frame.assign(loaded_by_sampler=typed("bool", flags))
-    mask = keep(frame)
-    kept = frame[mask].assign(reason=keep.reasons(frame)[mask])
+    reasons = keep.reasons(frame)
+    paths = frame["tinker_path"]
+    stay = set(paths[reasons != ""])  # a checkpoint that stands in several rows stays if one of them does
+    if paths.duplicated().any():
+        distinct = frame.drop_duplicates("tinker_path")  # and no row of another is counted in its place
+        stay |= set(distinct.loc[keep(distinct), "tinker_path"])
+    mask = paths.isin(stay)
+    kept = frame[mask].assign(reason=reasons[mask].where(reasons[mask] != "", str(keep)))
     action = "delete" if ttl_seconds is None else "expire"
-    plan = make(action, frame.loc[~mask, "tinker_path"].dropna(), holder, ttl_seconds=ttl_seconds)
+    plan = make(action, paths[~mask], holder, ttl_seconds=ttl_seconds)
     return replace(plan, kept=kept, rule=str(keep))
 
 
@@ -250,8 +263,8 @@ def load_plan(path: str | os.PathLike[str], holder: Holder) -> Plan:
     check_account(content["account"], content["base_url"], holder)
     jobs = [job_from_json(entry) for entry in content["rows"]]
     rows = with_jobs(holder.facts([job.tinker_path for job in jobs]), jobs)
-    allowed = frozenset(content["allowed"])
-    return Plan(content["id"], ACTIONS[content["action"]], rows, holder, allowed, content.get("undoes"))
+    allowed, undoes, rule = frozenset(content["allowed"]), content["undoes"], content.get("rule", "")
+    return Plan(content["id"], ACTIONS[content["action"]], rows, holder, allowed, undoes, rule=rule)
 
 
 def check_account(account: str | None, base_url: str, holder: Holder) -> None:
@@ -268,6 +281,11 @@ def new_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _is_watched() -> bool:
-    """Tell whether a person can be asked."""
-    return in_notebook() or (sys.stdin is not None and sys.stdin.isatty())
+def _asked(question: str) -> str | None:
+    """Return what a person types; None where nobody can be asked."""
+    if not (in_notebook() or (sys.stdin is not None and sys.stdin.isatty())):
+        return None
+    try:
+        return input(question).strip()
+    except (EOFError, NotImplementedError):  # a closed terminal; a notebook that nobody watches
+        return None

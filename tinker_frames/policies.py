@@ -10,6 +10,8 @@ keep_last(3) | keep_public() | keep_named('final')
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +39,7 @@ class Rule:
         AttributeError
             If the frame lacks a column that the rule needs.
         """
-        missing = [name for name in self._needs if name not in frame.columns]
-        if missing:
-            raise AttributeError(f"{self} needs the column {', '.join(map(repr, missing))}, and the frame has none")
+        _need(self, frame, *self._needs)
         mask = self._mask(frame.reset_index(drop=True))  # rows may repeat labels
         return mask.astype("boolean").fillna(False).astype(bool).set_axis(frame.index)
 
@@ -105,7 +105,8 @@ def keep_last(n: int, by: str = "training_run_id") -> Rule:
     groups = [by] if isinstance(by, str) else list(by)
 
     def mask(frame: pd.DataFrame) -> Any:
-        newest_first = frame.sort_values(["time", "tinker_path"], ascending=False, kind="stable", na_position="first")
+        rows = frame[list(dict.fromkeys(["tinker_path", *groups]))].assign(_time=_times(frame["time"]))
+        newest_first = rows.sort_values(["_time", "tinker_path"], ascending=False, kind="stable", na_position="first")
         rank = newest_first.groupby(groups, dropna=False, observed=True, sort=False).cumcount()
         return (rank < n).reindex(frame.index)
 
@@ -116,27 +117,22 @@ def keep_last(n: int, by: str = "training_run_id") -> Rule:
 def keep_every(k: int) -> Rule:
     """Keep those whose step is a multiple of `k`; a checkpoint without a step is not kept by this rule."""
     _at_least(k, 1)
-    return Rule(f"keep_every({k})", lambda frame: frame["step"] % k == 0, needs=("step",))
+    return Rule(f"keep_every({k})", lambda frame: _numbers(frame["step"]) % k == 0, needs=("step",))
 
 
 def keep_final() -> Rule:
     """Keep those named final (also `final-…`, `…-final`, `last`)."""
-    return Rule(
-        "keep_final()",
-        lambda frame: frame["name"].str.contains(r"(?:^|[^a-z])(?:final|last)(?:$|[^a-z])", case=False, regex=True),
-        needs=("name",),
-    )
+    final = _finder(r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])")
+    return Rule("keep_final()", lambda frame: frame["name"].map(final), needs=("name",))
 
 
 def keep_public() -> Rule:
     """Keep what is public, and what may be: where the server does not say."""
-    return Rule("keep_public()", lambda frame: frame["public"].fillna(True), needs=("public",))
+    return Rule("keep_public()", lambda frame: ~_surely_not(frame["public"]), needs=("public",))
 
 
 def keep_named(pattern: str) -> Rule:
     """Keep those whose name the regular expression matches somewhere."""
-    import re
-
     try:
         re.compile(pattern)
     except re.error as error:
@@ -168,13 +164,13 @@ def has_metadata(key: str, value: Any = None) -> Rule:
 def used_by_samplers() -> Rule:
     """Keep what a sampler has loaded, or may have: `loaded_by_sampler` is true or not known; `retire` fills it in."""
     return Rule(
-        "used_by_samplers()", lambda frame: frame["loaded_by_sampler"].fillna(True), needs=("loaded_by_sampler",)
+        "used_by_samplers()", lambda frame: ~_surely_not(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",)
     )
 
 
 def no_ttl() -> Rule:
     """Keep those that never expire."""
-    return Rule("no_ttl()", lambda frame: frame["expires_at"].isna(), needs=("expires_at",))
+    return Rule("no_ttl()", lambda frame: _times(frame["expires_at"]).isna(), needs=("expires_at",))
 
 
 def expiring(within: Duration = "7d") -> Rule:
@@ -188,31 +184,60 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "t
     _at_least(n, 0)
 
     def mask(frame: pd.DataFrame) -> Any:
-        import pandas as pd
+        is_key = by.startswith("meta.") and by not in frame.columns
+        _need(rule, frame, "user_metadata" if is_key else by)
+        key = by.removeprefix("meta.")
+        values = _numbers(frame["user_metadata"].map(lambda text: _metadata(text).get(key)) if is_key else frame[by])
+        known = values[values.notna()].sort_values(ascending=smallest, kind="stable")
+        rank = known.groupby(frame[per].reindex(known.index), dropna=False, observed=True, sort=False).cumcount()
+        return (rank < n).reindex(frame.index)
 
-        if by in frame.columns:
-            values = pd.to_numeric(frame[by].astype("object"), errors="coerce")
-        else:
-            texts = frame["user_metadata"].map(lambda text: _metadata(text).get(by.removeprefix("meta.")))
-            values = pd.to_numeric(texts, errors="coerce")
-        values = values.astype("float64")
-        rank = values.groupby([frame[per]], dropna=False).rank(method="first", ascending=smallest)
-        return rank <= n
-
-    needs = (per,) if not by.startswith("meta.") else (per, "user_metadata")
     options = [repr(by)] + ([f"n={n}"] if n != 1 else []) + ([] if smallest else ["smallest=False"])
-    return Rule(f"best({', '.join(options)})", mask, needs=needs)
+    options += [] if per == "training_run_id" else [f"per={per!r}"]
+    rule = Rule(f"best({', '.join(options)})", mask, needs=(per,))
+    return rule
 
 
 def _age_days(frame: pd.DataFrame, column: str = "time") -> Any:
     import pandas as pd
 
-    return (pd.Timestamp.now("UTC") - frame[column]).dt.total_seconds() / DAY_S
+    return (pd.Timestamp.now("UTC") - _times(frame[column])).dt.total_seconds() / DAY_S
+
+
+def _times(values: pd.Series[Any]) -> Any:
+    """Return times in UTC, also of a frame whose times are text; what is no time is not known."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values
+    return pd.to_datetime(values.astype("object"), utc=True, errors="coerce", format="ISO8601")
+
+
+def _numbers(values: pd.Series[Any]) -> Any:
+    """Return finite numbers, also of a frame whose numbers are text; what is none is not known."""
+    return values.astype("object").map(_number).astype("float64")
+
+
+def _number(value: Any) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return found if math.isfinite(found) else math.nan
+
+
+def _surely_not(values: pd.Series[Any]) -> Any:
+    """Return where a flag is known to be off, also of a frame whose flags are text."""
+    return values.astype("object").map(lambda value: str(value).strip().lower() in ("false", "0", "0.0", "no")).astype(bool)
+
+
+def _need(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise AttributeError(f"{rule} needs the column {', '.join(map(repr, missing))}, and the frame has none")
 
 
 def _finder(pattern: str) -> Callable[[Any], bool]:
-    import re
-
     compiled = re.compile(pattern)
     return lambda name: isinstance(name, str) and compiled.search(name) is not None
 
@@ -220,7 +245,7 @@ def _finder(pattern: str) -> Callable[[Any], bool]:
 def _metadata(text: Any) -> dict[str, Any]:
     try:
         found = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         found = {}
     return found if isinstance(found, dict) else {}
 

@@ -42,8 +42,9 @@ class Progress(Watch):
     def expect(self, total: int | None) -> None:
         """Say how many rows there will be."""
         if self._bar is not None and total is not None and total != self._bar.total:
-            self._bar.total = total
-            self._bar.refresh()
+            self._bar.total = total  # not drawn: the delay is not over
+            if hasattr(self._bar, "container"):
+                self._bar.container.children[1].max = total
 
     def advance(self, rows: int) -> None:
         """Count rows that have come."""

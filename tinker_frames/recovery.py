@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .actions import ACTIONS, Action, State, Wish
+from .actions import ACTIONS, MARGIN, Action, State, Wish
 from .diary import Entry, Journal, Record
 from .errors import InvalidRequestError
 from .plans import Plan, new_id
@@ -52,7 +52,7 @@ def resume(holder: Holder, plan: str | None = None, *, progress: bool | None = N
     record = _interrupted(journal, plan)
     action = ACTIONS[record.action]
     jobs = [_job_of(row) for row in record.open_rows]
-    ended = [_outcome_of(row) for row in record.rows.values() if row not in record.open_rows]
+    ended = [_outcome_of(row) for row in record.rows.values() if row.state == "ended"]
     outcomes = holder.runner().run(record.plan, action, jobs, progress=progress) if jobs else []
     if not jobs:
         journal.finished(record.plan)
@@ -61,14 +61,14 @@ def resume(holder: Holder, plan: str | None = None, *, progress: bool | None = N
 
 def undo(holder: Holder, plan: str | None = None, *, progress: bool | None = None) -> pd.DataFrame:
     """Take back what a plan did, where that can be done, and return an outcome for each row."""
-    record = _last(holder.journal(), plan)
+    record = _undoable(holder.journal(), plan)
     action = ACTIONS[record.action]
     if not action.undo:
         raise InvalidRequestError(
             f"the plan {record.plan} deleted checkpoints, and that cannot be undone",
             hint='Next time use expire(after="24h"), which can be undone until then.',
         )
-    done = [row for row in record.rows.values() if row.outcome == "done"]
+    done = [row for row in record.rows.values() if row.outcome == "done" or row.state == "begun"]
     if not done:
         raise InvalidRequestError(
             f"nothing that the plan {record.plan} did is left to undo", hint="Look at tkf.journal()."
@@ -84,9 +84,10 @@ def _inverse(holder: Holder, record: Record, action: Action, done: list[Entry]) 
     rows = holder.facts([row.tinker_path for row in done])
     wishes, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
-        before = datetime.fromisoformat(row.before["expires_at"]) if row.before.get("expires_at") else None
-        wishes.append(Wish(until=before) if inverse.changes_expiry else Wish())
-        refusals.append(refusal or _why_not(row, action, states.get(row.tinker_path), before, now))
+        before = _time(row.before.get("expires_at"))
+        until = None if before is None else before - _clock_ahead(row)
+        wishes.append(Wish(until=until) if inverse.changes_expiry else Wish())
+        refusals.append(refusal or _why_not(row, action, states.get(row.tinker_path), until, now))
     rows = with_wishes(rows, wishes).assign(refusal=typed("text", refusals))
     current = [states.get(path, State(None, None)) for path in rows["tinker_path"]]
     rows["public"] = typed("bool", [state.public for state in current])
@@ -95,27 +96,52 @@ def _inverse(holder: Holder, record: Record, action: Action, done: list[Entry]) 
     return Plan(new_id(), inverse, rows, holder, guards, undoes=record.plan)
 
 
-def _why_not(row: Entry, action: Action, state: State | None, before: datetime | None, now: datetime) -> str:
+def _why_not(row: Entry, action: Action, state: State | None, until: datetime | None, now: datetime) -> str:
     """Say why a row cannot be given back what it had; empty if it can."""
-    sent = datetime.fromisoformat(row.sent_at) if row.sent_at else now
-    wish = _job_of(row).wish
     if state is None:
         return "it is gone"
-    if not action.took(state, wish, sent):
-        return "it was changed since"
-    if action.changes_expiry and before is not None and before - now < timedelta(seconds=TTL_RANGE_S[0]):
+    if row.after is not None:
+        is_ours = state.expires_at == _time(row.after)
+    else:
+        is_ours = action.took(state, _job_of(row).wish, _time(row.sent_at) or now)
+    if not is_ours:
+        return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
+    if action.changes_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
         return "less than an hour of its old life is left, and the service takes no shorter one"
     return ""
+
+
+def _clock_ahead(row: Entry) -> timedelta:
+    """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave."""
+    after, sent = _time(row.after), _time(row.sent_at)
+    asked = None if sent is None else _job_of(row).wish.expiry(sent)
+    return timedelta(0) if after is None or asked is None else after - asked
 
 
 def _interrupted(journal: Journal, plan: str | None) -> Record:
     """Return the plan that is to be finished: the named one, else the last that has open rows."""
     if plan is not None:
         return _last(journal, plan)
-    left = [record for record in journal.records() if record.open_rows]
+    records = journal.records()
+    undone = {record.undoes for record in records}
+    left = [record for record in records if record.open_rows and record.plan not in undone]
     if left:
         return left[-1]
     raise InvalidRequestError("no interrupted plan is in the journal", hint="Look at tkf.journal().")
+
+
+def _undoable(journal: Journal, plan: str | None) -> Record:
+    """Return the plan to be taken back: the named one, else the last that is no undo itself, so that undoing twice is harmless."""
+    if plan is None:
+        forward = [record for record in journal.records() if record.undoes is None]
+        return forward[-1] if forward else _last(journal, None)
+    record = _last(journal, plan)
+    if record.undoes is not None:
+        raise InvalidRequestError(
+            f"the plan {record.plan} took back {record.undoes}, and an undo cannot be undone",
+            hint="Make the plan again that it took back.",
+        )
+    return record
 
 
 def _last(journal: Journal, plan: str | None) -> Record:
@@ -130,8 +156,12 @@ def _job_of(row: Entry) -> Job:
     """Return what is left to do of a journaled row."""
     job = job_from_json({"tinker_path": row.tinker_path, "before": row.before, "wish": row.wish, "key": row.key})
     job.doubtful = row.sent_at is not None
-    job.sent_at = datetime.fromisoformat(row.sent_at) if row.sent_at else None
+    job.sent_at = _time(row.sent_at)
     return job
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _outcome_of(row: Entry) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 ROWS_ON_SCREEN = 50
 NOTHING = "-"
 BETWEEN = 3  # characters from one column to the next
-SHORT = 16  # columns up to this width are never cut
+SHORT = 16  # columns up to this width are not cut as long as there is room
+NARROW = 9  # the width of a shortened id; a column that is cut below it says nothing
 
 # The official ids begin with one; its first eight digits tell rows of one account apart.
 _UUID = re.compile(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -43,11 +45,15 @@ def cell(value: Any) -> str:
 
 
 def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
-    """Return a frame as a table of one line a row; where it is wider than the terminal, ids are shortened first."""
+    """Return a frame as a table of one line a row; where it is wider than the terminal, ids are shortened first.
+
+    Columns for which there is no room at all are left out from the right; `columns_shown` counts the others.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    frame = frame.iloc[:, : columns_shown(frame, width)]
     names = [visible(str(name)) for name in frame.columns]
     rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     if not _fits(names, rows, width):
@@ -62,6 +68,13 @@ def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
     for row in rows:
         shown.add_row(*(Text(_cut(text, room)) for text, room in zip(row, widths, strict=True)))
     return shown
+
+
+def columns_shown(frame: pd.DataFrame, width: int) -> int:
+    """Return how many columns `table` has room for at this width; the first one always has."""
+    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    needed = accumulate(min(room, NARROW) + BETWEEN for room in _widest([visible(str(n)) for n in frame.columns], rows))
+    return max(1, sum(1 for end in needed if end <= width))
 
 
 def folded(frame: pd.DataFrame) -> RichTable:
@@ -129,8 +142,9 @@ def _allotted(widest: list[int], width: int) -> list[int]:
     """Share the terminal out: short columns get what they need, long ones what is left, the shorter of them first."""
     given = dict.fromkeys(range(len(widest)), 1)
     left, waiting = width - BETWEEN * len(widest), sorted(range(len(widest)), key=widest.__getitem__)
-    for place in waiting:
-        fair = left // (len(widest) - waiting.index(place))
-        given[place] = max(1, min(widest[place], fair if widest[place] > SHORT else SHORT))
+    for turn, place in enumerate(waiting):
+        later = sum(min(widest[other], NARROW) for other in waiting[turn + 1 :])
+        fair = max(left // (len(widest) - turn), min(SHORT, left - later))
+        given[place] = max(1, min(widest[place], fair))
         left -= given[place]
     return [given[place] for place in range(len(widest))]

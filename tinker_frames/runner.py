@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ from .progress import Progress
 from .retry import NEVER, backoff_s
 from .session import Session, StoppedError
 
-MOST_WORKERS = 32
 MOST_TRIES = 5  # of one row, unclear answers included; rate limits do not count
+ENOUGH_IN_VAIN = 3  # rows that failed the same way at every try, and none was done: the others get one try
 SAME_BURST_S = 0.5  # rate limits that ask for about the same moment are one
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
 
@@ -62,6 +62,11 @@ class Outcome:
     attempts: int = 0
     seconds: float = 0.0
 
+    @property
+    def is_well(self) -> bool:
+        """Whether the server was up to it, whatever it said."""
+        return self.outcome in ("done", "skipped", "unchanged") or (self.status is not None and self.status < 500)
+
 
 class _Again(Exception):  # noqa: N818  # no error, but a turn of events
     """The row is to be sent again after some seconds."""
@@ -89,6 +94,8 @@ class Runner:
     journal: Journal
     plan: str = ""
     action: Action = field(default=None)  # type: ignore[assignment]  # set by run()
+    _in_vain: Counter[int | None] = field(default_factory=Counter)  # rows whose every try had this status
+    _any_done: bool = False
 
     def run(
         self,
@@ -107,18 +114,18 @@ class Runner:
         3. The runs are read again, and what did not take is `failed`.
         """
         self.plan, self.action = plan, action
+        self._in_vain, self._any_done = Counter(), False
         ended: dict[str, Outcome] = {}
         with Progress(f"{action.name} checkpoints", progress) as bar:
             bar.expect(len(jobs))
             todo = self._still_as_planned(jobs, ended, bar)
-            interrupted = self._send_all(todo, ended, bar, max_workers or MOST_WORKERS, deadline)
+            interrupted = self._send_all(todo, ended, bar, max_workers or self.session.settings.max_workers, deadline)
             self._verify(todo, ended)
         if interrupted:
             raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) goes on")
         if len(ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in ended.values()):
             self.journal.finished(plan)
-        late = "not begun: the deadline was reached; tkf.resume() goes on"
-        return [ended.get(job.tinker_path) or Outcome(job.tinker_path, "skipped", error=late) for job in jobs]
+        return [ended.get(job.tinker_path) or self._late(job) for job in jobs]
 
     # ── before ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -156,7 +163,7 @@ class Runner:
         self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress, most: int, deadline: float | None
     ) -> bool:
         """Send every job with as many threads as the pace allows; True if it was interrupted."""
-        crew = _Crew(self._attempt, jobs, Pace(most), bar, deadline)
+        crew = _Crew(self._attempt, jobs, Pace(most), bar, deadline, self.session.settings.deadline)
         crew.start()
         try:
             for outcome in crew.outcomes():
@@ -195,6 +202,7 @@ class Runner:
         if isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError)):
             return self._outcome(job, "failed", error)
         read = self.read_runs([_run_of(job)])
+        job.doubtful = job.doubtful or unclear
         if read.unread:
             return self._outcome(job, "unknown", error)  # read again at the end
         state = read.states.get(job.tinker_path)
@@ -204,10 +212,17 @@ class Runner:
             return self._outcome(job, "done") if mine else self._outcome(job, "skipped", error)
         if state is None:
             return self._outcome(job, "skipped", error)
-        job.doubtful = job.doubtful or unclear
-        if unclear and job.attempts < MOST_TRIES and not (isinstance(error, ConflictError) and job.attempts > 1):
+        if unclear and job.attempts < self._tries(error):
             raise _Again(backoff_s(job.attempts - 1), limited=False)
+        self._in_vain[error.status] += unclear
         return self._outcome(job, "failed", error)
+
+    def _tries(self, error: TinkerError) -> int:
+        """Return how often a row may be sent that an unclear error left undone."""
+        if isinstance(error, ConflictError):
+            return 2  # busy, or already so: the second answer says the same
+        hopeless = self._in_vain[error.status] >= ENOUGH_IN_VAIN and not self._any_done
+        return 1 if hopeless else MOST_TRIES
 
     # ── afterwards ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -220,13 +235,17 @@ class Runner:
             return
         read = self.read_runs(_runs(claimed))
         for job in claimed:
-            outcome = ended[job.tinker_path]
+            outcome, state = ended[job.tinker_path], read.states.get(job.tinker_path)
             if _run_of(job) in read.unread:
                 self._correct(outcome, "unknown", "its run could not be read afterwards")
-            elif not self._took(job, read.states.get(job.tinker_path)):
+            elif not (self._took(job, state) or self._has_moved(job, state)):
                 self._correct(outcome, "failed", outcome.error or "the server said yes and did nothing")
-            elif outcome.outcome == "unknown":
-                self._correct(outcome, "done", None)
+            elif outcome.outcome == "unknown" or self.action.changes_expiry:
+                self._correct(outcome, "done", None, state)
+
+    def _has_moved(self, job: Job, state: State | None) -> bool:
+        """Tell whether the expiry is another one than before: a server whose clock differs from ours counts from its own."""
+        return self.action.changes_expiry and state is not None and state.expires_at != job.before.expires_at
 
     def _settle_open(self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress) -> None:
         """After an interruption: find out by reading how the rows ended that were under way."""
@@ -244,12 +263,14 @@ class Runner:
         self.journal.ended(self.plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error)
         bar.advance(1)
 
-    def _correct(self, outcome: Outcome, now: str, error: str | None) -> None:
+    def _correct(self, outcome: Outcome, now: str, error: str | None, state: State | None = None) -> None:
         outcome.outcome, outcome.error = now, error
-        self.journal.ended(self.plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error)
+        outcome.status = None if now == "done" else outcome.status
+        after = state.expires_at.isoformat() if state is not None and state.expires_at is not None else None
+        self.journal.ended(self.plan, outcome.tinker_path, now, outcome.status, error, after)
 
-    @staticmethod
-    def _outcome(job: Job, outcome: str, error: TinkerError | None = None) -> Outcome:
+    def _outcome(self, job: Job, outcome: str, error: TinkerError | None = None) -> Outcome:
+        self._any_done = self._any_done or outcome == "done"
         return Outcome(
             job.tinker_path,
             outcome,
@@ -258,6 +279,12 @@ class Runner:
             attempts=job.attempts,
             seconds=round(job.seconds, 3),
         )
+
+    @staticmethod
+    def _late(job: Job) -> Outcome:
+        begun = "not done" if job.attempts else "not begun"
+        error = f"{begun} when the deadline was reached; tkf.resume() goes on"
+        return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))
 
 
 class _Crew:
@@ -270,6 +297,7 @@ class _Crew:
         pace: Pace,
         bar: Progress,
         deadline: float | None,
+        patience: float | None,
     ) -> None:
         self._attempt, self._pace, self._bar = attempt, pace, bar
         self._waiting: deque[Job] = deque(jobs)
@@ -278,6 +306,8 @@ class _Crew:
         self._room = threading.Condition()
         self._stopped = False
         self._ends_at = None if deadline is None else time.monotonic() + deadline
+        self._patience = patience  # with a server that answers nothing but rate limits
+        self._heard_at = time.monotonic()
         self._pause_until = 0.0
         self._results: SimpleQueue[Outcome | BaseException] = SimpleQueue()
 
@@ -318,15 +348,16 @@ class _Crew:
     def _work(self) -> None:
         while (job := self._take()) is not None:
             try:
-                outcome: Outcome | BaseException | None = self._attempt(job, self._bar)
-            except _Again as again:
-                outcome = None
-                self._put_back(job, again)
-            except StoppedError:
-                outcome = None
+                end: Outcome | _Again | BaseException = self._attempt(job, self._bar)
             except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
-                outcome = error
-            self._leave(job, outcome)
+                end = error
+            with self._room:
+                self._working.pop(job.tinker_path, None)
+                if isinstance(end, _Again):
+                    self._put_back(job, end)
+                elif not isinstance(end, StoppedError):
+                    self._finish(end)
+                self._room.notify_all()
 
     def _take(self) -> Job | None:
         """Wait for room and for a job that may be sent now; None if there is nothing left to begin."""
@@ -351,31 +382,29 @@ class _Crew:
         return min([0.5, *later]) if later else 0.5
 
     def _put_back(self, job: Job, again: _Again) -> None:
-        with self._room:
-            now = time.monotonic()
-            job.not_before = now + again.wait_s
-            if not again.limited:
-                self._pace.finished(now, well=False)
-            else:
-                job.attempts -= 1
-                if now + again.wait_s > self._pause_until + SAME_BURST_S:
-                    self._bar.waiting(again.wait_s, "rate limited (429)")
-                    self._pace.limited()
-                self._pause_until = max(self._pause_until, now + again.wait_s)
-            self._waiting.append(job)
+        now = time.monotonic()
+        job.not_before = now + again.wait_s
+        if not again.limited:
+            self._heard_at = now
+            self._pace.finished(now, well=False)
+        else:
+            job.attempts -= 1
+            if job.not_before > self._pause_until + SAME_BURST_S:
+                self._bar.waiting(again.wait_s, "rate limited (429)")
+                self._pace.limited()
+            self._pause_until = max(self._pause_until, job.not_before)
+        self._waiting.append(job)
 
-    def _leave(self, job: Job, outcome: Outcome | BaseException | None) -> None:
-        with self._room:
-            self._working.pop(job.tinker_path, None)
-            if outcome is not None:
-                self._open -= 1
-                self._results.put(outcome)
-                well = isinstance(outcome, Outcome) and outcome.outcome in ("done", "skipped", "unchanged")
-                self._pace.finished(time.monotonic(), well=well)
-            self._room.notify_all()
+    def _finish(self, end: Outcome | BaseException) -> None:
+        self._heard_at = time.monotonic()
+        self._open -= 1
+        self._results.put(end)
+        self._pace.finished(self._heard_at, well=isinstance(end, Outcome) and end.is_well)
 
     def _is_late(self) -> bool:
-        return self._ends_at is not None and time.monotonic() > self._ends_at
+        now = time.monotonic()
+        unheard = self._patience is not None and now - self._heard_at > self._patience and not self._working
+        return unheard or (self._ends_at is not None and now > self._ends_at)
 
 
 def _run_of(job: Job) -> str:

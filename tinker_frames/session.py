@@ -171,15 +171,8 @@ class Session:
                 if _is_invalid_token(outcome) and not replayed and credential is None and self.auth.replace(token):
                     replayed = True
                     continue
-                error, good = self._error(request, outcome), 200 <= outcome.status < 300
-                wait = (
-                    tries.wait_after_loss(rule, unsent=False)  # an answer that was cut short
-                    if good
-                    else tries.wait_after(rule, outcome.status, outcome.headers)
-                )
-            else:
-                error, wait = outcome.error, tries.wait_after_loss(rule, unsent=outcome.unsent)
-            left = self._left(start)
+            error = outcome.error if isinstance(outcome, _Failure) else self._error(request, outcome)
+            wait, left = _wait_after(outcome, rule, tries), self._left(start)
             if wait is None or (left is not None and wait >= left):
                 raise error
             self._pause(wait, error, watch)
@@ -212,20 +205,9 @@ class Session:
             watch.sent()
         created = getattr(response, "created_at", None)
         age_base = created.timestamp() if from_cache and created else began
-        if cache is not None and cache.outdated(age_base):
-            return self._past_cache(request, token, watch, left, from_cache=from_cache, response=response)
+        if from_cache and cache is not None and cache.outdated(age_base):  # a write has overtaken it, or it is too old
+            return self._attempt(replace(request, refresh=True), token, watch, left)
         return Answer(response.status_code, response.headers, content, request.url, age_base, from_cache)
-
-    def _past_cache(
-        self, request: _Request, token: str, watch: Watch, left: float | None, *, from_cache: bool, response: Any
-    ) -> Answer | _Failure:
-        """Handle a cached read that a write has overtaken: drop what was kept, and read again if that was all there is."""
-        cache, key = self.cache, getattr(response, "cache_key", None)
-        if cache is not None and key:
-            cache.session.cache.delete(key)
-        if not from_cache:
-            return Answer(response.status_code, response.headers, response.content, request.url, time.time())
-        return self._attempt(replace(request, cached=False), token, watch, left)
 
     def _error(self, request: _Request, answer: Answer) -> errors.TinkerError:
         what = f"{request.method} {urlsplit(request.url).path}"
@@ -346,20 +328,21 @@ def _prepared(session: requests.Session, settings: Settings) -> Any:
     session.headers["Accept"] = "application/json"
     session.headers["User-Agent"] = f"tinker-frames/{__version__}"
     session.headers.update(settings.extra_headers)
-    session.auth = _no_netrc
-    session.get_redirect_target = _nowhere  # type: ignore[method-assign]  # else requests prepares the next request
+    session.auth = lambda request: request  # else a password from ~/.netrc is sent
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005  # else the next request is prepared
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     if is_loopback(urlsplit(settings.base_url).hostname or ""):
         session.trust_env = False  # a proxy would carry the key off this machine
     return session
 
 
-def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def _nowhere(_: requests.Response) -> None:
-    return None
+def _wait_after(outcome: Answer | _Failure, rule: Rule, tries: Tries) -> float | None:
+    """Return the seconds to wait before a repeat, None for no repeat; a 2xx that is no good was cut short on its way."""
+    if isinstance(outcome, _Failure):
+        return tries.wait_after_loss(rule, unsent=outcome.unsent)
+    if 200 <= outcome.status < 300:
+        return tries.wait_after_loss(rule, unsent=False)
+    return tries.wait_after(rule, outcome.status, outcome.headers)
 
 
 def _is_good(answer: Answer, request: _Request) -> bool:

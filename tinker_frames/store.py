@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from requests_cache.backends.base import BaseCache, BaseStorage, DictStorage
+from requests_cache.models.response import CachedResponse
 from requests_cache.serializers import CattrStage, SerializerPipeline, Stage
 
 WAIT_S = 2.0
@@ -142,12 +143,11 @@ class StoredCache(BaseCache):
         self.redirects = DictStorage()  # type: ignore[no-untyped-call]
 
     def save_response(self, response: Any, cache_key: str | None = None, expires: datetime | None = None) -> None:
-        """Store a response that may be kept, without the cookies that a gateway may have set."""
-        if self._may_keep(response):
-            response.cookies.clear()
-            for headers in (response.headers, getattr(response.raw, "headers", {})):
-                headers.pop("Set-Cookie", None)
-            super().save_response(response, cache_key, expires)
+        """Store the body of a response that may be kept, and no header of either side: those are where secrets travel."""
+        if cache_key is not None and self._may_keep(response):
+            kept = CachedResponse(status_code=response.status_code, url=response.url, expires=expires)
+            kept._content = response.content  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
+            self.responses[cache_key] = kept
 
 
 def _open(path: Path) -> sqlite3.Connection:

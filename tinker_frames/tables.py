@@ -96,6 +96,9 @@ class TableReader:
         details = self.session_details(ids.data["session_id"].to_pylist(), progress, access_scope=access_scope)
         report = together([details.report, ids.report])
         report.cut = ids.report.cut
+        report.lacks += [
+            c.name for c in SESSIONS.sent if c.name not in SESSION_DETAILS.names and c.name not in report.lacks
+        ]
         return Listing(details.data, report)
 
     def samplers(self, session_of: dict[str, str], progress: Progress) -> Listing:

@@ -24,7 +24,7 @@ def weights_info(client: Client, paths: list[str], progress: bool | None) -> pd.
         client, paths, lambda path, _: client.rest.get_weights_info_by_tinker_path(path), "weights", progress
     )
     rows = [answer if isinstance(answer, dict) else {} for answer in answers]
-    optimizers = [(row.get("optimizer_config") or {"type": "adamw"}).get("type") if row else None for row in rows]
+    optimizers = [_optimizer(row) if row else None for row in rows]
     columns: dict[str, Any] = {
         "tinker_path": typed("text", paths),
         "base_model": typed("text", [row.get("base_model") for row in rows]),
@@ -38,17 +38,20 @@ def weights_info(client: Client, paths: list[str], progress: bool | None) -> pd.
     return pd.DataFrame(columns | {"error": typed("text", errors)})
 
 
-def archive_urls(client: Client, paths: list[str], progress: bool | None) -> dict[str, str]:
-    """Return the signed URL of each path's archive; raises if one cannot be had."""
+def archive_urls(client: Client, paths: list[str], progress: bool | None) -> dict[str, str | TinkerError]:
+    """Return the signed URL of each path's archive, or why there is none."""
+    paths = list(dict.fromkeys(paths))
 
     def url(path: str, bar: Progress) -> str:
         return str(client.rest.get_checkpoint_archive_url(path, watch=bar)["url"])
 
-    answers = _each(client, paths, url, "archives", progress)
-    failed = next((answer for answer in answers if isinstance(answer, TinkerError)), None)
-    if failed is not None:
-        raise failed
-    return dict(zip(paths, [str(answer) for answer in answers], strict=True))
+    return dict(zip(paths, _each(client, paths, url, "archives", progress), strict=True))
+
+
+def _optimizer(row: dict[str, Any]) -> str:
+    """Return the optimizer's name; one that is not named is AdamW."""
+    config = row.get("optimizer_config")
+    return str(config.get("type", "adamw")) if isinstance(config, dict) else "adamw"
 
 
 def _each(

@@ -1,0 +1,347 @@
+"""What users hold: frames that describe themselves, warnings that point at the caller, one default client."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+import tinker_frames as tkf
+from tinker_frames import catalog
+from tinker_frames.demo import Burst, Churn, DemoServer
+from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, InvalidRequestError
+from tinker_frames.schema import pandas_dtype
+
+Make = Callable[..., tkf.Client]
+NAMES = ["sessions", "training_runs", "checkpoints", "samplers", "inventory"]
+ABOUT = {
+    "table", "complete", "total", "rows", "pages", "requests", "fetched_at", "age_s", "from_cache", "base_url",
+    "account", "problems", "lacks",
+}  # fmt: skip
+
+
+def stable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that do not change with the clock."""
+    return frame[[name for name in frame if not name.endswith("_days")]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_frame_has_the_columns_and_dtypes_of_its_table(
+    quiet_server: DemoServer, client_of: Make, name: str
+) -> None:
+    """Columns, order, dtypes and key are those of the catalog, for full frames and for `limit=0`."""
+    client, table = client_of(quiet_server), catalog.TABLES[name]
+    for frame in (getattr(client, name)(), getattr(client, name)(limit=0)):
+        assert list(frame.columns) == table.names
+        for column in table.columns:
+            assert frame[column.name].dtype == pandas_dtype(column) or column.kind == "category", column.name
+        assert frame[table.key].is_unique
+        assert frame[table.key].notna().all()
+    assert len(getattr(client, name)()) > 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_attrs_say_how_a_frame_came_to_be(quiet_server: DemoServer, client_of: Make, name: str) -> None:
+    """`attrs["tinker"]` has exactly the documented fields, as plain JSON values, and they are true."""
+    quiet_server.seen.clear()
+    before = datetime.now(UTC)
+    frame = getattr(client_of(quiet_server), name)()
+    about = frame.attrs["tinker"]
+    assert set(about) == ABOUT
+    assert json.loads(json.dumps(about)) == about
+    assert (about["table"], about["rows"], about["complete"], about["from_cache"]) == (name, len(frame), True, False)
+    assert about["requests"] == len(quiet_server.seen) - quiet_server.seen.count("get_client_config")
+    assert before.timestamp() - 0.01 <= datetime.fromisoformat(about["fetched_at"]).timestamp() <= time.time()
+    assert about["fetched_at"].endswith("Z")
+    assert about["base_url"] == quiet_server.url
+    assert quiet_server.key not in about["account"]
+    assert about["problems"] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_second_time_comes_from_the_cache_with_its_age(
+    quiet_server: DemoServer, client_of: Make, name: str
+) -> None:
+    """A cached frame is equal, sends nothing, and says so; its age grows; `refresh` reads anew."""
+    client = client_of(quiet_server)
+    first = getattr(client, name)()
+    quiet_server.seen.clear()
+    second = getattr(client, name)()
+    time.sleep(0.02)
+    third = getattr(client, name)()
+    assert len(quiet_server.seen) == 0
+    assert_frame_equal(stable(second), stable(first))
+    about = second.attrs["tinker"]
+    assert (about["from_cache"], about["requests"]) == (True, 0)
+    assert about["fetched_at"] == first.attrs["tinker"]["fetched_at"]
+    assert third.attrs["tinker"]["age_s"] > about["age_s"] > 0
+    fresh = getattr(client, name)(refresh=True)
+    assert not fresh.attrs["tinker"]["from_cache"]
+    assert fresh.attrs["tinker"]["requests"] == len(quiet_server.seen) > 0
+
+
+def test_a_partly_cached_frame_counts_only_what_it_sent(quiet_server: DemoServer, client_of: Make) -> None:
+    """A frame joined from cached and fresh listings is not called cached, and counts this call's requests."""
+    client = client_of(quiet_server)
+    client.sessions()
+    quiet_server.seen.clear()
+    about = client.sessions(details=True).attrs["tinker"]
+    assert not about["from_cache"]
+    assert about["requests"] == len(quiet_server.seen)
+
+
+def test_frames_agree_with_the_raw_pages(quiet_server: DemoServer, client_of: Make) -> None:
+    """Every value of every row is the one that the server's own pages hold."""
+    client = client_of(quiet_server)
+    pages: dict[str, Any] = {
+        "checkpoints": client.rest.list_user_checkpoints(limit=1000)["checkpoints"],
+        "training_runs": client.rest.list_training_runs(limit=500)["training_runs"],
+        "sessions": client.rest.search_sessions(limit=200)["sessions"],
+    }
+    for name, rows in pages.items():
+        frame, table = getattr(client, name)(), catalog.TABLES[name]
+        assert len(frame) == len(rows)
+        for (_, shown), row in zip(frame.iterrows(), rows, strict=True):
+            for column in table.sent:
+                value: Any = row
+                for part in column.path:
+                    value = value.get(part, column.default) if value is not None else None
+                if value is None:
+                    assert pd.isna(shown[column.name])
+                elif column.kind == "json":
+                    assert json.loads(shown[column.name]) == value
+                else:
+                    assert shown[column.name] == (pd.Timestamp(value) if column.kind == "time" else value)
+
+
+def test_ages_and_expiries_are_as_of_now(server: DemoServer, client: tkf.Client) -> None:
+    """Ages are days since, expiries days until, and both move on when a cached frame is asked for again."""
+    row = server.state.checkpoints_page(1, 0)[0][0]
+    server.state.set_ttl(row, 86_400)
+    frame = client.checkpoints().set_index("tinker_path")
+    assert 0.99 < frame.loc[row.tinker_path, "expires_in_days"] <= 1
+    age = (datetime.now(UTC) - row.time).total_seconds() / 86_400
+    assert abs(frame.loc[row.tinker_path, "age_days"] - age) < 0.001
+    assert frame["expires_in_days"].isna().equals(frame["expires_at"].isna())
+    again = client.checkpoints().set_index("tinker_path")
+    assert again.attrs["tinker"]["from_cache"]
+    assert (again["age_days"] > frame["age_days"]).all()
+
+
+def test_the_warning_points_at_the_callers_line(server: DemoServer, client: tkf.Client) -> None:
+    """An incomplete listing warns once, at the line that asked for it, by a method or by a function of the module."""
+    server.faults.churn.append(Churn("list_user_checkpoints", appear_per_page=1, vanish_per_page=1))
+    server.faults.page_caps["list_user_checkpoints"] = 20
+    from tinker_frames.default import set_default
+
+    set_default(client)
+    calls: list[Callable[[], pd.DataFrame]] = [client.checkpoints, client.inventory, tkf.checkpoints]
+    for call in calls:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            line = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
+            frame = call()
+        assert [(w.category, w.filename, w.lineno) for w in said] == [(IncompleteListingWarning, __file__, line)]
+        assert not frame.attrs["tinker"]["complete"]
+    for strict in (client.checkpoints, client.inventory):
+        with pytest.raises(IncompleteListingError):
+            strict(require_complete=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_functions_use_the_default_client(quiet_server: DemoServer, tmp_path: Any, name: str) -> None:
+    """`tkf.<table>()` is the default client's method: the same rows, parameters and docs."""
+    client = tkf.connect(quiet_server.key, quiet_server.url, cache_dir=tmp_path)
+    try:
+        assert tkf.default_client() is client
+        function, method = getattr(tkf, name), getattr(tkf.Client, name)
+        assert_frame_equal(stable(function()), stable(getattr(client, name)()))
+        mine = list(inspect.signature(function).parameters.values())
+        assert mine == list(inspect.signature(method).parameters.values())[1:]
+        assert function.__doc__ == method.__doc__
+        assert function.__name__ == name
+    finally:
+        client.close()
+
+
+def test_the_default_client_is_made_from_the_environment(
+    quiet_server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `connect`, the first call makes a client of what the environment says, and keeps it."""
+    monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
+    try:
+        assert len(tkf.training_runs(limit=3)) == 3
+        assert tkf.default_client() is tkf.default_client()
+        assert tkf.default_client().base_url == quiet_server.url
+    finally:
+        tkf.default_client().close()
+
+
+def test_connect_takes_what_a_client_takes() -> None:
+    """`connect` and `Client` have the same parameters with the same defaults."""
+    assert inspect.signature(tkf.connect).parameters == inspect.signature(tkf.Client).parameters
+
+
+def test_dir_is_the_public_names() -> None:
+    """`dir(tkf)` is what is public, all of it can be had, and anything else is an AttributeError."""
+    assert dir(tkf) == sorted({*tkf.__all__, "__version__"})
+    for name in tkf.__all__:
+        assert getattr(tkf, name) is not None
+    with pytest.raises(AttributeError, match="no_such_name"):
+        tkf.no_such_name  # noqa: B018
+
+
+def test_other_peoples_rows_are_shown_when_asked_for(quiet_server: DemoServer, client_of: Make) -> None:
+    """`access_scope="accessible"` adds what colleagues own, in every table that can; another scope is refused."""
+    client, state = client_of(quiet_server), quiet_server.state
+    for name, key, rows in (
+        ("sessions", "session_id", state.sessions),
+        ("training_runs", "training_run_id", state.runs),
+    ):
+        owned, everyone = getattr(client, name)(), getattr(client, name)(access_scope="accessible")
+        assert set(owned[key]) == {getattr(row, key) for row in rows("owned")}
+        assert set(everyone[key]) == {getattr(row, key) for row in rows("accessible")}
+        assert len(everyone) > len(owned)
+    assert client.sessions(access_scope="accessible")["owner"].nunique() > 1
+    samplers = client.samplers(access_scope="accessible")
+    assert set(samplers["sampler_id"]) == {s.sampler_id for row in state.sessions("accessible") for s in row.samplers}
+    with pytest.raises(InvalidRequestError, match="access_scope"):
+        client.sessions(access_scope="all")  # type: ignore[arg-type]
+
+
+def test_one_project_can_be_asked_for(quiet_server: DemoServer, client_of: Make) -> None:
+    """`project_id` gives that project's sessions, runs and samplers, and is not mixed up with the whole list in the cache."""
+    client, state = client_of(quiet_server), quiet_server.state
+    client.sessions()
+    project = state.sessions()[0].project_id
+    expected = {row.session_id for row in state.sessions() if row.project_id == project}
+    assert set(client.sessions(project_id=project)["session_id"]) == expected
+    assert set(client.training_runs(project_id=project)["session_id"]) <= expected
+    assert set(client.samplers(project_id=project)["session_id"]) <= expected
+    with pytest.raises(tkf.errors.TinkerError):
+        client.sessions(project_id="nobody's")
+
+
+def test_details_add_what_only_the_session_knows(quiet_server: DemoServer, client_of: Make) -> None:
+    """`details=True` adds the ids of runs and samplers, one request a session, and changes no other column."""
+    client = client_of(quiet_server)
+    plain, detailed = client.sessions(), client.sessions(details=True)
+    assert list(detailed.columns) == catalog.WITH_DETAILS.names
+    assert_frame_equal(stable(detailed)[stable(plain).columns], stable(plain))
+    sessions = {row.session_id: row for row in quiet_server.state.sessions()}
+    for row in detailed.itertuples():
+        assert row.training_run_ids == tuple(run.training_run_id for run in sessions[row.session_id].runs)
+        assert row.sampler_ids == tuple(sampler.sampler_id for sampler in sessions[row.session_id].samplers)
+
+
+def test_sessions_have_the_same_columns_without_a_search(server: DemoServer, client_of: Make) -> None:
+    """A server without the search gives the same columns and dtypes, names and metadata; what it cannot know is NA, and it is asked once."""
+    searched = client_of(server, cache=False).sessions()
+    server.faults.missing = {"search_sessions"}
+    client = client_of(server, cache=False)
+    listed = client.sessions()
+    assert (listed.dtypes.astype(str) == searched.dtypes.astype(str)).all()
+    keep = ["session_id", "display_name", "user_metadata"]
+    order = {"by": "session_id", "ignore_index": True}
+    assert_frame_equal(listed[keep].sort_values(**order), searched[keep].sort_values(**order))
+    assert listed[["status", "owner", "project_id", "created_at", "size_gb"]].isna().all(axis=None)
+    assert {"owner", "project_id", "created_at"} <= set(listed.attrs["tinker"]["lacks"])
+    assert listed.attrs["tinker"]["complete"]
+    client.sessions(details=True)
+    assert server.seen.count("search_sessions") == 2
+    with pytest.raises(tkf.errors.NotSupportedError, match="project"):
+        client.sessions(project_id="p")
+
+
+def test_a_session_that_vanishes_meanwhile_costs_its_details_only(server: DemoServer, client_of: Make) -> None:
+    """A session that is gone when its details are asked for stays in the frame, NA there, and is said."""
+    server.faults.bursts.append(Burst("get_session", 404, times=1, detail="Session not found."))
+    with pytest.warns(IncompleteListingWarning, match=r"could not be read \(NotFoundError\)"):
+        frame = client_of(server).sessions(details=True)
+    assert len(frame) == len(server.state.sessions())
+    assert frame["training_run_ids"].isna().sum() == 1
+
+
+def test_a_bar_is_drawn_only_if_wanted(server: DemoServer, client_of: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """`progress=True` draws a bar of slow work on standard error, `False` and `None` without a terminal draw nothing."""
+    server.faults.page_caps["list_user_checkpoints"] = ceil(server.state.checkpoints_page(1, 0)[1] / 5)
+    server.faults.latency_of["list_user_checkpoints"] = 0.01
+    client = client_of(server, cache=False, max_workers=1)
+    for wanted in (False, None):
+        client.checkpoints(progress=wanted)
+        assert capsys.readouterr().err == ""
+    server.faults.latency_of["list_user_checkpoints"] = 0.3
+    client.checkpoints(progress=True)
+    assert "checkpoints" in capsys.readouterr().err
+
+
+def test_two_clients_in_threads_keep_to_themselves(client_of: Make) -> None:
+    """Clients of two accounts used at once each see their own rows, cached or not."""
+    with DemoServer(keys={"tml-one": 1, "tml-two": 2}, runs=15) as server:
+        clients = {key: client_of(server, api_key=key) for key in server.states}
+        wrong: list[str] = []
+
+        def work(key: str) -> None:
+            expected = {row.tinker_path for row in server.states[key].checkpoints_page(10**9, 0)[0]}
+            for number in range(6):
+                found = set(clients[key].checkpoints(refresh=number % 2 == 0)["tinker_path"])
+                wrong.extend(found ^ expected)
+
+        threads = [threading.Thread(target=work, args=(key,)) for key in clients for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert wrong == []
+        assert len({client.account for client in clients.values()}) == 2
+
+
+def test_inventories_in_threads_leave_the_warnings_as_they_were(server: DemoServer, client_of: Make) -> None:
+    """No call touches the process's warning filters, so that none is lost in another thread."""
+    client = client_of(server, cache=False)
+    before = list(warnings.filters)
+    threads = [threading.Thread(target=client.inventory) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert list(warnings.filters) == before
+
+
+def test_a_client_is_not_pickled_and_its_cache_can_be_looked_at(quiet_server: DemoServer, client_of: Make) -> None:
+    """A client holds a key, so it does not travel; `cache.info()` says what is kept, `clear()` drops it, also when it is off."""
+    client = client_of(quiet_server)
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(client)
+    assert quiet_server.key not in repr(client) + repr(client.cache) + repr(client.rest)
+    client.checkpoints()
+    assert client.cache.info()["entries"] == 1
+    assert client.cache.info()["size_bytes"] > 0
+    client.cache.clear()
+    assert client.cache.info()["entries"] == 0
+    assert not client.checkpoints().attrs["tinker"]["from_cache"]
+    off = client_of(quiet_server, cache=False)
+    off.cache.clear()
+    assert off.cache.info() == {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
+    assert repr(off.cache) == "<Cache off>"
+
+
+def test_closing_calls_what_was_asked_for_once(quiet_server: DemoServer, tmp_path: Any) -> None:
+    """`on_close` callbacks run once, at the first close."""
+    called: list[int] = []
+    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path) as client:
+        client.on_close(lambda: called.append(1))
+    client.close()
+    assert called == [1]

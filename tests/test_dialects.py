@@ -1,0 +1,139 @@
+"""The same calls on the official service, TuFT and SkyRL: what each has, and how it says what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import catalog
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import NotSupportedError
+from tinker_frames.schema import pandas_dtype
+
+NAMES = ["sessions", "training_runs", "checkpoints", "samplers", "inventory"]
+MISSING = {"official": set(), "tuft": set(), "skyrl": {"sessions", "samplers"}}
+CHECKPOINT_LACKS = {
+    "official": {"base_model"},
+    "tuft": {"base_model", "user_metadata"},
+    "skyrl": {"base_model", "user_metadata", "size_bytes", "public", "expires_at"},
+}
+
+
+@pytest.fixture(scope="module", params=["official", "tuft", "skyrl"])
+def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
+    """One server of each kind, never changed."""
+    with DemoServer(runs=15, seed=3, dialect=request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkf.Client]:
+    """A client of it."""
+    with tkf.Client(server.key, server.url, cache_dir=tmp_path_factory.mktemp("cache"), retries=0) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_is_there_with_all_columns_or_not_supported(server: DemoServer, client: tkf.Client, name: str) -> None:
+    """Each call gives the whole table with its dtypes, or raises NotSupportedError; never a frame of another shape."""
+    if name in MISSING[server.dialect]:
+        with pytest.raises(NotSupportedError) as caught:
+            getattr(client, name)()
+        assert caught.value.hint
+        assert caught.value.status in (404, 405)
+        return
+    frame, table = getattr(client, name)(), catalog.TABLES[name]
+    assert list(frame.columns) == table.names
+    assert len(frame) > 0
+    assert frame.attrs["tinker"]["complete"]
+    for column in table.columns:
+        assert frame[column.name].dtype == pandas_dtype(column) or column.kind == "category", column.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_lacking_is_na_and_listed(server: DemoServer, client: tkf.Client, name: str) -> None:
+    """A sent column that is listed under `lacks` has no value but its default; every other one that is all NA was sent as null."""
+    if name in MISSING[server.dialect]:
+        pytest.skip("no such table here")
+    frame, table = getattr(client, name)(), catalog.TABLES[name]
+    lacks = frame.attrs["tinker"]["lacks"]
+    assert set(lacks) <= {*table.names, "sessions"}
+    for column in set(lacks) & set(table.names):
+        assert frame[column].isna().all() or (frame[column] == table[column].default).all(), column
+
+
+def test_checkpoints_say_what_the_server_lacks(server: DemoServer, client: tkf.Client) -> None:
+    """The columns that a kind of server does not fill are exactly those of the difference matrix."""
+    frame = client.checkpoints()
+    assert set(frame.attrs["tinker"]["lacks"]) == CHECKPOINT_LACKS[server.dialect]
+    for column in CHECKPOINT_LACKS[server.dialect] - {"public"}:
+        assert frame[column].isna().all()
+
+
+def test_runs_list_every_checkpoint(server: DemoServer, client: tkf.Client) -> None:
+    """By run, every server shows training and sampler checkpoints of every own run; TuFT's user list leaves samplers out."""
+    state = server.state
+    everything = {row.tinker_path for run in state.runs() for row in state.run_checkpoints(run.training_run_id)}
+    by_run = client.checkpoints(by="run")
+    assert set(by_run["tinker_path"]) == everything
+    assert by_run["tinker_path"].is_unique
+    if server.dialect == "skyrl":
+        with pytest.raises(NotSupportedError):
+            client.checkpoints(by="user")
+        assert set(client.checkpoints()["tinker_path"]) == everything
+    else:
+        types = set(client.checkpoints(by="user")["checkpoint_type"].dropna())
+        assert ("sampler" in types) == (server.dialect == "official")
+
+
+def test_ids_with_and_without_segment_are_told_apart_by_path(server: DemoServer, client: tkf.Client) -> None:
+    """Names, runs and types come from the path, whatever form the checkpoint's id has; paths are unique where ids are not."""
+    frame = client.checkpoints(by="run")
+    assert frame["name"].notna().all()
+    segmented = frame["checkpoint_id"].str.contains("/")
+    assert segmented.all() if server.dialect == "official" else not segmented.any()
+    for row in frame.itertuples():
+        assert row.tinker_path.endswith(f"/{row.name}")
+        assert row.tinker_path.split("/")[2] == row.training_run_id
+
+
+def test_naive_times_are_utc_and_reported(server: DemoServer, client: tkf.Client) -> None:
+    """SkyRL's times have no zone: they are taken as UTC and listed as odd; the others' are not."""
+    frame = client.checkpoints(by="run")
+    rows = {row.tinker_path: row for run in server.state.runs() for row in run.checkpoints.values()}
+    for path, shown in zip(frame["tinker_path"], frame["time"], strict=True):
+        assert shown == pd.Timestamp(rows[path].time)
+    odd = [p for p in frame.attrs["tinker"]["problems"] if p["column"] == "time"]
+    assert [p["rows"] for p in odd] == ([len(frame)] if server.dialect == "skyrl" else [])
+
+
+def test_what_is_not_there_is_asked_for_once(server: DemoServer, client: tkf.Client) -> None:
+    """After one `Not Found` the same client does not ask for that route again."""
+    with tkf.Client(server.key, server.url, cache=False) as fresh:
+        for _ in range(3):
+            fresh.inventory()
+        server_calls = [call.endpoint for call in server.seen if call.status in (404, 405)]
+    assert client is not fresh
+    server.seen.clear()
+    assert len(server_calls) <= 12
+    with tkf.Client(server.key, server.url, cache=False) as fresh:
+        for _ in range(3):
+            fresh.inventory()
+    refused = [(call.method, call.path) for call in server.seen if call.status in (404, 405)]
+    assert len(refused) == len(set(refused))
+
+
+def test_any_key_will_do_where_keys_are_ignored(server: DemoServer, tmp_path: object) -> None:
+    """SkyRL takes any key; the others refuse a wrong one with the matching error."""
+    with tkf.Client("tml-wrong", server.url, cache=False, retries=0) as stranger:
+        if server.dialect == "skyrl":
+            assert len(stranger.training_runs()) > 0
+        else:
+            expected = (
+                tkf.errors.AuthenticationError if server.dialect == "official" else tkf.errors.PermissionDeniedError
+            )
+            with pytest.raises(expected):
+                stranger.training_runs()

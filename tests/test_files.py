@@ -1,0 +1,286 @@
+"""Files give back what was written, whatever stands in the cells, and are never half written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+import tinker_frames as tkf
+from tinker_frames import catalog
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.schema import empty_frame, text_dtype
+
+SUFFIXES = [".csv", ".parquet", ".feather", ".json"]
+TABLES = ["sessions", "details", "training_runs", "checkpoints", "samplers", "inventory"]
+HOSTILE = [
+    "=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "'=x", "''=x", 'a"b', "a,b", "a\nb", "a\r\nb", "", "x\x00y", "\x1b[31m",
+    None, " ", "é😀", "NA", "null", "nan", "\ufeffx", "a\rb", "\n", "0012", "1.0", "true", "2026-01-01", "'", '"', "\\N",
+]  # fmt: skip
+
+
+def texts(values: list[Any]) -> Any:
+    """Return an array of text as frames have it."""
+    return pd.array(values, dtype=text_dtype())
+
+
+def round_trip(frame: pd.DataFrame, path: Path, **options: Any) -> pd.DataFrame:
+    """Write a frame and read it back."""
+    assert tkf.export(frame, path, **options) == path
+    return tkf.read_export(path, **options)
+
+
+@pytest.fixture(scope="module")
+def frames(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    """Every table of an account."""
+    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
+        found = {name: getattr(client, name)() for name in TABLES if name != "details"}
+        return found | {"details": client.sessions(details=True)}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_comes_back_equal(frames: dict[str, pd.DataFrame], name: str, suffix: str, tmp_path: Path) -> None:
+    """Full, filtered and empty tables come back with equal dtypes and values in every format."""
+    frame = frames[name]
+    filtered = frame[frame.index % 3 == 1]
+    for number, part in enumerate((frame, filtered, frame.head(0))):
+        found = round_trip(part, tmp_path / f"{number}{suffix}")
+        assert_frame_equal(found, part.reset_index(drop=True))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_expanded_metadata_and_added_columns_come_back(
+    frames: dict[str, pd.DataFrame], suffix: str, tmp_path: Path
+) -> None:
+    """Columns made of metadata, and plain ones that the user added, come back as they were."""
+    frame = frames["checkpoints"].tinker.expand_metadata()
+    count = len(frame)
+    frame = frame.assign(
+        mine=np.arange(count),
+        keep=np.arange(count) % 2 == 0,
+        score=np.linspace(0.1, 1, count),
+        rank=pd.array([None, *range(count - 1)], dtype="Int64"),
+        note=texts(["déjà =vu", None] * (count // 2) + ["x"] * (count % 2)),
+    )
+    assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}"), frame)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_richer_added_columns_come_back_where_the_format_can(suffix: str, tmp_path: Path) -> None:
+    """Parquet and Feather keep the dtypes of columns that no catalog knows."""
+    frame = pd.DataFrame(
+        {
+            "when": pd.to_datetime(["2026-01-01", None]),
+            "team": pd.Categorical(["x", None]),
+            "small": pd.array([1, None], dtype="Int8"),
+            "real": pd.array([1.5, None], dtype="Float64"),
+            "flag": pd.array([True, None], dtype="boolean"),
+        }
+    )
+    assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}"), frame)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("safe", [True, False])
+def test_hostile_cells_come_back_as_they_were(suffix: str, safe: bool, tmp_path: Path) -> None:
+    """Formulas, quotes, line ends, control characters, NUL, empty text and NA all survive, alone in a column too."""
+    frame = pd.DataFrame({"display_name": texts(HOSTILE), "tinker_path": texts([str(n) for n in range(len(HOSTILE))])})
+    assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}", safe=safe), frame)
+    alone = frame[["display_name"]]
+    assert_frame_equal(round_trip(alone, tmp_path / f"b{suffix}", safe=safe), alone)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.none() | st.text(max_size=8) | st.text(st.sampled_from("'=+-@\t\r\n\",x"), max_size=5), max_size=5))
+@example([None])
+@example(["", None, ""])
+def test_any_text_survives_a_csv(tmp_path_factory: pytest.TempPathFactory, values: list[str | None]) -> None:
+    """Whatever people name their things, a guarded CSV gives it back exactly."""
+    frame = pd.DataFrame({"display_name": texts(values)})
+    assert_frame_equal(round_trip(frame, tmp_path_factory.getbasetemp() / "any.csv"), frame)
+
+
+def test_a_guarded_csv_holds_no_formula(tmp_path: Path) -> None:
+    """In a CSV for spreadsheets no cell and no column name begins with what a spreadsheet runs; unguarded ones are as they are."""
+    names = [text for text in HOSTILE if text]
+    frame = pd.DataFrame({"display_name": texts(names), "meta.=x": texts(names), "=cmd": texts(names)})
+    tkf.export(frame, tmp_path / "a.csv")
+    others = pd.read_csv(tmp_path / "a.csv", dtype=str, keep_default_na=False)
+    for cell in [*others.columns, *others.to_numpy().ravel()]:
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert list(tkf.read_export(tmp_path / "a.csv").columns) == list(frame.columns)
+    tkf.export(frame, tmp_path / "b.csv", safe=False)
+    assert pd.read_csv(tmp_path / "b.csv", dtype=str)["display_name"][0] == "=1+1"
+
+
+def test_other_tools_read_our_files(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    """pandas alone reads Parquet, Feather, CSV and JSON lines of ours, row for row, without this package's reader."""
+    frame = frames["inventory"]
+    readers: dict[str, Callable[..., pd.DataFrame]] = {
+        ".parquet": pd.read_parquet,
+        ".feather": pd.read_feather,
+        ".csv": pd.read_csv,
+        ".json": lambda path: pd.read_json(path, lines=True),
+    }
+    for suffix, reader in readers.items():
+        found = reader(tkf.export(frame, tmp_path / f"a{suffix}"))
+        assert found["tinker_path"].tolist() == frame["tinker_path"].tolist()
+        assert list(found.columns) == list(frame.columns)
+        assert found["size_bytes"].dropna().astype("int64").tolist() == frame["size_bytes"].dropna().tolist()
+
+
+def test_where_a_frame_came_from_stays_with_it(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    """Parquet and Feather keep `attrs["tinker"]`; `to_parquet` takes our frames as they are."""
+    frame = frames["checkpoints"]
+    for suffix in (".parquet", ".feather"):
+        assert round_trip(frame, tmp_path / f"a{suffix}").attrs["tinker"] == frame.attrs["tinker"]
+    frame.to_parquet(tmp_path / "b.parquet")
+    assert len(pd.read_parquet(tmp_path / "b.parquet")) == len(frame)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_named_index_is_kept_as_a_column(suffix: str, tmp_path: Path) -> None:
+    """An index with a name is written; one that repeats a column is not written twice; one that differs is refused."""
+    frame = pd.DataFrame({"tinker_path": texts(["a", "b"]), "size_bytes": pd.array([1, 2], dtype="Int64")})
+    for indexed in (frame.set_index("tinker_path"), frame.set_index("tinker_path", drop=False)):
+        assert_frame_equal(round_trip(indexed, tmp_path / f"a{suffix}"), frame)
+    other = frame.set_index(pd.Index(["x", "y"], name="tinker_path"))
+    with pytest.raises(InvalidRequestError, match="tinker_path"):
+        tkf.export(other, tmp_path / f"b{suffix}")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "values",
+    [[1.5, 2.5], pd.array([1.5, None], dtype="Float64"), pd.Series([1.5, 2], dtype=object), texts(["a lot", "x"])],
+    ids=["floats", "nullable floats", "objects", "text"],
+)
+def test_an_overwritten_column_is_never_cut_to_its_declaration(suffix: str, values: Any, tmp_path: Path) -> None:
+    """A known column that holds something else now keeps its values: 1.5 does not become 1."""
+    frame = pd.DataFrame({"size_bytes": values})
+    assert (
+        round_trip(frame, tmp_path / f"a{suffix}")["size_bytes"].dropna().tolist()
+        == frame["size_bytes"].dropna().tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame", "named"),
+    [
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "'a'"),
+        (pd.DataFrame({"b": pd.Series([1, "x"], dtype=object)}), "'b'"),
+        (pd.DataFrame({"c": pd.Series(["\ud800"], dtype=object)}), "'c'"),
+    ],
+    ids=["twice", "mixed", "surrogate"],
+)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_no_file_can_hold_is_refused_by_name(frame: pd.DataFrame, named: str, suffix: str, tmp_path: Path) -> None:
+    """A column that cannot be written is named, and no file is left behind."""
+    with pytest.raises(InvalidRequestError, match=named):
+        tkf.export(frame, tmp_path / f"a{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cell_of_megabytes_survives(tmp_path: Path) -> None:
+    """A name longer than any buffer comes back from every format."""
+    frame = pd.DataFrame({"display_name": texts(["x" * 3_000_000, "y"])})
+    for suffix in SUFFIXES:
+        assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}"), frame)
+
+
+def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
+    """Large tables come back exactly, 64-bit integers next to NA included."""
+    count = 100_000
+    frame = empty_frame(catalog.CHECKPOINTS, datetime.now(UTC)).reindex(range(count))
+    frame["tinker_path"] = texts([f"tinker://r/weights/{number}" for number in range(count)])
+    frame["size_bytes"] = pd.array(
+        np.where(np.arange(count) % 7 == 0, None, 2**53 + 1 + np.arange(count)), dtype="Int64"
+    )
+    frame = frame.astype(empty_frame(catalog.CHECKPOINTS, datetime.now(UTC)).dtypes.to_dict())
+    for suffix in SUFFIXES:
+        assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}"), frame)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.csv.gz", ".csv"])
+def test_an_unknown_suffix_is_refused_with_the_known_ones(name: str, tmp_path: Path) -> None:
+    """Another suffix is an error that lists the formats, for writing and reading."""
+    for call in (
+        lambda: tkf.export(pd.DataFrame({"a": [1]}), tmp_path / name),
+        lambda: tkf.read_export(tmp_path / name),
+    ):
+        with pytest.raises(InvalidRequestError, match=r"\.csv, \.parquet, \.feather, \.json"):
+            call()
+
+
+def test_suffixes_may_be_written_large(tmp_path: Path) -> None:
+    """`.CSV` is CSV, and text paths do as well as `Path`s."""
+    tkf.export(pd.DataFrame({"a": [1]}), str(tmp_path / "A.CSV"))
+    assert tkf.read_export(str(tmp_path / "A.CSV"))["a"].tolist() == [1]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00junk\n\xff", b"{"], ids=["empty", "junk", "cut"])
+def test_a_file_that_is_none_of_ours_is_refused(suffix: str, content: bytes, tmp_path: Path) -> None:
+    """What does not hold what its suffix says is an error with its name and what to do; a missing file is FileNotFoundError."""
+    path = tmp_path / f"a{suffix}"
+    with pytest.raises(FileNotFoundError):
+        tkf.read_export(path)
+    path.write_bytes(content)
+    with pytest.raises(InvalidRequestError, match="cannot be read") as caught:
+        tkf.read_export(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_missing_folder_and_a_folder_in_the_way_are_said(suffix: str, tmp_path: Path) -> None:
+    """The error names the folder, not a temporary file."""
+    (tmp_path / f"d{suffix}").mkdir()
+    for target in (tmp_path / "none" / f"a{suffix}", tmp_path / f"d{suffix}"):
+        with pytest.raises(InvalidRequestError, match="cannot be written") as caught:
+            tkf.export(pd.DataFrame({"a": [1]}), target)
+        assert ".tmp" not in str(caught.value)
+
+
+KILLED = """
+import sys, numpy as np, pandas as pd, tinker_frames as tkf
+from pathlib import Path
+frame = pd.DataFrame({"display_name": [f"name {n}" for n in range(200_000)], "n": np.arange(200_000)})
+frame = pd.concat([frame] * 8, ignore_index=True)
+print("GO", flush=True)
+while True:
+    tkf.export(frame, Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_a_kill_leaves_a_whole_file(suffix: str, tmp_path: Path) -> None:
+    """SIGKILL while a large file is being written leaves the old file, or a whole new one."""
+    path = tmp_path / f"a{suffix}"
+    old = pd.DataFrame({"display_name": texts(["old"]), "n": [1]})
+    tkf.export(old, path)
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "GO\n"
+        limit = time.monotonic() + 20
+        while not any(other.suffix == ".tmp" and other.stat().st_size for other in tmp_path.iterdir()):
+            assert time.monotonic() < limit
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+    assert len(tkf.read_export(path)) in (1, 1_600_000)
+    tkf.export(old, path)
+    assert_frame_equal(tkf.read_export(path), old)

@@ -1,0 +1,152 @@
+"""Joins between tables and columns from metadata: no row is lost or multiplied."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinker_frames as tkf
+from tinker_frames import catalog
+from tinker_frames.demo import DemoServer
+from tinker_frames.frames import expanded_metadata, inventory_of, session_of_members, with_sessions
+from tinker_frames.schema import Table, empty_frame, text_dtype
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+IDS = st.sampled_from(["a", "b", "c", None])
+
+
+def made(table: Table, **columns: list[Any]) -> pd.DataFrame:
+    """Return a frame of a table with some columns filled."""
+    count = len(next(iter(columns.values())))
+    frame = empty_frame(table, NOW).reindex(range(count))
+    for name, values in columns.items():
+        frame[name] = pd.array(values, dtype=text_dtype())
+    return frame
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(IDS, IDS), max_size=6),
+    st.lists(st.sampled_from("abc"), unique=True),
+    st.lists(st.sampled_from("abc"), unique=True),
+)
+def test_the_inventory_has_every_checkpoint_once(rows: list[Any], runs: list[str], sessions: list[str]) -> None:
+    """Whichever runs and sessions are known, the inventory's rows are the checkpoints, in order, each with its own run and session."""
+    paths = [f"tinker://{number}" for number in range(len(rows))]
+    checkpoints = made(
+        catalog.CHECKPOINTS,
+        tinker_path=paths,
+        training_run_id=[run for run, _ in rows],
+        session_id=[of for _, of in rows],
+    )
+    frame = inventory_of(
+        checkpoints,
+        made(catalog.TRAINING_RUNS, training_run_id=runs, base_model=[f"model {run}" for run in runs]),
+        made(catalog.SESSIONS, session_id=sessions, display_name=[f"name {of}" for of in sessions]),
+    )
+    assert list(frame.columns) == catalog.INVENTORY.names
+    assert frame["tinker_path"].tolist() == paths
+    for (run, of), shown in zip(rows, frame.itertuples(), strict=True):
+        assert (shown.base_model == f"model {run}") if run in runs else pd.isna(shown.base_model)
+        assert (shown.display_name == f"name {of}") if of in sessions else pd.isna(shown.display_name)
+
+
+@pytest.mark.parametrize("dialect", ["official", "tuft", "skyrl"])
+def test_the_inventory_of_every_server_is_its_checkpoints(dialect: str) -> None:
+    """On each kind of server the inventory has the checkpoints' rows and the declared dtypes, and base models of the runs."""
+    with tkf.demo.account(runs=12, dialect=dialect) as client:
+        checkpoints, frame, runs = client.checkpoints(), client.inventory(), client.training_runs()
+        assert frame["tinker_path"].tolist() == checkpoints["tinker_path"].tolist()
+        assert len(frame) > 5
+        model = runs.set_index("training_run_id")["base_model"]
+        assert frame["base_model"].tolist() == model[frame["training_run_id"]].tolist()
+        if dialect == "skyrl":
+            assert frame["session_id"].isna().all()
+            assert "sessions" in frame.attrs["tinker"]["lacks"]
+        else:
+            owner = {run.training_run_id: row.session_id for row in client.server.state.sessions() for run in row.runs}
+            assert frame["session_id"].tolist() == [owner[run] for run in frame["training_run_id"]]
+        for column in catalog.INVENTORY.columns:
+            if column.kind in ("time", "int", "bool", "float"):
+                assert frame[column.name].dtype == empty_frame(catalog.INVENTORY, NOW)[column.name].dtype, column.name
+
+
+def test_sessions_listed_elsewhere_are_remembered() -> None:
+    """On servers whose ids do not tell the session, runs and checkpoints have it once the sessions were asked for their runs."""
+    with tkf.demo.account(runs=6, dialect="tuft") as client:
+        assert client.training_runs()["session_id"].isna().all()
+        client.sessions(details=True)
+        assert client.training_runs()["session_id"].notna().all()
+        assert client.checkpoints()["session_id"].notna().all()
+
+
+def test_only_unknown_sessions_are_filled_in() -> None:
+    """What an id tells stands; a list only fills what is NA."""
+    frame = made(
+        catalog.CHECKPOINTS,
+        tinker_path=["x", "y", "z"],
+        training_run_id=["r", "s", None],
+        session_id=["own", None, None],
+    )
+    filled = with_sessions(frame, {"r": "other", "s": "listed"})["session_id"]
+    assert filled.fillna("").tolist() == ["own", "listed", ""]
+    assert filled.dtype == text_dtype()
+
+
+def test_members_of_sessions_without_details_are_skipped() -> None:
+    """A session whose details are lost, or that lists nothing, names no members."""
+    frame = pd.DataFrame(
+        {"session_id": ["s", "t", "u"], "sampler_ids": pd.Series([("a", "b"), (), None], dtype=object)}
+    )
+    assert session_of_members(frame, "sampler_ids") == {"a": "s", "b": "s"}
+
+
+def test_samplers_are_all_found_with_their_session_and_run(quiet_server: DemoServer, client_of: Any) -> None:
+    """Every sampler that any session lists is a row, with the session that lists it and the run whose weights it loaded."""
+    frame = client_of(quiet_server).samplers().set_index("sampler_id")
+    every = {row.sampler_id: row for session in quiet_server.state.sessions() for row in session.samplers}
+    assert set(frame.index) == set(every)
+    for key, row in every.items():
+        shown = frame.loc[key]
+        assert (shown["session_id"], shown["base_model"]) == (row.session.session_id, row.base_model)
+        if row.model_path is None:
+            assert pd.isna(shown["model_path"])
+            assert pd.isna(shown["training_run_id"])
+        else:
+            assert shown["training_run_id"] == row.model_path.split("/")[2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.none()
+        | st.text(max_size=5)
+        | st.dictionaries(
+            st.text(max_size=4),
+            st.none() | st.text(max_size=4) | st.integers() | st.lists(st.integers(), max_size=2),
+            max_size=3,
+        ),
+        max_size=5,
+    )
+)
+def test_metadata_becomes_columns_whatever_it_holds(entries: list[Any]) -> None:
+    """Every key of every row is a column; text stays text, other values become JSON, absent ones NA; what is no object adds nothing."""
+    column = [json.dumps(entry, ensure_ascii=False) if isinstance(entry, dict) else entry for entry in entries]
+    frame = pd.DataFrame({"user_metadata": pd.array(column, dtype=text_dtype())})
+    expanded = expanded_metadata(frame)
+    keys = sorted({key for entry in entries if isinstance(entry, dict) for key in entry})
+    assert list(expanded.columns) == ["user_metadata", *(f"meta.{key}" for key in keys)]
+    for number, entry in enumerate(entries):
+        for key in keys:
+            value = entry.get(key) if isinstance(entry, dict) else None
+            shown = expanded[f"meta.{key}"][number]
+            if value is None:
+                assert pd.isna(shown)
+            else:
+                assert shown == value if isinstance(value, str) else json.loads(shown) == value

@@ -1,0 +1,62 @@
+"""The bar: there when wanted, honest about waits, silent otherwise."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from tinker_frames.progress import DELAY_S, Progress, in_notebook, is_watched
+
+
+def test_nobody_watches_a_pipe() -> None:
+    """Without a terminal and outside a notebook nothing is drawn by itself."""
+    assert not in_notebook()
+    code = "from tinker_frames.progress import is_watched; print(is_watched())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_terminal_is_watched() -> None:
+    """A terminal on standard error is somebody watching."""
+    code = "import pty,os,sys; from tinker_frames.progress import is_watched; _, end = pty.openpty(); os.dup2(end, 2); print(is_watched())"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
+@pytest.mark.parametrize("show", [False, None])
+def test_without_a_bar_everything_is_silent(show: bool | None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Counting without a bar writes nothing and fails nowhere."""
+    assert not is_watched()
+    with Progress("rows", show) as bar:
+        bar.expect(10)
+        bar.advance(5)
+        bar.restart()
+        bar.sent()
+    assert bar.requests == 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_quick_work_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bar that was wanted appears only when the work takes longer than its delay."""
+    assert DELAY_S == 1
+    with Progress("rows", show=True) as bar:
+        bar.advance(5)
+    assert "5" not in capsys.readouterr().err
+
+
+def test_a_wait_is_said_on_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a bar, a wait is said where the bar is, with its length and reason."""
+    with Progress("rows", show=True) as bar:
+        bar.waiting(7.0, "the server limits the rate")
+    assert "waiting 7 s: the server limits the rate" in capsys.readouterr().err
+
+
+def test_a_wait_is_logged_where_there_is_no_bar(caplog: pytest.LogCaptureFixture) -> None:
+    """Without a bar, a wait of a second or more is logged, a shorter one is not."""
+    with caplog.at_level(logging.WARNING, "tinker_frames"), Progress("rows", show=False) as bar:
+        bar.waiting(0.2, "a hiccup")
+        bar.waiting(7.0, "the server limits the rate")
+    assert [record.getMessage() for record in caplog.records] == ["waiting 7 s: the server limits the rate"]
