@@ -46,11 +46,7 @@ ORDERS = {
 }
 
 
-_LOST = pytest.mark.xfail(reason="pandas_hook: a look or a failed try uses up the one waiting finder", strict=True)
-_XFAIL = {"looked for before", "failing at first"}
-
-
-@pytest.mark.parametrize("order", [pytest.param(name, marks=_LOST) if name in _XFAIL else name for name in ORDERS])
+@pytest.mark.parametrize("order", ORDERS)
 def test_the_accessor_is_there_in_any_order_of_imports(order: str) -> None:
     """However and whenever pandas is imported, also after a failed try, every frame has `.tinker`; nobody is made to import pandas."""
     done = subprocess.run(

@@ -195,7 +195,9 @@ class ArchiveUrls(Mapping[str, str]):
 
     def __repr__(self) -> str:
         failed = f", {len(self.errors)} could not be had (see .errors)" if self.errors else ""
-        return f"<ArchiveUrls of {len(self)} checkpoints{failed}; the URLs are secrets, take one with urls[tinker_path]>"
+        return (
+            f"<ArchiveUrls of {len(self)} checkpoints{failed}; the URLs are secrets, take one with urls[tinker_path]>"
+        )
 
 
 def _ttl(length: Duration) -> int:

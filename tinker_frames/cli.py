@@ -1,13 +1,12 @@
 """`tinker-frames`: thin twins of the Python calls.
 
-Exit codes: 0 done, 1 usage or error, 3 a listing that could not be proved complete.
+Exit codes: 0 done, 1 usage or error, 2 some rows of a plan failed, 3 a listing that could not be proved complete.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import re
 import signal
 import sys
 import threading
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .errors import IncompleteListingWarning, InvalidRequestError, TinkerError
+from .cli_plans import COMMANDS
+from .errors import IncompleteListingWarning, TinkerError
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -38,20 +38,6 @@ ONLY_FOR = {
     "access_scope": ("sessions", "runs", "samplers", "inventory"),
     "project": ("sessions", "runs", "samplers"),
 }
-
-# What may stand after a dot in --where. A query is often copied from somewhere, and pandas would let it write files
-# (`name.to_csv(…)`) or reach any module (`name.__class__…`).
-_METHODS = {
-    "str", "contains", "startswith", "endswith", "match", "fullmatch", "lower", "upper", "casefold", "strip",
-    "lstrip", "rstrip", "len", "slice", "get", "split", "count", "find", "isdigit", "isnumeric", "isalpha",
-    "isalnum", "replace", "removeprefix", "removesuffix",
-    "dt", "year", "month", "day", "hour", "minute", "second", "date", "dayofweek", "weekday", "day_of_week",
-    "dayofyear", "quarter", "floor", "ceil", "normalize", "day_name", "month_name",
-    "isna", "isnull", "notna", "notnull", "isin", "between", "eq", "ne", "lt", "le", "gt", "ge", "abs", "round",
-    "clip", "fillna",
-    "min", "max", "mean", "median", "sum", "std", "quantile", "rank", "any", "all", "duplicated", "nunique", "mode",
-}  # fmt: skip
-_QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\\n]|\\.)*'|(?<!\w)"(?:[^"\\\n]|\\.)*"|`[^`'"\n]*`""")
 
 
 class Commands(click.Group):
@@ -186,6 +172,10 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, port: int, output: Pat
     return 0
 
 
+for _command in COMMANDS:
+    cli.add_command(_command)
+
+
 def main() -> None:
     """Run the command line, with errors as one sentence and the exit codes that the module's docstring names."""
     for stream in (sys.stdout, sys.stderr):
@@ -213,6 +203,7 @@ def _said(message: str, code: int) -> int:
 def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows that were asked for, and the attrs of the listing that they are from."""
     from .client import Client
+    from .selection import chosen
 
     _check_options(table, options)
     with warnings.catch_warnings(), Client(base_url=options["base_url"]) as client:
@@ -221,7 +212,7 @@ def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str,
     about = frame.attrs["tinker"]
     if options["metadata"]:
         frame = frame.tinker.expand_metadata()
-    frame = _chosen(frame, options)
+    frame = chosen(frame, **{name: options[name] for name in ("where", "sort", "limit", "columns")})
     frame.attrs["tinker"] = about
     return frame, about
 
@@ -240,75 +231,12 @@ def _read(client: Client, table: str, options: dict[str, Any]) -> pd.DataFrame:
     return client.inventory(by=options["by"], access_scope=options["access_scope"], **common)
 
 
-def _chosen(frame: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame:
-    """Filter, sort, cut and select, in this order."""
-    if options["where"]:
-        frame = _where(frame, options["where"])
-    if options["sort"]:
-        names = [name.strip() for name in options["sort"].split(",")]
-        _check_columns(frame, [name.lstrip("-") for name in names])
-        frame = frame.sort_values(
-            [n.lstrip("-") for n in names], ascending=[not n.startswith("-") for n in names], kind="stable"
-        )
-    if options["limit"] is not None:
-        frame = frame.head(options["limit"])
-    if options["columns"] and options["columns"] != "all":
-        names = list(dict.fromkeys(name.strip() for name in options["columns"].split(",")))
-        _check_columns(frame, names)
-        frame = frame[names]
-    return frame.reset_index(drop=True)
-
-
-def _where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
-    """Return the rows that a pandas query keeps."""
-    from pandas.api.types import is_bool_dtype
-
-    _check_query(query)
-    try:
-        mask: Any = frame.eval(query, engine="python", local_dict={}, global_dict={})
-    except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
-        problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-    else:
-        if getattr(mask, "shape", None) == (len(frame),) and is_bool_dtype(mask):
-            kept: pd.DataFrame = frame[mask.fillna(value=False)]
-            return kept
-        problem = "it is not a condition that every row either meets or does not"
-    raise InvalidRequestError(
-        f"--where {query!r} cannot be evaluated: {problem}",
-        hint=f"Write it as for DataFrame.query, times as '2026-01-31T00Z'; the columns are {', '.join(frame.columns)}.",
-    )
-
-
-def _check_query(query: str) -> None:
-    """Refuse a query that could do more than compare columns."""
-    bare = _QUOTED.sub(" _ ", query)
-    odd = [mark for mark in "@#;`'\"\\\n\r" if mark in bare] + [mark for mark in ("'''", '"""') if mark in query]
-    problem = f"it holds {odd[0]!r} where only columns can stand" if odd else ""
-    for after in re.findall(r"(?<![0-9])\.\s*(\w*)|\.\s*([^\W0-9]\w*)", bare):
-        name = "".join(after)
-        if name not in _METHODS and not name.isdigit():
-            problem = problem or f"{name!r} is not for queries"
-    if problem:
-        raise InvalidRequestError(
-            f"--where {query!r} is refused: {problem}",
-            hint="Compare columns with numbers and quoted text, or use str, dt, isna(), isin() and the like.",
-        )
-
-
 def _check_options(table: str, options: dict[str, Any]) -> None:
     """Refuse an option that means nothing for a table."""
     quiet = (None, False, "auto", "owned")
     for name, tables in ONLY_FOR.items():
         if options[name] not in quiet and table not in tables:
             raise click.UsageError(f"--{name.replace('_', '-')} is for {', '.join(tables)}, not for {table}.")
-
-
-def _check_columns(frame: pd.DataFrame, names: list[str]) -> None:
-    unknown = [name for name in names if name not in frame.columns]
-    if unknown:
-        raise InvalidRequestError(
-            f"there is no column {', '.join(map(repr, unknown))}", hint=f"The columns are {', '.join(frame.columns)}."
-        )
 
 
 def _brief(table: str) -> tuple[str, ...]:

@@ -193,13 +193,13 @@ def _chosen(frame: pd.DataFrame, paths: list[str] | None, where: str | None) -> 
     """Return the rows of the given paths, those unknown to the account included, and of the query."""
     import pandas as pd
 
-    from .selection import where as kept_by
+    from .selection import matching
 
     about = frame.attrs
     if paths is not None:
         named = pd.DataFrame({HEADER: pd.Series(paths, dtype=frame[HEADER].dtype)})
         frame = named.merge(frame, on=HEADER, how="left")
-    frame = kept_by(frame, where) if where else frame
+    frame = matching(frame, where) if where else frame
     frame.attrs = about
     return frame
 

@@ -182,7 +182,11 @@ class Decoder:
 
     def _extra(self, unknown: dict[str, Any], key: str) -> str | None:
         """Return one row's unknown fields as JSON text, sorted by name: the order in which they were met is no fact."""
-        text, problem = sound(json.dumps(unknown, ensure_ascii=False, separators=(",", ":"), sort_keys=True)) if unknown else (None, None)
+        text, problem = (
+            sound(json.dumps(unknown, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
+            if unknown
+            else (None, None)
+        )
         if problem:
             self.problems.add("extra", problem, key)
         return text

@@ -13,6 +13,7 @@ from typing import Any
 __all__ = [
     "AuthenticationError",
     "BillingError",
+    "ConfirmationNeededError",
     "ConflictError",
     "ConnectionFailedError",
     "IncompleteListingError",
@@ -115,6 +116,19 @@ class InvalidRequestError(TinkerError):
 
     cap: int | None = None
     hint = "Correct the argument that is named above."
+
+
+class ConfirmationNeededError(InvalidRequestError):
+    """A plan would end the life of more than ten checkpoints, or of a public one, and nobody confirmed the number.
+
+    Attributes
+    ----------
+    rows : int
+        The number that would be sent, to be confirmed.
+    """
+
+    rows: int = 0
+    hint = "Look at plan.frame; then pass the number of rows to plan.run(confirm=…)."
 
 
 class RateLimitError(TinkerError):

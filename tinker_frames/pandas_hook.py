@@ -28,36 +28,44 @@ def register() -> None:
 
 
 class _Waiter:
-    """Finds pandas the usual way, and registers the accessor when its module has run."""
+    """Has pandas found the usual way, and the accessor registered when its module has run; then it goes."""
+
+    def __init__(self) -> None:
+        self._asking = False
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        if name != "pandas":
+        if name != "pandas" or self._asking:
             return None
-        sys.meta_path.remove(self)
         from importlib.util import find_spec
 
-        spec = find_spec(name)
+        self._asking = True  # the usual finders are asked through the same list, which we stand in
+        try:
+            spec = find_spec(name)
+        finally:
+            self._asking = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader)  # type: ignore[assignment]  # all that imports ask of a loader
+            spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]  # all that imports ask of a loader
         return spec
 
 
 class _Loader:
     """A module's own loader, with one step after it."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, waiter: _Waiter) -> None:
         self._loader = loader
+        self._waiter = waiter
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        spec = module.__spec__
-        if spec is not None:
-            spec.loader = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
+        if self._waiter in sys.meta_path:  # a failed import leaves it there for the next try
+            sys.meta_path.remove(self._waiter)
         register()
 
     def __getattr__(self, name: str) -> Any:

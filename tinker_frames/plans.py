@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 import pandas as pd
 
 from .actions import ACTIONS, Action, Wish
-from .errors import InvalidRequestError
+from .errors import ConfirmationNeededError, InvalidRequestError
 from .plan_text import as_html, as_text
 from .policies import Rule
 from .progress import in_notebook
@@ -201,15 +201,13 @@ class Plan:
         typed_in = _asked(f"{what}. Type {number} to do it: ") if confirm is None else None
         if typed_in == str(number):
             return
-        if typed_in is not None:
-            raise InvalidRequestError(
-                f"{what}; another number was typed, and nothing was sent", hint="Look at plan.frame."
-            )
         given = "" if confirm is None else f" and not confirm={confirm!r}"
-        raise InvalidRequestError(
-            f"{what}; that needs confirm={number}{given}, and nothing was sent",
-            hint=f"Look at plan.frame, then plan.run(confirm={number}).",
+        why = f"that needs confirm={number}{given}" if typed_in is None else "another number was typed"
+        error = ConfirmationNeededError(
+            f"{what}; {why}, and nothing was sent", hint=f"Look at plan.frame, then plan.run(confirm={number})."
         )
+        error.rows = number
+        raise error
 
 
 def make(

@@ -228,7 +228,11 @@ def _number(value: Any) -> float:
 
 def _surely_not(values: pd.Series[Any]) -> Any:
     """Return where a flag is known to be off, also of a frame whose flags are text."""
-    return values.astype("object").map(lambda value: str(value).strip().lower() in ("false", "0", "0.0", "no")).astype(bool)
+    return (
+        values.astype("object")
+        .map(lambda value: str(value).strip().lower() in ("false", "0", "0.0", "no"))
+        .astype(bool)
+    )
 
 
 def _need(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:

@@ -1,0 +1,393 @@
+"""Carrying out plans: every row's true state is known at the end, and nothing is sent twice without need."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import errors
+from tinker_frames.default import journal, resume
+from tinker_frames.demo import Burst, Call, DemoServer, Faults, Hang, Reset, Truncate
+from tinker_frames.plans import Plan
+
+Make = Callable[..., tkf.Client]
+ALL = ("public", "newest", "sampler")
+DELETE, LIST = "delete_checkpoint", "list_checkpoints"
+
+
+def path_of(call: Call) -> str:
+    """Return the tinker path that a write named."""
+    run, _, checkpoint = call.path.removeprefix("/api/v1/training_runs/").partition("/checkpoints/")
+    for suffix in ("/publish", "/ttl"):
+        checkpoint = checkpoint.removesuffix(suffix)
+    return f"tinker://{run}/{checkpoint}"
+
+
+def is_there(server: DemoServer, tinker_path: str) -> bool:
+    return server.state.find(tinker_path) is not None
+
+
+def delete_of(client: tkf.Client, rows: int) -> Plan:
+    """Return a plan to delete so many checkpoints, whatever guards say."""
+    return client.checkpoints().head(rows).tinker.delete().allow(*ALL)
+
+
+def assert_known(server: DemoServer, outcomes: pd.DataFrame) -> None:
+    """Every outcome says what is so: done is gone, failed and skipped are there, and nothing is unknown."""
+    assert (outcomes["outcome"] != "unknown").all(), outcomes
+    for row in outcomes.itertuples():
+        assert is_there(server, row.tinker_path) == (row.outcome != "done"), row
+
+
+def assert_no_needless_repeat(server: DemoServer) -> None:
+    """A row was sent again only after a 429, or after its run was read and still listed it."""
+    reads = [call for call in server.seen.of(LIST) if call.status == 200]
+    sent: dict[str, list[Call]] = defaultdict(list)
+    for call in server.seen.of(DELETE):
+        sent[path_of(call)].append(call)
+    for path, calls in sent.items():
+        run = path.split("/")[2]
+        for first, second in zip(calls, calls[1:], strict=False):
+            between = [
+                read
+                for read in reads
+                if run in read.path and read.started >= first.started and read.ended <= second.started
+            ]
+            assert first.status == 429 or between, path
+    assert not [call for call in server.seen.of(DELETE) if call.status == 404], "a row was sent that was gone already"
+    deleted = [path for _, action, path in server.state.log if action == "delete"]
+    assert len(deleted) == len(set(deleted))
+
+
+# A hundredth of the requests each; together about a tenth.
+WAYS: list[Any] = [
+    Burst(DELETE, 429, times=None, probability=0.01, retry_after="0.2"),
+    Burst(DELETE, 429, times=None, probability=0.01),
+    *(
+        Burst(DELETE, status, times=None, probability=0.008, then=then)
+        for status in (500, 502, 503)
+        for then in ("answer", "apply")
+    ),
+    Burst(DELETE, 409, times=None, probability=0.01),
+    Reset(DELETE, probability=0.01),
+    Reset(DELETE, probability=0.01, then="apply"),
+    Hang(DELETE, probability=0.004, seconds=30),
+    Hang(DELETE, probability=0.004, seconds=30, then="apply"),
+]
+
+
+def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of: Make) -> None:
+    """Limits, errors before and after the delete, resets, timeouts and cut answers leave no row unknown, and none is repeated in vain."""
+    with DemoServer(runs=30, checkpoints=1000, write_status=200) as server:
+        client = client_of(server, timeout=1.0, retries=2)
+        plan = delete_of(client, 1000)
+        server.seen.clear()
+        faults = server.faults
+        faults.bursts = [trouble for trouble in WAYS if isinstance(trouble, Burst)]
+        faults.resets = [trouble for trouble in WAYS if isinstance(trouble, Reset)]
+        faults.hang = [trouble for trouble in WAYS if isinstance(trouble, Hang)]
+        faults.truncate = [Truncate((DELETE, LIST), probability=0.01)]
+        outcomes = plan.run(confirm=1000, progress=False)
+        troubles = [*faults.bursts, *faults.resets, *faults.hang, *faults.truncate]
+        assert all(trouble.hits for trouble in troubles)
+        assert len(outcomes) == 1000
+        assert_known(server, outcomes)
+        assert_no_needless_repeat(server)
+        assert (outcomes["outcome"] == "done").all()
+        told = journal(client=client)
+        assert told.set_index("tinker_path")["outcome"].equals(outcomes.set_index("tinker_path")["outcome"])
+        faults.clear()
+        assert len(client.checkpoints()) == len(client.checkpoints(refresh=True)) == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "sent"),
+    [
+        (Burst(DELETE, 500, times=1, then="apply"), "done", 1),
+        (Burst(DELETE, 500, times=1), "done", 2),
+        (Burst(DELETE, 409, times=1), "done", 2),
+        (Burst(DELETE, 409, times=None), "failed", 2),
+        (Burst(DELETE, 403, times=None), "failed", 1),
+        (Burst(DELETE, 404, times=None), "failed", 1),
+        (Burst(DELETE, 404, times=1, then="apply"), "skipped", 1),
+        (Burst(DELETE, 422, times=1), "failed", 1),
+        (Burst(DELETE, 302, times=1, headers={"location": "https://elsewhere.example/"}), "failed", 1),
+        (Reset(DELETE, times=1, then="apply"), "done", 1),
+        (Reset(DELETE, times=1), "done", 2),
+    ],
+    ids=lambda value: f"{getattr(value, 'status', '')}-{getattr(value, 'then', '')}" if hasattr(value, "then") else None,
+)
+def test_each_answer_is_settled_as_the_contract_says(
+    server: DemoServer, client: tkf.Client, fault: Any, outcome: str, sent: int
+) -> None:
+    """Unclear answers are settled by reading, clear ones are believed at once, and a row is sent no oftener than that needs."""
+    plan = delete_of(client, 1)
+    fault.hits = fault.passed = 0
+    (server.faults.resets if isinstance(fault, Reset) else server.faults.bursts).append(fault)
+    server.seen.clear()
+    row = plan.run().iloc[0]
+    assert (row["outcome"], server.seen.count(DELETE), row["attempts"]) == (outcome, sent, sent)
+    assert is_there(server, row["tinker_path"]) == (outcome == "failed")
+    assert pd.isna(row["error"]) == (outcome == "done")
+
+
+def test_a_404_after_an_own_unclear_answer_is_done(server: DemoServer, client: tkf.Client) -> None:
+    """A delete that took late, after it was read as not done, is told by the 404 of the repeat, and is done."""
+    plan = delete_of(client, 1)
+    path = plan.frame["tinker_path"].iloc[0]
+    server.faults.bursts = [Burst(DELETE, 504, times=1)]
+    server.seen.clear()
+
+    def late(endpoint: str, content: Any) -> Any:
+        if endpoint == LIST and server.seen.count(DELETE) == 1 and is_there(server, path):
+            server.state.delete(server.state.find(path))  # after this read was answered
+        return content
+
+    server.faults.edit = late
+    row = plan.run().iloc[0]
+    assert (row["outcome"], row["attempts"]) == ("done", 2)
+    assert [call.status for call in server.seen.of(DELETE)] == [504, 404]
+
+
+@pytest.mark.parametrize("error", [404, 500])
+def test_a_row_that_somebody_else_deleted_first_is_not_claimed(
+    server: DemoServer, client: tkf.Client, error: int
+) -> None:
+    """A 404 at the first try is reported as skipped: it was not us."""
+    plan = delete_of(client, 2)
+    path = plan.frame["tinker_path"].iloc[0]
+
+    def vanish(endpoint: str, content: Any) -> Any:
+        if endpoint == LIST and is_there(server, path):
+            server.state.delete(server.state.find(path))
+        return content
+
+    server.faults.edit = vanish
+    outcomes = plan.run().set_index("tinker_path")
+    assert outcomes.loc[path, "outcome"] == "skipped"
+    assert outcomes.loc[path, "status"] == 404
+    assert outcomes.drop(path)["outcome"].tolist() == ["done"]
+
+
+@pytest.mark.parametrize("retry_after", ["1", "1.3"])
+def test_retry_after_holds_every_write(server: DemoServer, client: tkf.Client, retry_after: str) -> None:
+    """After a 429 nothing is begun until the time that it names is over, by no thread; the row is not counted as tried."""
+    plan = delete_of(client, 40)
+    server.faults.write_latency = 0.02
+    server.faults.bursts = [Burst(DELETE, 429, times=1, after=10, retry_after=retry_after)]
+    outcomes = plan.run(confirm=40)
+    assert (outcomes["outcome"] == "done").all()
+    assert (outcomes["attempts"] == 1).all()
+    calls = server.seen.of(DELETE)
+    refused = next(call for call in calls if call.status == 429)
+    later = [call.started - refused.ended for call in calls if call.started > refused.ended + 0.2]
+    assert min(later) >= float(retry_after) - 0.05
+    assert sum(call.started > refused.ended for call in calls) - len(later) <= 16  # what was on its way already
+
+
+def test_rate_limits_without_end_end(server: DemoServer, client_of: Make) -> None:
+    """A server that answers nothing but 429 is given up after the client's own deadline; the rows are left to resume."""
+    client = client_of(server, deadline=1.0)
+    plan = delete_of(client, 5)
+    server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="0.3")]
+    outcomes = plan.run()
+    assert outcomes["outcome"].tolist() == ["skipped"] * 5
+    assert outcomes["error"].str.contains("deadline").all()
+    server.faults.clear()
+    assert resume(client=client)["outcome"].tolist() == ["done"] * 5
+
+
+def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client: tkf.Client) -> None:
+    """At the deadline nothing further is begun, rows that were not begun say so, and resume finishes exactly them."""
+    plan = delete_of(client, 60)
+    server.faults.write_latency = 0.1
+    outcomes = plan.run(confirm=60, max_workers=2, deadline=0.5)
+    done = outcomes["outcome"] == "done"
+    assert 0 < done.sum() < 60
+    assert set(outcomes.loc[~done, "outcome"]) == {"skipped"}
+    assert outcomes.loc[~done, "error"].str.contains("resume").all()
+    assert_known(server, outcomes)
+    server.faults.clear()
+    server.seen.clear()
+    finished = resume(client=client)
+    assert (finished["outcome"] == "done").all()
+    assert len(finished) == 60
+    assert {path_of(call) for call in server.seen.of(DELETE)} == set(outcomes.loc[~done, "tinker_path"])
+
+
+def test_no_more_writes_at_once_than_allowed(server: DemoServer, client: tkf.Client) -> None:
+    """`max_workers` bounds the writes under way; the number begins low and grows on a server that bears it."""
+    plan = delete_of(client, 120)
+    server.faults.write_latency = 0.03
+    first, rest = plan.drop(plan.frame["tinker_path"].iloc[30:]), plan.drop(plan.frame["tinker_path"].iloc[:30])
+    assert (first.run(confirm=True, max_workers=3)["outcome"] == "done").all()
+    assert server.seen.busiest(DELETE) <= 3
+    server.seen.clear()
+    assert (rest.run(confirm=True)["outcome"] == "done").all()
+    assert 4 < server.seen.busiest(DELETE) <= 16
+    with pytest.raises(errors.InvalidRequestError, match="max_workers=0"):
+        rest.run(confirm=True, max_workers=0)
+
+
+def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client: tkf.Client) -> None:
+    """After Ctrl-C nothing is sent any more, done rows are journaled as done, the others are there, and resume finishes."""
+    plan = delete_of(client, 150)
+    server.faults.write_latency = 0.05
+
+    def interrupt() -> None:
+        while server.seen.count(DELETE) < 25:
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt, match="resume"):
+        plan.run(confirm=150)
+    sent = server.seen.count(DELETE)
+    assert sent < 150
+    time.sleep(0.3)
+    assert server.seen.count(DELETE) == sent
+    told = journal(client=client)
+    assert len(told) == 150
+    for row in told.itertuples():
+        assert is_there(server, row.tinker_path) == (row.outcome != "done"), row
+    left = [path for path in told["tinker_path"] if is_there(server, path)]
+    assert len(left) == 150 - sent
+    server.faults.clear()
+    server.seen.clear()
+    assert (resume(client=client)["outcome"] == "done").all()
+    assert sorted(path_of(call) for call in server.seen.of(DELETE)) == sorted(left)
+
+
+def test_ctrl_c_during_a_long_wait_does_not_wait_it_out(server: DemoServer, client: tkf.Client) -> None:
+    """Ctrl-C while the server asked for half a minute ends within a few seconds."""
+    plan = delete_of(client, 20)
+    server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="30")]
+
+    def interrupt() -> None:
+        while server.seen.count(DELETE) < 1:
+            time.sleep(0.002)
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        plan.run(confirm=20)
+    assert time.monotonic() - begun < 10
+    assert all(is_there(server, path) for path in plan.frame["tinker_path"])
+
+
+@pytest.mark.parametrize("call", ["publish", "delete", "set_ttl"])
+def test_a_server_that_says_yes_and_does_nothing_has_failed(server: DemoServer, client: tkf.Client, call: str) -> None:
+    """A 204 without effect is found at the end by reading, and is failed with words for it."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
+    plan = getattr(frame.tinker, call)(*(["30d"] if call == "set_ttl" else [])).allow(*ALL)
+    server.faults.ignore_writes = True
+    outcomes = plan.run()
+    assert outcomes["outcome"].tolist() == ["failed"] * 4
+    assert outcomes["error"].str.contains("did nothing").all()
+    assert set(journal(client=client)["outcome"]) == {"failed"}
+
+
+def test_a_route_that_is_missing_has_failed_not_done(server: DemoServer, client: tkf.Client) -> None:
+    """A 404 that means that the route is missing is no proof that a checkpoint is gone."""
+    plan = delete_of(client, 3)
+    server.faults.missing = (DELETE,)
+    outcomes = plan.run()
+    assert outcomes["outcome"].tolist() == ["failed"] * 3
+    assert set(outcomes["status"]) == {404}
+    assert all(is_there(server, path) for path in outcomes["tinker_path"])
+
+
+def test_a_run_that_cannot_be_read_first_is_not_touched(server: DemoServer, client_of: Make) -> None:
+    """Where the present state cannot be read, nothing is sent, and the row says so."""
+    client = client_of(server, retries=0)
+    plan = delete_of(client, 5)
+    server.faults.bursts = [Burst(LIST, 500, times=None)]
+    server.seen.clear()
+    outcomes = plan.run()
+    assert outcomes["outcome"].tolist() == ["skipped"] * 5
+    assert outcomes["error"].str.contains("could not be read").all()
+    assert server.seen.count(DELETE) == 0
+
+
+def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoServer, client_of: Make) -> None:
+    """If reading fails from the first write on, rows are unknown, never claimed; resume reads them and repeats none that took."""
+    client = client_of(server, retries=0)
+    plan = delete_of(client, 6)
+    server.seen.clear()
+    reads = len(set(plan.rows["training_run_id"]))
+    server.faults.bursts = [Burst(LIST, 500, times=None, after=reads), Burst(DELETE, 500, times=3, then="apply")]
+    outcomes = plan.run()
+    assert set(outcomes["outcome"]) == {"unknown"}
+    server.faults.clear()
+    sent = server.seen.count(DELETE)
+    finished = resume(client=client)
+    assert (finished["outcome"] == "done").all()
+    assert server.seen.count(DELETE) == sent
+
+
+def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoServer, client: tkf.Client) -> None:
+    """After a few rows that failed at every try, and none done, each of the others gets one."""
+    plan = client.checkpoints().query("public == False").head(60).tinker.publish()
+    server.faults.bursts = [Burst("publish_checkpoint", 500, times=None)]
+    server.seen.clear()
+    outcomes = plan.run()
+    assert (outcomes["outcome"] == "failed").all()
+    assert set(outcomes["status"]) == {500}
+    tries = pd.Series([path_of(call) for call in server.seen.of("publish_checkpoint")]).value_counts()
+    assert len(tries) == 60
+    assert (tries > 1).sum() <= 20
+    assert tries.sum() <= 60 + 4 * 16
+
+
+def test_one_key_of_idempotency_a_row(server: DemoServer, client: tkf.Client) -> None:
+    """All attempts at a row carry the same key, and no two rows share one."""
+    plan = delete_of(client, 4)
+    server.faults.bursts = [Burst(DELETE, 500, times=4)]
+    plan.run()
+    keys = defaultdict(set)
+    for call in server.seen.of(DELETE):
+        keys[path_of(call)].add(call.headers["x-idempotency-key"])
+    assert server.seen.count(DELETE) == 8
+    assert all(len(found) == 1 for found in keys.values())
+    assert len(set.union(*keys.values())) == 4
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_the_next_frame_after_any_write_is_true(
+    server: DemoServer, client_of: Make, tmp_path: Path, cache: bool
+) -> None:
+    """Right after run(), without refresh, this client and another one of the account read what is so; also after failed writes."""
+    client, other = client_of(server, cache=cache), client_of(server)
+    for one in (client, other):
+        one.checkpoints(), one.inventory(), one.training_runs()
+    plan = delete_of(client, 10)
+    server.faults.bursts = [Burst(DELETE, 500, times=2, then="apply"), Burst(DELETE, 403, times=2, after=4)]
+    outcomes = plan.run()
+    gone = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"])
+    assert len(gone) == 8
+    for one in (client, other):
+        left = set(one.checkpoints()["tinker_path"])
+        assert not gone & left
+        assert set(plan.frame["tinker_path"]) - gone <= left
+        assert not gone & set(one.inventory()["tinker_path"])
+        runs = list(dict.fromkeys(plan.rows["training_run_id"]))
+        assert not gone & set(one.checkpoints(runs)["tinker_path"])
+
+
+def test_faults_of_this_file_are_those_of_the_demo() -> None:
+    """Every way in which a write can go wrong at the demo server is in the list of ways above."""
+    kinds = {type(trouble) for trouble in WAYS} | {Truncate}
+    lists = [name for name in ("bursts", "resets", "hang", "truncate") if hasattr(Faults(), name)]
+    assert len(kinds) == len(lists)

@@ -1,0 +1,93 @@
+"""Which rows and columns somebody asks for in words: a query, an order, a list of names; pure.
+
+A query is often copied from somewhere, so it may compare and combine columns and do nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from .errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What may stand after a dot in --where. A query is often copied from somewhere, and pandas would let it write files
+# (`name.to_csv(…)`) or reach any module (`name.__class__…`).
+_METHODS = {
+    "str", "contains", "startswith", "endswith", "match", "fullmatch", "lower", "upper", "casefold", "strip",
+    "lstrip", "rstrip", "len", "slice", "get", "split", "count", "find", "isdigit", "isnumeric", "isalpha",
+    "isalnum", "replace", "removeprefix", "removesuffix",
+    "dt", "year", "month", "day", "hour", "minute", "second", "date", "dayofweek", "weekday", "day_of_week",
+    "dayofyear", "quarter", "floor", "ceil", "normalize", "day_name", "month_name",
+    "isna", "isnull", "notna", "notnull", "isin", "between", "eq", "ne", "lt", "le", "gt", "ge", "abs", "round",
+    "clip", "fillna",
+    "min", "max", "mean", "median", "sum", "std", "quantile", "rank", "any", "all", "duplicated", "nunique", "mode",
+}  # fmt: skip
+_QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\\n]|\\.)*'|(?<!\w)"(?:[^"\\\n]|\\.)*"|`[^`'"\n]*`""")
+
+
+def chosen(
+    frame: pd.DataFrame, *, where: str | None, sort: str | None, limit: int | None, columns: str | None
+) -> pd.DataFrame:
+    """Filter, sort, cut and select, in this order; names of columns are comma-separated."""
+    if where:
+        frame = matching(frame, where)
+    if sort:
+        names = [name.strip() for name in sort.split(",")]
+        _check_columns(frame, [name.lstrip("-") for name in names])
+        frame = frame.sort_values(
+            [n.lstrip("-") for n in names], ascending=[not n.startswith("-") for n in names], kind="stable"
+        )
+    if limit is not None:
+        frame = frame.head(limit)
+    if columns and columns != "all":
+        names = list(dict.fromkeys(name.strip() for name in columns.split(",")))
+        _check_columns(frame, names)
+        frame = frame[names]
+    return frame.reset_index(drop=True)
+
+
+def matching(frame: pd.DataFrame, query: str) -> pd.DataFrame:
+    """Return the rows that a pandas query keeps."""
+    from pandas.api.types import is_bool_dtype
+
+    _check_query(query)
+    try:
+        mask: Any = frame.eval(query, engine="python", local_dict={}, global_dict={})
+    except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
+        problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    else:
+        if getattr(mask, "shape", None) == (len(frame),) and is_bool_dtype(mask):
+            kept: pd.DataFrame = frame[mask.fillna(value=False)]
+            return kept
+        problem = "it is not a condition that every row either meets or does not"
+    raise InvalidRequestError(
+        f"--where {query!r} cannot be evaluated: {problem}",
+        hint=f"Write it as for DataFrame.query, times as '2026-01-31T00Z'; the columns are {', '.join(frame.columns)}.",
+    )
+
+
+def _check_query(query: str) -> None:
+    """Refuse a query that could do more than compare columns."""
+    bare = _QUOTED.sub(" _ ", query)
+    odd = [mark for mark in "@#;`'\"\\\n\r" if mark in bare] + [mark for mark in ("'''", '"""') if mark in query]
+    problem = f"it holds {odd[0]!r} where only columns can stand" if odd else ""
+    for after in re.findall(r"(?<![0-9])\.\s*(\w*)|\.\s*([^\W0-9]\w*)", bare):
+        name = "".join(after)
+        if name not in _METHODS and not name.isdigit():
+            problem = problem or f"{name!r} is not for queries"
+    if problem:
+        raise InvalidRequestError(
+            f"--where {query!r} is refused: {problem}",
+            hint="Compare columns with numbers and quoted text, or use str, dt, isna(), isin() and the like.",
+        )
+
+
+def _check_columns(frame: pd.DataFrame, names: list[str]) -> None:
+    unknown = [name for name in names if name not in frame.columns]
+    if unknown:
+        raise InvalidRequestError(
+            f"there is no column {', '.join(map(repr, unknown))}", hint=f"The columns are {', '.join(frame.columns)}."
+        )
