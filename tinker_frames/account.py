@@ -7,10 +7,11 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
+from .cache import AccountCache
 from .catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS
 from .errors import InvalidRequestError, NotSupportedError
 from .listing import Listing, Report
@@ -152,6 +153,34 @@ class Account:
         if cache is not None and not listing.report.doubted:
             cache.put(key, listing.to_bytes(), listing.report.started)
         return listing, False
+
+
+class CacheView:
+    """What a client keeps of its account, as `client.cache`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def info(self) -> dict[str, Any]:
+        """Return `enabled`, `path`, `entries`, `size_bytes` (on disk) and `ttl_s` (life of an entry in seconds)."""
+        cache = self._cache
+        if cache is None:
+            return {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
+        return cache.info()
+
+    def clear(self) -> None:
+        """Delete everything kept of this account; other accounts keep theirs."""
+        if self._cache is not None:
+            self._cache.clear()
+
+    @property
+    def _cache(self) -> AccountCache | None:
+        return self._session.cache
+
+    def __repr__(self) -> str:
+        if not self._session.settings.cache:
+            return "<Cache off>"
+        return f"<Cache of {self._session.settings.cache_ttl:g} s in {self._session.settings.cache_dir}>"
 
 
 def cut(listing: Listing, limit: int | None) -> Listing:

@@ -14,8 +14,7 @@ from typing import Any, NoReturn
 import pandas as pd
 
 from . import config
-from .account import Account, By, Options
-from .cache import AccountCache
+from .account import Account, By, CacheView, Options
 from .catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from .errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
 from .frames import described, frame_of, inventory_lacks, inventory_of, session_of_members, with_details, with_sessions
@@ -31,34 +30,6 @@ _live: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
 def live_client(account: str) -> Client | None:
     """Return the client of an account that made a frame last, if it still exists."""
     return _live.get(account)
-
-
-class CacheView:
-    """What a client keeps of its account, as `client.cache`."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def info(self) -> dict[str, Any]:
-        """Return `enabled`, `path`, `entries`, `size_bytes` (on disk) and `ttl_s` (life of an entry in seconds)."""
-        cache = self._cache
-        if cache is None:
-            return {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
-        return cache.info()
-
-    def clear(self) -> None:
-        """Delete everything kept of this account; other accounts keep theirs."""
-        if self._cache is not None:
-            self._cache.clear()
-
-    @property
-    def _cache(self) -> AccountCache | None:
-        return self._session.cache
-
-    def __repr__(self) -> str:
-        if not self._session.settings.cache:
-            return "<Cache off>"
-        return f"<Cache of {self._session.settings.cache_ttl:g} s in {self._session.settings.cache_dir}>"
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from .errors import SchemaError
-from .mend import Problems, canonical, mend, parsed, quick_times, sound
+from .mend import Problems, mend, parsed, quick_times, sound
+from .metadata import json_texts
 from .record import (
     MISSING,
     MISSING_RAW,
@@ -325,45 +325,12 @@ class Decoder:
 def _build(column: Column, values: list[Any]) -> pa.Array:
     """Build an Arrow column from values that fit; raises where one does not."""
     if column.kind == "json":
-        return _json_texts(values)
+        return json_texts(values)
     if column.kind == "time":
         return quick_times(values)
     if column.kind == "category":
         return pa.array(values, arrow_type("category"))
     return pa.array(values, arrow_type(column.kind))
-
-
-def _json_texts(values: list[Any]) -> pa.Array:
-    """Return canonical JSON texts of raw or already canonical values; only texts with escapes, blanks or numbers are redone.
-
-    Raises where one is no object, or no valid Unicode.
-    """
-    if not values or not isinstance(values[0], msgspec.Raw):
-        return pa.array(values, pa.large_string())
-    # All texts as one: raw JSON lends its bytes, so no object is made of any, and no JSON holds the separator.
-    joined = pa.array([b"\0".join(values)], pa.large_binary()).cast(pa.large_string())
-    texts = pc.split_pattern(joined, "\0").flatten()
-    texts = pc.if_else(pc.is_in(texts, value_set=_NO_JSON), None, texts)
-    if not pc.all(pc.starts_with(texts, "{")).as_py():
-        raise ValueError("metadata that is no object")
-    odd = pc.fill_null(pc.match_substring_regex(texts, _NOT_CANONICAL), False)
-    redone = [_redone(text) for text in texts.filter(odd).to_pylist()]
-    if not redone:
-        return texts
-    return pc.replace_with_mask(texts, odd, pa.array(redone, pa.large_string()))
-
-
-def _redone(text: str) -> str:
-    """Return the canonical form of one JSON text; of text by text, as the contract has it, in a tenth of the time."""
-    try:
-        return msgspec.json.encode(_TEXT_BY_TEXT.decode(text)).decode()
-    except msgspec.MsgspecError:
-        return canonical(parsed(text.encode()))
-
-
-_TEXT_BY_TEXT = msgspec.json.Decoder(dict[str, str])
-_NOT_CANONICAL = r"\\[u/]|[\[{:,]\s|\s[\]}:,]|[:\[,][-0-9]"
-_NO_JSON = pa.array(["null", ""], pa.large_string())
 
 
 def _combined(chunks: list[pa.Array], column: Column) -> pa.Array:

@@ -1,9 +1,9 @@
 """How many writes to have on the wire at once: starts low, grows while that pays, backs off when the server suffers; pure.
 
-Completions are looked at in rounds of about two per slot. The number that served best is kept; now and then a larger one is tried
-for a round, and is kept only if it is faster by `GAIN`. While no larger one has been too much, the number doubles; afterwards it
-grows by steps, tried the more rarely the more of them brought nothing. Rate limits, rounds with many errors, and rounds that are
-slower than usual take it down.
+Endings are looked at in rounds of two per slot. The number that served best is kept; now and then a larger one is tried for a
+round, and is kept only if it is faster by `GAIN`. While none has been too much, the number doubles; afterwards it grows by steps,
+tried the more rarely the more of them brought nothing. Where rounds have become slower, fewer are tried, and kept if they serve
+about as well. Rate limits and rounds with many errors take it down at once.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ class Pace:
         self._done += 1
         self._bad += not well
         seconds, round_of = max(now - self._begun, 1e-9), 2 * self.limit
-        is_lost = (
-            self.limit > self._best and round_of < GAIN * self._best_rate * seconds
-        )  # a trial that cannot succeed any more
+        is_lost = self.limit != self._best and round_of < self._needed() * seconds  # a trial that cannot succeed any more
         if self._done >= round_of or is_lost:
             is_too_much, rate = self._bad > ERRORS * self._done, self._done / seconds
             self._begun, self._done, self._bad = now, 0, 0
@@ -67,36 +65,51 @@ class Pace:
 
     def _judge(self, rate: float, *, is_too_much: bool) -> None:
         """Decide on the next round's number from this round's endings per second."""
-        self._slower = self._slower + 1 if rate < LOSS * self._best_rate else 0
-        if is_too_much or (self.limit <= self._best and self._slower > 1):
+        if is_too_much:
             self._go_down()
-        elif self.limit > self._best:
+        elif self.limit != self._best:
             self._judge_trial(rate)
-        elif not self._slower:
-            self._best_rate = (self._best_rate + rate) / 2 if self._best_rate else rate
+        elif rate < LOSS * self._best_rate:
+            self._slower += 1
+            if self._slower > 1:
+                self._best_rate, self._slower = rate, 0
+                self._settle(_less(self.limit))
+        else:
+            self._best_rate, self._slower = (self._best_rate + rate) / 2 if self._best_rate else rate, 0
             self._wait -= 1
             if self._wait <= 0:
                 self._try_more()
 
     def _judge_trial(self, rate: float) -> None:
-        """Keep the larger number if it was faster; else go back, and wait the longer before the next trial."""
-        if rate > GAIN * self._best_rate:
-            self._best, self._best_rate, self._calm = self.limit, rate, CALM
-            self._try_more()
+        """Keep the other number and go on that way if it was good; else go back, and wait the longer before the next trial."""
+        if rate <= self._needed():
+            self._is_new = False
+            self._settle(self._best)
+            self._wait, self._calm = self._calm, min(2 * self._calm, RAREST)
             return
-        self._is_new = False
-        self._settle(self._best)
-        self._wait, self._calm = self._calm, min(2 * self._calm, RAREST)
+        goes_up, self._best, self._best_rate, self._calm = self.limit > self._best, self.limit, rate, CALM
+        if goes_up:
+            self._try_more()
+        else:
+            self._settle(_less(self.limit))
+
+    def _needed(self) -> float:
+        """Return the rate that a trial has to reach: more than the best with more writes, about the same with fewer."""
+        return self._best_rate * (GAIN if self.limit > self._best else 1 / GAIN)
 
     def _try_more(self) -> None:
         step = self.limit if self._is_new else max(1, self.limit // 4)
         self.limit = min(self.limit + step, self.most)
 
     def _go_down(self) -> None:
-        self._settle(max(1, min(self.limit, self._best) * 3 // 4))
-        self._best, self._best_rate, self._is_new, self._wait = self.limit, 0.0, False, CALM
+        self._settle(_less(min(self.limit, self._best)))
+        self._best, self._best_rate, self._is_new, self._slower, self._wait = self.limit, 0.0, False, 0, CALM
 
     def _settle(self, limit: int) -> None:
-        """Take a smaller number."""
-        self._ignored, self._done, self._bad, self._slower = self.limit, 0, 0, 0
+        """Take another number, and do not judge it by what was begun under the one before."""
+        self._ignored, self._done, self._bad = self.limit, 0, 0
         self.limit = limit
+
+
+def _less(limit: int) -> int:
+    return max(1, limit * 3 // 4)

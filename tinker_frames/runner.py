@@ -173,7 +173,7 @@ class Runner:
             bar.stop.set()  # what waits for its turn is not sent any more
             for outcome in crew.outcomes(within_s=GRACE_S):
                 self._end(ended, outcome, bar)
-            self._settle_open(crew.under_way(), ended, bar)
+            self._settle_open([job for job in jobs if job.sent_at and job.tinker_path not in ended], ended, bar)
             return True
         return False
 
@@ -248,7 +248,7 @@ class Runner:
         return self.action.changes_expiry and state is not None and state.expires_at != job.before.expires_at
 
     def _settle_open(self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress) -> None:
-        """After an interruption: find out by reading how the rows ended that were under way."""
+        """After an interruption: find out by reading how the rows ended that were sent, and whose end was not taken note of."""
         if not jobs:
             return
         read = self.read_runs(_runs(jobs))
@@ -259,8 +259,8 @@ class Runner:
                 self._end(ended, self._outcome(job, "done"), bar)
 
     def _end(self, ended: dict[str, Outcome], outcome: Outcome, bar: Progress) -> None:
-        ended[outcome.tinker_path] = outcome
         self.journal.ended(self.plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error)
+        ended[outcome.tinker_path] = outcome
         bar.advance(1)
 
     def _correct(self, outcome: Outcome, now: str, error: str | None, state: State | None = None) -> None:
@@ -321,11 +321,6 @@ class _Crew:
         with self._room:
             self._stopped = True
             self._room.notify_all()
-
-    def under_way(self) -> list[Job]:
-        """Return the jobs whose request has not ended."""
-        with self._room:
-            return list(self._working.values())
 
     def outcomes(self, within_s: float | None = None) -> Any:
         """Yield outcomes as they come, until none is to be expected, or for so long."""
