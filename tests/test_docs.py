@@ -39,10 +39,10 @@ def test_readme_begins_with_the_two_commands() -> None:
 
 
 @pytest.mark.parametrize("block", _blocks("python"))
-def test_readme_python_runs(block: str, quiet_server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readme_python_runs(block: str, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of the README runs as it stands, against a server, with the credential in the environment."""
-    monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
-    monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
+    monkeypatch.setenv("TINKER_API_KEY", server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", server.url)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(block, "README.md", "exec"), names)
