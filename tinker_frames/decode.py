@@ -8,8 +8,9 @@ its own value, and a server that sends more or fewer fields costs one look.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ import pyarrow as pa
 from .errors import SchemaError
 from .mend import Problems, mend, parsed, quick_times, sound
 from .metadata import json_texts
+from .page import Page, as_rows, cursors_of, parsed_page
 from .record import (
     MISSING,
     MISSING_RAW,
@@ -34,22 +36,7 @@ from .record import (
 )
 from .schema import Column, Table, arrow_type, empty_arrow
 
-BATCH_ROWS = 4000  # what fits a core's own cache is quicker, and holds less at once
-
-
-@dataclass(frozen=True)
-class Page:
-    """What one page said, besides its rows."""
-
-    items: list[Any]  # the rows as they were decoded, records or objects
-    rows: int
-    total: int | None = None  # of a cursor, where there is one
-    next_cursor: dict[str, Any] | None = None
-
-    def keys(self, table: Table) -> set[str]:
-        """Return the keys of its rows."""
-        name = table.key
-        return {str(row[name] if isinstance(row, dict) else getattr(row, name)) for row in self.items}
+BATCH_ROWS = 4000
 
 
 class Decoder:
@@ -87,7 +74,7 @@ class Decoder:
         SchemaError
             If it is no page of this table, or rows lack required fields; all of them are named.
         """
-        content = _as_rows(content, self.table) if self.table.bare else content
+        content = as_rows(content, self.table) if self.table.bare else content
         return self._quick(content) or self._examined(content)
 
     def feed_rows(self, rows: list[dict[str, Any]]) -> Page:
@@ -97,7 +84,8 @@ class Decoder:
     def finish(self) -> pa.Table:
         """Return all rows, each key once (the last one read stands), with the stored columns in the table's order."""
         self._flush()
-        columns = {column.name: _combined(self._chunks.pop(column.name), column) for column in self.table.stored}
+        with _close_to_need():
+            columns = {column.name: _combined(self._chunks.pop(column.name), column) for column in self.table.stored}
         self._say_absent()
         self._say_unknown_categories(columns)
         return pa.table(columns if _all_differ(self._hashes) else _once(columns, self.table.key))
@@ -118,7 +106,7 @@ class Decoder:
         self._waiting += page.items_
         if len(self._waiting) >= BATCH_ROWS:
             self._flush()
-        return Page(page.items_, len(page.items_), *_cursors(bytes(page.cursor), bytes(page.next_cursor)))
+        return Page(page.items_, len(page.items_), *cursors_of(bytes(page.cursor), bytes(page.next_cursor)))
 
     def _compiled(self) -> msgspec.json.Decoder[Any]:
         """Return a decoder of records that have exactly the fields seen so far."""
@@ -132,6 +120,10 @@ class Decoder:
 
     def _flush(self) -> None:
         """Columnise the typed records that wait: some pages at once, since each step costs as much for one row as for many."""
+        with _close_to_need():
+            self._columnise()
+
+    def _columnise(self) -> None:
         rows, self._waiting = self._waiting, []
         self._note_keys(attributes(rows, self.table.key))
         for top in self._gone:
@@ -196,7 +188,7 @@ class Decoder:
     def _examined(self, content: bytes) -> Page:
         """Look at a page that did not fit: learn its fields and decode again, or mend it value by value."""
         self._flush()
-        body = _parsed(content, self.table)
+        body = parsed_page(content, self.table)
         rows = [row for row in body[self.table.items] if isinstance(row, dict)]
         strange = len(body[self.table.items]) - len(rows)
         for _ in range(strange):
@@ -208,7 +200,7 @@ class Decoder:
             if page is not None:
                 return page
         self._mend_rows(rows)
-        return Page(rows, len(body[self.table.items]), *_cursors(body.get("cursor"), body.get("next_cursor")))
+        return Page(rows, len(body[self.table.items]), *cursors_of(body.get("cursor"), body.get("next_cursor")))
 
     def _rename(self, rows: list[dict[str, Any]]) -> bool:
         """Give fields that older servers name otherwise their names."""
@@ -322,6 +314,21 @@ class Decoder:
                     self.problems.add(column.name, f"unknown value {value!r:.80}")
 
 
+@contextmanager
+def _close_to_need() -> Iterator[None]:
+    """Have Arrow take its memory from the system meanwhile: its own allocator keeps nearly as much again for later."""
+    with _POOL:
+        before = pa.default_memory_pool()
+        pa.set_memory_pool(pa.system_memory_pool())
+        try:
+            yield
+        finally:
+            pa.set_memory_pool(before)
+
+
+_POOL = threading.RLock()
+
+
 def _build(column: Column, values: list[Any]) -> pa.Array:
     """Build an Arrow column from values that fit; raises where one does not."""
     if column.kind == "json":
@@ -360,31 +367,3 @@ def _once(columns: dict[str, Any], key: str) -> dict[str, Any]:
     last = {value: place for place, value in enumerate(keys.to_pylist())}
     places = pa.array(list(last.values()), pa.int64())
     return {name: values.take(places) for name, values in columns.items()}
-
-
-def _parsed(content: bytes, table: Table) -> dict[str, Any]:
-    """Parse a page leniently; raises where it holds no list of rows."""
-    try:
-        body = parsed(content)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict) or not isinstance(body.get(table.items), list):
-        raise SchemaError(f"{table.name}: the answer holds no list named {table.items!r}")
-    return body
-
-
-def _as_rows(content: bytes, table: Table) -> bytes:
-    """Return a page of bare ids as a page of rows that have nothing but their key."""
-    body = _parsed(content, table)
-    body[table.items] = [{table.key: row} if isinstance(row, str) else row for row in body[table.items]]
-    return json.dumps(body).encode()
-
-
-def _cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, dict[str, Any] | None]:
-    """Return the total of an offset cursor and a keyset cursor, from parsed or raw JSON; None for what is not there."""
-    offset, keyset = (parsed(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
-    total = offset.get("total_count") if isinstance(offset, dict) else None
-    return (
-        total if isinstance(total, int) and not isinstance(total, bool) else None,
-        keyset if isinstance(keyset, dict) and keyset else None,
-    )
