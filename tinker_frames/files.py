@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import formats
 from .errors import InvalidRequestError
-from .formats import ROWS_A_TIME, declared, format_of
-from .schema import Column, arrow_type, to_series_data
+from .formats import ROWS_A_TIME, declared, format_of, is_text
+from .schema import Column, arrow_type, text_dtype, to_series_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,7 +197,9 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
         if column is not None:
             with suppress(pa.ArrowException, ValueError, TypeError):
                 data = to_series_data(column, _cast(values, arrow_type(column.kind)))
-        if column is None:
+        if column is None and name.startswith("meta.") and is_text(values.type):
+            data = text_dtype().__from_arrow__(values.cast(pa.large_string()))
+        elif column is None:
             data = others[name].array
         columns[name] = values.to_pandas().array if data is None else data
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)

@@ -28,6 +28,13 @@ _DANGEROUS = r"^('*[=+\-@\t\r])"
 _GUARDED = r"^'('*[=+\-@\t\r])"
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type is text."""
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
 def declared(name: str) -> Column | None:
     """Return the declaration of a column; what metadata was expanded into is text."""
     if name.startswith("meta."):
@@ -98,7 +105,7 @@ def write_csv(table: pa.Table, file: BinaryIO, safe: bool) -> None:
             values = values.cast(values.type.value_type)  # noqa: PLW2901
         if types.is_list(values.type) or types.is_large_list(values.type):
             values = _json_cells(values)  # noqa: PLW2901
-        if safe and (types.is_string(values.type) or types.is_large_string(values.type)):
+        if safe and is_text(values.type):
             values = pc.replace_substring_regex(values, _DANGEROUS, r"'\1")  # noqa: PLW2901
         columns.append(values)
     names = [re.sub(_DANGEROUS, r"'\1", name) if safe else name for name in table.column_names]
@@ -124,7 +131,7 @@ def _read_csv(path: Path, safe: bool) -> pa.Table:
     columns = []
     for name, values in zip(table.column_names, table.columns, strict=True):
         column = declared(name)
-        if safe and (types.is_string(values.type) or types.is_large_string(values.type)):
+        if safe and is_text(values.type):
             values = pc.replace_substring_regex(values, _GUARDED, r"\1")  # noqa: PLW2901
         if column is not None and column.kind == "texts":
             values = pa.chunked_array([_lists(values.to_pylist())])  # noqa: PLW2901
