@@ -197,7 +197,7 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
         if column is not None:
             with suppress(pa.ArrowException, ValueError, TypeError):
                 data = to_series_data(column, _cast(values, arrow_type(column.kind)))
-        if column is None and name.startswith("meta.") and is_text(values.type):
+        if column is None and is_text(values.type):
             data = text_dtype().__from_arrow__(values.cast(pa.large_string()))
         elif column is None:
             data = others[name].array
