@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def assert_no_needless_repeat(server: DemoServer) -> None:
         sent[path_of(call)].append(call)
     for path, calls in sent.items():
         run = path.split("/")[2]
-        for first, second in zip(calls, calls[1:], strict=False):
+        for first, second in pairwise(calls):
             between = [
                 read
                 for read in reads
@@ -125,7 +126,9 @@ def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of
         (Reset(DELETE, times=1, then="apply"), "done", 1),
         (Reset(DELETE, times=1), "done", 2),
     ],
-    ids=lambda value: f"{getattr(value, 'status', '')}-{getattr(value, 'then', '')}" if hasattr(value, "then") else None,
+    ids=lambda value: (
+        f"{getattr(value, 'status', '')}-{getattr(value, 'then', '')}" if hasattr(value, "then") else None
+    ),
 )
 def test_each_answer_is_settled_as_the_contract_says(
     server: DemoServer, client: tkf.Client, fault: Any, outcome: str, sent: int
@@ -347,8 +350,7 @@ def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoS
     assert set(outcomes["status"]) == {500}
     tries = pd.Series([path_of(call) for call in server.seen.of("publish_checkpoint")]).value_counts()
     assert len(tries) == 60
-    assert (tries > 1).sum() <= 20
-    assert tries.sum() <= 60 + 4 * 16
+    assert (tries > 1).sum() <= 8
 
 
 def test_one_key_of_idempotency_a_row(server: DemoServer, client: tkf.Client) -> None:

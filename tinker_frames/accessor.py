@@ -124,17 +124,19 @@ class TinkerAccessor:
         """
         from .weights import weights_info
 
-        return weights_info(self._client(client), self._paths(), progress)
+        paths = self._paths()
+        return weights_info(self._client(client), paths, progress)
 
     def archive_urls(self, *, client: Client | None = None, progress: bool | None = None) -> ArchiveUrls:
         """Return a mapping of tinker path to the signed URL of its archive (GET …/archive); its repr hides the URLs.
 
         An archive that is still being built is waited for. Whoever has such a URL can read the weights until it expires.
-        One that cannot be had costs only its own row: `errors` of the mapping says why, and asking for it raises.
+        One that cannot be had costs only its own row: `errors` of the mapping says why.
         """
         from .weights import archive_urls
 
-        return ArchiveUrls(archive_urls(self._client(client), self._paths(), progress))
+        paths = self._paths()
+        return ArchiveUrls(archive_urls(self._client(client), paths, progress))
 
     def _plan(self, action: str, client: Client | None, ttl_seconds: int | None = None) -> Plan:
         from .plans import make
@@ -184,7 +186,7 @@ class ArchiveUrls(Mapping[str, str]):
 
     def __getitem__(self, tinker_path: str) -> str:
         if tinker_path in self.errors:
-            raise self.errors[tinker_path]
+            raise KeyError(f"no archive of {tinker_path}: {self.errors[tinker_path]}")
         return self._urls[tinker_path]
 
     def __iter__(self) -> Iterator[str]:

@@ -1,23 +1,25 @@
 """The commands that write: thin twins of the plans, fit for cron.
 
 Exit codes: 0 all done, 1 usage or error, 2 some rows failed or are not known, 3 the listing could not be proved complete, and
-then nothing is removed without --allow-incomplete.
+then nothing is removed without --allow-incomplete; 130 interrupted.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .errors import IncompleteListingWarning, InvalidRequestError
+from .errors import ConfirmationNeededError, IncompleteListingWarning, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import pandas as pd
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from .plans import Plan
     from .policies import Rule
 
-FAILED, INCOMPLETE = 2, 3
+FAILED, INCOMPLETE, INTERRUPTED = 2, 3, 130
 HEADER = "tinker_path"
 
 _Command = Callable[..., Any]
@@ -83,8 +85,8 @@ def unpublish(**options: Any) -> int:
 @_plan_options
 def ttl(length: str, **options: Any) -> int:
     """Let checkpoints expire LENGTH from now (30d, 12h, seconds), or never ("never")."""
-    wanted = None if length.lower() in ("never", "none") else int(length) if length.isdigit() else length
-    return _act(lambda frame: lambda **of: frame.tinker.set_ttl(wanted, **of), options)
+    wanted = None if length.lower() in ("never", "none") else _length(length)
+    return _act(lambda frame: lambda **of: frame.tinker.set_ttl(wanted, **of), options, removes=wanted is not None)
 
 
 @click.command()
@@ -92,7 +94,8 @@ def ttl(length: str, **options: Any) -> int:
 @_plan_options
 def expire(after: str, **options: Any) -> int:
     """Let the service delete checkpoints after a while; until then `undo` brings back their old expiry."""
-    return _act(lambda frame: lambda **of: frame.tinker.expire(after, **of), options)
+    length = _length(after)
+    return _act(lambda frame: lambda **of: frame.tinker.expire(length, **of), options)
 
 
 @click.command()
@@ -112,9 +115,20 @@ def expire(after: str, **options: Any) -> int:
 @click.option("--after", metavar="LENGTH", help="Let the rest expire after this time instead of deleting it, e.g. 24h.")
 @_plan_options
 def retire(after: str | None, **options: Any) -> int:
-    """Remove every checkpoint that no keep rule keeps: all of the account's, or those of PATHS or --where."""
-    rule = _rule(options)
-    return _act(lambda frame: lambda **of: frame.tinker.retire(rule, after, **of), options, everything=True)
+    """Remove what no keep rule keeps: of the whole account, or of PATHS (- for standard input) or --where.
+
+    Several rules are joined by or. Fit for cron: where nobody watches, it says nothing if all goes well.
+    """
+    from .selection import check_columns
+
+    column, rule = _best_column(options["best"]), _rule(options)
+    length = None if after is None else _length(after)
+
+    def plan_of(frame: pd.DataFrame) -> Callable[..., Plan]:
+        check_columns(frame, [column] if column and not column.startswith("meta.") else [])
+        return lambda **of: frame.tinker.retire(rule, length, **of)
+
+    return _act(plan_of, options, everything=True)
 
 
 @click.command()
@@ -149,11 +163,16 @@ def journal(plan: str | None, form: str, base_url: str | None) -> int:
 
     with _client(base_url) as client:
         frame = read(client=client)
-    frame = frame if plan is None else frame[frame["plan"].str.startswith(plan)].reset_index(drop=True)
+    if plan is not None:
+        frame = frame[frame["plan"].str.startswith(plan)].reset_index(drop=True)
+        if frame.empty:
+            raise InvalidRequestError(f"the journal has no plan {plan!r}", hint="Look at tinker-frames journal.")
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
         return 0
-    counts = frame.groupby(["plan", "begun_at", "action", "state", "outcome"], observed=True, dropna=False).size()
+    counts = frame.groupby(
+        ["plan", "begun_at", "action", "state", "outcome"], observed=True, dropna=False, sort=False
+    ).size()
     _print(
         counts.reset_index(name="rows")
         if plan is None
@@ -169,24 +188,36 @@ def _act(
     plan_of: Callable[[pd.DataFrame], Any], options: dict[str, Any], *, removes: bool = True, everything: bool = False
 ) -> int:
     """Choose the rows, make the plan, and print or run it."""
-    given = _paths(options["paths"], wanted=not options["where"] and not everything)
+    given = _paths(options["paths"], wanted=options["where"] is None and not everything)
     with _client(options["base_url"]) as client:
         frame = client.checkpoints(by=options["by"], refresh=True)
-        if not frame.attrs["tinker"]["complete"] and removes and not options["allow_incomplete"]:
-            click.echo(
-                "the listing could not be proved complete, so nothing is removed; --allow-incomplete does it", err=True
-            )
+        lacking = not frame.attrs["tinker"]["complete"] and not options["allow_incomplete"]
+        stops = lacking and removes and not options["dry_run"]
+        if lacking:
+            then = "nothing is removed; --allow-incomplete does it" if stops else "rows may be missing"
+            click.echo(f"the listing could not be proved complete, so {then}", err=True)
+        if stops:
             return INCOMPLETE
         plan = plan_of(_chosen(frame, given, options["where"]))(client=client)
         plan = plan.allow(*options["guards"]) if options["guards"] else plan
-        if options["dry_run"]:
-            return _print_plan(plan, options["form"])
-        outcomes = plan.run(confirm=True if options["yes"] else None)
-    code = _report(outcomes, options["form"])
-    way_back = f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else "a delete cannot be undone"
-    if (outcomes["outcome"] == "done").any():
-        click.echo(way_back, err=True)
-    return code
+        code = _show(plan, options["form"]) if options["dry_run"] else _carry_out(plan, options, quiet=everything)
+    return code or (INCOMPLETE if lacking else 0)
+
+
+def _carry_out(plan: Plan, options: dict[str, Any], *, quiet: bool) -> int:
+    """Run a plan; what it asks goes to standard error, so that standard output holds only the outcomes."""
+    try:
+        with redirect_stdout(sys.stderr):
+            outcomes = plan.run(confirm=True if options["yes"] else None)
+    except ConfirmationNeededError as error:
+        needed = error.rows
+    else:
+        way_back = f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else "a delete cannot be undone"
+        return _report(outcomes, options["form"], way_back, quiet=quiet)
+    raise InvalidRequestError(
+        f"this would {plan.action.verb} {needed} checkpoints, that number was not confirmed, and nothing was sent",
+        hint="Look with --dry-run, do it with --yes.",
+    )
 
 
 def _chosen(frame: pd.DataFrame, paths: list[str] | None, where: str | None) -> pd.DataFrame:
@@ -199,22 +230,30 @@ def _chosen(frame: pd.DataFrame, paths: list[str] | None, where: str | None) -> 
     if paths is not None:
         named = pd.DataFrame({HEADER: pd.Series(paths, dtype=frame[HEADER].dtype)})
         frame = named.merge(frame, on=HEADER, how="left")
-    frame = matching(frame, where) if where else frame
+    frame = frame if where is None else matching(frame, where)
     frame.attrs = about
     return frame
 
 
 def _paths(arguments: tuple[str, ...], *, wanted: bool) -> list[str] | None:
     """Return the paths of the arguments, or of standard input (`-`, or nothing else given); None if none were meant."""
-    piped = arguments == ("-",) or (wanted and not arguments and not sys.stdin.isatty())
-    if piped:
-        first = (line.split("\t")[0].strip() for line in sys.stdin)
-        return list(dict.fromkeys(path for path in first if path and path != HEADER))
-    if arguments:
-        return list(dict.fromkeys(arguments))
-    if wanted:
+    if not arguments and not wanted:
+        return None
+    is_piped = not arguments and sys.stdin is not None and not sys.stdin.isatty()
+    sources = ("-",) if is_piped else arguments
+    found = [path for source in sources for path in (_piped() if source == "-" else [source])]
+    if not found and not arguments:
         raise click.UsageError("name tinker paths, pipe them in, or choose with --where.")
-    return None
+    return list(dict.fromkeys(path for path in found if path != HEADER))
+
+
+def _piped() -> list[str]:
+    """Return the paths on standard input, one a line, or one column of the lines that `ls` prints; its header is one of them."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="backslashreplace")  # no path that this account has, but no traceback either
+    rows = [line.rstrip("\r\n").split("\t") for line in sys.stdin or () if line.strip()]
+    place = rows[0].index(HEADER) if rows and HEADER in rows[0] else 0
+    return [row[place].lstrip() for row in rows if len(row) > place]
 
 
 def _rule(options: dict[str, Any]) -> Rule:
@@ -250,45 +289,91 @@ def _rule(options: dict[str, Any]) -> Rule:
 def _best(text: str) -> Rule:
     from . import policies
 
-    column, _, number = text.partition(":")
-    if number and not number.isdigit():
+    column = _best_column(text)
+    number = text[len(column) + 1 :] if text != column else "1"
+    if not number.isdecimal() or len(number) > 9:
         raise InvalidRequestError(f"--best {text!r} has no number after the colon", hint="Write e.g. meta.loss:2.")
-    return policies.best(column, n=int(number or 1))
+    return policies.best(column, n=int(number))
+
+
+def _best_column(text: str | None) -> str:
+    """Return the column of --best; a key of the metadata may hold colons itself, if a number follows."""
+    column, colon, number = (text or "").rpartition(":")
+    return column if colon else number
+
+
+def _length(text: str) -> int:
+    """Return a length of time in seconds that the service takes, before the server is asked anything; a bare number is seconds."""
+    from .durations import seconds
+    from .rest import check_ttl
+
+    found = seconds(int(text) if text.isdecimal() and len(text) < 19 else text)
+    check_ttl(found)
+    return found
 
 
 @contextmanager
 def _client(base_url: str | None) -> Iterator[Client]:
-    """Return a client whose warnings are said by exit codes instead."""
+    """Return a client whose warnings are said by exit codes instead; an interruption says how to go on."""
     from .client import Client
+    from .holder import Holder
 
     with warnings.catch_warnings(), Client(base_url=base_url) as client:
         warnings.simplefilter("ignore", IncompleteListingWarning)
-        yield client
+        diary = Holder(client).journal().path
+        noted = _size(diary)
+        try:
+            yield client
+        except KeyboardInterrupt:
+            if _size(diary) == noted:
+                raise  # nothing was sent
+            click.echo(
+                "tinker-frames: interrupted; `tinker-frames journal` says what was done, `tinker-frames resume` goes on",
+                err=True,
+            )
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _print_plan(plan: Plan, form: str) -> int:
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def _show(plan: Plan, form: str) -> int:
+    """Print a plan; its text names commands where a notebook's names calls."""
     from . import files
 
     if form == "json":
         files.write_json_array(plan.frame, sys.stdout.buffer)
-    else:
-        click.echo(repr(plan).replace("plan.run()", "it is run without --dry-run"))
+        return 0
+    *text, _ = repr(plan).splitlines()
+    called = {'expire(after="24h") can': "tinker-frames expire can", ": plan.frame": ": --format json has all"}
+    for call, command in called.items():
+        text = [line.removesuffix(call) + command if line.endswith(call) else line for line in text]
+    click.echo("\n".join([*text, "Nothing was sent."]))
     return 0
 
 
-def _report(outcomes: pd.DataFrame, form: str) -> int:
-    """Print how it ended: the counts, and every row that did not end well; 2 if there is one."""
+def _report(outcomes: pd.DataFrame, form: str, way_back: str = "", *, quiet: bool = False) -> int:
+    """Print how it ended: the counts, and every row that did not end well; 2 if there is one.
+
+    `quiet` leaves the counts out where all is well and nobody watches.
+    """
     from . import files
+    from .render import visible
 
     bad = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
     if form == "json":
         files.write_json_array(outcomes, sys.stdout.buffer)
     elif len(bad):
         _print(bad[["tinker_path", "outcome", "error"]])
+    if quiet and bad.empty and not sys.stderr.isatty():
+        return 0
     counts = outcomes["outcome"].value_counts()
     click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to do", err=True)
     for reason, count in outcomes.loc[outcomes["outcome"] == "skipped", "error"].value_counts().items():
-        click.echo(f"  skipped: {count:,}, {reason}", err=True)
+        click.echo(f"  skipped: {count:,}, {visible(str(reason))}", err=True)
+    if way_back and counts.get("done", 0):
+        click.echo(way_back, err=True)
     return FAILED if len(bad) else 0
 
 

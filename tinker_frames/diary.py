@@ -144,8 +144,11 @@ class Journal:
                 problem = error.strerror or type(error).__name__
             else:
                 return
-        raise TinkerError(
-            f"the journal at {self.path} cannot be written ({problem}), and without it nothing is sent",
+        raise self._error("written", problem)
+
+    def _error(self, what: str, problem: str) -> TinkerError:
+        return TinkerError(
+            f"the journal at {self.path} cannot be {what} ({problem}), and without it nothing is sent",
             hint="Make room, or set XDG_STATE_HOME to a folder that can be written.",
         )
 
@@ -169,6 +172,8 @@ class Journal:
             content = self.path.read_bytes()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise self._error("read", error.strerror or type(error).__name__) from None
         for raw in content.split(b"\n"):
             try:
                 line = json.loads(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
     from .client import Client
 
 
+_rates: weakref.WeakKeyDictionary[Client, float | None] = weakref.WeakKeyDictionary()
+
+
 class Holder:
     """One client's account, as plans see it."""
 
     def __init__(self, client: Client, journal_folder: Path | None = None) -> None:
         self.client = client
         self._journal_folder = journal_folder
-        self._rate: list[float | None] = []
 
     @property
     def account(self) -> str:
@@ -67,15 +70,15 @@ class Holder:
         return set(samplers["model_path"].dropna()) if complete else None
 
     def rate(self) -> float | None:
-        """Return dollars per gigabyte and month, if the server tells this account; asked once."""
-        if not self._rate:
+        """Return dollars per gigabyte and month, if the server tells this account; each client asks once."""
+        if self.client not in _rates:
             try:
                 answer = self.client.rest.get_current_checkpoint_usage()
                 found = answer.get("effective_rate_usd_per_gigabyte_month")
             except errors.TinkerError:
                 found = None
-            self._rate.append(float(found) if isinstance(found, (int, float)) else None)
-        return self._rate[0]
+            _rates[self.client] = float(found) if isinstance(found, (int, float)) else None
+        return _rates[self.client]
 
     def runner(self) -> Runner:
         """Return what carries out this account's plans."""
@@ -87,6 +90,8 @@ class Holder:
 
     def read_runs(self, run_ids: list[str]) -> Read:
         """Return the present state of every checkpoint of some runs, read anew."""
+        if not run_ids:
+            return Read({}, set())
         frame, lost = self.client.read_runs(run_ids)
         columns = (frame[name] for name in ("tinker_path", "public", "expires_at"))
         return Read({path: State(_bool(public), _time(at)) for path, public, at in zip(*columns, strict=True)}, lost)

@@ -77,6 +77,7 @@ class Plan:
     undoes: str | None = None
     kept: pd.DataFrame | None = field(default=None, repr=False)
     rule: str = ""
+    rate: float | None = None  # dollars per gigabyte and month
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -148,6 +149,10 @@ class Plan:
         frame = self.frame
         self._confirmed(frame, confirm)
         runner, jobs = self.holder.runner(), jobs_of(self.rows[(frame["verdict"] == "send").to_numpy()])
+        if not jobs:
+            return outcome_frame(
+                self.id, self.action, [], frame
+            )  # nothing to note: `undo` means the last that did something
         described = [job_as_json(job) for job in jobs]
         again = any(record.plan == self.id for record in runner.journal.records())
         name = new_id() if again else self.id  # what the first run did stays in the journal, and can be undone
@@ -178,10 +183,10 @@ class Plan:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return as_text(self.action, self.frame, self.rows, self.holder.rate())
+        return as_text(self.action, self.frame, self.rows, self.rate)
 
     def _repr_html_(self) -> str:
-        return as_html(self.action, self.frame, self.rows, self.holder.rate())
+        return as_html(self.action, self.frame, self.rows, self.rate)
 
     def _of(self, paths: set[str]) -> Plan:
         rows = self.rows[self.rows["tinker_path"].isin(paths)].reset_index(drop=True)
@@ -216,7 +221,8 @@ def make(
     """Return a plan for these tinker paths."""
     rows = holder.facts(list(paths))
     wishes = [Wish(ttl_seconds)] * len(rows)
-    return Plan(new_id(), ACTIONS[action], with_wishes(rows, wishes), holder, undoes=undoes)
+    rate = holder.rate() if action in ("delete", "expire") else None
+    return Plan(new_id(), ACTIONS[action], with_wishes(rows, wishes), holder, undoes=undoes, rate=rate)
 
 
 def retirement(frame: pd.DataFrame, keep: Rule, holder: Holder, ttl_seconds: int | None) -> Plan:
@@ -250,19 +256,17 @@ def load_plan(path: str | os.PathLike[str], holder: Holder) -> Plan:
     source = Path(path).expanduser()
     try:
         content: Any = json.loads(source.read_text(encoding="utf-8"))
-    except ValueError:
-        content = None
-    if (
-        not isinstance(content, dict)
-        or content.get("tinker_frames_plan") != FORMAT
-        or content.get("action") not in ACTIONS
-    ):
+        fits = content["tinker_frames_plan"] == FORMAT
+        name, action, allowed = content["id"], ACTIONS[content["action"]], frozenset(content["allowed"])
+        account, base_url, rule = content["account"], content["base_url"], content.get("rule", "")
+        jobs = [job_from_json(entry) for entry in content["rows"]]
+    except (ValueError, TypeError, KeyError):
+        fits = False
+    if not fits:
         raise InvalidRequestError(f"{source} holds no plan of this version", hint="Use a file that Plan.save wrote.")
-    check_account(content["account"], content["base_url"], holder)
-    jobs = [job_from_json(entry) for entry in content["rows"]]
+    check_account(account, base_url, holder)
     rows = with_jobs(holder.facts([job.tinker_path for job in jobs]), jobs)
-    allowed, undoes, rule = frozenset(content["allowed"]), content["undoes"], content.get("rule", "")
-    return Plan(content["id"], ACTIONS[content["action"]], rows, holder, allowed, undoes, rule=rule)
+    return Plan(name, action, rows, holder, allowed, content.get("undoes"), rule=rule)
 
 
 def check_account(account: str | None, base_url: str, holder: Holder) -> None:

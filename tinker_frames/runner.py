@@ -21,6 +21,7 @@ from .retry import NEVER, backoff_s
 from .session import Session, StoppedError
 
 MOST_TRIES = 5  # of one row, unclear answers included; rate limits do not count
+MOST_CONFLICTS = 2  # of one row: busy at first, perhaps; twice says the same
 ENOUGH_IN_VAIN = 3  # rows that failed the same way at every try, and none was done: the others get one try
 SAME_BURST_S = 0.5  # rate limits that ask for about the same moment are one
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
@@ -47,6 +48,7 @@ class Job:
     attempts: int = 0
     not_before: float = 0.0
     sent_at: datetime | None = None
+    conflicts: int = 0
     doubtful: bool = False  # an earlier attempt, perhaps of an interrupted plan, may have been carried out
     seconds: float = 0.0
 
@@ -94,6 +96,7 @@ class Runner:
     journal: Journal
     plan: str = ""
     action: Action = field(default=None)  # type: ignore[assignment]  # set by run()
+    pace: Callable[[int], Pace] = Pace  # the number of writes at once, given the most
     _in_vain: Counter[int | None] = field(default_factory=Counter)  # rows whose every try had this status
     _any_done: bool = False
 
@@ -163,7 +166,7 @@ class Runner:
         self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress, most: int, deadline: float | None
     ) -> bool:
         """Send every job with as many threads as the pace allows; True if it was interrupted."""
-        crew = _Crew(self._attempt, jobs, Pace(most), bar, deadline, self.session.settings.deadline)
+        crew = _Crew(self._attempt, jobs, self.pace(most), bar, deadline, self.session.settings.deadline)
         crew.start()
         try:
             for outcome in crew.outcomes():
@@ -212,17 +215,17 @@ class Runner:
             return self._outcome(job, "done") if mine else self._outcome(job, "skipped", error)
         if state is None:
             return self._outcome(job, "skipped", error)
-        if unclear and job.attempts < self._tries(error):
+        if unclear and self._may_try_again(job, error):
             raise _Again(backoff_s(job.attempts - 1), limited=False)
         self._in_vain[error.status] += unclear
         return self._outcome(job, "failed", error)
 
-    def _tries(self, error: TinkerError) -> int:
-        """Return how often a row may be sent that an unclear error left undone."""
+    def _may_try_again(self, job: Job, error: TinkerError) -> bool:
+        """Tell whether a row may be sent once more that an unclear error left undone."""
         if isinstance(error, ConflictError):
-            return 2  # busy, or already so: the second answer says the same
+            job.conflicts += 1
         hopeless = self._in_vain[error.status] >= ENOUGH_IN_VAIN and not self._any_done
-        return 1 if hopeless else MOST_TRIES
+        return job.attempts < (1 if hopeless else MOST_TRIES) and job.conflicts < MOST_CONFLICTS
 
     # ── afterwards ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -300,7 +303,10 @@ class _Crew:
         patience: float | None,
     ) -> None:
         self._attempt, self._pace, self._bar = attempt, pace, bar
-        self._waiting: deque[Job] = deque(jobs)
+        self._fresh: deque[Job] = deque(jobs)
+        self._again: list[Job] = []  # to be sent again, each after its wait
+        self._in_doubt: set[str] = set()  # the rows that an error left undone
+        self._any_well = False
         self._working: dict[str, Job] = {}
         self._open = len(jobs)
         self._room = threading.Condition()
@@ -313,7 +319,7 @@ class _Crew:
 
     def start(self) -> None:
         """Begin to work."""
-        for number in range(min(self._pace.most, len(self._waiting))):
+        for number in range(min(self._pace.most, len(self._fresh))):
             threading.Thread(target=self._work, name=f"tinker-frames-plan-{number}", daemon=True).start()
 
     def stop(self) -> None:
@@ -351,7 +357,7 @@ class _Crew:
                 if isinstance(end, _Again):
                     self._put_back(job, end)
                 elif not isinstance(end, StoppedError):
-                    self._finish(end)
+                    self._finish(job, end)
                 self._room.notify_all()
 
     def _take(self) -> Job | None:
@@ -359,10 +365,9 @@ class _Crew:
         with self._room:
             while not (self._stopped or self._is_late()):
                 now = time.monotonic()
-                if self._waiting and len(self._working) < self._pace.limit and now >= self._pause_until:
-                    ready = next((job for job in self._waiting if job.not_before <= now), None)
+                if len(self._working) < self._pace.limit and now >= self._pause_until:
+                    ready = self._next(now)
                     if ready is not None:
-                        self._waiting.remove(ready)
                         self._working[ready.tinker_path] = ready
                         return ready
                 if not self._open:
@@ -370,9 +375,18 @@ class _Crew:
                 self._room.wait(self._until_next(now))
             return None
 
+    def _next(self, now: float) -> Job | None:
+        """Return a job whose wait is over, else a fresh one; none of those while the first few are in doubt and none went well."""
+        due = next((job for job in self._again if job.not_before <= now), None)
+        if due is not None:
+            self._again.remove(due)
+            return due
+        is_open = self._any_well or len(self._in_doubt) < ENOUGH_IN_VAIN
+        return self._fresh.popleft() if self._fresh and is_open else None
+
     def _until_next(self, now: float) -> float:
         """Return how long nothing can begin, at most half a second."""
-        times = [self._pause_until, *(job.not_before for job in list(self._waiting)[:8])]
+        times = [self._pause_until, *(job.not_before for job in self._again)]
         later = [at - now for at in times if at > now]
         return min([0.5, *later]) if later else 0.5
 
@@ -381,6 +395,7 @@ class _Crew:
         job.not_before = now + again.wait_s
         if not again.limited:
             self._heard_at = now
+            self._in_doubt.add(job.tinker_path)
             self._pace.finished(now, well=False)
         else:
             job.attempts -= 1
@@ -388,13 +403,16 @@ class _Crew:
                 self._bar.waiting(again.wait_s, "rate limited (429)")
                 self._pace.limited()
             self._pause_until = max(self._pause_until, job.not_before)
-        self._waiting.append(job)
+        self._again.append(job)
 
-    def _finish(self, end: Outcome | BaseException) -> None:
+    def _finish(self, job: Job, end: Outcome | BaseException) -> None:
         self._heard_at = time.monotonic()
+        is_well = isinstance(end, Outcome) and end.is_well
+        self._any_well = self._any_well or is_well
+        self._in_doubt.discard(job.tinker_path)
         self._open -= 1
         self._results.put(end)
-        self._pace.finished(self._heard_at, well=isinstance(end, Outcome) and end.is_well)
+        self._pace.finished(self._heard_at, well=is_well)
 
     def _is_late(self) -> bool:
         now = time.monotonic()

@@ -36,7 +36,7 @@ def chosen(
         frame = matching(frame, where)
     if sort:
         names = [name.strip() for name in sort.split(",")]
-        _check_columns(frame, [name.lstrip("-") for name in names])
+        check_columns(frame, [name.lstrip("-") for name in names])
         frame = frame.sort_values(
             [n.lstrip("-") for n in names], ascending=[not n.startswith("-") for n in names], kind="stable"
         )
@@ -44,7 +44,7 @@ def chosen(
         frame = frame.head(limit)
     if columns and columns != "all":
         names = list(dict.fromkeys(name.strip() for name in columns.split(",")))
-        _check_columns(frame, names)
+        check_columns(frame, names)
         frame = frame[names]
     return frame.reset_index(drop=True)
 
@@ -85,7 +85,8 @@ def _check_query(query: str) -> None:
         )
 
 
-def _check_columns(frame: pd.DataFrame, names: list[str]) -> None:
+def check_columns(frame: pd.DataFrame, names: list[str]) -> None:
+    """Refuse names of columns that a frame does not have."""
     unknown = [name for name in names if name not in frame.columns]
     if unknown:
         raise InvalidRequestError(

@@ -24,17 +24,17 @@ def judged(rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: dat
     """Return the rows with a verdict on each, and what it would lead to; `note` is the reason of those that are sent."""
     frame = rows.copy()
     jobs = jobs_of(rows)
-    frame["shortens"] = [action.shortens(job.before, job.wish, now) for job in jobs]
+    frame["shortens"] = pd.Series([action.shortens(job.before, job.wish, now) for job in jobs], dtype="bool")
     judgements = [
         _verdict(row, job, action, allowed, now) for row, job in zip(rows.to_dict("records"), jobs, strict=True)
     ]
-    frame["action"] = action.name
-    frame["verdict"] = [verdict for verdict, _ in judgements]
-    frame["reason"] = [note if verdict == "send" else reason for verdict, reason in judgements]
+    frame["action"] = typed("text", [action.name] * len(frame))
+    frame["verdict"] = typed("text", [verdict for verdict, _ in judgements])
+    frame["reason"] = typed("text", [note if verdict == "send" else reason for verdict, reason in judgements])
     frame["public_after"] = _public_after(frame["public"], action)
     expiries = [job.wish.expiry(now) if action.changes_expiry else None for job in jobs]
     frame["expires_after"] = _times(expiries) if action.changes_expiry else _kept_expiry(frame["expires_at"], action)
-    frame["warnings"] = [_warnings(row) for row in frame.to_dict("records")]
+    frame["warnings"] = typed("text", [_warnings(row) for row in frame.to_dict("records")])
     front = ["tinker_path", "action", "verdict", "reason", "warnings"]
     hidden = ["refusal", "ttl_seconds", "until", "user_metadata"]
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]

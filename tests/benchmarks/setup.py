@@ -33,6 +33,8 @@ class Setup:
         Checkpoints of the account.
     rounds
         Rounds that count; `warm_ups` are run before and dropped.
+    writes
+        Checkpoints that a plan deletes.
     near_s, far_s
         The latency of a near server (50 ms) and of a far one (250 ms).
     sdk
@@ -40,6 +42,7 @@ class Setup:
     """
 
     rows: int = 100_000
+    writes: int = 600
     rounds: int = 5
     warm_ups: int = 1
     near_s: float = 0.05
@@ -52,4 +55,4 @@ class Setup:
         return math.ceil(self.rows / PAGE_ROWS)
 
 
-SMALL = {"rows": 3_000, "rounds": 1, "warm_ups": 0, "near_s": 0.005, "far_s": 0.02}
+SMALL = {"rows": 3_000, "writes": 40, "rounds": 1, "warm_ups": 0, "near_s": 0.005, "far_s": 0.02}

@@ -53,6 +53,9 @@ LINES = {
     "import": Line("import tinker_frames / bare Python (CPU)", 2, 1.5, at_most=True),
     "requests": Line("requests for a quiet account above ceil(rows/page)+1", 0, 0, at_most=True),
     "failing": Line("a server that answers 500 for ever: seconds to the error", 30, at_most=True, unit=" s"),
+    "pace": Line("deletes, slowed by parallel ones: pace / best fixed number", 1.2, 1.1, at_most=True),
+    "pace_scales": Line("same, on a server that scales", 1.2, 1.1, at_most=True),
+    "pace_limited": Line("same, on a server that rate-limits", 1.2, 1.1, at_most=True),
     "cold_local": Line("cold listing at 0 ms: SDK loop / ours"),
     "cold_far": Line("cold listing at {far:g} ms: SDK loop / ours"),
 }

@@ -1,0 +1,78 @@
+"""How long a plan takes at the pace it finds by itself, against the best of fixed numbers of writes at once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import tinker_frames as tkf
+from tinker_frames.demo import DemoServer, Faults
+from tinker_frames.holder import Holder
+from tinker_frames.pace import Pace
+from tinker_frames.plans import make
+from tinker_frames.runner import Runner
+
+from .rounds import Outcome, Result, UnequalError
+from .setup import Setup
+
+NUMBERS = (2, 4, 8, 16)
+DELETE = "delete_checkpoint"
+RATE = 60  # deletes a second
+
+
+class Fixed(Pace):
+    """A number that never changes."""
+
+    def finished(self, now: float, *, well: bool) -> None:
+        """Take no note."""
+
+    def limited(self) -> None:
+        """Take no note; the wait that the server asks for is kept all the same."""
+
+
+class FixedHolder(Holder):
+    """An account whose plans send so many writes at once; 0 for the pace that they find."""
+
+    number = 0
+
+    def runner(self) -> Runner:
+        """Return what carries plans out at that number."""
+        runner = super().runner()
+        return replace(runner, pace=lambda most: Fixed(most, self.number)) if self.number else runner
+
+
+def paces(setup: Setup) -> dict[str, Outcome]:
+    """Compare on a server that slows down under parallel writes, on one that scales, and on one that rate-limits."""
+    rows, seconds = setup.writes, setup.near_s
+    servers: dict[str, Callable[[], Faults]] = {
+        "pace": lambda: Faults(write_latency=seconds, write_slowdown=seconds),
+        "pace_scales": lambda: Faults(write_latency=seconds),
+        "pace_limited": lambda: Faults(write_latency=seconds, rate_limit=RATE, rate_limited=DELETE),
+    }
+    return {name: compared(faults, rows) for name, faults in servers.items()}
+
+
+def compared(faults: Callable[[], Faults], rows: int) -> Result:
+    """Return how many times as long it takes as with the best fixed number."""
+    fixed = {number: writing_s(faults(), rows, number) for number in NUMBERS}
+    best = min(fixed, key=fixed.__getitem__)
+    ours = min(writing_s(faults(), rows, 0) for _ in range(2))  # the better of two for both, since other work disturbs
+    fixed[best] = min(fixed[best], writing_s(faults(), rows, best))
+    told = ", ".join(f"{number}: {seconds:.3g} s" for number, seconds in fixed.items())
+    return Result(ours / fixed[best], note=f"{ours:.3g} s for {rows} deletes; fixed numbers {told}")
+
+
+def writing_s(faults: Faults, rows: int, number: int) -> float:
+    """Return the seconds from the first delete to the end of the last, as the server saw them."""
+    with DemoServer(runs=20, checkpoints=rows, faults=faults) as server, tempfile.TemporaryDirectory() as folder:
+        with tkf.Client(server.key, server.url, cache_dir=folder) as client:
+            holder = FixedHolder(client, Path(folder) / "journal")
+            holder.number = number
+            plan = make("delete", client.checkpoints(progress=False)["tinker_path"], holder)
+            outcomes = plan.allow("public", "newest", "sampler").run(confirm=rows, progress=False)
+        if not (outcomes["outcome"] == "done").all() or len(outcomes) != rows:
+            raise UnequalError(f"pace: not every one of {rows} rows was deleted")
+        calls = server.seen.of(DELETE)
+        return max(call.ended or 0.0 for call in calls) - min(call.started for call in calls)

@@ -1,0 +1,802 @@
+"""The commands that write, as a user, a pipe and cron run them: what the server saw, what was printed, how it ended."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import cli, cli_plans, policies
+from tinker_frames.demo import DemoServer
+from tinker_frames.demo.endpoints import WRITES
+from tinker_frames.demo.faults import Burst, Churn
+
+COMMAND = [sys.executable, "-m", "tinker_frames.cli"]
+OURS = "name.str.startswith('plan-')"
+ACTING = {
+    "rm": ["rm"],
+    "publish": ["publish"],
+    "unpublish": ["unpublish"],
+    "ttl": ["ttl", "30d"],
+    "expire": ["expire"],
+    "retire": ["retire", "--keep-last", "0"],
+}
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class Outcome(NamedTuple):
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    """A small account with a run of thirteen private checkpoints, plan-00 to plan-12, one a minute."""
+    with DemoServer(runs=4, seed=1) as running:
+        run, begun = running.state.add_run(), datetime.now(UTC) - timedelta(days=2)
+        for number in range(13):
+            running.state.add_checkpoint(
+                run, "training", f"plan-{number:02}", time=begun + timedelta(minutes=number), size_bytes=10**9
+            )
+        yield running
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run the command line in this process, with something on standard input, as somebody who has an account on the server."""
+
+    def run(server: DemoServer, *arguments: str, stdin: str = "") -> Outcome:
+        monkeypatch.setenv("TINKER_BASE_URL", server.url)
+        monkeypatch.setenv("TINKER_API_KEY", server.key)
+        monkeypatch.setattr(sys, "argv", ["tinker-frames", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8", "surrogateescape"))))
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Outcome(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def environment(server: DemoServer) -> dict[str, str]:
+    """The environment of a process of somebody who has an account on the server."""
+    root = str(Path(tkf.__file__).parents[1])
+    given = {"PYTHONPATH": root, "TINKER_BASE_URL": server.url, "TINKER_API_KEY": server.key, "TERM": "xterm-256color"}
+    return {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | given
+
+
+def writes(server: DemoServer) -> list[Any]:
+    """Return the writes that the server saw."""
+    return [call for call in server.seen if call.endpoint in WRITES]
+
+
+def state(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
+    """Return what is true of every checkpoint: path to public and expiry."""
+    rows, _ = server.state.checkpoints_page(1000, 0)
+    return {row.tinker_path: (row.public, row.expires_at) for row in rows}
+
+
+def ours(server: DemoServer, *numbers: int) -> list[str]:
+    """Return the paths of the thirteen, or of some of them."""
+    found = sorted(path for path in state(server) if "/plan-" in path)
+    return [found[number] for number in numbers] if numbers else found
+
+
+def row(server: DemoServer, path: str) -> Any:
+    """Return the server's own record of a checkpoint."""
+    found = server.state.find(path)
+    assert found is not None
+    return found
+
+
+def called(value: object) -> str:
+    """Return the name of a test's arguments."""
+    return " ".join(value)[:40] if isinstance(value, list) else ""
+
+
+def is_sentence(done: Outcome) -> bool:
+    """Tell whether a command ended with 1 and one line of error, nothing else."""
+    return (
+        (done.code, done.out) == (1, "")
+        and done.err.count("\n") == 1
+        and done.err.startswith("tinker-frames: ")
+        and "Traceback" not in done.err
+    )
+
+
+def is_usage_error(done: Outcome) -> bool:
+    """Tell whether a command ended with 1 and a word on its usage."""
+    return (done.code, done.out) == (1, "") and done.err.startswith("Usage: ") and "Error: " in done.err
+
+
+# ── what each command does ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rm_deletes_what_is_named_and_nothing_else(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`rm` deletes the named checkpoints, each with one request, and says how many and that there is no way back."""
+    before, gone = state(server), ours(server, 2, 5)
+    done = run(server, "rm", *gone)
+    assert (done.code, done.out) == (0, "")
+    assert state(server) == {path: facts for path, facts in before.items() if path not in gone}
+    assert [call.endpoint for call in writes(server)] == ["delete_checkpoint"] * 2
+    assert done.err.splitlines() == ["2 done", "a delete cannot be undone"]
+
+
+def test_publish_and_unpublish(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`publish` makes the named checkpoints public and `unpublish` private, and nothing else; what is so already is left alone."""
+    before, chosen = state(server), ours(server, 1, 12)
+    assert run(server, "publish", *chosen).code == 0
+    assert state(server) == before | dict.fromkeys(chosen, (True, None))
+    again = run(server, "publish", *chosen)
+    assert (again.code, again.err) == (0, "2 unchanged\n")
+    assert run(server, "unpublish", *chosen).code == 0
+    assert state(server) == before
+    assert len(writes(server)) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "life"),
+    [
+        (["ttl", "30d"], timedelta(days=30)),
+        (["ttl", "12h"], timedelta(hours=12)),
+        (["ttl", "7200"], timedelta(hours=2)),
+        (["expire"], timedelta(hours=24)),
+        (["expire", "--after", "3d"], timedelta(days=3)),
+        (["expire", "--after", "7200"], timedelta(hours=2)),
+    ],
+    ids=called,
+)
+def test_lengths_of_life(
+    arguments: list[str], life: timedelta, server: DemoServer, run: Callable[..., Outcome]
+) -> None:
+    """`ttl` and `expire` take days, hours and bare seconds, and name the command that takes it back."""
+    before, (path,) = state(server), ours(server, 3)
+    done = run(server, *arguments, path)
+    assert done.code == 0
+    after = state(server)
+    assert {name for name in before if before[name] != after[name]} == {path}
+    assert abs(after[path][1] - datetime.now(UTC) - life) < timedelta(minutes=2)
+    assert re.search(r"^undo with: tinker-frames undo \d{8}-\d{6}-\w+$", done.err, re.MULTILINE)
+
+
+def test_ttl_never(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`ttl never` takes the expiry away."""
+    (path,) = ours(server, 3)
+    server.state.set_ttl(row(server, path), 7200)
+    assert run(server, "ttl", "never", path).code == 0
+    assert state(server)[path] == (False, None)
+    (call,) = writes(server)
+    assert json.loads(call.body) == {"ttl_seconds": None}
+
+
+def test_expire_leaves_alone_what_expires_sooner(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`expire` never gives a checkpoint a longer life than it had."""
+    (path,) = ours(server, 3)
+    server.state.set_ttl(row(server, path), 7200)
+    before = state(server)
+    done = run(server, "expire", path)
+    assert (done.code, done.err) == (0, "1 unchanged\n")
+    assert (state(server), writes(server)) == (before, [])
+
+
+# ── which checkpoints ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("way", ["arguments", "where", "stdin", "dash", "both", "blank lines and crlf"])
+def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Arguments, --where, plain lines, `-`, and `-` beside arguments all choose exactly what they name."""
+    before, chosen = state(server), ours(server, 0, 4, 7)
+    lines = "\n".join(chosen)
+    ways = {
+        "arguments": (chosen, ""),
+        "where": (["--where", "name in ['plan-00', 'plan-04', 'plan-07']"], ""),
+        "stdin": ([], lines),
+        "dash": (["-"], lines + "\n"),
+        "both": ([chosen[0], "-", chosen[1]], f"{chosen[2]}\n{chosen[0]}\n"),
+        "blank lines and crlf": ([], f"\n\r\n  {chosen[0]}\r\n{chosen[1]}\n\n{chosen[2]}\n{chosen[2]}\n"),
+    }
+    arguments, stdin = ways[way]
+    done = run(server, "rm", *arguments, stdin=stdin)
+    assert done.code == 0, done.err
+    assert set(before) - set(state(server)) == set(chosen)
+    assert len(writes(server)) == 3
+
+
+@pytest.mark.parametrize("columns", ["tinker_path", "name,tinker_path,size_gb", "all", ""])
+def test_what_ls_prints_can_be_piped_in(columns: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """The lines of `ls` choose the rows that they show, wherever the column of paths stands in them."""
+    before = state(server)
+    listed = run(
+        server, "ls", "checkpoints", "--where", "name in ['plan-00', 'plan-04']", *(["--columns", columns] * bool(columns))
+    )  # fmt: skip
+    assert run(server, "publish", stdin=listed.out).code == 0
+    changed = {path for path, facts in state(server).items() if before[path] != facts}
+    assert changed == set(ours(server, 0, 4))
+
+
+def test_a_real_pipe(server: DemoServer, environment: dict[str, str]) -> None:
+    """`tinker-frames ls … | tinker-frames publish` works in a shell."""
+    call = " ".join(COMMAND)
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"{call} ls inventory --where \"name == 'plan-03'\" | {call} publish"],
+        capture_output=True, text=True, timeout=60, check=False, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [path for path in ours(server) if state(server)[path][0]] == ours(server, 3)
+
+
+def test_paths_and_where_together(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """With paths and --where, only what both name is meant."""
+    query = ["--where", "name >= 'plan-03'", "--dry-run", "--format", "json"]
+    for command in ACTING.values():
+        done = run(server, *command, *ours(server, 1, 2, 3), *query)
+        assert [entry["tinker_path"] for entry in json.loads(done.out)] == ours(server, 3)
+
+
+@pytest.mark.parametrize("command", sorted(ACTING.keys() - {"retire"}))
+def test_nothing_chosen_is_never_everything(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Without paths and --where, or with an empty standard input, the usage is said and nothing is asked of the server."""
+    assert is_usage_error(run(server, *ACTING[command], "--yes"))
+    assert is_usage_error(run(server, *ACTING[command], "--yes", stdin="\n\n"))
+    assert len(server.seen) == 0
+
+
+def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`--where "$UNSET"` is an error, not the whole account."""
+    for command in ACTING.values():
+        done = run(server, *command, "--where", "", "--yes", "--allow", "newest")
+        assert is_sentence(done), done
+        assert "--where ''" in done.err
+    assert writes(server) == []
+
+
+@pytest.mark.parametrize("command", ["rm", "publish", "expire", "retire"])
+def test_a_choice_of_no_rows(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A query that nothing meets, and a pipe that found nothing, are nothing to do: no error, and nothing is sent."""
+    ways = [(["--where", "name == 'nothing'"], ""), (["-"], ""), (["-"], "tinker_path\tsize_gb\n")]
+    for arguments, stdin in ways:
+        done = run(server, *ACTING[command], *arguments, "--yes", stdin=stdin)
+        assert done == (0, "", "" if command == "retire" else "nothing to do\n")
+    assert writes(server) == []
+
+
+def test_names_that_end_in_a_space_are_told_apart(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A path that is piped in is taken as it is: `name ` never means `name`."""
+    owner = row(server, ours(server, 0)[0]).run
+    spaced = server.state.add_checkpoint(owner, "training", "plan-00 ", time=datetime.now(UTC) - timedelta(days=3))
+    run(server, "publish", stdin=spaced.tinker_path + "\n")
+    assert {path for path in ours(server) if state(server)[path][0]} <= {spaced.tinker_path}
+    assert not state(server)[spaced.tinker_path.rstrip()][0]
+
+
+HOSTILE = ["-rf", "--yes", "=1+1", "@SUM(A1)", "[red]x", "a b", "名前 😀", "it's \"q\"", "$(touch x)", "a|b;c&d", "%41", "*"]  # fmt: skip
+
+
+def test_hostile_names(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Whatever a checkpoint is called, what `ls` prints of it chooses it and nothing else."""
+    owner, when = row(server, ours(server, 0)[0]).run, datetime.now(UTC) - timedelta(days=3)
+    made = {server.state.add_checkpoint(owner, "training", name, time=when).tinker_path for name in HOSTILE}
+    before = state(server)
+    listed = run(server, "ls", "checkpoints", "--where", f"name in {HOSTILE!r}")
+    done = run(server, "rm", "--yes", stdin=listed.out)
+    assert done.code == 0, done
+    assert set(before) - set(state(server)) == made
+    assert len(made) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_names_that_a_terminal_would_obey(form: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Escape codes in names and in paths that somebody gives are spelled out, in plans, outcomes and errors."""
+    evil = "tinker://x/weights/\x1b[31m\u202e\x9b", "\x1b]0;title\x07", "tinker://../weights/\u2066"
+    for more in (["--dry-run"], []):
+        done = run(server, "rm", "--format", form, *evil, *more)
+        assert (done.code, writes(server)) == (0, [])
+        assert not CONTROL.search(done.err)
+        if form == "table":
+            assert not CONTROL.search(done.out)
+        else:
+            assert [entry["tinker_path"] for entry in json.loads(done.out)] == list(evil)
+
+
+def test_bytes_that_are_no_text(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Bytes on standard input that are no UTF-8 name no checkpoint, and are no traceback."""
+    done = run(server, "rm", stdin="tinker://x/weights/\udcff\n")
+    assert (done.code, writes(server)) == (0, [])
+    assert "1 skipped" in done.err
+
+
+# ── looking before doing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("command", ["rm", "unpublish", "retire"])
+def test_dry_run_prints_the_plan(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`--dry-run` prints how many rows would change, how large they are, and commands instead of Python; nothing is sent."""
+    done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--yes")
+    assert (done.code, done.err, writes(server)) == (0, "", [])
+    assert re.match(r"Plan: would [a-z ]+ (0|12|13) of 13 checkpoints, [\d.]+ GB", done.out)
+    assert done.out.endswith("Nothing was sent.\n")
+    assert not re.search(r"plan\.\w+|after=", done.out)
+    assert ours(server, 12)[0] in done.out
+    assert run(server, "journal").out.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ACTING)
+def test_dry_run_as_json(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`--dry-run --format json` has every row of the plan with its verdict and what would change."""
+    done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--format", "json")
+    rows = json.loads(done.out)
+    assert (done.code, done.err, writes(server)) == (0, "", [])
+    assert sorted(entry["tinker_path"] for entry in rows) == ours(server)
+    assert {"verdict", "reason", "size_bytes", "public", "public_after", "expires_at", "expires_after", "warnings"} <= set(rows[0])  # fmt: skip
+    verdicts = {entry["tinker_path"]: entry["verdict"] for entry in rows}
+    assert verdicts[ours(server, 0)[0]] == ("unchanged" if command == "unpublish" else "send")
+    guarded = {"publish": "send", "unpublish": "unchanged"}
+    assert verdicts[ours(server, 12)[0]] == guarded.get(command, "held")
+
+
+@pytest.mark.parametrize("command", ["rm", "ttl", "retire"])
+def test_more_than_ten_need_yes(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """To end more than ten lives, a script has to say --yes: else one sentence names the number and the options, and nothing is sent."""
+    before = state(server)
+    done = run(server, *ACTING[command], "--where", OURS)
+    assert is_sentence(done), done
+    assert all(said in done.err for said in (" 12 checkpoints", "--dry-run", "--yes", "nothing was sent"))
+    assert "confirm=" not in done.err
+    assert "plan." not in done.err
+    assert (state(server), writes(server)) == (before, [])
+    assert run(server, "journal").out.count("\n") == 1
+    assert run(server, *ACTING[command], "--where", OURS, "--yes").code == 0
+    assert len(writes(server)) == 12
+
+
+def test_ten_need_no_yes(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Ten private rows are deleted without --yes, and any number is published without."""
+    assert run(server, "publish", "--where", OURS).code == 0
+    assert run(server, "unpublish", "--where", OURS).code == 0
+    assert run(server, "rm", *ours(server)[:10]).code == 0
+    assert len(ours(server)) == 3
+
+
+def test_guards(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """The newest of a run and what is public are set aside, with the reason, until --allow; a public one needs --yes besides."""
+    public, newest = ours(server, 0, 12)
+    server.state.publish(row(server, public))
+    held = run(server, "rm", public, newest)
+    assert (held.code, writes(server)) == (0, [])
+    assert "2 skipped" in held.err
+    assert "public" in held.err
+    assert "newest of its run" in held.err
+    asked = run(server, "rm", public, newest, "--allow", "public", "--allow", "newest")
+    assert is_sentence(asked)
+    assert writes(server) == []
+    assert run(server, "rm", public, newest, "--allow", "public", "--allow", "newest", "--yes").code == 0
+    assert {public, newest}.isdisjoint(state(server))
+
+
+# ── on a terminal ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def answered(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Outcome, str]:
+    """Run the command line with a terminal for everything but its output; type an answer once it asks; return what it showed."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=-1, stderr=theirs, env=env) as process:
+        os.close(theirs)
+        shown = ""
+        while True:
+            if not select.select([ours], [], [], 20)[0]:
+                process.kill()  # it asks elsewhere, and would wait for ever
+            try:
+                part = os.read(ours, 65536).decode()
+            except OSError:  # the other end is closed
+                break
+            shown += part
+            if "to do it: " in shown and answer:
+                os.write(ours, answer.encode() + b"\n")
+                answer = ""
+        out = process.stdout.read().decode() if process.stdout else ""
+    os.close(ours)
+    return Outcome(process.returncode, out, ""), shown
+
+
+def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict[str, str]) -> None:
+    """On a terminal the number of rows has to be typed; the question does not get into the JSON that is written elsewhere."""
+    chosen = ["rm", "--where", OURS, "--format", "json"]
+    refused, said = answered(*chosen, answer="yes", env=environment)
+    assert (refused.code, refused.out, writes(server)) == (1, "", [])
+    assert "Type 12 to do it: " in said
+    assert "nothing was sent" in said
+    done, said = answered(*chosen, answer="12", env=environment)
+    assert done.code == 0, said
+    assert [entry["outcome"] for entry in json.loads(done.out)] == ["done"] * 12 + ["skipped"]
+    assert len(ours(server)) == 1
+
+
+# ── how it ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("command", ["rm", "publish", "expire"])
+def test_writes_that_do_not_take(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A server that says yes and does nothing is found out: exit 2, and every row that failed is printed with the reason."""
+    server.faults.ignore_writes = True
+    done = run(server, *ACTING[command], *ours(server, 1, 2))
+    assert done.code == 2
+    header, *lines = done.out.splitlines()
+    assert header.split("\t") == ["tinker_path", "outcome", "error"]
+    assert [line.split("\t")[:2] for line in lines] == [[path, "failed"] for path in ours(server, 1, 2)]
+    assert "2 failed" in done.err
+
+
+def test_some_failed(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """When some rows fail the others are done, exit 2, and JSON says which is which."""
+    server.faults.bursts = [Burst("delete_checkpoint", 403, times=1, detail="not yours")]
+    done = run(server, "rm", *ours(server, 1, 2, 3), "--format", "json")
+    rows = json.loads(done.out)
+    assert done.code == 2
+    assert sorted(entry["outcome"] for entry in rows) == ["done", "done", "failed"]
+    (failed,) = (entry for entry in rows if entry["outcome"] == "failed")
+    assert (failed["status"], failed["tinker_path"] in state(server)) == (403, True)
+    assert "not yours" in failed["error"]
+    assert server.key not in done.out + done.err
+
+
+@pytest.fixture(params=["churn", "run"])
+def lacking(request: pytest.FixtureRequest, server: DemoServer) -> tuple[DemoServer, list[str]]:
+    """An account that cannot be listed whole, and the options with which that shows: endless churn; one run that fails."""
+    if request.param == "churn":
+        server.faults.churn = [Churn("list_user_checkpoints", appear_per_page=1, vanish_per_page=0)]
+        server.faults.page_caps = {"list_user_checkpoints": 20}
+        return server, ["--by", "user"]
+    server.faults.bursts = [Burst("list_checkpoints", 404, times=1, detail="Model not found.")]
+    return server, ["--by", "run"]
+
+
+@pytest.mark.parametrize("command", ["rm", "ttl", "retire"])
+def test_an_incomplete_listing_removes_nothing(
+    command: str, lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
+) -> None:
+    """Where rows may be missing nothing is removed: exit 3 and one sentence that says --allow-incomplete."""
+    server, options = lacking
+    done = run(server, *ACTING[command], "--where", OURS, "--yes", *options)
+    assert (done.code, done.out, writes(server)) == (3, "", [])
+    assert done.err.count("\n") == 1
+    assert "--allow-incomplete" in done.err
+
+
+@pytest.mark.parametrize("command", ["publish", "ttl never"])
+def test_an_incomplete_listing_and_what_removes_nothing(
+    command: str, lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
+) -> None:
+    """What ends no life goes on with the rows that were seen, and the exit code still says 3."""
+    server, options = lacking
+    (path,) = ours(server, 3)
+    server.state.set_ttl(row(server, path), 7200)
+    expiry = row(server, path).expires_at
+    done = run(server, *command.split(), path, *options)
+    assert done.code == 3
+    assert "could not be proved complete" in done.err
+    assert state(server)[path] == {"publish": (True, expiry), "ttl never": (False, None)}[command]
+    assert len(writes(server)) == 1
+
+
+def test_an_incomplete_listing_that_is_allowed(
+    lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
+) -> None:
+    """`--allow-incomplete` removes what was seen; a dry run prints the plan without it, and ends with 3."""
+    server, options = lacking
+    chosen = ours(server, 1, 2)
+    looked = run(server, "rm", *chosen, "--dry-run", *options)
+    assert (looked.code, writes(server)) == (3, [])
+    assert looked.out.startswith("Plan: ")
+    server.faults.bursts = [Burst("list_checkpoints", 404, times=1, detail="Model not found.")] * bool(
+        server.faults.bursts
+    )
+    assert run(server, "rm", *chosen, "--allow-incomplete", *options).code == 0
+    assert set(chosen).isdisjoint(state(server))
+
+
+# ── retire ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+KEEP = [
+    (["--keep-last", "2"], policies.keep_last(2)),
+    (["--keep-every", "200"], policies.keep_every(200)),
+    (["--keep-final"], policies.keep_final()),
+    (["--keep-public"], policies.keep_public()),
+    (["--keep-named", "plan-0[13]", "--keep-named", "^final$"], policies.keep_named("plan-0[13]|^final$")),
+    (["--newer-than", "30d"], policies.newer_than("30d")),
+    (["--has-metadata", "loss"], policies.has_metadata("loss")),
+    (["--has-metadata", "kind=a=b"], policies.has_metadata("kind", "a=b")),
+    (["--used-by-samplers"], policies.used_by_samplers()),
+    (["--no-ttl"], policies.no_ttl()),
+    (["--expiring", "7d"], policies.expiring("7d")),
+    (["--best", "meta.loss"], policies.best("meta.loss")),
+    (["--best", "meta.a:b:2"], policies.best("meta.a:b", n=2)),
+    (["--best", "size_bytes:3"], policies.best("size_bytes", n=3)),
+    (["--keep-last", "1", "--keep-final", "--no-ttl"], policies.keep_last(1) | policies.keep_final() | policies.no_ttl()),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[tuple[DemoServer, Any]]:
+    """An account in which every keep rule keeps some and not all, and its frame; nobody changes it."""
+    with DemoServer(runs=12, seed=3) as running:
+        owner = running.state.add_run()
+        for number in range(4):
+            metadata = {"loss": str(number), "kind": "a=b" if number else "a", "a:b": str(-number)}
+            when = datetime.now(UTC) - timedelta(days=9 - number)
+            running.state.add_checkpoint(owner, "training", f"plan-0{number}", time=when, user_metadata=metadata)
+        rows, _ = running.state.checkpoints_page(1000, 0)
+        running.state.set_ttl(rows[0], 90_000)
+        with tkf.Client(running.key, running.url, cache=False) as client:
+            frame = client.inventory()
+            frame["loaded_by_sampler"] = frame["tinker_path"].isin(client.samplers()["model_path"])
+        yield running, frame
+
+
+@pytest.mark.parametrize(("options", "rule"), KEEP, ids=called)  # fmt: skip
+def test_keep_options(
+    options: list[str], rule: policies.Rule, many: tuple[DemoServer, Any], run: Callable[..., Outcome]
+) -> None:
+    """Each keep option is the rule of that name, several are joined by or, and what is kept is no row of the plan."""
+    server, frame = many
+    kept = set(frame.loc[rule(frame), "tinker_path"])
+    done = run(server, "retire", *options, "--dry-run", "--format", "json")
+    planned = {entry["tinker_path"] for entry in json.loads(done.out)}
+    assert (done.code, planned) == (0, set(frame["tinker_path"]) - kept)
+    assert 0 < len(kept) < len(frame)
+
+
+def test_retire_needs_a_rule(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Without anything to keep, `retire` says its usage and asks nothing of the server."""
+    assert is_usage_error(run(server, "retire", "--yes"))
+    assert is_usage_error(run(server, "retire", "--where", OURS, "--yes", "--after", "24h"))
+    assert len(server.seen) == 0
+
+
+def test_retire_of_chosen_rows(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """With --where, `retire` touches no row that the query does not meet."""
+    before = state(server)
+    assert run(server, "retire", "--keep-last", "3", "--where", OURS).code == 0
+    assert set(before) - set(state(server)) == {path for path in before if re.search(r"/plan-0\d$", path)}
+
+
+def test_retire_from_cron(server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]) -> None:
+    """From cron `retire` asks nothing, prints nothing where all goes well, and a second run finds nothing to do."""
+    rule = ["retire", "--keep-last", "2", "--yes"]
+    first = subprocess.run(
+        [*COMMAND, *rule], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, env=environment
+    )  # fmt: skip
+    assert (first.returncode, first.stdout, first.stderr) == (0, "", "")
+    sent = len(writes(server))
+    assert sent >= 11
+    assert run(server, *rule) == (0, "", "")
+    assert len(writes(server)) == sent
+
+
+def test_an_undo_after_an_idle_night(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Runs of cron that had nothing to do do not stand between `undo` and the last plan that did something."""
+    before = state(server)
+    rule = ["retire", "--keep-last", "3", "--after", "24h", "--where", OURS, "--yes"]
+    for _ in range(2):
+        assert run(server, *rule).code == 0
+    assert state(server) != before
+    assert run(server, "undo").code == 0
+    assert state(server) == before
+
+
+def test_retire_as_json(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`retire --format json` is an array of the same keys, whether there was something to do, nothing to do, or failures."""
+    call = ["retire", "--keep-last", "3", "--where", OURS, "--format", "json"]
+    keys = ["tinker_path", "action", "outcome", "status", "error", "attempts", "seconds"]
+    server.faults.ignore_writes = True
+    failed = run(server, *call)
+    assert failed.code == 2
+    assert {entry["outcome"] for entry in json.loads(failed.out)} == {"failed"}
+    server.faults.clear()
+    done = run(server, *call)
+    assert (done.code, done.err) == (0, "")
+    rows = json.loads(done.out)
+    assert [entry["outcome"] for entry in rows] == ["done"] * 10
+    assert all(list(entry) == keys for entry in [*rows, *json.loads(failed.out)])
+    nothing = run(server, *call)
+    assert (nothing.code, json.loads(nothing.out), nothing.err) == (0, [], "")
+
+
+# ── undo, resume, journal ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plans(run: Callable[..., Outcome], server: DemoServer) -> list[str]:
+    """Return the ids of the journal's plans, in their order."""
+    rows = json.loads(run(server, "journal", "--format", "json").out)
+    return list(dict.fromkeys(entry["plan"] for entry in rows))
+
+
+@pytest.mark.parametrize("name", ["the last", "a prefix"])
+def test_undo_by_name(name: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`undo` takes back the last plan, or the one that an id or its beginning names, and no other."""
+    before = state(server)
+    first = run(server, "publish", *ours(server, 1))
+    after_first = state(server)
+    second = run(server, "expire", *ours(server, 2))
+    ids = plans(run, server)
+    assert [line.split()[-1] for line in (first.err, second.err)] == ids
+    done = run(server, "undo", *([] if name == "the last" else [ids[1][:-1]]))
+    assert (done.code, done.err.splitlines()[0]) == (0, "1 done")
+    assert state(server) == after_first
+    assert run(server, "undo", first.err.split()[-1], "--format", "json").code == 0
+    assert state(server) == before
+
+
+def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """An empty journal, an unknown plan, a delete, and what was undone already are each one sentence, and nothing is sent."""
+    assert is_sentence(run(server, "undo"))
+    assert is_sentence(run(server, "resume"))
+    run(server, "publish", *ours(server, 1))
+    assert is_sentence(run(server, "undo", "nosuch"))
+    assert is_sentence(run(server, "resume", "nosuch"))
+    assert run(server, "undo").code == 0
+    sent = len(writes(server))
+    again = run(server, "undo")
+    assert again.code in (0, 1)
+    assert "Traceback" not in again.err
+    assert len(writes(server)) == sent
+    run(server, "rm", *ours(server, 1))
+    deleted = run(server, "undo")
+    assert is_sentence(deleted)
+    assert "cannot be undone" in deleted.err
+    assert "expire" in deleted.err
+
+
+def begun(server: DemoServer, env: dict[str, str], least: int) -> subprocess.Popen[str]:
+    """Start to let all thirteen expire on a slow server, and return the process once some writes have ended."""
+    server.faults.write_latency = 0.3
+    call = [*COMMAND, "rm", "--where", OURS, "--yes"]
+    process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1, text=True, env=env)
+    until = time.monotonic() + 30
+    while sum(call.status is not None for call in writes(server)) < least and time.monotonic() < until:
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_resume_after_an_interruption(
+    number: signal.Signals, server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]
+) -> None:
+    """After a kill or Ctrl-C `resume` finishes the plan; no row that was done is sent again, and Ctrl-C says how to go on."""
+    process = begun(server, environment, least=2)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert out == ""
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert "tinker-frames resume" in err
+        assert "nothing was changed" not in err
+        assert "Traceback" not in err
+    server.faults.clear()
+    time.sleep(0.4)  # what was under way ends
+    assert len(ours(server)) > 1
+    (plan,) = plans(run, server)
+    done = run(server, "resume", plan[:-2], "--format", "json")
+    assert done.code == 0, done.err
+    assert [entry["outcome"] for entry in json.loads(done.out)] == ["done"] * 12
+    assert len(ours(server)) == 1
+    assert all(call.status in (200, 204) for call in writes(server) if call.status is not None)
+    assert len({call.path for call in writes(server)}) == 12
+    assert is_sentence(run(server, "resume"))
+
+
+def test_ctrl_c_before_anything_was_sent(server: DemoServer, environment: dict[str, str]) -> None:
+    """Ctrl-C while the account is being listed says that nothing was changed, and that is so."""
+    server.faults.latency_of = {"list_user_checkpoints": 30.0}
+    process = subprocess.Popen([*COMMAND, "rm", *ours(server, 1)], stdout=-1, stderr=-1, text=True, env=environment)
+    until = time.monotonic() + 30
+    while not server.seen.count("list_user_checkpoints") and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, writes(server)) == (130, [])
+    assert "nothing was changed" in err
+
+
+def test_journal(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`journal` counts the rows of every plan, `journal <plan>` lists one plan's rows, JSON has everything; none shows a key."""
+    empty = run(server, "journal")
+    assert (empty.code, empty.out) == (0, "plan\tbegun_at\taction\tstate\toutcome\trows\n")
+    assert json.loads(run(server, "journal", "--format", "json").out) == []
+    run(server, "publish", *ours(server, 1, 2))
+    server.faults.ignore_writes = True
+    run(server, "rm", *ours(server, 5))
+    first, second = plans(run, server)
+    table = run(server, "journal")
+    lines = [line.split("\t") for line in table.out.splitlines()[1:]]
+    assert [(line[0], line[2:]) for line in lines] == [
+        (first, ["publish", "ended", "done", "2"]),
+        (second, ["delete", "ended", "failed", "1"]),
+    ]
+    one = run(server, "journal", first)
+    assert [line.split("\t")[:4] for line in one.out.splitlines()[1:]] == [
+        [path, "publish", "ended", "done"] for path in ours(server, 1, 2)
+    ]
+    rows = json.loads(run(server, "journal", second, "--format", "json").out)
+    assert [(entry["tinker_path"], entry["outcome"]) for entry in rows] == [(ours(server, 5)[0], "failed")]
+    assert server.key not in table.out + one.out + json.dumps(rows)
+
+
+# ── errors and help ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+WRONG = [
+    (["ttl", "soon"], "'soon'"),
+    (["ttl", "²"], "'²'"),
+    (["ttl", "9" * 5000], "9"),
+    (["ttl", "5"], "3600"),
+    (["ttl", "11000d"], "950400000"),
+    (["expire", "--after", "never"], "'never'"),
+    (["retire", "--keep-named", "["], "regular expression"),
+    (["retire", "--newer-than", "30"], "'30'"),
+    (["retire", "--expiring", "x"], "'x'"),
+    (["retire", "--best", "nosuch"], "'nosuch'"),
+    (["retire", "--best", "meta.loss:²"], "colon"),
+    (["retire", "--best", "meta.loss:"], "colon"),
+    (["retire", "--best", "meta.loss:" + "9" * 5000], "colon"),
+    (["rm", "--where", "nothing > 1"], "nothing"),
+    (["rm", "--where", "name.to_csv('x')"], "to_csv"),
+    (["journal", "nosuch"], "nosuch"),
+    (["rm", "--where", "public", "--base-url", "http://example.org"], "plain http"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=called)  # fmt: skip
+def test_errors_are_one_sentence(
+    arguments: list[str], said: str, server: DemoServer, run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """A wrong value ends with 1 and one sentence that names it; no traceback, no key, no file, nothing sent."""
+    monkeypatch.chdir(tmp_path)
+    chosen = [] if arguments[0] == "journal" or "--where" in arguments else ["--where", OURS]
+    done = run(server, *arguments, *chosen)
+    assert is_sentence(done), done
+    assert said in done.err
+    assert server.key not in done.err
+    assert (writes(server), list(tmp_path.iterdir())) == ([], [])
+
+
+@pytest.mark.parametrize("arguments", [["rm", "--allow", "all", "x"], ["retire", "--keep-last", "-1"], ["retire", "--keep-every", "0"],
+                                       ["rm", "--by", "x", "x"], ["rm", "--format", "csv", "x"], ["ttl"], ["rm", "--nosuch", "x"]])  # fmt: skip
+def test_usage_errors(arguments: list[str], server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A wrong option ends with 1 and a word on usage, and asks nothing of the server."""
+    assert is_usage_error(run(server, *arguments))
+    assert len(server.seen) == 0
+
+
+CLIENT = {"--format", "--base-url"}
+PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-incomplete"}
+KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
+           "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
+OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "retire": PLAN | KEEPING | {"--after"},
+           "undo": CLIENT, "resume": CLIENT, "journal": CLIENT}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_help_names_every_option(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`--help` names exactly these options, which scripts rely on."""
+    done = run(server, command, "--help")
+    assert (done.code, done.err, len(server.seen)) == (0, "", 0)
+    assert set(re.findall(r"^  (?:-h, )?(--[\w-]+)", done.out, re.MULTILINE)) == OPTIONS[command] | {"--help"}
+    assert {each.name for each in cli_plans.COMMANDS} == set(OPTIONS)

@@ -1,0 +1,73 @@
+"""Lengths of time as people write them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinker_frames.durations import seconds, shown
+from tinker_frames.errors import InvalidRequestError
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("30d", 2_592_000),
+        ("12h", 43_200),
+        ("45m", 2_700),
+        ("90s", 90),
+        ("2w", 1_209_600),
+        ("1.5h", 5_400),
+        ("1d12h", 129_600),
+        (" 1 D 12 H ", 129_600),
+        (3600, 3600),
+        (3600.4, 3600),
+        (np.int64(7200), 7200),
+        (np.float64(7200), 7200),
+        (timedelta(days=2), 172_800),
+        (pd.Timedelta("3h"), 10_800),
+    ],
+)
+def test_each_way_to_write_a_length(written: object, meant: int) -> None:
+    """Text with units, numbers (numpy's too) as seconds, and timedeltas give whole seconds."""
+    assert seconds(written) == meant
+    assert type(seconds(written)) is int
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "30", "d", "30 days", "1d-2h", "-1d", "1e3s", "30dd", None, True, float("nan"), float("inf"), 10**400, "9" * 400 + "d", [], "5h!"],
+)  # fmt: skip
+def test_what_is_no_length_is_refused_with_examples(written: object) -> None:
+    """Anything else is an error that shows how to write it, never another exception and never a guess."""
+    with pytest.raises(InvalidRequestError, match=r'no length of time.*"30d"'):
+        seconds(written)
+
+
+@given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans(), st.timedeltas()))
+def test_whatever_is_given_is_seconds_or_that_one_error(written: object) -> None:
+    """Every input gives an int or an InvalidRequestError."""
+    try:
+        found = seconds(written)
+    except InvalidRequestError:
+        return
+    assert isinstance(found, int)
+
+
+@given(st.integers(0, 10**9))
+def test_a_shown_length_names_about_the_same_time(length: int) -> None:
+    """What is shown is in its largest fitting unit, and within a twentieth of it the length that was meant."""
+    number, unit = shown(length).split()
+    size = {"s": 1, "min": 60, "h": 3600, "d": 86_400}[unit]
+    assert abs(float(number) * size - length) <= 0.06 * size
+    assert length < 60 or float(number) >= 1
+
+
+def test_shown_as_people_say_it() -> None:
+    """Whole units have no fraction, others have one digit."""
+    assert [shown(value) for value in (86_400, 5_400, 90, 7, 129_600)] == ["1 d", "1.5 h", "1.5 min", "7 s", "1.5 d"]

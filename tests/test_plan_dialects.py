@@ -1,0 +1,132 @@
+"""Plans on servers that are not the official one: honest outcomes, and nothing sent that hits another checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import policies as P  # noqa: N812
+from tinker_frames.default import undo
+from tinker_frames.demo import DemoServer
+
+Make = Callable[..., tkf.Client]
+ALL = ("public", "newest", "sampler")
+WRITES = ("delete_checkpoint", "publish_checkpoint", "unpublish_checkpoint", "set_checkpoint_ttl", "unknown")
+
+
+@pytest.fixture
+def tuft() -> Iterator[DemoServer]:
+    with DemoServer(runs=8, dialect="tuft") as server:
+        yield server
+
+
+@pytest.fixture
+def skyrl() -> Iterator[DemoServer]:
+    with DemoServer(runs=8, dialect="skyrl") as server:
+        yield server
+
+
+def writes(server: DemoServer) -> int:
+    return sum(server.seen.count(name) for name in WRITES)
+
+
+def clear_of_collisions(client: tkf.Client, rows: int) -> pd.DataFrame:
+    """Return private checkpoints whose name no other type of their run has."""
+    frame = client.checkpoints(by="run").query("not public")
+    return frame[~frame.duplicated(["training_run_id", "name"], keep=False)].head(rows)
+
+
+def test_tuft_deletes_the_right_checkpoints_only(tuft: DemoServer, client_of: Make) -> None:
+    """Where the server ignores the type, colliding names are refused, and exactly the others are gone afterwards."""
+    client = client_of(tuft)
+    frame = client.checkpoints(by="run")
+    colliding = set(frame.loc[frame.duplicated(["training_run_id", "name"], keep=False), "tinker_path"])
+    assert 0 < len(colliding) < len(frame)
+    plan = frame.tinker.delete().allow(*ALL)
+    assert set(plan.frame.query("verdict == 'refused'")["tinker_path"]) == colliding
+    outcomes = plan.run(confirm=True).set_index("tinker_path")
+    assert set(outcomes.loc[sorted(colliding), "outcome"]) == {"skipped"}
+    assert set(outcomes.drop(list(colliding))["outcome"]) == {"done"}
+    assert set(client.checkpoints(by="run")["tinker_path"]) == colliding
+
+
+def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, client_of: Make) -> None:
+    """Publishing is done; unpublishing fails with its status, the rows stay public, and hundreds do not take seconds each."""
+    client = client_of(tuft)
+    frame = clear_of_collisions(client, 30)
+    assert len(frame) > 10
+    assert set(frame.tinker.publish().run()["outcome"]) == {"done"}
+    tuft.seen.clear()
+    outcomes = undo(client=client)
+    assert set(outcomes["outcome"]) == {"failed"}
+    assert set(outcomes["status"]) == {500}
+    assert writes(tuft) <= len(frame) + 6 * 4
+    after = client.checkpoints(by="run").set_index("tinker_path")
+    assert after.loc[frame["tinker_path"], "public"].all()
+
+
+@pytest.mark.parametrize("dialect", ["tuft", "skyrl"])
+def test_a_server_without_expiry_says_so(dialect: str, client_of: Make) -> None:
+    """TTL, expire and retire with `after` fail on every row, with words, and change nothing."""
+    with DemoServer(runs=8, dialect=dialect) as server:
+        client = client_of(server)
+        frame = clear_of_collisions(client, 4)
+        before = len(client.checkpoints(by="run"))
+        for plan in (
+            frame.tinker.set_ttl("30d"),
+            frame.tinker.expire(),
+            frame.tinker.retire(P.keep_last(0), after="24h"),
+        ):
+            outcomes = plan.allow(*ALL).run(confirm=True)
+            assert set(outcomes["outcome"]) == {"failed"}
+            assert outcomes["error"].notna().all()
+        assert len(client.checkpoints(by="run")) == before
+
+
+def test_tuft_says_500_for_what_is_gone(tuft: DemoServer, client_of: Make) -> None:
+    """A row that somebody deleted between reading and sending is not sent five times, and is not claimed as failed."""
+    client = client_of(tuft)
+    frame = clear_of_collisions(client, 3)
+    plan = frame.tinker.delete().allow(*ALL)
+    path = frame["tinker_path"].iloc[0]
+
+    def vanish(endpoint: str, content: object) -> object:
+        if endpoint == "list_checkpoints" and tuft.state.find(path) is not None:
+            tuft.state.delete(tuft.state.find(path))
+        return content
+
+    tuft.faults.edit = vanish
+    outcomes = plan.run().set_index("tinker_path")
+    assert outcomes["attempts"].tolist() == [1, 1, 1]
+    assert outcomes.loc[path, "outcome"] in ("done", "skipped")
+    assert set(outcomes.drop(path)["outcome"]) == {"done"}
+
+
+@pytest.mark.parametrize("call", ["publish", "unpublish", "delete"])
+def test_skyrl_has_no_writes_and_says_so(skyrl: DemoServer, client_of: Make, call: str) -> None:
+    """On a server without write routes every row fails at its first try, with the hint that the server lacks it, and is still there."""
+    client = client_of(skyrl)
+    frame = clear_of_collisions(client, 6)
+    plan = getattr(frame.tinker, call)().allow(*ALL)
+    outcomes = plan.run(confirm=True)
+    if call == "unpublish":  # it shows nothing as public
+        assert set(outcomes["outcome"]) == {"unchanged"}
+        return
+    assert set(outcomes["outcome"]) == {"failed"}
+    assert set(outcomes["attempts"]) == {1}
+    assert outcomes["error"].str.contains("lacks").all()
+    assert set(frame["tinker_path"]) <= set(client.checkpoints(by="run")["tinker_path"])
+
+
+def test_where_samplers_are_not_told_the_plan_says_so(skyrl: DemoServer, client_of: Make) -> None:
+    """Without a way to know what samplers loaded, rows are warned of and the plan's text says it; `used_by_samplers` keeps all."""
+    client = client_of(skyrl)
+    frame = client.checkpoints(by="run")
+    plan = frame.tinker.delete()
+    assert plan.frame["loaded_by_sampler"].isna().all()
+    assert plan.frame["warnings"].str.contains("not known whether a sampler").all()
+    assert "does not tell what samplers have loaded" in repr(plan)
+    assert len(frame.tinker.retire(keep=P.used_by_samplers())) == 0

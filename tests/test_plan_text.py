@@ -1,0 +1,105 @@
+"""A plan as text and as HTML: the numbers are right, and nothing that the service wrote is taken for markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import policies as P  # noqa: N812
+from tinker_frames.demo import DemoServer, Faults
+from tinker_frames.plans import Plan
+
+Make = Callable[..., tkf.Client]
+ALL = ("public", "newest", "sampler")
+
+
+@pytest.fixture
+def quiet(quiet_server: DemoServer, client_of: Make) -> tkf.Client:
+    return client_of(quiet_server)
+
+
+def texts(plan: Plan) -> tuple[str, str]:
+    """Return both texts, the HTML as a reader sees it."""
+    seen: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            seen.append(data)
+
+    Reader().feed(plan._repr_html_())
+    return repr(plan), " ".join(seen)
+
+
+def test_the_numbers_are_right(quiet: tkf.Client) -> None:
+    """Rows, gigabytes, dollars a month, and how many are public, newest, last, loaded, without expiry: as counted from the frame."""
+    plan = quiet.checkpoints().tinker.delete().allow("newest", "sampler")
+    sends = plan.frame.query("verdict == 'send'")
+    held = plan.frame.query("verdict == 'held'")
+    rate = quiet.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]
+    gigabytes = sends["size_bytes"].sum() / 1e9
+    for text in texts(plan):
+        flat = " ".join(text.split())
+        assert f"would delete {len(sends):,} of {len(plan):,} checkpoints, {gigabytes:,.1f} GB" in flat
+        assert f"(size of {sends['size_bytes'].isna().sum()} not known)" in flat
+        assert f"about ${gigabytes * rate:,.2f} a month" in flat
+        assert f"{(sends['public'].fillna(False)).sum():,} public" in flat
+        assert f"{sends['is_newest'].sum():,} newest of their run" in flat
+        assert f"{sends['is_last_training'].sum():,} last training checkpoint of a run" in flat
+        assert f"{sends['loaded_by_sampler'].sum():,} loaded by a sampler" in flat
+        assert f"{sends['expires_at'].isna().sum():,} without expiry" in flat
+        assert f"held: {len(held)}, public: others may be using it" in flat
+        assert "cannot be undone" in flat
+        assert "Nothing is sent until plan.run()" in flat
+
+
+def test_the_first_and_the_largest_rows_are_shown(quiet: tkf.Client) -> None:
+    """The head of the frame and its largest rows are in the text, each once, and it says how many more there are."""
+    plan = quiet.checkpoints().tinker.delete()
+    largest = plan.frame.nlargest(4, "size_bytes")["tinker_path"]
+    for path in [*plan.frame["tinker_path"].head(4), *largest]:
+        assert repr(plan).count(path) == 1
+    assert re.search(rf"… and {len(plan) - 8:,} more", repr(plan))
+    few = plan.only(plan.frame["tinker_path"].isin(largest.head(2)))
+    assert "more: plan.frame" not in repr(few)
+
+
+def test_hostile_names_are_escaped_and_keys_are_not_shown(quiet_server: DemoServer, quiet: tkf.Client) -> None:
+    """Markup in names is text in the HTML, control characters are not in the text, and no key is in either."""
+    frame = quiet.checkpoints()
+    hostile = frame[frame["name"].str.contains(r"[<>&\"]|[^ -~]", regex=True)]
+    assert hostile["name"].str.contains("<img").any()
+    for start in range(0, len(hostile), 4):
+        plan = hostile.iloc[start : start + 4].tinker.delete()
+        html, text = plan._repr_html_(), repr(plan)
+        assert not re.search(r"<(?!/?(div|b|ul|li|table|thead|tbody|tr|th|td|p|code)>)", html)
+        assert all(character.isprintable() or character == "\n" for character in text)
+        assert quiet_server.key not in html + text
+
+
+def test_a_rule_in_a_reason_is_escaped(quiet: tkf.Client) -> None:
+    """The text of a keep rule holds what a user typed, and is text in the HTML as well."""
+    plan = quiet.checkpoints().tinker.retire(keep=P.keep_named("<script>alert(1)</script>")).allow(*ALL)
+    assert "<script" not in plan._repr_html_()
+    assert "&lt;script" in plan._repr_html_()
+
+
+def test_without_a_rate_no_money_is_shown(client_of: Make) -> None:
+    """Where the account may not read billing, or the server has none, the size stands alone, and showing does not fail."""
+    for options in ({"admin": False}, {"faults": Faults(missing=("get_current_checkpoint_storage_usage",))}):
+        with DemoServer(runs=6, **options) as server:
+            plan = client_of(server).checkpoints().tinker.delete()
+            assert "GB" in repr(plan)
+            assert "$" not in repr(plan) + plan._repr_html_()
+
+
+@pytest.mark.parametrize("call", ["publish", "unpublish", "expire", "delete"])
+def test_an_empty_plan_can_be_shown(quiet: tkf.Client, call: str) -> None:
+    """A plan of no rows has both texts, says zero, and runs to no outcomes."""
+    plan = getattr(quiet.checkpoints().head(0).tinker, call)()
+    for text in texts(plan):
+        assert "0 of 0 checkpoints" in text
+    assert len(plan.run()) == 0

@@ -1,0 +1,413 @@
+"""A plan before and around its run: verdicts, guards, confirmation, editing, saving."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import stat
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tinker_frames as tkf
+from tests.test_policies import RULE
+from tinker_frames import errors
+from tinker_frames import policies as P  # noqa: N812
+from tinker_frames.default import journal, load_plan, undo
+from tinker_frames.demo import DemoServer
+from tinker_frames.plans import Plan
+from tinker_frames.verdicts import GUARDS
+
+Make = Callable[..., tkf.Client]
+ALL = ("public", "newest", "sampler")
+WRITES = ("delete_checkpoint", "publish_checkpoint", "unpublish_checkpoint", "set_checkpoint_ttl")
+
+
+def writes(server: DemoServer) -> int:
+    return sum(server.seen.count(name) for name in WRITES)
+
+
+@pytest.fixture
+def quiet(quiet_server: DemoServer, client_of: Make) -> tkf.Client:
+    return client_of(quiet_server)
+
+
+# ── what a plan says ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_making_and_showing_a_plan_sends_no_write(server: DemoServer, client: tkf.Client) -> None:
+    """Nothing is sent by making, editing, showing or saving a plan, whatever it plans."""
+    frame = client.checkpoints()
+    accessor = frame.tinker
+    plans = [accessor.publish(), accessor.unpublish(), accessor.set_ttl("30d"), accessor.set_ttl(None)]
+    plans += [
+        accessor.delete(),
+        accessor.expire(),
+        accessor.retire(P.keep_last(1)),
+        accessor.retire(P.keep_last(1), after="2h"),
+    ]
+    for plan in plans:
+        assert len(plan) > 0
+        assert repr(plan.allow(*ALL).drop(frame["tinker_path"].iloc[0])) + plan._repr_html_()
+    assert writes(server) == 0
+
+
+@pytest.mark.parametrize("call", ["publish", "unpublish", "delete", "expire", "set_ttl"])
+def test_the_frame_of_a_plan_has_one_layout(quiet: tkf.Client, call: str) -> None:
+    """Columns and dtypes are the same for full and empty plans; times are UTC, flags three-valued, sizes whole numbers."""
+    frame = quiet.checkpoints()
+    given_ttl = ["30d"] if call == "set_ttl" else []
+    full, empty = (getattr(part.tinker, call)(*given_ttl).frame for part in (frame, frame.head(0)))
+    assert len(full) == len(frame)
+    assert len(empty) == 0
+    assert list(full.columns) == list(empty.columns)
+    assert list(full.columns[:5]) == ["tinker_path", "action", "verdict", "reason", "warnings"]
+    for part in (full, empty):
+        for column in ("time", "expires_at", "expires_after"):
+            assert str(part[column].dtype) == "datetime64[us, UTC]", column
+        for column in ("public", "public_after", "loaded_by_sampler"):
+            assert str(part[column].dtype) == "boolean", column
+        assert str(part["size_bytes"].dtype) == "Int64"
+    assert full["tinker_path"].is_unique
+    assert set(full["verdict"]) <= {"send", "held", "unchanged", "refused"}
+    assert (full.loc[full["verdict"] != "send", "reason"] != "").all()
+
+
+def test_the_frame_says_what_it_leads_to(quiet: tkf.Client) -> None:
+    """Public and expiry before and after, for each action."""
+    frame = quiet.checkpoints()
+    now = pd.Timestamp.now("UTC")
+    delete, publish, ttl = frame.tinker.delete().frame, frame.tinker.publish().frame, frame.tinker.set_ttl("30d").frame
+    assert delete[["public_after", "expires_after"]].isna().all(axis=None)
+    assert publish["public_after"].all()
+    assert publish["expires_after"].equals(publish["expires_at"])
+    assert ttl["public_after"].equals(ttl["public"])
+    assert ((ttl["expires_after"] - now - timedelta(days=30)).abs() < timedelta(minutes=1)).all()
+    assert frame.tinker.set_ttl(None).frame["expires_after"].isna().all()
+
+
+# ── guards ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def reasons_to_keep(frame: pd.DataFrame, loaded: set[str]) -> pd.Series:
+    """Return for each path the guards that should hold it, found another way than the package does."""
+    newest = frame.sort_values("time").groupby("training_run_id", observed=True)["tinker_path"].last()
+    flags = pd.DataFrame(
+        {
+            "public": frame["public"].fillna(False).astype(bool),
+            "newest": frame["tinker_path"].isin(newest),
+            "sampler": frame["tinker_path"].isin(loaded),
+        }
+    ).set_axis(frame["tinker_path"])
+    return flags.apply(lambda row: frozenset(row.index[row]), axis=1)
+
+
+def test_guards_hold_what_a_delete_would_take_from_somebody(quiet: tkf.Client) -> None:
+    """Public rows, the newest of their run and those loaded by a sampler are set aside with each reason, and `allow` lifts each."""
+    frame = quiet.checkpoints()
+    loaded = set(quiet.samplers()["model_path"].dropna())
+    expected = reasons_to_keep(frame, loaded)
+    assert {guard for guards in expected for guard in guards} == set(ALL)
+    for allowed in ((), ("public",), ("newest", "sampler"), ALL):
+        plan = frame.tinker.delete().allow(*allowed).frame.set_index("tinker_path")
+        for path, guards in expected.items():
+            left = guards - set(allowed)
+            assert plan.loc[path, "verdict"] == ("held" if left else "send")
+            assert set(plan.loc[path, "reason"].split("; ")) - {""} == {GUARDS[guard] for guard in left}
+    with pytest.raises(errors.InvalidRequestError, match=r"no guard \['everything'\]"):
+        frame.tinker.delete().allow("everything")
+
+
+def test_guards_hold_only_what_shortens_a_life(quiet: tkf.Client) -> None:
+    """Delete, expire and a TTL earlier than today's expiry are guarded; publishing, unpublishing and lengthening are not."""
+    frame = quiet.checkpoints()
+    guarded = set(frame.tinker.delete().frame.query("verdict == 'held'")["tinker_path"])
+    for plan in (frame.tinker.publish(), frame.tinker.unpublish(), frame.tinker.set_ttl(None)):
+        assert not (plan.frame["verdict"] == "held").any()
+    month = frame.tinker.set_ttl("30d").frame
+    later = month["expires_at"].notna() & (month["expires_at"] < month["expires_after"])
+    held = month["verdict"] == "held"
+    assert later.any()
+    assert not (held & later).any()
+    assert set(month.loc[held, "tinker_path"]) == guarded - set(month.loc[later, "tinker_path"])
+    day = frame.tinker.expire("24h").frame
+    sooner = day["expires_at"] <= day["expires_after"]
+    assert set(day.loc[sooner, "verdict"]) == {"unchanged"}
+    assert set(day.loc[day["verdict"] == "held", "tinker_path"]) == guarded - set(day.loc[sooner, "tinker_path"])
+
+
+def test_refused_rows_are_never_sent(server: DemoServer, client: tkf.Client) -> None:
+    """Unknown, unsafe and other people's paths are refused with the reason, in plan and outcome, and only the good row is sent."""
+    other = next(
+        run for run in server.state.runs("accessible") if run.session.owner is not server.state.me and run.checkpoints
+    )
+    good = client.checkpoints().query("not public").iloc[0]["tinker_path"]
+    run = good.split("/")[2]
+    bad = [
+        next(iter(other.checkpoints.values())).tinker_path,
+        f"tinker://{run}/weights/gone",
+        f"tinker://{run}/weights/../..",
+        f"tinker://{run}/optimizer/1",
+        f"tinker://{run}/weights/a/publish",
+        "file:///etc/passwd",
+        "",
+    ]
+    plan = pd.DataFrame({"tinker_path": [*bad, good, None]}).tinker.delete(client=client).allow(*ALL)
+    assert plan.frame["verdict"].tolist() == ["refused"] * len(bad) + ["send"]
+    outcomes = plan.run(confirm=1)
+    assert outcomes.set_index("tinker_path").loc[bad, "outcome"].tolist() == ["skipped"] * len(bad)
+    assert outcomes["error"].notna().sum() == len(bad)
+    assert writes(server) == 1
+    assert server.state.find(good) is None
+
+
+# ── confirmation ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def private(client: tkf.Client, rows: int) -> Plan:
+    return client.checkpoints().query("not public").head(rows).tinker.delete().allow(*ALL)
+
+
+def test_ten_private_rows_need_no_confirmation(server: DemoServer, client: tkf.Client) -> None:
+    """Up to ten private rows are deleted when asked, as are any number of publishings and longer lives."""
+    assert set(private(client, 10).run()["outcome"]) == {"done"}
+    frame = client.checkpoints()
+    assert "done" in set(frame.head(30).tinker.publish().run()["outcome"])
+    assert "done" in set(frame.tinker.set_ttl(None).run()["outcome"])
+
+
+@pytest.mark.parametrize("confirm", [None, False, 10, 12, 0, "11"])
+def test_eleven_rows_need_their_number(server: DemoServer, client: tkf.Client, confirm: Any) -> None:
+    """A script without the right number is refused, told the number, nothing is sent or journaled; the number or True does it."""
+    plan = private(client, 11)
+    with pytest.raises(errors.InvalidRequestError, match=r"delete 11 checkpoints.*confirm=11.*nothing was sent"):
+        plan.run(confirm=confirm)
+    assert writes(server) == 0
+    assert len(journal(client=client)) == 0
+    assert set(plan.run(confirm=11 if confirm else True)["outcome"]) == {"done"}
+
+
+def test_a_wrong_number_is_refused_even_where_none_is_needed(server: DemoServer, client: tkf.Client) -> None:
+    """Whoever says five means five: a plan of three rows does not run for it."""
+    for plan in (private(client, 3), client.checkpoints().query("not public").head(3).tinker.publish()):
+        with pytest.raises(errors.InvalidRequestError, match="confirm=3"):
+            plan.run(confirm=5)
+    assert writes(server) == 0
+
+
+def test_one_public_row_needs_its_number(server: DemoServer, client: tkf.Client) -> None:
+    """Anything public that is allowed to go asks for a confirmation, also for expiring and shorter lives; unpublishing does not."""
+    rows = client.checkpoints().query("public").head(1)
+    for plan in (rows.tinker.delete(), rows.tinker.expire(), rows.tinker.set_ttl("2h")):
+        with pytest.raises(errors.InvalidRequestError, match="public ones among them"):
+            plan.allow(*ALL).run()
+    assert writes(server) == 0
+    assert rows.tinker.unpublish().run()["outcome"].tolist() == ["done"]
+
+
+@pytest.mark.parametrize(("typed", "runs"), [("11", True), (" 11 ", True), ("10", False), ("y", False), ("", False)])
+def test_a_person_at_a_terminal_is_asked_for_the_number(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch, typed: str, runs: bool
+) -> None:
+    """Where standard input is a terminal the number is asked for; only the number does it."""
+    plan = private(client, 11)
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "r") as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        os.write(master, f"{typed}\n".encode())
+        if runs:
+            assert set(plan.run()["outcome"]) == {"done"}
+        else:
+            with pytest.raises(errors.InvalidRequestError, match="nothing was sent"):
+                plan.run()
+    os.close(master)
+    assert writes(server) == (11 if runs else 0)
+
+
+def test_a_terminal_that_is_closed_is_no_confirmation(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """End of input instead of a number is refused like a script without one."""
+    plan = private(client, 11)
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "r") as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        os.write(master, b"\x04")
+        with pytest.raises(errors.InvalidRequestError, match="confirm=11"):
+            plan.run()
+    os.close(master)
+    assert writes(server) == 0
+
+
+# ── what changed since ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_rows_that_changed_since_are_not_touched(
+    server: DemoServer, client: tkf.Client, tmp_path: Path, saved: bool
+) -> None:
+    """Published, given another expiry, or deleted since the plan was made or saved: skipped with what happened; the rest is done."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(6)
+    plan = frame.tinker.delete().allow(*ALL)
+    plan.save(tmp_path / "plan.json")
+    published, limited, deleted = (server.state.find(path) for path in frame["tinker_path"].iloc[:3])
+    server.state.publish(published)
+    server.state.set_ttl(limited, 86_400)
+    server.state.delete(deleted)
+    client.cache.clear()
+    again = load_plan(tmp_path / "plan.json", client=client) if saved else plan
+    outcomes = again.run().set_index("tinker_path").loc[frame["tinker_path"]]
+    assert outcomes["outcome"].tolist() == ["skipped"] * 3 + ["done"] * 3
+    words = (
+        ["become public", "expiry has changed", "gone"]
+        if not saved
+        else ["become public", "expiry has changed", "not among"]
+    )
+    for word, error in zip(words, outcomes["error"].iloc[:3], strict=True):
+        assert word in error
+    assert writes(server) == 3
+    assert server.state.find(published.tinker_path)
+    assert server.state.find(limited.tinker_path)
+
+
+def test_what_is_already_so_is_unchanged_and_not_sent(server: DemoServer, client: tkf.Client) -> None:
+    """A row that became as wished by itself ends as unchanged."""
+    frame = client.checkpoints()
+    plan = frame[frame["public"]].head(2).tinker.publish()
+    assert set(plan.frame["verdict"]) == {"unchanged"}
+    assert set(plan.run()["outcome"]) == {"unchanged"}
+    assert writes(server) == 0
+
+
+def test_a_plan_that_ran_can_run_again_and_its_first_run_stays_known(server: DemoServer, client: tkf.Client) -> None:
+    """A second run is a plan of its own in the journal, touches nothing that is done, and the first can still be undone."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(3)
+    plan = frame.tinker.expire().allow(*ALL)
+    plan.run()
+    second = plan.run()
+    assert set(second["outcome"]) <= {"skipped", "unchanged"}
+    assert second.attrs["tinker"]["plan"] != plan.id
+    assert set(journal(client=client).query("plan == @plan.id")["outcome"]) == {"done"}
+    assert set(undo(plan, client=client)["outcome"]) == {"done"}
+    assert client.checkpoints().query("tinker_path in @frame.tinker_path")["expires_at"].isna().all()
+
+
+# ── editing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_editing_returns_new_plans_and_leaves_the_old(quiet: tkf.Client) -> None:
+    """`only` by mask, function and query, `drop` and `allow` give other plans of the right rows; the first is as it was."""
+    plan = quiet.checkpoints().head(40).tinker.delete()
+    before = plan.frame
+    mask = before["size_gb"] > before["size_gb"].median()
+    wanted = before.loc[mask, "tinker_path"].tolist()
+    edited = [plan.only(mask), plan.only(lambda frame: frame["size_gb"] > frame["size_gb"].median())]
+    edited += [plan.only(f"size_gb > {before['size_gb'].median()}"), plan.drop(before.loc[~mask, "tinker_path"])]
+    for other in edited:
+        assert other.frame["tinker_path"].tolist() == wanted
+        assert other.id != plan.id
+    assert len(plan.drop(wanted[0])) == 39
+    assert len(plan.drop("tinker://no/such/path")) == 40
+    assert plan.allow("public").allowed == {"public"}
+    assert plan.allowed == frozenset()
+    pd.testing.assert_frame_equal(plan.frame.drop(columns="expires_after"), before.drop(columns="expires_after"))
+    assert len(plan) == 40
+
+
+# ── saving ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_saved_plan_comes_back_as_it_was(quiet_server: DemoServer, quiet: tkf.Client, tmp_path: Path) -> None:
+    """Action, rows, wishes, guards and reasons survive the file, which holds no key; what was a file before is replaced whole."""
+    target = tmp_path / "plan.json"
+    target.write_text("something else")
+    plan = quiet.checkpoints().head(30).tinker.retire(P.keep_last(1), after="36h").allow("newest")
+    assert plan.save(target) == target
+    back = load_plan(target, client=quiet)
+    assert (back.id, back.action, back.allowed, back.rule) == (plan.id, plan.action, plan.allowed, plan.rule)
+    columns = ["tinker_path", "verdict", "reason", "warnings", "expires_at"]
+    pd.testing.assert_frame_equal(back.frame[columns], plan.frame[columns])
+    assert quiet_server.key not in target.read_text()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["plan.json"]
+    assert stat.S_ISREG(target.stat().st_mode)
+
+
+@pytest.mark.parametrize("content", ["", "no json", "[]", "{}", '{"tinker_frames_plan": 99}', '{"tinker_frames_plan": 1, "action": "destroy"}'])  # fmt: skip
+def test_what_is_no_plan_is_refused(quiet: tkf.Client, tmp_path: Path, content: str) -> None:
+    """Other files are an error with the path, not a plan of something."""
+    target = tmp_path / "x.json"
+    target.write_text(content)
+    with pytest.raises(errors.InvalidRequestError, match=r"x\.json holds no plan"):
+        load_plan(target, client=quiet)
+
+
+def test_a_damaged_plan_is_refused(quiet: tkf.Client, tmp_path: Path) -> None:
+    """A plan that lacks a part is refused like a file that is none."""
+    target = quiet.checkpoints().head(3).tinker.delete().save(tmp_path / "x.json")
+    content = json.loads(target.read_text())
+    for name in ("id", "account", "base_url", "rows", "allowed"):
+        target.write_text(json.dumps({key: value for key, value in content.items() if key != name}))
+        with pytest.raises(errors.InvalidRequestError, match="holds no plan"):
+            load_plan(target, client=quiet)
+
+
+def test_a_plan_of_another_account_is_refused(client_of: Make, tmp_path: Path) -> None:
+    """Loading with a client of another account names both accounts and reads nothing of them."""
+    with DemoServer(runs=4, keys={"tml-one": 1, "tml-two": 2}) as server:
+        one, two = client_of(server, api_key="tml-one"), client_of(server, api_key="tml-two")
+        target = one.checkpoints().head(3).tinker.delete().save(tmp_path / "plan.json")
+        with pytest.raises(errors.InvalidRequestError, match=f"{one.account}.*{two.account}"):
+            load_plan(target, client=two)
+
+
+# ── retire ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def retiring() -> Any:
+    with tkf.demo.account(runs=14, seed=3) as client:
+        yield client, client.checkpoints()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rule=RULE, data=st.data())
+def test_a_kept_row_never_appears_in_the_plan(retiring: Any, rule: P.Rule, data: st.DataObject) -> None:
+    """For any rule and any part of an account, with rows given twice: kept and retired are a partition, each with its reason."""
+    client, frame = retiring
+    places = data.draw(st.lists(st.integers(0, len(frame) - 1), max_size=40))
+    part = frame.iloc[places]
+    plan = part.tinker.retire(keep=rule, client=client)
+    kept, retired = set(plan.kept["tinker_path"]), set(plan.rows["tinker_path"])
+    assert not kept & retired
+    assert kept | retired == set(part["tinker_path"])
+    assert (plan.kept["reason"] != "").all()
+    assert (plan.frame["reason"] != "").all()
+    with_flag = part.assign(loaded_by_sampler=part["tinker_path"].isin(client.samplers()["model_path"]))
+    distinct = with_flag.drop_duplicates("tinker_path")
+    assert set(distinct.loc[rule(distinct), "tinker_path"]) <= kept
+
+
+def test_retire_runs_and_keeps_what_the_rule_keeps(server: DemoServer, client: tkf.Client) -> None:
+    """After retiring, exactly the kept and the guarded rows are there; with `after` all are, and the rest expires."""
+    frame = client.checkpoints()
+    rule = P.keep_last(2) | P.keep_named("final")
+    soft = frame.tinker.retire(keep=rule, after="24h")
+    soft.run(confirm=True)
+    now = client.checkpoints()
+    assert len(now) == len(frame)
+    sent = soft.frame.query("verdict == 'send'")["tinker_path"]
+    hard = frame.tinker.retire(keep=rule)
+    assert set(hard.frame.query("verdict == 'send'")["reason"]) == {f"not kept by {rule}"}
+    hard.run(confirm=True)
+    left = set(client.checkpoints()["tinker_path"])
+    held = set(hard.frame.query("verdict == 'held'")["tinker_path"])
+    assert left == set(hard.kept["tinker_path"]) | held
+    assert not left & set(sent)

@@ -1,0 +1,339 @@
+"""Keep rules: pure functions of any frame, a boolean algebra, and never the loss of what they keep."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tinker_frames as tkf
+from tinker_frames import policies as P  # noqa: N812
+from tinker_frames.errors import InvalidRequestError
+
+NOW = pd.Timestamp.now("UTC").as_unit("us")
+
+
+def frame_of(**columns: list[Any]) -> pd.DataFrame:
+    """Return a frame of checkpoints with these columns and usual others."""
+    rows = len(next(iter(columns.values())))
+    usual: dict[str, Any] = {
+        "tinker_path": [f"tinker://r/weights/{number}" for number in range(rows)],
+        "training_run_id": ["r"] * rows,
+        "time": [NOW - timedelta(days=rows - number) for number in range(rows)],
+        "name": [str(number) for number in range(rows)],
+        "step": pd.array(range(rows), dtype="Int64"),
+        "public": pd.array([False] * rows, dtype="boolean"),
+        "expires_at": pd.Series([pd.NaT] * rows, dtype="datetime64[us, UTC]"),
+        "user_metadata": [None] * rows,
+        "loaded_by_sampler": pd.array([False] * rows, dtype="boolean"),
+    }
+    return pd.DataFrame(usual | columns)
+
+
+def kept(rule: P.Rule, frame: pd.DataFrame) -> list[int]:
+    """Return the positions that a rule keeps."""
+    return np.flatnonzero(rule(frame)).tolist()
+
+
+# ── each by example ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_keep_last_keeps_the_newest_of_each_run() -> None:
+    """The n newest by time, per run or per other columns; zero keeps none."""
+    frame = frame_of(
+        training_run_id=["a", "b", "a", "b", "a"],
+        checkpoint_type=["training", "training", "sampler", "sampler", "training"],
+    )
+    assert kept(P.keep_last(1), frame) == [3, 4]
+    assert kept(P.keep_last(2), frame) == [1, 2, 3, 4]
+    assert kept(P.keep_last(0), frame) == []
+    assert kept(P.keep_last(1, by="checkpoint_type"), frame) == [3, 4]
+    assert kept(P.keep_last(1, by=["training_run_id", "checkpoint_type"]), frame) == [1, 2, 3, 4]
+
+
+def test_a_checkpoint_without_a_time_counts_as_the_newest() -> None:
+    """What may be the newest is kept before what is known to be older."""
+    frame = frame_of(time=[NOW, pd.NaT, NOW - timedelta(days=1)])
+    assert kept(P.keep_last(1), frame) == [1]
+    assert kept(P.keep_last(2), frame) == [0, 1]
+
+
+def test_keep_every_keeps_steps_that_are_multiples() -> None:
+    """Steps that k divides, step 0 too; no step, no keep."""
+    frame = frame_of(step=pd.array([0, 100, 150, 200, None], dtype="Int64"))
+    assert kept(P.keep_every(100), frame) == [0, 1, 3]
+    assert kept(P.keep_every(1), frame) == [0, 1, 2, 3]
+
+
+def test_keep_final_knows_the_names_of_last_checkpoints() -> None:
+    """`final` and `last` as words in any case, not as parts of other words."""
+    names = ["final", "Final", "step-400-final", "final_2", "last", "finally", "semifinal", "blast", "0001", None]
+    assert kept(P.keep_final(), frame_of(name=names)) == [0, 1, 2, 3, 4]
+
+
+def test_keep_public_keeps_what_may_be_public() -> None:
+    """Public and not known are kept, private is not."""
+    frame = frame_of(public=pd.array([True, False, None], dtype="boolean"))
+    assert kept(P.keep_public(), frame) == [0, 2]
+
+
+def test_keep_named_searches_a_regular_expression() -> None:
+    """The expression may match anywhere; a broken one is refused when the rule is made."""
+    frame = frame_of(name=["best-a", "a-best", "x", None, "BEST"])
+    assert kept(P.keep_named("best"), frame) == [0, 1]
+    assert kept(P.keep_named("^best"), frame) == [0]
+    assert kept(P.keep_named("(?i)best"), frame) == [0, 1, 4]
+    with pytest.raises(InvalidRequestError, match="no regular expression"):
+        P.keep_named("(")
+
+
+def test_newer_than_keeps_the_young_and_the_undated() -> None:
+    """Created within the time, or at a time that is not known."""
+    frame = frame_of(time=[NOW - timedelta(days=40), NOW - timedelta(days=29), pd.NaT])
+    assert kept(P.newer_than("30d"), frame) == [1, 2]
+    assert kept(P.newer_than(timedelta(days=50)), frame) == [0, 1, 2]
+
+
+def test_has_metadata_looks_into_the_json() -> None:
+    """A key, or a key with a value as text; what is no JSON object has none."""
+    texts = ['{"team":"evals"}', '{"team":"rl","n":3}', "{}", None, "not json", "[1]", '{"team":null}']
+    frame = frame_of(user_metadata=texts)
+    assert kept(P.has_metadata("team"), frame) == [0, 1, 6]
+    assert kept(P.has_metadata("team", "rl"), frame) == [1]
+    assert kept(P.has_metadata("n", 3), frame) == kept(P.has_metadata("n", "3"), frame) == [1]
+
+
+def test_used_by_samplers_keeps_what_may_be_loaded() -> None:
+    """Loaded and not known are kept; without the column the rule says what it needs."""
+    frame = frame_of(loaded_by_sampler=pd.array([True, False, None], dtype="boolean"))
+    assert kept(P.used_by_samplers(), frame) == [0, 2]
+    with pytest.raises(AttributeError, match=r"used_by_samplers\(\) needs the column 'loaded_by_sampler'"):
+        P.used_by_samplers()(frame.drop(columns="loaded_by_sampler"))
+
+
+def test_no_ttl_and_expiring_look_at_the_expiry() -> None:
+    """No expiry, or one within the time; a past one is within it."""
+    frame = frame_of(expires_at=[pd.NaT, NOW + timedelta(days=3), NOW + timedelta(days=30), NOW - timedelta(days=1)])
+    assert kept(P.no_ttl(), frame) == [0]
+    assert kept(P.expiring("7d"), frame) == [1, 3]
+    assert kept(P.no_ttl() | P.expiring("60d"), frame) == [0, 1, 2, 3]
+
+
+def test_best_by_metadata_and_by_column() -> None:
+    """The best n of each run by a metadata key or a column, smallest or largest; what is no finite number is not the best."""
+    losses = ["2.0", "1.0", "x", 0.5, None, "nan", "-inf", [1], True]
+    texts = [json.dumps({"loss": loss}) for loss in losses]
+    frame = frame_of(user_metadata=texts, training_run_id=["a", "a", "a", "b", "b", "b", "b", "b", "a"])
+    assert kept(P.best(), frame) == [1, 3]
+    assert kept(P.best(n=3), frame) == [0, 1, 3, 8]
+    assert kept(P.best(smallest=False), frame) == [0, 3]
+    assert kept(P.best(by="meta.other"), frame) == []
+    by_column = frame_of(eval=["3", None, "1", "2"])
+    assert kept(P.best(by="eval"), by_column) == [2]
+    assert kept(P.best(by="eval", n=2, smallest=False), by_column) == [0, 3]
+    expanded = frame_of(**{"meta.loss": [0.1, 0.2, 0.3]}).drop(columns="user_metadata")
+    assert kept(P.best(), expanded) == [0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "column"),
+    [
+        (P.keep_last(1), "time"),
+        (P.keep_last(1, by="project"), "project"),
+        (P.keep_every(2), "step"),
+        (P.keep_public(), "public"),
+        (P.best(), "user_metadata"),
+        (P.best(by="eval"), "eval"),
+        (P.keep_named("x") | ~P.no_ttl(), "expires_at"),
+    ],
+    ids=str,
+)
+def test_a_missing_column_is_named_with_its_rule(rule: P.Rule, column: str) -> None:
+    """A frame without what a rule needs is an AttributeError that names both."""
+    frame = frame_of(name=["x"]).drop(columns=column, errors="ignore")
+    with pytest.raises(AttributeError, match=rf"needs the column '{column}'"):
+        rule(frame)
+
+
+@pytest.mark.parametrize("n", [-1, 1.5, "3", True, None])
+def test_a_count_has_to_be_a_count(n: Any) -> None:
+    """Anything but a whole number of zero or more is refused when the rule is made."""
+    for make in (P.keep_last, lambda count: P.best(n=count)):
+        with pytest.raises(InvalidRequestError, match="no whole number"):
+            make(n)
+
+
+def test_rules_read_as_they_were_written() -> None:
+    """The text of a rule is the code that makes it, with the parentheses that it needs."""
+    one, two, three = P.keep_last(3), P.keep_public(), P.expiring("7d")
+    for rule in (
+        one & ~three | two,
+        one & (two | three),
+        ~(one & two),
+        ~~one,
+        P.best(n=2, smallest=False, per="project"),
+    ):
+        again = eval(repr(rule), vars(P))
+        assert repr(again) == repr(rule)
+    assert repr(one & (two | ~three)) == "keep_last(3) & (keep_public() | ~expiring('7d'))"
+
+
+def test_rules_are_not_truth_values() -> None:
+    """`and`, `or` and `not` would silently drop a rule, so they are refused."""
+    for combine in (lambda a, b: a and b, lambda a, b: a or b, lambda a, b: not a):
+        with pytest.raises(TypeError, match=r"with & \| ~"):
+            combine(P.keep_public(), P.no_ttl())
+
+
+def test_frames_read_back_as_text_give_the_same_masks() -> None:
+    """After a CSV without any dtypes every rule keeps what it kept before."""
+    with tkf.demo.account(runs=14, seed=2) as client:
+        frame = client.checkpoints()
+    frame["loaded_by_sampler"] = frame["public"]
+    path = pd.io.common.StringIO(frame.to_csv(index=False))
+    for options in ({}, {"dtype": "object"}, {"dtype": "str"}):
+        path.seek(0)
+        back = pd.read_csv(path, **options)
+        for rule in RULES:
+            assert rule(back).tolist() == rule(frame).tolist(), (rule, options)
+
+
+# ── for any frame ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+RULES = [
+    P.keep_last(1),
+    P.keep_last(3),
+    P.keep_every(3),
+    P.keep_final(),
+    P.keep_public(),
+    P.keep_named("a|1"),
+    P.newer_than("30d"),
+    P.has_metadata("loss"),
+    P.has_metadata("loss", "1"),
+    P.used_by_samplers(),
+    P.no_ttl(),
+    P.expiring("7d"),
+    P.best(),
+    P.best(n=2, smallest=False),
+]
+TIMES = st.one_of(st.none(), st.integers(-500, 500).map(lambda days: NOW + timedelta(days=days)))
+FLAGS = st.sampled_from([True, False, None])
+TEXTS = st.one_of(st.none(), st.sampled_from(["final", "a", "1", "0001", "", "é"]), st.text(max_size=4))
+NUMBERS = st.one_of(st.none(), st.integers(0, 1000))
+METADATA = st.one_of(
+    st.none(),
+    st.text(max_size=5),
+    st.dictionaries(
+        st.sampled_from(["loss", "x"]), st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.lists(st.integers(), max_size=2)), max_size=2
+    ).map(json.dumps),
+)  # fmt: skip
+COLUMNS = {
+    "training_run_id": st.sampled_from(["a", "b", None]),
+    "time": TIMES,
+    "name": TEXTS,
+    "step": NUMBERS,
+    "public": FLAGS,
+    "expires_at": TIMES,
+    "user_metadata": METADATA,
+    "loaded_by_sampler": FLAGS,
+}
+ROW = st.fixed_dictionaries(COLUMNS)
+
+
+@st.composite
+def frames(draw: Any) -> pd.DataFrame:
+    """Any frame of checkpoints: NA anywhere, usual or odd dtypes, and any index."""
+    rows = draw(st.lists(ROW, max_size=12))
+    columns = {name: [row[name] for row in rows] for name in COLUMNS}
+    odd = draw(st.booleans())
+    frame = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
+    if not odd:
+        frame["time"], frame["expires_at"] = (
+            pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]") for name in ("time", "expires_at")
+        )
+        frame["step"], frame["training_run_id"] = (
+            frame["step"].astype("Int64"),
+            frame["training_run_id"].astype("category"),
+        )
+        for name in ("public", "loaded_by_sampler"):
+            frame[name] = frame[name].astype("boolean")
+    frame.insert(
+        0, "tinker_path", pd.Series([f"tinker://r/weights/{number}" for number in range(len(rows))], dtype="object")
+    )
+    labels = draw(st.sampled_from(["range", "same", "text", "missing"]))
+    if labels != "range":
+        label: Any = {"same": 7, "text": "x", "missing": np.nan}[labels]
+        frame.index = pd.Index([label] * len(rows), dtype="object")
+    return frame
+
+
+RULE = st.recursive(
+    st.sampled_from(RULES),
+    lambda rules: st.one_of(
+        rules.map(lambda rule: ~rule),
+        st.tuples(rules, rules).map(lambda two: two[0] & two[1]),
+        st.tuples(rules, rules).map(lambda two: two[0] | two[1]),
+    ),
+    max_leaves=4,
+)
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@FEW
+@given(frames(), RULE)
+def test_any_rule_on_any_frame_gives_one_bool_a_row_and_changes_nothing(frame: pd.DataFrame, rule: P.Rule) -> None:
+    """The mask is bool without NA, has the frame's index, is the same twice; the frame is as it was; reasons are for what is kept."""
+    before = frame.copy(deep=True)
+    mask, reasons = rule(frame), rule.reasons(frame)
+    pd.testing.assert_frame_equal(frame, before)
+    assert mask.dtype == bool
+    assert mask.index.equals(frame.index)
+    assert rule(frame).tolist() == mask.tolist()
+    assert [bool(reason) for reason in reasons] == mask.tolist()
+    assert reasons.index.equals(frame.index)
+
+
+@FEW
+@given(frames(), RULE, RULE)
+def test_rules_are_a_boolean_algebra(frame: pd.DataFrame, one: P.Rule, other: P.Rule) -> None:
+    """And, or and not of rules are those of their masks, row by row."""
+    a, b = one(frame).to_numpy(), other(frame).to_numpy()
+    assert (one & other)(frame).tolist() == (a & b).tolist()
+    assert (one | other)(frame).tolist() == (a | b).tolist()
+    assert (~one)(frame).tolist() == (~a).tolist()
+    assert (~(one | other))(frame).tolist() == (~one & ~other)(frame).tolist()
+    assert not (one & ~one)(frame).any()
+
+
+@FEW
+@given(frames(), st.integers(0, 6))
+def test_keep_last_keeps_so_many_of_every_run(frame: pd.DataFrame, n: int) -> None:
+    """Each run keeps min(n, its size) rows, rows without a run as one; none that it lets go is newer than one that it keeps."""
+    mask = P.keep_last(n)(frame).to_numpy()
+    runs = frame["training_run_id"].astype("object").map(lambda run: "none" if pd.isna(run) else run).to_numpy()
+    times = np.array([np.inf if pd.isna(time) else time.timestamp() for time in frame["time"]])
+    for run in set(runs):
+        of_run = runs == run
+        assert mask[of_run].sum() == min(n, of_run.sum())
+        gone, stay = times[of_run & ~mask], times[of_run & mask]
+        assert not len(gone) or not len(stay) or gone.max() <= stay.min()
+
+
+@FEW
+@given(frames(), RULE, st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(frame: pd.DataFrame, rule: P.Rule, chance: Any) -> None:
+    """A shuffled frame keeps the same checkpoints, where no two are equally new or equally good."""
+    frame = frame.assign(time=[NOW - timedelta(hours=number) for number in range(len(frame))])
+    frame["user_metadata"] = [json.dumps({"loss": number}) for number in range(len(frame))]
+    order = list(range(len(frame)))
+    chance.shuffle(order)
+    mixed = frame.iloc[order]
+    assert set(mixed.loc[rule(mixed).to_numpy(), "tinker_path"]) == set(
+        frame.loc[rule(frame).to_numpy(), "tinker_path"]
+    )

@@ -1,0 +1,335 @@
+"""Journal, resume, undo: a kill loses no row, and what can be taken back is given back exactly."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import errors
+from tinker_frames.default import journal, resume, undo
+from tinker_frames.demo import Burst, DemoServer, Faults
+from tinker_frames.diary import Journal
+from tinker_frames.holder import Holder
+from tinker_frames.plans import make
+from tinker_frames.recovery import journal_frame
+from tinker_frames.recovery import resume as finish
+
+Make = Callable[..., tkf.Client]
+ALL = ("public", "newest", "sampler")
+WRITES = {"delete": "delete_checkpoint", "expire": "set_checkpoint_ttl", "publish": "publish_checkpoint"}
+KILLS = 50
+
+
+# ── a kill ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run_plan(url: str, key: str, folder: str, action: str, paths: list[str]) -> None:
+    """Run a plan in a process of its own, which is going to be killed."""
+    with tkf.Client(key, url, cache_dir=Path(folder) / "cache") as client:
+        plan = make(action, paths, Holder(client, Path(folder) / "journal"), ttl_seconds=86_400)
+        plan.allow(*ALL).run(confirm=True, progress=False)
+
+
+def is_as_wished(server: DemoServer, action: str, tinker_path: str, before: dict[str, Any]) -> bool:
+    row = server.state.find(tinker_path)
+    if action == "delete":
+        return row is None
+    return row.public if action == "publish" else row.expires_at != before[tinker_path]
+
+
+def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
+    """Kill a process while it carries out a plan, then resume; return how the rows stood after the kill."""
+    chance, action = random.Random(number), list(WRITES)[number % 3]
+    with DemoServer(runs=6, checkpoints=60, seed=number) as server:
+        context = multiprocessing.get_context("forkserver")
+        with tkf.Client(server.key, server.url, cache=False) as client:
+            frame = client.checkpoints(progress=False)
+            frame = frame[~frame["public"] & frame["expires_at"].isna()]
+            paths, before = frame["tinker_path"].tolist(), dict.fromkeys(frame["tinker_path"])
+            server.faults.write_latency = 0.01
+            victim = context.Process(target=run_plan, args=(server.url, server.key, str(folder), action, paths))
+            victim.start()
+            patience, enough = time.monotonic() + 30, chance.randrange(len(paths))
+            while server.seen.count(WRITES[action]) < enough and victim.is_alive() and time.monotonic() < patience:
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.02))
+            victim.kill()
+            victim.join()
+            time.sleep(0.1)  # what is on the wire arrives
+            holder = Holder(client, folder / "journal")
+            told = journal_frame(holder.journal())
+            changed = {path for path in paths if is_as_wished(server, action, path, before)}
+            sent = server.seen.count(WRITES[action])
+            if told.empty:  # it was killed before it began
+                assert not sent
+                return Counter(["no plan"])
+            assert set(told["tinker_path"]) == set(paths)
+            states = dict(zip(told["tinker_path"], told["state"], strict=True))
+            assert {path for path in paths if states[path] == "ended"} <= changed
+            assert changed <= {path for path in paths if states[path] != "not begun"}
+            stood = Counter(states.values())
+            if stood["ended"] < len(paths):
+                assert (finish(holder, progress=False)["outcome"] == "done").all()
+            told = journal_frame(holder.journal())
+            assert (told["outcome"] == "done").all()
+            assert all(is_as_wished(server, action, path, before) for path in paths)
+            answers = Counter(call.status for call in server.seen.of(WRITES[action]))
+            assert not {404, 409} & set(answers)  # which is how the server answers what was done already
+            return stood
+
+
+@pytest.mark.timeout(180)
+def test_fifty_kills_lose_no_row(tmp_path: Path) -> None:
+    """After SIGKILL at a random moment each row is not begun, begun or done as the server has it, and resume finishes exactly the rest."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.test_recovery", "tinker_frames.holder", "tinker_frames.plans"])
+    folders = [tmp_path / str(number) for number in range(KILLS)]
+    with ThreadPoolExecutor(4) as pool:
+        stood = sum(pool.map(killed_and_resumed, range(KILLS), folders), Counter())
+    assert stood["begun"] > 10
+    assert stood["not begun"] > 100
+    assert stood["ended"] > 100
+
+
+# ── the journal as a frame ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_journal_is_a_typed_frame(client: tkf.Client) -> None:
+    """One row per checkpoint and plan, in their order, with the state before; the same columns and dtypes when it is empty."""
+    empty = journal(client=client)
+    assert len(empty) == 0
+    frame = client.checkpoints().query("not public").head(3)
+    first = frame.tinker.publish()
+    first.run()
+    second = frame.head(1).tinker.set_ttl("30d").allow(*ALL)
+    second.run(confirm=1)
+    told = journal(client=client)
+    assert told.dtypes.drop(["state", "outcome"]).equals(empty.dtypes.drop(["state", "outcome"]))
+    assert told["plan"].tolist() == [first.id] * 3 + [second.id]
+    assert told["action"].tolist() == ["publish"] * 3 + ["set_ttl"]
+    assert told["tinker_path"].tolist() == [*frame["tinker_path"], frame["tinker_path"].iloc[0]]
+    assert told["public_before"].tolist() == [False] * 3 + [True]
+    assert told["expires_before"].isna().tolist() == [*frame["expires_at"].isna(), frame["expires_at"].isna().iloc[0]]
+    assert set(told["state"]) == {"ended"}
+    assert set(told["outcome"]) == {"done"}
+    for column in ("begun_at", "sent_at", "ended_at", "expires_before"):
+        assert str(told[column].dtype) == "datetime64[us, UTC]"
+    assert (told["sent_at"] <= told["ended_at"]).all()
+
+
+def test_each_account_has_its_own_journal(client_of: Make) -> None:
+    """Another key of the same server sees nothing of the first one's plans, and has nothing to resume or undo."""
+    with DemoServer(runs=4, keys={"tml-one": 1, "tml-two": 2}) as server:
+        one, two = client_of(server, api_key="tml-one"), client_of(server, api_key="tml-two")
+        one.checkpoints().head(2).tinker.set_ttl("30d").allow(*ALL).run(confirm=2)
+        assert len(journal(client=one)) == 2
+        assert len(journal(client=two)) == 0
+        for call in (resume, undo):
+            with pytest.raises(errors.InvalidRequestError, match="journal"):
+                call(client=two)
+
+
+def test_nothing_to_resume_is_said(client: tkf.Client) -> None:
+    """Resuming where all is done, or a plan that the journal does not know, is an error with words; a done plan named is repeated to us."""
+    plan = client.checkpoints().query("not public").head(2).tinker.publish()
+    outcomes = plan.run()
+    with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
+        resume(client=client)
+    with pytest.raises(errors.InvalidRequestError, match="no plan 'zzz'"):
+        resume("zzz", client=client)
+    assert resume(plan, client=client)["outcome"].tolist() == outcomes["outcome"].tolist()
+
+
+def test_resume_does_not_touch_what_changed_meanwhile(server: DemoServer, client: tkf.Client) -> None:
+    """A row that was published between the interruption and resume is skipped, and the frame after resume is true."""
+    plan = client.checkpoints().query("not public").head(40).tinker.delete().allow(*ALL)
+    server.faults.write_latency = 0.1
+    outcomes = plan.run(confirm=40, max_workers=1, deadline=0.3)
+    left = outcomes.loc[outcomes["outcome"] == "skipped", "tinker_path"].tolist()
+    server.faults.clear()
+    server.state.publish(server.state.find(left[0]))
+    server.state.delete(server.state.find(left[1]))
+    finished = resume(plan.id, client=client).set_index("tinker_path")
+    assert finished.loc[left[:2], "outcome"].tolist() == ["skipped", "skipped"]
+    assert set(finished.loc[left[2:], "outcome"]) == {"done"}
+    assert set(client.checkpoints()["tinker_path"]) & set(plan.frame["tinker_path"]) == {left[0]}
+
+
+# ── undo ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def expiries(server: DemoServer, paths: list[str]) -> dict[str, datetime | None]:
+    return {path: server.state.find(path).expires_at for path in paths}
+
+
+def test_expire_and_undo_restore_every_expiry(server: DemoServer, client: tkf.Client) -> None:
+    """After undo each row expires when it did, never later and at most a few seconds earlier; what never expired never does."""
+    frame = client.checkpoints()
+    plan = frame.tinker.expire(after="24h").allow(*ALL)
+    sent = plan.frame.query("verdict == 'send'")["tinker_path"].tolist()
+    before = expiries(server, sent)
+    assert {None} < set(before.values())
+    assert (plan.run(confirm=True)["outcome"].isin(["done", "unchanged"])).all()
+    soon = server.state.now() + timedelta(hours=24, minutes=1)
+    assert all(expiry is not None and expiry < soon for expiry in expiries(server, sent).values())
+    back = undo(plan, client=client)
+    assert (back["outcome"] == "done").all()
+    assert len(back) == len(sent)
+    for path, expiry in expiries(server, sent).items():
+        if before[path] is None:
+            assert expiry is None
+        else:
+            assert timedelta(0) <= before[path] - expiry <= timedelta(seconds=30)
+    now = client.checkpoints().set_index("tinker_path")["expires_at"]
+    assert now[sent].isna().tolist() == [before[path] is None for path in sent]
+
+
+@pytest.mark.parametrize("ahead", [-900.0, -40.0, 40.0, 900.0])
+def test_a_clock_that_differs_from_the_services_changes_nothing(client_of: Make, ahead: float) -> None:
+    """With the service's clock minutes ahead or behind, expiring is done, and undo gives back the old expiry, never a later one."""
+    with DemoServer(runs=6, now=datetime.now(UTC) + timedelta(seconds=ahead)) as server:
+        client = client_of(server)
+        frame = client.checkpoints().query("expires_in_days > 2").head(6)
+        before = expiries(server, frame["tinker_path"].tolist())
+        plan = frame.tinker.expire(after="24h").allow(*ALL)
+        assert (plan.run()["outcome"] == "done").all()
+        assert (undo(client=client)["outcome"] == "done").all()
+        for path, expiry in expiries(server, list(before)).items():
+            assert timedelta(0) <= before[path] - expiry <= timedelta(seconds=30)
+
+
+def test_less_than_an_hour_of_old_life_is_said_and_left(server: DemoServer, client: tkf.Client) -> None:
+    """An expiry that is too near to be set again is not touched, and the reason says so; the other rows are restored."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(3)
+    paths = frame["tinker_path"].tolist()
+    frame.tinker.set_ttl(3660).allow(*ALL).run()
+    plan = client.checkpoints().query("tinker_path in @paths").tinker.set_ttl(None)
+    other = client.checkpoints().query("not public and expires_at.isna() and tinker_path not in @paths").head(2)
+    both = (
+        pd.concat([client.checkpoints().query("tinker_path in @paths"), other])
+        .tinker.set_ttl("30d", client=client)
+        .allow(*ALL)
+    )
+    assert (both.run()["outcome"] == "done").all()
+    row = server.state.find(paths[0])
+    journaled = Journal(client.account).record(both.id).rows[paths[0]]
+    assert datetime.fromisoformat(journaled.before["expires_at"]) - datetime.now(UTC) < timedelta(seconds=3660)
+    assert row.expires_at > server.state.now() + timedelta(days=29)
+    soon = (datetime.now(UTC) + timedelta(minutes=40)).isoformat()
+    text = Journal(client.account).path.read_text().replace(journaled.before["expires_at"], soon)
+    Journal(client.account).path.write_text(text)  # as if it had been twenty minutes later
+    outcomes = undo(both, client=client).set_index("tinker_path")
+    assert outcomes.loc[paths[0], "outcome"] == "skipped"
+    assert "less than an hour" in outcomes.loc[paths[0], "error"]
+    assert set(outcomes.loc[other["tinker_path"], "outcome"]) == {"done"}
+    assert all(expiry is None for expiry in expiries(server, other["tinker_path"].tolist()).values())
+    assert len(plan) == 3
+
+
+@pytest.mark.parametrize(("call", "publics"), [("publish", False), ("unpublish", True)])
+def test_publishing_is_taken_back(server: DemoServer, client: tkf.Client, call: str, publics: bool) -> None:
+    """Undo of publish unpublishes and the other way round, only what the plan changed, and the next frame is true."""
+    frame = client.checkpoints()
+    picked = pd.concat([frame[frame["public"] == publics].head(2), frame[frame["public"] != publics].head(2)])
+    plan = getattr(picked.tinker, call)(client=client)
+    assert sorted(plan.run()["outcome"]) == ["done", "done", "unchanged", "unchanged"]
+    assert undo(client=client)["outcome"].tolist() == ["done", "done"]
+    after = client.checkpoints().set_index("tinker_path")["public"]
+    assert after[picked["tinker_path"]].tolist() == picked["public"].tolist()
+
+
+def test_undo_twice_is_harmless(server: DemoServer, client: tkf.Client) -> None:
+    """A second undo finds the rows changed since and sends nothing; an undo itself cannot be undone."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
+    plan = frame.tinker.expire().allow(*ALL)
+    plan.run()
+    first = undo(client=client)
+    server.seen.clear()
+    for again in (None, plan, plan.id):
+        outcomes = undo(again, client=client)
+        assert set(outcomes["outcome"]) == {"skipped"}
+        assert outcomes["error"].str.contains("changed since").all()
+    assert server.seen.count("set_checkpoint_ttl") == 0
+    with pytest.raises(errors.InvalidRequestError, match="cannot be undone"):
+        undo(first.attrs["tinker"]["plan"], client=client)
+    assert set(expiries(server, frame["tinker_path"].tolist()).values()) == {None}
+
+
+def test_a_delete_cannot_be_undone_and_offers_expire(client: tkf.Client) -> None:
+    """Undo of a delete says why not and names what could have been undone."""
+    client.checkpoints().query("not public").head(1).tinker.delete().allow(*ALL).run()
+    with pytest.raises(errors.InvalidRequestError, match=r"cannot be undone.*expire\(after"):
+        undo(client=client)
+
+
+def test_undo_leaves_rows_that_somebody_changed_meanwhile(server: DemoServer, client: tkf.Client) -> None:
+    """A row whose expiry was set again since, also to nearly the same time, or that is gone, is left alone; the others go back."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
+    paths = frame["tinker_path"].tolist()
+    plan = frame.tinker.expire(after="24h").allow(*ALL)
+    plan.run()
+    state = server.state
+    state.set_ttl(state.find(paths[0]), 86_400)
+    state.set_ttl(state.find(paths[1]), None)
+    state.delete(state.find(paths[2]))
+    outcomes = undo(plan, client=client).set_index("tinker_path")
+    assert outcomes.loc[paths, "outcome"].tolist() == ["skipped", "skipped", "skipped", "done"]
+    assert state.find(paths[0]).expires_at is not None
+    assert state.find(paths[3]).expires_at is None
+
+
+def test_undo_of_an_interrupted_plan_takes_back_what_was_done(server: DemoServer, client: tkf.Client) -> None:
+    """Rows that were not begun stay as they are, those sent without a note of their end are taken back, and resume leaves it at that."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(12)
+    plan = frame.tinker.expire(after="24h").allow(*ALL)
+    server.faults.write_latency = 0.1
+    outcomes = plan.run(confirm=True, max_workers=1, deadline=0.35)
+    done = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"])
+    assert 0 < len(done) < 12
+    path = Journal(client.account).path
+    lines = path.read_text().splitlines(keepends=True)
+    lost = next(iter(done))
+    path.write_text(
+        "".join(line for line in lines if not ('"outcome"' in line and lost in line and "send" not in line))
+    )
+    server.faults.clear()
+    back = undo(client=client)
+    assert set(back["tinker_path"]) == done
+    assert set(back["outcome"]) == {"done"}
+    assert set(expiries(server, frame["tinker_path"].tolist()).values()) == {None}
+    with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
+        resume(client=client)
+
+
+def test_undo_goes_through_the_same_faults(server: DemoServer, client: tkf.Client) -> None:
+    """An undo whose answers are unclear ends with every row restored and known."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(8)
+    plan = frame.tinker.expire().allow(*ALL)
+    plan.run()
+    server.faults.bursts = [
+        Burst("set_checkpoint_ttl", 500, times=2, then="apply"),
+        Burst("set_checkpoint_ttl", 502, times=2, after=3),
+    ]
+    assert set(undo(client=client)["outcome"]) == {"done"}
+    assert set(expiries(server, frame["tinker_path"].tolist()).values()) == {None}
+
+
+def test_undo_sends_nothing_that_was_never_done(client_of: Make) -> None:
+    """A plan whose every row failed has nothing to undo, and says so."""
+    with DemoServer(runs=4, faults=Faults(ignore_writes=True)) as server:
+        client = client_of(server)
+        plan = client.checkpoints().query("not public and expires_at.isna()").head(2).tinker.expire().allow(*ALL)
+        assert set(plan.run()["outcome"]) == {"failed"}
+        with pytest.raises(errors.InvalidRequestError, match="nothing"):
+            undo(plan, client=client)
