@@ -10,9 +10,9 @@ import pandas as pd
 from .actions import ACTIONS, MARGIN, Action, State, Wish
 from .diary import Entry, Journal, Record
 from .errors import InvalidRequestError
+from .job import Job, Outcome
 from .plans import Plan, new_id
 from .rest import TTL_RANGE_S
-from .runner import Job, Outcome
 from .schema import typed
 from .verdicts import OUTCOMES, job_from_json, outcome_frame, with_wishes
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from .actions import Action, State, Wish
+from .actions import Action, State
+from .crew import ENOUGH_IN_VAIN, Again, Crew
 from .diary import Journal
 from .errors import ConflictError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
+from .job import Job, Outcome
 from .pace import Pace
 from .paths import parse
 from .progress import Progress
 from .retry import NEVER, backoff_s
-from .session import Session, StoppedError
+from .session import Session
 
 MOST_TRIES = 5  # of one row, unclear answers included; rate limits do not count
 MOST_CONFLICTS = 2  # of one row: busy at first, perhaps; twice says the same
-ENOUGH_IN_VAIN = 3  # rows that failed the same way at every try, and none was done: the others get one try
-SAME_BURST_S = 0.5  # rate limits that ask for about the same moment are one
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
 
 
@@ -35,46 +33,6 @@ class Read(NamedTuple):
 
 
 ReadRuns = Callable[[list[str]], Read]
-
-
-@dataclass
-class Job:
-    """One row to be written."""
-
-    tinker_path: str
-    before: State
-    wish: Wish
-    key: str = ""  # of idempotency, the same on every attempt
-    attempts: int = 0
-    not_before: float = 0.0
-    sent_at: datetime | None = None
-    conflicts: int = 0
-    doubtful: bool = False  # an earlier attempt, perhaps of an interrupted plan, may have been carried out
-    seconds: float = 0.0
-
-
-@dataclass
-class Outcome:
-    """How one row ended."""
-
-    tinker_path: str
-    outcome: str  # done, unchanged, skipped, failed, unknown
-    status: int | None = None
-    error: str | None = None
-    attempts: int = 0
-    seconds: float = 0.0
-
-    @property
-    def is_well(self) -> bool:
-        """Whether the server was up to it, whatever it said."""
-        return self.outcome in ("done", "skipped", "unchanged") or (self.status is not None and self.status < 500)
-
-
-class _Again(Exception):  # noqa: N818  # no error, but a turn of events
-    """The row is to be sent again after some seconds."""
-
-    def __init__(self, wait_s: float, *, limited: bool) -> None:
-        self.wait_s, self.limited = wait_s, limited
 
 
 @dataclass
@@ -166,7 +124,7 @@ class Runner:
         self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress, most: int, deadline: float | None
     ) -> bool:
         """Send every job with as many threads as the pace allows; True if it was interrupted."""
-        crew = _Crew(self._attempt, jobs, self.pace(most), bar, deadline, self.session.settings.deadline)
+        crew = Crew(self._attempt, jobs, self.pace(most), bar, deadline, self.session.settings.deadline)
         crew.start()
         try:
             for outcome in crew.outcomes():
@@ -181,7 +139,7 @@ class Runner:
         return False
 
     def _attempt(self, job: Job, bar: Progress) -> Outcome:
-        """Send one job once; raises `_Again` if it has to be sent again."""
+        """Send one job once; raises `Again` if it has to be sent again."""
         job.attempts += 1
         job.sent_at = datetime.now(UTC)
         self.journal.sending(self.plan, job.tinker_path, job.attempts)
@@ -192,7 +150,7 @@ class Runner:
                 self.action.method, self.action.url(job.tinker_path), body=body, rule=NEVER, key=job.key, watch=bar
             )
         except RateLimitError as error:
-            raise _Again(error.retry_after or backoff_s(job.attempts), limited=True) from None
+            raise Again(error.retry_after or backoff_s(job.attempts), limited=True) from None
         except TinkerError as error:
             job.seconds += time.monotonic() - begun
             return self._after_error(job, error)
@@ -216,7 +174,7 @@ class Runner:
         if state is None:
             return self._outcome(job, "skipped", error)
         if unclear and self._may_try_again(job, error):
-            raise _Again(backoff_s(job.attempts - 1), limited=False)
+            raise Again(backoff_s(job.attempts - 1), limited=False)
         self._in_vain[error.status] += unclear
         return self._outcome(job, "failed", error)
 
@@ -288,136 +246,6 @@ class Runner:
         begun = "not done" if job.attempts else "not begun"
         error = f"{begun} when the deadline was reached; tkf.resume() goes on"
         return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))
-
-
-class _Crew:
-    """Threads that take jobs as long as the pace has room."""
-
-    def __init__(
-        self,
-        attempt: Callable[[Job, Progress], Outcome],
-        jobs: list[Job],
-        pace: Pace,
-        bar: Progress,
-        deadline: float | None,
-        patience: float | None,
-    ) -> None:
-        self._attempt, self._pace, self._bar = attempt, pace, bar
-        self._fresh: deque[Job] = deque(jobs)
-        self._again: list[Job] = []  # to be sent again, each after its wait
-        self._in_doubt: set[str] = set()  # the rows that an error left undone
-        self._any_well = False
-        self._working: dict[str, Job] = {}
-        self._open = len(jobs)
-        self._room = threading.Condition()
-        self._stopped = False
-        self._ends_at = None if deadline is None else time.monotonic() + deadline
-        self._patience = patience  # with a server that answers nothing but rate limits
-        self._heard_at = time.monotonic()
-        self._pause_until = 0.0
-        self._results: SimpleQueue[Outcome | BaseException] = SimpleQueue()
-
-    def start(self) -> None:
-        """Begin to work."""
-        for number in range(min(self._pace.most, len(self._fresh))):
-            threading.Thread(target=self._work, name=f"tinker-frames-plan-{number}", daemon=True).start()
-
-    def stop(self) -> None:
-        """Begin nothing further."""
-        with self._room:
-            self._stopped = True
-            self._room.notify_all()
-
-    def outcomes(self, within_s: float | None = None) -> Any:
-        """Yield outcomes as they come, until none is to be expected, or for so long."""
-        until = None if within_s is None else time.monotonic() + within_s
-        while True:
-            with self._room:
-                if not self._working and (self._stopped or not self._open or self._is_late()) and self._results.empty():
-                    return
-            try:
-                result = self._results.get(timeout=0.05)
-            except Empty:
-                if until is not None and time.monotonic() > until:
-                    return
-                continue
-            if isinstance(result, BaseException):
-                self.stop()
-                raise result
-            yield result
-
-    def _work(self) -> None:
-        while (job := self._take()) is not None:
-            try:
-                end: Outcome | _Again | BaseException = self._attempt(job, self._bar)
-            except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
-                end = error
-            with self._room:
-                self._working.pop(job.tinker_path, None)
-                if isinstance(end, _Again):
-                    self._put_back(job, end)
-                elif not isinstance(end, StoppedError):
-                    self._finish(job, end)
-                self._room.notify_all()
-
-    def _take(self) -> Job | None:
-        """Wait for room and for a job that may be sent now; None if there is nothing left to begin."""
-        with self._room:
-            while not (self._stopped or self._is_late()):
-                now = time.monotonic()
-                if len(self._working) < self._pace.limit and now >= self._pause_until:
-                    ready = self._next(now)
-                    if ready is not None:
-                        self._working[ready.tinker_path] = ready
-                        return ready
-                if not self._open:
-                    break
-                self._room.wait(self._until_next(now))
-            return None
-
-    def _next(self, now: float) -> Job | None:
-        """Return a job whose wait is over, else a fresh one; none of those while the first few are in doubt and none went well."""
-        due = next((job for job in self._again if job.not_before <= now), None)
-        if due is not None:
-            self._again.remove(due)
-            return due
-        is_open = self._any_well or len(self._in_doubt) < ENOUGH_IN_VAIN
-        return self._fresh.popleft() if self._fresh and is_open else None
-
-    def _until_next(self, now: float) -> float:
-        """Return how long nothing can begin, at most half a second."""
-        times = [self._pause_until, *(job.not_before for job in self._again)]
-        later = [at - now for at in times if at > now]
-        return min([0.5, *later]) if later else 0.5
-
-    def _put_back(self, job: Job, again: _Again) -> None:
-        now = time.monotonic()
-        job.not_before = now + again.wait_s
-        if not again.limited:
-            self._heard_at = now
-            self._in_doubt.add(job.tinker_path)
-            self._pace.finished(now, well=False)
-        else:
-            job.attempts -= 1
-            if job.not_before > self._pause_until + SAME_BURST_S:
-                self._bar.waiting(again.wait_s, "rate limited (429)")
-                self._pace.limited()
-            self._pause_until = max(self._pause_until, job.not_before)
-        self._again.append(job)
-
-    def _finish(self, job: Job, end: Outcome | BaseException) -> None:
-        self._heard_at = time.monotonic()
-        is_well = isinstance(end, Outcome) and end.is_well
-        self._any_well = self._any_well or is_well
-        self._in_doubt.discard(job.tinker_path)
-        self._open -= 1
-        self._results.put(end)
-        self._pace.finished(self._heard_at, well=is_well)
-
-    def _is_late(self) -> bool:
-        now = time.monotonic()
-        unheard = self._patience is not None and now - self._heard_at > self._patience and not self._working
-        return unheard or (self._ends_at is not None and now > self._ends_at)
 
 
 def _run_of(job: Job) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .actions import Action, State, Wish
-from .runner import Job, Outcome
+from .job import Job, Outcome
 from .schema import typed
 
 GUARDS = {
