@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 LONGEST_SERVER_WAIT_S = 60.0
 RATE_LIMIT_PATIENCE = 4
+_jitter = random.Random()  # noqa: S311  # spreads load, protects nothing; the caller's own random numbers stay as they were seeded
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def may_repeat(rule: Rule, status: int, headers: Mapping[str, str]) -> bool:
 
 def backoff_s(attempt: int) -> float:
     """Return the wait after failed attempt number `attempt` (from 0): exponential, at most 10 s, with jitter."""
-    return min(0.5 * 2.0**attempt, 10.0) * random.uniform(0.75, 1.0)  # noqa: S311  # spreads load, protects nothing
+    return min(0.5 * 2.0**attempt, 10.0) * _jitter.uniform(0.75, 1.0)
 
 
 def server_wait_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
