@@ -266,6 +266,20 @@ def test_undo_twice_is_harmless(server: DemoServer, client: tkf.Client) -> None:
     assert set(expiries(server, frame["tinker_path"].tolist()).values()) == {None}
 
 
+def test_a_name_that_several_plans_begin_with_is_refused(server: DemoServer, client: tkf.Client) -> None:
+    """The beginning of one plan's id names it, also where it is whole; that of several names none, and nothing is sent."""
+    private = client.checkpoints().query("not public").head(2)
+    first, second = (private.iloc[[place]].tinker.publish() for place in (0, 1))
+    first.run()
+    second.run()
+    shared = first.id[:3]
+    server.seen.clear()
+    with pytest.raises(errors.InvalidRequestError, match="several plans"):
+        undo(shared, client=client)
+    assert not server.seen.count("unpublish_checkpoint")
+    assert undo(first.id, client=client)["outcome"].tolist() == ["done"]
+
+
 def test_a_delete_cannot_be_undone_and_offers_expire(client: tkf.Client) -> None:
     """Undo of a delete says why not and names what could have been undone."""
     client.checkpoints().query("not public").head(1).tinker.delete().allow(*ALL).run()

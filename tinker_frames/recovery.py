@@ -145,9 +145,14 @@ def _undoable(journal: Journal, plan: str | None) -> Record:
 
 
 def _last(journal: Journal, plan: str | None) -> Record:
+    """Return the last plan, or the one that a name or the beginning of one means; a beginning of several means none."""
     records = [record for record in journal.records() if plan is None or record.plan.startswith(plan)]
+    exact = [record for record in records if record.plan == plan]
+    if plan is not None and len(records) > 1 and not exact:
+        several = ", ".join(record.plan for record in records[-5:])
+        raise InvalidRequestError(f"{plan!r} is the beginning of several plans", hint=f"Give more of one of {several}.")
     if records:
-        return records[-1]
+        return (exact or records)[-1]
     what = "the journal is empty" if plan is None else f"the journal has no plan {plan!r}"
     raise InvalidRequestError(what, hint=f"It is {journal.path}; each account has its own.")
 
