@@ -18,7 +18,7 @@ import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.default import journal
 from tinker_frames.demo import Burst, DemoServer
-from tinker_frames.diary import Journal, accounts
+from tinker_frames.diary import Journal
 
 Make = Callable[..., tkf.Client]
 ROW = {"before": {"public": False, "expires_at": None}, "wish": {"ttl_seconds": None, "until": None}, "key": "k"}
@@ -58,7 +58,7 @@ def test_file_and_folder_are_the_owners_alone(tmp_path: Path) -> None:
     diary = begun(tmp_path)
     assert stat.S_IMODE(diary.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(diary.path.parent.stat().st_mode) == 0o700
-    assert accounts(tmp_path / "journal") == ["acc"]
+    assert [path.stem for path in (tmp_path / "journal").glob("*.jsonl")] == ["acc"]
 
 
 def test_it_is_only_ever_appended_to(tmp_path: Path) -> None:
@@ -183,14 +183,15 @@ def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, cl
     worker.start()
     while server.seen.count("publish_checkpoint") < 6:
         pass
-    moved = path.with_suffix(".moved")
-    path.rename(moved)
-    path.mkdir()
+    moved, nowhere = path.with_suffix(".moved"), path.with_suffix(".nowhere")
+    moved.hardlink_to(path)  # keeps every note up to the moment of the swap, which is one step
+    nowhere.symlink_to(path.parent / "no folder" / "here")
+    nowhere.replace(path)
     worker.join(20)
     assert failed
     assert "journal" in str(failed[0])
     assert server.seen.count("publish_checkpoint") < 40
-    path.rmdir()
+    path.unlink()
     moved.rename(path)
     told = journal(client=client)
     begun_rows = set(told.loc[told["sent_at"].notna(), "tinker_path"])

@@ -93,7 +93,7 @@ CHECKPOINTS = Table(
 )
 
 # One run's checkpoints: the same rows, from another place and not paged where the official service speaks.
-RUN_CHECKPOINTS = replace(CHECKPOINTS, name="run_checkpoints", path="", paging="single")
+RUN_CHECKPOINTS = replace(CHECKPOINTS, name="run_checkpoints", path="")
 
 TRAINING_RUNS = Table(
     name="training_runs",
@@ -133,7 +133,6 @@ SESSIONS = Table(
     key="session_id",
     path="/api/v1/sessions/search",
     items="sessions",
-    paging="keyset",
     page_size=200,
     default_size=50,
     brief=("session_id", "display_name", "status", "project_id", "checkpoints_count", "size_gb", "age_days"),
@@ -168,7 +167,6 @@ SESSION_DETAILS = Table(
     key="session_id",
     path="/api/v1/sessions",
     items="sessions",
-    paging="single",
     columns=(
         Column("session_id", "text", "the session's id", required=True),
         Column("display_name", "text", "its name; free text, not unique"),
@@ -198,7 +196,6 @@ SAMPLERS = Table(
     key="sampler_id",
     path="/api/v1/samplers",
     items="samplers",
-    paging="single",
     brief=("sampler_id", "base_model", "model_path"),
     columns=(
         Column("sampler_id", "text", "the sampler's id", required=True),

@@ -190,11 +190,6 @@ def default_folder() -> Path:
     return platformdirs.user_state_path("tinker-frames") / "journal"
 
 
-def accounts(folder: Path | None = None) -> list[str]:
-    """Return the accounts that have a journal."""
-    return sorted(path.stem for path in (folder or default_folder()).glob("*.jsonl"))
-
-
 def _apply(records: dict[str, Record], line: dict[str, Any]) -> None:
     """Take one line into account."""
     plan = str(line.get("plan"))

@@ -71,7 +71,8 @@ def undo(holder: Holder, plan: str | None = None, *, progress: bool | None = Non
     done = [row for row in record.rows.values() if row.outcome == "done" or row.state == "begun"]
     if not done:
         raise InvalidRequestError(
-            f"nothing that the plan {record.plan} did is left to undo", hint="Look at tkf.journal()."
+            f"nothing that the plan {record.plan} did is left to undo",
+            hint="Look at the journal: tkf.journal(), or `tinker-frames journal`.",
         )
     back = _inverse(holder, record, action, done)
     return back.run(confirm=True, progress=progress)
@@ -127,7 +128,9 @@ def _interrupted(journal: Journal, plan: str | None) -> Record:
     left = [record for record in records if record.open_rows and record.plan not in undone]
     if left:
         return left[-1]
-    raise InvalidRequestError("no interrupted plan is in the journal", hint="Look at tkf.journal().")
+    raise InvalidRequestError(
+        "no interrupted plan is in the journal", hint="Look at the journal: tkf.journal(), or `tinker-frames journal`."
+    )
 
 
 def _undoable(journal: Journal, plan: str | None) -> Record:

@@ -124,19 +124,25 @@ class Runner:
         self, jobs: list[Job], ended: dict[str, Outcome], bar: Progress, most: int, deadline: float | None
     ) -> bool:
         """Send every job with as many threads as the pace allows; True if it was interrupted."""
-        crew = Crew(self._attempt, jobs, self.pace(most), bar, deadline, self.session.settings.deadline)
+        crew = Crew(self._carry_out, jobs, self.pace(most), bar, deadline, self.session.settings.deadline)
         crew.start()
         try:
             for outcome in crew.outcomes():
-                self._end(ended, outcome, bar)
+                self._count(ended, outcome, bar)
         except KeyboardInterrupt:
             crew.stop()
             bar.stop.set()  # what waits for its turn is not sent any more
             for outcome in crew.outcomes(within_s=GRACE_S):
-                self._end(ended, outcome, bar)
+                self._count(ended, outcome, bar)
             self._settle_open([job for job in jobs if job.sent_at and job.tinker_path not in ended], ended, bar)
             return True
         return False
+
+    def _carry_out(self, job: Job, bar: Progress) -> Outcome:
+        """Send one job, and note how it ended before its thread takes another."""
+        outcome = self._attempt(job, bar)
+        self._note(outcome)
+        return outcome
 
     def _attempt(self, job: Job, bar: Progress) -> Outcome:
         """Send one job once; raises `Again` if it has to be sent again."""
@@ -220,7 +226,14 @@ class Runner:
                 self._end(ended, self._outcome(job, "done"), bar)
 
     def _end(self, ended: dict[str, Outcome], outcome: Outcome, bar: Progress) -> None:
+        self._note(outcome)
+        self._count(ended, outcome, bar)
+
+    def _note(self, outcome: Outcome) -> None:
         self.journal.ended(self.plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error)
+
+    @staticmethod
+    def _count(ended: dict[str, Outcome], outcome: Outcome, bar: Progress) -> None:
         ended[outcome.tinker_path] = outcome
         bar.advance(1)
 
@@ -244,7 +257,7 @@ class Runner:
     @staticmethod
     def _late(job: Job) -> Outcome:
         begun = "not done" if job.attempts else "not begun"
-        error = f"{begun} when the deadline was reached; tkf.resume() goes on"
+        error = f"{begun} when the deadline was reached; tkf.resume() or `tinker-frames resume` goes on"
         return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))
 
 

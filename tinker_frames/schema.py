@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Kind = Literal["text", "category", "int", "float", "bool", "time", "json", "texts"]
-Paging = Literal["offset", "keyset", "single"]
 
 # What a kind is called in a frame; the tables of the README are printed from it.
 DTYPE_NAMES: dict[Kind, str] = {
@@ -72,7 +71,6 @@ class Table:
     columns: tuple[Column, ...]
     path: str = ""  # of the endpoint; empty for a table that is joined from others
     items: str = ""  # where the rows stand in an answer
-    paging: Paging = "offset"
     page_size: int = 1000  # the largest that is tried
     default_size: int = 100  # the one that every server takes
     bare: bool = False  # rows are bare keys, not objects
