@@ -32,17 +32,23 @@ if TYPE_CHECKING:
         undo,
     )
     from .files import export, read_export
+    from .notebook import explore
     from .plans import Plan
+    from .views import CheckpointsView, SessionsView, TrainingRunsView
 
 __all__ = [
+    "CheckpointsView",
     "Client",
     "Plan",
+    "SessionsView",
+    "TrainingRunsView",
     "catalog",
     "checkpoints",
     "connect",
     "default_client",
     "demo",
     "errors",
+    "explore",
     "export",
     "inventory",
     "journal",
@@ -72,7 +78,9 @@ _HOMES = {
         "training_runs",
         "undo",
     ),
+    "notebook": ("explore",),
     "plans": ("Plan",),
+    "views": ("CheckpointsView", "SessionsView", "TrainingRunsView"),
     "files": ("export", "read_export"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import TinkerError
     from .plans import Plan
     from .policies import Rule
+    from .views import View
 
 
 class TinkerAccessor:
@@ -137,6 +138,12 @@ class TinkerAccessor:
 
         paths = self._paths()
         return ArchiveUrls(archive_urls(self._client(client), paths, progress))
+
+    def explore(self, *, client: Client | None = None) -> View:
+        """Return a view of the frame in which to filter, choose and act, as `tkf.explore(frame)`."""
+        from .notebook import explore
+
+        return explore(self._frame, client)
 
     def _plan(self, action: str, client: Client | None, ttl_seconds: int | None = None) -> Plan:
         from .plans import make

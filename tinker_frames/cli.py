@@ -153,14 +153,29 @@ def doctor(form: str, base_url: str | None) -> int:
 @click.option("--dialect", type=click.Choice(["official", "tuft", "skyrl"]), default="official", show_default=True,
               help="The server that it behaves like.")  # fmt: skip
 @click.option("--serve", is_flag=True, help="Keep serving after the tour, until Ctrl-C.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="With --serve: the port; 0 for a free one.")
+@click.option("--lab", is_flag=True, help="Instead of the tour: JupyterLab on a copy of the notebooks, until Ctrl-C.")
+@click.option("--no-browser", is_flag=True, help="With --lab: print JupyterLab's address instead of opening it.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="With --serve: the account's port; with --lab: JupyterLab's; 0 for a free one.",
+)
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="FOLDER",
-              help="Where the inventory's files go.  [default: here]")  # fmt: skip
-def demo(runs: int, seed: int, dialect: str, serve: bool, port: int, output: Path) -> int:
+              help="Where the inventory's files, or the folder of notebooks, go.  [default: here]")  # fmt: skip
+def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser: bool, port: int, output: Path) -> int:
     """Start an embedded demo account, show everything in it, and write its inventory to CSV and Parquet."""
     from .demo import account
     from .tour import show
 
+    if lab and serve:
+        raise click.UsageError(
+            "--lab and --serve exclude each other: with --lab the account is there as long as JupyterLab."
+        )
+    if no_browser and not lab:
+        raise click.UsageError("--no-browser is for --lab.")
+    if lab:
+        return _lab(output, {"runs": runs, "seed": seed, "dialect": dialect}, port=port, browser=not no_browser)
     output.mkdir(parents=True, exist_ok=True)
     with account(runs=runs, seed=seed, dialect=dialect, port=port) as client:
         show(client, _console(), output)
@@ -170,6 +185,23 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, port: int, output: Pat
                 f"serving until Ctrl-C; in another terminal:\n  export TINKER_BASE_URL={server.url} TINKER_API_KEY={server.key}"
             )
     return 0
+
+
+def _lab(output: Path, of_account: dict[str, Any], *, port: int, browser: bool) -> int:
+    """Run JupyterLab on the notebooks until it ends or is told to."""
+    from . import lab
+    from .demo import DemoServer
+
+    lab.check_installed()
+    halt = _halt()
+    with DemoServer(**of_account) as server:
+        notebooks = lab.copy_notebooks(output / lab.FOLDER)
+        if notebooks.kept:
+            click.echo(f"kept as they are in {notebooks.folder}: {', '.join(notebooks.kept)}")
+        click.echo(f"JupyterLab on a demo account, with the notebooks in {notebooks.folder}; Ctrl-C ends both")
+        code = lab.run(notebooks, server.url, server.key, halt, port=port, browser=browser)
+    click.echo(f"ended; the notebooks are in {notebooks.folder}")
+    return _said(f"JupyterLab ended with code {code}", 1) if code else 0
 
 
 for _command in COMMANDS:
@@ -277,12 +309,20 @@ def _console(**options: Any) -> Any:
 
 def _until_interrupted(message: str) -> None:
     """Say something and wait for Ctrl-C or a termination signal, also one that comes as soon as the message is out."""
-    halt = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: halt.set())
+    halt = _halt()
     click.echo(message)
     while not halt.wait(1):
         pass
+
+
+def _halt() -> threading.Event:
+    """Return an event that Ctrl-C, a termination signal or a terminal that closes sets, unless `nohup` keeps us from that."""
+    halt = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):
+            signal.signal(number, lambda _number, _frame: halt.set())
+    return halt
 
 
 if __name__ == "__main__":

@@ -64,9 +64,11 @@ class Crew:
             self._room.notify_all()
 
     def outcomes(self, within_s: float | None = None) -> Any:
-        """Yield outcomes as they come, until none is to be expected, or for so long."""
+        """Yield outcomes as they come, until none is to be expected, for so long, or until whoever watches says stop."""
         until = None if within_s is None else time.monotonic() + within_s
         while True:
+            if within_s is None and self._bar.stop.is_set():
+                return
             with self._room:
                 if not self._working and (self._stopped or not self._open or self._is_late()) and self._results.empty():
                     return

@@ -78,6 +78,11 @@ def default_client() -> Client:
         return _default
 
 
+def is_default(client: Client) -> bool:
+    """Tell whether the module's functions use this client; makes none to find out."""
+    return client is _default
+
+
 def _on_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
     """Return a client's method as a function of the default client."""
 

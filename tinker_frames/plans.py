@@ -21,7 +21,7 @@ from .actions import ACTIONS, Action, Wish
 from .errors import ConfirmationNeededError, InvalidRequestError
 from .plan_text import as_html, as_text
 from .policies import Rule
-from .progress import in_notebook
+from .progress import Progress, in_notebook
 from .runner import Runner
 from .schema import typed
 from .verdicts import GUARDS, job_as_json, job_from_json, jobs_of, judged, outcome_frame, with_jobs, with_wishes
@@ -101,7 +101,7 @@ class Plan:
         gone = {paths} if isinstance(paths, str) else set(paths)
         return self._of(set(self.rows["tinker_path"]) - gone)
 
-    def allow(self, *guards: Guard) -> Plan:
+    def allow(self, *guards: Guard | str) -> Plan:
         """Return the plan with guards lifted: `public`, `newest`, `sampler`."""
         unknown = set(guards) - set(GUARDS)
         if unknown:
@@ -113,7 +113,7 @@ class Plan:
     def run(
         self,
         confirm: int | bool | None = None,
-        progress: bool | None = None,
+        progress: bool | Progress | None = None,
         max_workers: int | None = None,
         deadline: float | None = None,
     ) -> pd.DataFrame:
@@ -128,7 +128,7 @@ class Plan:
             The number of rows that are sent, or True: needed by scripts for ending the life of more than ten checkpoints, or of
             any public one. Where a person watches, the number is asked for.
         progress
-            A progress bar, as for listings.
+            A progress bar, as for listings; or what is told of the progress instead, which can also stop it.
         max_workers
             The most writes at once; how many there really are follows from how the server bears them.
         deadline

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from .session import Watch
@@ -11,6 +14,7 @@ from .session import Watch
 logger = logging.getLogger("tinker_frames")
 
 DELAY_S = 1.0
+_unwatched: ContextVar[bool] = ContextVar("unwatched", default=False)
 
 
 class Progress(Watch):
@@ -64,8 +68,25 @@ class Progress(Watch):
             super().waiting(seconds, why)
 
 
+def watching(what: str, progress: bool | Progress | None) -> Progress:
+    """Return the progress that somebody passed, or a bar, shown as they said."""
+    return progress if isinstance(progress, Progress) else Progress(what, progress)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Draw no bars in this thread meanwhile, where nobody asked for one: somebody shows the progress in another way."""
+    token = _unwatched.set(True)
+    try:
+        yield
+    finally:
+        _unwatched.reset(token)
+
+
 def is_watched() -> bool:
     """Tell whether a person sees what is drawn: a terminal, or a notebook's kernel."""
+    if _unwatched.get():
+        return False
     return in_notebook() or bool(sys.stderr is not None and sys.stderr.isatty())
 
 

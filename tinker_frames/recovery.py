@@ -12,6 +12,7 @@ from .diary import Entry, Journal, Record
 from .errors import InvalidRequestError
 from .job import Job, Outcome
 from .plans import Plan, new_id
+from .progress import Progress
 from .rest import TTL_RANGE_S
 from .schema import typed
 from .verdicts import OUTCOMES, job_from_json, outcome_frame, with_wishes
@@ -43,7 +44,7 @@ def journal_frame(journal: Journal) -> pd.DataFrame:
     )
 
 
-def resume(holder: Holder, plan: str | None = None, *, progress: bool | None = None) -> pd.DataFrame:
+def resume(holder: Holder, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
     """Finish an interrupted plan, and return an outcome for each of its rows; what is done is not done again.
 
     Rows that were sent and whose answer nobody saw are read first.
@@ -59,7 +60,7 @@ def resume(holder: Holder, plan: str | None = None, *, progress: bool | None = N
     return outcome_frame(record.plan, action, ended + outcomes)
 
 
-def undo(holder: Holder, plan: str | None = None, *, progress: bool | None = None) -> pd.DataFrame:
+def undo(holder: Holder, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
     """Take back what a plan did, where that can be done, and return an outcome for each row."""
     record = _undoable(holder.journal(), plan)
     action = ACTIONS[record.action]

@@ -16,7 +16,7 @@ from .errors import ConflictError, NotFoundError, NotSupportedError, RateLimitEr
 from .job import Job, Outcome
 from .pace import Pace
 from .paths import parse
-from .progress import Progress
+from .progress import Progress, watching
 from .retry import NEVER, backoff_s
 from .session import Session
 
@@ -64,7 +64,7 @@ class Runner:
         action: Action,
         jobs: list[Job],
         *,
-        progress: bool | None = None,
+        progress: bool | Progress | None = None,
         max_workers: int | None = None,
         deadline: float | None = None,
     ) -> list[Outcome]:
@@ -77,7 +77,7 @@ class Runner:
         self.plan, self.action = plan, action
         self._in_vain, self._any_done = Counter(), False
         ended: dict[str, Outcome] = {}
-        with Progress(f"{action.name} checkpoints", progress) as bar:
+        with watching(f"{action.name} checkpoints", progress) as bar:
             bar.expect(len(jobs))
             todo = self._still_as_planned(jobs, ended, bar)
             interrupted = self._send_all(todo, ended, bar, max_workers or self.session.settings.max_workers, deadline)
@@ -86,7 +86,8 @@ class Runner:
             raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) goes on")
         if len(ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in ended.values()):
             self.journal.finished(plan)
-        return [ended.get(job.tinker_path) or self._late(job) for job in jobs]
+        why = "it was cancelled" if bar.stop.is_set() else "the deadline was reached"
+        return [ended.get(job.tinker_path) or self._late(job, why) for job in jobs]
 
     # ── before ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,13 +131,19 @@ class Runner:
             for outcome in crew.outcomes():
                 self._count(ended, outcome, bar)
         except KeyboardInterrupt:
-            crew.stop()
-            bar.stop.set()  # what waits for its turn is not sent any more
-            for outcome in crew.outcomes(within_s=GRACE_S):
-                self._count(ended, outcome, bar)
-            self._settle_open([job for job in jobs if job.sent_at and job.tinker_path not in ended], ended, bar)
+            bar.stop.set()
+            self._wind_up(crew, jobs, ended, bar)
             return True
+        if bar.stop.is_set():  # cancelled by whoever watches
+            self._wind_up(crew, jobs, ended, bar)
         return False
+
+    def _wind_up(self, crew: Crew, jobs: list[Job], ended: dict[str, Outcome], bar: Progress) -> None:
+        """Send nothing further, and find out how the rows ended that are under way."""
+        crew.stop()
+        for outcome in crew.outcomes(within_s=GRACE_S):
+            self._count(ended, outcome, bar)
+        self._settle_open([job for job in jobs if job.sent_at and job.tinker_path not in ended], ended, bar)
 
     def _carry_out(self, job: Job, bar: Progress) -> Outcome:
         """Send one job, and note how it ended before its thread takes another."""
@@ -255,9 +262,9 @@ class Runner:
         )
 
     @staticmethod
-    def _late(job: Job) -> Outcome:
+    def _late(job: Job, why: str) -> Outcome:
         begun = "not done" if job.attempts else "not begun"
-        error = f"{begun} when the deadline was reached; tkf.resume() or `tinker-frames resume` goes on"
+        error = f"{begun} when {why}; tkf.resume() or `tinker-frames resume` goes on"
         return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))
 
 

@@ -6,12 +6,16 @@ A query is often copied from somewhere, so it may compare and combine columns an
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+    Mask = np.ndarray[Any, np.dtype[np.bool_]]  # one bool per row
 
 # What may stand after a dot in --where. A query is often copied from somewhere, and pandas would let it write files
 # (`name.to_csv(…)`) or reach any module (`name.__class__…`).
@@ -33,13 +37,9 @@ def chosen(
 ) -> pd.DataFrame:
     """Filter, sort, cut and select, in this order; names of columns are comma-separated."""
     if where:
-        frame = matching(frame, where)
+        frame = matching(frame, where, called="--where")
     if sort:
-        names = [name.strip() for name in sort.split(",")]
-        check_columns(frame, [name.lstrip("-") for name in names])
-        frame = frame.sort_values(
-            [n.lstrip("-") for n in names], ascending=[not n.startswith("-") for n in names], kind="stable"
-        )
+        frame = sorted_by(frame, [name.strip() for name in sort.split(",")])
     if limit is not None:
         frame = frame.head(limit)
     if columns and columns != "all":
@@ -49,11 +49,26 @@ def chosen(
     return frame.reset_index(drop=True)
 
 
-def matching(frame: pd.DataFrame, query: str) -> pd.DataFrame:
-    """Return the rows that a pandas query keeps."""
+def sorted_by(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the rows in the order of some columns, the first counting most; a `-` before the name is for descending."""
+    columns = [name.removeprefix("-") for name in names]
+    check_columns(frame, columns)
+    if not columns:
+        return frame
+    return frame.sort_values(columns, ascending=[not name.startswith("-") for name in names], kind="stable")
+
+
+def matching(frame: pd.DataFrame, query: str, called: str = "the query") -> pd.DataFrame:
+    """Return the rows that a pandas query keeps; `called` is what an error calls it.
+
+    Raises
+    ------
+    InvalidRequestError
+        For what is no condition on the frame's rows, or could do more than compare.
+    """
     from pandas.api.types import is_bool_dtype
 
-    _check_query(query)
+    _check_query(query, called)
     try:
         mask: Any = frame.eval(query, engine="python", local_dict={}, global_dict={})
     except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
@@ -64,12 +79,12 @@ def matching(frame: pd.DataFrame, query: str) -> pd.DataFrame:
             return kept
         problem = "it is not a condition that every row either meets or does not"
     raise InvalidRequestError(
-        f"--where {query!r} cannot be evaluated: {problem}",
+        f"{called} {query!r} cannot be evaluated: {problem}",
         hint=f"Write it as for DataFrame.query, times as '2026-01-31T00Z'; the columns are {', '.join(frame.columns)}.",
     )
 
 
-def _check_query(query: str) -> None:
+def _check_query(query: str, called: str) -> None:
     """Refuse a query that could do more than compare columns."""
     bare = _QUOTED.sub(" _ ", query)
     odd = [mark for mark in "@#;`'\"\\\n\r" if mark in bare] + [mark for mark in ("'''", '"""') if mark in query]
@@ -80,7 +95,7 @@ def _check_query(query: str) -> None:
             problem = problem or f"{name!r} is not for queries"
     if problem:
         raise InvalidRequestError(
-            f"--where {query!r} is refused: {problem}",
+            f"{called} {query!r} is refused: {problem}",
             hint="Compare columns with numbers and quoted text, or use str, dt, isna(), isin() and the like.",
         )
 

@@ -1,0 +1,141 @@
+"""A window of rows as a view shows them: for each cell its text, what hovering over it says, and how it is marked; pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pandas.api import types
+
+from .catalog import known_columns
+from .durations import shown
+from .render import visible
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pandas as pd
+
+LONGEST = 240  # characters of a cell; the rest can be copied
+SOON_S = 7 * 86_400
+WIDTHS = {"text": 150, "id": 250, "number": 86, "time": 136, "bool": 84, "category": 96}
+SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
+
+
+def kind_of(frame: pd.DataFrame, name: str) -> str:
+    """Return what a column is to a reader: text, id, number, time, bool, category."""
+    values = frame[name]
+    if types.is_bool_dtype(values.dtype):
+        return "bool"
+    if types.is_numeric_dtype(values.dtype):
+        return "number"
+    if types.is_datetime64_any_dtype(values.dtype):
+        return "time"
+    if isinstance(values.dtype, pd_categorical()):
+        return "category"
+    return "id" if name.endswith(("_path", "_id")) and name != "project_id" else "text"
+
+
+def pd_categorical() -> type:
+    """Return the dtype of categories; pandas is imported when it is needed."""
+    import pandas as pd
+
+    return pd.CategoricalDtype
+
+
+def described(frame: pd.DataFrame, name: str) -> dict[str, Any]:
+    """Return how a column is shown: its kind, its alignment, its width in pixels, and what it means."""
+    kind = kind_of(frame, name)
+    column = known_columns().get(name.removeprefix("last_checkpoint_")) or known_columns().get(name)
+    return {
+        "id": name,
+        "label": visible(name),
+        "kind": kind,
+        "align": "right" if kind == "number" else "left",
+        "width": WIDTHS[kind],
+        "doc": "" if column is None else f"{column.doc} ({column.dtype})",
+    }
+
+
+def window(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Any]]:
+    """Return the cells of some rows, row by row: text, or `[text, on hover]`, or `[text, on hover, mark]`."""
+    made = [_column(frame, name, now) for name in columns]
+    return [list(row) for row in zip(*made, strict=True)] if made else [[] for _ in range(len(frame))]
+
+
+def size(n_bytes: float | None) -> str:
+    """Return bytes as people read them, in powers of 1000; empty for what is not known."""
+    if n_bytes is None or math.isnan(n_bytes):
+        return ""
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if abs(n_bytes) >= factor * 0.9995:
+            scaled = n_bytes / factor
+            return f"{scaled:,.{0 if scaled >= 99.95 else 1 if scaled >= 9.995 else 2}f} {unit}"
+    return f"{n_bytes:.0f} B"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was, or how soon it will be, in the largest fitting units."""
+    length = abs(seconds)
+    days, hours = divmod(int(length // 3600), 24)
+    text = f"{days} d {hours} h" if 0 < days < 10 and hours else f"{days} d" if days else shown(_rounded(length))
+    return f"in {text}" if seconds < 0 else f"{text} ago"
+
+
+def _rounded(length_s: float) -> float:
+    return length_s // 3600 * 3600 if length_s >= 3600 else length_s // 60 * 60 if length_s >= 60 else length_s // 1
+
+
+def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Any]:
+    kind = kind_of(frame, name)
+    values = [None if missing else value for value, missing in zip(frame[name], frame[name].isna(), strict=True)]
+    if name in SIZES:
+        factor = 1e9 if name.endswith("_gb") else 1
+        return [_size(value, factor) for value in values]
+    if kind == "time":
+        return [_time(value, now, is_end=name.endswith("expires_at")) for value in values]
+    if kind == "bool":
+        return [_flag(value, name) for value in values]
+    return [_number(value) if kind == "number" else _text(value) for value in values]
+
+
+def _size(value: Any, factor: float) -> Any:
+    return "" if value is None else [size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
+
+
+def _time(value: Any, now: datetime, *, is_end: bool) -> Any:
+    if value is None:
+        return ["never", "it has no expiry", "muted"] if is_end else ""
+    stamp = value.tz_convert("UTC") if value.tzinfo is not None else value.tz_localize("UTC")
+    seconds = (now - stamp.to_pydatetime()).total_seconds()
+    text, hover = f"{stamp:%Y-%m-%d %H:%M}", f"{stamp:%Y-%m-%d %H:%M:%S} UTC, {ago(seconds)}"
+    if not is_end:
+        return [text, hover]
+    if seconds >= 0:
+        return [f"✕ {text}", f"expired: {hover}", "soon"]
+    return [f"⏷ {text}", f"expires: {hover}", "soon"] if -seconds <= SOON_S else [text, f"expires: {hover}"]
+
+
+def _flag(value: Any, name: str) -> Any:
+    if value is None:
+        return ""
+    if name == "public":
+        return ["◉ public", "any Tinker user may load it", "public"] if value else ["private", "", "muted"]
+    if name == "corrupted":
+        return ["✕ yes", "it failed for good", "soon"] if value else ["no", "", "muted"]
+    return "yes" if value else "no"
+
+
+def _number(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, float) and not value.is_integer():
+        return [f"{value:,.1f}" if abs(value) >= 0.05 else f"{value:.2g}", repr(value)]
+    return f"{int(value):,}" if abs(value) < 1e300 else repr(value)
+
+
+def _text(value: Any) -> Any:
+    if value is None:
+        return ""
+    text = visible(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
+    return text if len(text) <= LONGEST else [text[:LONGEST] + "…", text[: LONGEST * 8]]

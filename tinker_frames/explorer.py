@@ -1,0 +1,366 @@
+"""What a view does, without a widget: tables opened one from another, reading anew, and the desk where actions are made.
+
+Every message of a browser ends in a method here; `changed` says which parts of what is shown are to be sent again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import source
+from .cells import size
+from .deed import Deed, told
+from .default import is_default
+from .desk import ACTS, Desk, Target
+from .errors import InvalidRequestError, TinkerError
+from .holder import Holder
+from .render import visible
+from .script import script
+from .view_state import SORTS, TableState
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .client import Client
+
+PARTS = ("head", "bar", "grid", "choice", "facet", "pictures", "desk")
+
+
+class Explorer:
+    """A stack of tables, of which the last is shown, and one desk.
+
+    Parameters
+    ----------
+    state
+        The first table.
+    client
+        The account, asked for when it is needed.
+    changed
+        Called with names of `PARTS` when what they show may have changed, from any thread.
+    """
+
+    def __init__(
+        self, state: TableState, client: Callable[[], Client], changed: Callable[[tuple[str, ...]], None]
+    ) -> None:
+        self.lock = threading.RLock()
+        self.stack = [state]
+        self.note = ""
+        self.with_pictures = True
+        self._client, self._tell = client, changed
+        self._facet = ""
+        self._stale: set[int] = set()  # tables below the last, whose rows were written to meanwhile
+        self.reading: Deed | None = None
+        self.desk = Desk(lambda: Holder(client()), self._desk_changed, self._after_write)
+
+    @property
+    def state(self) -> TableState:
+        """The table that is shown."""
+        return self.stack[-1]
+
+    def handle(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Do what a browser asks for, and return an answer if it wants one; what goes wrong is shown, never raised."""
+        try:
+            method = _HANDLERS[message["do"]]
+            with self.lock:
+                answer: dict[str, Any] | None = method(self, message)
+                return answer
+        except (
+            TinkerError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            IndexError,
+            OSError,
+            ImportError,
+        ) as error:
+            self.say(told(error))
+        return None
+
+    # ── filters, order, choice ───────────────────────────────────────────────────────────────────────────────────────
+
+    def set_filter(self, name: str, value: Any) -> None:
+        """Set one control of the shown table."""
+        self.state.set_filter(name, value)
+        self._rearranged()
+
+    def set_query(self, text: str) -> None:
+        """Filter by a pandas expression and nothing else."""
+        self.state.query = text
+        self._rearranged()
+
+    def reset(self) -> None:
+        """Filter by nothing."""
+        self.state.set_filters({})
+        self._rearranged()
+
+    def order_by(self, names: list[str]) -> None:
+        """Sort by columns."""
+        self.state.order_by(names)
+        self._say_nothing()
+        self.changed("grid")
+
+    def show_columns(self, names: list[str]) -> None:
+        """Show these columns, in this order."""
+        self.state.show_columns(names)
+        self.changed("grid", "facet")
+
+    def choose(self, how: str, first: int = 0, last: int = 0, number: int | None = None) -> None:
+        """Choose rows: `toggle`, `add` or `only` those from one place to another, `all` that match, or `none`."""
+        rows = self.state.rows
+        if number is not None and number != rows.number:
+            return  # said of an order that is gone: other rows stand there now
+        if how in ("none", "only"):
+            rows.choose_none()
+        if how == "all":
+            rows.choose_all()
+        elif how != "none":
+            rows.choose(first, last, on=None if how == "toggle" else True)
+        self.changed("choice")
+
+    def choose_keys(self, keys: list[str]) -> None:
+        """Choose the rows with these keys."""
+        self.state.rows.choose_keys(keys)
+        self.changed("choice")
+
+    # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def open(self, label: str, place: int) -> None:
+        """Open the table that a row leads to."""
+        state = self.state
+        found = [opening for opening in state.sort.openings if opening.label == label]
+        if not found:
+            raise InvalidRequestError(f"a {state.sort.one} leads to no {label!r}", hint="See the arrows of its row.")
+        value = state.rows.frame[found[0].column].iloc[state.rows.order[place]]
+        if not isinstance(value, str):
+            raise InvalidRequestError(f"the {found[0].column} of this row is not known", hint="Open another row.")
+        opening, listing = found[0], source.LISTING_OF[found[0].sort]
+
+        def opened(frame: pd.DataFrame) -> None:
+            table = TableState(frame, SORTS[opening.sort])
+            table.set_filters({opening.control: [value]})
+            self.stack.append(table)
+            self._whole_changed()
+
+        self._read(
+            f"reading {SORTS[opening.sort].title.lower()}", lambda c: source.read(c, listing, progress=False), opened
+        )
+
+    def back(self, depth: int) -> None:
+        """Go back to the table that was opened `depth` tables before any other."""
+        if not 0 <= depth < len(self.stack) - 1:
+            return
+        del self.stack[depth + 1 :]
+        stale = depth in self._stale
+        self._stale = {level for level in self._stale if level < depth}
+        self._whole_changed()
+        if stale:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Read the shown table anew; filters, order and the choice stay."""
+        state = self.state
+        old = state.rows.frame.copy(deep=False)
+        old.attrs["tinker"] = state.about
+        table = state.about.get("table")
+        listing = table if table in source.LISTINGS else source.LISTING_OF[state.sort.name]
+
+        def renewed(client: Client) -> pd.DataFrame:
+            new = source.read(client, listing, refresh=True, progress=False)
+            return source.renewed(old, new, state.sort.key)
+
+        def replaced(frame: pd.DataFrame) -> None:
+            state.replace(frame)
+            self._whole_changed()
+
+        self._read("reading anew", renewed, replaced)
+
+    # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def target(self) -> Target:
+        """Return what an action is about now: the choice if there is one, else all that match. It does not change later."""
+        state, rows = self.state, self.state.rows
+        chosen = bool(rows.chosen.any())
+        frame = rows.selected() if chosen else rows.filtered()
+        if frame.empty:
+            raise InvalidRequestError("no row is chosen, and none matches", hint="Choose rows, or change the filters.")
+        name, hidden = state.sort.name, int((rows.chosen & ~rows.mask).sum())
+        many = f"{len(frame):,} {state.sort.one}{'s' if len(frame) > 1 else ''}"
+        said = f"{many} {'selected' if chosen else 'that match'}"
+        frame = frame.copy(deep=False)
+        frame.attrs["tinker"] = state.about
+        return Target(said, frame, lambda: source.checkpoints_of(self._client(), frame, name), hidden)
+
+    def act(self, name: str, **given: Any) -> None:
+        """Begin an action on what is chosen, else on all that match; what it asks for may be given at once."""
+        self.desk.begin(name, self.target())
+        if given:
+            self.desk.answer(given)
+
+    def code(self, client: str = "") -> str:
+        """Return the lines that reproduce frame, filter, choice and plan."""
+        return script(self.state, self.desk.plan, client=client or self._client_name())
+
+    # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def part(self, name: str) -> Any:
+        """Return what one of `PARTS` shows; plain values only."""
+        with self.lock:
+            made: dict[str, Callable[[], Any]] = {
+                "head": self._head,
+                "bar": self.state.filter_bar,
+                "grid": self.state.grid,
+                "choice": self.state.choice,
+                "facet": self._facet_shown,
+                "pictures": lambda: self.state.pictures() if self.with_pictures else [],
+                "desk": self.desk.shown,
+            }
+            return made[name]()
+
+    def _head(self) -> dict[str, Any]:
+        state = self.state
+        return {
+            "trail": [table.sort.title for table in self.stack],
+            "of": [visible(self._of(table)) for table in self.stack],
+            "one": state.sort.one,
+            "count": state.count(),
+            "age": state.about.get("fetched_at", ""),
+            "banner": visible(state.banner()),
+            "note": visible(self.note),
+            "reading": self.reading.shown() if self.reading is not None else None,
+            "pictures": self.with_pictures,
+            "acts": [vars(act) for act in ACTS.values()],
+        }
+
+    def _of(self, table: TableState) -> str:
+        """Return by which row a table was opened."""
+        if table is self.stack[0]:
+            return ""
+        return next((f"of {value[0]}" for name, value in table.values.items() if name in ("session", "run")), "")
+
+    def _facet_shown(self) -> dict[str, Any]:
+        name = self._facet
+        if name == "columns":
+            return {"name": name, "columns": self.state.all_columns()}
+        if name == "metadata":
+            return {"name": name, "keys": self.state.metadata_keys()}
+        control = self.state.controls.get(name)
+        is_choice = control is not None and control.kind == "choices"
+        return {"name": name, "options": self.state.options(name) if is_choice else []}
+
+    # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def changed(self, *parts: str) -> None:
+        """Say which parts are to be shown again."""
+        self._tell(parts)
+
+    def say(self, note: str) -> None:
+        """Show a sentence."""
+        self.note = note
+        self.changed("head")
+
+    def open_facet(self, name: str) -> None:
+        """Have the choices of a control shown, until another one's are."""
+        self._facet = name
+        self.changed("facet")
+
+    def show_pictures(self, on: bool) -> None:
+        """Show the pictures beside the table, or leave them out."""
+        self.with_pictures = on
+        self.changed("head", "pictures")
+
+    def _say_nothing(self) -> None:
+        if self.note:
+            self.say("")
+
+    def _rearranged(self) -> None:
+        self._say_nothing()
+        self.changed("grid", "head", "bar", "choice", "facet", "pictures")
+
+    def _whole_changed(self) -> None:
+        self.changed("head", "bar", "grid", "choice", "facet", "pictures")
+
+    def _desk_changed(self) -> None:
+        self.changed("desk")
+
+    def _read(self, what: str, read: Callable[[Client], pd.DataFrame], then: Callable[[pd.DataFrame], None]) -> None:
+        """Read on a thread, and go on with the frame."""
+        if self.reading is not None:
+            raise InvalidRequestError("a table is being read already", hint="Wait for it.")
+
+        def ended(frame: pd.DataFrame | None, problem: BaseException | None) -> None:
+            with self.lock:
+                self.reading = None
+                if problem is not None:
+                    self.note = told(problem)
+                elif frame is not None:
+                    self.note = ""
+                    then(frame)
+            self.changed("head")
+
+        self.reading = Deed(what, lambda _: read(self._client()), ended, lambda: self.changed("head"))
+        self.changed("head")
+        self.reading.start()
+
+    def _after_write(self, paths: list[str]) -> None:
+        """Take over what a plan changed, in place; tables of runs and sessions are read anew."""
+        runs = source.runs_of(paths)
+        fresh, lost = self._client().read_runs(runs)
+        with self.lock:
+            self._stale = set(range(len(self.stack) - 1))
+            state = self.state
+            if state.sort.name == "checkpoints":
+                about = state.about
+                state.replace(source.after_write(state.rows.frame, fresh, runs, lost))
+                state.about = about
+                self._whole_changed()
+            else:
+                self.refresh()
+
+    def _client_name(self) -> str:
+        return "tkf" if is_default(self._client()) else "client"
+
+    def summary(self) -> str:
+        """Return in a line what is shown."""
+        state, count = self.state, self.state.count()
+        text = f"{count['rows']:,} of {count['total']:,} {state.sort.one}s"
+        chosen = int(state.rows.chosen.sum())
+        total = size(state.facets.bytes(state.rows.mask))
+        return text + (f", {total}" if total else "") + (f", {chosen:,} selected" if chosen else "")
+
+
+def _chunk(explorer: Explorer, message: dict[str, Any]) -> dict[str, Any] | None:
+    if message["number"] != explorer.state.rows.number:
+        return None
+    place = int(message["place"])
+    return {"chunk": place, "number": message["number"], "rows": explorer.state.chunk(place)}
+
+
+_HANDLERS: dict[str, Callable[[Explorer, dict[str, Any]], Any]] = {
+    "ready": lambda e, _: e.changed("pictures"),
+    "rows": _chunk,
+    "filter": lambda e, m: e.set_filter(m["name"], m.get("value")),
+    "reset": lambda e, _: e.reset(),
+    "facet": lambda e, m: e.open_facet(str(m["name"])),
+    "sort": lambda e, m: e.order_by(list(map(str, m["sort"]))),
+    "columns": lambda e, m: e.show_columns(list(map(str, m["columns"]))),
+    "width": lambda e, m: e.state.resize(str(m["id"]), int(m["width"])),
+    "choose": lambda e, m: e.choose(m["how"], int(m.get("first", 0)), int(m.get("last", 0)), m.get("number")),
+    "open": lambda e, m: e.open(str(m["label"]), int(m["place"])) if m["number"] == e.state.rows.number else None,
+    "back": lambda e, m: e.back(int(m["depth"])),
+    "refresh": lambda e, _: e.refresh(),
+    "pictures": lambda e, m: e.show_pictures(bool(m["on"])),
+    "hush": lambda e, _: e.say(""),
+    "code": lambda e, _: {"code": e.code()},
+    "act": lambda e, m: e.act(str(m["act"])),
+    "answer": lambda e, m: e.desk.answer(dict(m["given"])),
+    "allow": lambda e, m: e.desk.allow(list(m["guards"])),
+    "look": lambda e, m: e.desk.look(str(m["verdict"]), str(m["reason"])),
+    "confirm": lambda e, m: e.desk.confirm(str(m.get("typed", ""))),
+    "cancel": lambda e, _: e.desk.cancel(),
+    "undo": lambda e, _: e.desk.undo(),
+    "retry": lambda e, _: e.desk.retry(),
+    "close": lambda e, _: e.desk.close(),
+}

@@ -1,0 +1,135 @@
+"""What the rows of a view come to: how many there are of each choice, and sums for its pictures; pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .cells import size
+from .filters import Control, option_label
+from .render import visible
+
+if TYPE_CHECKING:
+    from .selection import Mask
+
+MOST_OPTIONS = 60  # of one control; the most frequent ones
+MOST_BARS = 5
+MOST_BINS = 40
+MOST_KEYS = 100
+STEPS_H = (1, 6, 24, 7 * 24, 30 * 24, 91 * 24, 365 * 24)  # widths of the bars over time
+
+
+class Facets:
+    """Counts and sums over one frame; each column is coded once, and every mask after that costs an addition."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._coded: dict[str, tuple[Any, list[Any]]] = {}
+        self._sizes: Any = None
+
+    def options(self, control: Control, mask: Mask, chosen: list[Any]) -> list[dict[str, Any]]:
+        """Return the choices of a control with the number of rows of each, most first; a chosen one stays at 0 rows too."""
+        codes, values = self._codes(control.columns[0])
+        counts = np.bincount(codes[mask], minlength=len(values))
+        order = sorted(range(len(values)), key=lambda place: (-counts[place], str(values[place])))
+        kept = [place for place in order if counts[place] or values[place] in chosen][:MOST_OPTIONS]
+        return [
+            {"value": values[p], "label": visible(option_label(control, values[p])), "rows": int(counts[p])}
+            for p in kept
+        ]
+
+    def bytes(self, mask: Mask) -> float | None:
+        """Return the bytes of some rows; None if no size is known."""
+        sizes = self._all_sizes()
+        if sizes is None or (known := sizes[mask & ~np.isnan(sizes)]).size == 0:
+            return None
+        return float(known.sum())
+
+    def bars(self, title: str, control: Control, mask: Mask) -> dict[str, Any]:
+        """Return the largest values of a column by bytes, or by rows where no size is known; the others as one bar."""
+        codes, values = self._codes(control.columns[0])
+        weights, is_size = self._weights(mask)
+        sums = np.bincount(codes[mask], weights=weights, minlength=len(values))
+        order = [int(place) for place in np.argsort(-sums, kind="stable") if sums[place] > 0]
+        bars = [
+            _bar(visible(option_label(control, values[p])), sums[p], is_size, {control.name: [values[p]]})
+            for p in order[:MOST_BARS]
+        ]
+        rest = float(sum(sums[place] for place in order[MOST_BARS:]))
+        if rest:
+            bars.append(_bar(f"{len(order) - MOST_BARS:,} others", rest, is_size, None))
+        return {"title": f"{'Storage' if is_size else 'Rows'} by {title}", "kind": "bars", "bars": bars}
+
+    def over_time(self, title: str, control: Control, mask: Mask) -> dict[str, Any]:
+        """Return the number of rows per hours, days, weeks …, in so many bars as can be told apart (UTC)."""
+        times = self._frame[control.columns[0]].to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))[mask]
+        hours = times[~np.isnat(times)].astype("int64") // 3600
+        if hours.size == 0:
+            return {"title": title, "kind": "columns", "bars": []}
+        low, high = int(hours.min()), int(hours.max())
+        step = next((width for width in STEPS_H if (high - low) // width < MOST_BINS), STEPS_H[-1])
+        first = low // step
+        counts = np.bincount(hours // step - first)
+        bars = [_span((first + place) * step, step, int(count), control) for place, count in enumerate(counts)]
+        return {"title": title, "kind": "columns", "bars": bars}
+
+    def metadata_keys(self, columns: tuple[str, ...]) -> list[str]:
+        """Return the keys that metadata have, the most frequent first."""
+        found: Counter[str] = Counter()
+        for name in columns:
+            for text, rows in self._frame[name].value_counts().items():
+                found.update(dict.fromkeys(_keys(text), int(rows)))
+        return [visible(key) for key, _ in found.most_common(MOST_KEYS)]
+
+    def _codes(self, name: str) -> tuple[Any, list[Any]]:
+        if name not in self._coded:
+            codes, values = pd.factorize(self._frame[name], use_na_sentinel=False)
+            self._coded[name] = codes, [None if pd.isna(value) else _plain(value) for value in values]
+        return self._coded[name]
+
+    def _weights(self, mask: Mask) -> tuple[Any, bool]:
+        if self.bytes(mask) is None:
+            return np.ones(int(mask.sum())), False
+        return np.nan_to_num(self._all_sizes()[mask]), True
+
+    def _all_sizes(self) -> Any:
+        """Return the bytes of every row as floats; None if the frame has no sizes."""
+        names = ("size_bytes", "checkpoint_storage_bytes")
+        name = next((name for name in names if name in self._frame.columns), None)
+        if self._sizes is None and name is not None:
+            self._sizes = self._frame[name].to_numpy(dtype="float64", na_value=np.nan)
+        return self._sizes
+
+
+def _bar(label: str, value: float, is_size: bool, picks: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "label": label,
+        "value": float(value),
+        "said": size(value) if is_size else f"{int(value):,}",
+        "picks": picks,
+    }
+
+
+def _span(hour: int, step: int, count: int, control: Control) -> dict[str, Any]:
+    start, last = (pd.Timestamp(h * 3600, unit="s") for h in (hour, hour + step - 1))
+    days = {"after": f"{start:%Y-%m-%d}", "before": f"{last:%Y-%m-%d}"}
+    label = f"{start:%Y-%m-%d %H:%M}" if step < 24 else days["after"]
+    if step > 24:
+        label += f" to {days['before']}"
+    return {"label": label, "value": count, "said": f"{count:,}", "picks": {control.name: days}}
+
+
+def _plain(value: Any) -> Any:
+    return bool(value) if isinstance(value, (bool, np.bool_)) else str(value)
+
+
+def _keys(text: Any) -> list[str]:
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return []
+    return list(found) if isinstance(found, dict) else []

@@ -1,0 +1,275 @@
+"""What a view can be filtered by: its controls, and the pandas expression that each control's value stands for; pure.
+
+To add a control, add an entry to `CONTROLS`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import InvalidRequestError
+from .mend import canonical
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
+METADATA = ("user_metadata", "run_user_metadata", "session_user_metadata")
+PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as it is, beside letters and digits
+
+PAST = (
+    ("last 24 h", {"newer_than": 1}),
+    ("last 7 d", {"newer_than": 7}),
+    ("older than 7 d", {"older_than": 7}),
+    ("older than 30 d", {"older_than": 30}),
+    ("older than 90 d", {"older_than": 90}),
+)
+FUTURE = (
+    ("within 24 h", {"within": 1}),
+    ("within 7 d", {"within": 7}),
+    ("within 30 d", {"within": 30}),
+    ("has an expiry", {"ever": True}),
+    ("never expires", {"never": True}),
+)
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control: what it is called, what it looks like, and the columns it is about."""
+
+    name: str
+    label: str
+    kind: Kind
+    columns: tuple[str, ...]  # of those that a frame has, the first; a search and metadata take all
+    age: str = ""  # the column that counts the days of a time
+    quick: tuple[tuple[str, dict[str, Any]], ...] = ()
+    unit: str = ""
+
+
+CONTROLS = (
+    Control("text", "Search", "text", ("tinker_path", "name", "training_run_id", "session_id", "display_name", *METADATA)),
+    Control("created", "Created", "time", ("time", "created_at"), "age_days", PAST),
+    Control("used", "Last used", "time", ("last_request_time",), "idle_days", PAST),
+    Control("expires", "Expires", "expiry", ("expires_at",), "expires_in_days", FUTURE),
+    Control("model", "Base model", "choices", ("base_model",)),
+    Control("type", "Type", "choices", ("checkpoint_type",)),
+    Control("public", "Public", "choices", ("public",)),
+    Control("status", "Status", "choices", ("status",)),
+    Control("corrupted", "Corrupted", "choices", ("corrupted",)),
+    Control("project", "Project", "choices", ("project_id",)),
+    Control("owner", "Owner", "choices", ("owner", "model_owner")),
+    Control("session", "Session", "choices", ("session_id",)),
+    Control("run", "Run", "choices", ("training_run_id",)),
+    Control("size", "Size", "number", ("size_gb",), unit="GB"),
+    Control("step", "Step", "number", ("step",)),
+    Control("count", "Checkpoints", "number", ("checkpoints_count",)),
+    Control("metadata", "Metadata", "metadata", METADATA),
+    Control("query", "pandas query", "query", ()),
+)  # fmt: skip
+
+
+def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
+    """Return the controls that mean something for a frame, by name, each with the columns that the frame has."""
+    found = {}
+    for control in CONTROLS:
+        columns = tuple(name for name in control.columns if _fits(frame, name, control.kind))
+        if control.kind == "text" and "tinker_path" in columns:  # which holds run, session and name
+            columns = tuple(name for name in columns if name not in ("name", "training_run_id", "session_id"))
+        if control.name == "count" and "tinker_path" in frame.columns:
+            continue  # that is how many the session has
+        if columns or control.kind == "query":
+            many = control.kind in ("text", "metadata")
+            age = control.age if control.age in frame.columns else ""
+            values = (control.name, control.label, control.kind, columns if many else columns[:1], age)
+            found[control.name] = Control(*values, control.quick, control.unit)
+    return found
+
+
+def expression(control: Control, value: Any, now: datetime | None = None) -> str:
+    """Return the pandas expression that a control's value stands for; empty for a value that filters nothing.
+
+    Raises
+    ------
+    InvalidRequestError
+        If it is no value of such a control.
+    """
+    try:
+        return _EXPRESSIONS[control.kind](control, value, now or datetime.now(UTC)) if value else ""
+    except (TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
+        problem = str(error)
+    raise InvalidRequestError(f"{value!r} is nothing to filter {control.label!r} by: {problem}", hint="Change it.")
+
+
+def joined(expressions: list[str]) -> str:
+    """Return one expression that holds where all of them hold."""
+    parts = [part for part in expressions if part]
+    return parts[0] if len(parts) == 1 else " and ".join(map(_bound, parts))
+
+
+def said(control: Control, value: Any) -> str:
+    """Return a value in a few words, for people."""
+    if control.kind == "choices":
+        names = [option_label(control, option) for option in value]
+        return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    if control.kind in ("time", "expiry"):
+        return next((label for label, quick in control.quick if quick == value), "") or _said_time(value)
+    if control.kind == "number":
+        low, high = value
+        ends = [f"{'≥' if end is low else '≤'} {end:g}" for end in (low, high) if end is not None]
+        return f"{' and '.join(ends)} {control.unit}".strip()
+    if control.kind == "metadata":
+        return f"{value['key']} = {value['value']}" if value.get("value") else f"has {value['key']}"
+    return str(value)
+
+
+def option_label(control: Control, option: Any) -> str:
+    """Return what a choice is called."""
+    if option is None:
+        return "not known"
+    if isinstance(option, bool):
+        return {"public": ("private", "public")}.get(control.columns[0], ("no", "yes"))[option]
+    return str(option)
+
+
+def literal(text: str) -> str:
+    """Return text as a literal that holds nothing which pandas, or a check of queries, takes for more than text."""
+    return "'" + "".join(c if c.isalnum() or c in PLAIN else _escaped(c) for c in text) + "'"
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character == "\\":
+        return "\\\\"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _bound(part: str) -> str:
+    """Return an expression as it can stand beside `and`."""
+    bare = re.sub(r"'(?:[^'\\]|\\.)*'", "", part)
+    simple = not re.search(r"\b(?:or|if|lambda)\b|[|&\"]", bare) and "#" not in bare
+    return part if simple else f"({part})"
+
+
+def _text(control: Control, value: str, _: datetime) -> str:
+    """Return where every word is found in one of the columns, whatever the case."""
+    found = [
+        " or ".join(f"{name}.str.contains({literal(word)}, case=False, regex=False)" for name in control.columns)
+        for word in value.split()
+    ]
+    return joined(found)
+
+
+def _choices(control: Control, value: list[Any], _: datetime) -> str:
+    column, wanted = control.columns[0], [option for option in value if option is not None]
+    parts = []
+    if wanted and all(isinstance(option, bool) for option in wanted):
+        parts = [column if option else f"not {column}" for option in sorted(set(wanted), reverse=True)]
+    elif len(wanted) == 1:
+        parts = [f"{column} == {literal(str(wanted[0]))}"]
+    elif wanted:
+        parts = [f"{column} in [{', '.join(literal(str(option)) for option in wanted)}]"]
+    return " or ".join(parts + ([f"{column}.isna()"] if None in value else []))
+
+
+def _time(control: Control, value: dict[str, Any], now: datetime) -> str:
+    column, parts = control.columns[0], []
+    for name, sign, opposite in (("older_than", ">", "<"), ("newer_than", "<=", ">=")):
+        if (days := _number(value.get(name))) is not None:
+            at = (now - timedelta(days=days)).isoformat(timespec="seconds")
+            parts.append(f"{control.age} {sign} {_shown(days)}" if control.age else f"{column} {opposite} '{at}'")
+    return joined([*parts, *_between(column, value)])
+
+
+def _expiry(control: Control, value: dict[str, Any], now: datetime) -> str:
+    column, parts = control.columns[0], _between(control.columns[0], value)
+    if (days := _number(value.get("within"))) is not None:
+        at = (now + timedelta(days=days)).isoformat(timespec="seconds")
+        parts.append(f"{control.age} <= {_shown(days)}" if control.age else f"{column} <= '{at}'")
+    if value.get("ever"):
+        parts.append(f"{column}.notna()")
+    dated = joined(parts)
+    never = f"{column}.isna()" if value.get("never") else ""
+    return " or ".join(filter(None, (_bound(dated), never))) if never and dated else dated or never
+
+
+def _between(column: str, value: dict[str, Any]) -> list[str]:
+    """Return the conditions that a column lies within days, both included (UTC)."""
+    parts = []
+    if value.get("after"):
+        parts.append(f"{column} >= '{date.fromisoformat(value['after'])}T00Z'")
+    if value.get("before"):
+        parts.append(f"{column} < '{date.fromisoformat(value['before']) + timedelta(days=1)}T00Z'")
+    return parts
+
+
+def _range(control: Control, value: list[float | None], _: datetime) -> str:
+    ends = zip((">=", "<="), map(_number, value), strict=True)
+    return joined([f"{control.columns[0]} {sign} {_shown(end)}" for sign, end in ends if end is not None])
+
+
+def _metadata(control: Control, value: dict[str, str], _: datetime) -> str:
+    """Return where a key, at the top of the JSON text, has a value; or is there at all."""
+    if not value.get("key"):
+        return ""
+    pattern = r"[{,]" + re.escape(canonical(value["key"])) + ":"
+    if value.get("value"):
+        plain = str(value["value"])
+        pattern += f"(?:{re.escape(canonical(plain))}|{re.escape(plain)})[,}}]"
+    return " or ".join(f"{name}.str.contains({literal(pattern)})" for name in control.columns)
+
+
+def _query(_: Control, value: str, __: datetime) -> str:
+    return str(value).strip()
+
+
+_EXPRESSIONS: dict[Kind, Callable[[Control, Any, datetime], str]] = {
+    "text": _text,
+    "choices": _choices,
+    "time": _time,
+    "expiry": _expiry,
+    "number": _range,
+    "metadata": _metadata,
+    "query": _query,
+}
+
+
+def _number(value: Any) -> float | None:
+    found = None if value is None or value == "" else float(value)
+    if found is not None and not math.isfinite(found):
+        raise ValueError("not a number")
+    return found
+
+
+def _shown(number: float) -> str:
+    """Return a number as it is written, no longer than needed and no less exact."""
+    return str(int(number)) if number == int(number) else repr(number)
+
+
+def _said_time(value: dict[str, Any]) -> str:
+    words = {"older_than": "older than {} d", "newer_than": "last {} d", "within": "within {} d"}
+    parts = [text.format(f"{value[name]:g}") for name, text in words.items() if value.get(name) is not None]
+    parts += [f"{'from' if name == 'after' else 'to'} {value[name]}" for name in ("after", "before") if value.get(name)]
+    return ", ".join(
+        parts + [{"ever": "has one", "never": "never"}[name] for name in ("ever", "never") if value.get(name)]
+    )
+
+
+def _fits(frame: pd.DataFrame, name: str, kind: Kind) -> bool:
+    """Tell whether a frame has a column, of a dtype that such a control can be about."""
+    from pandas.api import types
+
+    if name not in frame.columns:
+        return False
+    dtype = frame[name].dtype
+    if kind in ("text", "metadata"):
+        return bool(types.is_string_dtype(dtype)) and bool(frame[name].notna().any())
+    if kind in ("time", "expiry"):
+        return bool(types.is_datetime64_any_dtype(dtype))
+    if kind == "number":
+        return bool(types.is_numeric_dtype(dtype)) and bool(frame[name].notna().any())
+    return True

@@ -1,0 +1,45 @@
+"""The door to the views: the one place that is there without widgets, and says what to install."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .client import Client
+    from .views import View
+
+
+def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | None = None) -> View:
+    """Return a view in which to filter, sort and choose rows, and to act on them.
+
+    Parameters
+    ----------
+    frame_or_name
+        A frame of sessions, training runs or checkpoints, filtered or not; or what to list: `"checkpoints"` (with the columns of
+        their runs and sessions, as `inventory()`), `"training_runs"`, `"sessions"`.
+    client
+        The account; else the one that the frame came from, else the default one.
+
+    Returns
+    -------
+    View
+        A `CheckpointsView`, `TrainingRunsView` or `SessionsView`. `view.filtered` and `view.selected` are frames,
+        `view.query` is a pandas expression, `view.code()` the lines that reproduce what was clicked.
+
+    Raises
+    ------
+    ImportError
+        Without the extra `lab`.
+    InvalidRequestError
+        For a frame or a name of nothing that can be explored, or a client of another account.
+
+    Examples
+    --------
+    >>> view = explore(client.checkpoints())  # doctest: +SKIP
+    >>> view.selected["size_gb"].sum()  # doctest: +SKIP
+    """
+    from . import views
+
+    return views.view_of(frame_or_name, client)

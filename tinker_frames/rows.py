@@ -1,0 +1,158 @@
+"""The rows of a frame as a view has them: filtered, sorted and chosen, without moving any; pure.
+
+Rows are told apart by their place in the frame; outside, they are places in the present order, and the order has a number: what
+was said about another order is not taken for this one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .selection import matching, sorted_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from .selection import Mask
+
+Places = np.ndarray[Any, np.dtype[np.intp]]
+KEPT = 64  # conditions whose rows are remembered: what is typed letter by letter is a new one each time
+
+
+class Rows:
+    """A frame with a filter, an order and a choice.
+
+    Attributes
+    ----------
+    frame
+        The rows, numbered from 0.
+    order
+        The places of the rows that match, in the order of the sort.
+    number
+        Changes whenever `order` may have changed; a change of the choice leaves it alone.
+    """
+
+    def __init__(self, frame: pd.DataFrame, key: str) -> None:
+        self.key = key
+        self.number = 0
+        self.sort: tuple[str, ...] = ()
+        self._masks: dict[str, Mask] = {}
+        self._sorted: Places
+        self._conditions: dict[str, str] = {}
+        self._take(frame)
+        self.chosen: Mask = np.zeros(len(frame), dtype=bool)
+        self.order: Places = self._sorted
+        self.mask: Mask = np.ones(len(frame), dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    # ── what matches ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def filter(self, conditions: dict[str, str]) -> None:
+        """Show the rows that meet every one of some named conditions.
+
+        Raises
+        ------
+        InvalidRequestError
+            If one cannot be evaluated; nothing has changed then.
+        """
+        conditions = {name: text for name, text in conditions.items() if text}
+        for text in conditions.values():
+            self._mask_of(text)
+        self._conditions = conditions
+        self._arrange()
+
+    def mask_without(self, name: str) -> Mask:
+        """Return the rows that meet every condition but one, which need not be set."""
+        return self._all(text for other, text in self._conditions.items() if other != name)
+
+    def order_by(self, sort: Iterable[str]) -> None:
+        """Sort by columns, the first counting most; a `-` before the name for descending, what is not known always last.
+
+        Raises
+        ------
+        InvalidRequestError
+            If there is no such column.
+        TypeError
+            If the values of one cannot be compared.
+        """
+        sort = tuple(dict.fromkeys(sort))
+        self._sorted, self.sort = self._sorted_by(sort), sort
+        self._arrange()
+
+    # ── what is chosen ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def choose(self, first: int, last: int, *, on: bool | None = None) -> None:
+        """Choose the rows between two places of the present order, both included; None turns each over."""
+        low, high = sorted((first, last))
+        places = self.order[max(low, 0) : high + 1]
+        self.chosen[places] = ~self.chosen[places] if on is None else on
+
+    def choose_all(self) -> None:
+        """Add all that match to the choice."""
+        self.chosen |= self.mask
+
+    def choose_none(self) -> None:
+        """Choose nothing."""
+        self.chosen[:] = False
+
+    def choose_keys(self, keys: Iterable[str]) -> None:
+        """Choose the rows with these keys, and no others."""
+        self.chosen = self.frame[self.key].isin(set(keys)).to_numpy(dtype=bool)
+
+    # ── what changed ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def replace(self, frame: pd.DataFrame) -> None:
+        """Put other rows in place of these: filter, sort, and the choice of the keys that are still there stay."""
+        chosen = set(self.frame.loc[self.chosen, self.key].dropna())
+        self._masks.clear()
+        self._take(frame)
+        self._sorted = self._sorted_by(self.sort)
+        self.choose_keys(chosen)
+        self._arrange()
+
+    # ── as frames ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def filtered(self) -> pd.DataFrame:
+        """Return the rows that match, in order."""
+        return self.frame.iloc[self.order]
+
+    def selected(self) -> pd.DataFrame:
+        """Return the chosen rows in the order of the sort, those that do not match included."""
+        return self.frame.iloc[self._sorted[self.chosen[self._sorted]]]
+
+    # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _take(self, frame: pd.DataFrame) -> None:
+        self.frame = frame.reset_index(drop=True)
+        self._sorted = np.arange(len(frame), dtype=np.intp)
+
+    def _arrange(self) -> None:
+        self.mask = self._all(self._conditions.values())
+        self.order = self._sorted[self.mask[self._sorted]]
+        self.number += 1
+
+    def _all(self, conditions: Iterable[str]) -> Mask:
+        mask = np.ones(len(self.frame), dtype=bool)
+        for text in conditions:
+            mask &= self._mask_of(text)
+        return mask
+
+    def _mask_of(self, text: str) -> Mask:
+        """Return the rows that meet a condition, evaluated once."""
+        if text not in self._masks:
+            mask = np.zeros(len(self.frame), dtype=bool)
+            mask[matching(self.frame, text).index.to_numpy()] = True
+            while len(self._masks) >= KEPT:
+                del self._masks[next(iter(self._masks))]
+            self._masks[text] = mask
+        return self._masks[text]
+
+    def _sorted_by(self, sort: tuple[str, ...]) -> Places:
+        places: Places = sorted_by(self.frame, sort).index.to_numpy(dtype=np.intp)
+        return places

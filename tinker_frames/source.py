@@ -1,0 +1,93 @@
+"""Where the rows of a view come from, and what they are now: read again, or after a write; the joining parts are pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .client import Client
+
+LISTING_OF = {"checkpoints": "inventory", "training_runs": "training_runs", "sessions": "sessions"}  # by sort
+LISTINGS = ("sessions", "training_runs", "checkpoints", "inventory")
+CHANGING = ("public", "expires_at", "expires_in_days", "size_bytes", "size_gb")  # what a write changes of a checkpoint
+
+
+def read(client: Client, listing: str, *, refresh: bool = False, progress: Any = None) -> pd.DataFrame:
+    """Return the frame of a listing by its name; the sessions of runs are found out where ids do not tell them."""
+    if listing not in LISTINGS:
+        raise InvalidRequestError(
+            f"there is nothing called {listing!r} to explore", hint=f"Pass a frame, or one of {', '.join(LISTINGS)}."
+        )
+    frame: pd.DataFrame = getattr(client, listing)(refresh=refresh, progress=progress)
+    if listing == "training_runs" and frame["session_id"].isna().any():
+        frame = _with_sessions(client, frame)
+    return frame
+
+
+def renewed(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Return the new rows in the columns of the old frame; what only the old one has is kept, by key.
+
+    A frame that was not the whole listing keeps to the rows that it had.
+    """
+    rows = new if is_whole(old) else new[new[key].isin(old[key])]
+    extra = [name for name in old.columns if name not in new.columns]
+    frame = rows[[name for name in old.columns if name in new.columns]]
+    if extra:
+        kept = old.drop_duplicates(key).set_index(key)[extra]
+        frame = frame.join(kept, on=key)[list(old.columns)]
+    frame.attrs = dict(new.attrs)
+    return frame
+
+
+def is_whole(frame: pd.DataFrame) -> bool:
+    """Tell whether a frame still is the listing that it came from."""
+    about = frame.attrs.get("tinker") or {}
+    return about.get("table") in LISTINGS and about.get("rows") == len(frame)
+
+
+def after_write(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], lost: set[str]) -> pd.DataFrame:
+    """Return checkpoints as they are now: `fresh` are all of some runs, but for the runs that could not be read."""
+    of = frame["tinker_path"].str.extract(r"^tinker://([^/]+)/", expand=False)
+    concerned = of.isin(set(runs) - lost)
+    kept = frame[~concerned | frame["tinker_path"].isin(fresh["tinker_path"])]
+    now = fresh.drop_duplicates("tinker_path").set_index("tinker_path")
+    changed = kept.index[concerned[kept.index]]
+    kept = kept.copy()
+    for name in CHANGING:
+        if name in kept.columns and name in now.columns:
+            values = now[name].reindex(kept.loc[changed, "tinker_path"])
+            kept.loc[changed, name] = values.astype(kept[name].dtype).array
+    kept.attrs = dict(frame.attrs)
+    return kept
+
+
+def checkpoints_of(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFrame:
+    """Return the checkpoints that belong to rows of a table: themselves, or those of runs, or of sessions' runs."""
+    if sort == "checkpoints":
+        return rows
+    if sort == "training_runs":
+        runs = rows["training_run_id"].dropna()
+    else:
+        listed = read(client, "training_runs", progress=False)
+        runs = listed.loc[listed["session_id"].isin(rows["session_id"]), "training_run_id"]
+    return client.checkpoints(list(dict.fromkeys(runs)), progress=False)
+
+
+def runs_of(paths: Iterable[str]) -> list[str]:
+    """Return the training runs that tinker paths name, each once."""
+    return list(dict.fromkeys(path.split("/")[2] for path in paths if path.count("/") >= 3))
+
+
+def _with_sessions(client: Client, frame: pd.DataFrame) -> pd.DataFrame:
+    from .errors import NotSupportedError
+
+    try:
+        client.sessions(details=True, progress=False)
+    except NotSupportedError:
+        return frame
+    return client.training_runs(progress=False)

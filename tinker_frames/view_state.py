@@ -1,0 +1,326 @@
+"""One table as a view has it: which rows are filtered, sorted and chosen, which columns are shown, and what to say of it.
+
+No widget, no request: `views` shows it, `explorer` joins several of them to an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from . import cells, filters
+from .errors import InvalidRequestError
+from .facets import Facets
+from .render import visible
+from .rows import Rows
+from .selection import check_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHUNK = 100  # rows that are sent at once
+NARROWEST, WIDEST = 40, 1200  # pixels of a column
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Where a row leads: another table, filtered by one of the row's values."""
+
+    label: str
+    sort: str
+    column: str
+    control: str
+
+
+@dataclass(frozen=True)
+class Sort:
+    """One sort of table: its name, what tells its rows apart, the columns that are shown at first, and where rows lead."""
+
+    name: str
+    title: str
+    one: str
+    key: str
+    columns: tuple[str, ...]
+    openings: tuple[Opening, ...]
+    pictures: tuple[tuple[str, str], ...]  # of a control: its name, and what it is called
+
+
+_SESSION = Opening("session", "sessions", "session_id", "session")
+_RUN = Opening("run", "training_runs", "training_run_id", "run")
+_RUNS = Opening("runs", "training_runs", "session_id", "session")
+_OF_RUN = Opening("checkpoints", "checkpoints", "training_run_id", "run")
+_OF_SESSION = Opening("checkpoints", "checkpoints", "session_id", "session")
+
+SORTS = {
+    sort.name: sort
+    for sort in (
+        Sort(
+            "checkpoints", "Checkpoints", "checkpoint", "tinker_path",
+            ("name", "display_name", "size_gb", "time", "expires_at", "public", "checkpoint_type", "base_model", "training_run_id", "tinker_path"),
+            (_RUN, _SESSION), (("run", "run"), ("model", "model")),
+        ),
+        Sort(
+            "training_runs", "Training runs", "training run", "training_run_id",
+            ("training_run_id", "base_model", "lora_rank", "corrupted", "last_request_time", "last_checkpoint_path", "session_id", "user_metadata"),
+            (_OF_RUN, _SESSION), (("model", "model"), ("session", "session")),
+        ),
+        Sort(
+            "sessions", "Sessions", "session", "session_id",
+            ("display_name", "status", "checkpoints_count", "size_gb", "created_at", "project_id", "owner", "session_id", "user_metadata"),
+            (_RUNS, _OF_SESSION), (("session", "session"), ("project", "project")),
+        ),
+    )
+}  # fmt: skip
+
+
+def sort_of(frame: pd.DataFrame) -> Sort:
+    """Return which sort of table a frame is, by its columns.
+
+    Raises
+    ------
+    InvalidRequestError
+        If it is none that can be explored.
+    """
+    for sort in SORTS.values():
+        if sort.key in frame.columns and "sampler_id" not in frame.columns:
+            return sort
+    keys = ", ".join(sort.key for sort in SORTS.values())
+    raise InvalidRequestError(
+        "this frame is of no table that can be explored", hint=f"It needs one of the columns {keys}; keep it."
+    )
+
+
+class TableState:
+    """One frame with its filters, order, choice and columns.
+
+    Attributes
+    ----------
+    rows
+        The frame, what of it matches, and what is chosen.
+    values
+        What each control is set to, by its name; absent for nothing.
+    errors
+        What is wrong with a control's value, by its name.
+    columns
+        The columns that are shown, in order.
+    moves
+        Counts what makes a view begin at the top again.
+    """
+
+    def __init__(self, frame: pd.DataFrame, sort: Sort | None = None) -> None:
+        self.sort = sort or sort_of(frame)
+        check_columns(frame, [self.sort.key])
+        self.about: dict[str, Any] = dict(frame.attrs.get("tinker") or {})
+        self.rows = Rows(frame, self.sort.key)
+        self.controls = filters.controls_of(frame)
+        self.values: dict[str, Any] = {}
+        self.errors: dict[str, str] = {}
+        self.widths: dict[str, int] = {}
+        self.moves = 0
+        known = [name for name in self.sort.columns if name in frame.columns]
+        # What is empty in every row is worth no room; it can be had from the list of columns.
+        self.columns = [name for name in known if name == self.sort.key or frame[name].notna().any()]
+        self.columns += [name for name in frame.columns if name.startswith("meta.")]
+        self._facets: Facets | None = None
+
+    # ── filters ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def query(self) -> str:
+        """The pandas expression of all filters together; empty if there are none."""
+        return filters.joined(list(self._conditions().values()))
+
+    @query.setter
+    def query(self, text: str) -> None:
+        self.set_filters({"query": text} if text and text.strip() else {})
+
+    def set_filter(self, name: str, value: Any) -> None:
+        """Set one control; a value that filters nothing unsets it. What is wrong is kept in `errors`, and shows no other rows."""
+        if name not in self.controls:
+            known = ", ".join(self.controls)
+            raise InvalidRequestError(f"there is no filter {name!r} here", hint=f"The filters are {known}.")
+        self._set({**self.values, name: value}, name)
+
+    def set_filters(self, values: dict[str, Any]) -> None:
+        """Set these controls and unset all others.
+
+        Raises
+        ------
+        InvalidRequestError
+            For a value that cannot be evaluated; then nothing has changed.
+        """
+        before = self.values, self.errors
+        unknown = set(values) - set(self.controls)
+        if unknown:
+            raise InvalidRequestError(f"there is no filter {sorted(unknown)}", hint=f"There are {list(self.controls)}.")
+        self.values, self.errors = {name: value for name, value in values.items() if value}, {}
+        try:
+            self.rows.filter(self._conditions())
+        except InvalidRequestError:
+            self.values, self.errors = before
+            raise
+        self.moves += 1
+
+    def _set(self, values: dict[str, Any], name: str) -> None:
+        """Take over the values, of which one is new."""
+        before = self.values
+        self.values = {other: value for other, value in values.items() if value}
+        self.errors.pop(name, None)
+        try:
+            self.rows.filter(self._conditions())
+        except InvalidRequestError as error:
+            self.errors[name] = str(error)
+            self.rows.filter(self._conditions())  # without the wrong one: what is shown is what the others say
+        if before != self.values:
+            self.moves += 1
+
+    def _conditions(self) -> dict[str, str]:
+        found = {}
+        for name, control in self.controls.items():
+            if name in self.values and name not in self.errors:
+                found[name] = filters.expression(control, self.values[name])
+        return found
+
+    # ── order, columns ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def order_by(self, names: Iterable[str]) -> None:
+        """Sort by columns; `-` before a name for descending."""
+        try:
+            self.rows.order_by(names)
+        except TypeError as error:
+            raise InvalidRequestError(f"these values have no order: {error}", hint="Sort by another column.") from None
+        self.moves += 1
+
+    def show_columns(self, names: Iterable[str]) -> None:
+        """Show these columns, in this order."""
+        names = list(dict.fromkeys(names))
+        check_columns(self.rows.frame, names)
+        self.columns = names or [self.sort.key]
+
+    def resize(self, name: str, width: int) -> None:
+        """Give a column so many pixels."""
+        check_columns(self.rows.frame, [name])
+        self.widths[name] = max(NARROWEST, min(WIDEST, int(width)))
+
+    # ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def replace(self, frame: pd.DataFrame) -> None:
+        """Show other rows instead; filters, order, columns, widths and the choice stay."""
+        self.about = dict(frame.attrs.get("tinker") or self.about)
+        self.rows.replace(frame)
+        self._facets = None
+        self.columns = [name for name in self.columns if name in frame.columns] or [self.sort.key]
+
+    @property
+    def facets(self) -> Facets:
+        """Counts and sums over the frame, made when they are first asked for."""
+        if self._facets is None:
+            self._facets = Facets(self.rows.frame)
+        return self._facets
+
+    # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def chunk(self, place: int) -> list[list[Any]]:
+        """Return the rows of one chunk: `[is chosen, key, cells …]` each."""
+        places = self.rows.order[place * CHUNK : (place + 1) * CHUNK]
+        rows = self.rows.frame.iloc[places]
+        made = cells.window(rows, self.columns, datetime.now(UTC))
+        keys = [str(key) for key in rows[self.sort.key].fillna("")]
+        chosen = self.rows.chosen[places].tolist()
+        return [[on, key, *row] for on, key, row in zip(chosen, keys, made, strict=True)]
+
+    def grid(self) -> dict[str, Any]:
+        """Return the columns and the order, with the first chunk of rows."""
+        return {
+            "number": self.rows.number,
+            "moves": self.moves,
+            "rows": len(self.rows),
+            "columns": [self._column(name) for name in self.columns],
+            "sort": list(self.rows.sort),
+            "openings": [opening.label for opening in self.sort.openings if opening.column in self.rows.frame.columns],
+            "first": self.chunk(0),
+        }
+
+    def choice(self) -> dict[str, Any]:
+        """Return how many rows are chosen, how many of them do not match, and what they come to."""
+        rows = self.rows
+        count, shown = int(rows.chosen.sum()), int((rows.chosen & rows.mask).sum())
+        return {
+            "rows": count,
+            "hidden": count - shown,
+            "all": bool(len(rows)) and shown == len(rows),
+            "size": cells.size(self.facets.bytes(rows.chosen)) if count else "",
+        }
+
+    def count(self) -> dict[str, Any]:
+        """Return how many rows and bytes match, and of how many."""
+        rows, facets = self.rows, self.facets
+        every = rows.mask | True
+        return {
+            "rows": len(rows),
+            "total": len(rows.frame),
+            "size": cells.size(facets.bytes(rows.mask)),
+            "total_size": cells.size(facets.bytes(every)),
+        }
+
+    def filter_bar(self) -> dict[str, Any]:
+        """Return the controls, what they are set to, and what is wrong with that."""
+        return {
+            "controls": [
+                {
+                    "name": control.name,
+                    "label": control.label,
+                    "kind": control.kind,
+                    "unit": control.unit,
+                    "quick": [{"label": label, "value": value} for label, value in control.quick],
+                    "value": self.values.get(name),
+                    "said": visible(filters.said(control, self.values[name])) if self._is_sound(name) else "",
+                    "error": self.errors.get(name, ""),
+                }
+                for name, control in self.controls.items()
+            ],
+            "query": self.query,
+        }
+
+    def options(self, name: str) -> list[dict[str, Any]]:
+        """Return the choices of a control with the number of rows that the other filters leave of each."""
+        control = self.controls[name]
+        return self.facets.options(control, self.rows.mask_without(name), self.values.get(name) or [])
+
+    def metadata_keys(self) -> list[str]:
+        """Return the metadata keys that rows have."""
+        return self.facets.metadata_keys(self.controls["metadata"].columns) if "metadata" in self.controls else []
+
+    def pictures(self) -> list[dict[str, Any]]:
+        """Return what is drawn beside the table, of the rows that match."""
+        mask, facets = self.rows.mask, self.facets
+        drawn = [
+            facets.bars(title, self.controls[name], mask) for name, title in self.sort.pictures if name in self.controls
+        ]
+        for name in ("created", "used"):
+            if name in self.controls:
+                what = f"{self.sort.title} {'over time' if name == 'created' else 'by last use'}"
+                return [*drawn, facets.over_time(what, self.controls[name], mask)]
+        return drawn
+
+    def all_columns(self) -> list[dict[str, Any]]:
+        """Return every column of the frame, with what it means and whether it is shown."""
+        frame = self.rows.frame
+        return [{**cells.described(frame, name), "shown": name in self.columns} for name in map(str, frame.columns)]
+
+    def banner(self) -> str:
+        """Return what people must know of a frame that is not whole; empty if nothing."""
+        if self.about.get("complete", True):
+            return ""
+        total = self.about.get("total")
+        of = f" of {total:,}" if isinstance(total, int) else ""
+        return f"This listing is not proved complete: {self.about.get('rows', len(self.rows.frame)):,}{of} rows were read. Refresh reads it anew."
+
+    def _column(self, name: str) -> dict[str, Any]:
+        shown = cells.described(self.rows.frame, name)
+        return {**shown, "width": self.widths.get(name, shown["width"])}
+
+    def _is_sound(self, name: str) -> bool:
+        return name in self.values and name not in self.errors

@@ -1,0 +1,282 @@
+"""The views: ipywidgets that show an `Explorer` in a notebook and hand its messages on; no rules, no requests."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from . import source
+from .client import Client
+from .default import client_for, default_client
+from .explorer import PARTS, Explorer
+from .plans import Plan
+from .progress import in_notebook
+from .render import visible
+from .view_state import SORTS, TableState, sort_of
+
+MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]"'
+
+try:
+    import anywidget
+    import traitlets
+except ImportError as error:
+    raise ImportError(MISSING_EXTRA) from error
+
+STATIC = Path(__file__).parent / "static"
+SCRIPTS = (
+    "dom.js",
+    "grid.js",
+    "popover.js",
+    "bar.js",
+    "pictures.js",
+    "desk.js",
+    "view.js",
+)  # one module, in this order
+STATIC_ROWS = 20
+AT_FIRST = ("head", "bar", "grid", "choice", "desk")  # the rest when the first rows are there
+
+
+class View(anywidget.AnyWidget):
+    """A table of an account in which to filter, sort, choose and act.
+
+    Parameters
+    ----------
+    frame
+        A frame of the table; None lists it.
+    client
+        The account; else the one that the frame came from, else the default one.
+
+    Attributes
+    ----------
+    query : str
+        The pandas expression of all filters; setting it filters by it and nothing else.
+    sort : list of str
+        The columns that rows are sorted by, the first counting most; `-` before a name for descending.
+    columns : list of str
+        The columns that are shown, in order.
+    """
+
+    _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    _css = (STATIC / "view.css").read_text(encoding="utf-8")
+
+    _head = traitlets.Any().tag(sync=True)
+    _bar = traitlets.Any().tag(sync=True)
+    _grid = traitlets.Any().tag(sync=True)
+    _choice = traitlets.Any().tag(sync=True)
+    _facet = traitlets.Any().tag(sync=True)
+    _pictures = traitlets.Any().tag(sync=True)
+    _desk = traitlets.Any().tag(sync=True)
+    _static_id = traitlets.Unicode().tag(sync=True)  # of the table that stands for the view where it is not alive
+
+    query = traitlets.Unicode()
+    sort = traitlets.List(traitlets.Unicode())
+    columns = traitlets.List(traitlets.Unicode())
+
+    _table = ""
+
+    def __init__(self, frame: pd.DataFrame | None = None, client: Client | None = None) -> None:
+        if frame is None:
+            client = client or default_client()
+            frame = source.read(client, source.LISTING_OF[self._table])
+        state = TableState(frame, SORTS.get(self._table))
+        about = pd.DataFrame()
+        about.attrs["tinker"] = state.about
+        if client is not None:
+            client_for(about, client)
+        self._explorer = Explorer(state, lambda: client_for(about, client), self._changed)
+        first = {f"_{name}": self._explorer.part(name) for name in AT_FIRST}
+        super().__init__(columns=state.columns, _static_id=secrets.token_hex(8), **first)
+        self.on_msg(self._receive)
+
+    # ── what was clicked, as frames and code ─────────────────────────────────────────────────────────────────────────
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All rows of the table that is shown."""
+        return self._with_attrs(self._explorer.state.rows.frame)
+
+    @property
+    def filtered(self) -> pd.DataFrame:
+        """The rows that match, in the order of the view."""
+        return self._with_attrs(self._explorer.state.rows.filtered())
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The rows that are chosen, those that the filters hide included; set it to a frame or to keys."""
+        return self._with_attrs(self._explorer.state.rows.selected())
+
+    @selected.setter
+    def selected(self, rows: pd.DataFrame | Iterable[str]) -> None:
+        key = self._explorer.state.sort.key
+        with self._explorer.lock:
+            self._explorer.choose_keys(list(rows[key] if isinstance(rows, pd.DataFrame) else rows))
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """What each filter is set to, by its name; set it to filter by these and nothing else."""
+        return dict(self._explorer.state.values)
+
+    @filters.setter
+    def filters(self, values: dict[str, Any]) -> None:
+        with self._explorer.lock:
+            self._explorer.state.set_filters(values)
+            self._explorer.changed(*PARTS)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan that is shown for confirmation, or was carried out last."""
+        return self._explorer.desk.plan
+
+    @property
+    def outcomes(self) -> pd.DataFrame | None:
+        """One row per checkpoint of the plan that was carried out last."""
+        return self._explorer.desk.outcomes
+
+    def code(self) -> str:
+        """Return the lines of Python that reproduce the frame, the filters, the choice and the plan."""
+        with self._explorer.lock:
+            return self._explorer.code()
+
+    def act(self, action: str, **given: Any) -> None:
+        """Show the plan of an action on what is chosen, else on all that match; nothing is sent until it is confirmed.
+
+        `expire`, `set_ttl` (`ttl="30d"`, or `never=True`), `publish`, `unpublish`, `delete`, `retire` (`rule=` a keep rule, and
+        `after="24h"` to let expire), `export` (`path=`).
+        """
+        with self._explorer.lock:
+            self._explorer.act(action, **given)
+
+    def propose(self, plan: Plan) -> None:
+        """Show a plan for confirmation that was made elsewhere."""
+        with self._explorer.lock:
+            self._explorer.desk.propose(plan)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until what goes on in the background is over; False if it is not, after so many seconds."""
+        deeds = (self._explorer.desk.deed, self._explorer.reading)
+        return all(deed.join(timeout) for deed in deeds if deed is not None)
+
+    # ── traits ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @traitlets.validate("query")
+    def _query_given(self, proposal: Any) -> str:
+        with self._explorer.lock:
+            if proposal.value != self._explorer.state.query:
+                self._explorer.set_query(proposal.value)
+            return self._explorer.state.query
+
+    @traitlets.validate("sort")
+    def _sort_given(self, proposal: Any) -> list[str]:
+        with self._explorer.lock:
+            if tuple(proposal.value) != self._explorer.state.rows.sort:
+                self._explorer.order_by(proposal.value)
+            return list(self._explorer.state.rows.sort)
+
+    @traitlets.validate("columns")
+    def _columns_given(self, proposal: Any) -> list[str]:
+        with self._explorer.lock:
+            if list(proposal.value) != self._explorer.state.columns:
+                self._explorer.show_columns(proposal.value)
+            return list(self._explorer.state.columns)
+
+    # ── to and from the browser ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        answer = self._explorer.handle(content)
+        if answer is not None:
+            self.send(answer)
+
+    def _changed(self, parts: tuple[str, ...]) -> None:
+        """Send parts of what is shown, as one message."""
+        with self._explorer.lock, self.hold_sync():
+            for name in parts:
+                setattr(self, f"_{name}", self._explorer.part(name))
+            if "grid" in parts:
+                state = self._explorer.state
+                self.query, self.sort, self.columns = state.query, list(state.rows.sort), list(state.columns)
+
+    # ── shown elsewhere ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {visible(self._explorer.summary())}>"
+
+    def _ipython_display_(self, **_: Any) -> None:
+        """Show a static table, which the view hides as long as it is alive, and then the view.
+
+        A notebook that is opened again without its kernel, or exported, has the static table to show.
+        """
+        if not in_notebook():
+            raise NotImplementedError  # a terminal shows the repr
+        from IPython.display import publish_display_data
+
+        publish: Any = publish_display_data  # it has no types
+        publish({"text/html": self._static(), "text/plain": repr(self)})
+        live = super()._repr_mimebundle_()
+        bundle = live[0] if isinstance(live, tuple) else live
+        publish(bundle)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Return the view, and a static table for where no widget can be shown."""
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            data["text/html"] = self._static()
+        return bundle
+
+    def _static(self) -> str:
+        """Return the first rows as HTML; everything that came from the service is escaped."""
+        state = self._explorer.state
+        shown = state.chunk(0)[:STATIC_ROWS]
+        head = "".join(f"<th>{escape(visible(name))}</th>" for name in state.columns)
+        body = "".join(f"<tr>{''.join(f'<td>{escape(_text(cell))}</td>' for cell in row[2:])}</tr>" for row in shown)
+        return (
+            f'<div data-tkf-static="{self._static_id}" style="animation: tkf-late 0s 1s backwards">'
+            "<style>@keyframes tkf-late {from {display: none; visibility: hidden}}</style>"
+            f"<p>{escape(visible(self._explorer.summary()))}; the first {len(shown)} rows as they were. Run the cell for the view.</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+
+    def _with_attrs(self, frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.copy(deep=False)
+        frame.attrs["tinker"] = dict(self._explorer.state.about)
+        return frame
+
+
+class CheckpointsView(View):
+    """Checkpoints in which to filter, choose, publish, expire and delete: `CheckpointsView(frame=None, client=None)`."""
+
+    _table = "checkpoints"
+
+
+class TrainingRunsView(View):
+    """Training runs in which to filter, choose, and act on their checkpoints: `TrainingRunsView(frame=None, client=None)`."""
+
+    _table = "training_runs"
+
+
+class SessionsView(View):
+    """Sessions in which to filter, choose, and act on their checkpoints: `SessionsView(frame=None, client=None)`."""
+
+    _table = "sessions"
+
+
+VIEWS = {view._table: view for view in (CheckpointsView, TrainingRunsView, SessionsView)}  # noqa: SLF001
+
+
+def view_of(frame_or_name: pd.DataFrame | str, client: Client | None) -> View:
+    """Return the view of a frame, or of what is listed under a name."""
+    if isinstance(frame_or_name, pd.DataFrame):
+        return VIEWS[sort_of(frame_or_name).name](frame_or_name, client)
+    name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
+    client = client or default_client()
+    listing = source.LISTING_OF.get(name, name)
+    return view_of(source.read(client, listing), client)
+
+
+def _text(cell: Any) -> str:
+    return str(cell[0] if isinstance(cell, list) else cell)
