@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST = 240  # characters of a cell; the rest can be copied
 SOON_S = 7 * 86_400
-WIDTHS = {"text": 150, "id": 250, "number": 86, "time": 136, "bool": 84, "category": 96}
+WIDTHS = {"text": 136, "id": 250, "number": 80, "time": 148, "bool": 80, "category": 96}
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
 
@@ -52,7 +52,7 @@ def described(frame: pd.DataFrame, name: str) -> dict[str, Any]:
         "label": visible(name),
         "kind": kind,
         "align": "right" if kind == "number" else "left",
-        "width": WIDTHS[kind],
+        "width": WIDTHS[kind] + (24 if name.endswith("expires_at") else 0),
         "doc": "" if column is None else f"{column.doc} ({column.dtype})",
     }
 
@@ -113,7 +113,7 @@ def _time(value: Any, now: datetime, *, is_end: bool) -> Any:
         return [text, hover]
     if seconds >= 0:
         return [f"✕ {text}", f"expired: {hover}", "soon"]
-    return [f"⏷ {text}", f"expires: {hover}", "soon"] if -seconds <= SOON_S else [text, f"expires: {hover}"]
+    return [f"⚠ {text}", f"expires: {hover}", "soon"] if -seconds <= SOON_S else [text, f"expires: {hover}"]
 
 
 def _flag(value: Any, name: str) -> Any:

@@ -16,7 +16,7 @@ from .default import is_default
 from .desk import ACTS, Desk, Target
 from .errors import InvalidRequestError, TinkerError
 from .holder import Holder
-from .render import visible
+from .render import shortened, visible
 from .script import script
 from .view_state import SORTS, TableState
 
@@ -133,7 +133,8 @@ class Explorer:
         found = [opening for opening in state.sort.openings if opening.label == label]
         if not found:
             raise InvalidRequestError(f"a {state.sort.one} leads to no {label!r}", hint="See the arrows of its row.")
-        value = state.rows.frame[found[0].column].iloc[state.rows.order[place]]
+        row = state.rows.frame.iloc[state.rows.order[place]]
+        value = row[found[0].column]
         if not isinstance(value, str):
             raise InvalidRequestError(f"the {found[0].column} of this row is not known", hint="Open another row.")
         opening, listing = found[0], source.LISTING_OF[found[0].sort]
@@ -141,6 +142,7 @@ class Explorer:
         def opened(frame: pd.DataFrame) -> None:
             table = TableState(frame, SORTS[opening.sort])
             table.set_filters({opening.control: [value]})
+            table.opened_by = _name_of(row, value)
             self.stack.append(table)
             self._whole_changed()
 
@@ -188,7 +190,7 @@ class Explorer:
             raise InvalidRequestError("no row is chosen, and none matches", hint="Choose rows, or change the filters.")
         name, hidden = state.sort.name, int((rows.chosen & ~rows.mask).sum())
         many = f"{len(frame):,} {state.sort.one}{'s' if len(frame) > 1 else ''}"
-        said = f"{many} {'selected' if chosen else 'that match'}"
+        said = f"{many} {'selected' if chosen else 'matching'}"
         frame = frame.copy(deep=False)
         frame.attrs["tinker"] = state.about
         return Target(said, frame, lambda: source.checkpoints_of(self._client(), frame, name), hidden)
@@ -223,7 +225,7 @@ class Explorer:
         state = self.state
         return {
             "trail": [table.sort.title for table in self.stack],
-            "of": [visible(self._of(table)) for table in self.stack],
+            "of": [visible(table.opened_by) for table in self.stack],
             "one": state.sort.one,
             "count": state.count(),
             "age": state.about.get("fetched_at", ""),
@@ -233,12 +235,6 @@ class Explorer:
             "pictures": self.with_pictures,
             "acts": [vars(act) for act in ACTS.values()],
         }
-
-    def _of(self, table: TableState) -> str:
-        """Return by which row a table was opened."""
-        if table is self.stack[0]:
-            return ""
-        return next((f"of {value[0]}" for name, value in table.values.items() if name in ("session", "run")), "")
 
     def _facet_shown(self) -> dict[str, Any]:
         name = self._facet
@@ -277,10 +273,11 @@ class Explorer:
 
     def _rearranged(self) -> None:
         self._say_nothing()
-        self.changed("grid", "head", "bar", "choice", "facet", "pictures")
+        self._whole_changed()
 
     def _whole_changed(self) -> None:
-        self.changed("head", "bar", "grid", "choice", "facet", "pictures")
+        self.changed("head", "bar", "grid", "choice", "facet")
+        self.changed("pictures")  # later, so that the rows are there sooner
 
     def _desk_changed(self) -> None:
         self.changed("desk")
@@ -329,6 +326,12 @@ class Explorer:
         chosen = int(state.rows.chosen.sum())
         total = size(state.facets.bytes(state.rows.mask))
         return text + (f", {total}" if total else "") + (f", {chosen:,} selected" if chosen else "")
+
+
+def _name_of(row: Any, value: str) -> str:
+    """Return what the row that a table is opened from is called: by its name if it has one, and the id that tells it apart."""
+    name = row.get("display_name")
+    return f"of {name} ({shortened(value)})" if isinstance(name, str) and name else f"of {shortened(value)}"
 
 
 def _chunk(explorer: Explorer, message: dict[str, Any]) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ class Facets:
             return None
         return float(known.sum())
 
-    def bars(self, title: str, control: Control, mask: Mask) -> dict[str, Any]:
+    def bars(self, what: str, title: str, control: Control, mask: Mask) -> dict[str, Any]:
         """Return the largest values of a column by bytes, or by rows where no size is known; the others as one bar."""
         codes, values = self._codes(control.columns[0])
         weights, is_size = self._weights(mask)
@@ -62,7 +62,7 @@ class Facets:
         rest = float(sum(sums[place] for place in order[MOST_BARS:]))
         if rest:
             bars.append(_bar(f"{len(order) - MOST_BARS:,} others", rest, is_size, None))
-        return {"title": f"{'Storage' if is_size else 'Rows'} by {title}", "kind": "bars", "bars": bars}
+        return {"title": f"{'Storage' if is_size else what} by {title}", "kind": "bars", "bars": bars}
 
     def over_time(self, title: str, control: Control, mask: Mask) -> dict[str, Any]:
         """Return the number of rows per hours, days, weeks …, in so many bars as can be told apart (UTC)."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import InvalidRequestError
 from .mend import canonical
+from .render import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +134,7 @@ def option_label(control: Control, option: Any) -> str:
         return "not known"
     if isinstance(option, bool):
         return {"public": ("private", "public")}.get(control.columns[0], ("no", "yes"))[option]
-    return str(option)
+    return shortened(str(option))
 
 
 def literal(text: str) -> str:

@@ -22,6 +22,11 @@ NARROW = 9  # the width of a shortened id; a column that is cut below it says no
 _UUID = re.compile(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
+def shortened(text: str) -> str:
+    """Return text with the ids in it cut to what tells rows of one account apart."""
+    return _UUID.sub(r"\1…", text)
+
+
 def visible(text: str) -> str:
     """Return text with everything that is not printable spelled out, so that no escape code reaches the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -57,7 +62,7 @@ def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
     names = [visible(str(name)) for name in frame.columns]
     rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     if not _fits(names, rows, width):
-        rows = [[_UUID.sub(r"\1…", text) for text in row] for row in rows]
+        rows = [[shortened(text) for text in row] for row in rows]
     widths = _allotted(_widest(names, rows), width)
     shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, title_style="bold")
     for name, original, room in zip(names, frame.columns, widths, strict=True):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .selection import matching, sorted_by
+from .selection import check_columns, condition, sorted_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,13 +146,13 @@ class Rows:
     def _mask_of(self, text: str) -> Mask:
         """Return the rows that meet a condition, evaluated once."""
         if text not in self._masks:
-            mask = np.zeros(len(self.frame), dtype=bool)
-            mask[matching(self.frame, text).index.to_numpy()] = True
+            mask = condition(self.frame, text)
             while len(self._masks) >= KEPT:
                 del self._masks[next(iter(self._masks))]
             self._masks[text] = mask
         return self._masks[text]
 
     def _sorted_by(self, sort: tuple[str, ...]) -> Places:
-        places: Places = sorted_by(self.frame, sort).index.to_numpy(dtype=np.intp)
+        check_columns(self.frame, columns := list(dict.fromkeys(name.removeprefix("-") for name in sort)))
+        places: Places = sorted_by(self.frame[columns], sort).index.to_numpy(dtype=np.intp)
         return places

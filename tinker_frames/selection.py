@@ -59,7 +59,12 @@ def sorted_by(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def matching(frame: pd.DataFrame, query: str, called: str = "the query") -> pd.DataFrame:
-    """Return the rows that a pandas query keeps; `called` is what an error calls it.
+    """Return the rows that a pandas query keeps; errors as in `condition`."""
+    return frame[condition(frame, query, called)]
+
+
+def condition(frame: pd.DataFrame, query: str, called: str = "the query") -> Mask:
+    """Return for each row whether a pandas query keeps it; `called` is what an error calls it.
 
     Raises
     ------
@@ -75,7 +80,7 @@ def matching(frame: pd.DataFrame, query: str, called: str = "the query") -> pd.D
         problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     else:
         if getattr(mask, "shape", None) == (len(frame),) and is_bool_dtype(mask):
-            kept: pd.DataFrame = frame[mask.fillna(value=False)]
+            kept: Mask = mask.fillna(value=False).to_numpy(dtype=bool)
             return kept
         problem = "it is not a condition that every row either meets or does not"
     raise InvalidRequestError(

@@ -20,7 +20,7 @@ from .selection import check_columns
 if TYPE_CHECKING:
     import pandas as pd
 
-CHUNK = 100  # rows that are sent at once
+CHUNK = 50  # rows that are sent at once
 NARROWEST, WIDEST = 40, 1200  # pixels of a column
 
 
@@ -58,7 +58,7 @@ SORTS = {
     for sort in (
         Sort(
             "checkpoints", "Checkpoints", "checkpoint", "tinker_path",
-            ("name", "display_name", "size_gb", "time", "expires_at", "public", "checkpoint_type", "base_model", "training_run_id", "tinker_path"),
+            ("name", "display_name", "size_gb", "public", "time", "expires_at", "checkpoint_type", "base_model", "training_run_id", "tinker_path"),
             (_RUN, _SESSION), (("run", "run"), ("model", "model")),
         ),
         Sort(
@@ -107,6 +107,8 @@ class TableState:
         The columns that are shown, in order.
     moves
         Counts what makes a view begin at the top again.
+    opened_by
+        Of what it was opened, for people; empty for a first table.
     """
 
     def __init__(self, frame: pd.DataFrame, sort: Sort | None = None) -> None:
@@ -119,6 +121,7 @@ class TableState:
         self.errors: dict[str, str] = {}
         self.widths: dict[str, int] = {}
         self.moves = 0
+        self.opened_by = ""
         known = [name for name in self.sort.columns if name in frame.columns]
         # What is empty in every row is worth no room; it can be had from the list of columns.
         self.columns = [name for name in known if name == self.sort.key or frame[name].notna().any()]
@@ -297,7 +300,9 @@ class TableState:
         """Return what is drawn beside the table, of the rows that match."""
         mask, facets = self.rows.mask, self.facets
         drawn = [
-            facets.bars(title, self.controls[name], mask) for name, title in self.sort.pictures if name in self.controls
+            facets.bars(self.sort.title, title, self.controls[name], mask)
+            for name, title in self.sort.pictures
+            if name in self.controls
         ]
         for name in ("created", "used"):
             if name in self.controls:

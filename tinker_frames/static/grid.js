@@ -1,7 +1,7 @@
 // The rows: as many elements as fit the window, whatever the number of rows. Rows, order and choice live in the kernel.
 
 const ROW_PX = 28;
-const CHUNK = 100; // as in view_state.py
+const CHUNK = 50; // as in view_state.py
 const SPARE = 8; // rows drawn above and below the window
 const TALLEST_PX = 15e6; // browsers cut off what is higher
 const CHECK_PX = 34;
@@ -78,7 +78,7 @@ class Grid {
   // ── drawing ──
 
   widths() {
-    const openings = this.data.openings.reduce((sum, label) => sum + 20 + label.length * 6.5, 34);
+    const openings = this.data.openings.reduce((sum, label) => sum + 15 + label.length * 6.2, 36);
     return [CHECK_PX, ...this.data.columns.map((column) => column.width), Math.round(openings)];
   }
 
@@ -202,7 +202,7 @@ class Grid {
     const links = this.data.openings.map((label) =>
       el("button", { type: "button", class: "tkf-link", tabindex: -1, "data-open": label, title: `open the ${label} of this row` }, `${label} ›`),
     );
-    const copy = el("button", { type: "button", class: "tkf-link", tabindex: -1, "data-copy": "", title: `copy ${data?.[1] ?? ""}`, "aria-label": "copy the path" }, "⧉");
+    const copy = el("button", { type: "button", class: "tkf-link", tabindex: -1, "data-copy": "", title: `copy ${data?.[1] ?? ""}`, "aria-label": "copy the path" }, "❐");
     return el("div", { class: "tkf-cell tkf-openings", role: "gridcell", id: this.cellId(place, this.data.columns.length + 1) }, ...links, copy);
   }
 

@@ -26,15 +26,16 @@ class Pictures {
   }
 
   bars(picture) {
-    const most = Math.max(...picture.bars.map((bar) => bar.value)) || 1;
+    // The others together often are far more than the largest; they are as long as the picture is wide, at most.
+    const most = Math.max(...picture.bars.filter((bar) => bar.picks).map((bar) => bar.value)) || 1;
     return el("div", { class: "tkf-bars" }, ...picture.bars.map((bar) =>
       el("button", { type: "button", class: "tkf-bar-row", disabled: !bar.picks, title: `${bar.label}: ${bar.said}`, "data-name": `${picture.title} ${bar.label}`, on: { click: () => this.pick(bar.picks) } },
-        el("span", { class: "tkf-bar-label" }, bar.label), el("span", { class: "tkf-bar-track" }, el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${Math.max(1, (100 * bar.value) / most)}%` } })), el("span", { class: "tkf-bar-said" }, bar.said))));
+        el("span", { class: "tkf-bar-label" }, bar.label), el("span", { class: "tkf-bar-track" }, el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${Math.min(100, Math.max(1, (100 * bar.value) / most))}%` } })), el("span", { class: "tkf-bar-said" }, bar.said))));
   }
 
   columns(picture) {
     const most = Math.max(...picture.bars.map((bar) => bar.value)) || 1;
-    const width = 100 / picture.bars.length;
+    const width = 100 / Math.max(12, picture.bars.length);
     const drawn = picture.bars.map((bar, place) => {
       const height = bar.value ? Math.max(2, (88 * bar.value) / most) : 0;
       const hit = svg("rect", { class: "tkf-column", x: place * width, y: 0, width, height: 90, tabindex: 0, role: "button", "aria-label": `${bar.label}: ${bar.said}`, "data-name": `${picture.title} ${bar.label}` }, svg("title", {}));

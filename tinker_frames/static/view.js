@@ -141,7 +141,7 @@ class View {
 
   drawGrid(grid) {
     this.bar.popover.shown = grid.columns.map((column) => column.id);
-    this.grid.empty.replaceChildren("No row matches. ", button("Reset the filters", () => this.bar.reset(), { "data-name": "reset" }));
+    this.grid.empty.replaceChildren("No row matches. ", button("Reset the filters", () => this.bar.reset(), { "data-name": "reset-empty" }));
     this.grid.update(grid);
   }
 
