@@ -342,6 +342,7 @@ def _chunk(explorer: Explorer, message: dict[str, Any]) -> dict[str, Any] | None
 
 
 _HANDLERS: dict[str, Callable[[Explorer, dict[str, Any]], Any]] = {
+    "ping": lambda _, __: None,
     "ready": lambda e, _: e.changed("pictures"),
     "rows": _chunk,
     "filter": lambda e, m: e.set_filter(m["name"], m.get("value")),

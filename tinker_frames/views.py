@@ -38,6 +38,7 @@ SCRIPTS = (
     "view.js",
 )  # one module, in this order
 STATIC_ROWS = 20
+STATIC_COLUMNS = 8
 AT_FIRST = ("head", "bar", "grid", "choice", "desk")  # the rest when the first rows are there
 
 
@@ -187,9 +188,8 @@ class View(anywidget.AnyWidget):
     # ── to and from the browser ──────────────────────────────────────────────────────────────────────────────────────
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
-        answer = self._explorer.handle(content)
-        if answer is not None:
-            self.send(answer)
+        # Every message is answered, also one that changes nothing: a browser that hears nothing says that the kernel is gone.
+        self.send(self._explorer.handle(content) or {"heard": content.get("do")})
 
     def _changed(self, parts: tuple[str, ...]) -> None:
         """Send parts of what is shown, as one message."""
@@ -232,8 +232,12 @@ class View(anywidget.AnyWidget):
         """Return the first rows as HTML; everything that came from the service is escaped."""
         state = self._explorer.state
         shown = state.chunk(0)[:STATIC_ROWS]
-        head = "".join(f"<th>{escape(visible(name))}</th>" for name in state.columns)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(_text(cell))}</td>' for cell in row[2:])}</tr>" for row in shown)
+        left = 'style="text-align: left"'
+        head = "".join(f"<th {left}>{escape(visible(name))}</th>" for name in state.columns[:STATIC_COLUMNS])
+        rows = (
+            "".join(f"<td {left}>{escape(_text(cell))}</td>" for cell in row[2 : 2 + STATIC_COLUMNS]) for row in shown
+        )
+        body = "".join(f"<tr>{cells}</tr>" for cells in rows)
         return (
             f'<div data-tkf-static="{self._static_id}" style="animation: tkf-late 0s 1s backwards">'
             "<style>@keyframes tkf-late {from {display: none; visibility: hidden}}</style>"

@@ -1,6 +1,7 @@
 // The whole view: the parts in their places, and the messages between them and the kernel.
 
 const SILENT_MS = 8000; // after which a kernel that does not answer is said to be busy or gone
+const GONE = "The kernel of this view is gone. Run this cell again.";
 
 class View {
   constructor(model, host) {
@@ -37,22 +38,32 @@ class View {
     clearInterval(this.clock);
     clearTimeout(this.silence);
     this.model.off("msg:custom", this.heard);
+    this.model.off("comm_live_update", this.cut);
     for (const [name, draw] of this.followed) this.model.off(`change:${name}`, draw);
     this.grid.remove();
     this.bar.popover.remove();
-    this.watcher?.disconnect();
   }
 
   // ── messages ──
 
-  send(message) {
-    this.model.send(message);
-    if (!["width", "facet", "ready", "pictures", "hush"].includes(message.do)) this.expectAnswer();
+  // A kernel that has gone makes sending fail, at once or in silence.
+  post(message) {
+    try {
+      this.model.send(message);
+      return true;
+    } catch {
+      this.silent(GONE);
+      return false;
+    }
   }
 
-  expectAnswer() {
+  send(message) {
+    if (this.post(message)) this.expectAnswer();
+  }
+
+  expectAnswer(text = "No answer from the kernel: it is busy with another cell, or gone. Run this cell again if it was restarted.", within = SILENT_MS) {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.silent("No answer from the kernel: it is busy with another cell, or gone. Run this cell again if it was restarted."), SILENT_MS);
+    this.silence = setTimeout(() => this.silent(text), within);
   }
 
   answered() {
@@ -91,10 +102,11 @@ class View {
     this.root.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
     this.root.addEventListener("keydown", (event) => event.stopPropagation());
     this.root.addEventListener("contextmenu", (event) => event.stopPropagation());
-    const gone = () => host.closest(".jupyter-widgets-disconnected") && this.silent("The kernel is gone. Run this cell again.");
-    this.watcher = new MutationObserver(gone);
-    this.watcher.observe(host, { attributes: true, attributeFilter: ["class"] });
-    this.model.on("comm_live_update", () => setTimeout(gone, 0));
+    // Said when a kernel restarts, and when a page finds its kernel again: which of them, an answer tells.
+    this.cut = () => {
+      if (this.post({ do: "ping" })) this.expectAnswer(GONE, 1500);
+    };
+    this.model.on("comm_live_update", this.cut);
   }
 
   hideStatic() {
