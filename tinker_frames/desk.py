@@ -64,6 +64,7 @@ class Target:
     """What an action is about: a few words, and how its checkpoints are found out."""
 
     said: str
+    name: str
     rows: pd.DataFrame
     checkpoints: Callable[[], pd.DataFrame]
     hidden: int = 0
@@ -216,6 +217,7 @@ class Desk:
             if self.stage:
                 shown |= {"act": self._act.name, "label": self._label, "doc": self._act.doc}
                 shown |= {"asks": self._act.asks, "target": self._target.said if self._target else ""}
+                shown |= {"path": f"{self._target.name}.parquet" if self._target else ""}
             if self.stage == "work" and self.deed is not None:
                 shown |= self.deed.shown()
             if self.stage == "confirm":

@@ -193,7 +193,7 @@ class Explorer:
         said = f"{many} {'selected' if chosen else 'matching'}"
         frame = frame.copy(deep=False)
         frame.attrs["tinker"] = state.about
-        return Target(said, frame, lambda: source.checkpoints_of(self._client(), frame, name), hidden)
+        return Target(said, name, frame, lambda: source.checkpoints_of(self._client(), frame, name), hidden)
 
     def act(self, name: str, **given: Any) -> None:
         """Begin an action on what is chosen, else on all that match; what it asks for may be given at once."""
@@ -309,9 +309,9 @@ class Explorer:
             self._stale = set(range(len(self.stack) - 1))
             state = self.state
             if state.sort.name == "checkpoints":
-                about = state.about
-                state.replace(source.after_write(state.rows.frame, fresh, runs, lost))
-                state.about = about
+                old = state.rows.frame.copy(deep=False)
+                old.attrs["tinker"] = state.about
+                state.replace(source.after_write(old, fresh, runs, lost))
                 self._whole_changed()
             else:
                 self.refresh()

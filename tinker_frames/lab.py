@@ -16,7 +16,7 @@ from .config import CLOUDFLARE_HEADERS
 if TYPE_CHECKING:
     from threading import Event
 
-NEEDED = ("jupyterlab", "ipykernel", "ipywidgets")
+NEEDED = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget")
 MISSING_EXTRA = 'JupyterLab or what the notebooks need in it is not installed: pip install "tinker-frames[lab]"'
 FOLDER = "tinker-notebooks"
 OPENED = "03_views.ipynb"

@@ -63,6 +63,8 @@ def after_write(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], l
             values = now[name].reindex(kept.loc[changed, "tinker_path"])
             kept.loc[changed, name] = values.astype(kept[name].dtype).array
     kept.attrs = dict(frame.attrs)
+    if is_whole(frame):
+        kept.attrs["tinker"] = frame.attrs["tinker"] | {"rows": len(kept)}  # it still is
     return kept
 
 

@@ -42,7 +42,7 @@ class DeskPanel {
   // ── what an action asks ──
 
   ask(desk) {
-    return [this.title(`${desk.label}: ${desk.target}`), el("div", { class: "tkf-muted" }, desk.doc), ...this[`ask_${desk.asks}`]()];
+    return [this.title(`${desk.label}: ${desk.target}`), el("div", { class: "tkf-muted" }, desk.doc), ...this[`ask_${desk.asks}`](desk)];
   }
 
   answer(given) {
@@ -55,8 +55,8 @@ class DeskPanel {
     return [this.buttons(...picks, button("never", () => this.answer({ never: true }), { "data-name": "never" }), own, button("Look at the plan", () => this.answer({ ttl: own.value }), { "data-name": "own" }), this.closing("Cancel"))];
   }
 
-  ask_path() {
-    const path = el("input", { class: "tkf-input tkf-wide", value: "checkpoints.parquet", "aria-label": "file", "data-name": "path", "data-first": true, on: { keydown: (event) => event.key === "Enter" && write() } });
+  ask_path(desk) {
+    const path = el("input", { class: "tkf-input tkf-wide", value: desk.path, "aria-label": "file", "data-name": "path", "data-first": true, on: { keydown: (event) => event.key === "Enter" && write() } });
     const over = el("input", { type: "checkbox", "data-name": "overwrite" });
     const write = () => this.answer({ path: path.value, overwrite: over.checked });
     return [el("div", { class: "tkf-muted" }, ".parquet, .csv, .feather or .json, beside this notebook"), this.buttons(path, el("label", { class: "tkf-tick" }, over, " overwrite"), button("Write", write, { class: "tkf-button tkf-main", "data-name": "write" }), this.closing("Cancel"))];
