@@ -7,21 +7,24 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.benchmarks import building, listing
+from tests.benchmarks import browser, building, listing
 from tests.benchmarks.__main__ import BENCHMARKS, measured
 from tests.benchmarks.pages import pages
 from tests.benchmarks.peers import official_sdk
 from tests.benchmarks.rounds import CPU, Result, Skipped, UnequalError, in_turn, ratio, require_equal
 from tests.benchmarks.setup import CHECKOUT, SMALL, Peer, Setup
 from tests.benchmarks.table import LINES, Line, printed
+from tests.browser.chromium import missing
 
 TINY = Setup(**SMALL | {"rows": 500})
 WRONG = {
@@ -52,6 +55,9 @@ def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Pat
         if verdict.startswith("skipped: needs the peers extra"):
             assert find_spec("tinker") is None, what
             assert value == "-", what
+        elif verdict.startswith("skipped: needs the browser extra"):
+            assert missing(lab=True) or find_spec("quak") is None, what
+            assert value == "-", what
         else:
             assert math.isfinite(float(value.split()[0])), what
             assert verdict in ("aim", "reached", "NOT reached", "-"), what
@@ -66,6 +72,33 @@ def test_without_the_sdk_its_lines_are_skipped_and_the_rest_is_measured() -> Non
     assert skipped == {"build_sdk", "cold_near", "warm", "cold_far"}
     assert printed(outcomes, TINY).count("skipped: needs the peers extra") == len(skipped)
     assert all(math.isfinite(outcomes[name].value) for name in ("build_floor", "waves"))
+
+
+def test_without_a_browser_its_lines_are_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no browser test can run, every line of the view says why, and nothing is started."""
+    monkeypatch.setenv("PATH", "")
+    outcomes = browser.view(TINY)
+    assert set(outcomes) == {name for name in LINES if name.startswith("view")}
+    assert printed(outcomes, TINY).count("skipped: needs the browser extra: ") == len(outcomes)
+
+
+@pytest.mark.parametrize(("name", "asked"), [("quak", 3), ("ours", 1)])
+def test_a_peer_that_does_not_show_is_asked_again_and_ours_is_not(name: str, asked: int) -> None:
+    """A peer's showing that fails is repeated and told beside its time; one of ours ends the benchmark."""
+    showing = browser.Showing(SimpleNamespace(lab=SimpleNamespace(problems=[])))
+    tries = iter([browser.UnseenError(), browser.UnseenError(), 0.5])
+
+    def show(*_: Any) -> float:
+        found = next(tries)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    showing._show = show
+    with nullcontext() if name == "quak" else pytest.raises(browser.UnseenError):
+        assert showing._shown(0, name) == 0.5
+        assert "failed 2 times" in showing.beside({"ours": [0.1], name: [0.5]}, name, "").note
+    assert 3 - len(list(tries)) == asked
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from . import building, listing, manners, pace, starting
+from . import browser, building, listing, manners, pace, starting
 from .peers import official_sdk
 from .rounds import Outcome, UnequalError
 from .setup import SMALL, Setup
@@ -24,6 +24,7 @@ BENCHMARKS: dict[Callable[[Setup], dict[str, Outcome]], tuple[str, ...]] = {
     manners.requests: ("requests",),
     manners.failing: ("failing",),
     pace.paces: ("pace", "pace_scales", "pace_limited"),
+    browser.view: browser.NAMES,
 }
 
 

@@ -56,11 +56,19 @@ LINES = {
     "pace": Line("deletes, slowed by parallel ones: pace / best fixed number", 1.2, 1.1, at_most=True),
     "pace_scales": Line("same, on a server that scales", 1.2, 1.1, at_most=True),
     "pace_limited": Line("same, on a server that rate-limits", 1.2, 1.1, at_most=True),
+    "view": Line("first rows of {rows:,} in JupyterLab: ours / quak", 0.333, 0.2, at_most=True),
+    "view_narrow": Line("same, quak with only the columns that ours shows"),
+    "view_filter": Line("one more letter in the filter, until it is seen", 0.3, at_most=True, unit=" s"),
+    "view_sort": Line("a click on a column, until it is sorted", 0.3, at_most=True, unit=" s"),
+    "view_bytes": Line("sent to the browser until the rows are there", 0.2, at_most=True, unit=" MB"),
+    "view_errors": Line("errors in the browser meanwhile", 0, 0, at_most=True),
     "cold_local": Line("cold listing at 0 ms: SDK loop / ours"),
     "cold_far": Line("cold listing at {far:g} ms: SDK loop / ours"),
 }
 HEADS = ("what", "at least", "aim", "measured", "verdict")
-SHOWN = ("tinker_frames", "tinker", "pandas", "pyarrow", "msgspec", "orjson", "requests", "requests-cache", "fastapi")
+SHOWN = (
+    "tinker_frames", "tinker", "pandas", "pyarrow", "msgspec", "orjson", "requests", "requests-cache", "fastapi", "quak",
+)  # fmt: skip
 
 
 def printed(outcomes: Mapping[str, Outcome], setup: Setup) -> str:

@@ -1,0 +1,261 @@
+"""The view in JupyterLab, in a real browser: until its first rows are seen beside quak's, and what it does with 100,000 rows.
+
+One JupyterLab, one kernel that has the frame; each round makes new widgets, one way after another. The clock runs in the page:
+from the key or the button that was pressed until what was waited for is in the document, and two frames more.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from tests.browser.chromium import launched, missing
+from tests.browser.lab import Notebook, serving
+
+from .rounds import Outcome, Result, Skipped, Times, ratio
+from .server import ROWS_PER_RUN
+from .setup import Setup
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+NAMES = ("view", "view_narrow", "view_filter", "view_sort", "view_bytes", "view_errors")
+PREPARE = """
+import tinker_frames as tkf
+client = tkf.demo.account(runs={runs}, checkpoints={rows}, cache=False)
+frame = client.inventory(progress=False)
+assert len(frame) == {rows}
+shown = tkf.explore(frame, client=client).columns
+"""
+FORGET = "import ipywidgets; ipywidgets.Widget.close_all(); get_ipython().displayhook.flush()"
+CLEAR = "(panel, cell) => { panel.content.widgets[cell].model.outputs.clear(); }"
+QUIET_MS = 300
+PATIENCE_S = 10
+TRIES = (
+    5  # for a peer; of quak 0.3.5, some showings fail: kernels of today call it from two threads, and DuckDB refuses
+)
+# The text of the first element that has a word in it, also inside of shadow roots (quak's).
+FIRST_TEXT = """const first = (root, selector) => {
+    for (const element of root.querySelectorAll(selector)) if (/\\w/.test(element.textContent)) return element.textContent;
+    for (const { shadowRoot } of root.querySelectorAll("*")) {
+      const text = shadowRoot && first(shadowRoot, selector);
+      if (text) return text;
+    }
+    return "";
+  };"""
+TEXT = f"(panel, [cell, selector]) => {{ {FIRST_TEXT} return first(panel.content.widgets[cell].node, selector); }}"
+CLOCK = f"""(panel, [cell, selector, before, event, patience]) => {{
+  {FIRST_TEXT}
+  let start;
+  const begin = (pressed) => {{
+    if (pressed.key === "Shift") return;
+    start = pressed.timeStamp;
+    window.removeEventListener(event, begin, true);
+  }};
+  window.addEventListener(event, begin, true);
+  const seen = () => {{
+    const text = start === undefined ? "" : first(panel.content.widgets[cell].node, selector);
+    return text && text !== before;
+  }};
+  const frame = () => new Promise(requestAnimationFrame);
+  const wait = async () => {{
+    const latest = performance.now() + 1000 * patience;
+    while (!seen()) {{
+      if (performance.now() > latest) return [0, selector];
+      await frame();
+    }}
+    await frame();
+    await frame();
+    return [(performance.now() - start) / 1000, ""];
+  }};
+  window.clock = wait();
+}}"""
+
+
+class UnseenError(Exception):
+    """What was waited for did not come."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A cell that shows the frame, and where its rows are in the document."""
+
+    cell: str
+    rows: str
+
+
+OURS = Way("tkf.explore(frame, client=client)", ".tkf-row:not(.tkf-absent)")
+WAYS = {"ours": OURS}
+if find_spec("quak") is not None:
+    WAYS |= {
+        "quak": Way("import quak; quak.Widget(frame)", "tbody tr"),
+        "narrow": Way("import quak; quak.Widget(frame[shown])", "tbody tr"),
+    }
+NO_QUAK = Skipped("needs the browser extra: quak is not installed")
+
+
+def view(setup: Setup) -> dict[str, Outcome]:
+    """Measure the first rows of a frame in the notebook, ours and quak's in turn, then what our view does on its own."""
+    if reason := missing(lab=True):
+        return dict.fromkeys(NAMES, Skipped(f"needs the browser extra: {reason}"))
+    with _opened(setup) as notebook:
+        showing = Showing(notebook)
+        times = showing.in_turn(setup.rounds, setup.warm_ups)
+        acting = Acting(notebook)
+        filtering, sorting = acting.filtering(2 * setup.rounds), acting.sorting(2 * setup.rounds)
+        errors = [*showing.errors, *acting.errors]
+    return {
+        "view": showing.beside(times, "quak", "both are given all columns"),
+        "view_narrow": showing.beside(times, "narrow", "quak is given fewer"),
+        "view_filter": _seconds(filtering),
+        "view_sort": _seconds(sorting),
+        "view_bytes": showing.told_megabytes(),
+        "view_errors": Result(len(errors), note="; ".join(errors) or "none"),
+    }
+
+
+class Showing:
+    """Rounds in which each way shows the frame, with the bytes that came for it and the errors of ours."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self.bytes = {name: list[int]() for name in WAYS}
+        self.errors: list[str] = []
+        self.failed = Counter[str]()
+
+    def in_turn(self, rounds: int, warm_ups: int) -> Times:
+        """Return the seconds of every way, in rounds that count."""
+        times: Times = {name: [] for name in WAYS}
+        for number in range(warm_ups + rounds):
+            for cell, name in enumerate(WAYS):
+                seconds = self._shown(cell, name)
+                if number >= warm_ups:
+                    times[name].append(seconds)
+        return times
+
+    def _shown(self, cell: int, name: str) -> float:
+        """Show a frame; a peer that fails may try again, and what it failed is told."""
+        known = len(self.notebook.lab.problems)
+        while True:
+            try:
+                return self._show(cell, name)
+            except UnseenError:
+                self.failed[name] += 1
+                if name == "ours" or self.failed[name] == TRIES:
+                    raise
+            finally:
+                if name == "ours":
+                    self.errors += self.notebook.lab.problems[known:]
+
+    def _show(self, cell: int, name: str) -> float:
+        notebook = self.notebook
+        notebook.ask(CLEAR, cell)
+        notebook.execute(FORGET)
+        notebook.select(cell)
+        _quiet(notebook)
+        before = notebook.received
+        seconds = clocked(notebook, cell, WAYS[name].rows, "keydown", lambda: notebook.press("Shift+Enter"))
+        _quiet(notebook)
+        self.bytes[name].append(notebook.received - before)
+        notebook.ask(CLEAR, cell)
+        return seconds
+
+    def beside(self, times: Times, name: str, note: str) -> Outcome:
+        """Return our time divided by that of a peer."""
+        failed = f"; it failed {self.failed[name]} times and was asked again" if self.failed[name] else ""
+        return ratio(times, "ours", name, note + failed) if name in times else NO_QUAK
+
+    def told_megabytes(self) -> Result:
+        """Return the median of our megabytes, with quak's in the note."""
+        found = {name: [sent / 1e6 for sent in counts] for name, counts in self.bytes.items()}
+        told = ", ".join(f"{name} {median(sent):.3g} MB" for name, sent in found.items())
+        return Result(median(found["ours"]), min(found["ours"]), max(found["ours"]), told)
+
+
+class Acting:
+    """One view of ours, in which letters are typed and columns are sorted by."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook, self.cell = notebook, list(WAYS).index("ours")
+        self._known = len(notebook.lab.problems)
+        notebook.select(self.cell)
+        self._clocked(OURS.rows, "keydown", lambda: notebook.press("Shift+Enter"))
+
+    @property
+    def errors(self) -> list[str]:
+        """The errors since the view was shown."""
+        return self.notebook.lab.problems[self._known :]
+
+    def filtering(self, times: int) -> list[float]:
+        """Return the seconds that a digit takes which is typed behind `step-00` in the search."""
+        found = []
+        for _, digit in zip(range(times), cycle("123"), strict=False):
+            self._fill("step-00")
+            found.append(self._clocked(".tkf-count", "keydown", partial(self.notebook.press, digit)))
+        self._fill("")
+        return found
+
+    def sorting(self, times: int, column: str = "size_gb") -> list[float]:
+        """Return the seconds that a click on the head of a column takes, up, down, and so on."""
+        header = self._output.locator(f'.tkf [role="columnheader"][data-column="{column}"]')
+        return [self._clocked(OURS.rows, "pointerdown", header.click) for _ in range(times)]
+
+    @property
+    def _output(self) -> Locator:
+        return self.notebook.output(self.cell)
+
+    def _fill(self, text: str) -> None:
+        search = self._output.locator(".tkf input[type=search]").first
+        self._clocked(".tkf-count", "input", lambda: search.fill(text))
+        search.press("End")
+
+    def _clocked(self, selector: str, event: str, act: Callable[[], object]) -> float:
+        seconds = clocked(self.notebook, self.cell, selector, event, act)
+        _quiet(self.notebook)
+        return seconds
+
+
+def clocked(notebook: Notebook, cell: int, selector: str, event: str, act: Callable[[], object]) -> float:
+    """Return the seconds from an event until the first text of a cell's elements is another one, and seen."""
+    before = notebook.ask(TEXT, [cell, selector])
+    notebook.ask(CLOCK, [cell, selector, before, event, PATIENCE_S])
+    act()
+    seconds, stayed = notebook.page.evaluate("window.clock")
+    if stayed:
+        shown, problems = notebook.output(cell).inner_text()[:500], notebook.problems
+        raise UnseenError(f"nothing came for {stayed}; the cell shows {shown!r}, and there were {problems}")
+    return float(seconds)
+
+
+@contextmanager
+def _opened(setup: Setup) -> Iterator[Notebook]:
+    prepare = PREPARE.format(rows=setup.rows, runs=max(20, setup.rows // ROWS_PER_RUN))
+    cells = [*(way.cell for way in WAYS.values()), "None"]  # Shift+Enter on the last one would add another
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        launched() as browser,
+        serving(browser, Path(folder)) as lab,
+        lab.notebook(cells, setup=prepare) as notebook,
+    ):
+        yield notebook
+        lab.problems.clear()  # they are a line of the table
+
+
+def _quiet(notebook: Notebook) -> None:
+    """Wait until nothing comes any more: what one widget still asks for must not cost the next one time."""
+    before = -1
+    while before != (before := notebook.received):
+        notebook.page.wait_for_timeout(QUIET_MS)
+
+
+def _seconds(found: list[float]) -> Result:
+    return Result(median(found), min(found), max(found), f"median of {len(found)}")

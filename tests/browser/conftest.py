@@ -1,0 +1,88 @@
+"""One Chromium and one JupyterLab for all tests of this folder; each test has a page or a notebook tab of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tinker_frames import notebook
+
+from .chromium import launched, missing
+from .shown import Shown
+from .stage import Stage, staged
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    import tinker_frames as tkf
+    from tinker_frames.demo import DemoServer
+
+    from .lab import Lab
+
+HERE = Path(__file__).parent
+REQUIRED = "TINKER_FRAMES_REQUIRE_BROWSER"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip browser tests where they cannot run, and say why; CI says that they have to."""
+    for item in items:
+        if HERE not in item.path.parents or item.get_closest_marker("browser") is None:
+            continue
+        reason = missing(lab="lab" in getattr(item, "fixturenames", ()))
+        if reason and os.environ.get(REQUIRED):
+            raise pytest.UsageError(f"browser tests are required here: {reason}")
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+# Of the package, not of the session: while playwright is up its loop runs in this thread, and other tests need asyncio.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One Chromium."""
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture
+def stage_of(browser: Browser) -> Iterator[Callable[..., Stage]]:
+    """Open stages with options (`width`, `height`, `dark`, …); each fails the test at its end if it had problems."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(staged(browser, **options))
+
+
+@pytest.fixture
+def stage(stage_of: Callable[..., Stage]) -> Stage:
+    """A blank page for widgets of this process."""
+    return stage_of()
+
+
+@pytest.fixture(scope="package")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for all tests that only read, so that the account is listed once."""
+    return tmp_path_factory.mktemp("listed")
+
+
+@pytest.fixture
+def account(quiet_server: DemoServer, client_of: Callable[..., tkf.Client], listed: Path) -> tkf.Client:
+    """A client for tests that only read; what it lists was listed before."""
+    return client_of(quiet_server, cache_dir=listed)
+
+
+@pytest.fixture
+def shown(stage: Stage, account: tkf.Client) -> Shown:
+    """A view of the account's checkpoints, on a blank page."""
+    return Shown(stage, notebook.explore("checkpoints", account))
+
+
+@pytest.fixture(scope="package")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab and its page."""
+    from .lab import serving
+
+    with serving(browser, tmp_path_factory.mktemp("lab")) as running:
+        yield running

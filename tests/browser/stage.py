@@ -1,0 +1,251 @@
+"""A blank page that shows widgets of this very process, without Jupyter: what crosses, crosses as JSON, in both directions.
+
+>>> with staged(browser) as stage:  # doctest: +SKIP
+...     root = stage.mount(widget)
+...     stage.click("button")
+...     stage.until(lambda: root.locator(".tkf-row").count() == 3)
+
+The page has the front-end API of anywidget and nothing else (stage.js). Python handlers run in the thread of the test,
+whenever the stage pumps: so use its own `find`, `click`, `press`, `fill` and `until`, and playwright's `wait_for…` only for
+what the page does all by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from anywidget import AnyWidget
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route
+
+PAGE = "http://localhost/stage"  # no server is behind it; a secure origin, as that of JupyterLab on loopback is
+HTML = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>stage</title><link rel="icon" href="data:,">'
+    '<meta name="color-scheme" content="light dark"></head><body><main></main></body></html>'
+)
+SCRIPT = Path(__file__).with_name("stage.js")
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+POLL_MS = 5
+Target = "str | Locator"
+
+
+class Message(NamedTuple):
+    """One message that crossed: of which widget, what it said, and its bytes as JSON."""
+
+    widget: str
+    data: dict[str, Any]
+    size: int
+
+
+class Wire:
+    """Stands where a widget has its comm. What Python sends waits, from whatever thread, until the stage pumps."""
+
+    def __init__(self, comm_id: str, outbox: deque[str], problems: list[str]) -> None:
+        self.comm_id = comm_id
+        self._outbox, self._problems = outbox, problems
+        self._handler: Callable[[dict[str, Any]], None] | None = None
+
+    def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
+        """Queue a message; one that is not plain JSON fails here, where it was sent, and the test at its end."""
+        try:
+            if buffers:
+                raise ValueError("the stage carries JSON only, no buffers")
+            self._outbox.append(json.dumps({"id": self.comm_id, "data": data}, allow_nan=False, ensure_ascii=False))
+        except (TypeError, ValueError) as error:
+            self._problems.append(f"Python sent what is not JSON: {error}")
+            raise
+
+    def on_msg(self, handler: Callable[[dict[str, Any]], None]) -> None:
+        """Take the widget's handler of messages."""
+        self._handler = handler
+
+    def hand_over(self, data: dict[str, Any]) -> None:
+        """Give the widget a message as the kernel would."""
+        if self._handler is not None:
+            self._handler({"content": {"comm_id": self.comm_id, "data": data}, "buffers": []})
+
+    def close(self, *_: Any, **__: Any) -> None:
+        """Tell the page that the widget is gone."""
+        self._handler = None
+        self._outbox.append(json.dumps({"id": self.comm_id, "data": {"method": "close"}}))
+
+
+class Stage:
+    """One page, the widgets on it, and what crossed between them and Python.
+
+    Attributes
+    ----------
+    page
+        The page of playwright.
+    sent, heard
+        Messages from Python to the browser (the first of each widget is its whole state), and from the browser to Python.
+    problems
+        What fails the test at its end: errors on the console or in the page, exceptions in Python handlers, and any request.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.problems = page, list[str]()
+        self.sent, self.heard = list[Message](), list[Message]()
+        self._outbox, self._inbox = deque[str](), deque[str]()
+        self._wires, self._widgets, self._numbers = dict[str, Wire](), list["AnyWidget"](), count()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(f"error in the page: {error.stack or error}"))
+        page.on("websocket", lambda socket: self.problems.append(f"the page asked for {socket.url}"))
+        page.expose_binding("toPython", lambda source, message: self._inbox.append(message))
+        page.route("**/*", self._answer)
+        page.goto(PAGE)
+
+    @property
+    def bytes_sent(self) -> int:
+        """How many bytes of JSON went from Python to the browser."""
+        return sum(message.size for message in self.sent)
+
+    def mount(self, widget: AnyWidget) -> Locator:
+        """Show a widget below those that are there, and return its element; a second time, a second view of it."""
+        place, model_id = f"view-{next(self._numbers)}", widget.model_id
+        if model_id not in self._wires:
+            self._wires[model_id] = widget.comm = Wire(model_id, self._outbox, self.problems)
+            self._widgets.append(widget)
+        given = {"id": model_id, "state": widget.get_state()}
+        as_json = json.dumps(given, allow_nan=False)
+        self._note(self.sent, {"id": model_id, "data": {"method": "open", "state": given["state"]}}, as_json)
+        self.page.evaluate("([given, place]) => window.stage.mount(given, place)", [as_json, place])
+        said = self.until(f"window.stage.mounted[{place!r}]")
+        assert said == "ready", f"the widget did not render: {said}"
+        return self.page.locator(f"#{place}")
+
+    def pump(self) -> None:
+        """Deliver what waits, in both directions, until nothing does."""
+        while self._outbox or self._inbox:
+            while self._inbox:
+                message = self._inbox.popleft()
+                noted = self._note(self.heard, json.loads(message), message)
+                self._wires[noted.widget].hand_over(noted.data)
+            messages = [self._outbox.popleft() for _ in range(len(self._outbox))]
+            for message in messages:
+                self._note(self.sent, json.loads(message), message)
+            self.page.evaluate("messages => window.stage.receive(messages)", messages)
+
+    def until(self, condition: str | Callable[[], Any], timeout: float = 5) -> Any:
+        """Pump until a condition holds, JavaScript or a callable, and return what it gave."""
+        deadline = time.monotonic() + timeout
+        while True:
+            self.pump()
+            if found := self.page.evaluate(condition) if isinstance(condition, str) else condition():
+                return found
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {timeout:g} s: {condition}\n{self._told()}")
+            self.page.wait_for_timeout(POLL_MS)
+
+    def settle(self) -> None:
+        """Pump until nothing crossed during two frames: for tests that something does not happen."""
+        before = -1
+        while before != (before := len(self.sent) + len(self.heard)):
+            self.page.evaluate(TWO_FRAMES)
+            self.pump()
+
+    def find(self, target: str | Locator) -> Locator:
+        """Return the locator of a selector (or a locator) once one element is there."""
+        found = self.page.locator(target) if isinstance(target, str) else target
+        self.until(lambda: found.count() > 0)
+        return found
+
+    def click(self, target: str | Locator, **options: Any) -> None:
+        """Click an element once it is visible and enabled; the options are those of playwright."""
+        found = self.find(target)
+        self.until(lambda: found.is_visible() and found.is_enabled())
+        found.click(**options)
+        self.pump()
+
+    def press(self, *keys: str, on: str | Locator | None = None) -> None:
+        """Press keys one after another, on an element or on whatever has the focus; pump after each."""
+        for key in keys:
+            (self.page.keyboard if on is None else self.find(on)).press(key)
+            self.pump()
+
+    def fill(self, target: str | Locator, text: str) -> None:
+        """Put a text in place of what an input holds."""
+        self.find(target).fill(text)
+        self.pump()
+
+    def text(self, target: str | Locator) -> str:
+        """Return the text of an element as it is seen."""
+        return self.find(target).inner_text()
+
+    def screenshot(self, path: str | Path) -> None:
+        """Save a picture of the page."""
+        self.settle()
+        self.page.screenshot(path=path)
+
+    def close(self) -> None:
+        """Close the widgets and let the page take leave of them."""
+        for widget in self._widgets:
+            widget.close()
+        self.settle()
+
+    def check(self) -> None:
+        """Fail if there were problems."""
+        self.pump()
+        assert not self.problems, self._told()
+
+    def _told(self) -> str:
+        seen = self.page.locator("main").inner_text()[:2000]
+        return "\n".join([*self.problems, f"the page shows: {seen!r}"])
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            where = message.location
+            self.problems.append(f"console error: {message.text} ({where.get('url')}:{where.get('lineNumber')})")
+
+    def _answer(self, route: Route) -> None:
+        if route.request.url == PAGE and route.request.is_navigation_request():
+            route.fulfill(body=HTML, content_type="text/html")
+        else:
+            self.problems.append(f"the page asked for {route.request.url}")
+            route.abort()
+
+    def _note(self, where: list[Message], message: dict[str, Any], as_json: str) -> Message:
+        where.append(Message(message["id"], message["data"], len(as_json.encode())))
+        return where[-1]
+
+
+@contextmanager
+def staged(
+    browser: Browser, *, width: int = 1000, height: int = 700, dark: bool = False, **options: Any
+) -> Iterator[Stage]:
+    """Give a stage in a context of its own, and fail at the end if it had problems; further options are of the context."""
+    viewport: Any = {"width": width, "height": height}
+    scheme: Any = "dark" if dark else "light"
+    with closing(browser.new_context(viewport=viewport, color_scheme=scheme, **options)) as context:
+        context.add_init_script(path=SCRIPT)
+        context.set_default_timeout(5_000)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        with _python_errors(stage := Stage(context.new_page())):
+            yield stage
+            stage.close()
+        stage.check()
+
+
+@contextmanager
+def _python_errors(stage: Stage) -> Iterator[None]:
+    """Note exceptions of Python handlers: ipywidgets swallows them outside of a kernel, and only logs a warning."""
+    from traitlets import log
+
+    class Noted(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            stage.problems.append(f"exception in Python: {logging.Formatter().format(record)}")
+
+    handler, logger = Noted(logging.WARNING), logging.getLogger(log.get_logger().name)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
