@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from pandas.api import types
@@ -89,8 +90,8 @@ def _rounded(length_s: float) -> float:
 def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Any]:
     kind = kind_of(frame, name)
     values = [None if missing else value for value, missing in zip(frame[name], frame[name].isna(), strict=True)]
-    if name in SIZES:
-        factor = 1e9 if name.endswith("_gb") else 1
+    if name in SIZES and kind == "number":
+        factor = 10**9 if name.endswith("_gb") else 1
         return [_size(value, factor) for value in values]
     if kind == "time":
         return [_time(value, now, is_end=name.endswith("expires_at")) for value in values]
@@ -99,15 +100,19 @@ def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Any]:
     return [_number(value) if kind == "number" else _text(value) for value in values]
 
 
-def _size(value: Any, factor: float) -> Any:
-    return "" if value is None else [size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
+def _size(value: Any, factor: int) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, Integral):
+        return [size(int(value) * factor), f"{int(value) * factor:,} bytes"]  # as a float, the largest would be rounded
+    return [size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
 
 
 def _time(value: Any, now: datetime, *, is_end: bool) -> Any:
     if value is None:
         return ["never", "it has no expiry", "muted"] if is_end else ""
     stamp = value.tz_convert("UTC") if value.tzinfo is not None else value.tz_localize("UTC")
-    seconds = (now - stamp.to_pydatetime()).total_seconds()
+    seconds = (now - stamp.to_pydatetime(warn=False)).total_seconds()
     text, hover = f"{stamp:%Y-%m-%d %H:%M}", f"{stamp:%Y-%m-%d %H:%M:%S} UTC, {ago(seconds)}"
     if not is_end:
         return [text, hover]
@@ -129,9 +134,12 @@ def _flag(value: Any, name: str) -> Any:
 def _number(value: Any) -> Any:
     if value is None:
         return ""
-    if isinstance(value, float) and not value.is_integer():
-        return [f"{value:,.1f}" if abs(value) >= 0.05 else f"{value:.2g}", repr(value)]
-    return f"{int(value):,}" if abs(value) < 1e300 else repr(value)
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    value = float(value)
+    if value.is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return [f"{value:,.1f}" if 0.05 <= abs(value) < 1e15 else f"{value:.2g}", repr(value)]
 
 
 def _text(value: Any) -> Any:

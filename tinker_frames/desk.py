@@ -13,50 +13,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import cells, policies
+from . import cells
+from .acts import ACTS, Terms, act_of, terms_of
 from .deed import Deed, told
-from .durations import seconds
 from .errors import InvalidRequestError
 from .files import export
 from .plan_text import facts_lines
 from .plans import Plan, make, retirement
 from .recovery import undo
-from .rest import check_ttl
 from .verdicts import GUARDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .holder import Holder
-    from .policies import Rule
 
 MOST_LISTED = 200  # rows that are listed in a confirmation or an outcome; all are in the frames
 LISTED = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
-
-
-@dataclass(frozen=True)
-class Act:
-    """One action as a view offers it."""
-
-    name: str
-    label: str
-    doc: str
-    asks: str = ""  # what has to be said before: `ttl`, `rule` or `path`
-    tone: str = ""
-
-
-ACTS = {
-    act.name: act
-    for act in (
-        Act("expire", "Expire in 24 h", "the service deletes them tomorrow; until then it can be undone", tone="main"),
-        Act("set_ttl", "Set TTL…", "they expire so long from now, or never", "ttl"),
-        Act("publish", "Publish", "any Tinker user may then load them"),
-        Act("unpublish", "Unpublish", "private again"),
-        Act("retire", "Retire…", "removes what a keep rule does not keep", "rule"),
-        Act("delete", "Delete…", "gone at once, for ever", tone="danger"),
-        Act("export", "Export…", "write the rows to a file", "path"),
-    )
-}
 
 
 @dataclass
@@ -93,36 +66,39 @@ class Desk:
         self.outcomes: pd.DataFrame | None = None
         self.deed: Deed | None = None
         self._act = ACTS["expire"]
+        self._back, self._is_planning = "", False
         self._target: Target | None = None
         self._judged: pd.DataFrame | None = None
         self._look: tuple[str, str] | None = None
         self._note = ""
-        self._undone = False
+        self._undone = ""  # the plan that was taken back
         self._label = ""
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, name: str, target: Target) -> None:
-        """Begin an action on rows: ask what it needs, or make its plan."""
+    def begin(self, name: str, target: Target, given: dict[str, Any] | None = None) -> None:
+        """Begin an action on rows: ask what it has to be told, unless that is given, or make its plan."""
         self._must_be_idle()
-        if name not in ACTS:
-            raise InvalidRequestError(f"there is no action {name!r}", hint=f"The actions are {', '.join(ACTS)}.")
+        act = act_of(name)
+        terms = None if act.asks and not given else terms_of(act, given or {})
         self._clear()
-        self._act, self._target = ACTS[name], target
-        self._label = self._act.label.rstrip("…")
-        if self._act.asks:
+        self._act, self._target, self._label = act, target, act.label.rstrip("…")
+        if terms is None:
             self._go("ask")
         else:
-            self.answer({})
+            self._go_on(target, terms)
 
     def answer(self, given: dict[str, Any]) -> None:
-        """Go on with what was asked for: `ttl`, `rule` and `after`, or `path`."""
-        target, name = self._must_have_target(), self._act.name
-        if name == "export":
-            self._export(target, Path(str(given.get("path") or "")), overwrite=bool(given.get("overwrite")))
+        """Go on with what was asked for: `ttl` or `never`, a rule and `after`, or `path`."""
+        if self._target is None or self.stage != "ask":
+            raise InvalidRequestError("nothing is asked", hint="Choose rows and an action.")
+        self._go_on(self._target, terms_of(self._act, given))
+
+    def _go_on(self, target: Target, terms: Terms) -> None:
+        if terms.path is not None:
+            self._export(target, terms.path)
             return
-        ttl = _ttl_of(name, given)
-        rule = rule_of(given) if name == "retire" else None
+        name, rule, ttl = self._act.name, terms.rule, terms.ttl_seconds
 
         def plan() -> Plan:
             found = target.checkpoints()
@@ -130,19 +106,19 @@ class Desk:
                 return retirement(found, rule, self._holder(), ttl)
             return make(name, found["tinker_path"].dropna(), self._holder(), ttl_seconds=ttl)
 
-        self._plan(f"looking at {target.said}", plan)
+        self._plan(f"looking at {target.said}", plan, target)
 
     def propose(self, plan: Plan) -> None:
         """Show a plan, whoever made it, for confirmation."""
         self._must_be_idle()
         self._clear()
-        self._label, self._target = capital(plan.action.verb), None
-        self._plan("looking at the plan", lambda: plan)
+        self._act, self._label = ACTS.get(plan.action.name, self._act), capital(plan.action.verb)
+        self._plan("looking at the plan", lambda: plan, None)
 
     def allow(self, guards: list[Any]) -> None:
         """Lift guards of the plan, those and no others."""
         plan = replace(self._must_have_plan(), allowed=frozenset()).allow(*guards)
-        self._plan("looking at the plan", lambda: plan)
+        self._plan("looking at the plan", lambda: plan, self._target)
 
     def look(self, verdict: str, reason: str) -> None:
         """List the rows of the plan with a verdict and a reason."""
@@ -160,47 +136,53 @@ class Desk:
         sent = list(self._frame()["tinker_path"])
         self._work(
             f"{plan.action.verb} {number:,} checkpoints",
-            lambda deed: self._carried_out(sent, plan.run(confirm=True, progress=deed)),
+            lambda deed: self._carried_out(sent, lambda: plan.run(confirm=True, progress=deed)),
             self._finish,
         )
 
     def undo(self) -> None:
         """Take back what the last plan did."""
-        outcomes = self.outcomes
-        if outcomes is None or not self.can_undo:
+        if self.outcomes is None or not self.can_undo:
             raise InvalidRequestError("there is nothing to undo", hint="See tkf.journal().")
-        plan, sent = outcomes.attrs["tinker"]["plan"], list(outcomes["tinker_path"])
-
-        def work(deed: Deed) -> pd.DataFrame:
-            return self._carried_out(sent, undo(self._holder(), plan, progress=deed))
-
-        self._undone, self._label = True, "Undo"
-        self._work("taking it back", work, self._finish)
+        self._take_back(self.outcomes, self.outcomes.attrs["tinker"]["plan"])
 
     def retry(self) -> None:
-        """Make a plan of the rows that failed, that nobody knows of, and that were not begun."""
+        """Make a plan of the rows that failed, that nobody knows of, and that were not begun; or take them back again."""
         outcomes, plan = self.outcomes, self.plan
-        if outcomes is None or plan is None:
+        if outcomes is None or plan is None or self.stage != "outcome":
             raise InvalidRequestError("there is nothing to do again", hint="Choose rows and an action.")
-        again = plan.only(self._frame()["tinker_path"].isin(self._left(outcomes)).to_numpy())
-        names, name, ttl = list(again.rows["tinker_path"]), plan.action.name, _ttl_of_plan(plan)
-        self._clear()
-        self._plan(
-            "looking at what failed",
-            lambda: make(name, names, self._holder(), ttl_seconds=ttl).allow(*sorted(plan.allowed)),
-        )
+        if self._undone:
+            self._take_back(outcomes, self._undone)
+            return
+        left, name, ttl = self._left(outcomes), plan.action.name, _ttl_of_plan(plan)
+
+        def again() -> Plan:
+            return make(name, left, self._holder(), ttl_seconds=ttl).allow(*sorted(plan.allowed))
+
+        self._plan("looking at what failed", again, None)
 
     def cancel(self) -> None:
         """Stop what goes on: a plan that is made is forgotten, one that is carried out is stopped."""
-        if self.deed is not None and self.stage == "work":
+        with self.lock:
+            if self.deed is None or self.stage != "work":
+                return
             self.deed.cancel()
-            self._changed()
+            if self._is_planning:  # what is being read for it is not waited for
+                self.stage = self._back
+                if self.stage not in ("confirm", "outcome"):
+                    self._clear()
+        self._changed()
 
     def close(self) -> None:
         """Put away what is shown; what goes on cannot be put away."""
         self._must_be_idle()
         self._clear()
         self._changed()
+
+    @property
+    def target(self) -> Target | None:
+        """What the plan that is shown was made of; None for one that was not made of rows of a table."""
+        return self._target if self.plan is not None else None
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -259,7 +241,7 @@ class Desk:
             "failed": cells.window(bad, ["tinker_path", "outcome", "error"], datetime.now(UTC)),
             "plan": outcomes.attrs["tinker"]["plan"],
             "undo": self.can_undo,
-            "retry": bool(self._left(outcomes)) and not self._undone,
+            "retry": bool(self._left(outcomes)),
         }
 
     def _listed(self, frame: pd.DataFrame) -> list[list[Any]]:
@@ -272,54 +254,66 @@ class Desk:
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _plan(self, what: str, made: Callable[[], Plan]) -> None:
+    def _plan(self, what: str, made: Callable[[], Plan], target: Target | None) -> None:
         """Make a plan and judge its rows, on the thread, and show it."""
 
         def work(_: Deed) -> tuple[Plan, pd.DataFrame]:
             plan = made()
             return plan, plan.frame
 
-        self._work(what, work, self._propose, is_plan=True)
+        def propose(made: tuple[Plan, pd.DataFrame]) -> None:
+            self._clear()
+            (self.plan, self._judged), self._target, self.stage = made, target, "confirm"
+
+        self._work(what, work, propose, is_plan=True)
 
     def _work(
         self, what: str, work: Callable[[Deed], Any], then: Callable[[Any], None], *, is_plan: bool = False
     ) -> None:
         self._must_be_idle()
-        back = self.stage
+        self._back, self._is_planning, self._note = self.stage, is_plan, ""
 
         def ended(result: Any, problem: BaseException | None) -> None:
             with self.lock:
-                self.stage, cancelled = back, self.deed is not None and self.deed.stop.is_set()
-                if problem is not None:
-                    self._note = told(problem)
-                elif cancelled and is_plan:
-                    self._clear()
-                else:
+                if is_plan and deed.stop.is_set():
+                    return  # it was cancelled, and something else may be going on by now
+                self.stage = self._back
+                if problem is None:
                     then(result)
+                else:
+                    sent = not is_plan and self._act.asks != "path"
+                    self._note = told(problem) + (" What was done stands in tkf.journal()." if sent else "")
             self._changed()
 
-        self._note = ""
-        self.deed = Deed(what, work, ended, self._changed)
+        deed = self.deed = Deed(what, work, ended, self._changed)
         self._go("work")
-        self.deed.start()
+        deed.start()
 
-    def _propose(self, made: tuple[Plan, pd.DataFrame]) -> None:
-        (self.plan, self._judged), self.stage, self._look = made, "confirm", None
+    def _take_back(self, outcomes: pd.DataFrame, plan: str) -> None:
+        sent = list(outcomes["tinker_path"])
 
-    def _carried_out(self, paths: list[str], outcomes: pd.DataFrame) -> pd.DataFrame:
-        self._after(paths)
-        return outcomes
+        def work(deed: Deed) -> pd.DataFrame:
+            return self._carried_out(sent, lambda: undo(self._holder(), plan, progress=deed))
+
+        def done(outcomes: pd.DataFrame) -> None:
+            self._undone, self._label = plan, "Undo"
+            self._finish(outcomes)
+
+        self._work("taking it back", work, done)
+
+    def _carried_out(self, paths: list[str], carry_out: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        try:
+            return carry_out()
+        finally:  # also what went wrong half way has changed rows
+            try:
+                self._after(paths)
+            except Exception as error:  # noqa: BLE001  # what was done is told, whatever becomes of the rows that are shown
+                self._note = f"The rows below may be as they were before: {told(error)}"
 
     def _finish(self, outcomes: pd.DataFrame) -> None:
         self.outcomes, self.stage = outcomes, "outcome"
 
-    def _export(self, target: Target, path: Path, *, overwrite: bool) -> None:
-        path = path.expanduser()
-        if not path.name:
-            raise InvalidRequestError("no file is named", hint="Write a name such as checkpoints.parquet.")
-        if path.exists() and not overwrite:
-            raise InvalidRequestError(f"{path} exists", hint="Choose another name, or tick overwrite.")
-
+    def _export(self, target: Target, path: Path) -> None:
         def done(written: Path) -> None:
             self._clear()
             self._note, self.stage = f"wrote {len(target.rows):,} rows to {written.resolve()}", "outcome"
@@ -331,8 +325,8 @@ class Desk:
         self._changed()
 
     def _clear(self) -> None:
-        self.stage, self._note, self._look, self._undone = "", "", None, False
-        self.plan = self.outcomes = self._judged = None
+        self.stage, self._note, self._look, self._undone = "", "", None, ""
+        self.plan = self.outcomes = self._judged = self._target = None
 
     def _frame(self) -> pd.DataFrame:
         if self._judged is None:
@@ -343,9 +337,9 @@ class Desk:
         return int((self._frame()["verdict"] == "send").sum())
 
     @staticmethod
-    def _left(outcomes: pd.DataFrame) -> set[str]:
+    def _left(outcomes: pd.DataFrame) -> list[str]:
         late = outcomes["error"].fillna("").str.startswith(("not begun", "not done"))
-        return set(outcomes.loc[outcomes["outcome"].isin(["failed", "unknown"]) | late, "tinker_path"])
+        return list(outcomes.loc[outcomes["outcome"].isin(["failed", "unknown"]) | late, "tinker_path"])
 
     def _must_be_idle(self) -> None:
         if self.stage == "work":
@@ -355,11 +349,6 @@ class Desk:
         if self.plan is None or self.stage != "confirm":
             raise InvalidRequestError("no plan is shown", hint="Choose rows and an action.")
         return self.plan
-
-    def _must_have_target(self) -> Target:
-        if self._target is None or self.stage not in ("", "ask"):
-            raise InvalidRequestError("nothing was chosen", hint="Choose rows and an action.")
-        return self._target
 
 
 def _grouped(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
@@ -371,42 +360,6 @@ def _grouped(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
 def capital(text: str) -> str:
     """Return text with a capital first letter."""
     return text[:1].upper() + text[1:]
-
-
-def rule_of(given: dict[str, Any]) -> Rule:
-    """Return the keep rule that a form describes: `rule` itself, or `last`, `every`, `final`, `public`, `sampled`, `newer`."""
-    if isinstance(given.get("rule"), policies.Rule):
-        ready: Rule = given["rule"]
-        return ready
-    parts = [
-        policies.keep_last(int(given["last"])) if given.get("last") else None,
-        policies.keep_every(int(given["every"])) if given.get("every") else None,
-        policies.keep_final() if given.get("final") else None,
-        policies.keep_public() if given.get("public") else None,
-        policies.used_by_samplers() if given.get("sampled") else None,
-        policies.newer_than(str(given["newer"])) if given.get("newer") else None,
-    ]
-    rules = [part for part in parts if part is not None]
-    if not rules:
-        raise InvalidRequestError(
-            "the rule keeps nothing", hint="Say what to keep; to remove all, use Expire or Delete."
-        )
-    rule = rules[0]
-    for part in rules[1:]:
-        rule = rule | part
-    return rule
-
-
-def _ttl_of(name: str, given: dict[str, Any]) -> int | None:
-    """Return the seconds until rows expire that an action was given; None for a delete, and for never."""
-    length = given.get("ttl") if name == "set_ttl" else given.get("after") if name == "retire" else "24h"
-    if name == "set_ttl" and not length and not given.get("never"):
-        raise InvalidRequestError("no length of time is given", hint='Write e.g. "30d" or "12h", or choose never.')
-    if name not in ("expire", "set_ttl", "retire") or not length:
-        return None
-    found = seconds(length)
-    check_ttl(found)
-    return found
 
 
 def _ttl_of_plan(plan: Plan) -> int | None:

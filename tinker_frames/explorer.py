@@ -6,14 +6,16 @@ Every message of a browser ends in a method here; `changed` says which parts of 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import source
+from .acts import ACTS
 from .cells import size
 from .deed import Deed, told
 from .default import is_default
-from .desk import ACTS, Desk, Target
+from .desk import Desk, Target
 from .errors import InvalidRequestError, TinkerError
 from .holder import Holder
 from .render import shortened, visible
@@ -50,7 +52,7 @@ class Explorer:
         self.with_pictures = True
         self._client, self._tell = client, changed
         self._facet = ""
-        self._stale: set[int] = set()  # tables below the last, whose rows were written to meanwhile
+        self._writes = 0  # how often rows were written to
         self.reading: Deed | None = None
         self.desk = Desk(lambda: Holder(client()), self._desk_changed, self._after_write)
 
@@ -64,18 +66,11 @@ class Explorer:
         try:
             method = _HANDLERS[message["do"]]
             with self.lock:
+                if message["do"] in ("act", "answer", "close"):
+                    self._say_nothing()  # what was wrong before is being mended
                 answer: dict[str, Any] | None = method(self, message)
                 return answer
-        except (
-            TinkerError,
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            IndexError,
-            OSError,
-            ImportError,
-        ) as error:
+        except Exception as error:  # noqa: BLE001  # nobody would see it otherwise
             self.say(told(error))
         return None
 
@@ -112,6 +107,8 @@ class Explorer:
         rows = self.state.rows
         if number is not None and number != rows.number:
             return  # said of an order that is gone: other rows stand there now
+        if how not in ("toggle", "add", "only", "all", "none"):
+            raise InvalidRequestError(f"rows cannot be chosen by {how!r}", hint="Use toggle, add, only, all or none.")
         if how in ("none", "only"):
             rows.choose_none()
         if how == "all":
@@ -133,6 +130,8 @@ class Explorer:
         found = [opening for opening in state.sort.openings if opening.label == label]
         if not found:
             raise InvalidRequestError(f"a {state.sort.one} leads to no {label!r}", hint="See the arrows of its row.")
+        if not 0 <= place < len(state.rows):
+            raise InvalidRequestError(f"there is no row {place}", hint=f"There are {len(state.rows)}.")
         row = state.rows.frame.iloc[state.rows.order[place]]
         value = row[found[0].column]
         if not isinstance(value, str):
@@ -155,19 +154,15 @@ class Explorer:
         if not 0 <= depth < len(self.stack) - 1:
             return
         del self.stack[depth + 1 :]
-        stale = depth in self._stale
-        self._stale = {level for level in self._stale if level < depth}
         self._whole_changed()
-        if stale:
-            self.refresh()
+        self._renew_stale()
 
     def refresh(self) -> None:
         """Read the shown table anew; filters, order and the choice stay."""
         state = self.state
         old = state.rows.frame.copy(deep=False)
         old.attrs["tinker"] = state.about
-        table = state.about.get("table")
-        listing = table if table in source.LISTINGS else source.LISTING_OF[state.sort.name]
+        listing = source.listing_of(state.about, state.sort.name)
 
         def renewed(client: Client) -> pd.DataFrame:
             new = source.read(client, listing, refresh=True, progress=False)
@@ -197,13 +192,21 @@ class Explorer:
 
     def act(self, name: str, **given: Any) -> None:
         """Begin an action on what is chosen, else on all that match; what it asks for may be given at once."""
-        self.desk.begin(name, self.target())
-        if given:
-            self.desk.answer(given)
+        self.desk.begin(name, self.target(), given)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing goes on in the background; False if something still does, after so many seconds."""
+        ends = None if timeout is None else time.monotonic() + timeout
+        while going := [deed for deed in (self.desk.deed, self.reading) if deed is not None and not deed.join(0)]:
+            if not going[0].join(None if ends is None else max(0.0, ends - time.monotonic())):
+                return False
+        return True
 
     def code(self, client: str = "") -> str:
         """Return the lines that reproduce frame, filter, choice and plan."""
-        return script(self.state, self.desk.plan, client=client or self._client_name())
+        target = self.desk.target
+        of = target.rows if target is not None and target.name == self.state.sort.name else None
+        return script(self.state, self.desk.plan, of, client=client or self._client_name())
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -287,14 +290,18 @@ class Explorer:
         if self.reading is not None:
             raise InvalidRequestError("a table is being read already", hint="Wait for it.")
 
+        writes = self._writes
+
         def ended(frame: pd.DataFrame | None, problem: BaseException | None) -> None:
             with self.lock:
-                self.reading = None
-                if problem is not None:
-                    self.note = told(problem)
-                elif frame is not None:
-                    self.note = ""
-                    then(frame)
+                self.reading, self.note = None, "" if problem is None else told(problem)
+                try:
+                    if frame is not None:
+                        then(frame)
+                        self.state.is_stale = self.state.is_stale or writes != self._writes
+                        self._renew_stale()
+                except Exception as error:  # noqa: BLE001  # it is said, and what was there stays
+                    self.note = told(error)
             self.changed("head")
 
         self.reading = Deed(what, lambda _: read(self._client()), ended, lambda: self.changed("head"))
@@ -303,21 +310,31 @@ class Explorer:
 
     def _after_write(self, paths: list[str]) -> None:
         """Take over what a plan changed, in place; tables of runs and sessions are read anew."""
+        with self.lock:
+            self._writes += 1
+            for table in self.stack:
+                table.is_stale = True
         runs = source.runs_of(paths)
         fresh, lost = self._client().read_runs(runs)
         with self.lock:
-            self._stale = set(range(len(self.stack) - 1))
             state = self.state
             if state.sort.name == "checkpoints":
                 old = state.rows.frame.copy(deep=False)
                 old.attrs["tinker"] = state.about
                 state.replace(source.after_write(old, fresh, runs, lost))
                 self._whole_changed()
-            else:
-                self.refresh()
+            self._renew_stale()
+
+    def _renew_stale(self) -> None:
+        """Read the shown table anew if its rows were written to since it was read."""
+        if self.state.is_stale and self.reading is None:
+            self.refresh()
 
     def _client_name(self) -> str:
-        return "tkf" if is_default(self._client()) else "client"
+        try:
+            return "tkf" if is_default(self._client()) else "client"
+        except TinkerError:  # there is none, as for rows that somebody made up
+            return "tkf"
 
     def summary(self) -> str:
         """Return in a line what is shown."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from .cells import size
 from .filters import Control, option_label
@@ -16,10 +18,12 @@ from .render import visible
 if TYPE_CHECKING:
     from .selection import Mask
 
-MOST_OPTIONS = 60  # of one control; the most frequent ones
+MOST_OPTIONS = 60  # of one control; the most frequent ones, and those that are chosen
 MOST_BARS = 5
 MOST_BINS = 40
 MOST_KEYS = 100
+SIZES = {"size_bytes": 1.0, "checkpoint_storage_bytes": 1.0, "size_gb": 1e9}  # columns of sizes, in bytes
+EPOCH, FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 1, 9999))
 STEPS_H = (1, 6, 24, 7 * 24, 30 * 24, 91 * 24, 365 * 24)  # widths of the bars over time
 
 
@@ -36,7 +40,8 @@ class Facets:
         codes, values = self._codes(control.columns[0])
         counts = np.bincount(codes[mask], minlength=len(values))
         order = sorted(range(len(values)), key=lambda place: (-counts[place], str(values[place])))
-        kept = [place for place in order if counts[place] or values[place] in chosen][:MOST_OPTIONS]
+        most = {place for place in order[:MOST_OPTIONS] if counts[place]}
+        kept = [place for place in order if place in most or values[place] in chosen]
         return [
             {"value": values[p], "label": visible(option_label(control, values[p])), "rows": int(counts[p])}
             for p in kept
@@ -71,7 +76,8 @@ class Facets:
         if hours.size == 0:
             return {"title": title, "kind": "columns", "bars": []}
         low, high = int(hours.min()), int(hours.max())
-        step = next((width for width in STEPS_H if (high - low) // width < MOST_BINS), STEPS_H[-1])
+        step = next((width for width in STEPS_H if high // width - low // width < MOST_BINS), 0)
+        step = step or STEPS_H[-1] * (1 + (high - low) // STEPS_H[-1] // (MOST_BINS - 1))
         first = low // step
         counts = np.bincount(hours // step - first)
         bars = [_span((first + place) * step, step, int(count), control) for place, count in enumerate(counts)]
@@ -83,7 +89,12 @@ class Facets:
         for name in columns:
             for text, rows in self._frame[name].value_counts().items():
                 found.update(dict.fromkeys(_keys(text), int(rows)))
-        return [visible(key) for key, _ in found.most_common(MOST_KEYS)]
+        return [key for key, _ in found.most_common(MOST_KEYS)]
+
+    def depth(self, columns: tuple[str, ...]) -> int:
+        """Return how deep objects and lists nest within metadata; 0 where all values are plain."""
+        texts = [text for name in columns for text in self._frame[name].dropna().unique()]
+        return max((_depth(text) for text in texts if any(mark in text[1:] for mark in "{[")), default=0)
 
     def _codes(self, name: str) -> tuple[Any, list[Any]]:
         if name not in self._coded:
@@ -98,10 +109,10 @@ class Facets:
 
     def _all_sizes(self) -> Any:
         """Return the bytes of every row as floats; None if the frame has no sizes."""
-        names = ("size_bytes", "checkpoint_storage_bytes")
-        name = next((name for name in names if name in self._frame.columns), None)
-        if self._sizes is None and name is not None:
-            self._sizes = self._frame[name].to_numpy(dtype="float64", na_value=np.nan)
+        if self._sizes is None:
+            names = [name for name in SIZES if name in self._frame.columns and is_numeric_dtype(self._frame[name])]
+            if names:
+                self._sizes = self._frame[names[0]].to_numpy(dtype="float64", na_value=np.nan) * SIZES[names[0]]
         return self._sizes
 
 
@@ -115,12 +126,18 @@ def _bar(label: str, value: float, is_size: bool, picks: dict[str, Any] | None) 
 
 
 def _span(hour: int, step: int, count: int, control: Control) -> dict[str, Any]:
-    start, last = (pd.Timestamp(h * 3600, unit="s") for h in (hour, hour + step - 1))
-    days = {"after": f"{start:%Y-%m-%d}", "before": f"{last:%Y-%m-%d}"}
-    label = f"{start:%Y-%m-%d %H:%M}" if step < 24 else days["after"]
+    start, last = _at(hour), _at(hour + step - 1)
+    days = {"after": start[:10], "before": last[:10]}
+    label = start if step < 24 else days["after"]
     if step > 24:
         label += f" to {days['before']}"
     return {"label": label, "value": count, "said": f"{count:,}", "picks": {control.name: days}}
+
+
+def _at(hour: int) -> str:
+    """Return the hour since 1970 as text, within the years 1 to 9999 that Python knows."""
+    first, last = (int((end - EPOCH).total_seconds()) // 3600 for end in (FIRST, LAST))
+    return (EPOCH + timedelta(hours=max(first, min(last, hour)))).isoformat(" ")[:16]
 
 
 def _plain(value: Any) -> Any:
@@ -128,8 +145,20 @@ def _plain(value: Any) -> Any:
 
 
 def _keys(text: Any) -> list[str]:
-    try:
-        found = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return []
+    found = _parsed(text)
     return list(found) if isinstance(found, dict) else []
+
+
+def _depth(text: Any) -> int:
+    level, depth = [_parsed(text)], -1
+    while inner := [value for value in level if isinstance(value, (dict, list))]:
+        depth += 1
+        level = [value for holder in inner for value in (holder.values() if isinstance(holder, dict) else holder)]
+    return max(depth, 0)
+
+
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None

@@ -5,15 +5,18 @@ To add a control, add an entry to `CONTROLS`.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import InvalidRequestError
-from .mend import canonical
+from .mend import EXACT_FLOAT, INT64, canonical
 from .render import shortened
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 Kind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
 METADATA = ("user_metadata", "run_user_metadata", "session_user_metadata")
 PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as it is, beside letters and digits
+
+FLAGS = ("bool", "bool_")  # the types of True and False, numpy's too
 
 PAST = (
     ("last 24 h", {"newer_than": 1}),
@@ -50,6 +55,9 @@ class Control:
     age: str = ""  # the column that counts the days of a time
     quick: tuple[tuple[str, dict[str, Any]], ...] = ()
     unit: str = ""
+    zone: str = "Z"  # of the times that a column holds; empty for those without one
+    loose: bool = False  # whether a column holds plain objects, of which a comparison may be neither true nor false
+    depth: int = 0  # how deep the objects of metadata nest
 
 
 CONTROLS = (
@@ -84,11 +92,23 @@ def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
         if control.name == "count" and "tinker_path" in frame.columns:
             continue  # that is how many the session has
         if columns or control.kind == "query":
-            many = control.kind in ("text", "metadata")
+            columns = columns if control.kind in ("text", "metadata") else columns[:1]
+            dtypes = [str(frame[name].dtype) for name in columns]
             age = control.age if control.age in frame.columns else ""
-            values = (control.name, control.label, control.kind, columns if many else columns[:1], age)
-            found[control.name] = Control(*values, control.quick, control.unit)
+            zone = "" if any(re.fullmatch(r"datetime64\[\w+\]", dtype) for dtype in dtypes) else "Z"
+            found[control.name] = replace(control, columns=columns, age=age, zone=zone, loose="object" in dtypes)
     return found
+
+
+def plain(control: Control, value: Any) -> Any:
+    """Return a value in the one form that is kept, sent and compared; None for one that filters nothing.
+
+    Raises
+    ------
+    InvalidRequestError
+        If it is no value of such a control.
+    """
+    return None if value is None else _tried(control, value, lambda: _PLAIN[control.kind](control, value))
 
 
 def expression(control: Control, value: Any, now: datetime | None = None) -> str:
@@ -99,8 +119,14 @@ def expression(control: Control, value: Any, now: datetime | None = None) -> str
     InvalidRequestError
         If it is no value of such a control.
     """
+    found = plain(control, value)
+    at = now or datetime.now(UTC)
+    return "" if found is None else _tried(control, value, lambda: _EXPRESSIONS[control.kind](control, found, at))
+
+
+def _tried(control: Control, value: Any, made: Callable[[], Any]) -> Any:
     try:
-        return _EXPRESSIONS[control.kind](control, value, now or datetime.now(UTC)) if value else ""
+        return made()
     except (TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
         problem = str(error)
     raise InvalidRequestError(f"{value!r} is nothing to filter {control.label!r} by: {problem}", hint="Change it.")
@@ -113,18 +139,17 @@ def joined(expressions: list[str]) -> str:
 
 
 def said(control: Control, value: Any) -> str:
-    """Return a value in a few words, for people."""
+    """Return a value, as `plain` gives it, in a few words, for people."""
     if control.kind == "choices":
         names = [option_label(control, option) for option in value]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
     if control.kind in ("time", "expiry"):
         return next((label for label, quick in control.quick if quick == value), "") or _said_time(value)
     if control.kind == "number":
-        low, high = value
-        ends = [f"{'≥' if end is low else '≤'} {end:g}" for end in (low, high) if end is not None]
+        ends = [f"{sign} {_shown(end)}" for sign, end in zip("≥≤", value, strict=True) if end is not None]
         return f"{' and '.join(ends)} {control.unit}".strip()
     if control.kind == "metadata":
-        return f"{value['key']} = {value['value']}" if value.get("value") else f"has {value['key']}"
+        return f"{value['key']} = {value['value']}" if value["value"] else f"has {value['key']}"
     return str(value)
 
 
@@ -134,7 +159,7 @@ def option_label(control: Control, option: Any) -> str:
         return "not known"
     if isinstance(option, bool):
         return {"public": ("private", "public")}.get(control.columns[0], ("no", "yes"))[option]
-    return shortened(str(option))
+    return shortened(option) if option.strip() else f'"{option}"'
 
 
 def literal(text: str) -> str:
@@ -158,8 +183,9 @@ def _bound(part: str) -> str:
 
 def _text(control: Control, value: str, _: datetime) -> str:
     """Return where every word is found in one of the columns, whatever the case."""
+    known = ", na=False" if control.loose else ""
     found = [
-        " or ".join(f"{name}.str.contains({literal(word)}, case=False, regex=False)" for name in control.columns)
+        " or ".join(f"{name}.str.contains({literal(word)}, case=False{known}, regex=False)" for name in control.columns)
         for word in value.split()
     ]
     return joined(found)
@@ -169,7 +195,8 @@ def _choices(control: Control, value: list[Any], _: datetime) -> str:
     column, wanted = control.columns[0], [option for option in value if option is not None]
     parts = []
     if wanted and all(isinstance(option, bool) for option in wanted):
-        parts = [column if option else f"not {column}" for option in sorted(set(wanted), reverse=True)]
+        flags = ("not {}", "{}") if not control.loose else ("{} == False", "{} == True")
+        parts = [flags[option].format(column) for option in sorted(wanted, reverse=True)]
     elif len(wanted) == 1:
         parts = [f"{column} == {literal(str(wanted[0]))}"]
     elif wanted:
@@ -180,52 +207,71 @@ def _choices(control: Control, value: list[Any], _: datetime) -> str:
 def _time(control: Control, value: dict[str, Any], now: datetime) -> str:
     column, parts = control.columns[0], []
     for name, sign, opposite in (("older_than", ">", "<"), ("newer_than", "<=", ">=")):
-        if (days := _number(value.get(name))) is not None:
-            at = (now - timedelta(days=days)).isoformat(timespec="seconds")
-            parts.append(f"{control.age} {sign} {_shown(days)}" if control.age else f"{column} {opposite} '{at}'")
-    return joined([*parts, *_between(column, value)])
+        if (days := value.get(name)) is not None:
+            at = _stamp(now - timedelta(days=days), control)
+            parts.append(f"{control.age} {sign} {_shown(days)}" if control.age else f"{column} {opposite} {at}")
+    return joined([*parts, *_between(control, value)])
 
 
 def _expiry(control: Control, value: dict[str, Any], now: datetime) -> str:
-    column, parts = control.columns[0], _between(control.columns[0], value)
-    if (days := _number(value.get("within"))) is not None:
-        at = (now + timedelta(days=days)).isoformat(timespec="seconds")
-        parts.append(f"{control.age} <= {_shown(days)}" if control.age else f"{column} <= '{at}'")
+    column, parts = control.columns[0], _between(control, value)
+    if (days := value.get("within")) is not None:
+        at = _stamp(now + timedelta(days=days), control)
+        parts.append(f"{control.age} <= {_shown(days)}" if control.age else f"{column} <= {at}")
     if value.get("ever"):
         parts.append(f"{column}.notna()")
     dated = joined(parts)
     never = f"{column}.isna()" if value.get("never") else ""
-    return " or ".join(filter(None, (_bound(dated), never))) if never and dated else dated or never
+    return " or ".join(filter(None, (_bound(dated), never)))
 
 
-def _between(column: str, value: dict[str, Any]) -> list[str]:
+def _between(control: Control, value: dict[str, Any]) -> list[str]:
     """Return the conditions that a column lies within days, both included (UTC)."""
-    parts = []
-    if value.get("after"):
-        parts.append(f"{column} >= '{date.fromisoformat(value['after'])}T00Z'")
-    if value.get("before"):
-        parts.append(f"{column} < '{date.fromisoformat(value['before']) + timedelta(days=1)}T00Z'")
+    column, zone, parts = control.columns[0], control.zone, []
+    if "after" in value:
+        parts.append(f"{column} >= '{value['after']}T00{zone}'")
+    if "before" in value:
+        parts.append(f"{column} < '{date.fromisoformat(value['before']) + timedelta(days=1)}T00{zone}'")
     return parts
 
 
+def _stamp(at: datetime, control: Control) -> str:
+    return f"'{at:%Y-%m-%dT%H:%M:%S}{control.zone}'"
+
+
 def _range(control: Control, value: list[float | None], _: datetime) -> str:
-    ends = zip((">=", "<="), map(_number, value), strict=True)
+    ends = zip((">=", "<="), value, strict=True)
     return joined([f"{control.columns[0]} {sign} {_shown(end)}" for sign, end in ends if end is not None])
 
 
 def _metadata(control: Control, value: dict[str, str], _: datetime) -> str:
     """Return where a key, at the top of the JSON text, has a value; or is there at all."""
-    if not value.get("key"):
-        return ""
-    pattern = r"[{,]" + re.escape(canonical(value["key"])) + ":"
-    if value.get("value"):
-        plain = str(value["value"])
-        pattern += f"(?:{re.escape(canonical(plain))}|{re.escape(plain)})[,}}]"
-    return " or ".join(f"{name}.str.contains({literal(pattern)})" for name in control.columns)
+    pattern = _before_key(control.depth) + re.escape(canonical(value["key"])) + ":"
+    if value["value"]:
+        forms = [canonical(value["value"]), *_json_of(value["value"])]
+        pattern += f"(?:{'|'.join(map(re.escape, forms))})[,}}]"
+    known = ", na=False" if control.loose else ""
+    return " or ".join(f"{name}.str.contains({literal(pattern)}{known})" for name in control.columns)
+
+
+def _before_key(depth: int) -> str:
+    """Return the pattern of what stands before a key at the top of JSON text whose values nest no deeper."""
+    flat = found = r'"(?:[^"\\]|\\.)*"|[^"{}\[\]]'
+    for _ in range(depth):
+        found = rf"{flat}|[{{\[](?:{found})*[}}\]]"
+    return rf"^\{{(?:(?:{found})*,)?"
+
+
+def _json_of(text: str) -> list[str]:
+    """Return the text again if it is how JSON writes something other than text."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        return [text] if not isinstance(found, str) and canonical(found) == text else []
+    return []
 
 
 def _query(_: Control, value: str, __: datetime) -> str:
-    return str(value).strip()
+    return value.strip()
 
 
 _EXPRESSIONS: dict[Kind, Callable[[Control, Any, datetime], str]] = {
@@ -239,21 +285,85 @@ _EXPRESSIONS: dict[Kind, Callable[[Control, Any, datetime], str]] = {
 }
 
 
+# ── values as they are kept ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _plain_text(_: Control, value: Any) -> str | None:
+    if not isinstance(value, str):
+        raise TypeError("it is no text")
+    return value if value.strip() else None
+
+
+def _plain_choices(_: Control, value: Any) -> list[Any] | None:
+    is_one = isinstance(value, str) or type(value).__name__ in FLAGS
+    found = [bool(option) if type(option).__name__ in FLAGS else option for option in ([value] if is_one else value)]
+    if not all(option is None or isinstance(option, (str, bool)) for option in found):
+        raise TypeError("choices are texts, True, False, or None for what is not known")
+    return list(dict.fromkeys(found)) or None
+
+
+def _plain_time(control: Control, value: Any) -> dict[str, Any] | None:
+    days, flags = (("within",), ("ever", "never")) if control.kind == "expiry" else (("older_than", "newer_than"), ())
+    _refuse_others(value, (*days, "after", "before", *flags))
+    found: dict[str, Any] = {name: _number(value[name]) for name in value if name in days}
+    found |= {name: date.fromisoformat(str(value[name])).isoformat() for name in ("after", "before") if value.get(name)}
+    found |= {name: True for name in flags if value.get(name)}
+    return {name: kept for name, kept in found.items() if kept is not None} or None
+
+
+def _plain_range(_: Control, value: Any) -> list[float | None] | None:
+    low, high = map(_number, value)
+    return None if low is None and high is None else [low, high]
+
+
+def _plain_metadata(_: Control, value: Any) -> dict[str, str] | None:
+    _refuse_others(value, ("key", "value"))
+    key, wanted = value.get("key") or "", value.get("value")
+    if not isinstance(key, str):
+        raise TypeError("the key is no text")
+    wanted = "" if wanted is None else wanted if isinstance(wanted, str) else canonical(wanted)
+    return {"key": key, "value": wanted} if key else None
+
+
+def _refuse_others(value: dict[str, Any], known: tuple[str, ...]) -> None:
+    unknown = [name for name in value if name not in known]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is none of {', '.join(known)}")
+
+
+_PLAIN: dict[Kind, Callable[[Control, Any], Any]] = {
+    "text": _plain_text,
+    "choices": _plain_choices,
+    "time": _plain_time,
+    "expiry": _plain_time,
+    "number": _plain_range,
+    "metadata": _plain_metadata,
+    "query": _plain_text,
+}
+
+
 def _number(value: Any) -> float | None:
-    found = None if value is None or value == "" else float(value)
-    if found is not None and not math.isfinite(found):
+    """Return a number, a whole one as it is: 64 bits are more than a float holds."""
+    if value is None or value == "":
+        return None
+    with suppress(ValueError):
+        if isinstance(value, (str, Integral)):
+            return int(value)
+    found = float(value)
+    if not math.isfinite(found):
         raise ValueError("not a number")
     return found
 
 
 def _shown(number: float) -> str:
     """Return a number as it is written, no longer than needed and no less exact."""
-    return str(int(number)) if number == int(number) else repr(number)
+    low, high = INT64 if isinstance(number, int) else (-EXACT_FLOAT, EXACT_FLOAT)
+    return str(int(number)) if number == int(number) and low <= number <= high else repr(float(number))
 
 
 def _said_time(value: dict[str, Any]) -> str:
     words = {"older_than": "older than {} d", "newer_than": "last {} d", "within": "within {} d"}
-    parts = [text.format(f"{value[name]:g}") for name, text in words.items() if value.get(name) is not None]
+    parts = [text.format(_shown(value[name])) for name, text in words.items() if value.get(name) is not None]
     parts += [f"{'from' if name == 'after' else 'to'} {value[name]}" for name in ("after", "before") if value.get(name)]
     return ", ".join(
         parts + [{"ever": "has one", "never": "never"}[name] for name in ("ever", "never") if value.get(name)]
@@ -268,9 +378,19 @@ def _fits(frame: pd.DataFrame, name: str, kind: Kind) -> bool:
         return False
     dtype = frame[name].dtype
     if kind in ("text", "metadata"):
-        return bool(types.is_string_dtype(dtype)) and bool(frame[name].notna().any())
+        return _is_text(frame[name]) and bool(frame[name].notna().any())
     if kind in ("time", "expiry"):
         return bool(types.is_datetime64_any_dtype(dtype))
     if kind == "number":
         return bool(types.is_numeric_dtype(dtype)) and bool(frame[name].notna().any())
-    return True
+    return bool(types.is_bool_dtype(dtype)) or _is_text(frame[name], "boolean", "empty")
+
+
+def _is_text(values: pd.Series[Any], *others: str) -> bool:
+    """Tell whether values are texts, of whatever dtype; of objects, others may do too."""
+    from pandas.api import types
+
+    if str(values.dtype) == "object":
+        return types.infer_dtype(values, skipna=True) in ("string", *others)
+    is_category = others and str(values.dtype) == "category"
+    return bool(types.is_string_dtype(values.cat.categories.dtype if is_category else values.dtype))

@@ -90,7 +90,7 @@ class Rows:
     def choose(self, first: int, last: int, *, on: bool | None = None) -> None:
         """Choose the rows between two places of the present order, both included; None turns each over."""
         low, high = sorted((first, last))
-        places = self.order[max(low, 0) : high + 1]
+        places = self.order[max(low, 0) : max(high + 1, 0)]
         self.chosen[places] = ~self.chosen[places] if on is None else on
 
     def choose_all(self) -> None:
@@ -103,18 +103,24 @@ class Rows:
 
     def choose_keys(self, keys: Iterable[str]) -> None:
         """Choose the rows with these keys, and no others."""
-        self.chosen = self.frame[self.key].isin(set(keys)).to_numpy(dtype=bool)
+        self.chosen = np.array(self.frame[self.key].isin(set(keys)), dtype=bool)  # a copy: pandas may give what cannot be written
 
     # ── what changed ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def replace(self, frame: pd.DataFrame) -> None:
-        """Put other rows in place of these: filter, sort, and the choice of the keys that are still there stay."""
-        chosen = set(self.frame.loc[self.chosen, self.key].dropna())
-        self._masks.clear()
-        self._take(frame)
-        self._sorted = self._sorted_by(self.sort)
-        self.choose_keys(chosen)
-        self._arrange()
+    def replace(self, frame: pd.DataFrame, conditions: dict[str, str] | None = None) -> None:
+        """Put other rows in place of these: sort, filter (or other conditions), and the choice of the keys still there stay.
+
+        Raises
+        ------
+        InvalidRequestError, TypeError
+            If these rows cannot be filtered or sorted so; nothing has changed then.
+        """
+        new = Rows(frame, self.key)
+        new.filter(self._conditions if conditions is None else conditions)
+        new.order_by(self.sort)
+        new.choose_keys(set(self.frame.loc[self.chosen, self.key].dropna()))
+        new.number = self.number + 1
+        self.__dict__.update(new.__dict__)
 
     # ── as frames ────────────────────────────────────────────────────────────────────────────────────────────────────
 

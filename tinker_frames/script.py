@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .source import is_whole
+from .catalog import TABLES
+from .derive import session_of
+from .source import is_whole, runs_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .plans import Plan
     from .view_state import TableState
 
@@ -20,30 +25,43 @@ CALLS = {
 }
 
 
-def script(state: TableState, plan: Plan | None = None, *, client: str = "tkf") -> str:
+def script(state: TableState, plan: Plan | None = None, of: pd.DataFrame | None = None, *, client: str = "tkf") -> str:
     """Return Python that gives `frame`, `filtered`, `selected` and, if one is shown, `plan` again.
 
-    `client` is the name of what lists the account: the module, or a client.
+    `of` are the rows of this table that the plan was made of, if it was made of such; `client` is the name of what lists the
+    account: the module, or a client.
     """
-    lines = ["import tinker_frames as tkf", "", _frame(state, client)]
+    lines = ["import tinker_frames as tkf", "", *_frame(state, client)]
     lines.append(f"filtered = frame.query({state.query!r})" if state.query else "filtered = frame")
-    if state.rows.sort:
-        columns = [name.removeprefix("-") for name in state.rows.sort]
-        up = [not name.startswith("-") for name in state.rows.sort]
-        lines.append(f'filtered = filtered.sort_values({columns!r}, ascending={up!r}, kind="stable")')
+    lines += [f"filtered = filtered{_sorted(state)}"] if state.rows.sort else []
     chosen = _chosen(state)
     lines += [chosen] if chosen else []
-    if plan is not None:
-        lines += _plan(state, plan, "selected" if chosen else "filtered", client)
+    if plan is not None and plan.undoes is None and plan.action.name in CALLS:
+        lines += _plan(state, plan, of, client)
     return "\n".join(lines)
 
 
-def _frame(state: TableState, client: str) -> str:
+def _frame(state: TableState, client: str) -> list[str]:
     frame = state.rows.frame.copy(deep=False)
     frame.attrs["tinker"] = state.about
-    if is_whole(frame):
-        return f"frame = {client}.{state.about['table']}()"
-    return "# frame is the one that was passed to explore()"
+    table = TABLES.get(str(state.about.get("table")))
+    if table is None or not is_whole(frame) or not state.keeps_order or list(frame.columns) != table.names:
+        return ["# frame is the one that was passed to explore()"]
+    is_run = table.name == "training_runs"
+    runs = frame.loc[frame["session_id"].notna(), "training_run_id"] if is_run else ()
+    return [*_sessions(runs, client), f"frame = {client}.{table.name}()"]
+
+
+def _sessions(runs: Iterable[str], client: str) -> list[str]:
+    """Return the line without which nobody knows the sessions of these runs; none where their ids tell."""
+    is_told = all(session_of(run) is not None for run in runs)
+    return [] if is_told else [f"{client}.sessions(details=True)  # tells which runs they own"]
+
+
+def _sorted(state: TableState) -> str:
+    columns = [name.removeprefix("-") for name in state.rows.sort]
+    up = [not name.startswith("-") for name in state.rows.sort]
+    return f'.sort_values({columns!r}, ascending={up!r}, kind="stable")'
 
 
 def _chosen(state: TableState) -> str:
@@ -53,35 +71,69 @@ def _chosen(state: TableState) -> str:
         return ""
     if (rows.chosen == rows.mask).all():
         return "selected = filtered"
-    keys = "".join(f"    {value!r},\n" for value in rows.selected()[key].dropna())
-    source = "filtered" if not (rows.chosen & ~rows.mask).any() else "frame"
-    return f'selected = {source}[{source}["{key}"].isin([\n{keys}])]'
+    keys = list(rows.selected()[key].dropna())
+    if not (rows.frame[key].isin(keys) == rows.chosen).all():  # keys that are missing, or there twice
+        return f"selected = frame.iloc[{rows.selected().index.to_list()!r}]"
+    source, order = (
+        ("frame", _sorted(state) if rows.sort else "") if (rows.chosen & ~rows.mask).any() else ("filtered", "")
+    )
+    listed = "".join(f"    {value!r},\n" for value in keys)
+    return f'selected = {source}[{source}["{key}"].isin([\n{listed}])]{order}'
 
 
-def _plan(state: TableState, plan: Plan, rows: str, client: str) -> list[str]:
-    ttl = plan.rows["ttl_seconds"].dropna()
-    if plan.undoes is not None or plan.action.name not in CALLS:
-        return []
-    lines = []
-    if state.sort.name == "training_runs":
-        lines.append(f'checkpoints = {client}.checkpoints({rows}["training_run_id"])')
-    elif state.sort.name == "sessions":
-        lines.append(f"runs = {client}.training_runs()")
-        lines.append(f'runs = runs[runs["session_id"].isin({rows}["session_id"])]')
-        lines.append(f'checkpoints = {client}.checkpoints(runs["training_run_id"])')
-    rows = "checkpoints" if lines else rows
-    length = _length(int(ttl.iloc[0])) if len(ttl) else "None"
-    if plan.rule:
-        rules = sorted(set(re.findall(r"\b([a-z_]+)\(", re.sub(r"'(?:[^'\\]|\\.)*'", "", plan.rule))))
-        lines.append(f"from tinker_frames.policies import {', '.join(rules)}")
-        after = "" if plan.action.name == "delete" else f", after={length}"
-        lines.append(f"plan = {rows}.tinker.retire(keep={plan.rule}{after})")
-    else:
-        lines.append(f"plan = {rows}.tinker.{CALLS[plan.action.name].format(ttl=length)}")
+def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -> list[str]:
+    """Return the lines of a plan: of the rows that are chosen or match, if it is about those, else of rows named one by one."""
+    rows, key = state.rows, state.sort.key
+    present = rows.selected() if rows.chosen.any() else rows.filtered()
+    is_of_present = of is not None and set(of[key].dropna()) == set(present[key].dropna())
+    paths = list(plan.rows["tinker_path"])
+    name = "selected" if rows.chosen.any() else "filtered"
+    lines = _checkpoints(state, name, runs_of(paths), client) if is_of_present else _named(paths)
+    name = "checkpoints" if lines else name
+    whose = "" if client == "tkf" or (is_of_present and "account" in state.about) else f"client={client}"
+    call = _retired(plan) if plan.rule and is_of_present else CALLS[plan.action.name].format(ttl=_ttl(plan))
+    call = call.removesuffix(")") + (", " if whose and not call.endswith("()") else "") + whose + ")"
+    lines += [f"from tinker_frames.policies import {', '.join(_rules(plan))}"] if "keep=" in call else []
+    lines.append(f"plan = {name}.tinker.{call}")
     if plan.allowed:
         lines.append(f"plan = plan.allow({', '.join(map(repr, sorted(plan.allowed)))})")
     number = int((plan.frame["verdict"] == "send").sum())
     return [*lines, f"# plan.run(confirm={number})"]
+
+
+def _checkpoints(state: TableState, rows: str, runs: Iterable[str], client: str) -> list[str]:
+    """Return the lines that give the checkpoints of rows; none for rows that are checkpoints."""
+    if state.sort.name == "training_runs":
+        return [f'checkpoints = {client}.checkpoints({rows}["training_run_id"])']
+    if state.sort.name == "sessions":
+        return [
+            *_sessions(runs, client),
+            f"runs = {client}.training_runs()",
+            f'runs = runs[runs["session_id"].isin({rows}["session_id"])]',
+            f'checkpoints = {client}.checkpoints(runs["training_run_id"])',
+        ]
+    return []
+
+
+def _named(paths: list[str]) -> list[str]:
+    listed = "".join(f"    {path!r},\n" for path in paths)
+    return ["import pandas as pd", f'checkpoints = pd.DataFrame({{"tinker_path": [\n{listed}]}})']
+
+
+def _retired(plan: Plan) -> str:
+    return f"retire(keep={plan.rule}{'' if plan.action.name == 'delete' else f', after={_ttl(plan)}'})"
+
+
+def _rules(plan: Plan) -> list[str]:
+    """Return the names of the keep rules that a plan's rule is made of."""
+    return sorted(set(re.findall(r"\b([a-z_]+)\(", re.sub(r"'(?:[^'\\]|\\.)*'", "", plan.rule))))
+
+
+def _ttl(plan: Plan) -> str:
+    ttl = plan.rows["ttl_seconds"].dropna()
+    if ttl.empty:
+        return "None" if plan.action.name != "expire" else '"24h"'  # of no rows, then
+    return _length(int(ttl.iloc[0]))
 
 
 def _length(seconds: int) -> str:

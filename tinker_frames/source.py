@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
     from .client import Client
 
 LISTING_OF = {"checkpoints": "inventory", "training_runs": "training_runs", "sessions": "sessions"}  # by sort
-LISTINGS = ("sessions", "training_runs", "checkpoints", "inventory")
+SORT_OF = {
+    "sessions": "sessions",
+    "training_runs": "training_runs",
+    "checkpoints": "checkpoints",
+    "inventory": "checkpoints",
+}
+LISTINGS = tuple(SORT_OF)
 CHANGING = ("public", "expires_at", "expires_in_days", "size_bytes", "size_gb")  # what a write changes of a checkpoint
 
 
@@ -29,43 +36,67 @@ def read(client: Client, listing: str, *, refresh: bool = False, progress: Any =
     return frame
 
 
+def listing_of(about: dict[str, Any], sort: str) -> str:
+    """Return which listing has the rows of a table: the one that they came from, where it has such rows."""
+    table = str(about.get("table"))
+    return table if SORT_OF.get(table) == sort else LISTING_OF[sort]
+
+
 def renewed(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
     """Return the new rows in the columns of the old frame; what only the old one has is kept, by key.
 
-    A frame that was not the whole listing keeps to the rows that it had.
+    A frame that was not the whole listing keeps to the rows that it had, in their order.
     """
-    rows = new if is_whole(old) else new[new[key].isin(old[key])]
+    known = [name for name in old.columns if name in new.columns]
     extra = [name for name in old.columns if name not in new.columns]
-    frame = rows[[name for name in old.columns if name in new.columns]]
-    if extra:
+    if is_whole(old):
         kept = old.drop_duplicates(key).set_index(key)[extra]
-        frame = frame.join(kept, on=key)[list(old.columns)]
+        frame = new[known].join(kept, on=key)[list(old.columns)] if extra else new[known]
+    else:
+        frame = old[old[key].isin(new[key])].reset_index(drop=True)
+        now = new.drop_duplicates(key).set_index(key, drop=False)[known].reindex(frame[key])
+        frame = frame.assign(**{name: now[name].array for name in known})
     frame.attrs = dict(new.attrs)
     return frame
 
 
 def is_whole(frame: pd.DataFrame) -> bool:
-    """Tell whether a frame still is the listing that it came from."""
+    """Tell whether a frame still is all of the listing that it came from, as far as can be seen."""
     about = frame.attrs.get("tinker") or {}
-    return about.get("table") in LISTINGS and about.get("rows") == len(frame)
+    table, is_doubted = about.get("table"), any(problem.get("column") is None for problem in about.get("problems", ()))
+    if table not in LISTINGS or about.get("rows") != len(frame) or not (about.get("complete", True) or is_doubted):
+        return False  # of no listing, filtered, or limited
+    return table != "checkpoints" or about.get("total") is not None  # else those of some runs, perhaps
 
 
 def after_write(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], lost: set[str]) -> pd.DataFrame:
     """Return checkpoints as they are now: `fresh` are all of some runs, but for the runs that could not be read."""
-    of = frame["tinker_path"].str.extract(r"^tinker://([^/]+)/", expand=False)
+    of = frame["tinker_path"].astype("str").str.extract(r"^tinker://([^/]+)/", expand=False)
     concerned = of.isin(set(runs) - lost)
-    kept = frame[~concerned | frame["tinker_path"].isin(fresh["tinker_path"])]
+    kept = frame[~concerned | frame["tinker_path"].isin(fresh["tinker_path"])].copy()
     now = fresh.drop_duplicates("tinker_path").set_index("tinker_path")
     changed = kept.index[concerned[kept.index]]
-    kept = kept.copy()
     for name in CHANGING:
-        if name in kept.columns and name in now.columns:
+        if name in kept.columns:
             values = now[name].reindex(kept.loc[changed, "tinker_path"])
-            kept.loc[changed, name] = values.astype(kept[name].dtype).array
+            kept[name] = _with(kept[name], changed, values)
     kept.attrs = dict(frame.attrs)
     if is_whole(frame):
         kept.attrs["tinker"] = frame.attrs["tinker"] | {"rows": len(kept)}  # it still is
     return kept
+
+
+def _with(column: pd.Series[Any], places: pd.Index[Any], values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column with other values at some places; of another dtype where its own cannot hold them."""
+    values = values.set_axis(places)
+    if str(values.dtype).endswith(", UTC]") and str(column.dtype).startswith("datetime64"):
+        values = values.dt.tz_convert(getattr(column.dt, "tz", None))
+    for dtype in (column.dtype, values.dtype, "object"):
+        with suppress(TypeError, ValueError):
+            changed = column.astype(dtype).copy()
+            changed.loc[places] = values.astype(dtype)
+            return changed
+    return column
 
 
 def checkpoints_of(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFrame:
@@ -76,7 +107,7 @@ def checkpoints_of(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFram
         runs = rows["training_run_id"].dropna()
     else:
         listed = read(client, "training_runs", progress=False)
-        runs = listed.loc[listed["session_id"].isin(rows["session_id"]), "training_run_id"]
+        runs = listed.loc[listed["session_id"].isin(rows["session_id"].dropna()), "training_run_id"]
     return client.checkpoints(list(dict.fromkeys(runs)), progress=False)
 
 

@@ -6,9 +6,11 @@ No widget, no request: `views` shows it, `explorer` joins several of them to an 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from . import cells, filters
 from .errors import InvalidRequestError
@@ -16,9 +18,6 @@ from .facets import Facets
 from .render import visible
 from .rows import Rows
 from .selection import check_columns
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 CHUNK = 50  # rows that are sent at once
 NARROWEST, WIDEST = 40, 1200  # pixels of a column
@@ -109,22 +108,30 @@ class TableState:
         Counts what makes a view begin at the top again.
     opened_by
         Of what it was opened, for people; empty for a first table.
+    keeps_order
+        Whether the rows came in the order in which they were listed, as far as can be seen.
+    is_stale
+        Whether rows were written to since they were read.
     """
 
     def __init__(self, frame: pd.DataFrame, sort: Sort | None = None) -> None:
         self.sort = sort or sort_of(frame)
+        _check_names(frame)
         check_columns(frame, [self.sort.key])
         self.about: dict[str, Any] = dict(frame.attrs.get("tinker") or {})
+        self.keeps_order = frame.index.equals(pd.RangeIndex(len(frame)))
+        self.is_stale = False
         self.rows = Rows(frame, self.sort.key)
         self.controls = filters.controls_of(frame)
         self.values: dict[str, Any] = {}
         self.errors: dict[str, str] = {}
+        self._conditions: dict[str, str] = {}  # what the sound values stand for, as of when they were set
         self.widths: dict[str, int] = {}
         self.moves = 0
         self.opened_by = ""
         known = [name for name in self.sort.columns if name in frame.columns]
         # What is empty in every row is worth no room; it can be had from the list of columns.
-        self.columns = [name for name in known if name == self.sort.key or frame[name].notna().any()]
+        self.columns = [name for name in known if frame.empty or name == self.sort.key or frame[name].notna().any()]
         self.columns += [name for name in frame.columns if name.startswith("meta.")]
         self._facets: Facets | None = None
 
@@ -133,18 +140,30 @@ class TableState:
     @property
     def query(self) -> str:
         """The pandas expression of all filters together; empty if there are none."""
-        return filters.joined(list(self._conditions().values()))
+        return filters.joined([self._conditions[name] for name in self.controls if name in self._conditions])
 
     @query.setter
     def query(self, text: str) -> None:
-        self.set_filters({"query": text} if text and text.strip() else {})
+        self.set_filters({"query": text})
 
     def set_filter(self, name: str, value: Any) -> None:
         """Set one control; a value that filters nothing unsets it. What is wrong is kept in `errors`, and shows no other rows."""
-        if name not in self.controls:
-            known = ", ".join(self.controls)
-            raise InvalidRequestError(f"there is no filter {name!r} here", hint=f"The filters are {known}.")
-        self._set({**self.values, name: value}, name)
+        self._check_filters([name])
+        before = self.values.get(name)
+        others = {other: text for other, text in self._conditions.items() if other != name}
+        self.errors.pop(name, None)
+        try:
+            value = filters.plain(self.controls[name], value)
+            conditions = others | self._made({name: value})
+            self.rows.filter(conditions)
+        except InvalidRequestError as error:
+            self.errors[name], conditions = str(error), others
+            self.rows.filter(others)  # what is shown is what the others say
+        self._conditions = conditions
+        self.values = {other: kept for other, kept in self.values.items() if other != name}
+        self.values |= {} if value is None else {name: value}
+        if before != value:
+            self.moves += 1
 
     def set_filters(self, values: dict[str, Any]) -> None:
         """Set these controls and unset all others.
@@ -154,37 +173,27 @@ class TableState:
         InvalidRequestError
             For a value that cannot be evaluated; then nothing has changed.
         """
-        before = self.values, self.errors
-        unknown = set(values) - set(self.controls)
-        if unknown:
-            raise InvalidRequestError(f"there is no filter {sorted(unknown)}", hint=f"There are {list(self.controls)}.")
-        self.values, self.errors = {name: value for name, value in values.items() if value}, {}
-        try:
-            self.rows.filter(self._conditions())
-        except InvalidRequestError:
-            self.values, self.errors = before
-            raise
+        self._check_filters(values)
+        plain = {name: filters.plain(self.controls[name], value) for name, value in values.items()}
+        conditions = self._made(plain)
+        self.rows.filter(conditions)
+        self.values = {name: value for name, value in plain.items() if value is not None}
+        self.errors, self._conditions = {}, conditions
         self.moves += 1
 
-    def _set(self, values: dict[str, Any], name: str) -> None:
-        """Take over the values, of which one is new."""
-        before = self.values
-        self.values = {other: value for other, value in values.items() if value}
-        self.errors.pop(name, None)
-        try:
-            self.rows.filter(self._conditions())
-        except InvalidRequestError as error:
-            self.errors[name] = str(error)
-            self.rows.filter(self._conditions())  # without the wrong one: what is shown is what the others say
-        if before != self.values:
-            self.moves += 1
+    def _check_filters(self, names: Iterable[str]) -> None:
+        unknown = [name for name in names if name not in self.controls]
+        if unknown:
+            known = ", ".join(self.controls)
+            raise InvalidRequestError(f"there is no filter {unknown[0]!r} here", hint=f"The filters are {known}.")
 
-    def _conditions(self) -> dict[str, str]:
-        found = {}
-        for name, control in self.controls.items():
-            if name in self.values and name not in self.errors:
-                found[name] = filters.expression(control, self.values[name])
-        return found
+    def _made(self, values: dict[str, Any]) -> dict[str, str]:
+        """Return the conditions that values stand for now."""
+        if values.get("metadata"):
+            control = self.controls["metadata"]
+            self.controls["metadata"] = replace(control, depth=self.facets.depth(control.columns))
+        found = {name: filters.expression(self.controls[name], value) for name, value in values.items()}
+        return {name: text for name, text in found.items() if text}
 
     # ── order, columns ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -193,7 +202,7 @@ class TableState:
         try:
             self.rows.order_by(names)
         except TypeError as error:
-            raise InvalidRequestError(f"these values have no order: {error}", hint="Sort by another column.") from None
+            raise _unordered(error) from None
         self.moves += 1
 
     def show_columns(self, names: Iterable[str]) -> None:
@@ -210,10 +219,24 @@ class TableState:
     # ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def replace(self, frame: pd.DataFrame) -> None:
-        """Show other rows instead; filters, order, columns, widths and the choice stay."""
-        self.about = dict(frame.attrs.get("tinker") or self.about)
-        self.rows.replace(frame)
-        self._facets = None
+        """Show other rows instead; filters, order, columns, widths and the choice stay.
+
+        Raises
+        ------
+        InvalidRequestError
+            If these rows cannot be filtered or sorted as they are; nothing has changed then.
+        """
+        new = TableState(frame, self.sort)
+        kept = {name: control for name, control in self.controls.items() if name in self.values}
+        both = kept | new.controls
+        new.controls = {control.name: both[control.name] for control in filters.CONTROLS if control.name in both}
+        conditions = new._made({name: value for name, value in self.values.items() if name not in self.errors})
+        try:
+            self.rows.replace(new.rows.frame, conditions)
+        except TypeError as error:
+            raise _unordered(error) from None
+        self.about, self.controls, self._conditions = new.about or self.about, new.controls, conditions
+        self._facets, self.is_stale = new._facets, False
         self.columns = [name for name in self.columns if name in frame.columns] or [self.sort.key]
 
     @property
@@ -321,11 +344,30 @@ class TableState:
             return ""
         total = self.about.get("total")
         of = f" of {total:,}" if isinstance(total, int) else ""
-        return f"This listing is not proved complete: {self.about.get('rows', len(self.rows.frame)):,}{of} rows were read. Refresh reads it anew."
+        read = f"{self.about.get('rows', len(self.rows.frame)):,}{of} rows were read"
+        if not any(problem.get("column") is None for problem in self.about.get("problems", ())):
+            return f"This listing was limited: {read}."
+        return f"This listing is not proved complete: {read}. Refresh reads it anew."
 
     def _column(self, name: str) -> dict[str, Any]:
         shown = cells.described(self.rows.frame, name)
         return {**shown, "width": self.widths.get(name, shown["width"])}
 
     def _is_sound(self, name: str) -> bool:
-        return name in self.values and name not in self.errors
+        return name in self._conditions
+
+
+def _check_names(frame: pd.DataFrame) -> None:
+    """Refuse a frame whose columns cannot be told apart by name."""
+    odd = [name for name in frame.columns if not isinstance(name, str)] + list(
+        frame.columns[frame.columns.duplicated()]
+    )
+    if odd:
+        raise InvalidRequestError(
+            f"the column {odd[0]!r} is there twice, or its name is no text",
+            hint="Rename the columns, or leave some out.",
+        )
+
+
+def _unordered(error: TypeError) -> InvalidRequestError:
+    return InvalidRequestError(f"these values have no order: {error}", hint="Sort by another column.")

@@ -30,6 +30,7 @@ except ImportError as error:
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
     "dom.js",
+    "head.js",
     "grid.js",
     "popover.js",
     "bar.js",
@@ -159,8 +160,7 @@ class View(anywidget.AnyWidget):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until what goes on in the background is over; False if it is not, after so many seconds."""
-        deeds = (self._explorer.desk.deed, self._explorer.reading)
-        return all(deed.join(timeout) for deed in deeds if deed is not None)
+        return self._explorer.wait(timeout)
 
     # ── traits ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -59,6 +59,7 @@ class Bar {
   }
 
   reset() {
+    for (const typed of Object.values(this.typed)) typed.stop(); // what was typed last is not sent after it
     this.search.value = this.query.value = "";
     this.send({ do: "reset" });
   }

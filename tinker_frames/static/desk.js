@@ -1,8 +1,9 @@
 // What an action asks, the plan that it leads to, how far it is, and how each row ended.
 
 class DeskPanel {
-  constructor(send) {
+  constructor(send, acts) {
     this.send = send;
+    this.acts = acts; // the buttons that begin it
     this.stage = "";
     this.typed = "";
     this.element = el("section", { class: "tkf-desk", role: "region", "aria-label": "action", hidden: true, on: { keydown: (event) => this.key(event) } });
@@ -14,11 +15,23 @@ class DeskPanel {
     this.stage = desk.stage;
     this.act = desk.act;
     this.element.hidden = !desk.stage && !desk.note;
+    if (desk.stage === "work" && !moved && this.progress) return this.progressed(desk);
+    const active = document.activeElement;
+    const isOurs = active === document.body || this.element.contains(active) || this.acts.contains(active);
     const note = desk.note ? el("div", { class: desk.stage === "outcome" ? "tkf-note" : "tkf-error", role: "alert" }, desk.note) : null;
     const drawn = desk.stage ? this[desk.stage](desk) : [this.buttons(this.closing())];
-    if (desk.stage === "work" && !moved && this.progress) return this.progressed(desk);
     redrawn(this.element, () => this.element.replaceChildren(...[note, ...drawn].filter(Boolean)));
-    if (moved && desk.stage) this.element.querySelector("[data-first]")?.focus({ preventScroll: true });
+    if (moved && isOurs) this.focus(desk);
+  }
+
+  // Whoever types elsewhere meanwhile is left alone.
+  focus(desk) {
+    const named = (root, name) => [...root.querySelectorAll("[data-name]")].find((element) => element.dataset.name === name);
+    if (!desk.stage) return focusFirst(named(this.acts, this.begun), this.element.closest(".tkf").querySelector(".tkf-grid"));
+    const back = desk.stage === "confirm" && this.ticked ? named(this.element, this.ticked) : null;
+    focusFirst(back, this.element.querySelector("[data-first]:enabled"), named(this.element, "close"));
+    this.begun = desk.act;
+    if (desk.stage !== "work") this.ticked = "";
   }
 
   key(event) {
@@ -115,7 +128,7 @@ class DeskPanel {
   }
 
   guard(guard, guards) {
-    const box = el("input", { type: "checkbox", "data-name": `guard ${guard.name}`, on: { change: () => this.send({ do: "allow", guards: guards.filter((other) => (other === guard ? !guard.on : other.on)).map((other) => other.name) }) } });
+    const box = el("input", { type: "checkbox", "data-name": `guard ${guard.name}`, on: { change: () => (this.ticked = box.dataset.name, this.send({ do: "allow", guards: guards.filter((other) => (other === guard ? !guard.on : other.on)).map((other) => other.name) })) } });
     box.checked = guard.on;
     return el("label", { class: "tkf-tick" }, box, ` ${{ public: "public", newest: "the newest of their run", sampler: "loaded by a sampler" }[guard.name] ?? guard.name}`);
   }
@@ -133,7 +146,7 @@ class DeskPanel {
     this.fill = el("div", { class: "tkf-progress-fill" });
     this.said = el("div", { class: "tkf-progress-said", role: "status" });
     this.stop = button("Cancel", () => this.send({ do: "cancel" }), { "data-name": "cancel", "data-first": true });
-    this.progress = el("div", { class: "tkf-progress", role: "progressbar", "aria-valuemin": 0 }, this.fill);
+    this.progress = el("div", { class: "tkf-progress", role: "progressbar", "aria-label": desk.what, "aria-valuemin": 0 }, this.fill);
     this.progressed(desk);
     return [this.title(`${capital(desk.what)} …`), this.progress, this.said, this.buttons(this.stop)];
   }

@@ -19,10 +19,18 @@ function button(text, click, props = {}) {
 
 function later(work, milliseconds) {
   let timer = 0;
-  return (...given) => {
+  const begin = (...given) => {
     clearTimeout(timer);
     timer = setTimeout(() => work(...given), milliseconds);
   };
+  begin.stop = () => clearTimeout(timer);
+  return begin;
+}
+
+function textWidth(element) {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  return Math.ceil(range.getBoundingClientRect().width);
 }
 
 const unique = () => `tkf-${Math.random().toString(36).slice(2, 10)}`;
@@ -50,14 +58,26 @@ async function copied(text) {
   }
 }
 
-// Focus is given back to the element that stands for the same thing after a part has been drawn again.
+const focusables = (root) => [...root.querySelectorAll("button:enabled, input:enabled, [tabindex='0']")];
+
+// After a part has been drawn again the focus is on what stands for the same thing, else on what stands in its place, else on
+// the rows; never on nothing, where the notebook's own keys would work.
 function redrawn(root, draw) {
-  const focused = root.contains(root.ownerDocument.activeElement) ? root.ownerDocument.activeElement : null;
+  const focused = root.contains(document.activeElement) ? document.activeElement : null;
+  const place = focused ? focusables(root).indexOf(focused) : -1;
   const name = focused?.dataset.name;
   const span = focused && "selectionStart" in focused ? [focused.selectionStart, focused.selectionEnd] : null;
   draw();
-  if (!name || root.contains(root.ownerDocument.activeElement)) return;
-  const again = [...root.querySelectorAll("[data-name]")].find((element) => element.dataset.name === name);
-  again?.focus({ preventScroll: true });
-  if (again && span && span[0] !== null) again.setSelectionRange?.(...span);
+  if (!focused || root.contains(document.activeElement)) return;
+  const all = focusables(root);
+  const same = name && all.find((element) => element.dataset.name === name);
+  if (same && span && span[0] !== null) same.setSelectionRange?.(...span);
+  focusFirst(same, all[Math.min(place, all.length - 1)], root.closest(".tkf")?.querySelector(".tkf-grid"));
+}
+
+function focusFirst(...elements) {
+  for (const element of elements) {
+    element?.focus({ preventScroll: true });
+    if (element && document.activeElement === element) return;
+  }
 }

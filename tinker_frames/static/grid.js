@@ -17,6 +17,7 @@ class Grid {
     this.cursor = { row: 0, column: 0 };
     this.anchor = null;
     this.drawn = "";
+    this.rows = new Map(); // the rows that are drawn, by place, with what they say
     this.head = el("div", { class: "tkf-header", role: "row", "aria-rowindex": 1 });
     this.body = el("div", { class: "tkf-body", role: "rowgroup" });
     this.empty = el("div", { class: "tkf-empty", hidden: true });
@@ -27,14 +28,14 @@ class Grid {
         on: {
           scroll: () => this.draw(),
           keydown: (event) => this.key(event),
-          focus: () => this.draw(true),
-          blur: () => this.draw(true),
+          focus: () => this.markCursor(),
+          blur: () => this.markCursor(),
         },
       },
       this.head, this.body, this.empty,
     );
     this.ask = later(() => this.request(), 25);
-    this.body.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault());
+    this.body.addEventListener("mousedown", (event) => this.pressed(event));
     this.body.addEventListener("click", (event) => this.click(event));
     this.watcher = new ResizeObserver(() => this.draw());
     this.watcher.observe(this.element);
@@ -53,7 +54,8 @@ class Grid {
     this.chunks = new Map([[0, data.first]]);
     this.asked = new Set();
     if (moved) this.element.scrollTop = 0;
-    this.cursor.row = Math.max(moved ? 0 : -1, Math.min(this.cursor.row, data.rows - 1));
+    this.shape = JSON.stringify([data.columns.map(({ id, align, kind }) => [id, align, kind]), data.openings]);
+    this.cursor.row = Math.min(this.cursor.row, moved ? 0 : data.rows - 1, data.rows - 1);
     this.cursor.column = Math.min(this.cursor.column, data.columns.length + 1);
     this.element.setAttribute("aria-rowcount", data.rows + 1);
     this.element.setAttribute("aria-colcount", data.columns.length + 2);
@@ -65,7 +67,9 @@ class Grid {
     this.all = data.all ? true : data.rows - data.hidden > 0 ? null : false;
     this.drawHead();
     this.asked = new Set();
-    for (const place of this.seen()) this.requestChunk(place);
+    const seen = this.seen();
+    for (const place of this.chunks.keys()) if (!seen.includes(place)) this.chunks.delete(place); // chosen or not, as it was
+    for (const place of seen) this.requestChunk(place);
   }
 
   take({ chunk, number, rows }) {
@@ -83,59 +87,9 @@ class Grid {
   }
 
   drawHead() {
-    const sorted = this.data.sort;
-    const cells = this.data.columns.map((column, place) => {
-      const at = sorted.findIndex((name) => name.replace(/^-/, "") === column.id);
-      const down = at >= 0 && sorted[at].startsWith("-");
-      const mark = at < 0 ? "" : `${down ? "▼" : "▲"}${sorted.length > 1 ? at + 1 : ""}`;
-      return el(
-        "div",
-        {
-          class: `tkf-head-cell tkf-${column.align}`, role: "columnheader", id: `${this.id}-h-${place + 1}`,
-          "aria-sort": at < 0 ? "none" : down ? "descending" : "ascending", draggable: "true", title: `${column.label}\n${column.doc}`,
-          "aria-colindex": place + 2, "data-column": column.id,
-          on: {
-            click: (event) => this.sort(column.id, event.shiftKey),
-            dragstart: (event) => event.dataTransfer.setData("text/x-tkf", column.id),
-            dragover: (event) => event.preventDefault(),
-            drop: (event) => this.dropped(event, column.id),
-          },
-        },
-        el("span", { class: "tkf-head-text" }, column.label), el("span", { class: "tkf-sort" }, mark), this.handle(column),
-      );
-    });
-    const all = el("div", {
-      class: "tkf-head-cell tkf-check", role: "columnheader", id: `${this.id}-h-0`, title: "select all that match, or none (Ctrl+A)",
-      "aria-colindex": 1, "aria-label": `select all ${this.data.rows} that match`, on: { click: () => this.toggleAll() },
-    }, this.all === true ? "☑" : this.all === null ? "◪" : "☐");
-    const last = el("div", { class: "tkf-head-cell tkf-openings", role: "columnheader", id: `${this.id}-h-${cells.length + 1}`, "aria-colindex": cells.length + 2, "aria-label": "open" });
-    const template = this.widths().map((width) => `${width}px`).join(" ");
-    this.element.style.setProperty("--tkf-columns", template);
-    this.head.replaceChildren(all, ...cells, last);
+    this.element.style.setProperty("--tkf-columns", this.widths().map((width) => `${width}px`).join(" "));
+    this.head.replaceChildren(...headCells(this));
     this.markCursor();
-  }
-
-  handle(column) {
-    let start = null;
-    const width = (event) => Math.max(40, Math.round(column.width + event.clientX - start));
-    return el("span", {
-      class: "tkf-handle", title: "drag to size; double-click to fit", draggable: "false",
-      on: {
-        click: (event) => event.stopPropagation(),
-        dblclick: (event) => (event.stopPropagation(), this.resize(column, this.fitting(column))),
-        pointerdown: (event) => {
-          event.stopPropagation();
-          event.preventDefault();
-          start = event.clientX;
-          event.target.setPointerCapture(event.pointerId);
-        },
-        pointermove: (event) => start !== null && this.resize(column, width(event), false),
-        pointerup: (event) => {
-          if (start !== null) this.resize(column, width(event));
-          start = null;
-        },
-      },
-    });
   }
 
   resize(column, width, tell = true) {
@@ -170,21 +124,37 @@ class Grid {
     if (!anew && drawn === this.drawn) return;
     this.drawn = drawn;
     this.body.style.height = `${height}px`;
-    const rows = [];
-    for (let place = from; place < to; place++) rows.push(this.row(place, offset));
-    this.body.replaceChildren(...rows);
+    this.drawRows(from, to, offset);
     this.empty.hidden = this.data.rows > 0;
     this.markCursor();
     this.ask();
   }
 
-  row(place, offset) {
-    const data = this.chunks.get(Math.floor(place / CHUNK))?.[place % CHUNK];
+  // A row that says the same stays as it is: a press on it is not lost, nor is the text that is marked in it.
+  drawRows(from, to, offset) {
+    const before = this.rows;
+    this.rows = new Map();
+    for (let place = from; place < to; place++) {
+      const data = this.at(place);
+      const said = JSON.stringify(data) + this.shape;
+      const { row } = before.get(place)?.said === said ? before.get(place) : { row: this.row(place, data) };
+      row.style.top = `${place * ROW_PX + offset}px`;
+      this.rows.set(place, { row, said });
+    }
+    for (const [place, { row }] of before) if (this.rows.get(place)?.row !== row) row.remove();
+    const drawn = this.body.children;
+    [...this.rows.values()].forEach(({ row }, at) => drawn[at] === row || this.body.insertBefore(row, drawn[at] ?? null));
+  }
+
+  at(place) {
+    return this.chunks.get(Math.floor(place / CHUNK))?.[place % CHUNK];
+  }
+
+  row(place, data) {
     const chosen = Boolean(data?.[0]);
     const row = el("div", {
       class: `tkf-row${chosen ? " tkf-chosen" : ""}${place % 2 ? " tkf-odd" : ""}${data ? "" : " tkf-absent"}`, role: "row",
       "aria-rowindex": place + 2, "aria-selected": String(chosen), "data-place": place, "data-key": data?.[1] ?? "",
-      style: { top: `${place * ROW_PX + offset}px` },
     });
     row.append(el("div", { class: "tkf-cell tkf-check", role: "gridcell", id: this.cellId(place, 0), "aria-label": chosen ? "selected" : "not selected" }, chosen ? "☑" : "☐"));
     this.data.columns.forEach((column, index) => row.append(this.cell(data ? data[index + 2] : "…", column, this.cellId(place, index + 1))));
@@ -225,7 +195,8 @@ class Grid {
   seen() {
     const { first, last } = this.span();
     const chunks = [];
-    for (let place = Math.floor(first / CHUNK); place <= Math.floor(Math.min(last, this.data.rows - 1) / CHUNK); place++) chunks.push(place);
+    const end = Math.floor(Math.min(last + SPARE, this.data.rows - 1) / CHUNK);
+    for (let place = Math.floor(Math.max(0, first - SPARE) / CHUNK); place <= end; place++) chunks.push(place);
     return chunks;
   }
 
@@ -242,6 +213,13 @@ class Grid {
 
   // ── mouse ──
 
+  // A button of a row does not take the focus, which would be lost as soon as the row is drawn again.
+  pressed(event) {
+    const onButton = event.target.closest("button");
+    if (onButton || event.shiftKey) event.preventDefault();
+    if (onButton) this.element.focus({ preventScroll: true });
+  }
+
   click(event) {
     const row = event.target.closest(".tkf-row");
     if (!row) return;
@@ -249,12 +227,17 @@ class Grid {
     const label = event.target.dataset.open;
     if (label) return this.send({ do: "open", label, place, number: this.data.number });
     if ("copy" in event.target.dataset) return this.copy(row.dataset.key);
-    if (String(document.getSelection())) return; // text was marked, to be copied
+    if (this.marked()) return; // text was marked, to be copied
     this.cursor = { row: place, column: this.columnAt(event.target) };
     if (event.shiftKey && this.anchor !== null) this.choose("add", this.anchor, place);
     else this.choose("toggle", place, place);
     if (!event.shiftKey) this.anchor = place;
     this.markCursor();
+  }
+
+  marked() {
+    const marked = document.getSelection();
+    return String(marked) && this.body.contains(marked.anchorNode);
   }
 
   columnAt(target) {
@@ -278,12 +261,6 @@ class Grid {
     const place = at === undefined ? others.length : this.data.sort.indexOf(at);
     others.splice(place, 0, ...next);
     this.send({ do: "sort", sort: others });
-  }
-
-  dropped(event, before) {
-    event.preventDefault();
-    const moved = event.dataTransfer.getData("text/x-tkf");
-    if (moved) this.move(moved, this.data.columns.findIndex((column) => column.id === before));
   }
 
   move(id, to) {
@@ -311,7 +288,7 @@ class Grid {
     else if (event.key === "Home") this.moveTo(modified ? 0 : row, modified ? column : 0, event.shiftKey && modified);
     else if (event.key === "End") this.moveTo(modified ? this.data.rows - 1 : row, modified ? column : this.data.columns.length + 1, event.shiftKey && modified);
     else if (modified && event.key.toLowerCase() === "a") this.choose("all", 0, 0);
-    else if (modified && event.key.toLowerCase() === "c" && !String(document.getSelection())) this.copy(this.cursorText());
+    else if (modified && event.key.toLowerCase() === "c" && !this.marked()) this.copy(this.cursorText());
     else if (event.key === "Escape") this.choose("none", 0, 0);
     else if (event.key === " " && row >= 0) this.space(event.shiftKey);
     else if (event.key === "Enter" || event.key === " ") this.enter(event.shiftKey);
@@ -350,9 +327,10 @@ class Grid {
     const before = this.cursor.row;
     this.cursor = { row: Math.max(-1, Math.min(this.data.rows - 1, row)), column: Math.max(0, Math.min(this.data.columns.length + 1, column)) };
     if (ranging && before >= 0 && this.cursor.row >= 0) {
-      this.anchor ??= before;
+      if (!this.isRanging) this.anchor = before;
       this.choose("add", this.anchor, this.cursor.row);
     }
+    this.isRanging = ranging;
     this.reveal();
     this.draw(true);
   }
@@ -363,26 +341,21 @@ class Grid {
       const shown = this.element.clientHeight - this.head.offsetHeight;
       const { height, top } = this.span();
       const scale = height < this.data.rows * ROW_PX ? (height - shown) / (this.data.rows * ROW_PX - shown) : 1;
-      if (row * ROW_PX < top) this.element.scrollTop = row * ROW_PX * scale;
-      else if ((row + 1) * ROW_PX > top + shown) this.element.scrollTop = ((row + 1) * ROW_PX - shown) * scale;
+      if (row * ROW_PX < top) this.element.scrollTop = Math.floor(row * ROW_PX * scale);
+      else if ((row + 1) * ROW_PX > top + shown) this.element.scrollTop = Math.ceil(((row + 1) * ROW_PX - shown) * scale);
     }
     const widths = this.widths();
     const left = widths.slice(0, column).reduce((sum, width) => sum + width, 0);
-    if (left - CHECK_PX < this.element.scrollLeft) this.element.scrollLeft = left - CHECK_PX;
-    else if (left + widths[column] > this.element.scrollLeft + this.element.clientWidth) this.element.scrollLeft = left + widths[column] - this.element.clientWidth;
+    if (left < this.element.scrollLeft) this.element.scrollLeft = column > 1 ? left : 0;
+    const seen = this.element.clientWidth - (column < widths.length - 1 ? widths.at(-1) : 0); // the last one stays in sight
+    if (left + widths[column] > this.element.scrollLeft + seen) this.element.scrollLeft = Math.min(left, left + widths[column] - seen);
   }
 
   cursorText() {
     const { row, column } = this.cursor;
-    const data = this.chunks.get(Math.floor(row / CHUNK))?.[row % CHUNK];
+    const data = this.at(row);
     if (!data) return "";
-    const value = column >= 1 && column <= this.data.columns.length ? data[column + 1] : data[1];
-    return String(Array.isArray(value) ? value[0] : value);
+    const [text, whole] = [column >= 1 && column <= this.data.columns.length ? data[column + 1] : data[1]].flat();
+    return text.endsWith("…") && whole ? whole : text;
   }
-}
-
-function textWidth(cell) {
-  const range = document.createRange();
-  range.selectNodeContents(cell);
-  return Math.ceil(range.getBoundingClientRect().width);
 }

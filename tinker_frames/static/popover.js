@@ -16,7 +16,7 @@ class Popover {
     this.facet = { name: "" };
     this.search = "";
     this.tell = later((name, value) => this.send({ do: "filter", name, value }), 200);
-    this.element = el("div", { class: "tkf-popover", role: "dialog", hidden: true, on: { keydown: (event) => this.key(event) } });
+    this.element = el("div", { class: "tkf-popover", role: "dialog", hidden: true, on: { keydown: (event) => this.key(event), focusout: (event) => this.left(event.relatedTarget) } });
     this.outside = (event) => {
       if (this.opener && !event.composedPath().includes(this.element) && !event.composedPath().includes(this.opener)) this.close(false);
     };
@@ -41,7 +41,18 @@ class Popover {
     this.send({ do: "facet", name: control.name });
     this.draw();
     this.place();
-    this.element.querySelector("input, button")?.focus({ preventScroll: true });
+    this.enter();
+  }
+
+  // The focus goes in as soon as there is something to have it: choices come a moment later.
+  enter() {
+    const first = this.element.querySelector("input, button");
+    focusFirst(first);
+    this.isEntered = Boolean(first);
+  }
+
+  left(to) {
+    if (to && !this.element.contains(to) && to !== this.opener) this.close(false);
   }
 
   close(refocus = true) {
@@ -75,7 +86,15 @@ class Popover {
 
   options(facet) {
     this.facet = facet;
-    if (this.control) this.draw();
+    if (!this.control) return;
+    this.draw();
+    this.place(); // it may have become too wide for where it is
+    if (!this.isEntered && document.activeElement === this.opener) this.enter();
+  }
+
+  columnsAre(names) {
+    this.shown = names;
+    if (this.control?.kind === "columns") this.draw();
   }
 
   key(event) {
@@ -120,7 +139,7 @@ class Popover {
       button(pick.label, () => (this.set(same(pick.value) ? null : pick.value), this.draw()), { class: "tkf-button tkf-quick", "aria-pressed": String(same(pick.value)), "data-name": pick.label }),
     );
     const changed = (name) => (event) => {
-      const { ever, never, ...kept } = value;
+      const { ever, never, ...kept } = this.control.value ?? {}; // not what it was when these fields were drawn
       const next = { ...kept, [name]: event.target.type === "number" ? (event.target.value === "" ? null : Number(event.target.value)) : event.target.value };
       for (const key of Object.keys(next)) if (next[key] === null || next[key] === "") delete next[key];
       this.set(Object.keys(next).length ? next : null);

@@ -11,14 +11,14 @@ class View {
     this.grid = new Grid(send, (text) => this.say(text));
     this.bar = new Bar(send, this.root);
     this.pictures = new Pictures(send);
-    this.desk = new DeskPanel(send);
+    this.acts = el("div", { class: "tkf-acts", role: "toolbar", "aria-label": "actions" });
+    this.desk = new DeskPanel(send, this.acts);
     this.trail = el("nav", { class: "tkf-trail", "aria-label": "tables" });
     this.count = el("span", { class: "tkf-count", role: "status" });
     this.age = el("span", { class: "tkf-age tkf-muted" });
     this.banner = el("div", { class: "tkf-warn tkf-banner", role: "alert", hidden: true });
     this.note = el("div", { class: "tkf-note", role: "status", hidden: true });
     this.chosen = el("span", { class: "tkf-chosen-count", role: "status" });
-    this.acts = el("div", { class: "tkf-acts", role: "toolbar", "aria-label": "actions" });
     this.tools = el("span", { class: "tkf-tools" });
     this.root.append(
       el("div", { class: "tkf-line tkf-top" }, this.trail, this.count, el("span", { class: "tkf-spring" }), this.age, this.tools),
@@ -100,7 +100,10 @@ class View {
     this.model.on("msg:custom", this.heard);
     // JupyterLab looks at the focused element itself before it takes d,d for "delete this cell".
     this.root.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
-    this.root.addEventListener("keydown", (event) => event.stopPropagation());
+    this.root.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") this.bar.popover.close();
+    });
     this.root.addEventListener("contextmenu", (event) => event.stopPropagation());
     // Said when a kernel restarts, and when a page finds its kernel again: which of them, an answer tells.
     this.cut = () => {
@@ -137,7 +140,7 @@ class View {
     if (head.note || !this.isSilent) this.say(head.note);
     if (head.reading) this.say(`${capital(head.reading.what)} …`);
     redrawn(this.tools, () => this.tools.replaceChildren(
-      button("⟳ Refresh", () => this.send({ do: "refresh" }), { "data-name": "refresh", disabled: Boolean(head.reading), title: "read it anew from the service" }),
+      button("⟳ Refresh", () => head.reading || this.send({ do: "refresh" }), { "data-name": "refresh", "aria-disabled": Boolean(head.reading) && "true", title: "read it anew from the service" }),
       this.bar.opener({ name: "columns", label: "Columns", kind: "columns", said: "" }, "tkf-button"),
       button("Pictures", () => this.send({ do: "pictures", on: !head.pictures }), { "data-name": "pictures", "aria-pressed": String(head.pictures) }),
       button("Copy code", () => this.send({ do: "code" }), { "data-name": "code", title: "the lines of Python that give the same rows and plan" }),
@@ -152,8 +155,8 @@ class View {
   }
 
   drawGrid(grid) {
-    this.bar.popover.shown = grid.columns.map((column) => column.id);
-    this.grid.empty.replaceChildren("No row matches. ", button("Reset the filters", () => this.bar.reset(), { "data-name": "reset-empty" }));
+    this.bar.popover.columnsAre(grid.columns.map((column) => column.id));
+    this.grid.empty.replaceChildren("No row matches. ", button("Reset the filters", () => (this.bar.reset(), this.grid.element.focus()), { "data-name": "reset-empty" }));
     this.grid.update(grid);
   }
 

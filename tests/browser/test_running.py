@@ -1,0 +1,252 @@
+"""Plans under way in a real page: progress, Cancel, servers that fail, and the rows meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import Burst
+
+from .shown import Shown
+
+if TYPE_CHECKING:
+    from tinker_frames.demo import DemoServer
+
+    from .stage import Stage
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def own(stage: Stage, server: DemoServer, client: tkf.Client) -> Iterator[Shown]:
+    """A view of an account of this test's own; what goes on at the end is stopped and waited for."""
+    shown = Shown(stage, tkf.explore("checkpoints", client))
+    yield shown
+    server.faults.clear()
+    shown.view._explorer.desk.cancel()
+    assert shown.view.wait(30)
+
+
+def choose(shown: Shown, rows: int) -> list[str]:
+    """Choose rows that no guard holds and that do not expire, and return their keys."""
+    frame = shown.view.frame
+    older = frame.duplicated(["training_run_id", "checkpoint_type"])  # than the newest of their run, which come first
+    found = frame[older & frame["expires_at"].isna() & ~frame["public"]].head(rows)
+    shown.view.selected = found
+    shown.says(shown.choice, f"{rows} selected")
+    return list(found["tinker_path"])
+
+
+def share(shown: Shown) -> float:
+    """Return how much of the progress bar is filled."""
+    return float(shown.find(".tkf-progress-fill").evaluate("bar => parseFloat(bar.style.width) / 100 || 0"))
+
+
+def done(shown: Shown) -> int:
+    """Return how many rows the progress bar counts."""
+    return int(shown.find(".tkf-progress").get_attribute("aria-valuenow") or 0)
+
+
+# ---- while it goes on
+
+
+def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
+    """The bar grows with the rows that have ended, beside their number and, after a second, how many a second."""
+    choose(own, 40)
+    own.act("expire")
+    server.faults.write_latency = 0.25
+    own.stage.click(own.inside("run"))
+    own.stage.until(lambda: 0 < done(own) < 40)
+    first = share(own)
+    assert first == pytest.approx(done(own) / 40, abs=0.2)
+    said = own.find(".tkf-progress-said")
+    own.stage.until(lambda: share(own) > first)
+    own.stage.until(lambda: re.search(r"^\d+ of 40 · [\d.]+ a second$", said.inner_text()))
+    server.faults.clear()
+    own.over()
+    own.says(own.desk, "✓ 40 done")
+
+
+def test_the_page_is_not_flooded(own: Shown, server: DemoServer) -> None:
+    """However fast rows end, progress is told ten times a second at most, and the end is told."""
+    choose(own, 60)
+    own.act("expire")
+    before = len(own.stage.sent)
+    own.answer("run")
+    own.says(own.desk, "✓ 60 done")
+    assert len(own.stage.sent) - before < 40
+
+
+def test_cancel_stops_what_was_not_begun(own: Shown, server: DemoServer) -> None:
+    """Cancel lets end what is under way; the rest is told as not begun, and Try again does it."""
+    keys = choose(own, 40)
+    own.act("expire")
+    server.faults.write_latency = 0.25
+    own.stage.click(own.inside("run"))
+    own.stage.until(lambda: done(own) > 0)
+    assert own.active() == "cancel"
+    own.stage.press("Enter")
+    own.says(own.desk, "stopping")
+    own.over()
+    server.faults.clear()
+    own.says(own.desk, "not begun")
+    ended = sum(server.state.find(key).expires_at is not None for key in keys)
+    assert 0 < ended < 40
+    own.says(own.desk, f"✓ {ended} done")
+    own.answer("retry")
+    own.says(own.desk, f"{40 - ended} of {40 - ended} checkpoints")
+    own.answer("run")
+    own.says(own.desk, f"✓ {40 - ended} done")
+
+
+def test_cancel_while_a_plan_is_made_forgets_it(own: Shown, server: DemoServer) -> None:
+    """Cancelled while the account is read for a plan, nothing is shown and nothing was sent; the next plan is not disturbed."""
+    choose(own, 2)
+    server.faults.latency = 1
+    own.click("publish")
+    own.says(own.desk, "Looking at 2 checkpoints selected")
+    own.stage.click(own.inside("cancel"))
+    own.sees(own.desk, "")
+    assert own.active() == "publish"
+    server.faults.clear()
+    own.act("expire")
+    own.says(own.desk, "expire 2 of 2 checkpoints")
+    assert not server.seen.of("publish_checkpoint")
+
+
+def test_waiting_is_told(own: Shown, server: DemoServer) -> None:
+    """While the server limits the rate the desk says how long is waited and why, and then it goes on."""
+    choose(own, 3)
+    own.act("expire")
+    server.faults.bursts = [Burst("set_checkpoint_ttl", 429, times=3, retry_after="2")]
+    own.stage.click(own.inside("run"))
+    own.stage.until(lambda: re.search(r"waiting [12] s: .*rate", own.desk()))
+    own.over()
+    own.says(own.desk, "✓ 3 done")
+
+
+def test_rows_can_be_looked_at_meanwhile(own: Shown, server: DemoServer) -> None:
+    """While a plan goes on one types, filters and sorts; progress and its end do not take the focus away."""
+    choose(own, 20)
+    own.act("expire")
+    server.faults.write_latency = 0.2
+    own.stage.click(own.inside("run"))
+    own.stage.until(lambda: done(own) > 0)
+    own.type("text", "fin")
+    own.sees(lambda: own.view.filters, {"text": "fin"})
+    own.stage.click(own.head("time"))
+    own.named("text").focus()
+    own.sees(own.sorts, {"time": "▲"})
+    assert own.desk()
+    own.over()
+    own.says(own.desk, "✓ 20 done")
+    own.type("text", "al")
+    assert (own.active(), own.named("text").input_value()) == ("text", "final")
+
+
+def test_rows_change_in_place(own: Shown) -> None:
+    """After a plan the rows are new where they are: scroll, filter, sort and the rest of the choice stay."""
+    own.view.query = "not public"
+    own.view.sort = ["name"]
+    own.sees(own.sorts, {"name": "▲"})
+    own.scroll(120 * 28)
+    own.row(125)
+    keys = choose(own, 3)
+    before, place = own.keys(), own.grid.evaluate("grid => grid.scrollTop")
+    own.view.act("expire")
+    own.over()
+    own.answer("run")
+    own.says(own.desk, "✓ 3 done")
+    assert own.grid.evaluate("grid => grid.scrollTop") == place
+    own.sees(own.keys, before)
+    assert own.sorts() == {"name": "▲"}
+    assert list(own.view.selected["tinker_path"]) != []
+    assert set(own.view.selected["tinker_path"]) == set(keys)
+    own.view.query = f"tinker_path in {keys!r}"
+    own.sees(lambda: {text[0] for text in own.column("expires_at")}, {"⚠"})
+
+
+def test_rows_that_are_gone_leave_the_rest_in_place(own: Shown) -> None:
+    """Deleted rows vanish, the others move up, and those of the choice that were held are still chosen."""
+    own.scroll(60 * 28)
+    own.row(62)
+    place = own.grid.evaluate("grid => grid.scrollTop")
+    total = len(own.view.frame)
+    own.view.selected = own.view.frame.iloc[60:75]
+    own.says(own.choice, "15 selected")
+    own.view.act("delete")
+    own.over()
+    number = int(own.inside("run").inner_text().split()[-1])
+    assert 0 < number < 15
+    own.stage.fill(own.inside("typed"), str(number))
+    own.stage.press("Enter", on=own.inside("typed"))
+    own.over()
+    own.says(own.desk, f"✓ {number} done")
+    own.sees(own.counts, f"{total - number} of {total - number}")
+    assert own.grid.evaluate("grid => grid.scrollTop") == place
+    own.says(own.choice, f"{15 - number} selected")
+    own.row(60)
+    assert own.keys() == list(own.view.filtered["tinker_path"].iloc[[row.place for row in own.rows()]])
+
+
+# ---- what goes wrong
+
+
+@pytest.mark.parametrize(("status", "words"), [(400, "not of this account"), (403, "no way")])
+def test_failures_are_listed_and_can_be_tried_again(own: Shown, server: DemoServer, status: int, words: str) -> None:
+    """Rows that the server refuses are listed with its words; once it does not any longer, Try again does them."""
+    choose(own, 4)
+    own.act("expire")
+    server.faults.bursts = [Burst("set_checkpoint_ttl", status, times=2, detail=words)]
+    own.answer("run")
+    own.says(own.desk, "✕ 2 failed")
+    own.says(own.desk, "✓ 2 done")
+    rows = own.find(".tkf-listed tbody tr")
+    assert rows.count() == 2
+    assert words in rows.first.inner_text()
+    own.answer("retry")
+    own.says(own.desk, "2 of 2 checkpoints")
+    own.answer("run")
+    own.says(own.desk, "✓ 2 done")
+    assert own.inside("retry").count() == 0
+
+
+def test_a_server_that_fails_for_all(own: Shown, server: DemoServer) -> None:
+    """If every write fails nothing is done, all of it is said, and the rows are as they were."""
+    keys = choose(own, 3)
+    own.act("publish")
+    server.faults.bursts = [Burst("publish_checkpoint", 500, times=None)]
+    own.stage.click(own.inside("run"))
+    own.over(60)
+    assert "done" not in own.desk()
+    assert own.find(".tkf-listed tbody tr").count() == 3
+    assert not any(server.state.find(key).public for key in keys)
+    assert set(own.view.selected["public"]) == {False}
+
+
+def test_a_plan_that_cannot_be_made_says_why(own: Shown, server: DemoServer) -> None:
+    """If the account cannot be read for a plan the error is shown in the desk, and it can be closed."""
+    choose(own, 2)
+    server.faults.bursts = [Burst("*", 403, times=None, detail="your key may not")]
+    own.act("expire")
+    own.says(own.desk, "your key may not")
+    assert own.inside("run").count() == 0
+    own.answer("close")
+    own.sees(own.desk, "")
+
+
+def test_a_server_that_is_gone(own: Shown, server: DemoServer) -> None:
+    """If the server is gone when a plan is to be made, that is said in a sentence and the view goes on."""
+    choose(own, 2)
+    own.view._explorer._client().close()
+    server.stop()
+    own.click("expire")
+    own.over(60)
+    assert len(own.desk()) > 20
+    assert own.inside("run").count() == 0
+    own.view.query = "public"
+    own.says(own.counts, " of 240")

@@ -1,0 +1,252 @@
+"""From table to table in a real page, two views beside one another, and the parts around the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tinker_frames as tkf
+
+from .shown import Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tinker_frames.demo import DemoServer
+
+    from .stage import Stage
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def sessions(stage: Stage, account: tkf.Client) -> Shown:
+    """A view of the account's sessions, the one with most checkpoints first."""
+    view = tkf.explore("sessions", account)
+    view.sort = ["-checkpoints_count"]
+    return Shown(stage, view)
+
+
+def trail(shown: Shown) -> list[str]:
+    """Return the tables that were opened, the last one being shown."""
+    return [text.removesuffix("›").split(" of ")[0].strip() for text in shown.find(".tkf-trail > *").all_inner_texts()]
+
+
+def open_(shown: Shown, label: str, place: int = 0) -> None:
+    """Click what opens another table."""
+    shown.stage.click(shown.row(place).locator(f'[data-open="{label}"]'))
+    shown.over()
+
+
+# ---- from row to row
+
+
+def test_a_session_opens_its_runs_and_a_run_its_checkpoints(sessions: Shown) -> None:
+    """Links lead from a session to its runs and from a run to its checkpoints, each filtered by the row that was opened."""
+    session = sessions.rows()[0].key
+    open_(sessions, "runs")
+    sessions.sees(lambda: trail(sessions), ["Sessions", "Training runs"])
+    assert set(sessions.view.filtered["session_id"]) == {session}
+    run = sessions.rows()[0].key
+    open_(sessions, "checkpoints")
+    sessions.sees(lambda: trail(sessions), ["Sessions", "Training runs", "Checkpoints"])
+    assert set(sessions.view.filtered["training_run_id"]) == {run}
+    assert sessions.keys()[:3] == list(sessions.view.filtered["tinker_path"].iloc[:3])
+    assert sessions.chips() == [f"Run: {run[:8]}…:train:{run[-1]}"]
+
+
+def test_back_again_all_is_as_it_was(sessions: Shown) -> None:
+    """The way back leads to the same filter, order and choice."""
+    sessions.view.query = "checkpoints_count > 5"
+    sessions.stage.click(sessions.cell(2, "status"))
+    sessions.says(sessions.choice, "1 selected")
+    before = sessions.keys(), sessions.sorts(), sessions.chosen(), sessions.counts()
+    open_(sessions, "checkpoints", 1)
+    sessions.sees(lambda: trail(sessions), ["Sessions", "Checkpoints"])
+    assert sessions.choice().startswith("none selected")
+    sessions.click("back 0")
+    sessions.sees(lambda: trail(sessions), ["Sessions"])
+    sessions.sees(lambda: (sessions.keys(), sessions.sorts(), sessions.chosen(), sessions.counts()), before)
+
+
+def test_enter_and_shift_enter_open(shown: Shown) -> None:
+    """Enter on a checkpoint opens its run, Shift+Enter its session; the keys go on working in the new rows."""
+    shown.grid.focus()
+    for key, table in (("Enter", "Training runs"), ("Shift+Enter", "Sessions")):
+        shown.press("Control+Home", key)
+        shown.over()
+        shown.sees(lambda: trail(shown), ["Checkpoints", table])
+        assert shown.active() == "tkf-grid"
+        assert shown.counts().startswith("1 of ")
+        shown.click("back 0")
+        shown.sees(lambda: trail(shown), ["Checkpoints"])
+        assert shown.active() == "tkf-grid", "the link that had the focus is gone"
+
+
+def test_two_tables_back_at_once(sessions: Shown) -> None:
+    """Every table that was opened on the way can be gone back to."""
+    open_(sessions, "runs")
+    open_(sessions, "checkpoints")
+    sessions.click("back 0")
+    sessions.sees(lambda: trail(sessions), ["Sessions"])
+
+
+def test_a_row_that_leads_nowhere_says_so(stage: Stage, account: tkf.Client) -> None:
+    """A checkpoint whose session is not known opens nothing and says why."""
+    frame = account.inventory().head(3)
+    frame["session_id"] = None
+    shown = Shown(stage, tkf.explore(frame, account))
+    open_(shown, "session")
+    shown.says(shown.note, "session_id of this row is not known")
+    shown.click_note()
+    shown.sees(shown.note, "")
+
+
+def test_what_cannot_be_read_is_said(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
+    """If a table cannot be opened or read anew the error is shown, and the rows stay."""
+    shown = Shown(stage, tkf.explore("checkpoints", client))
+    keys = shown.keys()
+    server.faults.missing = ("list_user_checkpoints", "list_training_runs")
+    shown.act("refresh")
+    shown.stage.until(lambda: shown.note())
+    assert shown.note().startswith(("the server", "this server", "404", "there is no")) or "Not Found" in shown.note()
+    assert shown.keys() == keys
+    server.faults.clear()
+    shown.act("refresh")
+    shown.sees(shown.note, "")
+
+
+def test_refresh_keeps_what_was_set(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
+    """Refresh reads the account anew; filter, order, choice and scroll stay, and new rows are there."""
+    shown = Shown(stage, tkf.explore("checkpoints", client))
+    shown.view.sort = ["time"]
+    shown.sees(shown.sorts, {"time": "▲"})
+    shown.scroll(60 * 28)
+    shown.stage.click(shown.cell(62, "name"))
+    shown.says(shown.choice, "1 selected")
+    key = shown.row(62).get_attribute("data-key")
+    before, total = shown.grid.evaluate("grid => grid.scrollTop"), len(shown.view.frame)
+    server.state.add_checkpoint(name="brand-new")
+    shown.act("refresh")
+    shown.sees(shown.counts, f"{total + 1} of {total + 1}")
+    assert shown.active() == "refresh"
+    assert shown.grid.evaluate("grid => grid.scrollTop") == before
+    shown.row(62)
+    assert [row.key for row in shown.rows() if row.chosen] == [key]
+    assert shown.sorts() == {"time": "▲"}
+
+
+# ---- several at once
+
+
+def test_two_views_do_not_disturb_one_another(stage: Stage, account: tkf.Client) -> None:
+    """Filter, order, choice, popover and desk of one view leave the other one as it is."""
+    one, other = (Shown(stage, tkf.explore(name, account)) for name in ("checkpoints", "training_runs"))
+    before = other.root.inner_text().replace(other.find(".tkf-age").inner_text(), "")
+    one.view.query = "public"
+    one.grid.focus()
+    one.press("Control+a")
+    one.act("expire")
+    one.says(one.desk, "expire")
+    one.click("model")
+    one.stage.until(one.options)
+    assert other.root.inner_text().replace(other.find(".tkf-age").inner_text(), "") == before
+    other.stage.click(other.row(1).locator(".tkf-cell").nth(2))
+    other.says(other.choice, "1 selected")
+    assert one.choice().startswith("13 selected")
+
+
+def test_ids_of_two_views_are_their_own(stage: Stage, account: tkf.Client) -> None:
+    """No id stands twice on a page with two views and a second display of one of them."""
+    view = tkf.explore("checkpoints", account)
+    for shown in (view, tkf.explore("checkpoints", account), view):
+        Shown(stage, shown).click("metadata")
+    stage.settle()
+    ids = stage.page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids)) > 100
+
+
+def test_a_view_that_is_shown_twice_is_one(stage: Stage, account: tkf.Client) -> None:
+    """Two displays of a view show the same filter, choice and order, and scroll by themselves."""
+    view = tkf.explore("checkpoints", account)
+    one, other = Shown(stage, view), Shown(stage, view)
+    one.stage.click(one.cell(1, "name"))
+    other.sees(other.chosen, [1])
+    other.stage.click(other.head("time"))
+    one.sees(one.sorts, {"time": "▲"})
+    one.sees(one.keys, other.keys())
+    one.scroll(2000)
+    one.row(2000 // 28 + 2)
+    assert other.rows()[0].place == 0
+    one.type("text", "final")
+    other.sees(lambda: other.named("text").input_value(), "final")
+    other.sees(other.counts, one.counts())
+
+
+def test_a_view_that_is_gone_leaves_nothing_behind(shown: Shown) -> None:
+    """When a view is closed no listener of it is left that would fail at the next click or key."""
+    shown.click("model")
+    shown.view.close()
+    shown.stage.until(lambda: shown.root.count() == 0)
+    shown.page.mouse.click(5, 5)
+    shown.page.keyboard.press("Escape")
+    shown.stage.settle()
+
+
+# ---- what stands around the rows
+
+
+def test_age_counts_and_bytes_are_seen(shown: Shown) -> None:
+    """How old the rows are, how many match of how many, and their bytes are always there."""
+    assert shown.find(".tkf-age").inner_text().startswith("read ")
+    shown.view.query = "public"
+    shown.sees(lambda: shown.find(".tkf-count").inner_text(), "13 of 582 · 25.0 GB of 1.82 TB")
+
+
+def test_an_incomplete_listing_is_told(stage: Stage, account: tkf.Client) -> None:
+    """A frame that is not the whole listing says so in a banner, with the numbers."""
+    frame = account.inventory()
+    frame.attrs["tinker"] = frame.attrs["tinker"] | {"complete": False, "total": 600}
+    shown = Shown(stage, tkf.explore(frame, account))
+    assert "582 of 600 rows" in shown.find(".tkf-banner").inner_text()
+
+
+def test_the_code_is_copied(shown: Shown) -> None:
+    """Copy code puts the lines that give the same rows on the clipboard, and says so."""
+    shown.view.query = "public"
+    shown.click("code")
+    shown.sees(shown.note, "copied the code of this view")
+    copied = shown.page.evaluate("navigator.clipboard.readText()")
+    assert copied == shown.view.code()
+    assert "frame.query('public')" in copied
+
+
+def test_pictures_can_be_put_away(shown: Shown) -> None:
+    """The button hides the pictures, which gives their room to the rows, and brings them back."""
+    shown.stage.until(lambda: shown.find(".tkf-picture").count() == 3)
+    before = shown.grid.evaluate("grid => grid.clientWidth")
+    shown.click("pictures")
+    shown.sees(lambda: shown.find(".tkf-pictures").is_visible(), False)
+    assert shown.named("pictures").get_attribute("aria-pressed") == "false"
+    assert shown.grid.evaluate("grid => grid.clientWidth") > before + 200
+    shown.click("pictures")
+    shown.sees(lambda: shown.find(".tkf-picture").count(), 3)
+
+
+def test_a_kernel_that_is_silent_is_told(stage_of: Callable[..., Stage], account: tkf.Client) -> None:
+    """If no answer comes for a while the view says so, and takes it back with the next answer."""
+    shown = Shown(stage_of(), tkf.explore("checkpoints", account))
+    shown.stage.settle()
+    shown.page.clock.install()
+    shown.grid.evaluate("grid => grid.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
+    shown.page.clock.fast_forward(7_000)
+    assert shown.note() == ""
+    shown.page.clock.fast_forward(3_000)
+    assert "No answer from the kernel" in shown.note()
+    shown.stage.pump()
+    assert shown.note() == ""
+    shown.grid.evaluate("grid => grid.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
+    shown.stage.pump()
+    shown.page.clock.fast_forward(20_000)
+    assert shown.note() == "", "what changes nothing is answered as well"

@@ -1,0 +1,136 @@
+"""A view in a notebook of JupyterLab, with the words of `shown.py`, and every click and key press counted.
+
+>>> with exploring(lab, server) as visit:  # doctest: +SKIP
+...     visit.begin("expire")
+...     visit.go_on("run")
+...     assert visit.hands.clicks == 2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .shown import Shown
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+    from tinker_frames.demo import DemoServer
+    from tinker_frames.demo.records import Checkpoint
+
+    from .lab import Lab, Notebook
+
+CELL = "import tinker_frames as tkf\n\nview = tkf.explore()\nview"
+
+
+class Hands:
+    """What a person has to use a notebook with; a stage has the same words.
+
+    Attributes
+    ----------
+    clicks, keys
+        How often the mouse and the keyboard were used.
+    """
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.page, self.until = notebook.page, notebook.until
+        self.clicks = self.keys = 0
+
+    def click(self, target: Locator, **options: Any) -> None:
+        """Click an element once it can be clicked."""
+        target.click(**options)
+        self.clicks += 1
+
+    def press(self, *keys: str, on: Locator | None = None) -> None:
+        """Press keys one after another, on an element or on whatever has the focus."""
+        if on is not None:
+            on.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.keys += len(keys)
+
+    def write(self, text: str) -> None:
+        """Type a text into whatever has the focus."""
+        self.page.keyboard.type(text)
+        self.keys += len(text)
+
+    def pump(self) -> None:
+        """Do nothing: here messages cross by themselves."""
+
+
+class Visit(Shown):
+    """The view that a cell shows."""
+
+    def __init__(self, notebook: Notebook, cell: int = 0, hands: Hands | None = None) -> None:
+        self.notebook, self.page = notebook, notebook.page
+        self.hands = self.stage = hands or Hands(notebook)  # type: ignore[assignment]
+        self.root = notebook.output(cell).locator(".tkf").last
+        self.root.wait_for()
+        self.grid = self.root.locator(".tkf-grid")
+        notebook.until(lambda: self.rows() or self.find(".tkf-empty").is_visible())
+
+    def named(self, name: str) -> Locator:
+        """Return the control that has a name of its own, but for those of the action that is prepared."""
+        return self.find(f'[data-name="{name}"]').and_(self.find(":not(.tkf-desk *)"))
+
+    def on_desk(self, name: str) -> Locator:
+        """Return a control of the action that is prepared, such as `run`, `typed` or `close`."""
+        return self.find(f'.tkf-desk [data-name="{name}"]')
+
+    def type(self, name: str, text: str) -> None:
+        """Type into a control letter by letter."""
+        self.named(name).focus()
+        self.hands.write(text)
+
+    def search(self, text: str, rows: int) -> None:
+        """Search for a text, and wait until so many rows are said to match."""
+        self.type("text", text)
+        self.says(self.counts, f"{rows:,} of ")
+
+    def begin(self, action: str) -> None:
+        """Click an action, and wait until its plan, or what it asks, is shown."""
+        self._followed(self.named(action))
+
+    def go_on(self, name: str) -> None:
+        """Click a control of the action that is prepared, and wait until what follows is over."""
+        self._followed(self.on_desk(name))
+
+    def _followed(self, target: Locator) -> None:
+        """Click, wait until something else is shown of the action, and until that is over."""
+        shown = self.find(".tkf-desk > *").element_handles()[:1]
+        self.hands.click(target)
+        self.hands.until(lambda: not any(element.evaluate("element => element.isConnected") for element in shown))
+        self.over()
+
+    def over(self, timeout: float = 20) -> None:
+        """Wait until an action is neither prepared nor carried out, and something is shown of it."""
+        self.hands.until(lambda: self.desk() and not self.on_desk("cancel").is_visible(), timeout)
+
+    def outcomes(self) -> dict[str, int]:
+        """Return how many rows are said to have ended in which way."""
+        said = [text.split(" ")[1:] for text in self.find(".tkf-outcome").all_inner_texts()]
+        return {outcome: int(rows.replace(",", "")) for rows, outcome in said}
+
+    def python(self, code: str) -> str:
+        """Return what code prints in the kernel of the notebook."""
+        return self.notebook.execute(code).strip()
+
+
+@contextmanager
+def exploring(lab: Lab, server: DemoServer, *more: str, cell: str = CELL, setup: str = "") -> Iterator[Visit]:
+    """Give the view that the first cell of a new notebook shows; of the account of a server, by the environment alone."""
+    with lab.notebook([cell, *more], setup=setup, env=environment(server)) as notebook:
+        notebook.run(0)
+        yield Visit(notebook)
+
+
+def environment(server: DemoServer) -> dict[str, str]:
+    """Return what a kernel has to know of an account."""
+    return {"TINKER_API_KEY": server.key, "TINKER_BASE_URL": server.url}
+
+
+def checkpoints(server: DemoServer) -> dict[str, Checkpoint]:
+    """Return the caller's checkpoints as the server has them now, by tinker path."""
+    return {row.tinker_path: row for row in server.state.checkpoints_page(10**6, 0)[0]}

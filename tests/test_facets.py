@@ -1,0 +1,226 @@
+"""Facets: counts of choices, sums and bars, which add up to the rows and bytes that they are about."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.view_rows import COLUMN_OF, NOW, as_json, frame_of, objects, passing, tables
+from tinker_frames.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
+from tinker_frames.filters import CONTROLS, Control, controls_of, expression
+from tinker_frames.schema import typed
+from tinker_frames.selection import condition
+
+MODEL = Control("model", "Base model", "choices", ("base_model",))
+CREATED = Control("created", "Created", "time", ("time",))
+Table = list[dict[str, Any]]
+masks = st.lists(st.booleans(), min_size=7, max_size=7)
+
+
+def mask_of(bits: list[bool], table: Table) -> np.ndarray:
+    """Return one bool per row."""
+    return np.array(bits[: len(table)], dtype=bool)
+
+
+def kept(frame: pd.DataFrame, picks: dict[str, Any]) -> np.ndarray:
+    """Return the rows that a click on a bar leaves."""
+    (name, value), *_ = picks.items()
+    control = next(control for control in CONTROLS if control.name == name)
+    return condition(frame, expression(replace(control, columns=control.columns[:1]), value))
+
+
+# ── choices ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=80, deadline=None)
+@given(table=tables, bits=masks, chosen=st.lists(st.none() | st.sampled_from(["", "nan", "nowhere"]), max_size=2))
+@pytest.mark.parametrize("name", ["model", "type", "public"])
+@pytest.mark.parametrize("kind", ["listed", "objects"])
+def test_each_choice_has_the_number_of_its_rows(
+    name: str, kind: str, table: Table, bits: list[bool], chosen: list[Any]
+) -> None:
+    """Of some rows, each choice is counted, what is not known too, the most frequent first; a chosen one stays where it has none."""
+    frame, mask = frame_of(table, kind=kind), mask_of(bits, table)
+    control = next(control for control in CONTROLS if control.name == name)
+    options = Facets(frame).options(control, mask, chosen)
+    column = [row[COLUMN_OF[name]] for row in table]
+    expected = Counter(value for value, is_in in zip(column, mask, strict=True) if is_in)
+    assert {option["value"]: option["rows"] for option in options if option["rows"]} == expected
+    assert {option["value"] for option in options if not option["rows"]} == (set(chosen) & set(column)) - set(expected)
+    assert [option["rows"] for option in options] == sorted((option["rows"] for option in options), reverse=True)
+    assert sum(option["rows"] for option in options) == mask.sum()
+    assert json.dumps(options)
+    assert all(option["label"].isprintable() for option in options)
+
+
+def test_of_many_choices_the_most_frequent_are_told_and_those_that_are_chosen() -> None:
+    """A column of hundreds of values tells some dozens, and whatever is chosen, however rare."""
+    values = [f"run {n:03d}" for n in range(300) for _ in range(2 if n < 100 else 1)]
+    facets = Facets(pd.DataFrame({"base_model": typed("text", values)}))
+    options = facets.options(MODEL, np.ones(len(values), dtype=bool), ["run 299", "elsewhere"])
+    assert [option["value"] for option in options] == [f"run {n:03d}" for n in range(MOST_OPTIONS)] + ["run 299"]
+
+
+# ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+many = st.lists(
+    st.tuples(st.sampled_from("abcdefghij"), st.none() | st.integers(0, 9)).map(
+        lambda pair: {"base_model": pair[0], "size_bytes": pair[1]}
+    ),
+    max_size=30,
+)
+
+
+def sized(table: Table) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            name: typed(kind, [row[name] for row in table])
+            for name, kind in (("base_model", "text"), ("size_bytes", "int"))
+        }
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(table=many, data=st.data())
+def test_bars_add_up_to_all_bytes_and_a_click_leaves_their_rows(table: Table, data: st.DataObject) -> None:
+    """The largest values and the others together have the bytes of the rows; where no size is known, their number; each bar its own."""
+    frame = sized(table)
+    mask = np.array([data.draw(st.booleans()) for _ in table], dtype=bool)
+    facets = Facets(frame)
+    bars = facets.bars("Checkpoints", "model", MODEL, mask)["bars"]
+    known = [
+        row["size_bytes"] for row, is_in in zip(table, mask, strict=True) if is_in and row["size_bytes"] is not None
+    ]
+    assert facets.bytes(mask) == (sum(known) if known else None)
+    assert sum(bar["value"] for bar in bars) == (sum(known) if known else mask.sum())
+    assert len(bars) <= MOST_BARS + 1
+    assert [bar["value"] for bar in bars[:MOST_BARS]] == sorted(
+        (bar["value"] for bar in bars[:MOST_BARS]), reverse=True
+    )
+    for bar in (bar for bar in bars if bar["picks"]):
+        rows = mask & kept(frame, bar["picks"])
+        assert bar["value"] == (facets.bytes(rows) if known else rows.sum())
+    assert json.dumps(bars)
+
+
+def test_bars_say_what_they_are_of() -> None:
+    """The title tells storage from numbers, and the last bar how many others there are."""
+    table = [{"base_model": name, "size_bytes": 10**9} for name in "abcdefg"]
+    picture = Facets(sized(table)).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
+    assert (picture["title"], picture["bars"][-1]["label"]) == ("Storage by model", "2 others")
+    assert [bar["said"] for bar in picture["bars"]] == ["1.00 GB"] * 5 + ["2.00 GB"]
+    bare = Facets(sized(table)[["base_model"]]).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
+    assert (bare["title"], bare["bars"][0]["said"]) == ("Checkpoints by model", "1")
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"size_bytes": [1, None]}, 1), ({"size_bytes": [None, None]}, None), ({"size_gb": [1.5, 0.5]}, 2e9), ({"x": [1, 2]}, None),
+        ({"checkpoint_storage_bytes": [3, 4]}, 7), ({"size_bytes": ["1", "2"]}, None), ({"size_bytes": ["?", "?"], "size_gb": [1, None]}, 1e9),
+    ],
+)  # fmt: skip
+def test_bytes_come_from_whatever_column_tells_them(columns: dict[str, Any], expected: float | None) -> None:
+    """Bytes are summed over the rows that know them; None where none does, or the column is no number."""
+    assert Facets(pd.DataFrame(columns)).bytes(np.ones(2, dtype=bool)) == expected
+
+
+# ── over time ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    hours=st.lists(st.none() | st.integers(0, 10**4) | st.integers(-(10**7), 5 * 10**7), max_size=7),
+    span=st.sampled_from([1, 24, 24 * 365]),
+    bits=masks,
+    zone=st.booleans(),
+)
+def test_columns_over_time_hold_every_row_once(
+    hours: list[int | None], span: int, bits: list[bool], zone: bool
+) -> None:
+    """From hours to millennia, a few dozen bars of one width hold all rows with a time; a click on one of days leaves its rows."""
+    times = [
+        None
+        if hour is None
+        else NOW + timedelta(hours=hour % (span * 40))
+        if span < 8760
+        else NOW + timedelta(hours=hour)
+        for hour in hours
+    ]
+    frame = pd.DataFrame({"time": typed("time", times)})
+    frame = frame if zone else frame.assign(time=frame["time"].dt.tz_localize(None))
+    mask = np.array(bits[: len(hours)], dtype=bool)
+    bars = Facets(frame).over_time("Created", CREATED, mask)["bars"]
+    assert sum(bar["value"] for bar in bars) == (mask & frame["time"].notna().to_numpy()).sum()
+    assert len(bars) <= MOST_BINS
+    assert not bars or (bars[0]["value"] and bars[-1]["value"])
+    control = controls_of(frame).get("created")
+    for bar in (bar for bar in bars if ":" not in bar["label"] and bar["value"]):
+        assert (mask & condition(frame, expression(control, bar["picks"]["created"]))).sum() == bar["value"]
+
+
+def test_bars_over_time_name_their_days() -> None:
+    """Bars of hours name the hour, those of days the day, wider ones their first and last day, in UTC."""
+
+    def labels(*days: float) -> list[str]:
+        first = datetime(2026, 1, 1, tzinfo=UTC)
+        frame = pd.DataFrame({"time": [first + timedelta(days=day) for day in days]})
+        return [bar["label"] for bar in Facets(frame).over_time("", CREATED, np.ones(len(days), dtype=bool))["bars"]]
+
+    assert labels(0, 1 / 24) == ["2026-01-01 00:00", "2026-01-01 01:00"]
+    assert labels(0, 20)[::20] == ["2026-01-01", "2026-01-21"]
+    assert labels(0, 100)[0] == "2026-01-01 to 2026-01-07"
+    assert labels() == []
+
+
+# ── metadata ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=80, deadline=None)
+@given(entries=st.lists(st.none() | objects, max_size=6))
+def test_metadata_keys_are_those_at_the_top_the_most_frequent_first(entries: list[dict[str, Any] | None]) -> None:
+    """Every key of a row's own metadata is told as it is, however often, before rarer ones."""
+    frame = pd.DataFrame(
+        {"user_metadata": typed("json", [None if entry is None else as_json(entry) for entry in entries])}
+    )
+    expected = Counter(key for entry in entries for key in entry or {})
+    found = Facets(frame).metadata_keys(("user_metadata",))
+    assert sorted(found) == sorted(expected)
+    assert [expected[key] for key in found] == sorted(expected.values(), reverse=True)
+
+
+def test_what_is_no_object_has_no_keys() -> None:
+    """Text that is no JSON, or JSON that is no object, adds no key and no depth, however deep it is."""
+    texts = ["", "{", "5", '"a"', '["b"]', "[" * 100_000, None, '{"k":1}']
+    facets = Facets(pd.DataFrame({"user_metadata": typed("json", texts)}))
+    assert facets.metadata_keys(("user_metadata",)) == ["k"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "depth"),
+    [({}, 0), ({"a": "{[", "b": 1}, 0), ({"a": {}}, 1), ({"a": [1]}, 1), ({"a": {"b": [{"c": 1}]}}, 3)],
+)
+def test_depth_is_how_far_objects_nest(entry: dict[str, Any], depth: int) -> None:
+    """Brackets within text count for nothing, objects and lists count alike."""
+    frame = pd.DataFrame({"user_metadata": [as_json(entry), '{"x":1}', None]})
+    assert Facets(frame).depth(("user_metadata",)) == depth
+
+
+@settings(max_examples=40, deadline=None)
+@given(table=tables, value=st.sampled_from([["training"], ["sampler", None]]))
+def test_counts_are_those_of_the_rows_that_a_choice_leaves(table: Table, value: list[Any]) -> None:
+    """The number beside a choice is how many rows choosing it leaves."""
+    frame = frame_of(table)
+    control = next(control for control in CONTROLS if control.name == "type")
+    options = Facets(frame).options(control, np.ones(len(table), dtype=bool), value)
+    counted = sum(option["rows"] for option in options if option["value"] in value)
+    assert counted == len(passing(table, {"type": value}))

@@ -1,0 +1,335 @@
+"""Filters: what each control's value means, as a pandas expression that keeps exactly those rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.view_rows import KEYS, NOW, WORDS, as_json, frame_of, matches, objects, passing, settings_of_filters, tables
+from tinker_frames import filters
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.facets import Facets
+from tinker_frames.filters import CONTROLS, controls_of, expression, joined, literal, plain, said
+from tinker_frames.rows import Rows
+from tinker_frames.selection import condition
+
+Row = dict[str, Any]
+ROW = {"tinker_path": "tinker://a/b/c", "base_model": "m", "project_id": "p", "checkpoint_type": "training", "public": True, "time": NOW, "expires_at": NOW, "size_gb": 1.0, "size_bytes": 1, "step": 1, "user_metadata": "{}"}  # fmt: skip
+# Two more rows with every kind of value, so that every control is there.
+ROWS = [ROW, dict.fromkeys(ROW)]
+
+
+def expressions(frame: pd.DataFrame, values: Row) -> dict[str, str]:
+    """Return what filters stand for, on a frame that need not have the columns of all."""
+    controls = controls_of(frame)
+    if "metadata" in controls:
+        depth = Facets(frame).depth(controls["metadata"].columns)
+        controls["metadata"] = replace(controls["metadata"], depth=depth)
+    return {name: expression(controls[name], value, NOW) for name, value in values.items() if name in controls}
+
+
+def kept(table: list[Row], values: Row, **options: Any) -> list[int]:
+    """Return the places of the rows that filters keep of a frame."""
+    frame = frame_of(table, **options)
+    return np.flatnonzero(condition(frame, joined([*expressions(frame, values).values(), "index >= 0"]))).tolist()
+
+
+# ── any combination ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", ["listed", "objects", "without zone"])
+@settings(max_examples=70, deadline=None)
+@given(table=tables, values=settings_of_filters, ages=st.booleans())
+def test_any_combination_keeps_what_each_value_means(kind: str, table: list[Row], values: Row, ages: bool) -> None:
+    """The rows that a view keeps, those of `frame.query(…)` and those found in plain Python are the same, whatever they hold."""
+    frame = frame_of([*ROWS, *table], ages=ages, kind=kind)
+    found, rows = expressions(frame, values), Rows(frame, "tinker_path")
+    rows.filter(found)
+    expected = passing([*ROWS, *table], values)
+    assert np.flatnonzero(rows.mask).tolist() == expected
+    query = joined(list(found.values()))
+    assert rows.filtered().index.tolist() == (frame.query(query) if query else frame).index.tolist() == expected
+
+
+@settings(max_examples=80, deadline=None)
+@given(table=tables, values=settings_of_filters)
+def test_filters_that_a_frame_offers_can_be_evaluated_on_it(table: list[Row], values: Row) -> None:
+    """On whatever columns and rows a frame has, filters that it offers can be evaluated, alone and together."""
+    frame = frame_of(table)
+    for found in expressions(frame, values).values():
+        assert not found or condition(frame, found).shape == (len(frame),)
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=120, deadline=None)
+@given(text=st.text(max_size=12), other=st.text(max_size=3))
+@example(text="'", other='"')
+@example(text="\\", other="\\\\")
+@example(text="`@x # y`", other="@x")
+@example(text="a\nb\r\u2028", other="'''")
+@example(text='"""', other="''")
+def test_a_literal_is_the_text_and_nothing_else(text: str, other: str) -> None:
+    """Any text, as a literal, passes the check of queries, is read back as itself, and equals no other text."""
+    frame = pd.DataFrame({"name": pd.array([text, other, None, text + other], dtype=frame_of([])["base_model"].dtype)})
+    expected = [value == text for value in (text, other, None, text + other)]
+    assert condition(frame, f"name == {literal(text)}").tolist() == expected
+    assert condition(frame, f"name in [{literal(text)}, 'x{'y' * 40}']").tolist() == expected
+    assert eval(literal(text), {}) == text
+
+
+def test_a_search_is_for_every_word_wherever_it_stands() -> None:
+    """Words are looked for one by one, in path and metadata, in any order and case, and as they are: dots and stars mean themselves."""
+    first = ROW | {"tinker_path": "tinker://R1/weights/Step-10", "user_metadata": '{"note":"a.b*"}'}
+    table = [first, ROW | {"tinker_path": "tinker://r2/weights/step-10", "user_metadata": None}]
+    assert kept(table, {"text": "STEP-10"}) == [0, 1]
+    assert kept(table, {"text": "a.b* r1"}) == [0]
+    assert kept(table, {"text": "a?b"}) == []
+    assert kept(table, {"text": " \t"}) == [0, 1]
+
+
+# ── metadata ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=150, deadline=None)
+@given(entries=st.lists(objects, min_size=1, max_size=6), key=st.sampled_from(KEYS), data=st.data())
+def test_metadata_are_found_by_key_and_value_at_the_top_only(entries: list[Row], key: str, data: st.DataObject) -> None:
+    """Exactly the rows are kept whose own metadata have the key with the value: no nested object, no text that looks like it."""
+    present = [value if isinstance(value, str) else as_json(value) for entry in entries for value in entry.values()]
+    wanted = data.draw(st.sampled_from([*present, *WORDS, '1,"step":12', '12"', "{}"]))
+    table = [ROW | {"user_metadata": as_json(entry)} for entry in entries]
+    value = {"key": key, "value": wanted}
+    assert kept(table, {"metadata": value}) == [n for n, row in enumerate(table) if matches("metadata", value, row)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "is_found"),
+    [
+        ({"step": "12"}, {"key": "step", "value": "12"}, True),
+        ({"step": 12}, {"key": "step", "value": "12"}, True),
+        ({"step": 12}, {"key": "step", "value": 12}, True),
+        ({"step": None}, {"key": "step"}, True),
+        ({"a": 1, "step": 12, "b": 1}, {"key": "step", "value": '12,"b":1'}, False),
+        ({"o": {"step": "12"}}, {"key": "step", "value": "12"}, False),
+        ({"o": [{"step": "12"}]}, {"key": "step", "value": ""}, False),
+        ({"o": {"p": {"q": [1]}}, "step": "12"}, {"key": "step", "value": "12"}, True),
+        ({"o": '{"step":"12"}'}, {"key": "step", "value": "12"}, False),
+        ({"a": "x,", ":": 1}, {"key": ",", "value": ""}, False),
+        ({"step": "123"}, {"key": "step", "value": "12"}, False),
+        ({"step": "1.2"}, {"key": "step", "value": "1?2"}, False),
+        ({"Step": "12"}, {"key": "step", "value": "12"}, False),
+        ({"step": '"12"'}, {"key": "step", "value": "12"}, False),
+        ({"step": "12"}, {"key": "step", "value": '"12"'}, False),
+        ({"step": {"a": 1}}, {"key": "step", "value": {"a": 1}}, True),
+    ],
+)
+def test_metadata_one_by_one(entry: Row, value: Row, is_found: bool) -> None:
+    """The key at the top with that value, as text or as the JSON that it is; neither a part of it nor what is nested in it."""
+    assert kept([ROW | {"user_metadata": as_json(entry)}], {"metadata": value}) == [0] * is_found
+
+
+# ── choices, numbers, times ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_whole_numbers_of_64_bits_are_compared_exactly() -> None:
+    """A range that begins one above 2**53 leaves 2**53 out, given as a number or as the text of one."""
+    table = [ROW | {"step": step} for step in (2**53, 2**53 + 1, 2**63 - 1)]
+    for end in (2**53 + 1, str(2**53 + 1), np.int64(2**53 + 1)):
+        assert kept(table, {"step": [end, None]}) == [1, 2]
+        assert kept(table, {"step": [None, end]}) == [0, 1]
+    assert kept(table, {"step": [2**63 - 1, 1e300]}) == [2]
+
+
+@pytest.mark.parametrize("ages", [True, False])
+def test_days_are_whole_days_of_utc(ages: bool) -> None:
+    """From a day to a day keeps both days from their first to their last moment, and nothing beyond."""
+    moments = ["2026-01-01T23:59:59.999999", "2026-01-02T00:00", "2026-01-03T23:59:59.999999", "2026-01-04T00:00"]
+    table = [ROW | {"time": datetime.fromisoformat(text).replace(tzinfo=UTC)} for text in moments]
+    assert kept(table, {"created": {"after": "2026-01-02", "before": "2026-01-03"}}, ages=ages) == [1, 2]
+    assert kept(table, {"created": {"after": date(2026, 1, 2), "before": None}}, ages=ages) == [1, 2, 3]
+
+
+def test_the_quick_picks_mean_what_they_say() -> None:
+    """Each quick pick of created and expires keeps the rows that its words name."""
+    hours = {"1 h": 1, "3 d": 72, "20 d": 480, "60 d": 1440, "100 d": 2400}
+    past = [ROW | {"time": NOW - timedelta(hours=h)} for h in hours.values()]
+    picks = dict(filters.PAST)
+    assert [kept(past, {"created": picks[name]}) for name in ("last 24 h", "last 7 d")] == [[0], [0, 1]]
+    older = [kept(past, {"created": picks[f"older than {d} d"]}) for d in (7, 30, 90)]
+    assert older == [[2, 3, 4], [3, 4], [4]]
+    future = [ROW | {"expires_at": NOW + timedelta(hours=h)} for h in hours.values()] + [ROW | {"expires_at": None}]
+    picks = dict(filters.FUTURE)
+    assert [kept(future, {"expires": picks[f"within {w}"]}) for w in ("24 h", "7 d", "30 d")] == [
+        [0],
+        [0, 1],
+        [0, 1, 2],
+    ]
+    assert kept(future, {"expires": picks["has an expiry"]}) == [0, 1, 2, 3, 4]
+    assert kept(future, {"expires": picks["never expires"]}) == [5]
+
+
+def test_a_single_choice_may_be_given_as_it_is() -> None:
+    """One text, True or False is a choice of one; False is a value and not nothing."""
+    table = [ROW, ROW | {"public": False}, ROW | {"public": None, "base_model": "n"}]
+    assert kept(table, {"public": False}) == [1]
+    assert kept(table, {"public": np.bool_(True)}) == kept(table, {"public": [np.bool_(True)]}) == [0]
+    assert kept(table, {"model": "n"}) == [2]
+    assert kept(table, {"public": [None]}) == [2]
+
+
+# ── what is no value ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", 5), ("text", ["a"]), ("query", {"a": 1}), ("model", 5), ("model", [5]), ("model", [["a"]]), ("model", [{}]),
+        ("public", [1]), ("size", 5), ("size", [1]), ("size", [1, 2, 3]), ("size", ["x", None]), ("size", [float("nan"), 1]),
+        ("size", [None, float("inf")]), ("size", {"low": 1}), ("step", [[1], None]), ("step", [10**400, None]),
+        ("created", "30 d"), ("created", ["older_than"]), ("created", {"older": 30}), ("created", {"older_than": "x"}),
+        ("created", {"within": 3}), ("created", {"after": "yesterday"}), ("created", {"before": "9999-12-31"}),
+        ("created", {"older_than": 1e300}), ("created", {"older_than": float("nan")}), ("expires", {"older_than": 1}),
+        ("expires", {"after": 5}), ("metadata", "a=b"), ("metadata", {"k": "v"}), ("metadata", {"key": 5}),
+        ("metadata", {"key": ["a"]}), ("metadata", ["key"]), ("metadata", {"key": "k", "value": {1, 2}}),
+    ],
+)  # fmt: skip
+def test_what_is_no_value_is_refused(name: str, value: Any) -> None:
+    """A value that a control cannot have is an error that names the control, and never one of pandas or Python."""
+    control = controls_of(frame_of(ROWS))[name]
+    with pytest.raises(InvalidRequestError, match=f"is nothing to filter '{control.label}' by: ."):
+        expression(control, value, NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("text", [None, "", " \n"]), ("query", [None, "", "  "]), ("model", [None, [], ()]), ("size", [None, [None, None], ["", ""]]),
+        ("created", [None, {}, {"after": "", "older_than": None}, {"before": None}]),
+        ("expires", [None, {}, {"ever": False, "never": None}]), ("metadata", [None, {}, {"key": ""}, {"key": None, "value": "x"}]),
+    ],
+)  # fmt: skip
+def test_values_that_filter_nothing(name: str, values: list[Any]) -> None:
+    """What is empty filters nothing, and is kept as nothing."""
+    control = controls_of(frame_of(ROWS))[name]
+    assert {plain(control, value) for value in values} == {None}
+    assert {expression(control, value, NOW) for value in values} == {""}
+
+
+@settings(max_examples=80, deadline=None)
+@given(values=settings_of_filters)
+@example(values={"model": [""], "project": [" ", None]})
+def test_the_kept_form_is_plain_and_says_the_same(values: Row) -> None:
+    """What is kept of a value is plain JSON, is kept as itself again, means the same, and can be said in words."""
+    controls = controls_of(frame_of(ROWS))
+    for name, value in values.items():
+        found = plain(controls[name], value)
+        assert plain(controls[name], found) == found
+        assert expression(controls[name], found, NOW) == expression(controls[name], value, NOW)
+        if found is not None:
+            assert as_json(found)
+            assert said(controls[name], found)
+
+
+# ── which controls there are ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_listing_has_the_controls_of_its_columns(quiet_server: Any, client_of: Any) -> None:
+    """Each table offers what it has columns for, under one name; the pandas query always."""
+    client = client_of(quiet_server)
+    found = {name: list(controls_of(getattr(client, name)())) for name in ("inventory", "training_runs", "sessions")}
+    assert found["inventory"] == [
+        "text", "created", "used", "expires", "model", "type", "public", "status", "corrupted", "project", "owner",
+        "session", "run", "size", "step", "metadata", "query",
+    ]  # fmt: skip
+    assert found["training_runs"] == [
+        "text",
+        "used",
+        "model",
+        "corrupted",
+        "owner",
+        "session",
+        "run",
+        "metadata",
+        "query",
+    ]
+    assert found["sessions"] == [
+        "text", "created", "status", "project", "owner", "session", "size", "count", "metadata", "query",
+    ]  # fmt: skip
+    assert list(controls_of(pd.DataFrame({"x": [1]}))) == ["query"]
+
+
+def test_columns_of_another_kind_have_no_control() -> None:
+    """A column that holds something else than its name says, as in rows made by hand, is not offered to filter by."""
+    odd = pd.DataFrame(
+        {
+            "tinker_path": [1, 2], "base_model": [1.5, None], "public": ["yes", "no"], "time": ["2026-01-01", "2026"], "size_gb": ["1", "2"],
+            "user_metadata": [{"a": 1}, None], "step": [None, None], "status": [("a",), ("b",)], "project_id": [None, None],
+        }
+    )  # fmt: skip
+    assert set(controls_of(odd)) <= {"public", "project", "query"}
+
+
+def test_every_control_is_said_in_few_words() -> None:
+    """What a filter is set to is said in words: choices by name, two of many; numbers as they are; days and keys."""
+    controls = {control.name: control for control in CONTROLS}
+
+    def words(name: str, value: Any) -> str:
+        return said(controls[name], plain(controls[name], value))
+
+    assert words("model", ["a", "b", "c"]) == "a, b and 1 more"
+    assert words("public", [True, False, None]) == "public, private and 1 more"
+    assert words("corrupted", [True, None]) == "yes, not known"
+    assert words("size", ["1.5", None]) == "≥ 1.5 GB"
+    assert words("step", [1234567, 2**53 + 1]) == "≥ 1234567 and ≤ 9007199254740993"
+    assert words("step", [5, 5]) == "≥ 5 and ≤ 5"
+    assert words("created", {"older_than": 30}) == "older than 30 d"
+    assert words("created", {"older_than": "12.5", "before": "2026-01-02"}) == "older than 12.5 d, to 2026-01-02"
+    assert words("expires", {"never": True}) == "never expires"
+    assert words("expires", {"within": 3, "never": True}) == "within 3 d, never"
+    assert words("metadata", {"key": "step", "value": 12}) == "step = 12"
+    assert words("metadata", {"key": "step"}) == "has step"
+    assert words("query", "a > 1") == "a > 1"
+    assert words("run", [f"{'0123abcd-1111-2222-3333-444455556666'}:train:0"]) == "0123abcd…:train:0"
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        ([], ""),
+        (["", "a > 1"], "a > 1"),
+        (["a > 1", "b.isna() or c"], "a > 1 and (b.isna() or c)"),
+        (["a & b", "c"], "(a & b) and c"),
+        (["x == 'this or that'", "y"], "x == 'this or that' and y"),
+        (['x == "it\'s or"', "y"], '(x == "it\'s or") and y'),
+        (["not public", "y"], "not public and y"),
+    ],
+)
+def test_parts_are_joined_so_that_all_of_them_hold(parts: list[str], whole: str) -> None:
+    """A part that would fall apart beside `and` is put in parentheses, others stay as they are."""
+    assert joined(parts) == whole
+
+
+def test_an_expression_is_what_a_person_would_write(quiet_server: Any, client_of: Any) -> None:
+    """The expressions of plain values are short pandas, to be read and typed."""
+    controls = controls_of(client_of(quiet_server).inventory())
+
+    def text(name: str, value: Any) -> str:
+        return expression(controls[name], value, NOW)
+
+    assert text("created", {"older_than": 30}) == "age_days > 30"
+    assert text("used", {"newer_than": 7}) == "idle_days <= 7"
+    assert text("expires", {"never": True}) == "expires_at.isna()"
+    assert text("size", [1, None]) == "size_gb >= 1"
+    assert text("public", [False]) == "not public"
+    assert text("model", ["Qwen/Qwen3-8B"]) == "base_model == 'Qwen/Qwen3-8B'"
+    assert text("type", ["training", "sampler"]) == "checkpoint_type in ['training', 'sampler']"
+    assert text("created", {"after": "2026-01-02"}) == "time >= '2026-01-02T00Z'"
+    assert "tinker_path.str.contains('final', case=False, regex=False)" in text("text", "final")

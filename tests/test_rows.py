@@ -1,0 +1,215 @@
+"""Rows of a view: filtered, sorted and chosen by place, the same as pandas does it, with a choice that goes by key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.view_rows import KINDS, frame_of, tables
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.rows import KEPT, Rows
+from tinker_frames.schema import typed
+from tinker_frames.selection import condition
+
+STEPS = ["step > 1", "step < 5", "name.str.contains('a')", ""]
+
+
+def small(steps: list[int | None], first: int = 0) -> pd.DataFrame:
+    """Return rows with keys k0, k1, … and a step each."""
+    keys = typed("text", [f"k{n}" for n in range(first, first + len(steps))])
+    frame = pd.DataFrame({"key": keys, "step": typed("int", steps)})
+    return frame.assign(name=frame["key"].str.replace("k1", "a"))
+
+
+def shown(rows: Rows) -> list[str]:
+    """Return the keys that match, in order."""
+    return rows.filtered()["key"].tolist()
+
+
+def chosen(rows: Rows) -> set[str]:
+    """Return the chosen keys."""
+    return set(rows.selected()["key"])
+
+
+# ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=80, deadline=None)
+@given(table=tables, names=st.lists(st.sampled_from([*KINDS, "checkpoint_type"]), max_size=3), data=st.data())
+def test_rows_are_sorted_as_pandas_sorts_them(
+    table: list[dict[str, Any]], names: list[str], data: st.DataObject
+) -> None:
+    """Any columns in any direction give the order of a stable `sort_values`, what is not known last; a filter takes rows out of it."""
+    frame = frame_of(table)
+    names = list(dict.fromkeys(names))
+    up = [data.draw(st.booleans()) for _ in names]
+    rows = Rows(frame, "tinker_path")
+    rows.order_by([name if is_up else f"-{name}" for name, is_up in zip(names, up, strict=True)])
+    expected = frame.sort_values(names, ascending=up, kind="stable") if names else frame
+    assert rows.filtered().index.tolist() == expected.index.tolist()
+    rows.filter({"a": "size_gb > 0.2", "b": "not public"})
+    mask = condition(frame, "size_gb > 0.2 and not public")
+    assert rows.filtered().index.tolist() == [place for place in expected.index if mask[place]]
+    assert len(rows) == mask.sum()
+
+
+def test_an_order_that_cannot_be_changes_nothing() -> None:
+    """An unknown column, or values that cannot be compared, are refused, and the order stays."""
+    rows = Rows(small([3, 1, 2]).assign(odd=[1, "a", None]), "key")
+    rows.order_by(["step"])
+    before = rows.number
+    with pytest.raises(InvalidRequestError, match="no column 'nothing'"):
+        rows.order_by(["nothing"])
+    with pytest.raises(TypeError):
+        rows.order_by(["odd"])
+    assert (rows.sort, rows.number, shown(rows)) == (("step",), before, ["k1", "k2", "k0"])
+
+
+def test_the_first_of_a_repeated_sort_counts() -> None:
+    """A column that is named twice sorts as it does the first time, and a `-` in front turns it round."""
+    rows = Rows(small([3, 1, None, 2]), "key")
+    rows.order_by(["-step", "-step"])
+    assert rows.sort == ("-step",)
+    assert shown(rows) == ["k0", "k3", "k1", "k2"]
+
+
+# ── what matches ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_condition_that_cannot_be_evaluated_changes_nothing() -> None:
+    """With one wrong condition among sound ones, the rows are those of before."""
+    rows = Rows(small([1, 2, 3]), "key")
+    rows.filter({"a": "step > 1"})
+    before = rows.number
+    for wrong in ("step >", "nothing > 1", "step", "name.to_csv('x')"):
+        with pytest.raises(InvalidRequestError):
+            rows.filter({"a": "step > 2", "b": wrong})
+    assert (shown(rows), rows.number) == (["k1", "k2"], before)
+    assert rows.mask_without("a").tolist() == [True, True, True]
+
+
+def test_the_rows_without_one_condition_meet_all_others() -> None:
+    """`mask_without` leaves out the named condition only, whether it is set or not."""
+    rows = Rows(small([1, 2, 3, 4]), "key")
+    rows.filter({"a": "step > 1", "b": "step < 4", "c": ""})
+    assert rows.mask_without("a").tolist() == [True, True, True, False]
+    assert rows.mask_without("b").tolist() == [False, True, True, True]
+    assert rows.mask_without("c").tolist() == rows.mask_without("x").tolist() == rows.mask.tolist()
+
+
+def test_conditions_are_evaluated_once_and_no_more_are_remembered_than_needed() -> None:
+    """Typing letter by letter evaluates what is new only, and keeps the rows of some conditions, not of all there ever were."""
+    rows = Rows(small(list(range(20))), "key")
+    rows.filter({"typed": "step >= 1"})
+    found = rows._masks["step >= 1"]
+    for end in range(KEPT * 2):
+        rows.filter({"typed": f"step >= {end}", "other": "step < 15"})
+        assert shown(rows) == [f"k{n}" for n in range(end, 15)]
+        assert end != 1 or rows._masks["step >= 1"] is found
+        assert len(rows._masks) <= KEPT
+
+
+# ── what is chosen ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+places = st.integers(-3, 9)
+doings = st.lists(
+    st.one_of(
+        st.tuples(st.just("range"), places, places, st.sampled_from([True, False, None])),
+        st.tuples(st.just("all")),
+        st.tuples(st.just("none")),
+        st.tuples(st.just("keys"), st.lists(st.sampled_from(["k0", "k3", "k9", "gone"]))),
+        st.tuples(st.just("filter"), st.sampled_from(STEPS)),
+        st.tuples(st.just("sort"), st.sampled_from([[], ["step"], ["-step", "key"]])),
+        st.tuples(st.just("replace"), st.integers(0, 3), st.lists(st.none() | st.integers(0, 7), max_size=7)),
+    ),
+    max_size=8,
+)
+
+
+def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
+    """Do one thing with rows, and return what should be chosen then, by key."""
+    what, *given_ = doing
+    present = shown(rows)
+    if what == "range":
+        first, last, on = given_
+        rows.choose(first, last, on=on)
+        low, high = sorted((first, last))
+        reached = {key for place, key in enumerate(present) if low <= place <= high}
+        return expected ^ reached if on is None else expected | reached if on else expected - reached
+    if what in ("all", "none"):
+        getattr(rows, f"choose_{what}")()
+        return expected | set(present) if what == "all" else set()
+    if what == "keys":
+        rows.choose_keys(given_[0])
+        return set(given_[0]) & set(rows.frame["key"])
+    if what == "replace":
+        rows.replace(small(given_[1], first=given_[0]))
+        return expected & set(rows.frame["key"])
+    rows.filter({"x": given_[0]}) if what == "filter" else rows.order_by(given_[0])
+    return expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=st.lists(st.none() | st.integers(0, 7), max_size=7), todo=doings)
+def test_the_choice_goes_by_key_through_everything(steps: list[int | None], todo: list[tuple[Any, ...]]) -> None:
+    """Ranges, all, none, filters, sorts and other rows leave chosen exactly the keys that they should; only the latter three change the number."""
+    rows, expected = Rows(small(steps), "key"), set[str]()
+    for doing in todo:
+        number = rows.number
+        expected = do(rows, expected, doing)
+        assert chosen(rows) == expected
+        assert (rows.number > number) == (doing[0] in ("filter", "sort", "replace"))
+        assert set(shown(rows)) == set(rows.frame["key"][rows.mask])
+        assert sorted(rows.order) == sorted(set(rows.order))
+        in_order = [key for key in rows.frame.iloc[rows._sorted]["key"] if key in expected]
+        assert rows.selected()["key"].tolist() == in_order
+
+
+def test_keys_that_are_missing_or_there_twice_are_chosen_by_place() -> None:
+    """A click chooses the one row that it hits, though others have the same key or none; by key, all of a key are chosen."""
+    frame = pd.DataFrame({"key": ["a", "a", None, None, "b"]})
+    rows = Rows(frame, "key")
+    rows.choose(1, 2, on=True)
+    assert rows.selected().index.tolist() == [1, 2]
+    rows.choose_keys(["a", "nowhere"])
+    assert rows.selected().index.tolist() == [0, 1]
+    rows.choose(3, 4, on=True)
+    rows.replace(frame.iloc[::-1])
+    assert rows.selected()["key"].tolist() == ["b", "a", "a"]
+
+
+def test_other_rows_that_cannot_be_filtered_or_sorted_so_are_not_taken() -> None:
+    """Rows without the column of the filter or of the sort are refused, and everything stays as it was."""
+    rows = Rows(small([3, 1, 2]), "key")
+    rows.filter({"a": "step > 1"})
+    rows.order_by(["-step"])
+    rows.choose(0, 0, on=True)
+    for wrong in (small([1]).drop(columns="step"), small([1]).assign(step=["x"])):
+        with pytest.raises(InvalidRequestError):
+            rows.replace(wrong)
+    assert (shown(rows), chosen(rows), rows.number) == (["k0", "k2"], {"k0"}, 2)
+
+
+def test_rows_are_numbered_from_0_whatever_index_they_had() -> None:
+    """A frame with repeated or named labels is filtered and chosen as any other, and is itself left as it was."""
+    frame = small([1, 2, 3]).set_index(pd.Index([7, 7, 7], name="step_"))
+    rows = Rows(frame, "key")
+    rows.filter({"a": "step > 1"})
+    rows.choose(0, 0)
+    assert rows.filtered().index.tolist() == [1, 2]
+    assert chosen(rows) == {"k1"}
+    assert frame.index.tolist() == [7, 7, 7]
+
+
+def test_no_rows_are_rows() -> None:
+    """A frame without rows can be filtered, sorted and chosen from."""
+    rows = Rows(small([]), "key")
+    rows.filter({"a": "step > 1"})
+    rows.order_by(["step"])
+    rows.choose(0, 5)
+    rows.choose_all()
+    assert (len(rows), shown(rows), chosen(rows)) == (0, [], set())

@@ -1,0 +1,288 @@
+"""Where a view's rows come from: listings, the same rows read anew, and rows taken over after a write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal, assert_series_equal
+
+import tinker_frames as tkf
+from tinker_frames import source
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.source import CHANGING, LISTINGS, after_write, checkpoints_of, is_whole, listing_of, renewed, runs_of
+
+Make = Callable[..., tkf.Client]
+KEYS = {
+    "inventory": "tinker_path",
+    "checkpoints": "tinker_path",
+    "training_runs": "training_run_id",
+    "sessions": "session_id",
+}
+AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they go on by themselves
+TOTALS = ["checkpoints_count", "checkpoint_storage_bytes", "session_size_gb"]  # of the session, as it was listed
+
+
+@pytest.fixture
+def quiet(quiet_server: DemoServer, client_of: Make) -> tkf.Client:
+    """A client of an account that nobody changes."""
+    return client_of(quiet_server)
+
+
+def part(client: tkf.Client) -> pd.DataFrame:
+    """Return some rows in an order of their own, with a column of somebody's own."""
+    rows = client.inventory().sort_values("size_gb", ascending=False).head(7)
+    return rows.assign(mine=range(7), size_gb=0.0)
+
+
+# ── listings ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_listing_is_read_by_its_name(quiet: tkf.Client) -> None:
+    """Each listing is the client's own; a name of none is refused before anything is sent."""
+    for name in LISTINGS:
+        assert source.read(quiet, name).attrs["tinker"]["table"] == name
+    for wrong in ("samplers", "close", "", "rest"):
+        with pytest.raises(InvalidRequestError, match=f"nothing called '{wrong}'.*inventory"):
+            source.read(quiet, wrong)
+
+
+@pytest.mark.parametrize(("dialect", "is_known"), [("official", True), ("tuft", True), ("skyrl", False)])
+def test_runs_know_their_sessions_where_the_server_can_tell(dialect: str, is_known: bool, client_of: Make) -> None:
+    """Runs whose ids do not tell their session are given it from the sessions; where there are none, they stay without."""
+    with DemoServer(runs=6, dialect=dialect) as server:
+        runs = source.read(client_of(server), "training_runs")
+        assert runs["session_id"].notna().all() == is_known
+        assert len(runs) == 6
+
+
+def test_a_table_is_read_anew_from_where_it_came() -> None:
+    """A table goes back to its own listing, unless that has other rows; one of no listing to the fullest there is."""
+    assert listing_of({"table": "checkpoints"}, "checkpoints") == "checkpoints"
+    assert listing_of({"table": "inventory"}, "checkpoints") == "inventory"
+    assert listing_of({"table": "training_runs"}, "checkpoints") == "inventory"
+    assert [listing_of({}, sort) for sort in source.LISTING_OF] == ["inventory", "training_runs", "sessions"]
+
+
+def test_a_frame_is_whole_as_long_as_nothing_was_left_out(quiet: tkf.Client) -> None:
+    """All of a listing is whole, with columns added too; what was filtered, limited, of some runs, or made by hand is not."""
+    for name in KEYS:
+        rows = getattr(quiet, name)()
+        assert is_whole(rows)
+        assert is_whole(rows.assign(mine=1))
+        assert not is_whole(rows.head(len(rows) - 1))
+        assert not is_whole(getattr(quiet, name)(limit=3))
+        assert not is_whole(pd.DataFrame(rows.to_dict("list")))
+    run = quiet.training_runs()["training_run_id"].iloc[0]
+    assert not is_whole(quiet.checkpoints(run))
+    assert not is_whole(quiet.checkpoints([run]))
+    assert not is_whole(quiet.samplers())
+
+
+# ── read anew ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_whole_listing_has_the_rows_that_there_are_now(server: DemoServer, client: tkf.Client, name: str) -> None:
+    """Rows that came are there, those that went are not, in the columns of before; somebody's own column stays beside its row."""
+    old = getattr(client, name)()
+    old = old.assign(mine=range(len(old)))[["mine", *old.columns[::-1]]]
+    old.attrs = getattr(client, name)().attrs
+    endpoint = {"training_runs": "list_training_runs", "sessions": "search_sessions"}.get(name, "")
+    server.state.vanish(endpoint, 1)
+    server.state.appear(endpoint, 2)
+    new = getattr(client, name)(refresh=True)
+    frame = renewed(old, new, KEYS[name])
+    assert list(frame.columns) == list(old.columns)
+    assert_frame_equal(frame[new.columns], new, check_like=True)
+    assert frame.attrs["tinker"] == new.attrs["tinker"]
+    assert is_whole(frame)
+    mine = old.set_index(KEYS[name])["mine"]
+    kept = frame[frame[KEYS[name]].isin(mine.index)]
+    assert kept["mine"].tolist() == mine[kept[KEYS[name]]].tolist()
+    assert (len(kept), frame["mine"].isna().sum()) == (len(old) - 1, 2)
+
+
+def test_a_part_stays_that_part_in_its_order(server: DemoServer, client: tkf.Client) -> None:
+    """Rows that somebody filtered and sorted stay those rows, as they are now, without those that are gone and without others."""
+    old = part(client)
+    paths = old["tinker_path"].tolist()
+    server.state.delete(server.state.find(paths[2]))
+    server.state.publish(server.state.find(paths[0]))
+    server.state.appear("list_user_checkpoints", 3)
+    new = client.inventory(refresh=True)
+    frame = renewed(old, new, "tinker_path")
+    left = [path for path in paths if path != paths[2]]
+    assert frame["tinker_path"].tolist() == left
+    assert frame["mine"].tolist() == [0, 1, 3, 4, 5, 6]
+    assert frame["public"].iloc[0]
+    expected = new.set_index("tinker_path").loc[left].reset_index()
+    assert_frame_equal(frame[new.columns], expected[new.columns])
+    assert frame.index.tolist() == list(range(6))
+    assert not is_whole(frame)
+
+
+def test_rows_without_a_key_or_with_that_of_others_are_read_anew(quiet: tkf.Client) -> None:
+    """Several rows of one checkpoint stay several; a row that names none is not there any more."""
+    new = quiet.inventory()
+    path = new["tinker_path"].iloc[5]
+    old = pd.DataFrame(
+        {"tinker_path": [path, None, path, "tinker://no/weights/such"], "size_gb": 0, "mine": list("abcd")}
+    )
+    frame = renewed(old, new, "tinker_path")
+    assert frame["tinker_path"].tolist() == [path, path]
+    assert frame["mine"].tolist() == ["a", "c"]
+    assert frame["size_gb"].tolist() == [new["size_gb"].iloc[5]] * 2
+    assert len(renewed(old.head(0), new, "tinker_path")) == 0
+
+
+# ── after a write ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def written(server: DemoServer, paths: list[str]) -> None:
+    """Publish, expire, and delete a checkpoint each."""
+    server.state.publish(server.state.find(paths[0]))
+    server.state.set_ttl(server.state.find(paths[1]), 7200)
+    server.state.set_ttl(server.state.find(paths[2]), None)
+    server.state.delete(server.state.find(paths[3]))
+
+
+def candidates(frame: pd.DataFrame) -> list[str]:
+    """Return a private row, one without expiry, one with, and one more, of different runs."""
+    rows = frame[~frame["public"].fillna(value=False).astype(bool)]
+    picked = [rows[rows["expires_at"].isna()].iloc[0], rows[rows["expires_at"].isna()].iloc[-1]]
+    picked += [rows[rows["expires_at"].notna()].iloc[0], rows[rows["expires_at"].notna()].iloc[-1]]
+    assert len({row["training_run_id"] for row in picked}) >= 3
+    return [row["tinker_path"] for row in picked]
+
+
+@pytest.mark.parametrize("name", ["inventory", "checkpoints"])
+def test_rows_after_a_write_are_as_a_new_listing_has_them(server: DemoServer, client: tkf.Client, name: str) -> None:
+    """What was changed is as the server has it, what was deleted is gone, and everything else, order and dtypes too, is untouched."""
+    old = getattr(client, name)()
+    paths = candidates(old)
+    written(server, paths)
+    fresh, lost = client.read_runs(runs_of(paths))
+    frame = after_write(old, fresh, runs_of(paths), lost)
+    new = getattr(client, name)(refresh=True)
+    same = [column for column in new.columns if column not in AGES + TOTALS]
+    assert_frame_equal(frame[same].reset_index(drop=True), new[same])
+    assert frame.dtypes.to_dict() == old.dtypes.to_dict()
+    assert (frame["expires_in_days"].isna() == frame["expires_at"].isna()).all()
+    assert frame.loc[frame["tinker_path"] == paths[1], "expires_in_days"].iloc[0] == pytest.approx(2 / 24, abs=0.01)
+    assert is_whole(frame)
+    assert paths[3] in set(old["tinker_path"])
+
+
+def test_a_run_that_could_not_be_read_is_left_as_it_was(server: DemoServer, client: tkf.Client) -> None:
+    """Of a run whose list did not come, no row is changed and none is taken for deleted."""
+    old = client.checkpoints()
+    paths = candidates(old)
+    written(server, paths)
+    fresh, _ = client.read_runs(runs_of(paths))
+    lost = {runs_of(paths[3:])[0]}
+    fresh = fresh[~fresh["training_run_id"].isin(lost)]
+    frame = after_write(old, fresh, runs_of(paths), lost)
+    assert paths[3] in set(frame["tinker_path"])
+    untouched = old["training_run_id"].isin(lost)
+    assert_frame_equal(frame[untouched], old[untouched])
+    assert frame.loc[frame["tinker_path"] == paths[0], "public"].iloc[0]
+
+
+MADE = {
+    "bools and floats": lambda frame: frame.astype({"public": "bool", "size_bytes": "float64"}),
+    "objects": lambda frame: frame.astype({"public": "object", "expires_at": "object", "size_bytes": "object"}),
+    "text": lambda frame: frame.astype({"expires_at": "str", "public": "str"}),
+    "without zone": lambda frame: frame.assign(expires_at=frame["expires_at"].dt.tz_localize(None)),
+    "another zone": lambda frame: frame.assign(expires_at=frame["expires_at"].dt.tz_convert("Asia/Kolkata")),
+    "fine times": lambda frame: frame.assign(expires_at=frame["expires_at"].astype("datetime64[ns, UTC]")),
+    "whole numbers": lambda frame: frame.assign(size_bytes=frame["size_bytes"].fillna(0).astype("int64")),
+    "few columns": lambda frame: frame[["tinker_path", "public"]],
+    "missing keys": lambda frame: pd.concat([frame.head(1).assign(tinker_path=None), frame], ignore_index=True),
+    "twice": lambda frame: pd.concat([frame, frame], ignore_index=True),
+}
+
+
+@pytest.mark.parametrize("how", MADE)
+@pytest.mark.filterwarnings("ignore:The behavior of DataFrame concatenation")
+def test_rows_of_any_dtype_take_over_what_was_written(server: DemoServer, client: tkf.Client, how: str) -> None:
+    """Rows as people make them show the new state too: in their own dtype where it can hold it, else in the listing's."""
+    old = MADE[how](client.checkpoints()).reset_index(drop=True)
+    paths = candidates(client.checkpoints())
+    written(server, paths)
+    fresh, lost = client.read_runs(runs_of(paths))
+    frame = after_write(old, fresh, runs_of(paths), lost)
+    assert set(frame["tinker_path"].dropna()) == set(old["tinker_path"].dropna()) - {paths[3]}
+    assert frame["tinker_path"].isna().sum() == old["tinker_path"].isna().sum()
+    rows = frame[frame["tinker_path"] == paths[0]]
+    assert {str(value) for value in rows["public"]} == {"True"}
+    if "expires_at" in frame.columns:
+        ends = pd.to_datetime(frame.loc[frame["tinker_path"] == paths[1], "expires_at"], utc=True)
+        assert (ends - pd.Timestamp.now("UTC")).dt.total_seconds().between(7000, 7200).all()
+        assert frame.loc[frame["tinker_path"] == paths[2], "expires_at"].isna().all()
+    if how not in ("text", "objects", "whole numbers"):
+        assert frame.dtypes.to_dict() == old.dtypes.to_dict()
+
+
+def test_a_size_that_is_not_known_fits_into_whole_numbers() -> None:
+    """A column that cannot hold what is not known becomes one that can; nothing is invented in its place."""
+    old = pd.DataFrame({"tinker_path": ["tinker://r/weights/a", "tinker://q/weights/b"], "size_bytes": [5, 6]})
+    fresh = pd.DataFrame({"tinker_path": ["tinker://r/weights/a"], "size_bytes": pd.array([None], dtype="Int64")})
+    for name in CHANGING:
+        fresh[name] = fresh.get(name)
+    frame = after_write(old, fresh, ["r"], set())
+    assert frame["size_bytes"].isna().tolist() == [True, False]
+    assert frame["size_bytes"].iloc[1] == 6
+    assert old["size_bytes"].tolist() == [5, 6]
+
+
+# ── checkpoints of rows ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_checkpoints_of_runs_and_sessions(quiet: tkf.Client) -> None:
+    """Rows of runs mean their checkpoints, rows of sessions those of their runs, each once; rows of checkpoints themselves."""
+    every, runs, sessions = quiet.checkpoints(), quiet.training_runs(), quiet.sessions()
+    assert checkpoints_of(quiet, every.head(3), "checkpoints").equals(every.head(3))
+    for rows, sort, key in (
+        (runs.iloc[3:9], "training_runs", "training_run_id"),
+        (sessions.iloc[2:5], "sessions", "session_id"),
+    ):
+        found = checkpoints_of(quiet, pd.concat([rows, rows]), sort)
+        expected = every.loc[every[key].isin(rows[key]), "tinker_path"]
+        assert sorted(found["tinker_path"]) == sorted(expected)
+        assert len(expected) > 1
+
+
+@pytest.mark.parametrize("sort", ["training_runs", "sessions"])
+def test_rows_that_name_nothing_have_no_checkpoints(sort: str, client_of: Make) -> None:
+    """A row without an id means no checkpoint at all, above all not those whose run or session is not known."""
+    key = {"training_runs": "training_run_id", "sessions": "session_id"}[sort]
+    with DemoServer(runs=4, dialect="skyrl") as server:
+        client = client_of(server)
+        assert client.checkpoints()["session_id"].isna().all()
+        for rows in (pd.DataFrame({key: [None, pd.NA]}), pd.DataFrame({key: []})):
+            assert len(checkpoints_of(client, rows, sort)) == 0
+
+
+@pytest.mark.parametrize(
+    ("paths", "runs"),
+    [
+        ([], []), (["tinker://a/weights/1", "tinker://a/weights/2", "tinker://b:train:0/sampler_weights/x"], ["a", "b:train:0"]),
+        (["junk", "", "tinker://"], []), (["tinker://a/b"], ["a"]),
+    ],
+)  # fmt: skip
+def test_the_runs_that_paths_name(paths: list[str], runs: list[str]) -> None:
+    """Each run once, in order; what names none is left out."""
+    assert runs_of(paths) == runs
+
+
+def test_live_columns_are_all_that_may_differ(quiet: tkf.Client) -> None:
+    """Two readings of an account that nobody changes differ in the ages only, which go on."""
+    one, other = quiet.inventory(), quiet.inventory(refresh=True)
+    for name in one.columns.difference(AGES):
+        assert_series_equal(one[name], other[name])
+    values: Any = other["age_days"] - one["age_days"]
+    assert values.dropna().between(0, 0.01).all()

@@ -1,0 +1,215 @@
+"""What rows a view can be of: listings whole or not, rows from files, rows made by hand, and other rows in place of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tests.view_rows import everything, keys
+from tinker_frames import errors
+from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.files import export, read_export
+from tinker_frames.view_state import SORTS, TableState, sort_of
+
+Make = Callable[..., tkf.Client]
+LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")
+
+
+@pytest.fixture
+def frame(quiet_server: DemoServer, client_of: Make) -> pd.DataFrame:
+    """The inventory of an account."""
+    return client_of(quiet_server).inventory()
+
+
+# ── rows that people make ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def used(rows: pd.DataFrame) -> TableState:
+    """Make a table of rows, set every control, sort by every shown column, choose, and show all of it."""
+    state = TableState(rows)
+    examples = {
+        "text": "a",
+        "number": [0, None],
+        "time": {"newer_than": 5000},
+        "expiry": {"never": True},
+        "metadata": {"key": "k"},
+        "query": "index >= 0",
+    }
+    for name, control in state.controls.items():
+        state.set_filter(
+            name, [o["value"] for o in state.options(name)] if control.kind == "choices" else examples[control.kind]
+        )
+        assert not state.errors
+        assert everything(state)
+    for name in state.columns:
+        state.order_by([f"-{name}"])
+    state.set_filters({})
+    state.rows.choose_all()
+    assert state.choice()["rows"] == state.count()["rows"] == len(rows)
+    assert everything(state)
+    return state
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+@pytest.mark.parametrize("form", ["csv", "parquet", "feather", "json", "pandas csv", "pandas pickle"])
+def test_rows_read_back_from_files_are_explored_as_well(
+    quiet_server: DemoServer, client_of: Make, tmp_path: Path, listing: str, form: str
+) -> None:
+    """Our own files and those of pandas give tables that can be filtered, sorted, chosen and shown, as far as their columns tell."""
+    rows = getattr(client_of(quiet_server), listing)()
+    if form == "pandas csv":
+        rows.to_csv(tmp_path / "rows.csv", index=False)
+        back = pd.read_csv(tmp_path / "rows.csv")
+    elif form == "pandas pickle":
+        rows.to_pickle(tmp_path / "rows.pkl")
+        back = pd.read_pickle(tmp_path / "rows.pkl")
+    else:
+        back = read_export(export(rows, tmp_path / f"rows.{form}"))
+    state = used(back)
+    if form != "pandas csv":
+        assert list(state.controls) == list(TableState(rows).controls)
+        assert state.columns == TableState(rows).columns
+
+
+MADE = {
+    "one column": pd.DataFrame({"tinker_path": ["a", "b"]}),
+    "no rows": pd.DataFrame({"tinker_path": []}),
+    "no rows of a run": pd.DataFrame({"training_run_id": [], "base_model": []}),
+    "keys twice": pd.DataFrame({"session_id": ["a", "a", "b"], "created_at": pd.to_datetime(["2026-01-01"] * 3)}),
+    "keys missing": pd.DataFrame({"tinker_path": ["a", None, None], "size_gb": [1, 2, None]}),
+    "no keys": pd.DataFrame({"tinker_path": [None, None]}),
+    "numbers as keys": pd.DataFrame({"tinker_path": [1, 2]}),
+    "labels": pd.DataFrame(
+        {"tinker_path": ["a", "b"], "time": pd.to_datetime(["2026", None], utc=True)}, index=["x", "x"]
+    ),
+    "levels": pd.DataFrame({"tinker_path": ["a", "b"]}, index=pd.MultiIndex.from_tuples([(1, "a"), (2, "b")])),
+    "index of that name": pd.DataFrame(
+        {"tinker_path": ["a", "b"], "step": [2, 1]}, index=pd.Index([1, 0], name="step")
+    ),
+    "odd dtypes": pd.DataFrame(
+        {
+            "tinker_path": ["a"],
+            "public": [1],
+            "time": ["2026"],
+            "size_bytes": ["1"],
+            "status": [5],
+            "user_metadata": [{}],
+        }
+    ),
+    "odd names": pd.DataFrame({"tinker_path": ["a"], "a b": [1], "<b>": [2], "": [3], "\x1b": [4], "class": [5]}),
+    "unhashable": pd.DataFrame({"tinker_path": ["a", "b"], "base_model": [["x"], ["y"]], "user_metadata": [{}, {}]}),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_rows_made_by_hand_are_explored(name: str) -> None:
+    """A frame that only has the key, with any index and any values, can be shown, and is itself left as it was."""
+    before = MADE[name].copy()
+    state = used(MADE[name])
+    assert state.banner() == ""
+    pd.testing.assert_frame_equal(MADE[name], before)
+
+
+def test_what_is_no_table_is_refused(quiet_server: DemoServer, client_of: Make) -> None:
+    """A frame of samplers, without a key, with a column twice, or with names that are no text, is refused in words."""
+    client = client_of(quiet_server)
+    for wrong in (client.samplers(), pd.DataFrame({"x": [1]}), pd.DataFrame()):
+        with pytest.raises(InvalidRequestError, match=r"no table that can be explored.*tinker_path"):
+            TableState(wrong)
+    with pytest.raises(InvalidRequestError, match="no column 'tinker_path'"):
+        TableState(client.sessions(), SORTS["checkpoints"])
+    twice = pd.DataFrame([["a", 1, 2]], columns=["tinker_path", "x", "x"])
+    for wrong in (twice, pd.DataFrame({"tinker_path": ["a"], 5: [1]})):
+        with pytest.raises(InvalidRequestError, match="is there twice, or its name is no text"):
+            TableState(wrong)
+
+
+def test_a_frame_is_the_table_of_its_most_specific_key(quiet_server: DemoServer, client_of: Make) -> None:
+    """A frame with the columns of several tables is one of checkpoints, else of runs, else of sessions."""
+    client = client_of(quiet_server)
+    assert {name: sort_of(getattr(client, name)()).name for name in LISTINGS} == {
+        "inventory": "checkpoints", "checkpoints": "checkpoints", "training_runs": "training_runs", "sessions": "sessions",
+    }  # fmt: skip
+    assert sort_of(client.inventory().head(20).tinker.expire(client=client).frame).name == "checkpoints"
+
+
+# ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rows_read_anew_keep_all_that_was_set(frame: pd.DataFrame) -> None:
+    """Filters, order, columns, widths and the choice by key stay with other rows; what the new rows lack goes."""
+    state = TableState(frame)
+    state.set_filters({"public": False})
+    state.set_filter("query", "wrong >")
+    state.order_by(["-size_gb"])
+    state.show_columns(["name", "size_gb", "tinker_path"])
+    state.resize("name", 300)
+    state.rows.choose(0, 9)
+    chosen = set(keys(state)[:10])
+    fewer = frame[~frame["tinker_path"].isin(list(chosen)[:3])].iloc[::-1].drop(columns="name")
+    state.replace(fewer)
+    expected = fewer.query("not public").sort_values("size_gb", ascending=False, kind="stable")["tinker_path"]
+    assert keys(state) == expected.tolist()
+    assert set(state.rows.selected()["tinker_path"]) == chosen & set(fewer["tinker_path"])
+    assert (state.columns, state.widths["name"], list(state.errors)) == (["size_gb", "tinker_path"], 300, ["query"])
+    assert state.facets.bytes(np.ones(len(fewer), dtype=bool)) == fewer["size_bytes"].sum()
+
+
+def test_rows_that_do_not_fit_the_filters_are_not_taken(frame: pd.DataFrame) -> None:
+    """Rows on which a filter or the order cannot be evaluated are an error, and what is shown stays."""
+    state = TableState(frame)
+    state.set_filters({"query": "size_gb > 1"})
+    state.order_by(["step"])
+    before = (keys(state), state.query, state.rows.number, list(state.controls))
+    for wrong in (
+        frame.drop(columns="size_gb"),
+        frame.drop(columns="step"),
+        frame.assign(step=[1, "a", *[None] * (len(frame) - 2)]),
+    ):
+        with pytest.raises(InvalidRequestError):
+            state.replace(wrong)
+        assert (keys(state), state.query, state.rows.number, list(state.controls)) == before
+
+
+def test_a_table_that_fills_gets_its_controls(frame: pd.DataFrame) -> None:
+    """A table that was empty, or knew nothing of sizes, can be searched and ranged over once it has such rows."""
+    state = TableState(frame.head(0))
+    assert "text" not in state.controls
+    state.replace(frame)
+    assert list(state.controls) == list(TableState(frame).controls)
+    state.set_filter("text", "final")
+    assert 0 < len(state.rows) < len(frame)
+    state.replace(frame.head(0))
+    assert (len(state.rows), state.values) == (0, {"text": "final"})
+    state.replace(frame)
+    assert len(state.rows) == len(frame.query(state.query)) > 0
+
+
+# ── what is not whole ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_listing_that_may_lack_rows_says_so_in_a_banner(server: DemoServer, client_of: Make) -> None:
+    """A listing that cannot be proved complete has a banner with its numbers, also when it is filtered; a whole one has none."""
+    client = client_of(server, retries=0)
+    assert TableState(client.checkpoints()).banner() == ""
+    server.faults.bursts.append(Burst("list_checkpoints", 500, times=1, after=3))
+    with pytest.warns(errors.IncompleteListingWarning):
+        rows = client.checkpoints(by="run", refresh=True)
+    banner = TableState(rows).banner()
+    assert banner == TableState(rows.query("not public")).banner()
+    assert banner == f"This listing is not proved complete: {len(rows):,} rows were read. Refresh reads it anew."
+
+
+def test_a_listing_that_was_limited_says_that(quiet_server: DemoServer, client_of: Make) -> None:
+    """A listing of which somebody asked for some rows only says how many of how many they are."""
+    client = client_of(quiet_server)
+    total = len(client.checkpoints())
+    assert (
+        TableState(client.checkpoints(limit=5)).banner() == f"This listing was limited: 5 of {total:,} rows were read."
+    )

@@ -1,0 +1,317 @@
+"""One table as a view has it: filters, errors, order, columns and choice, on listings and on whatever rows people make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+
+import tinker_frames as tkf
+from tests.view_rows import as_json, everything, frame_of, keys, settings_of_filters, tables
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.view_state import CHUNK, NARROWEST, WIDEST, TableState, sort_of
+
+Make = Callable[..., tkf.Client]
+LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")
+
+
+@pytest.fixture
+def frame(quiet_server: DemoServer, client_of: Make) -> pd.DataFrame:
+    """The inventory of an account."""
+    return client_of(quiet_server).inventory()
+
+
+# ── filters ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=60, deadline=None)
+@given(table=tables, values=settings_of_filters)
+@example(table=[], values={})
+def test_what_is_shown_is_what_the_query_says(table: list[dict[str, Any]], values: dict[str, Any]) -> None:
+    """After each filter, one by one or all at once, the rows are those of `frame.query(state.query)`; without any, all."""
+    rows = frame_of(table)
+    state, at_once = TableState(rows), TableState(rows)
+    values = {name: value for name, value in values.items() if name in state.controls}
+    for name, value in values.items():
+        state.set_filter(name, value)
+        assert not state.errors
+        expected = rows.query(state.query) if state.query else rows
+        assert state.rows.filtered().index.tolist() == expected.index.tolist()
+    at_once.set_filters(values)
+    assert (at_once.query, at_once.values) == (state.query, state.values)
+    assert everything(state)
+    for name in values:
+        state.set_filter(name, None)
+    assert (state.query, state.values, len(state.rows)) == ("", {}, len(rows))
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_every_control_of_a_listing_works_on_it(quiet_server: DemoServer, client_of: Make, listing: str) -> None:
+    """Each choice that is offered leaves as many rows as stand beside it, and each other control leaves fewer rows than all."""
+    rows = getattr(client_of(quiet_server), listing)()
+    state = TableState(rows)
+    one = str(rows[state.sort.key].iloc[0]).removeprefix("tinker://")[:8]
+    examples = {"text": one, "number": [1, None], "time": {"older_than": 20}, "expiry": {"ever": True}}
+    for name, control in state.controls.items():
+        state.set_filters({})
+        for option in state.options(name)[:8] if control.kind == "choices" else []:
+            state.set_filters({name: [option["value"]]})
+            assert len(state.rows) == option["rows"] > 0
+        if control.kind in examples:
+            state.set_filters({name: examples[control.kind]})
+            assert 0 < len(state.rows) < len(rows)
+    for key in state.metadata_keys():
+        state.set_filters({"metadata": {"key": key}})
+        assert 0 < len(state.rows) < len(rows)
+
+
+def test_choices_are_counted_with_the_other_filters_applied(frame: pd.DataFrame) -> None:
+    """The numbers beside choices are of the rows that all other filters leave, whatever the control itself is set to."""
+    state = TableState(frame)
+    state.set_filters({"type": ["training"], "public": [False], "query": "size_gb > 0.1"})
+    others = frame.query("size_gb > 0.1 and not public")
+    expected = others["checkpoint_type"].value_counts()
+    assert {o["value"]: o["rows"] for o in state.options("type")} == expected[expected > 0].to_dict()
+    expected = frame.query("size_gb > 0.1 and not public and checkpoint_type == 'training'")[
+        "base_model"
+    ].value_counts()
+    assert {o["value"]: o["rows"] for o in state.options("model")} == expected.to_dict()
+
+
+def test_a_wrong_query_says_so_and_leaves_the_rows_of_the_others(frame: pd.DataFrame) -> None:
+    """While a query is wrong its error is shown, the other filters' rows stay, others can be changed, and it can come right again."""
+    state = TableState(frame)
+    state.set_filter("type", ["training"])
+    training, query = keys(state), state.query
+    for wrong in ("size_gb >", "nothing == 1", "size_gb", "name.to_csv('x')", "@pd.io", "size_gb > 'a'"):
+        state.set_filter("query", wrong)
+        assert wrong in state.errors["query"]
+        assert (keys(state), state.query) == (training, query)
+        bar = {control["name"]: control for control in state.filter_bar()["controls"]}
+        assert (bar["query"]["value"], bar["query"]["said"], bar["query"]["error"]) == (
+            wrong,
+            "",
+            state.errors["query"],
+        )
+        assert bar["type"]["error"] == ""
+    state.set_filter("type", ["sampler"])
+    assert keys(state) == frame.query("checkpoint_type == 'sampler'")["tinker_path"].tolist()
+    state.set_filter("query", "size_gb > 1")
+    assert not state.errors
+    assert keys(state) == frame.query("checkpoint_type == 'sampler' and size_gb > 1")["tinker_path"].tolist()
+    state.set_filter("query", "size_gb >")
+    state.set_filter("query", "")
+    assert (state.errors, list(state.values)) == ({}, ["type"])
+
+
+def test_a_wrong_value_of_any_control_is_its_error(frame: pd.DataFrame) -> None:
+    """What a browser could send wrong is an error of that control, and the others' rows stay."""
+    state = TableState(frame)
+    state.set_filter("public", False)
+    before = keys(state)
+    wrong = {"text": 5, "model": [{}], "size": "x", "created": [1], "expires": {"x": 1}, "metadata": "a", "type": 7}
+    for name, value in wrong.items():
+        state.set_filter(name, value)
+    assert set(state.errors) == set(wrong)
+    assert keys(state) == before
+    assert everything(state)
+    state.set_filters({})
+    assert (state.errors, state.values, len(state.rows)) == ({}, {}, len(frame))
+
+
+def test_filters_that_cannot_all_be_set_are_not_set_at_all(frame: pd.DataFrame) -> None:
+    """Setting several filters with a wrong one among them, or an unknown one, is an error and changes nothing."""
+    state = TableState(frame)
+    state.set_filters({"type": ["training"]})
+    before = (state.query, state.values, keys(state), state.rows.number, state.moves)
+    for wrong in (
+        {"query": "size_gb >"},
+        {"type": [], "size": [1]},
+        {"nothing": 1},
+        {"public": True, "query": "x > 1"},
+    ):
+        with pytest.raises(InvalidRequestError):
+            state.set_filters(wrong)
+        assert (state.query, state.values, keys(state), state.rows.number, state.moves) == before
+    with pytest.raises(InvalidRequestError, match=r"no filter 'nothing' here.*type"):
+        state.set_filter("nothing", 1)
+    with pytest.raises(InvalidRequestError):
+        state.query = "size_gb >"
+    assert (state.query, keys(state)) == (before[0], before[2])
+
+
+def test_a_query_in_place_of_all_filters(frame: pd.DataFrame) -> None:
+    """Setting the query unsets every other filter; an empty one shows all."""
+    state = TableState(frame)
+    state.set_filters({"type": ["training"], "public": False})
+    state.query = "  size_gb > 1 or public "
+    assert state.query == "size_gb > 1 or public"
+    assert keys(state) == frame.query("size_gb > 1 or public")["tinker_path"].tolist()
+    assert list(state.values) == ["query"]
+    for empty in ("", "  "):
+        state.query = empty
+        assert (state.query, len(state.rows)) == ("", len(frame))
+
+
+def test_an_age_is_reckoned_from_when_it_was_asked_for(frame: pd.DataFrame) -> None:
+    """Without a column of ages the query names a moment; it stays the same while time passes, and is a later one for rows read anew."""
+    bare = frame.drop(columns="age_days")
+    state = TableState(bare)
+    state.set_filter("created", {"older_than": 7})
+    query, second = state.query, datetime.now(UTC).second
+    while datetime.now(UTC).second == second:
+        pass
+    assert state.query == query
+    assert keys(state) == bare.query(query)["tinker_path"].tolist()
+    state.set_filter("public", False)
+    assert state.query.startswith(query)
+    state.replace(bare)
+    assert query < state.query
+    assert keys(state) == bare.query(state.query)["tinker_path"].tolist()
+
+
+def test_metadata_that_nest_are_searched_at_the_top_only() -> None:
+    """A key within an object of metadata is not the row's own, also where others have it at the top behind such an object."""
+    entries = [{"step": "1"}, {"o": {"step": "1"}}, {"o": {"p": [{"step": "1"}]}, "step": "1"}]
+    rows = pd.DataFrame({"tinker_path": list("abc"), "user_metadata": [as_json(entry) for entry in entries]})
+    state = TableState(rows)
+    state.set_filter("metadata", {"key": "step", "value": "1"})
+    assert keys(state) == ["a", "c"]
+    assert keys(state) == rows.query(state.query)["tinker_path"].tolist()
+
+
+# ── order, columns ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rows_can_be_sorted_by_every_column(frame: pd.DataFrame) -> None:
+    """Each column sorts in both directions as a stable `sort_values` does; one that is not there is refused."""
+    state = TableState(frame)
+    for name in frame.columns:
+        for sort, up in (([name], True), ([f"-{name}"], False)):
+            state.order_by(sort)
+            expected = frame.sort_values([name], ascending=[up], kind="stable")["tinker_path"].tolist()
+            assert keys(state) == expected
+    with pytest.raises(InvalidRequestError, match="no column 'x'"):
+        state.order_by(["x"])
+    state.rows.frame["odd"] = [1, "a", *[None] * (len(frame) - 2)]
+    with pytest.raises(InvalidRequestError, match="no order"):
+        state.order_by(["odd"])
+    assert list(state.rows.sort) == [f"-{frame.columns[-1]}"]
+
+
+def test_columns_are_chosen_ordered_and_sized(frame: pd.DataFrame) -> None:
+    """Any columns can be shown in any order, the key if none; widths stay within what can be used; unknown ones are refused."""
+    state = TableState(frame)
+    state.show_columns(["size_gb", "name", "size_gb"])
+    state.resize("name", 5)
+    state.resize("size_gb", 10**9)
+    assert [(c["id"], c["width"]) for c in state.grid()["columns"]] == [("size_gb", WIDEST), ("name", NARROWEST)]
+    assert [c["id"] for c in state.all_columns() if c["shown"]] == ["name", "size_gb"]
+    assert [c["id"] for c in state.all_columns()] == list(frame.columns)
+    for change in (
+        lambda: state.show_columns(["x"]),
+        lambda: state.resize("x", 9),
+        lambda: state.resize("name", "wide"),
+    ):
+        with pytest.raises((InvalidRequestError, ValueError)):
+            change()
+    assert state.columns == ["size_gb", "name"]
+    state.show_columns([])
+    assert state.columns == ["tinker_path"]
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_what_is_empty_is_not_shown_at_first(quiet_server: DemoServer, client_of: Make, listing: str) -> None:
+    """At first a table shows the columns that matter and hold something, the key always; without rows, all of them."""
+    rows = getattr(client_of(quiet_server), listing)()
+    sort = sort_of(rows)
+    wanted = [name for name in sort.columns if name in rows.columns]
+    assert TableState(rows).columns == [name for name in wanted if rows[name].notna().any()]
+    assert TableState(rows.head(0)).columns == wanted
+    emptied = rows.assign(**{sort.columns[1]: None})
+    assert TableState(emptied).columns == [name for name in TableState(rows).columns if name != sort.columns[1]]
+
+
+def test_expanded_metadata_are_columns_to_see_and_to_ask_for(frame: pd.DataFrame) -> None:
+    """Columns of metadata are shown from the first, and a query can name them in backticks."""
+    expanded = frame.tinker.expand_metadata("session_user_metadata")
+    state = TableState(expanded)
+    assert [name for name in state.columns if name.startswith("meta.")] == [
+        n for n in expanded.columns if n.startswith("meta.")
+    ]
+    state.set_filter("query", "`meta.team` == 'evals'")
+    assert not state.errors
+    assert 0 < len(state.rows) == (expanded["meta.team"] == "evals").sum()
+
+
+# ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_chunks_have_every_row_once_with_its_key_and_choice(frame: pd.DataFrame) -> None:
+    """All chunks together are the rows that match, in order; a row says whether it is chosen; there is none beyond the end."""
+    state = TableState(frame)
+    state.order_by(["size_gb"])
+    state.set_filter("public", False)
+    state.rows.choose(3, 5)
+    chunks = [state.chunk(place) for place in range(len(state.rows) // CHUNK + 2)]
+    rows = [row for chunk in chunks for row in chunk]
+    assert [row[1] for row in rows] == keys(state)
+    assert [place for place, row in enumerate(rows) if row[0]] == [3, 4, 5]
+    assert {len(row) for row in rows} == {2 + len(state.columns)}
+    assert (len(chunks[0]), chunks[-1]) == (CHUNK, [])
+    assert state.grid()["first"] == chunks[0]
+
+
+def test_the_choice_says_what_is_hidden_and_what_it_comes_to(frame: pd.DataFrame) -> None:
+    """Chosen rows are counted with those that the filters hide, and so are their bytes."""
+    state = TableState(frame)
+    assert state.choice() == {"rows": 0, "hidden": 0, "all": False, "size": ""}
+    state.rows.choose_all()
+    assert state.choice()["all"]
+    state.set_filter("public", True)
+    count = state.count()
+    assert (count["rows"], count["total"]) == (frame["public"].sum(), len(frame))
+    assert state.choice() == {
+        "rows": len(frame),
+        "hidden": len(frame) - count["rows"],
+        "all": True,
+        "size": count["total_size"],
+    }
+    state.rows.choose_none()
+    state.rows.choose(0, 0)
+    state.set_filter("public", False)
+    assert {name: state.choice()[name] for name in ("rows", "hidden", "all")} == {"rows": 1, "hidden": 1, "all": False}
+
+
+def test_pictures_are_of_the_rows_that_match(frame: pd.DataFrame) -> None:
+    """Storage by run and by model and the rows over time are of what is filtered; without such columns there are none."""
+    state = TableState(frame)
+    state.set_filter("type", ["sampler"])
+    rows = frame.query("checkpoint_type == 'sampler'")
+    by_run, by_model, over_time = state.pictures()
+    assert (
+        sum(bar["value"] for bar in by_run["bars"])
+        == sum(bar["value"] for bar in by_model["bars"])
+        == rows["size_bytes"].sum()
+    )
+    assert sum(bar["value"] for bar in over_time["bars"]) == len(rows)
+    assert TableState(pd.DataFrame({"tinker_path": ["a"]})).pictures() == []
+
+
+def test_only_what_matters_begins_at_the_top_again(frame: pd.DataFrame) -> None:
+    """A filter or an order that changes begins at the top; the same filter again, other rows, a choice or a width do not."""
+    state = TableState(frame)
+    state.set_filter("public", False)
+    state.order_by(["size_gb"])
+    moves = state.moves
+    assert moves == 2
+    state.set_filter("public", [False])
+    state.replace(frame)
+    state.rows.choose_all()
+    state.resize("name", 99)
+    assert state.moves == moves

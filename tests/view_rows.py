@@ -1,0 +1,192 @@
+"""Rows that break careless filters, as plain values and as frames, and what each kind of filter means, in plain Python."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from hypothesis import strategies as st
+
+from tinker_frames.catalog import CHECKPOINT_TYPES
+from tinker_frames.schema import typed
+from tinker_frames.view_state import TableState
+
+NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+KINDS = {
+    "tinker_path": "text", "base_model": "text", "project_id": "text", "public": "bool",
+    "time": "time", "expires_at": "time", "size_gb": "float", "size_bytes": "int", "step": "int", "user_metadata": "json",
+}  # fmt: skip
+# Quotes, comments, escapes, regular expressions, JSON, control characters, bidi marks, accents: all that a query could trip over.
+HOSTILE = "'\"`#@\\\n\r\t\x00\x1b\u202e\u200f\u200b\u2028 .*+?^$|()[]{},:;&%!~-=<>/_é日😀aB1"
+WORDS = (
+    "",
+    "nan",
+    "None",
+    "True",
+    "and",
+    "or 1 == 1",
+    "'; drop",
+    "a b",
+    "it's",
+    'say "hi"',
+    "x,y",
+    "@pd",
+    "#",
+    "é",
+    "日本",
+    "\\",
+    "\\n",
+)
+KEYS = ("step", ",", ":", "},", '"', "a b", "é", "it's", "\\", "k")
+INTS = (0, -1, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63))
+
+texts = st.one_of(st.sampled_from(WORDS), st.text(HOSTILE, max_size=6))
+plain_json = st.one_of(
+    texts, st.integers(-20, 20), st.booleans(), st.none(), st.sampled_from(["12", "1.5", "null", "true", "{}", "[1]"])
+)
+nested_json = st.recursive(
+    plain_json,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=2),
+    max_leaves=4,
+)
+objects = st.dictionaries(st.sampled_from(KEYS), nested_json, max_size=3)
+# Whole hours from now, so that the float of an age is the same number that a filter names.
+times = st.integers(-24 * 400, 24 * 400).map(lambda hours: NOW + timedelta(hours=hours))
+
+
+def perhaps(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return the values, and None for what is not known."""
+    return st.none() | values
+
+
+def as_json(value: Any) -> str:
+    """Return JSON text in the form that frames hold."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+rows = st.fixed_dictionaries(
+    {
+        "tinker_path": perhaps(texts),
+        "base_model": perhaps(st.sampled_from(WORDS)),
+        "project_id": perhaps(st.sampled_from(WORDS[:4])),
+        "checkpoint_type": perhaps(st.sampled_from(CHECKPOINT_TYPES)),
+        "public": perhaps(st.booleans()),
+        "time": perhaps(times),
+        "expires_at": perhaps(times),
+        "size_gb": perhaps(st.sampled_from([0.0, 0.1, 0.3, 1.5, 1e-9, 1e9, -2.0])),
+        "size_bytes": perhaps(st.sampled_from(INTS)),
+        "step": perhaps(st.sampled_from(INTS)),
+        "user_metadata": perhaps(objects.map(as_json)),
+    }
+)
+tables = st.lists(rows, max_size=7)
+
+
+def frame_of(table: list[dict[str, Any]], *, ages: bool = True, kind: str = "listed") -> pd.DataFrame:
+    """Return rows as a frame with the dtypes of a listing; or of plain objects, or with times that have no zone."""
+    columns = {name: typed(of, [row[name] for row in table]) for name, of in KINDS.items()}
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
+    frame["checkpoint_type"] = pd.Categorical([row["checkpoint_type"] for row in table], list(CHECKPOINT_TYPES))
+    if ages:
+        frame["age_days"] = -_days(frame["time"])
+        frame["expires_in_days"] = _days(frame["expires_at"])
+    if kind == "objects":
+        for name in ("tinker_path", "base_model", "project_id", "public", "user_metadata"):
+            frame[name] = pd.Series([row[name] for row in table], dtype="object")
+        return frame
+    if kind == "without zone":
+        return frame.assign(**{name: frame[name].dt.tz_localize(None) for name in ("time", "expires_at")})
+    return frame
+
+
+def _days(values: pd.Series[Any]) -> pd.Series[Any]:
+    return (values - NOW).dt.total_seconds() / 86_400
+
+
+# ── what may be asked, and what it means ─────────────────────────────────────────────────────────────────────────────
+
+days = st.sampled_from([0, 0.5, 1, 7, 30, 400])
+dates = st.integers(-400, 400).map(lambda day: f"{NOW + timedelta(days=day):%Y-%m-%d}")
+ages = st.fixed_dictionaries({}, optional={"older_than": days, "newer_than": days, "after": dates, "before": dates})
+expiries = st.fixed_dictionaries(
+    {}, optional={"within": days, "after": dates, "before": dates, "ever": st.just(True), "never": st.just(True)}
+)
+ends = perhaps(st.sampled_from([0, 0.1, 1.5, 7, 2**53 + 1, 2**63 - 1, -(2**63), 1e300]))
+FILTERS = {
+    "text": texts,
+    "model": st.lists(perhaps(st.sampled_from(WORDS)), max_size=3),
+    "project": st.lists(perhaps(st.sampled_from(WORDS[:4])), max_size=3),
+    "type": st.lists(perhaps(st.sampled_from(["training", "sampler", "external", "other"])), max_size=3),
+    "public": st.lists(perhaps(st.booleans()), max_size=3),
+    "created": ages,
+    "expires": expiries,
+    "size": st.tuples(ends, ends).map(list),
+    "step": st.tuples(ends, ends).map(list),
+    "metadata": st.fixed_dictionaries(
+        {"key": st.sampled_from(KEYS), "value": st.one_of(texts, plain_json.map(as_json))}
+    ),
+}
+settings_of_filters = st.fixed_dictionaries({}, optional=FILTERS)
+COLUMN_OF = {"model": "base_model", "project": "project_id", "type": "checkpoint_type", "public": "public", "created": "time", "expires": "expires_at", "size": "size_gb", "step": "step"}  # fmt: skip
+
+
+def matches(name: str, value: Any, row: dict[str, Any]) -> bool:
+    """Tell whether a row is what a filter's value asks for; a value that asks for nothing lets all pass."""
+    if name == "text":
+        found = [(row[column] or "").lower() for column in ("tinker_path", "user_metadata")]
+        return all(any(word.lower() in text for text in found) for word in value.split())
+    if name == "metadata":
+        return _has(row["user_metadata"], value["key"], value["value"])
+    known = row[COLUMN_OF[name]]
+    if name in ("created", "expires"):
+        return _is_within(known, value, NOW)
+    if name in ("size", "step"):
+        low, high = value
+        return (low is None and high is None) or (
+            known is not None and (low is None or known >= low) and (high is None or known <= high)
+        )
+    return not value or known in value
+
+
+def _has(text: str | None, key: str, wanted: str) -> bool:
+    found = {} if text is None else json.loads(text)
+    if key not in found or not wanted:
+        return key in found
+    return wanted == (found[key] if isinstance(found[key], str) else as_json(found[key]))
+
+
+def _is_within(known: datetime | None, value: dict[str, Any], now: datetime) -> bool:
+    if known is None:
+        return not value or bool(value.get("never"))
+    age = (now - known).total_seconds() / 86_400
+    parts = [
+        "older_than" not in value or age > value["older_than"],
+        "newer_than" not in value or age <= value["newer_than"],
+        "within" not in value or -age <= value["within"],
+        "after" not in value or f"{known:%Y-%m-%d}" >= value["after"],
+        "before" not in value or f"{known:%Y-%m-%d}" <= value["before"],
+        set(value) != {"never"},
+    ]
+    return all(parts)
+
+
+def passing(table: list[dict[str, Any]], values: dict[str, Any]) -> list[int]:
+    """Return the places of the rows that meet every filter."""
+    return [place for place, row in enumerate(table) if all(matches(*item, row) for item in values.items())]
+
+
+# ── what a table shows ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def keys(state: TableState) -> list[Any]:
+    """Return the keys of the rows that match, in order."""
+    return state.rows.filtered()[state.sort.key].tolist()
+
+
+def everything(state: TableState) -> str:
+    """Return all that a view shows, as JSON."""
+    choices = {name: state.options(name) for name, control in state.controls.items() if control.kind == "choices"}
+    shown = [state.filter_bar(), state.grid(), state.choice(), state.count(), state.pictures(), state.all_columns()]
+    return json.dumps([*shown, choices, state.metadata_keys(), state.banner(), state.chunk(3)], allow_nan=False)
