@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST = 240  # characters of a cell; the rest can be copied
 SOON_S = 7 * 86_400
-WIDTHS = {"text": 136, "id": 250, "number": 80, "time": 148, "bool": 80, "category": 96}
+WIDTHS = {"text": 136, "id": 250, "number": 80, "time": 148, "bool": 94, "category": 96}
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
 
