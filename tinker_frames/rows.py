@@ -152,7 +152,7 @@ class Rows:
     def _mask_of(self, text: str) -> Mask:
         """Return the rows that meet a condition, evaluated once."""
         if text not in self._masks:
-            mask = condition(self.frame, text)
+            mask = condition(self.frame, text, called="the query")
             while len(self._masks) >= KEPT:
                 del self._masks[next(iter(self._masks))]
             self._masks[text] = mask

@@ -37,7 +37,7 @@ def chosen(
 ) -> pd.DataFrame:
     """Filter, sort, cut and select, in this order; names of columns are comma-separated."""
     if where:
-        frame = matching(frame, where, called="--where")
+        frame = matching(frame, where)
     if sort:
         frame = sorted_by(frame, [name.strip() for name in sort.split(",")])
     if limit is not None:
@@ -58,12 +58,12 @@ def sorted_by(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return frame.sort_values(columns, ascending=[not name.startswith("-") for name in names], kind="stable")
 
 
-def matching(frame: pd.DataFrame, query: str, called: str = "the query") -> pd.DataFrame:
+def matching(frame: pd.DataFrame, query: str, called: str = "--where") -> pd.DataFrame:
     """Return the rows that a pandas query keeps; errors as in `condition`."""
     return frame[condition(frame, query, called)]
 
 
-def condition(frame: pd.DataFrame, query: str, called: str = "the query") -> Mask:
+def condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
     """Return for each row whether a pandas query keeps it; `called` is what an error calls it.
 
     Raises
@@ -89,7 +89,7 @@ def condition(frame: pd.DataFrame, query: str, called: str = "the query") -> Mas
     )
 
 
-def _check_query(query: str, called: str) -> None:
+def _check_query(query: str, called: str = "--where") -> None:
     """Refuse a query that could do more than compare columns."""
     bare = _QUOTED.sub(" _ ", query)
     odd = [mark for mark in "@#;`'\"\\\n\r" if mark in bare] + [mark for mark in ("'''", '"""') if mark in query]
