@@ -1,0 +1,188 @@
+"""The views without a browser: what Python sees of them, and what they answer to a browser's messages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+
+PATH = "tinker_path"
+
+
+@pytest.fixture
+def view(quiet_server: DemoServer, client_of) -> tkf.CheckpointsView:
+    """A view of every checkpoint of an account that nobody writes to."""
+    return tkf.explore("checkpoints", client_of(quiet_server))
+
+
+def tell(view: tkf.CheckpointsView, **message: object) -> None:
+    """Give the view a message as a browser would."""
+    view._handle_custom_msg(message, [])
+
+
+def test_explore_by_name_and_by_frame(quiet_server: DemoServer, client_of) -> None:
+    """Each table has its view, by its name and by a frame of it."""
+    client = client_of(quiet_server)
+    kinds = {"checkpoints": tkf.CheckpointsView, "inventory": tkf.CheckpointsView, "sessions": tkf.SessionsView}
+    for name, kind in {**kinds, "training_runs": tkf.TrainingRunsView}.items():
+        assert isinstance(tkf.explore(name, client), kind)
+        assert isinstance(tkf.explore(getattr(client, name)(), client), kind)
+        assert isinstance(getattr(client, name)().tinker.explore(client=client), kind)
+
+
+@pytest.mark.parametrize("kind", [tkf.CheckpointsView, tkf.TrainingRunsView, tkf.SessionsView])
+def test_a_view_without_a_frame_lists_its_table(kind: type, quiet_server: DemoServer, client_of) -> None:
+    """A view that is given no frame reads its own table from the client."""
+    assert len(kind(client=client_of(quiet_server)).frame) > 10
+
+
+def test_what_cannot_be_explored_is_refused(quiet_server: DemoServer, server: DemoServer, client_of, tmp_path) -> None:
+    """A frame of samplers, an unknown name, another account's frame and unknown options are refused in words."""
+    client = client_of(quiet_server)
+    with pytest.raises(InvalidRequestError, match="no table that can be explored"):
+        tkf.explore(client.samplers(), client)
+    with pytest.raises(InvalidRequestError, match="'nonsense'"):
+        tkf.explore("nonsense", client)
+    other = client_of(server, cache_dir=tmp_path / "other")
+    with pytest.raises(InvalidRequestError, match="account"):
+        tkf.explore(client.checkpoints(), other)
+    with pytest.raises(TypeError, match="colour"):
+        tkf.CheckpointsView(client.checkpoints(), client, colour="red")
+
+
+def test_query_goes_both_ways(view: tkf.CheckpointsView) -> None:
+    """The query can be set and read, follows what is clicked, and says so to whoever observes it."""
+    heard: list[str] = []
+    view.observe(lambda change: heard.append(change.new), "query")
+    view.query = "size_gb > 1 and not public"
+    pd.testing.assert_frame_equal(view.filtered, view.frame.query("size_gb > 1 and not public"))
+    tell(view, do="filter", name="public", value=[True])
+    assert "public" in view.query.rsplit(" and ", 1)[-1] or "public" in view.query
+    assert heard[0] == "size_gb > 1 and not public"
+    assert heard[-1] == view.query
+    tell(view, do="reset")
+    assert view.query == ""
+    assert len(view.filtered) == len(view.frame)
+
+
+def test_a_wrong_query_changes_nothing(view: tkf.CheckpointsView) -> None:
+    """A query that cannot be evaluated raises, and query and rows stay as they were."""
+    view.query = "public"
+    shown = list(view.filtered[PATH])
+    with pytest.raises(InvalidRequestError, match="nonsense"):
+        view.query = "nonsense > 1"
+    assert view.query == "public"
+    assert list(view.filtered[PATH]) == shown
+
+
+def test_sort_columns_and_filters_go_both_ways(view: tkf.CheckpointsView) -> None:
+    """Order, columns and filters can be set from Python, and follow what is clicked."""
+    view.sort = ["-size_gb", "name"]
+    expected = view.frame.sort_values(["size_gb", "name"], ascending=[False, True], kind="stable")
+    pd.testing.assert_frame_equal(view.filtered, expected)
+    tell(view, do="sort", sort=["time"])
+    assert view.sort == ["time"]
+    view.columns = ["name", "size_gb"]
+    assert [column["id"] for column in view._grid["columns"]] == ["name", "size_gb"]
+    tell(view, do="columns", columns=["size_gb"])
+    assert view.columns == ["size_gb"]
+    view.filters = {"public": [True]}
+    assert view.filters == {"public": [True]}
+    assert bool(view.filtered["public"].all())
+
+
+def test_selected_can_be_set_by_frame_and_by_keys(view: tkf.CheckpointsView) -> None:
+    """What is chosen can be set by a frame or by keys, and read back as a frame that is told of the account."""
+    largest = view.frame.nlargest(5, "size_gb")
+    view.selected = largest
+    assert set(view.selected[PATH]) == set(largest[PATH])
+    view.selected = list(largest[PATH])[:2]
+    assert set(view.selected[PATH]) == set(largest[PATH][:2])
+    assert view.selected.attrs["tinker"]["account"] == view.frame.attrs["tinker"]["account"]
+    assert view._choice["rows"] == 2
+
+
+def test_every_message_is_answered(view: tkf.CheckpointsView, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a browser says, also nonsense, has an answer, and an error is a note instead of an exception."""
+    said: list[object] = []
+    monkeypatch.setattr(view, "send", said.append)
+    messages = [{"do": "ping"}, {"do": "nonsense"}, {}, {"do": "sort", "sort": ["no such column"]}, {"do": "choose"}]
+    for message in messages:
+        view._handle_custom_msg(message, [])
+    assert len(said) == len(messages)
+    assert view._head["note"]
+    tell(view, do="rows", number=view._grid["number"], place=0)
+    assert len(said[-1]["rows"]) == len(view._grid["first"])
+
+
+def test_an_action_waits_for_its_confirmation(server: DemoServer, client: tkf.Client) -> None:
+    """`act` shows a plan and sends nothing; confirmed, it is carried out and the rows change in place."""
+    view = tkf.explore("checkpoints", client)
+    view.query = "not public"
+    view.selected = view.filtered.head(3)
+    view.act("publish")
+    assert view.wait(20)
+    assert len(view.plan) == 3
+    assert server.seen.count("publish_checkpoint") == 0
+    tell(view, do="confirm")
+    assert view.wait(20)
+    assert list(view.outcomes["outcome"]) == ["done"] * 3
+    assert bool(view.selected["public"].all())
+    tell(view, do="undo")
+    assert view.wait(20)
+    assert not view.selected["public"].any()
+
+
+def test_the_static_table_is_escaped(view: tkf.CheckpointsView) -> None:
+    """Where no widget can be shown there is a table of the first rows, and text in it is text."""
+    hostile = view.frame.copy()
+    hostile["name"] = "<img src=x onerror=alert(1)>"
+    bundle = tkf.explore(hostile, view._explorer._client())._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "<img" not in data["text/html"]
+    assert "&lt;img src=x onerror=alert(1)&gt;" in data["text/html"]
+    assert data["text/html"].count("<tr>") == 21
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_repr_says_what_is_shown(view: tkf.CheckpointsView) -> None:
+    """The repr names the view, its rows and the choice, and no key."""
+    view.query = "public"
+    view.selected = view.filtered.head(2)
+    text = repr(view)
+    assert f"{len(view.filtered):,} of {len(view.frame):,} checkpoints" in text
+    assert "2 selected" in text
+    assert "tml-" not in text
+
+
+def test_without_widgets_the_rest_works() -> None:
+    """Where anywidget is not installed, `explore` names the extra, and everything else is there."""
+    code = """
+import sys
+sys.modules["anywidget"] = None
+import tinker_frames as tkf
+with tkf.demo.account(runs=2) as client:
+    print(len(client.training_runs()))
+    try:
+        tkf.explore("checkpoints", client)
+    except ImportError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert done.splitlines()[0] == "2"
+    assert 'pip install "tinker-frames[lab]"' in done
+
+
+def test_importing_the_package_loads_no_widgets() -> None:
+    """Neither the package nor a listing loads ipywidgets."""
+    code = (
+        "import sys, tinker_frames as tkf; tkf.Client; print('ipywidgets' in sys.modules, 'anywidget' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert done.split() == ["False", "False"]
