@@ -194,15 +194,16 @@ def test_other_rows_that_cannot_be_filtered_or_sorted_so_are_not_taken() -> None
     assert (shown(rows), chosen(rows), rows.number) == (["k0", "k2"], {"k0"}, 2)
 
 
-def test_rows_are_numbered_from_0_whatever_index_they_had() -> None:
-    """A frame with repeated or named labels is filtered and chosen as any other, and is itself left as it was."""
+def test_rows_keep_their_labels() -> None:
+    """A frame with repeated or named labels is filtered, sorted and chosen as any other, and its rows are given back under their labels."""
     frame = small([1, 2, 3]).set_index(pd.Index([7, 7, 7], name="step_"))
     rows = Rows(frame, "key")
     rows.filter({"a": "step > 1"})
+    rows.order_by(["-step"])
     rows.choose(0, 0)
-    assert rows.filtered().index.tolist() == [1, 2]
-    assert chosen(rows) == {"k1"}
-    assert frame.index.tolist() == [7, 7, 7]
+    pd.testing.assert_frame_equal(rows.filtered(), frame.query("step > 1").iloc[::-1])
+    pd.testing.assert_frame_equal(rows.selected(), frame.iloc[[2]])
+    pd.testing.assert_frame_equal(rows.frame, frame)
 
 
 def test_no_rows_are_rows() -> None:

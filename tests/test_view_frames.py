@@ -39,7 +39,7 @@ def used(rows: pd.DataFrame) -> TableState:
         "time": {"newer_than": 5000},
         "expiry": {"never": True},
         "metadata": {"key": "k"},
-        "query": "index >= 0",
+        "query": "index == index",
     }
     for name, control in state.controls.items():
         state.set_filter(

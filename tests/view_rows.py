@@ -129,6 +129,7 @@ FILTERS = {
     ),
 }
 settings_of_filters = st.fixed_dictionaries({}, optional=FILTERS)
+ROW_COLUMNS = [*KINDS, "checkpoint_type"]
 COLUMN_OF = {"model": "base_model", "project": "project_id", "type": "checkpoint_type", "public": "public", "created": "time", "expires": "expires_at", "size": "size_gb", "step": "step"}  # fmt: skip
 
 

@@ -234,7 +234,7 @@ class Desk:
         outcomes = self.outcomes
         if outcomes is None:
             return {"counts": [], "failed": [], "undo": False, "retry": False}
-        counts = outcomes["outcome"].value_counts()
+        counts = outcomes["outcome"].value_counts(sort=False)  # done first
         bad = outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED)
         return {
             "counts": [{"outcome": name, "rows": int(rows)} for name, rows in counts.items() if rows],

@@ -127,11 +127,13 @@ def _bar(label: str, value: float, is_size: bool, picks: dict[str, Any] | None) 
 
 def _span(hour: int, step: int, count: int, control: Control) -> dict[str, Any]:
     start, last = _at(hour), _at(hour + step - 1)
-    days = {"after": start[:10], "before": last[:10]}
-    label = start if step < 24 else days["after"]
+    ends = {"after": start[:10], "before": last[:10]}
+    label = start if step < 24 else ends["after"]
     if step > 24:
-        label += f" to {days['before']}"
-    return {"label": label, "value": count, "said": f"{count:,}", "picks": {control.name: days}}
+        label += f" to {ends['before']}"
+    if step < 24:  # hours of a day
+        ends = {"after": start[:13].replace(" ", "T"), "before": last[:13].replace(" ", "T")}
+    return {"label": label, "value": count, "said": f"{count:,}", "picks": {control.name: ends}}
 
 
 def _at(hour: int) -> str:

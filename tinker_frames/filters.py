@@ -226,13 +226,18 @@ def _expiry(control: Control, value: dict[str, Any], now: datetime) -> str:
 
 
 def _between(control: Control, value: dict[str, Any]) -> list[str]:
-    """Return the conditions that a column lies within days, both included (UTC)."""
+    """Return the conditions that a column lies within days, or hours of a day, both included (UTC)."""
     column, zone, parts = control.columns[0], control.zone, []
     if "after" in value:
-        parts.append(f"{column} >= '{value['after']}T00{zone}'")
+        parts.append(f"{column} >= '{_hour(value['after'])}{zone}'")
     if "before" in value:
-        parts.append(f"{column} < '{date.fromisoformat(value['before']) + timedelta(days=1)}T00{zone}'")
+        length = timedelta(hours=1) if "T" in value["before"] else timedelta(days=1)
+        parts.append(f"{column} < '{_hour(value['before'], length)}{zone}'")
     return parts
+
+
+def _hour(text: str, later: timedelta = timedelta(0)) -> str:
+    return (datetime.fromisoformat(text) + later).isoformat(timespec="hours")
 
 
 def _stamp(at: datetime, control: Control) -> str:
@@ -306,9 +311,16 @@ def _plain_time(control: Control, value: Any) -> dict[str, Any] | None:
     days, flags = (("within",), ("ever", "never")) if control.kind == "expiry" else (("older_than", "newer_than"), ())
     _refuse_others(value, (*days, "after", "before", *flags))
     found: dict[str, Any] = {name: _number(value[name]) for name in value if name in days}
-    found |= {name: date.fromisoformat(str(value[name])).isoformat() for name in ("after", "before") if value.get(name)}
+    found |= {name: _plain_day(value[name]) for name in ("after", "before") if value.get(name)}
     found |= {name: True for name in flags if value.get(name)}
     return {name: kept for name, kept in found.items() if kept is not None} or None
+
+
+def _plain_day(value: Any) -> str:
+    """Return a day as text, or an hour of a day."""
+    text = str(value)
+    found = datetime.strptime(text, "%Y-%m-%dT%H") if "T" in text else date.fromisoformat(text)  # noqa: DTZ007  # UTC
+    return found.isoformat()[:13]
 
 
 def _plain_range(_: Control, value: Any) -> list[float | None] | None:
@@ -364,7 +376,12 @@ def _shown(number: float) -> str:
 def _said_time(value: dict[str, Any]) -> str:
     words = {"older_than": "older than {} d", "newer_than": "last {} d", "within": "within {} d"}
     parts = [text.format(_shown(value[name])) for name, text in words.items() if value.get(name) is not None]
-    parts += [f"{'from' if name == 'after' else 'to'} {value[name]}" for name in ("after", "before") if value.get(name)]
+    ends = {
+        name: value[name].replace("T", " ") + (minutes if "T" in value[name] else "")
+        for name, minutes in (("after", ":00"), ("before", ":59"))
+        if value.get(name)
+    }
+    parts += [f"{'from' if name == 'after' else 'to'} {text}" for name, text in ends.items()]
     return ", ".join(
         parts + [{"ever": "has one", "never": "never"}[name] for name in ("ever", "never") if value.get(name)]
     )

@@ -29,7 +29,7 @@ class Rows:
     Attributes
     ----------
     frame
-        The rows, numbered from 0.
+        The rows, under whatever labels they came.
     order
         The places of the rows that match, in the order of the sort.
     number
@@ -103,7 +103,9 @@ class Rows:
 
     def choose_keys(self, keys: Iterable[str]) -> None:
         """Choose the rows with these keys, and no others."""
-        self.chosen = np.array(self.frame[self.key].isin(set(keys)), dtype=bool)  # a copy: pandas may give what cannot be written
+        self.chosen = np.array(
+            self.frame[self.key].isin(set(keys)), dtype=bool
+        )  # a copy: pandas may give what cannot be written
 
     # ── what changed ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -122,6 +124,10 @@ class Rows:
         new.number = self.number + 1
         self.__dict__.update(new.__dict__)
 
+    def places_chosen(self) -> Places:
+        """Return the places of the chosen rows in the order of the sort."""
+        return self._sorted[self.chosen[self._sorted]]
+
     # ── as frames ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def filtered(self) -> pd.DataFrame:
@@ -130,12 +136,12 @@ class Rows:
 
     def selected(self) -> pd.DataFrame:
         """Return the chosen rows in the order of the sort, those that do not match included."""
-        return self.frame.iloc[self._sorted[self.chosen[self._sorted]]]
+        return self.frame.iloc[self.places_chosen()]
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _take(self, frame: pd.DataFrame) -> None:
-        self.frame = frame.reset_index(drop=True)
+        self.frame = frame.copy(deep=False)
         self._sorted = np.arange(len(frame), dtype=np.intp)
 
     def _arrange(self) -> None:
@@ -160,5 +166,6 @@ class Rows:
 
     def _sorted_by(self, sort: tuple[str, ...]) -> Places:
         check_columns(self.frame, columns := list(dict.fromkeys(name.removeprefix("-") for name in sort)))
-        places: Places = sorted_by(self.frame[columns], sort).index.to_numpy(dtype=np.intp)
+        numbered = self.frame[columns].reset_index(drop=True)
+        places: Places = sorted_by(numbered, sort).index.to_numpy(dtype=np.intp)
         return places

@@ -73,7 +73,7 @@ def _chosen(state: TableState) -> str:
         return "selected = filtered"
     keys = list(rows.selected()[key].dropna())
     if not (rows.frame[key].isin(keys) == rows.chosen).all():  # keys that are missing, or there twice
-        return f"selected = frame.iloc[{rows.selected().index.to_list()!r}]"
+        return f"selected = frame.iloc[{rows.places_chosen().tolist()!r}]"
     source, order = (
         ("frame", _sorted(state) if rows.sort else "") if (rows.chosen & ~rows.mask).any() else ("filtered", "")
     )

@@ -71,6 +71,7 @@ def condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
     InvalidRequestError
         For what is no condition on the frame's rows, or could do more than compare.
     """
+    import pandas as pd
     from pandas.api.types import is_bool_dtype
 
     _check_query(query, called)
@@ -80,7 +81,7 @@ def condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
         problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     else:
         if getattr(mask, "shape", None) == (len(frame),) and is_bool_dtype(mask):
-            kept: Mask = mask.fillna(value=False).to_numpy(dtype=bool)
+            kept: Mask = pd.Series(mask).fillna(value=False).to_numpy(dtype=bool)  # of labels it is a bare array
             return kept
         problem = "it is not a condition that every row either meets or does not"
     raise InvalidRequestError(

@@ -71,6 +71,8 @@ def is_whole(frame: pd.DataFrame) -> bool:
 
 def after_write(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], lost: set[str]) -> pd.DataFrame:
     """Return checkpoints as they are now: `fresh` are all of some runs, but for the runs that could not be read."""
+    labels, about, was_whole = frame.index, dict(frame.attrs), is_whole(frame)
+    frame = frame.reset_index(drop=True)
     of = frame["tinker_path"].astype("str").str.extract(r"^tinker://([^/]+)/", expand=False)
     concerned = of.isin(set(runs) - lost)
     kept = frame[~concerned | frame["tinker_path"].isin(fresh["tinker_path"])].copy()
@@ -80,9 +82,8 @@ def after_write(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], l
         if name in kept.columns:
             values = now[name].reindex(kept.loc[changed, "tinker_path"])
             kept[name] = _with(kept[name], changed, values)
-    kept.attrs = dict(frame.attrs)
-    if is_whole(frame):
-        kept.attrs["tinker"] = frame.attrs["tinker"] | {"rows": len(kept)}  # it still is
+    kept = kept.reset_index(drop=True) if was_whole else kept.set_axis(labels[kept.index])
+    kept.attrs = about | ({"tinker": about["tinker"] | {"rows": len(kept)}} if was_whole else {})  # it still is
     return kept
 
 

@@ -325,7 +325,7 @@ class TableState:
         drawn = [
             facets.bars(self.sort.title, title, self.controls[name], mask)
             for name, title in self.sort.pictures
-            if name in self.controls
+            if name in self.controls and self.rows.frame[self.controls[name].columns[0]].notna().any()
         ]
         for name in ("created", "used"):
             if name in self.controls:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tinker_frames import notebook
+from tinker_frames import Client, explore
 
 from .chromium import launched, missing
 from .shown import Shown
-from .stage import Stage, staged
+from .stage import Stage, context_of, staged, staged_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    import pandas as pd
+    from playwright.sync_api import Browser, BrowserContext
 
-    import tinker_frames as tkf
     from tinker_frames.demo import DemoServer
 
     from .lab import Lab
@@ -55,10 +55,19 @@ def stage_of(browser: Browser) -> Iterator[Callable[..., Stage]]:
         yield lambda **options: stack.enter_context(staged(browser, **options))
 
 
+@pytest.fixture(scope="package")
+def plain(browser: Browser) -> Iterator[BrowserContext]:
+    """One context for all tests that want nothing special; its first page keeps its process, so that others start sooner."""
+    with context_of(browser) as context:
+        context.new_page()
+        yield context
+
+
 @pytest.fixture
-def stage(stage_of: Callable[..., Stage]) -> Stage:
+def stage(plain: BrowserContext) -> Iterator[Stage]:
     """A blank page for widgets of this process."""
-    return stage_of()
+    with staged_in(plain) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="package")
@@ -68,15 +77,22 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def account(quiet_server: DemoServer, client_of: Callable[..., tkf.Client], listed: Path) -> tkf.Client:
+def account(quiet_server: DemoServer, client_of: Callable[..., Client], listed: Path) -> Client:
     """A client for tests that only read; what it lists was listed before."""
     return client_of(quiet_server, cache_dir=listed)
 
 
+@pytest.fixture(scope="package")
+def inventory(quiet_server: DemoServer, listed: Path) -> pd.DataFrame:
+    """All checkpoints of the account; a test that changes the frame copies it."""
+    with Client(api_key=quiet_server.key, base_url=quiet_server.url, cache_dir=listed) as client:
+        return client.inventory()
+
+
 @pytest.fixture
-def shown(stage: Stage, account: tkf.Client) -> Shown:
+def shown(stage: Stage, account: Client, inventory: pd.DataFrame) -> Shown:
     """A view of the account's checkpoints, on a blank page."""
-    return Shown(stage, notebook.explore("checkpoints", account))
+    return Shown(stage, explore(inventory, account))
 
 
 @pytest.fixture(scope="package")

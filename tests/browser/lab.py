@@ -72,6 +72,7 @@ SELECT = """(panel, index) => {
   panel.content.deselectAll();
   panel.content.mode = 'command';
   panel.content.activate();
+  panel.content.activeCell.node.focus(); // also when the focus was within the cell, in an output
   panel.content.activeCell.model.executionCount = null;
 }"""
 FOCUSED = "([panel]) => panel.content.activeCell.node.contains(document.activeElement)"

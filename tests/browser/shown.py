@@ -178,7 +178,7 @@ class Shown:
     def note(self) -> str:
         """Return what is said at the top; empty if nothing."""
         note = self.find(".tkf-note").first
-        return note.inner_text().removesuffix("×").strip() if note.is_visible() else ""
+        return note.inner_text().removesuffix("\N{MULTIPLICATION SIGN}").strip() if note.is_visible() else ""
 
     def chips(self) -> list[str]:
         """Return what the filters are set to."""

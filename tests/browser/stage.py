@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
-    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route
 
 PAGE = "http://localhost/stage"  # no server is behind it; a secure origin, as that of JupyterLab on loopback is
 HTML = (
@@ -218,17 +218,31 @@ class Stage:
 
 
 @contextmanager
-def staged(
+def staged(browser: Browser, **options: Any) -> Iterator[Stage]:
+    """Give a stage in a context of its own, and fail at the end if it had problems; options are those of `context_of`."""
+    with context_of(browser, **options) as context, staged_in(context) as stage:
+        yield stage
+
+
+@contextmanager
+def context_of(
     browser: Browser, *, width: int = 1000, height: int = 700, dark: bool = False, **options: Any
-) -> Iterator[Stage]:
-    """Give a stage in a context of its own, and fail at the end if it had problems; further options are of the context."""
+) -> Iterator[BrowserContext]:
+    """Give a context for stages; further options are playwright's."""
     viewport: Any = {"width": width, "height": height}
     scheme: Any = "dark" if dark else "light"
     with closing(browser.new_context(viewport=viewport, color_scheme=scheme, **options)) as context:
         context.add_init_script(path=SCRIPT)
         context.set_default_timeout(5_000)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
-        with _python_errors(stage := Stage(context.new_page())):
+        yield context
+
+
+@contextmanager
+def staged_in(context: BrowserContext) -> Iterator[Stage]:
+    """Give a stage on a new page of a context, and fail at the end if it had problems."""
+    with closing(context.new_page()) as page:
+        with _python_errors(stage := Stage(page)):
             yield stage
             stage.close()
         stage.check()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,9 @@ def writes(server: DemoServer) -> int:
 def now(shown: Shown, keys: list[str], column: str) -> set[object]:
     """Return what a column of the frame has for some rows."""
     frame = shown.view.frame
-    return set(frame.loc[frame["tinker_path"].isin(keys), column].astype(object).where(lambda values: values.notna(), None))
+    return set(
+        frame.loc[frame["tinker_path"].isin(keys), column].astype(object).where(lambda values: values.notna(), None)
+    )
 
 
 # ---- to confirm, to do, to undo
@@ -303,13 +304,11 @@ def test_export_where_nothing_can_be_written(own: Shown, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("table", "one"), [("training_runs", "training run"), ("sessions", "session")])
-def test_runs_and_sessions_act_on_their_checkpoints(
-    stage: Stage, client: tkf.Client, table: str, one: str
-) -> None:
+def test_runs_and_sessions_act_on_their_checkpoints(stage: Stage, client: tkf.Client, table: str, one: str) -> None:
     """An action on a run or a session is about all checkpoints of it."""
     frame = client.inventory()
-    key = frame.groupby(f"{one.split()[0]}_id" if table == "sessions" else "training_run_id").size().idxmax()
     column = "session_id" if table == "sessions" else "training_run_id"
+    key = frame.groupby(column).size().idxmax()
     shown = Shown(stage, tkf.explore(table, client))
     shown.view.selected = [key]
     shown.says(shown.choice, "1 selected")
@@ -319,9 +318,8 @@ def test_runs_and_sessions_act_on_their_checkpoints(
     shown.says(shown.desk, f"of {(frame[column] == key).sum()} checkpoints")
 
 
-def test_two_actions_at_once_are_refused(stage_of: Callable[..., Stage], server: DemoServer, client: tkf.Client) -> None:
+def test_two_actions_at_once_are_refused(own: Shown, server: DemoServer) -> None:
     """While one action goes on another one is refused with a sentence."""
-    own = Shown(stage_of(), tkf.explore("checkpoints", client))
     choose(own, "not public", 2)
     server.faults.latency = 0.4
     own.click("publish")

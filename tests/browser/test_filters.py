@@ -255,14 +255,14 @@ def test_metadata_by_key_and_value(shown: Shown) -> None:
 
 
 def test_chips_and_reset(shown: Shown) -> None:
-    """Every filter has a chip whose × takes it back alone; Reset takes all back, the search and the query as well."""
+    """Every filter has a chip with a cross that takes it back alone; Reset takes all back, the search and the query as well."""
     shown.view.filters = {"public": [False], "size": [1, None], "text": "final", "query": "step != 3"}
     shown.sees(shown.chips, ["Public: private", "Size: ≥ 1 GB"])
     assert (shown.named("text").input_value(), shown.named("query").input_value()) == ("final", "step != 3")
     shown.click("off size")
     shown.sees(shown.chips, ["Public: private"])
     assert set(shown.view.filters) == {"public", "text", "query"}
-    assert shown.active() == "reset", "the × that had the focus is gone"
+    assert shown.active() == "reset", "the cross that had the focus is gone"
     shown.stage.press("Enter")
     shown.sees(shown.counts, "582 of 582")
     assert (shown.view.filters, shown.chips(), shown.view.query) == ({}, [], "")
@@ -274,7 +274,9 @@ def test_a_filter_that_is_set_marks_its_button(shown: Shown) -> None:
     """Buttons of filters that are set look different from those that are not."""
     shown.view.filters = {"public": [False]}
     shown.sees(shown.chips, ["Public: private"])
-    assert [shown.named(name).evaluate("button => button.classList.contains('tkf-set')") for name in LABELS] == [False] * 5
+    assert [shown.named(name).evaluate("button => button.classList.contains('tkf-set')") for name in LABELS] == [
+        False
+    ] * 5
     assert shown.named("public").evaluate("button => button.classList.contains('tkf-set')")
 
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tinker_frames.demo import Burst
+
 from .chromium import keep_inside
-from .visit import CELL, Visit, checkpoints, environment, exploring
+from .visit import Visit, checkpoints, exploring
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tinker_frames.demo import DemoServer
 
-    from .lab import Lab, Notebook
+    from .lab import Lab
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +80,7 @@ def test_a_view_lives_in_a_box(lab: Lab, server: DemoServer) -> None:
     cell = "import ipywidgets, tinker_frames as tkf\nview = tkf.explore()\nipywidgets.VBox([view])"
     with exploring(lab, server, cell=cell) as visit:
         visit.search("final", sum("final" in path for path in checkpoints(server)))
-        assert all("final" in key for key in visit.keys())
+        assert all("final" in row.key for row in visit.rows())
 
 
 def test_an_action_goes_on_while_another_cell_is_busy(lab: Lab, server: DemoServer) -> None:
@@ -113,9 +114,14 @@ def test_two_views_of_one_account_are_two(lab: Lab, server: DemoServer) -> None:
         assert other.counts() == f"{len(checkpoints(server))} of {len(checkpoints(server))}"
         visit.begin("publish")
         visit.go_on("run")
-        assert "public" not in {text for key, text in zip(other.keys(), other.column("public"), strict=True) if "final" in key}
+        assert "public" not in {
+            text for key, text in zip(other.keys(), other.column("public"), strict=True) if "final" in key
+        }
         other.click("refresh")
-        other.sees(lambda: {text for key, text in zip(other.keys(), other.column("public"), strict=True) if "final" in key}, {"◉ public"})
+        other.sees(
+            lambda: {text for key, text in zip(other.keys(), other.column("public"), strict=True) if "final" in key},
+            {"◉ public"},
+        )
         assert (other.chosen(), visit.choice()) == ([2], "none selected: actions are for all that match")
 
 
@@ -174,30 +180,79 @@ def test_a_saved_notebook_shows_its_first_rows_as_a_table(lab: Lab, server: Demo
 # ---- text of others
 
 
-def test_text_from_the_service_never_becomes_html(lab: Lab, server: DemoServer, browser: Browser) -> None:
-    """Names, models and metadata full of HTML are seen as text: in rows, filters, plans, tables within, file and export."""
-    _spread(server)
+class Elements(HTMLParser):
+    """The names of the elements in HTML."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found = set[str]()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element; of attributes there may be those of ours."""
+        self.found |= {tag, *(f"@{name}" for name, _ in attrs if name not in ("style", "data-tkf-static"))}
+
+
+def spread(server: DemoServer) -> None:
+    """Put what would run into everything of an account that has a text."""
+    for text in NASTY:
+        session = server.state.add_session(display_name=text, user_metadata={text: text})
+        run = server.state.add_run(session, base_model=text, user_metadata={text: text})
+        server.state.add_checkpoint(run, name=text.replace("/", "|"), user_metadata={text: text, "mark": "window.ran"})
+
+
+def shows_text(visit: Visit) -> None:
+    """Fail if anything that is shown has become an element."""
+    assert visit.root.evaluate(FOREIGN) == []
+
+
+@contextmanager
+def exported(notebook: Path, browser: Browser) -> Iterator[Page]:
+    """Give the page that a saved notebook is exported to, without any network."""
+    made = notebook.with_suffix(".html")
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--log-level", "ERROR", str(notebook)]
+    subprocess.run(command, check=True, timeout=60, cwd=notebook.parent)
+    with closing(browser.new_context()) as context:
+        keep_inside(context, lambda _: None)
+        page = context.new_page()
+        page.goto(made.as_uri())
+        yield page
+
+
+def test_text_from_the_service_never_becomes_html(lab: Lab, server: DemoServer) -> None:
+    """Names, models, metadata and errors full of HTML are seen as text: in rows, filters, plans, outcomes and tables opened."""
+    spread(server)
     with exploring(lab, server) as visit:
-        visit.type("text", "window.ran")
-        visit.hands.until(lambda: visit.counts().split()[0] == str(len(NASTY)))
+        visit.search("window.ran", len(NASTY))
         assert {*NASTY[:2]} <= {*visit.column("name")}
+        shows_text(visit)
         for name in ("model", "session"):
             visit.click(name)
-            visit.hands.until(lambda: visit.options())
-            _is_text(visit)
+            visit.find(".tkf-option").first.wait_for()
+            shows_text(visit)
             visit.hands.press("Escape")
-        visit.begin("delete")
+        server.faults.bursts.append(Burst("publish_checkpoint", 403, times=None, detail=NASTY[0]))
+        visit.begin("publish")
         visit.hands.click(visit.on_desk("send "))
         visit.find(".tkf-listed").wait_for()
-        _is_text(visit)
-        visit.hands.click(visit.on_desk("close"))
-        visit.hands.click(visit.row(0).get_by_role("button", name="session"))
+        shows_text(visit)
+        visit.go_on("run")
+        assert NASTY[0] in visit.desk()
+        shows_text(visit)
+        visit.hands.click(visit.row(0).locator("[data-open=session]"))
         visit.find(".tkf-back").wait_for()
-        _is_text(visit)
-        saved = visit.notebook.save()["cells"][0]["outputs"]
-        assert "window.ran" in str(saved)
-        assert not Elements.of(saved[0]["data"]["text/html"]) - {"div", "style", "p", "table", "thead", "tbody", "tr", "th", "td"}
-        with _exported(visit.notebook.path, browser) as page:
+        assert NASTY[-1][-10:] in visit.find(".tkf-trail").inner_text()
+        shows_text(visit)
+        assert visit.page.evaluate("window.ran") is None
+
+
+def test_what_is_saved_and_exported_is_a_table_of_text(lab: Lab, server: DemoServer, browser: Browser) -> None:
+    """The file has a plain table with all text escaped, and its HTML export, opened without a network, shows that table."""
+    spread(server)
+    with exploring(lab, server) as visit:
+        html = "".join(visit.notebook.save()["cells"][0]["outputs"][0]["data"]["text/html"])
+        assert Elements(html).found == {"div", "style", "p", "table", "thead", "tbody", "tr", "th", "td"}
+        with exported(visit.notebook.path, browser) as page:
             page.locator(TABLE).wait_for()
             assert NASTY[0] in page.locator(TABLE).inner_text()
             assert page.locator(TABLE).evaluate(FOREIGN) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,10 +15,6 @@ import tinker_frames as tkf
 from .shown import Shown
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tinker_frames.demo import DemoServer
-
     from .stage import Stage
 
 pytestmark = pytest.mark.browser
@@ -35,14 +31,12 @@ SWEEP = """grid => {
 
 
 @pytest.fixture(scope="module")
-def many(quiet_server: DemoServer, listed: Path) -> pd.DataFrame:
+def many(inventory: pd.DataFrame) -> pd.DataFrame:
     """An account of a hundred thousand checkpoints: the demo account over and over, each path once."""
-    with tkf.Client(api_key=quiet_server.key, base_url=quiet_server.url, cache_dir=listed) as client:
-        frame = client.inventory()
-    copies = -(-MANY // len(frame))
-    large = pd.concat([frame] * copies, ignore_index=True).head(MANY)
+    copies = -(-MANY // len(inventory))
+    large = pd.concat([inventory] * copies, ignore_index=True).head(MANY)
     large["tinker_path"] += "-" + large.index.astype("str")
-    large.attrs = {"tinker": frame.attrs["tinker"] | {"table": None, "rows": MANY, "total": MANY}}
+    large.attrs = {"tinker": inventory.attrs["tinker"] | {"table": None, "rows": MANY, "total": MANY}}
     return large
 
 
@@ -92,7 +86,7 @@ def test_the_last_of_two_million_rows_is_reached(
     rows = shown.rows()
     assert [row.place for row in rows] == list(range(HUGE - len(rows), HUGE))
     assert rows[-1].key == huge["tinker_path"].iloc[-1]
-    assert [round(low.top - high.top) for high, low in zip(rows, rows[1:], strict=False)] == [28] * (len(rows) - 1)
+    assert [round(low.top - high.top) for high, low in pairwise(rows)] == [28] * (len(rows) - 1)
 
 
 def test_keys_go_row_by_row_through_two_million(stage: Stage, huge: pd.DataFrame, account: tkf.Client) -> None:
@@ -143,9 +137,9 @@ def test_scrolling_fast_asks_only_for_what_is_seen(large: Shown) -> None:
     assert len([content for content in asked if content["do"] == "rows"]) < 15
 
 
-def test_frames_without_an_account_are_shown(stage_of: Callable[..., Stage], huge: pd.DataFrame) -> None:
+def test_frames_without_an_account_are_shown(stage: Stage, huge: pd.DataFrame) -> None:
     """A frame of one column, and one without rows, is a table as well."""
-    shown = Shown(stage_of(), tkf.explore(huge.head(0)))
+    shown = Shown(stage, tkf.explore(huge.head(0)))
     assert shown.find(".tkf-empty").is_visible()
     assert shown.counts() == "0 of 0"
     shown = Shown(shown.stage, tkf.explore(huge.head(1)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -99,9 +98,8 @@ def test_a_column_of_hours_filters_what_it_says(stage: Stage, account: tkf.Clien
     shown.sees(shown.counts, "4 of 40")
 
 
-def test_other_tables_have_pictures_of_their_own(stage_of: Callable[..., Stage], account: tkf.Client) -> None:
+def test_other_tables_have_pictures_of_their_own(stage: Stage, account: tkf.Client) -> None:
     """Sessions are drawn by their storage, runs by their number where no size is known."""
-    stage = stage_of(height=1400)
     sessions = Shown(stage, tkf.explore("sessions", account))
     assert len(bars(sessions, "Storage by project")) == account.sessions()["project_id"].nunique()
     runs = Shown(stage, tkf.explore("training_runs", account))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,6 @@ import tinker_frames as tkf
 from .shown import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tinker_frames.demo import DemoServer
 
     from .stage import Stage
@@ -30,7 +29,10 @@ def sessions(stage: Stage, account: tkf.Client) -> Shown:
 
 def trail(shown: Shown) -> list[str]:
     """Return the tables that were opened, the last one being shown."""
-    return [text.removesuffix("›").split(" of ")[0].strip() for text in shown.find(".tkf-trail > *").all_inner_texts()]
+    return [
+        re.split(" of | ?\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", text)[0]
+        for text in shown.find(".tkf-trail > *").all_inner_texts()
+    ]
 
 
 def open_(shown: Shown, label: str, place: int = 0) -> None:
@@ -109,7 +111,7 @@ def test_what_cannot_be_read_is_said(stage: Stage, server: DemoServer, client: t
     keys = shown.keys()
     server.faults.missing = ("list_user_checkpoints", "list_training_runs")
     shown.act("refresh")
-    shown.stage.until(lambda: shown.note())
+    shown.stage.until(shown.note)
     assert shown.note().startswith(("the server", "this server", "404", "there is no")) or "Not Found" in shown.note()
     assert shown.keys() == keys
     server.faults.clear()
@@ -234,9 +236,8 @@ def test_pictures_can_be_put_away(shown: Shown) -> None:
     shown.sees(lambda: shown.find(".tkf-picture").count(), 3)
 
 
-def test_a_kernel_that_is_silent_is_told(stage_of: Callable[..., Stage], account: tkf.Client) -> None:
+def test_a_kernel_that_is_silent_is_told(shown: Shown) -> None:
     """If no answer comes for a while the view says so, and takes it back with the next answer."""
-    shown = Shown(stage_of(), tkf.explore("checkpoints", account))
     shown.stage.settle()
     shown.page.clock.install()
     shown.grid.evaluate("grid => grid.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")

@@ -134,3 +134,14 @@ def environment(server: DemoServer) -> dict[str, str]:
 def checkpoints(server: DemoServer) -> dict[str, Checkpoint]:
     """Return the caller's checkpoints as the server has them now, by tinker path."""
     return {row.tinker_path: row for row in server.state.checkpoints_page(10**6, 0)[0]}
+
+
+@contextmanager
+def resized(lab: Lab, **size: int) -> Iterator[None]:
+    """Give the window another width or height for a while."""
+    before: Any = lab.page.viewport_size
+    lab.page.set_viewport_size(before | size)
+    try:
+        yield
+    finally:
+        lab.page.set_viewport_size(before)

@@ -279,6 +279,7 @@ class Grid {
   // ── keys ──
 
   key(event) {
+    if (event.target !== this.element) return; // a button within it has keys of its own
     const { row, column } = this.cursor;
     const page = Math.max(1, Math.floor((this.element.clientHeight - 2 * ROW_PX) / ROW_PX));
     const modified = event.ctrlKey || event.metaKey;

@@ -145,7 +145,7 @@ class Popover {
       this.set(Object.keys(next).length ? next : null);
     };
     const days = lengths.map(([name, text]) => field(`${text} (days)`, { type: "number", min: 0, step: "any", value: value[name] ?? "", "data-name": name, on: { change: changed(name) } }));
-    const dates = ["after", "before"].map((name) => field(name === "after" ? "from (UTC)" : "to (UTC)", { type: "date", value: value[name] ?? "", "data-name": name, on: { change: changed(name) } }));
+    const dates = ["after", "before"].map((name) => field(name === "after" ? "from (UTC)" : "to (UTC)", { type: "date", value: (value[name] ?? "").slice(0, 10), "data-name": name, on: { change: changed(name) } }));
     return [el("div", { class: "tkf-quicks", role: "group" }, ...quick), el("div", { class: "tkf-fields" }, ...days, ...dates)];
   }
 

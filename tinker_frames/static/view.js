@@ -135,6 +135,7 @@ class View {
     redrawn(this.trail, () => this.trail.replaceChildren(...steps));
     const { rows, total, size, total_size: all } = head.count;
     this.count.textContent = `${counted(rows)} of ${counted(total)}${all ? ` · ${size || "0 B"} of ${all}` : ""}`;
+    this.grid.element.style.maxHeight = `${Math.max(220, 60 + 28 * total)}px`; // no empty room below a few rows
     this.banner.hidden = !head.banner;
     this.banner.textContent = head.banner;
     if (head.note || !this.isSilent) this.say(head.note);

@@ -1,0 +1,75 @@
+"""The picture of the README: made from the real thing, and no older than that.
+
+`TINKER_FRAMES_PICTURE=1 pytest tests/browser/test_picture.py` makes it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tinker_frames.demo import DemoServer
+
+from .lab import CHECKOUT
+from .visit import CELL, Visit, exploring, resized
+
+if TYPE_CHECKING:
+    from .lab import Lab
+
+pytestmark = pytest.mark.browser
+
+PICTURE = CHECKOUT / "notebooks" / "view.png"
+WIDTH = 1180
+WINDOW = {"width": 1360, "height": 1100}  # in which a view is as wide as that, and not cut off
+# Not names of all the world: the machine that takes the picture has no fonts for some.
+SHOWN = f"""{CELL.removesuffix("view")}
+view.filters = {{
+    "created": {{"older_than": 7}},
+    "model": ["deepseek-ai/DeepSeek-V3.1", "meta-llama/Llama-3.3-70B-Instruct"],
+}}
+view.sort = ["-step", "-size_gb"]
+view.columns = ["name", "display_name", "step", "size_gb", "expires_at", "checkpoint_type", "base_model", "time"]
+view"""
+CHOSEN = (1, 4, 5, 8)
+
+
+@contextmanager
+def scene(lab: Lab) -> Iterator[Visit]:
+    """Give the view as it is in the picture."""
+    with (
+        resized(lab, **WINDOW),
+        DemoServer(runs=60, checkpoints=1200, seed=1) as server,
+        exploring(lab, server, cell=SHOWN) as visit,
+    ):
+        for place in CHOSEN:
+            visit.hands.click(visit.cell(place, "name"))
+        visit.sees(visit.chosen, list(CHOSEN))
+        visit.find(".tkf-picture").last.wait_for()
+        visit.page.mouse.move(0, 0)
+        visit.page.evaluate("document.activeElement.blur()")
+        yield visit
+
+
+def size(png: bytes) -> tuple[int, int]:
+    """Return the width and the height that a PNG says of itself."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def test_the_picture_of_the_readme_is_what_the_view_looks_like(lab: Lab) -> None:
+    """It is stored, shown in the README, and as large as the view is now; the view in it has text that every font has."""
+    with scene(lab) as visit:
+        assert all(ord(letter) < 0x2E80 for letter in visit.root.inner_text())
+        png = visit.root.screenshot()
+    if os.environ.get("TINKER_FRAMES_PICTURE"):
+        PICTURE.write_bytes(png)
+    (width, height), (now_width, now_height) = size(PICTURE.read_bytes()), size(png)
+    assert width == now_width == WIDTH
+    assert height == pytest.approx(now_height, rel=0.1)
+    assert f"]({PICTURE.relative_to(CHECKOUT).as_posix()})" in (CHECKOUT / "README.md").read_text("utf-8")

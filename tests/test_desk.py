@@ -1,0 +1,306 @@
+"""Actions from the choice to the outcome, against a real server: what is planned is what is sent, and what is shown is what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tests.view_desk import Seat, as_shown, present, writes
+from tinker_frames import policies as P  # noqa: N812
+from tinker_frames.acts import ACTS
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.files import read_export
+
+State = tuple[bool, datetime | None]
+ALL = ("newest", "public", "sampler")
+
+
+def in_time(at: datetime | None, **ahead: int) -> bool:
+    return at is not None and abs(at - datetime.now(UTC) - timedelta(**ahead)) < timedelta(minutes=5)
+
+
+# Each with what it is told, the rows it is tried on, and what the server has of a row then.
+DONE: dict[str, tuple[str, dict[str, Any], str, Callable[[State | None], bool]]] = {
+    "publish": ("publish", {}, "not public", lambda row: row is not None and row[0]),
+    "unpublish": ("unpublish", {}, "public", lambda row: row is not None and not row[0]),
+    "set_ttl": ("set_ttl", {"ttl": "30d"}, "size_gb > 1", lambda row: row is not None and in_time(row[1], days=30)),
+    "never": ("set_ttl", {"never": True}, "expires_at.notna()", lambda row: row is not None and row[1] is None),
+    "expire": ("expire", {}, "expires_at.isna()", lambda row: row is not None and in_time(row[1], days=1)),
+    "delete": ("delete", {}, "not public", lambda row: row is None),
+    "retire": ("retire", {"last": 2, "public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and in_time(row[1], days=2)),
+    "retire at once": ("retire", {"every": 10**6, "final": True, "sampled": True, "newer": "1h"}, "size_gb > 0", lambda row: row is None),
+}  # fmt: skip
+
+
+@pytest.fixture
+def seat(client: tkf.Client) -> Seat:
+    """A view of all checkpoints."""
+    return Seat(client.inventory(), client)
+
+
+# ── from the filter to the outcome ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", DONE)
+def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, seat: Seat, name: str) -> None:
+    """From filter to outcome: so many rows are written as were shown, each is as wished, all others are as before, the table shows it."""
+    act, given, query, is_done = DONE[name]
+    seat.send("filter", name="query", value=query)
+    before, matching = present(server), set(seat.keys)
+    plan = seat.planned(act, **given)
+    sent = {group["rows"] for group in plan["groups"] if group["verdict"] == "send"}
+    assert sent == {plan["number"]}
+    assert 0 < plan["number"] <= len(matching)
+    assert writes(server) == 0
+    outcomes = seat.confirmed()
+    assert writes(server) == plan["number"] == (outcomes["outcome"] == "done").sum()
+    done, after = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"]), present(server)
+    assert done <= matching
+    assert all(is_done(after.get(path)) for path in done)
+    assert {path: after.get(path) for path in before if path not in done} == {
+        p: before[p] for p in before if p not in done
+    }
+    assert as_shown(seat.state.rows.frame) == after
+    assert seat.keys == seat.state.rows.frame.query(query)["tinker_path"].tolist()
+    assert {count["outcome"]: count["rows"] for count in seat.desk["counts"]} == outcomes["outcome"].value_counts().loc[
+        lambda n: n > 0
+    ].to_dict()
+    assert seat.explorer.desk.plan is not None
+
+
+@pytest.mark.parametrize("table", ["training_runs", "sessions"])
+@pytest.mark.parametrize("name", ["publish", "expire", "retire", "delete"])
+def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
+    server: DemoServer, client: tkf.Client, table: str, name: str
+) -> None:
+    """Chosen runs or sessions mean their checkpoints and no others; afterwards the table is read anew, and the choice is still there."""
+    act, given, _, is_done = DONE[name]
+    rows, every = getattr(client, table)(), client.checkpoints()
+    seat = Seat(rows, client)
+    key = seat.state.sort.key
+    largest = every.groupby(key)["size_bytes"].sum().nlargest(2).index
+    seat.choose(*largest)
+    plan = seat.planned(act, **given)
+    theirs = set(every.loc[every[key].isin(largest), "tinker_path"])
+    before = present(server)
+    paths = set(seat.explorer.desk.plan.rows["tinker_path"])
+    assert paths == theirs if act != "retire" else 0 < len(paths) < len(theirs) and paths < theirs
+    assert plan["target"] == f"2 {seat.state.sort.one}s selected"
+    outcomes = seat.confirmed()
+    done, after = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"]), present(server)
+    assert len(done) == plan["number"] > 0
+    assert all(is_done(after.get(path)) for path in done)
+    assert {path: after[path] for path in before if path not in done} == {p: before[p] for p in before if p not in done}
+    assert set(seat.chosen) == set(largest)
+    same = [column for column in rows.columns if not column.endswith("_days")]
+    pd.testing.assert_frame_equal(seat.state.rows.frame[same], getattr(client, table)(refresh=True)[same])
+    assert not seat.note
+
+
+def test_an_action_is_on_the_choice_else_on_all_that_match(seat: Seat) -> None:
+    """Chosen rows are what is meant, those that the filters hide too, which is said; without a choice it is all that match."""
+    path, *_ = seat.keys
+    seat.send("filter", name="public", value=[True])
+    matching = len(seat.keys)
+    assert seat.planned("unpublish")["target"] == f"{matching} checkpoints matching"
+    assert seat.desk["hidden"] == 0
+    seat.choose(seat.keys[0], path)
+    plan = seat.planned("unpublish")
+    assert (plan["target"], plan["hidden"]) == ("2 checkpoints selected", 1)
+    assert set(seat.explorer.desk.plan.rows["tinker_path"]) == {seat.keys[0], path}
+    seat.send("filter", name="query", value="size_gb < 0")
+    seat.send("choose", how="none")
+    seat.send("act", act="expire")
+    assert "no row is chosen" in seat.note.lower()
+    assert seat.desk["target"] == "2 checkpoints selected"
+
+
+def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) -> None:
+    """Filters, choice and table may change while a plan is shown: what is sent are the rows that it showed."""
+    seat.send("filter", name="query", value="not public and expires_at.isna()")
+    chosen = seat.keys[:12]
+    seat.choose(*chosen)
+    plan = seat.planned("publish")
+    seat.send("reset")
+    seat.send("choose", how="all")
+    seat.send("open", label="run", place=0, number=seat.state.rows.number)
+    assert seat.state.sort.name == "training_runs"
+    assert seat.desk["number"] == plan["number"] == 12
+    outcomes = seat.confirmed()
+    assert outcomes["tinker_path"].tolist() == chosen
+    assert all(present(server)[path][0] for path in chosen)
+    assert writes(server) == 12
+
+
+# ── what is shown before ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, seat: Seat) -> None:
+    """What guards hold back is told by reason, its rows are listed on asking, and lifting a guard sends them; lifting is taken back too."""
+    plan = seat.planned("delete")
+    assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(ALL, False)
+    held = [group for group in plan["groups"] if group["verdict"] == "held"]
+    assert held
+    assert sum(group["rows"] for group in plan["groups"]) == len(seat.keys)
+    for group in held:
+        seat.send("look", verdict="held", reason=group["reason"])
+        names, *rows = seat.desk["rows"]
+        assert len(rows) == group["rows"]
+        assert {row[names.index("reason")] for row in rows} == {group["reason"]}
+        assert [one["reason"] for one in seat.desk["groups"] if one["open"]] == [group["reason"]]
+    seat.send("look", verdict="held", reason=held[-1]["reason"])
+    assert seat.desk["rows"] == []
+    seat.send("allow", guards=list(ALL))
+    assert seat.desk["number"] == len(seat.keys)
+    assert [guard["on"] for guard in seat.desk["guards"]] == [True] * 3
+    seat.send("allow", guards=["sampler"])
+    assert plan["number"] < seat.desk["number"] < len(seat.keys)
+    seat.send("allow", guards=[])
+    assert seat.desk["number"] == plan["number"]
+    seat.send("allow", guards=["everything"])
+    assert "no guard ['everything']" in seat.note
+    assert writes(server) == 0
+
+
+def test_a_delete_wants_its_number_typed(server: DemoServer, seat: Seat) -> None:
+    """Nothing is sent without the very number of rows, typed; thousands may have their comma."""
+    seat.send("filter", name="query", value="not public and size_gb > 1")
+    plan = seat.planned("delete")
+    assert plan["typed"]
+    for typed in ("", "yes", str(plan["number"] + 1), f"{plan['number']}0", "-1", "0"):
+        seat.send("confirm", typed=typed)
+        assert f"Type {plan['number']} to delete" in seat.note
+        assert seat.desk["stage"] == "confirm"
+    assert writes(server) == 0
+    seat.send("confirm", typed=f" {plan['number']:,} ")
+    assert seat.desk["stage"] == "outcome"
+    assert writes(server) == plan["number"]
+
+
+def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, seat: Seat) -> None:
+    """Where all rows are already so, the plan says so, and confirming it is refused."""
+    seat.send("filter", name="query", value="public")
+    plan = seat.planned("publish")
+    assert (plan["number"], {group["verdict"] for group in plan["groups"]}) == (0, {"unchanged"})
+    seat.send("confirm", typed="0")
+    assert "no row of this plan is sent" in seat.note
+    assert (seat.desk["stage"], writes(server)) == ("confirm", 0)
+
+
+def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
+    """The confirmation has rows, bytes and dollars, what is at stake, the rule, and whether it can be undone."""
+    seat.send("filter", name="query", value="size_gb > 1 and not public")
+    plan = seat.planned("retire", last=1, after="24h")
+    sends = seat.explorer.desk.plan.frame.query("verdict == 'send'")
+    assert f"would let expire {plan['number']} of" in plan["lines"][0]
+    assert f"{sends['size_bytes'].sum() / 1e9:,.1f} GB" in plan["lines"][0]
+    assert "$" in plan["lines"][0]
+    assert (plan["rule"], plan["undo"], plan["typed"]) == ("keep_last(1)", True, False)
+    assert seat.planned("delete")["undo"] is False
+    assert any("cannot be undone" in line for line in seat.desk["lines"])
+
+
+# ── what an action is told ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("act", "given", "problem"),
+    [
+        ("set_ttl", {}, "either a length of time or never"), ("set_ttl", {"ttl": ""}, "either a length"), ("set_ttl", {"ttl": "soon"}, "no length of time"),
+        ("set_ttl", {"ttl": "5m"}, "ttl"), ("set_ttl", {"ttl": "1d", "never": True}, "either a length"), ("set_ttl", {"ttl": "99999d"}, "ttl"),
+        ("set_ttl", {"after": "30d"}, "does not take 'after'"), ("retire", {}, "keeps nothing"), ("retire", {"last": 0, "newer": ""}, "keeps nothing"),
+        ("retire", {"last": -1}, "whole number"), ("retire", {"last": "x"}, "invalid literal"), ("retire", {"newer": "soon"}, "no length of time"),
+        ("retire", {"last": 1, "after": "5m"}, "ttl"), ("retire", {"rule": "keep_last(1)"}, "is no keep rule"), ("export", {}, "no file is named"),
+        ("export", {"path": "a.parquet", "format": "x"}, "does not take 'format'"), ("export", {"path": "rows.xlsx"}, "xlsx"),
+    ],
+)  # fmt: skip
+def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
+    server: DemoServer, seat: Seat, act: str, given: dict[str, Any], problem: str
+) -> None:
+    """A wrong answer is explained, and asked for again; nothing was planned or sent."""
+    seat.send("act", act=act)
+    assert seat.desk["asks"] == ACTS[act].asks
+    seat.send("answer", given=given)
+    assert problem in seat.note.lower() or problem in seat.note
+    assert (seat.desk["stage"], seat.explorer.desk.plan, writes(server)) == ("ask", None, 0)
+
+
+def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
+    """What an action asks can be given with it; what it does not take, or cannot be, is refused and leaves what is shown."""
+    seat.planned("publish")
+    before = seat.desk
+    for act, given in (
+        ("expire", {"after": "48h"}),
+        ("set_ttl", {"tll": "30d"}),
+        ("set_ttl", {"ttl": "soon"}),
+        ("sell", {}),
+        ("publish", {"path": 1}),
+    ):
+        with pytest.raises(InvalidRequestError):
+            seat.explorer.act(act, **given)
+        assert seat.desk == before
+    seat.explorer.act("retire", rule=P.keep_last(2) | P.keep_public(), after="48h")
+    assert seat.wait()["rule"] == "keep_last(2) | keep_public()"
+    seat.explorer.act("set_ttl", never=True)
+    assert seat.wait()["verb"] == "set the expiry of"
+
+
+def test_an_answer_that_was_not_asked_for_does_nothing(seat: Seat) -> None:
+    """Answers, confirmations, guards and the like without their stage are explained, and change nothing."""
+    for message in (
+        {"do": "answer", "given": {"ttl": "1d"}}, {"do": "confirm"}, {"do": "allow", "guards": []}, {"do": "look", "verdict": "send", "reason": ""},
+        {"do": "undo"}, {"do": "retry"}, {"do": "act", "act": "sell"},
+    ):  # fmt: skip
+        seat.explorer.say("")
+        seat.send(**message)
+        assert seat.note, message
+        assert seat.desk["stage"] == ""
+    seat.send("hush")
+    seat.send("cancel")
+    seat.send("close")
+    assert (seat.note, seat.desk) == ("", {"stage": "", "note": ""})
+
+
+# ── export ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "feather", "json"])
+@pytest.mark.parametrize("table", ["inventory", "training_runs", "sessions"])
+def test_export_writes_the_rows_that_match_in_their_order(
+    client: tkf.Client, tmp_path: Path, suffix: str, table: str
+) -> None:
+    """The file holds exactly the rows that match, or are chosen, in the order of the view, and reads back as they are."""
+    seat = Seat(getattr(client, table)(), client)
+    seat.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
+    assert seat.send("act", act="export") is None
+    assert seat.desk["path"] == f"{seat.state.sort.name}.parquet"
+    path = tmp_path / f"rows.{suffix}"
+    seat.send("answer", given={"path": str(path)})
+    assert (seat.desk["stage"], seat.desk["note"]) == ("outcome", f"wrote {len(seat.keys):,} rows to {path}")
+    rows = seat.state.rows.filtered().reset_index(drop=True)
+    pd.testing.assert_frame_equal(read_export(path), rows, check_exact=False)
+    seat.choose(*seat.keys[3:5])
+    seat.send("act", act="export")
+    seat.send("answer", given={"path": str(path)})
+    assert "exists" in seat.note
+    seat.send("answer", given={"path": str(path), "overwrite": True})
+    assert read_export(path)[seat.state.sort.key].tolist() == seat.chosen
+
+
+def test_a_file_that_cannot_be_written_is_explained(seat: Seat, tmp_path: Path) -> None:
+    """A folder that is not there, or a suffix that nobody knows, is said, and asked for again."""
+    seat.send("act", act="export")
+    for path in (tmp_path / "no" / "rows.csv", tmp_path / "rows"):
+        seat.send("answer", given={"path": str(path)})
+        assert seat.desk["stage"] == "ask"
+        assert seat.desk["note"]
+        assert "journal" not in seat.desk["note"]
+    seat.send("close")
+    assert seat.desk["stage"] == ""

@@ -1,0 +1,389 @@
+"""Actions that are taken back, cancelled, tried again, or go wrong: nothing is sent that was not meant, and nothing is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import tinker_frames as tkf
+from tests.view_desk import Make, Seat, as_shown, present, until, writes
+from tinker_frames.default import journal
+from tinker_frames.demo import Burst, DemoServer, Hang, Reset
+
+ROWS = "not public and expires_at.isna()"
+Way = Callable[[DemoServer], None]
+
+
+@pytest.fixture
+def seat(client: tkf.Client) -> Seat:
+    """A view of the checkpoints that are private and never expire."""
+    seat = Seat(client.inventory(), client)
+    seat.send("filter", name="query", value=ROWS)
+    return seat
+
+
+def carried_out(seat: Seat, act: str, rows: int = 12, **given: Any) -> dict[str, Any]:
+    """Choose some rows, confirm an action on them, and return the outcome that is shown."""
+    seat.choose(*seat.keys[-rows:])
+    seat.planned(act, **given)
+    seat.send("allow", guards=["newest", "public", "sampler"])
+    seat.confirmed()
+    return seat.desk
+
+
+def told(shown: dict[str, Any]) -> dict[str, int]:
+    """Return how many rows had each outcome."""
+    return {count["outcome"]: count["rows"] for count in shown["counts"]}
+
+
+def reasons(shown: dict[str, Any]) -> list[str]:
+    """Return why each row that is listed was not done, in full."""
+    return [row[2] if isinstance(row[2], str) else row[2][1] for row in shown["failed"]]
+
+
+# ── undo ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("act", "given", "query"),
+    [
+        ("publish", {}, "not public"), ("unpublish", {}, "public"), ("expire", {}, ROWS), ("set_ttl", {"ttl": "30d"}, ROWS),
+        ("set_ttl", {"never": True}, "expires_in_days > 1"), ("retire", {"last": 1, "after": "24h"}, ROWS),
+    ],
+)  # fmt: skip
+def test_what_was_done_is_taken_back(
+    server: DemoServer, client: tkf.Client, act: str, given: dict[str, Any], query: str
+) -> None:
+    """Undo gives every row back what it had before, in the table too, once; then there is nothing left to undo."""
+    seat = Seat(client.inventory(), client)
+    seat.send("filter", name="query", value=query)
+    before = present(server)
+    seat.choose(*seat.keys[:30])
+    seat.planned(act, **given)
+    seat.confirmed()
+    assert present(server) != before
+    assert seat.desk["undo"]
+    done = told(seat.desk)["done"]
+    seat.send("undo")
+    assert (told(seat.desk), seat.desk["label"]) == ({"done": done}, "Undo")
+    after = present(server)
+    assert {path: public for path, (public, _) in after.items()} == {
+        path: public for path, (public, _) in before.items()
+    }
+    for path, (_, end) in after.items():
+        was = before[path][1]
+        assert end == was or abs((end - was).total_seconds()) < 60
+    assert as_shown(seat.state.rows.frame) == after
+    assert (seat.desk["undo"], seat.desk["retry"]) == (False, False)
+    sent = writes(server)
+    seat.send("undo")
+    assert "nothing to undo" in seat.note.lower()
+    assert writes(server) == sent
+
+
+def test_a_delete_cannot_be_taken_back(server: DemoServer, seat: Seat) -> None:
+    """After a delete no undo is offered, and asking for it is explained."""
+    shown = carried_out(seat, "delete", 3)
+    assert (told(shown), shown["undo"]) == ({"done": 3}, False)
+    seat.send("undo")
+    assert "nothing to undo" in seat.note.lower()
+    assert writes(server) == 3
+
+
+def test_an_undo_that_fails_can_be_tried_again(server: DemoServer, seat: Seat) -> None:
+    """Rows that could not be given back are told, and trying again gives back those, and does not do again what was undone."""
+    before = present(server)
+    carried_out(seat, "publish", 8)
+    server.faults.bursts.append(Burst("unpublish_checkpoint", 403, times=5))
+    seat.send("undo")
+    assert told(seat.desk) == {"done": 3, "failed": 5}
+    assert (seat.desk["retry"], seat.desk["undo"]) == (True, False)
+    server.faults.clear()
+    seat.send("retry")
+    assert told(seat.desk)["done"] == 5
+    assert present(server) == before == as_shown(seat.state.rows.frame)
+    assert server.seen.count("publish_checkpoint") == 8
+
+
+def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, seat: Seat) -> None:
+    """Undo leaves a row alone that was changed since, and says why."""
+    carried_out(seat, "expire", 6)
+    path = seat.chosen[0]
+    server.state.set_ttl(server.state.find(path), 86_400 * 20)
+    theirs = present(server)[path]
+    seat.send("undo")
+    assert told(seat.desk) == {"done": 5, "skipped": 1}
+    assert [row[0] for row in seat.desk["failed"]] == [path]
+    assert "changed since" in reasons(seat.desk)[0]
+    assert present(server)[path] == theirs
+
+
+# ── again ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_failed_is_tried_again_and_nothing_else(server: DemoServer, seat: Seat) -> None:
+    """Failed rows are shown with their reason; trying again is a plan of those rows, lifted guards included, and sends those only."""
+    server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5, detail="Not today."))
+    shown = carried_out(seat, "publish")
+    assert (told(shown), shown["retry"]) == ({"done": 7, "failed": 5}, True)
+    assert [row[1] for row in shown["failed"]] == ["failed"] * 5
+    assert all("Not today." in why for why in reasons(shown))
+    failed = {row[0] for row in shown["failed"]}
+    server.faults.clear()
+    server.seen.clear()
+    seat.send("retry")
+    assert (seat.desk["stage"], seat.desk["number"], seat.desk["hidden"]) == ("confirm", 5, 0)
+    assert [guard["name"] for guard in seat.desk["guards"] if guard["on"]] == ["newest", "public", "sampler"]
+    assert set(seat.confirmed()["tinker_path"]) == failed
+    assert (told(seat.desk), writes(server), seat.desk["retry"]) == ({"done": 5}, 5, False)
+    assert as_shown(seat.state.rows.frame) == present(server)
+
+
+def test_a_plan_of_what_failed_that_cannot_be_made_leaves_the_outcome(server: DemoServer, seat: Seat) -> None:
+    """While the server does not even let rows be looked at, the outcome stays, says why, and can be tried again later."""
+    server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=4))
+    outcome = carried_out(seat, "expire")
+    server.faults.bursts.append(Burst("*", 401, times=None))
+    seat.send("retry")
+    assert (seat.desk["stage"], told(seat.desk), seat.desk["retry"]) == ("outcome", told(outcome), True)
+    assert "401" in seat.desk["note"]
+    assert "journal" not in seat.desk["note"]
+    server.faults.clear()
+    seat.send("retry")
+    assert (seat.desk["number"], seat.desk["note"]) == (4, "")
+
+
+# ── cancel ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, seat: Seat) -> None:
+    """Whoever cancels while rows are looked at does not wait for it: another action can begin, and the first never turns up."""
+    server.faults.hang.append(Hang("list_checkpoints", seconds=0.7, times=1))
+    server.seen.clear()
+    seat.say("act", act="delete")
+    until(lambda: server.seen.count("list_checkpoints"))
+    assert seat.desk["stage"] == "work"
+    slow = seat.explorer.desk.deed
+    seat.say("cancel")
+    assert (seat.desk["stage"], seat.explorer.desk.plan) == ("", None)
+    seat.choose(seat.keys[0])
+    assert seat.planned("publish")["number"] == 1
+    assert slow is not None
+    assert slow.join(20)
+    assert (seat.desk["verb"], seat.desk["number"], writes(server)) == ("publish", 1, 0)
+
+
+def test_cancelling_what_is_asked_for_again_leaves_the_outcome(server: DemoServer, seat: Seat) -> None:
+    """Cancelling while failed rows are looked at goes back to the outcome, from which they can be tried again."""
+    server.faults.bursts.append(Burst("publish_checkpoint", 403, times=2))
+    outcome = carried_out(seat, "publish", 4)
+    server.faults.hang.append(Hang("list_checkpoints", seconds=0.3, times=1))
+    seat.say("retry")
+    seat.say("cancel")
+    assert (seat.desk["stage"], told(seat.desk)) == ("outcome", told(outcome))
+    seat.wait()
+    assert seat.desk["stage"] == "outcome"
+    seat.send("retry")
+    assert seat.desk["number"] == 2
+
+
+def test_cancelling_what_is_being_sent(server: DemoServer, seat: Seat) -> None:
+    """After a cancel nothing further is sent; each row says whether it was done, the table shows it, and the rest can be done later."""
+    server.faults.write_latency = 0.05
+    before = present(server)
+    seat.planned("publish")
+    number, server.faults.write_capacity = seat.desk["number"], 2
+    seat.say("confirm")
+    until(lambda: writes(server) >= 3)
+    assert (seat.desk["stage"], seat.desk["total"], seat.desk["stopping"]) == ("work", number, False)
+    for refused in (
+        {"do": "act", "act": "delete"},
+        {"do": "close"},
+        {"do": "confirm"},
+        {"do": "undo"},
+        {"do": "retry"},
+        {"do": "allow", "guards": []},
+    ):
+        seat.explorer.say("")
+        seat.say(**refused)
+        assert seat.note, refused
+        assert seat.desk["stage"] == "work"
+    seat.say("cancel")
+    assert seat.desk["stopping"]
+    seat.wait()
+    sent, after = writes(server), present(server)
+    changed = {path for path in before if before[path] != after[path]}
+    outcomes = seat.explorer.desk.outcomes.set_index("tinker_path")["outcome"]
+    assert 0 < len(changed) == (outcomes == "done").sum() <= sent < number
+    assert set(outcomes.index[outcomes == "done"]) == changed
+    assert as_shown(seat.state.rows.frame) == after
+    late = [why for why in reasons(seat.desk) if "when it was cancelled" in why]
+    assert len(late) == number - len(changed)
+    assert (seat.desk["undo"], seat.desk["retry"]) == (True, True)
+    server.faults.clear()
+    assert writes(server) == sent
+    seat.send("retry")
+    assert seat.desk["number"] == number - len(changed)
+    seat.confirmed()
+    assert all(present(server)[path][0] for path in outcomes.index)
+
+
+def test_what_goes_on_is_shown_and_waits_are_said(server: DemoServer, seat: Seat) -> None:
+    """While rows are sent, their number and rate are shown; where the server asks to wait, for how long and why."""
+    seat.choose(*seat.keys[:20])
+    seat.planned("publish")
+    server.faults.bursts.append(Burst("publish_checkpoint", 429, times=1, after=6, retry_after="1"))
+    seat.say("confirm")
+    until(lambda: seat.desk.get("waiting"))
+    assert seat.desk["waiting"] == "waiting 1 s: rate limited (429)"
+    assert seat.desk["what"] == "publish 20 checkpoints"
+    assert (seat.desk["stage"], seat.desk["total"]) == ("work", 20)
+    until(lambda: 0 < seat.desk["done"] < 20)
+    seat.wait()
+    assert told(seat.desk) == {"done": 20}
+    assert any(part == ("desk",) for part in seat.told)
+
+
+# ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_server_that_refuses_every_write(server: DemoServer, seat: Seat) -> None:
+    """Where every write fails, each row says so with its status, nothing is shown as changed, and nothing can be undone."""
+    before = present(server)
+    server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=None))
+    shown = carried_out(seat, "expire", 5)
+    assert (told(shown), shown["undo"], shown["retry"]) == ({"failed": 5}, False, True)
+    assert all("403" in why for why in reasons(shown))
+    assert present(server) == before == as_shown(seat.state.rows.frame)
+
+
+def test_a_server_that_fails_now_and_then(server: DemoServer, seat: Seat) -> None:
+    """A write that fails with 500, whether it was done or not, ends as what the server has, and is done once."""
+    server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=2))
+    server.faults.bursts.append(Burst("set_checkpoint_ttl", 502, times=2, after=2, then="apply"))
+    shown = carried_out(seat, "expire", 8)
+    assert (told(shown), shown["undo"], shown["retry"]) == ({"done": 8}, True, False)
+    assert as_shown(seat.state.rows.frame) == present(server)
+    assert writes(server) == 8 + 2
+
+
+def test_a_server_that_only_says_yes(server: DemoServer, seat: Seat) -> None:
+    """A write that is answered as done and was not is a failure, in the outcome and in the table."""
+    server.faults.ignore_writes = True
+    shown = carried_out(seat, "publish", 3)
+    assert told(shown) == {"failed": 3}
+    assert "did nothing" in reasons(shown)[0]
+    assert not seat.state.rows.frame.set_index("tinker_path").loc[seat.chosen, "public"].any()
+
+
+BROKEN: dict[str, Way] = {
+    "401": lambda server: server.faults.bursts.append(Burst("*", 401, times=None)),
+    "gone": lambda server: server.stop(),
+    "resets": lambda server: server.faults.resets.append(Reset("*", times=None)),
+}
+
+
+@pytest.mark.parametrize(("act", "how"), [*(("expire", how) for how in BROKEN), ("retire", "gone")])
+def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make, how: str, act: str) -> None:
+    """Where the rows cannot be looked at, there is no plan but the reason, on the desk, and the table stays."""
+    client = client_of(server, retries=0, timeout=5)
+    seat = Seat(client.inventory(), client)
+    seat.choose(seat.keys[0])
+    BROKEN[how](server)
+    seat.send("act", act=act)
+    if act == "retire":
+        seat.send("answer", given={"last": 1})
+    assert (seat.desk["stage"], seat.explorer.desk.plan) == ("ask" if act == "retire" else "", None)
+    assert len(seat.desk["note"]) > 20
+    assert len(seat.keys) == len(seat.state.rows.frame)
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_of: Make, how: str) -> None:
+    """Where nothing can be read or sent any more, that is said of every row or of the whole, and no row is shown as changed."""
+    client = client_of(server, retries=0, timeout=5)
+    seat = Seat(client.inventory(), client)
+    seat.choose(*[path for path, (public, _) in present(server).items() if not public][:1])
+    seat.planned("publish")
+    before = as_shown(seat.state.rows.frame)
+    BROKEN[how](server)
+    seat.send("confirm")
+    assert seat.desk["stage"] in ("confirm", "outcome")
+    assert seat.desk["note"] or len(seat.desk["failed"]) == 1
+    assert as_shown(seat.state.rows.frame) == before
+
+
+def test_rows_that_cannot_be_read_back_are_said_to_be_unknown(server: DemoServer, client_of: Make) -> None:
+    """What was sent and cannot be checked is unknown, is in the journal, and can be tried again."""
+    client = client_of(server, retries=0)
+    seat = Seat(client.inventory(), client)
+    seat.choose(*[path for path, (public, _) in present(server).items() if not public][:4])
+    seat.planned("publish")
+    runs = len({path.split("/")[2] for path in seat.chosen})
+    server.faults.bursts.append(Burst("list_checkpoints", 500, times=None, after=runs))
+    seat.send("confirm")
+    assert told(seat.desk) == {"unknown": 4}
+    assert journal(client=client)["outcome"].tolist() == ["unknown"] * 4
+    server.faults.clear()
+    seat.send("retry")
+    assert {group["verdict"]: group["rows"] for group in seat.desk["groups"]} == {"unchanged": 4}
+
+
+# ── other servers, other views ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("dialect", ["tuft", "skyrl"])
+@pytest.mark.parametrize("table", ["inventory", "training_runs"])
+def test_on_servers_that_lack_something_each_row_says_so(dialect: str, table: str, client_of: Make) -> None:
+    """Where there is no expiry, or nothing can be written, plans can be made and looked at, and every row fails in words."""
+    with DemoServer(runs=5, dialect=dialect) as server:
+        client = client_of(server)
+        seat = Seat(getattr(client, table)(), client)
+        seat.planned("expire")
+        seat.send("allow", guards=["newest", "public", "sampler"])
+        number = seat.desk["number"]
+        assert number > 3
+        if dialect == "skyrl":
+            assert any("does not tell what samplers" in line for line in seat.desk["lines"])
+        seat.send("confirm")
+        assert told(seat.desk)["failed"] == number
+        assert all(reasons(seat.desk))
+        assert seat.desk["retry"]
+
+
+def test_a_table_of_sessions_on_a_server_that_knows_their_runs_only_from_them(client_of: Make) -> None:
+    """Chosen sessions mean the checkpoints of their own runs also where ids of runs tell no session."""
+    with DemoServer(runs=6, dialect="tuft") as server:
+        client = client_of(server)
+        seat = Seat(client.sessions(), client)
+        seat.choose(seat.keys[0])
+        seat.planned("publish")
+        theirs = {run.training_run_id for run in server.state.session(seat.keys[0]).runs}
+        every = client.checkpoints()
+        expected = every.loc[every["training_run_id"].isin(theirs), "tinker_path"]
+        assert sorted(seat.explorer.desk.plan.rows["tinker_path"]) == sorted(expected)
+        assert len(expected) > 0
+
+
+def test_two_views_act_at_the_same_time(server: DemoServer, client_of: Make) -> None:
+    """Two views of one account carry out their plans at once, each its own rows, and neither loses its place."""
+    seats = [Seat(client.inventory(), client) for client in (client_of(server), client_of(server))]
+    private = [path for path, (public, end) in present(server).items() if not public and end is None]
+    server.faults.write_latency = 0.02
+    for seat, paths, act in zip(seats, (private[:15], private[15:30]), ("publish", "set_ttl"), strict=True):
+        seat.send("filter", name="query", value=ROWS)
+        seat.choose(*paths)
+        seat.planned(act, **({"ttl": "30d"} if act == "set_ttl" else {}))
+        seat.send("allow", guards=["newest", "sampler"])
+        assert seat.desk["number"] == 15
+    for seat in seats:
+        seat.say("confirm")
+    assert [told(seat.wait()) for seat in seats] == [{"done": 15}, {"done": 15}]
+    after = present(server)
+    assert all(after[path][0] for path in private[:15])
+    assert all(after[path][1] is not None for path in private[15:30])
+    assert [set(seat.chosen) for seat in seats] == [set(private[:15]), set(private[15:30])]
+    assert not set(seats[0].keys) & set(private[:15])
+    assert not set(seats[1].keys) & set(private[15:30])

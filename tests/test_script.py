@@ -1,0 +1,287 @@
+"""The code of a view: lines of Python that give the same frame, rows, choice and plan when they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinker_frames as tkf
+from tests.view_desk import Make, Seat
+from tests.view_rows import ROW_COLUMNS, frame_of, settings_of_filters, tables
+from tinker_frames.default import set_default
+from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.plans import Plan
+from tinker_frames.script import script
+from tinker_frames.source import read
+from tinker_frames.view_state import TableState
+
+LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")
+AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they go on by themselves
+
+
+def run(code: str, **known: Any) -> dict[str, Any]:
+    """Run code as a notebook cell would, and return what it made."""
+    exec(compile(code, "<cell>", "exec"), known)
+    return known
+
+
+def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Compare frames, rows and order and labels, but for the ages, which go on."""
+    columns = [name for name in one.columns if name not in AGES]
+    pd.testing.assert_frame_equal(one[columns], other[columns])
+    assert list(one.columns) == list(other.columns)
+
+
+def same_plan(one: Plan, other: Plan) -> None:
+    """Compare what plans would do to which checkpoints, and what was lifted."""
+    assert (one.action.name, one.allowed) == (other.action.name, other.allowed)
+    columns = ["tinker_path", "ttl_seconds"]
+    pd.testing.assert_frame_equal(sorted_rows(one.rows[columns]), sorted_rows(other.rows[columns]))
+    assert sent(one) == sent(other)
+
+
+def sorted_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values("tinker_path").reset_index(drop=True)
+
+
+def sent(plan: Plan) -> set[str]:
+    return set(plan.frame.query("verdict == 'send'")["tinker_path"])
+
+
+def ran(seat: Seat, client: tkf.Client, **known: Any) -> dict[str, Any]:
+    """Run the code of a view, and compare all that it makes with what the view has."""
+    code, rows = seat.explorer.code(), seat.state.rows
+    made = run(code, client=client, **known)
+    same(made["frame"], rows.frame)
+    same(made["filtered"], rows.filtered())
+    assert ("selected" in made) == bool(rows.chosen.any())
+    if "selected" in made:
+        same(made["selected"], rows.selected())
+    plan = seat.explorer.desk.plan
+    assert ("plan" in made) == (plan is not None)
+    if plan is not None:
+        same_plan(made["plan"], plan)
+        assert f"# plan.run(confirm={len(sent(plan))})" in code
+    return made
+
+
+@pytest.fixture
+def quiet(quiet_server: DemoServer, client_of: Make) -> tkf.Client:
+    """A client of an account that nobody changes."""
+    return client_of(quiet_server)
+
+
+# ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def views(seat: Seat) -> list[Callable[[], Any]]:
+    """Return what people do with a table, one after another."""
+    key, column = seat.state.sort.key, seat.state.columns[1]
+    return [
+        lambda: None,
+        lambda: seat.send("filter", name="query", value=f"{key} > '7' or {column}.isna()"),
+        lambda: seat.send("sort", sort=[f"-{column}", key]),
+        lambda: seat.choose(*seat.keys[3:6]),
+        lambda: seat.send("filter", name="text", value="a"),
+        lambda: seat.send("filter", name="query", value=f"{key} < '5'"),
+        lambda: seat.send("choose", how="all", number=seat.state.rows.number),
+        lambda: seat.send("reset"),
+        lambda: seat.send("choose", how="none"),
+        lambda: seat.send("choose", how="all"),
+        lambda: seat.send("sort", sort=[]),
+    ]
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_the_code_gives_the_rows_at_every_step(quiet: tkf.Client, name: str) -> None:
+    """Filtered, sorted, chosen, hidden: whatever a view of a listing shows, its code lists it anew and gives the same frames."""
+    seat = Seat(getattr(quiet, name)(), quiet)
+    for do in views(seat):
+        do()
+        assert not seat.note
+        assert f"frame = client.{name}()" in seat.explorer.code()
+        ran(seat, quiet)
+
+
+@settings(max_examples=60, deadline=None)
+@given(table=tables, values=settings_of_filters, data=st.data())
+def test_the_code_gives_the_rows_of_any_frame(
+    table: list[dict[str, Any]], values: dict[str, Any], data: st.DataObject
+) -> None:
+    """Rows made by hand, with any values, keys that are missing or there twice, any filters, order and choice, are given again."""
+    frame = frame_of(table)
+    state = TableState(frame)
+    state.set_filters({name: value for name, value in values.items() if name in state.controls})
+    names = data.draw(st.lists(st.sampled_from(ROW_COLUMNS), max_size=2, unique=True))
+    state.order_by([data.draw(st.sampled_from(["", "-"])) + name for name in names])
+    for place in data.draw(st.lists(st.integers(0, 6), max_size=4)):
+        state.rows.choose(place, place)
+    if data.draw(st.booleans()):
+        state.set_filters({})
+    code = script(state)
+    assert "# frame is the one that was passed to explore()" in code
+    made = run(code, frame=frame)
+    pd.testing.assert_frame_equal(made["filtered"], state.rows.filtered())
+    assert ("selected" in made) == bool(state.rows.chosen.any())
+    if "selected" in made:
+        pd.testing.assert_frame_equal(made["selected"], state.rows.selected())
+
+
+def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client) -> None:
+    """A view of the default client's account is reproduced by the module's functions, without a client to be named."""
+    seat = Seat(quiet.inventory(), quiet)
+    assert "client.inventory()" in seat.explorer.code()
+    set_default(quiet)
+    seat.send("filter", name="public", value=[False])
+    seat.choose(*seat.keys[:4])
+    seat.planned("set_ttl", ttl="36h")
+    code = seat.explorer.code()
+    assert "frame = tkf.inventory()" in code
+    assert "client" not in code
+    same_plan(run(code)["plan"], seat.explorer.desk.plan)
+
+
+def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client) -> None:
+    """Rows that were filtered, sorted, widened or limited before are not claimed to be a listing; the rest of the code holds for them."""
+    whole = quiet.inventory()
+    run_id = quiet.training_runs()["training_run_id"].iloc[0]
+    parts = [
+        whole.query("not public"), whole.iloc[::-1], whole.assign(mine=1), whole[["tinker_path", "public", "size_gb"]], quiet.inventory(limit=9),
+        quiet.checkpoints(run_id), whole.tinker.expand_metadata(), pd.DataFrame({"tinker_path": whole["tinker_path"], "public": whole["public"]}),
+    ]  # fmt: skip
+    for frame in parts:
+        seat = Seat(frame, quiet)
+        seat.send("filter", name="public", value=[False])
+        seat.choose(*seat.keys[:2])
+        seat.planned("publish")
+        assert "# frame is the one that was passed to explore()" in seat.explorer.code()
+        ran(seat, quiet, frame=frame)
+
+
+def test_rows_without_an_account_have_code_too() -> None:
+    """A view of rows that somebody made up, where no account is known, gives its code without asking for one."""
+    from tinker_frames.explorer import Explorer
+
+    frame = pd.DataFrame({"tinker_path": ["a", "b"], "step": [1, 2]})
+    explorer = Explorer(TableState(frame), tkf.Client, lambda parts: None)
+    explorer.state.query = "step > 1"
+    assert run(explorer.code(), frame=frame)["filtered"].index.tolist() == [1]
+
+
+# ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PLANS: dict[str, tuple[str, dict[str, Any]]] = {
+    "publish": ("publish", {}), "unpublish": ("unpublish", {}), "delete": ("delete", {}), "expire": ("expire", {}),
+    "set_ttl": ("set_ttl", {"ttl": "90m"}), "never": ("set_ttl", {"never": True}), "retire": ("retire", {"last": 1, "final": True, "after": "36h"}),
+    "retire at once": ("retire", {"last": 2, "public": True, "sampled": True, "newer": "2d"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["inventory", "training_runs", "sessions"])
+@pytest.mark.parametrize("which", PLANS)
+def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> None:
+    """The plan of chosen rows, of what matches, and with a guard lifted is made again for the same checkpoints, rule and length of time."""
+    act, given = PLANS[which]
+    seat = Seat(getattr(quiet, name)(), quiet)
+    seat.send("filter", name="query", value=f"{seat.state.sort.key} > '4'")
+    seat.planned(act, **given)
+    made = ran(seat, quiet)
+    assert made["plan"].rule == seat.desk["rule"]
+    seat.send("sort", sort=[seat.state.columns[1]])
+    seat.choose(*seat.keys[1:4])
+    seat.send("reset")
+    seat.planned(act, **given)
+    seat.send("allow", guards=["newest"])
+    ran(seat, quiet)
+    assert not seat.note
+
+
+@pytest.mark.parametrize("name", ["inventory", "training_runs", "sessions"])
+@pytest.mark.parametrize("which", ["expire", "retire", "never"])
+def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(quiet: tkf.Client, name: str, which: str) -> None:
+    """Once filter, choice or table have changed, the code still gives the plan that is shown, and not one of the rows that are there now."""
+    act, given = PLANS[which]
+    seat = Seat(getattr(quiet, name)(), quiet)
+    seat.choose(*seat.keys[:3])
+    seat.planned(act, **given)
+    paths = set(seat.explorer.desk.plan.rows["tinker_path"])
+    seat.send("choose", how="none")
+    assert set(ran(seat, quiet)["plan"].rows["tinker_path"]) == paths
+    label, kept = seat.state.sort.openings[0].label, seat.explorer.desk.plan
+    seat.send("open", label=label, place=0, number=seat.state.rows.number)
+    assert len(seat.explorer.stack) == 2
+    assert seat.explorer.desk.plan is kept
+    assert set(ran(seat, quiet)["plan"].rows["tinker_path"]) == paths
+
+
+def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(quiet: tkf.Client) -> None:
+    """A plan that was proposed is given as it is, and not as one of all rows that the view happens to show."""
+    frame = quiet.inventory()
+    seat = Seat(frame, quiet)
+    seat.explorer.desk.propose(frame.query("size_gb > 1").head(3).tinker.delete(client=quiet).allow("public"))
+    seat.wait()
+    assert len(ran(seat, quiet)["plan"]) == 3
+    bare = frame[["tinker_path"]].copy()
+    bare.attrs.clear()
+    seat = Seat(bare, quiet)
+    seat.explorer.desk.propose(bare.head(2).tinker.publish(client=quiet))
+    seat.wait()
+    assert "client=client" in seat.explorer.code()
+    assert len(ran(seat, quiet, frame=bare)["plan"]) == 2
+
+
+def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, client: tkf.Client) -> None:
+    """After a delete the code lists the account as it is now; of failed rows that are tried again it names those."""
+    seat = Seat(client.inventory(), client)
+    seat.send("filter", name="query", value="not public")
+    seat.choose(*seat.keys[:20])
+    seat.planned("delete")
+    server.faults.bursts.append(Burst("delete_checkpoint", 403, times=2))
+    assert (seat.confirmed()["outcome"] == "failed").sum() == 2
+    server.faults.clear()
+    code = seat.explorer.code()
+    assert "frame = client.inventory()" in code
+    made = run(code, client=client)
+    assert made["filtered"]["tinker_path"].tolist() == seat.keys
+    seat.send("retry")
+    assert seat.desk["number"] == 2
+    assert len(run(seat.explorer.code(), client=client)["plan"]) == 2
+    seat.send("close")
+    assert "plan" not in seat.explorer.code()
+
+
+@pytest.mark.parametrize("table", ["training_runs", "sessions"])
+def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make) -> None:
+    """Where runs know their session only from the sessions, the code asks those first, so that a fresh client gives the same too."""
+    with DemoServer(runs=6, dialect="tuft") as server:
+        client, fresh = client_of(server), client_of(server, cache=False)
+        seat = Seat(read(client, table), client)
+        seat.choose(seat.keys[0])
+        seat.planned("publish")
+        assert "client.sessions(details=True)" in seat.explorer.code()
+        made = run(seat.explorer.code(), client=fresh)
+        same(made["frame"], seat.state.rows.frame)
+        same_plan(made["plan"], seat.explorer.desk.plan)
+
+
+def test_code_is_what_a_person_would_write(quiet: tkf.Client) -> None:
+    """The lines are short, in the order in which one thinks, and nothing is in them that is not needed."""
+    seat = Seat(quiet.inventory(), quiet)
+    assert seat.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
+    seat.send("filter", name="created", value={"older_than": 7})
+    seat.send("sort", sort=["-size_gb", "name"])
+    seat.planned("retire", last=1, after="24h")
+    number = seat.desk["number"]
+    assert seat.explorer.code().splitlines()[2:] == [
+        "frame = client.inventory()",
+        "filtered = frame.query('age_days > 7')",
+        "filtered = filtered.sort_values(['size_gb', 'name'], ascending=[False, True], kind=\"stable\")",
+        "from tinker_frames.policies import keep_last",
+        'plan = filtered.tinker.retire(keep=keep_last(1), after="24h")',
+        f"# plan.run(confirm={number})",
+    ]

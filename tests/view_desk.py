@@ -1,0 +1,119 @@
+"""Views of a real account without a widget: what a browser would send, what would be shown, and what the server has."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+import tinker_frames as tkf
+from tinker_frames.demo import DemoServer
+from tinker_frames.explorer import PARTS, Explorer
+from tinker_frames.view_state import TableState
+
+Make = Callable[..., tkf.Client]
+WRITES = ("delete_checkpoint", "publish_checkpoint", "unpublish_checkpoint", "set_checkpoint_ttl")
+PATIENCE_S = 60
+
+
+class Seat:
+    """Where somebody sits in front of a view: messages in, what is shown out."""
+
+    def __init__(self, frame: pd.DataFrame, client: tkf.Client) -> None:
+        self.told: list[tuple[str, ...]] = []
+        self.explorer = Explorer(TableState(frame), lambda: client, self._take)
+        self.shown: dict[str, Any] = {name: self.explorer.part(name) for name in PARTS}
+
+    @property
+    def state(self) -> TableState:
+        """The table that is shown."""
+        return self.explorer.state
+
+    @property
+    def desk(self) -> dict[str, Any]:
+        """What the desk shows."""
+        return self.explorer.desk.shown()
+
+    @property
+    def note(self) -> str:
+        """The sentence above the table, or on the desk."""
+        return self.explorer.note or str(self.desk["note"])
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the rows that match, in order."""
+        return self.state.rows.filtered()[self.state.sort.key].tolist()
+
+    @property
+    def chosen(self) -> list[str]:
+        """The keys of the chosen rows."""
+        return self.state.rows.selected()[self.state.sort.key].tolist()
+
+    def send(self, do: str, **message: Any) -> dict[str, Any] | None:
+        """Hand over a message as a browser sends it, and wait until nothing goes on any more."""
+        answer = self.say(do, **message)
+        self.wait()
+        return answer
+
+    def say(self, do: str, **message: Any) -> dict[str, Any] | None:
+        """Hand over a message as a browser sends it, and go on."""
+        return self.explorer.handle(json.loads(json.dumps({"do": do} | message)))
+
+    def wait(self) -> dict[str, Any]:
+        """Wait until nothing goes on, and return what the desk shows."""
+        assert self.explorer.wait(PATIENCE_S), self.desk
+        return self.desk
+
+    def choose(self, *keys: str) -> None:
+        """Choose rows by key."""
+        self.explorer.choose_keys(list(keys))
+
+    def planned(self, act: str, **given: Any) -> dict[str, Any]:
+        """Begin an action as a person does, answering what it asks, and return what is shown for confirmation."""
+        self.send("act", act=act)
+        if self.desk["stage"] == "ask":
+            self.send("answer", given=given)
+        assert self.desk["stage"] == "confirm", self.note
+        return self.desk
+
+    def confirmed(self) -> pd.DataFrame:
+        """Confirm the plan that is shown, with its number typed, and return the outcomes."""
+        self.send("confirm", typed=str(self.desk["number"]))
+        assert self.desk["stage"] == "outcome", self.note
+        outcomes = self.explorer.desk.outcomes
+        assert outcomes is not None
+        return outcomes
+
+    def _take(self, parts: tuple[str, ...]) -> None:
+        self.told.append(parts)
+        for name in parts:
+            self.shown[name] = json.loads(json.dumps(self.explorer.part(name), allow_nan=False))
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait until something is so."""
+    ends = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < ends, condition
+        time.sleep(0.005)
+
+
+def present(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
+    """Return what the server has: for each tinker path whether it is public, and when it expires."""
+    rows, _ = server.state.checkpoints_page(10**6, 0)
+    return {row.tinker_path: (row.public, row.expires_at) for row in rows}
+
+
+def writes(server: DemoServer) -> int:
+    """Return how many writes the server was asked for."""
+    return sum(server.seen.count(name) for name in WRITES)
+
+
+def as_shown(frame: pd.DataFrame) -> dict[str, tuple[bool, datetime | None]]:
+    """Return what rows show, as `present` returns it."""
+    ends = [None if pd.isna(at) else at.to_pydatetime() for at in frame["expires_at"]]
+    return dict(zip(frame["tinker_path"], zip(frame["public"].astype(bool), ends, strict=True), strict=True))
