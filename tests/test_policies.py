@@ -191,8 +191,9 @@ def test_rules_are_not_truth_values() -> None:
             combine(P.keep_public(), P.no_ttl())
 
 
-def test_frames_read_back_as_text_give_the_same_masks() -> None:
-    """After a CSV without any dtypes every rule keeps what it kept before."""
+def test_frames_read_back_as_text_give_the_same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a CSV without any dtypes every rule keeps what it kept before, at the same moment: rows may be about to expire."""
+    monkeypatch.setattr(P, "_now", lambda: NOW)
     with tkf.demo.account(runs=14, seed=2) as client:
         frame = client.checkpoints()
     frame["loaded_by_sampler"] = frame["public"]

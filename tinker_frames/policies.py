@@ -199,9 +199,13 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "t
 
 
 def _age_days(frame: pd.DataFrame, column: str = "time") -> Any:
+    return (_now() - _times(frame[column])).dt.total_seconds() / DAY_S
+
+
+def _now() -> pd.Timestamp:
     import pandas as pd
 
-    return (pd.Timestamp.now("UTC") - _times(frame[column])).dt.total_seconds() / DAY_S
+    return pd.Timestamp.now("UTC")
 
 
 def _times(values: pd.Series[Any]) -> Any:
