@@ -66,6 +66,7 @@ ANOTHER = """(root, known) => {
   return next ? kind(document.activeElement) : "";
 }"""
 NOTEBOOK_KEYS = ("d", "d", "x", "a", "b", "m", "y", "Shift+M", "0", "0")
+SUPPRESSED = "document.activeElement.dataset.lmSuppressShortcuts === 'true'"
 CELLS = "panel => panel.content.model.sharedModel.cells.map(cell => [cell.cell_type, cell.id, cell.source])"
 
 
@@ -199,6 +200,7 @@ def test_no_key_of_the_notebook_works_in_the_view(lab: Lab, server: DemoServer) 
             while kind := visit.root.evaluate(ANOTHER, known):
                 assert kind not in known, "it does not take the focus"
                 known.append(kind)
+                assert visit.page.evaluate(SUPPRESSED), f"a notebook that listens before the view does, hears {kind}"
                 visit.hands.press(*NOTEBOOK_KEYS)
                 assert visit.notebook.ask(CELLS) == before, kind
 

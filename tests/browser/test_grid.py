@@ -297,7 +297,7 @@ def test_widths_outlive_what_is_filtered(shown: Shown) -> None:
 
 def test_narrow_windows_scroll_to_the_column_of_the_cursor(shown: Shown) -> None:
     """Arrows to the right bring the column into sight, beside the one that stays; arrows to the left bring the first back."""
-    shown.page.set_viewport_size({"width": 500, "height": 700})
+    shown.page.set_viewport_size({"width": 640, "height": 700})
     hidden = """grid => {
       const [cell, last] = ['.tkf-cursor', '.tkf-row .tkf-openings'].map(name => grid.querySelector(name).getBoundingClientRect());
       return cell.right > last.left + 1 || cell.left < grid.getBoundingClientRect().left;

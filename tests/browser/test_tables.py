@@ -139,6 +139,17 @@ def test_refresh_keeps_what_was_set(stage: Stage, server: DemoServer, client: tk
     assert shown.sorts() == {"time": "▲"}
 
 
+def test_after_nothing_matched_the_keys_begin_with_the_first_row(shown: Shown) -> None:
+    """When rows come back after an empty result the cursor is on the first of them, not in the header."""
+    shown.view.query = "size_gb < 0"
+    shown.stage.until(lambda: shown.find(".tkf-empty").is_visible())
+    shown.view.query = ""
+    shown.sees(shown.counts, "582 of 582")
+    shown.grid.focus()
+    shown.press(" ")
+    shown.sees(shown.chosen, [0])
+
+
 # ---- several at once
 
 

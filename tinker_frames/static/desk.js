@@ -133,11 +133,13 @@ class DeskPanel {
     return el("label", { class: "tkf-tick" }, box, ` ${{ public: "public", newest: "the newest of their run", sampler: "loaded by a sampler" }[guard.name] ?? guard.name}`);
   }
 
-  listed(rows) {
-    if (!rows.length) return null;
+  listed([names, ...rows], look = "") {
+    if (!names) return null;
     const text = (value) => (Array.isArray(value) ? value[0] : value);
-    const [columns, ...cells] = rows;
-    return el("div", { class: "tkf-listed", tabindex: 0, role: "group", "aria-label": "rows of the plan", "data-name": "listed" }, el("table", {}, el("thead", {}, el("tr", {}, ...columns.map((name) => el("th", {}, name)))), el("tbody", {}, ...cells.map((row) => el("tr", {}, ...row.map((value) => el("td", { title: text(value) }, text(value))))))));
+    const said = names.map((_, place) => rows.some((row) => text(row[place]))); // a column that says nothing is left out
+    const columns = names.filter((_, place) => said[place]);
+    const cells = rows.map((row) => row.filter((_, place) => said[place]));
+    return el("div", { class: `tkf-listed ${look}`, tabindex: 0, role: "group", "aria-label": "rows of the plan", "data-name": "listed" }, el("table", {}, el("thead", {}, el("tr", {}, ...columns.map((name) => el("th", {}, name)))), el("tbody", {}, ...cells.map((row) => el("tr", {}, ...row.map((value) => el("td", { title: text(value) }, text(value))))))));
   }
 
   // ── what goes on, and what became of it ──
@@ -165,7 +167,7 @@ class DeskPanel {
   outcome(desk) {
     this.progress = null;
     const counts = (desk.counts ?? []).map((count) => el("span", { class: `tkf-outcome tkf-${count.outcome}` }, `${{ done: "✓", failed: "✕", unknown: "?" }[count.outcome] ?? "–"} ${counted(count.rows)} ${count.outcome}`));
-    const failed = desk.failed?.length ? this.listed([["tinker_path", "outcome", "why"], ...desk.failed]) : null;
+    const failed = desk.failed?.length ? this.listed([["tinker_path", "outcome", "why"], ...desk.failed], "tkf-failures") : null;
     return [
       counts.length ? this.title(`${desk.label}: `, ...counts) : null,
       failed,

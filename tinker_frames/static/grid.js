@@ -55,7 +55,7 @@ class Grid {
     this.asked = new Set();
     if (moved) this.element.scrollTop = 0;
     this.shape = JSON.stringify([data.columns.map(({ id, align, kind }) => [id, align, kind]), data.openings]);
-    this.cursor.row = Math.min(this.cursor.row, moved ? 0 : data.rows - 1, data.rows - 1);
+    if (this.cursor.row >= 0) this.cursor.row = moved ? 0 : Math.max(0, Math.min(this.cursor.row, data.rows - 1)); // else it is in the header
     this.cursor.column = Math.min(this.cursor.column, data.columns.length + 1);
     this.element.setAttribute("aria-rowcount", data.rows + 1);
     this.element.setAttribute("aria-colcount", data.columns.length + 2);
