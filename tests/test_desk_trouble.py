@@ -120,6 +120,26 @@ def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, s
     assert present(server)[path] == theirs
 
 
+def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, seat: Seat) -> None:
+    """A click on an outcome lists its rows, a second one puts them away; what is undone has outcomes of its own."""
+    server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5))
+    shown = carried_out(seat, "publish")
+    assert (shown["rows"], [count["open"] for count in shown["counts"]]) == ([], [False, False])
+    outcomes = seat.explorer.desk.outcomes
+    assert outcomes is not None
+    for outcome in ("done", "failed"):
+        seat.send("look", verdict=outcome)
+        names, *rows = seat.desk["rows"]
+        assert names[:2] == ["tinker_path", "error"]
+        assert [row[0] for row in rows] == outcomes.loc[outcomes["outcome"] == outcome, "tinker_path"].tolist()
+        assert {count["outcome"] for count in seat.desk["counts"] if count["open"]} == {outcome}
+    seat.send("look", verdict="failed")
+    assert seat.desk["rows"] == []
+    seat.send("look", verdict="done")
+    seat.send("undo")
+    assert (told(seat.desk), seat.desk["rows"]) == ({"done": 7}, [])
+
+
 # ── again ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

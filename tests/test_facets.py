@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.view_rows import COLUMN_OF, NOW, as_json, frame_of, objects, passing, tables
+from tinker_frames.controls import CONTROLS, Control, controls_of
 from tinker_frames.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
-from tinker_frames.filters import CONTROLS, Control, controls_of, expression
+from tinker_frames.filters import expression
 from tinker_frames.schema import typed
 from tinker_frames.selection import condition
 
@@ -120,6 +121,15 @@ def test_bars_say_what_they_are_of() -> None:
     assert [bar["said"] for bar in picture["bars"]] == ["1.00 GB"] * 5 + ["2.00 GB"]
     bare = Facets(sized(table)[["base_model"]]).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
     assert (bare["title"], bare["bars"][0]["said"]) == ("Checkpoints by model", "1")
+
+
+def test_values_are_called_by_their_names() -> None:
+    """A choice and a bar of runs say the name that some row of the run has beside its id; where none has one, the id alone."""
+    frame = pd.DataFrame({"training_run_id": ["a", "a", "b", None, "c"], "display_name": [None, "léa", "", "nobody", "<b>\n"], "size_gb": [1.0, 1, 1, 1, 0.5]})  # fmt: skip
+    run, facets, mask = controls_of(frame)["run"], Facets(frame), np.ones(5, dtype=bool)
+    labels = {option["value"]: option["label"] for option in facets.options(run, mask, [])}
+    assert labels == {"a": "léa (a)", "b": "b", None: "not known", "c": "<b>\\n (c)"}
+    assert facets.bars("Checkpoints", "run", run, mask)["bars"][0]["label"] == "léa (a)"
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.view_rows import KEYS, NOW, WORDS, as_json, frame_of, matches, objects, passing, settings_of_filters, tables
-from tinker_frames import filters
+from tinker_frames.controls import CONTROLS, FUTURE, PAST, controls_of
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.facets import Facets
-from tinker_frames.filters import CONTROLS, controls_of, expression, joined, literal, plain, said
+from tinker_frames.filters import expression, joined, literal, plain, said
 from tinker_frames.rows import Rows
 from tinker_frames.selection import condition
 
@@ -161,12 +161,12 @@ def test_the_quick_picks_mean_what_they_say() -> None:
     """Each quick pick of created and expires keeps the rows that its words name."""
     hours = {"1 h": 1, "3 d": 72, "20 d": 480, "60 d": 1440, "100 d": 2400}
     past = [ROW | {"time": NOW - timedelta(hours=h)} for h in hours.values()]
-    picks = dict(filters.PAST)
+    picks = dict(PAST)
     assert [kept(past, {"created": picks[name]}) for name in ("last 24 h", "last 7 d")] == [[0], [0, 1]]
     older = [kept(past, {"created": picks[f"older than {d} d"]}) for d in (7, 30, 90)]
     assert older == [[2, 3, 4], [3, 4], [4]]
     future = [ROW | {"expires_at": NOW + timedelta(hours=h)} for h in hours.values()] + [ROW | {"expires_at": None}]
-    picks = dict(filters.FUTURE)
+    picks = dict(FUTURE)
     assert [kept(future, {"expires": picks[f"within {w}"]}) for w in ("24 h", "7 d", "30 d")] == [
         [0],
         [0, 1],
@@ -238,43 +238,7 @@ def test_the_kept_form_is_plain_and_says_the_same(values: Row) -> None:
             assert said(controls[name], found)
 
 
-# ── which controls there are ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_listing_has_the_controls_of_its_columns(quiet_server: Any, client_of: Any) -> None:
-    """Each table offers what it has columns for, under one name; the pandas query always."""
-    client = client_of(quiet_server)
-    found = {name: list(controls_of(getattr(client, name)())) for name in ("inventory", "training_runs", "sessions")}
-    assert found["inventory"] == [
-        "text", "created", "used", "expires", "model", "type", "public", "status", "corrupted", "project", "owner",
-        "session", "run", "size", "step", "metadata", "query",
-    ]  # fmt: skip
-    assert found["training_runs"] == [
-        "text",
-        "used",
-        "model",
-        "corrupted",
-        "owner",
-        "session",
-        "run",
-        "metadata",
-        "query",
-    ]
-    assert found["sessions"] == [
-        "text", "created", "status", "project", "owner", "session", "size", "count", "metadata", "query",
-    ]  # fmt: skip
-    assert list(controls_of(pd.DataFrame({"x": [1]}))) == ["query"]
-
-
-def test_columns_of_another_kind_have_no_control() -> None:
-    """A column that holds something else than its name says, as in rows made by hand, is not offered to filter by."""
-    odd = pd.DataFrame(
-        {
-            "tinker_path": [1, 2], "base_model": [1.5, None], "public": ["yes", "no"], "time": ["2026-01-01", "2026"], "size_gb": ["1", "2"],
-            "user_metadata": [{"a": 1}, None], "step": [None, None], "status": [("a",), ("b",)], "project_id": [None, None],
-        }
-    )  # fmt: skip
-    assert set(controls_of(odd)) <= {"public", "project", "query"}
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_control_is_said_in_few_words() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST = 240  # characters of a cell; the rest can be copied
 SOON_S = 7 * 86_400
-WIDEST_NAME = 146  # pixels that a column gets at most for the sake of its name
+WIDEST_NAME = 164  # pixels that a column gets at most for the sake of its name
 WIDTHS = {"text": 136, "id": 250, "number": 80, "time": 148, "bool": 94, "category": 96}
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
@@ -54,9 +54,14 @@ def described(frame: pd.DataFrame, name: str) -> dict[str, Any]:
         "label": visible(name),
         "kind": kind,
         "align": "right" if kind == "number" else "left",
-        "width": max(WIDTHS[kind] + (24 if name.endswith("expires_at") else 0), min(WIDEST_NAME, 8 * len(name) + 26)),
+        "width": _width(name, kind),
         "doc": "" if column is None else f"{column.doc} ({column.dtype})",
     }
+
+
+def _width(name: str, kind: str) -> int:
+    """Return the pixels that values of a kind take, or the name with the mark that it is sorted by."""
+    return max(WIDTHS[kind] + (24 if name.endswith("expires_at") else 0), min(WIDEST_NAME, 8 * len(name) + 44))
 
 
 def window(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Any]]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 200  # rows that are listed in a confirmation or an outcome; all are in the frames
 LISTED = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
+ENDED = ["tinker_path", "error", "status", "attempts", "seconds"]
 
 
 @dataclass
@@ -120,9 +121,10 @@ class Desk:
         plan = replace(self._must_have_plan(), allowed=frozenset()).allow(*guards)
         self._plan("looking at the plan", lambda: plan, self._target)
 
-    def look(self, verdict: str, reason: str) -> None:
-        """List the rows of the plan with a verdict and a reason."""
-        self._must_have_plan()
+    def look(self, verdict: str, reason: str = "") -> None:
+        """List the rows of the plan with a verdict and a reason, or those that ended with an outcome; again, and they are put away."""
+        if self.stage != "outcome":
+            self._must_have_plan()
         self._look = None if self._look == (verdict, reason) else (verdict, reason)
         self._changed()
 
@@ -223,7 +225,7 @@ class Desk:
             "lines": [line for line in lines if not line.startswith(("held", "refused", "unchanged"))],
             "groups": groups,
             "guards": [{"name": name, "on": name in plan.allowed} for name in sorted({*held, *plan.allowed})],
-            "rows": self._listed(frame),
+            "rows": self._judged_alike(frame),
             "typed": plan.action.name == "delete",
             "undo": bool(plan.action.undo),
             "rule": plan.rule,
@@ -233,24 +235,27 @@ class Desk:
     def _result(self) -> dict[str, Any]:
         outcomes = self.outcomes
         if outcomes is None:
-            return {"counts": [], "failed": [], "undo": False, "retry": False}
+            return {"counts": [], "failed": [], "rows": [], "undo": False, "retry": False}
         counts = outcomes["outcome"].value_counts(sort=False)  # done first
         bad = outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED)
+        look = self._look[0] if self._look else None
         return {
-            "counts": [{"outcome": name, "rows": int(rows)} for name, rows in counts.items() if rows],
+            "counts": [
+                {"outcome": name, "rows": int(rows), "open": name == look} for name, rows in counts.items() if rows
+            ],
             "failed": cells.window(bad, ["tinker_path", "outcome", "error"], datetime.now(UTC)),
+            "rows": _listed(outcomes[outcomes["outcome"] == look], ENDED) if look else [],
             "plan": outcomes.attrs["tinker"]["plan"],
             "undo": self.can_undo,
             "retry": bool(self._left(outcomes)),
         }
 
-    def _listed(self, frame: pd.DataFrame) -> list[list[Any]]:
-        """Return the rows that somebody looks at, as cells under the names of their columns."""
+    def _judged_alike(self, frame: pd.DataFrame) -> list[list[Any]]:
+        """Return the rows of the plan that somebody looks at."""
         if self._look is None:
             return []
-        rows = frame[(frame["verdict"] == self._look[0]) & (frame["reason"].fillna("") == self._look[1])]
-        columns = [name for name in LISTED if name in rows.columns]
-        return [columns, *cells.window(rows.head(MOST_LISTED), columns, datetime.now(UTC))]
+        verdict, reason = self._look
+        return _listed(frame[(frame["verdict"] == verdict) & (frame["reason"].fillna("") == reason)], LISTED)
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -311,7 +316,7 @@ class Desk:
                 self._note = f"The rows below may be as they were before: {told(error)}"
 
     def _finish(self, outcomes: pd.DataFrame) -> None:
-        self.outcomes, self.stage = outcomes, "outcome"
+        self.outcomes, self.stage, self._look = outcomes, "outcome", None
 
     def _export(self, target: Target, path: Path) -> None:
         def done(written: Path) -> None:
@@ -355,6 +360,12 @@ def _grouped(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
     """Return how many rows of a plan have each verdict and reason, those that are sent first, then the most."""
     pairs = Counter(zip(frame["verdict"], frame["reason"].fillna(""), strict=True))
     return sorted(pairs.items(), key=lambda item: (item[0][0] != "send", -item[1]))
+
+
+def _listed(rows: pd.DataFrame, columns: list[str]) -> list[list[Any]]:
+    """Return rows as cells, under the names of their columns."""
+    known = [name for name in columns if name in rows.columns]
+    return [known, *cells.window(rows.head(MOST_LISTED), known, datetime.now(UTC))]
 
 
 def capital(text: str) -> str:

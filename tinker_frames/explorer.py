@@ -378,7 +378,7 @@ _HANDLERS: dict[str, Callable[[Explorer, dict[str, Any]], Any]] = {
     "act": lambda e, m: e.act(str(m["act"])),
     "answer": lambda e, m: e.desk.answer(dict(m["given"])),
     "allow": lambda e, m: e.desk.allow(list(m["guards"])),
-    "look": lambda e, m: e.desk.look(str(m["verdict"]), str(m["reason"])),
+    "look": lambda e, m: e.desk.look(str(m["verdict"]), str(m.get("reason", ""))),
     "confirm": lambda e, m: e.desk.confirm(str(m.get("typed", ""))),
     "cancel": lambda e, _: e.desk.cancel(),
     "undo": lambda e, _: e.desk.undo(),

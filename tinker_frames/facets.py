@@ -12,7 +12,8 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from .cells import size
-from .filters import Control, option_label
+from .controls import Control
+from .filters import option_label
 from .render import visible
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Facets:
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
         self._coded: dict[str, tuple[Any, list[Any]]] = {}
+        self._named: dict[str, dict[Any, str]] = {}
         self._sizes: Any = None
 
     def options(self, control: Control, mask: Mask, chosen: list[Any]) -> list[dict[str, Any]]:
@@ -43,9 +45,13 @@ class Facets:
         most = {place for place in order[:MOST_OPTIONS] if counts[place]}
         kept = [place for place in order if place in most or values[place] in chosen]
         return [
-            {"value": values[p], "label": visible(option_label(control, values[p])), "rows": int(counts[p])}
-            for p in kept
+            {"value": values[p], "label": visible(self.label(control, values[p])), "rows": int(counts[p])} for p in kept
         ]
+
+    def label(self, control: Control, option: Any) -> str:
+        """Return what a choice is called: by the name that its rows have, if they have one, and what tells it apart."""
+        text, name = option_label(control, option), self._names(control).get(option)
+        return f"{name} ({text})" if name and option is not None else text
 
     def bytes(self, mask: Mask) -> float | None:
         """Return the bytes of some rows; None if no size is known."""
@@ -61,7 +67,7 @@ class Facets:
         sums = np.bincount(codes[mask], weights=weights, minlength=len(values))
         order = [int(place) for place in np.argsort(-sums, kind="stable") if sums[place] > 0]
         bars = [
-            _bar(visible(option_label(control, values[p])), sums[p], is_size, {control.name: [values[p]]})
+            _bar(visible(self.label(control, values[p])), sums[p], is_size, {control.name: [values[p]]})
             for p in order[:MOST_BARS]
         ]
         rest = float(sum(sums[place] for place in order[MOST_BARS:]))
@@ -101,6 +107,20 @@ class Facets:
             codes, values = pd.factorize(self._frame[name], use_na_sentinel=False)
             self._coded[name] = codes, [None if pd.isna(value) else _plain(value) for value in values]
         return self._coded[name]
+
+    def _names(self, control: Control) -> dict[Any, str]:
+        """Return the names of a control's values, each from the first row that has one."""
+        if not control.named_by:
+            return {}
+        column = control.columns[0]
+        if column not in self._named:
+            codes, values = self._codes(column)
+            names = self._frame[control.named_by]
+            known = np.flatnonzero(names.notna())
+            some, first = np.unique(codes[known], return_index=True)
+            found = names.iloc[known[first]]
+            self._named[column] = {values[code]: str(name) for code, name in zip(some, found, strict=True)}
+        return self._named[column]
 
     def _weights(self, mask: Mask) -> tuple[Any, bool]:
         if self.bytes(mask) is None:

@@ -1,7 +1,4 @@
-"""What a view can be filtered by: its controls, and the pandas expression that each control's value stands for; pure.
-
-To add a control, add an entry to `CONTROLS`.
-"""
+"""What is said with a view's controls: the one form in which a value is kept, and the pandas expression that it stands for; pure."""
 
 from __future__ import annotations
 
@@ -10,94 +7,18 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
+from .controls import Control, Kind
 from .errors import InvalidRequestError
 from .mend import EXACT_FLOAT, INT64, canonical
 from .render import shortened
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Kind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
-METADATA = ("user_metadata", "run_user_metadata", "session_user_metadata")
 PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as it is, beside letters and digits
 
 FLAGS = ("bool", "bool_")  # the types of True and False, numpy's too
-
-PAST = (
-    ("last 24 h", {"newer_than": 1}),
-    ("last 7 d", {"newer_than": 7}),
-    ("older than 7 d", {"older_than": 7}),
-    ("older than 30 d", {"older_than": 30}),
-    ("older than 90 d", {"older_than": 90}),
-)
-FUTURE = (
-    ("within 24 h", {"within": 1}),
-    ("within 7 d", {"within": 7}),
-    ("within 30 d", {"within": 30}),
-    ("has an expiry", {"ever": True}),
-    ("never expires", {"never": True}),
-)
-
-
-@dataclass(frozen=True)
-class Control:
-    """One control: what it is called, what it looks like, and the columns it is about."""
-
-    name: str
-    label: str
-    kind: Kind
-    columns: tuple[str, ...]  # of those that a frame has, the first; a search and metadata take all
-    age: str = ""  # the column that counts the days of a time
-    quick: tuple[tuple[str, dict[str, Any]], ...] = ()
-    unit: str = ""
-    zone: str = "Z"  # of the times that a column holds; empty for those without one
-    loose: bool = False  # whether a column holds plain objects, of which a comparison may be neither true nor false
-    depth: int = 0  # how deep the objects of metadata nest
-
-
-CONTROLS = (
-    Control("text", "Search", "text", ("tinker_path", "name", "training_run_id", "session_id", "display_name", *METADATA)),
-    Control("created", "Created", "time", ("time", "created_at"), "age_days", PAST),
-    Control("used", "Last used", "time", ("last_request_time",), "idle_days", PAST),
-    Control("expires", "Expires", "expiry", ("expires_at",), "expires_in_days", FUTURE),
-    Control("model", "Base model", "choices", ("base_model",)),
-    Control("type", "Type", "choices", ("checkpoint_type",)),
-    Control("public", "Public", "choices", ("public",)),
-    Control("status", "Status", "choices", ("status",)),
-    Control("corrupted", "Corrupted", "choices", ("corrupted",)),
-    Control("project", "Project", "choices", ("project_id",)),
-    Control("owner", "Owner", "choices", ("owner", "model_owner")),
-    Control("session", "Session", "choices", ("session_id",)),
-    Control("run", "Run", "choices", ("training_run_id",)),
-    Control("size", "Size", "number", ("size_gb",), unit="GB"),
-    Control("step", "Step", "number", ("step",)),
-    Control("count", "Checkpoints", "number", ("checkpoints_count",)),
-    Control("metadata", "Metadata", "metadata", METADATA),
-    Control("query", "pandas query", "query", ()),
-)  # fmt: skip
-
-
-def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
-    """Return the controls that mean something for a frame, by name, each with the columns that the frame has."""
-    found = {}
-    for control in CONTROLS:
-        columns = tuple(name for name in control.columns if _fits(frame, name, control.kind))
-        if control.kind == "text" and "tinker_path" in columns:  # which holds run, session and name
-            columns = tuple(name for name in columns if name not in ("name", "training_run_id", "session_id"))
-        if control.name == "count" and "tinker_path" in frame.columns:
-            continue  # that is how many the session has
-        if columns or control.kind == "query":
-            columns = columns if control.kind in ("text", "metadata") else columns[:1]
-            dtypes = [str(frame[name].dtype) for name in columns]
-            age = control.age if control.age in frame.columns else ""
-            zone = "" if any(re.fullmatch(r"datetime64\[\w+\]", dtype) for dtype in dtypes) else "Z"
-            found[control.name] = replace(control, columns=columns, age=age, zone=zone, loose="object" in dtypes)
-    return found
 
 
 def plain(control: Control, value: Any) -> Any:
@@ -138,10 +59,19 @@ def joined(expressions: list[str]) -> str:
     return parts[0] if len(parts) == 1 else " and ".join(map(_bound, parts))
 
 
-def said(control: Control, value: Any) -> str:
-    """Return a value, as `plain` gives it, in a few words, for people."""
+def option_label(control: Control, option: Any) -> str:
+    """Return what a choice is called."""
+    if option is None:
+        return "not known"
+    if isinstance(option, bool):
+        return {"public": ("private", "public")}.get(control.columns[0], ("no", "yes"))[option]
+    return shortened(option) if option.strip() else f'"{option}"'
+
+
+def said(control: Control, value: Any, label: Callable[[Control, Any], str] = option_label) -> str:
+    """Return a value, as `plain` gives it, in a few words, for people; `label` says what a choice is called."""
     if control.kind == "choices":
-        names = [option_label(control, option) for option in value]
+        names = [label(control, option) for option in value]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
     if control.kind in ("time", "expiry"):
         return next((label for label, quick in control.quick if quick == value), "") or _said_time(value)
@@ -151,15 +81,6 @@ def said(control: Control, value: Any) -> str:
     if control.kind == "metadata":
         return f"{value['key']} = {value['value']}" if value["value"] else f"has {value['key']}"
     return str(value)
-
-
-def option_label(control: Control, option: Any) -> str:
-    """Return what a choice is called."""
-    if option is None:
-        return "not known"
-    if isinstance(option, bool):
-        return {"public": ("private", "public")}.get(control.columns[0], ("no", "yes"))[option]
-    return shortened(option) if option.strip() else f'"{option}"'
 
 
 def literal(text: str) -> str:
@@ -385,29 +306,3 @@ def _said_time(value: dict[str, Any]) -> str:
     return ", ".join(
         parts + [{"ever": "has one", "never": "never"}[name] for name in ("ever", "never") if value.get(name)]
     )
-
-
-def _fits(frame: pd.DataFrame, name: str, kind: Kind) -> bool:
-    """Tell whether a frame has a column, of a dtype that such a control can be about."""
-    from pandas.api import types
-
-    if name not in frame.columns:
-        return False
-    dtype = frame[name].dtype
-    if kind in ("text", "metadata"):
-        return _is_text(frame[name]) and bool(frame[name].notna().any())
-    if kind in ("time", "expiry"):
-        return bool(types.is_datetime64_any_dtype(dtype))
-    if kind == "number":
-        return bool(types.is_numeric_dtype(dtype)) and bool(frame[name].notna().any())
-    return bool(types.is_bool_dtype(dtype)) or _is_text(frame[name], "boolean", "empty")
-
-
-def _is_text(values: pd.Series[Any], *others: str) -> bool:
-    """Tell whether values are texts, of whatever dtype; of objects, others may do too."""
-    from pandas.api import types
-
-    if str(values.dtype) == "object":
-        return types.infer_dtype(values, skipna=True) in ("string", *others)
-    is_category = others and str(values.dtype) == "category"
-    return bool(types.is_string_dtype(values.cat.categories.dtype if is_category else values.dtype))

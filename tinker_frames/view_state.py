@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from . import cells, filters
+from .controls import CONTROLS, controls_of
 from .errors import InvalidRequestError
 from .facets import Facets
 from .render import visible
@@ -122,7 +123,7 @@ class TableState:
         self.keeps_order = frame.index.equals(pd.RangeIndex(len(frame)))
         self.is_stale = False
         self.rows = Rows(frame, self.sort.key)
-        self.controls = filters.controls_of(frame)
+        self.controls = controls_of(frame)
         self.values: dict[str, Any] = {}
         self.errors: dict[str, str] = {}
         self._conditions: dict[str, str] = {}  # what the sound values stand for, as of when they were set
@@ -229,7 +230,7 @@ class TableState:
         new = TableState(frame, self.sort)
         kept = {name: control for name, control in self.controls.items() if name in self.values}
         both = kept | new.controls
-        new.controls = {control.name: both[control.name] for control in filters.CONTROLS if control.name in both}
+        new.controls = {control.name: both[control.name] for control in CONTROLS if control.name in both}
         conditions = new._made({name: value for name, value in self.values.items() if name not in self.errors})
         try:
             self.rows.replace(new.rows.frame, conditions)
@@ -302,7 +303,9 @@ class TableState:
                     "unit": control.unit,
                     "quick": [{"label": label, "value": value} for label, value in control.quick],
                     "value": self.values.get(name),
-                    "said": visible(filters.said(control, self.values[name])) if self._is_sound(name) else "",
+                    "said": visible(filters.said(control, self.values[name], self.facets.label))
+                    if self._is_sound(name)
+                    else "",
                     "error": self.errors.get(name, ""),
                 }
                 for name, control in self.controls.items()

@@ -217,8 +217,7 @@ class View(anywidget.AnyWidget):
         publish: Any = publish_display_data  # it has no types
         publish({"text/html": self._static(), "text/plain": repr(self)})
         live = super()._repr_mimebundle_()
-        bundle = live[0] if isinstance(live, tuple) else live
-        publish(bundle)
+        publish(*(live if isinstance(live, tuple) else (live,)))  # with its metadata, which Colab needs
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the view, and a static table for where no widget can be shown."""

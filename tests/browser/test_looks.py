@@ -30,6 +30,8 @@ CONTRASTS = """root => {
   const told = element => {
     const behind = [];
     for (let at = element; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
+    const bar = element.parentElement.querySelector(':scope > .tkf-bar-fill'); // which lies under the texts beside it
+    if (bar) behind.push(getComputedStyle(bar).backgroundColor);
     paint(matchMedia('(prefers-color-scheme: dark)').matches ? '#121212' : '#ffffff');
     const [back] = behind.map(paint).slice(-1);
     const [low, high] = [light(back), light(paint(getComputedStyle(element).color))].sort((one, other) => one - other);

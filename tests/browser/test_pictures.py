@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
+from tinker_frames.cells import size
+from tinker_frames.render import shortened
 
 from .shown import Shown
 
@@ -40,6 +42,20 @@ def test_bars_say_what_pandas_says(shown: Shown) -> None:
     assert list(found)[:5] == list(sizes.index[:5])
     assert found[sizes.index[0]] == f"{sizes.iloc[0] / 1000:.2f} TB"
     assert found["5 others"] == f"{sizes.iloc[5:].sum():.0f} GB"
+
+
+def test_bars_of_runs_are_called_by_their_names(shown: Shown) -> None:
+    """Beside its id a run's bar has the name of its session, where it has one; and so have its choice and its chip."""
+    sizes = shown.view.frame.groupby("training_run_id")["size_gb"].sum()
+    names = shown.view.frame.groupby("training_run_id")["display_name"].first()
+    largest = sizes.idxmax()
+    label, said = next(iter(bars(shown, "Storage by run").items()))
+    assert (label, said) == (f"{names[largest]} ({shortened(largest)})", size(sizes[largest] * 1e9))
+    shown.click("run")
+    shown.stage.until(shown.options)
+    assert label in shown.options()
+    shown.click(f"option {label}")
+    shown.sees(shown.chips, [f"Run: {label}"])
 
 
 def test_columns_count_every_row(shown: Shown) -> None:

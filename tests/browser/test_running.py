@@ -215,6 +215,24 @@ def test_failures_are_listed_and_can_be_tried_again(own: Shown, server: DemoServ
     assert own.inside("retry").count() == 0
 
 
+def test_rows_of_an_outcome_are_listed_by_a_click(own: Shown, server: DemoServer) -> None:
+    """A click on the number of an outcome lists its rows in place of the failures, a second one brings those back; focus stays."""
+    keys = choose(own, 4)
+    own.act("publish")
+    server.faults.bursts = [Burst("publish_checkpoint", 403, times=1)]
+    own.answer("run")
+    own.says(own.desk, "✕ 1 failed")
+    rows = own.find(".tkf-listed tbody tr")
+    failed = rows.first.locator("td").first.inner_text()
+    own.answer("outcome done")
+    own.sees(rows.count, 3)
+    assert {*rows.locator("td:first-child").all_inner_texts(), failed} == {*keys}
+    assert own.active() == "outcome done"
+    own.answer("outcome done")
+    own.sees(rows.count, 1)
+    assert "403" in rows.first.inner_text()
+
+
 def test_a_server_that_fails_for_all(own: Shown, server: DemoServer) -> None:
     """If every write fails nothing is done, all of it is said, and the rows are as they were."""
     keys = choose(own, 3)

@@ -166,17 +166,24 @@ class DeskPanel {
 
   outcome(desk) {
     this.progress = null;
-    const counts = (desk.counts ?? []).map((count) => el("span", { class: `tkf-outcome tkf-${count.outcome}` }, `${{ done: "✓", failed: "✕", unknown: "?" }[count.outcome] ?? "–"} ${counted(count.rows)} ${count.outcome}`));
+    const counts = (desk.counts ?? []).map((count) => this.count(count));
     const failed = desk.failed?.length ? this.listed([["tinker_path", "outcome", "why"], ...desk.failed], "tkf-failures") : null;
     return [
       counts.length ? this.title(`${desk.label}: `, ...counts) : null,
-      failed,
+      desk.rows?.length ? this.listed(desk.rows) : failed,
       this.buttons(
         desk.undo ? button("Undo", () => this.send({ do: "undo" }), { "data-name": "undo" }) : null,
         desk.retry ? button("Try again what failed", () => this.send({ do: "retry" }), { "data-name": "retry" }) : null,
         button("Close", () => this.send({ do: "close" }), { "data-name": "close", "data-first": true }),
       ),
     ];
+  }
+
+  count({ outcome, rows, open }) {
+    const mark = { done: "✓", failed: "✕", unknown: "?" }[outcome] ?? "–";
+    return button(`${mark} ${counted(rows)} ${outcome}`, () => this.send({ do: "look", verdict: outcome }), {
+      class: `tkf-button tkf-group tkf-outcome tkf-${outcome}`, "aria-expanded": String(open), title: "look at these rows", "data-name": `outcome ${outcome}`,
+    });
   }
 }
 

@@ -30,7 +30,7 @@ class Pictures {
     const most = Math.max(...picture.bars.filter((bar) => bar.picks).map((bar) => bar.value)) || 1;
     return el("div", { class: "tkf-bars" }, ...picture.bars.map((bar) =>
       el("button", { type: "button", class: "tkf-bar-row", disabled: !bar.picks, title: `${bar.label}: ${bar.said}`, "data-name": `${picture.title} ${bar.label}`, on: { click: () => this.pick(bar.picks) } },
-        el("span", { class: "tkf-bar-label" }, bar.label), el("span", { class: "tkf-bar-track" }, el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${Math.min(100, Math.max(1, (100 * bar.value) / most))}%` } })), el("span", { class: "tkf-bar-said" }, bar.said))));
+        el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${Math.min(100, Math.max(1, (100 * bar.value) / most))}%` } }), el("span", { class: "tkf-bar-label" }, bar.label), el("span", { class: "tkf-bar-said" }, bar.said))));
   }
 
   columns(picture) {

@@ -1,0 +1,54 @@
+"""Controls: which of them a frame offers, and about which of its columns they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tinker_frames.controls import controls_of
+
+
+def test_a_listing_has_the_controls_of_its_columns(quiet_server: Any, client_of: Any) -> None:
+    """Each table offers what it has columns for, under one name; the pandas query always."""
+    client = client_of(quiet_server)
+    found = {name: list(controls_of(getattr(client, name)())) for name in ("inventory", "training_runs", "sessions")}
+    assert found["inventory"] == [
+        "text", "created", "used", "expires", "model", "type", "public", "status", "corrupted", "project", "owner",
+        "session", "run", "size", "step", "metadata", "query",
+    ]  # fmt: skip
+    assert found["training_runs"] == [
+        "text",
+        "used",
+        "model",
+        "corrupted",
+        "owner",
+        "session",
+        "run",
+        "metadata",
+        "query",
+    ]
+    assert found["sessions"] == [
+        "text", "created", "status", "project", "owner", "session", "size", "count", "metadata", "query",
+    ]  # fmt: skip
+    assert list(controls_of(pd.DataFrame({"x": [1]}))) == ["query"]
+
+
+def test_columns_of_another_kind_have_no_control() -> None:
+    """A column that holds something else than its name says, as in rows made by hand, is not offered to filter by."""
+    odd = pd.DataFrame(
+        {
+            "tinker_path": [1, 2], "base_model": [1.5, None], "public": ["yes", "no"], "time": ["2026-01-01", "2026"], "size_gb": ["1", "2"],
+            "user_metadata": [{"a": 1}, None], "step": [None, None], "status": [("a",), ("b",)], "project_id": [None, None],
+        }
+    )  # fmt: skip
+    assert set(controls_of(odd)) <= {"public", "project", "query"}
+
+
+@pytest.mark.parametrize("name", ["run", "session"])
+def test_ids_are_called_by_the_names_that_a_frame_has_for_them(name: str) -> None:
+    """Runs and sessions are named by their session's name where the frame has it; without such a column they are ids."""
+    columns = {"tinker_path": ["p"], "training_run_id": ["r"], "session_id": ["s"]}
+    assert controls_of(pd.DataFrame(columns | {"display_name": ["n"]}))[name].named_by == "display_name"
+    assert controls_of(pd.DataFrame(columns))[name].named_by == ""

@@ -1,0 +1,114 @@
+"""What a view can be filtered by: its controls, and which of them mean something for a frame; pure.
+
+To add a control, add an entry to `CONTROLS`; what its values stand for is in `filters`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
+METADATA = ("user_metadata", "run_user_metadata", "session_user_metadata")
+PAST = (
+    ("last 24 h", {"newer_than": 1}),
+    ("last 7 d", {"newer_than": 7}),
+    ("older than 7 d", {"older_than": 7}),
+    ("older than 30 d", {"older_than": 30}),
+    ("older than 90 d", {"older_than": 90}),
+)
+FUTURE = (
+    ("within 24 h", {"within": 1}),
+    ("within 7 d", {"within": 7}),
+    ("within 30 d", {"within": 30}),
+    ("has an expiry", {"ever": True}),
+    ("never expires", {"never": True}),
+)
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control: what it is called, what it looks like, and the columns it is about."""
+
+    name: str
+    label: str
+    kind: Kind
+    columns: tuple[str, ...]  # of those that a frame has, the first; a search and metadata take all
+    age: str = ""  # the column that counts the days of a time
+    quick: tuple[tuple[str, dict[str, Any]], ...] = ()
+    unit: str = ""
+    zone: str = "Z"  # of the times that a column holds; empty for those without one
+    loose: bool = False  # whether a column holds plain objects, of which a comparison may be neither true nor false
+    depth: int = 0  # how deep the objects of metadata nest
+    named_by: str = ""  # the column in which people have given its values names
+
+
+CONTROLS = (
+    Control("text", "Search", "text", ("tinker_path", "name", "training_run_id", "session_id", "display_name", *METADATA)),
+    Control("created", "Created", "time", ("time", "created_at"), "age_days", PAST),
+    Control("used", "Last used", "time", ("last_request_time",), "idle_days", PAST),
+    Control("expires", "Expires", "expiry", ("expires_at",), "expires_in_days", FUTURE),
+    Control("model", "Base model", "choices", ("base_model",)),
+    Control("type", "Type", "choices", ("checkpoint_type",)),
+    Control("public", "Public", "choices", ("public",)),
+    Control("status", "Status", "choices", ("status",)),
+    Control("corrupted", "Corrupted", "choices", ("corrupted",)),
+    Control("project", "Project", "choices", ("project_id",)),
+    Control("owner", "Owner", "choices", ("owner", "model_owner")),
+    Control("session", "Session", "choices", ("session_id",), named_by="display_name"),
+    Control("run", "Run", "choices", ("training_run_id",), named_by="display_name"),
+    Control("size", "Size", "number", ("size_gb",), unit="GB"),
+    Control("step", "Step", "number", ("step",)),
+    Control("count", "Checkpoints", "number", ("checkpoints_count",)),
+    Control("metadata", "Metadata", "metadata", METADATA),
+    Control("query", "pandas query", "query", ()),
+)  # fmt: skip
+
+
+def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
+    """Return the controls that mean something for a frame, by name, each with the columns that the frame has."""
+    found = {}
+    for control in CONTROLS:
+        columns = tuple(name for name in control.columns if _fits(frame, name, control.kind))
+        if control.kind == "text" and "tinker_path" in columns:  # which holds run, session and name
+            columns = tuple(name for name in columns if name not in ("name", "training_run_id", "session_id"))
+        if control.name == "count" and "tinker_path" in frame.columns:
+            continue  # that is how many the session has
+        if columns or control.kind == "query":
+            columns = columns if control.kind in ("text", "metadata") else columns[:1]
+            dtypes = [str(frame[name].dtype) for name in columns]
+            age, named_by = (name if name in frame.columns else "" for name in (control.age, control.named_by))
+            zone = "" if any(re.fullmatch(r"datetime64\[\w+\]", dtype) for dtype in dtypes) else "Z"
+            loose = "object" in dtypes
+            found[control.name] = replace(control, columns=columns, age=age, zone=zone, loose=loose, named_by=named_by)
+    return found
+
+
+def _fits(frame: pd.DataFrame, name: str, kind: Kind) -> bool:
+    """Tell whether a frame has a column, of a dtype that such a control can be about."""
+    from pandas.api import types
+
+    if name not in frame.columns:
+        return False
+    dtype = frame[name].dtype
+    if kind in ("text", "metadata"):
+        return _is_text(frame[name]) and bool(frame[name].notna().any())
+    if kind in ("time", "expiry"):
+        return bool(types.is_datetime64_any_dtype(dtype))
+    if kind == "number":
+        return bool(types.is_numeric_dtype(dtype)) and bool(frame[name].notna().any())
+    return bool(types.is_bool_dtype(dtype)) or _is_text(frame[name], "boolean", "empty")
+
+
+def _is_text(values: pd.Series[Any], *others: str) -> bool:
+    """Tell whether values are texts, of whatever dtype; of objects, others may do too."""
+    from pandas.api import types
+
+    if str(values.dtype) == "object":
+        return types.infer_dtype(values, skipna=True) in ("string", *others)
+    is_category = others and str(values.dtype) == "category"
+    return bool(types.is_string_dtype(values.cat.categories.dtype if is_category else values.dtype))
