@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -149,6 +150,22 @@ def test_the_static_table_is_escaped(view: tkf.CheckpointsView) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;" in data["text/html"]
     assert data["text/html"].count("<tr>") == 21
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_colab_is_told_where_its_widgets_come_from(view: tkf.CheckpointsView, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shown in Colab, the view has the metadata without which it would stay empty there; the static table stands before it."""
+    widgets = SimpleNamespace(_installed_url="https://widgets.example/manager.js")
+    colab = SimpleNamespace(enable_custom_widget_manager=lambda: None, _widgets=widgets)
+    monkeypatch.setitem(sys.modules, "google.colab.output", colab)
+    monkeypatch.setattr("tinker_frames.views.in_notebook", lambda: True)
+    published: list[tuple[dict, ...]] = []
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda *bundle: published.append(bundle))
+    view._ipython_display_()
+    (static,), (live, metadata) = published
+    assert "text/html" in static
+    kind = "application/vnd.jupyter.widget-view+json"
+    assert live[kind]["model_id"] == view.model_id
+    assert metadata[kind]["colab"]["custom_widget_manager"]["url"] == widgets._installed_url
 
 
 def test_repr_says_what_is_shown(view: tkf.CheckpointsView) -> None:
