@@ -130,7 +130,7 @@ class Shown:
         """Wait until nothing goes on in the kernel, and what came of it is shown."""
         explorer = self.view._explorer
         self.stage.settle()  # what was asked for last has come to the kernel
-        self.stage.until(lambda: explorer.desk.stage != "work" and explorer.reading is None, timeout)
+        self.stage.until(lambda: explorer.wait(0), timeout)
         self.stage.settle()
 
     # ---- what a person sees
