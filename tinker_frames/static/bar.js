@@ -4,7 +4,7 @@ class Bar {
   constructor(send, root) {
     this.send = send;
     this.popover = new Popover(send, root);
-    this.typed = { text: later((value) => this.filter("text", value), 60), query: later((value) => this.filter("query", value), 250) };
+    this.typed = { text: later((value) => this.filter("text", value), 25), query: later((value) => this.filter("query", value), 250) };
     this.search = this.input("text", "search", "Search names, paths, metadata");
     this.query = this.input("query", "text", "pandas query, e.g. size_gb > 1 and not public");
     this.query.classList.add("tkf-code");
