@@ -294,6 +294,25 @@ def test_export_writes_the_rows_that_match_in_their_order(
     assert read_export(path)[seat.state.sort.key].tolist() == seat.chosen
 
 
+@pytest.mark.parametrize(("table", "key"), [("training_runs", "training_run_id"), ("sessions", "session_id")])
+def test_export_writes_the_checkpoints_of_rows_if_asked_to(
+    client: tkf.Client, tmp_path: Path, table: str, key: str
+) -> None:
+    """Of runs and of sessions the file can hold all their checkpoints instead; a table of checkpoints does not offer it."""
+    inventory, seat = client.inventory(), Seat(getattr(client, table)(), client)
+    chosen = inventory[key].value_counts().index[:2].tolist()
+    seat.choose(*chosen)
+    seat.send("act", act="export")
+    assert seat.desk["leads"] is True
+    seat.send("answer", given={"path": str(tmp_path / "theirs.parquet"), "checkpoints": True})
+    written, theirs = read_export(tmp_path / "theirs.parquet"), inventory[inventory[key].isin(chosen)]
+    assert sorted(written["tinker_path"]) == sorted(theirs["tinker_path"])
+    assert f"wrote {len(theirs):,} rows" in seat.desk["note"]
+    seat = Seat(inventory, client)
+    seat.send("act", act="export")
+    assert seat.desk["leads"] is False
+
+
 def test_a_file_that_cannot_be_written_is_explained(seat: Seat, tmp_path: Path) -> None:
     """A folder that is not there, or a suffix that nobody knows, is said, and asked for again."""
     seat.send("act", act="export")

@@ -46,17 +46,21 @@ ASKED = {
     "": (),
     "ttl": ("ttl", "never"),
     "rule": ("rule", "last", "every", "final", "public", "sampled", "newer", "after"),
-    "path": ("path", "overwrite"),
+    "path": ("path", "overwrite", "checkpoints"),
 }
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What an action was told: the seconds until rows expire (None: never, or at once), a keep rule, a file."""
+    """What an action was told: the seconds until rows expire (None: never, or at once), a keep rule, a file.
+
+    `of_checkpoints`: the file is of the checkpoints that belong to the rows, instead of the rows.
+    """
 
     ttl_seconds: int | None = None
     rule: Rule | None = None
     path: Path | None = None
+    of_checkpoints: bool = False
 
 
 def act_of(name: str) -> Act:
@@ -86,7 +90,7 @@ def terms_of(act: Act, given: dict[str, Any]) -> Terms:
         hint = f"It takes {', '.join(asked)}." if asked else "It takes nothing."
         raise InvalidRequestError(f"{act.name} does not take {unknown[0]!r}", hint=hint)
     if act.asks == "path":
-        return Terms(path=_file(given))
+        return Terms(path=_file(given), of_checkpoints=bool(given.get("checkpoints")))
     return Terms(_ttl(act, given), rule_of(given) if act.asks == "rule" else None)
 
 

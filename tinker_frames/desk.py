@@ -90,14 +90,14 @@ class Desk:
             self._go_on(target, terms)
 
     def answer(self, given: dict[str, Any]) -> None:
-        """Go on with what was asked for: `ttl` or `never`, a rule and `after`, or `path`."""
+        """Go on with what was asked for: `ttl` or `never`, a rule and `after`, or `path` and whether of `checkpoints`."""
         if self._target is None or self.stage != "ask":
             raise InvalidRequestError("nothing is asked", hint="Choose rows and an action.")
         self._go_on(self._target, terms_of(self._act, given))
 
     def _go_on(self, target: Target, terms: Terms) -> None:
         if terms.path is not None:
-            self._export(target, terms.path)
+            self._export(target, terms.path, of_checkpoints=terms.of_checkpoints)
             return
         name, rule, ttl = self._act.name, terms.rule, terms.ttl_seconds
 
@@ -201,7 +201,8 @@ class Desk:
             if self.stage:
                 shown |= {"act": self._act.name, "label": self._label, "doc": self._act.doc}
                 shown |= {"asks": self._act.asks, "target": self._target.said if self._target else ""}
-                shown |= {"path": f"{self._target.name}.parquet" if self._target else ""}
+                name = self._target.name if self._target else ""
+                shown |= {"path": f"{name}.parquet", "leads": name != "checkpoints"}
             if self.stage == "work" and self.deed is not None:
                 shown |= self.deed.shown()
             if self.stage == "confirm":
@@ -318,12 +319,16 @@ class Desk:
     def _finish(self, outcomes: pd.DataFrame) -> None:
         self.outcomes, self.stage, self._look = outcomes, "outcome", None
 
-    def _export(self, target: Target, path: Path) -> None:
-        def done(written: Path) -> None:
-            self._clear()
-            self._note, self.stage = f"wrote {len(target.rows):,} rows to {written.resolve()}", "outcome"
+    def _export(self, target: Target, path: Path, *, of_checkpoints: bool) -> None:
+        def written(_: Deed) -> tuple[Path, int]:
+            rows = target.checkpoints() if of_checkpoints else target.rows
+            return export(rows, path), len(rows)
 
-        self._work(f"writing {path}", lambda _: export(target.rows, path), done)
+        def done(written: tuple[Path, int]) -> None:
+            self._clear()
+            self._note, self.stage = f"wrote {written[1]:,} rows to {written[0].resolve()}", "outcome"
+
+        self._work(f"writing {path}", written, done)
 
     def _go(self, stage: str) -> None:
         self.stage = stage

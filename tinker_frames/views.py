@@ -148,7 +148,7 @@ class View(anywidget.AnyWidget):
         """Show the plan of an action on what is chosen, else on all that match; nothing is sent until it is confirmed.
 
         `expire`, `set_ttl` (`ttl="30d"`, or `never=True`), `publish`, `unpublish`, `delete`, `retire` (`rule=` a keep rule, and
-        `after="24h"` to let expire), `export` (`path=`).
+        `after="24h"` to let expire), `export` (`path=`; `checkpoints=True` for those of runs or sessions).
         """
         with self._explorer.lock:
             self._explorer.act(action, **given)

@@ -304,8 +304,10 @@ def test_export_where_nothing_can_be_written(own: Shown, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("table", "one"), [("training_runs", "training run"), ("sessions", "session")])
-def test_runs_and_sessions_act_on_their_checkpoints(stage: Stage, client: tkf.Client, table: str, one: str) -> None:
-    """An action on a run or a session is about all checkpoints of it."""
+def test_runs_and_sessions_act_on_their_checkpoints(
+    stage: Stage, client: tkf.Client, tmp_path: Path, table: str, one: str
+) -> None:
+    """An action on a run or a session is about all checkpoints of it; a file can be, too."""
     frame = client.inventory()
     column = "session_id" if table == "sessions" else "training_run_id"
     key = frame.groupby(column).size().idxmax()
@@ -316,6 +318,15 @@ def test_runs_and_sessions_act_on_their_checkpoints(stage: Stage, client: tkf.Cl
     assert f"1 {one} selected" in shown.desk()
     shown.answer("30d")
     shown.says(shown.desk, f"of {(frame[column] == key).sum()} checkpoints")
+    shown.answer("close")
+    shown.act("export")
+    shown.stage.fill(shown.inside("path"), str(tmp_path / "theirs.csv"))
+    shown.inside("checkpoints").check()
+    shown.answer("write")
+    shown.says(shown.desk, "wrote ")
+    assert {*tkf.read_export(tmp_path / "theirs.csv")["tinker_path"]} == {
+        *frame.loc[frame[column] == key, "tinker_path"]
+    }
 
 
 def test_two_actions_at_once_are_refused(own: Shown, server: DemoServer) -> None:

@@ -71,8 +71,10 @@ class DeskPanel {
   ask_path(desk) {
     const path = el("input", { class: "tkf-input tkf-wide", value: desk.path, "aria-label": "file", "data-name": "path", "data-first": true, on: { keydown: (event) => event.key === "Enter" && write() } });
     const over = el("input", { type: "checkbox", "data-name": "overwrite" });
-    const write = () => this.answer({ path: path.value, overwrite: over.checked });
-    return [el("div", { class: "tkf-muted" }, ".parquet, .csv, .feather or .json, beside this notebook"), this.buttons(path, el("label", { class: "tkf-tick" }, over, " overwrite"), button("Write", write, { class: "tkf-button tkf-main", "data-name": "write" }), this.closing("Cancel"))];
+    const theirs = el("input", { type: "checkbox", "data-name": "checkpoints" });
+    const write = () => this.answer({ path: path.value, overwrite: over.checked, checkpoints: theirs.checked });
+    const leads = desk.leads ? el("label", { class: "tkf-tick" }, theirs, " their checkpoints instead of these rows") : null;
+    return [el("div", { class: "tkf-muted" }, ".parquet, .csv, .feather or .json, beside this notebook"), this.buttons(path, leads, el("label", { class: "tkf-tick" }, over, " overwrite"), button("Write", write, { class: "tkf-button tkf-main", "data-name": "write" }), this.closing("Cancel"))];
   }
 
   ask_rule() {
