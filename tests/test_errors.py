@@ -262,6 +262,16 @@ def test_web_pages_are_not_quoted(server: DemoServer, client_of: Any) -> None:
     assert "html" not in str(caught.value)
 
 
+def test_without_its_request_an_error_says_the_rest() -> None:
+    """What the server said, the status and what to do next are left of an error; texts that name no request stay as they are."""
+    error = error_of(403, {"detail": "Not (yet) yours, see https://x.example/y."})
+    assert str(error).startswith("GET ")
+    said = errors.without_request(str(error))
+    assert said == f"Not (yet) yours, see https://x.example/y. (HTTP 403) {errors.PermissionDeniedError.hint}"
+    for text in ("not begun when it was cancelled", "POST failed", "Told (HTTP 409) already.", ""):
+        assert errors.without_request(text) == text
+
+
 def test_scrub_is_linear() -> None:
     """A hostile body of a megabyte is scrubbed in a moment (it took minutes with a backtracking pattern)."""
     for hostile in ("a" * 1_000_000, "a://" * 250_000, "?=" * 500_000, "://@" * 250_000):

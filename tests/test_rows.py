@@ -214,3 +214,23 @@ def test_no_rows_are_rows() -> None:
     rows.choose(0, 5)
     rows.choose_all()
     assert (len(rows), shown(rows), chosen(rows)) == (0, [], set())
+
+
+def test_a_parser_that_miscounts_is_asked_again() -> None:
+    """Pythons before 3.11.8 say SystemError of a sound query when another thread parses at the same time; one that stays is told."""
+
+    class Raced(pd.DataFrame):
+        left = 0
+
+        def eval(self, *args: Any, **kwargs: Any) -> Any:
+            if Raced.left:
+                Raced.left -= 1
+                raise SystemError("AST constructor recursion depth mismatch")
+            return super().eval(*args, **kwargs)
+
+    frame = Raced({"a": [1, 2, 3]})
+    for Raced.left in range(4):
+        assert condition(frame, "a > 1").tolist() == [False, True, True]
+    Raced.left = 9
+    with pytest.raises(InvalidRequestError, match="recursion depth"):
+        condition(frame, "a > 1")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import cells
 from .acts import ACTS, Terms, act_of, terms_of
 from .deed import Deed, told
-from .errors import InvalidRequestError
+from .errors import InvalidRequestError, without_request
 from .files import export
 from .plan_text import facts_lines
 from .plans import Plan, make, retirement
@@ -238,14 +238,14 @@ class Desk:
         if outcomes is None:
             return {"counts": [], "failed": [], "rows": [], "undo": False, "retry": False}
         counts = outcomes["outcome"].value_counts(sort=False)  # done first
-        bad = outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED)
+        bad = _briefly(outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED))
         look = self._look[0] if self._look else None
         return {
             "counts": [
                 {"outcome": name, "rows": int(rows), "open": name == look} for name, rows in counts.items() if rows
             ],
             "failed": cells.window(bad, ["tinker_path", "outcome", "error"], datetime.now(UTC)),
-            "rows": _listed(outcomes[outcomes["outcome"] == look], ENDED) if look else [],
+            "rows": _listed(_briefly(outcomes[outcomes["outcome"] == look]), ENDED) if look else [],
             "plan": outcomes.attrs["tinker"]["plan"],
             "undo": self.can_undo,
             "retry": bool(self._left(outcomes)),
@@ -371,6 +371,12 @@ def _listed(rows: pd.DataFrame, columns: list[str]) -> list[list[Any]]:
     """Return rows as cells, under the names of their columns."""
     known = [name for name in columns if name in rows.columns]
     return [known, *cells.window(rows.head(MOST_LISTED), known, datetime.now(UTC))]
+
+
+def _briefly(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Return outcomes with errors that do not name the request again."""
+    errors = outcomes["error"]
+    return outcomes.assign(error=errors.map(without_request, na_action="ignore").astype(errors.dtype))
 
 
 def capital(text: str) -> str:

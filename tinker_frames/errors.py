@@ -299,6 +299,11 @@ def _where(status: int | None, url: str | None) -> str:
     return f"({', '.join(known)})" if known else ""
 
 
+def without_request(text: str) -> str:
+    """Return an error's text without the request that failed: for where it stands beside what was asked for, and of which row."""
+    return re.sub(r"^[A-Z]+ \S+ failed: |(?<=\(HTTP \d{3}), https?://[^\s)]+(?=\))", "", text)
+
+
 def _rebuild(kind: type[TinkerError], text: str, what: str) -> TinkerError:
     """Make an error with this text as it is; its fields follow as state."""
     error = kind(what)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError
@@ -29,6 +30,7 @@ _METHODS = {
     "clip", "fillna",
     "min", "max", "mean", "median", "sum", "std", "quantile", "rank", "any", "all", "duplicated", "nunique", "mode",
 }  # fmt: skip
+TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads parse, and raise SystemError for nothing
 _QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\\n]|\\.)*'|(?<!\w)"(?:[^"\\\n]|\\.)*"|`[^`'"\n]*`""")
 
 
@@ -76,7 +78,7 @@ def condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
 
     _check_query(query, called)
     try:
-        mask: Any = frame.eval(query, engine="python", local_dict={}, global_dict={})
+        mask = _evaluated(frame, query)
     except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
         problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     else:
@@ -88,6 +90,13 @@ def condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
         f"{called} {query!r} cannot be evaluated: {problem}",
         hint=f"Write it as for DataFrame.query, times as '2026-01-31T00Z'; the columns are {', '.join(frame.columns)}.",
     )
+
+
+def _evaluated(frame: pd.DataFrame, query: str) -> Any:
+    for _ in range(TRIES):
+        with suppress(SystemError):
+            return frame.eval(query, engine="python", local_dict={}, global_dict={})
+    return frame.eval(query, engine="python", local_dict={}, global_dict={})
 
 
 def _check_query(query: str, called: str = "--where") -> None:
