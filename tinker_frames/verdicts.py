@@ -17,6 +17,8 @@ GUARDS = {
     "newest": "the newest of its run",
     "sampler": "loaded by a sampler",
 }
+JUDGED_BY = ("refusal", "is_newest", "loaded_by_sampler")
+WARNED_OF = ("shortens", "public", "is_newest", "is_last_training", "loaded_by_sampler", "name")
 OUTCOMES = ["done", "unchanged", "skipped", "failed", "unknown"]
 
 
@@ -26,7 +28,7 @@ def judged(rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: dat
     jobs = jobs_of(rows)
     frame["shortens"] = pd.Series([action.shortens(job.before, job.wish, now) for job in jobs], dtype="bool")
     judgements = [
-        _verdict(row, job, action, allowed, now) for row, job in zip(rows.to_dict("records"), jobs, strict=True)
+        _verdict(row, job, action, allowed, now) for row, job in zip(_records(rows, JUDGED_BY), jobs, strict=True)
     ]
     frame["action"] = typed("text", [action.name] * len(frame))
     frame["verdict"] = typed("text", [verdict for verdict, _ in judgements])
@@ -34,7 +36,7 @@ def judged(rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: dat
     frame["public_after"] = _public_after(frame["public"], action)
     expiries = [job.wish.expiry(now) if action.changes_expiry else None for job in jobs]
     frame["expires_after"] = _times(expiries) if action.changes_expiry else _kept_expiry(frame["expires_at"], action)
-    frame["warnings"] = typed("text", [_warnings(row) for row in frame.to_dict("records")])
+    frame["warnings"] = typed("text", [_warnings(row) for row in _records(frame, WARNED_OF)])
     front = ["tinker_path", "action", "verdict", "reason", "warnings"]
     hidden = ["refusal", "ttl_seconds", "until", "user_metadata"]
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
@@ -128,6 +130,11 @@ def _verdict(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[s
         if held:
             return "held", "; ".join(held)
     return "send", ""
+
+
+def _records(frame: pd.DataFrame, names: tuple[str, ...]) -> list[dict[Any, Any]]:
+    """Return rows as dicts of what is looked at: to make objects of all columns takes longer than all the rest."""
+    return frame[[name for name in names if name in frame.columns]].to_dict("records")
 
 
 def _warnings(row: dict[Any, Any]) -> str:
