@@ -45,7 +45,9 @@ def environment_of_a_user(home: Path) -> dict[str, str]:
         '{"argv": ["/no/such/python"], "display_name": "other", "language": "python"}'
     )
     folders = {f"XDG_{name.upper()}_HOME": str(home / name) for name in ("cache", "state", "config", "data")}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "PYTEST", "TINKER_FRAMES"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "PYTEST", "TINKER_FRAMES"))
+    }
     return kept | folders | {
         "HOME": str(home),
         "PYTHONPATH": str(Path(tkf.__file__).parents[1]),
