@@ -50,6 +50,11 @@ def test_readme_python_runs(block: str, server, tmp_path: Path, monkeypatch: pyt
         old = names["old"]
         assert isinstance(old, pd.DataFrame)
         assert len(old) > 0
+    if "view" in names:
+        view = names["view"]
+        assert isinstance(view, tkf.CheckpointsView)
+        assert view.wait(60), "it does not go on without its server"
+        assert len(view.plan) > 0
     tkf.default_client().close()
 
 
