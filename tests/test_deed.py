@@ -13,8 +13,10 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.deed import TICK_S, Deed, told
+from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError, NotFoundError
 from tinker_frames.progress import Progress, is_watched, watching
+from tinker_frames.session import StoppedError
 
 PATIENCE_S = 20
 Ends = list[tuple[Any, BaseException | None]]
@@ -131,6 +133,52 @@ def test_nobody_draws_a_bar_meanwhile_and_the_callers_context_holds() -> None:
     deed, ends = deed_of(lambda deed: (is_watched(), mine.get(), watching("x", deed) is deed, Progress("x")._show))
     assert deed.start().join(PATIENCE_S)
     assert ends == [((False, "yes", True, False), None)]
+
+
+def test_each_reading_is_a_part_of_it(quiet_server: Any, client_of: Callable[..., tkf.Client]) -> None:
+    """What is read on its thread is shown by name, each from nothing, and is over when it ends."""
+    client = client_of(quiet_server)
+    seen: list[tuple[str, int]] = []
+
+    def work(deed: Deed) -> int:
+        begin = deed.begin
+        deed.begin = lambda part: (seen.append((deed.shown()["part"], deed.shown()["done"])), begin(part))[1]  # type: ignore[method-assign, func-returns-value]
+        return len(client.checkpoints()) + len(client.training_runs(progress=False))
+
+    deed, ends = deed_of(work)
+    assert deed.start().join(PATIENCE_S)
+    assert seen == [("", 0), ("checkpoints", len(client.checkpoints()))]
+    assert (deed.shown()["part"], deed.shown()["done"]) == ("", 0)
+    assert ends == [(len(client.checkpoints()) + len(client.training_runs()), None)]
+
+
+def test_stopping_it_stops_what_it_reads(server: DemoServer, client: tkf.Client) -> None:
+    """A reading that waits for a slow server, and those that would follow it, end when the work is cancelled."""
+    server.faults.latency_of["list_training_runs"] = 0.2
+
+    def work(deed: Deed) -> None:
+        try:
+            client.checkpoints(by="run")
+        finally:
+            client.sessions()
+
+    deed, ends = deed_of(work)
+    deed.start()
+    while not server.seen.count("list_checkpoints"):
+        assert not deed.join(0.005)
+    deed.cancel()
+    assert deed.join(PATIENCE_S)
+    assert [type(problem) for _, problem in ends] == [StoppedError]
+    assert told(ends[0][1] or ValueError()) == "It was cancelled."
+    assert not server.seen.count("search_sessions")
+
+
+def test_a_reading_that_fails_stops_nothing_else(server: DemoServer, client: tkf.Client) -> None:
+    """Where one reading fails and somebody goes on without it, the work is not cancelled, and the next one is read."""
+    server.faults.missing = ("list_user_checkpoints",)
+    deed, ends = deed_of(lambda deed: (len(client.checkpoints()), deed.stop.is_set()))
+    assert deed.start().join(PATIENCE_S)
+    assert ends == [((len(server.state.checkpoints_page(10**6, 0)[0]), False), None)]
 
 
 def test_it_watches_a_real_listing(quiet_server: Any, client_of: Callable[..., tkf.Client]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,6 +194,32 @@ def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, sea
     assert slow is not None
     assert slow.join(20)
     assert (seat.desk["verb"], seat.desk["number"], writes(server)) == ("publish", 1, 0)
+
+
+def test_a_plan_tells_what_is_read_for_it_and_cancelling_stops_that(server: DemoServer, seat: Seat) -> None:
+    """While rows are looked at, what is read is shown by name; after Cancel nothing that would follow is asked for."""
+    server.faults.latency_of["list_checkpoints"] = 0.2
+    seat.say("act", act="expire")
+    until(lambda: seat.desk.get("part") == "checkpoints")
+    slow = seat.explorer.desk.deed
+    assert slow is not None
+    seat.say("cancel")
+    assert slow.join(20)
+    assert not server.seen.count("get_sampler")
+    seat.planned("expire")
+    assert server.seen.count("get_sampler")
+
+
+def test_an_export_that_is_cancelled_writes_nothing(server: DemoServer, client: tkf.Client, tmp_path: Path) -> None:
+    """Cancel while checkpoints of runs are read for a file: it says so, and there is no file."""
+    seat = Seat(client.training_runs(), client)
+    server.faults.latency_of["list_checkpoints"] = 0.3
+    seat.say("act", act="export")
+    seat.say("answer", given={"path": str(tmp_path / "x.parquet"), "checkpoints": True})
+    until(lambda: seat.desk.get("part"))
+    seat.send("cancel")
+    assert seat.desk["note"] == "It was cancelled."
+    assert not (tmp_path / "x.parquet").exists()
 
 
 def test_cancelling_what_is_asked_for_again_leaves_the_outcome(server: DemoServer, seat: Seat) -> None:

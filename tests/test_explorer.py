@@ -335,6 +335,31 @@ def test_a_view_can_be_used_while_it_reads(server: DemoServer, client: tkf.Clien
     assert not seat.state.rows.filtered()["public"].any()
 
 
+def test_a_reading_can_be_stopped(server: DemoServer, client: tkf.Client) -> None:
+    """While a table is read its rows are counted; stopped, it is forgotten at once, the rows stay, and it can be read anew."""
+    seat = Seat(client.inventory(), client)
+    before = seat.keys
+    server.faults.latency_of["search_sessions"] = 1.5
+    seat.say("refresh")
+    until(lambda: server.seen.count("search_sessions") > 1)
+    until(lambda: seat.shown["head"]["reading"]["part"] == "sessions")
+    deed = seat.explorer.reading
+    assert deed is not None
+    seat.say("stop")
+    assert (seat.explorer.reading, seat.shown["head"]["reading"]) == (None, None)
+    assert "was stopped" in seat.note
+    server.faults.clear()
+    gone = server.state.find(before[0])
+    assert gone is not None
+    server.state.delete(gone)
+    seat.send("refresh")
+    assert (seat.note, seat.keys) == ("", before[1:])
+    assert deed.join(20)
+    assert (seat.note, seat.keys) == ("", before[1:])
+    seat.send("stop")
+    assert seat.note == ""
+
+
 def test_rows_that_were_read_before_a_write_are_read_again(server: DemoServer, client: tkf.Client) -> None:
     """A reading that began before rows were written to is not the last: in the end the table shows what the server has."""
     seat = Seat(client.inventory(), client)

@@ -112,6 +112,25 @@ def test_a_caller_that_stops_taking_stops_the_threads(how: str) -> None:
     assert ended(ours())
 
 
+@pytest.mark.parametrize("workers", [1, 3, 16])
+def test_work_that_somebody_else_stops_ends_for_its_caller(workers: int) -> None:
+    """Whoever holds the watch can stop it: what is under way ends, nothing more is begun, and the caller hears of it."""
+    watch, begun = Watch(), list[int]()
+
+    def run(number: int) -> int:
+        begun.append(number)
+        if number == 5:
+            watch.stop.set()
+        return number
+
+    taken = []
+    with pytest.raises(StoppedError):
+        taken += [job for job, _ in in_order(range(500), run, workers, watch)]
+    assert 5 in begun
+    assert len(begun) <= 6 + workers
+    assert ended(ours())
+
+
 def test_a_finished_piece_of_work_is_not_stopped() -> None:
     """After all results were taken the watch serves the next piece of work."""
     watch = Watch()

@@ -15,7 +15,7 @@ from .cache import AccountCache
 from .catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS
 from .errors import InvalidRequestError, NotSupportedError
 from .listing import Listing, Report
-from .progress import Progress
+from .progress import Progress, watching
 from .rest import AccessScope, check_scope
 from .schema import Table, empty_arrow
 from .session import Session
@@ -147,7 +147,7 @@ class Account:
             if listing is not None:
                 listing.report.requests = 0  # for this call
                 return listing, True
-        with Progress(table.name.replace("_", " "), options.progress) as bar:
+        with watching(table.name.replace("_", " "), options.progress) as bar:
             listing = read(bar)
             listing.report.requests = bar.requests
         if cache is not None and not listing.report.doubted:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import TinkerError
-from .progress import Progress, unwatched
+from .progress import Progress, elsewhere
+from .session import StoppedError
 
 TICK_S = 0.1  # a notebook's server drops messages above a thousand a second
 
@@ -40,6 +41,7 @@ class Deed(Progress):
         self.what = what
         self._work, self._ended, self._tell = work, ended, show
         self._done, self._total = 0, 0
+        self._part: Part | None = None
         self._began = time.monotonic()
         self._waits_until, self._why = 0.0, ""
         self._over = threading.Event()
@@ -54,18 +56,26 @@ class Deed(Progress):
 
     def cancel(self) -> None:
         """Stop as soon as what is under way has ended."""
-        self.stop.set()
+        with self._lock:
+            self.stop.set()
+            if self._part is not None:
+                self._part.stop.set()
+
+    def part(self, what: str) -> Part:
+        """Return the progress of a part of the work, which is shown until it ends."""
+        return Part(self, what)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until it is over; False if it is not, after so many seconds."""
         return self._over.wait(timeout)
 
     def shown(self) -> dict[str, Any]:
-        """Return how far it is: `what, done, total, rate` (rows per second), `waiting` (text), `stopping`."""
+        """Return how far it is: `what, part, done, total, rate` (rows per second), `waiting` (text), `stopping`."""
         seconds = time.monotonic() - self._began
         left = self._waits_until - time.monotonic()
         return {
             "what": self.what,
+            "part": self._part.what if self._part is not None else "",
             "done": self._done,
             "total": self._total,
             "rate": round(self._done / seconds, 1) if seconds > 1 and self._done else 0,
@@ -99,12 +109,19 @@ class Deed(Progress):
         """Say that nothing is sent for a while."""
         self._waits_until, self._why = time.monotonic() + seconds, why
 
+    def begin(self, part: Part | None) -> None:
+        """Count anew, for a part of the work; None where one has ended."""
+        with self._lock:
+            self._part, self._done, self._total, self._began = part, 0, 0, time.monotonic()
+            if part is not None and self.stop.is_set():
+                part.stop.set()
+
     # ── threads ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
         result, problem = None, None
         try:
-            with unwatched():
+            with elsewhere(self.part):
                 result = self._work(self)
         except BaseException as error:  # noqa: BLE001  # whoever asked for the work is told
             problem = error
@@ -121,8 +138,41 @@ class Deed(Progress):
                 self._tell()
 
 
+class Part(Progress):
+    """One reading among the work: it is shown as the work's own progress, and stops with it, or alone where it fails."""
+
+    def __init__(self, of: Deed, what: str) -> None:
+        super().__init__(what, False)
+        self.what, self._of = what, of
+
+    def __enter__(self) -> Part:
+        self._of.begin(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._of.begin(None)
+
+    def expect(self, total: int | None) -> None:
+        """Say how many rows there will be."""
+        self._of.expect(total)
+
+    def advance(self, rows: int) -> None:
+        """Count rows that have come."""
+        self._of.advance(rows)
+
+    def restart(self) -> None:
+        """Begin to count from 0 again."""
+        self._of.restart()
+
+    def waiting(self, seconds: float, why: str) -> None:
+        """Say that nothing is sent for a while."""
+        self._of.waiting(seconds, why)
+
+
 def told(error: BaseException) -> str:
     """Return an error as one sentence for people."""
     if isinstance(error, TinkerError):
         return str(error)
+    if isinstance(error, StoppedError):
+        return "It was cancelled."
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

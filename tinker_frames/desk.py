@@ -21,6 +21,7 @@ from .files import export
 from .plan_text import facts_lines
 from .plans import Plan, make, retirement
 from .recovery import undo
+from .session import StoppedError
 from .verdicts import GUARDS
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ class Desk:
                 if problem is None:
                     then(result)
                 else:
-                    sent = not is_plan and self._act.asks != "path"
+                    sent = not is_plan and self._act.asks != "path" and not isinstance(problem, StoppedError)
                     self._note = told(problem) + (" What was done stands in tkf.journal()." if sent else "")
             self._changed()
 

@@ -145,9 +145,7 @@ class Explorer:
             self.stack.append(table)
             self._whole_changed()
 
-        self._read(
-            f"reading {SORTS[opening.sort].title.lower()}", lambda c: source.read(c, listing, progress=False), opened
-        )
+        self._read(f"reading {SORTS[opening.sort].title.lower()}", lambda c: source.read(c, listing), opened)
 
     def back(self, depth: int) -> None:
         """Go back to the table that was opened `depth` tables before any other."""
@@ -165,7 +163,7 @@ class Explorer:
         listing = source.listing_of(state.about, state.sort.name)
 
         def renewed(client: Client) -> pd.DataFrame:
-            new = source.read(client, listing, refresh=True, progress=False)
+            new = source.read(client, listing, refresh=True)
             return source.renewed(old, new, state.sort.key)
 
         def replaced(frame: pd.DataFrame) -> None:
@@ -173,6 +171,14 @@ class Explorer:
             self._whole_changed()
 
         self._read("reading anew", renewed, replaced)
+
+    def stop_reading(self) -> None:
+        """Stop reading a table; what was shown stays, and is said to be old if it is."""
+        with self.lock:
+            deed, self.reading = self.reading, None
+        if deed is not None:
+            deed.cancel()
+            self.say("Reading was stopped: the rows below are those from before.")
 
     # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -294,6 +300,8 @@ class Explorer:
 
         def ended(frame: pd.DataFrame | None, problem: BaseException | None) -> None:
             with self.lock:
+                if self.reading is not deed:
+                    return  # it was stopped, and another may be going on by now
                 self.reading, self.note = None, "" if problem is None else told(problem)
                 try:
                     if frame is not None:
@@ -304,9 +312,9 @@ class Explorer:
                     self.note = told(error)
             self.changed("head")
 
-        self.reading = Deed(what, lambda _: read(self._client()), ended, lambda: self.changed("head"))
+        deed = self.reading = Deed(what, lambda _: read(self._client()), ended, lambda: self.changed("head"))
         self.changed("head")
-        self.reading.start()
+        deed.start()
 
     def _after_write(self, paths: list[str]) -> None:
         """Take over what a plan changed, in place; tables of runs and sessions are read anew."""
@@ -372,6 +380,7 @@ _HANDLERS: dict[str, Callable[[Explorer, dict[str, Any]], Any]] = {
     "open": lambda e, m: e.open(str(m["label"]), int(m["place"])) if m["number"] == e.state.rows.number else None,
     "back": lambda e, m: e.back(int(m["depth"])),
     "refresh": lambda e, _: e.refresh(),
+    "stop": lambda e, _: e.stop_reading(),
     "pictures": lambda e, m: e.show_pictures(bool(m["on"])),
     "hush": lambda e, _: e.say(""),
     "code": lambda e, _: {"code": e.code()},

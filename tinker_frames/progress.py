@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,7 +14,7 @@ from .session import Watch
 logger = logging.getLogger("tinker_frames")
 
 DELAY_S = 1.0
-_unwatched: ContextVar[bool] = ContextVar("unwatched", default=False)
+_elsewhere: ContextVar[Callable[[str], Progress] | None] = ContextVar("elsewhere", default=None)
 
 
 class Progress(Watch):
@@ -69,23 +69,26 @@ class Progress(Watch):
 
 
 def watching(what: str, progress: bool | Progress | None) -> Progress:
-    """Return the progress that somebody passed, or a bar, shown as they said."""
-    return progress if isinstance(progress, Progress) else Progress(what, progress)
+    """Return the progress that somebody passed, or a bar, shown as they said; or what shows it in another way."""
+    if isinstance(progress, Progress):
+        return progress
+    make = _elsewhere.get() if progress is None else None
+    return Progress(what, progress) if make is None else make(what)
 
 
 @contextmanager
-def unwatched() -> Iterator[None]:
-    """Draw no bars in this thread meanwhile, where nobody asked for one: somebody shows the progress in another way."""
-    token = _unwatched.set(True)
+def elsewhere(make: Callable[[str], Progress]) -> Iterator[None]:
+    """Draw no bars in this thread meanwhile, where nobody asked for one: what `make` gives is told how far each reading is."""
+    token = _elsewhere.set(make)
     try:
         yield
     finally:
-        _unwatched.reset(token)
+        _elsewhere.reset(token)
 
 
 def is_watched() -> bool:
     """Tell whether a person sees what is drawn: a terminal, or a notebook's kernel."""
-    if _unwatched.get():
+    if _elsewhere.get() is not None:
         return False
     return in_notebook() or bool(sys.stderr is not None and sys.stderr.isatty())
 

@@ -24,13 +24,13 @@ LISTINGS = tuple(SORT_OF)
 CHANGING = ("public", "expires_at", "expires_in_days", "size_bytes", "size_gb")  # what a write changes of a checkpoint
 
 
-def read(client: Client, listing: str, *, refresh: bool = False, progress: Any = None) -> pd.DataFrame:
+def read(client: Client, listing: str, *, refresh: bool = False) -> pd.DataFrame:
     """Return the frame of a listing by its name; the sessions of runs are found out where ids do not tell them."""
     if listing not in LISTINGS:
         raise InvalidRequestError(
             f"there is nothing called {listing!r} to explore", hint=f"Pass a frame, or one of {', '.join(LISTINGS)}."
         )
-    frame: pd.DataFrame = getattr(client, listing)(refresh=refresh, progress=progress)
+    frame: pd.DataFrame = getattr(client, listing)(refresh=refresh)
     if listing == "training_runs" and frame["session_id"].isna().any():
         frame = _with_sessions(client, frame)
     return frame
@@ -107,9 +107,9 @@ def checkpoints_of(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFram
     if sort == "training_runs":
         runs = rows["training_run_id"].dropna()
     else:
-        listed = read(client, "training_runs", progress=False)
+        listed = read(client, "training_runs")
         runs = listed.loc[listed["session_id"].isin(rows["session_id"].dropna()), "training_run_id"]
-    return client.checkpoints(list(dict.fromkeys(runs)), progress=False)
+    return client.checkpoints(list(dict.fromkeys(runs)))
 
 
 def runs_of(paths: Iterable[str]) -> list[str]:
@@ -121,7 +121,7 @@ def _with_sessions(client: Client, frame: pd.DataFrame) -> pd.DataFrame:
     from .errors import NotSupportedError
 
     try:
-        client.sessions(details=True, progress=False)
+        client.sessions(details=True)
     except NotSupportedError:
         return frame
-    return client.training_runs(progress=False)
+    return client.training_runs()

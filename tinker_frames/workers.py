@@ -20,7 +20,7 @@ def in_order(
 
     At most two results a worker wait to be taken. The first failure is raised at its place, and nothing more is begun.
     When the caller stops taking (an exception, Ctrl-C), `watch.stop` wakes the threads from their waits; they are
-    daemons, so that no slow server keeps the interpreter from ending.
+    daemons, so that no slow server keeps the interpreter from ending. Set by somebody else, it stops the caller too.
     """
     todo = list(jobs)
     slots: list[queue.SimpleQueue[tuple[bool, object]]] = [queue.SimpleQueue() for _ in todo]
@@ -29,15 +29,14 @@ def in_order(
     lock = threading.Lock()
 
     def work() -> None:
-        while room.acquire() and not watch.stop.is_set():
+        while room.acquire():
             with lock:
                 place = next(places, None)
             if place is None:
                 return
-            try:
-                slots[place].put((True, run(todo[place])))
-            except BaseException as error:  # noqa: BLE001  # it is raised again in the caller's thread
-                slots[place].put((False, error))
+            good, result = _tried(run, todo[place], watch)
+            slots[place].put((good, result))
+            if not good:
                 return
 
     for number in range(min(workers, len(todo))):
@@ -56,6 +55,16 @@ def in_order(
             watch.stop.set()
         for _ in range(workers):
             room.release()
+
+
+def _tried(run: Callable[[_Job], _Result], job: _Job, watch: Watch) -> tuple[bool, object]:
+    """Return whether a job was done, and its result; else what is to be raised in the caller's thread."""
+    try:
+        if watch.stop.is_set():
+            raise StoppedError
+        return True, run(job)
+    except BaseException as error:  # noqa: BLE001
+        return False, error
 
 
 def _as_error(result: object) -> BaseException:

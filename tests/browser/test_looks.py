@@ -286,4 +286,4 @@ def test_what_happens_is_announced(shown: Shown) -> None:
     live = shown.root.evaluate(
         "root => [...root.querySelectorAll('[role=status], [role=alert]')].map(part => part.className.split(' ')[0])"
     )
-    assert {"tkf-count", "tkf-note", "tkf-chosen-count", "tkf-error"} <= set(live)
+    assert {"tkf-count", "tkf-noted", "tkf-chosen-count", "tkf-error"} <= set(live)

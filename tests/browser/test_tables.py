@@ -119,6 +119,24 @@ def test_what_cannot_be_read_is_said(stage: Stage, server: DemoServer, client: t
     shown.sees(shown.note, "")
 
 
+def test_a_refresh_that_takes_long_is_counted_and_can_be_cancelled(
+    stage: Stage, server: DemoServer, client: tkf.Client
+) -> None:
+    """What is read is shown beside its name and number, with Cancel, which leaves the rows that were there."""
+    shown = Shown(stage, tkf.explore("checkpoints", client))
+    keys = shown.keys()
+    server.faults.latency_of["search_sessions"] = 1
+    shown.stage.click(shown.find("[data-name=refresh]"))
+    shown.says(shown.note, "sessions")
+    assert shown.note().startswith("Reading anew … ")
+    shown.stage.click(shown.find("[data-name=stop]"))
+    shown.says(shown.note, "was stopped")
+    assert (shown.keys(), shown.find("[data-name=stop]").is_visible()) == (keys, False)
+    server.faults.clear()
+    shown.act("refresh")
+    shown.sees(shown.note, "")
+
+
 def test_refresh_keeps_what_was_set(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
     """Refresh reads the account anew; filter, order, choice and scroll stay, and new rows are there."""
     shown = Shown(stage, tkf.explore("checkpoints", client))

@@ -161,8 +161,7 @@ class DeskPanel {
     this.progress.setAttribute("aria-valuemax", desk.total);
     this.progress.setAttribute("aria-valuenow", desk.done);
     this.fill.style.width = known ? `${(100 * desk.done) / desk.total}%` : "";
-    const parts = [known ? `${counted(desk.done)} of ${counted(desk.total)}` : "", desk.rate ? `${desk.rate} a second` : "", desk.waiting, desk.stopping ? "stopping: what is under way ends first" : ""];
-    this.said.textContent = parts.filter(Boolean).join(" · ");
+    this.said.textContent = howFar(desk);
     this.stop.disabled = desk.stopping;
   }
 
@@ -188,5 +187,11 @@ class DeskPanel {
     });
   }
 }
+
+const howFar = ({ part, done, total, rate, waiting, stopping }) => {
+  const rows = total > 0 ? `${counted(done)} of ${counted(total)}` : done ? counted(done) : "";
+  const parts = [[part, rows].filter(Boolean).join(": "), rate ? `${counted(rate)} a second` : "", waiting, stopping ? "stopping: what is under way ends first" : ""];
+  return parts.filter(Boolean).join(" · ");
+};
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

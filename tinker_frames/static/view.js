@@ -17,7 +17,11 @@ class View {
     this.count = el("span", { class: "tkf-count", role: "status" });
     this.age = el("span", { class: "tkf-age tkf-muted" });
     this.banner = el("div", { class: "tkf-warn tkf-banner", role: "alert", hidden: true });
-    this.note = el("div", { class: "tkf-note", role: "status", hidden: true });
+    this.noted = el("span", { class: "tkf-noted", role: "status" });
+    this.far = el("span", { class: "tkf-muted" }); // changes too often to be read out
+    this.hush = button("×", () => (this.say(""), this.send({ do: "hush" })), { class: "tkf-link", "aria-label": "close this note" });
+    this.stop = button("Cancel", () => this.send({ do: "stop" }), { class: "tkf-link", "data-name": "stop" });
+    this.note = el("div", { class: "tkf-note", hidden: true }, this.noted, " ", this.far, " ", this.hush, this.stop);
     this.chosen = el("span", { class: "tkf-chosen-count", role: "status" });
     this.tools = el("span", { class: "tkf-tools" });
     this.root.append(
@@ -120,9 +124,12 @@ class View {
 
   // ── drawing ──
 
-  say(text) {
+  say(text, reading = null) {
     this.note.hidden = !text;
-    this.note.replaceChildren(text, ...(text ? [button("×", () => (this.say(""), this.send({ do: "hush" })), { class: "tkf-link", "aria-label": "close this note" })] : []));
+    if (this.noted.textContent !== text) this.noted.textContent = text;
+    this.far.textContent = reading ? howFar(reading) : "";
+    this.hush.hidden = Boolean(reading);
+    this.stop.hidden = !reading;
   }
 
   drawHead(head) {
@@ -138,8 +145,8 @@ class View {
     this.grid.element.style.maxHeight = `${Math.max(220, 60 + 28 * total)}px`; // no empty room below a few rows
     this.banner.hidden = !head.banner;
     this.banner.textContent = head.banner;
-    if (head.note || !this.isSilent) this.say(head.note);
-    if (head.reading) this.say(`${capital(head.reading.what)} …`);
+    if (head.reading) this.say(`${capital(head.reading.what)} …`, head.reading);
+    else if (head.note || !this.isSilent) this.say(head.note);
     redrawn(this.tools, () => this.tools.replaceChildren(
       button("⟳ Refresh", () => head.reading || this.send({ do: "refresh" }), { "data-name": "refresh", "aria-disabled": Boolean(head.reading) && "true", title: "read it anew from the service" }),
       this.bar.opener({ name: "columns", label: "Columns", kind: "columns", said: "" }, "tkf-button"),
