@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -15,6 +16,12 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 
 _connect = socket.socket.connect
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, which tests send to themselves and to what they start: who is started in the background may be deaf to it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,7 +44,7 @@ def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Pat
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "PYTHONWARNINGS": "default"}
     command = [sys.executable, "-m", "tests.benchmarks", "--small"]
     said = subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert said.returncode == 0, said.stderr
     rows = [[cell.strip() for cell in line.split("|")] for line in said.stdout.splitlines() if line.count("|") == 4]

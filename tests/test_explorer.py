@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinker_frames as tkf
 from tests.view_desk import Make, Seat, as_shown, present, until
-from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.demo import Burst, DemoServer, Hang
 from tinker_frames.explorer import _HANDLERS, PARTS
 from tinker_frames.source import is_whole
 from tinker_frames.view_state import CHUNK
@@ -366,7 +366,7 @@ def test_rows_that_were_read_before_a_write_are_read_again(server: DemoServer, c
     seat.send("filter", name="query", value="not public")
     seat.choose(*seat.keys[:5])
     seat.planned("publish")
-    server.faults.latency_of["list_training_runs"] = 0.8
+    server.faults.hang.append(Hang("list_training_runs", seconds=4, times=1))  # longer than five writes take anywhere
     seat.say("refresh")
     until(lambda: server.seen.count("list_training_runs") > 1)
     seat.say("confirm")

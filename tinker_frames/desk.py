@@ -321,8 +321,10 @@ class Desk:
         self.outcomes, self.stage, self._look = outcomes, "outcome", None
 
     def _export(self, target: Target, path: Path, *, of_checkpoints: bool) -> None:
-        def written(_: Deed) -> tuple[Path, int]:
+        def written(deed: Deed) -> tuple[Path, int]:
             rows = target.checkpoints() if of_checkpoints else target.rows
+            if deed.stop.is_set():
+                raise StoppedError
             return export(rows, path), len(rows)
 
         def done(written: tuple[Path, int]) -> None:
