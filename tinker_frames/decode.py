@@ -125,7 +125,8 @@ class Decoder:
 
     def _columnise(self) -> None:
         rows, self._waiting = self._waiting, []
-        self._note_keys(attributes(rows, self.table.key))
+        keys = attributes(rows, self.table.key)
+        self._note_keys(keys)
         for top in self._gone:
             self._absent[top] = self._absent.get(top, 0) + len(rows)
         for top in self._sometimes:
@@ -133,7 +134,10 @@ class Decoder:
         columns: dict[str, pa.Array] = {}
         for column in self.table.sent:
             top = column.path[0]
-            values = [column.default] * len(rows) if top in self._gone else column_values(rows, column.path)
+            if top in self._gone:
+                values = [column.default] * len(rows)
+            else:
+                values = keys if column.name == self.table.key else column_values(rows, column.path)
             if top in self._sometimes:
                 values = [column.default if value is MISSING else value for value in values]
             columns[column.name] = self._to_arrow(column, values, rows)

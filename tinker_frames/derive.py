@@ -22,17 +22,17 @@ BYTES_PER_GB = 1e9
 SECONDS_PER_DAY = 86_400
 
 PATH = r"^tinker://(?P<run>[^/]+)/[^/]+/(?P<name>[^/]+)$"
-STEP = r"(?:^|[^0-9])(?P<step>[0-9]{1,18})$"  # more digits than 64 bits hold are no step
+STEP = re.compile(r"(?:^|[^0-9])([0-9]{1,18})\Z")  # more digits than 64 bits hold are no step
 
 
 def run_of_path(source: str = "tinker_path") -> Callable[[Columns], Any]:
     """Return the training run id that a tinker path holds; null for what is no path."""
-    return lambda columns: _path_part(columns, source, "run", 2)
+    return lambda columns: _parts_of(columns, source)[0]
 
 
 def name_of_path(source: str = "tinker_path") -> Callable[[Columns], Any]:
     """Return the name that a tinker path ends with."""
-    return lambda columns: _path_part(columns, source, "name", 4)
+    return lambda columns: _parts_of(columns, source)[1]
 
 
 def session_of_id(source: str) -> Callable[[Columns], Any]:
@@ -41,9 +41,7 @@ def session_of_id(source: str) -> Callable[[Columns], Any]:
     def derive(columns: Columns) -> Any:
         import pyarrow as pa
 
-        coded = columns[source].dictionary_encode()  # a page has many rows and few runs
-        sessions = [None if run is None else session_of(run) for run in coded.dictionary.to_pylist()]
-        return pa.array(sessions, pa.large_string()).take(coded.indices)
+        return _of_distinct(columns[source], session_of, pa.large_string())  # a page has many rows and few runs
 
     return derive
 
@@ -58,10 +56,14 @@ def session_of(run_or_sampler_id: str) -> str | None:
 def step_of_name(columns: Columns) -> Any:
     """Return the number that a name ends with; null where it ends with none."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    coded = columns["name"].dictionary_encode()  # runs save under the same names
-    return pc.cast(_part(coded.dictionary, STEP, "step"), pa.int64()).take(coded.indices)
+    return _of_distinct(columns["name"], _step_of, pa.int64())  # runs save under the same names
+
+
+@lru_cache(maxsize=65_536)
+def _step_of(name: str) -> int | None:
+    match = STEP.search(name)
+    return int(match[1]) if match else None
 
 
 def gigabytes(source: str) -> Callable[[pd.DataFrame, datetime], Any]:
@@ -87,31 +89,47 @@ def _days_to(times: pd.Series[Any], now: datetime) -> Any:
     return (times.to_numpy(dtype="datetime64[us]") - base) / np.timedelta64(SECONDS_PER_DAY, "s")
 
 
-def _path_part(columns: Columns, source: str, group: str, place: int) -> Any:
-    """Return one part of tinker paths: by splitting where all are well formed, which takes a third of the time."""
-    import pyarrow.compute as pc
-
-    shared = f"parts of {source}"  # run and name come from one split
+def _parts_of(columns: Columns, source: str) -> tuple[Any, Any]:
+    """Return the runs and the names of tinker paths: both from one look at them."""
+    shared = f"parts of {source}"
     if shared not in columns:
-        parts = pc.split_pattern(columns[source], "/")
-        columns[shared] = parts if _well_formed(columns[source], parts) else None
-    if columns[shared] is not None:
-        return pc.list_element(columns[shared], place)
-    return _part(columns[source], PATH, group)
+        columns[shared] = _quick_parts(columns[source]) or _careful_parts(columns[source])
+    parts: tuple[Any, Any] = columns[shared]
+    return parts
 
 
-def _well_formed(paths: Any, parts: Any) -> bool:
-    """Tell whether every path is `tinker://` and three parts that are not empty; a null is not."""
+def _quick_parts(paths: Any) -> tuple[Any, Any] | None:
+    """Cut names off; of what is left, which is the same for many rows, each is looked at once. None if any is no path."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    five = pc.and_(pc.equal(pc.list_value_length(parts), 5), pc.starts_with(paths, "tinker://"))
-    if not pc.all(five, skip_nulls=False).as_py():
-        return False
-    return bool(pc.sum(pc.equal(parts.flatten(), "")).as_py() == len(paths))  # the one between the first two slashes
+    halves = pc.split_pattern(paths, "/", max_splits=1, reverse=True)
+    if not pc.all(pc.equal(pc.list_value_length(halves), 2), skip_nulls=False).as_py():
+        return None
+    runs, names = _of_distinct(pc.list_element(halves, 0), _run_of, pa.large_string()), pc.list_element(halves, 1)
+    return None if runs.null_count or pc.any(pc.equal(names, "")).as_py() else (runs, names)
 
 
-def _part(values: Any, pattern: str, group: str) -> Any:
-    """Return one named group of a pattern, null where it does not match."""
+@lru_cache(maxsize=65_536)
+def _run_of(folder: str) -> str | None:
+    """Return the run of a path without its name; None for what is the beginning of no path."""
+    parts = folder.split("/")
+    is_begun = len(parts) == 4 and parts[:2] == ["tinker:", ""] and all(parts[2:])
+    return parts[2] if is_begun else None
+
+
+def _careful_parts(paths: Any) -> tuple[Any, Any]:
+    """Look at every path on its own."""
     import pyarrow.compute as pc
 
-    return pc.struct_field(pc.extract_regex(values, pattern), group)
+    parts = pc.extract_regex(paths, PATH)
+    return pc.struct_field(parts, "run"), pc.struct_field(parts, "name")
+
+
+def _of_distinct(texts: Any, make: Callable[[str], Any], kind: Any) -> Any:
+    """Return what is made of each text, made once for those that are the same; null for null."""
+    import pyarrow as pa
+
+    coded = texts.dictionary_encode()
+    made = [None if text is None else make(text) for text in coded.dictionary.to_pylist()]
+    return pa.array(made, kind).take(coded.indices)
