@@ -14,6 +14,7 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames.demo import Burst, Churn, DemoServer, Truncate
 from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, ServerError, TinkerError
+from tinker_frames.progress import Progress
 from tinker_frames.sweep import MOST_SWEEPS
 
 Make = Callable[..., tkf.Client]
@@ -361,3 +362,21 @@ def test_no_warning_of_a_complete_listing(calm: DemoServer, client_of: Make) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         client_of(calm).checkpoints()
+
+
+def test_slow_answers_are_counted_as_they_come(calm: DemoServer, client_of: Make) -> None:
+    """Where many runs are read and the server is slow, rows are counted before all of them are there."""
+    counted: list[int] = []
+
+    class Counting(Progress):
+        def advance(self, rows: int) -> None:
+            counted.append(rows)
+
+    reader = client_of(calm, max_workers=2)._account._reader
+    runs = [run.training_run_id for run in calm.state.runs()][:8]
+    for latency in (0.0, 0.4):
+        calm.faults.latency_of["list_checkpoints"] = latency
+        counted.clear()
+        found = reader.run_checkpoints(runs, Counting("x"))
+        assert sum(counted) == found.data.num_rows > 0
+        assert len(counted) > 1 or not latency

@@ -293,13 +293,14 @@ def _object(content: bytes, table: Table) -> dict[str, Any]:
     return found
 
 
-def _batches(results: Iterable[Any], size: int = 200) -> Iterable[list[Any]]:
-    """Cut results into lists, so that many small answers are columnised together."""
+def _batches(results: Iterable[Any], size: int = 200, seconds: float = 0.5) -> Iterable[list[Any]]:
+    """Cut results into lists, so that many small answers are columnised together; slow ones sooner, so that they are counted."""
     batch: list[Any] = []
+    begun = time.monotonic()
     for result in results:
         batch.append(result)
-        if len(batch) >= size:
+        if len(batch) >= size or time.monotonic() - begun >= seconds:
             yield batch
-            batch = []
+            batch, begun = [], time.monotonic()
     if batch:
         yield batch
