@@ -55,7 +55,7 @@ def done(shown: Shown) -> int:
 
 
 def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
-    """The bar grows with the rows that have ended, beside their number and, after a second, how many a second."""
+    """The bar grows with the rows that have ended, beside their number and how many a second, which is what it says to a screen reader."""
     choose(own, 40)
     own.act("expire")
     server.faults.write_latency = 0.25
@@ -66,6 +66,7 @@ def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
     said = own.find(".tkf-progress-said")
     own.stage.until(lambda: share(own) > first)
     own.stage.until(lambda: re.search(r"^\d+ of 40 · [\d.]+ a second$", said.inner_text()))
+    assert " of 40 · " in str(own.find(".tkf-progress").get_attribute("aria-valuetext"))
     server.faults.clear()
     own.over()
     own.says(own.desk, "✓ 40 done")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from . import office, official, skyrl, storage, tuft
-from .service import Service, reply
+from .service import SERVICE, Service, reply
 from .state import RefusedError
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+
+    from .traffic import App, Message, Receive, Send
 
 ROUTERS: dict[str, list[APIRouter]] = {
     "official": [official.router, office.router, storage.router],
@@ -21,13 +24,23 @@ ROUTERS: dict[str, list[APIRouter]] = {
 }
 
 
-def build(service: Service) -> FastAPI:
+def build(service: Service) -> App:
     """Return the app of the service."""
+    app = _app(service.dialect)
+
+    async def serve(scope: Message, receive: Receive, send: Send) -> None:
+        await app({**scope, SERVICE: service}, receive, send)
+
+    return serve
+
+
+@cache
+def _app(dialect: str) -> FastAPI:
+    """Return the routes of a dialect: what FastAPI makes of them at the first request takes longer than a test."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.service = service
-    for router in ROUTERS[service.dialect]:
+    for router in ROUTERS[dialect]:
         app.include_router(router)
-    app.add_exception_handler(RefusedError, _tuft_refused if service.dialect == "tuft" else _refused)
+    app.add_exception_handler(RefusedError, _tuft_refused if dialect == "tuft" else _refused)
     return app
 
 

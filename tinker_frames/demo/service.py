@@ -52,6 +52,9 @@ class Service:
         return (CAPS | self.switches.caps)[endpoint]
 
 
+SERVICE = "tinker_frames.service"  # where a request has it: one app stands for all services of a dialect
+
+
 class Page(NamedTuple):
     """The slice of a list that was asked for."""
 
@@ -65,7 +68,7 @@ class Page(NamedTuple):
 
 def service_of(request: Request) -> Service:
     """Return the service that the app stands for."""
-    service: Service = request.app.state.service
+    service: Service = request.scope[SERVICE]
     return service
 
 

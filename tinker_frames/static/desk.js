@@ -148,7 +148,7 @@ class DeskPanel {
 
   work(desk) {
     this.fill = el("div", { class: "tkf-progress-fill" });
-    this.said = el("div", { class: "tkf-progress-said", role: "status" });
+    this.said = el("div", { class: "tkf-progress-said" }); // changes too often to be read out: the bar has it as its value
     this.stop = button("Cancel", () => this.send({ do: "cancel" }), { "data-name": "cancel", "data-first": true });
     this.progress = el("div", { class: "tkf-progress", role: "progressbar", "aria-label": desk.what, "aria-valuemin": 0 }, this.fill);
     this.progressed(desk);
@@ -158,10 +158,11 @@ class DeskPanel {
   progressed(desk) {
     const known = desk.total > 0;
     this.progress.classList.toggle("tkf-unknown", !known);
-    this.progress.setAttribute("aria-valuemax", desk.total);
-    this.progress.setAttribute("aria-valuenow", desk.done);
+    for (const [name, value] of [["aria-valuemax", desk.total], ["aria-valuenow", desk.done]])
+      known ? this.progress.setAttribute(name, value) : this.progress.removeAttribute(name);
     this.fill.style.width = known ? `${(100 * desk.done) / desk.total}%` : "";
     this.said.textContent = howFar(desk);
+    this.progress.setAttribute("aria-valuetext", this.said.textContent);
     this.stop.disabled = desk.stopping;
   }
 
