@@ -137,6 +137,23 @@ def test_a_refresh_that_takes_long_is_counted_and_can_be_cancelled(
     shown.sees(shown.note, "")
 
 
+def test_a_note_that_goes_leaves_the_keyboard_where_it_can_go_on(
+    stage: Stage, server: DemoServer, client: tkf.Client
+) -> None:
+    """From Cancel the focus goes to what closes the note, and from there to the rows; it is never lost."""
+    shown = Shown(stage, tkf.explore("checkpoints", client))
+    server.faults.latency_of["search_sessions"] = 1
+    shown.stage.click(shown.find("[data-name=refresh]"))
+    shown.says(shown.note, "sessions")
+    shown.stage.press("Enter", on=shown.find("[data-name=stop]"))
+    shown.says(shown.note, "was stopped")
+    close = shown.find('.tkf-note [aria-label="close this note"]')
+    shown.sees(lambda: close.evaluate("button => document.activeElement === button"), wanted=True)
+    shown.stage.press("Enter", on=close)
+    shown.sees(shown.note, "")
+    shown.sees(shown.active, "tkf-grid")
+
+
 def test_refresh_keeps_what_was_set(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
     """Refresh reads the account anew; filter, order, choice and scroll stay, and new rows are there."""
     shown = Shown(stage, tkf.explore("checkpoints", client))

@@ -125,11 +125,13 @@ class View {
   // ── drawing ──
 
   say(text, reading = null) {
+    const isHeld = this.note.contains(document.activeElement);
     this.note.hidden = !text;
     if (this.noted.textContent !== text) this.noted.textContent = text;
     this.far.textContent = reading ? howFar(reading) : "";
     this.hush.hidden = Boolean(reading);
     this.stop.hidden = !reading;
+    if (isHeld) focusFirst(reading ? this.stop : text ? this.hush : null, this.root.querySelector(".tkf-grid"));
   }
 
   drawHead(head) {
