@@ -141,8 +141,8 @@ def test_each_reading_is_a_part_of_it(quiet_server: Any, client_of: Callable[...
     seen: list[tuple[str, int]] = []
 
     def work(deed: Deed) -> int:
-        begin = deed.begin
-        deed.begin = lambda part: (seen.append((deed.shown()["part"], deed.shown()["done"])), begin(part))[1]  # type: ignore[method-assign, func-returns-value]
+        go_on_with = deed.go_on_with
+        deed.go_on_with = lambda part: (seen.append((deed.shown()["part"], deed.shown()["done"])), go_on_with(part))[1]  # type: ignore[method-assign, func-returns-value]
         return len(client.checkpoints()) + len(client.training_runs(progress=False))
 
     deed, ends = deed_of(work)

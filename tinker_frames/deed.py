@@ -6,7 +6,7 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from .errors import TinkerError
 from .progress import Progress, elsewhere
@@ -15,7 +15,53 @@ from .session import StoppedError
 TICK_S = 0.1  # a notebook's server drops messages above a thousand a second
 
 
-class Deed(Progress):
+class Tally(Progress):
+    """How far something is: rows that have ended, of how many, how many a second, and what it waits for."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, False)
+        self.what = what
+        self._done, self._total = 0, 0
+        self._began = time.monotonic()
+        self._waits_until, self._why = 0.0, ""
+
+    def __enter__(self) -> Self:
+        self._done, self._began = 0, time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Keep what was counted."""
+
+    def expect(self, total: int | None) -> None:
+        """Say how many rows there will be."""
+        self._total = total or 0
+
+    def advance(self, rows: int) -> None:
+        """Count rows that have ended."""
+        with self._lock:
+            self._done += rows
+
+    def restart(self) -> None:
+        """Begin to count from 0 again."""
+        self._done = 0
+
+    def waiting(self, seconds: float, why: str) -> None:
+        """Say that nothing is sent for a while."""
+        self._waits_until, self._why = time.monotonic() + seconds, why
+
+    def counts(self) -> dict[str, Any]:
+        """Return how far it is: `done, total, rate` (rows per second), `waiting` (text)."""
+        seconds = time.monotonic() - self._began
+        left = self._waits_until - time.monotonic()
+        return {
+            "done": self._done,
+            "total": self._total,
+            "rate": round(self._done / seconds, 1) if seconds > 1 and self._done else 0,
+            "waiting": f"waiting {left:.0f} s: {self._why}" if left > 0.5 else "",
+        }
+
+
+class Deed(Tally):
     """One piece of work.
 
     Parameters
@@ -37,13 +83,9 @@ class Deed(Progress):
         ended: Callable[[Any, BaseException | None], None],
         show: Callable[[], None],
     ) -> None:
-        super().__init__(what, False)
-        self.what = what
+        super().__init__(what)
         self._work, self._ended, self._tell = work, ended, show
-        self._done, self._total = 0, 0
         self._part: Part | None = None
-        self._began = time.monotonic()
-        self._waits_until, self._why = 0.0, ""
         self._over = threading.Event()
         self._told: dict[str, Any] = {}
 
@@ -61,67 +103,27 @@ class Deed(Progress):
             if self._part is not None:
                 self._part.stop.set()
 
-    def part(self, what: str) -> Part:
-        """Return the progress of a part of the work, which is shown until it ends."""
-        return Part(self, what)
-
     def join(self, timeout: float | None = None) -> bool:
         """Wait until it is over; False if it is not, after so many seconds."""
         return self._over.wait(timeout)
 
     def shown(self) -> dict[str, Any]:
-        """Return how far it is: `what, part, done, total, rate` (rows per second), `waiting` (text), `stopping`."""
-        seconds = time.monotonic() - self._began
-        left = self._waits_until - time.monotonic()
-        return {
-            "what": self.what,
-            "part": self._part.what if self._part is not None else "",
-            "done": self._done,
-            "total": self._total,
-            "rate": round(self._done / seconds, 1) if seconds > 1 and self._done else 0,
-            "waiting": f"waiting {left:.0f} s: {self._why}" if left > 0.5 else "",
-            "stopping": self.stop.is_set(),
-        }
+        """Return how far it is: `what`, `part` (what is read just now), that one's `Tally.counts`, `stopping`."""
+        part = self._part
+        counts = (part or self).counts()
+        return {"what": self.what, "part": part.what if part else "", **counts, "stopping": self.stop.is_set()}
 
-    # ── what those who work tell ─────────────────────────────────────────────────────────────────────────────────────
-
-    def __enter__(self) -> Deed:
-        self._done, self._began = 0, time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave it to the thread to say when it is over."""
-
-    def expect(self, total: int | None) -> None:
-        """Say how many rows there will be."""
-        self._total = total or 0
-
-    def advance(self, rows: int) -> None:
-        """Count rows that have ended."""
+    def go_on_with(self, part: Part | None) -> None:
+        """Show a part of the work as how far it is, and stop it if all is stopped; None where it has ended."""
         with self._lock:
-            self._done += rows
-
-    def restart(self) -> None:
-        """Begin to count from 0 again."""
-        self._done = 0
-
-    def waiting(self, seconds: float, why: str) -> None:
-        """Say that nothing is sent for a while."""
-        self._waits_until, self._why = time.monotonic() + seconds, why
-
-    def begin(self, part: Part | None) -> None:
-        """Count anew, for a part of the work; None where one has ended."""
-        with self._lock:
-            self._part, self._done, self._total, self._began = part, 0, 0, time.monotonic()
+            self._part = part
             if part is not None and self.stop.is_set():
                 part.stop.set()
-
-    # ── threads ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
         result, problem = None, None
         try:
-            with elsewhere(self.part):
+            with elsewhere(lambda what: Part(what, self)):
                 result = self._work(self)
         except BaseException as error:  # noqa: BLE001  # whoever asked for the work is told
             problem = error
@@ -138,35 +140,19 @@ class Deed(Progress):
                 self._tell()
 
 
-class Part(Progress):
-    """One reading among the work: it is shown as the work's own progress, and stops with it, or alone where it fails."""
+class Part(Tally):
+    """One reading among the work: it is shown while it goes on, and stops with the work, or alone where it fails."""
 
-    def __init__(self, of: Deed, what: str) -> None:
-        super().__init__(what, False)
-        self.what, self._of = what, of
+    def __init__(self, what: str, of: Deed) -> None:
+        super().__init__(what)
+        self._of = of
 
-    def __enter__(self) -> Part:
-        self._of.begin(self)
-        return self
+    def __enter__(self) -> Self:
+        self._of.go_on_with(self)
+        return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
-        self._of.begin(None)
-
-    def expect(self, total: int | None) -> None:
-        """Say how many rows there will be."""
-        self._of.expect(total)
-
-    def advance(self, rows: int) -> None:
-        """Count rows that have come."""
-        self._of.advance(rows)
-
-    def restart(self) -> None:
-        """Begin to count from 0 again."""
-        self._of.restart()
-
-    def waiting(self, seconds: float, why: str) -> None:
-        """Say that nothing is sent for a while."""
-        self._of.waiting(seconds, why)
+        self._of.go_on_with(None)
 
 
 def told(error: BaseException) -> str:

@@ -173,7 +173,7 @@ class Explorer:
         self._read("reading anew", renewed, replaced)
 
     def stop_reading(self) -> None:
-        """Stop reading a table; what was shown stays, and is said to be old if it is."""
+        """Stop reading a table; what was shown stays, and it is said that it is as before."""
         with self.lock:
             deed, self.reading = self.reading, None
         if deed is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .session import StoppedError, Watch
 
@@ -23,7 +23,7 @@ def in_order(
     daemons, so that no slow server keeps the interpreter from ending. Set by somebody else, it stops the caller too.
     """
     todo = list(jobs)
-    slots: list[queue.SimpleQueue[tuple[bool, object]]] = [queue.SimpleQueue() for _ in todo]
+    slots: list[queue.SimpleQueue[tuple[bool, Any]]] = [queue.SimpleQueue() for _ in todo]
     room = threading.Semaphore(2 * workers)
     places = iter(range(len(todo)))
     lock = threading.Lock()
@@ -34,9 +34,9 @@ def in_order(
                 place = next(places, None)
             if place is None:
                 return
-            good, result = _tried(run, todo[place], watch)
-            slots[place].put((good, result))
-            if not good:
+            tried = _tried(run, todo[place], watch)
+            slots[place].put(tried)
+            if not tried[0]:
                 return
 
     for number in range(min(workers, len(todo))):
@@ -47,8 +47,8 @@ def in_order(
             good, result = slot.get()
             room.release()
             if not good:
-                raise _as_error(result)
-            yield job, result  # type: ignore[misc]  # what run returned
+                raise result
+            yield job, result
         finished = True
     finally:
         if not finished:
@@ -57,7 +57,7 @@ def in_order(
             room.release()
 
 
-def _tried(run: Callable[[_Job], _Result], job: _Job, watch: Watch) -> tuple[bool, object]:
+def _tried(run: Callable[[_Job], _Result], job: _Job, watch: Watch) -> tuple[bool, Any]:
     """Return whether a job was done, and its result; else what is to be raised in the caller's thread."""
     try:
         if watch.stop.is_set():
@@ -65,7 +65,3 @@ def _tried(run: Callable[[_Job], _Result], job: _Job, watch: Watch) -> tuple[boo
         return True, run(job)
     except BaseException as error:  # noqa: BLE001
         return False, error
-
-
-def _as_error(result: object) -> BaseException:
-    return result if isinstance(result, BaseException) else StoppedError()

@@ -347,36 +347,24 @@ def test_what_goes_wrong_in_the_lab_fails_the_test(lab: Lab, cell: str, told: st
     assert told in str(failed.value)
 
 
-LISTING = """() => {
-  const listed = (window.listed = { on: true, failed: 0 });
-  const list = async () => {
-    while (listed.on) listed.failed += (await fetch(`/api/kernels?${Date.now()}`)).status === 500;
-  };
-  list();
-}"""
-
-
-def test_a_kernel_that_starts_while_the_server_lists_them_fails_no_test(lab: Lab) -> None:
-    """JupyterLab's server answers 500 to a list that it makes at that moment, which says nothing of the notebook."""
-    lab.page.evaluate(LISTING)
-    try:
-        for _ in range(10):  # some of them meet it, others not
-            with lab.notebook(["1"]):
-                pass
-            if lab.page.evaluate("listed.failed"):
-                break
-    finally:
-        lab.page.evaluate("listed.on = false")
-
-
-@pytest.mark.parametrize("address", ["/api/kernels/gone?1795687999936", "/api/contents/gone?1795687999936"])
-def test_other_refusals_of_the_server_fail_the_test(lab: Lab, address: str) -> None:
-    """What the server of JupyterLab refuses anywhere else is a problem."""
+@pytest.mark.parametrize(
+    ("address", "status", "fails"),
+    [
+        ("/api/kernels?1795687999936", 500, False),  # a list, made while a kernel starts
+        ("/api/kernels?1795687999936", 503, True),
+        ("/api/kernels/gone?1795687999936", 500, True),
+        ("/api/contents/gone?1795687999936", 500, True),
+    ],
+)
+def test_what_the_server_of_the_lab_refuses(lab: Lab, address: str, status: int, *, fails: bool) -> None:
+    """The one refusal that says nothing of a notebook is passed over, and no other."""
     with lab.notebook(["1"]) as notebook:
-        lab.page.evaluate("address => fetch(address)", address)
-        notebook.until(lambda: notebook.problems)
-        with pytest.raises(AssertionError, match="status of 404"):
-            notebook.check()
+        lab.page.route(f"**{address}", lambda route: route.fulfill(status=status))
+        for asked in (address, "/api/contents/none"):  # what the second says is told after what the first one says
+            lab.page.evaluate("address => fetch(address)", asked)
+        notebook.until(lambda: "status of 404" in "".join(notebook.problems))
+        assert any(f"status of {status}" in problem for problem in notebook.problems) == fails
+        lab.page.unroute(f"**{address}")
         lab.problems.clear()
 
 

@@ -119,15 +119,21 @@ def test_what_cannot_be_read_is_said(stage: Stage, server: DemoServer, client: t
     shown.sees(shown.note, "")
 
 
+def slowly_refreshed(stage: Stage, server: DemoServer, client: tkf.Client) -> Shown:
+    """Return a view that is being read anew from a server that takes a second for the sessions."""
+    shown = Shown(stage, tkf.explore("checkpoints", client))
+    server.faults.latency_of["search_sessions"] = 1
+    shown.stage.click(shown.find("[data-name=refresh]"))
+    shown.says(shown.note, "sessions")
+    return shown
+
+
 def test_a_refresh_that_takes_long_is_counted_and_can_be_cancelled(
     stage: Stage, server: DemoServer, client: tkf.Client
 ) -> None:
     """What is read is shown beside its name and number, with Cancel, which leaves the rows that were there."""
-    shown = Shown(stage, tkf.explore("checkpoints", client))
+    shown = slowly_refreshed(stage, server, client)
     keys = shown.keys()
-    server.faults.latency_of["search_sessions"] = 1
-    shown.stage.click(shown.find("[data-name=refresh]"))
-    shown.says(shown.note, "sessions")
     assert shown.note().startswith("Reading anew … ")
     shown.stage.click(shown.find("[data-name=stop]"))
     shown.says(shown.note, "was stopped")
@@ -141,10 +147,7 @@ def test_a_note_that_goes_leaves_the_keyboard_where_it_can_go_on(
     stage: Stage, server: DemoServer, client: tkf.Client
 ) -> None:
     """From Cancel the focus goes to what closes the note, and from there to the rows; it is never lost."""
-    shown = Shown(stage, tkf.explore("checkpoints", client))
-    server.faults.latency_of["search_sessions"] = 1
-    shown.stage.click(shown.find("[data-name=refresh]"))
-    shown.says(shown.note, "sessions")
+    shown = slowly_refreshed(stage, server, client)
     shown.stage.press("Enter", on=shown.find("[data-name=stop]"))
     shown.says(shown.note, "was stopped")
     close = shown.find('.tkf-note [aria-label="close this note"]')
