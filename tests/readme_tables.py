@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinker_frames.catalog import CHECKPOINTS, SAMPLERS, SESSIONS, TRAINING_RUNS
-from tinker_frames.schema import Table
+from tinker_frames.schema.catalog import CHECKPOINTS, SAMPLERS, SESSIONS, TRAINING_RUNS
+from tinker_frames.schema.columns import Table
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames  # noqa: F401  # registers the accessor
-from tinker_frames.schema import text_dtype
+from tinker_frames.schema.columns import text_dtype
 
 
 def metadata(*cells: str | None) -> pd.DataFrame:

@@ -18,10 +18,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import tinker_frames as tkf
-from tinker_frames import catalog
 from tinker_frames.demo import Burst, Churn, DemoServer
 from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, InvalidRequestError
-from tinker_frames.schema import pandas_dtype
+from tinker_frames.schema import catalog
+from tinker_frames.schema.columns import pandas_dtype
 
 Make = Callable[..., tkf.Client]
 NAMES = ["sessions", "training_runs", "checkpoints", "samplers", "inventory"]

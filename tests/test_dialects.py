@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames import catalog
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import NotSupportedError
-from tinker_frames.schema import pandas_dtype
+from tinker_frames.schema import catalog
+from tinker_frames.schema.columns import pandas_dtype
 
 NAMES = ["sessions", "training_runs", "checkpoints", "samplers", "inventory"]
 MISSING = {"official": set(), "tuft": set(), "skyrl": {"sessions", "samplers"}}

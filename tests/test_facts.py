@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tinker_frames.catalog import CHECKPOINTS
 from tinker_frames.facts import LISTED, facts_of
-from tinker_frames.schema import empty_frame, typed
+from tinker_frames.schema.catalog import CHECKPOINTS
+from tinker_frames.schema.columns import empty_frame, typed
 
 TIME = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 import tinker_frames as tkf
-from tinker_frames import catalog
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.schema import empty_frame, text_dtype
+from tinker_frames.schema import catalog
+from tinker_frames.schema.columns import empty_frame, text_dtype
 
 SUFFIXES = [".csv", ".parquet", ".feather", ".json"]
 TABLES = ["sessions", "details", "training_runs", "checkpoints", "samplers", "inventory"]

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinker_frames as tkf
-from tinker_frames import catalog
 from tinker_frames.demo import DemoServer
 from tinker_frames.frames import expanded_metadata, inventory_of, session_of_members, with_sessions
-from tinker_frames.schema import Table, empty_frame, text_dtype
+from tinker_frames.schema import catalog
+from tinker_frames.schema.columns import Table, empty_frame, text_dtype
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 IDS = st.sampled_from(["a", "b", "c", None])

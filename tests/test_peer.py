@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames.catalog import CHECKPOINTS, SAMPLERS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from tinker_frames.demo import DemoServer
-from tinker_frames.schema import Column, Table
+from tinker_frames.schema.catalog import CHECKPOINTS, SAMPLERS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
+from tinker_frames.schema.columns import Column, Table
 
 from .demo.test_sdk import Sdk
 

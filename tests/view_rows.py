@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from hypothesis import strategies as st
 
-from tinker_frames.catalog import CHECKPOINT_TYPES
-from tinker_frames.schema import typed
+from tinker_frames.schema.catalog import CHECKPOINT_TYPES
+from tinker_frames.schema.columns import typed
 from tinker_frames.view_state import TableState
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ from . import pandas_hook as _pandas_hook
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import catalog, demo, errors, policies
+    from . import demo, errors, policies
     from .client import Client
     from .default import (
         checkpoints,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .files import export, read_export
     from .notebook import explore
     from .plans import Plan
+    from .schema import catalog
     from .views import CheckpointsView, SessionsView, TrainingRunsView
 
 __all__ = [
@@ -62,7 +63,7 @@ __all__ = [
     "undo",
 ]
 
-_MODULES = ("catalog", "demo", "errors", "policies")
+_MODULES = {"catalog": "schema.catalog", "demo": "demo", "errors": "errors", "policies": "policies"}
 _HOMES = {
     "client": ("Client",),
     "default": (
@@ -88,7 +89,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+        return import_module(f"{__name__}.{_MODULES[name]}")
     if name in _HOME_OF:
         value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
         return value

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .client import Client
-    from .durations import Duration
     from .errors import TinkerError
     from .plans import Plan
     from .policies import Rule
+    from .schema.durations import Duration
     from .views import View
 
 
@@ -211,8 +211,8 @@ class ArchiveUrls(Mapping[str, str]):
 
 def _ttl(length: Duration) -> int:
     """Return a length of time in seconds that the service takes as a TTL."""
-    from .durations import seconds
     from .rest import check_ttl
+    from .schema.durations import seconds
 
     found = seconds(length)
     check_ttl(found)

@@ -12,12 +12,12 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from .cache import AccountCache
-from .catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS
 from .errors import InvalidRequestError, NotSupportedError
 from .listing import Listing, Report
 from .progress import Progress, watching
 from .rest import AccessScope, check_scope
-from .schema import Table, empty_arrow
+from .schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS
+from .schema.columns import Table, empty_arrow
 from .session import Session
 from .tables import TableReader
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from . import policies
-from .durations import seconds
 from .errors import InvalidRequestError
 from .policies import Rule
 from .rest import check_ttl
+from .schema.durations import seconds
 
 
 @dataclass(frozen=True)

@@ -272,7 +272,7 @@ def _check_options(table: str, options: dict[str, Any]) -> None:
 
 
 def _brief(table: str) -> tuple[str, ...]:
-    from .catalog import TABLES as DECLARED
+    from .schema.catalog import TABLES as DECLARED
 
     return DECLARED["training_runs" if table == "runs" else table].brief
 

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 
 from .errors import SchemaError
-from .mend import Problems, mend, parsed, quick_times, sound
 from .metadata import json_texts
 from .page import Page, as_rows, cursors_of, parsed_page
 from .record import (
@@ -34,7 +33,8 @@ from .record import (
     record_type,
     value_at,
 )
-from .schema import Column, Table, arrow_type, empty_arrow
+from .schema.coerce import Problems, mend, parsed, quick_times, sound
+from .schema.columns import Column, Table, arrow_type, empty_arrow
 
 BATCH_ROWS = 4000
 

@@ -15,9 +15,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from . import errors
-from .catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from .paging import smaller_size
-from .schema import Table
+from .schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
+from .schema.columns import Table
 from .session import Session
 
 Verdict = Literal["ok", "lacks", "refused", "wrong"]

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from .errors import InvalidTinkerPathError
-from .paths import parse_known
-from .schema import typed
+from .schema.columns import typed
+from .schema.paths import parse_known
 
 # The columns of a listing that a plan carries along.
 LISTED = (

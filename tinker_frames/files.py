@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from . import formats
 from .errors import InvalidRequestError
 from .formats import ROWS_A_TIME, declared, format_of, is_text
-from .schema import Column, arrow_type, text_dtype, to_series_data
+from .schema.columns import Column, arrow_type, text_dtype, to_series_data
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,12 +13,12 @@ import pandas as pd
 
 from . import errors
 from .actions import State
-from .catalog import CHECKPOINTS
 from .diary import Journal
 from .facts import facts_of
-from .paths import parse
 from .runner import Read, Runner
-from .schema import empty_frame
+from .schema.catalog import CHECKPOINTS
+from .schema.columns import empty_frame
+from .schema.paths import parse
 
 if TYPE_CHECKING:
     from .client import Client

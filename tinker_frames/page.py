@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import SchemaError
-from .mend import parsed
-from .schema import Table
+from .schema.coerce import parsed
+from .schema.columns import Table
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from .plan_text import as_html, as_text
 from .policies import Rule
 from .progress import Progress, in_notebook
 from .runner import Runner
-from .schema import typed
+from .schema.columns import typed
 from .verdicts import GUARDS, job_as_json, job_from_json, jobs_of, judged, outcome_frame, with_jobs, with_wishes
 
 Guard = Literal["public", "newest", "sampler"]

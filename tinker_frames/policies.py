@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .durations import Duration, seconds
 from .errors import InvalidRequestError
+from .schema.durations import Duration, seconds
 
 if TYPE_CHECKING:
     import pandas as pd

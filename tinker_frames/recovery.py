@@ -14,7 +14,7 @@ from .job import Job, Outcome
 from .plans import Plan, new_id
 from .progress import Progress
 from .rest import TTL_RANGE_S
-from .schema import typed
+from .schema.columns import typed
 from .verdicts import OUTCOMES, job_from_json, outcome_frame, with_wishes
 
 if TYPE_CHECKING:

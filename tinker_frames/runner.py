@@ -15,9 +15,9 @@ from .diary import Journal
 from .errors import ConflictError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
 from .job import Job, Outcome
 from .pace import Pace
-from .paths import parse
 from .progress import Progress, watching
 from .retry import NEVER, backoff_s
+from .schema.paths import parse
 from .session import Session
 
 MOST_TRIES = 5  # of one row, unclear answers included; rate limits do not count

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .catalog import TABLES
-from .derive import session_of
+from .schema.catalog import TABLES
+from .schema.derived import session_of
 from .source import is_whole, runs_of
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from .decode import Decoder
 from .errors import InvalidRequestError, SchemaError
 from .listing import Listing, Report
-from .mend import parsed
 from .paging import Coverage, Request, smaller_size
 from .progress import Progress
-from .schema import Table
+from .schema.coerce import parsed
+from .schema.columns import Table
 from .session import Answer, Session
 from .workers import in_order
 

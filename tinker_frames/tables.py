@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from .catalog import CHECKPOINTS, RUN_CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from .errors import NotFoundError, NotSupportedError, ServerError, TinkerError
 from .listing import Listing, together
-from .paths import component, run_url
 from .progress import Progress
 from .rest import AccessScope, check_scope
+from .schema.catalog import (
+    CHECKPOINTS,
+    RUN_CHECKPOINTS,
+    SAMPLERS,
+    SESSION_DETAILS,
+    SESSION_IDS,
+    SESSIONS,
+    TRAINING_RUNS,
+)
+from .schema.paths import component, run_url
 from .session import Session
 from .sweep import Pages, Sweeper
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import render
-from .catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
 from .client import Client
 from .errors import NotSupportedError
 from .files import export
+from .schema.catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from .schema import Table
+    from .schema.columns import Table
 
 LARGEST = 12
 FILES = ("tinker-inventory.csv", "tinker-inventory.parquet")

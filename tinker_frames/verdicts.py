@@ -10,7 +10,7 @@ import pandas as pd
 
 from .actions import Action, State, Wish
 from .job import Job, Outcome
-from .schema import typed
+from .schema.columns import typed
 
 GUARDS = {
     "public": "public: others may be using it",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .errors import TinkerError
 from .progress import Progress
-from .schema import typed
+from .schema.columns import typed
 from .workers import in_order
 
 if TYPE_CHECKING:

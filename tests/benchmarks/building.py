@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 def our_frame(contents: Iterable[bytes]) -> pd.DataFrame:
     """Return the typed frame of pages."""
-    from tinker_frames.catalog import CHECKPOINTS
     from tinker_frames.decode import Decoder
-    from tinker_frames.schema import to_frame
+    from tinker_frames.schema.catalog import CHECKPOINTS
+    from tinker_frames.schema.columns import to_frame
 
     decoder = Decoder(CHECKPOINTS)
     for content in contents:

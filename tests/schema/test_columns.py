@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tinker_frames import catalog
-from tinker_frames.schema import (
+from tinker_frames.schema import catalog
+from tinker_frames.schema.columns import (
     DTYPE_NAMES,
     Column,
     Kind,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import derive
-from .schema import Column, Table
+from . import derived
+from .columns import Column, Table
 
 CHECKPOINT_TYPES = ("training", "sampler", "external")
 SESSION_STATUSES = ("active", "cancelled", "client_finished", "failed")
@@ -66,25 +66,25 @@ CHECKPOINTS = Table(
     brief=("tinker_path", "size_gb", "public", "age_days", "expires_in_days"),
     columns=(
         _CHECKPOINT["tinker_path"],
-        Column("training_run_id", "text", "the run that saved it, from its path", derive=derive.run_of_path()),
+        Column("training_run_id", "text", "the run that saved it, from its path", derive=derived.run_of_path()),
         Column(
             "session_id",
             "text",
             "the session of that run; NA where the id does not tell",
-            derive=derive.session_of_id("training_run_id"),
+            derive=derived.session_of_id("training_run_id"),
         ),
-        Column("name", "text", "the name it was saved under, from its path", derive=derive.name_of_path()),
-        Column("step", "int", "the number at the end of the name; NA if there is none", derive=derive.step_of_name),
+        Column("name", "text", "the name it was saved under, from its path", derive=derived.name_of_path()),
+        Column("step", "int", "the number at the end of the name; NA if there is none", derive=derived.step_of_name),
         _CHECKPOINT["checkpoint_id"],
         _CHECKPOINT["checkpoint_type"],
         _CHECKPOINT["time"],
-        Column("age_days", "float", "days since it was created", live=derive.days_since("time")),
+        Column("age_days", "float", "days since it was created", live=derived.days_since("time")),
         _CHECKPOINT["size_bytes"],
-        Column("size_gb", "float", "size in gigabytes (10^9 bytes)", live=derive.gigabytes("size_bytes")),
+        Column("size_gb", "float", "size in gigabytes (10^9 bytes)", live=derived.gigabytes("size_bytes")),
         _CHECKPOINT["public"],
         _CHECKPOINT["expires_at"],
         Column(
-            "expires_in_days", "float", "days until it expires; NA means never", live=derive.days_until("expires_at")
+            "expires_in_days", "float", "days until it expires; NA means never", live=derived.days_until("expires_at")
         ),
         _CHECKPOINT["base_model"],
         _CHECKPOINT["user_metadata"],
@@ -111,7 +111,7 @@ TRAINING_RUNS = Table(
             "session_id",
             "text",
             "the session that owns it; NA where the id does not tell",
-            derive=derive.session_of_id("training_run_id"),
+            derive=derived.session_of_id("training_run_id"),
         ),
         Column("base_model", "text", "the model it trains", required=True),
         Column("model_owner", "text", "who owns it (a URN on the official service)", required=True),
@@ -119,7 +119,7 @@ TRAINING_RUNS = Table(
         Column("lora_rank", "int", "the adapter's rank; NA for none"),
         Column("corrupted", "bool", "whether it failed for good; absent means no", default=False),
         Column("last_request_time", "time", "last used, UTC", required=True),
-        Column("idle_days", "float", "days since it was last used", live=derive.days_since("last_request_time")),
+        Column("idle_days", "float", "days since it was last used", live=derived.days_since("last_request_time")),
         *_nested("last_checkpoint", "newest training checkpoint"),
         *_nested("last_sampler_checkpoint", "newest sampler checkpoint"),
         Column("user_metadata", "json", "the user's metadata as JSON text"),
@@ -151,10 +151,10 @@ SESSIONS = Table(
         Column("owner", "text", "whose it is (a URN)", required=True),
         Column("project_id", "text", "the project it belongs to", required=True),
         Column("created_at", "time", "created, UTC", required=True),
-        Column("age_days", "float", "days since it was created", live=derive.days_since("created_at")),
+        Column("age_days", "float", "days since it was created", live=derived.days_since("created_at")),
         Column("checkpoints_count", "int", "number of checkpoints", required=True),
         Column("checkpoint_storage_bytes", "int", "bytes its checkpoints take"),
-        Column("size_gb", "float", "the same in gigabytes (10^9 bytes)", live=derive.gigabytes("checkpoint_storage_bytes")),
+        Column("size_gb", "float", "the same in gigabytes (10^9 bytes)", live=derived.gigabytes("checkpoint_storage_bytes")),
         Column("user_metadata", "json", "the user's metadata as JSON text"),
         _extra(),
     ),
@@ -202,7 +202,7 @@ SAMPLERS = Table(
         Column("session_id", "text", "the session that lists it"),
         Column("base_model", "text", "the model it samples from", required=True),
         Column("model_path", "text", "the tinker path it loaded; NA: the plain base model"),
-        Column("training_run_id", "text", "the run of that path", derive=derive.run_of_path("model_path")),
+        Column("training_run_id", "text", "the run of that path", derive=derived.run_of_path("model_path")),
         _extra(),
     ),
 )

@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from numbers import Real
 
-from .errors import InvalidRequestError
+from ..errors import InvalidRequestError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tinker_frames.mend import Problems, canonical, mend, parsed, quick_times, sound
-from tinker_frames.schema import Kind
+from tinker_frames.schema.coerce import Problems, canonical, mend, parsed, quick_times, sound
+from tinker_frames.schema.columns import Kind
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=6),

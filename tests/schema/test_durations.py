@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinker_frames.durations import seconds, shown
 from tinker_frames.errors import InvalidRequestError
+from tinker_frames.schema.durations import seconds, shown
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .schema import Kind
+    from .columns import Kind
 
 MOST_EXAMPLES = 5
 INT64 = (-(2**63), 2**63 - 1)

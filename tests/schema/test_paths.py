@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidTinkerPathError, TinkerError
-from tinker_frames.paths import SEGMENTS, TinkerPath, checkpoint_url, component, parse, parse_known, run_url
+from tinker_frames.schema.paths import SEGMENTS, TinkerPath, checkpoint_url, component, parse, parse_known, run_url
 
 # Any text that may stand between two slashes; control characters are legal too, but not in the demo server's routes.
 PART = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1, max_size=30).filter(

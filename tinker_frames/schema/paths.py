@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import quote
 
-from .errors import InvalidTinkerPathError
+from ..errors import InvalidTinkerPathError
 
 SCHEME = "tinker://"
 

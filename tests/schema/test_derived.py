@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tinker_frames import derive
-from tinker_frames.paths import parse
+from tinker_frames.schema import derived
+from tinker_frames.schema.paths import parse
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PART = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -47,7 +47,7 @@ def parts(path: str | None) -> tuple[str | None, str | None]:
 def test_run_and_name_are_those_of_the_grammar_whatever_stands_beside(paths: list[str | None]) -> None:
     """Run and name of a path depend on that path alone, and a text that is no path has neither."""
     data = columns(tinker_path=paths)
-    runs, names = derive.run_of_path()(data).to_pylist(), derive.name_of_path()(data).to_pylist()
+    runs, names = derived.run_of_path()(data).to_pylist(), derived.name_of_path()(data).to_pylist()
     assert list(zip(runs, names, strict=True)) == [parts(path) for path in paths]
 
 
@@ -56,8 +56,8 @@ def test_run_and_name_agree_with_the_path_module(segment: str, number: int) -> N
     """What the columns say of a path is what `paths.parse` says of it."""
     path = f"tinker://5b1f0c9e:train:{number}/{segment}/step {number}"
     data, known = columns(tinker_path=[path]), parse(path)
-    assert derive.run_of_path()(data).to_pylist() == [known.training_run_id]
-    assert derive.name_of_path()(data).to_pylist() == [known.name]
+    assert derived.run_of_path()(data).to_pylist() == [known.training_run_id]
+    assert derived.name_of_path()(data).to_pylist() == [known.name]
 
 
 @settings(max_examples=200, deadline=None)
@@ -71,7 +71,7 @@ def test_the_step_is_the_whole_number_at_the_end(name: str | None) -> None:
     digits = re.search(r"[0-9]*\Z", name or "")
     text = digits[0] if digits else ""
     expected = int(text) if 0 < len(text) <= 18 else None
-    assert derive.step_of_name(columns(name=[name])).to_pylist() == [expected]
+    assert derived.step_of_name(columns(name=[name])).to_pylist() == [expected]
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_the_step_is_the_whole_number_at_the_end(name: str | None) -> None:
 )
 def test_only_official_ids_tell_their_session(run: str | None, session: str | None) -> None:
     """An id of the form `<session>:train:<n>` or `:sample:<n>` tells its session, any other tells none."""
-    assert derive.session_of_id("id")(columns(id=[run, "x:train:0"])).to_pylist() == [session, "x"]
+    assert derived.session_of_id("id")(columns(id=[run, "x:train:0"])).to_pylist() == [session, "x"]
 
 
 def test_gigabytes_are_decimal_and_unknown_stays_unknown() -> None:
     """A size in GB is bytes / 10^9, NaN where the bytes are NA."""
     frame = pd.DataFrame({"n": pd.array([1_500_000_000, 0, None], dtype="Int64")})
-    sizes = derive.gigabytes("n")(frame, NOW)
+    sizes = derived.gigabytes("n")(frame, NOW)
     assert sizes.dtype == "float64"
     assert sizes.tolist()[:2] == [1.5, 0.0]
     assert pd.isna(sizes[2])
@@ -109,7 +109,7 @@ def test_ages_and_expiries_are_days_from_now_with_their_sign() -> None:
     stamps = [NOW - timedelta(days=2), NOW + timedelta(hours=12), None]
     frame = pd.DataFrame({"t": pd.array(stamps, dtype="datetime64[us, UTC]")})
     for now in (NOW, NOW.astimezone(timezone(timedelta(hours=5)))):
-        since, until = derive.days_since("t")(frame, now), derive.days_until("t")(frame, now)
+        since, until = derived.days_since("t")(frame, now), derived.days_until("t")(frame, now)
         assert [since[0], since[1], until[0], until[1]] == [2.0, -0.5, -2.0, 0.5]
         assert pd.isna(since[2])
         assert pd.isna(until[2])

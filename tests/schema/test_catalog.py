@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tinker_frames import catalog
 from tinker_frames.decode import Decoder
 from tinker_frames.errors import SchemaError
-from tinker_frames.schema import Column, Table, empty_frame, pandas_dtype, to_frame
+from tinker_frames.schema import catalog
+from tinker_frames.schema.columns import Column, Table, empty_frame, pandas_dtype, to_frame
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 READ = (
