@@ -15,8 +15,8 @@ import tinker_frames as tkf
 from tinker_frames.deed import TICK_S, Deed, told
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError, NotFoundError
-from tinker_frames.progress import Progress, is_watched, watching
-from tinker_frames.session import StoppedError
+from tinker_frames.rest.progress import Progress, is_watched, watching
+from tinker_frames.rest.session import StoppedError
 
 PATIENCE_S = 20
 Ends = list[tuple[Any, BaseException | None]]

@@ -60,7 +60,7 @@ def test_readme_python_runs(block: str, server, tmp_path: Path, monkeypatch: pyt
 
 def test_readme_names_every_rest_method() -> None:
     """The README lists every public method of client.rest, and none that does not exist."""
-    from tinker_frames.rest import Rest
+    from tinker_frames.rest.endpoints import Rest
 
     section = TEXT[TEXT.index("## Every endpoint") : TEXT.index("## Credential")]
     named = set(re.findall(r"`([a-z_]+)`", section)) - {"client", "rest"}

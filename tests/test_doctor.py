@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from tinker_frames import cli
-from tinker_frames.config import resolve
 from tinker_frames.demo import Burst, DemoServer, Faults
 from tinker_frames.demo.endpoints import ENDPOINTS
 from tinker_frames.doctor import Finding, examine
-from tinker_frames.session import Session
+from tinker_frames.rest.config import resolve
+from tinker_frames.rest.session import Session
 
 Examined = dict[str, Finding]
 READS = {name for name, (method, _) in ENDPOINTS.items() if method == "GET"} | {

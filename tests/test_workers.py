@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tinker_frames.demo import DemoServer
-from tinker_frames.session import StoppedError, Watch
+from tinker_frames.rest.session import StoppedError, Watch
 from tinker_frames.workers import in_order
 
 

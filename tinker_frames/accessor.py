@@ -211,7 +211,7 @@ class ArchiveUrls(Mapping[str, str]):
 
 def _ttl(length: Duration) -> int:
     """Return a length of time in seconds that the service takes as a TTL."""
-    from .rest import check_ttl
+    from .rest.endpoints import check_ttl
     from .schema.durations import seconds
 
     found = seconds(length)

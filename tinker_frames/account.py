@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from .cache import AccountCache
 from .errors import InvalidRequestError, NotSupportedError
 from .listing import Listing, Report
-from .progress import Progress, watching
-from .rest import AccessScope, check_scope
+from .rest.cache import AccountCache
+from .rest.endpoints import AccessScope, check_scope
+from .rest.progress import Progress, watching
+from .rest.session import Session
 from .schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS
 from .schema.columns import Table, empty_arrow
-from .session import Session
 from .tables import TableReader
 
 By = Literal["auto", "user", "run"]

@@ -14,7 +14,7 @@ from typing import Any
 from . import policies
 from .errors import InvalidRequestError
 from .policies import Rule
-from .rest import check_ttl
+from .rest.endpoints import check_ttl
 from .schema.durations import seconds
 
 

@@ -128,9 +128,9 @@ def doctor(form: str, base_url: str | None) -> int:
     import pandas as pd
 
     from . import files, render
-    from .config import resolve
     from .doctor import examine
-    from .session import Session
+    from .rest.config import resolve
+    from .rest.session import Session
 
     session = Session(resolve(base_url=base_url, retries=1, timeout=20))
     try:

@@ -304,7 +304,7 @@ def _best_column(text: str | None) -> str:
 
 def _length(text: str) -> int:
     """Return a length of time in seconds that the service takes, before the server is asked anything; a bare number is seconds."""
-    from .rest import check_ttl
+    from .rest.endpoints import check_ttl
     from .schema.durations import seconds
 
     found = seconds(int(text) if text.isdecimal() and len(text) < 19 else text)

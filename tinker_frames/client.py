@@ -13,15 +13,15 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from . import config
 from .account import Account, By, CacheView, Options
 from .errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
 from .frames import described, frame_of, inventory_lacks, inventory_of, session_of_members, with_details, with_sessions
 from .listing import Report, together
-from .rest import AccessScope, Rest
+from .rest import config
+from .rest.endpoints import AccessScope, Rest
+from .rest.session import Session
 from .schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from .schema.columns import Table, empty_frame
-from .session import Session
 
 # The clients that made frames, by account: a frame finds the one it came from.
 _live: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from .errors import TinkerError
-from .progress import Progress, elsewhere
-from .session import StoppedError
+from .rest.progress import Progress, elsewhere
+from .rest.session import StoppedError
 
 TICK_S = 0.1  # a notebook's server drops messages above a thousand a second
 

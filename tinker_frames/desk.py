@@ -21,7 +21,7 @@ from .files import export
 from .plan_text import facts_lines
 from .plans import Plan, make, retirement
 from .recovery import undo
-from .session import StoppedError
+from .rest.session import StoppedError
 from .verdicts import GUARDS
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from . import errors
 from .paging import smaller_size
+from .rest.session import Session
 from .schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from .schema.columns import Table
-from .session import Session
 
 Verdict = Literal["ok", "lacks", "refused", "wrong"]
 

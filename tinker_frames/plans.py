@@ -21,7 +21,7 @@ from .actions import ACTIONS, Action, Wish
 from .errors import ConfirmationNeededError, InvalidRequestError
 from .plan_text import as_html, as_text
 from .policies import Rule
-from .progress import Progress, in_notebook
+from .rest.progress import Progress, in_notebook
 from .runner import Runner
 from .schema.columns import typed
 from .verdicts import GUARDS, job_as_json, job_from_json, jobs_of, judged, outcome_frame, with_jobs, with_wishes

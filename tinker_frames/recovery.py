@@ -12,8 +12,8 @@ from .diary import Entry, Journal, Record
 from .errors import InvalidRequestError
 from .job import Job, Outcome
 from .plans import Plan, new_id
-from .progress import Progress
-from .rest import TTL_RANGE_S
+from .rest.endpoints import TTL_RANGE_S
+from .rest.progress import Progress
 from .schema.columns import typed
 from .verdicts import OUTCOMES, job_from_json, outcome_frame, with_wishes
 

@@ -15,10 +15,10 @@ from .diary import Journal
 from .errors import ConflictError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
 from .job import Job, Outcome
 from .pace import Pace
-from .progress import Progress, watching
-from .retry import NEVER, backoff_s
+from .rest.progress import Progress, watching
+from .rest.retry import NEVER, backoff_s
+from .rest.session import Session
 from .schema.paths import parse
-from .session import Session
 
 MOST_TRIES = 5  # of one row, unclear answers included; rate limits do not count
 MOST_CONFLICTS = 2  # of one row: busy at first, perhaps; twice says the same

@@ -14,10 +14,10 @@ from .decode import Decoder
 from .errors import InvalidRequestError, SchemaError
 from .listing import Listing, Report
 from .paging import Coverage, Request, smaller_size
-from .progress import Progress
+from .rest.progress import Progress
+from .rest.session import Answer, Session
 from .schema.coerce import parsed
 from .schema.columns import Table
-from .session import Answer, Session
 from .workers import in_order
 
 MOST_SWEEPS = 4

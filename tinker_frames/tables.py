@@ -6,8 +6,9 @@ from typing import Any
 
 from .errors import NotFoundError, NotSupportedError, ServerError, TinkerError
 from .listing import Listing, together
-from .progress import Progress
-from .rest import AccessScope, check_scope
+from .rest.endpoints import AccessScope, check_scope
+from .rest.progress import Progress
+from .rest.session import Session
 from .schema.catalog import (
     CHECKPOINTS,
     RUN_CHECKPOINTS,
@@ -18,7 +19,6 @@ from .schema.catalog import (
     TRAINING_RUNS,
 )
 from .schema.paths import component, run_url
-from .session import Session
 from .sweep import Pages, Sweeper
 
 

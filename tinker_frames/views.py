@@ -15,8 +15,8 @@ from .client import Client
 from .default import client_for, default_client
 from .explorer import PARTS, Explorer
 from .plans import Plan
-from .progress import in_notebook
 from .render import visible
+from .rest.progress import in_notebook
 from .view_state import SORTS, TableState, sort_of
 
 MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]"'

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from .errors import TinkerError
-from .progress import Progress
+from .rest.progress import Progress
 from .schema.columns import typed
 from .workers import in_order
 

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import AuthenticationError, NotFoundError, NotSupportedError, TinkerError
 from .config import Credential, Settings, checked
-from .errors import AuthenticationError, NotFoundError, NotSupportedError, TinkerError
 
 # The protocol release that the contract was read from; the config endpoint wants one.
 PROTOCOL = "0.38.0"

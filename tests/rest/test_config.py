@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinker_frames as tkf
-from tinker_frames import config
-from tinker_frames.config import PRODUCTION, resolve
 from tinker_frames.errors import AuthenticationError, InvalidRequestError, TinkerError
+from tinker_frames.rest import config
+from tinker_frames.rest.config import PRODUCTION, resolve
 
 OFFICIAL = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 OTHER = "https://tinker.example.org/api"

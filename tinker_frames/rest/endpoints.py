@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from . import errors
+from .. import errors
+from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
+from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
 from .retry import NEVER, ONCE, REPEATABLE, backoff_s, http_date
-from .schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
-from .schema.paths import checkpoint_url, component, parse, parse_known, run_url
 from .session import Answer, Session, Watch
 
 AccessScope = Literal["owned", "accessible"]

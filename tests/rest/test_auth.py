@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames import auth
-from tinker_frames.auth import Authenticator, decode_jwt, fingerprint, identity_of
-from tinker_frames.config import resolve
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.errors import AuthenticationError, PermissionDeniedError, SchemaError, ServerError, TinkerError
+from tinker_frames.rest import auth
+from tinker_frames.rest.auth import Authenticator, decode_jwt, fingerprint, identity_of
+from tinker_frames.rest.config import resolve
 
 CONFIG, TOKEN = "get_client_config", "get_auth_token"
 INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token"'}

@@ -18,7 +18,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 from requests_cache.models.response import CachedResponse
 
-from tinker_frames.store import SQLiteStore
+from tinker_frames.rest.store import SQLiteStore
 
 
 def response(body: bytes = b"{}", expires_in_s: float = 300) -> CachedResponse:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
-from .errors import AuthenticationError, InvalidRequestError
+from ..errors import AuthenticationError, InvalidRequestError
 
 PRODUCTION = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 CREDENTIALS_FILE = "~/.tinker/credentials.json"

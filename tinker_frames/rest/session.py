@@ -20,7 +20,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from . import errors
+from .. import errors
 from .auth import Authenticator, fingerprint
 from .cache import AccountCache, mark_written
 from .config import Settings, is_loopback
@@ -320,7 +320,7 @@ def _prepared(session: requests.Session, settings: Settings) -> Any:
     """Give a session its pools and headers, and take away what could send other credentials or keep cookies."""
     import http.cookiejar
 
-    from .version import __version__
+    from ..version import __version__
 
     adapter = HTTPAdapter(pool_connections=4, pool_maxsize=max(settings.max_workers, 4), max_retries=0)
     session.mount("https://", adapter)

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames.cache import AccountCache, CacheWarning
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset, Truncate
+from tinker_frames.rest.cache import AccountCache, CacheWarning
 
 Make = Callable[..., tkf.Client]
 LIST = "list_user_checkpoints"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from tinker_frames.retry import (
+from tinker_frames.rest.retry import (
     LONGEST_SERVER_WAIT_S,
     NEVER,
     ONCE,

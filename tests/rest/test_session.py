@@ -19,8 +19,8 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset, Truncate
-from tinker_frames.retry import ONCE, READ
-from tinker_frames.session import Watch
+from tinker_frames.rest.retry import ONCE, READ
+from tinker_frames.rest.session import Watch
 
 RUNS = "list_training_runs"
 Make = Callable[..., tkf.Client]
@@ -80,7 +80,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def _short_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the wait is not the subject, it is short."""
     if "real_waits" not in request.fixturenames:
-        monkeypatch.setattr("tinker_frames.retry.backoff_s", lambda attempt: 0.01)
+        monkeypatch.setattr("tinker_frames.rest.retry.backoff_s", lambda attempt: 0.01)
 
 
 @pytest.fixture
@@ -314,7 +314,7 @@ def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
 
 def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) -> None:
     """Work that was given up wakes from its wait at once and sends nothing."""
-    from tinker_frames.session import StoppedError
+    from tinker_frames.rest.session import StoppedError
 
     watch = Watch()
     server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))

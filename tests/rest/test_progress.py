@@ -8,20 +8,20 @@ import sys
 
 import pytest
 
-from tinker_frames.progress import DELAY_S, Progress, in_notebook, is_watched
+from tinker_frames.rest.progress import DELAY_S, Progress, in_notebook, is_watched
 
 
 def test_nobody_watches_a_pipe() -> None:
     """Without a terminal and outside a notebook nothing is drawn by itself."""
     assert not in_notebook()
-    code = "from tinker_frames.progress import is_watched; print(is_watched())"
+    code = "from tinker_frames.rest.progress import is_watched; print(is_watched())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
 def test_a_terminal_is_watched() -> None:
     """A terminal on standard error is somebody watching."""
-    code = "import pty,os,sys; from tinker_frames.progress import is_watched; _, end = pty.openpty(); os.dup2(end, 2); print(is_watched())"
+    code = "import pty,os,sys; from tinker_frames.rest.progress import is_watched; _, end = pty.openpty(); os.dup2(end, 2); print(is_watched())"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == "True\n"
 

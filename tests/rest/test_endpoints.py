@@ -30,8 +30,8 @@ DELETE, PUBLISH, UNPUBLISH, ARCHIVE = (
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long is waited before a repeat is the subject of other tests."""
-    for module in ("rest", "retry"):
-        monkeypatch.setattr(f"tinker_frames.{module}.backoff_s", lambda attempt: 0.01)
+    for module in ("endpoints", "retry"):
+        monkeypatch.setattr(f"tinker_frames.rest.{module}.backoff_s", lambda attempt: 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -289,7 +289,7 @@ def test_other_failures_of_the_archive_are_final(server: DemoServer, client: tkf
 
 def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: tkf.Client) -> None:
     """Whoever watches is told of the wait, and can end it."""
-    from tinker_frames.session import Watch
+    from tinker_frames.rest.session import Watch
 
     said: list[str] = []
 

@@ -1,0 +1,1 @@
+"""HTTP: settings, credentials, retries, the cached session, and one method per endpoint."""
