@@ -48,7 +48,7 @@ class TinkerAccessor:
         >>> frame.tinker.expand_metadata(numeric=True)["meta.loss"].tolist()
         [1.5, nan]
         """
-        from .frames import expanded_metadata
+        from .listings.joins import expanded_metadata
 
         self._need(column)
         return expanded_metadata(self._frame, column, numeric=numeric)

@@ -13,10 +13,18 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from .account import Account, By, CacheView, Options
 from .errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
-from .frames import described, frame_of, inventory_lacks, inventory_of, session_of_members, with_details, with_sessions
-from .listing import Report, together
+from .listings.account import Account, By, CacheView, Options
+from .listings.joins import (
+    described,
+    frame_of,
+    inventory_lacks,
+    inventory_of,
+    session_of_members,
+    with_details,
+    with_sessions,
+)
+from .listings.listing import Report, together
 from .rest import config
 from .rest.endpoints import AccessScope, Rest
 from .rest.session import Session

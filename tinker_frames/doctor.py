@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from . import errors
-from .paging import smaller_size
+from .listings.pagination import smaller_size
 from .rest.session import Session
 from .schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from .schema.columns import Table

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from .errors import TinkerError
+from .listings.prefetch import in_order
 from .rest.progress import Progress
 from .schema.columns import typed
-from .workers import in_order
 
 if TYPE_CHECKING:
     from .client import Client

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def our_frame(contents: Iterable[bytes]) -> pd.DataFrame:
     """Return the typed frame of pages."""
-    from tinker_frames.decode import Decoder
+    from tinker_frames.listings.decode import Decoder
     from tinker_frames.schema.catalog import CHECKPOINTS
     from tinker_frames.schema.columns import to_frame
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tinker_frames.decode import Decoder
 from tinker_frames.errors import SchemaError
+from tinker_frames.listings.decode import Decoder
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import Column, Table, empty_frame, pandas_dtype, to_frame
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinker_frames.listing import REPORT_KEY, Listing, Report, together
+from tinker_frames.listings.listing import REPORT_KEY, Listing, Report, together
 
 
 def listing() -> Listing:

@@ -14,8 +14,8 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames.demo import Burst, Churn, DemoServer, Truncate
 from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, ServerError, TinkerError
+from tinker_frames.listings.sweep import MOST_SWEEPS
 from tinker_frames.rest.progress import Progress
-from tinker_frames.sweep import MOST_SWEEPS
 
 Make = Callable[..., tkf.Client]
 LIST = "list_user_checkpoints"

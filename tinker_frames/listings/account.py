@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from .errors import InvalidRequestError, NotSupportedError
+from ..errors import InvalidRequestError, NotSupportedError
+from ..rest.cache import AccountCache
+from ..rest.endpoints import AccessScope, check_scope
+from ..rest.progress import Progress, watching
+from ..rest.session import Session
+from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS
+from ..schema.columns import Table, empty_arrow
 from .listing import Listing, Report
-from .rest.cache import AccountCache
-from .rest.endpoints import AccessScope, check_scope
-from .rest.progress import Progress, watching
-from .rest.session import Session
-from .schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS
-from .schema.columns import Table, empty_arrow
 from .tables import TableReader
 
 By = Literal["auto", "user", "run"]

@@ -17,10 +17,12 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from .errors import SchemaError
+from ..errors import SchemaError
+from ..schema.coerce import Problems, mend, parsed, quick_times, sound
+from ..schema.columns import Column, Table, arrow_type, empty_arrow
 from .metadata import json_texts
 from .page import Page, as_rows, cursors_of, parsed_page
-from .record import (
+from .records import (
     MISSING,
     MISSING_RAW,
     attributes,
@@ -33,8 +35,6 @@ from .record import (
     record_type,
     value_at,
 )
-from .schema.coerce import Problems, mend, parsed, quick_times, sound
-from .schema.columns import Column, Table, arrow_type, empty_arrow
 
 BATCH_ROWS = 4000
 

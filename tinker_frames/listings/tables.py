@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import NotFoundError, NotSupportedError, ServerError, TinkerError
-from .listing import Listing, together
-from .rest.endpoints import AccessScope, check_scope
-from .rest.progress import Progress
-from .rest.session import Session
-from .schema.catalog import (
+from ..errors import NotFoundError, NotSupportedError, ServerError, TinkerError
+from ..rest.endpoints import AccessScope, check_scope
+from ..rest.progress import Progress
+from ..rest.session import Session
+from ..schema.catalog import (
     CHECKPOINTS,
     RUN_CHECKPOINTS,
     SAMPLERS,
@@ -18,7 +17,8 @@ from .schema.catalog import (
     SESSIONS,
     TRAINING_RUNS,
 )
-from .schema.paths import component, run_url
+from ..schema.paths import component, run_url
+from .listing import Listing, together
 from .sweep import Pages, Sweeper
 
 

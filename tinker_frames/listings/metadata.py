@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .schema.coerce import canonical, parsed
+from ..schema.coerce import canonical, parsed
 
 
 def json_texts(values: list[Any]) -> pa.Array:

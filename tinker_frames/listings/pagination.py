@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from .errors import InvalidRequestError, TinkerError
+from ..errors import InvalidRequestError, TinkerError
 
 MOST_AT_ONCE = 1024  # requests planned ahead: a total far beyond the truth must not become as many requests
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
-from tinker_frames.decode import BATCH_ROWS, Decoder
 from tinker_frames.errors import SchemaError
+from tinker_frames.listings.decode import BATCH_ROWS, Decoder
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import Column, Table
 

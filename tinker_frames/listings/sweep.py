@@ -10,15 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..errors import InvalidRequestError, SchemaError
+from ..rest.progress import Progress
+from ..rest.session import Answer, Session
+from ..schema.coerce import parsed
+from ..schema.columns import Table
 from .decode import Decoder
-from .errors import InvalidRequestError, SchemaError
 from .listing import Listing, Report
-from .paging import Coverage, Request, smaller_size
-from .rest.progress import Progress
-from .rest.session import Answer, Session
-from .schema.coerce import parsed
-from .schema.columns import Table
-from .workers import in_order
+from .pagination import Coverage, Request, smaller_size
+from .prefetch import in_order
 
 MOST_SWEEPS = 4
 MOVED = "changed while it was read"

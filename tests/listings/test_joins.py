@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
-from tinker_frames.frames import expanded_metadata, inventory_of, session_of_members, with_sessions
+from tinker_frames.listings.joins import expanded_metadata, inventory_of, session_of_members, with_sessions
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import Table, empty_frame, text_dtype
 

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import SchemaError
-from .schema.coerce import parsed
-from .schema.columns import Table
+from ..errors import SchemaError
+from ..schema.coerce import parsed
+from ..schema.columns import Table
 
 
 @dataclass(frozen=True)

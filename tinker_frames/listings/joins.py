@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from ..schema.catalog import INVENTORY, WITH_DETAILS
+from ..schema.coerce import canonical, sound
+from ..schema.columns import Table, pandas_dtype, text_dtype, to_frame
 from .listing import Listing, Report
-from .schema.catalog import INVENTORY, WITH_DETAILS
-from .schema.coerce import canonical, sound
-from .schema.columns import Table, pandas_dtype, text_dtype, to_frame
 
 ATTRS = "tinker"
 

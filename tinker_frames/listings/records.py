@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .schema.columns import Table
+from ..schema.columns import Table
 
 MISSING = msgspec.UNSET
 MISSING_RAW = msgspec.Raw()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tinker_frames.demo import DemoServer
+from tinker_frames.listings.prefetch import in_order
 from tinker_frames.rest.session import StoppedError, Watch
-from tinker_frames.workers import in_order
 
 
 def ended(threads: list[threading.Thread]) -> bool:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from .rest.session import StoppedError, Watch
+from ..rest.session import StoppedError, Watch
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinker_frames.errors import InvalidRequestError, ServerError, TinkerError
-from tinker_frames.paging import MOST_AT_ONCE, Coverage, Request, smaller_size
+from tinker_frames.listings.pagination import MOST_AT_ONCE, Coverage, Request, smaller_size
 
 PLENTY = 2000  # pages; a reading that needs more is endless
 
