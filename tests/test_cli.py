@@ -29,9 +29,10 @@ from pandas.testing import assert_frame_equal
 from rich.cells import cell_len
 
 import tinker_frames as tkf
-from tinker_frames import cli, selection
+from tinker_frames import cli
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
+from tinker_frames.frames import query as frame_query
 
 COMMAND = [sys.executable, "-m", "tinker_frames.cli"]
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -341,7 +342,7 @@ GOOD = [
 def test_where_keeps_what_pandas_keeps(query: str, read: Callable[[str], pd.DataFrame]) -> None:
     """A query of columns, numbers, quoted text and the usual methods gives the rows that `DataFrame.query` gives."""
     frame = read("checkpoints")
-    assert_frame_equal(selection.matching(frame, query), frame.query(query))
+    assert_frame_equal(frame_query.matching(frame, query), frame.query(query))
 
 
 BAD = ["", " ", "0", "name", "[0, 1]", "size_gb + 1", "size_gb = 5", "1 == 1", "(size_gb > 1", "size_gb > 1 and", "nothing > 1",
@@ -352,7 +353,7 @@ BAD = ["", " ", "0", "name", "[0, 1]", "size_gb + 1", "size_gb = 5", "1 == 1", "
 def test_where_that_is_no_condition(query: str, read: Callable[[str], pd.DataFrame]) -> None:
     """What is no condition on rows is an error that names the query and says what to write instead."""
     with pytest.raises(InvalidRequestError) as caught:
-        selection.matching(read("checkpoints"), query)
+        frame_query.matching(read("checkpoints"), query)
     assert "--where" in str(caught.value)
     assert caught.value.hint
     assert "\n" not in str(caught.value)
@@ -402,7 +403,7 @@ def test_where_runs_nothing(query: str, read: Callable[[str], pd.DataFrame], tmp
     """A query cannot write a file, reach Python's builtins, or call anything but what compares columns."""
     file = tmp_path / "evil"
     with pytest.raises(InvalidRequestError):
-        selection.matching(read("checkpoints"), query.format(file=repr(str(file)), shell=repr(f"touch {file}")))
+        frame_query.matching(read("checkpoints"), query.format(file=repr(str(file)), shell=repr(f"touch {file}")))
     assert list(tmp_path.glob("evil*")) == []
 
 
@@ -417,7 +418,7 @@ def test_where_of_anything(query: str, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame({"name": ["a", "b"], "size_gb": [0.5, 2.0], "public": [True, False]})
     try:
-        kept = selection.matching(frame, query)
+        kept = frame_query.matching(frame, query)
     except InvalidRequestError:
         pass
     else:
@@ -437,7 +438,7 @@ def test_where_allows_no_method_that_writes_or_calls() -> None:
     assert len(risky) > 60
     for name in risky:
         with pytest.raises(InvalidRequestError):
-            selection._check_query(f"name.{name}")
+            frame_query._check_query(f"name.{name}")
 
 
 def test_where_reaches_the_rows(

@@ -16,7 +16,7 @@ from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.acts import ACTS
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.files import read_export
+from tinker_frames.frames.files import read_export
 
 State = tuple[bool, datetime | None]
 ALL = ("newest", "public", "sampler")

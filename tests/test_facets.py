@@ -18,8 +18,8 @@ from tests.view_rows import COLUMN_OF, NOW, as_json, frame_of, objects, passing,
 from tinker_frames.controls import CONTROLS, Control, controls_of
 from tinker_frames.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
 from tinker_frames.filters import expression
+from tinker_frames.frames.query import condition
 from tinker_frames.schema.columns import typed
-from tinker_frames.selection import condition
 
 MODEL = Control("model", "Base model", "choices", ("base_model",))
 CREATED = Control("created", "Created", "time", ("time",))

@@ -17,8 +17,8 @@ from tinker_frames.controls import CONTROLS, FUTURE, PAST, controls_of
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.facets import Facets
 from tinker_frames.filters import expression, joined, literal, plain, said
+from tinker_frames.frames.query import condition
 from tinker_frames.rows import Rows
-from tinker_frames.selection import condition
 
 Row = dict[str, Any]
 ROW = {"tinker_path": "tinker://a/b/c", "base_model": "m", "project_id": "p", "checkpoint_type": "training", "public": True, "time": NOW, "expires_at": NOW, "size_gb": 1.0, "size_bytes": 1, "step": 1, "user_metadata": "{}"}  # fmt: skip

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.view_rows import KINDS, frame_of, tables
 from tinker_frames.errors import InvalidRequestError
+from tinker_frames.frames.query import condition
 from tinker_frames.rows import KEPT, Rows
 from tinker_frames.schema.columns import typed
-from tinker_frames.selection import condition
 
 STEPS = ["step > 1", "step < 5", "name.str.contains('a')", ""]
 

@@ -14,7 +14,7 @@ from tests.view_rows import everything, keys
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.files import export, read_export
+from tinker_frames.frames.files import export, read_export
 from tinker_frames.view_state import SORTS, TableState, sort_of
 
 Make = Callable[..., tkf.Client]

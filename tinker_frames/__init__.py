@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         training_runs,
         undo,
     )
-    from .files import export, read_export
+    from .frames.files import export, read_export
     from .notebook import explore
     from .plans import Plan
     from .schema import catalog
@@ -82,7 +82,7 @@ _HOMES = {
     "notebook": ("explore",),
     "plans": ("Plan",),
     "views": ("CheckpointsView", "SessionsView", "TrainingRunsView"),
-    "files": ("export", "read_export"),
+    "frames.files": ("export", "read_export"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pandas.api import types
 
-from .render import visible
+from .frames.text import visible
 from .schema.catalog import known_columns
 from .schema.durations import shown
 

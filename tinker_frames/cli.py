@@ -91,7 +91,7 @@ def _listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 def ls(table: str, form: str, **options: Any) -> int:
     """Print sessions, runs, checkpoints, samplers or the inventory: every page, every row."""
-    from . import files, render
+    from .frames import files, text
 
     frame, about = _frame(table, options)
     if form == "json":
@@ -102,7 +102,7 @@ def ls(table: str, form: str, **options: Any) -> int:
         shown = frame if options["columns"] or options["metadata"] else frame[[n for n in _brief(table) if n in frame]]
         _print_table(shown, cut=options["limit"] is None)
     sys.stdout.flush()
-    _console(stderr=True).print(render.summary(frame), soft_wrap=not sys.stderr.isatty())
+    _console(stderr=True).print(text.summary(frame), soft_wrap=not sys.stderr.isatty())
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -112,11 +112,11 @@ def ls(table: str, form: str, **options: Any) -> int:
               help="Its suffix is the format: .csv, .parquet, .feather or .json (one object a line).")  # fmt: skip
 def export(table: str, output: Path, **options: Any) -> int:
     """Write a table to a file: whole, or nothing."""
-    from . import files, render
+    from .frames import files, text
 
     frame, about = _frame(table, options)
     path = files.export(frame, output)
-    click.echo(f"{path}: {render.summary(frame)}", err=True)
+    click.echo(f"{path}: {text.summary(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -127,8 +127,8 @@ def doctor(form: str, base_url: str | None) -> int:
     """Say which credential is used, what the server has, its page caps, its latency, and whether the clocks agree."""
     import pandas as pd
 
-    from . import files, render
     from .doctor import examine
+    from .frames import files, text
     from .rest.config import resolve
     from .rest.session import Session
 
@@ -141,9 +141,9 @@ def doctor(form: str, base_url: str | None) -> int:
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
     elif sys.stdout.isatty():
-        _console().print(render.folded(frame))
+        _console().print(text.folded(frame))
     else:
-        sys.stdout.write(render.lines(frame))
+        sys.stdout.write(text.lines(frame))
     return 1 if (frame["verdict"] == "wrong").any() else 0
 
 
@@ -226,7 +226,7 @@ def main() -> None:
 
 
 def _said(message: str, code: int) -> int:
-    from .render import visible
+    from .frames.text import visible
 
     click.echo(f"tinker-frames: {visible(message)}", err=True)
     return code
@@ -235,7 +235,7 @@ def _said(message: str, code: int) -> int:
 def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows that were asked for, and the attrs of the listing that they are from."""
     from .client import Client
-    from .selection import chosen
+    from .frames.query import chosen
 
     _check_options(table, options)
     with warnings.catch_warnings(), Client(base_url=options["base_url"]) as client:
@@ -279,18 +279,18 @@ def _brief(table: str) -> tuple[str, ...]:
 
 def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
     """Print a table to a terminal, or every row as tab-separated lines to a pipe."""
-    from . import render
+    from .frames import text
 
     if not sys.stdout.isatty():
-        sys.stdout.write(render.lines(frame))
+        sys.stdout.write(text.lines(frame))
         return
-    shown = frame.head(render.ROWS_ON_SCREEN) if cut else frame
+    shown = frame.head(text.ROWS_ON_SCREEN) if cut else frame
     console = _console()
-    console.print(render.table(shown, width=console.width))
-    if render.is_shortened(shown, console.width):
+    console.print(text.table(shown, width=console.width))
+    if text.is_shortened(shown, console.width):
         console.print("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
-    if hidden := [str(name) for name in frame.columns[render.columns_shown(shown, console.width) :]]:
-        console.print(f"… {len(hidden)} more columns: {render.visible(', '.join(hidden))}")
+    if hidden := [str(name) for name in frame.columns[text.columns_shown(shown, console.width) :]]:
+        console.print(f"… {len(hidden)} more columns: {text.visible(', '.join(hidden))}")
     if len(shown) < len(frame):
         console.print(
             f"… {len(frame) - len(shown):,} more rows: --limit {len(frame)} shows all, or use a pipe, --format or export"

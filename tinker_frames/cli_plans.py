@@ -119,7 +119,7 @@ def retire(after: str | None, **options: Any) -> int:
 
     Several rules are joined by or. Fit for cron: where nobody watches, it says nothing if all goes well.
     """
-    from .selection import check_columns
+    from .frames.query import check_columns
 
     column, rule = _best_column(options["best"]), _rule(options)
     length = None if after is None else _length(after)
@@ -158,8 +158,8 @@ def resume(plan: str | None, form: str, base_url: str | None) -> int:
 @_client_options
 def journal(plan: str | None, form: str, base_url: str | None) -> int:
     """Print what was asked of checkpoints and how it ended: of every plan, or of the one named."""
-    from . import files
     from .default import journal as read
+    from .frames import files
 
     with _client(base_url) as client:
         frame = read(client=client)
@@ -224,7 +224,7 @@ def _chosen(frame: pd.DataFrame, paths: list[str] | None, where: str | None) -> 
     """Return the rows of the given paths, those unknown to the account included, and of the query."""
     import pandas as pd
 
-    from .selection import matching
+    from .frames.query import matching
 
     about = frame.attrs
     if paths is not None:
@@ -340,7 +340,7 @@ def _size(file: Path) -> int:
 
 def _show(plan: Plan, form: str) -> int:
     """Print a plan; its text names commands where a notebook's names calls."""
-    from . import files
+    from .frames import files
 
     if form == "json":
         files.write_json_array(plan.frame, sys.stdout.buffer)
@@ -358,8 +358,8 @@ def _report(outcomes: pd.DataFrame, form: str, way_back: str = "", *, quiet: boo
 
     `quiet` leaves the counts out where all is well and nobody watches.
     """
-    from . import files
-    from .render import visible
+    from .frames import files
+    from .frames.text import visible
 
     bad = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
     if form == "json":
@@ -378,6 +378,6 @@ def _report(outcomes: pd.DataFrame, form: str, way_back: str = "", *, quiet: boo
 
 
 def _print(frame: pd.DataFrame) -> None:
-    from .render import lines
+    from .frames.text import lines
 
     sys.stdout.write(lines(frame))

@@ -17,7 +17,7 @@ from . import cells
 from .acts import ACTS, Terms, act_of, terms_of
 from .deed import Deed, told
 from .errors import InvalidRequestError, without_request
-from .files import export
+from .frames.files import export
 from .plan_text import facts_lines
 from .plans import Plan, make, retirement
 from .recovery import undo

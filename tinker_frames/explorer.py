@@ -17,8 +17,8 @@ from .deed import Deed, told
 from .default import is_default
 from .desk import Desk, Target
 from .errors import InvalidRequestError, TinkerError
+from .frames.text import shortened, visible
 from .holder import Holder
-from .render import shortened, visible
 from .script import script
 from .view_state import SORTS, TableState
 

@@ -14,10 +14,10 @@ from pandas.api.types import is_numeric_dtype
 from .cells import size
 from .controls import Control
 from .filters import option_label
-from .render import visible
+from .frames.text import visible
 
 if TYPE_CHECKING:
-    from .selection import Mask
+    from .frames.query import Mask
 
 MOST_OPTIONS = 60  # of one control; the most frequent ones, and those that are chosen
 MOST_BARS = 5

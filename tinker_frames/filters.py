@@ -13,7 +13,7 @@ from typing import Any
 
 from .controls import Control, Kind
 from .errors import InvalidRequestError
-from .render import shortened
+from .frames.text import shortened
 from .schema.coerce import EXACT_FLOAT, INT64, canonical
 
 PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as it is, beside letters and digits

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from .actions import Action
-from .render import cell, visible
+from .frames.text import cell, visible
 
 ROWS_SHOWN = 8
 COLUMNS = ("tinker_path", "verdict", "size_gb", "public", "expires_at", "expires_after", "reason", "warnings")

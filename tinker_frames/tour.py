@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import render
 from .client import Client
 from .errors import NotSupportedError
-from .files import export
+from .frames import text
+from .frames.files import export
 from .schema.catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def show(client: Client, console: Console, folder: Path) -> None:
         except NotSupportedError:
             console.print(f"{name}: this server does not list them", style="bold")
             continue
-        console.print(render.table(frame[list(table.brief)], f"{name}: {render.summary(frame)}", width=console.width))
+        console.print(text.table(frame[list(table.brief)], f"{name}: {text.summary(frame)}", width=console.width))
     inventory = client.inventory()
     for key, title in (("training_run_id", f"The {LARGEST} largest training runs"), ("base_model", "By base model")):
-        console.print(render.table(_by(inventory, key).head(LARGEST), title, width=console.width))
+        console.print(text.table(_by(inventory, key).head(LARGEST), title, width=console.width))
     for name in FILES:
         path = export(inventory, folder / name)
         console.print(f"wrote {len(inventory):,} rows, {len(inventory.columns)} columns to {path}", soft_wrap=True)

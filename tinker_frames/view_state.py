@@ -16,9 +16,9 @@ from . import cells, filters
 from .controls import CONTROLS, controls_of
 from .errors import InvalidRequestError
 from .facets import Facets
-from .render import visible
+from .frames.query import check_columns
+from .frames.text import visible
 from .rows import Rows
-from .selection import check_columns
 
 CHUNK = 50  # rows that are sent at once
 NARROWEST, WIDEST = 40, 1200  # pixels of a column

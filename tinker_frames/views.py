@@ -14,8 +14,8 @@ from . import source
 from .client import Client
 from .default import client_for, default_client
 from .explorer import PARTS, Explorer
+from .frames.text import visible
 from .plans import Plan
-from .render import visible
 from .rest.progress import in_notebook
 from .view_state import SORTS, TableState, sort_of
 

@@ -9,7 +9,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.cells import size
-from tinker_frames.render import shortened
+from tinker_frames.frames.text import shortened
 
 from .shown import Shown
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ..errors import InvalidRequestError
+from ..schema.columns import Column, arrow_type, text_dtype, to_series_data
 from . import formats
-from .errors import InvalidRequestError
 from .formats import ROWS_A_TIME, declared, format_of, is_text
-from .schema.columns import Column, arrow_type, text_dtype, to_series_data
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .errors import InvalidRequestError
-from .schema.catalog import known_columns
-from .schema.columns import Column, arrow_type
+from ..errors import InvalidRequestError
+from ..schema.catalog import known_columns
+from ..schema.columns import Column, arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
