@@ -15,7 +15,7 @@ from tests.view_desk import Make, Seat
 from tests.view_rows import ROW_COLUMNS, frame_of, settings_of_filters, tables
 from tinker_frames.default import set_default
 from tinker_frames.demo import Burst, DemoServer
-from tinker_frames.plans import Plan
+from tinker_frames.plans.plan import Plan
 from tinker_frames.script import script
 from tinker_frames.source import read
 from tinker_frames.view_state import TableState

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from .frames.files import export, read_export
     from .notebook import explore
-    from .plans import Plan
+    from .plans.plan import Plan
     from .schema import catalog
     from .views import CheckpointsView, SessionsView, TrainingRunsView
 
@@ -80,7 +80,7 @@ _HOMES = {
         "undo",
     ),
     "notebook": ("explore",),
-    "plans": ("Plan",),
+    "plans.plan": ("Plan",),
     "views": ("CheckpointsView", "SessionsView", "TrainingRunsView"),
     "frames.files": ("export", "read_export"),
 }

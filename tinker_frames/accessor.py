@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from .client import Client
     from .errors import TinkerError
-    from .plans import Plan
+    from .plans.plan import Plan
     from .policies import Rule
     from .schema.durations import Duration
     from .views import View
@@ -113,7 +113,7 @@ class TinkerAccessor:
         >>> rule = policies.keep_last(2) | policies.keep_named("final")  # doctest: +SKIP
         >>> client.checkpoints().tinker.retire(keep=rule, after="24h").run(confirm=True)  # doctest: +SKIP
         """
-        from .plans import retirement
+        from .plans.plan import retirement
 
         return retirement(self._with_path(), keep, self._holder(client), None if after is None else _ttl(after))
 
@@ -146,7 +146,7 @@ class TinkerAccessor:
         return explore(self._frame, client)
 
     def _plan(self, action: str, client: Client | None, ttl_seconds: int | None = None) -> Plan:
-        from .plans import make
+        from .plans.plan import make
 
         return make(action, self._paths(), self._holder(client), ttl_seconds=ttl_seconds)
 

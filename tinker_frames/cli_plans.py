@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .client import Client
-    from .plans import Plan
+    from .plans.plan import Plan
     from .policies import Rule
 
 FAILED, INCOMPLETE, INTERRUPTED = 2, 3, 130

@@ -15,7 +15,7 @@ from .client import Client, live_client
 from .errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from .plans import Plan
+    from .plans.plan import Plan
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,7 +137,7 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
     >>> journal().groupby("plan")["outcome"].value_counts()  # doctest: +SKIP
     """
     from .holder import Holder
-    from .recovery import journal_frame
+    from .plans.undo import journal_frame
 
     return journal_frame(Holder(client or default_client()).journal())
 
@@ -154,7 +154,7 @@ def resume(
     >>> resume()["outcome"].value_counts()  # doctest: +SKIP
     """
     from .holder import Holder
-    from .recovery import resume as finish
+    from .plans.undo import resume as finish
 
     return finish(Holder(client or default_client()), _id_of(plan), progress=progress)
 
@@ -174,7 +174,7 @@ def undo(plan: str | Plan | None = None, *, client: Client | None = None, progre
     >>> undo(plan)  # doctest: +SKIP
     """
     from .holder import Holder
-    from .recovery import undo as take_back
+    from .plans.undo import undo as take_back
 
     return take_back(Holder(client or default_client()), _id_of(plan), progress=progress)
 
@@ -187,7 +187,7 @@ def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> 
     >>> load_plan("plan.json").run(confirm=True)  # doctest: +SKIP
     """
     from .holder import Holder
-    from .plans import load_plan as load
+    from .plans.plan import load_plan as load
 
     return load(path, Holder(client or default_client()))
 

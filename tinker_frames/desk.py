@@ -18,11 +18,11 @@ from .acts import ACTS, Terms, act_of, terms_of
 from .deed import Deed, told
 from .errors import InvalidRequestError, without_request
 from .frames.files import export
-from .plan_text import facts_lines
-from .plans import Plan, make, retirement
-from .recovery import undo
+from .plans.plan import Plan, make, retirement
+from .plans.preview import GUARDS
+from .plans.summary import facts_lines
+from .plans.undo import undo
 from .rest.session import StoppedError
-from .verdicts import GUARDS
 
 if TYPE_CHECKING:
     import pandas as pd

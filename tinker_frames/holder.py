@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from . import errors
-from .actions import State
-from .diary import Journal
-from .facts import facts_of
-from .runner import Read, Runner
+from .plans.actions import State
+from .plans.facts import facts_of
+from .plans.journal import Journal
+from .plans.runner import Read, Runner
 from .schema.catalog import CHECKPOINTS
 from .schema.columns import empty_frame
 from .schema.paths import parse

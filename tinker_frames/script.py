@@ -13,7 +13,7 @@ from .source import is_whole, runs_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .plans import Plan
+    from .plans.plan import Plan
     from .view_state import TableState
 
 CALLS = {

@@ -15,7 +15,7 @@ from .client import Client
 from .default import client_for, default_client
 from .explorer import PARTS, Explorer
 from .frames.text import visible
-from .plans import Plan
+from .plans.plan import Plan
 from .rest.progress import in_notebook
 from .view_state import SORTS, TableState, sort_of
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer, Faults
 from tinker_frames.holder import Holder
-from tinker_frames.pace import Pace
-from tinker_frames.plans import make
-from tinker_frames.runner import Runner
+from tinker_frames.plans.pace import Pace
+from tinker_frames.plans.plan import make
+from tinker_frames.plans.runner import Runner
 
 from .rounds import Outcome, Result, UnequalError
 from .setup import Setup

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 DAY = timedelta(hours=24, minutes=1)
-IMPATIENT = "import tinker_frames.runner; tinker_frames.runner.MOST_TRIES = 2"  # of a row, so that a test need not wait
+IMPATIENT = "import tinker_frames.plans.runner; tinker_frames.plans.runner.MOST_TRIES = 2"  # of a row, so that a test need not wait
 
 
 def expiring(server: DemoServer) -> set[str]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import TinkerError
+from ..errors import TinkerError
 
 
 @dataclass

@@ -19,11 +19,11 @@ import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.default import journal, resume, undo
 from tinker_frames.demo import Burst, DemoServer, Faults
-from tinker_frames.diary import Journal
 from tinker_frames.holder import Holder
-from tinker_frames.plans import make
-from tinker_frames.recovery import journal_frame
-from tinker_frames.recovery import resume as finish
+from tinker_frames.plans.journal import Journal
+from tinker_frames.plans.plan import make
+from tinker_frames.plans.undo import journal_frame
+from tinker_frames.plans.undo import resume as finish
 
 Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")
@@ -93,7 +93,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
 def test_fifty_kills_lose_no_row(tmp_path: Path) -> None:
     """After SIGKILL at a random moment each row is not begun, begun or done as the server has it, and resume finishes exactly the rest."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.test_recovery", "tinker_frames.holder", "tinker_frames.plans"])
+    context.set_forkserver_preload(["tests.plans.test_undo", "tinker_frames.holder", "tinker_frames.plans.plan"])
     folders = [tmp_path / str(number) for number in range(KILLS)]
     with ThreadPoolExecutor(4) as pool:
         stood = sum(pool.map(killed_and_resumed, range(KILLS), folders), Counter())

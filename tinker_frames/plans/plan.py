@@ -17,14 +17,14 @@ from typing import Any, Literal, Protocol
 
 import pandas as pd
 
+from ..errors import ConfirmationNeededError, InvalidRequestError
+from ..policies import Rule
+from ..rest.progress import Progress, in_notebook
+from ..schema.columns import typed
 from .actions import ACTIONS, Action, Wish
-from .errors import ConfirmationNeededError, InvalidRequestError
-from .plan_text import as_html, as_text
-from .policies import Rule
-from .rest.progress import Progress, in_notebook
+from .preview import GUARDS, job_as_json, job_from_json, jobs_of, judged, outcome_frame, with_jobs, with_wishes
 from .runner import Runner
-from .schema.columns import typed
-from .verdicts import GUARDS, job_as_json, job_from_json, jobs_of, judged, outcome_frame, with_jobs, with_wishes
+from .summary import as_html, as_text
 
 Guard = Literal["public", "newest", "sampler"]
 UNASKED = 10  # so many private rows may be removed without a confirmation

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinker_frames.actions import ACTIONS, MARGIN, TOLERANCE, State, Wish
+from tinker_frames.plans.actions import ACTIONS, MARGIN, TOLERANCE, State, Wish
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer, Faults
-from tinker_frames.plans import Plan
+from tinker_frames.plans.plan import Plan
 
 Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")

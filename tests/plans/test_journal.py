@@ -18,7 +18,7 @@ import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.default import journal
 from tinker_frames.demo import Burst, DemoServer
-from tinker_frames.diary import Journal
+from tinker_frames.plans.journal import Journal
 
 Make = Callable[..., tkf.Client]
 ROW = {"before": {"public": False, "expires_at": None}, "wish": {"ttl_seconds": None, "until": None}, "key": "k"}
@@ -92,7 +92,7 @@ def test_a_torn_last_line_costs_that_line_only(tmp_path_factory: pytest.TempPath
 def test_lines_of_several_threads_and_processes_do_not_mix(tmp_path: Path) -> None:
     """Two processes with threads that write long lines at once lose and mix none."""
     script = (
-        "import sys, threading; from pathlib import Path; from tinker_frames.diary import Journal\n"
+        "import sys, threading; from pathlib import Path; from tinker_frames.plans.journal import Journal\n"
         "diary = Journal('acc', Path(sys.argv[1]))\n"
         "def write(t):\n"
         "    for n in range(50): diary.ended(sys.argv[2], f'{t}-{n}', 'failed', 1, 'x' * 5000)\n"

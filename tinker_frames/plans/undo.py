@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..errors import InvalidRequestError
+from ..rest.endpoints import TTL_RANGE_S
+from ..rest.progress import Progress
+from ..schema.columns import typed
 from .actions import ACTIONS, MARGIN, Action, State, Wish
-from .diary import Entry, Journal, Record
-from .errors import InvalidRequestError
 from .job import Job, Outcome
-from .plans import Plan, new_id
-from .rest.endpoints import TTL_RANGE_S
-from .rest.progress import Progress
-from .schema.columns import typed
-from .verdicts import OUTCOMES, job_from_json, outcome_frame, with_wishes
+from .journal import Entry, Journal, Record
+from .plan import Plan, new_id
+from .preview import OUTCOMES, job_from_json, outcome_frame, with_wishes
 
 if TYPE_CHECKING:
-    from .holder import Holder
+    from ..holder import Holder
 
 
 def journal_frame(journal: Journal) -> pd.DataFrame:

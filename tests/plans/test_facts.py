@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tinker_frames.facts import LISTED, facts_of
+from tinker_frames.plans.facts import LISTED, facts_of
 from tinker_frames.schema.catalog import CHECKPOINTS
 from tinker_frames.schema.columns import empty_frame, typed
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from .errors import InvalidTinkerPathError
-from .schema.columns import typed
-from .schema.paths import parse_known
+from ..errors import InvalidTinkerPathError
+from ..schema.columns import typed
+from ..schema.paths import parse_known
 
 # The columns of a listing that a plan carries along.
 LISTED = (

@@ -19,7 +19,7 @@ import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.default import journal, resume
 from tinker_frames.demo import Burst, Call, DemoServer, Faults, Hang, Reset, Truncate
-from tinker_frames.plans import Plan
+from tinker_frames.plans.plan import Plan
 
 Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")

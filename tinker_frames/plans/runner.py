@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from ..errors import ConflictError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
+from ..rest.progress import Progress, watching
+from ..rest.retry import NEVER, backoff_s
+from ..rest.session import Session
+from ..schema.paths import parse
 from .actions import Action, State
-from .crew import ENOUGH_IN_VAIN, Again, Crew
-from .diary import Journal
-from .errors import ConflictError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
 from .job import Job, Outcome
+from .journal import Journal
 from .pace import Pace
-from .rest.progress import Progress, watching
-from .rest.retry import NEVER, backoff_s
-from .rest.session import Session
-from .schema.paths import parse
+from .workers import ENOUGH_IN_VAIN, Again, Crew
 
 MOST_TRIES = 5  # of one row, unclear answers included; rate limits do not count
 MOST_CONFLICTS = 2  # of one row: busy at first, perhaps; twice says the same

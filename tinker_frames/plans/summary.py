@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..frames.text import cell, visible
 from .actions import Action
-from .frames.text import cell, visible
 
 ROWS_SHOWN = 8
 COLUMNS = ("tinker_path", "verdict", "size_gb", "public", "expires_at", "expires_after", "reason", "warnings")

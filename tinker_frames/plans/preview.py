@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..schema.columns import typed
 from .actions import Action, State, Wish
 from .job import Job, Outcome
-from .schema.columns import typed
 
 GUARDS = {
     "public": "public: others may be using it",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from .schema.paths import checkpoint_url, parse_known
+from ..schema.paths import checkpoint_url, parse_known
 
 # How far an expiry may be from the one that was asked for: the service counts from its own now.
 TOLERANCE = timedelta(minutes=5)

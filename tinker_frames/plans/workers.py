@@ -9,10 +9,10 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from ..rest.progress import Progress
+from ..rest.session import StoppedError
 from .job import Job, Outcome
 from .pace import Pace
-from .rest.progress import Progress
-from .rest.session import StoppedError
 
 ENOUGH_IN_VAIN = 3  # rows that failed the same way at every try, and none was done: the others get one try
 SAME_BURST_S = 0.5  # rate limits that ask for about the same moment are one

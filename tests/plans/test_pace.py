@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinker_frames.pace import START, Pace
+from tinker_frames.plans.pace import START, Pace
 
 MOST = 16
 

@@ -23,8 +23,8 @@ from tinker_frames import errors
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.default import journal, load_plan, undo
 from tinker_frames.demo import DemoServer
-from tinker_frames.plans import Plan
-from tinker_frames.verdicts import GUARDS
+from tinker_frames.plans.plan import Plan
+from tinker_frames.plans.preview import GUARDS
 
 Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")

@@ -1,0 +1,1 @@
+"""Writes: actions, previews and guards, plans and their run, the journal, resume and undo."""
