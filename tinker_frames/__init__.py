@@ -32,10 +32,10 @@ if TYPE_CHECKING:
         undo,
     )
     from .frames.files import export, read_export
-    from .notebook import explore
     from .plans.plan import Plan
     from .schema import catalog
-    from .views import CheckpointsView, SessionsView, TrainingRunsView
+    from .views import explore
+    from .views.widget import CheckpointsView, SessionsView, TrainingRunsView
 
 __all__ = [
     "CheckpointsView",
@@ -79,9 +79,9 @@ _HOMES = {
         "training_runs",
         "undo",
     ),
-    "notebook": ("explore",),
+    "views": ("explore",),
     "plans.plan": ("Plan",),
-    "views": ("CheckpointsView", "SessionsView", "TrainingRunsView"),
+    "views.widget": ("CheckpointsView", "SessionsView", "TrainingRunsView"),
     "frames.files": ("export", "read_export"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

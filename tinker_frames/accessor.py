@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .plans.plan import Plan
     from .policies import Rule
     from .schema.durations import Duration
-    from .views import View
+    from .views.widget import View
 
 
 class TinkerAccessor:
@@ -141,7 +141,7 @@ class TinkerAccessor:
 
     def explore(self, *, client: Client | None = None) -> View:
         """Return a view of the frame in which to filter, choose and act, as `tkf.explore(frame)`."""
-        from .notebook import explore
+        from .views import explore
 
         return explore(self._frame, client)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Locator
 
-    from tinker_frames.views import View
+    from tinker_frames.views.widget import View
 
     from .stage import Stage
 

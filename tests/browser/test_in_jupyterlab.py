@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tinker_frames.demo import Burst, DemoServer
-from tinker_frames.view_state import CHUNK
+from tinker_frames.views.table import CHUNK
 
 from .visit import Hands, Visit, checkpoints, environment, exploring
 

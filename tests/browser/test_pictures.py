@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames.cells import size
 from tinker_frames.frames.text import shortened
+from tinker_frames.views.cells import size
 
 from .shown import Shown
 

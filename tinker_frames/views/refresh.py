@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidRequestError
+from ..errors import InvalidRequestError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .client import Client
+    from ..client import Client
 
 LISTING_OF = {"checkpoints": "inventory", "training_runs": "training_runs", "sessions": "sessions"}  # by sort
 SORT_OF = {
@@ -118,7 +118,7 @@ def runs_of(paths: Iterable[str]) -> list[str]:
 
 
 def _with_sessions(client: Client, frame: pd.DataFrame) -> pd.DataFrame:
-    from .errors import NotSupportedError
+    from ..errors import NotSupportedError
 
     try:
         client.sessions(details=True)

@@ -13,21 +13,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InvalidRequestError, without_request
+from ..frames.files import export
+from ..plans.plan import Plan, make, retirement
+from ..plans.preview import GUARDS
+from ..plans.summary import facts_lines
+from ..plans.undo import undo
+from ..rest.session import StoppedError
 from . import cells
-from .acts import ACTS, Terms, act_of, terms_of
-from .deed import Deed, told
-from .errors import InvalidRequestError, without_request
-from .frames.files import export
-from .plans.plan import Plan, make, retirement
-from .plans.preview import GUARDS
-from .plans.summary import facts_lines
-from .plans.undo import undo
-from .rest.session import StoppedError
+from .forms import ACTS, Terms, act_of, terms_of
+from .task import Deed, told
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .holder import Holder
+    from ..holder import Holder
 
 MOST_LISTED = 200  # rows that are listed in a confirmation or an outcome; all are in the frames
 LISTED = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinker_frames as tkf
-from tests.view_desk import Make, Seat
-from tests.view_rows import ROW_COLUMNS, frame_of, settings_of_filters, tables
+from tests.views.sample_frames import ROW_COLUMNS, frame_of, settings_of_filters, tables
+from tests.views.sample_panels import Make, Seat
 from tinker_frames.default import set_default
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.plans.plan import Plan
-from tinker_frames.script import script
-from tinker_frames.source import read
-from tinker_frames.view_state import TableState
+from tinker_frames.views.codegen import script
+from tinker_frames.views.refresh import read
+from tinker_frames.views.table import TableState
 
 LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")
 AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they go on by themselves
@@ -165,7 +165,7 @@ def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client
 
 def test_rows_without_an_account_have_code_too() -> None:
     """A view of rows that somebody made up, where no account is known, gives its code without asking for one."""
-    from tinker_frames.explorer import Explorer
+    from tinker_frames.views.explorer import Explorer
 
     frame = pd.DataFrame({"tinker_path": ["a", "b"], "step": [1, 2]})
     explorer = Explorer(TableState(frame), tkf.Client, lambda parts: None)

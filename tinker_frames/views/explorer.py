@@ -10,22 +10,22 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import source
-from .acts import ACTS
+from ..default import is_default
+from ..errors import InvalidRequestError, TinkerError
+from ..frames.text import shortened, visible
+from ..holder import Holder
+from . import refresh
+from .action_panel import Desk, Target
 from .cells import size
-from .deed import Deed, told
-from .default import is_default
-from .desk import Desk, Target
-from .errors import InvalidRequestError, TinkerError
-from .frames.text import shortened, visible
-from .holder import Holder
-from .script import script
-from .view_state import SORTS, TableState
+from .codegen import script
+from .forms import ACTS
+from .table import SORTS, TableState
+from .task import Deed, told
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .client import Client
+    from ..client import Client
 
 PARTS = ("head", "bar", "grid", "choice", "facet", "pictures", "desk")
 
@@ -136,7 +136,7 @@ class Explorer:
         value = row[found[0].column]
         if not isinstance(value, str):
             raise InvalidRequestError(f"the {found[0].column} of this row is not known", hint="Open another row.")
-        opening, listing = found[0], source.LISTING_OF[found[0].sort]
+        opening, listing = found[0], refresh.LISTING_OF[found[0].sort]
 
         def opened(frame: pd.DataFrame) -> None:
             table = TableState(frame, SORTS[opening.sort])
@@ -145,7 +145,7 @@ class Explorer:
             self.stack.append(table)
             self._whole_changed()
 
-        self._read(f"reading {SORTS[opening.sort].title.lower()}", lambda c: source.read(c, listing), opened)
+        self._read(f"reading {SORTS[opening.sort].title.lower()}", lambda c: refresh.read(c, listing), opened)
 
     def back(self, depth: int) -> None:
         """Go back to the table that was opened `depth` tables before any other."""
@@ -160,11 +160,11 @@ class Explorer:
         state = self.state
         old = state.rows.frame.copy(deep=False)
         old.attrs["tinker"] = state.about
-        listing = source.listing_of(state.about, state.sort.name)
+        listing = refresh.listing_of(state.about, state.sort.name)
 
         def renewed(client: Client) -> pd.DataFrame:
-            new = source.read(client, listing, refresh=True)
-            return source.renewed(old, new, state.sort.key)
+            new = refresh.read(client, listing, refresh=True)
+            return refresh.renewed(old, new, state.sort.key)
 
         def replaced(frame: pd.DataFrame) -> None:
             state.replace(frame)
@@ -194,7 +194,7 @@ class Explorer:
         said = f"{many} {'selected' if chosen else 'matching'}"
         frame = frame.copy(deep=False)
         frame.attrs["tinker"] = state.about
-        return Target(said, name, frame, lambda: source.checkpoints_of(self._client(), frame, name), hidden)
+        return Target(said, name, frame, lambda: refresh.checkpoints_of(self._client(), frame, name), hidden)
 
     def act(self, name: str, **given: Any) -> None:
         """Begin an action on what is chosen, else on all that match; what it asks for may be given at once."""
@@ -322,14 +322,14 @@ class Explorer:
             self._writes += 1
             for table in self.stack:
                 table.is_stale = True
-        runs = source.runs_of(paths)
+        runs = refresh.runs_of(paths)
         fresh, lost = self._client().read_runs(runs)
         with self.lock:
             state = self.state
             if state.sort.name == "checkpoints":
                 old = state.rows.frame.copy(deep=False)
                 old.attrs["tinker"] = state.about
-                state.replace(source.after_write(old, fresh, runs, lost))
+                state.replace(refresh.after_write(old, fresh, runs, lost))
                 self._whole_changed()
             self._renew_stale()
 

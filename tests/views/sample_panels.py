@@ -12,8 +12,8 @@ import pandas as pd
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
-from tinker_frames.explorer import PARTS, Explorer
-from tinker_frames.view_state import TableState
+from tinker_frames.views.explorer import PARTS, Explorer
+from tinker_frames.views.table import TableState
 
 Make = Callable[..., tkf.Client]
 WRITES = ("delete_checkpoint", "publish_checkpoint", "unpublish_checkpoint", "set_checkpoint_ttl")

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinker_frames as tkf
-from tests.view_desk import Make, Seat, as_shown, present, until
+from tests.views.sample_panels import Make, Seat, as_shown, present, until
 from tinker_frames.demo import Burst, DemoServer, Hang
-from tinker_frames.explorer import _HANDLERS, PARTS
-from tinker_frames.source import is_whole
-from tinker_frames.view_state import CHUNK
+from tinker_frames.views.explorer import _HANDLERS, PARTS
+from tinker_frames.views.refresh import is_whole
+from tinker_frames.views.table import CHUNK
 
 LISTINGS = ("inventory", "training_runs", "sessions")
 

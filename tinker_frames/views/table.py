@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
+from ..errors import InvalidRequestError
+from ..frames.query import check_columns
+from ..frames.text import visible
 from . import cells, filters
 from .controls import CONTROLS, controls_of
-from .errors import InvalidRequestError
 from .facets import Facets
-from .frames.query import check_columns
-from .frames.text import visible
 from .rows import Rows
 
 CHUNK = 50  # rows that are sent at once

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pandas.api import types
 
-from .frames.text import visible
-from .schema.catalog import known_columns
-from .schema.durations import shown
+from ..frames.text import visible
+from ..schema.catalog import known_columns
+from ..schema.durations import shown
 
 if TYPE_CHECKING:
     from datetime import datetime

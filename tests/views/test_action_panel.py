@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.view_desk import Seat, as_shown, present, writes
+from tests.views.sample_panels import Seat, as_shown, present, writes
 from tinker_frames import policies as P  # noqa: N812
-from tinker_frames.acts import ACTS
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.files import read_export
+from tinker_frames.views.forms import ACTS
 
 State = tuple[bool, datetime | None]
 ALL = ("newest", "public", "sampler")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 
 import tinker_frames as tkf
-from tests.view_rows import as_json, everything, frame_of, keys, settings_of_filters, tables
+from tests.views.sample_frames import as_json, everything, frame_of, keys, settings_of_filters, tables
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.view_state import CHUNK, NARROWEST, WIDEST, TableState, sort_of
+from tinker_frames.views.table import CHUNK, NARROWEST, WIDEST, TableState, sort_of
 
 Make = Callable[..., tkf.Client]
 LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")

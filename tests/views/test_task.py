@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames.deed import TICK_S, Deed, told
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError, NotFoundError
 from tinker_frames.rest.progress import Progress, is_watched, watching
 from tinker_frames.rest.session import StoppedError
+from tinker_frames.views.task import TICK_S, Deed, told
 
 PATIENCE_S = 20
 Ends = list[tuple[Any, BaseException | None]]

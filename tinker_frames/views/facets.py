@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from ..frames.text import visible
 from .cells import size
 from .controls import Control
 from .filters import option_label
-from .frames.text import visible
 
 if TYPE_CHECKING:
-    from .frames.query import Mask
+    from ..frames.query import Mask
 
 MOST_OPTIONS = 60  # of one control; the most frequent ones, and those that are chosen
 MOST_BARS = 5

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .client import Client
-    from .views import View
+    from ..client import Client
+    from .widget import View
 
 
 def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | None = None) -> View:
@@ -40,6 +40,6 @@ def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | 
     >>> view = explore(client.checkpoints())  # doctest: +SKIP
     >>> view.selected["size_gb"].sum()  # doctest: +SKIP
     """
-    from . import views
+    from . import widget
 
-    return views.view_of(frame_or_name, client)
+    return widget.view_of(frame_or_name, client)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tinker_frames as tkf
-from tests.view_desk import Make, Seat, as_shown, present, until, writes
+from tests.views.sample_panels import Make, Seat, as_shown, present, until, writes
 from tinker_frames.default import journal
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinker_frames as tkf
-from tests.view_rows import NOW, frame_of, tables
-from tinker_frames import cells
-from tinker_frames.cells import LONGEST, ago, described, kind_of, size, window
+from tests.views.sample_frames import NOW, frame_of, tables
 from tinker_frames.demo import DemoServer
+from tinker_frames.views import cells
+from tinker_frames.views.cells import LONGEST, ago, described, kind_of, size, window
 
 
 def cell(name: str, value: Any, dtype: Any = None) -> Any:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.view_rows import COLUMN_OF, NOW, as_json, frame_of, objects, passing, tables
-from tinker_frames.controls import CONTROLS, Control, controls_of
-from tinker_frames.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
-from tinker_frames.filters import expression
+from tests.views.sample_frames import COLUMN_OF, NOW, as_json, frame_of, objects, passing, tables
 from tinker_frames.frames.query import condition
 from tinker_frames.schema.columns import typed
+from tinker_frames.views.controls import CONTROLS, Control, controls_of
+from tinker_frames.views.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
+from tinker_frames.views.filters import expression
 
 MODEL = Control("model", "Base model", "choices", ("base_model",))
 CREATED = Control("created", "Created", "time", ("time",))

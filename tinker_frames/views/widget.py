@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from . import source
-from .client import Client
-from .default import client_for, default_client
+from ..client import Client
+from ..default import client_for, default_client
+from ..frames.text import visible
+from ..plans.plan import Plan
+from ..rest.progress import in_notebook
+from . import refresh
 from .explorer import PARTS, Explorer
-from .frames.text import visible
-from .plans.plan import Plan
-from .rest.progress import in_notebook
-from .view_state import SORTS, TableState, sort_of
+from .table import SORTS, TableState, sort_of
 
 MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]"'
 
@@ -30,12 +30,12 @@ except ImportError as error:
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
     "dom.js",
-    "head.js",
+    "grid_header.js",
     "grid.js",
-    "popover.js",
-    "bar.js",
-    "pictures.js",
-    "desk.js",
+    "filter_popover.js",
+    "filter_bar.js",
+    "charts.js",
+    "action_panel.js",
     "view.js",
 )  # one module, in this order
 STATIC_ROWS = 20
@@ -84,7 +84,7 @@ class View(anywidget.AnyWidget):
     def __init__(self, frame: pd.DataFrame | None = None, client: Client | None = None) -> None:
         if frame is None:
             client = client or default_client()
-            frame = source.read(client, source.LISTING_OF[self._table])
+            frame = refresh.read(client, refresh.LISTING_OF[self._table])
         state = TableState(frame, SORTS.get(self._table))
         about = pd.DataFrame()
         about.attrs["tinker"] = state.about
@@ -277,8 +277,8 @@ def view_of(frame_or_name: pd.DataFrame | str, client: Client | None) -> View:
         return VIEWS[sort_of(frame_or_name).name](frame_or_name, client)
     name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
     client = client or default_client()
-    listing = source.LISTING_OF.get(name, name)
-    return view_of(source.read(client, listing), client)
+    listing = refresh.LISTING_OF.get(name, name)
+    return view_of(refresh.read(client, listing), client)
 
 
 def _text(cell: Any) -> str:

@@ -11,11 +11,11 @@ from operator import or_
 from pathlib import Path
 from typing import Any
 
-from . import policies
-from .errors import InvalidRequestError
-from .policies import Rule
-from .rest.endpoints import check_ttl
-from .schema.durations import seconds
+from .. import policies
+from ..errors import InvalidRequestError
+from ..policies import Rule
+from ..rest.endpoints import check_ttl
+from ..schema.durations import seconds
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.view_rows import KINDS, frame_of, tables
+from tests.views.sample_frames import KINDS, frame_of, tables
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.query import condition
-from tinker_frames.rows import KEPT, Rows
 from tinker_frames.schema.columns import typed
+from tinker_frames.views.rows import KEPT, Rows
 
 STEPS = ["step > 1", "step < 5", "name.str.contains('a')", ""]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tinker_frames.controls import controls_of
+from tinker_frames.views.controls import controls_of
 
 
 def test_a_listing_has_the_controls_of_its_columns(quiet_server: Any, client_of: Any) -> None:

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.view_rows import everything, keys
+from tests.views.sample_frames import everything, keys
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.files import export, read_export
-from tinker_frames.view_state import SORTS, TableState, sort_of
+from tinker_frames.views.table import SORTS, TableState, sort_of
 
 Make = Callable[..., tkf.Client]
 LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")

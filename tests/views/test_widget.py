@@ -157,7 +157,7 @@ def test_colab_is_told_where_its_widgets_come_from(view: tkf.CheckpointsView, mo
     widgets = SimpleNamespace(_installed_url="https://widgets.example/manager.js")
     colab = SimpleNamespace(enable_custom_widget_manager=lambda: None, _widgets=widgets)
     monkeypatch.setitem(sys.modules, "google.colab.output", colab)
-    monkeypatch.setattr("tinker_frames.views.in_notebook", lambda: True)
+    monkeypatch.setattr("tinker_frames.views.widget.in_notebook", lambda: True)
     published: list[tuple[dict, ...]] = []
     monkeypatch.setattr("IPython.display.publish_display_data", lambda *bundle: published.append(bundle))
     view._ipython_display_()

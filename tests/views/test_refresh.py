@@ -10,10 +10,19 @@ import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
 import tinker_frames as tkf
-from tinker_frames import source
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.source import CHANGING, LISTINGS, after_write, checkpoints_of, is_whole, listing_of, renewed, runs_of
+from tinker_frames.views import refresh
+from tinker_frames.views.refresh import (
+    CHANGING,
+    LISTINGS,
+    after_write,
+    checkpoints_of,
+    is_whole,
+    listing_of,
+    renewed,
+    runs_of,
+)
 
 Make = Callable[..., tkf.Client]
 KEYS = {
@@ -44,17 +53,17 @@ def part(client: tkf.Client) -> pd.DataFrame:
 def test_a_listing_is_read_by_its_name(quiet: tkf.Client) -> None:
     """Each listing is the client's own; a name of none is refused before anything is sent."""
     for name in LISTINGS:
-        assert source.read(quiet, name).attrs["tinker"]["table"] == name
+        assert refresh.read(quiet, name).attrs["tinker"]["table"] == name
     for wrong in ("samplers", "close", "", "rest"):
         with pytest.raises(InvalidRequestError, match=f"nothing called '{wrong}'.*inventory"):
-            source.read(quiet, wrong)
+            refresh.read(quiet, wrong)
 
 
 @pytest.mark.parametrize(("dialect", "is_known"), [("official", True), ("tuft", True), ("skyrl", False)])
 def test_runs_know_their_sessions_where_the_server_can_tell(dialect: str, is_known: bool, client_of: Make) -> None:
     """Runs whose ids do not tell their session are given it from the sessions; where there are none, they stay without."""
     with DemoServer(runs=6, dialect=dialect) as server:
-        runs = source.read(client_of(server), "training_runs")
+        runs = refresh.read(client_of(server), "training_runs")
         assert runs["session_id"].notna().all() == is_known
         assert len(runs) == 6
 
@@ -64,7 +73,7 @@ def test_a_table_is_read_anew_from_where_it_came() -> None:
     assert listing_of({"table": "checkpoints"}, "checkpoints") == "checkpoints"
     assert listing_of({"table": "inventory"}, "checkpoints") == "inventory"
     assert listing_of({"table": "training_runs"}, "checkpoints") == "inventory"
-    assert [listing_of({}, sort) for sort in source.LISTING_OF] == ["inventory", "training_runs", "sessions"]
+    assert [listing_of({}, sort) for sort in refresh.LISTING_OF] == ["inventory", "training_runs", "sessions"]
 
 
 def test_a_frame_is_whole_as_long_as_nothing_was_left_out(quiet: tkf.Client) -> None:

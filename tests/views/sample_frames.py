@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tinker_frames.schema.catalog import CHECKPOINT_TYPES
 from tinker_frames.schema.columns import typed
-from tinker_frames.view_state import TableState
+from tinker_frames.views.table import TableState
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 KINDS = {

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .frames.query import check_columns, condition, sorted_by
+from ..frames.query import check_columns, condition, sorted_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
 
-    from .frames.query import Mask
+    from ..frames.query import Mask
 
 Places = np.ndarray[Any, np.dtype[np.intp]]
 KEPT = 64  # conditions whose rows are remembered: what is typed letter by letter is a new one each time

@@ -12,13 +12,24 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.view_rows import KEYS, NOW, WORDS, as_json, frame_of, matches, objects, passing, settings_of_filters, tables
-from tinker_frames.controls import CONTROLS, FUTURE, PAST, controls_of
+from tests.views.sample_frames import (
+    KEYS,
+    NOW,
+    WORDS,
+    as_json,
+    frame_of,
+    matches,
+    objects,
+    passing,
+    settings_of_filters,
+    tables,
+)
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.facets import Facets
-from tinker_frames.filters import expression, joined, literal, plain, said
 from tinker_frames.frames.query import condition
-from tinker_frames.rows import Rows
+from tinker_frames.views.controls import CONTROLS, FUTURE, PAST, controls_of
+from tinker_frames.views.facets import Facets
+from tinker_frames.views.filters import expression, joined, literal, plain, said
+from tinker_frames.views.rows import Rows
 
 Row = dict[str, Any]
 ROW = {"tinker_path": "tinker://a/b/c", "base_model": "m", "project_id": "p", "checkpoint_type": "training", "public": True, "time": NOW, "expires_at": NOW, "size_gb": 1.0, "size_bytes": 1, "step": 1, "user_metadata": "{}"}  # fmt: skip

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
-from .errors import TinkerError
-from .rest.progress import Progress, elsewhere
-from .rest.session import StoppedError
+from ..errors import TinkerError
+from ..rest.progress import Progress, elsewhere
+from ..rest.session import StoppedError
 
 TICK_S = 0.1  # a notebook's server drops messages above a thousand a second
 

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from numbers import Integral
 from typing import Any
 
+from ..errors import InvalidRequestError
+from ..frames.text import shortened
+from ..schema.coerce import EXACT_FLOAT, INT64, canonical
 from .controls import Control, Kind
-from .errors import InvalidRequestError
-from .frames.text import shortened
-from .schema.coerce import EXACT_FLOAT, INT64, canonical
 
 PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as it is, beside letters and digits
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .schema.catalog import TABLES
-from .schema.derived import session_of
-from .source import is_whole, runs_of
+from ..schema.catalog import TABLES
+from ..schema.derived import session_of
+from .refresh import is_whole, runs_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .plans.plan import Plan
-    from .view_state import TableState
+    from ..plans.plan import Plan
+    from .table import TableState
 
 CALLS = {
     "publish": "publish()",
