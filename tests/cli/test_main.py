@@ -29,7 +29,7 @@ from pandas.testing import assert_frame_equal
 from rich.cells import cell_len
 
 import tinker_frames as tkf
-from tinker_frames import cli
+from tinker_frames.cli import main
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames import query as frame_query
@@ -87,7 +87,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             monkeypatch.setenv("TINKER_API_KEY", key or server.key)
         monkeypatch.setattr(sys, "argv", ["tinker-frames", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         return Outcome(ended.value.code, *capsys.readouterr())
 
     return run
@@ -249,7 +249,7 @@ def test_demo_serves_until_it_is_told_to_end(
 # ── ls: which rows ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("table", cli.TABLES)
+@pytest.mark.parametrize("table", main.TABLES)
 def test_json_is_complete(
     table: str, quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
@@ -286,7 +286,7 @@ def test_json_values_are_exact(server: DemoServer, run: Callable[..., Outcome]) 
     assert json.loads(run(server, "ls", "checkpoints", "--format", "json", "--limit", "0").out) == []
 
 
-@pytest.mark.parametrize("table", cli.TABLES)
+@pytest.mark.parametrize("table", main.TABLES)
 def test_csv_is_what_read_export_reads(
     table: str,
     quiet_server: DemoServer,
@@ -302,7 +302,7 @@ def test_csv_is_what_read_export_reads(
     assert_frame_equal(tkf.read_export(path).drop(columns=live), frame.drop(columns=live))
 
 
-@pytest.mark.parametrize("table", cli.TABLES)
+@pytest.mark.parametrize("table", main.TABLES)
 def test_a_pipe_gets_every_row(
     table: str, quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
@@ -747,12 +747,12 @@ def test_ctrl_c_while_pages_are_read_in_parallel(server: DemoServer, of: Callabl
 # ── help ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", sorted(cli.cli.commands))
+@pytest.mark.parametrize("name", sorted(main.cli.commands))
 def test_help_explains_every_option(name: str, run: Callable[..., Outcome]) -> None:
     """`--help` of a command names every option, each with a word on what it does."""
     done = run(None, name, "--help")
     assert (done.code, done.err) == (0, "")
-    for option in cli.cli.commands[name].params:
+    for option in main.cli.commands[name].params:
         if isinstance(option, click.Option):
             assert all(spelled in done.out for spelled in option.opts)
             assert option.help or isinstance(option.type, click.Choice), option.opts
@@ -761,7 +761,7 @@ def test_help_explains_every_option(name: str, run: Callable[..., Outcome]) -> N
 def test_help_of_all(run: Callable[..., Outcome]) -> None:
     """`--help` names every command and where the credential comes from; `--version` is the package's."""
     done = run(None, "--help")
-    assert all(name in done.out for name in [*cli.cli.commands, "TINKER_API_KEY", "TINKER_BASE_URL"])
+    assert all(name in done.out for name in [*main.cli.commands, "TINKER_API_KEY", "TINKER_BASE_URL"])
     assert run(None, "--version") == (0, f"tinker-frames, version {tkf.__version__}\n", "")
 
 

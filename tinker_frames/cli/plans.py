@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .errors import ConfirmationNeededError, IncompleteListingWarning, InvalidRequestError
+from ..errors import ConfirmationNeededError, IncompleteListingWarning, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from .client import Client
-    from .plans.plan import Plan
-    from .policies import Rule
+    from ..client import Client
+    from ..plans.plan import Plan
+    from ..policies import Rule
 
 FAILED, INCOMPLETE, INTERRUPTED = 2, 3, 130
 HEADER = "tinker_path"
@@ -119,7 +119,7 @@ def retire(after: str | None, **options: Any) -> int:
 
     Several rules are joined by or. Fit for cron: where nobody watches, it says nothing if all goes well.
     """
-    from .frames.query import check_columns
+    from ..frames.query import check_columns
 
     column, rule = _best_column(options["best"]), _rule(options)
     length = None if after is None else _length(after)
@@ -136,7 +136,7 @@ def retire(after: str | None, **options: Any) -> int:
 @_client_options
 def undo(plan: str | None, form: str, base_url: str | None) -> int:
     """Take back what a plan did, where that can be done: the last plan, or the one named."""
-    from .default import undo as take_back
+    from ..default import undo as take_back
 
     with _client(base_url) as client:
         return _report(take_back(plan, client=client), form)
@@ -147,7 +147,7 @@ def undo(plan: str | None, form: str, base_url: str | None) -> int:
 @_client_options
 def resume(plan: str | None, form: str, base_url: str | None) -> int:
     """Finish an interrupted plan: the last one, or the one named. What is done is not done again."""
-    from .default import resume as finish
+    from ..default import resume as finish
 
     with _client(base_url) as client:
         return _report(finish(plan, client=client), form)
@@ -158,8 +158,8 @@ def resume(plan: str | None, form: str, base_url: str | None) -> int:
 @_client_options
 def journal(plan: str | None, form: str, base_url: str | None) -> int:
     """Print what was asked of checkpoints and how it ended: of every plan, or of the one named."""
-    from .default import journal as read
-    from .frames import files
+    from ..default import journal as read
+    from ..frames import files
 
     with _client(base_url) as client:
         frame = read(client=client)
@@ -224,7 +224,7 @@ def _chosen(frame: pd.DataFrame, paths: list[str] | None, where: str | None) -> 
     """Return the rows of the given paths, those unknown to the account included, and of the query."""
     import pandas as pd
 
-    from .frames.query import matching
+    from ..frames.query import matching
 
     about = frame.attrs
     if paths is not None:
@@ -258,7 +258,7 @@ def _piped() -> list[str]:
 
 def _rule(options: dict[str, Any]) -> Rule:
     """Return the keep rule that the options say, joined by or; takes them out of the options."""
-    from . import policies
+    from .. import policies
 
     makers: dict[str, Callable[[Any], Rule]] = {
         "keep_last": policies.keep_last,
@@ -287,7 +287,7 @@ def _rule(options: dict[str, Any]) -> Rule:
 
 
 def _best(text: str) -> Rule:
-    from . import policies
+    from .. import policies
 
     column = _best_column(text)
     number = text[len(column) + 1 :] if text != column else "1"
@@ -304,8 +304,8 @@ def _best_column(text: str | None) -> str:
 
 def _length(text: str) -> int:
     """Return a length of time in seconds that the service takes, before the server is asked anything; a bare number is seconds."""
-    from .rest.endpoints import check_ttl
-    from .schema.durations import seconds
+    from ..rest.endpoints import check_ttl
+    from ..schema.durations import seconds
 
     found = seconds(int(text) if text.isdecimal() and len(text) < 19 else text)
     check_ttl(found)
@@ -315,8 +315,8 @@ def _length(text: str) -> int:
 @contextmanager
 def _client(base_url: str | None) -> Iterator[Client]:
     """Return a client whose warnings are said by exit codes instead; an interruption says how to go on."""
-    from .client import Client
-    from .holder import Holder
+    from ..client import Client
+    from ..holder import Holder
 
     with warnings.catch_warnings(), Client(base_url=base_url) as client:
         warnings.simplefilter("ignore", IncompleteListingWarning)
@@ -340,7 +340,7 @@ def _size(file: Path) -> int:
 
 def _show(plan: Plan, form: str) -> int:
     """Print a plan; its text names commands where a notebook's names calls."""
-    from .frames import files
+    from ..frames import files
 
     if form == "json":
         files.write_json_array(plan.frame, sys.stdout.buffer)
@@ -358,8 +358,8 @@ def _report(outcomes: pd.DataFrame, form: str, way_back: str = "", *, quiet: boo
 
     `quiet` leaves the counts out where all is well and nobody watches.
     """
-    from .frames import files
-    from .frames.text import visible
+    from ..frames import files
+    from ..frames.text import visible
 
     bad = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
     if form == "json":
@@ -378,6 +378,6 @@ def _report(outcomes: pd.DataFrame, form: str, way_back: str = "", *, quiet: boo
 
 
 def _print(frame: pd.DataFrame) -> None:
-    from .frames.text import lines
+    from ..frames.text import lines
 
     sys.stdout.write(lines(frame))

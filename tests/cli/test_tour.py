@@ -13,8 +13,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import tinker_frames as tkf
+from tinker_frames.cli.tour import FILES, LARGEST, NEXT, show
 from tinker_frames.demo import DemoServer
-from tinker_frames.tour import FILES, LARGEST, NEXT, show
 
 DIALECTS = ["official", "tuft", "skyrl"]
 
@@ -97,7 +97,7 @@ def test_what_to_try_next_works(quiet_server: DemoServer, client_of: Callable[..
     import sys
     import textwrap
 
-    from tinker_frames import cli
+    from tinker_frames.cli import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
@@ -111,7 +111,7 @@ def test_what_to_try_next_works(quiet_server: DemoServer, client_of: Callable[..
             continue
         monkeypatch.setattr(sys, "argv", arguments)
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         assert ended.value.code == 0, (line, capsys.readouterr())
     assert (tmp_path / "inventory.parquet").exists()
     exec(textwrap.dedent(NEXT.split("In Python:")[1]), {})

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from .rest.config import CLOUDFLARE_HEADERS
+from ..rest.config import CLOUDFLARE_HEADERS
 
 if TYPE_CHECKING:
     from threading import Event
@@ -104,7 +104,7 @@ def run(notebooks: Notebooks, url: str, key: str, halt: Event, *, port: int = 0,
 
 def _sources() -> list[Path]:
     """Return the project's notebooks: in a wheel inside the package, in a checkout beside it."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if found := sorted(folder.glob("*.ipynb")):
             return found

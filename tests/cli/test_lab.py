@@ -22,7 +22,7 @@ import pytest
 import requests
 
 import tinker_frames as tkf
-from tinker_frames import lab
+from tinker_frames.cli import lab
 from tinker_frames.demo import DemoServer
 
 COMMAND = [sys.executable, "-m", "tinker_frames.cli", "demo", "--lab"]
@@ -361,8 +361,8 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 sys.argv = ["tinker-frames", *{arguments!r}]
-from tinker_frames import cli
-cli.main()
+from tinker_frames.cli import main
+main.main()
 """
 
 
@@ -395,11 +395,11 @@ def test_options_that_do_not_go_together(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """--lab with --serve, and --no-browser without --lab, are usage errors, and leave nothing behind."""
-    from tinker_frames import cli
+    from tinker_frames.cli import main
 
     monkeypatch.setattr(sys, "argv", ["tinker-frames", "demo", *arguments, "-o", str(tmp_path / "out")])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 1
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -437,7 +437,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         for folder in folders:
             (package / folder).mkdir(parents=True)
             (package / folder / "01_here.ipynb").touch()
-        monkeypatch.setattr(lab, "__file__", str(package / "lab.py"))
+        monkeypatch.setattr(lab, "__file__", str(package / "cli" / "lab.py"))
         return package
 
     return installed

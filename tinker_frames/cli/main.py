@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .cli_plans import COMMANDS
-from .errors import IncompleteListingWarning, TinkerError
-from .version import __version__
+from ..errors import IncompleteListingWarning, TinkerError
+from ..version import __version__
+from .plans import COMMANDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .client import Client
+    from ..client import Client
 
 TABLES = ("sessions", "runs", "checkpoints", "samplers", "inventory")
 INCOMPLETE = 3
@@ -91,7 +91,7 @@ def _listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 def ls(table: str, form: str, **options: Any) -> int:
     """Print sessions, runs, checkpoints, samplers or the inventory: every page, every row."""
-    from .frames import files, text
+    from ..frames import files, text
 
     frame, about = _frame(table, options)
     if form == "json":
@@ -112,7 +112,7 @@ def ls(table: str, form: str, **options: Any) -> int:
               help="Its suffix is the format: .csv, .parquet, .feather or .json (one object a line).")  # fmt: skip
 def export(table: str, output: Path, **options: Any) -> int:
     """Write a table to a file: whole, or nothing."""
-    from .frames import files, text
+    from ..frames import files, text
 
     frame, about = _frame(table, options)
     path = files.export(frame, output)
@@ -127,10 +127,10 @@ def doctor(form: str, base_url: str | None) -> int:
     """Say which credential is used, what the server has, its page caps, its latency, and whether the clocks agree."""
     import pandas as pd
 
+    from ..frames import files, text
+    from ..rest.config import resolve
+    from ..rest.session import Session
     from .doctor import examine
-    from .frames import files, text
-    from .rest.config import resolve
-    from .rest.session import Session
 
     session = Session(resolve(base_url=base_url, retries=1, timeout=20))
     try:
@@ -165,7 +165,7 @@ def doctor(form: str, base_url: str | None) -> int:
               help="Where the inventory's files, or the folder of notebooks, go.  [default: here]")  # fmt: skip
 def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser: bool, port: int, output: Path) -> int:
     """Start an embedded demo account, show everything in it, and write its inventory to CSV and Parquet."""
-    from .demo import account
+    from ..demo import account
     from .tour import show
 
     if lab and serve:
@@ -189,8 +189,8 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser:
 
 def _lab(output: Path, of_account: dict[str, Any], *, port: int, browser: bool) -> int:
     """Run JupyterLab on the notebooks until it ends or is told to."""
+    from ..demo import DemoServer
     from . import lab
-    from .demo import DemoServer
 
     lab.check_installed()
     halt = _halt()
@@ -226,7 +226,7 @@ def main() -> None:
 
 
 def _said(message: str, code: int) -> int:
-    from .frames.text import visible
+    from ..frames.text import visible
 
     click.echo(f"tinker-frames: {visible(message)}", err=True)
     return code
@@ -234,8 +234,8 @@ def _said(message: str, code: int) -> int:
 
 def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows that were asked for, and the attrs of the listing that they are from."""
-    from .client import Client
-    from .frames.query import chosen
+    from ..client import Client
+    from ..frames.query import chosen
 
     _check_options(table, options)
     with warnings.catch_warnings(), Client(base_url=options["base_url"]) as client:
@@ -272,14 +272,14 @@ def _check_options(table: str, options: dict[str, Any]) -> None:
 
 
 def _brief(table: str) -> tuple[str, ...]:
-    from .schema.catalog import TABLES as DECLARED
+    from ..schema.catalog import TABLES as DECLARED
 
     return DECLARED["training_runs" if table == "runs" else table].brief
 
 
 def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
     """Print a table to a terminal, or every row as tab-separated lines to a pipe."""
-    from .frames import text
+    from ..frames import text
 
     if not sys.stdout.isatty():
         sys.stdout.write(text.lines(frame))
@@ -323,7 +323,3 @@ def _halt() -> threading.Event:
         if number and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):
             signal.signal(number, lambda _number, _frame: halt.set())
     return halt
-
-
-if __name__ == "__main__":
-    main()

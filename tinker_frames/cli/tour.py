@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .client import Client
-from .errors import NotSupportedError
-from .frames import text
-from .frames.files import export
-from .schema.catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
+from ..client import Client
+from ..errors import NotSupportedError
+from ..frames import text
+from ..frames.files import export
+from ..schema.catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from .schema.columns import Table
+    from ..schema.columns import Table
 
 LARGEST = 12
 FILES = ("tinker-inventory.csv", "tinker-inventory.parquet")

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from . import errors
-from .listings.pagination import smaller_size
-from .rest.session import Session
-from .schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
-from .schema.columns import Table
+from .. import errors
+from ..listings.pagination import smaller_size
+from ..rest.session import Session
+from ..schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
+from ..schema.columns import Table
 
 Verdict = Literal["ok", "lacks", "refused", "wrong"]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tinker_frames import cli
+from tinker_frames.cli import main
+from tinker_frames.cli.doctor import Finding, examine
 from tinker_frames.demo import Burst, DemoServer, Faults
 from tinker_frames.demo.endpoints import ENDPOINTS
-from tinker_frames.doctor import Finding, examine
 from tinker_frames.rest.config import resolve
 from tinker_frames.rest.session import Session
 
@@ -209,7 +209,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         monkeypatch.setenv("TINKER_API_KEY", key or server.key)
         monkeypatch.setattr(sys, "argv", ["tinker-frames", "doctor", "--base-url", server.url, *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         out, err = capsys.readouterr()
         assert err == ""
         return ended.value.code, out

@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames import cli, cli_plans, policies
+from tinker_frames import policies
+from tinker_frames.cli import main
+from tinker_frames.cli import plans as plan_commands
 from tinker_frames.demo import DemoServer
 from tinker_frames.demo.endpoints import WRITES
 from tinker_frames.demo.faults import Burst, Churn
@@ -68,7 +70,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         monkeypatch.setattr(sys, "argv", ["tinker-frames", *arguments])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8", "surrogateescape"))))
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         return Outcome(ended.value.code, *capsys.readouterr())
 
     return run
@@ -799,4 +801,4 @@ def test_help_names_every_option(command: str, server: DemoServer, run: Callable
     done = run(server, command, "--help")
     assert (done.code, done.err, len(server.seen)) == (0, "", 0)
     assert set(re.findall(r"^  (?:-h, )?(--[\w-]+)", done.out, re.MULTILINE)) == OPTIONS[command] | {"--help"}
-    assert {each.name for each in cli_plans.COMMANDS} == set(OPTIONS)
+    assert {each.name for each in plan_commands.COMMANDS} == set(OPTIONS)

@@ -1,0 +1,5 @@
+"""`python -m tinker_frames.cli`: the command line without its entry point on PATH."""
+
+from .main import main
+
+main()
