@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
     from tinker_frames.demo import DemoServer
-    from tinker_frames.demo.records import Checkpoint
+    from tinker_frames.demo.data.records import Checkpoint
 
     from .lab import Lab, Notebook
 

@@ -25,7 +25,7 @@ from tinker_frames.cli import main
 from tinker_frames.cli import plans as plan_commands
 from tinker_frames.demo import DemoServer
 from tinker_frames.demo.endpoints import WRITES
-from tinker_frames.demo.faults import Burst, Churn
+from tinker_frames.demo.traffic.faults import Burst, Churn
 
 COMMAND = [sys.executable, "-m", "tinker_frames.cli"]
 OURS = "name.str.startswith('plan-')"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinker_frames.demo import State
-from tinker_frames.demo.state import RefusedError
-from tinker_frames.demo.story import tell
+from tinker_frames.demo.data.generator import tell
+from tinker_frames.demo.data.state import RefusedError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.demo import Burst, Call, DemoServer, Hang, Reset
-from tinker_frames.demo.records import Checkpoint
+from tinker_frames.demo.data.records import Checkpoint
 
 Make = Callable[..., tkf.Client]
 API = "/api/v1"

@@ -11,26 +11,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .data.state import State
     from .endpoints import ENDPOINTS
-    from .faults import Burst, Churn, Faults, Hang, Reset, Truncate
-    from .seen import Call, Seen
     from .server import DemoServer, account
-    from .state import State
-    from .switches import Switches
+    from .service.switches import Switches
+    from .traffic.faults import Burst, Churn, Faults, Hang, Reset, Truncate
+    from .traffic.request_log import Call, Seen
 
 _HOMES = {
     "ENDPOINTS": "endpoints",
-    "Burst": "faults",
-    "Call": "seen",
-    "Churn": "faults",
+    "Burst": "traffic.faults",
+    "Call": "traffic.request_log",
+    "Churn": "traffic.faults",
     "DemoServer": "server",
-    "Faults": "faults",
-    "Hang": "faults",
-    "Reset": "faults",
-    "Seen": "seen",
-    "State": "state",
-    "Switches": "switches",
-    "Truncate": "faults",
+    "Faults": "traffic.faults",
+    "Hang": "traffic.faults",
+    "Reset": "traffic.faults",
+    "Seen": "traffic.request_log",
+    "State": "data.state",
+    "Switches": "service.switches",
+    "Truncate": "traffic.faults",
     "account": "server",
 }
 

@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 
-from .faults import Faults
+from .data.generator import DIALECTS
 from .server import DemoServer
-from .story import DIALECTS
+from .traffic.faults import Faults
 
 PAGED = ("list_sessions", "search_sessions", "list_training_runs", "list_checkpoints", "list_user_checkpoints")
 

@@ -13,12 +13,12 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Self
 from weakref import finalize
 
-from .faults import Faults
-from .seen import Seen
-from .state import State
-from .story import tell
-from .switches import Switches
-from .tokens import Tokens
+from .data.generator import tell
+from .data.state import State
+from .service.switches import Switches
+from .service.tokens import Tokens
+from .traffic.faults import Faults
+from .traffic.request_log import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -188,10 +188,10 @@ def _uvicorn_server(server: DemoServer) -> Any:
         import uvicorn
         from uvicorn.lifespan.off import LifespanOff
 
-        from .app import build
-        from .protocol import CuttableProtocol
-        from .service import Service
-        from .traffic import Traffic
+        from .service.app import build
+        from .service.context import Service
+        from .traffic.middleware import Traffic
+        from .traffic.protocol import CuttableProtocol
     except ImportError as error:
         raise ImportError(MISSING_EXTRA) from error
     service = Service(server.states, server.switches, server.tokens, server.dialect)

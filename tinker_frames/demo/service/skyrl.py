@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from ..data.records import Checkpoint, Run
+from ..data.state import RefusedError, State
+from ..data.vocabulary import MODELS
 from .bodies import WeightsInfo
-from .lines import MODELS
-from .records import Checkpoint, Run
-from .service import any_caller, asynchronous, reply
-from .state import RefusedError, State
+from .context import any_caller, asynchronous, reply
 from .storage import archive, http_date
 from .wire import checkpoints_body, cursor_of, skyrl_checkpoint, skyrl_run
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from fastapi import Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from .state import RefusedError, State
+from ..data.state import RefusedError, State
+from ..traffic.middleware import limit_error
 from .tokens import Tokens
-from .traffic import limit_error
 from .wire import encode
 
 if TYPE_CHECKING:

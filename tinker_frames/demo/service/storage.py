@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from .service import service_of
-from .state import RefusedError
+from ..data.state import RefusedError
+from .context import service_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .records import Checkpoint
+    from ..data.records import Checkpoint
 
 router = APIRouter()
 

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from .state import State
+    from ..data.state import State
 
 Edit = Callable[[str, Any], Any]
 

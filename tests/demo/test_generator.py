@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tinker_frames.demo.lines import HOSTILE, HOSTILE_NAMES
-from tinker_frames.demo.story import tell
+from tinker_frames.demo.data.generator import tell
+from tinker_frames.demo.data.vocabulary import HOSTILE, HOSTILE_NAMES
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

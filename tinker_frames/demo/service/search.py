@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .wire import stamp
 
 if TYPE_CHECKING:
-    from .records import Session
+    from ..data.records import Session
 
 
 def found(rows: list[Session], query: dict[str, Any], me: str) -> list[Session]:

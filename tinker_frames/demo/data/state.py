@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .generator import Teller
 from .records import KINDS, SEGMENTS, Account, Checkpoint, Run, Sampler, Session
-from .story import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

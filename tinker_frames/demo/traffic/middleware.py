@@ -18,12 +18,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from .endpoints import WRITES, name_of
+from ..endpoints import WRITES, name_of
 from .faults import Burst, Faults, Hang, Reset, Trouble, concerns
-from .seen import Call, Seen
+from .request_log import Call, Seen
 
 if TYPE_CHECKING:
-    from .state import State
+    from ..data.state import State
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ..data.state import RefusedError, State
+from ..data.vocabulary import MODELS
 from . import ledger
 from .bodies import CopyWeights, Heartbeat, NewSession, ProjectChoice
-from .lines import MODELS
-from .service import asynchronous, official_caller, reply, service_of
-from .state import RefusedError, State
+from .context import asynchronous, official_caller, reply, service_of
 
 router = APIRouter(prefix="/api/v1")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .wire import stamp
 
 if TYPE_CHECKING:
-    from .records import Run, Session
-    from .state import State
+    from ..data.records import Run, Session
+    from ..data.state import State
 
 GB_MONTH = 0.1
 HOUR = timedelta(hours=1)

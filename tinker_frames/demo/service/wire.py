@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .records import Checkpoint, Run, Session
+    from ..data.records import Checkpoint, Run, Session
 
 encode = msgspec.json.encode
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from . import office, official, skyrl, storage, tuft
-from .service import SERVICE, Service, reply
-from .state import RefusedError
+from ..data.state import RefusedError
+from . import official, official_admin, skyrl, storage, tuft
+from .context import SERVICE, Service, reply
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from .traffic import App, Message, Receive, Send
+    from ..traffic.middleware import App, Message, Receive, Send
 
 ROUTERS: dict[str, list[APIRouter]] = {
-    "official": [official.router, office.router, storage.router],
+    "official": [official.router, official_admin.router, storage.router],
     "tuft": [tuft.router],
     "skyrl": [skyrl.router],
 }

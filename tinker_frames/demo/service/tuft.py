@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from ..data.records import Checkpoint, Run
+from ..data.state import RefusedError, State
+from ..data.vocabulary import MODELS
 from .bodies import WeightsInfo
-from .lines import MODELS
-from .records import Checkpoint, Run
-from .service import Page, asynchronous, paged, reply, service_of, tuft_caller
-from .state import RefusedError, State
+from .context import Page, asynchronous, paged, reply, service_of, tuft_caller
 from .storage import http_date
 from .wire import checkpoints_body, cursor_of, run_shown, tuft_checkpoint, weights_shown
 

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from ..data.state import RefusedError, State, split_id
 from .bodies import SessionSearch, TimeToLive, WeightsInfo
+from .context import Page, asynchronous, official_caller, paged, reply, service_of
 from .search import found, next_cursor
-from .service import Page, asynchronous, official_caller, paged, reply, service_of
-from .state import RefusedError, State, split_id
 from .storage import FILES, http_date, signed_url, url_expiry
 from .wire import (
     checkpoints_body,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .lines import (
+from .records import Account, Checkpoint, Person, Run, Sampler, Session
+from .vocabulary import (
     DISPLAY_NAMES,
     HOSTILE,
     MODELS,
@@ -22,7 +23,6 @@ from .lines import (
     SESSION_METADATA,
     UNICODE_METADATA,
 )
-from .records import Account, Checkpoint, Person, Run, Sampler, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

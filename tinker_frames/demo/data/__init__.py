@@ -1,0 +1,1 @@
+"""What the demo account holds: records, and the generator that makes them from a seed."""
