@@ -62,7 +62,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_default_client() -> Iterator[None]:
     """The module's default client does not travel from test to test."""
     yield
-    from tinker_frames.default import set_default
+    from tinker_frames.functions import set_default
 
     set_default(None)
 

@@ -143,7 +143,7 @@ def test_the_warning_points_at_the_callers_line(server: DemoServer, client: tkf.
     """An incomplete listing warns once, at the line that asked for it, by a method or by a function of the module."""
     server.faults.churn.append(Churn("list_user_checkpoints", appear_per_page=1, vanish_per_page=1))
     server.faults.page_caps["list_user_checkpoints"] = 20
-    from tinker_frames.default import set_default
+    from tinker_frames.functions import set_default
 
     set_default(client)
     calls: list[Callable[[], pd.DataFrame]] = [client.checkpoints, client.inventory, tkf.checkpoints]

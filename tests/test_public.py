@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames.default import set_default
+from tinker_frames.functions import set_default
 
 NAMES = ("sessions", "training_runs", "checkpoints", "samplers", "inventory")
 

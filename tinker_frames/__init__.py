@@ -18,7 +18,8 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from . import demo, errors, policies
     from .client import Client
-    from .default import (
+    from .frames.files import export, read_export
+    from .functions import (
         checkpoints,
         connect,
         default_client,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         training_runs,
         undo,
     )
-    from .frames.files import export, read_export
     from .plans.plan import Plan
     from .schema import catalog
     from .views import explore
@@ -66,7 +66,7 @@ __all__ = [
 _MODULES = {"catalog": "schema.catalog", "demo": "demo", "errors": "errors", "policies": "policies"}
 _HOMES = {
     "client": ("Client",),
-    "default": (
+    "functions": (
         "checkpoints",
         "connect",
         "default_client",

@@ -158,7 +158,7 @@ class TinkerAccessor:
         return self._frame
 
     def _client(self, client: Client | None) -> Client:
-        from .default import client_for
+        from .functions import client_for
 
         return client_for(self._frame, client)
 

@@ -12,8 +12,8 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames import policies as P  # noqa: N812
-from tinker_frames.default import set_default
 from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.functions import set_default
 
 Make = Callable[..., tkf.Client]
 CALLS = {

@@ -9,8 +9,8 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
-from tinker_frames.default import undo
 from tinker_frames.demo import DemoServer
+from tinker_frames.functions import undo
 
 Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")

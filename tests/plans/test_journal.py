@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.default import journal
 from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.functions import journal
 from tinker_frames.plans.journal import Journal
 
 Make = Callable[..., tkf.Client]

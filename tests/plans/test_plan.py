@@ -21,8 +21,8 @@ import tinker_frames as tkf
 from tests.test_policies import RULE
 from tinker_frames import errors
 from tinker_frames import policies as P  # noqa: N812
-from tinker_frames.default import journal, load_plan, undo
 from tinker_frames.demo import DemoServer
+from tinker_frames.functions import journal, load_plan, undo
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.preview import GUARDS
 

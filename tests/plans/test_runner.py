@@ -17,8 +17,8 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.default import journal, resume
 from tinker_frames.demo import Burst, Call, DemoServer, Faults, Hang, Reset, Truncate
+from tinker_frames.functions import journal, resume
 from tinker_frames.plans.plan import Plan
 
 Make = Callable[..., tkf.Client]

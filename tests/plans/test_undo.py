@@ -17,8 +17,8 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.default import journal, resume, undo
 from tinker_frames.demo import Burst, DemoServer, Faults
+from tinker_frames.functions import journal, resume, undo
 from tinker_frames.holder import Holder
 from tinker_frames.plans.journal import Journal
 from tinker_frames.plans.plan import make

@@ -10,8 +10,8 @@ import pytest
 
 import tinker_frames as tkf
 from tests.views.sample_panels import Make, Seat, as_shown, present, until, writes
-from tinker_frames.default import journal
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset
+from tinker_frames.functions import journal
 
 ROWS = "not public and expires_at.isna()"
 Way = Callable[[DemoServer], None]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import tinker_frames as tkf
 from tests.views.sample_frames import ROW_COLUMNS, frame_of, settings_of_filters, tables
 from tests.views.sample_panels import Make, Seat
-from tinker_frames.default import set_default
 from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.functions import set_default
 from tinker_frames.plans.plan import Plan
 from tinker_frames.views.codegen import script
 from tinker_frames.views.refresh import read

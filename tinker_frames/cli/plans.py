@@ -136,7 +136,7 @@ def retire(after: str | None, **options: Any) -> int:
 @_client_options
 def undo(plan: str | None, form: str, base_url: str | None) -> int:
     """Take back what a plan did, where that can be done: the last plan, or the one named."""
-    from ..default import undo as take_back
+    from ..functions import undo as take_back
 
     with _client(base_url) as client:
         return _report(take_back(plan, client=client), form)
@@ -147,7 +147,7 @@ def undo(plan: str | None, form: str, base_url: str | None) -> int:
 @_client_options
 def resume(plan: str | None, form: str, base_url: str | None) -> int:
     """Finish an interrupted plan: the last one, or the one named. What is done is not done again."""
-    from ..default import resume as finish
+    from ..functions import resume as finish
 
     with _client(base_url) as client:
         return _report(finish(plan, client=client), form)
@@ -158,8 +158,8 @@ def resume(plan: str | None, form: str, base_url: str | None) -> int:
 @_client_options
 def journal(plan: str | None, form: str, base_url: str | None) -> int:
     """Print what was asked of checkpoints and how it ended: of every plan, or of the one named."""
-    from ..default import journal as read
     from ..frames import files
+    from ..functions import journal as read
 
     with _client(base_url) as client:
         frame = read(client=client)

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..default import is_default
 from ..errors import InvalidRequestError, TinkerError
 from ..frames.text import shortened, visible
+from ..functions import is_default
 from ..holder import Holder
 from . import refresh
 from .action_panel import Desk, Target

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from ..client import Client
-from ..default import client_for, default_client
 from ..frames.text import visible
+from ..functions import client_for, default_client
 from ..plans.plan import Plan
 from ..rest.progress import in_notebook
 from . import refresh
