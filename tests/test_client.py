@@ -54,14 +54,14 @@ def test_every_frame_has_the_columns_and_dtypes_of_its_table(
 @pytest.mark.parametrize("name", NAMES)
 def test_attrs_say_how_a_frame_came_to_be(quiet_server: DemoServer, client_of: Make, name: str) -> None:
     """`attrs["tinker"]` has exactly the documented fields, as plain JSON values, and they are true."""
-    quiet_server.seen.clear()
+    quiet_server.requests.clear()
     before = datetime.now(UTC)
     frame = getattr(client_of(quiet_server), name)()
     about = frame.attrs["tinker"]
     assert set(about) == ABOUT
     assert json.loads(json.dumps(about)) == about
     assert (about["table"], about["rows"], about["complete"], about["from_cache"]) == (name, len(frame), True, False)
-    assert about["requests"] == len(quiet_server.seen) - quiet_server.seen.count("get_client_config")
+    assert about["requests"] == len(quiet_server.requests) - quiet_server.requests.count("get_client_config")
     assert before.timestamp() - 0.01 <= datetime.fromisoformat(about["fetched_at"]).timestamp() <= time.time()
     assert about["fetched_at"].endswith("Z")
     assert about["base_url"] == quiet_server.url
@@ -76,11 +76,11 @@ def test_the_second_time_comes_from_the_cache_with_its_age(
     """A cached frame is equal, sends nothing, and says so; its age grows; `refresh` reads anew."""
     client = client_of(quiet_server)
     first = getattr(client, name)()
-    quiet_server.seen.clear()
+    quiet_server.requests.clear()
     second = getattr(client, name)()
     time.sleep(0.02)
     third = getattr(client, name)()
-    assert len(quiet_server.seen) == 0
+    assert len(quiet_server.requests) == 0
     assert_frame_equal(stable(second), stable(first))
     about = second.attrs["tinker"]
     assert (about["from_cache"], about["requests"]) == (True, 0)
@@ -88,17 +88,17 @@ def test_the_second_time_comes_from_the_cache_with_its_age(
     assert third.attrs["tinker"]["age_s"] > about["age_s"] > 0
     fresh = getattr(client, name)(refresh=True)
     assert not fresh.attrs["tinker"]["from_cache"]
-    assert fresh.attrs["tinker"]["requests"] == len(quiet_server.seen) > 0
+    assert fresh.attrs["tinker"]["requests"] == len(quiet_server.requests) > 0
 
 
 def test_a_partly_cached_frame_counts_only_what_it_sent(quiet_server: DemoServer, client_of: Make) -> None:
     """A frame joined from cached and fresh listings is not called cached, and counts this call's requests."""
     client = client_of(quiet_server)
     client.sessions()
-    quiet_server.seen.clear()
+    quiet_server.requests.clear()
     about = client.sessions(details=True).attrs["tinker"]
     assert not about["from_cache"]
-    assert about["requests"] == len(quiet_server.seen)
+    assert about["requests"] == len(quiet_server.requests)
 
 
 def test_frames_agree_with_the_raw_pages(quiet_server: DemoServer, client_of: Make) -> None:
@@ -260,7 +260,7 @@ def test_sessions_have_the_same_columns_without_a_search(server: DemoServer, cli
     assert {"owner", "project_id", "created_at"} <= set(listed.attrs["tinker"]["lacks"])
     assert listed.attrs["tinker"]["complete"]
     client.sessions(details=True)
-    assert server.seen.count("search_sessions") == 2
+    assert server.requests.count("search_sessions") == 2
     with pytest.raises(tkf.errors.NotSupportedError, match="project"):
         client.sessions(project_id="p")
 

@@ -210,17 +210,17 @@ def test_what_one_writes_the_other_sees(who: str, sdk: Sdk, client: tkf.Client) 
     for path in (frame["tinker_path"].iloc[-1], odd["tinker_path"].iloc[0]):
         both = Both(sdk, client, path)
         both.write(who, 0)
-        assert both.seen(who) == {"public": True, "expires_at": None}
+        assert both.requests(who) == {"public": True, "expires_at": None}
         both.write(who, 1)
-        assert both.seen(who) == {"public": False, "expires_at": None}
+        assert both.requests(who) == {"public": False, "expires_at": None}
         before = pd.Timestamp.now("UTC")
         both.write(who, 2, ttl_seconds=86_400)
-        expires = both.seen(who)["expires_at"]
+        expires = both.requests(who)["expires_at"]
         assert abs((expires - before).total_seconds() - 86_400) < 60
         both.write(who, 2, ttl_seconds=None)
-        assert both.seen(who) == {"public": False, "expires_at": None}
+        assert both.requests(who) == {"public": False, "expires_at": None}
         both.write(who, 3)
-        assert both.seen(who) is None
+        assert both.requests(who) is None
 
 
 def test_our_own_next_frame_is_fresh(sdk: Sdk, client: tkf.Client) -> None:
@@ -238,13 +238,13 @@ def test_the_exchange_was_used_where_asked(sdk: Sdk, client: tkf.Client, server:
     sdk("list_sessions", limit=1)
     sent = {
         call.headers["x-api-key"][:3]
-        for call in server.seen
+        for call in server.requests
         if call.endpoint in ("list_training_runs", "list_sessions")
     }
     assert sent == ({"eyJ"} if server.switches.require_jwt else {"tml"})
     agents = {
         call.headers.get("user-agent", "").split("/")[0]
-        for call in server.seen
+        for call in server.requests
         if call.endpoint in ("list_training_runs", "list_sessions")
     }
     assert len(agents) == 2

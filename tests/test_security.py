@@ -174,7 +174,7 @@ def test_the_key_is_nowhere(
     gathered.texts += [record.getMessage() + repr(record.args) for record in caplog.records]
     gathered.texts.append(out.getvalue() + "".join(capsys.readouterr()))
 
-    secrets = {KEY, KEY[4:], KEY[:-4]} | {call.headers.get("x-api-key", KEY) for call in server.seen}
+    secrets = {KEY, KEY[4:], KEY[:-4]} | {call.headers.get("x-api-key", KEY) for call in server.requests}
     assert not [text for text in gathered.texts for secret in secrets if secret in text]
     assert not [text for text in gathered.texts if SIGNATURE in text]
     assert all(isinstance(part, errors.TinkerError) for error in gathered.failures for part in _chain(error))
@@ -183,7 +183,7 @@ def test_the_key_is_nowhere(
     assert content
     assert not [secret for secret in secrets if secret.encode() in content]
     assert SIGNATURE.encode() not in content
-    for call in server.seen:
+    for call in server.requests:
         elsewhere = repr((call.path, call.raw_path, call.query, call.body))
         elsewhere += repr({name: value for name, value in call.headers.items() if name != "x-api-key"})
         assert not [secret for secret in secrets if secret in elsewhere]

@@ -16,7 +16,7 @@ def requests(setup: Setup) -> dict[str, Outcome]:
     with DemoServer(checkpoints=setup.rows) as server, tempfile.TemporaryDirectory() as folder:
         with tkf.Client(server.key, server.url, cache_dir=folder) as client:
             rows = len(client.checkpoints(progress=False))
-        pages, others = server.seen.count("list_user_checkpoints"), server.seen.count()
+        pages, others = server.requests.count("list_user_checkpoints"), server.requests.count()
     if rows != setup.rows:
         raise UnequalError(f"requests: {rows} rows of {setup.rows}")
     note = f"{others} requests for {setup.pages} pages, of them {pages} for pages"
@@ -35,4 +35,4 @@ def failing(setup: Setup) -> dict[str, Outcome]:
                 seconds = WALL() - start
             else:
                 raise UnequalError("failing: a server that only fails gave a frame")
-        return {"failing": Result(seconds, note=f"{server.seen.count()} requests")}
+        return {"failing": Result(seconds, note=f"{server.requests.count()} requests")}

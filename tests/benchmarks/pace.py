@@ -74,5 +74,5 @@ def writing_s(faults: Faults, rows: int, number: int) -> float:
             outcomes = plan.allow("public", "newest", "sampler").run(confirm=rows, progress=False)
         if not (outcomes["outcome"] == "done").all() or len(outcomes) != rows:
             raise UnequalError(f"pace: not every one of {rows} rows was deleted")
-        calls = server.seen.of(DELETE)
+        calls = server.requests.to(DELETE)
         return max(call.ended or 0.0 for call in calls) - min(call.started for call in calls)

@@ -40,7 +40,7 @@ def choose(shown: Shown, query: str, rows: int) -> list[str]:
 
 def writes(server: DemoServer) -> int:
     """Return how many writes the server was sent."""
-    return sum(call.endpoint in WRITES for call in server.seen)
+    return sum(call.endpoint in WRITES for call in server.requests)
 
 
 def now(shown: Shown, keys: list[str], column: str) -> set[object]:

@@ -107,7 +107,7 @@ def test_a_delete_wants_its_number_and_takes_what_was_chosen_when_it_was_asked_f
         visit.go_on("run")
         assert visit.outcomes() == {"done": 3}
         assert before - set(checkpoints(server)) == chosen
-        assert [call.status for call in server.seen.of("delete_checkpoint")] == [204] * 3
+        assert [call.status for call in server.requests.to("delete_checkpoint")] == [204] * 3
         assert visit.named("text").input_value() == "final"
         visit.says(visit.counts, f" of {len(before) - 3:,}")
 
@@ -147,13 +147,13 @@ def test_cancel_sends_nothing_further_and_other_cells_run_meanwhile(lab: Lab, se
         visit.hands.until(lambda: visit.find(".tkf-progress").get_attribute("aria-valuenow") not in (None, "0"))
         visit.go_on("cancel")
         outcomes = visit.outcomes()
-        sent = server.seen.count("publish_checkpoint")
-        assert sent == outcomes["done"] == sum(call.status == 204 for call in server.seen.of("publish_checkpoint"))
+        sent = server.requests.count("publish_checkpoint")
+        assert sent == outcomes["done"] == sum(call.status == 204 for call in server.requests.to("publish_checkpoint"))
         assert outcomes["skipped"] > 100
         assert "not begun when it was cancelled" in visit.desk()
         visit.click("refresh")
         visit.hands.until(lambda: visit.named("refresh").get_attribute("aria-disabled") is None)
-        assert server.seen.count("publish_checkpoint") == sent, "nothing is sent afterwards either"
+        assert server.requests.count("publish_checkpoint") == sent, "nothing is sent afterwards either"
 
 
 def test_a_rate_limit_is_said_and_waited_for(lab: Lab, server: DemoServer) -> None:
@@ -167,4 +167,4 @@ def test_a_rate_limit_is_said_and_waited_for(lab: Lab, server: DemoServer) -> No
         visit.says(visit.desk, "waiting 2 s: rate limited (429)")
         visit.over()
         assert set(visit.outcomes()) <= {"done", "unchanged"}
-        assert visit.outcomes()["done"] == server.seen.count("publish_checkpoint") - 1
+        assert visit.outcomes()["done"] == server.requests.count("publish_checkpoint") - 1

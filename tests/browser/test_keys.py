@@ -86,7 +86,7 @@ def test_from_the_search_to_expired_rows(stage: Stage, server: DemoServer, clien
     shown.stage.press("Enter")
     shown.sees(shown.desk, "")
     assert shown.active() == "expire"
-    assert len(server.seen.of("set_checkpoint_ttl")) == number > 0
+    assert len(server.requests.to("set_checkpoint_ttl")) == number > 0
 
 
 def test_every_stop_keeps_the_notebooks_keys_out(shown: Shown) -> None:

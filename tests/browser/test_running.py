@@ -116,7 +116,7 @@ def test_cancel_while_a_plan_is_made_forgets_it(own: Shown, server: DemoServer) 
     server.faults.clear()
     own.act("expire")
     own.says(own.desk, "expire 2 of 2 checkpoints")
-    assert not server.seen.of("publish_checkpoint")
+    assert not server.requests.to("publish_checkpoint")
 
 
 def test_waiting_is_told(own: Shown, server: DemoServer) -> None:

@@ -39,7 +39,7 @@ def look(tmp_path: Path) -> Callable[..., Examined]:
             findings = list(examine(session))
         finally:
             session.close()
-        assert {call.endpoint for call in server.seen} <= READS
+        assert {call.endpoint for call in server.requests} <= READS
         assert len({finding.what for finding in findings}) == len(findings)
         assert not any(settings.credential.exists and server.key in finding.detail for finding in findings)
         return {finding.what: finding for finding in findings}
@@ -141,7 +141,7 @@ def test_a_cap_that_is_not_named(server: DemoServer, look: Callable[..., Examine
     """A page size that is refused without a bound is halved until it is taken."""
     server.faults.bursts.append(Burst("list_user_checkpoints", 422, times=2, after=1, detail="limit too large"))
     found = look(server)["page of checkpoints"]
-    assert [int(call.query["limit"]) for call in server.seen.of("list_user_checkpoints")] == [1, 1000, 500, 250]
+    assert [int(call.query["limit"]) for call in server.requests.to("list_user_checkpoints")] == [1, 1000, 500, 250]
     assert found.verdict == "ok"
     assert found.detail.startswith("250 rows")
 
@@ -152,7 +152,7 @@ def test_latency_is_measured(server: DemoServer, look: Callable[..., Examined]) 
     found = look(server)["latency"]
     milliseconds = int(found.detail.split()[0])
     assert 100 <= milliseconds < 2000
-    assert server.seen.count("health_check") == 5
+    assert server.requests.count("health_check") == 5
 
 
 def test_a_server_without_health(server: DemoServer, look: Callable[..., Examined]) -> None:
@@ -191,7 +191,7 @@ def test_the_exchange_is_shown(look: Callable[..., Examined]) -> None:
     """Where the key is exchanged for a JWT, the account's finding says so; it happens once."""
     with DemoServer(runs=3, pjwt_auth_enabled=True, require_jwt=True) as server:
         found = look(server)
-        assert server.seen.count("get_auth_token") == 1
+        assert server.requests.count("get_auth_token") == 1
     assert "JWT" in found["account"].detail
     assert not verdicts(found, "wrong")
 

@@ -715,7 +715,7 @@ def test_ctrl_c_during_a_slow_listing(server: DemoServer, of: Callable[..., dict
     server.faults.latency = 60
     process = subprocess.Popen([*COMMAND, "ls", "checkpoints"], stdout=-1, stderr=-1, text=True, env=of(server))
     until = time.monotonic() + 30
-    while not len(server.seen) and time.monotonic() < until:
+    while not len(server.requests) and time.monotonic() < until:
         time.sleep(0.05)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -733,7 +733,7 @@ def test_ctrl_c_while_pages_are_read_in_parallel(server: DemoServer, of: Callabl
         [*COMMAND, "ls", "checkpoints", "--by", "run"], stdout=-1, stderr=-1, text=True, env=of(server)
     )
     until = time.monotonic() + 30
-    while server.seen.count("list_checkpoints") < 4 and time.monotonic() < until:
+    while server.requests.count("list_checkpoints") < 4 and time.monotonic() < until:
         time.sleep(0.05)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)

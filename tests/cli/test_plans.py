@@ -86,7 +86,7 @@ def environment(server: DemoServer) -> dict[str, str]:
 
 def writes(server: DemoServer) -> list[Any]:
     """Return the writes that the server saw."""
-    return [call for call in server.seen if call.endpoint in WRITES]
+    return [call for call in server.requests if call.endpoint in WRITES]
 
 
 def state(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
@@ -257,7 +257,7 @@ def test_nothing_chosen_is_never_everything(command: str, server: DemoServer, ru
     """Without paths and --where, or with an empty standard input, the usage is said and nothing is asked of the server."""
     assert is_usage_error(run(server, *ACTING[command], "--yes"))
     assert is_usage_error(run(server, *ACTING[command], "--yes", stdin="\n\n"))
-    assert len(server.seen) == 0
+    assert len(server.requests) == 0
 
 
 def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -569,7 +569,7 @@ def test_retire_needs_a_rule(server: DemoServer, run: Callable[..., Outcome]) ->
     """Without anything to keep, `retire` says its usage and asks nothing of the server."""
     assert is_usage_error(run(server, "retire", "--yes"))
     assert is_usage_error(run(server, "retire", "--where", OURS, "--yes", "--after", "24h"))
-    assert len(server.seen) == 0
+    assert len(server.requests) == 0
 
 
 def test_retire_of_chosen_rows(server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -709,7 +709,7 @@ def test_ctrl_c_before_anything_was_sent(server: DemoServer, environment: dict[s
     server.faults.latency_of = {"list_user_checkpoints": 30.0}
     process = subprocess.Popen([*COMMAND, "rm", *ours(server, 1)], stdout=-1, stderr=-1, text=True, env=environment)
     until = time.monotonic() + 30
-    while not server.seen.count("list_user_checkpoints") and time.monotonic() < until:
+    while not server.requests.count("list_user_checkpoints") and time.monotonic() < until:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -784,7 +784,7 @@ def test_errors_are_one_sentence(
 def test_usage_errors(arguments: list[str], server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A wrong option ends with 1 and a word on usage, and asks nothing of the server."""
     assert is_usage_error(run(server, *arguments))
-    assert len(server.seen) == 0
+    assert len(server.requests) == 0
 
 
 CLIENT = {"--format", "--base-url"}
@@ -799,6 +799,6 @@ OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire"
 def test_help_names_every_option(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`--help` names exactly these options, which scripts rely on."""
     done = run(server, command, "--help")
-    assert (done.code, done.err, len(server.seen)) == (0, "", 0)
+    assert (done.code, done.err, len(server.requests)) == (0, "", 0)
     assert set(re.findall(r"^  (?:-h, )?(--[\w-]+)", done.out, re.MULTILINE)) == OPTIONS[command] | {"--help"}
     assert {each.name for each in plan_commands.COMMANDS} == set(OPTIONS)

@@ -47,7 +47,7 @@ def test_latency_of_parallel_requests_overlaps(web, faults):
         replies = list(pool.map(lambda _: requests.get(web.server.url + "/api/v1/healthz", timeout=5), range(64)))
     assert time.monotonic() - start < 2
     assert {reply.status_code for reply in replies} == {200}
-    assert web.server.seen.busiest("health_check") > 20
+    assert web.server.requests.max_concurrent("health_check") > 20
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_reset_is_a_connection_error(web, faults):
         with pytest.raises(requests.ConnectionError):
             web.get("checkpoints")
     assert statuses(web, 1) == [200]
-    assert [call.status for call in web.server.seen.of("list_user_checkpoints")] == [0, 0, 200]
+    assert [call.status for call in web.server.requests.to("list_user_checkpoints")] == [0, 0, 200]
 
 
 def test_reset_may_apply_first(web, faults):
@@ -292,14 +292,18 @@ def test_headers_and_clock_skew(web, faults):
 def test_seen_records_what_was_sent(web):
     """A record holds the endpoint, the path as sent, the query, headers, body, status and times."""
     path = call_path(some_path(web), "/ttl")
-    web.server.seen.clear()
+    web.server.requests.clear()
     web.put(path, json={"ttl_seconds": None}, params={"a": "b"}, headers={"X-Idempotency-Key": "k"})
-    call = web.server.seen[0]
+    call = web.server.requests[0]
     assert (call.endpoint, call.method, call.query, call.status) == ("set_checkpoint_ttl", "PUT", {"a": "b"}, 204)
     assert call.raw_path == f"/api/v1/{path}"
     assert (call.headers["x-api-key"], call.headers["x-idempotency-key"]) == ("tml-demo", "k")
     assert json.loads(call.body) == {"ttl_seconds": None}
     assert call.ended >= call.started
-    assert (web.server.seen.count(), web.server.seen.count("set_checkpoint_ttl"), len(web.server.seen)) == (1, 1, 1)
+    assert (web.server.requests.count(), web.server.requests.count("set_checkpoint_ttl"), len(web.server.requests)) == (
+        1,
+        1,
+        1,
+    )
     assert web.get("nowhere").status_code == 404
-    assert [one.endpoint for one in web.server.seen] == ["set_checkpoint_ttl", "unknown"]
+    assert [one.endpoint for one in web.server.requests] == ["set_checkpoint_ttl", "unknown"]

@@ -26,7 +26,7 @@ def test_storage_refuses_a_key_and_a_wrong_signature(web):
     """A key that is sent along is refused and recorded; without its signature the URL is worth nothing."""
     place = web.get(call_path(some_path(web), "/archive")).headers["Location"]
     assert web.get(place).status_code == 400
-    assert web.server.seen.of("get_storage")[-1].headers["x-api-key"] == "tml-demo"
+    assert web.server.requests.to("get_storage")[-1].headers["x-api-key"] == "tml-demo"
     assert requests.get(place[:-1] + "g", timeout=5).status_code == 403
     assert requests.get(place.partition("?")[0], timeout=5).status_code == 403
 

@@ -142,7 +142,7 @@ def test_errors_are_the_sdks_own(sdk):
 
 def test_nothing_unknown_was_asked(sdk, server):
     """The SDK asked for no route that the demo lacks."""
-    assert [call.path for call in server.seen if call.endpoint == "unknown"] == []
+    assert [call.path for call in server.requests if call.endpoint == "unknown"] == []
 
 
 def test_command_line(server, tmp_path):

@@ -38,7 +38,7 @@ def test_stop_does_not_wait_for_keep_alive_nor_for_answers(browse):
     browse(server).get("healthz")
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         raw.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\nX-API-Key: tml-demo\r\n\r\n")
-        while not server.seen.count("list_sessions"):
+        while not server.requests.count("list_sessions"):
             time.sleep(0.01)
         start = time.monotonic()
         server.stop()

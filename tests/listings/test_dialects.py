@@ -115,14 +115,14 @@ def test_what_is_not_there_is_asked_for_once(server: DemoServer, client: tkf.Cli
     with tkf.Client(server.key, server.url, cache=False) as fresh:
         for _ in range(3):
             fresh.inventory()
-        server_calls = [call.endpoint for call in server.seen if call.status in (404, 405)]
+        server_calls = [call.endpoint for call in server.requests if call.status in (404, 405)]
     assert client is not fresh
-    server.seen.clear()
+    server.requests.clear()
     assert len(server_calls) <= 12
     with tkf.Client(server.key, server.url, cache=False) as fresh:
         for _ in range(3):
             fresh.inventory()
-    refused = [(call.method, call.path) for call in server.seen if call.status in (404, 405)]
+    refused = [(call.method, call.path) for call in server.requests if call.status in (404, 405)]
     assert len(refused) == len(set(refused))
 
 

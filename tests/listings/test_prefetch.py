@@ -167,7 +167,7 @@ def test_ctrl_c_ends_a_slow_sweep_at_once(tmp_path: Path, then: str, page: int) 
         assert process.stdout is not None
         assert process.stdout.readline() == "GO\n"
         limit = time.monotonic() + 30
-        while server.seen.count("list_user_checkpoints") <= page and time.monotonic() < limit:
+        while server.requests.count("list_user_checkpoints") <= page and time.monotonic() < limit:
             time.sleep(0.01)
         server.faults.latency_of["list_user_checkpoints"] = 30
         time.sleep(0.3)

@@ -32,7 +32,7 @@ def big() -> Iterator[DemoServer]:
 def calm(big: DemoServer) -> Iterator[DemoServer]:
     """The large server without faults, its records emptied."""
     big.faults.clear()
-    big.seen.clear()
+    big.requests.clear()
     yield big
     big.faults.clear()
 
@@ -52,7 +52,7 @@ def test_five_thousand_rows_take_as_many_requests_as_pages(calm: DemoServer, cli
     """A quiet account costs ceil(rows / page) requests, all counted, and every row is there once, in the server's order."""
     frame = client_of(calm).checkpoints()
     assert frame["tinker_path"].tolist() == truth(calm)
-    assert calm.seen.count(LIST) == ceil(len(frame) / 1000) == about(frame)["requests"] == about(frame)["pages"]
+    assert calm.requests.count(LIST) == ceil(len(frame) / 1000) == about(frame)["requests"] == about(frame)["pages"]
     assert about(frame)["complete"]
     assert about(frame)["total"] == about(frame)["rows"] == len(frame) > 5000
 
@@ -69,10 +69,10 @@ def test_a_smaller_page_size_is_adapted_to_and_remembered(
     assert frame["tinker_path"].tolist() == truth(calm)
     assert about(frame)["complete"]
     pages = ceil(len(frame) / cap)
-    assert calm.seen.count(LIST) == pages + (style == "422") == about(frame)["requests"]
-    calm.seen.clear()
+    assert calm.requests.count(LIST) == pages + (style == "422") == about(frame)["requests"]
+    calm.requests.clear()
     client.checkpoints()
-    assert calm.seen.count(LIST) == pages
+    assert calm.requests.count(LIST) == pages
 
 
 def test_a_plain_400_halves_the_limit(calm: DemoServer, client_of: Make) -> None:
@@ -80,7 +80,7 @@ def test_a_plain_400_halves_the_limit(calm: DemoServer, client_of: Make) -> None
     calm.faults.bursts.append(Burst(LIST, 400, times=2, detail="limit is too large"))
     frame = client_of(calm).checkpoints()
     assert len(frame) == len(truth(calm))
-    assert [call.query["limit"] for call in calm.seen.of(LIST)][:4] == ["1000", "500", "250", "250"]
+    assert [call.query["limit"] for call in calm.requests.to(LIST)][:4] == ["1000", "500", "250", "250"]
 
 
 def test_an_error_that_is_not_about_the_size_is_raised(calm: DemoServer, client_of: Make) -> None:
@@ -88,7 +88,7 @@ def test_an_error_that_is_not_about_the_size_is_raised(calm: DemoServer, client_
     calm.faults.bursts.append(Burst(LIST, 400, times=None))
     with pytest.raises(tkf.errors.InvalidRequestError):
         client_of(calm).checkpoints()
-    assert calm.seen.count(LIST) < 8
+    assert calm.requests.count(LIST) < 8
 
 
 @pytest.mark.parametrize("style", ["422", "silent"])
@@ -113,8 +113,8 @@ def test_a_limit_gives_the_first_rows_and_asks_for_no_more(
     calm.faults.no_cursor = () if cursor else {LIST}
     frame = client_of(calm).checkpoints(limit=wanted, require_complete=True)
     assert frame["tinker_path"].tolist() == rows[:wanted]
-    assert sum(int(call.query["limit"]) for call in calm.seen.of(LIST)) <= wanted + 1000 * (limit == "more")
-    assert calm.seen.count(LIST) == 0 if wanted == 0 else True
+    assert sum(int(call.query["limit"]) for call in calm.requests.to(LIST)) <= wanted + 1000 * (limit == "more")
+    assert calm.requests.count(LIST) == 0 if wanted == 0 else True
     if cursor or wanted == 0:
         assert about(frame)["complete"] == (wanted >= len(rows))
 
@@ -134,7 +134,7 @@ def test_a_negative_limit_is_refused(client: tkf.Client, server: DemoServer) -> 
     """A limit below 0 is a mistake, and nothing is sent for it."""
     with pytest.raises(tkf.errors.InvalidRequestError, match="limit"):
         client.checkpoints(limit=-1)
-    assert server.seen.count(LIST) == 0
+    assert server.requests.count(LIST) == 0
 
 
 def test_rows_that_appear_and_vanish_for_a_while_are_repaired(calm: DemoServer, client_of: Make) -> None:
@@ -179,9 +179,9 @@ def test_churn_without_end_is_said(calm: DemoServer, client_of: Make) -> None:
         client.checkpoints(require_complete=True)
     assert caught.value.retryable
     calm.faults.clear()
-    calm.seen.clear()
+    calm.requests.clear()
     assert about(client.checkpoints())["complete"]
-    assert calm.seen.count(LIST) > 0
+    assert calm.requests.count(LIST) > 0
 
 
 def test_a_limit_does_not_hide_churn(calm: DemoServer, client_of: Make) -> None:
@@ -215,7 +215,7 @@ def test_a_page_that_fails_for_ever_is_an_error_and_leaves_no_thread(
         if thread.name.startswith("tinker-frames"):
             thread.join(5)
             assert not thread.is_alive()
-    assert calm.seen.count(LIST) <= after + 2 * 16
+    assert calm.requests.count(LIST) <= after + 2 * 16
     calm.faults.clear()
     assert about(client.checkpoints())["complete"]
 
@@ -227,7 +227,7 @@ def test_repeats_are_counted_as_requests(calm: DemoServer, client_of: Make) -> N
     frame = client_of(calm).checkpoints()
     pages = ceil(len(frame) / 1000)
     assert (about(frame)["pages"], about(frame)["requests"]) == (pages, pages + 2)
-    assert calm.seen.count(LIST) == pages + 2
+    assert calm.requests.count(LIST) == pages + 2
     assert frame["tinker_path"].tolist() == truth(calm)
 
 
@@ -235,15 +235,15 @@ def test_every_way_to_the_checkpoints_gives_the_same_rows(quiet_server: DemoServ
     """The user's list and the runs' lists agree row for row; `auto` is the user's list; by run one request a run."""
     client = client_of(quiet_server, cache=False)
     by_user, auto = client.checkpoints(by="user"), client.checkpoints()
-    quiet_server.seen.clear()
+    quiet_server.requests.clear()
     by_run = client.checkpoints(by="run")
     stable = [name for name in by_user if not name.endswith("_days")]
     sort = {"by": "tinker_path", "ignore_index": True}
     pd.testing.assert_frame_equal(by_run.sort_values(**sort)[stable], by_user.sort_values(**sort)[stable])
     pd.testing.assert_frame_equal(auto[stable], by_user[stable])
     runs = len(quiet_server.state.runs())
-    assert quiet_server.seen.count("list_checkpoints") == runs
-    assert about(by_run)["requests"] == runs + quiet_server.seen.count("list_training_runs")
+    assert quiet_server.requests.count("list_checkpoints") == runs
+    assert about(by_run)["requests"] == runs + quiet_server.requests.count("list_training_runs")
     with pytest.raises(tkf.errors.InvalidRequestError, match="by="):
         client.checkpoints(by="all")  # type: ignore[arg-type]
 
@@ -252,10 +252,10 @@ def test_one_run_is_read_alone(quiet_server: DemoServer, client_of: Make) -> Non
     """One run's checkpoints take one request; a run that is not there is an error."""
     client = client_of(quiet_server)
     run = max(quiet_server.state.runs(), key=lambda row: len(row.checkpoints))
-    quiet_server.seen.clear()
+    quiet_server.requests.clear()
     frame = client.checkpoints(run.training_run_id)
     assert set(frame["tinker_path"]) == {row.tinker_path for row in run.checkpoints.values() if not row.pending}
-    assert quiet_server.seen.count("list_checkpoints") == 1
+    assert quiet_server.requests.count("list_checkpoints") == 1
     assert len(client.checkpoints(run.training_run_id, limit=1)) == 1
     with pytest.raises(tkf.errors.NotFoundError):
         client.checkpoints("no-such-run:train:0")
@@ -268,7 +268,7 @@ def test_one_failing_run_of_many_is_said(server: DemoServer, client_of: Make) ->
     with pytest.warns(IncompleteListingWarning, match=r"1 of \d+ could not be read \(ServerError\)"):
         frame = client.checkpoints(by="run")
     lost = {row.tinker_path for row in server.state.checkpoints_page(10**9, 0)[0]} - set(frame["tinker_path"])
-    failed = next(call for call in server.seen.of("list_checkpoints") if call.status == 500).path.split("/")[4]
+    failed = next(call for call in server.requests.to("list_checkpoints") if call.status == 500).path.split("/")[4]
     assert {path.split("/")[2] for path in lost} <= {failed}
     assert failed in about(frame)["problems"][0]["problem"]
     server.faults.bursts.append(Burst("list_checkpoints", 500, times=1))
@@ -324,7 +324,7 @@ def test_a_search_that_runs_in_a_circle_is_said(server: DemoServer, client_of: M
     with pytest.warns(IncompleteListingWarning, match="cursor"):
         frame = client_of(server).sessions()
     assert frame["session_id"].is_unique
-    assert server.seen.count("search_sessions") == 2
+    assert server.requests.count("search_sessions") == 2
 
 
 def test_the_search_is_followed_to_its_end(server: DemoServer, client_of: Make) -> None:

@@ -163,4 +163,4 @@ def test_archive_urls_hide_themselves_and_fail_by_row(server: DemoServer, client
     for text in (repr(urls), str(urls), f"{urls}", repr(urls.errors)):
         assert not any(url in text for url in urls.values())
     assert "1 could not be had" in repr(urls)
-    assert server.seen.count("get_checkpoint_archive_url") == 3
+    assert server.requests.count("get_checkpoint_archive_url") == 3

@@ -30,7 +30,7 @@ def skyrl() -> Iterator[DemoServer]:
 
 
 def writes(server: DemoServer) -> int:
-    return sum(server.seen.count(name) for name in WRITES)
+    return sum(server.requests.count(name) for name in WRITES)
 
 
 def clear_of_collisions(client: tkf.Client, rows: int) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, clie
     frame = clear_of_collisions(client, 30)
     assert len(frame) > 10
     assert set(frame.tinker.publish().run()["outcome"]) == {"done"}
-    tuft.seen.clear()
+    tuft.requests.clear()
     outcomes = undo(client=client)
     assert set(outcomes["outcome"]) == {"failed"}
     assert set(outcomes["status"]) == {500}

@@ -137,7 +137,7 @@ def test_a_note_is_there_before_its_request(server: DemoServer, client: tkf.Clie
     worker.start()
     seen = 0
     while worker.is_alive():
-        calls = server.seen.of("publish_checkpoint")
+        calls = server.requests.to("publish_checkpoint")
         if len(calls) > seen:
             seen = len(calls)
             rows = Journal(client.account).records()[-1].rows.values()
@@ -163,7 +163,7 @@ def test_without_a_journal_nothing_is_sent(server: DemoServer, client: tkf.Clien
     monkeypatch.setenv("XDG_STATE_HOME", str(place))
     with pytest.raises(errors.TinkerError, match=r"journal.*cannot be (written|read)"):
         plan.run()
-    assert server.seen.count("publish_checkpoint") == 0
+    assert server.requests.count("publish_checkpoint") == 0
 
 
 def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, client: tkf.Client) -> None:
@@ -181,7 +181,7 @@ def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, cl
 
     worker = threading.Thread(target=run)
     worker.start()
-    while server.seen.count("publish_checkpoint") < 6:
+    while server.requests.count("publish_checkpoint") < 6:
         pass
     moved, nowhere = path.with_suffix(".moved"), path.with_suffix(".nowhere")
     moved.hardlink_to(path)  # keeps every note up to the moment of the swap, which is one step
@@ -192,7 +192,7 @@ def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, cl
         sender.join(20)  # what was under way ends on its own, and is not to end between two looks
     assert failed
     assert "journal" in str(failed[0])
-    assert server.seen.count("publish_checkpoint") < 40
+    assert server.requests.count("publish_checkpoint") < 40
     path.unlink()
     moved.rename(path)
     told = journal(client=client)

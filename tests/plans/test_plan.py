@@ -32,7 +32,7 @@ WRITES = ("delete_checkpoint", "publish_checkpoint", "unpublish_checkpoint", "se
 
 
 def writes(server: DemoServer) -> int:
-    return sum(server.seen.count(name) for name in WRITES)
+    return sum(server.requests.count(name) for name in WRITES)
 
 
 @pytest.fixture

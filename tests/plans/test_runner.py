@@ -17,7 +17,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.demo import Burst, Call, DemoServer, Faults, Hang, Reset, Truncate
+from tinker_frames.demo import Burst, DemoServer, Faults, Hang, RecordedRequest, Reset, Truncate
 from tinker_frames.functions import journal, resume
 from tinker_frames.plans.plan import Plan
 
@@ -26,7 +26,7 @@ ALL = ("public", "newest", "sampler")
 DELETE, LIST = "delete_checkpoint", "list_checkpoints"
 
 
-def path_of(call: Call) -> str:
+def path_of(call: RecordedRequest) -> str:
     """Return the tinker path that a write named."""
     run, _, checkpoint = call.path.removeprefix("/api/v1/training_runs/").partition("/checkpoints/")
     for suffix in ("/publish", "/ttl"):
@@ -52,9 +52,9 @@ def assert_known(server: DemoServer, outcomes: pd.DataFrame) -> None:
 
 def assert_no_needless_repeat(server: DemoServer) -> None:
     """A row was sent again only after a 429, or after its run was read and still listed it."""
-    reads = [call for call in server.seen.of(LIST) if call.status == 200]
-    sent: dict[str, list[Call]] = defaultdict(list)
-    for call in server.seen.of(DELETE):
+    reads = [call for call in server.requests.to(LIST) if call.status == 200]
+    sent: dict[str, list[RecordedRequest]] = defaultdict(list)
+    for call in server.requests.to(DELETE):
         sent[path_of(call)].append(call)
     for path, calls in sent.items():
         run = path.split("/")[2]
@@ -65,7 +65,9 @@ def assert_no_needless_repeat(server: DemoServer) -> None:
                 if run in read.path and read.started >= first.started and read.ended <= second.started
             ]
             assert first.status == 429 or between, path
-    assert not [call for call in server.seen.of(DELETE) if call.status == 404], "a row was sent that was gone already"
+    assert not [call for call in server.requests.to(DELETE) if call.status == 404], (
+        "a row was sent that was gone already"
+    )
     deleted = [path for _, action, path in server.state.log if action == "delete"]
     assert len(deleted) == len(set(deleted))
 
@@ -92,7 +94,7 @@ def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of
     with DemoServer(runs=30, checkpoints=1000, write_status=200) as server:
         client = client_of(server, timeout=0.8, retries=2)
         plan = delete_of(client, 1000)
-        server.seen.clear()
+        server.requests.clear()
         faults = server.faults
         faults.bursts = [trouble for trouble in WAYS if isinstance(trouble, Burst)]
         faults.resets = [trouble for trouble in WAYS if isinstance(trouble, Reset)]
@@ -137,9 +139,9 @@ def test_each_answer_is_settled_as_the_contract_says(
     plan = delete_of(client, 1)
     fault.hits = fault.passed = 0
     (server.faults.resets if isinstance(fault, Reset) else server.faults.bursts).append(fault)
-    server.seen.clear()
+    server.requests.clear()
     row = plan.run().iloc[0]
-    assert (row["outcome"], server.seen.count(DELETE), row["attempts"]) == (outcome, sent, sent)
+    assert (row["outcome"], server.requests.count(DELETE), row["attempts"]) == (outcome, sent, sent)
     assert is_there(server, row["tinker_path"]) == (outcome == "failed")
     assert pd.isna(row["error"]) == (outcome == "done")
 
@@ -149,17 +151,17 @@ def test_a_404_after_an_own_unclear_answer_is_done(server: DemoServer, client: t
     plan = delete_of(client, 1)
     path = plan.frame["tinker_path"].iloc[0]
     server.faults.bursts = [Burst(DELETE, 504, times=1)]
-    server.seen.clear()
+    server.requests.clear()
 
     def late(endpoint: str, content: Any) -> Any:
-        if endpoint == LIST and server.seen.count(DELETE) == 1 and is_there(server, path):
+        if endpoint == LIST and server.requests.count(DELETE) == 1 and is_there(server, path):
             server.state.delete(server.state.find(path))  # after this read was answered
         return content
 
     server.faults.edit = late
     row = plan.run().iloc[0]
     assert (row["outcome"], row["attempts"]) == ("done", 2)
-    assert [call.status for call in server.seen.of(DELETE)] == [504, 404]
+    assert [call.status for call in server.requests.to(DELETE)] == [504, 404]
 
 
 @pytest.mark.parametrize("error", [404, 500])
@@ -191,7 +193,7 @@ def test_retry_after_holds_every_write(server: DemoServer, client: tkf.Client, r
     outcomes = plan.run(confirm=40)
     assert (outcomes["outcome"] == "done").all()
     assert (outcomes["attempts"] == 1).all()
-    calls = server.seen.of(DELETE)
+    calls = server.requests.to(DELETE)
     refused = next(call for call in calls if call.status == 429)
     later = [call.started - refused.ended for call in calls if call.started > refused.ended + 0.2]
     assert min(later) >= float(retry_after) - 0.05
@@ -221,11 +223,11 @@ def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client:
     assert outcomes.loc[~done, "error"].str.contains("resume").all()
     assert_known(server, outcomes)
     server.faults.clear()
-    server.seen.clear()
+    server.requests.clear()
     finished = resume(client=client)
     assert (finished["outcome"] == "done").all()
     assert len(finished) == 60
-    assert {path_of(call) for call in server.seen.of(DELETE)} == set(outcomes.loc[~done, "tinker_path"])
+    assert {path_of(call) for call in server.requests.to(DELETE)} == set(outcomes.loc[~done, "tinker_path"])
 
 
 def test_no_more_writes_at_once_than_allowed(server: DemoServer, client: tkf.Client) -> None:
@@ -234,10 +236,10 @@ def test_no_more_writes_at_once_than_allowed(server: DemoServer, client: tkf.Cli
     server.faults.write_latency = 0.03
     first, rest = plan.drop(plan.frame["tinker_path"].iloc[30:]), plan.drop(plan.frame["tinker_path"].iloc[:30])
     assert (first.run(confirm=True, max_workers=3)["outcome"] == "done").all()
-    assert server.seen.busiest(DELETE) <= 3
-    server.seen.clear()
+    assert server.requests.max_concurrent(DELETE) <= 3
+    server.requests.clear()
     assert (rest.run(confirm=True)["outcome"] == "done").all()
-    assert 4 < server.seen.busiest(DELETE) <= 16
+    assert 4 < server.requests.max_concurrent(DELETE) <= 16
     with pytest.raises(errors.InvalidRequestError, match="max_workers=0"):
         rest.run(confirm=True, max_workers=0)
 
@@ -248,17 +250,17 @@ def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client
     server.faults.write_latency = 0.05
 
     def interrupt() -> None:
-        while server.seen.count(DELETE) < 25:
+        while server.requests.count(DELETE) < 25:
             time.sleep(0.002)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt, match="resume"):
         plan.run(confirm=150)
-    sent = server.seen.count(DELETE)
+    sent = server.requests.count(DELETE)
     assert sent < 150
     time.sleep(0.3)
-    assert server.seen.count(DELETE) == sent
+    assert server.requests.count(DELETE) == sent
     told = journal(client=client)
     assert len(told) == 150
     for row in told.itertuples():
@@ -266,9 +268,9 @@ def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client
     left = [path for path in told["tinker_path"] if is_there(server, path)]
     assert len(left) == 150 - sent
     server.faults.clear()
-    server.seen.clear()
+    server.requests.clear()
     assert (resume(client=client)["outcome"] == "done").all()
-    assert sorted(path_of(call) for call in server.seen.of(DELETE)) == sorted(left)
+    assert sorted(path_of(call) for call in server.requests.to(DELETE)) == sorted(left)
 
 
 def test_ctrl_c_during_a_long_wait_does_not_wait_it_out(server: DemoServer, client: tkf.Client) -> None:
@@ -277,7 +279,7 @@ def test_ctrl_c_during_a_long_wait_does_not_wait_it_out(server: DemoServer, clie
     server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="30")]
 
     def interrupt() -> None:
-        while server.seen.count(DELETE) < 1:
+        while server.requests.count(DELETE) < 1:
             time.sleep(0.002)
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
@@ -317,38 +319,38 @@ def test_a_run_that_cannot_be_read_first_is_not_touched(server: DemoServer, clie
     client = client_of(server, retries=0)
     plan = delete_of(client, 5)
     server.faults.bursts = [Burst(LIST, 500, times=None)]
-    server.seen.clear()
+    server.requests.clear()
     outcomes = plan.run()
     assert outcomes["outcome"].tolist() == ["skipped"] * 5
     assert outcomes["error"].str.contains("could not be read").all()
-    assert server.seen.count(DELETE) == 0
+    assert server.requests.count(DELETE) == 0
 
 
 def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoServer, client_of: Make) -> None:
     """If reading fails from the first write on, rows are unknown, never claimed; resume reads them and repeats none that took."""
     client = client_of(server, retries=0)
     plan = delete_of(client, 6)
-    server.seen.clear()
+    server.requests.clear()
     reads = len(set(plan.rows["training_run_id"]))
     server.faults.bursts = [Burst(LIST, 500, times=None, after=reads), Burst(DELETE, 500, times=3, then="apply")]
     outcomes = plan.run()
     assert set(outcomes["outcome"]) == {"unknown"}
     server.faults.clear()
-    sent = server.seen.count(DELETE)
+    sent = server.requests.count(DELETE)
     finished = resume(client=client)
     assert (finished["outcome"] == "done").all()
-    assert server.seen.count(DELETE) == sent
+    assert server.requests.count(DELETE) == sent
 
 
 def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoServer, client: tkf.Client) -> None:
     """After a few rows that failed at every try, and none done, each of the others gets one."""
     plan = client.checkpoints().query("public == False").head(60).tinker.publish()
     server.faults.bursts = [Burst("publish_checkpoint", 500, times=None)]
-    server.seen.clear()
+    server.requests.clear()
     outcomes = plan.run()
     assert (outcomes["outcome"] == "failed").all()
     assert set(outcomes["status"]) == {500}
-    tries = pd.Series([path_of(call) for call in server.seen.of("publish_checkpoint")]).value_counts()
+    tries = pd.Series([path_of(call) for call in server.requests.to("publish_checkpoint")]).value_counts()
     assert len(tries) == 60
     assert (tries > 1).sum() <= 8
 
@@ -359,9 +361,9 @@ def test_one_key_of_idempotency_a_row(server: DemoServer, client: tkf.Client) ->
     server.faults.bursts = [Burst(DELETE, 500, times=4)]
     plan.run()
     keys = defaultdict(set)
-    for call in server.seen.of(DELETE):
+    for call in server.requests.to(DELETE):
         keys[path_of(call)].add(call.headers["x-idempotency-key"])
-    assert server.seen.count(DELETE) == 8
+    assert server.requests.count(DELETE) == 8
     assert all(len(found) == 1 for found in keys.values())
     assert len(set.union(*keys.values())) == 4
 

@@ -61,7 +61,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             victim = context.Process(target=run_plan, args=(server.url, server.key, str(folder), action, paths))
             victim.start()
             patience, enough = time.monotonic() + 30, chance.randrange(len(paths))
-            while server.seen.count(WRITES[action]) < enough and victim.is_alive() and time.monotonic() < patience:
+            while server.requests.count(WRITES[action]) < enough and victim.is_alive() and time.monotonic() < patience:
                 time.sleep(0.001)
             time.sleep(chance.uniform(0, 0.02))
             victim.kill()
@@ -70,7 +70,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             holder = Holder(client, folder / "journal")
             told = journal_frame(holder.journal())
             changed = {path for path in paths if is_as_wished(server, action, path, before)}
-            sent = server.seen.count(WRITES[action])
+            sent = server.requests.count(WRITES[action])
             if told.empty:  # it was killed before it began
                 assert not sent
                 return Counter(["no plan"])
@@ -84,7 +84,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             told = journal_frame(holder.journal())
             assert (told["outcome"] == "done").all()
             assert all(is_as_wished(server, action, path, before) for path in paths)
-            answers = Counter(call.status for call in server.seen.of(WRITES[action]))
+            answers = Counter(call.status for call in server.requests.to(WRITES[action]))
             assert not {404, 409} & set(answers)  # which is how the server answers what was done already
             return stood
 
@@ -255,12 +255,12 @@ def test_undo_twice_is_harmless(server: DemoServer, client: tkf.Client) -> None:
     plan = frame.tinker.expire().allow(*ALL)
     plan.run()
     first = undo(client=client)
-    server.seen.clear()
+    server.requests.clear()
     for again in (None, plan, plan.id):
         outcomes = undo(again, client=client)
         assert set(outcomes["outcome"]) == {"skipped"}
         assert outcomes["error"].str.contains("changed since").all()
-    assert server.seen.count("set_checkpoint_ttl") == 0
+    assert server.requests.count("set_checkpoint_ttl") == 0
     with pytest.raises(errors.InvalidRequestError, match="cannot be undone"):
         undo(first.attrs["tinker"]["plan"], client=client)
     assert set(expiries(server, frame["tinker_path"].tolist()).values()) == {None}
@@ -273,10 +273,10 @@ def test_a_name_that_several_plans_begin_with_is_refused(server: DemoServer, cli
     first.run()
     second.run()
     shared = first.id[:3]
-    server.seen.clear()
+    server.requests.clear()
     with pytest.raises(errors.InvalidRequestError, match="several plans"):
         undo(shared, client=client)
-    assert not server.seen.count("unpublish_checkpoint")
+    assert not server.requests.count("unpublish_checkpoint")
     assert undo(first.id, client=client)["outcome"].tolist() == ["done"]
 
 

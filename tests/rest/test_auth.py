@@ -29,7 +29,7 @@ def jwt(**claims: Any) -> str:
 
 
 def sent(server: DemoServer, endpoint: str) -> list[str]:
-    return [call.headers.get("x-api-key", "") for call in server.seen.of(endpoint)]
+    return [call.headers.get("x-api-key", "") for call in server.requests.to(endpoint)]
 
 
 @pytest.fixture
@@ -46,18 +46,18 @@ def test_key_is_sent_as_it_is(server: DemoServer, client: tkf.Client) -> None:
     """Where config does not ask for it nothing is exchanged: one config call, then the key itself."""
     client.rest.list_training_runs()
     client.rest.list_sessions()
-    assert [call.endpoint for call in server.seen] == [CONFIG, "list_training_runs", "list_sessions"]
-    assert json.loads(server.seen[0].body)["sdk_version"]
-    assert {call.headers["x-api-key"] for call in server.seen} == {server.key}
+    assert [call.endpoint for call in server.requests] == [CONFIG, "list_training_runs", "list_sessions"]
+    assert json.loads(server.requests[0].body)["sdk_version"]
+    assert {call.headers["x-api-key"] for call in server.requests} == {server.key}
 
 
 def test_exchange_where_config_says_so(exchanging: DemoServer, client: tkf.Client) -> None:
     """The key goes to config and to the exchange only, everything else gets the JWT."""
     client.rest.list_training_runs()
     client.rest.list_sessions()
-    assert [call.endpoint for call in exchanging.seen] == [CONFIG, TOKEN, "list_training_runs", "list_sessions"]
-    assert exchanging.seen[1].body == b"{}"
-    keys = [call.headers["x-api-key"] for call in exchanging.seen]
+    assert [call.endpoint for call in exchanging.requests] == [CONFIG, TOKEN, "list_training_runs", "list_sessions"]
+    assert exchanging.requests[1].body == b"{}"
+    keys = [call.headers["x-api-key"] for call in exchanging.requests]
     assert keys[:2] == [exchanging.key] * 2
     assert keys[2] == keys[3]
     assert keys[2].startswith("eyJ")
@@ -68,8 +68,8 @@ def test_server_without_config(server: DemoServer, client: tkf.Client) -> None:
     server.faults.missing = {CONFIG}
     client.rest.list_training_runs()
     client.rest.list_sessions()
-    assert server.seen.count(CONFIG) == 1
-    assert server.seen.count(TOKEN) == 0
+    assert server.requests.count(CONFIG) == 1
+    assert server.requests.count(TOKEN) == 0
     assert sent(server, "list_sessions") == [server.key]
 
 
@@ -79,9 +79,9 @@ def test_failing_config_is_asked_again(server: DemoServer, client_of: Callable[.
     client = client_of(server, retries=0)
     with pytest.raises(ServerError):
         client.rest.list_training_runs()
-    assert server.seen.count("list_training_runs") == 0
+    assert server.requests.count("list_training_runs") == 0
     client.rest.list_training_runs()
-    assert server.seen.count(CONFIG) == 2
+    assert server.requests.count(CONFIG) == 2
 
 
 @pytest.mark.parametrize("body", [b"{oops}", b'{"jwt": "eyJ'])
@@ -96,7 +96,7 @@ def test_unusable_token_of_tuft_is_never_asked_for(client_of: Callable[..., tkf.
     """A server that mints tokens it does not take says so in its config, and is not asked for one."""
     with DemoServer(runs=2, dialect="tuft") as server:
         client_of(server).rest.list_training_runs()
-        assert server.seen.count(TOKEN) == 0
+        assert server.requests.count(TOKEN) == 0
         with pytest.raises(PermissionDeniedError):
             client_of(server, api_key="tml-wrong-key").rest.list_training_runs()
 
@@ -105,8 +105,8 @@ def test_no_credential_sends_no_header(client_of: Callable[..., tkf.Client]) -> 
     """For a server that asks for none, no credential is invented and no config is asked for."""
     with DemoServer(runs=2, dialect="skyrl") as server:
         client_of(server, api_key=None).rest.list_training_runs()
-        assert [call.endpoint for call in server.seen] == ["list_training_runs"]
-        assert "x-api-key" not in server.seen[0].headers
+        assert [call.endpoint for call in server.requests] == ["list_training_runs"]
+        assert "x-api-key" not in server.requests[0].headers
 
 
 def test_command_is_enforced(
@@ -116,7 +116,7 @@ def test_command_is_enforced(
     server.switches.credential_default_source = "credential_cmd"
     with pytest.raises(AuthenticationError, match="command only"):
         client_of(server).rest.list_training_runs()
-    assert server.seen.count("list_training_runs") == 0
+    assert server.requests.count("list_training_runs") == 0
     token = server.tokens.mint(600, sub=server.state.me.urn)
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {token}")
     client_of(server).rest.list_training_runs()
@@ -132,7 +132,7 @@ def test_jwt_is_used_although_the_command_is_enforced(
     token = server.tokens.mint(600, sub=server.state.me.urn)
     client_of(server, api_key=token).rest.list_training_runs()
     assert sent(server, "list_training_runs") == [token]
-    assert server.seen.count(TOKEN) == 0
+    assert server.requests.count(TOKEN) == 0
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"jwt": ""}', b'{"jwt": 5}', b"[]", b'{"jwt": "eyJ\\r\\nX-Evil: 1"}'])
@@ -141,7 +141,7 @@ def test_exchange_for_nothing(exchanging: DemoServer, client_of: Callable[..., t
     exchanging.faults.bursts.append(Burst(TOKEN, 200, times=None, body=body))
     with pytest.raises((AuthenticationError, SchemaError)):
         client_of(exchanging, retries=0).rest.list_training_runs()
-    assert exchanging.seen.count("list_training_runs") == 0
+    assert exchanging.requests.count("list_training_runs") == 0
 
 
 # ── expiry and renewal ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +152,7 @@ def test_expired_jwt_is_refused_here(server: DemoServer, client_of: Callable[...
     client = client_of(server, api_key=jwt(sub="me", exp=time.time() - 90))
     with pytest.raises(AuthenticationError, match=r"expired 9\d s ago"):
         client.rest.list_training_runs()
-    assert len(server.seen) == 0
+    assert len(server.requests) == 0
 
 
 def test_jwt_that_expires_while_in_use_is_refused_here(
@@ -164,7 +164,7 @@ def test_jwt_that_expires_while_in_use_is_refused_here(
     _later(monkeypatch, 3700)
     with pytest.raises(AuthenticationError, match="expired"):
         client.rest.list_training_runs()
-    assert server.seen.count("list_training_runs") == 1
+    assert server.requests.count("list_training_runs") == 1
 
 
 def _later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -185,11 +185,11 @@ def test_token_is_renewed_at_half_of_its_life(
     client.rest.list_training_runs()
     _later(monkeypatch, 1700)
     client.rest.list_training_runs()
-    assert exchanging.seen.count(TOKEN) == 1
+    assert exchanging.requests.count(TOKEN) == 1
     _later(monkeypatch, 1900)
     client.rest.list_training_runs()
     client.rest.list_training_runs()
-    assert exchanging.seen.count(TOKEN) == 2
+    assert exchanging.requests.count(TOKEN) == 2
     used = sent(exchanging, "list_training_runs")
     assert used[0] == used[1] != used[2] == used[3]
 
@@ -205,10 +205,10 @@ def test_failed_renewal_while_the_old_token_lives(
     _later(monkeypatch, after)
     client.rest.list_training_runs()
     client.rest.list_training_runs()
-    assert exchanging.seen.count(TOKEN) == 2
+    assert exchanging.requests.count(TOKEN) == 2
     _later(monkeypatch, after + 61)
     client.rest.list_training_runs()
-    assert exchanging.seen.count(TOKEN) == 3
+    assert exchanging.requests.count(TOKEN) == 3
 
 
 def test_failed_renewal_of_a_dead_token(
@@ -221,7 +221,7 @@ def test_failed_renewal_of_a_dead_token(
     _later(monkeypatch, 3700)
     with pytest.raises(ServerError):
         client.rest.list_training_runs()
-    assert exchanging.seen.count("list_training_runs") == 1
+    assert exchanging.requests.count("list_training_runs") == 1
 
 
 def test_wrong_clock_does_not_kill_fresh_tokens(
@@ -231,7 +231,7 @@ def test_wrong_clock_does_not_kill_fresh_tokens(
     _later(monkeypatch, 86_400)
     client.rest.list_training_runs()
     client.rest.list_training_runs()
-    assert exchanging.seen.count(TOKEN) == 1
+    assert exchanging.requests.count(TOKEN) == 1
 
 
 def test_short_lived_tokens_are_not_exchanged_for_each_call(exchanging: DemoServer, client: tkf.Client) -> None:
@@ -239,7 +239,7 @@ def test_short_lived_tokens_are_not_exchanged_for_each_call(exchanging: DemoServ
     exchanging.switches.jwt_lifetime = 30
     for _ in range(3):
         client.rest.list_training_runs()
-    assert exchanging.seen.count(TOKEN) == 1
+    assert exchanging.requests.count(TOKEN) == 1
 
 
 # ── the one replay ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,8 +250,8 @@ def test_invalid_token_is_replayed_once(exchanging: DemoServer, client: tkf.Clie
     client.rest.list_training_runs()
     exchanging.tokens.revoke()
     client.rest.list_sessions()
-    assert exchanging.seen.count(TOKEN) == 2
-    assert [call.status for call in exchanging.seen.of("list_sessions")] == [401, 200]
+    assert exchanging.requests.count(TOKEN) == 2
+    assert [call.status for call in exchanging.requests.to("list_sessions")] == [401, 200]
 
 
 def test_second_invalid_token_is_final(exchanging: DemoServer, client: tkf.Client) -> None:
@@ -259,8 +259,8 @@ def test_second_invalid_token_is_final(exchanging: DemoServer, client: tkf.Clien
     exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=INVALID))
     with pytest.raises(AuthenticationError):
         client.rest.list_sessions()
-    assert exchanging.seen.count("list_sessions") == 2
-    assert exchanging.seen.count(TOKEN) == 2
+    assert exchanging.requests.count("list_sessions") == 2
+    assert exchanging.requests.count(TOKEN) == 2
 
 
 @pytest.mark.parametrize(
@@ -271,8 +271,8 @@ def test_any_other_401_is_final(exchanging: DemoServer, client: tkf.Client, head
     exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=headers))
     with pytest.raises(AuthenticationError):
         client.rest.list_sessions()
-    assert exchanging.seen.count("list_sessions") == 1
-    assert exchanging.seen.count(TOKEN) == 1
+    assert exchanging.requests.count("list_sessions") == 1
+    assert exchanging.requests.count(TOKEN) == 1
 
 
 def test_plain_key_has_nothing_to_replay_with(server: DemoServer, client: tkf.Client) -> None:
@@ -280,7 +280,7 @@ def test_plain_key_has_nothing_to_replay_with(server: DemoServer, client: tkf.Cl
     server.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=INVALID))
     with pytest.raises(AuthenticationError):
         client.rest.list_sessions()
-    assert server.seen.count("list_sessions") == 1
+    assert server.requests.count("list_sessions") == 1
 
 
 def test_command_gives_the_new_token(
@@ -295,7 +295,7 @@ def test_command_gives_the_new_token(
     server.tokens.revoke()
     token.write_text(server.tokens.mint(600, sub=server.state.me.urn))
     client.rest.list_sessions()
-    assert [call.status for call in server.seen.of("list_sessions")] == [200, 401, 200]
+    assert [call.status for call in server.requests.to("list_sessions")] == [200, 401, 200]
 
 
 def test_sixteen_threads_exchange_once(exchanging: DemoServer, client: tkf.Client) -> None:
@@ -317,8 +317,8 @@ def test_sixteen_threads_exchange_once(exchanging: DemoServer, client: tkf.Clien
     for thread in threads:
         thread.join()
     assert failures == []
-    assert exchanging.seen.count(TOKEN) == 2
-    assert sorted(call.status or 0 for call in exchanging.seen.of("list_sessions")) == [200] * 16 + [401] * 16
+    assert exchanging.requests.count(TOKEN) == 2
+    assert sorted(call.status or 0 for call in exchanging.requests.to("list_sessions")) == [200] * 16 + [401] * 16
 
 
 def test_sixteen_threads_start_once(exchanging: DemoServer, client: tkf.Client) -> None:
@@ -329,8 +329,8 @@ def test_sixteen_threads_start_once(exchanging: DemoServer, client: tkf.Client) 
         thread.start()
     for thread in threads:
         thread.join()
-    assert (exchanging.seen.count(CONFIG), exchanging.seen.count(TOKEN)) == (1, 1)
-    assert exchanging.seen.count("list_sessions") == 16
+    assert (exchanging.requests.count(CONFIG), exchanging.requests.count(TOKEN)) == (1, 1)
+    assert exchanging.requests.count("list_sessions") == 16
 
 
 # ── who it is ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -49,12 +49,12 @@ def test_listing_is_one_entry(server: DemoServer, client_of: Make) -> None:
     """A listing of several pages is read once, kept as one entry, and served without a request."""
     server.faults.page_caps = {LIST: 50}
     cold = client_of(server).checkpoints()
-    assert server.seen.count(LIST) > 3
+    assert server.requests.count(LIST) > 3
     client = client_of(server)
     assert client.cache.info()["entries"] == 1
-    server.seen.clear()
+    server.requests.clear()
     warm = client.checkpoints()
-    assert server.seen.count() == 0
+    assert server.requests.count() == 0
     assert (cold.attrs["tinker"]["from_cache"], warm.attrs["tinker"]["from_cache"]) == (False, True)
     assert warm.attrs["tinker"]["fetched_at"] == cold.attrs["tinker"]["fetched_at"]
     stable = [column for column in cold.columns if not column.endswith("_days")]
@@ -76,7 +76,7 @@ def test_single_objects_are_cached_and_refreshed(server: DemoServer, client: tkf
     ):
         answers = [call(), call(), call(refresh=True), call()]
         assert answers[0] == answers[1] == answers[2] == answers[3]
-        assert server.seen.count(endpoint) == 2
+        assert server.requests.count(endpoint) == 2
 
 
 def test_objects_with_other_arguments_are_other_entries(server: DemoServer, client: tkf.Client) -> None:
@@ -88,8 +88,8 @@ def test_objects_with_other_arguments_are_other_entries(server: DemoServer, clie
     for row in (rows[0], next(row for row in rows if row.run is not rows[0].run)):
         info = client.rest.get_weights_info_by_tinker_path(row.tinker_path)
         assert info["lora_rank"] == row.run.lora_rank
-    assert server.seen.count("get_training_run") == 2
-    assert server.seen.count("get_weights_info") == 2
+    assert server.requests.count("get_training_run") == 2
+    assert server.requests.count("get_weights_info") == 2
 
 
 def test_refresh_of_a_listing(server: DemoServer, client: tkf.Client) -> None:
@@ -122,7 +122,7 @@ def test_incomplete_answers_are_not_kept(server: DemoServer, client: tkf.Client)
     server.faults.truncate.append(Truncate("get_server_capabilities", times=1))
     assert client.rest.get_server_capabilities()["supported_models"]
     assert client.rest.get_server_capabilities()["supported_models"]
-    assert server.seen.count("get_server_capabilities") == 2
+    assert server.requests.count("get_server_capabilities") == 2
 
 
 # ── whose it is ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,7 +178,7 @@ def test_key_is_in_no_byte(client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp
             next(r for r in server.state.checkpoints_page(99, 0)[0] if not r.public).tinker_path
         )
         client.rest.get_server_capabilities()
-        tokens = {call.headers["x-api-key"] for call in server.seen} - {key}
+        tokens = {call.headers["x-api-key"] for call in server.requests} - {key}
     content = held(tmp_path) + "".join(path.name for path in files(tmp_path)).encode()
     assert tokens
     assert len(content) > 10_000
@@ -213,11 +213,11 @@ def test_write_in_this_client_outdates_everything(server: DemoServer, client: tk
     client.rest.get_training_run(row.run.training_run_id)
     assert not is_public(client, row.tinker_path)
     client.rest.publish_checkpoint(row.tinker_path)
-    server.seen.clear()
+    server.requests.clear()
     assert is_public(client, row.tinker_path)
     client.training_runs()
     client.rest.get_training_run(row.run.training_run_id)
-    assert [server.seen.count(name) for name in (LIST, "list_training_runs", "get_training_run")] == [1, 1, 1]
+    assert [server.requests.count(name) for name in (LIST, "list_training_runs", "get_training_run")] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("options", [{}, {"cache": False}, {"cache_ttl": 0}])
@@ -232,7 +232,7 @@ def test_write_in_another_client_outdates_everything(
     writer.rest.publish_checkpoint(row.tinker_path)
     assert is_public(reader, row.tinker_path)
     reader.rest.get_training_run(row.run.training_run_id)
-    assert server.seen.count("get_training_run") == 2
+    assert server.requests.count("get_training_run") == 2
 
 
 WRITE = """
@@ -266,7 +266,7 @@ def test_failed_writes_outdate_everything_too(server: DemoServer, client_of: Mak
         client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
     frame = client.checkpoints().set_index("tinker_path")
     assert frame.loc[row.tinker_path, "expires_at"] is not None
-    assert server.seen.count(LIST) == 2
+    assert server.requests.count(LIST) == 2
 
 
 def test_write_during_a_sweep(server: DemoServer, client_of: Make) -> None:
@@ -277,7 +277,7 @@ def test_write_during_a_sweep(server: DemoServer, client_of: Make) -> None:
     server.faults.hang.append(Hang(LIST, times=1, seconds=0.8, then="apply"))
     sweep = threading.Thread(target=reader.checkpoints)
     sweep.start()
-    while not server.seen.count(LIST):
+    while not server.requests.count(LIST):
         time.sleep(0.005)
     writer.rest.publish_checkpoint(row.tinker_path)
     sweep.join()
@@ -295,13 +295,13 @@ def test_write_during_a_single_read(server: DemoServer, client_of: Make) -> None
     server.faults.hang.append(Hang("get_training_run", times=1, seconds=0.8, then="apply"))
     read = threading.Thread(target=reader.rest.get_training_run, args=(run,))
     read.start()
-    while not server.seen.count("get_training_run"):
+    while not server.requests.count("get_training_run"):
         time.sleep(0.005)
     writer.rest.publish_checkpoint(row.tinker_path)
     read.join()
     for _ in range(2):
         reader.rest.get_training_run(run)
-    assert server.seen.count("get_training_run") == 2
+    assert server.requests.count("get_training_run") == 2
 
 
 LOCK = """
@@ -415,7 +415,7 @@ def test_entries_expire(server: DemoServer, client_of: Make) -> None:
     time.sleep(1.2)
     assert not client.checkpoints().attrs["tinker"]["from_cache"]
     client.rest.get_server_capabilities()
-    assert server.seen.count("get_server_capabilities") == 2
+    assert server.requests.count("get_server_capabilities") == 2
 
 
 def test_shorter_life_of_another_client_holds(server: DemoServer, client_of: Make) -> None:
@@ -426,7 +426,7 @@ def test_shorter_life_of_another_client_holds(server: DemoServer, client_of: Mak
     time.sleep(1.1)
     assert not hasty.checkpoints().attrs["tinker"]["from_cache"]
     hasty.rest.get_server_capabilities()
-    assert server.seen.count("get_server_capabilities") == 2
+    assert server.requests.count("get_server_capabilities") == 2
     assert patient.checkpoints().attrs["tinker"]["from_cache"]
 
 
@@ -452,7 +452,7 @@ def test_cache_off(server: DemoServer, client_of: Make, tmp_path: Path, options:
     for _ in range(2):
         client.checkpoints()
         client.rest.get_server_capabilities()
-    assert server.seen.count(LIST) == server.seen.count("get_server_capabilities") == 2
+    assert server.requests.count(LIST) == server.requests.count("get_server_capabilities") == 2
     assert client.cache.info() == {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
     client.cache.clear()
     assert files(tmp_path) == []

@@ -14,7 +14,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.demo import Burst, Call, DemoServer, Hang, Reset
+from tinker_frames.demo import Burst, DemoServer, Hang, RecordedRequest, Reset
 from tinker_frames.demo.data.records import Checkpoint
 
 Make = Callable[..., tkf.Client]
@@ -48,7 +48,7 @@ def reader(reading: DemoServer, client_of: Make) -> tkf.Client:
 def started(client: tkf.Client, server: DemoServer) -> tkf.Client:
     """Let a client ask for its config, and the server forget it."""
     client.rest.get_server_capabilities()
-    server.seen.clear()
+    server.requests.clear()
     return client
 
 
@@ -62,8 +62,8 @@ def url_of(row: Checkpoint, action: str = "") -> str:
     return f"{API}/training_runs/{row.run.training_run_id}/checkpoints/{row.key}{end}"
 
 
-def writes(server: DemoServer) -> list[Call]:
-    return [call for call in server.seen if call.method in ("DELETE", "PUT") or call.endpoint == PUBLISH]
+def writes(server: DemoServer) -> list[RecordedRequest]:
+    return [call for call in server.requests if call.method in ("DELETE", "PUT") or call.endpoint == PUBLISH]
 
 
 # ── reads ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,7 +147,7 @@ def test_reads_send_what_the_contract_says(reading: DemoServer, reader: tkf.Clie
     }
     answer = call(reader.rest, about)
     assert right(answer)
-    (seen,) = reading.seen
+    (seen,) = reading.requests
     assert (seen.method, seen.raw_path, seen.query, seen.body) == ("GET", API + path.format(**about), query, b"")
 
 
@@ -157,7 +157,7 @@ def test_weights_info(reading: DemoServer, reader: tkf.Client) -> None:
     assert reader.rest.get_weights_info_by_tinker_path(row.tinker_path)["base_model"] == row.run.base_model
     with pytest.raises(errors.NotFoundError):
         reader.rest.get_weights_info_by_tinker_path("no path at all")
-    assert [(call.method, call.raw_path, json.loads(call.body)) for call in reading.seen] == [
+    assert [(call.method, call.raw_path, json.loads(call.body)) for call in reading.requests] == [
         ("POST", f"{API}/weights_info", {"tinker_path": row.tinker_path}),
         ("POST", f"{API}/weights_info", {"tinker_path": "no path at all"}),
     ]
@@ -176,7 +176,7 @@ def test_search_sessions(reading: DemoServer, reader: tkf.Client) -> None:
         limit=2,
         cursor=first["next_cursor"],
     )
-    bodies = [json.loads(call.body) for call in reading.seen]
+    bodies = [json.loads(call.body) for call in reading.requests]
     assert bodies == [
         {"limit": 1},
         {
@@ -190,7 +190,7 @@ def test_search_sessions(reading: DemoServer, reader: tkf.Client) -> None:
             "cursor": first["next_cursor"],
         },
     ]
-    assert {(call.method, call.raw_path) for call in reading.seen} == {("POST", f"{API}/sessions/search")}
+    assert {(call.method, call.raw_path) for call in reading.requests} == {("POST", f"{API}/sessions/search")}
 
 
 def test_billing_usage(reading: DemoServer, reader: tkf.Client) -> None:
@@ -201,7 +201,7 @@ def test_billing_usage(reading: DemoServer, reader: tkf.Client) -> None:
         "starting_on": f"{end - timedelta(days=1):%Y-%m-%dT%H:00:00Z}",
         "ending_before": f"{end:%Y-%m-%dT%H:00:00Z}",
     }
-    assert reading.seen[0].query == want
+    assert reading.requests[0].query == want
 
 
 def test_external_weights(reading: DemoServer, reader: tkf.Client) -> None:
@@ -209,7 +209,7 @@ def test_external_weights(reading: DemoServer, reader: tkf.Client) -> None:
     row = reading.state.add_checkpoint(kind="external", name="hf")
     for _ in range(2):
         assert reader.rest.get_external_weights_urls(row.tinker_path)["urls"]["adapter_config.json"].startswith("http")
-    assert [call.raw_path for call in reading.seen] == [url_of(row, "external_weights_urls")] * 2
+    assert [call.raw_path for call in reading.requests] == [url_of(row, "external_weights_urls")] * 2
 
 
 @pytest.mark.parametrize("scope", ["all", "", "Owned"])
@@ -223,7 +223,7 @@ def test_unknown_scope_is_refused_here(reading: DemoServer, reader: tkf.Client, 
     ):
         with pytest.raises(errors.InvalidRequestError, match="access_scope"):
             call()
-    assert reading.seen.count() == 0
+    assert reading.requests.count() == 0
 
 
 def test_answers_that_are_no_object(server: DemoServer, client_of: Make) -> None:
@@ -252,7 +252,7 @@ def test_archive(server: DemoServer, client: tkf.Client, kind: Any, by_ids: bool
         assert answer["url"].startswith(f"{server.url}/storage/")
         left = datetime.fromisoformat(answer["expires"]) - datetime.now(UTC)
         assert timedelta(minutes=14) < left <= timedelta(minutes=15)
-    calls = server.seen.of(ARCHIVE)
+    calls = server.requests.to(ARCHIVE)
     assert [call.raw_path for call in calls] == [url_of(row, "archive")] * 2
     assert calls[0].headers["accept"] == "application/json"
 
@@ -263,7 +263,7 @@ def test_archive_that_is_being_built(server: DemoServer, client: tkf.Client, swi
     setattr(server.switches, switch, 2)
     row = checkpoint(server)
     assert client.rest.get_checkpoint_archive_url(row.tinker_path, retry_delay=0.05)["url"]
-    calls = server.seen.of(ARCHIVE)
+    calls = server.requests.to(ARCHIVE)
     assert len(calls) == 3
     assert all(later.started - (earlier.ended or 0) >= 0.04 for earlier, later in itertools.pairwise(calls))
 
@@ -275,7 +275,7 @@ def test_archive_attempts(server: DemoServer, client: tkf.Client, max_retries: i
     with pytest.raises(errors.ServerError) as caught:
         client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, max_retries=max_retries, retry_delay=0)
     assert caught.value.status == 503
-    assert server.seen.count(ARCHIVE) == requests
+    assert server.requests.count(ARCHIVE) == requests
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 502])
@@ -284,7 +284,7 @@ def test_other_failures_of_the_archive_are_final(server: DemoServer, client: tkf
     server.faults.bursts.append(Burst(ARCHIVE, status, times=None))
     with pytest.raises(errors.TinkerError):
         client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, retry_delay=0)
-    assert server.seen.count(ARCHIVE) == 1
+    assert server.requests.count(ARCHIVE) == 1
 
 
 def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: tkf.Client) -> None:
@@ -382,7 +382,7 @@ def test_ttl_out_of_range_is_not_sent(server: DemoServer, client: tkf.Client, se
     """A TTL below an hour, above ten years or of no whole number of seconds is refused here."""
     with pytest.raises(errors.InvalidRequestError, match="ttl_seconds"):
         client.rest.set_checkpoint_ttl_from_tinker_path(checkpoint(server).tinker_path, seconds)
-    assert server.seen.count() == 0
+    assert server.requests.count() == 0
 
 
 @pytest.mark.parametrize("seconds", [3600, 315_360_000])
@@ -399,7 +399,7 @@ def test_conflict_is_settled_by_a_read(server: DemoServer, client: tkf.Client, p
     row = checkpoint(server, public=public)
     (client.rest.publish_checkpoint if public else client.rest.unpublish_checkpoint)(row.tinker_path)
     assert [call.status for call in writes(server)] == [409]
-    assert server.seen[-1].endpoint == "list_checkpoints"
+    assert server.requests[-1].endpoint == "list_checkpoints"
     assert row.public is public
 
 
@@ -468,7 +468,7 @@ def test_unclear_and_unreadable_is_said(server: DemoServer, client_of: Make) -> 
     row = checkpoint(server)
     client.rest.unpublish_checkpoint(checkpoint(server, public=True).tinker_path)
     client.rest.publish_checkpoint(checkpoint(server).tinker_path)  # the server's ids are known now
-    server.seen.clear()
+    server.requests.clear()
     server.faults.bursts += [Burst(DELETE, 502, times=None), Burst("list_checkpoints", 502, times=None)]
     with pytest.raises(errors.ServerError, match="is not known") as caught:
         client.rest.delete_checkpoint(row.tinker_path)
@@ -506,7 +506,7 @@ def test_local_failures_of_a_write_send_nothing(
         with pytest.raises(errors.AuthenticationError, match="ended with code 3") as caught:
             call(checkpoint(server).tinker_path)
         assert "not known" not in str(caught.value)
-    assert server.seen.count() == 0
+    assert server.requests.count() == 0
 
 
 # ── the other dialects ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -593,7 +593,7 @@ def test_official_ids_are_looked_at_once(server: DemoServer, client: tkf.Client)
     for row in rows:
         client.rest.delete_checkpoint(row.tinker_path)
     assert len(writes(server)) == 4
-    assert server.seen.count("list_checkpoints") == 1
+    assert server.requests.count("list_checkpoints") == 1
 
 
 def test_skyrl(skyrl: DemoServer, client_of: Make) -> None:
@@ -628,4 +628,4 @@ def test_skyrl_archive_that_is_being_built(skyrl: DemoServer, client_of: Make) -
         run.training_run_id, "fresh", max_retries=200, retry_delay=0.05
     )
     assert answer["status"] == 302
-    assert {call.status for call in skyrl.seen.of(ARCHIVE)} == {425, 302}
+    assert {call.status for call in skyrl.requests.to(ARCHIVE)} == {425, 302}

@@ -92,14 +92,14 @@ def real_waits() -> None:
 def ready(client: tkf.Client, server: DemoServer) -> tkf.Client:
     """A client that has asked for its config already, on a server that has forgotten it."""
     client.rest.get_server_capabilities()
-    server.seen.clear()
+    server.requests.clear()
     return client
 
 
 def start(client: tkf.Client, server: DemoServer, timeout: float | None = None) -> tkf.Client:
     """Let a client ask for its config, with all the time it needs; only what follows has the given timeout."""
     client.rest.get_server_capabilities()
-    server.seen.clear()
+    server.requests.clear()
     if timeout is not None:
         client._session.settings = replace(client._session.settings, timeout=timeout)
     return client
@@ -113,7 +113,7 @@ def test_reads_are_repeated(server: DemoServer, ready: tkf.Client, status: int) 
     """A read survives one answer of a kind that may pass."""
     server.faults.bursts.append(Burst(RUNS, status, times=1))
     assert ready.rest.list_training_runs()["training_runs"]
-    assert [call.status for call in server.seen] == [status, 200]
+    assert [call.status for call in server.requests] == [status, 200]
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 422])
@@ -122,7 +122,7 @@ def test_final_answers_are_not_repeated(server: DemoServer, ready: tkf.Client, s
     server.faults.bursts.append(Burst(RUNS, status, times=None))
     with pytest.raises(errors.TinkerError):
         ready.rest.list_training_runs()
-    assert server.seen.count() == 1
+    assert server.requests.count() == 1
 
 
 @pytest.mark.parametrize(("said", "status", "count"), [("false", 500, 1), ("true", 404, 2)])
@@ -132,7 +132,7 @@ def test_should_retry(server: DemoServer, client_of: Make, said: str, status: in
     server.faults.bursts.append(Burst(RUNS, status, times=None, headers={"x-should-retry": said}))
     with pytest.raises(errors.TinkerError):
         client.rest.list_training_runs()
-    assert server.seen.count() == count
+    assert server.requests.count() == count
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
@@ -142,7 +142,7 @@ def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries:
     server.faults.bursts.append(Burst(RUNS, 500, times=None))
     with pytest.raises(errors.ServerError):
         client.rest.list_training_runs()
-    assert server.seen.count() == 1 + retries
+    assert server.requests.count() == 1 + retries
 
 
 @pytest.mark.timeout(60)
@@ -154,7 +154,7 @@ def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplo
     with caplog.at_level(logging.WARNING, "tinker_frames"), pytest.raises(errors.ServerError):
         ready.rest.list_training_runs()
     assert time.monotonic() - began < 30
-    assert server.seen.count() == 5
+    assert server.requests.count() == 5
     assert any("waiting" in record.message and "500" in record.message for record in caplog.records)
 
 
@@ -166,7 +166,7 @@ def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:
     with pytest.raises(errors.RateLimitError):
         client.rest.list_training_runs()
     assert time.monotonic() - began < 2
-    assert server.seen.count() == 1
+    assert server.requests.count() == 1
 
 
 def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None:
@@ -178,14 +178,14 @@ def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None
         client.rest.list_training_runs()
     assert time.monotonic() - began < 3
     assert caught.value.retryable
-    assert server.seen.count() == 0
+    assert server.requests.count() == 0
 
 
 def test_gateway_refusal_is_repeated(server: DemoServer, ready: tkf.Client) -> None:
     """400 with an empty body is a gateway's: the request is sent again."""
     server.faults.bursts.append(Burst(RUNS, 400, times=1, body=b""))
     ready.rest.list_training_runs()
-    assert [call.status for call in server.seen] == [400, 200]
+    assert [call.status for call in server.requests] == [400, 200]
 
 
 @pytest.mark.parametrize("trouble", ["resets", "truncate"])
@@ -194,7 +194,7 @@ def test_lost_answers_of_reads_are_repeated(server: DemoServer, ready: tkf.Clien
     kind = Reset if trouble == "resets" else Truncate
     getattr(server.faults, trouble).append(kind(RUNS, times=1))
     assert len(ready.rest.list_training_runs(limit=100)["training_runs"]) == 20
-    assert server.seen.count() == 2
+    assert server.requests.count() == 2
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -251,7 +251,7 @@ def test_hang_is_repeated(server: DemoServer, client_of: Make) -> None:
     client = start(client_of(server), server, timeout=1.5)
     server.faults.hang.append(Hang(RUNS, times=1, seconds=20))
     assert client.rest.list_training_runs()["training_runs"]
-    assert server.seen.count() == 2
+    assert server.requests.count() == 2
 
 
 def test_refused_connection(client_of: Make) -> None:
@@ -283,7 +283,7 @@ def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, ca
             thread.start()
         for thread in [first, *others]:
             thread.join()
-    refused, *later = sorted(server.seen, key=lambda call: call.started)
+    refused, *later = sorted(server.requests, key=lambda call: call.started)
     assert refused.status == 429
     assert len(later) == 9
     assert min(call.started for call in later) - (refused.ended or 0) >= 1.4
@@ -297,7 +297,7 @@ def test_rate_limited_writes_wait_too(server: DemoServer, ready: tkf.Client) -> 
     ready.rest.list_checkpoints(path.split("/")[2])
     server.faults.bursts.append(Burst("publish_checkpoint", 429, times=2, retry_after="0.3"))
     ready.rest.publish_checkpoint(path)
-    calls = server.seen.of("publish_checkpoint")
+    calls = server.requests.to("publish_checkpoint")
     assert [call.status for call in calls] == [429, 429, 204]
     assert len({call.headers["x-idempotency-key"] for call in calls}) == 1
     assert all(later.started - (earlier.ended or 0) >= 0.25 for earlier, later in itertools.pairwise(calls))
@@ -309,7 +309,7 @@ def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
     server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="0.05"))
     with pytest.raises(errors.RateLimitError):
         client.rest.list_training_runs()
-    assert server.seen.count() == 5
+    assert server.requests.count() == 5
 
 
 def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) -> None:
@@ -323,7 +323,7 @@ def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) 
     with pytest.raises(StoppedError):
         ready._session.call("GET", "/api/v1/training_runs", watch=watch)
     assert time.monotonic() - began < 10
-    assert server.seen.count() == watch.requests == 1
+    assert server.requests.count() == watch.requests == 1
 
 
 # ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -332,7 +332,7 @@ def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) 
 def test_headers_of_a_read(server: DemoServer, ready: tkf.Client) -> None:
     """A GET names us, asks for JSON, carries the key, and has no idempotency key."""
     ready.rest.list_training_runs()
-    headers = server.seen[0].headers
+    headers = server.requests[0].headers
     assert headers["user-agent"] == f"tinker-frames/{tkf.__version__}"
     assert headers["accept"] == "application/json"
     assert headers["x-api-key"] == server.key
@@ -345,7 +345,7 @@ def test_idempotency_key_is_one_per_write(server: DemoServer, ready: tkf.Client)
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=1))
     for _ in range(2):
         ready.rest.set_checkpoint_ttl_from_tinker_path(path, 7200)
-    keys = [call.headers["x-idempotency-key"] for call in server.seen.of("set_checkpoint_ttl")]
+    keys = [call.headers["x-idempotency-key"] for call in server.requests.to("set_checkpoint_ttl")]
     assert len(keys) == 3
     assert keys[0] == keys[1] != keys[2]
     assert all(uuid.UUID(key).version == 4 for key in keys)
@@ -358,7 +358,7 @@ def test_access_headers_are_sent(server: DemoServer, client_of: Make, monkeypatc
     client = client_of(server)
     client.rest.list_training_runs()
     client.rest.get_server_capabilities()
-    sent = {(call.headers["cf-access-client-id"], call.headers["cf-access-client-secret"]) for call in server.seen}
+    sent = {(call.headers["cf-access-client-id"], call.headers["cf-access-client-secret"]) for call in server.requests}
     assert sent == {("cf-id", "cf-secret")}
 
 
@@ -368,7 +368,7 @@ def test_cookies_are_not_kept(server: DemoServer, ready: tkf.Client) -> None:
     for _ in range(2):
         ready.rest.list_training_runs()
         ready.rest.get_server_capabilities(refresh=True)
-    assert not [call for call in server.seen if "cookie" in call.headers]
+    assert not [call for call in server.requests if "cookie" in call.headers]
 
 
 def test_netrc_is_not_used(server: DemoServer, ready: tkf.Client) -> None:
@@ -378,7 +378,7 @@ def test_netrc_is_not_used(server: DemoServer, ready: tkf.Client) -> None:
     netrc.chmod(0o600)
     ready.rest.list_training_runs()
     ready.rest.get_server_capabilities(refresh=True)
-    assert not [call for call in server.seen if "authorization" in call.headers]
+    assert not [call for call in server.requests if "authorization" in call.headers]
 
 
 def test_proxies_are_not_used_for_loopback(
@@ -393,7 +393,7 @@ def test_proxies_are_not_used_for_loopback(
         client = client_of(server)
         client.rest.list_training_runs()
         client.rest.get_server_capabilities()
-    assert server.seen.count() == 3
+    assert server.requests.count() == 3
     assert proxy.headers == []
 
 
@@ -491,10 +491,10 @@ def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) 
     """A write with the rule ONCE is sent once, whatever became of it."""
     for trouble in (Burst("delete_checkpoint", 500, times=1), Reset("delete_checkpoint", times=1)):
         (server.faults.bursts if isinstance(trouble, Burst) else server.faults.resets).append(trouble)  # type: ignore[arg-type]
-        server.seen.clear()
+        server.requests.clear()
         with pytest.raises(errors.TinkerError):
             ready._session.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", rule=ONCE)
-        assert server.seen.count() == 1
+        assert server.requests.count() == 1
 
 
 def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
@@ -505,4 +505,4 @@ def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
     ready._session.call("GET", path, rule=READ, cached=True, refresh=True, watch=watch)
     assert watch.requests == 2
     ready._session.call("GET", path, rule=READ, cached=True, watch=watch)
-    assert watch.requests == server.seen.count() == 2
+    assert watch.requests == server.requests.count() == 2

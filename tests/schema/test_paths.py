@@ -156,7 +156,7 @@ def own_client(own_server: DemoServer, tmp_path_factory: pytest.TempPathFactory)
 
 def _round(server: DemoServer, client: tkf.Client, segment: str, name: str) -> None:
     row = server.state.add_checkpoint(kind=SEGMENTS[segment], name=name)
-    path, start = row.tinker_path, len(server.seen)
+    path, start = row.tinker_path, len(server.requests)
     client.rest.publish_checkpoint(path)
     assert row.public
     assert client.rest.get_weights_info_by_tinker_path(path)["base_model"] == row.run.base_model
@@ -167,7 +167,7 @@ def _round(server: DemoServer, client: tkf.Client, segment: str, name: str) -> N
     assert server.state.find(path) is None
     base = f"/api/v1/training_runs/{row.run.training_run_id}/checkpoints"
     wanted = [f"{base}/{row.key}{end}" for end in ("/publish", "/ttl", "/archive", "")]
-    seen = [call for call in list(server.seen)[start:] if call.path not in ("/api/v1/weights_info", base)]
+    seen = [call for call in list(server.requests)[start:] if call.path not in ("/api/v1/weights_info", base)]
     assert [call.path for call in seen] == wanted
     assert [call.raw_path for call in seen] == [
         checkpoint_url(row.run.training_run_id, row.key) + end for end in ("/publish", "/ttl", "/archive", "")
@@ -204,8 +204,8 @@ def test_hostile_ids_arrive_as_they_are(own_server: DemoServer, own_client: tkf.
     ):
         with pytest.raises(tkf.errors.NotFoundError):
             ask(text)
-        assert own_server.seen[-1].path == f"/api/v1/{base}/{text}"
-        assert own_server.seen[-1].query == {}
+        assert own_server.requests[-1].path == f"/api/v1/{base}/{text}"
+        assert own_server.requests[-1].query == {}
 
 
 def _refused(client: tkf.Client) -> list[Callable[[str], object]]:
@@ -224,17 +224,17 @@ def _refused(client: tkf.Client) -> list[Callable[[str], object]]:
 @pytest.mark.parametrize("path", BAD_PATHS, ids=range(len(BAD_PATHS)))
 def test_nothing_is_sent_for_a_bad_path(own_server: DemoServer, own_client: tkf.Client, path: str) -> None:
     """Every call that takes a tinker path refuses a bad one before anything reaches the server."""
-    start = len(own_server.seen)
+    start = len(own_server.requests)
     for call in _refused(own_client):
         with pytest.raises(InvalidTinkerPathError):
             call(path)
-    assert len(own_server.seen) == start
+    assert len(own_server.requests) == start
 
 
 @pytest.mark.parametrize("part", BAD_PARTS)
 def test_nothing_is_sent_for_a_bad_id(own_server: DemoServer, own_client: tkf.Client, part: str) -> None:
     """Every call that takes ids refuses a bad one before anything reaches the server."""
-    start, rest = len(own_server.seen), own_client.rest
+    start, rest = len(own_server.requests), own_client.rest
     for call in (
         lambda: rest.get_session(part),
         lambda: rest.get_training_run(part),
@@ -247,13 +247,13 @@ def test_nothing_is_sent_for_a_bad_id(own_server: DemoServer, own_client: tkf.Cl
     ):
         with pytest.raises(InvalidTinkerPathError):
             call()
-    assert len(own_server.seen) == start
+    assert len(own_server.requests) == start
 
 
 def test_writes_to_an_unknown_segment_are_not_sent(own_server: DemoServer, own_client: tkf.Client) -> None:
     """No write names a kind of checkpoint that this version does not know."""
-    start, path = len(own_server.seen), "tinker://run/adapters/x"
+    start, path = len(own_server.requests), "tinker://run/adapters/x"
     for call in (_refused(own_client)[index] for index in (1, 2, 3, 6)):
         with pytest.raises(InvalidTinkerPathError, match="unknown segment"):
             call(path)
-    assert len(own_server.seen) == start
+    assert len(own_server.requests) == start

@@ -110,7 +110,7 @@ def present(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
 
 def writes(server: DemoServer) -> int:
     """Return how many writes the server was asked for."""
-    return sum(server.seen.count(name) for name in WRITES)
+    return sum(server.requests.count(name) for name in WRITES)
 
 
 def as_shown(frame: pd.DataFrame) -> dict[str, tuple[bool, datetime | None]]:

@@ -105,7 +105,7 @@ def test_an_undo_that_fails_can_be_tried_again(server: DemoServer, seat: Seat) -
     seat.send("retry")
     assert told(seat.desk)["done"] == 5
     assert present(server) == before == as_shown(seat.state.rows.frame)
-    assert server.seen.count("publish_checkpoint") == 8
+    assert server.requests.count("publish_checkpoint") == 8
 
 
 def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, seat: Seat) -> None:
@@ -153,7 +153,7 @@ def test_what_failed_is_tried_again_and_nothing_else(server: DemoServer, seat: S
     assert all("Not today." in why for why in reasons(shown))
     failed = {row[0] for row in shown["failed"]}
     server.faults.clear()
-    server.seen.clear()
+    server.requests.clear()
     seat.send("retry")
     assert (seat.desk["stage"], seat.desk["number"], seat.desk["hidden"]) == ("confirm", 5, 0)
     assert [guard["name"] for guard in seat.desk["guards"] if guard["on"]] == ["newest", "public", "sampler"]
@@ -182,9 +182,9 @@ def test_a_plan_of_what_failed_that_cannot_be_made_leaves_the_outcome(server: De
 def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, seat: Seat) -> None:
     """Whoever cancels while rows are looked at does not wait for it: another action can begin, and the first never turns up."""
     server.faults.hang.append(Hang("list_checkpoints", seconds=0.7, times=1))
-    server.seen.clear()
+    server.requests.clear()
     seat.say("act", act="delete")
-    until(lambda: server.seen.count("list_checkpoints"))
+    until(lambda: server.requests.count("list_checkpoints"))
     assert seat.desk["stage"] == "work"
     slow = seat.explorer.desk.deed
     seat.say("cancel")
@@ -205,9 +205,9 @@ def test_a_plan_tells_what_is_read_for_it_and_cancelling_stops_that(server: Demo
     assert slow is not None
     seat.say("cancel")
     assert slow.join(20)
-    assert not server.seen.count("get_sampler")
+    assert not server.requests.count("get_sampler")
     seat.planned("expire")
-    assert server.seen.count("get_sampler")
+    assert server.requests.count("get_sampler")
 
 
 def test_an_export_that_is_cancelled_writes_nothing(server: DemoServer, client: tkf.Client, tmp_path: Path) -> None:

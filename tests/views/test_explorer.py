@@ -341,7 +341,7 @@ def test_a_reading_can_be_stopped(server: DemoServer, client: tkf.Client) -> Non
     before = seat.keys
     server.faults.latency_of["search_sessions"] = 1.5
     seat.say("refresh")
-    until(lambda: server.seen.count("search_sessions") > 1)
+    until(lambda: server.requests.count("search_sessions") > 1)
     until(lambda: seat.shown["head"]["reading"]["part"] == "sessions")
     deed = seat.explorer.reading
     assert deed is not None
@@ -368,7 +368,7 @@ def test_rows_that_were_read_before_a_write_are_read_again(server: DemoServer, c
     seat.planned("publish")
     server.faults.hang.append(Hang("list_training_runs", seconds=4, times=1))  # longer than five writes take anywhere
     seat.say("refresh")
-    until(lambda: server.seen.count("list_training_runs") > 1)
+    until(lambda: server.requests.count("list_training_runs") > 1)
     seat.say("confirm")
     until(lambda: seat.desk["stage"] == "outcome")
     assert seat.explorer.reading is not None
@@ -383,18 +383,18 @@ def test_tables_below_are_read_anew_when_one_comes_back_to_them(server: DemoServ
     largest = client.sessions().nlargest(1, "checkpoints_count").iloc[0]
     opened(seat, "checkpoints", largest["session_id"])
     seat.send("back", depth=0)
-    asked = server.seen.count("search_sessions")
+    asked = server.requests.count("search_sessions")
     opened(seat, "checkpoints", largest["session_id"])
     seat.planned("delete")
     number = seat.desk["number"]
     seat.confirmed()
     assert number > 0
-    assert server.seen.count("search_sessions") == asked
+    assert server.requests.count("search_sessions") == asked
     seat.send("close")
     seat.send("back", depth=0)
     rows = seat.state.rows.frame.set_index("session_id")
     assert rows.loc[largest["session_id"], "checkpoints_count"] == largest["checkpoints_count"] - number
-    assert server.seen.count("search_sessions") == asked + 1
+    assert server.requests.count("search_sessions") == asked + 1
     seat.send("refresh")
     assert not any(table.is_stale for table in seat.explorer.stack)
 

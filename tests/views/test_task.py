@@ -164,13 +164,13 @@ def test_stopping_it_stops_what_it_reads(server: DemoServer, client: tkf.Client)
 
     deed, ends = deed_of(work)
     deed.start()
-    while not server.seen.count("list_checkpoints"):
+    while not server.requests.count("list_checkpoints"):
         assert not deed.join(0.005)
     deed.cancel()
     assert deed.join(PATIENCE_S)
     assert [type(problem) for _, problem in ends] == [StoppedError]
     assert told(ends[0][1] or ValueError()) == "It was cancelled."
-    assert not server.seen.count("search_sessions")
+    assert not server.requests.count("search_sessions")
 
 
 def test_a_reading_that_fails_stops_nothing_else(server: DemoServer, client: tkf.Client) -> None:

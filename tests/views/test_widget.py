@@ -130,7 +130,7 @@ def test_an_action_waits_for_its_confirmation(server: DemoServer, client: tkf.Cl
     view.act("publish")
     assert view.wait(20)
     assert len(view.plan) == 3
-    assert server.seen.count("publish_checkpoint") == 0
+    assert server.requests.count("publish_checkpoint") == 0
     tell(view, do="confirm")
     assert view.wait(20)
     assert list(view.outcomes["outcome"]) == ["done"] * 3

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from .server import DemoServer, account
     from .service.switches import Switches
     from .traffic.faults import Burst, Churn, Faults, Hang, Reset, Truncate
-    from .traffic.request_log import Call, Seen
+    from .traffic.request_log import RecordedRequest, RequestLog
 
 _HOMES = {
     "ENDPOINTS": "endpoints",
     "Burst": "traffic.faults",
-    "Call": "traffic.request_log",
+    "RecordedRequest": "traffic.request_log",
     "Churn": "traffic.faults",
     "DemoServer": "server",
     "Faults": "traffic.faults",
     "Hang": "traffic.faults",
     "Reset": "traffic.faults",
-    "Seen": "traffic.request_log",
+    "RequestLog": "traffic.request_log",
     "State": "data.state",
     "Switches": "service.switches",
     "Truncate": "traffic.faults",
@@ -37,13 +37,13 @@ _HOMES = {
 __all__ = [
     "ENDPOINTS",
     "Burst",
-    "Call",
     "Churn",
     "DemoServer",
     "Faults",
     "Hang",
+    "RecordedRequest",
+    "RequestLog",
     "Reset",
-    "Seen",
     "State",
     "Switches",
     "Truncate",

@@ -18,7 +18,7 @@ from .data.state import State
 from .service.switches import Switches
 from .service.tokens import Tokens
 from .traffic.faults import Faults
-from .traffic.request_log import Seen
+from .traffic.request_log import RequestLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ class DemoServer:
         **switches: Any,
     ) -> None:
         self.key, self.host, self.dialect = key if keys is None else next(iter(keys)), host, dialect
-        self.faults, self.seen = faults or Faults(), Seen()
+        self.faults, self.requests = faults or Faults(), RequestLog()
         self.states = {
             name: State(
                 tell(runs, number, now=now or datetime.now(UTC), checkpoints=checkpoints, dialect=dialect),
@@ -195,7 +195,7 @@ def _uvicorn_server(server: DemoServer) -> Any:
     except ImportError as error:
         raise ImportError(MISSING_EXTRA) from error
     service = Service(server.states, server.switches, server.tokens, server.dialect)
-    app = Traffic(build(service), server.faults, server.seen, service.state_of)
+    app = Traffic(build(service), server.faults, server.requests, service.state_of)
     config = uvicorn.Config(
         app,
         http=CuttableProtocol,

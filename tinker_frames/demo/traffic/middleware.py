@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from ..endpoints import WRITES, name_of
 from .faults import Burst, Faults, Hang, Reset, Trouble, concerns
-from .request_log import Call, Seen
+from .request_log import RecordedRequest, RequestLog
 
 if TYPE_CHECKING:
     from ..data.state import State
@@ -68,8 +68,8 @@ def limit_error(cap: int, value: object, where: str) -> dict[str, object]:
 class Traffic:
     """An ASGI app around the service: record, disturb, pass on, disturb, answer."""
 
-    def __init__(self, app: App, faults: Faults, seen: Seen, state_of: Callable[[str | None], State]) -> None:
-        self.app, self.faults, self.seen, self.state_of = app, faults, seen, state_of
+    def __init__(self, app: App, faults: Faults, requests: RequestLog, state_of: Callable[[str | None], State]) -> None:
+        self.app, self.faults, self.requests, self.state_of = app, faults, requests, state_of
         self._random = random.Random(faults.seed)  # noqa: S311 - repeatable on purpose
         self._writing, self._tokens, self._filled = 0, 1.0, monotonic()
 
@@ -78,7 +78,7 @@ class Traffic:
         if scope["type"] != "http":
             return
         call = await _recorded(scope, receive)
-        self.seen.add(call)
+        self.requests.add(call)
         try:
             answer = await self._answer(call, scope, receive)
             call.status, call.ended = answer.status, monotonic()
@@ -92,7 +92,7 @@ class Traffic:
         finally:
             call.ended = call.ended or monotonic()
 
-    async def _answer(self, call: Call, scope: Message, receive: Receive) -> Answer:
+    async def _answer(self, call: RecordedRequest, scope: Message, receive: Receive) -> Answer:
         await asyncio.sleep(self._latency(call.endpoint))
         if refusal := self._rate_limited(call.endpoint):
             return refusal
@@ -100,7 +100,7 @@ class Traffic:
             return await self._troubled(trouble, call, scope, receive)
         return await self._serve(call, scope)
 
-    async def _troubled(self, trouble: Trouble, call: Call, scope: Message, receive: Receive) -> Answer:
+    async def _troubled(self, trouble: Trouble, call: RecordedRequest, scope: Message, receive: Receive) -> Answer:
         apply = getattr(trouble, "then", "answer") == "apply"
         served = await self._serve(call, scope) if apply else None
         if isinstance(trouble, Reset):
@@ -114,7 +114,7 @@ class Traffic:
             raise TypeError(f"unknown trouble {trouble!r}")
         return _burst_answer(trouble)
 
-    async def _serve(self, call: Call, scope: Message) -> Answer:
+    async def _serve(self, call: RecordedRequest, scope: Message) -> Answer:
         faults, endpoint = self.faults, call.endpoint
         if concerns(faults.missing, endpoint):
             return said(404, "Not Found")
@@ -127,7 +127,7 @@ class Traffic:
             return refusal
         return self._edited(await _inner(self.app, scope, call.body), endpoint)
 
-    async def _serve_write(self, call: Call, scope: Message) -> Answer:
+    async def _serve_write(self, call: RecordedRequest, scope: Message) -> Answer:
         faults = self.faults
         if concerns(faults.ignore_writes, call.endpoint):
             return Answer(204)
@@ -158,7 +158,7 @@ class Traffic:
     def _strike(self, troubles: list[Trouble], endpoint: str) -> Trouble | None:
         return next((one for one in troubles if one.strikes(endpoint, self._random.random)), None)
 
-    def _capped(self, cap: int, call: Call, scope: Message) -> Answer | None:
+    def _capped(self, cap: int, call: RecordedRequest, scope: Message) -> Answer | None:
         where, query = ("body", _search(call.body)) if call.method == "POST" else ("query", call.query)
         value = query.get("limit")
         if value is None or not str(value).isdigit() or int(value) <= cap:
@@ -184,7 +184,9 @@ class Traffic:
         answer.body = json.dumps(content).encode()
         return answer
 
-    async def _deliver(self, answer: Answer, call: Call, scope: Message, receive: Receive, send: Send) -> None:
+    async def _deliver(
+        self, answer: Answer, call: RecordedRequest, scope: Message, receive: Receive, send: Send
+    ) -> None:
         now = datetime.now(UTC) + timedelta(seconds=self.faults.clock_skew)
         answer.put("date", format_datetime(now, usegmt=True))
         if answer.status != 204:
@@ -203,12 +205,12 @@ class Traffic:
         await _gone(receive)
 
 
-async def _recorded(scope: Message, receive: Receive) -> Call:
+async def _recorded(scope: Message, receive: Receive) -> RecordedRequest:
     raw = scope.get("raw_path", b"").decode("latin-1")
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     endpoint, method, path = name_of(scope["method"], scope["path"]), scope["method"], scope["path"]
-    return Call(endpoint, method, path, raw, query, headers, await _body(receive))
+    return RecordedRequest(endpoint, method, path, raw, query, headers, await _body(receive))
 
 
 async def _body(receive: Receive) -> bytes:

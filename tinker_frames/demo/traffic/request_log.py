@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Call:
+class RecordedRequest:
     """One request; `status` is None while it is under way and 0 if the connection was cut instead."""
 
     endpoint: str
@@ -27,23 +27,23 @@ class Call:
     ended: float | None = None
 
 
-class Seen:
+class RequestLog:
     """The records, in the order in which the requests came; safe to read while the server works."""
 
     def __init__(self) -> None:
-        self._lock, self._calls = threading.Lock(), list[Call]()
+        self._lock, self._calls = threading.Lock(), list[RecordedRequest]()
 
-    def __iter__(self) -> Iterator[Call]:
+    def __iter__(self) -> Iterator[RecordedRequest]:
         with self._lock:
             return iter(list(self._calls))
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def __getitem__(self, index: int) -> Call:
+    def __getitem__(self, index: int) -> RecordedRequest:
         return self._calls[index]
 
-    def add(self, call: Call) -> None:
+    def add(self, call: RecordedRequest) -> None:
         """Keep a record."""
         with self._lock:
             self._calls.append(call)
@@ -53,17 +53,17 @@ class Seen:
         with self._lock:
             self._calls.clear()
 
-    def of(self, endpoint: str) -> list[Call]:
+    def to(self, endpoint: str) -> list[RecordedRequest]:
         """Return the records of one endpoint."""
         return [call for call in self if call.endpoint == endpoint]
 
     def count(self, endpoint: str | None = None) -> int:
         """Return how many requests there were, in all or to one endpoint."""
-        return len(self) if endpoint is None else len(self.of(endpoint))
+        return len(self) if endpoint is None else len(self.to(endpoint))
 
-    def busiest(self, endpoint: str | None = None) -> int:
+    def max_concurrent(self, endpoint: str | None = None) -> int:
         """Return how many requests were under way at once, at most."""
-        calls = list(self) if endpoint is None else self.of(endpoint)
+        calls = list(self) if endpoint is None else self.to(endpoint)
         moments = [(call.started, 1) for call in calls] + [(call.ended, -1) for call in calls if call.ended]
         level = most = 0
         for _, step in sorted(moments):
