@@ -122,7 +122,7 @@ def _reprs(client: tkf.Client) -> list[object]:
     parts += (
         [session.cache, session.cache.session, session.cache.session.cache, session._plain] if session.cache else []
     )
-    return [*parts, client._account]
+    return [*parts, client._reader]
 
 
 FAULTS = [

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import pandas as pd
 
-from .errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
-from .listings.account import Account, By, CacheView, Options
-from .listings.joins import (
-    described,
-    frame_of,
-    inventory_lacks,
-    inventory_of,
-    session_of_members,
-    with_details,
-    with_sessions,
-)
-from .listings.listing import Report, together
+from .listings.account import Account, Found
+from .listings.tables import By, Options
 from .rest import config
+from .rest.cache import CacheView
 from .rest.endpoints import AccessScope, Rest
 from .rest.session import Session
-from .schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
-from .schema.columns import Table, empty_frame
 
 # The clients that made frames, by account: a frame finds the one it came from.
 _live: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
@@ -38,16 +23,6 @@ _live: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
 def live_client(account: str) -> Client | None:
     """Return the client of an account that made a frame last, if it still exists."""
     return _live.get(account)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A frame with what is known of how it was read."""
-
-    frame: pd.DataFrame
-    table: Table
-    report: Report
-    from_cache: bool = False
 
 
 class Client:
@@ -113,11 +88,10 @@ class Client:
             deadline=deadline,
         )
         self._session = Session(self._settings)
-        self._account = Account(self._session)
-        self._session_of: dict[str, str] = {}  # run → session, as far as sessions were asked for their runs
+        self._reader = Account(self._session)
         self._closers: list[Callable[[], None]] = []
         self.rest = Rest(self._session)
-        self.cache = CacheView(self._session)
+        self.cache = CacheView(self._settings, lambda: self._session.cache)
 
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,7 +145,7 @@ class Client:
         >>> client.sessions().query("status == 'failed'")  # doctest: +SKIP
         """
         options = Options(refresh, limit, access_scope, project_id, progress)
-        return self._finished(self._sessions(options, details=details), require_complete)
+        return self._finish(self._reader.sessions(options, details=details), require_complete)
 
     def training_runs(
         self,
@@ -193,7 +167,7 @@ class Client:
         >>> client.training_runs().groupby("base_model").size()  # doctest: +SKIP
         """
         options = Options(refresh, limit, access_scope, project_id, progress)
-        return self._finished(self._training_runs(options), require_complete)
+        return self._finish(self._reader.training_runs(options), require_complete)
 
     def checkpoints(
         self,
@@ -236,7 +210,7 @@ class Client:
         >>> client.checkpoints().query("not public and size_gb > 1 and age_days > 30")  # doctest: +SKIP
         """
         options = Options(refresh, limit, progress=progress)
-        return self._finished(self._checkpoints(training_run_id, by, options), require_complete)
+        return self._finish(self._reader.checkpoints(training_run_id, by, options), require_complete)
 
     def samplers(
         self,
@@ -257,11 +231,7 @@ class Client:
         >>> client.samplers().dropna(subset="model_path")  # doctest: +SKIP
         """
         options = Options(refresh, limit, access_scope, project_id, progress)
-        sessions = self._sessions(replace(options, limit=0 if limit == 0 else None), details=True)
-        listing, cached = self._account.samplers(session_of_members(sessions.frame, "sampler_ids"), options)
-        report = together([listing.report, replace(sessions.report, lacks=[])])
-        found = _Found(frame_of(SAMPLERS, listing), SAMPLERS, report, cached and sessions.from_cache)
-        return self._finished(found, require_complete)
+        return self._finish(self._reader.samplers(options), require_complete)
 
     def inventory(
         self,
@@ -283,26 +253,8 @@ class Client:
         --------
         >>> client.inventory().groupby("display_name")["size_gb"].sum()  # doctest: +SKIP
         """
-        every = Options(refresh, None, access_scope, progress=progress)
-        checkpoints = self._checkpoints(None, by, Options(refresh, limit, progress=progress))
-        runs = self._training_runs(every)
-        known = checkpoints.frame["session_id"].notna().all() and runs.frame["session_id"].notna().all()
-        try:
-            sessions = self._sessions(every, details=not known)
-        except NotSupportedError:
-            report = Report(lacks=["sessions"], started=runs.report.started)
-            sessions = _Found(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report, from_cache=True)
-        parts = (checkpoints, runs, sessions)
-        rows = with_sessions(checkpoints.frame, self._session_of)
-        report = together([part.report for part in parts])
-        report.lacks = inventory_lacks(*(part.report.lacks for part in parts))
-        found = _Found(
-            inventory_of(rows, runs.frame, sessions.frame),
-            INVENTORY,
-            report,
-            all(part.from_cache for part in parts),
-        )
-        return self._finished(found, require_complete)
+        options = Options(refresh, limit, access_scope, progress=progress)
+        return self._finish(self._reader.inventory(by, options), require_complete)
 
     # ── for plans ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -316,8 +268,7 @@ class Client:
 
         From GET /api/v1/training_runs/{run}/checkpoints, in parallel.
         """
-        listing = self._account.read_runs(training_run_ids)
-        return frame_of(CHECKPOINTS, listing), set(listing.report.lost)
+        return self._reader.read_runs(training_run_ids)
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -353,51 +304,6 @@ class Client:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client cannot be pickled, since it holds a key; make one in the other process")
 
-    # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _sessions(self, options: Options, *, details: bool) -> _Found:
-        """Read sessions, and remember which runs they list."""
-        listing, cached = self._account.sessions(options)
-        frame, report = frame_of(SESSIONS, listing), listing.report
-        if not details:
-            return _Found(frame, SESSIONS, report, cached)
-        if "training_run_ids" not in listing.data.column_names:  # else each session was asked for already
-            ids = listing.data["session_id"].to_pylist()
-            listing, more_cached = self._account.session_details(ids, options)
-            report, cached = together([report, listing.report]), cached and more_cached
-        frame = with_details(frame, frame_of(SESSION_DETAILS, listing))
-        self._session_of |= session_of_members(frame, "training_run_ids")
-        return _Found(frame, WITH_DETAILS, report, cached)
-
-    def _training_runs(self, options: Options) -> _Found:
-        listing, cached = self._account.training_runs(options)
-        frame = with_sessions(frame_of(TRAINING_RUNS, listing), self._session_of)
-        return _Found(frame, TRAINING_RUNS, listing.report, cached)
-
-    def _checkpoints(self, training_run_id: str | Iterable[str] | None, by: By, options: Options) -> _Found:
-        run_ids = [training_run_id] if isinstance(training_run_id, str) else training_run_id
-        listing, cached = self._account.checkpoints(None if run_ids is None else list(run_ids), by, options)
-        frame = with_sessions(frame_of(CHECKPOINTS, listing), self._session_of)
-        return _Found(frame, CHECKPOINTS, listing.report, cached)
-
-    def _finished(self, found: _Found, require_complete: bool) -> pd.DataFrame:
-        """Describe a frame, and warn or raise where rows may be missing that nobody asked to leave out."""
-        frame, table, report = found.frame, found.table, found.report
-        described(frame, table, report, base_url=self.base_url, account=self.account, from_cache=found.from_cache)
+    def _finish(self, found: Found, require_complete: bool) -> pd.DataFrame:
         _live[self.account] = self
-        if not report.doubted:
-            return frame
-        why = "; ".join(p["problem"] for p in report.problems if p["column"] is None)
-        message = f"{table.name}: the listing cannot be proved complete ({why})"
-        if require_complete:
-            raise IncompleteListingError(message, url=self.base_url)
-        warnings.warn(f'{message}. See frame.attrs["tinker"].', IncompleteListingWarning, stacklevel=_outside())
-        return frame
-
-
-def _outside() -> int:
-    """Return the stack level of the first caller outside this package, for warnings to point at."""
-    frame, level = sys._getframe(1), 1  # noqa: SLF001
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
-        frame, level = frame.f_back, level + 1
-    return level
+        return self._reader.finish(found, require_complete=require_complete)

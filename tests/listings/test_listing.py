@@ -40,7 +40,14 @@ def test_bytes_that_are_no_listing_are_none(content: bytes) -> None:
     assert found is None or found == listing()
 
 
-@pytest.mark.parametrize("said", [None, b"{}extra", b"[]", b'{"unknown": 1}'])
+def test_an_entry_that_was_cut_is_none() -> None:
+    """A stream that ends early, also between two of its messages, is no listing with fewer rows."""
+    content = listing().to_bytes()
+    found = [Listing.from_bytes(content[:keep]) for keep in range(0, len(content), 8)]
+    assert all(cut is None or cut == listing() for cut in found)
+
+
+@pytest.mark.parametrize("said", [None, b"{}extra", b"[]", b"1", b'{"rows": 2, "unknown": 1}'])
 def test_a_listing_of_another_version_is_none(said: bytes | None) -> None:
     """A stream without our report, or with one of other fields, is read anew from the server."""
     data = listing().data.replace_schema_metadata({REPORT_KEY: said} if said else None)

@@ -15,6 +15,7 @@ import tinker_frames as tkf
 from tinker_frames.demo import Burst, Churn, DemoServer, Truncate
 from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, ServerError, TinkerError
 from tinker_frames.listings.sweep import MOST_SWEEPS
+from tinker_frames.listings.tables import TableReader
 from tinker_frames.rest.progress import Progress
 
 Make = Callable[..., tkf.Client]
@@ -372,7 +373,7 @@ def test_slow_answers_are_counted_as_they_come(calm: DemoServer, client_of: Make
         def advance(self, rows: int) -> None:
             counted.append(rows)
 
-    reader = client_of(calm, max_workers=2)._account._reader
+    reader = TableReader(client_of(calm, max_workers=2).session)
     runs = [run.training_run_id for run in calm.state.runs()][:8]
     for latency in (0.0, 0.4):
         calm.faults.latency_of["list_checkpoints"] = latency

@@ -14,6 +14,7 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError, NotFoundError
+from tinker_frames.listings.tables import TableReader
 from tinker_frames.rest.progress import Progress, is_watched, watching
 from tinker_frames.rest.session import StoppedError
 from tinker_frames.views.task import TICK_S, Deed, told
@@ -184,7 +185,7 @@ def test_a_reading_that_fails_stops_nothing_else(server: DemoServer, client: tkf
 def test_it_watches_a_real_listing(quiet_server: Any, client_of: Callable[..., tkf.Client]) -> None:
     """Given to what reads or writes as its progress, it is what they count on."""
     client = client_of(quiet_server)
-    deed, ends = deed_of(lambda deed: client._account._reader.user_checkpoints(deed, limit=None))
+    deed, ends = deed_of(lambda deed: TableReader(client.session).user_checkpoints(deed, limit=None))
     assert deed.start().join(PATIENCE_S)
     assert deed.shown()["done"] == ends[0][0].data.num_rows > 0
 

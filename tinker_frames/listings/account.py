@@ -1,202 +1,116 @@
-"""The listings of one account: from the cache if they are there and fresh, else read and kept."""
+"""One account's tables as typed DataFrames: each read from its listings, joined where a table needs another, and described."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+import sys
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-import pyarrow as pa
+import pandas as pd
 
-from ..errors import InvalidRequestError, NotSupportedError
-from ..rest.cache import AccountCache
-from ..rest.endpoints import AccessScope, check_scope
-from ..rest.progress import Progress, watching
+from ..errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
 from ..rest.session import Session
-from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS
-from ..schema.columns import Table, empty_arrow
-from .listing import Listing, Report
-from .tables import TableReader
-
-By = Literal["auto", "user", "run"]
+from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
+from ..schema.columns import Table, empty_frame
+from .joins import described, frame_of, inventory_lacks, inventory_of, session_of_members, with_details, with_sessions
+from .listing import Report, together
+from .tables import By, Options, Tables
 
 
 @dataclass(frozen=True)
-class Options:
-    """What every listing can be asked for."""
+class Found:
+    """A table's frame, with the report of how it was read."""
 
-    refresh: bool = False
-    limit: int | None = None
-    access_scope: AccessScope = "owned"
-    project_id: str | None = None
-    progress: bool | None = None
-
-    def __post_init__(self) -> None:
-        check_scope(self.access_scope)
-        if self.limit is not None and self.limit < 0:
-            raise InvalidRequestError(f"limit={self.limit} is below 0", hint="Use None for all rows, 0 for none.")
-
-
-Found = tuple[Listing, bool]  # and whether it came from the cache
+    frame: pd.DataFrame
+    table: Table
+    report: Report
 
 
 class Account:
-    """Reads listings of one account; each method returns a listing and whether it came from the cache."""
+    """Reads one account's tables as frames; `finish` describes a frame and warns where it is not proved complete."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._reader = TableReader(session)
+        self._tables = Tables(session)
+        self._session_of: dict[str, str] = {}  # run → session, as far as sessions were asked for their runs
 
-    def sessions(self, options: Options) -> Found:
-        """Return the sessions: searched for, or listed and read one by one where the server has no search.
-
-        The second way also has `training_run_ids` and `sampler_ids` among its columns.
-        """
-        scope, project, limit = options.access_scope, options.project_id, options.limit
-
-        def read(bar: Progress) -> Listing:
-            try:
-                return self._reader.found_sessions(bar, limit=limit, access_scope=scope, project_id=project)
-            except NotSupportedError as error:
-                if project is not None:
-                    message = "this server cannot list the sessions of one project"
-                    raise NotSupportedError(message, status=error.status, url=error.url) from None
-            return self._reader.listed_sessions(bar, limit=limit, access_scope=scope)
-
-        return self._listing(SESSIONS, options, read)
-
-    def session_details(self, ids: list[str], options: Options) -> Found:
-        """Return what each of these sessions says of itself."""
-        return self._listing(
-            SESSION_DETAILS,
-            options,
-            lambda bar: self._reader.session_details(ids, bar, access_scope=options.access_scope),
-            of=ids,
-        )
+    def sessions(self, options: Options, *, details: bool) -> Found:
+        """Read sessions; with `details`, each one's own answer too, which names its training runs and samplers."""
+        listing = self._tables.sessions(options)
+        frame, report = frame_of(SESSIONS, listing), listing.report
+        if not details:
+            return Found(frame, SESSIONS, report)
+        if "training_run_ids" not in listing.data.column_names:  # else each session was asked for already
+            listing = self._tables.session_details(listing.data["session_id"].to_pylist(), options)
+            report = together([report, listing.report])
+        frame = with_details(frame, frame_of(SESSION_DETAILS, listing))
+        self._session_of |= session_of_members(frame, "training_run_ids")
+        return Found(frame, WITH_DETAILS, report)
 
     def training_runs(self, options: Options) -> Found:
-        """Return the training runs."""
-        scope, project, limit = options.access_scope, options.project_id, options.limit
-        return self._listing(
-            TRAINING_RUNS,
-            options,
-            lambda bar: self._reader.training_runs(bar, limit=limit, access_scope=scope, project_id=project),
-        )
+        """Read training runs."""
+        listing = self._tables.training_runs(options)
+        return Found(with_sessions(frame_of(TRAINING_RUNS, listing), self._session_of), TRAINING_RUNS, listing.report)
 
-    def checkpoints(self, run_ids: list[str] | None, by: By, options: Options) -> Found:
-        """Return the checkpoints of some runs, or all of the user's: from the user's list, or run by run."""
-        if by not in ("auto", "user", "run"):
-            raise InvalidRequestError(f"by={by!r} is unknown", hint='Use "auto", "user" or "run".')
-        if run_ids is not None:
-            listing, cached = self._of_runs(run_ids, options)
-            return cut(listing, options.limit), cached
-        if by != "run":
-            try:
-                return self._listing(
-                    CHECKPOINTS, options, lambda bar: self._reader.user_checkpoints(bar, limit=options.limit)
-                )
-            except NotSupportedError:
-                if by == "user":
-                    raise
-        return self._by_run(options)
+    def checkpoints(self, training_run_id: str | Iterable[str] | None, by: By, options: Options) -> Found:
+        """Read checkpoints: of one run, of several, or all of the user's."""
+        run_ids = [training_run_id] if isinstance(training_run_id, str) else training_run_id
+        listing = self._tables.checkpoints(None if run_ids is None else list(run_ids), by, options)
+        return Found(with_sessions(frame_of(CHECKPOINTS, listing), self._session_of), CHECKPOINTS, listing.report)
 
-    def samplers(self, session_of: dict[str, str], options: Options) -> Found:
-        """Return the samplers with these ids, each with the session that lists it."""
-        wanted = dict(list(session_of.items())[: options.limit])
+    def samplers(self, options: Options) -> Found:
+        """Read the samplers that the sessions list."""
+        sessions = self.sessions(replace(options, limit=0 if options.limit == 0 else None), details=True)
+        listing = self._tables.samplers(session_of_members(sessions.frame, "sampler_ids"), options)
+        report = together([listing.report, replace(sessions.report, lacks=[])])
+        return Found(frame_of(SAMPLERS, listing), SAMPLERS, report)
 
-        def read(bar: Progress) -> Listing:
-            return self._reader.samplers(wanted, bar)
+    def inventory(self, by: By, options: Options) -> Found:
+        """Read checkpoints, and join their training runs and sessions; a limit is of the checkpoints."""
+        every = replace(options, limit=None)
+        checkpoints = self.checkpoints(None, by, replace(options, access_scope="owned"))
+        runs = self.training_runs(every)
+        known = checkpoints.frame["session_id"].notna().all() and runs.frame["session_id"].notna().all()
+        try:
+            sessions = self.sessions(every, details=not known)
+        except NotSupportedError:
+            report = Report(lacks=["sessions"], started=runs.report.started, from_cache=True)
+            sessions = Found(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report)
+        reports = [part.report for part in (checkpoints, runs, sessions)]
+        rows = with_sessions(checkpoints.frame, self._session_of)
+        report = together(reports)
+        report.lacks = inventory_lacks(*(part.lacks for part in reports))
+        return Found(inventory_of(rows, runs.frame, sessions.frame), INVENTORY, report)
 
-        listing, cached = self._listing(SAMPLERS, options, read, of=list(wanted))
-        if len(wanted) < len(session_of):
-            listing.report.cut, listing.report.complete = True, False
-        return listing, cached
+    def read_runs(self, training_run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
+        """Return the checkpoints of some runs, read anew, and the runs that could not be read; raises for neither.
 
-    def read_runs(self, run_ids: list[str]) -> Listing:
-        """Return the checkpoints of some runs, past the cache; `report.lost` names those that could not be read."""
-        with Progress("reading back", None) as bar:
-            return self._reader.run_checkpoints(run_ids, bar, keep_going=True)
+        From GET /api/v1/training_runs/{run}/checkpoints, in parallel.
+        """
+        listing = self._tables.read_runs(training_run_ids)
+        return frame_of(CHECKPOINTS, listing), set(listing.report.lost)
 
-    def _by_run(self, options: Options) -> Found:
-        """Return every run's checkpoints; as complete as the list of runs is."""
-        every = Options(refresh=options.refresh, progress=options.progress, limit=0 if options.limit == 0 else None)
-        runs, runs_cached = self.training_runs(every)
-        listing, cached = self._of_runs(runs.data["training_run_id"].to_pylist(), options)
-        listing.report.requests += runs.report.requests
-        listing.report.started = min(listing.report.started, runs.report.started)
-        if not runs.report.complete and options.limit != 0:
-            listing.report.doubt("the list of training runs is not complete")
-        return cut(listing, options.limit), cached and runs_cached
-
-    def _of_runs(self, ids: list[str], options: Options) -> Found:
-        every = Options(refresh=options.refresh, progress=options.progress)
-        return self._listing(CHECKPOINTS, every, lambda bar: self._reader.run_checkpoints(ids, bar), of=ids)
-
-    def _listing(
-        self, table: Table, options: Options, read: Callable[[Progress], Listing], *, of: list[str] | None = None
-    ) -> Found:
-        """Return a listing from the cache, or read it and keep it unless rows may be missing that nobody left out."""
-        if options.limit == 0:
-            return cut(Listing(_no_rows(table), Report(started=time.time())), 0), False
-        cache, key = self._session.cache, _key(table, options, of)
-        if cache is not None and not options.refresh and (found := cache.get(key)) is not None:
-            listing = Listing.from_bytes(found[0])
-            if listing is not None:
-                listing.report.requests = 0  # for this call
-                return listing, True
-        with watching(table.name.replace("_", " "), options.progress) as bar:
-            listing = read(bar)
-            listing.report.requests = bar.requests
-        if cache is not None and not listing.report.doubted:
-            cache.put(key, listing.to_bytes(), listing.report.started)
-        return listing, False
+    def finish(self, found: Found, *, require_complete: bool) -> pd.DataFrame:
+        """Describe a frame, and warn or raise where rows may be missing that nobody asked to leave out."""
+        frame, table, report = found.frame, found.table, found.report
+        base_url = self._session.settings.base_url
+        described(frame, table, report, base_url=base_url, account=self._session.account)
+        if not report.doubted:
+            return frame
+        why = "; ".join(p["problem"] for p in report.problems if p["column"] is None)
+        message = f"{table.name}: the listing cannot be proved complete ({why})"
+        if require_complete:
+            raise IncompleteListingError(message, url=base_url)
+        warnings.warn(f'{message}. See frame.attrs["tinker"].', IncompleteListingWarning, stacklevel=_outside())
+        return frame
 
 
-class CacheView:
-    """What a client keeps of its account, as `client.cache`."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def info(self) -> dict[str, Any]:
-        """Return `enabled`, `path`, `entries`, `size_bytes` (on disk) and `ttl_s` (life of an entry in seconds)."""
-        cache = self._cache
-        if cache is None:
-            return {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
-        return cache.info()
-
-    def clear(self) -> None:
-        """Delete everything kept of this account; other accounts keep theirs."""
-        if self._cache is not None:
-            self._cache.clear()
-
-    @property
-    def _cache(self) -> AccountCache | None:
-        return self._session.cache
-
-    def __repr__(self) -> str:
-        if not self._session.settings.cache:
-            return "<Cache off>"
-        return f"<Cache of {self._session.settings.cache_ttl:g} s in {self._session.settings.cache_dir}>"
-
-
-def cut(listing: Listing, limit: int | None) -> Listing:
-    """Return at most `limit` rows, and say so if that left some out."""
-    if limit is None or (limit and listing.data.num_rows <= limit):
-        return listing
-    listing.report.cut, listing.report.complete = True, False
-    return Listing(listing.data.slice(0, limit), listing.report)
-
-
-def _key(table: Table, options: Options, of: list[str] | None) -> str:
-    """Return the cache key of a listing; another layout of its columns is another key."""
-    layout = [(column.name, column.kind) for column in table.stored]
-    asked = [options.limit, options.access_scope, options.project_id, of, layout]
-    return f"{table.name}:{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]}"
-
-
-def _no_rows(table: Table) -> pa.Table:
-    return pa.table({column.name: empty_arrow(column) for column in table.stored})
+def _outside() -> int:
+    """Return the stack level of the first caller outside this package, for warnings to point at."""
+    package = __name__.partition(".")[0]
+    frame, level = sys._getframe(1), 1  # noqa: SLF001
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level

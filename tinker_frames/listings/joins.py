@@ -22,9 +22,7 @@ def frame_of(table: Table, listing: Listing) -> pd.DataFrame:
     return to_frame(table, listing.data, datetime.now(UTC))
 
 
-def described(
-    frame: pd.DataFrame, table: Table, report: Report, *, base_url: str, account: str, from_cache: bool
-) -> pd.DataFrame:
+def described(frame: pd.DataFrame, table: Table, report: Report, *, base_url: str, account: str) -> pd.DataFrame:
     """Put into `frame.attrs["tinker"]` how the frame came to be: plain values only, since some file formats keep them."""
     frame.attrs[ATTRS] = {
         "table": table.name,
@@ -37,7 +35,7 @@ def described(
         .isoformat(timespec="milliseconds")
         .replace("+00:00", "Z"),
         "age_s": round(max(0.0, time.time() - report.started), 3),
-        "from_cache": from_cache,
+        "from_cache": report.from_cache,
         "base_url": base_url,
         "account": account,
         "problems": report.problems,

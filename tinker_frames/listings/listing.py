@@ -36,6 +36,8 @@ class Report:
         Whether a limit that the caller gave left rows out.
     lost
         The keys (runs, sessions …) whose rows could not be read.
+    from_cache
+        Whether all of it came from the account's cache.
     """
 
     complete: bool = True
@@ -47,6 +49,7 @@ class Report:
     lacks: list[str] = field(default_factory=list)
     cut: bool = False
     lost: list[str] = field(default_factory=list)
+    from_cache: bool = False
 
     @property
     def doubted(self) -> bool:
@@ -71,6 +74,7 @@ def together(reports: list[Report]) -> Report:
         merged.problems += report.problems
         merged.lacks = list(dict.fromkeys([*merged.lacks, *report.lacks]))
         merged.cut = merged.cut or report.cut
+        merged.from_cache = merged.from_cache and report.from_cache
     return merged
 
 
@@ -83,7 +87,8 @@ class Listing:
 
     def to_bytes(self) -> bytes:
         """Return the stored form."""
-        data = self.data.replace_schema_metadata({REPORT_KEY: json.dumps(asdict(self.report)).encode()})
+        about = asdict(self.report) | {"rows": self.data.num_rows}  # a stream that was cut between batches reads well
+        data = self.data.replace_schema_metadata({REPORT_KEY: json.dumps(about).encode()})
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with pa.ipc.new_stream(sink, data.schema, options=options) as writer:
@@ -92,11 +97,13 @@ class Listing:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Listing | None:
-        """Return the listing that was stored; None for bytes that are none."""
+        """Return the listing that was stored; None for bytes that are none, or not all of one."""
         try:
             with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
                 data = reader.read_all()
-            report = Report(**json.loads((data.schema.metadata or {})[REPORT_KEY]))
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
+            about = json.loads((data.schema.metadata or {})[REPORT_KEY])
+            rows = about.pop("rows")
+            report = Report(**about)
+        except (pa.ArrowException, OSError, AttributeError, KeyError, TypeError, ValueError):
             return None
-        return cls(data.replace_schema_metadata(None), report)
+        return cls(data.replace_schema_metadata(None), report) if rows == data.num_rows else None

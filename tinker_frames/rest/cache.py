@@ -13,6 +13,7 @@ import os
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from requests import Response
     from requests_cache import CachedSession
 
+    from .config import Settings
     from .store import SQLiteStore
 
 STARTED = "X-Read-Started"
@@ -142,6 +144,40 @@ class AccountCache:
                 return
             self._warned = True
         warnings.warn(message, CacheWarning, stacklevel=2)
+
+
+class CacheView:
+    """What a client keeps of its account, as `client.cache`.
+
+    Parameters
+    ----------
+    settings
+        Whether, where and for how long it keeps anything.
+    open_cache
+        Returns the account's cache, None where it is switched off; its name needs the credential, so it is opened when used.
+    """
+
+    def __init__(self, settings: Settings, open_cache: Callable[[], AccountCache | None]) -> None:
+        self._settings = settings
+        self._open = open_cache
+
+    def info(self) -> dict[str, Any]:
+        """Return `enabled`, `path`, `entries`, `size_bytes` (on disk) and `ttl_s` (life of an entry in seconds)."""
+        cache = self._open()
+        if cache is None:
+            return {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
+        return cache.info()
+
+    def clear(self) -> None:
+        """Delete everything kept of this account; other accounts keep theirs."""
+        cache = self._open()
+        if cache is not None:
+            cache.clear()
+
+    def __repr__(self) -> str:
+        if not self._settings.cache:
+            return "<Cache off>"
+        return f"<Cache of {self._settings.cache_ttl:g} s in {self._settings.cache_dir}>"
 
 
 def mark_written(folder: Path, account: str) -> int:
