@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from .views.widget import View
 
 
+def tinker(frame: pd.DataFrame) -> TinkerAccessor:
+    """Return `frame.tinker` with its type, which pandas does not give to registered accessors.
+
+    Type checkers take `frame.tinker` for `Any`, and some editors offer the methods of a Series; on `tkf.tinker(frame)` both know
+    the methods and their parameters.
+
+    Examples
+    --------
+    >>> plan = tinker(client.checkpoints()).expire(after="24h")  # doctest: +SKIP
+    """
+    return TinkerAccessor(frame)
+
+
 class TinkerAccessor:
     """Calls on a frame of Tinker rows, as `df.tinker`.
 

@@ -1,11 +1,18 @@
-"""`df.tinker` on every DataFrame, whichever of pandas and tinker_frames is imported first, and pandas only if somebody wants it."""
+"""Registration of `df.tinker` with pandas, whichever of pandas and tinker_frames is imported first.
+
+This module is part of `import tinker_frames`, so it imports neither pandas nor the accessor, and not even `typing`, which takes
+half as long as starting Python does.
+"""
 
 from __future__ import annotations
 
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # as type checkers know it
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def install() -> None:
@@ -13,8 +20,8 @@ def install() -> None:
     pandas = sys.modules.get("pandas")
     if pandas is not None and hasattr(pandas, "DataFrame"):
         register()
-    elif not any(isinstance(finder, _Waiter) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Waiter())
+    elif not any(isinstance(finder, _PandasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _PandasFinder())
 
 
 def register() -> None:
@@ -27,8 +34,8 @@ def register() -> None:
         pd.api.extensions.register_dataframe_accessor("tinker")(TinkerAccessor)
 
 
-class _Waiter:
-    """Has pandas found the usual way, and the accessor registered when its module has run; then it goes."""
+class _PandasFinder:
+    """A meta path finder that lets the others find pandas, wraps its loader, and removes itself once pandas is imported."""
 
     def __init__(self) -> None:
         self._asking = False
@@ -38,22 +45,22 @@ class _Waiter:
             return None
         from importlib.util import find_spec
 
-        self._asking = True  # the usual finders are asked through the same list, which we stand in
+        self._asking = True  # find_spec below comes back here: this finder is in the list that it goes through
         try:
             spec = find_spec(name)
         finally:
             self._asking = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]  # all that imports ask of a loader
+            spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]  # it has all that the import system uses of a loader
         return spec
 
 
 class _Loader:
-    """A module's own loader, with one step after it."""
+    """The loader of pandas, which also registers the accessor once the module is executed."""
 
-    def __init__(self, loader: Any, waiter: _Waiter) -> None:
+    def __init__(self, loader: Any, finder: _PandasFinder) -> None:
         self._loader = loader
-        self._waiter = waiter
+        self._finder = finder
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
@@ -64,8 +71,8 @@ class _Loader:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
-        if self._waiter in sys.meta_path:  # a failed import leaves it there for the next try
-            sys.meta_path.remove(self._waiter)
+        if self._finder in sys.meta_path:  # after a failed import it stays, for the next attempt
+            sys.meta_path.remove(self._finder)
         register()
 
     def __getattr__(self, name: str) -> Any:

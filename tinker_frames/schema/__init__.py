@@ -1,1 +1,6 @@
-"""What an account holds, as data: tables and their columns, values made to fit them, tinker paths and durations. Pure."""
+"""What an account holds, as data: tables and columns, derived columns, coercion, paths, durations; pure."""
+
+import lazy_loader
+
+# `tinker_frames.catalog` is found here.
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["catalog"])
