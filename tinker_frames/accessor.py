@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .schema.durations import Duration, parse_ttl
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from .errors import TinkerError
     from .plans.plan import Plan
     from .policies import Rule
-    from .schema.durations import Duration
     from .views.widget import View
 
 
@@ -85,9 +86,9 @@ class TinkerAccessor:
         Raises
         ------
         InvalidRequestError
-            For a length of time that is none, or out of range.
+            For anything that is not a duration, or out of range.
         """
-        return self._plan("set_ttl", client, None if ttl is None else _ttl(ttl))
+        return self._plan("set_ttl", client, None if ttl is None else parse_ttl(ttl))
 
     def delete(self, *, client: Client | None = None) -> Plan:
         """Plan to delete the checkpoints for ever (DELETE …/checkpoints/{ck}). It cannot be undone; `expire` can.
@@ -104,7 +105,7 @@ class TinkerAccessor:
 
         Rows that expire sooner anyway are left alone.
         """
-        return self._plan("expire", client, _ttl(after))
+        return self._plan("expire", client, parse_ttl(after))
 
     def retire(self, keep: Rule, after: Duration | None = None, *, client: Client | None = None) -> Plan:
         """Plan to remove every checkpoint that a keep rule does not keep.
@@ -114,7 +115,7 @@ class TinkerAccessor:
         keep
             A rule of `tkf.policies`, e.g. `keep_last(3) | keep_public()`. It is judged on the rows of this frame.
         after
-            None deletes; a length of time expires instead, which can be undone.
+            None deletes; a duration expires instead, which can be undone.
 
         Returns
         -------
@@ -128,7 +129,8 @@ class TinkerAccessor:
         """
         from .plans.plan import retirement
 
-        return retirement(self._with_path(), keep, self._holder(client), None if after is None else _ttl(after))
+        ttl_seconds = None if after is None else parse_ttl(after)
+        return retirement(self._with_path(), keep, self._holder(client), ttl_seconds)
 
     def weights_info(self, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
         """Return one row per checkpoint with `base_model, is_lora, lora_rank, train_unembed, train_mlp, train_attn, optimizer`.
@@ -220,13 +222,3 @@ class ArchiveUrls(Mapping[str, str]):
         return (
             f"<ArchiveUrls of {len(self)} checkpoints{failed}; the URLs are secrets, take one with urls[tinker_path]>"
         )
-
-
-def _ttl(length: Duration) -> int:
-    """Return a length of time in seconds that the service takes as a TTL."""
-    from .rest.endpoints import check_ttl
-    from .schema.durations import seconds
-
-    found = seconds(length)
-    check_ttl(found)
-    return found

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError
-from .schema.durations import Duration, seconds
+from .schema.durations import Duration, parse_duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +146,7 @@ def keep_named(pattern: str) -> Rule:
 
 def newer_than(age: Duration) -> Rule:
     """Keep those created within this time from now; one whose time is not known is kept."""
-    days = seconds(age) / DAY_S
+    days = parse_duration(age) / DAY_S
     return Rule(f"newer_than({age!r})", lambda frame: ~(_age_days(frame) > days), needs=("time",))
 
 
@@ -175,7 +175,7 @@ def no_ttl() -> Rule:
 
 def expiring(within: Duration = "7d") -> Rule:
     """Keep those that expire within this time from now anyway."""
-    days = seconds(within) / DAY_S
+    days = parse_duration(within) / DAY_S
     return Rule(f"expiring({within!r})", lambda frame: -_age_days(frame, "expires_at") <= days, needs=("expires_at",))
 
 

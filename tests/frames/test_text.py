@@ -40,12 +40,12 @@ def printed(shown: Any, width: int) -> list[str]:
 @given(text=WILD)
 def test_visible_holds_nothing_that_a_terminal_obeys(text: str) -> None:
     """Shown text is printable throughout, can be encoded, and is the text itself where that is printable already."""
-    shown = frame_text.visible(text)
+    shown = frame_text.escape_control_characters(text)
     assert shown.isprintable()
     assert not CONTROL & set(shown)
     shown.encode("utf-8")
     assert (shown == text) == text.isprintable()
-    assert frame_text.visible(shown) == shown
+    assert frame_text.escape_control_characters(shown) == shown
 
 
 @pytest.mark.parametrize(

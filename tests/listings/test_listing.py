@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinker_frames.listings.listing import REPORT_KEY, Listing, Report, together
+from tinker_frames.listings.listing import REPORT_KEY, Listing, Report, merge_reports
 
 
 def listing() -> Listing:
@@ -73,8 +73,8 @@ def test_joined_reports_are_as_bad_as_the_worst() -> None:
     first = Report(total=5, pages=1, requests=2, started=9.0, lacks=["a"])
     second = Report(total=7, pages=3, requests=4, started=8.0, lacks=["a", "b"], cut=True)
     second.doubt("moved")
-    both = together([first, second])
+    both = merge_reports([first, second])
     assert (both.complete, both.total, both.pages, both.requests, both.started) == (False, 5, 4, 6, 8.0)
     assert (both.lacks, both.cut, both.doubted) == (["a", "b"], True, True)
     assert first == Report(total=5, pages=1, requests=2, started=9.0, lacks=["a"])
-    assert together([first]).complete
+    assert merge_reports([first]).complete

@@ -110,7 +110,7 @@ def test_the_outcome_of_a_plan_is_a_frame_to_go_on_with(server: DemoServer, clie
 def test_a_ttl_out_of_range_is_refused_when_the_plan_is_made(
     server: DemoServer, client: tkf.Client, ttl: object
 ) -> None:
-    """Less than an hour, more than ten years, or no length of time is an error before anything is planned."""
+    """Less than an hour, more than ten years, or what is not a duration is an error before anything is planned."""
     frame = client.checkpoints().head(1)
     with pytest.raises(errors.InvalidRequestError):
         frame.tinker.set_ttl(ttl)

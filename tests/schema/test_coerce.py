@@ -11,7 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tinker_frames.schema.coerce import Problems, canonical, mend, parsed, quick_times, sound
+from tinker_frames.schema.coerce import (
+    Problems,
+    canonical_json,
+    coerce_value,
+    parse_json,
+    parse_times,
+    replace_surrogates,
+)
 from tinker_frames.schema.columns import Kind
 
 JSON = st.recursive(
@@ -34,7 +41,7 @@ TYPES: dict[str, Any] = {
 @example("texts", ["\ud800", 1])
 def test_whatever_comes_fits_its_kind_or_is_null_and_is_said(kind: Kind, value: Any) -> None:
     """Any JSON value becomes a value of its kind or null, without an exception; a loss is never silent."""
-    found, problem = mend(kind, value)
+    found, problem = coerce_value(kind, value)
     assert found is None or type(found) is TYPES[kind]
     if found is None and value is not None:
         assert problem
@@ -77,15 +84,15 @@ def test_whatever_comes_fits_its_kind_or_is_null_and_is_said(kind: Kind, value: 
 )  # fmt: skip
 def test_what_becomes_of_odd_values(kind: Kind, value: Any, found: Any, problem: str | None) -> None:
     """Each oddity has one outcome and one name."""
-    assert mend(kind, value) == (found, problem)
+    assert coerce_value(kind, value) == (found, problem)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_quick_and_careful_times_are_the_same(when: datetime) -> None:
     """A time with a zone is read exactly, to the microsecond, by either way and in every year that Python knows."""
     for text in (when.isoformat(), when.isoformat().replace("+00:00", "Z")):
-        assert quick_times([text]).to_pylist() == [when]
-        assert mend("time", text) == (when, None)
+        assert parse_times([text]).to_pylist() == [when]
+        assert coerce_value("time", text) == (when, None)
 
 
 @pytest.mark.parametrize(
@@ -93,16 +100,16 @@ def test_quick_and_careful_times_are_the_same(when: datetime) -> None:
 )
 def test_the_quick_way_refuses_what_the_careful_way_reports(text: str) -> None:
     """No odd time slips through the quick way."""
-    assert mend("time", text)[1]
+    assert coerce_value("time", text)[1]
     with pytest.raises((ValueError, OverflowError)):
-        quick_times(["2026-11-20T09:14:03Z", text])
+        parse_times(["2026-11-20T09:14:03Z", text])
 
 
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
 def test_canonical_text_reads_back_and_is_stable(value: dict[str, Any]) -> None:
     """Canonical text gives the original back, and is the canonical text of what it gives."""
-    text = canonical(value)
-    assert canonical(json.loads(text)) == text
+    text = canonical_json(value)
+    assert canonical_json(json.loads(text)) == text
     if "NaN" not in text:
         assert json.loads(text) == value
 
@@ -119,13 +126,13 @@ def test_canonical_text_reads_back_and_is_stable(value: dict[str, Any]) -> None:
 )
 def test_json_is_parsed_leniently(content: bytes, value: Any) -> None:
     """Endless integers and bytes that are no UTF-8 spoil nothing but themselves."""
-    assert parsed(content) == value
+    assert parse_json(content) == value
 
 
 def test_sound_text_is_said_to_be_sound() -> None:
     """Only what was changed is reported."""
-    assert sound("naïve 😀") == ("naïve 😀", None)
-    assert sound("\udcff") == ("?", "not valid Unicode")
+    assert replace_surrogates("naïve 😀") == ("naïve 😀", None)
+    assert replace_surrogates("\udcff") == ("?", "not valid Unicode")
 
 
 def test_problems_are_counted_with_a_few_examples() -> None:

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them."""
+"""Durations as people write them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.schema.durations import seconds, shown
+from tinker_frames.schema.durations import format_duration, parse_duration, parse_ttl
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ from tinker_frames.schema.durations import seconds, shown
 )
 def test_each_way_to_write_a_length(written: object, meant: int) -> None:
     """Text with units, numbers (numpy's too) as seconds, and timedeltas give whole seconds."""
-    assert seconds(written) == meant
-    assert type(seconds(written)) is int
+    assert parse_duration(written) == meant
+    assert type(parse_duration(written)) is int
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_each_way_to_write_a_length(written: object, meant: int) -> None:
 )  # fmt: skip
 def test_what_is_no_length_is_refused_with_examples(written: object) -> None:
     """Anything else is an error that shows how to write it, never another exception and never a guess."""
-    with pytest.raises(InvalidRequestError, match=r'no length of time.*"30d"'):
-        seconds(written)
+    with pytest.raises(InvalidRequestError, match=r"not a duration.*30d"):
+        parse_duration(written)
 
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans(), st.timedeltas()))
 def test_whatever_is_given_is_seconds_or_that_one_error(written: object) -> None:
     """Every input gives an int or an InvalidRequestError."""
     try:
-        found = seconds(written)
+        found = parse_duration(written)
     except InvalidRequestError:
         return
     assert isinstance(found, int)
@@ -62,7 +62,7 @@ def test_whatever_is_given_is_seconds_or_that_one_error(written: object) -> None
 @given(st.integers(0, 10**9))
 def test_a_shown_length_names_about_the_same_time(length: int) -> None:
     """What is shown is in its largest fitting unit, and within a twentieth of it the length that was meant."""
-    number, unit = shown(length).split()
+    number, unit = format_duration(length).split()
     size = {"s": 1, "min": 60, "h": 3600, "d": 86_400}[unit]
     assert abs(float(number) * size - length) <= 0.06 * size
     assert length < 60 or float(number) >= 1
@@ -70,4 +70,23 @@ def test_a_shown_length_names_about_the_same_time(length: int) -> None:
 
 def test_shown_as_people_say_it() -> None:
     """Whole units have no fraction, others have one digit."""
-    assert [shown(value) for value in (86_400, 5_400, 90, 7, 129_600)] == ["1 d", "1.5 h", "1.5 min", "7 s", "1.5 d"]
+    assert [format_duration(value) for value in (86_400, 5_400, 90, 7, 129_600)] == [
+        "1 d",
+        "1.5 h",
+        "1.5 min",
+        "7 s",
+        "1.5 d",
+    ]
+
+
+@pytest.mark.parametrize("written", ["1h", 3600, "3650d", timedelta(days=30)])
+def test_a_ttl_is_a_duration_that_the_service_takes(written: object) -> None:
+    """An hour to ten years, however it is written, is seconds as the service takes them."""
+    assert parse_ttl(written) == parse_duration(written)
+
+
+@pytest.mark.parametrize("written", ["59m", 0, "3651d", "soon", None, True])
+def test_a_ttl_out_of_range_is_refused(written: object) -> None:
+    """Anything else is refused before it is sent."""
+    with pytest.raises(InvalidRequestError, match=r"not a whole number from|not a duration"):
+        parse_ttl(written)

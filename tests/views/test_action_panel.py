@@ -213,10 +213,10 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
 @pytest.mark.parametrize(
     ("act", "given", "problem"),
     [
-        ("set_ttl", {}, "either a length of time or never"), ("set_ttl", {"ttl": ""}, "either a length"), ("set_ttl", {"ttl": "soon"}, "no length of time"),
-        ("set_ttl", {"ttl": "5m"}, "ttl"), ("set_ttl", {"ttl": "1d", "never": True}, "either a length"), ("set_ttl", {"ttl": "99999d"}, "ttl"),
+        ("set_ttl", {}, "either a duration or never"), ("set_ttl", {"ttl": ""}, "either a duration"), ("set_ttl", {"ttl": "soon"}, "not a duration"),
+        ("set_ttl", {"ttl": "5m"}, "ttl"), ("set_ttl", {"ttl": "1d", "never": True}, "either a duration"), ("set_ttl", {"ttl": "99999d"}, "ttl"),
         ("set_ttl", {"after": "30d"}, "does not take 'after'"), ("retire", {}, "keeps nothing"), ("retire", {"last": 0, "newer": ""}, "keeps nothing"),
-        ("retire", {"last": -1}, "whole number"), ("retire", {"last": "x"}, "invalid literal"), ("retire", {"newer": "soon"}, "no length of time"),
+        ("retire", {"last": -1}, "whole number"), ("retire", {"last": "x"}, "invalid literal"), ("retire", {"newer": "soon"}, "not a duration"),
         ("retire", {"last": 1, "after": "5m"}, "ttl"), ("retire", {"rule": "keep_last(1)"}, "is no keep rule"), ("export", {}, "no file is named"),
         ("export", {"path": "a.parquet", "format": "x"}, "does not take 'format'"), ("export", {"path": "rows.xlsx"}, "xlsx"),
     ],

@@ -185,7 +185,7 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", ["inventory", "training_runs", "sessions"])
 @pytest.mark.parametrize("which", PLANS)
 def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> None:
-    """The plan of chosen rows, of what matches, and with a guard lifted is made again for the same checkpoints, rule and length of time."""
+    """The plan of chosen rows, of what matches, and with a guard lifted is made again for the same checkpoints, rule and duration."""
     act, given = PLANS[which]
     seat = Seat(getattr(quiet, name)(), quiet)
     seat.send("filter", name="query", value=f"{seat.state.sort.key} > '4'")

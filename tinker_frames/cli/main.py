@@ -226,9 +226,9 @@ def main() -> None:
 
 
 def _said(message: str, code: int) -> int:
-    from ..frames.text import visible
+    from ..frames.text import escape_control_characters
 
-    click.echo(f"tinker-frames: {visible(message)}", err=True)
+    click.echo(f"tinker-frames: {escape_control_characters(message)}", err=True)
     return code
 
 
@@ -290,7 +290,7 @@ def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
     if text.is_shortened(shown, console.width):
         console.print("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
     if hidden := [str(name) for name in frame.columns[text.columns_shown(shown, console.width) :]]:
-        console.print(f"… {len(hidden)} more columns: {text.visible(', '.join(hidden))}")
+        console.print(f"… {len(hidden)} more columns: {text.escape_control_characters(', '.join(hidden))}")
     if len(shown) < len(frame):
         console.print(
             f"… {len(frame) - len(shown):,} more rows: --limit {len(frame)} shows all, or use a pipe, --format or export"

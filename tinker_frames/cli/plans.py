@@ -303,13 +303,10 @@ def _best_column(text: str | None) -> str:
 
 
 def _length(text: str) -> int:
-    """Return a length of time in seconds that the service takes, before the server is asked anything; a bare number is seconds."""
-    from ..rest.endpoints import check_ttl
-    from ..schema.durations import seconds
+    """Return a TTL in seconds, checked before any request is sent; a bare number is seconds."""
+    from ..schema.durations import parse_ttl
 
-    found = seconds(int(text) if text.isdecimal() and len(text) < 19 else text)
-    check_ttl(found)
-    return found
+    return parse_ttl(int(text) if text.isdecimal() and len(text) < 19 else text)
 
 
 @contextmanager
@@ -359,7 +356,7 @@ def _report(outcomes: pd.DataFrame, form: str, way_back: str = "", *, quiet: boo
     `quiet` leaves the counts out where all is well and nobody watches.
     """
     from ..frames import files
-    from ..frames.text import visible
+    from ..frames.text import escape_control_characters
 
     bad = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
     if form == "json":
@@ -371,7 +368,7 @@ def _report(outcomes: pd.DataFrame, form: str, way_back: str = "", *, quiet: boo
     counts = outcomes["outcome"].value_counts()
     click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to do", err=True)
     for reason, count in outcomes.loc[outcomes["outcome"] == "skipped", "error"].value_counts().items():
-        click.echo(f"  skipped: {count:,}, {visible(str(reason))}", err=True)
+        click.echo(f"  skipped: {count:,}, {escape_control_characters(str(reason))}", err=True)
     if way_back and counts.get("done", 0):
         click.echo(way_back, err=True)
     return FAILED if len(bad) else 0

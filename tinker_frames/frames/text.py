@@ -27,7 +27,7 @@ def shortened(text: str) -> str:
     return _UUID.sub(r"\1…", text)
 
 
-def visible(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     """Return text with everything that is not printable spelled out, so that no escape code reaches the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
@@ -37,7 +37,7 @@ def cell(value: Any) -> str:
     import pandas as pd
 
     if isinstance(value, tuple):
-        return visible(", ".join(value))
+        return escape_control_characters(", ".join(value))
     if value is None or pd.isna(value):
         return NOTHING
     if isinstance(value, pd.Timestamp):
@@ -46,7 +46,7 @@ def cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return visible(str(value))
+    return escape_control_characters(str(value))
 
 
 def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
@@ -59,7 +59,7 @@ def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
     from rich.text import Text
 
     frame = frame.iloc[:, : columns_shown(frame, width)]
-    names = [visible(str(name)) for name in frame.columns]
+    names = [escape_control_characters(str(name)) for name in frame.columns]
     rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     if not _fits(names, rows, width):
         rows = [[shortened(text) for text in row] for row in rows]
@@ -78,7 +78,10 @@ def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
 def columns_shown(frame: pd.DataFrame, width: int) -> int:
     """Return how many columns `table` has room for at this width; the first one always has."""
     rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-    needed = accumulate(min(room, NARROW) + BETWEEN for room in _widest([visible(str(n)) for n in frame.columns], rows))
+    needed = accumulate(
+        min(room, NARROW) + BETWEEN
+        for room in _widest([escape_control_characters(str(n)) for n in frame.columns], rows)
+    )
     return max(1, sum(1 for end in needed if end <= width))
 
 
@@ -103,7 +106,7 @@ def is_shortened(frame: pd.DataFrame, width: int) -> bool:
 
 def lines(frame: pd.DataFrame) -> str:
     """Return a frame as tab-separated lines with a header, for pipes: every row, nothing cut."""
-    rows = [[visible(str(name)) for name in frame.columns]]
+    rows = [[escape_control_characters(str(name)) for name in frame.columns]]
     rows += [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     return "".join("\t".join(row) + "\n" for row in rows)
 

@@ -15,7 +15,7 @@ from ..rest.session import Session
 from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from ..schema.columns import Table, empty_frame
 from .joins import described, frame_of, inventory_lacks, inventory_of, session_of_members, with_details, with_sessions
-from .listing import Report, together
+from .listing import Report, merge_reports
 from .tables import By, Options, Tables
 
 
@@ -44,7 +44,7 @@ class Account:
             return Found(frame, SESSIONS, report)
         if "training_run_ids" not in listing.data.column_names:  # else each session was asked for already
             listing = self._tables.session_details(listing.data["session_id"].to_pylist(), options)
-            report = together([report, listing.report])
+            report = merge_reports([report, listing.report])
         frame = with_details(frame, frame_of(SESSION_DETAILS, listing))
         self._session_of |= session_of_members(frame, "training_run_ids")
         return Found(frame, WITH_DETAILS, report)
@@ -64,7 +64,7 @@ class Account:
         """Read the samplers that the sessions list."""
         sessions = self.sessions(replace(options, limit=0 if options.limit == 0 else None), details=True)
         listing = self._tables.samplers(session_of_members(sessions.frame, "sampler_ids"), options)
-        report = together([listing.report, replace(sessions.report, lacks=[])])
+        report = merge_reports([listing.report, replace(sessions.report, lacks=[])])
         return Found(frame_of(SAMPLERS, listing), SAMPLERS, report)
 
     def inventory(self, by: By, options: Options) -> Found:
@@ -80,7 +80,7 @@ class Account:
             sessions = Found(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report)
         reports = [part.report for part in (checkpoints, runs, sessions)]
         rows = with_sessions(checkpoints.frame, self._session_of)
-        report = together(reports)
+        report = merge_reports(reports)
         report.lacks = inventory_lacks(*(part.lacks for part in reports))
         return Found(inventory_of(rows, runs.frame, sessions.frame), INVENTORY, report)
 

@@ -1,7 +1,7 @@
 """From the bytes of pages to Arrow columns, page by page; pure.
 
 The quick way decodes a page into typed records whose fields are exactly those that the pages so far had, known or not. A page
-that does not fit is looked at: new or missing fields change the records, odd values are mended one by one. So an odd row costs
+that does not fit is looked at: new or missing fields change the records, odd values are coerced one by one. So an odd row costs
 its own value, and a server that sends more or fewer fields costs one look.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import SchemaError
-from ..schema.coerce import Problems, mend, parsed, quick_times, sound
+from ..schema.coerce import Problems, coerce_value, parse_json, parse_times, replace_surrogates
 from ..schema.columns import Column, Table, arrow_type, empty_arrow
 from .metadata import json_texts
 from .page import Page, as_rows, cursors_of, parsed_page
@@ -172,14 +172,14 @@ class Decoder:
             for path, values in found:
                 raw = bytes(values[place]) if isinstance(values[place], msgspec.Raw) else b""
                 if raw:
-                    put_at(tree, path, parsed(raw))
+                    put_at(tree, path, parse_json(raw))
             texts.append(self._extra(tree, getattr(rows[place], self.table.key, "")))
         return pa.array(texts, pa.large_string())
 
     def _extra(self, unknown: dict[str, Any], key: str) -> str | None:
         """Return one row's unknown fields as JSON text, sorted by name: the order in which they were met is no fact."""
         text, problem = (
-            sound(json.dumps(unknown, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
+            replace_surrogates(json.dumps(unknown, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
             if unknown
             else (None, None)
         )
@@ -284,8 +284,8 @@ class Decoder:
         """Return an Arrow column in which every value that does not fit is mended or null, and said to be so."""
         good = []
         for value, key in zip(values, keys, strict=True):
-            plain = (parsed(bytes(value)) if bytes(value) else None) if isinstance(value, msgspec.Raw) else value
-            fitting, problem = mend(column.kind, plain)
+            plain = (parse_json(bytes(value)) if bytes(value) else None) if isinstance(value, msgspec.Raw) else value
+            fitting, problem = coerce_value(column.kind, plain)
             if plain is None and column.required:
                 problem = "null"
             if problem:
@@ -338,7 +338,7 @@ def _build(column: Column, values: list[Any]) -> pa.Array:
     if column.kind == "json":
         return json_texts(values)
     if column.kind == "time":
-        return quick_times(values)
+        return parse_times(values)
     if column.kind == "category":
         return pa.array(values, arrow_type("category"))
     return pa.array(values, arrow_type(column.kind))

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..schema.catalog import INVENTORY, WITH_DETAILS
-from ..schema.coerce import canonical, sound
+from ..schema.coerce import canonical_json, replace_surrogates
 from ..schema.columns import Table, pandas_dtype, text_dtype, to_frame
 from .listing import Listing, Report
 
@@ -101,7 +101,7 @@ def expanded_metadata(
     value is a number become float64.
     """
     parsed = [_object(text) for text in frame[column]]
-    keys = sorted({key for entry in parsed for key in entry if sound(key)[1] is None})
+    keys = sorted({key for entry in parsed for key in entry if replace_surrogates(key)[1] is None})
     data = {prefix + key: pd.array([_text(entry.get(key)) for entry in parsed], dtype=text_dtype()) for key in keys}
     if numeric:
         data = {name: _numbers(values) for name, values in data.items()}
@@ -133,4 +133,4 @@ def _object(text: Any) -> dict[str, Any]:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    return sound(value if isinstance(value, str) else canonical(value))[0]
+    return replace_surrogates(value if isinstance(value, str) else canonical_json(value))[0]

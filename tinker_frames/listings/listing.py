@@ -62,7 +62,7 @@ class Report:
         self.problems.append({"column": None, "problem": problem, "rows": rows, "examples": []})
 
 
-def together(reports: list[Report]) -> Report:
+def merge_reports(reports: list[Report]) -> Report:
     """Return one report for rows that were put together from several listings: as complete and as old as the worst of them."""
     first, *others = reports
     merged = Report(**asdict(first))

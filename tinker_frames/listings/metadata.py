@@ -1,4 +1,4 @@
-"""Metadata as canonical JSON text, a column at a time; pure. One value at a time is `mend`'s."""
+"""Metadata as canonical JSON text, a column at a time; pure. One value at a time is `coerce_value`'s."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..schema.coerce import canonical, parsed
+from ..schema.coerce import canonical_json, parse_json
 
 
 def json_texts(values: list[Any]) -> pa.Array:
@@ -36,7 +36,7 @@ def _redone(text: str) -> str:
     try:
         return msgspec.json.encode(_TEXT_BY_TEXT.decode(text)).decode()
     except msgspec.MsgspecError:
-        return canonical(parsed(text.encode()))
+        return canonical_json(parse_json(text.encode()))
 
 
 _TEXT_BY_TEXT = msgspec.json.Decoder(dict[str, str])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SchemaError
-from ..schema.coerce import parsed
+from ..schema.coerce import parse_json
 from ..schema.columns import Table
 
 
@@ -29,7 +29,7 @@ class Page:
 def parsed_page(content: bytes, table: Table) -> dict[str, Any]:
     """Parse a page leniently; raises where it holds no list of rows."""
     try:
-        body = parsed(content)
+        body = parse_json(content)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict) or not isinstance(body.get(table.items), list):
@@ -46,7 +46,7 @@ def as_rows(content: bytes, table: Table) -> bytes:
 
 def cursors_of(cursor: Any, next_cursor: Any) -> tuple[int | None, dict[str, Any] | None]:
     """Return the total of an offset cursor and a keyset cursor, from parsed or raw JSON; None for what is not there."""
-    offset, keyset = (parsed(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
+    offset, keyset = (parse_json(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
     total = offset.get("total_count") if isinstance(offset, dict) else None
     return (
         total if isinstance(total, int) and not isinstance(total, bool) else None,

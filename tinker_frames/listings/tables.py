@@ -26,7 +26,7 @@ from ..schema.catalog import (
 )
 from ..schema.columns import Table, empty_arrow
 from ..schema.paths import component, run_url
-from .listing import Listing, Report, together
+from .listing import Listing, Report, merge_reports
 from .sweep import Pages, Sweeper
 
 By = Literal["auto", "user", "run"]
@@ -237,7 +237,7 @@ class TableReader:
         """Read the list of ids, then every session: the way of servers without a search."""
         ids = self.session_ids(progress, limit=limit, access_scope=access_scope)
         details = self.session_details(ids.data["session_id"].to_pylist(), progress, access_scope=access_scope)
-        report = together([details.report, ids.report])
+        report = merge_reports([details.report, ids.report])
         report.cut = ids.report.cut
         report.lacks += [
             c.name for c in SESSIONS.sent if c.name not in SESSION_DETAILS.names and c.name not in report.lacks

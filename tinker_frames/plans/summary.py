@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..frames.text import cell, visible
+from ..frames.text import cell, escape_control_characters
 from .actions import Action
 
 ROWS_SHOWN = 8
@@ -54,7 +54,7 @@ def shown_rows(frame: pd.DataFrame) -> pd.DataFrame:
 def as_text(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
     """Return a plan as text."""
     shown = shown_rows(frame)
-    table = [[visible(name) for name in shown.columns]]
+    table = [[escape_control_characters(name) for name in shown.columns]]
     table += [[cell(value) for value in row] for row in shown.itertuples(index=False, name=None)]
     widths = [max(len(row[place]) for row in table) for place in range(len(shown.columns))]
     text = [
@@ -77,7 +77,7 @@ def as_html(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float
         "<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in row) + "</tr>"
         for row in shown.itertuples(index=False, name=None)
     )
-    notes = "".join(f"<li>{escape(visible(line))}</li>" for line in lines[1:])
+    notes = "".join(f"<li>{escape(escape_control_characters(line))}</li>" for line in lines[1:])
     return (
         f"<div><b>Plan: {escape(lines[0])}</b><ul>{notes}</ul><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>{len(shown):,} of {len(frame):,} rows shown. Nothing is sent until <code>plan.run()</code>.</p></div>"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ..errors import InvalidRequestError
-from ..rest.endpoints import TTL_RANGE_S
 from ..rest.progress import Progress
 from ..schema.columns import typed
+from ..schema.durations import TTL_RANGE_S
 from .actions import ACTIONS, MARGIN, Action, State, Wish
 from .job import Job, Outcome
 from .journal import Entry, Journal, Record

@@ -14,14 +14,13 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .. import errors
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
+from ..schema.durations import check_ttl
 from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
 from .retry import NEVER, ONCE, REPEATABLE, backoff_s, http_date
 from .session import Answer, Session, Watch
 
 AccessScope = Literal["owned", "accessible"]
 Json = dict[str, Any]
-
-TTL_RANGE_S = (3600, 315_360_000)
 
 
 class Rest:
@@ -369,16 +368,6 @@ def check_scope(access_scope: str | None) -> str | None:
             f"access_scope={access_scope!r} is unknown", hint='Use "owned" or "accessible".'
         )
     return access_scope
-
-
-def check_ttl(ttl_seconds: int) -> None:
-    """Refuse a TTL that the service does not take, before it is sent."""
-    low, high = TTL_RANGE_S
-    if isinstance(ttl_seconds, bool) or not isinstance(ttl_seconds, int) or not low <= ttl_seconds <= high:
-        raise errors.InvalidRequestError(
-            f"ttl_seconds={ttl_seconds!r} is no whole number from {low} (an hour) to {high} (ten years)",
-            hint="Pass seconds in that range, or None to remove the expiry.",
-        )
 
 
 def _is(row: Json, run: str, checkpoint_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""One value at a time: make it fit its column's kind, or say why it cannot; pure."""
+"""Values made to fit the kind of their column, with what was wrong with them; and JSON as servers send it; pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EXACT_FLOAT = 2**53
 
 
 class Problems:
-    """What was odd in a listing: counted by column and kind of oddity, with the keys of the first rows concerned."""
+    """Malformed values of a listing, counted by column and problem, with the keys of the first rows concerned."""
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._found: dict[tuple[str, str], dict[str, Any]] = {}
 
     def add(self, column: str, problem: str, key: str | None = None, *, count: int = 1) -> None:
-        """Count an oddity."""
+        """Count a problem."""
         entry = self._found.setdefault(
             (column, problem), {"column": column, "problem": problem, "rows": 0, "examples": []}
         )
@@ -35,32 +35,32 @@ class Problems:
             entry["examples"].append(str(key)[:300])
 
     def as_list(self) -> list[dict[str, Any]]:
-        """Return them as plain dicts: column, problem, rows, examples."""
+        """Return the problems as plain dicts: column, problem, rows, examples."""
         return [dict(entry) for entry in self._found.values()]
 
 
-def parsed(content: bytes) -> Any:
-    """Parse JSON leniently: bytes that are no UTF-8 become lone surrogates, which `mend` reports; endless integers become floats."""
+def parse_json(content: bytes) -> Any:
+    """Parse JSON leniently: bytes that are no UTF-8 become lone surrogates, which `coerce_value` reports; integers with too many digits become floats."""
     return json.loads(content.decode("utf-8", "surrogateescape"), parse_int=_whole)
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """Return JSON text in the one form that frames hold: compact, not escaped beyond need, so that it can be searched."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def mend(kind: Kind, value: Any) -> tuple[Any, str | None]:
-    """Return the value as its kind wants it, and what was wrong with it; (None, …) where nothing can be saved.
+def coerce_value(kind: Kind, value: Any) -> tuple[Any, str | None]:
+    """Return the value as its kind wants it, and what was wrong with it; None where it cannot be coerced.
 
     Times come back as datetimes in UTC.
     """
     if value is None:
         return None, None
-    return _MENDERS[kind](value)
+    return _COERCERS[kind](value)
 
 
-def quick_times(values: list[Any]) -> pa.Array:
-    """Build a column of times at once; raises where one is not RFC 3339 with a zone, or beyond the years 1 to 9999."""
+def parse_times(values: list[Any]) -> pa.Array:
+    """Return a column of times, parsed all at once; raises where one is not RFC 3339 with a zone, or beyond the years 1 to 9999."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -71,8 +71,8 @@ def quick_times(values: list[Any]) -> pa.Array:
 
 def _text(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, str):
-        return sound(value)
-    return sound(canonical(value))[0], "not a text"
+        return replace_surrogates(value)
+    return replace_surrogates(canonical_json(value))[0], "not a text"
 
 
 def _int(value: Any) -> tuple[Any, str | None]:
@@ -113,19 +113,19 @@ def _time(value: Any) -> tuple[Any, str | None]:
 
 
 def _json(value: Any) -> tuple[Any, str | None]:
-    text, problem = sound(canonical(value))
+    text, problem = replace_surrogates(canonical_json(value))
     return text, problem if isinstance(value, dict) else "not an object"
 
 
 def _texts(value: Any) -> tuple[Any, str | None]:
     if not isinstance(value, list):
         return None, "not a list"
-    texts = [sound(item) for item in value if isinstance(item, str)]
+    texts = [replace_surrogates(item) for item in value if isinstance(item, str)]
     problem = next((problem for _, problem in texts if problem), None)
     return [text for text, _ in texts], problem if len(texts) == len(value) else "a list with something other than text"
 
 
-def sound(text: str) -> tuple[str, str | None]:
+def replace_surrogates(text: str) -> tuple[str, str | None]:
     """Return text without lone surrogates, which no file format takes, and what was wrong with it."""
     clean = text.encode("utf-8", "replace").decode("utf-8")
     return clean, None if clean == text else "not valid Unicode"
@@ -139,7 +139,7 @@ def _whole(digits: str) -> int | float:
         return float(digits)
 
 
-_MENDERS = {
+_COERCERS = {
     "text": _text,
     "category": _text,
     "int": _int,

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: "30d", "12h", seconds, timedeltas; pure."""
+"""Durations as people write them ("30d", "12h", seconds, timedeltas), and the range that the service takes as a TTL; pure."""
 
 from __future__ import annotations
 
@@ -11,37 +11,70 @@ from ..errors import InvalidRequestError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
+TTL_RANGE_S = (3600, 315_360_000)
+
 Duration = str | float | timedelta
 
 
-def seconds(length: Duration) -> int:
-    """Return a length of time in whole seconds.
+def parse_duration(duration: Duration) -> int:
+    """Return a duration in whole seconds.
 
     Raises
     ------
     InvalidRequestError
-        For what is no length of time.
+        For anything that is not a duration.
 
     Examples
     --------
-    >>> seconds("30d"), seconds("1.5h"), seconds("1d12h")
+    >>> parse_duration("30d"), parse_duration("1.5h"), parse_duration("1d12h")
     (2592000, 5400, 129600)
     """
-    if isinstance(length, timedelta):
-        return round(length.total_seconds())
-    found = _number(length)
+    if isinstance(duration, timedelta):
+        return round(duration.total_seconds())
+    found = _number(duration)
     if math.isfinite(found):
         return round(found)
     raise InvalidRequestError(
-        f"{length!r} is no length of time", hint='Write e.g. "30d", "12h", "45m", seconds as a number, or a timedelta.'
+        f"{duration!r} is not a duration", hint="Use e.g. 30d, 12h or 90m, a number of seconds, or a timedelta."
     )
 
 
-def _number(length: Duration) -> float:
-    """Return seconds as a number; infinite for what is none, or too large to be one."""
-    if isinstance(length, Real) and not isinstance(length, bool):  # numpy's numbers too
-        return length if isinstance(length, int) and abs(length) < 2**62 else _float(length)
-    text = str(length).replace(" ", "").lower()
+def parse_ttl(duration: Duration) -> int:
+    """Return a duration in seconds that the service takes as a TTL.
+
+    Raises
+    ------
+    InvalidRequestError
+        For anything that is not a duration, or out of range.
+    """
+    ttl_seconds = parse_duration(duration)
+    check_ttl(ttl_seconds)
+    return ttl_seconds
+
+
+def check_ttl(ttl_seconds: int) -> None:
+    """Refuse a TTL that the service does not take, before it is sent."""
+    low, high = TTL_RANGE_S
+    if isinstance(ttl_seconds, bool) or not isinstance(ttl_seconds, int) or not low <= ttl_seconds <= high:
+        raise InvalidRequestError(
+            f"ttl_seconds={ttl_seconds!r} is not a whole number from {low} (an hour) to {high} (ten years)",
+            hint="Pass seconds in that range, or None to remove the expiry.",
+        )
+
+
+def format_duration(seconds: float) -> str:
+    """Return seconds as people say them: in the largest unit that fits."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}" if seconds % size == 0 else f"{seconds / size:.1f} {unit}"
+    return f"{seconds:g} s"
+
+
+def _number(duration: Duration) -> float:
+    """Return seconds as a number; infinite for what is not a duration, or too large to be one."""
+    if isinstance(duration, Real) and not isinstance(duration, bool):  # numpy's numbers too
+        return duration if isinstance(duration, int) and abs(duration) < 2**62 else _float(duration)
+    text = str(duration).replace(" ", "").lower()
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return math.inf
@@ -53,11 +86,3 @@ def _float(number: Real) -> float:
         return float(number)
     except OverflowError:
         return math.inf
-
-
-def shown(length_s: float) -> str:
-    """Return seconds as people say them: the largest fitting unit."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if length_s >= size:
-            return f"{length_s / size:g} {unit}" if length_s % size == 0 else f"{length_s / size:.1f} {unit}"
-    return f"{length_s:g} s"

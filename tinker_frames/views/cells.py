@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pandas.api import types
 
-from ..frames.text import visible
+from ..frames.text import escape_control_characters
 from ..schema.catalog import known_columns
-from ..schema.durations import shown
+from ..schema.durations import format_duration
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,7 +51,7 @@ def described(frame: pd.DataFrame, name: str) -> dict[str, Any]:
     column = known_columns().get(name.removeprefix("last_checkpoint_")) or known_columns().get(name)
     return {
         "id": name,
-        "label": visible(name),
+        "label": escape_control_characters(name),
         "kind": kind,
         "align": "right" if kind == "number" else "left",
         "width": _width(name, kind),
@@ -85,7 +85,9 @@ def ago(seconds: float) -> str:
     """Return how long ago something was, or how soon it will be, in the largest fitting units."""
     length = abs(seconds)
     days, hours = divmod(int(length // 3600), 24)
-    text = f"{days} d {hours} h" if 0 < days < 10 and hours else f"{days} d" if days else shown(_rounded(length))
+    text = (
+        f"{days} d {hours} h" if 0 < days < 10 and hours else f"{days} d" if days else format_duration(_rounded(length))
+    )
     return f"in {text}" if seconds < 0 else f"{text} ago"
 
 
@@ -151,5 +153,5 @@ def _number(value: Any) -> Any:
 def _text(value: Any) -> Any:
     if value is None:
         return ""
-    text = visible(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
+    text = escape_control_characters(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
     return text if len(text) <= LONGEST else [text[:LONGEST] + "…", text[: LONGEST * 8]]

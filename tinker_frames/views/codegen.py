@@ -137,5 +137,5 @@ def _ttl(plan: Plan) -> str:
 
 
 def _length(seconds: int) -> str:
-    """Return a length of time as code."""
+    """Return a duration as code."""
     return f'"{seconds // 3600}h"' if seconds % 3600 == 0 else f'"{seconds}s"'

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, TinkerError
-from ..frames.text import shortened, visible
+from ..frames.text import escape_control_characters, shortened
 from ..functions import is_default
 from ..holder import Holder
 from . import refresh
@@ -234,12 +234,12 @@ class Explorer:
         state = self.state
         return {
             "trail": [table.sort.title for table in self.stack],
-            "of": [visible(table.opened_by) for table in self.stack],
+            "of": [escape_control_characters(table.opened_by) for table in self.stack],
             "one": state.sort.one,
             "count": state.count(),
             "age": state.about.get("fetched_at", ""),
-            "banner": visible(state.banner()),
-            "note": visible(self.note),
+            "banner": escape_control_characters(state.banner()),
+            "note": escape_control_characters(self.note),
             "reading": self.reading.shown() if self.reading is not None else None,
             "pictures": self.with_pictures,
             "acts": [vars(act) for act in ACTS.values()],

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from ..frames.text import visible
+from ..frames.text import escape_control_characters
 from .cells import size
 from .controls import Control
 from .filters import option_label
@@ -45,7 +45,12 @@ class Facets:
         most = {place for place in order[:MOST_OPTIONS] if counts[place]}
         kept = [place for place in order if place in most or values[place] in chosen]
         return [
-            {"value": values[p], "label": visible(self.label(control, values[p])), "rows": int(counts[p])} for p in kept
+            {
+                "value": values[p],
+                "label": escape_control_characters(self.label(control, values[p])),
+                "rows": int(counts[p]),
+            }
+            for p in kept
         ]
 
     def label(self, control: Control, option: Any) -> str:
@@ -67,7 +72,9 @@ class Facets:
         sums = np.bincount(codes[mask], weights=weights, minlength=len(values))
         order = [int(place) for place in np.argsort(-sums, kind="stable") if sums[place] > 0]
         bars = [
-            _bar(visible(self.label(control, values[p])), sums[p], is_size, {control.name: [values[p]]})
+            _bar(
+                escape_control_characters(self.label(control, values[p])), sums[p], is_size, {control.name: [values[p]]}
+            )
             for p in order[:MOST_BARS]
         ]
         rest = float(sum(sums[place] for place in order[MOST_BARS:]))

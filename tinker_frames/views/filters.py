@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import InvalidRequestError
 from ..frames.text import shortened
-from ..schema.coerce import EXACT_FLOAT, INT64, canonical
+from ..schema.coerce import EXACT_FLOAT, INT64, canonical_json
 from .controls import Control, Kind
 
 PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as it is, beside letters and digits
@@ -172,9 +172,9 @@ def _range(control: Control, value: list[float | None], _: datetime) -> str:
 
 def _metadata(control: Control, value: dict[str, str], _: datetime) -> str:
     """Return where a key, at the top of the JSON text, has a value; or is there at all."""
-    pattern = _before_key(control.depth) + re.escape(canonical(value["key"])) + ":"
+    pattern = _before_key(control.depth) + re.escape(canonical_json(value["key"])) + ":"
     if value["value"]:
-        forms = [canonical(value["value"]), *_json_of(value["value"])]
+        forms = [canonical_json(value["value"]), *_json_of(value["value"])]
         pattern += f"(?:{'|'.join(map(re.escape, forms))})[,}}]"
     known = ", na=False" if control.loose else ""
     return " or ".join(f"{name}.str.contains({literal(pattern)}{known})" for name in control.columns)
@@ -192,7 +192,7 @@ def _json_of(text: str) -> list[str]:
     """Return the text again if it is how JSON writes something other than text."""
     with suppress(ValueError, RecursionError):
         found = json.loads(text)
-        return [text] if not isinstance(found, str) and canonical(found) == text else []
+        return [text] if not isinstance(found, str) and canonical_json(found) == text else []
     return []
 
 
@@ -254,7 +254,7 @@ def _plain_metadata(_: Control, value: Any) -> dict[str, str] | None:
     key, wanted = value.get("key") or "", value.get("value")
     if not isinstance(key, str):
         raise TypeError("the key is no text")
-    wanted = "" if wanted is None else wanted if isinstance(wanted, str) else canonical(wanted)
+    wanted = "" if wanted is None else wanted if isinstance(wanted, str) else canonical_json(wanted)
     return {"key": key, "value": wanted} if key else None
 
 

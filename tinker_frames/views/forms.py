@@ -14,8 +14,7 @@ from typing import Any
 from .. import policies
 from ..errors import InvalidRequestError
 from ..policies import Rule
-from ..rest.endpoints import check_ttl
-from ..schema.durations import seconds
+from ..schema.durations import parse_ttl
 
 
 @dataclass(frozen=True)
@@ -118,12 +117,8 @@ def _ttl(act: Act, given: dict[str, Any]) -> int | None:
     """Return the seconds until rows expire; None for an action that sets no expiry, for never, and to remove at once."""
     length = {"expire": "24h", "set_ttl": given.get("ttl"), "retire": given.get("after")}.get(act.name)
     if act.name == "set_ttl" and bool(length) == bool(given.get("never")):
-        raise InvalidRequestError("say either a length of time or never", hint='Write e.g. "30d" or "12h".')
-    if not length:
-        return None
-    found = seconds(length)
-    check_ttl(found)
-    return found
+        raise InvalidRequestError("give either a duration or never", hint='Write e.g. "30d" or "12h".')
+    return parse_ttl(length) if length else None
 
 
 def _file(given: dict[str, Any]) -> Path:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..frames.query import check_columns
-from ..frames.text import visible
+from ..frames.text import escape_control_characters
 from . import cells, filters
 from .controls import CONTROLS, controls_of
 from .facets import Facets
@@ -303,7 +303,7 @@ class TableState:
                     "unit": control.unit,
                     "quick": [{"label": label, "value": value} for label, value in control.quick],
                     "value": self.values.get(name),
-                    "said": visible(filters.said(control, self.values[name], self.facets.label))
+                    "said": escape_control_characters(filters.said(control, self.values[name], self.facets.label))
                     if self._is_sound(name)
                     else "",
                     "error": self.errors.get(name, ""),

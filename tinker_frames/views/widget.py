@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..client import Client
-from ..frames.text import visible
+from ..frames.text import escape_control_characters
 from ..functions import client_for, default_client
 from ..plans.plan import Plan
 from ..rest.progress import in_notebook
@@ -203,7 +203,7 @@ class View(anywidget.AnyWidget):
     # ── shown elsewhere ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {visible(self._explorer.summary())}>"
+        return f"<{type(self).__name__} of {escape_control_characters(self._explorer.summary())}>"
 
     def _ipython_display_(self, **_: Any) -> None:
         """Show a static table, which the view hides as long as it is alive, and then the view.
@@ -232,7 +232,9 @@ class View(anywidget.AnyWidget):
         state = self._explorer.state
         shown = state.chunk(0)[:STATIC_ROWS]
         left = 'style="text-align: left"'
-        head = "".join(f"<th {left}>{escape(visible(name))}</th>" for name in state.columns[:STATIC_COLUMNS])
+        head = "".join(
+            f"<th {left}>{escape(escape_control_characters(name))}</th>" for name in state.columns[:STATIC_COLUMNS]
+        )
         rows = (
             "".join(f"<td {left}>{escape(_text(cell))}</td>" for cell in row[2 : 2 + STATIC_COLUMNS]) for row in shown
         )
@@ -240,7 +242,7 @@ class View(anywidget.AnyWidget):
         return (
             f'<div data-tkf-static="{self._static_id}" style="animation: tkf-late 0s 1s backwards">'
             "<style>@keyframes tkf-late {from {display: none; visibility: hidden}}</style>"
-            f"<p>{escape(visible(self._explorer.summary()))}; the first {len(shown)} rows as they were. Run the cell for the view.</p>"
+            f"<p>{escape(escape_control_characters(self._explorer.summary()))}; the first {len(shown)} rows as they were. Run the cell for the view.</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 
