@@ -1,33 +1,29 @@
-"""The column tables of the README, printed from the catalog: `python -m tests.readme_tables` puts them in place."""
+"""The generated parts of the README, each between two markers: `python -m tests.readme_tables` writes them in place."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 
-from tinker_frames.schema.catalog import CHECKPOINTS, SAMPLERS, SESSIONS, TRAINING_RUNS
+from tinker_frames.rest.config import describe_settings
+from tinker_frames.schema.catalog import TABLES
 from tinker_frames.schema.columns import Table
 
 README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
-ENDPOINTS = {
-    "sessions": "POST /api/v1/sessions/search, else GET /api/v1/sessions and each session",
-    "training_runs": "GET /api/v1/training_runs",
-    "checkpoints": "GET /api/v1/checkpoints, else each run's GET …/checkpoints",
-    "samplers": "GET /api/v1/samplers/{sampler} for every sampler that a session lists",
-}
 
 
-def rendered() -> str:
-    """Return the Markdown of all tables."""
-    return "\n".join(_table(table) for table in (SESSIONS, TRAINING_RUNS, CHECKPOINTS, SAMPLERS))
+def render_tables() -> str:
+    """Return the columns of each table that an endpoint has."""
+    return "\n".join(_render_table(table) for table in TABLES.values() if table.source)
 
 
-def _table(table: Table) -> str:
+def _render_table(table: Table) -> str:
     shown = [column for column in table.columns if not column.name.startswith(("last_checkpoint_", "last_sampler_"))]
     lines = [
         f"### `{table.name}()`: {table.row}",
         "",
-        f"From {ENDPOINTS[table.name]}.",
+        f"From {table.source}.",
         "",
         "| column | dtype | meaning |",
         "|---|---|---|",
@@ -43,12 +39,27 @@ def _table(table: Table) -> str:
     return "\n".join([*lines, ""])
 
 
-def with_tables(text: str) -> str:
-    """Return the README's text with the tables as they should be."""
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{rendered()}\n{END}{tail}"
+def render_settings() -> str:
+    """Return what `Client` and `connect` take."""
+    lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    for name, parameter, setting in describe_settings():
+        kind = inspect.formatannotation(parameter.annotation).replace("|", "or")
+        lines.append(f"| `{name}` | {kind} | `{parameter.default!r}` | {setting.doc} |")
+    return "\n".join([*lines, ""])
+
+
+SECTIONS: dict[str, Callable[[], str]] = {"tables": render_tables, "settings": render_settings}
+
+
+def fill_in(text: str) -> str:
+    """Return the README's text with its generated parts as they should be."""
+    for name, render in SECTIONS.items():
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        head, _, rest = text.partition(begin)
+        _, _, tail = rest.partition(end)
+        text = f"{head}{begin}\n\n{render()}\n{end}{tail}"
+    return text
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(fill_in(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.readme_tables import README, with_tables
+from tests.readme_tables import README, fill_in
 from tinker_frames.version import __version__
 
 ROOT = README.parent
@@ -25,9 +25,9 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
-def test_readme_tables_are_those_of_the_catalog() -> None:
-    """The column tables of the README are what the catalog declares (python -m tests.readme_tables mends them)."""
-    assert with_tables(TEXT) == TEXT
+def test_generated_parts_of_the_readme_are_up_to_date() -> None:
+    """The README's tables of columns and settings are what the code declares (python -m tests.readme_tables writes them)."""
+    assert fill_in(TEXT) == TEXT
 
 
 def test_readme_begins_with_the_two_commands() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
@@ -25,28 +24,11 @@ def live_client(account: str) -> Client | None:
     return _live.get(account)
 
 
+@config.document_options
 class Client:
     """A Tinker account as DataFrames.
 
     Nothing is sent until the first call that needs it.
-
-    Parameters
-    ----------
-    api_key
-        An API key (`tml-…`) or a JWT. Else `TINKER_API_KEY`, else what the command in `TINKER_CREDENTIAL_CMD` prints, else the
-        default key of `~/.tinker/credentials.json`.
-    base_url
-        Of the server. Else `TINKER_BASE_URL`, else the official service. Plain http is for this machine only.
-    cache, cache_dir, cache_ttl
-        Whether and where to keep what was read, and for how many seconds. One file per account, readable by its owner only.
-    max_workers
-        How many requests are on the wire at once.
-    retries
-        How often a request that may be repeated is sent again.
-    timeout
-        Seconds without a byte after which a request is lost.
-    deadline
-        Seconds that one request may take with all its repeats and waits; None for no end.
 
     Raises
     ------
@@ -63,30 +45,9 @@ class Client:
 
     server: Any = None  # the clients of a demo account have its server here
 
-    def __init__(
-        self,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        *,
-        cache: bool = True,
-        cache_dir: str | os.PathLike[str] | None = None,
-        cache_ttl: float = 300,
-        max_workers: int = 16,
-        retries: int = 4,
-        timeout: float = 60,
-        deadline: float | None = 300,
-    ) -> None:
-        self._settings = config.resolve(
-            api_key,
-            base_url,
-            cache=cache,
-            cache_dir=cache_dir,
-            cache_ttl=cache_ttl,
-            max_workers=max_workers,
-            retries=retries,
-            timeout=timeout,
-            deadline=deadline,
-        )
+    @config.accept_options(config.ClientOptions)
+    def __init__(self, options: config.ClientOptions) -> None:
+        self._settings = config.resolve(options)
         self._session = Session(self._settings)
         self._reader = Account(self._session)
         self._closers: list[Callable[[], None]] = []

@@ -13,6 +13,7 @@ import pandas as pd
 
 from .client import Client, live_client
 from .errors import InvalidRequestError
+from .rest import config
 
 if TYPE_CHECKING:
     from .plans.plan import Plan
@@ -22,39 +23,6 @@ R = TypeVar("R")
 
 _default: Client | None = None
 _default_lock = threading.Lock()
-
-
-def connect(
-    api_key: str | None = None,
-    base_url: str | None = None,
-    *,
-    cache: bool = True,
-    cache_dir: str | os.PathLike[str] | None = None,
-    cache_ttl: float = 300,
-    max_workers: int = 16,
-    retries: int = 4,
-    timeout: float = 60,
-    deadline: float | None = 300,
-) -> Client:
-    """Make the default client, which the module's functions use from now on, and return it; parameters as for `Client`.
-
-    Examples
-    --------
-    >>> client = connect("tml-…")  # doctest: +SKIP
-    """
-    client = Client(
-        api_key,
-        base_url,
-        cache=cache,
-        cache_dir=cache_dir,
-        cache_ttl=cache_ttl,
-        max_workers=max_workers,
-        retries=retries,
-        timeout=timeout,
-        deadline=deadline,
-    )
-    set_default(client)
-    return client
 
 
 def set_default(client: Client | None) -> None:
@@ -91,12 +59,41 @@ def _on_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
         return method(default_client(), *args, **kwargs)
 
     signature = inspect.signature(method)
-    function.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
-    del function.__wrapped__
-    function.__qualname__ = method.__name__
+    own = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return _with_signature(function, method.__name__, own)
+
+
+def _with_signature(function: Callable[P, R], name: str, signature: inspect.Signature) -> Callable[P, R]:
+    """Give a function the name and the signature that `help` and completion show."""
+    function.__name__ = function.__qualname__ = name
+    function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 
 
+def _connecting(make: Callable[P, Client]) -> Callable[P, Client]:
+    """Return `connect`, which takes what makes a client and makes it the default one."""
+
+    @config.document_options
+    def connect(*args: P.args, **kwargs: P.kwargs) -> Client:
+        """Make a client the default one, which the module's functions use from now on, and return it.
+
+        Raises
+        ------
+        AuthenticationError, InvalidRequestError
+            As `Client` does.
+
+        Examples
+        --------
+        >>> client = connect("tml-…")  # doctest: +SKIP
+        """
+        client = make(*args, **kwargs)
+        set_default(client)
+        return client
+
+    return _with_signature(connect, "connect", inspect.signature(make).replace(return_annotation=Client))
+
+
+connect = _connecting(Client)
 sessions = _on_default(Client.sessions)
 training_runs = _on_default(Client.training_runs)
 checkpoints = _on_default(Client.checkpoints)

@@ -15,7 +15,7 @@ from tinker_frames.cli import main
 from tinker_frames.cli.doctor import Finding, examine
 from tinker_frames.demo import Burst, DemoServer, Faults
 from tinker_frames.demo.endpoints import ENDPOINTS
-from tinker_frames.rest.config import resolve
+from tinker_frames.rest.config import ClientOptions, resolve
 from tinker_frames.rest.session import Session
 
 Examined = dict[str, Finding]
@@ -33,7 +33,8 @@ def look(tmp_path: Path) -> Callable[..., Examined]:
     """Examine a server, check that nothing but reads was sent, and return the findings by name."""
 
     def look(server: DemoServer, key: str | None = None, **options: Any) -> Examined:
-        settings = resolve(key or server.key, server.url, cache_dir=tmp_path, **({"retries": 0} | options))
+        given = {"retries": 0, "cache_dir": tmp_path} | options
+        settings = resolve(ClientOptions(key or server.key, server.url, **given))
         session = Session(settings)
         try:
             findings = list(examine(session))
@@ -100,7 +101,7 @@ def test_no_server(look: Callable[..., Examined], tmp_path: Path) -> None:
     """Where nobody listens, the latency is wrong, with the address and what to do, and the examination ends."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    session = Session(resolve("tml-demo", url, retries=0, cache_dir=tmp_path))
+    session = Session(resolve(ClientOptions("tml-demo", url, retries=0, cache_dir=tmp_path)))
     findings = list(examine(session))
     session.close()
     assert [(f.what, f.verdict) for f in findings] == [("server", "ok"), ("credential", "ok"), ("latency", "wrong")]

@@ -17,7 +17,7 @@ from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.errors import AuthenticationError, PermissionDeniedError, SchemaError, ServerError, TinkerError
 from tinker_frames.rest import auth
 from tinker_frames.rest.auth import Authenticator, decode_jwt, fingerprint, identity_of
-from tinker_frames.rest.config import resolve
+from tinker_frames.rest.config import ClientOptions, resolve
 
 CONFIG, TOKEN = "get_client_config", "get_auth_token"
 INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -377,6 +377,6 @@ def test_tokens_that_are_no_jwt_have_no_claims(token: str) -> None:
 
 def test_authenticator_shows_no_secret() -> None:
     """Its repr shows where the credential comes from and its last four characters."""
-    held = Authenticator(resolve("tml-AbCdEfGh0123456789WxYz", "https://example.org"), lambda *_: {})
+    held = Authenticator(resolve(ClientOptions("tml-AbCdEfGh0123456789WxYz", "https://example.org")), lambda *_: {})
     assert held.header() == "tml-AbCdEfGh0123456789WxYz"
     assert repr(held) == "<Authenticator api_key argument tml-…WxYz>"

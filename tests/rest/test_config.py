@@ -15,13 +15,17 @@ from hypothesis import strategies as st
 
 import tinker_frames as tkf
 from tinker_frames.errors import AuthenticationError, InvalidRequestError, TinkerError
-from tinker_frames.rest import config
-from tinker_frames.rest.config import PRODUCTION, resolve
+from tinker_frames.rest import config, credentials
+from tinker_frames.rest.config import PRODUCTION, ClientOptions, Settings
 
 OFFICIAL = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 OTHER = "https://tinker.example.org/api"
 KEYS = {name: f"tml-{name}-0123456789" for name in ("argument", "variable", "command", "file")}
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2ln"
+
+
+def resolve(*args: Any, **options: Any) -> Settings:
+    return config.resolve(ClientOptions(*args, **options))
 
 
 def write_file(content: Any, home: Path | None = None) -> Path:
@@ -162,7 +166,7 @@ def test_command_failures(command: str, why: str, monkeypatch: pytest.MonkeyPatc
 
 def test_slow_command_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that hangs is given up after its time, and that is said."""
-    monkeypatch.setattr(config, "COMMAND_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(credentials, "COMMAND_TIMEOUT_S", 0.2)
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "echo tml-early; sleep 30")
     with pytest.raises(AuthenticationError, match="took over") as caught:
         resolve(None, OFFICIAL).credential.reveal()
@@ -301,7 +305,7 @@ def test_plain_http_carries_no_access_secret(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_bad_base_urls(url: str) -> None:
     """What is no http(s) URL is refused; the text is not shown, since it may be a key in the wrong place."""
-    with pytest.raises(InvalidRequestError, match="no http") as caught:
+    with pytest.raises(InvalidRequestError, match="not an http") as caught:
         resolve("tml-other", url)
     assert url not in str(caught.value)
     assert caught.value.__context__ is None

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..rest.config import CLOUDFLARE_HEADERS
+from ..rest.credentials import CLOUDFLARE_HEADERS
 
 if TYPE_CHECKING:
     from threading import Event

@@ -128,11 +128,11 @@ def doctor(form: str, base_url: str | None) -> int:
     import pandas as pd
 
     from ..frames import files, text
-    from ..rest.config import resolve
+    from ..rest.config import ClientOptions, resolve
     from ..rest.session import Session
     from .doctor import examine
 
-    session = Session(resolve(base_url=base_url, retries=1, timeout=20))
+    session = Session(resolve(ClientOptions(base_url=base_url, retries=1, timeout=20)))
     try:
         findings = list(examine(session))
     finally:

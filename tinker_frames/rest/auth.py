@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import AuthenticationError, NotFoundError, NotSupportedError, TinkerError
-from .config import Credential, Settings, checked
+from .config import Settings
+from .credentials import Credential, check_secret
 
 # The protocol release that the contract was read from; the config endpoint wants one.
 PROTOCOL = "0.38.0"
@@ -149,7 +150,7 @@ class Authenticator:
         token = answer.get("jwt") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
             raise AuthenticationError("the server exchanged the credential for nothing")
-        return checked(token, "the server's token exchange")
+        return check_secret(token, "the server's token exchange")
 
     def _reveal(self, credential: Credential) -> str:
         secret = credential.reveal()

@@ -1,145 +1,193 @@
-"""One frozen settings object, from arguments, environment and the SDK's credentials file.
+"""Every setting of a client: its type, default and documentation, declared once in `ClientOptions`.
 
-Nothing here is sent or written. A credential's secret comes out of one method, `Credential.reveal`, and of nothing else:
-not of its repr, not of a pickle.
+The parameters of `Client` and `connect`, their docstrings, the README's table and the checks follow from that declaration.
+To add a setting, add a field; what uses it finds it on `Settings`, the options resolved with the environment.
 """
 
 from __future__ import annotations
 
-import json
+import difflib
+import functools
+import inspect
 import os
 import re
-import subprocess
-from dataclasses import dataclass, field
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 from urllib.parse import SplitResult, urlsplit
 
-from ..errors import AuthenticationError, InvalidRequestError
+from ..errors import InvalidRequestError
+from .credentials import Credential, access_headers, find_credential
 
 PRODUCTION = "https://tinker.thinkingmachines.dev/services/tinker-prod"
-CREDENTIALS_FILE = "~/.tinker/credentials.json"
-COMMAND_TIMEOUT_S = 60
+URL_VARIABLE = "TINKER_BASE_URL"
 
-# Access headers that some installations want, and the variables that hold their values: secrets like the key.
-CLOUDFLARE_HEADERS = {
-    "CF-Access-Client-Id": "CLOUDFLARE_ACCESS_CLIENT_ID",
-    "CF-Access-Client-Secret": "CLOUDFLARE_ACCESS_CLIENT_SECRET",
-}
-
-
-class Credential:
-    """Where the secret comes from, and the secret itself behind `reveal()`."""
-
-    __slots__ = ("_command", "_secret", "source")
-
-    def __init__(self, source: str, *, secret: str = "", command: str = "") -> None:
-        self.source = source
-        self._secret = secret
-        self._command = command
-
-    @property
-    def is_command(self) -> bool:
-        """Whether a command prints it anew each time."""
-        return bool(self._command)
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is any; servers that ask for none work without."""
-        return bool(self._secret or self._command)
-
-    def reveal(self) -> str:
-        """Return the secret; runs the command if that is where it comes from."""
-        return _run(self._command) if self._command else self._secret
-
-    def __repr__(self) -> str:
-        if self.is_command:
-            return self.source
-        return f"{self.source} {masked(self._secret)}" if self._secret else self.source
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Tinker credential cannot be pickled; make a new Client in the other process")
+P = ParamSpec("P")
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a client was told, resolved and checked once."""
+class Setting:
+    """What a setting is besides its type and default: its documentation, and the least number it can be."""
 
+    doc: str
+    minimum: float | None = None
+    above: float | None = None
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise `InvalidRequestError` for a number out of range, also for NaN."""
+        if value is None:
+            return
+        if self.minimum is not None and not value >= self.minimum:
+            raise InvalidRequestError(
+                f"{name}={value!r} is below {self.minimum}", hint=f"Pass {name}={self.minimum} or more."
+            )
+        if self.above is not None and not value > self.above:
+            raise InvalidRequestError(
+                f"{name}={value!r} is not above {self.above}", hint=f"Pass a number above {self.above}."
+            )
+
+
+@dataclass(frozen=True, repr=False)
+class ClientOptions:
+    """The settings as a caller gives them: the parameters of `Client` and of `connect`."""
+
+    api_key: Annotated[
+        str | None,
+        Setting(
+            "An API key (`tml-…`) or a JWT. Default: `TINKER_API_KEY`, else the output of the command in "
+            "`TINKER_CREDENTIAL_CMD`, else the default key of `~/.tinker/credentials.json`."
+        ),
+    ] = None
+    base_url: Annotated[
+        str | None,
+        Setting(
+            "Address of the server. Default: `TINKER_BASE_URL`, else the official service. Plain http is only accepted "
+            "for this machine."
+        ),
+    ] = None
+    _: KW_ONLY
+    cache: Annotated[bool, Setting("Cache listings, in one file per account that only its owner can read.")] = True
+    cache_dir: Annotated[
+        str | os.PathLike[str] | None, Setting("Folder of the cache. Default: the system's folder for caches.")
+    ] = None
+    cache_ttl: Annotated[
+        float, Setting("Seconds for which a cached listing is used; 0 turns the cache off.", minimum=0)
+    ] = 300
+    max_workers: Annotated[int, Setting("Requests in flight at once.", minimum=1)] = 16
+    retries: Annotated[int, Setting("How often a request that is safe to repeat is sent again.", minimum=0)] = 4
+    timeout: Annotated[float, Setting("Seconds without a byte after which a request has failed.", above=0)] = 60
+    deadline: Annotated[
+        float | None,
+        Setting("Seconds that one request may take with all its retries and waits; None for no limit.", above=0),
+    ] = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ClientOptions):
+    """The settings of a client, checked and resolved."""
+
+    api_key: None = field(default=None, init=False, repr=False)  # it is in the credential
     base_url: str
+    cache_dir: Path
     credential: Credential
-    command: Credential | None = None  # what a server that enforces commands is given instead
-    cache: bool = True
-    cache_dir: Path = Path()
-    cache_ttl: float = 300.0
-    max_workers: int = 16
-    retries: int = 4
-    timeout: float = 60.0
-    deadline: float | None = 300.0
+    command: Credential | None = None  # for a server that only takes a command's credential
     extra_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
-def resolve(
-    api_key: str | None = None,
-    base_url: str | None = None,
-    *,
-    cache: bool = True,
-    cache_dir: str | os.PathLike[str] | None = None,
-    cache_ttl: float = 300,
-    max_workers: int = 16,
-    retries: int = 4,
-    timeout: float = 60,
-    deadline: float | None = 300,
-) -> Settings:
-    """Return the settings for these arguments and this environment.
+def resolve(options: ClientOptions) -> Settings:
+    """Return the settings for these options and this environment.
 
     Raises
     ------
     AuthenticationError
         If the official service is meant and there is no credential, or only a malformed one.
     InvalidRequestError
-        If the base URL is none, would send a key over plain http, or a number is out of range.
+        If the base URL is malformed, a key would travel over plain http, or a number is out of range.
     """
-    numbers = {"cache_ttl": (cache_ttl, 0), "max_workers": (max_workers, 1), "retries": (retries, 0)}
-    for name, (value, least) in numbers.items():
-        if not value >= least:
-            raise InvalidRequestError(f"{name}={value!r} is below {least}", hint=f"Pass {name}={least} or more.")
-    if not timeout > 0 or (deadline is not None and not deadline > 0):
-        raise InvalidRequestError("timeout and deadline are seconds above 0", hint="Pass a positive number of seconds.")
-    url = _base_url(base_url or os.environ.get("TINKER_BASE_URL") or PRODUCTION)
-    credential, command = _credential(api_key, official=_is_official(url))
-    extra_headers = _cloudflare_headers()
-    if (credential.exists or extra_headers) and not _is_private(url):
+    for name, _, setting in describe_settings():
+        setting.check(name, getattr(options, name))
+    base_url = _check_url(options.base_url or os.environ.get(URL_VARIABLE) or PRODUCTION)
+    credential, command = find_credential(options.api_key, official=_is_official(base_url))
+    extra_headers = access_headers()
+    if (credential.exists or extra_headers) and not _is_private(base_url):
         raise InvalidRequestError(
-            f"{url} is plain http, and a key must not travel unencrypted",
+            f"{base_url} is plain http, and a key must not travel unencrypted",
             hint="Use an https:// base URL; plain http is for this machine only.",
         )
-    return Settings(
-        base_url=url,
-        credential=credential,
-        command=command,
-        cache=cache and cache_ttl > 0,
-        cache_dir=Path(cache_dir).expanduser() if cache_dir is not None else default_cache_dir(),
-        cache_ttl=float(cache_ttl),
-        max_workers=int(max_workers),
-        retries=int(retries),
-        timeout=float(timeout),
-        deadline=deadline,
-        extra_headers=extra_headers,
-    )
+    resolved = {
+        "base_url": base_url,
+        "credential": credential,
+        "command": command,
+        "cache": options.cache and options.cache_ttl > 0,
+        "cache_dir": default_cache_dir() if options.cache_dir is None else Path(options.cache_dir).expanduser(),
+        "extra_headers": extra_headers,
+    }
+    given = {name: value for name, value in vars(options).items() if name != "api_key"}
+    return Settings(**given | resolved)
 
 
 def default_cache_dir() -> Path:
-    """Return this system's folder for our cache."""
+    """Return the system's folder for our cache."""
     import platformdirs
 
     return platformdirs.user_cache_path("tinker-frames")
 
 
-def masked(secret: str) -> str:
-    """Return what may be shown of a secret: its kind and its last four characters."""
-    kind = next((prefix for prefix in ("tml-", "eyJ") if secret.startswith(prefix)), "")
-    return f"{kind}…{secret[-4:]}" if len(secret) >= 8 else "…"
+def describe_settings() -> Iterator[tuple[str, inspect.Parameter, Setting]]:
+    """Yield the name, the parameter (with type and default) and the documentation of each setting."""
+    hints = get_type_hints(ClientOptions, include_extras=True)
+    for name, parameter in inspect.signature(ClientOptions).parameters.items():
+        kind, setting = get_args(hints[name])
+        yield name, parameter.replace(annotation=kind), setting
+
+
+def accept_options(
+    options: Callable[P, ClientOptions],
+) -> Callable[[Callable[[S, ClientOptions], None]], Callable[Concatenate[S, P], None]]:
+    """Return a decorator for a method that takes options: it is called with the settings as parameters of its own."""
+    parameters = [parameter for _, parameter, _ in describe_settings()]
+    names = [parameter.name for parameter in parameters]
+
+    def decorate(method: Callable[[S, ClientOptions], None]) -> Callable[Concatenate[S, P], None]:
+        called = method.__qualname__.removesuffix(".__init__")
+
+        @functools.wraps(method)
+        def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            _refuse_unknown(called, names, kwargs)
+            method(self, options(*args, **kwargs))
+
+        own = next(iter(inspect.signature(method).parameters.values()))
+        call.__signature__ = inspect.Signature([own, *parameters], return_annotation=None)  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def document_options(documented: T) -> T:
+    """Put the section `Parameters`, with every setting, into the docstring of what takes the options."""
+    if documented.__doc__:
+        head, separator, tail = inspect.cleandoc(documented.__doc__).partition("\nRaises\n------")
+        described = "\n".join(
+            f"{name} : {inspect.formatannotation(parameter.annotation)}, default {parameter.default!r}\n"
+            + textwrap.fill(setting.doc, 110, initial_indent="    ", subsequent_indent="    ")
+            for name, parameter, setting in describe_settings()
+        )
+        documented.__doc__ = f"{head}\nParameters\n----------\n{described}\n{separator}{tail}"
+    return documented
+
+
+def _refuse_unknown(called: str, names: list[str], given: Iterable[str]) -> None:
+    """Raise `TypeError` for a keyword that is not a setting, and say which one may be meant."""
+    for name in given:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, 1)
+            meant = f". Did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{called}() got an unexpected keyword argument {name!r}{meant}")
 
 
 def is_loopback(host: str) -> bool:
@@ -152,20 +200,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked(secret: str, source: str) -> str:
-    """Return a credential that can go into a header, trimmed; the others are refused without being shown."""
-    secret = secret.strip()
-    if not secret.isprintable() or not secret.isascii():
-        raise AuthenticationError(f"the credential from {source} holds characters that no key has")
-    return secret
-
-
-def _base_url(url: str) -> str:
+def _check_url(url: str) -> str:
     """Return the base URL without its last slash; a text that is none is not shown, since it may be a misplaced key."""
     parts = _parts(url.strip())
     if parts is None or parts.scheme not in ("http", "https"):
         raise InvalidRequestError(
-            "the base URL is no http(s) URL",
+            "the base URL is not an http(s) URL",
             hint="Set base_url or TINKER_BASE_URL to e.g. https://host/services/tinker.",
         )
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -194,87 +234,3 @@ def _is_official(url: str) -> bool:
 def _is_private(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "https" or is_loopback(parts.hostname or "")
-
-
-def _credential(api_key: str | None, *, official: bool) -> tuple[Credential, Credential | None]:
-    """Return the credential to use, and the command's if there is one: argument, variable, command, file.
-
-    A key of a form that the official service does not issue gives way to a command, never to the file;
-    compatible servers issue keys of any form, so there it stands.
-    """
-    text = os.environ.get("TINKER_CREDENTIAL_CMD")
-    command = Credential("TINKER_CREDENTIAL_CMD", command=text) if text else None
-    for source, given in (("api_key argument", api_key), ("TINKER_API_KEY", os.environ.get("TINKER_API_KEY"))):
-        secret = checked(given or "", source)
-        if not secret:
-            continue
-        if secret.startswith(("tml-", "eyJ")):
-            return Credential(source, secret=secret), command
-        if command:
-            return command, command
-        if official:
-            raise AuthenticationError(
-                f"the credential from {source} is neither an API key (tml-…) nor a JWT (eyJ…)",
-                hint="Copy the key from the Tinker console again.",
-            )
-        return Credential(source, secret=secret), None
-    if command:
-        return command, command
-    secret = checked(_from_file(Path(CREDENTIALS_FILE).expanduser()), CREDENTIALS_FILE)
-    if secret:
-        return Credential(CREDENTIALS_FILE, secret=secret), None
-    if official:
-        raise AuthenticationError(
-            f"no credential: api_key=, TINKER_API_KEY, TINKER_CREDENTIAL_CMD and {CREDENTIALS_FILE} are all empty",
-            hint="Set TINKER_API_KEY to a key from the Tinker console, or try the demo account: tinker_frames.demo.account().",
-        )
-    return Credential("no credential"), None
-
-
-def _from_file(path: Path) -> str:
-    """Read the default key of the SDK's credentials file; a missing file or record is no key, a broken file an error."""
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ""
-    except (OSError, ValueError, RecursionError) as fault:
-        problem = type(fault).__name__  # its text could quote the file
-    else:
-        keys = data.get("keys") if isinstance(data, dict) else None
-        record = keys.get(str(data.get("default"))) if isinstance(keys, dict) else None
-        secret = record.get("key") if isinstance(record, dict) else None
-        return secret if isinstance(secret, str) else ""
-    raise AuthenticationError(
-        f"{CREDENTIALS_FILE} cannot be read ({problem})", hint="Mend or remove the file, or set TINKER_API_KEY."
-    )
-
-
-def _run(command: str) -> str:
-    """Return what a credential command prints, trimmed; neither its output nor its errors go into a message."""
-    try:
-        done = subprocess.run(  # noqa: S602  # the variable is a shell command by its contract
-            command,
-            shell=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
-        code, secret = done.returncode, done.stdout.decode(errors="replace").strip()
-    except subprocess.TimeoutExpired:
-        code, secret = -1, ""
-    if code == 0 and secret:
-        return checked(secret, "the command in TINKER_CREDENTIAL_CMD")
-    said = (
-        f"took over {COMMAND_TIMEOUT_S} s" if code == -1 else f"ended with code {code}" if code else "printed nothing"
-    )
-    raise AuthenticationError(
-        f"the command in TINKER_CREDENTIAL_CMD {said}",
-        hint="Run it in a shell; it has to print a credential and exit 0.",
-    )
-
-
-def _cloudflare_headers() -> tuple[tuple[str, str], ...]:
-    """Return the access headers that some installations want, if the environment has them."""
-    given = ((header, checked(os.environ.get(name, ""), name)) for header, name in CLOUDFLARE_HEADERS.items())
-    return tuple((header, value) for header, value in given if value)

@@ -69,6 +69,7 @@ class Table:
     row: str  # what one row is
     key: str  # the column that tells rows apart
     columns: tuple[Column, ...]
+    source: str = ""  # the endpoints that its rows come from, in words
     path: str = ""  # of the endpoint; empty for a table that is joined from others
     items: str = ""  # where the rows stand in an answer
     page_size: int = 1000  # the largest that is tried
