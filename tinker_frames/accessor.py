@@ -62,10 +62,10 @@ class TinkerAccessor:
         >>> frame.tinker.expand_metadata(numeric=True)["meta.loss"].tolist()
         [1.5, nan]
         """
-        from .listings.joins import expanded_metadata
+        from .frames.metadata import expand_metadata
 
         self._need(column)
-        return expanded_metadata(self._frame, column, numeric=numeric)
+        return expand_metadata(self._frame, column, numeric=numeric)
 
     def publish(self, *, client: Client | None = None) -> Plan:
         """Plan to make the checkpoints public: any Tinker user may then load them (POST …/publish)."""
@@ -138,10 +138,10 @@ class TinkerAccessor:
         From POST /api/v1/weights_info, one request each, in parallel; also for other people's public checkpoints. `error` says
         why a row has nothing.
         """
-        from .weights import weights_info
+        from .listings.weights import weights_info
 
-        paths = self._paths()
-        return weights_info(self._client(client), paths, progress)
+        paths, client = self._paths(), self._client(client)
+        return weights_info(client.rest, paths, client.session.settings.max_workers, progress)
 
     def archive_urls(self, *, client: Client | None = None, progress: bool | None = None) -> ArchiveUrls:
         """Return a mapping of tinker path to the signed URL of its archive (GET …/archive); its repr hides the URLs.
@@ -149,10 +149,10 @@ class TinkerAccessor:
         An archive that is still being built is waited for. Whoever has such a URL can read the weights until it expires.
         One that cannot be had costs only its own row: `errors` of the mapping says why.
         """
-        from .weights import archive_urls
+        from .listings.weights import archive_urls
 
-        paths = self._paths()
-        return ArchiveUrls(archive_urls(self._client(client), paths, progress))
+        paths, client = self._paths(), self._client(client)
+        return ArchiveUrls(archive_urls(client.rest, paths, client.session.settings.max_workers, progress))
 
     def explore(self, *, client: Client | None = None) -> View:
         """Return a view of the frame in which to filter, choose and act, as `tkf.explore(frame)`."""

@@ -9,13 +9,13 @@ keep_last(3) | keep_public() | keep_named('final')
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError
+from .schema.coerce import parse_object
 from .schema.durations import Duration, parse_duration
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def has_metadata(key: str, value: Any = None) -> Rule:
     """Keep those whose metadata has this key, and this value if one is given."""
 
     def has(text: Any) -> bool:
-        found = _metadata(text)
+        found = parse_object(text) or {}
         return key in found and (value is None or str(found[key]) == str(value))
 
     text = f"has_metadata({key!r})" if value is None else f"has_metadata({key!r}, {value!r})"
@@ -187,7 +187,9 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "t
         is_key = by.startswith("meta.") and by not in frame.columns
         _need(rule, frame, "user_metadata" if is_key else by)
         key = by.removeprefix("meta.")
-        values = _numbers(frame["user_metadata"].map(lambda text: _metadata(text).get(key)) if is_key else frame[by])
+        values = _numbers(
+            frame["user_metadata"].map(lambda text: (parse_object(text) or {}).get(key)) if is_key else frame[by]
+        )
         known = values[values.notna()].sort_values(ascending=smallest, kind="stable")
         rank = known.groupby(frame[per].reindex(known.index), dropna=False, observed=True, sort=False).cumcount()
         return (rank < n).reindex(frame.index)
@@ -248,14 +250,6 @@ def _need(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:
 def _finder(pattern: str) -> Callable[[Any], bool]:
     compiled = re.compile(pattern)
     return lambda name: isinstance(name, str) and compiled.search(name) is not None
-
-
-def _metadata(text: Any) -> dict[str, Any]:
-    try:
-        found = json.loads(text) if isinstance(text, str) else {}
-    except (ValueError, RecursionError):
-        found = {}
-    return found if isinstance(found, dict) else {}
 
 
 def _at_least(n: int, least: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
-from tinker_frames.listings.joins import expanded_metadata, inventory_of, session_of_members, with_sessions
+from tinker_frames.listings.joins import inventory_of, session_of_members, with_sessions
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import Table, empty_frame, text_dtype
 
@@ -120,33 +119,3 @@ def test_samplers_are_all_found_with_their_session_and_run(quiet_server: DemoSer
             assert pd.isna(shown["training_run_id"])
         else:
             assert shown["training_run_id"] == row.model_path.split("/")[2]
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.none()
-        | st.text(max_size=5)
-        | st.dictionaries(
-            st.text(max_size=4),
-            st.none() | st.text(max_size=4) | st.integers() | st.lists(st.integers(), max_size=2),
-            max_size=3,
-        ),
-        max_size=5,
-    )
-)
-def test_metadata_becomes_columns_whatever_it_holds(entries: list[Any]) -> None:
-    """Every key of every row is a column; text stays text, other values become JSON, absent ones NA; what is no object adds nothing."""
-    column = [json.dumps(entry, ensure_ascii=False) if isinstance(entry, dict) else entry for entry in entries]
-    frame = pd.DataFrame({"user_metadata": pd.array(column, dtype=text_dtype())})
-    expanded = expanded_metadata(frame)
-    keys = sorted({key for entry in entries if isinstance(entry, dict) for key in entry})
-    assert list(expanded.columns) == ["user_metadata", *(f"meta.{key}" for key in keys)]
-    for number, entry in enumerate(entries):
-        for key in keys:
-            value = entry.get(key) if isinstance(entry, dict) else None
-            shown = expanded[f"meta.{key}"][number]
-            if value is None:
-                assert pd.isna(shown)
-            else:
-                assert shown == value if isinstance(value, str) else json.loads(shown) == value

@@ -16,6 +16,7 @@ from tinker_frames.schema.coerce import (
     canonical_json,
     coerce_value,
     parse_json,
+    parse_object,
     parse_times,
     replace_surrogates,
 )
@@ -145,3 +146,22 @@ def test_problems_are_counted_with_a_few_examples() -> None:
     assert (first["column"], first["problem"], first["rows"]) == ("time", "not a time", 9)
     assert first["examples"] == [f"{number}" * 300 for number in range(5)]
     assert second == {"column": "time", "problem": "absent", "rows": 3, "examples": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        (b'{"a": "\xff"}', {"a": "\udcff"}),
+        ("{}", {}),
+        ("[1]", None),
+        ("{", None),
+        ("", None),
+        (None, None),
+        (float("nan"), None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_only_an_object_is_an_object(content: object, found: object) -> None:
+    """Text or bytes that hold a JSON object give it; anything else, NA and hostile nesting included, gives None."""
+    assert parse_object(content) == found

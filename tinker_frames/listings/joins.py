@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 import pandas as pd
 
 from ..schema.catalog import INVENTORY, WITH_DETAILS
-from ..schema.coerce import canonical_json, replace_surrogates
 from ..schema.columns import Table, pandas_dtype, text_dtype, to_frame
 from .listing import Listing, Report
 
@@ -92,45 +89,6 @@ def inventory_lacks(checkpoints: list[str], runs: list[str], sessions: list[str]
     return names
 
 
-def expanded_metadata(
-    frame: pd.DataFrame, column: str = "user_metadata", prefix: str = "meta.", *, numeric: bool = False
-) -> pd.DataFrame:
-    """Return the frame with one `meta.<key>` text column for every key that any row's metadata has.
-
-    Values that are no text become JSON text. Text that is no JSON object adds nothing. With `numeric`, columns whose every
-    value is a number become float64.
-    """
-    parsed = [_object(text) for text in frame[column]]
-    keys = sorted({key for entry in parsed for key in entry if replace_surrogates(key)[1] is None})
-    data = {prefix + key: pd.array([_text(entry.get(key)) for entry in parsed], dtype=text_dtype()) for key in keys}
-    if numeric:
-        data = {name: _numbers(values) for name, values in data.items()}
-    kept = frame.drop(columns=[name for name in data if name in frame.columns])
-    expanded = pd.concat([kept, pd.DataFrame(data, index=frame.index)], axis=1)
-    expanded.attrs = dict(frame.attrs)
-    return expanded
-
-
-def _numbers(values: Any) -> Any:
-    """Return texts as float64 if every one of them is a number, else unchanged."""
-    numbers = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")
-    return numbers.array if numbers.notna().equals(pd.Series(values).notna()) else values
-
-
 def _prefixed(prefix: str, frame: pd.DataFrame) -> dict[str, str]:
     """Return new names for columns that the inventory has under a prefix."""
     return {name: f"{prefix}_{name}" for name in frame.columns if f"{prefix}_{name}" in INVENTORY.names}
-
-
-def _object(text: Any) -> dict[str, Any]:
-    try:
-        value = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    return replace_surrogates(value if isinstance(value, str) else canonical_json(value))[0]

@@ -1,18 +1,37 @@
-"""Given the pages so far, which to ask for next; pure.
+"""Pagination: what one page holds, and which pages to request next; pure.
 
-A list by offset is a stretch of rows to be covered. Pages may come back shorter than asked (a server that silently lowers the
+A list by offset is a range of rows to be covered. Pages may come back shorter than requested (a server that silently lowers the
 limit), totals may change while pages are read, and some servers give no total at all. `Coverage` knows what is still missing.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
-from ..errors import InvalidRequestError, TinkerError
+from ..errors import InvalidRequestError, SchemaError, TinkerError
+from ..schema.coerce import parse_json, parse_object
+from ..schema.columns import Table
 
 MOST_AT_ONCE = 1024  # requests planned ahead: a total far beyond the truth must not become as many requests
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing: its rows as they were decoded, and its cursors."""
+
+    items: list[Any]  # typed records, or objects
+    rows: int
+    total: int | None = None  # of a cursor, where there is one
+    next_cursor: dict[str, Any] | None = None
+
+    def keys(self, table: Table) -> set[str]:
+        """Return the keys of its rows."""
+        name = table.key
+        return {str(row[name] if isinstance(row, dict) else getattr(row, name)) for row in self.items}
 
 
 @dataclass(frozen=True)
@@ -157,3 +176,28 @@ def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, stop))
     return merged
+
+
+def parse_page(content: bytes, table: Table) -> dict[str, Any]:
+    """Parse a page leniently; raises where it holds no list of rows."""
+    body = parse_object(content)
+    if body is None or not isinstance(body.get(table.items), list):
+        raise SchemaError(f"{table.name}: the answer has no list named {table.items!r}")
+    return body
+
+
+def as_rows(content: bytes, table: Table) -> bytes:
+    """Return a page of bare ids as a page of rows that have nothing but their key."""
+    body = parse_page(content, table)
+    body[table.items] = [{table.key: row} if isinstance(row, str) else row for row in body[table.items]]
+    return json.dumps(body).encode()
+
+
+def read_cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, dict[str, Any] | None]:
+    """Return the total of an offset cursor and a keyset cursor, from parsed or raw JSON; None for what is not there."""
+    offset, keyset = (parse_json(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
+    total = offset.get("total_count") if isinstance(offset, dict) else None
+    return (
+        total if isinstance(total, int) and not isinstance(total, bool) else None,
+        keyset if isinstance(keyset, dict) and keyset else None,
+    )

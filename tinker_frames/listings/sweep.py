@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ..errors import InvalidRequestError, SchemaError
 from ..rest.progress import Progress
 from ..rest.session import Answer, Session
-from ..schema.coerce import parse_json
+from ..schema.coerce import parse_object
 from ..schema.columns import Table
 from .decode import Decoder
 from .listing import Listing, Report
@@ -284,12 +284,9 @@ def _union(sweeps: list[pa.Table], key: str) -> pa.Table:
 
 def _object(content: bytes, table: Table) -> dict[str, Any]:
     """Return the object that an answer holds."""
-    try:
-        found = parse_json(content)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise SchemaError(f"{table.name}: the answer is no object")
+    found = parse_object(content)
+    if found is None:
+        raise SchemaError(f"{table.name}: the answer is not an object")
     return found
 
 

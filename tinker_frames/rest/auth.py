@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import AuthenticationError, NotFoundError, NotSupportedError, TinkerError
+from ..schema.coerce import parse_object
 from .config import Settings
 from .credentials import Credential, check_secret
 
@@ -180,10 +180,9 @@ def decode_jwt(token: str) -> dict[str, Any]:
         return {}
     try:
         payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError, RecursionError):
+        return parse_object(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))) or {}
+    except (IndexError, ValueError):
         return {}
-    return claims if isinstance(claims, dict) else {}
 
 
 def _is_jwt(text: str) -> bool:

@@ -8,10 +8,10 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .columns import Kind, arrow_array, arrow_type, memory_pool
+
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from .columns import Kind
 
 MOST_EXAMPLES = 5
 INT64 = (-(2**63), 2**63 - 1)
@@ -39,9 +39,21 @@ class Problems:
         return [dict(entry) for entry in self._found.values()]
 
 
-def parse_json(content: bytes) -> Any:
-    """Parse JSON leniently: bytes that are no UTF-8 become lone surrogates, which `coerce_value` reports; integers with too many digits become floats."""
-    return json.loads(content.decode("utf-8", "surrogateescape"), parse_int=_whole)
+def parse_json(content: bytes | str) -> Any:
+    """Parse JSON leniently: invalid UTF-8 becomes lone surrogates, which `coerce_value` reports; endless integers become floats."""
+    text = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
+    return json.loads(text, parse_int=_whole)
+
+
+def parse_object(content: Any) -> dict[str, Any] | None:
+    """Return the JSON object that text or bytes hold; None for anything else."""
+    if not isinstance(content, (bytes, str)):
+        return None
+    try:
+        found = parse_json(content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def canonical_json(value: Any) -> str:
@@ -61,10 +73,9 @@ def coerce_value(kind: Kind, value: Any) -> tuple[Any, str | None]:
 
 def parse_times(values: list[Any]) -> pa.Array:
     """Return a column of times, parsed all at once; raises where one is not RFC 3339 with a zone, or beyond the years 1 to 9999."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    times = pa.array(values, pa.large_string()).cast(pa.timestamp("us", "UTC"))
+    times = pc.cast(arrow_array("text", values), arrow_type("time"), memory_pool=memory_pool())
     pc.min_max(times).as_py()  # Python's own datetimes end there, and other readers with them
     return times
 

@@ -116,6 +116,21 @@ def arrow_type(kind: Kind) -> pa.DataType:
 
 
 @cache
+def memory_pool() -> pa.MemoryPool:
+    """Return the pool that columns are built in: the system's, since Arrow's own keeps nearly as much again for later."""
+    import pyarrow as pa
+
+    return pa.system_memory_pool()
+
+
+def arrow_array(kind: Kind, values: list[Any]) -> pa.Array:
+    """Return an Arrow array of plain values that fit their kind; raises where one does not."""
+    import pyarrow as pa
+
+    return pa.array(values, arrow_type(kind), memory_pool=memory_pool())
+
+
+@cache
 def text_dtype() -> Any:
     """Return the dtype of text: `str` on pandas 3, `string` on pandas 2."""
     import numpy as np

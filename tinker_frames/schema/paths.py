@@ -1,4 +1,4 @@
-"""The `tinker://` grammar, and safe URLs made from it; pure.
+"""The grammar of tinker paths and of the ids in them, and safe URLs made from them; pure.
 
 A path is `tinker://<run>/<segment>/<name>`: three parts, none empty. Names are free text chosen at save time, so each
 part is percent-encoded on its own before it goes into a URL; what a proxy or `requests` could read as another path is refused.
@@ -6,6 +6,9 @@ part is percent-encoded on its own before it goes into a URL; what a proxy or `r
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -38,6 +41,13 @@ class TinkerPath(NamedTuple):
         return f"{SCHEME}{self.training_run_id}/{self.segment}/{self.name}"
 
 
+# For many paths at once: the parts as named groups, in Python's and in Arrow's regular expressions.
+FOLDER_PATTERN = SCHEME + "/".join(f"(?P<{part}>[^/]+)" for part in TinkerPath._fields[:-1])
+PATTERN = rf"^{FOLDER_PATTERN}/(?P<name>[^/]+)$"
+
+_OFFICIAL_ID = re.compile(r"(.+):(?:train|sample):[0-9]+", re.DOTALL)
+
+
 def parse(path: str) -> TinkerPath:
     """Return the parts of a tinker path.
 
@@ -52,10 +62,10 @@ def parse(path: str) -> TinkerPath:
     '0001'
     """
     if not isinstance(path, str) or not path.startswith(SCHEME):
-        raise InvalidTinkerPathError(f"{_shown(path)} does not start with {SCHEME}")
+        raise InvalidTinkerPathError(f"{_quote_text(path)} does not start with {SCHEME}")
     parts = path[len(SCHEME) :].split("/")
     if len(parts) != 3:
-        raise InvalidTinkerPathError(f"{_shown(path)} has {len(parts)} parts, not run, segment and name")
+        raise InvalidTinkerPathError(f"{_quote_text(path)} has {len(parts)} parts, not run, segment and name")
     for part, what in zip(parts, TinkerPath._fields, strict=True):
         _check(part, what.replace("_", " "), path)
     return TinkerPath(*parts)
@@ -71,8 +81,34 @@ def parse_known(path: str) -> TinkerPath:
     """
     parts = parse(path)
     if parts.segment not in SEGMENTS:
-        raise InvalidTinkerPathError(f"{_shown(path)} has the unknown segment {parts.segment!r}")
+        raise InvalidTinkerPathError(f"{_quote_text(path)} has the unknown segment {parts.segment!r}")
     return parts
+
+
+def run_of(path: str) -> str | None:
+    """Return the training run that a path names; None for what is not a tinker path."""
+    with suppress(InvalidTinkerPathError):
+        return parse(path).training_run_id
+    return None
+
+
+@lru_cache(maxsize=65_536)
+def run_of_folder(folder: str) -> str | None:
+    """Return the training run of a path without its name; None for what is not the start of a path."""
+    found = re.fullmatch(FOLDER_PATTERN, folder)
+    return found["training_run_id"] if found else None
+
+
+@lru_cache(maxsize=65_536)
+def session_of(run_or_sampler_id: str) -> str | None:
+    """Return the session that an official id, `<session>:train:<n>` or `<session>:sample:<n>`, names; None for other ids."""
+    found = _OFFICIAL_ID.fullmatch(run_or_sampler_id)
+    return found[1] if found else None
+
+
+def bare_name(checkpoint_id: str) -> str:
+    """Return a checkpoint id without its segment, as servers that know no segments have it."""
+    return checkpoint_id.rpartition("/")[2]
 
 
 def run_url(training_run_id: str) -> str:
@@ -87,7 +123,7 @@ def checkpoint_url(training_run_id: str, checkpoint_id: str, action: str = "") -
     """
     parts = checkpoint_id.split("/")
     if len(parts) > 2:
-        raise InvalidTinkerPathError(f"{_shown(checkpoint_id)} is no checkpoint id: more than one slash")
+        raise InvalidTinkerPathError(f"{_quote_text(checkpoint_id)} is not a checkpoint id: more than one slash")
     encoded = "/".join(component(part, "checkpoint id") for part in parts)
     return f"{run_url(training_run_id)}/checkpoints/{encoded}" + (f"/{action}" if action else "")
 
@@ -107,11 +143,11 @@ def component(text: str, what: str) -> str:
 def _check(part: str, what: str, whole: str) -> None:
     """Refuse a part that would make the URL name something else."""
     if not isinstance(part, str) or not part:
-        raise InvalidTinkerPathError(f"{_shown(whole)} has an empty {what}")
+        raise InvalidTinkerPathError(f"{_quote_text(whole)} has an empty {what}")
     if part in (".", ".."):
-        raise InvalidTinkerPathError(f"{_shown(whole)} has {part!r} as its {what}, which URLs read as a folder")
+        raise InvalidTinkerPathError(f"{_quote_text(whole)} has {part!r} as its {what}, which URLs read as a folder")
     if "/" in part:
-        raise InvalidTinkerPathError(f"{_shown(whole)} has a slash in its {what}")
+        raise InvalidTinkerPathError(f"{_quote_text(whole)} has a slash in its {what}")
     try:
         part.encode()
     except UnicodeEncodeError:
@@ -119,10 +155,10 @@ def _check(part: str, what: str, whole: str) -> None:
     else:
         surrogate = False
     if surrogate:
-        raise InvalidTinkerPathError(f"{_shown(whole)} has a {what} that is no valid Unicode")
+        raise InvalidTinkerPathError(f"{_quote_text(whole)} has a {what} that is not valid Unicode")
 
 
-def _shown(path: object) -> str:
-    """Quote hostile or very long text for a message."""
+def _quote_text(path: object) -> str:
+    """Return text quoted for a message, also where it is hostile or very long."""
     text = ascii(path)
     return text if len(text) <= 200 else text[:199] + "…'"

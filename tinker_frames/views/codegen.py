@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..schema.catalog import TABLES
-from ..schema.derived import session_of
+from ..schema.paths import session_of
 from .refresh import is_whole, runs_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,43 @@
+"""Metadata as columns of a frame."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinker_frames.frames.metadata import expand_metadata
+from tinker_frames.schema.columns import text_dtype
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.none()
+        | st.text(max_size=5)
+        | st.dictionaries(
+            st.text(max_size=4),
+            st.none() | st.text(max_size=4) | st.integers() | st.lists(st.integers(), max_size=2),
+            max_size=3,
+        ),
+        max_size=5,
+    )
+)
+def test_metadata_becomes_columns_whatever_it_holds(entries: list[Any]) -> None:
+    """Every key of every row is a column; text stays text, other values become JSON, absent ones NA; what is not an object adds nothing."""
+    column = [json.dumps(entry, ensure_ascii=False) if isinstance(entry, dict) else entry for entry in entries]
+    frame = pd.DataFrame({"user_metadata": pd.array(column, dtype=text_dtype())})
+    expanded = expand_metadata(frame)
+    keys = sorted({key for entry in entries if isinstance(entry, dict) for key in entry})
+    assert list(expanded.columns) == ["user_metadata", *(f"meta.{key}" for key in keys)]
+    for number, entry in enumerate(entries):
+        for key in keys:
+            value = entry.get(key) if isinstance(entry, dict) else None
+            shown = expanded[f"meta.{key}"][number]
+            if value is None:
+                assert pd.isna(shown)
+            else:
+                assert shown == value if isinstance(value, str) else json.loads(shown) == value

@@ -1,0 +1,71 @@
+"""Requests of one checkpoint each, made for many in parallel: the shape of its weights, and the URL of its archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from ..errors import TinkerError
+from ..rest.endpoints import Rest
+from ..rest.progress import Progress
+from ..schema.columns import typed
+from .prefetch import in_order
+
+R = TypeVar("R")
+
+
+def weights_info(rest: Rest, paths: list[str], workers: int, progress: bool | None) -> pd.DataFrame:
+    """Return one row per path with what POST /api/v1/weights_info answers; `error` says why a row has nothing."""
+    answers = _request_each(
+        paths, lambda path, _: rest.get_weights_info_by_tinker_path(path), workers, "weights", progress
+    )
+    rows = [answer if isinstance(answer, dict) else {} for answer in answers]
+    columns: dict[str, Any] = {
+        "tinker_path": typed("text", paths),
+        "base_model": typed("text", [row.get("base_model") for row in rows]),
+        "is_lora": typed("bool", [row.get("is_lora") for row in rows]),
+        "lora_rank": typed("int", [row.get("lora_rank") for row in rows]),
+    }
+    for name in ("train_unembed", "train_mlp", "train_attn"):
+        columns[name] = typed("bool", [row.get(name) for row in rows])
+    columns["optimizer"] = typed("text", [_optimizer(row) if row else None for row in rows])
+    columns["error"] = typed("text", [str(answer) if isinstance(answer, TinkerError) else None for answer in answers])
+    return pd.DataFrame(columns)
+
+
+def archive_urls(rest: Rest, paths: list[str], workers: int, progress: bool | None) -> dict[str, str | TinkerError]:
+    """Return the signed URL of each path's archive (GET …/archive), or the error that there was instead."""
+    paths = list(dict.fromkeys(paths))
+
+    def url(path: str, bar: Progress) -> str:
+        return str(rest.get_checkpoint_archive_url(path, watch=bar)["url"])
+
+    return dict(zip(paths, _request_each(paths, url, workers, "archives", progress), strict=True))
+
+
+def _optimizer(row: dict[str, Any]) -> str:
+    """Return the optimizer's name; AdamW where none is named."""
+    config = row.get("optimizer_config")
+    return str(config.get("type", "adamw")) if isinstance(config, dict) else "adamw"
+
+
+def _request_each(
+    paths: list[str], request: Callable[[str, Progress], R], workers: int, what: str, progress: bool | None
+) -> list[R | TinkerError]:
+    """Return the answer for every path, requested in parallel; an error is the answer for its row."""
+    with Progress(what, progress) as bar:
+        bar.expect(len(paths))
+
+        def answer_of(path: str) -> R | TinkerError:
+            try:
+                return request(path, bar)
+            except TinkerError as error:
+                return error
+
+        answers = []
+        for _, answer in in_order(paths, answer_of, workers, bar):
+            answers.append(answer)
+            bar.advance(1)
+        return answers
