@@ -1,0 +1,472 @@
+"""The messages between a view in Python and its JavaScript in the browser, and the state that both share.
+
+Each part of a view is a trait of the widget (`ViewState`); the browser asks for changes with a `Request` and gets a `Reply`.
+`frontend/src/messages.d.ts` is generated from this module (`python tinker_frames/views/frontend/generate_types.py`).
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+Cell = str | list[str]
+"""What a cell shows: its text, or `[text, title]`, or `[text, title, mark]`."""
+
+Row = list[bool | Cell]
+"""One row of a grid: whether it is selected, its key, and its cells."""
+
+Choice = str | bool | None
+"""One value of a filter of kind `choices`; None stands for NA."""
+
+Value = str | int | float | bool
+"""One value of a form."""
+
+
+class Limits(TypedDict):
+    """Numbers that the browser needs of Python."""
+
+    chunk_rows: int
+    narrowest_px: int
+    widest_px: int
+
+
+# ── the state of a view, part by part ────────────────────────────────────────────────────────────────────────────────
+
+
+class Count(TypedDict):
+    """How many rows and bytes match the filters, and of how many."""
+
+    rows: int
+    total: int
+    size: str
+    total_size: str
+
+
+class Progress(TypedDict):
+    """How far work in the background is; `total` is 0 where it is unknown, `rate` is in rows per second."""
+
+    what: str
+    part: str
+    done: int
+    total: int
+    rate: float
+    waiting: str
+    stopping: bool
+
+
+class ActionButton(TypedDict):
+    """One action that the view offers."""
+
+    name: str
+    label: str
+    doc: str
+    asks: str
+    tone: str
+
+
+class Head(TypedDict):
+    """The line above the filters: the tables that were opened, counts, age, notes and the actions."""
+
+    trail: list[str]
+    of: list[str]
+    one: str
+    count: Count
+    age: str
+    banner: str
+    note: str
+    reading: Progress | None
+    pictures: bool
+    acts: list[ActionButton]
+
+
+class TimeRange(TypedDict, total=False):
+    """The value of a filter of times: days, or dates in ISO format (UTC)."""
+
+    older_than: float
+    newer_than: float
+    within: float
+    after: str
+    before: str
+    ever: bool
+    never: bool
+
+
+class MetadataMatch(TypedDict):
+    """The value of the metadata filter; an empty `value` matches any."""
+
+    key: str
+    value: str
+
+
+FilterValue = None | str | list[Choice] | list[float | None] | TimeRange | MetadataMatch
+"""What a filter is set to, by its kind: text or query, choices, a range of numbers, times, metadata."""
+
+
+class QuickPick(TypedDict):
+    """A value that a filter of times offers as a button."""
+
+    label: str
+    value: TimeRange
+
+
+class FilterControl(TypedDict):
+    """One filter, what it is set to, and what is wrong with that."""
+
+    name: str
+    label: str
+    kind: Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
+    unit: str
+    quick: list[QuickPick]
+    value: FilterValue
+    said: str
+    error: str
+
+
+class FilterBar(TypedDict):
+    """The filters of the table, and the pandas query that they make together."""
+
+    controls: list[FilterControl]
+    query: str
+
+
+class Column(TypedDict):
+    """One column of the grid; `width` is in pixels."""
+
+    id: str
+    label: str
+    kind: str
+    align: Literal["left", "right"]
+    width: int
+    doc: str
+
+
+class ListedColumn(Column):
+    """One column of the list in which columns are chosen."""
+
+    shown: bool
+
+
+class Grid(TypedDict):
+    """The columns and the order of the rows, with the first chunk of rows.
+
+    `number` changes whenever rows stand at other places, `moves` whenever the grid has to begin at the top again.
+    """
+
+    number: int
+    moves: int
+    rows: int
+    columns: list[Column]
+    sort: list[str]
+    openings: list[str]
+    first: list[Row]
+
+
+class Selection(TypedDict):
+    """How many rows are selected, how many of them do not match the filters, and whether all that match are."""
+
+    rows: int
+    hidden: int
+    all: bool
+    size: str
+
+
+class FilterOption(TypedDict):
+    """One choice of a filter, with the number of rows that the other filters leave of it."""
+
+    value: Choice
+    label: str
+    rows: int
+
+
+class Facet(TypedDict):
+    """What the popover of a filter lists: choices, metadata keys, or columns."""
+
+    name: str
+    options: NotRequired[list[FilterOption]]
+    keys: NotRequired[list[str]]
+    columns: NotRequired[list[ListedColumn]]
+
+
+class Bar(TypedDict):
+    """One bar of a chart; a click sets the filters in `picks`."""
+
+    label: str
+    value: float
+    said: str
+    picks: dict[str, FilterValue] | None
+
+
+class Chart(TypedDict):
+    """A chart of the rows that match."""
+
+    title: str
+    kind: Literal["bars", "columns"]
+    bars: list[Bar]
+
+
+# ── the action panel, by its stage ───────────────────────────────────────────────────────────────────────────────────
+
+
+class ClosedPanel(TypedDict):
+    """No action; `note` may say why the last one ended."""
+
+    stage: Literal[""]
+    note: str
+
+
+class OpenPanel(TypedDict):
+    """What every stage of an action has."""
+
+    note: str
+    act: str
+    label: str
+    doc: str
+    asks: str
+    target: str
+    path: str
+    leads: bool
+
+
+class AskPanel(OpenPanel):
+    """The form of an action."""
+
+    stage: Literal["ask"]
+
+
+class WorkPanel(OpenPanel, Progress):
+    """Work in progress."""
+
+    stage: Literal["work"]
+
+
+class PlanGroup(TypedDict):
+    """The rows of a plan with the same decision and reason."""
+
+    verdict: str
+    reason: str
+    rows: int
+    open: bool
+
+
+class GuardTick(TypedDict):
+    """A guard that holds rows of the plan, and whether it is lifted."""
+
+    name: str
+    on: bool
+
+
+class ConfirmPanel(OpenPanel):
+    """A plan to be confirmed; the first of `rows` are the names of their columns."""
+
+    stage: Literal["confirm"]
+    number: int
+    verb: str
+    lines: list[str]
+    groups: list[PlanGroup]
+    guards: list[GuardTick]
+    rows: list[list[Cell]]
+    typed: bool
+    rule: str
+    hidden: int
+
+
+class OutcomeCount(TypedDict):
+    """How many rows ended alike."""
+
+    outcome: str
+    rows: int
+    open: bool
+
+
+class OutcomePanel(OpenPanel):
+    """How the rows of a plan ended; the first of `rows` are the names of their columns."""
+
+    stage: Literal["outcome"]
+    counts: list[OutcomeCount]
+    failed: list[list[Cell]]
+    rows: list[list[Cell]]
+    undo: bool
+    retry: bool
+
+
+ActionPanel = ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel
+
+
+class ViewState(TypedDict):
+    """The traits of the widget that the browser reads."""
+
+    _limits: Limits
+    _head: Head
+    _bar: FilterBar
+    _grid: Grid
+    _choice: Selection
+    _facet: Facet | None
+    _pictures: list[Chart] | None
+    _desk: ActionPanel
+    _static_id: str
+
+
+# ── what the browser asks for ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Command(TypedDict):
+    """A request that says nothing else."""
+
+    do: Literal["ping", "ready", "reset", "refresh", "stop", "hush", "code", "cancel", "undo", "retry", "close"]
+
+
+class RowsRequest(TypedDict):
+    """Send one chunk of rows."""
+
+    do: Literal["rows"]
+    number: int
+    place: int
+
+
+class FilterRequest(TypedDict):
+    """Set one filter; None unsets it."""
+
+    do: Literal["filter"]
+    name: str
+    value: FilterValue
+
+
+class FacetRequest(TypedDict):
+    """Send what the popover of a filter lists, until another one is opened."""
+
+    do: Literal["facet"]
+    name: str
+
+
+class SortRequest(TypedDict):
+    """Sort by columns, `-` before a name for descending."""
+
+    do: Literal["sort"]
+    sort: list[str]
+
+
+class ColumnsRequest(TypedDict):
+    """Show these columns, in this order."""
+
+    do: Literal["columns"]
+    columns: list[str]
+
+
+class WidthRequest(TypedDict):
+    """Keep the width of a column, in pixels."""
+
+    do: Literal["width"]
+    id: str
+    width: int
+
+
+class SelectRequest(TypedDict):
+    """Select rows: those from `first` to `last`, all that match, or none."""
+
+    do: Literal["choose"]
+    how: Literal["toggle", "add", "only", "all", "none"]
+    first: NotRequired[int]
+    last: NotRequired[int]
+    number: NotRequired[int]
+
+
+class OpenRequest(TypedDict):
+    """Open the table that a row leads to."""
+
+    do: Literal["open"]
+    label: str
+    place: int
+    number: int
+
+
+class BackRequest(TypedDict):
+    """Go back to a table that was opened before."""
+
+    do: Literal["back"]
+    depth: int
+
+
+class ChartsRequest(TypedDict):
+    """Show the charts, or hide them."""
+
+    do: Literal["pictures"]
+    on: bool
+
+
+class ActionRequest(TypedDict):
+    """Begin an action."""
+
+    do: Literal["act"]
+    act: str
+
+
+class AnswerRequest(TypedDict):
+    """Submit the form of the action."""
+
+    do: Literal["answer"]
+    given: dict[str, Value]
+
+
+class AllowRequest(TypedDict):
+    """Lift these guards of the plan, and no others."""
+
+    do: Literal["allow"]
+    guards: list[str]
+
+
+class LookRequest(TypedDict):
+    """List the rows of a plan with a decision and reason, or with an outcome."""
+
+    do: Literal["look"]
+    verdict: str
+    reason: NotRequired[str]
+
+
+class ConfirmRequest(TypedDict):
+    """Run the plan."""
+
+    do: Literal["confirm"]
+    typed: str
+
+
+Request = (
+    Command
+    | RowsRequest
+    | FilterRequest
+    | FacetRequest
+    | SortRequest
+    | ColumnsRequest
+    | WidthRequest
+    | SelectRequest
+    | OpenRequest
+    | BackRequest
+    | ChartsRequest
+    | ActionRequest
+    | AnswerRequest
+    | AllowRequest
+    | LookRequest
+    | ConfirmRequest
+)
+
+
+# ── what Python answers ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class RowsReply(TypedDict):
+    """One chunk of rows, in the order with this number."""
+
+    chunk: int
+    number: int
+    rows: list[Row]
+
+
+class CodeReply(TypedDict):
+    """The Python that gives the same rows and plan."""
+
+    code: str
+
+
+class HeardReply(TypedDict):
+    """The answer to a request that wants no other: Python is alive."""
+
+    heard: str | None
+
+
+Reply = RowsReply | CodeReply | HeardReply
