@@ -18,10 +18,12 @@ from ..frames.text import escape_control_characters
 from . import cells, filters
 from .controls import CONTROLS, controls_of
 from .facets import Facets
+from .messages import Limits
 from .rows import Rows
 
 CHUNK = 50  # rows that are sent at once
 NARROWEST, WIDEST = 40, 1200  # pixels of a column
+LIMITS: Limits = {"chunk_rows": CHUNK, "narrowest_px": NARROWEST, "widest_px": WIDEST}  # of these, the browser is told
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ..plans.plan import Plan
 from ..rest.progress import in_notebook
 from . import refresh
 from .explorer import PARTS, Explorer
-from .table import SORTS, TableState, sort_of
+from .table import LIMITS, SORTS, TableState, sort_of
 
 MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]"'
 
@@ -27,17 +27,7 @@ try:
 except ImportError as error:
     raise ImportError(MISSING_EXTRA) from error
 
-STATIC = Path(__file__).parent / "static"
-SCRIPTS = (
-    "dom.js",
-    "grid_header.js",
-    "grid.js",
-    "filter_popover.js",
-    "filter_bar.js",
-    "charts.js",
-    "action_panel.js",
-    "view.js",
-)  # one module, in this order
+STATIC = Path(__file__).parent / "static"  # bundled from frontend/
 STATIC_ROWS = 20
 STATIC_COLUMNS = 8
 AT_FIRST = ("head", "bar", "grid", "choice", "desk")  # the rest when the first rows are there
@@ -63,9 +53,10 @@ class View(anywidget.AnyWidget):
         The columns that are shown, in order.
     """
 
-    _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    _esm = (STATIC / "view.js").read_text(encoding="utf-8")
     _css = (STATIC / "view.css").read_text(encoding="utf-8")
 
+    _limits = traitlets.Any(LIMITS).tag(sync=True)
     _head = traitlets.Any().tag(sync=True)
     _bar = traitlets.Any().tag(sync=True)
     _grid = traitlets.Any().tag(sync=True)

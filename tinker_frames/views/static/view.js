@@ -1,201 +1,1879 @@
-// The whole view: the parts in their places, and the messages between them and the kernel.
+// src/dom.js
+function el(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) setProp(element, name, value);
+  for (const child of children) if (child || child === "") element.append(child);
+  return element;
+}
+function setProp(element, name, value) {
+  if (value === null || value === void 0 || value === false) return;
+  if (name === "on") {
+    for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+  } else if (name === "style") Object.assign(element.style, value);
+  else if (name === "value") Object.assign(element, { value });
+  else element.setAttribute(name, value === true ? "" : String(value));
+}
+function button(text, click, props = {}) {
+  return el("button", { type: "button", class: "tkf-button", ...props, on: { click } }, text);
+}
+function debounce(work, milliseconds) {
+  let timer;
+  const call = (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => work(...given), milliseconds);
+  };
+  return Object.assign(call, { cancel: () => clearTimeout(timer) });
+}
+function measureText(element) {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  return Math.ceil(range.getBoundingClientRect().width);
+}
+var uniqueId = () => `tkf-${Math.random().toString(36).slice(2, 10)}`;
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    copyBySelection(text);
+  }
+}
+function copyBySelection(text) {
+  const area = el("textarea", { style: { position: "fixed", opacity: 0 }, value: text });
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+var focusables = (root) => [...root.querySelectorAll("button:enabled, input:enabled, [tabindex='0']")].map(asElement);
+var asElement = (element) => (
+  /** @type {HTMLElement} */
+  element
+);
+function findNamed(root, name) {
+  return [...root.querySelectorAll("[data-name]")].map(asElement).find((element) => element.dataset.name === name);
+}
+function redraw(root, draw) {
+  const focused = root.contains(document.activeElement) ? asElement(
+    /** @type {Element} */
+    document.activeElement
+  ) : null;
+  const place = focused ? focusables(root).indexOf(focused) : -1;
+  const caret = focused instanceof HTMLInputElement ? [focused.selectionStart, focused.selectionEnd] : [null, null];
+  draw();
+  if (!focused || root.contains(document.activeElement)) return;
+  const all = focusables(root);
+  const same = focused.dataset.name && all.find((element) => element.dataset.name === focused.dataset.name);
+  if (same instanceof HTMLInputElement && caret[0] !== null) same.setSelectionRange(caret[0], caret[1]);
+  focusFirst(same, all[Math.min(place, all.length - 1)], gridOf(root));
+}
+var gridOf = (element) => element.closest(".tkf")?.querySelector(".tkf-grid");
+function focusFirst(...elements) {
+  for (const element of elements) {
+    if (!element) continue;
+    element.focus({ preventScroll: true });
+    if (document.activeElement === element) return;
+  }
+}
 
-const SILENT_MS = 8000; // after which a kernel that does not answer is said to be busy or gone
-const GONE = "The kernel of this view is gone. Run this cell again.";
+// src/grid_rows.js
+var TITLE_FROM = 12;
+function readRow(row) {
+  const [isSelected, key, ...cells] = row ?? [false, ""];
+  return { isSelected: Boolean(isSelected), key: String(key), cells: (
+    /** @type {Cell[]} */
+    cells
+  ) };
+}
+function readCell(cell) {
+  const [text, title = "", mark = ""] = Array.isArray(cell) ? cell : [cell];
+  return { text, title: title || (text.length > TITLE_FROM ? text : ""), mark };
+}
+function makeRow(grid, place, data) {
+  const { isSelected, key, cells } = readRow(data);
+  const looks = [isSelected && "tkf-chosen", place % 2 && "tkf-odd", !data && "tkf-absent"].filter(Boolean);
+  const row = el("div", {
+    class: ["tkf-row", ...looks].join(" "),
+    role: "row",
+    "aria-rowindex": place + 2,
+    "aria-selected": String(isSelected),
+    "data-place": place,
+    "data-key": key
+  });
+  const { columns } = grid.data;
+  row.append(makeCheck(grid.cellId(place, 0), isSelected));
+  columns.forEach((column, at) => {
+    row.append(makeCell(data ? cells[at] : "…", column, grid.cellId(place, at + 1)));
+  });
+  row.append(makeOpenings(grid.data.openings, key, grid.cellId(place, grid.lastColumn)));
+  return row;
+}
+function makeCheck(id, isSelected) {
+  const label = isSelected ? "selected" : "not selected";
+  return el("div", { class: "tkf-cell tkf-check", role: "gridcell", id, "aria-label": label }, isSelected ? "☑" : "☐");
+}
+function makeCell(cell, column, id) {
+  const { text, title, mark } = readCell(cell);
+  const looks = [`tkf-${column.align}`, mark && `tkf-mark-${mark}`, column.kind === "id" && "tkf-id"].filter(Boolean);
+  return el("div", { class: ["tkf-cell", ...looks].join(" "), role: "gridcell", id, title }, text);
+}
+function makeOpenings(openings, key, id) {
+  const quiet = { type: "button", class: "tkf-link", tabindex: -1 };
+  const links = openings.map(
+    (label) => el("button", { ...quiet, "data-open": label, title: `open the ${label} of this row` }, `${label} ›`)
+  );
+  const copy = el("button", { ...quiet, "data-copy": "", title: `copy ${key}`, "aria-label": "copy the path" }, "❐");
+  return el("div", { class: "tkf-cell tkf-openings", role: "gridcell", id }, ...links, copy);
+}
 
-class View {
-  constructor(model, host) {
-    this.model = model;
-    this.root = el("div", { class: "tkf", "data-tkf": unique() });
-    const send = (message) => this.send(message);
-    this.grid = new Grid(send, (text) => this.say(text));
-    this.bar = new Bar(send, this.root);
-    this.pictures = new Pictures(send);
-    this.acts = el("div", { class: "tkf-acts", role: "toolbar", "aria-label": "actions" });
-    this.desk = new DeskPanel(send, this.acts);
-    this.trail = el("nav", { class: "tkf-trail", "aria-label": "tables" });
-    this.count = el("span", { class: "tkf-count", role: "status" });
-    this.age = el("span", { class: "tkf-age tkf-muted" });
-    this.banner = el("div", { class: "tkf-warn tkf-banner", role: "alert", hidden: true });
-    this.noted = el("span", { class: "tkf-noted", role: "status" });
-    this.far = el("span", { class: "tkf-muted" }); // changes too often to be read out
-    this.hush = button("×", () => (this.say(""), this.send({ do: "hush" })), { class: "tkf-link", "aria-label": "close this note" });
-    this.stop = button("Cancel", () => this.send({ do: "stop" }), { class: "tkf-link", "data-name": "stop" });
-    this.note = el("div", { class: "tkf-note", hidden: true }, this.noted, " ", this.far, " ", this.hush, this.stop);
-    this.chosen = el("span", { class: "tkf-chosen-count", role: "status" });
-    this.tools = el("span", { class: "tkf-tools" });
-    this.root.append(
-      el("div", { class: "tkf-line tkf-top" }, this.trail, this.count, el("span", { class: "tkf-spring" }), this.age, this.tools),
-      this.banner, this.note, this.bar.element,
-      el("div", { class: "tkf-line tkf-actions" }, this.chosen, this.acts), this.desk.element,
-      el("div", { class: "tkf-middle" }, this.grid.element, this.pictures.element), this.bar.popover.element,
+// src/panel_parts.js
+var makeButtons = (...buttons) => el("div", { class: "tkf-desk-buttons" }, ...buttons);
+var makeTitle = (...text) => el("h4", { class: "tkf-desk-title" }, ...text);
+function dropEmptyColumns([names = [], ...rows]) {
+  const texts = rows.map((row) => row.map((cell) => readCell(cell).text));
+  const isFilled = names.map((_, column) => texts.some((row) => row[column]));
+  const keep = (row) => row.filter((_, column) => isFilled[column]);
+  return { names: keep(names.map((name) => readCell(name).text)), rows: texts.map(keep) };
+}
+function makeRowTable(listed, look = "") {
+  if (!listed.length) return [];
+  const { names, rows } = dropEmptyColumns(listed);
+  const head = el("thead", {}, el("tr", {}, ...names.map((name) => el("th", {}, name))));
+  const body = el(
+    "tbody",
+    {},
+    ...rows.map((row) => el("tr", {}, ...row.map((text) => el("td", { title: text }, text))))
+  );
+  const roles = { tabindex: 0, role: "group", "aria-label": "rows of the plan", "data-name": "listed" };
+  return [el("div", { class: `tkf-listed ${look}`, ...roles }, el("table", {}, head, body))];
+}
+
+// src/action_forms.js
+var DURATIONS = ["1d", "7d", "30d", "90d", "365d"];
+var KEPT = { final: "named final", public: "public", sampled: "loaded by a sampler" };
+var KEPT_NEWEST = 3;
+function makeForm(panel, state) {
+  const head = [makeTitle(`${state.label}: ${state.target}`), el("div", { class: "tkf-muted" }, state.doc)];
+  const answer = (given) => panel.send({ do: "answer", given });
+  const cancel = panel.closeButton("Cancel");
+  switch (state.asks) {
+    case "ttl":
+      return [...head, ...makeDurationForm(answer, cancel)];
+    case "path":
+      return [...head, ...makeFileForm(answer, cancel, state)];
+    case "rule":
+      return [...head, ...makeRuleForm(answer, cancel)];
+    default:
+      return [...head, makeButtons(cancel)];
+  }
+}
+var onEnter = (submit) => ({ keydown: (event) => event.key === "Enter" && submit() });
+function makeCheck2(name, isChecked = false) {
+  const check = el("input", { type: "checkbox", "data-name": name });
+  check.checked = isChecked;
+  return check;
+}
+var makeTick = (check, text) => el("label", { class: "tkf-tick" }, check, ` ${text}`);
+function makeDurationForm(answer, cancel) {
+  const submit = () => answer({ ttl: own.value });
+  const looks = {
+    class: "tkf-input",
+    placeholder: "e.g. 30d or 12h",
+    "aria-label": "length of time",
+    "data-name": "ttl"
+  };
+  const own = el("input", { ...looks, on: onEnter(submit) });
+  const picks = DURATIONS.map(
+    (ttl, place) => button(ttl.replace("d", " d"), () => answer({ ttl }), { "data-name": ttl, "data-first": place === 0 })
+  );
+  const never = button("never", () => answer({ never: true }), { "data-name": "never" });
+  const look = button("Look at the plan", submit, { "data-name": "own" });
+  return [makeButtons(...picks, never, own, look, cancel)];
+}
+function makeFileForm(answer, cancel, state) {
+  const write = () => answer({ path: path.value, overwrite: overwrite.checked, checkpoints: checkpoints.checked });
+  const looks = { class: "tkf-input tkf-wide", "aria-label": "file", "data-name": "path", "data-first": true };
+  const path = el("input", { ...looks, value: state.path, on: onEnter(write) });
+  const [overwrite, checkpoints] = ["overwrite", "checkpoints"].map((name) => makeCheck2(name));
+  const submit = button("Write", write, { class: "tkf-button tkf-main", "data-name": "write" });
+  return [
+    el("div", { class: "tkf-muted" }, ".parquet, .csv, .feather or .json, beside this notebook"),
+    makeButtons(
+      path,
+      state.leads && makeTick(checkpoints, "their checkpoints instead of these rows"),
+      makeTick(overwrite, "overwrite"),
+      submit,
+      cancel
+    )
+  ];
+}
+function makeRuleForm(answer, cancel) {
+  const short = { class: "tkf-input tkf-short" };
+  const newest = { "aria-label": "keep the newest of each run", "data-name": "last", "data-first": true };
+  const last = el("input", { type: "number", ...short, min: 0, value: KEPT_NEWEST, ...newest });
+  const newer = el("input", {
+    ...short,
+    placeholder: "2d",
+    "aria-label": "keep what is newer than",
+    "data-name": "newer"
+  });
+  const checks = Object.entries(KEPT).map(([name, text]) => ({ name, text, check: makeCheck2(name, true) }));
+  const submit = (after) => {
+    const kept = Object.fromEntries(checks.map(({ name, check }) => [name, check.checked]));
+    answer({ last: Number(last.value), newer: newer.value, after, ...kept });
+  };
+  const ticks = checks.map(({ check, text }) => makeTick(check, text));
+  const words = ["Keep the newest ", last, " of each run, those newer than ", newer, ", and those that are "];
+  const expire = { class: "tkf-button tkf-main", "data-name": "expire" };
+  const remove = { class: "tkf-button tkf-danger", "data-name": "delete" };
+  return [
+    el("div", { class: "tkf-rule" }, ...words, ...ticks),
+    makeButtons(
+      button("Expire the rest in 24 h", () => submit("24h"), expire),
+      button("Delete the rest…", () => submit(""), remove),
+      cancel
+    )
+  ];
+}
+
+// src/text.js
+var formatCount = (number) => Number(number).toLocaleString("en-US");
+var formatRows = (number, noun) => `${formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
+var capitalize = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+function formatAge(iso, now) {
+  const seconds = Math.max(0, (now - Date.parse(iso)) / 1e3);
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 90) return `read ${Math.round(seconds)} s ago`;
+  if (seconds < 5400) return `read ${Math.round(seconds / 60)} min ago`;
+  return seconds < 129600 ? `read ${Math.round(seconds / 3600)} h ago` : `read ${Math.round(seconds / 86400)} d ago`;
+}
+function formatProgress({ part, done, total, rate, waiting, stopping }) {
+  const rows = total > 0 ? `${formatCount(done)} of ${formatCount(total)}` : done ? formatCount(done) : "";
+  const parts = [
+    [part, rows].filter(Boolean).join(": "),
+    rate ? `${formatCount(rate)} a second` : "",
+    waiting,
+    stopping ? "stopping: what is under way ends first" : ""
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
+// src/plan_confirmation.js
+var DECISIONS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
+var GUARDS = { public: "public", newest: "the newest of their run", sampler: "loaded by a sampler" };
+function makeConfirmation(panel, state) {
+  const [title = "", ...lines] = state.lines;
+  const facts = state.rule ? [...lines, `keeps ${state.rule}`] : lines;
+  const run = makeRunButton(panel, state);
+  const typed = state.typed && state.number > 0 ? makeTypedNumber(panel, state, run) : null;
+  return [
+    makeTitle(capitalize(title)),
+    ...makeHiddenWarning(state.hidden),
+    el("ul", { class: "tkf-lines" }, ...facts.map((fact) => el("li", {}, fact))),
+    el("div", { class: "tkf-groups" }, ...state.groups.map((group) => makeGroup(panel, group))),
+    ...makeRowTable(state.rows),
+    ...makeGuards(panel, state.guards),
+    makeButtons(typed, run, panel.closeButton("Cancel"))
+  ];
+}
+function makeHiddenWarning(hidden) {
+  const text = `${formatCount(hidden)} of them are not in this view: the filters hide them.`;
+  return hidden ? [el("div", { class: "tkf-warn" }, text)] : [];
+}
+var isNumberTyped = (typed, number) => typed.trim().replaceAll(",", "") === String(number);
+function makeRunButton(panel, state) {
+  return button(
+    `${capitalize(state.verb)} ${formatCount(state.number)}`,
+    () => panel.send({ do: "confirm", typed: panel.typed }),
+    {
+      class: `tkf-button ${state.typed ? "tkf-danger" : "tkf-main"}`,
+      "data-name": "run",
+      "data-first": !state.typed,
+      disabled: state.number === 0 || state.typed && !isNumberTyped(panel.typed, state.number)
+    }
+  );
+}
+function makeTypedNumber(panel, state, run) {
+  const looks = { class: "tkf-input tkf-short", inputmode: "numeric", autocomplete: "off" };
+  const input = el("input", {
+    ...looks,
+    "data-name": "typed",
+    "data-first": true,
+    value: panel.typed,
+    on: {
+      input: () => {
+        panel.typed = input.value;
+        run.disabled = !isNumberTyped(panel.typed, state.number);
+      },
+      keydown: (event) => event.key === "Enter" && !run.disabled && run.click()
+    }
+  });
+  return el("label", { class: "tkf-tick" }, `Type ${state.number} to delete: `, input);
+}
+function makeGroup(panel, { verdict, reason, rows, open }) {
+  const text = `${formatCount(rows)} ${DECISIONS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
+  return button(text, () => panel.send({ do: "look", verdict, reason }), {
+    class: `tkf-button tkf-group tkf-${verdict}`,
+    "aria-expanded": String(open),
+    title: "look at these rows",
+    "data-name": `${verdict} ${reason}`
+  });
+}
+function makeGuards(panel, guards) {
+  const ticks = guards.map((guard) => makeGuard(panel, guard, guards));
+  return ticks.length ? [el("div", { class: "tkf-guards" }, "Do it also for those that are: ", ...ticks)] : [];
+}
+function makeGuard(panel, guard, guards) {
+  const name = `guard ${guard.name}`;
+  const toggle = () => {
+    const lifted = guards.filter((other) => other === guard ? !guard.on : other.on);
+    panel.ticked = name;
+    panel.send({ do: "allow", guards: lifted.map((other) => other.name) });
+  };
+  const check = el("input", { type: "checkbox", "data-name": name, on: { change: toggle } });
+  check.checked = guard.on;
+  return el("label", { class: "tkf-tick" }, check, ` ${GUARDS[guard.name] ?? guard.name}`);
+}
+
+// src/plan_outcome.js
+var FAILED_COLUMNS = ["tinker_path", "outcome", "why"];
+var MARKS = { done: "✓", failed: "✕", unknown: "?" };
+function makeOutcome(panel, state) {
+  const counts = state.counts.map((count) => makeCount(panel, count));
+  const failed = state.failed.length ? [FAILED_COLUMNS, ...state.failed] : [];
+  return [
+    ...counts.length ? [makeTitle(`${state.label}: `, ...counts)] : [],
+    ...state.rows.length ? makeRowTable(state.rows) : makeRowTable(failed, "tkf-failures"),
+    makeButtons(
+      state.undo && button("Undo", () => panel.send({ do: "undo" }), { "data-name": "undo" }),
+      state.retry && button("Try again what failed", () => panel.send({ do: "retry" }), { "data-name": "retry" }),
+      button("Close", () => panel.send({ do: "close" }), { "data-name": "close", "data-first": true })
+    )
+  ];
+}
+function makeCount(panel, { outcome, rows, open }) {
+  const text = `${MARKS[outcome] ?? "–"} ${formatCount(rows)} ${outcome}`;
+  return button(text, () => panel.send({ do: "look", verdict: outcome }), {
+    class: `tkf-button tkf-group tkf-outcome tkf-${outcome}`,
+    "aria-expanded": String(open),
+    title: "look at these rows",
+    "data-name": `outcome ${outcome}`
+  });
+}
+
+// src/progress_bar.js
+var ProgressBar = class {
+  /** @param {Progress} progress @param {HTMLButtonElement} cancel disabled once the work stops */
+  constructor(progress, cancel) {
+    this.cancel = cancel;
+    this.fill = el("div", { class: "tkf-progress-fill" });
+    this.line = el("div", { class: "tkf-progress-said" });
+    const roles = { role: "progressbar", "aria-label": progress.what, "aria-valuemin": 0 };
+    this.bar = el("div", { class: "tkf-progress", ...roles }, this.fill);
+    this.update(progress);
+  }
+  get elements() {
+    return [this.bar, this.line];
+  }
+  /** @param {Progress} progress */
+  update(progress) {
+    const { done, total } = progress;
+    const isKnown = total > 0;
+    this.bar.classList.toggle("tkf-unknown", !isKnown);
+    this.setAttribute("aria-valuemax", isKnown ? String(total) : null);
+    this.setAttribute("aria-valuenow", isKnown ? String(done) : null);
+    this.fill.style.width = isKnown ? `${100 * done / total}%` : "";
+    this.line.textContent = formatProgress(progress);
+    this.setAttribute("aria-valuetext", this.line.textContent);
+    this.cancel.disabled = progress.stopping;
+  }
+  /** @param {string} name @param {string | null} value */
+  setAttribute(name, value) {
+    if (value === null) this.bar.removeAttribute(name);
+    else this.bar.setAttribute(name, value);
+  }
+};
+
+// src/action_panel.js
+var ActionPanel = class {
+  /** @param {(request: Request) => void} send @param {HTMLElement} actions the buttons that begin an action */
+  constructor(send, actions) {
+    this.send = send;
+    this.actions = actions;
+    this.stage = "";
+    this.action = void 0;
+    this.begun = void 0;
+    this.typed = "";
+    this.ticked = "";
+    this.progress = null;
+    this.element = el("section", {
+      class: "tkf-desk",
+      role: "region",
+      "aria-label": "action",
+      hidden: true,
+      on: { keydown: (event) => this.closeByKey(event) }
+    });
+  }
+  /** @param {PanelState} state */
+  update(state) {
+    const action = state.stage ? state.act : void 0;
+    const isNew = state.stage !== this.stage || action !== this.action;
+    if (isNew) this.typed = "";
+    this.stage = state.stage;
+    this.action = action;
+    this.element.hidden = !state.stage && !state.note;
+    if (state.stage === "work" && !isNew && this.progress) return this.progress.update(state);
+    const isFocusOurs = this.hasFocus();
+    redraw(this.element, () => this.element.replaceChildren(...this.makeNote(state), ...this.makeStage(state)));
+    if (isNew && isFocusOurs) this.moveFocus(state);
+  }
+  /** @param {PanelState} state */
+  makeNote({ stage, note }) {
+    return note ? [el("div", { class: stage === "outcome" ? "tkf-note" : "tkf-error", role: "alert" }, note)] : [];
+  }
+  /** @param {PanelState} state */
+  makeStage(state) {
+    if (state.stage !== "work") this.progress = null;
+    switch (state.stage) {
+      case "":
+        return [makeButtons(this.closeButton())];
+      case "ask":
+        return makeForm(this, state);
+      case "work":
+        return this.makeWork(state);
+      case "confirm":
+        return makeConfirmation(this, state);
+      case "outcome":
+        return makeOutcome(this, state);
+    }
+  }
+  /** @param {WorkPanel} state */
+  makeWork(state) {
+    const cancel = button("Cancel", () => this.send({ do: "cancel" }), { "data-name": "cancel", "data-first": true });
+    this.progress = new ProgressBar(state, cancel);
+    return [makeTitle(`${capitalize(state.what)} …`), ...this.progress.elements, makeButtons(cancel)];
+  }
+  closeButton(text = "Close") {
+    return button(text, () => this.send({ do: "close" }), { "data-name": "close" });
+  }
+  // ── focus ──
+  // Whoever types elsewhere meanwhile is left alone.
+  hasFocus() {
+    const active = document.activeElement;
+    return active === document.body || this.element.contains(active) || this.actions.contains(active);
+  }
+  /** @param {PanelState} state */
+  moveFocus(state) {
+    if (!state.stage) return focusFirst(findNamed(this.actions, this.begun), gridOf(this.element));
+    const back = state.stage === "confirm" && this.ticked ? findNamed(this.element, this.ticked) : null;
+    const first = this.element.querySelector("[data-first]:enabled");
+    focusFirst(back, first, findNamed(this.element, "close"));
+    this.begun = state.act;
+    if (state.stage !== "work") this.ticked = "";
+  }
+  /** @param {KeyboardEvent} event */
+  closeByKey(event) {
+    if (event.key !== "Escape" || this.stage === "work") return;
+    event.stopPropagation();
+    this.send({ do: "close" });
+  }
+};
+
+// src/chart_scale.js
+var CHART_HEIGHT = 90;
+var TALLEST = 88;
+var FEWEST_COLUMNS = 12;
+function barLengths(bars) {
+  const most = Math.max(...bars.filter((bar) => bar.picks).map((bar) => bar.value)) || 1;
+  return bars.map((bar) => Math.min(100, Math.max(1, 100 * bar.value / most)));
+}
+function columnBoxes(bars) {
+  const most = Math.max(...bars.map((bar) => bar.value)) || 1;
+  const width = 100 / Math.max(FEWEST_COLUMNS, bars.length);
+  return bars.map((bar, place) => {
+    const height = bar.value ? Math.max(2, TALLEST * bar.value / most) : 0;
+    return { x: place * width, width, y: CHART_HEIGHT - height, height };
+  });
+}
+function axisEnds(bars) {
+  const parts = [bars[0], bars[bars.length - 1]].map((bar) => bar.label.split(" to "));
+  return [parts[0][0], parts[1][parts[1].length - 1]];
+}
+
+// src/charts.js
+var SVG = "http://www.w3.org/2000/svg";
+var GAP = 0.08;
+function svg(tag, props = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(props)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}
+var Charts = class {
+  /** @param {(request: Request) => void} send */
+  constructor(send) {
+    this.send = send;
+    this.element = el("div", { class: "tkf-pictures", role: "group", "aria-label": "pictures of the rows that match" });
+  }
+  /** @param {Chart[]} charts */
+  update(charts) {
+    this.element.hidden = !charts.length;
+    redraw(this.element, () => this.element.replaceChildren(...charts.map((chart) => this.makeChart(chart))));
+  }
+  /** @param {Chart} chart */
+  makeChart(chart) {
+    const pick = (bar) => this.pick(bar);
+    const drawn = chart.kind === "bars" ? makeBars(chart, pick) : makeColumns(chart, pick);
+    return el("figure", { class: "tkf-picture" }, el("figcaption", {}, chart.title), drawn);
+  }
+  /** Filter by what a bar stands for. @param {Bar} bar */
+  pick(bar) {
+    for (const [name, value] of Object.entries(bar.picks ?? {})) this.send({ do: "filter", name, value });
+  }
+};
+var makeNothing = () => el("div", { class: "tkf-muted" }, "nothing");
+function makeBars(chart, pick) {
+  if (!chart.bars.length) return makeNothing();
+  const lengths = barLengths(chart.bars);
+  return el("div", { class: "tkf-bars" }, ...chart.bars.map((bar, at) => makeBar(chart, bar, lengths[at], pick)));
+}
+function makeBar(chart, bar, length, pick) {
+  return el(
+    "button",
+    {
+      type: "button",
+      class: "tkf-bar-row",
+      disabled: !bar.picks,
+      title: `${bar.label}: ${bar.said}`,
+      "data-name": `${chart.title} ${bar.label}`,
+      on: { click: () => pick(bar) }
+    },
+    el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${length}%` } }),
+    el("span", { class: "tkf-bar-label" }, bar.label),
+    el("span", { class: "tkf-bar-said" }, bar.said)
+  );
+}
+function makeColumns(chart, pick) {
+  if (!chart.bars.length) return makeNothing();
+  const boxes = columnBoxes(chart.bars);
+  const columns = chart.bars.map(
+    (bar, at) => svg("g", {}, makeColumn(boxes[at]), makeHitArea(chart, bar, boxes[at], pick))
+  );
+  return el(
+    "div",
+    { class: "tkf-columns" },
+    svg("svg", { viewBox: `0 0 100 ${CHART_HEIGHT}`, preserveAspectRatio: "none", role: "group" }, ...columns),
+    el("div", { class: "tkf-axis" }, ...axisEnds(chart.bars).map((text) => el("span", {}, text)))
+  );
+}
+function makeColumn({ x, y, width, height }) {
+  return svg("rect", { class: "tkf-column-fill", x: x + width * GAP, y, width: width * (1 - 2 * GAP), height });
+}
+function makeHitArea(chart, bar, { x, width }, pick) {
+  const label = `${bar.label}: ${bar.said}`;
+  const area = { class: "tkf-column", x, y: 0, width, height: CHART_HEIGHT };
+  const roles = { tabindex: 0, role: "button", "aria-label": label, "data-name": `${chart.title} ${bar.label}` };
+  const hit = svg("rect", { ...area, ...roles }, svg("title", {}, label));
+  hit.addEventListener("click", () => pick(bar));
+  hit.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    pick(bar);
+  });
+  return hit;
+}
+
+// src/filter_values.js
+function updateTimeRange(range, name, given) {
+  const { ever, never, ...kept } = range;
+  const fields = Object.entries({ ...kept, [name]: given }).filter(([, value]) => value !== null && value !== "");
+  return fields.length ? Object.fromEntries(fields) : null;
+}
+var cleanRange = (ends) => ends.some((end) => end !== null) ? [...ends] : null;
+var listColumns = (shown, all) => [...shown, ...all.filter((id) => !shown.includes(id))];
+function swapWithNeighbour(names, at, step) {
+  const swapped = [...names];
+  [swapped[at], swapped[at + step]] = [names[at + step], names[at]];
+  return swapped;
+}
+
+// src/column_list.js
+function makeColumnList(popover) {
+  const all = new Map((popover.facet.columns ?? []).map((column) => [column.id, column]));
+  const shown = popover.shownColumns;
+  const show = (columns) => popover.send({ do: "columns", columns });
+  const rows = listColumns(shown, [...all.keys()]).flatMap((id) => {
+    const column = all.get(id);
+    return column ? [makeColumnRow(column, shown, show)] : [];
+  });
+  return [el("div", { class: "tkf-options", role: "group" }, ...rows)];
+}
+function makeColumnRow(column, shown, show) {
+  const at = shown.indexOf(column.id);
+  const others = shown.filter((id) => id !== column.id);
+  const toggle = () => show(at < 0 ? [...shown, column.id] : others);
+  const check = el("input", { type: "checkbox", "data-name": `column ${column.id}`, on: { change: toggle } });
+  check.checked = at >= 0;
+  const label = el("label", {}, check, el("span", { class: "tkf-option-label" }, column.label));
+  const arrows = at < 0 ? [] : makeArrows(column, shown, show);
+  return el("div", { class: "tkf-option", title: column.doc }, label, ...arrows);
+}
+function makeArrows({ id, label }, shown, show) {
+  const at = shown.indexOf(id);
+  const makeArrow = (text, way, step) => button(text, () => show(swapWithNeighbour(shown, at, step)), {
+    class: "tkf-link",
+    disabled: shown[at + step] === void 0,
+    "aria-label": `move ${label} ${way}`,
+    "data-name": `${way} ${id}`
+  });
+  return [makeArrow("↑", "up", -1), makeArrow("↓", "down", 1)];
+}
+
+// src/filter_controls.js
+var FIND_FROM = 10;
+var COUNT_BAR_PX = 40;
+var EXPIRY_FIELDS = { within: "within" };
+var TIME_FIELDS = { older_than: "older than", newer_than: "newer than" };
+var DATE_FIELDS = { after: "from (UTC)", before: "to (UTC)" };
+function makeControl(popover, control) {
+  switch (control.kind) {
+    case "choices":
+      return makeChoices(popover, control);
+    case "time":
+      return makeDates(popover, control, TIME_FIELDS);
+    case "expiry":
+      return makeDates(popover, control, EXPIRY_FIELDS);
+    case "number":
+      return makeRange(popover, control);
+    case "metadata":
+      return makeMetadata(popover, control);
+    case "columns":
+      return makeColumnList(popover);
+    default:
+      return [];
+  }
+}
+function makeField(label, props, change, event) {
+  const input = el("input", { class: "tkf-input", ...props, on: { [event]: () => change(input) } });
+  return el("label", { class: "tkf-field" }, el("span", {}, label), input);
+}
+function makeChoices(popover, control) {
+  if (popover.facet.name !== control.name) return [el("div", { class: "tkf-muted" }, "counting …")];
+  const chosen = (
+    /** @type {Choice[]} */
+    control.value ?? []
+  );
+  const options = popover.facet.options ?? [];
+  const most = Math.max(1, ...options.map((option) => option.rows));
+  const rows = options.filter((option) => option.label.toLowerCase().includes(popover.search.toLowerCase())).map((option) => makeOption(popover, option, chosen, most));
+  const nothing = rows.length ? null : el("div", { class: "tkf-muted" }, "none");
+  const list = el("div", { class: "tkf-options", role: "group" }, ...rows, nothing);
+  const find = options.length >= FIND_FROM ? [makeFind(popover)] : [];
+  const clear = chosen.length ? [button("Any", () => popover.set(null), { "data-name": "any" })] : [];
+  return [...find, list, ...clear];
+}
+function makeOption(popover, option, chosen, most) {
+  const isOn = chosen.includes(option.value);
+  const others = chosen.filter((value) => value !== option.value);
+  const toggle = () => popover.set(isOn ? others : [...chosen, option.value]);
+  const check = el("input", { type: "checkbox", "data-name": `option ${option.label}`, on: { change: toggle } });
+  check.checked = isOn;
+  return el(
+    "label",
+    { class: "tkf-option", title: option.label },
+    check,
+    el("span", { class: "tkf-option-label" }, option.label),
+    el("span", { class: "tkf-option-bar", style: { width: `${COUNT_BAR_PX * option.rows / most}px` } }),
+    el("span", { class: "tkf-option-rows" }, formatCount(option.rows))
+  );
+}
+function makeFind(popover) {
+  const find = () => {
+    popover.search = input.value;
+    popover.draw();
+  };
+  const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find a choice", "data-name": "find" };
+  const input = el("input", { type: "search", ...looks, value: popover.search, on: { input: find } });
+  return input;
+}
+function makeDates(popover, control, dayFields) {
+  const value = (
+    /** @type {TimeRange & Record<string, unknown>} */
+    control.value ?? {}
+  );
+  const quick = control.quick.map((pick) => makeQuickPick(popover, pick, value));
+  const change = (name, given) => {
+    const { control: now } = popover;
+    const set = now && "value" in now ? (
+      /** @type {TimeRange} */
+      now.value ?? {}
+    ) : {};
+    popover.set(updateTimeRange(set, name, given));
+  };
+  const days = Object.entries(dayFields).map(([name, text]) => {
+    const props = { type: "number", min: 0, step: "any", value: String(value[name] ?? ""), "data-name": name };
+    return makeField(`${text} (days)`, props, (input) => change(name, readNumber(input)), "change");
+  });
+  const dates = Object.entries(DATE_FIELDS).map(([name, text]) => {
+    const props = { type: "date", value: String(value[name] ?? "").slice(0, 10), "data-name": name };
+    return makeField(text, props, (input) => change(name, input.value), "change");
+  });
+  const fields = el("div", { class: "tkf-fields" }, ...days, ...dates);
+  return [el("div", { class: "tkf-quicks", role: "group" }, ...quick), fields];
+}
+function makeQuickPick(popover, pick, value) {
+  const isSet = JSON.stringify(pick.value) === JSON.stringify(value);
+  const toggle = () => {
+    popover.set(isSet ? null : pick.value);
+    popover.draw();
+  };
+  const looks = { class: "tkf-button tkf-quick", "aria-pressed": String(isSet), "data-name": pick.label };
+  return button(pick.label, toggle, looks);
+}
+var readNumber = (input) => input.value === "" ? null : Number(input.value);
+function makeRange(popover, control) {
+  const unit = control.unit ? ` (${control.unit})` : "";
+  const ends = [.../** @type {(number | null)[]} */
+  control.value ?? [null, null]];
+  const fields = ["at least", "at most"].map((text, end) => {
+    const change = (input) => {
+      ends[end] = readNumber(input);
+      control.value = [...ends];
+      popover.sendTyped(control.name, cleanRange(ends));
+    };
+    const props = { type: "number", step: "any", value: ends[end] ?? "", "data-name": text };
+    return makeField(text + unit, props, change, "input");
+  });
+  return [el("div", { class: "tkf-fields" }, ...fields)];
+}
+function makeMetadata(popover, control) {
+  const match = { key: "", value: "", .../** @type {MetadataMatch | null} */
+  control.value };
+  const change = (part) => {
+    Object.assign(match, part);
+    control.value = { ...match };
+    popover.sendTyped(control.name, match.key ? { ...match } : null);
+  };
+  const id = `${popover.root.dataset.tkf}-keys`;
+  const keys = el("datalist", { id }, ...(popover.facet.keys ?? []).map((key) => el("option", { value: key })));
+  const keyProps = { type: "text", list: id, value: match.key, "data-name": "key" };
+  const valueProps = { type: "text", value: match.value, "data-name": "value" };
+  const fields = [
+    makeField("key", keyProps, (input) => change({ key: input.value }), "input"),
+    makeField("value (empty: any)", valueProps, (input) => change({ value: input.value }), "input")
+  ];
+  return [el("div", { class: "tkf-fields" }, ...fields), keys];
+}
+
+// src/filter_popover.js
+var TYPED_MS = 200;
+var GAP_PX = 4;
+var FilterPopover = class {
+  /** @param {(request: Request) => void} send @param {HTMLElement} root */
+  constructor(send, root) {
+    this.send = send;
+    this.root = root;
+    this.control = null;
+    this.opener = null;
+    this.facet = { name: "" };
+    this.search = "";
+    this.shownColumns = [];
+    this.hasBeenEntered = false;
+    this.sendTyped = debounce(
+      (name, value) => this.filter(name, value),
+      TYPED_MS
     );
-    this.listen(host);
-    host.append(this.root);
-    this.hideStatic();
-    for (const name of ["_head", "_bar", "_grid", "_choice", "_facet", "_pictures", "_desk"]) this.follow(name);
-    this.clock = setInterval(() => this.drawAge(), 5000);
-    this.send({ do: "ready" });
+    this.element = el("div", { class: "tkf-popover", role: "dialog", hidden: true, on: this.listeners() });
+    this.handlePointerDown = (event) => this.closeFromOutside(event.composedPath());
+    document.addEventListener("pointerdown", this.handlePointerDown, true);
   }
-
   remove() {
-    clearInterval(this.clock);
-    clearTimeout(this.silence);
-    this.model.off("msg:custom", this.heard);
-    this.model.off("comm_live_update", this.cut);
-    for (const [name, draw] of this.followed) this.model.off(`change:${name}`, draw);
-    this.grid.remove();
-    this.bar.popover.remove();
+    document.removeEventListener("pointerdown", this.handlePointerDown, true);
   }
+  listeners() {
+    return {
+      keydown: (event) => {
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        this.close();
+      },
+      focusout: (event) => this.closeFromFocus(event.relatedTarget)
+    };
+  }
+  // ── opening and closing ──
+  /** @param {PopoverControl} control @param {HTMLElement} opener */
+  toggle(control, opener) {
+    const isOpen = this.control?.name === control.name;
+    this.close();
+    if (isOpen) return;
+    this.control = control;
+    this.opener = opener;
+    this.search = "";
+    this.facet = { name: "" };
+    opener.setAttribute("aria-expanded", "true");
+    this.element.setAttribute("aria-label", control.label);
+    this.element.hidden = false;
+    this.send({ do: "facet", name: control.name });
+    this.draw();
+    this.place();
+    this.enter();
+  }
+  // The focus goes in as soon as there is something to have it: choices come a moment later.
+  enter() {
+    const first = this.element.querySelector("input, button");
+    focusFirst(first);
+    this.hasBeenEntered = Boolean(first);
+  }
+  /** @param {boolean} [isRefocused] whether the focus goes back to the button */
+  close(isRefocused = true) {
+    if (!this.control || !this.opener) return;
+    this.opener.setAttribute("aria-expanded", "false");
+    if (isRefocused && this.element.contains(document.activeElement)) this.opener.focus({ preventScroll: true });
+    this.element.hidden = true;
+    this.control = this.opener = null;
+    this.send({ do: "facet", name: "" });
+  }
+  /** @param {EventTarget[]} path of what was pressed */
+  closeFromOutside(path) {
+    if (this.opener && !path.includes(this.element) && !path.includes(this.opener)) this.close(false);
+  }
+  /** @param {EventTarget | null} target where the focus goes */
+  closeFromFocus(target) {
+    if (target instanceof Node && !this.element.contains(target) && target !== this.opener) this.close(false);
+  }
+  /** Take over the button of the same name after the buttons were drawn again. @param {HTMLElement} buttons */
+  adopt(buttons) {
+    const children = (
+      /** @type {HTMLElement[]} */
+      [...buttons.children]
+    );
+    const same = this.control && children.find((child) => child.dataset.name === this.control?.name);
+    if (same) this.opener = same;
+  }
+  place() {
+    if (!this.opener) return;
+    const view = this.root.getBoundingClientRect();
+    const opener = this.opener.getBoundingClientRect();
+    const left = Math.min(opener.left - view.left, view.width - this.element.offsetWidth - GAP_PX);
+    const top = opener.bottom - view.top + GAP_PX;
+    Object.assign(this.element.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
+  }
+  // ── what Python sends ──
+  /** @param {FilterControl[]} controls */
+  update(controls) {
+    if (!this.control) return;
+    const now = controls.find((control) => control.name === this.control?.name);
+    if (now) this.control = { ...now };
+    if (!this.element.contains(document.activeElement) || this.control.kind === "choices") this.draw();
+  }
+  /** @param {Facet} facet */
+  updateFacet(facet) {
+    this.facet = facet;
+    if (!this.control) return;
+    this.draw();
+    this.place();
+    if (!this.hasBeenEntered && document.activeElement === this.opener) this.enter();
+  }
+  /** @param {string[]} names */
+  updateColumns(names) {
+    this.shownColumns = names;
+    if (this.control?.kind === "columns") this.draw();
+  }
+  // ── what the controls in it use ──
+  draw() {
+    const { control } = this;
+    if (control) redraw(this.element, () => this.element.replaceChildren(...makeControl(this, control)));
+  }
+  /** @param {string} name @param {FilterValue} value */
+  filter(name, value) {
+    this.send({ do: "filter", name, value });
+  }
+  /** Set the filter that is open. @param {FilterValue} value */
+  set(value) {
+    if (!this.control || this.control.kind === "columns") return;
+    this.control.value = value;
+    this.filter(this.control.name, value);
+  }
+};
 
-  // ── messages ──
+// src/filter_bar.js
+var SEARCH_MS = 25;
+var QUERY_MS = 250;
+var TYPED = ["text", "query"];
+var FilterBar = class {
+  /** @param {(request: Request) => void} send @param {HTMLElement} root */
+  constructor(send, root) {
+    this.send = send;
+    this.popover = new FilterPopover(send, root);
+    this.sendTyped = {
+      text: debounce((value) => this.filter("text", value), SEARCH_MS),
+      query: debounce((value) => this.filter("query", value), QUERY_MS)
+    };
+    this.search = this.makeInput("text", "search", "Search names, paths, metadata");
+    this.query = this.makeInput("query", "text", "pandas query, e.g. size_gb > 1 and not public");
+    this.query.classList.add("tkf-code");
+    this.query.setAttribute("spellcheck", "false");
+    this.error = el("div", { class: "tkf-error", role: "alert", id: `${root.dataset.tkf}-error` });
+    this.query.setAttribute("aria-describedby", this.error.id);
+    this.buttons = el("div", { class: "tkf-buttons", role: "toolbar", "aria-label": "filters" });
+    this.chips = el("div", { class: "tkf-chips" });
+    const typed = el("div", { class: "tkf-line" }, this.search, this.query);
+    this.element = el("div", { class: "tkf-bar" }, typed, this.error, this.buttons, this.chips);
+  }
+  remove() {
+    this.cancelTyped();
+    this.popover.remove();
+  }
+  /** @param {"text" | "query"} name @param {string} type @param {string} text */
+  makeInput(name, type, text) {
+    const input = el("input", {
+      type,
+      class: "tkf-input tkf-wide",
+      placeholder: text,
+      "aria-label": text,
+      "data-name": name,
+      on: { input: () => this.sendTyped[name](input.value) }
+    });
+    return input;
+  }
+  /** @param {string} name @param {string | null} value */
+  filter(name, value) {
+    this.send({ do: "filter", name, value });
+  }
+  /** @param {FilterBarState} bar */
+  update({ controls }) {
+    const typed = new Map(controls.map((control) => [control.name, control]));
+    showTyped(this.search, typed.get("text"));
+    showTyped(this.query, typed.get("query"));
+    const others = controls.filter((control) => !TYPED.includes(control.name));
+    redraw(this.buttons, () => this.buttons.replaceChildren(...others.map((control) => this.makeOpener(control))));
+    this.drawChips(
+      others.filter((control) => control.said),
+      controls.some((control) => control.value)
+    );
+    this.error.textContent = controls.map((control) => control.error).find(Boolean) ?? "";
+    this.popover.update(controls);
+    this.popover.adopt(this.buttons);
+  }
+  /** @param {FilterControl[]} set @param {boolean} hasValue */
+  drawChips(set, hasValue) {
+    const isAny = set.length > 0 || hasValue;
+    const reset = () => button("Reset", () => this.reset(), { "data-name": "reset", class: "tkf-button tkf-reset" });
+    this.chips.hidden = !isAny;
+    redraw(
+      this.chips,
+      () => this.chips.replaceChildren(...set.map((control) => this.makeChip(control)), ...isAny ? [reset()] : [])
+    );
+  }
+  /** Make the button that opens a control's popover. @param {PopoverControl} control @param {string} [look] */
+  makeOpener(control, look = "tkf-button tkf-opener") {
+    const isOpen = this.popover.control?.name === control.name;
+    const opener = button(`${control.label} ▾`, () => this.popover.toggle(control, opener), {
+      class: `${look}${control.said ? " tkf-set" : ""}`,
+      "aria-haspopup": "dialog",
+      "aria-expanded": String(isOpen),
+      "data-name": control.name
+    });
+    return opener;
+  }
+  /** @param {FilterControl} control */
+  makeChip({ name, label, said }) {
+    const off = button("×", () => this.filter(name, null), {
+      class: "tkf-link",
+      "aria-label": `remove the filter ${label}`,
+      "data-name": `off ${name}`
+    });
+    const text = `${label}: ${said}`;
+    return el("span", { class: "tkf-chip", title: text }, el("span", { class: "tkf-chip-text" }, text), off);
+  }
+  reset() {
+    this.cancelTyped();
+    this.search.value = this.query.value = "";
+    this.send({ do: "reset" });
+  }
+  cancelTyped() {
+    for (const typed of Object.values(this.sendTyped)) typed.cancel();
+  }
+};
+function showTyped(input, control) {
+  input.hidden = !control;
+  if (control && document.activeElement !== input) input.value = String(control.value ?? "");
+  input.setAttribute("aria-invalid", String(Boolean(control?.error)));
+}
 
+// src/grid_columns.js
+var CHECK_PX = 34;
+var FITTED_PX = [60, 700];
+var FITTED_PADDING_PX = 26;
+function computeWidths(columns, openings) {
+  const links = openings.reduce((sum, label) => sum + 15 + label.length * 6.2, 36);
+  return [CHECK_PX, ...columns.map((column) => column.width), Math.round(links)];
+}
+var gridTemplate = (widths) => widths.map((width) => `${width}px`).join(" ");
+function fitWidth(texts) {
+  const [least, most] = FITTED_PX;
+  return Math.min(most, Math.max(least, ...texts.map((width) => width + FITTED_PADDING_PX)));
+}
+var sortedColumn = (name) => name.replace(/^-/, "");
+function findSort(sort, id) {
+  const place = sort.findIndex((name) => sortedColumn(name) === id);
+  return { place, isDescending: place >= 0 && sort[place].startsWith("-") };
+}
+function nextSort(sort, id, isAdded) {
+  const { place, isDescending } = findSort(sort, id);
+  const next = place < 0 ? [id] : isDescending ? [] : [`-${id}`];
+  if (!isAdded) return next;
+  const others = sort.filter((_, at) => at !== place);
+  others.splice(place < 0 ? others.length : place, 0, ...next);
+  return others;
+}
+function moveColumn(columns, id, to) {
+  const from = columns.indexOf(id);
+  if (from < 0 || to < 0 || to >= columns.length || from === to) return null;
+  const moved = columns.filter((name) => name !== id);
+  moved.splice(to, 0, id);
+  return moved;
+}
+
+// src/grid_header.js
+var DRAG_TYPE = "text/x-tkf";
+function makeHeader(grid) {
+  const { columns } = grid.data;
+  return [
+    makeSelectAll(grid),
+    ...columns.map((column, at) => makeColumnHeader(grid, column, at + 1)),
+    makeLinksHeader(grid)
+  ];
+}
+function makeSelectAll(grid) {
+  return el(
+    "div",
+    {
+      class: "tkf-head-cell tkf-check",
+      role: "columnheader",
+      id: grid.cellId(-1, 0),
+      title: "select all that match, or none (Ctrl+A)",
+      "aria-colindex": 1,
+      "aria-label": `select all ${formatCount(grid.data.rows)} that match`,
+      on: { click: () => grid.toggleAll() }
+    },
+    grid.all === true ? "☑" : grid.all === null ? "◪" : "☐"
+  );
+}
+function makeLinksHeader(grid) {
+  return el("div", {
+    class: "tkf-head-cell tkf-openings",
+    role: "columnheader",
+    id: grid.cellId(-1, grid.lastColumn),
+    "aria-colindex": grid.lastColumn + 1,
+    "aria-label": "open"
+  });
+}
+function makeColumnHeader(grid, column, place) {
+  const { place: at, isDescending } = findSort(grid.data.sort, column.id);
+  const mark = at < 0 ? "" : `${isDescending ? "▼" : "▲"}${grid.data.sort.length > 1 ? at + 1 : ""}`;
+  return el(
+    "div",
+    {
+      class: `tkf-head-cell tkf-${column.align}`,
+      role: "columnheader",
+      id: grid.cellId(-1, place),
+      "aria-sort": at < 0 ? "none" : isDescending ? "descending" : "ascending",
+      draggable: "true",
+      title: `${column.label}
+${column.doc}`,
+      "aria-colindex": place + 1,
+      "data-column": column.id,
+      on: columnListeners(grid, column)
+    },
+    el("span", { class: "tkf-head-text" }, column.label),
+    el("span", { class: "tkf-sort" }, mark),
+    makeHandle(grid, column)
+  );
+}
+function columnListeners(grid, column) {
+  return {
+    click: (event) => grid.sort(column.id, event.shiftKey),
+    dragstart: (event) => event.dataTransfer?.setData(DRAG_TYPE, column.id),
+    dragover: (event) => event.preventDefault(),
+    drop: (event) => {
+      event.preventDefault();
+      const moved = event.dataTransfer?.getData(DRAG_TYPE);
+      if (moved) grid.move(moved, grid.data.columns.indexOf(column));
+    }
+  };
+}
+function makeHandle(grid, column) {
+  let start = null;
+  const drag = (event, isFinal) => {
+    if (start !== null) grid.resize(column, Math.round(column.width + event.clientX - start), isFinal);
+  };
+  const handle = el("span", {
+    class: "tkf-handle",
+    title: "drag to size; double-click to fit",
+    draggable: "false",
+    on: {
+      click: (event) => event.stopPropagation(),
+      dblclick: (event) => {
+        event.stopPropagation();
+        grid.fit(column);
+      },
+      pointerdown: (event) => {
+        event.stopPropagation();
+        event.preventDefault();
+        start = event.clientX;
+        handle.setPointerCapture(event.pointerId);
+      },
+      pointermove: (event) => drag(event, false),
+      pointerup: (event) => {
+        drag(event, true);
+        start = null;
+      },
+      pointercancel: () => {
+        start = null;
+      }
+    }
+  });
+  return handle;
+}
+
+// src/grid_window.js
+var ROW_PX = 28;
+var SPARE_ROWS = 8;
+var TALLEST_PX = 15e6;
+function computeSpan(rows, windowPx, scrollTop) {
+  const full = rows * ROW_PX;
+  const shown = Math.max(ROW_PX, windowPx);
+  const height = Math.min(full, TALLEST_PX);
+  const share = height > shown ? scrollTop / (height - shown) : 0;
+  const top = height < full ? share * (full - shown) : scrollTop;
+  return {
+    height,
+    top,
+    offset: scrollTop - top,
+    first: Math.floor(top / ROW_PX),
+    last: Math.ceil((top + shown) / ROW_PX)
+  };
+}
+function rowsToDraw({ first, last }, rows) {
+  return [Math.max(0, first - SPARE_ROWS), Math.min(rows, last + SPARE_ROWS)];
+}
+function chunksToDraw(span, rows, chunkRows) {
+  const [from, to] = rowsToDraw(span, rows);
+  const first = Math.floor(from / chunkRows);
+  const last = Math.floor((to - 1) / chunkRows);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, place) => first + place);
+}
+function scrollToRow(row, rows, windowPx, scrollTop) {
+  const { height, top } = computeSpan(rows, windowPx, scrollTop);
+  const full = rows * ROW_PX;
+  const scale = height < full ? (height - windowPx) / (full - windowPx) : 1;
+  if (row * ROW_PX < top) return Math.floor(row * ROW_PX * scale);
+  if ((row + 1) * ROW_PX > top + windowPx) return Math.ceil(((row + 1) * ROW_PX - windowPx) * scale);
+  return scrollTop;
+}
+function scrollToColumn(column, widths, windowPx, scrollLeft) {
+  const left = widths.slice(0, column).reduce((sum, width) => sum + width, 0);
+  const before = left < scrollLeft ? column > 1 ? left : 0 : scrollLeft;
+  const seen = windowPx - (column < widths.length - 1 ? widths[widths.length - 1] : 0);
+  return left + widths[column] > before + seen ? Math.min(left, left + widths[column] - seen) : before;
+}
+var pageRows = (clientHeight) => Math.max(1, Math.floor((clientHeight - 2 * ROW_PX) / ROW_PX));
+var clamp = (value, least, most) => Math.max(least, Math.min(most, value));
+
+// src/grid_keys.js
+var RESIZE_PX = 20;
+function handleKey(grid, event) {
+  if (event.target !== grid.element) return;
+  const { row, column } = grid.cursor;
+  const isInHeader = event.altKey && row < 0 && column > 0;
+  if (!(isInHeader ? arrangeColumn(grid, event) : moveByKey(grid, event) || selectByKey(grid, event))) return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+function stepOf(key, page) {
+  switch (key) {
+    case "ArrowDown":
+      return [1, 0];
+    case "ArrowUp":
+      return [-1, 0];
+    case "PageDown":
+      return [page, 0];
+    case "PageUp":
+      return [-page, 0];
+    case "ArrowLeft":
+      return [0, -1];
+    case "ArrowRight":
+      return [0, 1];
+  }
+}
+function moveByKey(grid, event) {
+  const { row, column } = grid.cursor;
+  const isToEnds = event.ctrlKey || event.metaKey;
+  const step = stepOf(event.key, pageRows(grid.element.clientHeight));
+  if (step) moveTo(grid, row + step[0], column + step[1], event.shiftKey && step[0] !== 0);
+  else if (event.key === "Home") moveTo(grid, isToEnds ? 0 : row, isToEnds ? column : 0, event.shiftKey && isToEnds);
+  else if (event.key === "End")
+    moveTo(grid, isToEnds ? grid.data.rows - 1 : row, isToEnds ? column : grid.lastColumn, event.shiftKey && isToEnds);
+  else return false;
+  return true;
+}
+function selectByKey(grid, event) {
+  const isModified = event.ctrlKey || event.metaKey;
+  const letter = isModified ? event.key.toLowerCase() : "";
+  if (letter === "a") grid.select("all");
+  else if (letter === "c" && !grid.hasMarkedText()) grid.copy(cursorText(grid));
+  else if (event.key === "Escape") grid.select("none");
+  else if (event.key === " " && grid.cursor.row >= 0) selectCursor(grid, event.shiftKey);
+  else if (event.key === "Enter" || event.key === " ") openCursor(grid, event.shiftKey);
+  else return false;
+  return true;
+}
+function arrangeColumn(grid, event) {
+  const place = grid.cursor.column - 1;
+  const column = grid.data.columns[place];
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!column || !step) return false;
+  if (!event.shiftKey) grid.resize(column, column.width + RESIZE_PX * step);
+  else {
+    grid.move(column.id, place + step);
+    grid.cursor.column = clamp(grid.cursor.column + step, 1, grid.data.columns.length);
+  }
+  return true;
+}
+function moveTo(grid, row, column, isRange) {
+  const before = grid.cursor.row;
+  grid.cursor = { row: clamp(row, -1, grid.data.rows - 1), column: clamp(column, 0, grid.lastColumn) };
+  if (isRange && before >= 0 && grid.cursor.row >= 0) {
+    if (!grid.isRanging || grid.anchor === null) grid.anchor = before;
+    grid.select("add", grid.anchor, grid.cursor.row);
+  }
+  grid.isRanging = isRange;
+  grid.revealCursor();
+  grid.draw(true);
+}
+function selectCursor(grid, isRange) {
+  const { row } = grid.cursor;
+  if (isRange && grid.anchor !== null) return grid.select("add", grid.anchor, row);
+  grid.anchor = row;
+  grid.select("toggle", row, row);
+}
+function openCursor(grid, isSecond) {
+  const { row, column } = grid.cursor;
+  const label = grid.data.openings[isSecond ? 1 : 0];
+  if (row >= 0) return label && grid.open(label, row);
+  if (column === 0) return grid.toggleAll();
+  const sorted = grid.data.columns[column - 1];
+  if (sorted) grid.sort(sorted.id, isSecond);
+}
+function cursorText(grid) {
+  const data = grid.rowAt(grid.cursor.row);
+  return data ? textToCopy(data, grid.cursor.column) : "";
+}
+function textToCopy(row, column) {
+  const { key, cells } = readRow(row);
+  const [text, title] = [cells[column - 1] ?? key].flat();
+  return text.endsWith("…") && title ? title : text;
+}
+
+// src/grid_mouse.js
+var targetOf = (event) => (
+  /** @type {HTMLElement} */
+  event.target
+);
+function handleMouseDown(grid, event) {
+  const isOnButton = targetOf(event).closest("button");
+  if (isOnButton || event.shiftKey) event.preventDefault();
+  if (isOnButton) grid.element.focus({ preventScroll: true });
+}
+function handleClick(grid, event) {
+  const target = targetOf(event);
+  const row = (
+    /** @type {HTMLElement | null} */
+    target.closest(".tkf-row")
+  );
+  if (!row) return;
+  const place = Number(row.dataset.place);
+  if (target.dataset.open) grid.open(target.dataset.open, place);
+  else if ("copy" in target.dataset) grid.copy(row.dataset.key ?? "");
+  else if (!grid.hasMarkedText()) selectRow(grid, place, columnOf(target), event.shiftKey);
+}
+function selectRow(grid, row, column, isRange) {
+  grid.cursor = { row, column };
+  if (isRange && grid.anchor !== null) grid.select("add", grid.anchor, row);
+  else grid.select("toggle", row, row);
+  if (!isRange) grid.anchor = row;
+  grid.markCursor();
+}
+function columnOf(target) {
+  const cell = target.closest(".tkf-cell");
+  return cell ? [...cell.parentElement?.children ?? []].indexOf(cell) : 0;
+}
+
+// src/grid.js
+var ASK_MS = 25;
+var LEAST_HEIGHT_PX = 220;
+var FRAME_PX = 60;
+var MOST_CHUNKS = 60;
+var Grid = class {
+  /**
+   * @param {(request: Request) => void} send
+   * @param {(text: string) => void} say shows a note
+   * @param {Limits} limits
+   */
+  constructor(send, say, limits) {
+    this.send = send;
+    this.say = say;
+    this.limits = limits;
+    this.id = uniqueId();
+    this.data = { number: -1, moves: -1, rows: 0, columns: [], sort: [], openings: [], first: [] };
+    this.shape = "";
+    this.chunks = /* @__PURE__ */ new Map();
+    this.asked = /* @__PURE__ */ new Set();
+    this.cursor = { row: 0, column: 0 };
+    this.anchor = null;
+    this.isRanging = false;
+    this.all = false;
+    this.drawn = "";
+    this.rows = /* @__PURE__ */ new Map();
+    this.head = el("div", { class: "tkf-header", role: "row", "aria-rowindex": 1 });
+    this.body = el("div", { class: "tkf-body", role: "rowgroup" });
+    this.empty = el("div", { class: "tkf-empty", hidden: true });
+    this.element = this.makeElement();
+    this.ask = debounce(() => this.requestMissing(), ASK_MS);
+    this.body.addEventListener("mousedown", (event) => handleMouseDown(this, event));
+    this.body.addEventListener("click", (event) => handleClick(this, event));
+    this.watcher = new ResizeObserver(() => this.draw());
+    this.watcher.observe(this.element);
+  }
+  makeElement() {
+    const on = {
+      scroll: () => this.draw(),
+      keydown: (event) => handleKey(this, event),
+      focus: () => this.markCursor(),
+      blur: () => this.markCursor()
+    };
+    const roles = { role: "grid", tabindex: 0, "aria-label": "rows", "aria-multiselectable": "true" };
+    return el("div", { class: "tkf-grid", ...roles, on }, this.head, this.body, this.empty);
+  }
+  remove() {
+    this.watcher.disconnect();
+    this.ask.cancel();
+  }
+  // ── what Python sends ──
+  /** @param {GridState} data */
+  update(data) {
+    const isMoved = data.moves !== this.data.moves;
+    if (data.number !== this.data.number) this.anchor = null;
+    this.data = data;
+    this.chunks = /* @__PURE__ */ new Map([[0, data.first]]);
+    this.asked = /* @__PURE__ */ new Set();
+    if (isMoved) this.element.scrollTop = 0;
+    this.shape = JSON.stringify([data.columns.map(({ id, align, kind }) => [id, align, kind]), data.openings]);
+    if (this.cursor.row >= 0) this.cursor.row = isMoved ? 0 : Math.max(0, Math.min(this.cursor.row, data.rows - 1));
+    this.cursor.column = Math.min(this.cursor.column, this.lastColumn);
+    this.element.setAttribute("aria-rowcount", String(data.rows + 1));
+    this.element.setAttribute("aria-colcount", String(data.columns.length + 2));
+    this.drawHead();
+    this.draw(true);
+  }
+  /** @param {Selection} selection */
+  updateSelection(selection) {
+    this.all = selection.all ? true : selection.rows - selection.hidden > 0 ? null : false;
+    this.drawHead();
+    this.asked = /* @__PURE__ */ new Set();
+    const seen = this.chunksInSight();
+    for (const place of this.chunks.keys()) if (!seen.includes(place)) this.chunks.delete(place);
+    for (const place of seen) this.requestChunk(place);
+  }
+  /** @param {RowsReply} reply */
+  takeRows({ chunk, number, rows }) {
+    this.asked.delete(chunk);
+    if (number !== this.data.number) return;
+    this.chunks.set(chunk, rows);
+    if (this.chunksInSight().includes(chunk)) this.draw(true);
+  }
+  // ── drawing ──
+  /** Leave no empty room below a few rows. @param {number} rows */
+  limitHeight(rows) {
+    this.element.style.maxHeight = `${Math.max(LEAST_HEIGHT_PX, FRAME_PX + ROW_PX * rows)}px`;
+  }
+  get lastColumn() {
+    return this.data.columns.length + 1;
+  }
+  get windowPx() {
+    return this.element.clientHeight - this.head.offsetHeight;
+  }
+  widths() {
+    return computeWidths(this.data.columns, this.data.openings);
+  }
+  span() {
+    return computeSpan(this.data.rows, this.windowPx, this.element.scrollTop);
+  }
+  /** @param {number[]} widths */
+  setWidths(widths) {
+    this.element.style.setProperty("--tkf-columns", gridTemplate(widths));
+  }
+  drawHead() {
+    this.setWidths(this.widths());
+    this.head.replaceChildren(...makeHeader(this));
+    this.markCursor();
+  }
+  /** @param {boolean} [isForced] draw also if the same rows are in sight */
+  draw(isForced = false) {
+    const span = this.span();
+    const [from, to] = rowsToDraw(span, this.data.rows);
+    const drawn = `${from}-${to}-${span.offset}-${this.data.number}`;
+    if (!isForced && drawn === this.drawn) return;
+    this.drawn = drawn;
+    this.body.style.height = `${span.height}px`;
+    this.drawRows(from, to, span.offset);
+    this.empty.hidden = this.data.rows > 0;
+    this.markCursor();
+    this.ask();
+  }
+  // A row with the same content stays as it is: a press on it is not lost, nor is the text that is marked in it.
+  /** @param {number} from @param {number} to @param {number} offset */
+  drawRows(from, to, offset) {
+    const before = this.rows;
+    this.rows = /* @__PURE__ */ new Map();
+    for (let place = from; place < to; place++) {
+      const data = this.rowAt(place);
+      const content = JSON.stringify(data) + this.shape;
+      const kept = before.get(place);
+      const row = kept?.content === content ? kept.row : makeRow(this, place, data);
+      row.style.top = `${place * ROW_PX + offset}px`;
+      this.rows.set(place, { row, content });
+    }
+    for (const [place, { row }] of before) if (this.rows.get(place)?.row !== row) row.remove();
+    this.orderRows();
+  }
+  orderRows() {
+    const drawn = this.body.children;
+    [...this.rows.values()].forEach(({ row }, at) => {
+      if (drawn[at] !== row) this.body.insertBefore(row, drawn[at] ?? null);
+    });
+  }
+  /** @param {number} place */
+  rowAt(place) {
+    const { chunk_rows: size } = this.limits;
+    return this.chunks.get(Math.floor(place / size))?.[place % size];
+  }
+  /** @param {number} place @param {number} column */
+  cellId(place, column) {
+    return place < 0 ? `${this.id}-h-${column}` : `${this.id}-${place}-${column}`;
+  }
+  markCursor() {
+    const id = this.cellId(this.cursor.row, this.cursor.column);
+    for (const old of this.element.querySelectorAll(".tkf-cursor")) old.classList.remove("tkf-cursor");
+    const cell = this.element.querySelector(`[id="${id}"]`);
+    if (cell && document.activeElement === this.element) cell.classList.add("tkf-cursor");
+    if (cell) this.element.setAttribute("aria-activedescendant", id);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+  revealCursor() {
+    const { row, column } = this.cursor;
+    const { element } = this;
+    if (row >= 0) element.scrollTop = scrollToRow(row, this.data.rows, this.windowPx, element.scrollTop);
+    element.scrollLeft = scrollToColumn(column, this.widths(), element.clientWidth, element.scrollLeft);
+  }
+  // ── asking for rows ──
+  chunksInSight() {
+    return chunksToDraw(this.span(), this.data.rows, this.limits.chunk_rows);
+  }
+  requestMissing() {
+    const seen = this.chunksInSight();
+    for (const place of seen) if (!this.chunks.has(place)) this.requestChunk(place);
+    if (this.chunks.size <= MOST_CHUNKS) return;
+    for (const place of this.chunks.keys()) if (!seen.includes(place) && place) this.chunks.delete(place);
+  }
+  /** @param {number} place */
+  requestChunk(place) {
+    if (this.asked.has(place)) return;
+    this.asked.add(place);
+    this.send({ do: "rows", number: this.data.number, place });
+  }
+  // ── what a person does ──
+  /** @param {"toggle" | "add" | "all" | "none"} how @param {number} [first] @param {number} [last] */
+  select(how, first = 0, last = 0) {
+    this.send({ do: "choose", how, first, last, number: this.data.number });
+  }
+  toggleAll() {
+    this.send({ do: "choose", how: this.all === true ? "none" : "all", number: this.data.number });
+  }
+  /** @param {string} label @param {number} place */
+  open(label, place) {
+    this.send({ do: "open", label, place, number: this.data.number });
+  }
+  /** @param {string} id @param {boolean} isAdded */
+  sort(id, isAdded) {
+    this.send({ do: "sort", sort: nextSort(this.data.sort, id, isAdded) });
+  }
+  /** @param {string} id @param {number} to */
+  move(id, to) {
+    const columns = this.data.columns.map((column) => column.id);
+    const moved = moveColumn(columns, id, to);
+    if (moved) this.send({ do: "columns", columns: moved });
+  }
+  /** @param {Column} column @param {number} width @param {boolean} [isFinal] false while its edge is dragged */
+  resize(column, width, isFinal = true) {
+    const clamped = clamp(width, this.limits.narrowest_px, this.limits.widest_px);
+    const widths = this.widths();
+    widths[this.data.columns.indexOf(column) + 1] = clamped;
+    this.setWidths(widths);
+    if (!isFinal) return;
+    column.width = clamped;
+    this.send({ do: "width", id: column.id, width: clamped });
+  }
+  /** @param {Column} column */
+  fit(column) {
+    const child = `> :nth-child(${this.data.columns.indexOf(column) + 2})`;
+    const cells = this.element.querySelectorAll(`.tkf-row ${child}, .tkf-header ${child}`);
+    this.resize(column, fitWidth([...cells].map(measureText)));
+  }
+  /** @param {string} text */
+  async copy(text) {
+    await copyText(text);
+    this.say(`copied ${text}`);
+  }
+  hasMarkedText() {
+    const marked = document.getSelection();
+    return Boolean(String(marked)) && this.body.contains(marked?.anchorNode ?? null);
+  }
+};
+
+// src/kernel.js
+var SILENT_MS = 8e3;
+var PING_MS = 1500;
+var BUSY = "No answer from the kernel: it is busy with another cell, or gone. Run this cell again if it was restarted.";
+var GONE = "The kernel of this view is gone. Run this cell again.";
+var Kernel = class {
+  /**
+   * @param {Model} model
+   * @param {(text: string) => void} say shows a note; no text puts it away
+   */
+  constructor(model, say) {
+    this.model = model;
+    this.say = say;
+    this.isSilent = false;
+    this.silence = void 0;
+    this.listeners = [];
+    this.on("comm_live_update", () => {
+      if (this.post({ do: "ping" })) this.expectAnswer(GONE, PING_MS);
+    });
+  }
+  remove() {
+    clearTimeout(this.silence);
+    for (const [name, listener] of this.listeners) this.model.off(name, listener);
+  }
+  /** @param {string} name @param {(message: any) => void} listener */
+  on(name, listener) {
+    this.model.on(name, listener);
+    this.listeners.push([
+      name,
+      /** @type {() => void} */
+      listener
+    ]);
+  }
+  // ── to Python ──
+  /** @param {Request} request */
+  send(request) {
+    if (this.post(request)) this.expectAnswer(BUSY, SILENT_MS);
+  }
   // A kernel that has gone makes sending fail, at once or in silence.
-  post(message) {
+  /** @param {Request} request */
+  post(request) {
     try {
-      this.model.send(message);
+      this.model.send(request);
       return true;
     } catch {
-      this.silent(GONE);
+      this.setSilent(GONE);
       return false;
     }
   }
-
-  send(message) {
-    if (this.post(message)) this.expectAnswer();
-  }
-
-  expectAnswer(text = "No answer from the kernel: it is busy with another cell, or gone. Run this cell again if it was restarted.", within = SILENT_MS) {
+  /** @param {string} text @param {number} milliseconds */
+  expectAnswer(text, milliseconds) {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.silent(text), within);
+    this.silence = setTimeout(() => this.setSilent(text), milliseconds);
   }
-
-  answered() {
-    clearTimeout(this.silence);
-    if (this.isSilent) this.silent("");
-  }
-
-  silent(text) {
+  /** @param {string} text */
+  setSilent(text) {
     this.isSilent = Boolean(text);
     this.say(text);
   }
-
-  follow(name) {
-    const parts = {
-      _head: (data) => this.drawHead(data), _bar: (data) => this.bar.update(data), _grid: (data) => this.drawGrid(data),
-      _choice: (data) => this.drawChoice(data), _facet: (data) => data && this.bar.popover.options(data), _pictures: (data) => this.pictures.update(data), _desk: (data) => this.desk.update(data),
-    };
-    const draw = () => {
-      this.answered();
-      const data = this.model.get(name);
-      if (data) parts[name](data);
-    };
-    this.followed = [...(this.followed ?? []), [name, draw]];
-    this.model.on(`change:${name}`, draw);
-    if (this.model.get(name)) parts[name](this.model.get(name));
+  // ── from Python ──
+  noteAnswer() {
+    clearTimeout(this.silence);
+    if (this.isSilent) this.setSilent("");
   }
-
-  listen(host) {
-    this.heard = (message) => {
-      this.answered();
-      if ("chunk" in message) this.grid.take(message);
-      if ("code" in message) copied(message.code).then(() => this.say("copied the code of this view"));
+  /** @param {(reply: Reply) => void} take */
+  onReply(take) {
+    this.on("msg:custom", (reply) => {
+      this.noteAnswer();
+      take(reply);
+    });
+  }
+  /**
+   * Draw a part of the state, now and whenever it changes.
+   *
+   * @template {keyof ViewState} Name
+   * @param {Name} name
+   * @param {(data: NonNullable<ViewState[Name]>) => void} draw
+   */
+  follow(name, draw) {
+    const drawNow = () => {
+      const data = this.model.get(name);
+      if (data) draw(data);
     };
-    this.model.on("msg:custom", this.heard);
-    // JupyterLab looks at the focused element itself before it takes d,d for "delete this cell".
-    this.root.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+    this.on(`change:${name}`, () => {
+      this.noteAnswer();
+      drawNow();
+    });
+    drawNow();
+  }
+};
+
+// src/note.js
+var Note = class {
+  /** @param {(request: Request) => void} send */
+  constructor(send) {
+    this.text = el("span", { class: "tkf-noted", role: "status" });
+    this.progress = el("span", { class: "tkf-muted" });
+    const close = () => {
+      this.show("");
+      send({ do: "hush" });
+    };
+    this.close = button("×", close, { class: "tkf-link", "aria-label": "close this note" });
+    this.cancel = button("Cancel", () => send({ do: "stop" }), { class: "tkf-link", "data-name": "stop" });
+    const parts = [this.text, " ", this.progress, " ", this.close, this.cancel];
+    this.element = el("div", { class: "tkf-note", hidden: true }, ...parts);
+  }
+  /** @param {string} text @param {Progress | null} [progress] */
+  show(text, progress = null) {
+    const hasFocus = this.element.contains(document.activeElement);
+    this.element.hidden = !text;
+    if (this.text.textContent !== text) this.text.textContent = text;
+    this.progress.textContent = progress ? formatProgress(progress) : "";
+    this.close.hidden = Boolean(progress);
+    this.cancel.hidden = !progress;
+    if (hasFocus) focusFirst(progress ? this.cancel : text ? this.close : null, gridOf(this.element));
+  }
+};
+
+// src/selection_bar.js
+function describeSelection({ rows, hidden, size }) {
+  if (!rows) return "none selected: actions are for all that match";
+  const parts = [`${formatCount(rows)} selected`, size, hidden ? `${formatCount(hidden)} not in this view` : ""];
+  return parts.filter(Boolean).join(", ");
+}
+var SelectionBar = class {
+  /** @param {(request: Request) => void} send @param {() => number} orderNumber of the rows that are shown */
+  constructor(send, orderNumber) {
+    this.send = send;
+    this.orderNumber = orderNumber;
+    this.head = null;
+    this.selection = null;
+    this.count = el("span", { class: "tkf-chosen-count", role: "status" });
+    this.actions = el("div", { class: "tkf-acts", role: "toolbar", "aria-label": "actions" });
+    this.element = el("div", { class: "tkf-line tkf-actions" }, this.count, this.actions);
+  }
+  /** @param {Head} head */
+  updateHead(head) {
+    this.head = head;
+    this.draw();
+  }
+  /** @param {Selection} selection */
+  updateSelection(selection) {
+    this.selection = selection;
+    this.draw();
+  }
+  draw() {
+    const { head, selection } = this;
+    if (!head || !selection) return;
+    redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
+    const buttons = () => head.acts.map((action) => this.makeAction(action, selection.rows || head.count.rows, head.one));
+    redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
+  }
+  /** @param {Selection} selection @param {number} matching */
+  makeCount(selection, matching) {
+    const all = () => this.send({ do: "choose", how: "all", number: this.orderNumber() });
+    const none = () => this.send({ do: "choose", how: "none" });
+    return [
+      el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection)),
+      selection.all || !matching ? "" : button(`Select all ${formatCount(matching)} matching`, all, { "data-name": "all" }),
+      selection.rows ? button("Clear", none, { "data-name": "none" }) : ""
+    ];
+  }
+  /** @param {ActionButton} action @param {number} rows @param {string} noun of one row */
+  makeAction({ name, label, doc, tone }, rows, noun) {
+    return button(label, () => this.send({ do: "act", act: name }), {
+      class: `tkf-button tkf-act${tone ? ` tkf-${tone}` : ""}`,
+      disabled: !rows,
+      title: `${doc} (${formatRows(rows, noun)})`,
+      "data-name": name
+    });
+  }
+};
+
+// src/view.js
+var AGE_MS = 5e3;
+var View = class {
+  /** @param {Model} model @param {HTMLElement} host */
+  constructor(model, host) {
+    this.root = el("div", { class: "tkf", "data-tkf": uniqueId() });
+    this.head = null;
+    const send = (request) => this.kernel.send(request);
+    this.send = send;
+    this.note = new Note(send);
+    this.kernel = new Kernel(model, (text) => this.note.show(text));
+    this.grid = new Grid(send, (text) => this.note.show(text), model.get("_limits"));
+    this.bar = new FilterBar(send, this.root);
+    this.charts = new Charts(send);
+    this.selection = new SelectionBar(send, () => this.grid.data.number);
+    this.panel = new ActionPanel(send, this.selection.actions);
+    this.trail = el("nav", { class: "tkf-trail", "aria-label": "tables" });
+    this.count = el("span", { class: "tkf-count", role: "status" });
+    this.age = el("span", { class: "tkf-age tkf-muted" });
+    this.tools = el("span", { class: "tkf-tools" });
+    this.banner = el("div", { class: "tkf-warn tkf-banner", role: "alert", hidden: true });
+    this.root.append(...this.layOut());
+    this.keepKeys();
+    host.append(this.root);
+    hideStaticTable(model.get("_static_id"));
+    this.followState();
+    this.clock = setInterval(() => this.drawAge(), AGE_MS);
+    send({ do: "ready" });
+  }
+  remove() {
+    clearInterval(this.clock);
+    this.kernel.remove();
+    this.grid.remove();
+    this.bar.remove();
+  }
+  layOut() {
+    const spring = el("span", { class: "tkf-spring" });
+    return [
+      el("div", { class: "tkf-line tkf-top" }, this.trail, this.count, spring, this.age, this.tools),
+      this.banner,
+      this.note.element,
+      this.bar.element,
+      this.selection.element,
+      this.panel.element,
+      el("div", { class: "tkf-middle" }, this.grid.element, this.charts.element),
+      this.bar.popover.element
+    ];
+  }
+  // The notebook's own keys and menus stay outside of the view.
+  keepKeys() {
+    this.root.addEventListener("focusin", ({ target }) => {
+      if (target instanceof Element) target.setAttribute("data-lm-suppress-shortcuts", "true");
+    });
     this.root.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Escape") this.bar.popover.close();
     });
     this.root.addEventListener("contextmenu", (event) => event.stopPropagation());
-    // Said when a kernel restarts, and when a page finds its kernel again: which of them, an answer tells.
-    this.cut = () => {
-      if (this.post({ do: "ping" })) this.expectAnswer(GONE, 1500);
-    };
-    this.model.on("comm_live_update", this.cut);
   }
-
-  hideStatic() {
-    const id = this.model.get("_static_id");
-    for (const table of document.querySelectorAll("[data-tkf-static]"))
-      if (table.dataset.tkfStatic === id) (table.closest(".jp-OutputArea-child") ?? table).style.display = "none";
+  // ── messages ──
+  followState() {
+    this.kernel.onReply((reply) => this.takeReply(reply));
+    this.kernel.follow("_head", (head) => this.drawHead(head));
+    this.kernel.follow("_bar", (bar) => this.bar.update(bar));
+    this.kernel.follow("_grid", (grid) => this.drawGrid(grid));
+    this.kernel.follow("_choice", (selection) => {
+      this.grid.updateSelection(selection);
+      this.selection.updateSelection(selection);
+    });
+    this.kernel.follow("_facet", (facet) => this.bar.popover.updateFacet(facet));
+    this.kernel.follow("_pictures", (charts) => this.charts.update(charts));
+    this.kernel.follow("_desk", (panel) => this.panel.update(panel));
   }
-
+  /** @param {Reply} reply */
+  takeReply(reply) {
+    if ("chunk" in reply) this.grid.takeRows(reply);
+    if ("code" in reply) copyText(reply.code).then(() => this.note.show("copied the code of this view"));
+  }
   // ── drawing ──
-
-  say(text, reading = null) {
-    const isHeld = this.note.contains(document.activeElement);
-    this.note.hidden = !text;
-    if (this.noted.textContent !== text) this.noted.textContent = text;
-    this.far.textContent = reading ? howFar(reading) : "";
-    this.hush.hidden = Boolean(reading);
-    this.stop.hidden = !reading;
-    if (isHeld) focusFirst(reading ? this.stop : text ? this.hush : null, this.root.querySelector(".tkf-grid"));
-  }
-
+  /** @param {Head} head */
   drawHead(head) {
     this.head = head;
-    const steps = head.trail.map((title, depth) => {
-      const text = `${title}${head.of[depth] ? ` ${head.of[depth]}` : ""}`;
-      if (depth === head.trail.length - 1) return el("strong", { class: "tkf-title", title: text }, text);
-      return button(`${text} ›`, () => this.send({ do: "back", depth }), { class: "tkf-link tkf-back", title: `back to ${text}`, "data-name": `back ${depth}` });
-    });
-    redrawn(this.trail, () => this.trail.replaceChildren(...steps));
+    redraw(this.trail, () => this.trail.replaceChildren(...this.makeTrail(head)));
     const { rows, total, size, total_size: all } = head.count;
-    this.count.textContent = `${counted(rows)} of ${counted(total)}${all ? ` · ${size || "0 B"} of ${all}` : ""}`;
-    this.grid.element.style.maxHeight = `${Math.max(220, 60 + 28 * total)}px`; // no empty room below a few rows
+    this.count.textContent = `${formatCount(rows)} of ${formatCount(total)}${all ? ` · ${size || "0 B"} of ${all}` : ""}`;
+    this.grid.limitHeight(total);
     this.banner.hidden = !head.banner;
     this.banner.textContent = head.banner;
-    if (head.reading) this.say(`${capital(head.reading.what)} …`, head.reading);
-    else if (head.note || !this.isSilent) this.say(head.note);
-    redrawn(this.tools, () => this.tools.replaceChildren(
-      button("⟳ Refresh", () => head.reading || this.send({ do: "refresh" }), { "data-name": "refresh", "aria-disabled": Boolean(head.reading) && "true", title: "read it anew from the service" }),
-      this.bar.opener({ name: "columns", label: "Columns", kind: "columns", said: "" }, "tkf-button"),
-      button("Pictures", () => this.send({ do: "pictures", on: !head.pictures }), { "data-name": "pictures", "aria-pressed": String(head.pictures) }),
-      button("Copy code", () => this.send({ do: "code" }), { "data-name": "code", title: "the lines of Python that give the same rows and plan" }),
-    ));
+    this.drawNote(head);
+    redraw(this.tools, () => this.tools.replaceChildren(...this.makeTools(head)));
     this.bar.popover.adopt(this.tools);
     this.drawAge();
-    this.drawChosen();
+    this.selection.updateHead(head);
   }
-
+  /** @param {Head} head */
+  drawNote({ reading, note }) {
+    if (reading) this.note.show(`${capitalize(reading.what)} …`, reading);
+    else if (note || !this.kernel.isSilent) this.note.show(note);
+  }
+  /** @param {Head} head */
+  makeTrail({ trail, of }) {
+    return trail.map((title, depth) => {
+      const text = `${title}${of[depth] ? ` ${of[depth]}` : ""}`;
+      if (depth === trail.length - 1) return el("strong", { class: "tkf-title", title: text }, text);
+      const looks = { class: "tkf-link tkf-back", title: `back to ${text}`, "data-name": `back ${depth}` };
+      return button(`${text} ›`, () => this.send({ do: "back", depth }), looks);
+    });
+  }
+  /** @param {Head} head */
+  makeTools({ reading, pictures }) {
+    const columns = (
+      /** @type {const} */
+      { name: "columns", label: "Columns", kind: "columns", said: "" }
+    );
+    return [
+      button("⟳ Refresh", () => reading || this.send({ do: "refresh" }), {
+        "data-name": "refresh",
+        "aria-disabled": reading ? "true" : false,
+        title: "read it anew from the service"
+      }),
+      this.bar.makeOpener(columns, "tkf-button"),
+      button("Pictures", () => this.send({ do: "pictures", on: !pictures }), {
+        "data-name": "pictures",
+        "aria-pressed": String(pictures)
+      }),
+      button("Copy code", () => this.send({ do: "code" }), {
+        "data-name": "code",
+        title: "the lines of Python that give the same rows and plan"
+      })
+    ];
+  }
   drawAge() {
-    this.age.textContent = this.head ? sinceText(this.head.age) : "";
+    this.age.textContent = this.head ? formatAge(this.head.age, Date.now()) : "";
   }
-
+  /** @param {GridState} grid */
   drawGrid(grid) {
-    this.bar.popover.columnsAre(grid.columns.map((column) => column.id));
-    this.grid.empty.replaceChildren("No row matches. ", button("Reset the filters", () => (this.bar.reset(), this.grid.element.focus()), { "data-name": "reset-empty" }));
+    this.bar.popover.updateColumns(grid.columns.map((column) => column.id));
+    const reset = () => {
+      this.bar.reset();
+      this.grid.element.focus();
+    };
+    this.grid.empty.replaceChildren(
+      "No row matches. ",
+      button("Reset the filters", reset, { "data-name": "reset-empty" })
+    );
     this.grid.update(grid);
   }
-
-  drawChoice(choice) {
-    this.choice = choice;
-    this.grid.choice(choice);
-    this.drawChosen();
-  }
-
-  drawChosen() {
-    if (!this.choice || !this.head) return;
-    const { rows, hidden, size, all } = this.choice;
-    const matching = this.head.count.rows;
-    const text = rows ? `${counted(rows)} selected${size ? `, ${size}` : ""}${hidden ? `, ${counted(hidden)} not in this view` : ""}` : "none selected: actions are for all that match";
-    redrawn(this.chosen, () => this.chosen.replaceChildren(
-      el("span", { class: hidden ? "tkf-hidden-count" : "" }, text),
-      all || !matching ? "" : button(`Select all ${counted(matching)} matching`, () => this.send({ do: "choose", how: "all", number: this.grid.data.number }), { "data-name": "all" }),
-      rows ? button("Clear", () => this.send({ do: "choose", how: "none" }), { "data-name": "none" }) : "",
-    ));
-    const about = rows || matching;
-    redrawn(this.acts, () => this.acts.replaceChildren(...this.head.acts.map((act) => button(act.label, () => this.send({ do: "act", act: act.name }), {
-      class: `tkf-button tkf-act${act.tone ? ` tkf-${act.tone}` : ""}`, disabled: !about, title: `${act.doc} (${many(about, this.head.one)})`, "data-name": act.name,
-    }))));
+};
+function hideStaticTable(id) {
+  const tables = document.querySelectorAll("[data-tkf-static]");
+  for (const table of tables) {
+    const area = table.closest(".jp-OutputArea-child") ?? table;
+    if (table.dataset.tkfStatic === id) area.style.display = "none";
   }
 }
-
 function render({ model, el: host }) {
   const view = new View(model, host);
   return () => view.remove();
 }
-
-export default { render };
+var view_default = { render };
+export {
+  view_default as default
+};

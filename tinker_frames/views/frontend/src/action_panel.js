@@ -1,0 +1,109 @@
+// The panel below the actions: a form, the plan that it leads to, its progress, and how each row ended.
+
+import { makeForm } from "./action_forms.js";
+import { button, el, findNamed, focusFirst, gridOf, redraw } from "./dom.js";
+import { makeButtons, makeTitle } from "./panel_parts.js";
+import { makeConfirmation } from "./plan_confirmation.js";
+import { makeOutcome } from "./plan_outcome.js";
+import { ProgressBar } from "./progress_bar.js";
+import { capitalize } from "./text.js";
+
+/** @import { ActionPanel as PanelState, Request, WorkPanel } from "./messages.js" */
+
+export class ActionPanel {
+  /** @param {(request: Request) => void} send @param {HTMLElement} actions the buttons that begin an action */
+  constructor(send, actions) {
+    this.send = send;
+    this.actions = actions;
+    /** @type {PanelState["stage"]} */
+    this.stage = "";
+    /** @type {string | undefined} */
+    this.action = undefined;
+    /** @type {string | undefined} */
+    this.begun = undefined; // the action to whose button the focus goes back
+    this.typed = ""; // the number of rows, which a delete asks for
+    this.ticked = ""; // the guard that was clicked last, to which the focus goes back
+    /** @type {ProgressBar | null} */
+    this.progress = null;
+    this.element = el("section", {
+      class: "tkf-desk",
+      role: "region",
+      "aria-label": "action",
+      hidden: true,
+      on: { keydown: (/** @type {KeyboardEvent} */ event) => this.closeByKey(event) },
+    });
+  }
+
+  /** @param {PanelState} state */
+  update(state) {
+    const action = state.stage ? state.act : undefined;
+    const isNew = state.stage !== this.stage || action !== this.action;
+    if (isNew) this.typed = "";
+    this.stage = state.stage;
+    this.action = action;
+    this.element.hidden = !state.stage && !state.note;
+    if (state.stage === "work" && !isNew && this.progress) return this.progress.update(state);
+    const isFocusOurs = this.hasFocus();
+    redraw(this.element, () => this.element.replaceChildren(...this.makeNote(state), ...this.makeStage(state)));
+    if (isNew && isFocusOurs) this.moveFocus(state);
+  }
+
+  /** @param {PanelState} state */
+  makeNote({ stage, note }) {
+    return note ? [el("div", { class: stage === "outcome" ? "tkf-note" : "tkf-error", role: "alert" }, note)] : [];
+  }
+
+  /** @param {PanelState} state */
+  makeStage(state) {
+    if (state.stage !== "work") this.progress = null;
+    switch (state.stage) {
+      case "":
+        return [makeButtons(this.closeButton())];
+      case "ask":
+        return makeForm(this, state);
+      case "work":
+        return this.makeWork(state);
+      case "confirm":
+        return makeConfirmation(this, state);
+      case "outcome":
+        return makeOutcome(this, state);
+    }
+  }
+
+  /** @param {WorkPanel} state */
+  makeWork(state) {
+    const cancel = button("Cancel", () => this.send({ do: "cancel" }), { "data-name": "cancel", "data-first": true });
+    this.progress = new ProgressBar(state, cancel);
+    return [makeTitle(`${capitalize(state.what)} …`), ...this.progress.elements, makeButtons(cancel)];
+  }
+
+  closeButton(text = "Close") {
+    return button(text, () => this.send({ do: "close" }), { "data-name": "close" });
+  }
+
+  // ── focus ──
+
+  // Whoever types elsewhere meanwhile is left alone.
+  hasFocus() {
+    const active = document.activeElement;
+    return active === document.body || this.element.contains(active) || this.actions.contains(active);
+  }
+
+  /** @param {PanelState} state */
+  moveFocus(state) {
+    if (!state.stage) return focusFirst(findNamed(this.actions, this.begun), gridOf(this.element));
+    const back = state.stage === "confirm" && this.ticked ? findNamed(this.element, this.ticked) : null;
+    /** @type {HTMLElement | null} */
+    const first = this.element.querySelector("[data-first]:enabled");
+    focusFirst(back, first, findNamed(this.element, "close"));
+    this.begun = state.act;
+    if (state.stage !== "work") this.ticked = "";
+  }
+
+  /** @param {KeyboardEvent} event */
+  closeByKey(event) {
+    if (event.key !== "Escape" || this.stage === "work") return;
+    event.stopPropagation();
+    this.send({ do: "close" });
+  }
+}

@@ -1,0 +1,40 @@
+// The mouse in the rows: a click selects, opens or copies.
+
+/** @import { Grid } from "./grid.js" */
+
+/** @param {Event} event */
+const targetOf = (event) => /** @type {HTMLElement} */ (event.target);
+
+// A button of a row does not take the focus, which would be lost as soon as the row is drawn again.
+/** @param {Grid} grid @param {MouseEvent} event */
+export function handleMouseDown(grid, event) {
+  const isOnButton = targetOf(event).closest("button");
+  if (isOnButton || event.shiftKey) event.preventDefault();
+  if (isOnButton) grid.element.focus({ preventScroll: true });
+}
+
+/** @param {Grid} grid @param {MouseEvent} event */
+export function handleClick(grid, event) {
+  const target = targetOf(event);
+  const row = /** @type {HTMLElement | null} */ (target.closest(".tkf-row"));
+  if (!row) return;
+  const place = Number(row.dataset.place);
+  if (target.dataset.open) grid.open(target.dataset.open, place);
+  else if ("copy" in target.dataset) grid.copy(row.dataset.key ?? "");
+  else if (!grid.hasMarkedText()) selectRow(grid, place, columnOf(target), event.shiftKey);
+}
+
+/** @param {Grid} grid @param {number} row @param {number} column @param {boolean} isRange */
+function selectRow(grid, row, column, isRange) {
+  grid.cursor = { row, column };
+  if (isRange && grid.anchor !== null) grid.select("add", grid.anchor, row);
+  else grid.select("toggle", row, row);
+  if (!isRange) grid.anchor = row;
+  grid.markCursor();
+}
+
+/** @param {HTMLElement} target */
+function columnOf(target) {
+  const cell = target.closest(".tkf-cell");
+  return cell ? [...(cell.parentElement?.children ?? [])].indexOf(cell) : 0;
+}

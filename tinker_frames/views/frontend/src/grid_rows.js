@@ -1,0 +1,72 @@
+// The elements of one row: a check mark, the cells, and links to the tables that it leads to.
+
+import { el } from "./dom.js";
+
+/** @import { Grid } from "./grid.js" */
+/** @import { Cell, Column, Row } from "./messages.js" */
+
+const TITLE_FROM = 12; // characters from which a cell says its text also on hover
+
+/**
+ * Return the parts of a row as Python sends it.
+ *
+ * @param {Row | undefined} row undefined if it has not come yet
+ */
+export function readRow(row) {
+  const [isSelected, key, ...cells] = row ?? [false, ""];
+  return { isSelected: Boolean(isSelected), key: String(key), cells: /** @type {Cell[]} */ (cells) };
+}
+
+/**
+ * Return text, title and mark of a cell.
+ *
+ * @param {Cell} cell
+ */
+export function readCell(cell) {
+  const [text, title = "", mark = ""] = Array.isArray(cell) ? cell : [cell];
+  return { text, title: title || (text.length > TITLE_FROM ? text : ""), mark };
+}
+
+/** @param {Grid} grid @param {number} place @param {Row | undefined} data */
+export function makeRow(grid, place, data) {
+  const { isSelected, key, cells } = readRow(data);
+  const looks = [isSelected && "tkf-chosen", place % 2 && "tkf-odd", !data && "tkf-absent"].filter(Boolean);
+  const row = el("div", {
+    class: ["tkf-row", ...looks].join(" "),
+    role: "row",
+    "aria-rowindex": place + 2,
+    "aria-selected": String(isSelected),
+    "data-place": place,
+    "data-key": key,
+  });
+  const { columns } = grid.data;
+  row.append(makeCheck(grid.cellId(place, 0), isSelected));
+  columns.forEach((column, at) => {
+    row.append(makeCell(data ? cells[at] : "…", column, grid.cellId(place, at + 1)));
+  });
+  row.append(makeOpenings(grid.data.openings, key, grid.cellId(place, grid.lastColumn)));
+  return row;
+}
+
+/** @param {string} id @param {boolean} isSelected */
+function makeCheck(id, isSelected) {
+  const label = isSelected ? "selected" : "not selected";
+  return el("div", { class: "tkf-cell tkf-check", role: "gridcell", id, "aria-label": label }, isSelected ? "☑" : "☐");
+}
+
+/** @param {Cell} cell @param {Column} column @param {string} id */
+function makeCell(cell, column, id) {
+  const { text, title, mark } = readCell(cell);
+  const looks = [`tkf-${column.align}`, mark && `tkf-mark-${mark}`, column.kind === "id" && "tkf-id"].filter(Boolean);
+  return el("div", { class: ["tkf-cell", ...looks].join(" "), role: "gridcell", id, title }, text);
+}
+
+/** @param {string[]} openings @param {string} key @param {string} id */
+function makeOpenings(openings, key, id) {
+  const quiet = { type: "button", class: "tkf-link", tabindex: -1 };
+  const links = openings.map((label) =>
+    el("button", { ...quiet, "data-open": label, title: `open the ${label} of this row` }, `${label} ›`),
+  );
+  const copy = el("button", { ...quiet, "data-copy": "", title: `copy ${key}`, "aria-label": "copy the path" }, "❐");
+  return el("div", { class: "tkf-cell tkf-openings", role: "gridcell", id }, ...links, copy);
+}

@@ -1,0 +1,39 @@
+// What the stages of the action panel are made of: a title, buttons, a table of rows.
+
+import { el } from "./dom.js";
+import { readCell } from "./grid_rows.js";
+
+/** @import { Child } from "./dom.js" */
+/** @import { Cell } from "./messages.js" */
+
+/** @param {Child[]} buttons */
+export const makeButtons = (...buttons) => el("div", { class: "tkf-desk-buttons" }, ...buttons);
+
+/** @param {Child[]} text */
+export const makeTitle = (...text) => el("h4", { class: "tkf-desk-title" }, ...text);
+
+/**
+ * Return the texts of a table without the columns that are empty in every row.
+ *
+ * @param {Cell[][]} rows the first has the names of the columns
+ */
+export function dropEmptyColumns([names = [], ...rows]) {
+  const texts = rows.map((row) => row.map((cell) => readCell(cell).text));
+  const isFilled = names.map((_, column) => texts.some((row) => row[column]));
+  const keep = (/** @type {string[]} */ row) => row.filter((_, column) => isFilled[column]);
+  return { names: keep(names.map((name) => readCell(name).text)), rows: texts.map(keep) };
+}
+
+/** @param {Cell[][]} listed the first row has the names of the columns; no table if there is none @param {string} [look] */
+export function makeRowTable(listed, look = "") {
+  if (!listed.length) return [];
+  const { names, rows } = dropEmptyColumns(listed);
+  const head = el("thead", {}, el("tr", {}, ...names.map((name) => el("th", {}, name))));
+  const body = el(
+    "tbody",
+    {},
+    ...rows.map((row) => el("tr", {}, ...row.map((text) => el("td", { title: text }, text)))),
+  );
+  const roles = { tabindex: 0, role: "group", "aria-label": "rows of the plan", "data-name": "listed" };
+  return [el("div", { class: `tkf-listed ${look}`, ...roles }, el("table", {}, head, body))];
+}

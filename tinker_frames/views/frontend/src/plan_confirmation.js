@@ -1,0 +1,107 @@
+// A plan to be confirmed: its facts, its rows by decision, and the guards that hold some of them.
+
+import { button, el } from "./dom.js";
+import { makeButtons, makeRowTable, makeTitle } from "./panel_parts.js";
+import { capitalize, formatCount } from "./text.js";
+
+/** @import { ActionPanel } from "./action_panel.js" */
+/** @import { ConfirmPanel, GuardTick, PlanGroup } from "./messages.js" */
+
+/** @type {Record<string, string>} */
+const DECISIONS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
+/** @type {Record<string, string>} */
+const GUARDS = { public: "public", newest: "the newest of their run", sampler: "loaded by a sampler" };
+
+/** @param {ActionPanel} panel @param {ConfirmPanel} state */
+export function makeConfirmation(panel, state) {
+  const [title = "", ...lines] = state.lines;
+  const facts = state.rule ? [...lines, `keeps ${state.rule}`] : lines;
+  const run = makeRunButton(panel, state);
+  const typed = state.typed && state.number > 0 ? makeTypedNumber(panel, state, run) : null;
+  return [
+    makeTitle(capitalize(title)),
+    ...makeHiddenWarning(state.hidden),
+    el("ul", { class: "tkf-lines" }, ...facts.map((fact) => el("li", {}, fact))),
+    el("div", { class: "tkf-groups" }, ...state.groups.map((group) => makeGroup(panel, group))),
+    ...makeRowTable(state.rows),
+    ...makeGuards(panel, state.guards),
+    makeButtons(typed, run, panel.closeButton("Cancel")),
+  ];
+}
+
+/** @param {number} hidden rows that the filters hide */
+function makeHiddenWarning(hidden) {
+  const text = `${formatCount(hidden)} of them are not in this view: the filters hide them.`;
+  return hidden ? [el("div", { class: "tkf-warn" }, text)] : [];
+}
+
+/**
+ * Tell whether a text is the number of rows.
+ *
+ * @param {string} typed
+ * @param {number} number
+ */
+export const isNumberTyped = (typed, number) => typed.trim().replaceAll(",", "") === String(number);
+
+/** @param {ActionPanel} panel @param {ConfirmPanel} state */
+function makeRunButton(panel, state) {
+  return button(
+    `${capitalize(state.verb)} ${formatCount(state.number)}`,
+    () => panel.send({ do: "confirm", typed: panel.typed }),
+    {
+      class: `tkf-button ${state.typed ? "tkf-danger" : "tkf-main"}`,
+      "data-name": "run",
+      "data-first": !state.typed,
+      disabled: state.number === 0 || (state.typed && !isNumberTyped(panel.typed, state.number)),
+    },
+  );
+}
+
+/** @param {ActionPanel} panel @param {ConfirmPanel} state @param {HTMLButtonElement} run */
+function makeTypedNumber(panel, state, run) {
+  const looks = { class: "tkf-input tkf-short", inputmode: "numeric", autocomplete: "off" };
+  const input = el("input", {
+    ...looks,
+    "data-name": "typed",
+    "data-first": true,
+    value: panel.typed,
+    on: {
+      input: () => {
+        panel.typed = input.value;
+        run.disabled = !isNumberTyped(panel.typed, state.number);
+      },
+      keydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && !run.disabled && run.click(),
+    },
+  });
+  return el("label", { class: "tkf-tick" }, `Type ${state.number} to delete: `, input);
+}
+
+/** @param {ActionPanel} panel @param {PlanGroup} group */
+function makeGroup(panel, { verdict, reason, rows, open }) {
+  const text = `${formatCount(rows)} ${DECISIONS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
+  return button(text, () => panel.send({ do: "look", verdict, reason }), {
+    class: `tkf-button tkf-group tkf-${verdict}`,
+    "aria-expanded": String(open),
+    title: "look at these rows",
+    "data-name": `${verdict} ${reason}`,
+  });
+}
+
+/** @param {ActionPanel} panel @param {GuardTick[]} guards */
+function makeGuards(panel, guards) {
+  const ticks = guards.map((guard) => makeGuard(panel, guard, guards));
+  return ticks.length ? [el("div", { class: "tkf-guards" }, "Do it also for those that are: ", ...ticks)] : [];
+}
+
+/** @param {ActionPanel} panel @param {GuardTick} guard @param {GuardTick[]} guards */
+function makeGuard(panel, guard, guards) {
+  const name = `guard ${guard.name}`;
+  const toggle = () => {
+    const lifted = guards.filter((other) => (other === guard ? !guard.on : other.on));
+    panel.ticked = name;
+    panel.send({ do: "allow", guards: lifted.map((other) => other.name) });
+  };
+  const check = el("input", { type: "checkbox", "data-name": name, on: { change: toggle } });
+  check.checked = guard.on;
+  return el("label", { class: "tkf-tick" }, check, ` ${GUARDS[guard.name] ?? guard.name}`);
+}

@@ -1,0 +1,76 @@
+// How many rows are selected, and the buttons of the actions, which are for these rows or for all that match.
+
+import { button, el, redraw } from "./dom.js";
+import { formatCount, formatRows } from "./text.js";
+
+/** @import { ActionButton, Head, Request, Selection } from "./messages.js" */
+
+/**
+ * Return what is said of a selection.
+ *
+ * @param {Selection} selection
+ */
+export function describeSelection({ rows, hidden, size }) {
+  if (!rows) return "none selected: actions are for all that match";
+  const parts = [`${formatCount(rows)} selected`, size, hidden ? `${formatCount(hidden)} not in this view` : ""];
+  return parts.filter(Boolean).join(", ");
+}
+
+export class SelectionBar {
+  /** @param {(request: Request) => void} send @param {() => number} orderNumber of the rows that are shown */
+  constructor(send, orderNumber) {
+    this.send = send;
+    this.orderNumber = orderNumber;
+    /** @type {Head | null} */
+    this.head = null;
+    /** @type {Selection | null} */
+    this.selection = null;
+    this.count = el("span", { class: "tkf-chosen-count", role: "status" });
+    this.actions = el("div", { class: "tkf-acts", role: "toolbar", "aria-label": "actions" });
+    this.element = el("div", { class: "tkf-line tkf-actions" }, this.count, this.actions);
+  }
+
+  /** @param {Head} head */
+  updateHead(head) {
+    this.head = head;
+    this.draw();
+  }
+
+  /** @param {Selection} selection */
+  updateSelection(selection) {
+    this.selection = selection;
+    this.draw();
+  }
+
+  draw() {
+    const { head, selection } = this;
+    if (!head || !selection) return;
+    redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
+    const buttons = () =>
+      head.acts.map((action) => this.makeAction(action, selection.rows || head.count.rows, head.one));
+    redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
+  }
+
+  /** @param {Selection} selection @param {number} matching */
+  makeCount(selection, matching) {
+    const all = () => this.send({ do: "choose", how: "all", number: this.orderNumber() });
+    const none = () => this.send({ do: "choose", how: "none" });
+    return [
+      el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection)),
+      selection.all || !matching
+        ? ""
+        : button(`Select all ${formatCount(matching)} matching`, all, { "data-name": "all" }),
+      selection.rows ? button("Clear", none, { "data-name": "none" }) : "",
+    ];
+  }
+
+  /** @param {ActionButton} action @param {number} rows @param {string} noun of one row */
+  makeAction({ name, label, doc, tone }, rows, noun) {
+    return button(label, () => this.send({ do: "act", act: name }), {
+      class: `tkf-button tkf-act${tone ? ` tkf-${tone}` : ""}`,
+      disabled: !rows,
+      title: `${doc} (${formatRows(rows, noun)})`,
+      "data-name": name,
+    });
+  }
+}

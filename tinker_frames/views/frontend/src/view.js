@@ -1,0 +1,194 @@
+// The whole view: its parts in their places, and which part each message is for.
+
+import { ActionPanel } from "./action_panel.js";
+import { Charts } from "./charts.js";
+import { button, copyText, el, redraw, uniqueId } from "./dom.js";
+import { FilterBar } from "./filter_bar.js";
+import { Grid } from "./grid.js";
+import { Kernel } from "./kernel.js";
+import { Note } from "./note.js";
+import { SelectionBar } from "./selection_bar.js";
+import { capitalize, formatAge, formatCount } from "./text.js";
+
+/** @import { Model } from "./kernel.js" */
+/** @import { Grid as GridState, Head, Reply, Request } from "./messages.js" */
+
+const AGE_MS = 5000; // between two looks at the clock
+
+class View {
+  /** @param {Model} model @param {HTMLElement} host */
+  constructor(model, host) {
+    this.root = el("div", { class: "tkf", "data-tkf": uniqueId() });
+    /** @type {Head | null} */
+    this.head = null;
+    const send = (/** @type {Request} */ request) => this.kernel.send(request);
+    this.send = send;
+    this.note = new Note(send);
+    this.kernel = new Kernel(model, (text) => this.note.show(text));
+    this.grid = new Grid(send, (text) => this.note.show(text), model.get("_limits"));
+    this.bar = new FilterBar(send, this.root);
+    this.charts = new Charts(send);
+    this.selection = new SelectionBar(send, () => this.grid.data.number);
+    this.panel = new ActionPanel(send, this.selection.actions);
+    this.trail = el("nav", { class: "tkf-trail", "aria-label": "tables" });
+    this.count = el("span", { class: "tkf-count", role: "status" });
+    this.age = el("span", { class: "tkf-age tkf-muted" });
+    this.tools = el("span", { class: "tkf-tools" });
+    this.banner = el("div", { class: "tkf-warn tkf-banner", role: "alert", hidden: true });
+    this.root.append(...this.layOut());
+    this.keepKeys();
+    host.append(this.root);
+    hideStaticTable(model.get("_static_id"));
+    this.followState();
+    this.clock = setInterval(() => this.drawAge(), AGE_MS);
+    send({ do: "ready" });
+  }
+
+  remove() {
+    clearInterval(this.clock);
+    this.kernel.remove();
+    this.grid.remove();
+    this.bar.remove();
+  }
+
+  layOut() {
+    const spring = el("span", { class: "tkf-spring" });
+    return [
+      el("div", { class: "tkf-line tkf-top" }, this.trail, this.count, spring, this.age, this.tools),
+      this.banner,
+      this.note.element,
+      this.bar.element,
+      this.selection.element,
+      this.panel.element,
+      el("div", { class: "tkf-middle" }, this.grid.element, this.charts.element),
+      this.bar.popover.element,
+    ];
+  }
+
+  // The notebook's own keys and menus stay outside of the view.
+  keepKeys() {
+    // JupyterLab looks at the focused element itself before it takes d,d for "delete this cell".
+    this.root.addEventListener("focusin", ({ target }) => {
+      if (target instanceof Element) target.setAttribute("data-lm-suppress-shortcuts", "true");
+    });
+    this.root.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") this.bar.popover.close();
+    });
+    this.root.addEventListener("contextmenu", (event) => event.stopPropagation());
+  }
+
+  // ── messages ──
+
+  followState() {
+    this.kernel.onReply((reply) => this.takeReply(reply));
+    this.kernel.follow("_head", (head) => this.drawHead(head));
+    this.kernel.follow("_bar", (bar) => this.bar.update(bar));
+    this.kernel.follow("_grid", (grid) => this.drawGrid(grid));
+    this.kernel.follow("_choice", (selection) => {
+      this.grid.updateSelection(selection);
+      this.selection.updateSelection(selection);
+    });
+    this.kernel.follow("_facet", (facet) => this.bar.popover.updateFacet(facet));
+    this.kernel.follow("_pictures", (charts) => this.charts.update(charts));
+    this.kernel.follow("_desk", (panel) => this.panel.update(panel));
+  }
+
+  /** @param {Reply} reply */
+  takeReply(reply) {
+    if ("chunk" in reply) this.grid.takeRows(reply);
+    if ("code" in reply) copyText(reply.code).then(() => this.note.show("copied the code of this view"));
+  }
+
+  // ── drawing ──
+
+  /** @param {Head} head */
+  drawHead(head) {
+    this.head = head;
+    redraw(this.trail, () => this.trail.replaceChildren(...this.makeTrail(head)));
+    const { rows, total, size, total_size: all } = head.count;
+    this.count.textContent = `${formatCount(rows)} of ${formatCount(total)}${all ? ` · ${size || "0 B"} of ${all}` : ""}`;
+    this.grid.limitHeight(total);
+    this.banner.hidden = !head.banner;
+    this.banner.textContent = head.banner;
+    this.drawNote(head);
+    redraw(this.tools, () => this.tools.replaceChildren(...this.makeTools(head)));
+    this.bar.popover.adopt(this.tools);
+    this.drawAge();
+    this.selection.updateHead(head);
+  }
+
+  /** @param {Head} head */
+  drawNote({ reading, note }) {
+    if (reading) this.note.show(`${capitalize(reading.what)} …`, reading);
+    else if (note || !this.kernel.isSilent) this.note.show(note);
+  }
+
+  /** @param {Head} head */
+  makeTrail({ trail, of }) {
+    return trail.map((title, depth) => {
+      const text = `${title}${of[depth] ? ` ${of[depth]}` : ""}`;
+      if (depth === trail.length - 1) return el("strong", { class: "tkf-title", title: text }, text);
+      const looks = { class: "tkf-link tkf-back", title: `back to ${text}`, "data-name": `back ${depth}` };
+      return button(`${text} ›`, () => this.send({ do: "back", depth }), looks);
+    });
+  }
+
+  /** @param {Head} head */
+  makeTools({ reading, pictures }) {
+    const columns = /** @type {const} */ ({ name: "columns", label: "Columns", kind: "columns", said: "" });
+    return [
+      button("⟳ Refresh", () => reading || this.send({ do: "refresh" }), {
+        "data-name": "refresh",
+        "aria-disabled": reading ? "true" : false,
+        title: "read it anew from the service",
+      }),
+      this.bar.makeOpener(columns, "tkf-button"),
+      button("Pictures", () => this.send({ do: "pictures", on: !pictures }), {
+        "data-name": "pictures",
+        "aria-pressed": String(pictures),
+      }),
+      button("Copy code", () => this.send({ do: "code" }), {
+        "data-name": "code",
+        title: "the lines of Python that give the same rows and plan",
+      }),
+    ];
+  }
+
+  drawAge() {
+    this.age.textContent = this.head ? formatAge(this.head.age, Date.now()) : "";
+  }
+
+  /** @param {GridState} grid */
+  drawGrid(grid) {
+    this.bar.popover.updateColumns(grid.columns.map((column) => column.id));
+    const reset = () => {
+      this.bar.reset();
+      this.grid.element.focus();
+    };
+    this.grid.empty.replaceChildren(
+      "No row matches. ",
+      button("Reset the filters", reset, { "data-name": "reset-empty" }),
+    );
+    this.grid.update(grid);
+  }
+}
+
+/** Hide the table that stands for a view where it is not alive. @param {string} id */
+function hideStaticTable(id) {
+  /** @type {NodeListOf<HTMLElement>} */
+  const tables = document.querySelectorAll("[data-tkf-static]");
+  for (const table of tables) {
+    /** @type {HTMLElement} */
+    const area = table.closest(".jp-OutputArea-child") ?? table;
+    if (table.dataset.tkfStatic === id) area.style.display = "none";
+  }
+}
+
+/** @type {import("@anywidget/types").Render<import("./messages.js").ViewState>} */
+function render({ model, el: host }) {
+  const view = new View(model, host);
+  return () => view.remove();
+}
+
+export default { render };
