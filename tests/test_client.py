@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import json
 import pickle
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import ceil
@@ -18,6 +20,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import tinker_frames as tkf
+from tinker_frames import client as tkf_client
+from tinker_frames import functions
 from tinker_frames.demo import Burst, Churn, DemoServer
 from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, InvalidRequestError
 from tinker_frames.schema import catalog
@@ -345,3 +349,39 @@ def test_closing_calls_what_was_asked_for_once(quiet_server: DemoServer, tmp_pat
         client.on_close(lambda: called.append(1))
     client.close()
     assert called == [1]
+
+
+def test_a_frame_whose_client_is_gone_says_so(
+    server: DemoServer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients are not kept alive by their frames: a plan then uses a default client of the account, else names what is missing."""
+    frame = tkf.Client(server.key, server.url, cache_dir=tmp_path).checkpoints()
+    gc.collect()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(
+        InvalidRequestError, match=r"no client exists.*garbage-collected.*no credential.*client="
+    ) as caught:
+        frame.tinker.publish()
+    assert frame.attrs["tinker"]["account"] in str(caught.value)
+    with tkf.Client(server.key, server.url, cache_dir=tmp_path) as another:
+        assert len(frame.tinker.publish(client=another)) == len(frame)
+    del another
+    gc.collect()
+    monkeypatch.setenv("TINKER_API_KEY", server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", server.url)
+    assert len(frame.tinker.publish()) == len(frame)
+    tkf.default_client().close()
+
+
+def test_the_default_client_is_the_only_state_of_the_module() -> None:
+    """No module of the doors holds clients but the one object that says which client is used where none is named."""
+    holders = [
+        f"{module.__name__}.{name}"
+        for module in (tkf, tkf_client, functions)
+        for name, value in vars(module).items()
+        if isinstance(
+            value, (tkf_client.Client, tkf_client.UnnamedClient, weakref.WeakValueDictionary, dict, list, set)
+        )
+        and not name.startswith("__")
+    ]
+    assert sorted(holders) == ["tinker_frames.client.unnamed", "tinker_frames.functions.unnamed"]

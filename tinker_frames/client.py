@@ -1,7 +1,8 @@
-"""`Client`: what users hold. It joins settings, session, cache, reader and frames; the module's functions use a default one."""
+"""`Client`: a Tinker account as DataFrames; and which client is used where none is named."""
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
@@ -14,14 +15,6 @@ from .rest import config
 from .rest.cache import CacheView
 from .rest.endpoints import AccessScope, Rest
 from .rest.session import Session
-
-# The clients that made frames, by account: a frame finds the one it came from.
-_live: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
-
-
-def live_client(account: str) -> Client | None:
-    """Return the client of an account that made a frame last, if it still exists."""
-    return _live.get(account)
 
 
 @config.document_options
@@ -266,5 +259,45 @@ class Client:
         raise TypeError("a Client cannot be pickled, since it holds a key; make one in the other process")
 
     def _finish(self, found: Found, require_complete: bool) -> pd.DataFrame:
-        _live[self.account] = self
+        unnamed.remember(self)
         return self._reader.finish(found, require_complete=require_complete)
+
+
+class UnnamedClient:
+    """The client that is used where none is named: for a frame the one that it came from, else the default one.
+
+    Clients that made frames are held weakly: a client that nobody holds any more is closed with its connections and its key.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._default: Client | None = None
+        self._by_account: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
+
+    def default(self) -> Client:
+        """Return the default client, made from the environment at its first use."""
+        with self._lock:
+            if self._default is None:
+                self._default = Client()
+            return self._default
+
+    def set_default(self, client: Client | None) -> None:
+        """Make a client the default one; with None, the next use makes one from the environment."""
+        with self._lock:
+            self._default = client
+
+    def is_default(self, client: Client) -> bool:
+        """Tell whether a client is the default one; makes none to find out."""
+        return client is self._default
+
+    def remember(self, client: Client) -> None:
+        """Note that a client made a frame of its account."""
+        self._by_account[client.account] = client
+
+    def of_account(self, account: str) -> Client | None:
+        """Return the client that made a frame of an account last, if it still exists."""
+        return self._by_account.get(account)
+
+
+# The one piece of state at module level: `tkf.sessions()` and `frame.tinker` have no other place for it.
+unnamed = UnnamedClient()

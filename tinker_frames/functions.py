@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from .client import Client, live_client
-from .errors import InvalidRequestError
+from .client import Client, unnamed
+from .errors import InvalidRequestError, TinkerError
 from .rest import config
 
 if TYPE_CHECKING:
@@ -20,16 +19,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_default: Client | None = None
-_default_lock = threading.Lock()
-
-
-def set_default(client: Client | None) -> None:
-    """Have the module's functions use this client; None for one that is made from the environment when it is needed."""
-    global _default  # noqa: PLW0603  # the one piece of module state, on purpose: `tkf.sessions()` has no other place for it
-    with _default_lock:
-        _default = client
 
 
 def default_client() -> Client:
@@ -39,16 +28,17 @@ def default_client() -> Client:
     --------
     >>> default_client().cache.info()  # doctest: +SKIP
     """
-    global _default  # noqa: PLW0603
-    with _default_lock:
-        if _default is None:
-            _default = Client()
-        return _default
+    return unnamed.default()
+
+
+def set_default(client: Client | None) -> None:
+    """Make a client the default one; with None, the next use makes one from the environment."""
+    unnamed.set_default(client)
 
 
 def is_default(client: Client) -> bool:
-    """Tell whether the module's functions use this client; makes none to find out."""
-    return client is _default
+    """Tell whether a client is the default one; makes none to find out."""
+    return unnamed.is_default(client)
 
 
 def _on_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
@@ -107,20 +97,33 @@ def client_for(frame: pd.DataFrame, client: Client | None = None) -> Client:
     Raises
     ------
     InvalidRequestError
-        If the frame is of another account.
+        If the frame is of another account, or its client is gone and there is no default client of its account.
     """
     about = frame.attrs.get("tinker") or {}
     account = about.get("account")
     if account is None:
         return client or default_client()
+    of_frame = f"the account {account} of {about.get('base_url')}"
     if client is None:
-        client = live_client(account) or default_client()
+        client = unnamed.of_account(account) or _default_for(of_frame)
     if client.account != account:
         raise InvalidRequestError(
-            f"this frame is of the account {account} of {about.get('base_url')}, and the client is of {client.account} of {client.base_url}",
+            f"this frame is of {of_frame}, and the client is of {client.account} of {client.base_url}",
             hint="Pass client= a client of the frame's account.",
         )
     return client
+
+
+def _default_for(of_frame: str) -> Client:
+    """Return the default client for a frame whose own client is gone; without a credential, say that it is gone."""
+    try:
+        return default_client()
+    except TinkerError as error:
+        raise InvalidRequestError(
+            f"this frame is of {of_frame}, of which no client exists in this process: it was garbage-collected, or the frame "
+            f"comes from a file; and there is no default client ({error.what})",
+            hint="Keep the client in a variable, or pass client= one of the frame's account.",
+        ) from None
 
 
 def journal(*, client: Client | None = None) -> pd.DataFrame:
