@@ -145,7 +145,7 @@ def test_ages_and_expiries_are_as_of_now(server: DemoServer, client: tkf.Client)
 
 def test_the_warning_points_at_the_callers_line(server: DemoServer, client: tkf.Client) -> None:
     """An incomplete listing warns once, at the line that asked for it, by a method or by a function of the module."""
-    server.faults.churn.append(Churn("list_user_checkpoints", appear_per_page=1, vanish_per_page=1))
+    server.faults.churn.append(Churn("list_user_checkpoints", added_per_page=1, removed_per_page=1))
     server.faults.page_caps["list_user_checkpoints"] = 20
     from tinker_frames.functions import set_default
 

@@ -462,7 +462,7 @@ def test_some_failed(server: DemoServer, run: Callable[..., Outcome]) -> None:
 def lacking(request: pytest.FixtureRequest, server: DemoServer) -> tuple[DemoServer, list[str]]:
     """An account that cannot be listed whole, and the options with which that shows: endless churn; one run that fails."""
     if request.param == "churn":
-        server.faults.churn = [Churn("list_user_checkpoints", appear_per_page=1, vanish_per_page=0)]
+        server.faults.churn = [Churn("list_user_checkpoints", added_per_page=1, removed_per_page=0)]
         server.faults.page_caps = {"list_user_checkpoints": 20}
         return server, ["--by", "user"]
     server.faults.bursts = [Burst("list_checkpoints", 404, times=1, detail="Model not found.")]

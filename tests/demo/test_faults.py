@@ -199,14 +199,14 @@ def test_ignored_writes(web, faults, selector):
 
 def test_churn_appears_while_being_read(web, faults):
     """Rows that appear during paging make later pages repeat a row."""
-    faults.churn = [Churn(appear_per_page=1, times=4)]
+    faults.churn = [Churn(added_per_page=1, times=4)]
     keys = [row["tinker_path"] for row in web.rows("checkpoints", "checkpoints", 50)]
     assert len(set(keys)) < len(keys)
 
 
 def test_churn_vanishes_while_being_read(web, faults):
     """Rows that vanish during paging make some rows be missed, though they are still there."""
-    faults.churn = [Churn(vanish_per_page=3)]
+    faults.churn = [Churn(removed_per_page=3)]
     keys = {row["tinker_path"] for row in web.rows("checkpoints", "checkpoints", 20)}
     faults.clear()
     assert {row["tinker_path"] for row in web.rows("checkpoints", "checkpoints", 1000)} - keys
@@ -216,7 +216,7 @@ def test_churn_vanishes_while_being_read(web, faults):
 def test_churn_of_sessions_and_runs(web, faults, endpoint, path):
     """Sessions and runs come and go as well, so many times as asked."""
     before = len(web.rows(path, path, 100))
-    faults.churn = [Churn(endpoint, appear_per_page=2, vanish_per_page=1, times=1)]
+    faults.churn = [Churn(endpoint, added_per_page=2, removed_per_page=1, times=1)]
     for _ in range(4):
         web.get(path)
     assert len(web.rows(path, path, 100)) == before + 1

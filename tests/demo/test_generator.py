@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tinker_frames.demo.data.generator import tell
+from tinker_frames.demo.data.generator import generate_account
 from tinker_frames.demo.data.vocabulary import HOSTILE, HOSTILE_NAMES
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -38,15 +38,15 @@ def plain(account, shift=timedelta(0)):
 @pytest.fixture(scope="module")
 def story():
     """The account that most people see."""
-    return tell(60, 1, now=NOW)
+    return generate_account(60, 1, now=NOW)
 
 
 def test_the_same_seed_tells_the_same_story(story):
     """The same seed gives the same account; another seed another one; another time shifts it."""
-    assert plain(story) == plain(tell(60, 1, now=NOW))
-    assert plain(story) != plain(tell(60, 2, now=NOW))
+    assert plain(story) == plain(generate_account(60, 1, now=NOW))
+    assert plain(story) != plain(generate_account(60, 2, now=NOW))
     later = timedelta(days=3)
-    shifted = plain(tell(60, 1, now=NOW + later), later)
+    shifted = plain(generate_account(60, 1, now=NOW + later), later)
     assert [one[0::2] for one in plain(story)] == [one[0::2] for one in shifted]
     assert all(abs(a[1] - b[1]) < timedelta(seconds=1) for a, b in zip(plain(story), shifted, strict=True))
 
@@ -57,7 +57,7 @@ def test_the_same_seed_tells_the_same_story(story):
 )
 def test_counts_are_exact(dialect, runs, checkpoints):
     """The caller owns exactly so many runs, and exactly so many checkpoints if asked, in every dialect."""
-    account = tell(runs, 5, now=NOW, checkpoints=checkpoints, dialect=dialect)
+    account = generate_account(runs, 5, now=NOW, checkpoints=checkpoints, dialect=dialect)
     assert len(runs_of(account)) == runs
     if checkpoints is not None:
         assert len(rows_of(account)) == checkpoints
@@ -119,7 +119,7 @@ def test_sizes_fit_rank_and_type(story):
     """A training checkpoint is larger than the sampler checkpoint of the same run."""
     compared = 0
     for run in runs_of(story):
-        training, sampler = run.newest("training"), run.newest("sampler")
+        training, sampler = run.newest_checkpoint("training"), run.newest_checkpoint("sampler")
         if training and sampler and training.size_bytes and sampler.size_bytes:
             assert 1.3 < training.size_bytes / sampler.size_bytes < 1.7
             compared += 1
@@ -129,4 +129,4 @@ def test_sizes_fit_rank_and_type(story):
 def test_an_unknown_dialect_is_refused():
     """A dialect that is none is an error that names the three."""
     with pytest.raises(ValueError, match="official, tuft, skyrl"):
-        tell(1, 1, now=NOW, dialect="klingon")
+        generate_account(1, 1, now=NOW, dialect="klingon")

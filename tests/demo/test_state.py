@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinker_frames.demo import State
-from tinker_frames.demo.data.generator import tell
-from tinker_frames.demo.data.state import RefusedError
+from tinker_frames.demo.data.generator import generate_account
+from tinker_frames.demo.data.state import ServiceError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def fresh(runs=8, seed=3, **options):
     """Return a small account."""
-    return State(tell(runs, seed, now=NOW, **options), now=NOW)
+    return State(generate_account(runs, seed, now=NOW, **options), now=NOW)
 
 
 def all_own(state):
@@ -27,7 +27,7 @@ def check(state):
     """Assert that lists, counts and newest checkpoints agree with each other."""
     rows, total = state.checkpoints_page(10**6, 0)
     assert total == len(rows) == len({row.tinker_path for row in rows})
-    assert rows == sorted(rows, key=lambda row: row.age_rank, reverse=True)
+    assert rows == sorted(rows, key=lambda row: row.sort_key, reverse=True)
     now = state.now()
     assert all(row.expires_at is None or row.expires_at > now - timedelta(seconds=5) for row in rows)
     by_run = [row for run in state.runs() for row in state.run_checkpoints(run.training_run_id)]
@@ -36,7 +36,7 @@ def check(state):
         own = [row for row in rows if row.run is run]
         assert state.run_checkpoints(run.training_run_id) == own[::-1]
         for kind in ("training", "sampler", "external"):
-            assert run.newest(kind) == next((row for row in own if row.kind == kind), None)
+            assert run.newest_checkpoint(kind) == next((row for row in own if row.kind == kind), None)
     for session in state.sessions():
         own = [row for row in rows if row.run.session is session]
         assert session.checkpoints_count == len(own)
@@ -54,7 +54,9 @@ operations = st.lists(
         st.tuples(st.just("add_checkpoint"), picks, st.integers(-(10**6), 0)),
         st.tuples(st.just("add_run"), picks),
         st.tuples(st.just("add_session"), picks),
-        st.tuples(st.just("vanish"), st.sampled_from(["list_user_checkpoints", "list_training_runs", "list_sessions"])),
+        st.tuples(
+            st.just("remove_rows"), st.sampled_from(["list_user_checkpoints", "list_training_runs", "list_sessions"])
+        ),
         st.tuples(st.just("advance"), st.integers(0, 200_000)),
     ),
     max_size=25,
@@ -74,11 +76,11 @@ def perform(state, operation, *given_values):
             state.add_checkpoint(row and row.run, size_bytes=5, time=state.now() + timedelta(seconds=given_values[1]))
         elif operation in {"add_run", "add_session"}:
             getattr(state, operation)()
-        elif operation == "vanish":
-            state.vanish(given_values[0])
+        elif operation == "remove_rows":
+            state.remove_rows(given_values[0])
         elif operation == "advance":
             state.advance(seconds=given_values[0])
-    except RefusedError as refusal:
+    except ServiceError as refusal:
         assert refusal.status in {400, 409}  # noqa: PT017 - any other refusal would be wrong
 
 
@@ -129,7 +131,7 @@ def test_a_name_is_taken_once():
     state = fresh()
     run = state.runs()[0]
     state.add_checkpoint(run, name="twice")
-    with pytest.raises(RefusedError, match="name"):
+    with pytest.raises(ServiceError, match="name"):
         state.add_checkpoint(run, name="twice")
     state.add_checkpoint(run, "sampler", "twice")
     check(state)
@@ -141,7 +143,7 @@ def test_a_deleted_row_cannot_be_changed():
     row = all_own(state)[0]
     state.delete(row)
     for write in (state.publish, state.delete, lambda row: state.set_ttl(row, None)):
-        with pytest.raises(RefusedError) as refusal:
+        with pytest.raises(ServiceError) as refusal:
             write(row)
         assert refusal.value.status == 404
 
@@ -149,8 +151,8 @@ def test_a_deleted_row_cannot_be_changed():
 def test_an_empty_account_can_grow():
     """Checkpoints can appear in an account that has no run yet."""
     state = fresh(runs=0)
-    state.appear("list_user_checkpoints", 3)
-    state.vanish("list_user_checkpoints", 9)
-    state.vanish("list_sessions")
-    state.vanish("list_training_runs")
+    state.add_rows("list_user_checkpoints", 3)
+    state.remove_rows("list_user_checkpoints", 9)
+    state.remove_rows("list_sessions")
+    state.remove_rows("list_training_runs")
     check(state)

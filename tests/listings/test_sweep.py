@@ -140,7 +140,7 @@ def test_a_negative_limit_is_refused(client: tkf.Client, server: DemoServer) -> 
 
 def test_rows_that_appear_and_vanish_for_a_while_are_repaired(calm: DemoServer, client_of: Make) -> None:
     """A sweep that was disturbed is repeated until one is proved: then the frame is the account as it is."""
-    calm.faults.churn.append(Churn(LIST, appear_per_page=3, vanish_per_page=2, times=4))
+    calm.faults.churn.append(Churn(LIST, added_per_page=3, removed_per_page=2, times=4))
     frame = client_of(calm).checkpoints()
     assert about(frame)["complete"]
     assert frame["tinker_path"].tolist() == truth(calm)
@@ -168,7 +168,7 @@ def test_a_row_that_a_new_one_pushed_is_there_once(calm: DemoServer, client_of: 
 
 def test_churn_without_end_is_said(calm: DemoServer, client_of: Make) -> None:
     """An account that never rests gives what was found, a warning, and the reason; `require_complete` raises instead; nothing of it is cached."""
-    calm.faults.churn.append(Churn(LIST, appear_per_page=1, vanish_per_page=1))
+    calm.faults.churn.append(Churn(LIST, added_per_page=1, removed_per_page=1))
     client = client_of(calm)
     before = set(truth(calm))
     with pytest.warns(IncompleteListingWarning, match="changed while it was read"):
@@ -187,7 +187,7 @@ def test_churn_without_end_is_said(calm: DemoServer, client_of: Make) -> None:
 
 def test_a_limit_does_not_hide_churn(calm: DemoServer, client_of: Make) -> None:
     """Rows that may be missing are told apart from rows that the caller left out."""
-    calm.faults.churn.append(Churn(LIST, appear_per_page=2, vanish_per_page=1))
+    calm.faults.churn.append(Churn(LIST, added_per_page=2, removed_per_page=1))
     with pytest.warns(IncompleteListingWarning):
         client_of(calm).checkpoints(limit=3000)
 
@@ -300,7 +300,7 @@ def test_a_paged_list_of_one_run_is_followed_and_repaired(client_of: Make) -> No
         assert hidden in set(frame["tinker_path"])
         assert set(frame["tinker_path"]) == every - {oldest.tinker_path}
         assert about(frame)["complete"]
-        server.faults.churn[:] = [Churn("list_checkpoints", appear_per_page=1)]
+        server.faults.churn[:] = [Churn("list_checkpoints", added_per_page=1)]
         with pytest.warns(IncompleteListingWarning, match="lists changed"):
             client.checkpoints(run.training_run_id)
 

@@ -117,7 +117,7 @@ def test_command_is_enforced(
     with pytest.raises(AuthenticationError, match="command only"):
         client_of(server).rest.list_training_runs()
     assert server.requests.count("list_training_runs") == 0
-    token = server.tokens.mint(600, sub=server.state.me.urn)
+    token = server.tokens.issue(600, sub=server.state.me.urn)
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {token}")
     client_of(server).rest.list_training_runs()
     assert sent(server, "list_training_runs") == [token]
@@ -129,7 +129,7 @@ def test_jwt_is_used_although_the_command_is_enforced(
     """A JWT that was given is used as it is, neither exchanged nor replaced by a command."""
     server.switches.credential_default_source, server.switches.pjwt_auth_enabled = "credential_cmd", True
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 9")
-    token = server.tokens.mint(600, sub=server.state.me.urn)
+    token = server.tokens.issue(600, sub=server.state.me.urn)
     client_of(server, api_key=token).rest.list_training_runs()
     assert sent(server, "list_training_runs") == [token]
     assert server.requests.count(TOKEN) == 0
@@ -159,7 +159,7 @@ def test_jwt_that_expires_while_in_use_is_refused_here(
     server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A JWT is looked at before every use, not only at the first."""
-    client = client_of(server, api_key=server.tokens.mint(3600, sub=server.state.me.urn))
+    client = client_of(server, api_key=server.tokens.issue(3600, sub=server.state.me.urn))
     client.rest.list_training_runs()
     _later(monkeypatch, 3700)
     with pytest.raises(AuthenticationError, match="expired"):
@@ -288,12 +288,12 @@ def test_command_gives_the_new_token(
 ) -> None:
     """After `invalid_token` the command is run again, and what it prints then is sent."""
     token = tmp_path / "token"
-    token.write_text(server.tokens.mint(600, sub=server.state.me.urn))
+    token.write_text(server.tokens.issue(600, sub=server.state.me.urn))
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"cat {token}")
     client = client_of(server, api_key=None)
     client.rest.list_sessions()
     server.tokens.revoke()
-    token.write_text(server.tokens.mint(600, sub=server.state.me.urn))
+    token.write_text(server.tokens.issue(600, sub=server.state.me.urn))
     client.rest.list_sessions()
     assert [call.status for call in server.requests.to("list_sessions")] == [200, 401, 200]
 
@@ -360,7 +360,7 @@ def test_identity_is_the_same_before_and_after_the_server_was_asked(
 ) -> None:
     """Two clients with the same settings share one account, whichever of them asked the server first."""
     server.switches.credential_default_source = "credential_cmd"
-    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {server.tokens.mint(600, sub=server.state.me.urn)}")
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {server.tokens.issue(600, sub=server.state.me.urn)}")
     early, late = client_of(server), client_of(server)
     before = early.account
     late.rest.list_training_runs()

@@ -157,7 +157,7 @@ def test_two_servers_never_share_rows(server: DemoServer, client_of: Make) -> No
 
 def test_all_tokens_of_a_user_share_one_cache(server: DemoServer, client_of: Make) -> None:
     """A renewed JWT is the same account: what was read with the old one is served."""
-    mint = lambda: server.tokens.mint(600, sub=server.state.me.urn, org_id=server.state.organization)  # noqa: E731
+    mint = lambda: server.tokens.issue(600, sub=server.state.me.urn, org_id=server.state.organization)  # noqa: E731
     client_of(server, api_key=mint()).checkpoints()
     assert client_of(server, api_key=mint()).checkpoints().attrs["tinker"]["from_cache"]
 

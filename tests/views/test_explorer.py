@@ -285,7 +285,7 @@ def test_rows_that_somebody_picked_stay_those_rows(server: DemoServer, client: t
     seat = Seat(frame, client)
     server.state.publish(server.state.find(seat.keys[0]))
     server.state.delete(server.state.find(seat.keys[1]))
-    server.state.appear("list_user_checkpoints", 2)
+    server.state.add_rows("list_user_checkpoints", 2)
     seat.send("refresh")
     assert not seat.note
     assert seat.keys == [path for path in frame["tinker_path"] if path != frame["tinker_path"].iloc[1]]

@@ -101,8 +101,8 @@ def test_a_whole_listing_has_the_rows_that_there_are_now(server: DemoServer, cli
     old = old.assign(mine=range(len(old)))[["mine", *old.columns[::-1]]]
     old.attrs = getattr(client, name)().attrs
     endpoint = {"training_runs": "list_training_runs", "sessions": "search_sessions"}.get(name, "")
-    server.state.vanish(endpoint, 1)
-    server.state.appear(endpoint, 2)
+    server.state.remove_rows(endpoint, 1)
+    server.state.add_rows(endpoint, 2)
     new = getattr(client, name)(refresh=True)
     frame = renewed(old, new, KEYS[name])
     assert list(frame.columns) == list(old.columns)
@@ -121,7 +121,7 @@ def test_a_part_stays_that_part_in_its_order(server: DemoServer, client: tkf.Cli
     paths = old["tinker_path"].tolist()
     server.state.delete(server.state.find(paths[2]))
     server.state.publish(server.state.find(paths[0]))
-    server.state.appear("list_user_checkpoints", 3)
+    server.state.add_rows("list_user_checkpoints", 3)
     new = client.inventory(refresh=True)
     frame = renewed(old, new, "tinker_path")
     left = [path for path in paths if path != paths[2]]

@@ -1,4 +1,4 @@
-"""An embedded, Tinker-compatible server on loopback with a believable account, for trying things and for tests.
+"""The demo account: an embedded, Tinker-compatible server on loopback with generated data, for trial and tests.
 
 >>> from tinker_frames.demo import DemoServer  # doctest: +SKIP
 >>> with DemoServer(runs=60, seed=1) as server:  # doctest: +SKIP
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .data.state import State
     from .endpoints import ENDPOINTS
     from .server import DemoServer, account
-    from .service.switches import Switches
+    from .service.backend import Switches
     from .traffic.faults import Burst, Churn, Faults, Hang, Reset, Truncate
     from .traffic.request_log import RecordedRequest, RequestLog
 
@@ -29,7 +29,7 @@ _HOMES = {
     "Reset": "traffic.faults",
     "RequestLog": "traffic.request_log",
     "State": "data.state",
-    "Switches": "service.switches",
+    "Switches": "service.backend",
     "Truncate": "traffic.faults",
     "account": "server",
 }

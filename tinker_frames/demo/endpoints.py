@@ -1,4 +1,4 @@
-"""One table of endpoints, name to method and route; faults, records and routers all speak of these names."""
+"""The endpoints of the API: name to method and route. Routers, faults and the request log use these names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _RUN = "/api/v1/training_runs/{run}"
 _CHECKPOINT = _RUN + "/checkpoints/{checkpoint:path}"
 _SESSION = "/api/v1/sessions/{session}"
 
-# The longer routes of a checkpoint stand before the ones that would swallow their last word.
+# A checkpoint's longer routes come before the ones that would match their last segment as part of a name.
 ENDPOINTS: dict[str, tuple[str, str]] = {
     "list_sessions": ("GET", "/api/v1/sessions"),
     "search_sessions": ("POST", "/api/v1/sessions/search"),
@@ -57,15 +57,17 @@ WRITES = frozenset(
     }
 )
 
+PAGED = ("list_sessions", "search_sessions", "list_training_runs", "list_checkpoints", "list_user_checkpoints")
 
-def _pattern(route: str) -> re.Pattern[str]:
+
+def _compile_route(route: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.sub(r"\\{\w+:path\\}", ".+", re.escape(route))), re.DOTALL)
 
 
-_PATTERNS = [(name, method, _pattern(route)) for name, (method, route) in ENDPOINTS.items()]
+_PATTERNS = [(name, method, _compile_route(route)) for name, (method, route) in ENDPOINTS.items()]
 
 
-def name_of(method: str, path: str) -> str:
-    """Return the endpoint of a request, or `unknown`."""
-    hits = (name for name, verb, pattern in _PATTERNS if verb == method and pattern.fullmatch(path))
-    return next(hits, "unknown")
+def find_endpoint(method: str, path: str) -> str:
+    """Return the name of the endpoint that a request addresses, or `unknown`."""
+    matches = (name for name, verb, pattern in _PATTERNS if verb == method and pattern.fullmatch(path))
+    return next(matches, "unknown")

@@ -1,4 +1,4 @@
-"""The embedded server: uvicorn in a thread of this process, started and stopped within milliseconds."""
+"""The demo server: uvicorn in a background thread, started and stopped within milliseconds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Self
 from weakref import finalize
 
-from .data.generator import tell
+from .data.generator import generate_account
 from .data.state import State
-from .service.switches import Switches
+from .service.backend import Backend, Switches
 from .service.tokens import Tokens
 from .traffic.faults import Faults
 from .traffic.request_log import RequestLog
@@ -27,27 +27,38 @@ if TYPE_CHECKING:
     from tinker_frames.client import Client
 
 
-# Enough for 64 clients that all connect at the same moment.
+# Enough for 64 clients that connect at the same time.
 BACKLOG = 2048
 MISSING_EXTRA = 'The demo account needs FastAPI and uvicorn: pip install "tinker-frames[demo]"'
 
 
 class DemoServer:
-    """A Tinker-compatible HTTP server on loopback with a believable account.
+    """A Tinker-compatible HTTP server on loopback with a generated account.
 
     Parameters
     ----------
-    runs, seed, checkpoints, dialect, now
-        The account: how many training runs the caller owns, the source of chance, how many checkpoints those runs
-        have (None: what such runs would have), `official`, `tuft` or `skyrl`, and the time to begin at.
+    runs, seed
+        The number of training runs that the caller owns, and the seed of the account.
+    checkpoints
+        The total number of checkpoints of those runs; by default each run has a typical number.
+    dialect
+        The server to emulate: `official`, `tuft` or `skyrl`.
     faults
-        What goes wrong on purpose; a `Faults` that may be changed while the server runs.
+        The faults to inject; can be changed while the server runs.
     host, port
-        Where to listen; port 0 takes a free one.
+        The address to listen on; port 0 selects a free port.
     key, keys
-        The API key, or several with the seed of the account behind each.
+        The API key, or several API keys with the seed of the account of each.
+    now
+        The initial time of the server's clock, with a time zone; by default the current time.
     **switches
         Fields of `Switches`, such as `archive="json"` or `caps={"list_user_checkpoints": 200}`.
+
+    Examples
+    --------
+    >>> with DemoServer(runs=0) as server:
+    ...     print(server.requests.count())
+    0
     """
 
     def __init__(
@@ -69,14 +80,16 @@ class DemoServer:
         self.faults, self.requests = faults or Faults(), RequestLog()
         self.states = {
             name: State(
-                tell(runs, number, now=now or datetime.now(UTC), checkpoints=checkpoints, dialect=dialect),
+                generate_account(
+                    runs, account_seed, now=now or datetime.now(UTC), checkpoints=checkpoints, dialect=dialect
+                ),
                 now=now,
                 dialect=dialect,
             )
-            for name, number in (keys or {key: seed}).items()
+            for name, account_seed in (keys or {key: seed}).items()
         }
         self.switches, self.tokens, self._port = Switches(**switches), Tokens(), port
-        self._running: _Running | None = None
+        self._thread: _ServerThread | None = None
 
     @property
     def state(self) -> State:
@@ -85,7 +98,7 @@ class DemoServer:
 
     @property
     def port(self) -> int:
-        """The port that the server listens on."""
+        """The port that the server listens on; 0 before the start if it is to be selected."""
         return self._port
 
     @property
@@ -95,19 +108,19 @@ class DemoServer:
         return f"http://{host}:{self._port}"
 
     def start(self) -> Self:
-        """Listen and serve; returns once connections are accepted."""
-        if self._running is None:
-            self._running = _Running(self)
-            self._port = self._running.port
+        """Start the server; return when it accepts connections."""
+        if self._thread is None:
+            self._thread = _ServerThread(self)
+            self._port = self._thread.port
             atexit.register(self.stop)
         return self
 
     def stop(self) -> None:
-        """Close every connection and stop serving; the account and the records stay readable."""
-        running, self._running = self._running, None
-        if running is not None:
+        """Close all connections and stop the server; its account and request log remain readable."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
             atexit.unregister(self.stop)
-            running.stop()
+            thread.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -118,19 +131,19 @@ class DemoServer:
         self.stop()
 
     def __repr__(self) -> str:
-        where = self.url if self._running else "not running"
-        return f"DemoServer({where}, dialect={self.dialect!r})"
+        status = self.url if self._thread else "not running"
+        return f"DemoServer({status}, dialect={self.dialect!r})"
 
 
-class _Running:
-    """One socket, one thread, one event loop."""
+class _ServerThread:
+    """A thread with a socket and an event loop."""
 
     def __init__(self, server: DemoServer) -> None:
-        self._server = _uvicorn_server(server)
+        self._server = _build_uvicorn(server)
         self._socket = _listen(server.host, server.port)
         self.port: int = self._socket.getsockname()[1]
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._halt: asyncio.Event | None = None
+        self._stopping: asyncio.Event | None = None
         self._ready, self._failure = threading.Event(), list[BaseException]()
         self._thread = threading.Thread(target=self._run, name=f"tinker-demo-{self.port}", daemon=True)
         self._thread.start()
@@ -139,26 +152,26 @@ class _Running:
             raise self._failure[0]
 
     def stop(self) -> None:
-        if self._loop is not None and self._halt is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._halt.set)
+        if self._loop is not None and self._stopping is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
         if threading.current_thread() is not self._thread:
             self._thread.join(5)
 
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that started us
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that starts the server
             self._failure.append(error)
         finally:
             self._socket.close()
             self._ready.set()
 
     async def _serve(self) -> None:
-        # uvicorn's own `serve` takes the process's signal handlers, and stops in steps of a tenth of a second.
-        self._loop, self._halt = asyncio.get_running_loop(), asyncio.Event()
+        # uvicorn's own `serve` installs signal handlers, and checks every tenth of a second whether to stop.
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         await self._server.startup([self._socket])
         self._ready.set()
-        await self._halt.wait()
+        await self._stopping.wait()
         for listener in self._server.servers:
             listener.close()
         tasks = list(self._server.server_state.tasks)
@@ -171,7 +184,7 @@ class _Running:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns off Nagle's algorithm, some 40 ms a small answer, only if the protocol is named.
+    # asyncio disables Nagle's algorithm, which costs some 40 ms per small response, only if the protocol is given.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -183,22 +196,21 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _uvicorn_server(server: DemoServer) -> Any:
+def _build_uvicorn(server: DemoServer) -> Any:
     try:
         import uvicorn
         from uvicorn.lifespan.off import LifespanOff
 
-        from .service.app import build
-        from .service.context import Service
-        from .traffic.middleware import Traffic
-        from .traffic.protocol import CuttableProtocol
+        from .service.app import build_app
+        from .traffic.asgi import TransportProtocol
+        from .traffic.middleware import FaultMiddleware
     except ImportError as error:
         raise ImportError(MISSING_EXTRA) from error
-    service = Service(server.states, server.switches, server.tokens, server.dialect)
-    app = Traffic(build(service), server.faults, server.requests, service.state_of)
+    backend = Backend(server.states, server.switches, server.tokens, server.dialect)
+    app = FaultMiddleware(build_app(backend), server.faults, server.requests, backend.find_state)
     config = uvicorn.Config(
         app,
-        http=CuttableProtocol,
+        http=TransportProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -211,9 +223,9 @@ def _uvicorn_server(server: DemoServer) -> Any:
         interface="asgi3",
     )
     config.load()
-    running = uvicorn.Server(config)
-    running.lifespan = LifespanOff(config)
-    return running
+    uvicorn_server = uvicorn.Server(config)
+    uvicorn_server.lifespan = LifespanOff(config)
+    return uvicorn_server
 
 
 def account(
@@ -225,16 +237,34 @@ def account(
     cache_dir: Any = None,
     **options: Any,
 ) -> Client:
-    """Start a server and return a `tinker_frames.Client` of its account.
+    """Start a demo server and return a client of its account.
 
-    The client stops the server when it is closed, by `close()`, by leaving `with`, or at exit; `client.server` is the
-    `DemoServer`. Its cache is a fresh folder that goes with it, unless `cache_dir` is given. Options are those of
-    `DemoServer` and of `Client`.
+    Closing the client, by `close()`, `with` or at exit, stops the server; `client.server` is the `DemoServer`. Unless
+    `cache_dir` is given, the cache is a temporary folder that is deleted as well.
+
+    Parameters
+    ----------
+    runs, seed, dialect, faults
+        As of `DemoServer`.
+    cache_dir
+        The folder of the client's cache.
+    **options
+        Further options of `DemoServer` and of `Client`.
+
+    Returns
+    -------
+    Client
+
+    Examples
+    --------
+    >>> with account(runs=3) as client:
+    ...     len(client.training_runs())
+    3
     """
     from tinker_frames.client import Client
 
-    known, of_client = signature(DemoServer).parameters, signature(Client).parameters
-    settings = {name: options.pop(name) for name in options.keys() & of_client.keys() - known.keys()}
+    of_server, of_client = signature(DemoServer).parameters, signature(Client).parameters
+    settings = {name: options.pop(name) for name in options.keys() & of_client.keys() - of_server.keys()}
     server = DemoServer(runs, seed, dialect=dialect, faults=faults, **options).start()
     folder = cache_dir or mkdtemp(prefix="tinker-demo-")
     try:

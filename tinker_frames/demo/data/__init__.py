@@ -1,1 +1,1 @@
-"""What the demo account holds: records, and the generator that makes them from a seed."""
+"""The data of the demo account: records, a seeded generator, and the mutable state behind the server."""

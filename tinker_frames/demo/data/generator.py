@@ -1,4 +1,4 @@
-"""Tell the demo account: the same seed gives the same account, apart from times, which hang on `now`."""
+"""Generate an account from a seed: the same seed gives the same account, with times relative to `now`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import math
 import random
 import uuid
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from .records import Account, Checkpoint, Person, Run, Sampler, Session
 from .vocabulary import (
+    CHECKPOINT_NAMES,
     DISPLAY_NAMES,
     HOSTILE,
     MODELS,
-    NAMES,
     PEOPLE,
     PRIVATE_PROJECT,
     PROJECTS,
@@ -31,8 +31,8 @@ DIALECTS = ("official", "tuft", "skyrl")
 
 
 @dataclass(frozen=True)
-class Plot:
-    """What sort of training run it is: which checkpoints it saved and how they look."""
+class RunProfile:
+    """A kind of training run: which checkpoints it saves and what they look like."""
 
     kinds: tuple[str, ...] = ("training", "sampler")
     naming: str = "step"
@@ -45,24 +45,24 @@ class Plot:
     public: bool = False
 
 
-BOTH = ("training", "sampler")
+BOTH_KINDS = ("training", "sampler")
 
-# Runs take these in turn, so that an account of as many runs shows every case.
-PLOTS = [
-    Plot(expiry="mixed"),
-    Plot(("training",), "number", expiry="mixed"),
-    Plot((), saves=(0, 0)),
-    Plot(("sampler",), public=True),
-    Plot(BOTH, "hostile", (34, 40), "hostile"),
-    Plot(BOTH, "epoch", expiry="soon"),
-    Plot(BOTH, "french", metadata="unicode"),
-    Plot(("training", "training", "sampler", "external"), metadata="none"),
-    Plot(("training",), is_lora=False, ranked=False, saves=(2, 4), metadata="empty"),
-    Plot(corrupted=True, saves=(1, 3)),
-    Plot(BOTH, "chinese", metadata="unicode", expiry="mixed", public=True),
-    Plot(BOTH, "percent", metadata="none", expiry="mixed"),
-    Plot(ranked=False, metadata="empty"),
-    Plot(BOTH, "bare", saves=(12, 30)),
+# Runs cycle through these profiles, so an account with that many runs contains every case.
+RUN_PROFILES = [
+    RunProfile(expiry="mixed"),
+    RunProfile(("training",), "number", expiry="mixed"),
+    RunProfile((), saves=(0, 0)),
+    RunProfile(("sampler",), public=True),
+    RunProfile(BOTH_KINDS, "hostile", (34, 40), "hostile"),
+    RunProfile(BOTH_KINDS, "epoch", expiry="soon"),
+    RunProfile(BOTH_KINDS, "french", metadata="unicode"),
+    RunProfile(("training", "training", "sampler", "external"), metadata="none"),
+    RunProfile(("training",), is_lora=False, ranked=False, saves=(2, 4), metadata="empty"),
+    RunProfile(corrupted=True, saves=(1, 3)),
+    RunProfile(BOTH_KINDS, "chinese", metadata="unicode", expiry="mixed", public=True),
+    RunProfile(BOTH_KINDS, "percent", metadata="none", expiry="mixed"),
+    RunProfile(ranked=False, metadata="empty"),
+    RunProfile(BOTH_KINDS, "bare", saves=(12, 30)),
 ]
 
 EXPIRIES: dict[str, list[timedelta | None]] = {
@@ -76,8 +76,8 @@ MODELS_BY_NAME = {model.name: model for model in MODELS}
 RUNS_PER_SESSION = (1, 2, 1, 0, 1, 3, 1, 1, 0, 2)
 
 
-class _Ids:
-    """Ids in the style of one dialect."""
+class IdGenerator:
+    """Generates ids in the format of a dialect."""
 
     def __init__(self, rng: random.Random, dialect: str) -> None:
         self._rng, self._dialect = rng, dialect
@@ -87,47 +87,52 @@ class _Ids:
             return f"{prefix}_{self._rng.getrandbits(32):08x}"
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
-    def session(self) -> str:
+    def new_session(self) -> str:
+        """Return a session id."""
         return self._new("session")
 
-    def run(self, session: Session, number: int) -> str:
+    def new_run(self, session: Session, number: int) -> str:
+        """Return the id of the session's run with this number."""
         return f"{session.session_id}:train:{number}" if self._dialect == "official" else self._new("model")
 
-    def sampler(self, session: Session, number: int) -> str:
+    def new_sampler(self, session: Session, number: int) -> str:
+        """Return the id of the session's sampler with this number."""
         return f"{session.session_id}:sample:{number}" if self._dialect == "official" else self._new("sampling")
 
 
-class Teller:
-    """Makes sessions, runs, checkpoints and samplers out of a seeded source of chance."""
+class RecordGenerator:
+    """Generates sessions, runs, checkpoints and samplers from a seeded random number generator."""
 
     def __init__(self, seed: int, now: datetime, dialect: str = "official") -> None:
         self.rng, self.now, self.dialect = random.Random(seed), now, dialect  # noqa: S311 - repeatable on purpose
-        self.ids = _Ids(self.rng, dialect)
+        self.ids = IdGenerator(self.rng, dialect)
 
-    def people(self) -> list[Person]:
+    def generate_people(self) -> list[Person]:
         """Return the members of the organisation, the caller first."""
-        return [self._person(name, login) for name, login in PEOPLE]
+        return [self._generate_person(name, login) for name, login in PEOPLE]
 
-    def _person(self, name: str, login: str) -> Person:
+    def _generate_person(self, name: str, login: str) -> Person:
         urn = f"tml:organization_user:{uuid.UUID(int=self.rng.getrandbits(128), version=4)}"
         return Person(urn, name, f"{login}@example.org")
 
-    def session(self, number: int, owner: Person, project_id: str, age: timedelta) -> Session:
-        """Return a session without runs; its status is set once its runs are known."""
+    def generate_session(self, number: int, owner: Person, project_id: str, age: timedelta) -> Session:
+        """Return a session without runs and without a status, which depends on the runs."""
         name, metadata = DISPLAY_NAMES[number % len(DISPLAY_NAMES)], SESSION_METADATA[number % len(SESSION_METADATA)]
-        return Session(self.ids.session(), owner, project_id, self.now - age, name or None, metadata and dict(metadata))
+        return Session(
+            self.ids.new_session(), owner, project_id, self.now - age, name or None, metadata and dict(metadata)
+        )
 
-    def run(self, session: Session, number: int, plot: Plot) -> Run:
-        """Return a run of the session without checkpoints, and add it there."""
-        model = MODELS[(number * 5 + len(session.runs)) % len(MODELS)] if plot.is_lora else MODELS[2]
+    def add_run(self, session: Session, number: int, profile: RunProfile) -> Run:
+        """Add a run without checkpoints to the session, and return it."""
+        model = MODELS[(number * 5 + len(session.runs)) % len(MODELS)] if profile.is_lora else MODELS[2]
         run = Run(
-            self.ids.run(session, len(session.runs)),
+            self.ids.new_run(session, len(session.runs)),
             session,
             model.name,
             session.created_at + (self.now - session.created_at) * self.rng.uniform(0.05, 0.3),
-            is_lora=plot.is_lora,
-            lora_rank=RANKS[number % len(RANKS)] if plot.ranked else None,
-            corrupted=plot.corrupted,
+            is_lora=profile.is_lora,
+            lora_rank=RANKS[number % len(RANKS)] if profile.ranked else None,
+            corrupted=profile.corrupted,
             user_metadata={"run": str(number), "recipe": "sft"} if number % 3 else None,
             trains=(number % 4 != 1, True, number % 7 != 3),
         )
@@ -136,71 +141,71 @@ class Teller:
         session.runs.append(run)
         return run
 
-    def checkpoints(self, run: Run, plot: Plot, count: int) -> None:
-        """Save `count` checkpoints of the run, spread over a training of some hours."""
-        kinds = self._kinds(plot)
+    def add_checkpoints(self, run: Run, profile: RunProfile, count: int) -> None:
+        """Add `count` checkpoints to the run, spread over some hours of training."""
+        kinds = self._select_kinds(profile)
         if not count or not kinds:
             return
         start, every = run.last_request_time, self.rng.choice((20, 50, 100, 400))
         gap = min(timedelta(hours=self.rng.uniform(2, 14)), (self.now - start) * 0.9) / count
         sequence = [kinds[index % len(kinds)] for index in range(count)]
-        left, saved = Counter(sequence), Counter[str]()
+        remaining, saved = Counter(sequence), Counter[str]()
         for index, kind in enumerate(sequence):
-            left[kind] -= 1
-            name = self._name(plot, saved[kind], (saved[kind] + 1) * every, last=not left[kind])
+            remaining[kind] -= 1
+            name = self._pick_name(profile, saved[kind], (saved[kind] + 1) * every, last=not remaining[kind])
             saved[kind] += 1
             time = start + gap * (index + self.rng.random() * 0.8)
             row = Checkpoint(run, kind, name, time)
-            self._fill(row, plot, index, saved[kind] * every, last=not left[kind])
+            self._fill(row, profile, index, saved[kind] * every, last=not remaining[kind])
             run.checkpoints[row.key] = row
         run.last_request_time = time + min(timedelta(minutes=9), (self.now - time) * 0.5)
         if self.dialect == "skyrl":
             row.pending = self.rng.random() < 0.3
 
-    def _fill(self, row: Checkpoint, plot: Plot, index: int, step: int, *, last: bool) -> None:
-        row.size_bytes = self._size(row) if index % 37 != 5 else None
-        row.expires_at = self._expiry(plot, row, last=last)
-        row.user_metadata = self._metadata(plot, index, step)
-        row.public = plot.public and last
+    def _fill(self, row: Checkpoint, profile: RunProfile, index: int, step: int, *, last: bool) -> None:
+        row.size_bytes = self._compute_size(row) if index % 37 != 5 else None
+        row.expires_at = self._pick_expiry(profile, row, last=last)
+        row.user_metadata = self._generate_metadata(profile, index, step)
+        row.public = profile.public and last
 
-    def _kinds(self, plot: Plot) -> tuple[str, ...]:
-        return tuple(kind for kind in plot.kinds if kind != "external" or self.dialect == "official")
+    def _select_kinds(self, profile: RunProfile) -> tuple[str, ...]:
+        return tuple(kind for kind in profile.kinds if kind != "external" or self.dialect == "official")
 
-    def _name(self, plot: Plot, number: int, step: int, *, last: bool) -> str:
-        plain = plot.naming in {"step", "number", "bare"}
-        # SkyRL takes letters, digits, hyphens and underscores only.
-        return NAMES[plot.naming if plain or self.dialect != "skyrl" else "step"](number, step, last)
+    def _pick_name(self, profile: RunProfile, number: int, step: int, *, last: bool) -> str:
+        plain = profile.naming in {"step", "number", "bare"}
+        # SkyRL allows only letters, digits, hyphens and underscores.
+        return CHECKPOINT_NAMES[profile.naming if plain or self.dialect != "skyrl" else "step"](number, step, last)
 
-    def _size(self, row: Checkpoint) -> int:
+    def _compute_size(self, row: Checkpoint) -> int:
         run, model = row.run, MODELS_BY_NAME[row.run.base_model]
         weights = model.bytes_per_rank * (run.lora_rank or 32) if run.is_lora else int(model.billions * 2e9)
         factor = {"training": 1.5, "sampler": 1.0, "external": 1.02}[row.kind]
         return int(weights * factor) + self.rng.randrange(4096)
 
-    def _expiry(self, plot: Plot, row: Checkpoint, *, last: bool) -> datetime | None:
-        left = None if last and plot.expiry != "soon" else self.rng.choice(EXPIRIES[plot.expiry])
-        return None if left is None else self.now + left + timedelta(microseconds=row.time.microsecond)
+    def _pick_expiry(self, profile: RunProfile, row: Checkpoint, *, last: bool) -> datetime | None:
+        lifetime = None if last and profile.expiry != "soon" else self.rng.choice(EXPIRIES[profile.expiry])
+        return None if lifetime is None else self.now + lifetime + timedelta(microseconds=row.time.microsecond)
 
-    def _metadata(self, plot: Plot, index: int, step: int) -> dict[str, Any] | None:
-        if plot.metadata == "loss":
+    def _generate_metadata(self, profile: RunProfile, index: int, step: int) -> dict[str, Any] | None:
+        if profile.metadata == "loss":
             return {"step": str(step), "loss": f"{0.6 + 2.3 * math.exp(-step / 900) + self.rng.random() * 0.1:.3f}"}
-        if plot.metadata == "hostile":
+        if profile.metadata == "hostile":
             return {"note": HOSTILE[index % len(HOSTILE)], "step": str(step)}
-        if plot.metadata == "unicode":
+        if profile.metadata == "unicode":
             return dict(UNICODE_METADATA[index % len(UNICODE_METADATA)])
-        return {} if plot.metadata == "empty" else None
+        return {} if profile.metadata == "empty" else None
 
-    def samplers(self, session: Session) -> None:
-        """Give the session samplers of its sampler checkpoints, and one on a plain base model now and then."""
-        paths = [(run.base_model, row) for run in session.runs if (row := run.newest("sampler"))]
-        sources: list[tuple[str, str | None]] = [(model, row.tinker_path) for model, row in paths]
+    def add_samplers(self, session: Session) -> None:
+        """Add samplers of the newest sampler checkpoints to the session, and sometimes one of a base model."""
+        newest = [(run.base_model, row) for run in session.runs if (row := run.newest_checkpoint("sampler"))]
+        sources: list[tuple[str, str | None]] = [(model, row.tinker_path) for model, row in newest]
         if not session.runs or self.rng.random() < 0.4:
             sources.append((self.rng.choice(MODELS).name, None))
         for number, (model, path) in enumerate(sources):
-            session.samplers.append(Sampler(self.ids.sampler(session, number), session, model, path))
+            session.samplers.append(Sampler(self.ids.new_sampler(session, number), session, model, path))
 
 
-def _statuses(session: Session, number: int) -> dict[str, Any] | None:
+def _pick_status(session: Session, number: int) -> dict[str, Any] | None:
     run = session.runs[0].training_run_id if session.runs else f"{session.session_id}:train:0"
     sampler = session.samplers[0].sampler_id if session.samplers else f"{session.session_id}:sample:0"
     failed: dict[str, Any] = {"type": "failed", "category": "user"}
@@ -220,60 +225,63 @@ def _statuses(session: Session, number: int) -> dict[str, Any] | None:
     return choices[number % len(choices)]
 
 
-def _quotas(rng: random.Random, plots: list[Plot], total: int | None) -> list[int]:
-    """Return how many checkpoints each run saves; a total is spread evenly over the runs that save any."""
+def _distribute_checkpoints(rng: random.Random, profiles: list[RunProfile], total: int | None) -> list[int]:
+    """Return the number of checkpoints of each run; a total is spread evenly over the runs that save any."""
     if total is None:
-        return [rng.randint(*plot.saves) for plot in plots]
-    saving = [index for index, plot in enumerate(plots) if plot.kinds]
+        return [rng.randint(*profile.saves) for profile in profiles]
+    saving = [index for index, profile in enumerate(profiles) if profile.kinds]
     share, rest = divmod(total, len(saving)) if saving else (0, 0)
-    quotas = [share if plot.kinds else 0 for plot in plots]
+    counts = [share if profile.kinds else 0 for profile in profiles]
     for index in saving[:rest]:
-        quotas[index] += 1
-    return quotas
+        counts[index] += 1
+    return counts
 
 
-def _age(rng: random.Random, number: int) -> timedelta:
-    # A tenth of the sessions is of today; the rest reaches back four months.
+def _pick_age(rng: random.Random, number: int) -> timedelta:
+    # One session in ten is from today, the others from the last four months.
     return timedelta(hours=rng.uniform(0.3, 8)) if number % 10 == 0 else timedelta(days=rng.uniform(1, 120))
 
 
-def _tell_sessions(teller: Teller, owners: list[Person], projects: list[str], plots: list[Plot]) -> Iterator[Session]:
-    left, number = len(plots), 0
-    while left:
+def _generate_empty_runs(
+    generator: RecordGenerator, owners: list[Person], projects: list[str], profiles: list[RunProfile]
+) -> Iterator[Session]:
+    remaining, number = len(profiles), 0
+    while remaining:
         owner, project = owners[number % len(owners)], projects[number % len(projects)]
-        session = teller.session(number, owner, project, _age(teller.rng, number))
-        for _ in range(min(RUNS_PER_SESSION[number % len(RUNS_PER_SESSION)], left)):
-            teller.run(session, len(plots) - left, plots[len(plots) - left])
-            left -= 1
+        session = generator.generate_session(number, owner, project, _pick_age(generator.rng, number))
+        for _ in range(min(RUNS_PER_SESSION[number % len(RUNS_PER_SESSION)], remaining)):
+            generator.add_run(session, len(profiles) - remaining, profiles[len(profiles) - remaining])
+            remaining -= 1
         number += 1
         yield session
 
 
-def _sessions(
-    teller: Teller, owners: list[Person], projects: list[str], count: int, total: int | None
+def _generate_sessions(
+    generator: RecordGenerator, owners: list[Person], projects: list[str], count: int, total: int | None
 ) -> list[Session]:
-    plots = [replace(PLOTS[number % len(PLOTS)]) for number in range(count)]
-    sessions = list(_tell_sessions(teller, owners, projects, plots))
+    profiles = [RUN_PROFILES[number % len(RUN_PROFILES)] for number in range(count)]
+    sessions = list(_generate_empty_runs(generator, owners, projects, profiles))
     runs = [run for session in sessions for run in session.runs]
-    for run, plot, quota in zip(runs, plots, _quotas(teller.rng, plots, total), strict=True):
-        teller.checkpoints(run, plot, quota)
+    counts = _distribute_checkpoints(generator.rng, profiles, total)
+    for run, profile, checkpoint_count in zip(runs, profiles, counts, strict=True):
+        generator.add_checkpoints(run, profile, checkpoint_count)
     for number, session in enumerate(sessions):
-        teller.samplers(session)
-        session.status = _statuses(session, number)
+        generator.add_samplers(session)
+        session.status = _pick_status(session, number)
     return sessions
 
 
-def tell(
+def generate_account(
     runs: int = 60, seed: int = 1, *, now: datetime, checkpoints: int | None = None, dialect: str = "official"
 ) -> Account:
     """Return an account in which the caller owns exactly `runs` runs (and `checkpoints` checkpoints, if given)."""
     if dialect not in DIALECTS:
         raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}")
-    teller = Teller(seed, now, dialect)
-    people = teller.people()
-    organization = str(uuid.UUID(int=teller.rng.getrandbits(128), version=4))
-    sessions = _sessions(teller, people[:1], PROJECTS, runs, checkpoints)
-    # SkyRL knows one owner only.
-    colleagues = 0 if dialect == "skyrl" else -(-runs // 5)
-    sessions += _sessions(teller, people[1:], [*PROJECTS, PRIVATE_PROJECT], colleagues, None)
+    generator = RecordGenerator(seed, now, dialect)
+    people = generator.generate_people()
+    organization = str(uuid.UUID(int=generator.rng.getrandbits(128), version=4))
+    sessions = _generate_sessions(generator, people[:1], PROJECTS, runs, checkpoints)
+    # SkyRL has a single owner.
+    others = 0 if dialect == "skyrl" else -(-runs // 5)
+    sessions += _generate_sessions(generator, people[1:], [*PROJECTS, PRIVATE_PROJECT], others, None)
     return Account(people[0], people, list(PROJECTS), organization, sessions)

@@ -1,4 +1,4 @@
-"""What an account is made of: people, sessions, training runs, checkpoints and samplers."""
+"""The records of an account: people, sessions, training runs, checkpoints and samplers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Person:
 
 @dataclass(slots=True, eq=False)
 class Checkpoint:
-    """One saved set of weights; `encoded` keeps its JSON together with the `version` that it shows."""
+    """A checkpoint; `encoded` caches its JSON together with the `version` that it was encoded from."""
 
     run: Run = field(repr=False)
     kind: str
@@ -40,23 +40,23 @@ class Checkpoint:
 
     @property
     def key(self) -> str:
-        """The checkpoint id with its segment, such as `weights/0001`."""
+        """The checkpoint id with its segment, such as `weights/0001`; unique within the run."""
         return f"{SEGMENTS[self.kind]}/{self.name}"
 
     @property
     def tinker_path(self) -> str:
-        """The tinker path, unique on every server."""
+        """The tinker path; unique within the account."""
         return f"tinker://{self.run.training_run_id}/{self.key}"
 
     @property
-    def age_rank(self) -> tuple[datetime, int]:
-        """What lists of checkpoints are sorted by, oldest first."""
+    def sort_key(self) -> tuple[datetime, int]:
+        """The sort key of lists of checkpoints, oldest first."""
         return self.time, self.serial
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One training run; `checkpoints` is kept oldest first."""
+    """A training run; `checkpoints` is sorted oldest first, `trains` is whether it trains unembed, MLP and attention."""
 
     training_run_id: str
     session: Session = field(repr=False)
@@ -70,15 +70,15 @@ class Run:
     optimizer_config: dict[str, Any] = field(default_factory=lambda: {"type": "adamw"})
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict, repr=False)
 
-    def newest(self, kind: str) -> Checkpoint | None:
-        """Return the newest finished checkpoint of one type, or None."""
+    def newest_checkpoint(self, kind: str) -> Checkpoint | None:
+        """Return the newest completed checkpoint of a type, or None."""
         rows = reversed(self.checkpoints.values())
         return next((row for row in rows if row.kind == kind and not row.pending), None)
 
 
 @dataclass(slots=True, eq=False)
 class Sampler:
-    """One sampling session; without a `model_path` it samples the plain base model."""
+    """A sampling session; without a `model_path` it samples from the base model."""
 
     sampler_id: str
     session: Session = field(repr=False)
@@ -88,7 +88,7 @@ class Sampler:
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One session with its runs and samplers, and the running totals of their checkpoints."""
+    """A session with its runs and samplers, and the number and total bytes of their checkpoints."""
 
     session_id: str
     owner: Person
@@ -103,14 +103,14 @@ class Session:
     checkpoint_storage_bytes: int = 0
 
     @property
-    def newness(self) -> tuple[datetime, str]:
-        """What lists of sessions are sorted by."""
+    def sort_key(self) -> tuple[datetime, str]:
+        """The sort key of lists of sessions, oldest first."""
         return self.created_at, self.session_id
 
 
 @dataclass(slots=True)
 class Account:
-    """Everything one caller can know of: who they are, which projects they may list, and all sessions."""
+    """The data behind one API key: the caller, the projects that the caller can list, and all sessions."""
 
     me: Person
     people: list[Person]

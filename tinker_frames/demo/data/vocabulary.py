@@ -1,4 +1,4 @@
-"""The words of the demo account: names, models, metadata, and strings that break careless programs."""
+"""The names, models, metadata and hostile strings that the generated account is made of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class BaseModel(NamedTuple):
-    """A base model, the bytes of one LoRA rank of it, its parameters in billions, and its context."""
+    """A base model: bytes per LoRA rank, parameters in billions, context length in tokens."""
 
     name: str
     bytes_per_rank: int
@@ -45,7 +45,7 @@ PEOPLE = [
 PROJECTS = ["proj-default", "proj-evals", "proj-math-rl", "proj-résumé"]
 PRIVATE_PROJECT = "proj-board-only"
 
-# Each is one class of trouble: HTML, spreadsheet formulas, terminal escapes, quoting, length, bidi, JSON look-alikes.
+# One of each kind of unsafe text: HTML, spreadsheet formulas, terminal escapes, quoting, length, bidi, JSON literals.
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
     '=HYPERLINK("http://evil")',
@@ -65,7 +65,7 @@ HOSTILE = [
     " ",
 ]
 
-# Names may hold anything but a slash.
+# A checkpoint name may contain any character but a slash.
 HOSTILE_NAMES = ["<img src=x onerror=alert(1)>", "+1", "@SUM(A1)", "=1+1", "-2", "why? #1", 'it\'s "quoted"', "a;b,c"]
 
 UNICODE_METADATA = [
@@ -103,7 +103,7 @@ SESSION_METADATA: list[dict[str, str] | None] = [
     {"git": "3f2c9ab", "config": "configs/sft.yaml"},
 ]
 
-NAMES: dict[str, Callable[[int, int, bool], str]] = {
+CHECKPOINT_NAMES: dict[str, Callable[[int, int, bool], str]] = {
     "step": lambda _n, step, last: "final" if last else f"step-{step:06d}",
     "number": lambda n, _step, _last: f"{n:04d}",
     "epoch": lambda n, _step, last: f"epoch {n} (best)" if last else f"epoch {n}",

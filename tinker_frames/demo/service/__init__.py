@@ -1,1 +1,1 @@
-"""How the demo server answers: the routes of each dialect, and what their JSON looks like."""
+"""The routes of each dialect, and the JSON that they return."""

@@ -1,4 +1,4 @@
-"""Put the routes of a dialect together and word its refusals."""
+"""The FastAPI app of each dialect, with its error responses."""
 
 from __future__ import annotations
 
@@ -8,50 +8,51 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from ..data.state import RefusedError
-from . import official, official_admin, skyrl, storage, tuft
-from .context import SERVICE, Service, reply
+from ..data.state import ServiceError
+from . import official, skyrl, storage, tuft
+from .dependencies import BACKEND, build_json
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from ..traffic.middleware import App, Message, Receive, Send
+    from ..traffic.asgi import App, Message, Receive, Send
+    from .backend import Backend
 
 ROUTERS: dict[str, list[APIRouter]] = {
-    "official": [official.router, official_admin.router, storage.router],
+    "official": [official.router, storage.router],
     "tuft": [tuft.router],
     "skyrl": [skyrl.router],
 }
 
 
-def build(service: Service) -> App:
-    """Return the app of the service."""
-    app = _app(service.dialect)
+def build_app(backend: Backend) -> App:
+    """Return the ASGI app that serves a backend."""
+    app = _build_dialect(backend.dialect)
 
     async def serve(scope: Message, receive: Receive, send: Send) -> None:
-        await app({**scope, SERVICE: service}, receive, send)
+        await app({**scope, BACKEND: backend}, receive, send)
 
     return serve
 
 
 @cache
-def _app(dialect: str) -> FastAPI:
-    """Return the routes of a dialect: what FastAPI makes of them at the first request takes longer than a test."""
+def _build_dialect(dialect: str) -> FastAPI:
+    # Cached, since FastAPI prepares the routes at the first request, which takes longer than most tests.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in ROUTERS[dialect]:
         app.include_router(router)
-    app.add_exception_handler(RefusedError, _tuft_refused if dialect == "tuft" else _refused)
+    app.add_exception_handler(ServiceError, _respond_tuft_error if dialect == "tuft" else _respond_error)
     return app
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, RefusedError):
+async def _respond_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ServiceError):
         raise error
-    return reply({"detail": error.detail}, error.status, **error.headers or {})
+    return build_json({"detail": error.detail}, error.status, **error.headers or {})
 
 
-async def _tuft_refused(request: Request, error: Exception) -> Response:
-    # TuFT does not catch what is missing: its framework answers instead.
-    if isinstance(error, RefusedError) and error.status == 404:
+async def _respond_tuft_error(request: Request, error: Exception) -> Response:
+    # TuFT does not handle missing objects itself: its framework responds with a plain 500.
+    if isinstance(error, ServiceError) and error.status == 404:
         return PlainTextResponse("Internal Server Error", 500)
-    return await _refused(request, error)
+    return await _respond_error(request, error)

@@ -1,132 +1,137 @@
-"""SkyRL 0.3.0 as observed: no keys, no sessions, no writes; runs, their checkpoints, and archives of samplers."""
+"""The routes of SkyRL 0.3.0: no authentication, no sessions, no writes."""
 
+# No `from __future__ import annotations`: FastAPI evaluates the annotations of the handlers.
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from ..data.records import Checkpoint, Run
-from ..data.state import RefusedError, State
+from ..data.state import ServiceError, State
 from ..data.vocabulary import MODELS
-from .bodies import WeightsInfo
-from .context import any_caller, asynchronous, reply
-from .storage import archive, http_date
-from .wire import checkpoints_body, cursor_of, skyrl_checkpoint, skyrl_run
+from .dependencies import EndpointRouter, build_json, depend_on, select_skyrl_account
+from .request_models import WeightsInfo
+from .serializers import (
+    build_cursor,
+    encode_checkpoints,
+    serialize_sampler,
+    serialize_skyrl_checkpoint,
+    serialize_skyrl_run,
+)
+from .storage import build_archive, format_http_date
 
-router = APIRouter(prefix="/api/v1")
+router = EndpointRouter()
 
-Account = Annotated[State, asynchronous(any_caller)]
+Account = Annotated[State, depend_on(select_skyrl_account)]
 Id = Annotated[str, Path(pattern=r"^[a-zA-Z0-9_-]+$", max_length=255)]
-ARCHIVE = "/training_runs/{run}/checkpoints/{checkpoint}"
+CHECKPOINT = "/api/v1/training_runs/{run}/checkpoints/{checkpoint}"  # SkyRL matches no id with a segment
 
 
-@router.get("/training_runs")
+@router.serve()
 async def list_training_runs(
     account: Account, limit: Annotated[int, Query()] = 20, offset: Annotated[int, Query()] = 0
 ) -> Response:
-    """Page through training runs; -1 means all, and the total of an empty page is 0."""
+    """List training runs; a limit of -1 means all, and the total of an empty page is 0."""
     rows = sorted(account.runs("accessible"), key=lambda row: row.training_run_id)
     page = rows[max(0, offset) :]
     page = page if limit < 0 else page[:limit]
-    total = len(rows) if page else 0
-    return reply({"training_runs": [skyrl_run(row) for row in page], "cursor": cursor_of(limit, offset, total)})
+    cursor = build_cursor(limit, offset, len(rows) if page else 0)
+    return build_json({"training_runs": [serialize_skyrl_run(row) for row in page], "cursor": cursor})
 
 
-@router.get("/training_runs/{run}")
+@router.serve()
 async def get_training_run(account: Account, run: str) -> Response:
-    """Show one training run."""
-    return reply(skyrl_run(account.run(run, "accessible")))
+    """Return a training run."""
+    return build_json(serialize_skyrl_run(account.run(run, "accessible")))
 
 
-@router.get("/training_runs/{run}/checkpoints")
+@router.serve()
 async def list_checkpoints(account: Account, run: Id) -> Response:
-    """List the finished checkpoints of a run at once; none if there is no such run."""
-    return reply(checkpoints_body(account.run_checkpoints(run), skyrl_checkpoint))
+    """List the completed checkpoints of a run in one response; none if there is no such run."""
+    return build_json(encode_checkpoints(account.run_checkpoints(run), serialize_skyrl_checkpoint))
 
 
-@router.get("/models/{run}/checkpoints")
+@router.serve()
 async def list_model_checkpoints(account: Account, run: Id) -> Response:
-    """List the same under the other name of a run."""
-    return reply(checkpoints_body(account.run_checkpoints(run), skyrl_checkpoint))
+    """List the completed checkpoints of a run by SkyRL's other path."""
+    return build_json(encode_checkpoints(account.run_checkpoints(run), serialize_skyrl_checkpoint))
 
 
-@router.get("/samplers/{sampler}")
+@router.serve()
 async def get_sampler(account: Account, sampler: str) -> Response:
-    """Show one sampler."""
-    row = account.sampler(sampler)
-    return reply({"sampler_id": row.sampler_id, "base_model": row.base_model, "model_path": row.model_path})
+    """Return a sampler."""
+    return build_json(serialize_sampler(account.sampler(sampler)))
 
 
-@router.post("/weights_info")
+@router.serve()
 async def get_weights_info(account: Account, body: WeightsInfo) -> Response:
-    """Tell about training weights."""
+    """Return what is needed to load the weights of a training checkpoint."""
     run_id, _, key = body.tinker_path.removeprefix("tinker://").partition("/")
     if not body.tinker_path.startswith("tinker://") or not key.startswith("weights/"):
-        raise RefusedError(400, "Invalid model path format")
+        raise ServiceError(400, "Invalid model path format")
     run = account.run(run_id, "accessible")
-    _finished(run.checkpoints.get(key))
-    return reply({"base_model": run.base_model, "is_lora": run.is_lora, "lora_rank": run.lora_rank})
+    _require_completed(run.checkpoints.get(key))
+    return build_json({"base_model": run.base_model, "is_lora": run.is_lora, "lora_rank": run.lora_rank})
 
 
-@router.get(ARCHIVE + "/archive")
+@router.serve(CHECKPOINT + "/archive")
 async def get_checkpoint_archive_url(request: Request, account: Account, run: Id, checkpoint: Id) -> Response:
-    """Send a client on to the download of a sampler checkpoint."""
-    _finished(_sampler(account.run(run, "accessible"), checkpoint))
-    place = f"{str(request.base_url).rstrip('/')}/api/v1/training_runs/{run}/checkpoints/{checkpoint}/download"
-    expires = http_date(account.now() + timedelta(minutes=120))
-    return Response(status_code=302, headers={"Location": place, "Expires": expires})
+    """Redirect to the download of a sampler checkpoint."""
+    _require_completed(_find_sampler_checkpoint(account.run(run, "accessible"), checkpoint))
+    location = f"{str(request.base_url).rstrip('/')}/api/v1/training_runs/{run}/checkpoints/{checkpoint}/download"
+    expires = format_http_date(account.now() + timedelta(minutes=120))
+    return Response(status_code=302, headers={"Location": location, "Expires": expires})
 
 
-@router.get(ARCHIVE + "/download")
+@router.serve(CHECKPOINT + "/download")
 async def download_checkpoint(account: Account, run: Id, checkpoint: Id) -> Response:
-    """Serve the archive of a sampler checkpoint."""
-    _finished(_sampler(account.run(run, "accessible"), checkpoint))
-    return Response(archive(), media_type="application/octet-stream")
+    """Return the archive of a sampler checkpoint."""
+    _require_completed(_find_sampler_checkpoint(account.run(run, "accessible"), checkpoint))
+    return Response(build_archive(), media_type="application/octet-stream")
 
 
-@router.get("/get_server_capabilities")
+@router.serve()
 async def get_server_capabilities() -> Response:
     """List the names of the base models."""
-    return reply({"supported_models": [{"model_name": model.name} for model in MODELS]})
+    return build_json({"supported_models": [{"model_name": model.name} for model in MODELS]})
 
 
-@router.get("/healthz")
+@router.serve()
 async def health_check() -> Response:
-    """Say that the server is up."""
-    return reply({"status": "ok"})
+    """Report that the server is up."""
+    return build_json({"status": "ok"})
 
 
-@router.post("/client/config")
+@router.serve()
 async def get_client_config() -> Response:
-    """Tell how clients are to behave; a body is welcome and not needed."""
-    return reply({"pjwt_auth_enabled": False, "credential_default_source": "api_key"})
+    """Return the configuration of clients; the request body is optional."""
+    return build_json({"pjwt_auth_enabled": False, "credential_default_source": "api_key"})
 
 
-@router.post("/create_session")
+@router.serve()
 async def create_session(account: Account) -> Response:
-    """Begin a session."""
-    return reply({"type": "create_session", "session_id": account.add_session().session_id})
+    """Start a session."""
+    return build_json({"type": "create_session", "session_id": account.add_session().session_id})
 
 
-@router.post("/session_heartbeat")
+@router.serve()
 async def session_heartbeat() -> Response:
-    """Keep a session alive."""
-    return reply({"type": "session_heartbeat"})
+    """Keep a session active."""
+    return build_json({"type": "session_heartbeat"})
 
 
-@router.post("/telemetry")
+@router.serve()
 async def send_telemetry() -> Response:
-    """Take telemetry and forget it."""
-    return reply({"status": "accepted"})
+    """Accept telemetry and discard it."""
+    return build_json({"status": "accepted"})
 
 
-def _sampler(run: Run, name: str) -> Checkpoint | None:
+def _find_sampler_checkpoint(run: Run, name: str) -> Checkpoint | None:
     return run.checkpoints.get(f"sampler_weights/{name}")
 
 
-def _finished(row: Checkpoint | None) -> Checkpoint:
+def _require_completed(row: Checkpoint | None) -> None:
     if row is None:
-        raise RefusedError(404, "Checkpoint not found")
+        raise ServiceError(404, "Checkpoint not found")
     if row.pending:
-        raise RefusedError(425, "Checkpoint is still being created")
-    return row
+        raise ServiceError(425, "Checkpoint is still being created")

@@ -1,4 +1,4 @@
-"""Signed URLs of the demo's own object storage, and the small files behind them."""
+"""Signed URLs of the server's own object storage, and the files behind them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
-from ..data.state import RefusedError
-from .context import service_of
+from ..data.state import ServiceError
+from .dependencies import EndpointRouter, get_backend
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ..data.records import Checkpoint
 
-router = APIRouter()
+router = EndpointRouter()
 
 FILES = {
     "adapter_config.json": b'{"peft_type": "LORA", "r": 32}\n',
@@ -30,25 +30,29 @@ FILES = {
 TRACES = {"trace.pftrace": b"a trace\n"}
 
 
-def signed_url(request: Request, row: Checkpoint, file: str) -> str:
-    """Return a URL of one file of a checkpoint on this server that needs no key."""
-    path = f"/storage/{row.run.training_run_id}/{row.key}/{file}"
-    signature = service_of(request).tokens.sign(path)
+def sign_file_url(request: Request, row: Checkpoint, file: str) -> str:
+    """Return the signed URL of a file of a checkpoint; it needs no API key."""
+    return sign_url(request, f"/storage/{row.run.training_run_id}/{row.key}/{file}")
+
+
+def sign_url(request: Request, path: str) -> str:
+    """Return the signed URL of a storage path on this server."""
+    signature = get_backend(request).tokens.sign_path(path)
     return f"{str(request.base_url).rstrip('/')}{quote(path)}?X-Sig={signature}"
 
 
-def url_expiry(request: Request, now: datetime) -> datetime:
-    """Return when a URL signed now runs out."""
-    return now + timedelta(minutes=service_of(request).switches.url_minutes)
+def compute_url_expiry(request: Request, now: datetime) -> datetime:
+    """Return the time at which a URL that is signed now expires."""
+    return now + timedelta(minutes=get_backend(request).switches.url_minutes)
 
 
-def http_date(time: datetime) -> str:
-    """Return a time as headers have it."""
+def format_http_date(time: datetime) -> str:
+    """Format a time as an HTTP date."""
     return format_datetime(time, usegmt=True)
 
 
-def archive() -> bytes:
-    """Return a tiny tar archive with the files of a checkpoint."""
+def build_archive() -> bytes:
+    """Return a small tar archive with the files of a checkpoint."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, content in FILES.items():
@@ -58,16 +62,16 @@ def archive() -> bytes:
     return buffer.getvalue()
 
 
-@router.get("/storage/{file:path}")
+@router.serve()
 async def get_storage(request: Request) -> Response:
-    """Serve a signed file; a key that comes along is refused, since it has no business here."""
+    """Return a file of a signed URL; an API key is refused, since clients must not send it to storage."""
     if "x-api-key" in request.headers:
-        raise RefusedError(400, "Signed URLs take no API key.")
+        raise ServiceError(400, "Signed URLs take no API key.")
     path: str = request.scope["path"]
-    if request.query_params.get("X-Sig") != service_of(request).tokens.sign(path):
-        raise RefusedError(403, "Signature does not match.")
+    if request.query_params.get("X-Sig") != get_backend(request).tokens.sign_path(path):
+        raise ServiceError(403, "Signature does not match.")
     name = path.rpartition("/")[2]
-    content = archive() if name == "archive.tar" else (FILES | TRACES).get(name)
+    content = build_archive() if name == "archive.tar" else (FILES | TRACES).get(name)
     if content is None:
-        raise RefusedError(404, "No such file.")
+        raise ServiceError(404, "No such file.")
     return Response(content, media_type="application/x-tar" if name == "archive.tar" else "application/octet-stream")

@@ -1,1 +1,1 @@
-"""What goes wrong on purpose, and what the server saw."""
+"""Fault injection and the request log."""

@@ -1,4 +1,4 @@
-"""What the server saw: one small record of every request, for tests to look at."""
+"""The log of the requests that the server received, for tests to inspect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """One request; `status` is None while it is under way and 0 if the connection was cut instead."""
+    """One request; `status` is None while it is in progress and 0 if the connection was closed without a response."""
 
     endpoint: str
     method: str
@@ -28,45 +28,46 @@ class RecordedRequest:
 
 
 class RequestLog:
-    """The records, in the order in which the requests came; safe to read while the server works."""
+    """The requests in order of arrival; can be read while the server runs."""
 
     def __init__(self) -> None:
-        self._lock, self._calls = threading.Lock(), list[RecordedRequest]()
+        self._lock, self._requests = threading.Lock(), list[RecordedRequest]()
 
     def __iter__(self) -> Iterator[RecordedRequest]:
         with self._lock:
-            return iter(list(self._calls))
+            return iter(list(self._requests))
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return len(self._requests)
 
     def __getitem__(self, index: int) -> RecordedRequest:
-        return self._calls[index]
+        return self._requests[index]
 
-    def add(self, call: RecordedRequest) -> None:
-        """Keep a record."""
+    def add(self, request: RecordedRequest) -> None:
+        """Append a request."""
         with self._lock:
-            self._calls.append(call)
+            self._requests.append(request)
 
     def clear(self) -> None:
-        """Forget all records."""
+        """Remove all requests."""
         with self._lock:
-            self._calls.clear()
+            self._requests.clear()
 
     def to(self, endpoint: str) -> list[RecordedRequest]:
-        """Return the records of one endpoint."""
-        return [call for call in self if call.endpoint == endpoint]
+        """Return the requests to one endpoint."""
+        return [request for request in self if request.endpoint == endpoint]
 
     def count(self, endpoint: str | None = None) -> int:
-        """Return how many requests there were, in all or to one endpoint."""
+        """Return the number of requests, to all endpoints or to one."""
         return len(self) if endpoint is None else len(self.to(endpoint))
 
     def max_concurrent(self, endpoint: str | None = None) -> int:
-        """Return how many requests were under way at once, at most."""
-        calls = list(self) if endpoint is None else self.to(endpoint)
-        moments = [(call.started, 1) for call in calls] + [(call.ended, -1) for call in calls if call.ended]
-        level = most = 0
-        for _, step in sorted(moments):
-            level += step
-            most = max(most, level)
-        return most
+        """Return the largest number of requests that were in progress at the same time."""
+        requests = list(self) if endpoint is None else self.to(endpoint)
+        events = [(request.started, 1) for request in requests]
+        events += [(request.ended, -1) for request in requests if request.ended]
+        current = highest = 0
+        for _, step in sorted(events):
+            current += step
+            highest = max(highest, current)
+        return highest

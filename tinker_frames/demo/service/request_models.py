@@ -1,4 +1,4 @@
-"""The request bodies of the official service, checked as FastAPI checks them."""
+"""Pydantic models of the request bodies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
-class _Body(BaseModel):
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -15,47 +15,47 @@ class _Open(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class OwnOwner(_Body):
+class OwnOwner(_Strict):
     """The caller's own sessions."""
 
     type: Literal["own"]
 
 
-class AccessibleOwner(_Body):
-    """Sessions of all whose projects the caller can list."""
+class AccessibleOwner(_Strict):
+    """Sessions of every owner, in projects that the caller can list."""
 
     type: Literal["accessible"]
 
 
-class UserOwner(_Body):
-    """Sessions of these people."""
+class UserOwner(_Strict):
+    """Sessions of these users."""
 
     type: Literal["user"]
     owner_urns: Annotated[list[str], Field(min_length=1, max_length=10)]
 
 
-class PlainStatus(_Body):
-    """Sessions in a state that has no reasons."""
+class PlainStatus(_Strict):
+    """Sessions with a status that has no reason."""
 
     type: Literal["active", "cancelled", "failed"]
 
 
-class FinishedStatus(_Body):
-    """Sessions that their client finished."""
+class FinishedStatus(_Strict):
+    """Sessions that were finished by their client."""
 
     type: Literal["client_finished"]
     reasons: Annotated[list[Literal["success", "errored", "interrupted"]], Field(min_length=1)] | None = None
 
 
-class SearchCursor(_Body):
-    """Where a page of the search starts."""
+class SearchCursor(_Strict):
+    """The position after which a page of the search starts."""
 
     last_created_at: AwareDatetime
     last_session_id: str
 
 
-class SessionSearch(_Body):
-    """A session search."""
+class SessionSearch(_Strict):
+    """The query of a session search."""
 
     session_id: str | None = None
     display_name: Annotated[str, Field(min_length=1)] | None = None
@@ -74,25 +74,25 @@ class SessionSearch(_Body):
 
 
 class WeightsInfo(_Open):
-    """Which weights to tell about."""
+    """The weights to describe."""
 
     tinker_path: str
 
 
 class TimeToLive(_Open):
-    """Seconds from now; null, which must be there, removes the expiry."""
+    """The time to live in seconds; an explicit null removes the expiry."""
 
     ttl_seconds: int | None
 
 
 class ProjectChoice(_Open):
-    """Where a session is to go."""
+    """The project that a session is moved to."""
 
     project_id: str
 
 
 class CopyWeights(_Open):
-    """Which weights to copy, and where to."""
+    """The weights to copy, and the destination."""
 
     source_path: str
     destination_project_id: str
@@ -100,7 +100,7 @@ class CopyWeights(_Open):
 
 
 class NewSession(_Open):
-    """A session to begin."""
+    """The session to start."""
 
     tags: list[str] = []
     user_metadata: dict[str, Any] | None = None
@@ -109,6 +109,6 @@ class NewSession(_Open):
 
 
 class Heartbeat(_Open):
-    """A session that is still alive."""
+    """The session that is still active."""
 
     session_id: str
