@@ -342,7 +342,7 @@ GOOD = [
 def test_where_keeps_what_pandas_keeps(query: str, read: Callable[[str], pd.DataFrame]) -> None:
     """A query of columns, numbers, quoted text and the usual methods gives the rows that `DataFrame.query` gives."""
     frame = read("checkpoints")
-    assert_frame_equal(frame_query.matching(frame, query), frame.query(query))
+    assert_frame_equal(frame_query.filter_rows(frame, query), frame.query(query))
 
 
 BAD = ["", " ", "0", "name", "[0, 1]", "size_gb + 1", "size_gb = 5", "1 == 1", "(size_gb > 1", "size_gb > 1 and", "nothing > 1",
@@ -353,7 +353,7 @@ BAD = ["", " ", "0", "name", "[0, 1]", "size_gb + 1", "size_gb = 5", "1 == 1", "
 def test_where_that_is_no_condition(query: str, read: Callable[[str], pd.DataFrame]) -> None:
     """What is no condition on rows is an error that names the query and says what to write instead."""
     with pytest.raises(InvalidRequestError) as caught:
-        frame_query.matching(read("checkpoints"), query)
+        frame_query.filter_rows(read("checkpoints"), query)
     assert "--where" in str(caught.value)
     assert caught.value.hint
     assert "\n" not in str(caught.value)
@@ -403,7 +403,7 @@ def test_where_runs_nothing(query: str, read: Callable[[str], pd.DataFrame], tmp
     """A query cannot write a file, reach Python's builtins, or call anything but what compares columns."""
     file = tmp_path / "evil"
     with pytest.raises(InvalidRequestError):
-        frame_query.matching(read("checkpoints"), query.format(file=repr(str(file)), shell=repr(f"touch {file}")))
+        frame_query.filter_rows(read("checkpoints"), query.format(file=repr(str(file)), shell=repr(f"touch {file}")))
     assert list(tmp_path.glob("evil*")) == []
 
 
@@ -418,7 +418,7 @@ def test_where_of_anything(query: str, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame({"name": ["a", "b"], "size_gb": [0.5, 2.0], "public": [True, False]})
     try:
-        kept = frame_query.matching(frame, query)
+        kept = frame_query.filter_rows(frame, query)
     except InvalidRequestError:
         pass
     else:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from pandas.testing import assert_frame_equal
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
+from tinker_frames.frames.files import write_atomically
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import empty_frame, text_dtype
 
@@ -284,3 +285,17 @@ def test_a_kill_leaves_a_whole_file(suffix: str, tmp_path: Path) -> None:
     assert len(tkf.read_export(path)) in (1, 1_600_000)
     tkf.export(old, path)
     assert_frame_equal(tkf.read_export(path), old)
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    """A file is replaced whole: where writing fails the old one is untouched, and no temporary file is left."""
+    target = tmp_path / "plan.json"
+    write_atomically(target, lambda file: file.write(b"old"))
+
+    def fail(file: BinaryIO) -> None:
+        file.write(b"half of the ne")
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        write_atomically(target, fail)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("plan.json", b"old")]

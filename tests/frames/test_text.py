@@ -60,13 +60,13 @@ def test_visible_holds_nothing_that_a_terminal_obeys(text: str) -> None:
 )  # fmt: skip
 def test_a_cell_of_every_kind(value: Any, shown: str) -> None:
     """Times are to the minute, floats to a decimal, integers exact, booleans yes and no, lists comma-separated, NA a dash."""
-    assert frame_text.cell(value) == shown
+    assert frame_text.format_cell(value) == shown
 
 
 def test_a_frame_of_every_kind(quiet_client: Any) -> None:
     """Cells of real frames are shown without a pandas or Python word such as nan, <NA>, NaT, None, True."""
     for frame in (quiet_client.sessions(details=True), quiet_client.checkpoints(), quiet_client.training_runs()):
-        words = {cell for line in frame_text.lines(frame).split("\n")[1:] for cell in line.split("\t")}
+        words = {cell for line in frame_text.render_lines(frame).split("\n")[1:] for cell in line.split("\t")}
         assert not words & {"nan", "<NA>", "NaT", "None", "True", "False"}
 
 
@@ -91,7 +91,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 @given(frame=frames(), width=st.integers(40, 240))
 def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: int) -> None:
     """A table of any cells has one line a row, none wider than the terminal, none with a control character."""
-    lines = printed(frame_text.table(frame, width=width), width)
+    lines = printed(frame_text.render_table(frame, width=width), width)
     assert max(map(cell_len, lines)) <= width
     assert all(line.isprintable() for line in lines)
     rule = next(place for place, line in enumerate(lines) if set(line.strip()) == {"─"})
@@ -103,7 +103,7 @@ def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: in
 def test_wide_characters_count_twice(text: str, width: int) -> None:
     """A line of wide characters fits as a terminal counts them, not as Python does."""
     frame = pd.DataFrame({"name": [text, "😀" * 100], "size": [1.5, 2.5]})
-    for line in printed(frame_text.table(frame, width=width), width):
+    for line in printed(frame_text.render_table(frame, width=width), width):
         assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= width
 
 
@@ -112,14 +112,14 @@ def test_wide_characters_count_twice(text: str, width: int) -> None:
 def test_folded_loses_nothing(frame: pd.DataFrame, width: int) -> None:
     """Folded cells stay within the terminal, and a cell of one word is there as a whole."""
     frame = frame.iloc[:, :3]
-    lines = printed(frame_text.folded(frame), width)
+    lines = printed(frame_text.render_folded(frame), width)
     assert all(cell_len(line) <= width and line.isprintable() for line in lines)
 
 
 def test_folded_text_can_be_put_together() -> None:
     """What is too long for a line goes on in the next one, nothing is cut."""
     text = "x" * 300
-    lines = printed(frame_text.folded(pd.DataFrame({"what": ["latency"], "detail": [text]})), 60)
+    lines = printed(frame_text.render_folded(pd.DataFrame({"what": ["latency"], "detail": [text]})), 60)
     assert "".join(lines).replace(" ", "").removeprefix("latency") == text
 
 
@@ -127,8 +127,8 @@ def test_folded_text_can_be_put_together() -> None:
 def test_columns_without_room_are_left_out(quiet_client: Any, width: int) -> None:
     """Of the inventory's many columns a narrow terminal gets as many of the first as can be read, and their number is known."""
     frame = quiet_client.inventory().head(20)
-    lines = printed(frame_text.table(frame, width=width), width)
-    count = frame_text.columns_shown(frame, width)
+    lines = printed(frame_text.render_table(frame, width=width), width)
+    count = frame_text.count_columns_shown(frame, width)
     assert max(map(cell_len, lines)) <= width
     assert len(lines) <= 20 + 5
     assert 3 <= count < len(frame.columns)
@@ -143,12 +143,12 @@ def test_short_columns_are_whole() -> None:
     """Where there is too little room, short columns stay whole and long texts lose their middle, not their end."""
     long = "tinker://5b1f0c9e-2d7a-5c44-9f1b-7a3c1e2d4f60:train:0/sampler_weights/step-000400"
     frame = pd.DataFrame({"tinker_path": [long], "size_gb": [1.5], "public": [True]})
-    (row,) = printed(frame_text.table(frame, width=60), 60)[3:4]
+    (row,) = printed(frame_text.render_table(frame, width=60), 60)[3:4]
     assert "/step-000400" in row
     assert "…" in row
     assert row.split()[-2:] == ["1.5", "yes"]
     assert frame_text.is_shortened(frame, 60)
-    wide = printed(frame_text.table(frame, width=200), 200)
+    wide = printed(frame_text.render_table(frame, width=200), 200)
     assert any(long in line for line in wide)
     assert not frame_text.is_shortened(frame, 200)
 
@@ -157,7 +157,7 @@ def test_short_columns_are_whole() -> None:
 @given(frame=frames())
 def test_lines_keep_every_row_and_cell(frame: pd.DataFrame) -> None:
     """Tab-separated lines have a header and a line for every row, each with a cell for every column, whatever the cells hold."""
-    lines = frame_text.lines(frame).split("\n")
+    lines = frame_text.render_lines(frame).split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(frame) + 1
     for line in lines:
@@ -169,7 +169,7 @@ def test_lines_keep_every_row_and_cell(frame: pd.DataFrame) -> None:
 def described(frame: pd.DataFrame, **about: Any) -> str:
     """Return the summary of a frame of which this is known."""
     frame.attrs["tinker"] = {"complete": True, "from_cache": False, "age_s": 0.2, "lacks": []} | about
-    return frame_text.summary(frame)
+    return frame_text.summarize(frame)
 
 
 def test_the_summary_says_what_is_known() -> None:
@@ -185,10 +185,10 @@ def test_the_summary_says_what_is_known() -> None:
 def test_the_summary_does_not_take_unknown_for_zero() -> None:
     """Where no size is known, the summary names no size; a frame of unknown origin is counted and nothing more."""
     assert described(pd.DataFrame({"size_gb": [float("nan")] * 2})) == "2 rows, complete, read now"
-    assert frame_text.summary(pd.DataFrame({"a": range(1500)})) == "1,500 rows"
+    assert frame_text.summarize(pd.DataFrame({"a": range(1500)})) == "1,500 rows"
 
 
 def test_the_summary_of_a_limited_listing(quiet_client: Any) -> None:
     """A listing that was cut by a limit, one from the cache and a whole one each say so."""
-    assert "complete, read now" in frame_text.summary(quiet_client.training_runs())
-    assert "from the cache" in frame_text.summary(quiet_client.training_runs())
+    assert "complete, read now" in frame_text.summarize(quiet_client.training_runs())
+    assert "from the cache" in frame_text.summarize(quiet_client.training_runs())

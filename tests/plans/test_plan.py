@@ -94,6 +94,18 @@ def test_the_frame_says_what_it_leads_to(quiet: tkf.Client) -> None:
     assert frame.tinker.set_ttl(None).frame["expires_after"].isna().all()
 
 
+@pytest.mark.parametrize(
+    "query", ["tinker_path.to_csv({file!r}) == 1", "@pd.io.common.os.system('touch {file}')", "size_gb + 1", ""]
+)
+def test_only_takes_a_condition_and_nothing_else(quiet: tkf.Client, tmp_path: Path, query: str) -> None:
+    """A query that could write a file or call a module, or that is not a condition, is refused as `--where` refuses it."""
+    plan = quiet.checkpoints().tinker.delete()
+    file = tmp_path / "written"
+    with pytest.raises(errors.InvalidRequestError, match="the query"):
+        plan.only(query.format(file=str(file)))
+    assert not file.exists()
+
+
 # ── guards ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

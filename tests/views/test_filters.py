@@ -25,7 +25,7 @@ from tests.views.sample_frames import (
     tables,
 )
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.frames.query import condition
+from tinker_frames.frames.query import evaluate_condition
 from tinker_frames.views.controls import CONTROLS, FUTURE, PAST, controls_of
 from tinker_frames.views.facets import Facets
 from tinker_frames.views.filters import expression, joined, literal, plain, said
@@ -49,7 +49,9 @@ def expressions(frame: pd.DataFrame, values: Row) -> dict[str, str]:
 def kept(table: list[Row], values: Row, **options: Any) -> list[int]:
     """Return the places of the rows that filters keep of a frame."""
     frame = frame_of(table, **options)
-    return np.flatnonzero(condition(frame, joined([*expressions(frame, values).values(), "index >= 0"]))).tolist()
+    return np.flatnonzero(
+        evaluate_condition(frame, joined([*expressions(frame, values).values(), "index >= 0"]))
+    ).tolist()
 
 
 # ── any combination ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -75,7 +77,7 @@ def test_filters_that_a_frame_offers_can_be_evaluated_on_it(table: list[Row], va
     """On whatever columns and rows a frame has, filters that it offers can be evaluated, alone and together."""
     frame = frame_of(table)
     for found in expressions(frame, values).values():
-        assert not found or condition(frame, found).shape == (len(frame),)
+        assert not found or evaluate_condition(frame, found).shape == (len(frame),)
 
 
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,8 +94,8 @@ def test_a_literal_is_the_text_and_nothing_else(text: str, other: str) -> None:
     """Any text, as a literal, passes the check of queries, is read back as itself, and equals no other text."""
     frame = pd.DataFrame({"name": pd.array([text, other, None, text + other], dtype=frame_of([])["base_model"].dtype)})
     expected = [value == text for value in (text, other, None, text + other)]
-    assert condition(frame, f"name == {literal(text)}").tolist() == expected
-    assert condition(frame, f"name in [{literal(text)}, 'x{'y' * 40}']").tolist() == expected
+    assert evaluate_condition(frame, f"name == {literal(text)}").tolist() == expected
+    assert evaluate_condition(frame, f"name in [{literal(text)}, 'x{'y' * 40}']").tolist() == expected
     assert eval(literal(text), {}) == text
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.views.sample_frames import KINDS, frame_of, tables
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.frames.query import condition
+from tinker_frames.frames.query import evaluate_condition
 from tinker_frames.schema.columns import typed
 from tinker_frames.views.rows import KEPT, Rows
 
@@ -52,7 +52,7 @@ def test_rows_are_sorted_as_pandas_sorts_them(
     expected = frame.sort_values(names, ascending=up, kind="stable") if names else frame
     assert rows.filtered().index.tolist() == expected.index.tolist()
     rows.filter({"a": "size_gb > 0.2", "b": "not public"})
-    mask = condition(frame, "size_gb > 0.2 and not public")
+    mask = evaluate_condition(frame, "size_gb > 0.2 and not public")
     assert rows.filtered().index.tolist() == [place for place in expected.index if mask[place]]
     assert len(rows) == mask.sum()
 
@@ -230,7 +230,7 @@ def test_a_parser_that_miscounts_is_asked_again() -> None:
 
     frame = Raced({"a": [1, 2, 3]})
     for Raced.left in range(4):
-        assert condition(frame, "a > 1").tolist() == [False, True, True]
+        assert evaluate_condition(frame, "a > 1").tolist() == [False, True, True]
     Raced.left = 9
     with pytest.raises(InvalidRequestError, match="recursion depth"):
-        condition(frame, "a > 1")
+        evaluate_condition(frame, "a > 1")

@@ -102,7 +102,7 @@ def ls(table: str, form: str, **options: Any) -> int:
         shown = frame if options["columns"] or options["metadata"] else frame[[n for n in _brief(table) if n in frame]]
         _print_table(shown, cut=options["limit"] is None)
     sys.stdout.flush()
-    _console(stderr=True).print(text.summary(frame), soft_wrap=not sys.stderr.isatty())
+    _console(stderr=True).print(text.summarize(frame), soft_wrap=not sys.stderr.isatty())
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -116,7 +116,7 @@ def export(table: str, output: Path, **options: Any) -> int:
 
     frame, about = _frame(table, options)
     path = files.export(frame, output)
-    click.echo(f"{path}: {text.summary(frame)}", err=True)
+    click.echo(f"{path}: {text.summarize(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -141,9 +141,9 @@ def doctor(form: str, base_url: str | None) -> int:
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
     elif sys.stdout.isatty():
-        _console().print(text.folded(frame))
+        _console().print(text.render_folded(frame))
     else:
-        sys.stdout.write(text.lines(frame))
+        sys.stdout.write(text.render_lines(frame))
     return 1 if (frame["verdict"] == "wrong").any() else 0
 
 
@@ -235,7 +235,7 @@ def _said(message: str, code: int) -> int:
 def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows that were asked for, and the attrs of the listing that they are from."""
     from ..client import Client
-    from ..frames.query import chosen
+    from ..frames.query import select
 
     _check_options(table, options)
     with warnings.catch_warnings(), Client(base_url=options["base_url"]) as client:
@@ -244,7 +244,7 @@ def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str,
     about = frame.attrs["tinker"]
     if options["metadata"]:
         frame = frame.tinker.expand_metadata()
-    frame = chosen(frame, **{name: options[name] for name in ("where", "sort", "limit", "columns")})
+    frame = select(frame, **{name: options[name] for name in ("where", "sort", "limit", "columns")})
     frame.attrs["tinker"] = about
     return frame, about
 
@@ -282,14 +282,14 @@ def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
     from ..frames import text
 
     if not sys.stdout.isatty():
-        sys.stdout.write(text.lines(frame))
+        sys.stdout.write(text.render_lines(frame))
         return
     shown = frame.head(text.ROWS_ON_SCREEN) if cut else frame
     console = _console()
-    console.print(text.table(shown, width=console.width))
+    console.print(text.render_table(shown, width=console.width))
     if text.is_shortened(shown, console.width):
         console.print("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
-    if hidden := [str(name) for name in frame.columns[text.columns_shown(shown, console.width) :]]:
+    if hidden := [str(name) for name in frame.columns[text.count_columns_shown(shown, console.width) :]]:
         console.print(f"… {len(hidden)} more columns: {text.escape_control_characters(', '.join(hidden))}")
     if len(shown) < len(frame):
         console.print(

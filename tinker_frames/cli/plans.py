@@ -224,13 +224,13 @@ def _chosen(frame: pd.DataFrame, paths: list[str] | None, where: str | None) -> 
     """Return the rows of the given paths, those unknown to the account included, and of the query."""
     import pandas as pd
 
-    from ..frames.query import matching
+    from ..frames.query import filter_rows
 
     about = frame.attrs
     if paths is not None:
         named = pd.DataFrame({HEADER: pd.Series(paths, dtype=frame[HEADER].dtype)})
         frame = named.merge(frame, on=HEADER, how="left")
-    frame = frame if where is None else matching(frame, where)
+    frame = frame if where is None else filter_rows(frame, where)
     frame.attrs = about
     return frame
 
@@ -375,6 +375,6 @@ def _report(outcomes: pd.DataFrame, form: str, way_back: str = "", *, quiet: boo
 
 
 def _print(frame: pd.DataFrame) -> None:
-    from ..frames.text import lines
+    from ..frames.text import render_lines
 
-    sys.stdout.write(lines(frame))
+    sys.stdout.write(render_lines(frame))

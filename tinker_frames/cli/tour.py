@@ -53,10 +53,12 @@ def show(client: Client, console: Console, folder: Path) -> None:
         except NotSupportedError:
             console.print(f"{name}: this server does not list them", style="bold")
             continue
-        console.print(text.table(frame[list(table.brief)], f"{name}: {text.summary(frame)}", width=console.width))
+        console.print(
+            text.render_table(frame[list(table.brief)], f"{name}: {text.summarize(frame)}", width=console.width)
+        )
     inventory = client.inventory()
     for key, title in (("training_run_id", f"The {LARGEST} largest training runs"), ("base_model", "By base model")):
-        console.print(text.table(_by(inventory, key).head(LARGEST), title, width=console.width))
+        console.print(text.render_table(_by(inventory, key).head(LARGEST), title, width=console.width))
     for name in FILES:
         path = export(inventory, folder / name)
         console.print(f"wrote {len(inventory):,} rows, {len(inventory.columns)} columns to {path}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`export` and `read_export`: frames to files and back with the same dtypes; a file is either the old or the new one.
+"""`export` and `read_export`: frames to files and back with the same dtypes; a file is replaced whole or not at all.
 
 Every format goes through one Arrow table whose types follow from the catalog, both ways.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ..errors import InvalidRequestError
 from ..schema.columns import Column, arrow_type, text_dtype, to_series_data
 from . import formats
-from .formats import ROWS_A_TIME, declared, format_of, is_text
+from .formats import ROWS_A_TIME, find_column, format_of, is_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,17 +55,22 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = Tr
         hint = f"Create {target.parent} first." if not target.is_dir() else "That is a folder."
         raise InvalidRequestError(f"{target} cannot be written", hint=hint)
     table = _to_arrow(frame)
+    write_atomically(target, lambda file: write(table, file, safe))
+    return target
+
+
+def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file under a temporary name, and rename it once all of it is on the disk: it is the old or the new one, whole."""
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
-            write(table, file, safe)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    return target
 
 
 def write_csv(frame: pd.DataFrame, file: BinaryIO, *, safe: bool = True) -> None:
@@ -132,7 +138,7 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise InvalidRequestError(f"the column {twice!r} is there twice", hint="Rename or drop one of them.")
-    fields = [pa.field(name, _arrow_type_of(frame[name], declared(name))) for name in frame.columns]
+    fields = [pa.field(name, _arrow_type_of(frame[name], find_column(name))) for name in frame.columns]
     table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
     about = frame.attrs.get("tinker")
     metadata = dict(table.schema.metadata or {}) | ({METADATA_KEY: json.dumps(about).encode()} if about else {})
@@ -190,9 +196,9 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     import pyarrow as pa
 
     columns: dict[str, Any] = {}
-    others = _others(table.select([name for name in table.column_names if declared(name) is None]))
+    others = _read_undeclared(table.select([name for name in table.column_names if find_column(name) is None]))
     for name in table.column_names:
-        values, column = table.column(name), declared(name)
+        values, column = table.column(name), find_column(name)
         data = None
         if column is not None:
             with suppress(pa.ArrowException, ValueError, TypeError):
@@ -210,8 +216,8 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _others(table: pa.Table) -> pd.DataFrame:
-    """Return the columns that no catalog knows: as pandas noted them in the file, else so that no integer becomes a float."""
+def _read_undeclared(table: pa.Table) -> pd.DataFrame:
+    """Return the columns that the catalog does not know: as pandas noted them in the file, else so that no integer becomes a float."""
     import pandas as pd
     import pyarrow as pa
 

@@ -1,6 +1,6 @@
-"""The file formats: an Arrow table to an open file, and a file to an Arrow table.
+"""File formats: an Arrow table to an open file, and a file to an Arrow table.
 
-Each is a pair of functions in `FORMATS`; what makes a frame of a table, and a table of a frame, is in `files`.
+Each is a pair of functions in `FORMATS`; `files` turns frames into tables and back.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind))
 
 
-def declared(name: str) -> Column | None:
-    """Return the declaration of a column; what metadata was expanded into is text."""
+def find_column(name: str) -> Column | None:
+    """Return the declaration of a column by its name; None for one that the catalog does not know."""
     if name.startswith("meta."):
         return None
     return known_columns().get(name)
@@ -87,14 +87,14 @@ def _read_json(path: Path, _safe: bool) -> pa.Table:
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {}
     for name in names:
-        values, column = [row.get(name) for row in rows], declared(name)
+        values, column = [row.get(name) for row in rows], find_column(name)
         kind = pa.large_string() if column is not None and column.kind in ("time", "category") else None
         columns[name] = pa.array(values, kind)
     return pa.table(columns)
 
 
 def write_csv(table: pa.Table, file: BinaryIO, safe: bool) -> None:
-    """Write a table as CSV, times in ISO form, lists as JSON; with `safe`, no cell is a formula to a spreadsheet."""
+    """Write a table as CSV, times in ISO form, lists as JSON; with `safe`, no cell is a formula in a spreadsheet."""
     import pyarrow.compute as pc
     import pyarrow.csv
     from pyarrow import types
@@ -130,7 +130,7 @@ def _read_csv(path: Path, safe: bool) -> pa.Table:
         table = _read_cells(path, texts)
     columns = []
     for name, values in zip(table.column_names, table.columns, strict=True):
-        column = declared(name)
+        column = find_column(name)
         if safe and is_text(values.type):
             values = pc.replace_substring_regex(values, _GUARDED, r"\1")  # noqa: PLW2901
         if column is not None and column.kind == "texts":
@@ -158,7 +158,7 @@ def _csv_type(name: str) -> pa.DataType | None:
     """Return how a CSV column is read; None to let the reader find out."""
     import pyarrow as pa
 
-    column = declared(name)
+    column = find_column(name)
     if column is None:
         return pa.large_string() if name.startswith("meta.") else None
     return pa.large_string() if column.kind in ("category", "texts") else arrow_type(column.kind)
@@ -191,5 +191,7 @@ def format_of(path: Path) -> tuple[_Reader, _Writer]:
     """Return the reader and the writer that a file's suffix names."""
     found = FORMATS.get(path.suffix.lower())
     if found is None:
-        raise InvalidRequestError(f"{path.name!r} has a suffix of no format", hint=f"Use one of {', '.join(FORMATS)}.")
+        raise InvalidRequestError(
+            f"{path.name!r} has a suffix that names no format", hint=f"Use one of {', '.join(FORMATS)}."
+        )
     return found

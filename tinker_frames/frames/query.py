@@ -1,6 +1,7 @@
-"""Which rows and columns somebody asks for in words: a query, an order, a list of names; pure.
+"""Selecting rows and columns by text: a pandas query, a sort order, a list of names; pure.
 
-A query is often copied from somewhere, so it may compare and combine columns and do nothing else.
+A query is often copied from somewhere, so it may compare and combine columns and do nothing else. `--where`, the query of a
+view and `Plan.only` are all evaluated by `evaluate_condition`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Mask = np.ndarray[Any, np.dtype[np.bool_]]  # one bool per row
 
-# What may stand after a dot in --where. A query is often copied from somewhere, and pandas would let it write files
+# What may stand after a dot in a query. It is often copied from somewhere, and pandas would let it write files
 # (`name.to_csv(…)`) or reach any module (`name.__class__…`).
 _METHODS = {
     "str", "contains", "startswith", "endswith", "match", "fullmatch", "lower", "upper", "casefold", "strip",
@@ -34,14 +35,14 @@ TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads 
 _QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\\n]|\\.)*'|(?<!\w)"(?:[^"\\\n]|\\.)*"|`[^`'"\n]*`""")
 
 
-def chosen(
+def select(
     frame: pd.DataFrame, *, where: str | None, sort: str | None, limit: int | None, columns: str | None
 ) -> pd.DataFrame:
     """Filter, sort, cut and select, in this order; names of columns are comma-separated."""
     if where:
-        frame = matching(frame, where)
+        frame = filter_rows(frame, where)
     if sort:
-        frame = sorted_by(frame, [name.strip() for name in sort.split(",")])
+        frame = sort_rows(frame, [name.strip() for name in sort.split(",")])
     if limit is not None:
         frame = frame.head(limit)
     if columns and columns != "all":
@@ -51,7 +52,7 @@ def chosen(
     return frame.reset_index(drop=True)
 
 
-def sorted_by(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def sort_rows(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return the rows in the order of some columns, the first counting most; a `-` before the name is for descending."""
     columns = [name.removeprefix("-") for name in names]
     check_columns(frame, columns)
@@ -60,39 +61,39 @@ def sorted_by(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return frame.sort_values(columns, ascending=[not name.startswith("-") for name in names], kind="stable")
 
 
-def matching(frame: pd.DataFrame, query: str, called: str = "--where") -> pd.DataFrame:
-    """Return the rows that a pandas query keeps; errors as in `condition`."""
-    return frame[condition(frame, query, called)]
+def filter_rows(frame: pd.DataFrame, query: str, called: str = "--where") -> pd.DataFrame:
+    """Return the rows that a pandas query keeps; errors as in `evaluate_condition`."""
+    return frame[evaluate_condition(frame, query, called)]
 
 
-def condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
+def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
     """Return for each row whether a pandas query keeps it; `called` is what an error calls it.
 
     Raises
     ------
     InvalidRequestError
-        For what is no condition on the frame's rows, or could do more than compare.
+        For what is not a condition on the frame's rows, or could do more than compare.
     """
     import pandas as pd
     from pandas.api.types import is_bool_dtype
 
     _check_query(query, called)
     try:
-        mask = _evaluated(frame, query)
+        mask = _evaluate(frame, query)
     except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
         problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     else:
         if getattr(mask, "shape", None) == (len(frame),) and is_bool_dtype(mask):
             kept: Mask = pd.Series(mask).fillna(value=False).to_numpy(dtype=bool)  # of labels it is a bare array
             return kept
-        problem = "it is not a condition that every row either meets or does not"
+        problem = "it is not true or false for every row"
     raise InvalidRequestError(
         f"{called} {query!r} cannot be evaluated: {problem}",
         hint=f"Write it as for DataFrame.query, times as '2026-01-31T00Z'; the columns are {', '.join(frame.columns)}.",
     )
 
 
-def _evaluated(frame: pd.DataFrame, query: str) -> Any:
+def _evaluate(frame: pd.DataFrame, query: str) -> Any:
     for _ in range(TRIES):
         with suppress(SystemError):
             return frame.eval(query, engine="python", local_dict={}, global_dict={})
@@ -107,7 +108,7 @@ def _check_query(query: str, called: str = "--where") -> None:
     for after in re.findall(r"(?<![0-9])\.\s*(\w*)|\.\s*([^\W0-9]\w*)", bare):
         name = "".join(after)
         if name not in _METHODS and not name.isdigit():
-            problem = problem or f"{name!r} is not for queries"
+            problem = problem or f"{name!r} is not allowed in queries"
     if problem:
         raise InvalidRequestError(
             f"{called} {query!r} is refused: {problem}",

@@ -1,4 +1,4 @@
-"""Frames as text for a terminal: columns that fit, numbers as people read them, nothing that a terminal would obey."""
+"""Frames as text for a terminal: columns that fit its width, readable numbers, no control characters."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ NARROW = 9  # the width of a shortened id; a column that is cut below it says no
 _UUID = re.compile(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def shortened(text: str) -> str:
-    """Return text with the ids in it cut to what tells rows of one account apart."""
+def shorten_ids(text: str) -> str:
+    """Return text with its ids cut to their first eight digits, which tell rows of one account apart."""
     return _UUID.sub(r"\1…", text)
 
 
 def escape_control_characters(text: str) -> str:
-    """Return text with everything that is not printable spelled out, so that no escape code reaches the terminal."""
+    """Return text with everything that is not printable as an escape, so that no control code reaches the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """Return one value as people read it: times to the minute (UTC), floats to one decimal, yes and no."""
     import pandas as pd
 
@@ -49,21 +49,21 @@ def cell(value: Any) -> str:
     return escape_control_characters(str(value))
 
 
-def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
+def render_table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
     """Return a frame as a table of one line a row; where it is wider than the terminal, ids are shortened first.
 
-    Columns for which there is no room at all are left out from the right; `columns_shown` counts the others.
+    Columns for which there is no room at all are left out from the right; `count_columns_shown` counts the others.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    frame = frame.iloc[:, : columns_shown(frame, width)]
+    frame = frame.iloc[:, : count_columns_shown(frame, width)]
     names = [escape_control_characters(str(name)) for name in frame.columns]
-    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    rows = [[format_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     if not _fits(names, rows, width):
-        rows = [[shortened(text) for text in row] for row in rows]
-    widths = _allotted(_widest(names, rows), width)
+        rows = [[shorten_ids(text) for text in row] for row in rows]
+    widths = _allot_widths(_measure_widths(names, rows), width)
     shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, title_style="bold")
     for name, original, room in zip(names, frame.columns, widths, strict=True):
         number = is_numeric_dtype(frame[original]) and not is_bool_dtype(frame[original])
@@ -75,17 +75,17 @@ def table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
     return shown
 
 
-def columns_shown(frame: pd.DataFrame, width: int) -> int:
-    """Return how many columns `table` has room for at this width; the first one always has."""
-    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+def count_columns_shown(frame: pd.DataFrame, width: int) -> int:
+    """Return how many columns `render_table` has room for at this width; the first one always has."""
+    rows = [[format_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     needed = accumulate(
         min(room, NARROW) + BETWEEN
-        for room in _widest([escape_control_characters(str(n)) for n in frame.columns], rows)
+        for room in _measure_widths([escape_control_characters(str(n)) for n in frame.columns], rows)
     )
     return max(1, sum(1 for end in needed if end <= width))
 
 
-def folded(frame: pd.DataFrame) -> RichTable:
+def render_folded(frame: pd.DataFrame) -> RichTable:
     """Return a frame as a table whose cells go on in the next line where they are wider than the terminal."""
     from rich.table import Table
     from rich.text import Text
@@ -94,25 +94,25 @@ def folded(frame: pd.DataFrame) -> RichTable:
     for _ in frame.columns:
         shown.add_column(overflow="fold")
     for row in frame.itertuples(index=False, name=None):
-        shown.add_row(*(Text(cell(value)) for value in row))
+        shown.add_row(*(Text(format_cell(value)) for value in row))
     return shown
 
 
 def is_shortened(frame: pd.DataFrame, width: int) -> bool:
-    """Tell whether `table` cannot show ids whole at this width."""
-    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    """Tell whether `render_table` cannot show ids whole at this width."""
+    rows = [[format_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     return not _fits([str(name) for name in frame.columns], rows, width)
 
 
-def lines(frame: pd.DataFrame) -> str:
+def render_lines(frame: pd.DataFrame) -> str:
     """Return a frame as tab-separated lines with a header, for pipes: every row, nothing cut."""
     rows = [[escape_control_characters(str(name)) for name in frame.columns]]
-    rows += [[cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    rows += [[format_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def summary(frame: pd.DataFrame) -> str:
-    """Return in a line what a listing holds and how far it can be trusted."""
+def summarize(frame: pd.DataFrame) -> str:
+    """Return one line: how many rows and gigabytes, whether complete, and how old."""
     about = frame.attrs.get("tinker", {})
     parts = [f"{len(frame):,} rows"]
     if "size_gb" in frame.columns and (frame.empty or frame["size_gb"].notna().any()):  # not known is not zero
@@ -136,18 +136,18 @@ def _cut(text: str, room: int) -> str:
 
 def _fits(names: list[str], rows: list[list[str]], width: int) -> bool:
     """Tell whether every cell can be shown whole."""
-    widest = _widest(names, rows)
+    widest = _measure_widths(names, rows)
     return sum(widest) + BETWEEN * len(widest) <= width
 
 
-def _widest(names: list[str], rows: list[list[str]]) -> list[int]:
+def _measure_widths(names: list[str], rows: list[list[str]]) -> list[int]:
     from rich.cells import cell_len
 
     return [max(cell_len(row[place]) for row in [names, *rows]) for place in range(len(names))]
 
 
-def _allotted(widest: list[int], width: int) -> list[int]:
-    """Share the terminal out: short columns get what they need, long ones what is left, the shorter of them first."""
+def _allot_widths(widest: list[int], width: int) -> list[int]:
+    """Return the width that each column gets: short ones what they need, long ones a share of what is left, the shorter of them first."""
     given = dict.fromkeys(range(len(widest)), 1)
     left, waiting = width - BETWEEN * len(widest), sorted(range(len(widest)), key=widest.__getitem__)
     for turn, place in enumerate(waiting):

@@ -18,6 +18,8 @@ from typing import Any, Literal, Protocol
 import pandas as pd
 
 from ..errors import ConfirmationNeededError, InvalidRequestError
+from ..frames.files import write_atomically
+from ..frames.query import evaluate_condition
 from ..policies import Rule
 from ..rest.progress import Progress, in_notebook
 from ..schema.columns import typed
@@ -91,10 +93,19 @@ class Plan:
         return judged(self.rows, self.action, self.allowed, datetime.now(UTC), note)
 
     def only(self, mask: Any) -> Plan:
-        """Return the plan of the rows that a mask, a function of `frame`, or a pandas query keeps."""
+        """Return the plan of the rows that a mask, a function of `frame`, or a pandas query keeps.
+
+        Raises
+        ------
+        InvalidRequestError
+            For a query that is not a condition on the columns, or could do more than compare them.
+        """
         frame = self.frame
-        chosen = frame.query(mask) if isinstance(mask, str) else frame[mask(frame) if callable(mask) else mask]
-        return self._of(set(chosen["tinker_path"]))
+        if isinstance(mask, str):
+            mask = evaluate_condition(frame, mask, "the query")
+        elif callable(mask):
+            mask = mask(frame)
+        return self._of(set(frame[mask]["tinker_path"]))
 
     def drop(self, paths: str | Iterable[str]) -> Plan:
         """Return the plan without these tinker paths."""
@@ -174,9 +185,8 @@ class Plan:
             "rule": self.rule,
             "rows": [job_as_json(job) for job in jobs_of(self.rows)],
         }
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-        temporary.replace(target)
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        write_atomically(target, lambda file: file.write(text.encode()))
         return target
 
     def __len__(self) -> int:

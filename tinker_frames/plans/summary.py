@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..frames.text import cell, escape_control_characters
+from ..frames.text import escape_control_characters, format_cell
 from .actions import Action
 
 ROWS_SHOWN = 8
@@ -55,7 +55,7 @@ def as_text(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float
     """Return a plan as text."""
     shown = shown_rows(frame)
     table = [[escape_control_characters(name) for name in shown.columns]]
-    table += [[cell(value) for value in row] for row in shown.itertuples(index=False, name=None)]
+    table += [[format_cell(value) for value in row] for row in shown.itertuples(index=False, name=None)]
     widths = [max(len(row[place]) for row in table) for place in range(len(shown.columns))]
     text = [
         "  " + "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in table
@@ -74,7 +74,7 @@ def as_html(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float
     shown = shown_rows(frame)
     head = "".join(f"<th>{escape(name)}</th>" for name in shown.columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in row) + "</tr>"
+        "<tr>" + "".join(f"<td>{escape(format_cell(value))}</td>" for value in row) + "</tr>"
         for row in shown.itertuples(index=False, name=None)
     )
     notes = "".join(f"<li>{escape(escape_control_characters(line))}</li>" for line in lines[1:])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, TinkerError
-from ..frames.text import escape_control_characters, shortened
+from ..frames.text import escape_control_characters, shorten_ids
 from ..functions import is_default
 from ..holder import Holder
 from . import refresh
@@ -356,7 +356,7 @@ class Explorer:
 def _name_of(row: Any, value: str) -> str:
     """Return what the row that a table is opened from is called: by its name if it has one, and the id that tells it apart."""
     name = row.get("display_name")
-    return f"of {name} ({shortened(value)})" if isinstance(name, str) and name else f"of {shortened(value)}"
+    return f"of {name} ({shorten_ids(value)})" if isinstance(name, str) and name else f"of {shorten_ids(value)}"
 
 
 def _chunk(explorer: Explorer, message: dict[str, Any]) -> dict[str, Any] | None:

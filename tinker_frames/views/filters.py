@@ -12,7 +12,7 @@ from numbers import Integral
 from typing import Any
 
 from ..errors import InvalidRequestError
-from ..frames.text import shortened
+from ..frames.text import shorten_ids
 from ..schema.coerce import EXACT_FLOAT, INT64, canonical_json
 from .controls import Control, Kind
 
@@ -65,7 +65,7 @@ def option_label(control: Control, option: Any) -> str:
         return "not known"
     if isinstance(option, bool):
         return {"public": ("private", "public")}.get(control.columns[0], ("no", "yes"))[option]
-    return shortened(option) if option.strip() else f'"{option}"'
+    return shorten_ids(option) if option.strip() else f'"{option}"'
 
 
 def said(control: Control, value: Any, label: Callable[[Control, Any], str] = option_label) -> str:

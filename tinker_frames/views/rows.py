@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..frames.query import check_columns, condition, sorted_by
+from ..frames.query import check_columns, evaluate_condition, sort_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -158,7 +158,7 @@ class Rows:
     def _mask_of(self, text: str) -> Mask:
         """Return the rows that meet a condition, evaluated once."""
         if text not in self._masks:
-            mask = condition(self.frame, text, called="the query")
+            mask = evaluate_condition(self.frame, text, called="the query")
             while len(self._masks) >= KEPT:
                 del self._masks[next(iter(self._masks))]
             self._masks[text] = mask
@@ -167,5 +167,5 @@ class Rows:
     def _sorted_by(self, sort: tuple[str, ...]) -> Places:
         check_columns(self.frame, columns := list(dict.fromkeys(name.removeprefix("-") for name in sort)))
         numbered = self.frame[columns].reset_index(drop=True)
-        places: Places = sorted_by(numbered, sort).index.to_numpy(dtype=np.intp)
+        places: Places = sort_rows(numbered, sort).index.to_numpy(dtype=np.intp)
         return places
