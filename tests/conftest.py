@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +20,6 @@ def pytest_configure() -> None:
     """Hear Ctrl-C, which tests send to themselves and to what they start: who is started in the background may be deaf to it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests of the official SDK where it is not installed; CI says that it has to be."""
-    if find_spec("tinker") is not None:
-        return
-    if os.environ.get("TINKER_FRAMES_REQUIRE_PEERS"):
-        raise pytest.UsageError("the official SDK is required here and not installed (extra peers)")
-    for item in items:
-        if item.get_closest_marker("peer"):
-            item.add_marker(pytest.mark.skip(reason="the official SDK is not installed (extra peers)"))
 
 
 @pytest.fixture(autouse=True)

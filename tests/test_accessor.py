@@ -46,6 +46,7 @@ ORDERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
 def test_the_accessor_is_there_in_any_order_of_imports(order: str) -> None:
     """However and whenever pandas is imported, also after a failed try, every frame has `.tinker`; nobody is made to import pandas."""

@@ -39,6 +39,7 @@ def our_own_frame(contents: Any) -> pd.DataFrame:
     return building.our_frame(contents)
 
 
+@pytest.mark.slow
 def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Path) -> None:
     """`python -m tests.benchmarks --small` prints all lines, each with a finite number and a verdict, or why it was skipped."""
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "PYTHONWARNINGS": "default"}
@@ -65,6 +66,7 @@ def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Pat
     assert re.search(r"pandas \d", said.stdout)
 
 
+@pytest.mark.slow
 def test_without_the_sdk_its_lines_are_skipped_and_the_rest_is_measured() -> None:
     """A missing SDK costs the lines that need it, and each says so; nothing else changes."""
     outcomes = building.frames(TINY) | listing.near(TINY) | listing.far(TINY)
@@ -109,6 +111,7 @@ def test_a_peer_that_builds_other_rows_is_refused(change: Any) -> None:
         building.frames(replace(TINY, sdk=wrong))
 
 
+@pytest.mark.slow
 def test_a_peer_that_lists_other_rows_is_refused() -> None:
     """Over the wire, too, a peer whose rows are not the server's stops the benchmark, near or far."""
     wrong = Peer(our_own_frame, lambda url, key: our_own_frame(pages(TINY.rows)))

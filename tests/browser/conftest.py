@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tinker_frames import Client, explore
 
-from .chromium import launched, missing
+from .chromium import launched
 from .shown import Shown
 from .stage import Stage, context_of, staged, staged_in
 
@@ -23,21 +22,6 @@ if TYPE_CHECKING:
     from tinker_frames.demo import DemoServer
 
     from .lab import Lab
-
-HERE = Path(__file__).parent
-REQUIRED = "TINKER_FRAMES_REQUIRE_BROWSER"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip browser tests where they cannot run, and say why; CI says that they have to."""
-    for item in items:
-        if HERE not in item.path.parents or item.get_closest_marker("browser") is None:
-            continue
-        reason = missing(lab="lab" in getattr(item, "fixturenames", ()))
-        if reason and os.environ.get(REQUIRED):
-            raise pytest.UsageError(f"browser tests are required here: {reason}")
-        if reason:
-            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 # Of the package, not of the session: while playwright is up its loop runs in this thread, and other tests need asyncio.

@@ -154,6 +154,7 @@ def tables(text: str) -> dict[str, list[str]]:
 # ── demo ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_demo_shows_a_whole_account(
     environment: dict[str, str], tmp_path: Path, read: Callable[[str], pd.DataFrame]
 ) -> None:
@@ -190,6 +191,7 @@ def test_demo_shows_a_whole_account(
     assert list(csv.columns) == list(inventory.columns)
 
 
+@pytest.mark.slow
 def test_demo_output_to_a_reader_that_has_enough(environment: dict[str, str], tmp_path: Path) -> None:
     """`demo | head -1` ends with 0 and without a word on stderr."""
     piped = " ".join([*COMMAND, "demo --runs 40 | head -1; exit ${PIPESTATUS[0]}"])
@@ -224,6 +226,7 @@ def serving(folder: Path, env: dict[str, str]) -> tuple[subprocess.Popen[str], s
     raise AssertionError(process.communicate())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_demo_serves_until_it_is_told_to_end(
     environment: dict[str, str],
@@ -567,6 +570,7 @@ def test_doctor_on_a_narrow_terminal(quiet_server: DemoServer, of: Callable[...,
 # ── how it ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
 def test_a_reader_that_has_enough(form: str, quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
     """`| head -1` ends the listing with 0 and without a traceback."""
@@ -710,6 +714,7 @@ def test_export_of_each_suffix(
     assert_frame_equal(tkf.read_export(path).drop(columns="idle_days"), expected)
 
 
+@pytest.mark.slow
 def test_ctrl_c_during_a_slow_listing(server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
     """Ctrl-C ends a listing that waits for the server at once: a short message, no traceback, code 130."""
     server.faults.latency = 60
@@ -726,6 +731,7 @@ def test_ctrl_c_during_a_slow_listing(server: DemoServer, of: Callable[..., dict
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_pages_are_read_in_parallel(server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
     """Ctrl-C also ends a listing whose threads all wait for the server."""
     server.faults.latency_of = {"list_checkpoints": 60.0}
@@ -788,6 +794,7 @@ def test_a_server_without_the_table(run: Callable[..., Outcome]) -> None:
     assert "size_bytes" in there.err
 
 
+@pytest.mark.slow
 def test_output_in_an_encoding_without_the_names(quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
     """Names that the output's encoding does not have are spelled out, not an error."""
     done = spawn("ls", "checkpoints", "--columns", "name", env=of(quiet_server) | {"PYTHONIOENCODING": "ascii"})

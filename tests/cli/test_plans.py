@@ -233,6 +233,7 @@ def test_what_ls_prints_can_be_piped_in(columns: str, server: DemoServer, run: C
     assert changed == set(ours(server, 0, 4))
 
 
+@pytest.mark.slow
 def test_a_real_pipe(server: DemoServer, environment: dict[str, str]) -> None:
     """`tinker-frames ls … | tinker-frames publish` works in a shell."""
     call = " ".join(COMMAND)
@@ -417,6 +418,7 @@ def answered(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Outcome
     return Outcome(process.returncode, out, ""), shown
 
 
+@pytest.mark.slow
 def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict[str, str]) -> None:
     """On a terminal the number of rows has to be typed; the question does not get into the JSON that is written elsewhere."""
     chosen = ["rm", "--where", OURS, "--format", "json"]
@@ -579,6 +581,7 @@ def test_retire_of_chosen_rows(server: DemoServer, run: Callable[..., Outcome]) 
     assert set(before) - set(state(server)) == {path for path in before if re.search(r"/plan-0\d$", path)}
 
 
+@pytest.mark.slow
 def test_retire_from_cron(server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]) -> None:
     """From cron `retire` asks nothing, prints nothing where all goes well, and a second run finds nothing to do."""
     rule = ["retire", "--keep-last", "2", "--yes"]
@@ -677,6 +680,7 @@ def begun(server: DemoServer, env: dict[str, str], least: int) -> subprocess.Pop
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_resume_after_an_interruption(
     number: signal.Signals, server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]
@@ -704,6 +708,7 @@ def test_resume_after_an_interruption(
     assert is_sentence(run(server, "resume"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_anything_was_sent(server: DemoServer, environment: dict[str, str]) -> None:
     """Ctrl-C while the account is being listed says that nothing was changed, and that is so."""
     server.faults.latency_of = {"list_user_checkpoints": 30.0}

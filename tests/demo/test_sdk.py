@@ -5,17 +5,13 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tinker_frames.demo import DemoServer
 
-pytestmark = [
-    pytest.mark.peer,
-    pytest.mark.skipif(find_spec("tinker") is None, reason="the official SDK is not installed (extra peers)"),
-]
+pytestmark = pytest.mark.peer
 
 DRIVER = Path(__file__).with_name("sdk_driver.py")
 

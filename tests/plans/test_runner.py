@@ -89,6 +89,7 @@ WAYS: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of: Make) -> None:
     """Limits, errors before and after the delete, resets, timeouts and cut answers leave no row unknown, and none is repeated in vain."""
     with DemoServer(runs=30, checkpoints=1000, write_status=200) as server:

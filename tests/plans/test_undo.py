@@ -89,6 +89,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             return stood
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_fifty_kills_lose_no_row(tmp_path: Path) -> None:
     """After SIGKILL at a random moment each row is not begun, begun or done as the server has it, and resume finishes exactly the rest."""

@@ -243,6 +243,7 @@ with tkf.Client(key, url, cache_dir=folder) as client:
 """
 
 
+@pytest.mark.slow
 def test_write_in_another_process_outdates_everything(server: DemoServer, client: tkf.Client, tmp_path: Path) -> None:
     """A write by another process is seen at once."""
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)
@@ -463,6 +464,7 @@ def _in_child(url: str, key: str, folder: str, answers: Any) -> None:
         answers.put((len(client.checkpoints()), client.checkpoints().attrs["tinker"]["from_cache"]))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_several_processes(server: DemoServer, client: tkf.Client, tmp_path: Path, method: str) -> None:

@@ -145,6 +145,7 @@ def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries:
     assert server.requests.count() == 1 + retries
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.usefixtures("real_waits")
 def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
