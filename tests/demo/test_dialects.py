@@ -1,4 +1,4 @@
-"""TuFT and SkyRL, row by row of the difference matrix."""
+"""TuFT and SkyRL: each row of the difference matrix."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -7,32 +7,46 @@ from uuid import UUID
 import pytest
 import requests
 
-from .conftest import call_path
+from tinker_frames.demo import ENDPOINTS
+from tinker_frames.demo.service.app import ROUTERS
+
+from .conftest import build_route
 
 
 @pytest.fixture
 def tuft(serve, browse):
-    """A TuFT-like server."""
+    """Return a client of a TuFT-like server."""
     return browse(serve(runs=20, dialect="tuft"))
 
 
 @pytest.fixture
 def skyrl(serve, browse):
-    """A SkyRL-like server."""
+    """Return a client of a SkyRL-like server."""
     return browse(serve(runs=20, dialect="skyrl"), None)
 
 
-def all_rows(web):
+def list_all_checkpoints(web):
     """Return the checkpoints of every run."""
     runs = web.rows("training_runs", "training_runs", 100)
     return [r for run in runs for r in web.json(f"training_runs/{run['training_run_id']}/checkpoints")["checkpoints"]]
 
 
+def test_every_endpoint_is_served_by_a_dialect():
+    """Each entry of ENDPOINTS is a route of at least one dialect, with its method."""
+    routes = {
+        (route.endpoint.__name__, *route.methods)
+        for routers in ROUTERS.values()
+        for router in routers
+        for route in router.routes
+    }
+    assert routes == {(name, method) for name, (method, _) in ENDPOINTS.items()}
+
+
 # TuFT
 
 
-def test_tuft_wants_a_key_and_says_403_to_a_wrong_one(tuft, browse):
-    """No key is a 401, a wrong one a 403; capabilities and health are open; config needs a key and a body."""
+def test_tuft_authentication(tuft, browse):
+    """No key is a 401, a wrong one a 403; capabilities and health are open; config requires a key and a body."""
     nobody, wrong = browse(tuft.server, None), browse(tuft.server, "tml-wrong")
     assert [one.get("training_runs").status_code for one in (nobody, wrong, tuft)] == [401, 403, 200]
     assert "capabilities" in nobody.json("get_server_capabilities")
@@ -41,8 +55,8 @@ def test_tuft_wants_a_key_and_says_403_to_a_wrong_one(tuft, browse):
     assert [tuft.post("client/config", json=body).status_code for body in (None, {})] == [422, 200]
 
 
-def test_tuft_token_is_of_no_use(tuft, browse):
-    """A token is minted and then refused."""
+def test_tuft_refuses_its_own_token(tuft, browse):
+    """TuFT issues a JWT and then refuses it."""
     jwt = tuft.post("auth/token", json={}).json()["jwt"]
     assert browse(tuft.server, jwt).get("training_runs").status_code == 403
 
@@ -58,7 +72,7 @@ def test_tuft_token_is_of_no_use(tuft, browse):
         ("POST", "training_runs/none/checkpoints/weights/a/publish"),
     ],
 )
-def test_tuft_answers_500_text_for_what_is_missing(tuft, method, path):
+def test_tuft_missing_objects_are_a_500(tuft, method, path):
     """A missing object is a 500 in plain text."""
     reply = tuft.request(method, path)
     assert (reply.status_code, reply.text) == (500, "Internal Server Error")
@@ -66,14 +80,14 @@ def test_tuft_answers_500_text_for_what_is_missing(tuft, method, path):
 
 
 def test_tuft_lists(tuft):
-    """Sessions come oldest first, the user list has training checkpoints only, a run's list pages oldest first."""
+    """Sessions are sorted oldest first, the user's list has training checkpoints only, a run's list is paged oldest first."""
     sessions = tuft.rows("sessions", "sessions", 7)
     created = [tuft.server.state.session(one).created_at for one in sessions]
     assert created == sorted(created)
     user = tuft.rows("checkpoints", "checkpoints", 100)
     assert {row["checkpoint_type"] for row in user} == {"training"}
-    run = max(tuft.rows("training_runs", "training_runs", 10), key=lambda run: len(run_list(tuft, run)))
-    rows = run_list(tuft, run)
+    run = max(tuft.rows("training_runs", "training_runs", 10), key=lambda run: len(list_run(tuft, run)))
+    rows = list_run(tuft, run)
     assert {row["checkpoint_type"] for row in rows} == {"training", "sampler"}
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
     page = tuft.json(f"training_runs/{run['training_run_id']}/checkpoints", limit=3, offset=2)
@@ -81,19 +95,19 @@ def test_tuft_lists(tuft):
     assert tuft.json(f"training_runs/{run['training_run_id']}/checkpoints")["cursor"]["limit"] == 100
 
 
-def run_list(web, run):
-    """Return all rows of a run's own list."""
+def list_run(web, run):
+    """Return all rows of a run's list of checkpoints."""
     return web.rows(f"training_runs/{run['training_run_id']}/checkpoints", "checkpoints", 9)
 
 
 @pytest.mark.parametrize(("path", "cap"), [("sessions", 500), ("training_runs", 500), ("checkpoints", 1000)])
 def test_tuft_caps(tuft, path, cap):
-    """TuFT refuses pages above 500, or 1000 for checkpoints."""
+    """TuFT refuses a limit above 500, or above 1000 for checkpoints."""
     assert tuft.get(path, params={"limit": cap + 1}).json()["detail"][0]["ctx"] == {"le": cap}
 
 
 def test_tuft_shapes(tuft):
-    """Ids are bare, checkpoints lack metadata, sessions have ids only, scope and project are ignored."""
+    """Ids are bare, checkpoints lack metadata, sessions have ids only, access_scope and project_id are ignored."""
     run = next(one for one in tuft.json("training_runs")["training_runs"] if one["last_checkpoint"])
     UUID(run["training_run_id"])
     assert set(run["last_checkpoint"]) == {
@@ -107,31 +121,31 @@ def test_tuft_shapes(tuft):
 
 
 def test_tuft_delete_ignores_the_type(tuft):
-    """Deleting a sampler checkpoint removes the training one of its name."""
-    rows = {row["tinker_path"] for row in all_rows(tuft)}
+    """Deleting a sampler checkpoint removes the training checkpoint of the same name."""
+    rows = {row["tinker_path"] for row in list_all_checkpoints(tuft)}
     twin = next(path for path in rows if path.replace("/weights/", "/sampler_weights/") in rows - {path})
     sampler = twin.replace("/weights/", "/sampler_weights/")
-    reply = tuft.delete(call_path(sampler))
+    reply = tuft.delete(build_route(sampler))
     assert (reply.status_code, reply.content) == (204, b"")
     assert reply.headers["Content-Type"] == "application/json"
-    left = {row["tinker_path"] for row in all_rows(tuft)}
+    left = {row["tinker_path"] for row in list_all_checkpoints(tuft)}
     assert sampler in left
     assert twin not in left
-    assert tuft.delete(call_path(sampler)).status_code == 204
-    assert tuft.delete(call_path(sampler)).status_code == 500
+    assert tuft.delete(build_route(sampler)).status_code == 204
+    assert tuft.delete(build_route(sampler)).status_code == 500
 
 
-def test_tuft_publish_works_twice_and_unpublish_never(tuft):
-    """Publishing answers 204 every time; unpublishing is a 500 and leaves it public."""
-    path = next(row["tinker_path"] for row in all_rows(tuft) if row["checkpoint_type"] == "training")
-    assert [tuft.post(call_path(path, "/publish")).status_code for _ in range(2)] == [204, 204]
-    assert tuft.delete(call_path(path, "/publish")).status_code == 500
-    assert next(row for row in all_rows(tuft) if row["tinker_path"] == path)["public"] is True
+def test_tuft_publish_is_idempotent_and_unpublish_fails(tuft):
+    """Publishing always responds 204; unpublishing is a 500, and the checkpoint stays public."""
+    path = next(row["tinker_path"] for row in list_all_checkpoints(tuft) if row["checkpoint_type"] == "training")
+    assert [tuft.post(build_route(path, "/publish")).status_code for _ in range(2)] == [204, 204]
+    assert tuft.delete(build_route(path, "/publish")).status_code == 500
+    assert next(row for row in list_all_checkpoints(tuft) if row["tinker_path"] == path)["public"] is True
 
 
-def test_tuft_lacks(tuft):
+def test_tuft_unsupported_endpoints(tuft):
     """TTL, session search and external URLs are a 405; copies, billing and audit a 404; external ids a 400."""
-    path = call_path(all_rows(tuft)[0]["tinker_path"])
+    path = build_route(list_all_checkpoints(tuft)[0]["tinker_path"])
     assert tuft.put(path + "/ttl", json={"ttl_seconds": 7200}).status_code == 405
     assert tuft.post("sessions/search", json={}).status_code == 405
     assert tuft.get(path + "/external_weights_urls").status_code == 405
@@ -142,13 +156,13 @@ def test_tuft_lacks(tuft):
 
 def test_tuft_archive_is_a_path_on_the_server(tuft):
     """The archive redirects to a file: URL."""
-    reply = tuft.get(call_path(all_rows(tuft)[0]["tinker_path"], "/archive"))
+    reply = tuft.get(build_route(list_all_checkpoints(tuft)[0]["tinker_path"], "/archive"))
     assert reply.status_code == 302
     assert reply.headers["Location"].startswith("file:///")
 
 
-def test_tuft_weights_info_does_not_look(tuft):
-    """Weights info answers also for a checkpoint that does not exist, but not for external ones."""
+def test_tuft_weights_info_of_a_missing_checkpoint(tuft):
+    """Weights info succeeds for a checkpoint that does not exist, but not for an external one."""
     run = tuft.json("training_runs")["training_runs"][0]
     tell = {"tinker_path": f"tinker://{run['training_run_id']}/weights/never-saved"}
     assert tuft.post("weights_info", json=tell).json()["train_mlp"] is None
@@ -181,14 +195,14 @@ def test_skyrl_asks_for_no_key(skyrl, browse):
         ("POST", "copy_weights"),
     ],
 )
-def test_skyrl_lacks_most_routes(skyrl, method, path):
-    """Sessions, the user list and every write are unknown routes."""
+def test_skyrl_unsupported_endpoints(skyrl, method, path):
+    """Sessions, the user's list and all writes are unknown routes."""
     reply = skyrl.request(method, path)
     assert (reply.status_code, reply.json()) == (404, {"detail": "Not Found"})
 
 
 def test_skyrl_runs(skyrl):
-    """Runs page without a cap; -1 is all, 0 is none; the total of an empty page is 0; nothing is newest."""
+    """Runs have no cap: a limit of -1 is all, 0 none; the total of an empty page is 0; the newest checkpoints are null."""
     everything = skyrl.json("training_runs", limit=-1)
     assert everything["cursor"] == {"offset": 0, "limit": -1, "total_count": 20}
     assert skyrl.rows("training_runs", "training_runs", 7) == everything["training_runs"]
@@ -204,39 +218,39 @@ def test_skyrl_runs(skyrl):
 
 
 def test_skyrl_checkpoints(skyrl):
-    """A run's list has no cursor and four fields per row, bare names and times without a zone."""
+    """A run's list has no cursor, and rows have four fields, with bare names and times without a time zone."""
     run = skyrl.json("training_runs", limit=-1)["training_runs"][0]["training_run_id"]
     page = skyrl.json(f"training_runs/{run}/checkpoints")
     assert set(page) == {"checkpoints"}
     assert page == skyrl.json(f"models/{run}/checkpoints")
-    rows = all_rows(skyrl)
+    rows = list_all_checkpoints(skyrl)
     assert {frozenset(row) for row in rows} == {frozenset(["checkpoint_id", "checkpoint_type", "time", "tinker_path"])}
     assert all(datetime.fromisoformat(row["time"]).tzinfo is None for row in rows)
     assert len({row["tinker_path"] for row in rows}) == len(rows) > len({row["checkpoint_id"] for row in rows})
 
 
 def test_skyrl_unknown_run(skyrl):
-    """An unknown run is a 404, its checkpoints are none, an id with other characters is a 422."""
+    """An unknown run is a 404, its list of checkpoints is empty, and an id with other characters is a 422."""
     assert skyrl.get("training_runs/model_none").status_code == 404
     assert skyrl.json("training_runs/model_none/checkpoints") == {"checkpoints": []}
     assert skyrl.get("training_runs/a%20b/checkpoints").status_code == 422
 
 
-def pending(web, kind):
-    """Return a checkpoint that is still being saved."""
+def add_pending(web, kind):
+    """Add a checkpoint that is still being saved."""
     return web.server.state.add_checkpoint(kind=kind, name=f"pending-{kind}", pending=True)
 
 
 def test_skyrl_archive(skyrl):
-    """The archive of a sampler checkpoint redirects to a download here; training ones have none; pending ones wait."""
-    row = next(row for row in all_rows(skyrl) if row["checkpoint_type"] == "sampler")
+    """The archive of a sampler checkpoint redirects to a download; a pending one is a 425, a missing one a 404."""
+    row = next(row for row in list_all_checkpoints(skyrl) if row["checkpoint_type"] == "sampler")
     run = row["tinker_path"].removeprefix("tinker://").partition("/")[0]
     reply = skyrl.get(f"training_runs/{run}/checkpoints/{row['checkpoint_id']}/archive")
     assert reply.status_code == 302
     left = parsedate_to_datetime(reply.headers["Expires"]) - datetime.now(UTC)
     assert timedelta(minutes=118) < left
     assert requests.get(reply.headers["Location"], timeout=5).status_code == 200
-    late = pending(skyrl, "sampler")
+    late = add_pending(skyrl, "sampler")
     base = f"training_runs/{late.run.training_run_id}/checkpoints"
     assert skyrl.get(f"{base}/{late.name}/archive").status_code == 425
     assert late.tinker_path not in {row["tinker_path"] for row in skyrl.json(base)["checkpoints"]}
@@ -244,18 +258,18 @@ def test_skyrl_archive(skyrl):
 
 
 def test_skyrl_weights_info(skyrl):
-    """Weights info is for training weights: others are a 400, pending ones a 425, missing ones a 404."""
-    row = next(row for row in all_rows(skyrl) if row["checkpoint_type"] == "training")
+    """Weights info is for training checkpoints: others are a 400, pending ones a 425, missing ones a 404."""
+    row = next(row for row in list_all_checkpoints(skyrl) if row["checkpoint_type"] == "training")
     info = skyrl.post("weights_info", json={"tinker_path": row["tinker_path"]}).json()
     assert set(info) == {"base_model", "is_lora", "lora_rank"}
-    asked = [row["tinker_path"].replace("/weights/", "/sampler_weights/"), pending(skyrl, "training").tinker_path]
+    asked = [row["tinker_path"].replace("/weights/", "/sampler_weights/"), add_pending(skyrl, "training").tinker_path]
     asked += [row["tinker_path"] + "-none", "nonsense"]
     statuses = [skyrl.post("weights_info", json={"tinker_path": path}).status_code for path in asked]
     assert statuses == [400, 425, 404, 400]
 
 
 def test_skyrl_samplers_and_config(skyrl):
-    """Samplers have ids of their own style; config needs no body; capabilities have names only."""
+    """Sampler ids have their own prefix, config needs no body, and capabilities have names only."""
     ids = [one.sampler_id for row in skyrl.server.state.sessions() for one in row.samplers]
     assert skyrl.json(f"samplers/{ids[0]}")["sampler_id"] == ids[0]
     assert ids[0].startswith("sampling_")

@@ -1,4 +1,4 @@
-"""Every fault switch, and what a plain client sees of it."""
+"""Every fault, and its effect on a plain client."""
 
 import json
 import time
@@ -10,22 +10,22 @@ import requests
 
 from tinker_frames.demo import Burst, Churn, Faults, Hang, Reset, Truncate
 
-from .conftest import call_path, some_path
+from .conftest import build_route, find_path
 
 
 @pytest.fixture
 def faults(web):
-    """The switches of the server that `web` talks to."""
+    """Return the faults of the server of `web`."""
     return web.server.faults
 
 
-def statuses(web, times, path="checkpoints"):
-    """Ask so often and return the statuses."""
+def get_statuses(web, times, path="checkpoints"):
+    """Send this many requests and return the statuses."""
     return [web.get(path).status_code for _ in range(times)]
 
 
 def test_latency_and_jitter(web, faults):
-    """Every answer waits, one endpoint may wait otherwise, and clearing ends it."""
+    """Every response is delayed, an endpoint can have its own delay, and clear() removes them."""
     faults.latency, faults.latency_of["list_sessions"] = 0.5, 0.0
     start = time.monotonic()
     web.get("sessions")
@@ -35,12 +35,12 @@ def test_latency_and_jitter(web, faults):
     faults.clear()
     start = time.monotonic()
     faults.jitter = 0.05
-    statuses(web, 3)
+    get_statuses(web, 3)
     assert time.monotonic() - start < 1.5
 
 
 def test_latency_of_parallel_requests_overlaps(web, faults):
-    """Sixty-four requests at once wait together, not one after the other, and are seen to overlap."""
+    """The delays of 64 parallel requests overlap, and max_concurrent() counts them."""
     faults.latency = 0.3
     with ThreadPoolExecutor(64) as pool:
         start = time.monotonic()
@@ -54,7 +54,7 @@ def test_latency_of_parallel_requests_overlaps(web, faults):
     ("endpoint", "path"), [("list_user_checkpoints", "checkpoints"), ("list_sessions", "sessions")]
 )
 def test_page_caps_refuse(web, faults, endpoint, path):
-    """A cap in the style `422` refuses larger limits as FastAPI does."""
+    """A page cap of style `422` refuses a larger limit as FastAPI does."""
     faults.page_caps[endpoint] = 7
     reply = web.get(path, params={"limit": 8})
     assert reply.status_code == 422
@@ -63,7 +63,7 @@ def test_page_caps_refuse(web, faults, endpoint, path):
 
 
 def test_page_caps_lower_silently(web, faults):
-    """A cap in the style `silent` lowers the limit and says so in the cursor only."""
+    """A page cap of style `silent` lowers the limit, which only the cursor shows."""
     faults.page_caps.update(list_user_checkpoints=7, search_sessions=3, list_sessions=2)
     faults.cap_style = "silent"
     page = web.json("checkpoints", limit=100, offset=3)
@@ -74,7 +74,7 @@ def test_page_caps_lower_silently(web, faults):
 
 
 def test_page_cap_of_the_search_refuses(web, faults):
-    """The search, whose limit is in the body, is capped too; a broken body is left to the service."""
+    """The session search, whose limit is in the body, has a cap too; an invalid body is left to the service."""
     faults.page_caps["search_sessions"] = 3
     reply = web.post("sessions/search", json={"limit": 4})
     assert (reply.status_code, reply.json()["detail"][0]["loc"]) == (422, ["body", "limit"])
@@ -82,32 +82,32 @@ def test_page_cap_of_the_search_refuses(web, faults):
 
 
 def test_burst_counts_down(web, faults):
-    """A burst hits its endpoint so many times, after letting some pass, with its headers."""
+    """A burst fails a number of requests to its endpoint, after some that succeed, with its headers."""
     faults.bursts = [
         Burst("list_user_checkpoints", 429, times=2, after=1, retry_after="1.5", headers={"x-should-retry": "true"})
     ]
     assert web.get("sessions").status_code == 200
-    assert statuses(web, 2) == [200, 429]
+    assert get_statuses(web, 2) == [200, 429]
     reply = web.get("checkpoints")
     assert (reply.headers["Retry-After"], reply.headers["x-should-retry"]) == ("1.5", "true")
     assert reply.json() == {"detail": "Too Many Requests."}
-    assert statuses(web, 1) == [200]
+    assert get_statuses(web, 1) == [200]
     assert faults.bursts[0].hits == 2
 
 
-def test_burst_for_ever_on_everything(web, faults):
-    """With `times=None` and `*` every endpoint fails until the burst is taken away."""
+def test_burst_on_every_endpoint(web, faults):
+    """With `times=None` and `*` every endpoint fails until the burst is removed."""
     faults.bursts = [Burst(status=500, times=None, body=b"oops")]
     assert [web.get(path).status_code for path in ("sessions", "checkpoints", "healthz")] == [500] * 3
     assert web.get("sessions").text == "oops"
     faults.bursts.clear()
-    assert statuses(web, 1) == [200]
+    assert get_statuses(web, 1) == [200]
 
 
 def test_burst_with_probability_is_repeatable(serve, browse):
-    """A probability hits some requests, the same ones for the same seed."""
+    """With a probability some requests fail, the same ones for the same seed."""
     hits = [
-        statuses(browse(serve(runs=1, faults=Faults(bursts=[Burst(status=503, times=None, probability=0.5)]))), 20)
+        get_statuses(browse(serve(runs=1, faults=Faults(bursts=[Burst(status=503, times=None, probability=0.5)]))), 20)
         for _ in range(2)
     ]
     assert hits[0] == hits[1]
@@ -115,55 +115,55 @@ def test_burst_with_probability_is_repeatable(serve, browse):
 
 
 def test_burst_may_apply_first(web, faults):
-    """An error with `then="apply"` hides a write that did happen."""
-    path = some_path(web)
+    """With `then="apply"` the write is executed although the response is an error."""
+    path = find_path(web)
     faults.bursts = [Burst("delete_checkpoint", 500, times=1, then="apply")]
-    assert web.delete(call_path(path)).status_code == 500
-    assert web.delete(call_path(path)).status_code == 404
+    assert web.delete(build_route(path)).status_code == 500
+    assert web.delete(build_route(path)).status_code == 404
 
 
 def test_plain_burst_does_not_apply(web, faults):
-    """An ordinary error on a write means that nothing happened."""
-    path = some_path(web)
+    """By default a write that fails is not executed."""
+    path = find_path(web)
     faults.bursts = [Burst("delete_checkpoint", 503, times=1)]
-    assert [web.delete(call_path(path)).status_code for _ in range(2)] == [503, 204]
+    assert [web.delete(build_route(path)).status_code for _ in range(2)] == [503, 204]
 
 
-def test_an_unnamed_status_is_possible(web, faults):
-    """A status without a name, as some proxies send, is sent as well."""
+def test_nonstandard_status(web, faults):
+    """A status without a phrase, as some proxies send, is possible."""
     faults.bursts = [Burst(status=529)]
     assert web.get("sessions").status_code == 529
 
 
 def test_reset_is_a_connection_error(web, faults):
-    """A reset closes the connection before an answer; the next request works."""
+    """A reset closes the connection without a response; the next request succeeds."""
     faults.resets = [Reset("list_user_checkpoints", times=2)]
     for _ in range(2):
         with pytest.raises(requests.ConnectionError):
             web.get("checkpoints")
-    assert statuses(web, 1) == [200]
+    assert get_statuses(web, 1) == [200]
     assert [call.status for call in web.server.requests.to("list_user_checkpoints")] == [0, 0, 200]
 
 
 def test_reset_may_apply_first(web, faults):
-    """A reset with `then="apply"` leaves a write done and its outcome unknown."""
-    path = some_path(web)
+    """With `then="apply"` the write is executed before the reset."""
+    path = find_path(web)
     faults.resets = [Reset("delete_checkpoint", times=1, then="apply")]
     with pytest.raises(requests.ConnectionError):
-        web.delete(call_path(path))
-    assert web.delete(call_path(path)).status_code == 404
+        web.delete(build_route(path))
+    assert web.delete(build_route(path)).status_code == 404
 
 
-def test_truncated_body_is_noticed(web, faults):
-    """A truncated body is shorter than its content-length, which requests reports."""
+def test_truncated_body_is_an_error(web, faults):
+    """A truncated body is shorter than its Content-Length, which requests reports as an error."""
     faults.truncate = [Truncate("list_user_checkpoints", times=1)]
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         web.get("checkpoints")
-    assert statuses(web, 1) == [200]
+    assert get_statuses(web, 1) == [200]
 
 
 def test_hang_is_a_timeout(web, faults):
-    """A hanging answer runs into the client's timeout; a patient client gets it."""
+    """A delayed response exceeds a short timeout of the client, and arrives within a long one."""
     faults.hang = [Hang("list_user_checkpoints", times=1, seconds=30)]
     with pytest.raises(requests.ReadTimeout):
         web.get("checkpoints", timeout=0.2)
@@ -172,16 +172,16 @@ def test_hang_is_a_timeout(web, faults):
 
 
 def test_hang_may_apply_first(web, faults):
-    """A write can be done before its answer hangs."""
-    path = some_path(web)
+    """With `then="apply"` the write is executed before the delay."""
+    path = find_path(web)
     faults.hang = [Hang("delete_checkpoint", times=1, seconds=30, then="apply")]
     with pytest.raises(requests.ReadTimeout):
-        web.delete(call_path(path), timeout=0.2)
-    assert web.delete(call_path(path)).status_code == 404
+        web.delete(build_route(path), timeout=0.2)
+    assert web.delete(build_route(path)).status_code == 404
 
 
 def test_missing_endpoints_are_unknown_routes(web, faults):
-    """A missing endpoint answers 404 Not Found; the others stay."""
+    """A missing endpoint responds 404 Not Found; the others are unaffected."""
     faults.missing = {"search_sessions"}
     reply = web.post("sessions/search", json={})
     assert (reply.status_code, reply.json()) == (404, {"detail": "Not Found"})
@@ -190,22 +190,22 @@ def test_missing_endpoints_are_unknown_routes(web, faults):
 
 @pytest.mark.parametrize("selector", [True, {"delete_checkpoint"}])
 def test_ignored_writes(web, faults, selector):
-    """An ignored write answers 204 and changes nothing."""
-    path, faults.ignore_writes = some_path(web), selector
-    assert [web.delete(call_path(path)).status_code for _ in range(2)] == [204, 204]
+    """An ignored write responds 204 and changes nothing."""
+    path, faults.ignore_writes = find_path(web), selector
+    assert [web.delete(build_route(path)).status_code for _ in range(2)] == [204, 204]
     faults.ignore_writes = False
-    assert web.delete(call_path(path)).status_code == 204
+    assert web.delete(build_route(path)).status_code == 204
 
 
-def test_churn_appears_while_being_read(web, faults):
-    """Rows that appear during paging make later pages repeat a row."""
+def test_churn_adds_rows_between_pages(web, faults):
+    """Rows added between pages make a later page repeat a row."""
     faults.churn = [Churn(added_per_page=1, times=4)]
     keys = [row["tinker_path"] for row in web.rows("checkpoints", "checkpoints", 50)]
     assert len(set(keys)) < len(keys)
 
 
-def test_churn_vanishes_while_being_read(web, faults):
-    """Rows that vanish during paging make some rows be missed, though they are still there."""
+def test_churn_removes_rows_between_pages(web, faults):
+    """Rows removed between pages make later pages skip rows that still exist."""
     faults.churn = [Churn(removed_per_page=3)]
     keys = {row["tinker_path"] for row in web.rows("checkpoints", "checkpoints", 20)}
     faults.clear()
@@ -214,7 +214,7 @@ def test_churn_vanishes_while_being_read(web, faults):
 
 @pytest.mark.parametrize(("endpoint", "path"), [("list_sessions", "sessions"), ("list_training_runs", "training_runs")])
 def test_churn_of_sessions_and_runs(web, faults, endpoint, path):
-    """Sessions and runs come and go as well, so many times as asked."""
+    """Sessions and runs are added and removed as well, for the given number of pages."""
     before = len(web.rows(path, path, 100))
     faults.churn = [Churn(endpoint, added_per_page=2, removed_per_page=1, times=1)]
     for _ in range(4):
@@ -223,15 +223,15 @@ def test_churn_of_sessions_and_runs(web, faults, endpoint, path):
 
 
 def test_churn_before_a_page(web, faults):
-    """Something can be done to the account before the n-th page."""
+    """A function can change the account before the n-th page."""
     faults.churn = [Churn(before_page={2: lambda state: state.advance(days=4000)})]
     with_expiry = [row for row in web.json("checkpoints", limit=1000)["checkpoints"] if row["expires_at"]]
     assert with_expiry
     assert not [row for row in web.json("checkpoints", limit=1000)["checkpoints"] if row["expires_at"]]
 
 
-def test_edit_changes_what_is_served(web, faults):
-    """An edit serves odd rows: other types, naive times, unknown fields."""
+def test_edit_changes_the_response(web, faults):
+    """An edit can send unexpected types, naive times and unknown fields."""
 
     def odd(endpoint, body):
         if endpoint == "list_user_checkpoints":
@@ -252,13 +252,13 @@ def test_no_cursor(web, faults):
 
 
 def test_write_slowdown(web, faults):
-    """Writes beyond the capacity slow all of them down; within it they do not."""
-    paths = [some_path(web)] * 8
+    """Concurrent writes above the capacity are slowed down; those within it are not."""
+    paths = [find_path(web)] * 8
     faults.write_slowdown, faults.write_capacity, faults.write_latency = 0.1, 2, 0.05
 
     def publish(path):
         headers = {"X-API-Key": web.server.key}
-        url = f"{web.server.url}/api/v1/{call_path(path, '/publish')}"
+        url = f"{web.server.url}/api/v1/{build_route(path, '/publish')}"
         return requests.post(url, headers=headers, timeout=5).elapsed.total_seconds()
 
     assert publish(paths[0]) < 0.3
@@ -267,7 +267,7 @@ def test_write_slowdown(web, faults):
 
 
 def test_rate_limit(web, faults):
-    """Above the rate requests are answered 429 with a Retry-After that is true, and later ones pass."""
+    """Requests above the rate are a 429 with the actual wait in Retry-After, and succeed afterwards."""
     faults.rate_limit, faults.rate_limited = 2, "list_user_checkpoints"
     replies = [web.get("checkpoints") for _ in range(12)]
     refused = [reply for reply in replies if reply.status_code == 429]
@@ -281,7 +281,7 @@ def test_rate_limit(web, faults):
 
 
 def test_headers_and_clock_skew(web, faults):
-    """Headers can be added to every answer, and its Date can be wrong."""
+    """Headers can be added to every response, and its Date can be wrong."""
     right = parsedate_to_datetime(web.get("healthz").headers["Date"])
     faults.headers, faults.clock_skew = {"x-deprecation-note": "move on"}, -3600
     reply = web.get("healthz")
@@ -289,9 +289,9 @@ def test_headers_and_clock_skew(web, faults):
     assert 3590 < (right - parsedate_to_datetime(reply.headers["Date"])).total_seconds() < 3610
 
 
-def test_seen_records_what_was_sent(web):
-    """A record holds the endpoint, the path as sent, the query, headers, body, status and times."""
-    path = call_path(some_path(web), "/ttl")
+def test_request_log(web):
+    """The request log has the endpoint, raw path, query, headers, body, status and times of each request."""
+    path = build_route(find_path(web), "/ttl")
     web.server.requests.clear()
     web.put(path, json={"ttl_seconds": None}, params={"a": "b"}, headers={"X-Idempotency-Key": "k"})
     call = web.server.requests[0]

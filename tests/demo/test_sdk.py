@@ -16,31 +16,31 @@ pytestmark = pytest.mark.peer
 DRIVER = Path(__file__).with_name("sdk_driver.py")
 
 
-def environment(home, **more):
+def build_environment(home, **more):
     """Return an environment in which the SDK finds no credentials and sends no telemetry."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TINKER_")}
     return kept | {"HOME": str(home), "TINKER_TELEMETRY": "0", "NO_PROXY": "127.0.0.1"} | more
 
 
 class Sdk:
-    """The SDK in a process of its own, which closes its connections only by ending."""
+    """The SDK in a process of its own, since it closes its connections only at exit."""
 
     def __init__(self, server, home):
         command = [sys.executable, str(DRIVER), server.url, server.key]
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment(home))
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=build_environment(home))
 
-    def ask(self, name, **arguments):
-        """Do one call and return its outcome."""
+    def call(self, name, **arguments):
+        """Call a method and return its outcome."""
         self.process.stdin.write(json.dumps([name, arguments]) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
     def __call__(self, name, **arguments):
-        return self.ask(name, **arguments)["answer"]
+        return self.call(name, **arguments)["answer"]
 
     def close(self):
-        """End the process."""
+        """Stop the process."""
         with suppress(BrokenPipeError):
             self.process.stdin.close()
         self.process.wait(10)
@@ -49,14 +49,14 @@ class Sdk:
 
 @pytest.fixture(scope="module", params=[False, True], ids=["key", "jwt"])
 def server(request):
-    """A server; once with keys, once with the exchange for a token."""
+    """Return a server that accepts keys, and one that requires the exchange for a JWT."""
     with DemoServer(runs=20, pjwt_auth_enabled=request.param, require_jwt=request.param) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def sdk(server, tmp_path_factory):
-    """The SDK talking to it."""
+    """Return the SDK as a client of the server."""
     sdk = Sdk(server, tmp_path_factory.mktemp("home"))
     yield sdk
     sdk.close()
@@ -104,7 +104,7 @@ def test_search(sdk, server):
 
 
 def test_writes(sdk, server):
-    """The SDK publishes, unpublishes, sets and removes a TTL, and deletes, also names with spaces and unicode."""
+    """The SDK publishes, unpublishes, sets and removes a TTL, and deletes, including names with spaces and Unicode."""
     rows = server.state.checkpoints_page(1000, 0)[0]
     plain, spaced, chinese = (next(r for r in rows if not r.public and mark in r.name) for mark in ("step", " ", "检"))
     for row in (plain, spaced, chinese):
@@ -119,7 +119,7 @@ def test_writes(sdk, server):
         assert row.expires_at is None
         sdk("delete_checkpoint_from_tinker_path", **path)
         assert row not in server.state.checkpoints_page(1000, 0)[0]
-        assert sdk.ask("delete_checkpoint_from_tinker_path", **path)["status"] == 404
+        assert sdk.call("delete_checkpoint_from_tinker_path", **path)["status"] == 404
 
 
 def test_external_urls_and_storage_usage(sdk, server):
@@ -131,22 +131,22 @@ def test_external_urls_and_storage_usage(sdk, server):
 
 
 def test_errors_are_the_sdks_own(sdk):
-    """A missing run is the SDK's 404 with our detail."""
-    reply = sdk.ask("get_training_run", training_run_id="none")
+    """A missing run is the SDK's 404 with the server's detail."""
+    reply = sdk.call("get_training_run", training_run_id="none")
     assert (reply["status"], reply["body"]["detail"]) == (404, "Model not found.")
 
 
-def test_nothing_unknown_was_asked(sdk, server):
-    """The SDK asked for no route that the demo lacks."""
+def test_every_requested_route_exists(sdk, server):
+    """The SDK requested no route that the server lacks."""
     assert [call.path for call in server.requests if call.endpoint == "unknown"] == []
 
 
 def test_command_line(server, tmp_path):
-    """The official command line lists all checkpoints and runs."""
+    """The official command line lists all checkpoints."""
     command = [sys.executable, "-m", "tinker.cli", "-f", "json", "checkpoint", "list", "--limit", "0"]
     more = {"TINKER_BASE_URL": server.url, "TINKER_API_KEY": server.key}
     reply = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=True, env=environment(tmp_path, **more)
+        command, capture_output=True, text=True, timeout=60, check=True, env=build_environment(tmp_path, **more)
     )
     shown = json.loads(reply.stdout)["checkpoints"]
     assert [row["tinker_path"] for row in shown] == [r.tinker_path for r in server.state.checkpoints_page(1000, 0)[0]]

@@ -1,4 +1,4 @@
-"""Session search: every filter, and the keyset cursor."""
+"""Session search: filters and the keyset cursor."""
 
 import pytest
 
@@ -26,14 +26,14 @@ ACCESSIBLE = {"owner": {"type": "accessible"}}
 
 @pytest.mark.parametrize("limit", [1, 7, 200])
 def test_pages_hold_every_session_once_newest_first(web, limit):
-    """Following the cursor gives every own session once, newest first."""
+    """Following the cursor lists every session of the caller once, newest first."""
     rows = search_all(web, limit=limit)
     assert sorted(row["session_id"] for row in rows) == sorted(web.rows("sessions", "sessions", 100))
     assert [row["created_at"] for row in rows] == sorted((row["created_at"] for row in rows), reverse=True)
 
 
 def test_default_limit_is_50(serve, browse):
-    """A page has 50 sessions unless more are asked for."""
+    """The default limit is 50 sessions."""
     page = search(browse(serve(runs=80)))
     assert len(page["sessions"]) == 50
     assert set(page["next_cursor"]) == {"last_created_at", "last_session_id"}
@@ -54,15 +54,15 @@ def test_default_limit_is_50(serve, browse):
         {"unknown": 1},
     ],
 )
-def test_bodies_out_of_bounds_are_a_422(web, body):
-    """What the contract does not allow is refused with a list."""
+def test_invalid_bodies_are_a_422(web, body):
+    """A body that the contract does not allow is refused with a list of errors."""
     reply = web.post("sessions/search", json=body)
     assert reply.status_code == 422
     assert reply.json()["detail"][0]["loc"][0] == "body"
 
 
 def test_owners(web):
-    """Own is the default; accessible adds colleagues; naming people keeps theirs."""
+    """The default owner is the caller; `accessible` adds colleagues; `user` selects by URN."""
     everyone = search_all(web, **ACCESSIBLE)
     mine, urns = web.server.state.me.urn, {row["owner"] for row in everyone}
     assert {row["owner"] for row in search_all(web)} == {mine} < urns
@@ -72,7 +72,7 @@ def test_owners(web):
 
 
 def test_every_status_and_reason_occurs_and_can_be_searched(web):
-    """All four statuses and none, every finish reason and every failure occur; each filter keeps exactly its own."""
+    """Every status, finish reason and kind of failure occurs, and each filter returns exactly its sessions."""
     rows = search_all(web, **ACCESSIBLE)
     kinds = {row["status"] and row["status"]["type"] for row in rows}
     assert kinds == {None, "active", "cancelled", "failed", "client_finished"}
@@ -90,28 +90,28 @@ def test_every_status_and_reason_occurs_and_can_be_searched(web):
 
 
 def test_names_match_every_word_in_any_case(web):
-    """Each word must occur in the display name, whatever its case."""
+    """Each word must occur in the display name, ignoring case."""
     rows = [row["display_name"] for row in search_all(web, display_name="SFT nightly")]
     assert set(rows) == {"nightly sft", "Nightly SFT, second try"}
 
 
 def test_id_or_name(web):
-    """A session id and a display name together find either."""
+    """A session id and a display name together match either."""
     rows = search_all(web)
     unnamed = next(row for row in rows if row["display_name"] is None)
     hits = search_all(web, session_id=unnamed["session_id"], display_name="sweep")
     assert {row["display_name"] for row in hits} == {None, "GSM8K RL sweep"}
 
 
-def test_metadata_pairs_must_all_hold(web):
-    """Every pair must hold exactly."""
+def test_metadata_pairs_must_all_match(web):
+    """All pairs of user_metadata must match exactly."""
     assert all(row["user_metadata"]["team"] == "math-rl" for row in search_all(web, user_metadata={"team": "math-rl"}))
     assert search_all(web, user_metadata={"team": "math-rl", "owner": "Zoë"})
     assert not search_all(web, user_metadata={"team": "math-rl", "owner": "Ada"})
 
 
 def test_projects(web):
-    """Project ids keep their sessions; naming one that the caller cannot list is a 403."""
+    """`project_ids` selects the sessions of these projects; a project that the caller cannot list is a 403."""
     rows = search_all(web, project_ids=["proj-evals"])
     assert {row["project_id"] for row in rows} == {"proj-evals"}
     reply = web.post("sessions/search", json={"project_ids": ["proj-evals", "proj-board-only"]})
@@ -120,7 +120,7 @@ def test_projects(web):
 
 
 def test_counts_and_bytes_agree_with_the_checkpoints(web):
-    """A session counts its checkpoints and their bytes."""
+    """A session has the number and the bytes of its checkpoints."""
     rows = web.rows("checkpoints", "checkpoints", 1000)
     for session in search_all(web):
         own = [row for row in rows if session["session_id"] in row["tinker_path"]]

@@ -1,4 +1,4 @@
-"""Starting, stopping, and serving from a notebook, a script and the command line."""
+"""Starting and stopping the server, from Python, a notebook and the command line."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from tinker_frames.demo import DemoServer, Faults, Hang
 
 
 def test_start_and_stop_many_times():
-    """A server starts and stops within milliseconds, also again, on the same port."""
+    """A server can be started and stopped repeatedly and keeps its port."""
     server = DemoServer(runs=1)
     server.start()
     port = server.port
@@ -32,8 +32,8 @@ def test_start_and_stop_many_times():
             assert requests.get(server.url + "/api/v1/healthz", timeout=2).status_code == 200
 
 
-def test_stop_does_not_wait_for_keep_alive_nor_for_answers(browse):
-    """Idle kept connections and a hanging request are closed at once."""
+def test_stop_does_not_wait_for_open_connections(browse):
+    """Stopping closes idle connections and a delayed request at once."""
     server = DemoServer(runs=1, faults=Faults(hang=[Hang("list_sessions", seconds=60)])).start()
     browse(server).get("healthz")
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
@@ -47,7 +47,7 @@ def test_stop_does_not_wait_for_keep_alive_nor_for_answers(browse):
 
 
 def test_connections_are_kept_alive(web):
-    """One connection serves many requests."""
+    """A connection serves several requests."""
     with socket.create_connection(("127.0.0.1", web.server.port)) as raw:
         for _ in range(3):
             raw.sendall(b"GET /api/v1/healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -58,31 +58,31 @@ def test_connections_are_kept_alive(web):
 
 
 def test_several_servers_at_once(serve, browse):
-    """Servers stand side by side, each with its own account."""
+    """Several servers run at the same time, each with its own account."""
     one, two = (browse(serve(runs=3, seed=seed)) for seed in (1, 2))
     assert one.json("sessions") != two.json("sessions")
 
 
-def test_small_answers_are_prompt(web):
-    """A small answer on a kept connection takes some milliseconds, not the 40 of a delayed packet."""
+def test_small_responses_are_not_delayed(web):
+    """A small response on an open connection takes some milliseconds, not the 40 of Nagle's algorithm."""
     assert min(web.get("healthz").elapsed.total_seconds() for _ in range(20)) < 0.03
 
 
-def test_a_taken_port_is_an_error_that_leaks_nothing(serve):
-    """Starting on a port that is taken raises."""
+def test_a_port_in_use_is_an_error(serve):
+    """Starting on a port in use is an OSError, and no socket stays open."""
     taken = serve(runs=0)
     with pytest.raises(OSError, match="in use"):
         DemoServer(runs=0, port=taken.port).start()
 
 
 def test_an_unknown_switch_is_refused():
-    """A misspelt switch is a TypeError that names it."""
+    """An unknown switch is a TypeError that names it."""
     with pytest.raises(TypeError, match="archiv"):
         DemoServer(runs=0, archiv="json")
 
 
-def test_it_works_where_an_event_loop_runs():
-    """In a notebook, where a loop runs already, a server starts and stops as well."""
+def test_a_server_starts_inside_a_running_event_loop():
+    """The server starts and stops inside a running event loop, as in a notebook."""
 
     async def cell():
         with DemoServer(runs=1) as server:
@@ -92,7 +92,7 @@ def test_it_works_where_an_event_loop_runs():
 
 
 def test_a_hundred_thousand_checkpoints(serve, browse):
-    """An account of 100,000 checkpoints starts in seconds, and a page of 1000 takes some milliseconds."""
+    """An account of 100,000 checkpoints starts within seconds, and a page of 1000 takes some milliseconds."""
     start = time.monotonic()
     web = browse(serve(checkpoints=100_000))
     assert time.monotonic() - start < 30
@@ -103,13 +103,13 @@ def test_a_hundred_thousand_checkpoints(serve, browse):
 
 
 def run_python(code, **options):
-    """Run code in a fresh interpreter."""
+    """Run code in a new interpreter."""
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, **options)
 
 
 def test_import_is_light():
-    """Importing the package, and telling an account, loads no web framework and no pandas."""
+    """Importing the package and generating an account imports neither FastAPI nor pandas."""
     code = (
         "import sys, tinker_frames.demo as d; d.DemoServer(runs=2)\n"
         "print([m for m in ('fastapi', 'uvicorn', 'pydantic', 'pandas', 'starlette') if m in sys.modules])"
@@ -119,14 +119,14 @@ def test_import_is_light():
 
 
 def test_a_missing_extra_says_what_to_install():
-    """Without FastAPI starting is an ImportError with the command that helps."""
+    """Without FastAPI, starting is an ImportError with the pip command."""
     code = "import sys; sys.modules['fastapi'] = None\nfrom tinker_frames.demo import DemoServer\nDemoServer(runs=0).start()"
     reply = run_python(code)
     assert 'ImportError: The demo account needs FastAPI and uvicorn: pip install "tinker-frames[demo]"' in reply.stderr
 
 
-def test_forgetting_to_stop_is_harmless():
-    """A script that ends without stopping its server ends at once and in silence."""
+def test_a_script_need_not_stop_the_server():
+    """A script that does not stop its server exits at once and without output."""
     start = time.monotonic()
     reply = run_python(
         "import requests; from tinker_frames.demo import DemoServer\n"
@@ -136,8 +136,8 @@ def test_forgetting_to_stop_is_harmless():
     assert time.monotonic() - start < 10
 
 
-def test_names_of_the_door():
-    """Everything in `__all__` is there, and nothing else is guessed."""
+def test_public_names():
+    """Every name of `__all__` can be imported, and other names are an AttributeError."""
     assert all(getattr(demo, name) is not None for name in demo.__all__)
     assert dir(demo) == sorted(demo.__all__)
     with pytest.raises(AttributeError, match="nonsense"):
@@ -146,7 +146,7 @@ def test_names_of_the_door():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command_line(number):
-    """It prints one READY line when connections are accepted, and ends with 0 and in silence when interrupted."""
+    """The command prints one READY line when it accepts connections, and exits with 0 on a signal."""
     command = [
         sys.executable,
         "-W",
@@ -175,7 +175,7 @@ def test_command_line(number):
 
 
 def test_client_of_an_account(tmp_path):
-    """`account()` gives a client of a running server, which ends with the client; its cache folder goes too."""
+    """`account()` returns a client of a running server; closing it stops the server and removes its cache folder."""
     client_module = pytest.importorskip("tinker_frames.client", reason="the client is not there yet")
     with demo.account(runs=3, retries=0) as client:
         assert isinstance(client, client_module.Client)

@@ -1,4 +1,4 @@
-"""The account itself, without HTTP: after any sequence of operations all views of it agree."""
+"""The state of an account, without HTTP: listings, lookups and counts agree after any sequence of operations."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,17 +13,17 @@ from tinker_frames.demo.data.state import ServiceError
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def fresh(runs=8, seed=3, **options):
+def make_state(runs=8, seed=3, **options):
     """Return a small account."""
     return State(generate_account(runs, seed, now=NOW, **options), now=NOW)
 
 
-def all_own(state):
+def list_own(state):
     """Return the caller's checkpoints, newest first."""
     return state.checkpoints_page(10**6, 0)[0]
 
 
-def check(state):
+def check_consistency(state):
     """Assert that lists, counts and newest checkpoints agree with each other."""
     rows, total = state.checkpoints_page(10**6, 0)
     assert total == len(rows) == len({row.tinker_path for row in rows})
@@ -64,8 +64,8 @@ operations = st.lists(
 
 
 def perform(state, operation, *given_values):
-    """Do one operation on some row; refusals are part of life."""
-    rows = all_own(state)
+    """Apply one operation to some row; a refusal with 400 or 409 is expected."""
+    rows = list_own(state)
     row = rows[given_values[0] % len(rows)] if rows and isinstance(given_values[0], int) else None
     try:
         if operation in {"publish", "unpublish", "delete"} and row:
@@ -86,61 +86,61 @@ def perform(state, operation, *given_values):
 
 @settings(max_examples=60, deadline=None)
 @given(operations)
-def test_all_views_agree_after_any_operations(steps):
-    """Lists, totals, newest checkpoints, counts and bytes agree after any sequence of operations."""
-    state = fresh()
+def test_state_is_consistent_after_any_operations(steps):
+    """Listings, totals, newest checkpoints, counts and bytes agree after any sequence of operations."""
+    state = make_state()
     for step in steps:
         perform(state, *step)
-    check(state)
+    check_consistency(state)
 
 
 @settings(max_examples=30, deadline=None)
 @given(picks, st.integers(3600, 10**7), st.integers(0, 2 * 10**7))
-def test_a_row_lives_exactly_as_long_as_its_ttl(pick, seconds, later):
-    """A row with a TTL is there before its time and gone after it, whatever its expiry was before."""
-    state = fresh()
-    rows = all_own(state)
+def test_a_checkpoint_expires_after_its_ttl(pick, seconds, later):
+    """A checkpoint exists until its TTL has passed, whatever its expiry was before."""
+    state = make_state()
+    rows = list_own(state)
     row = rows[pick % len(rows)]
     state.set_ttl(row, seconds)
     state.advance(seconds=later)
     if abs(later - seconds) > 2:
-        assert (row in all_own(state)) is (later < seconds)
-    check(state)
+        assert (row in list_own(state)) is (later < seconds)
+    check_consistency(state)
 
 
-def test_removing_an_expiry_keeps_the_row():
-    """A row whose expiry was removed outlives it."""
-    state = fresh()
-    row = next(row for row in all_own(state) if row.expires_at)
+def test_removing_an_expiry_keeps_the_checkpoint():
+    """A checkpoint whose expiry was removed does not expire."""
+    state = make_state()
+    row = next(row for row in list_own(state) if row.expires_at)
     state.set_ttl(row, None)
     state.advance(days=4000)
-    assert row in all_own(state)
+    assert row in list_own(state)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5, 10**6])
 @pytest.mark.parametrize("offset", [0, 3, 10**6])
 def test_slices(limit, offset):
-    """A slice is that of the whole list, newest first."""
-    state = fresh()
-    rows = all_own(state)
+    """A page is a slice of the whole list, newest first."""
+    state = make_state()
+    rows = list_own(state)
     assert state.checkpoints_page(limit, offset) == (rows[offset : offset + limit], len(rows))
 
 
-def test_a_name_is_taken_once():
-    """A second checkpoint of the same type and name in a run is refused; of another type it is not."""
-    state = fresh()
+def test_names_are_unique_per_run_and_type():
+    """A second checkpoint of the same run, type and name is refused; one of another type is not."""
+    state = make_state()
     run = state.runs()[0]
     state.add_checkpoint(run, name="twice")
     with pytest.raises(ServiceError, match="name"):
         state.add_checkpoint(run, name="twice")
     state.add_checkpoint(run, "sampler", "twice")
-    check(state)
+    check_consistency(state)
 
 
-def test_a_deleted_row_cannot_be_changed():
-    """Writes to a row that is gone are 404."""
-    state = fresh()
-    row = all_own(state)[0]
+def test_a_deleted_checkpoint_cannot_be_changed():
+    """A write to a deleted checkpoint is a 404."""
+    state = make_state()
+    row = list_own(state)[0]
     state.delete(row)
     for write in (state.publish, state.delete, lambda row: state.set_ttl(row, None)):
         with pytest.raises(ServiceError) as refusal:
@@ -149,10 +149,10 @@ def test_a_deleted_row_cannot_be_changed():
 
 
 def test_an_empty_account_can_grow():
-    """Checkpoints can appear in an account that has no run yet."""
-    state = fresh(runs=0)
+    """Checkpoints can be added to an account without runs."""
+    state = make_state(runs=0)
     state.add_rows("list_user_checkpoints", 3)
     state.remove_rows("list_user_checkpoints", 9)
     state.remove_rows("list_sessions")
     state.remove_rows("list_training_runs")
-    check(state)
+    check_consistency(state)

@@ -1,0 +1,74 @@
+"""Billing usage, storage usage and audit."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from .conftest import build_route, find_path
+
+
+def get_usage(web, start, end):
+    """Request billing events."""
+    return web.get("billing/usage/events", params={"starting_on": start.isoformat(), "ending_before": end.isoformat()})
+
+
+HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def test_billing_usage_adds_up(serve, browse):
+    """Usage is listed by hour; a cost equals rate times quantity, or is null if it is not known yet."""
+    reply = get_usage(browse(serve()), HOUR - timedelta(days=14), HOUR).json()
+    events = reply["data"]
+    assert {event["event_info"]["type"] for event in events} == {"training", "storage"}
+    assert [e["bucket_start"] for e in events] == sorted(e["bucket_start"] for e in events)
+    assert None in {event["estimated_cost_usd"] for event in events}
+    for event in events:
+        rate, cost = event["effective_rate_usd_per_million_tokens"], event["estimated_cost_usd"]
+        if rate is not None:
+            assert cost == pytest.approx(rate * event["event_info"]["token_count"] / 1e6, abs=1e-5)
+    assert {e["session_id"] for e in events} - {None} == set(reply["sessions"])
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (HOUR - timedelta(days=15), HOUR),
+        (HOUR + timedelta(hours=2), HOUR + timedelta(hours=3)),
+        (HOUR, HOUR),
+        (HOUR - timedelta(minutes=30), HOUR),
+    ],
+)
+def test_billing_usage_bounds(web, start, end):
+    """An interval over 14 days, in the future, empty, or off the hour is a 400."""
+    assert get_usage(web, start, end).status_code == 400
+
+
+def test_storage_usage_adds_up(web):
+    """The storage usage by project and owner adds up to the checkpoints of the sessions."""
+    reply = web.json("billing/usage/checkpoints/current")
+    mine = [row for row in reply["data"] if row["org_user_urn"] == web.server.state.me.urn]
+    rows = web.rows("checkpoints", "checkpoints", 1000)
+    assert sum(row["checkpoint_count"] for row in mine) == len(rows)
+    assert sum(row["size_bytes"] for row in mine) == sum(row["size_bytes"] or 0 for row in rows)
+    one = web.json("billing/usage/checkpoints/current", project_id="proj-evals")["data"]
+    assert one == [row for row in reply["data"] if row["project_id"] == "proj-evals"]
+
+
+def test_audit_log_of_today(web):
+    """The audit log of today has a publish and a delete, sorted by time."""
+    path = find_path(web)
+    web.post(build_route(path, "/publish"))
+    web.delete(build_route(path))
+    entries = web.json("audit", event_type="checkpoints")["entries"]
+    done = [entry["event"] for entry in entries if entry["tinker_path"] == path]
+    assert done[-2:] == ["checkpoint_publish", "checkpoint_delete"]
+    assert [e["timestamp"] for e in entries] == sorted(e["timestamp"] for e in entries)
+    assert web.json("audit", event_type="projects") == {"entries": []}
+
+
+def test_billing_and_audit_need_the_role(serve, browse):
+    """Without the administrator role billing and audit are a 403."""
+    web = browse(serve(runs=1, admin=False))
+    assert get_usage(web, HOUR - timedelta(days=1), HOUR).status_code == 403
+    assert web.get("billing/usage/checkpoints/current").status_code == 403
+    assert web.get("audit").status_code == 403
