@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
-from tinker_frames.listings.joins import inventory_of, session_of_members, with_sessions
+from tinker_frames.listings.joins import fill_sessions, join_inventory, map_members
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import Table, empty_frame, text_dtype
 
@@ -44,7 +44,7 @@ def test_the_inventory_has_every_checkpoint_once(rows: list[Any], runs: list[str
         training_run_id=[run for run, _ in rows],
         session_id=[of for _, of in rows],
     )
-    frame = inventory_of(
+    frame = join_inventory(
         checkpoints,
         made(catalog.TRAINING_RUNS, training_run_id=runs, base_model=[f"model {run}" for run in runs]),
         made(catalog.SESSIONS, session_id=sessions, display_name=[f"name {of}" for of in sessions]),
@@ -93,7 +93,7 @@ def test_only_unknown_sessions_are_filled_in() -> None:
         training_run_id=["r", "s", None],
         session_id=["own", None, None],
     )
-    filled = with_sessions(frame, {"r": "other", "s": "listed"})["session_id"]
+    filled = fill_sessions(frame, {"r": "other", "s": "listed"})["session_id"]
     assert filled.fillna("").tolist() == ["own", "listed", ""]
     assert filled.dtype == text_dtype()
 
@@ -103,7 +103,7 @@ def test_members_of_sessions_without_details_are_skipped() -> None:
     frame = pd.DataFrame(
         {"session_id": ["s", "t", "u"], "sampler_ids": pd.Series([("a", "b"), (), None], dtype=object)}
     )
-    assert session_of_members(frame, "sampler_ids") == {"a": "s", "b": "s"}
+    assert map_members(frame, "sampler_ids") == {"a": "s", "b": "s"}
 
 
 def test_samplers_are_all_found_with_their_session_and_run(quiet_server: DemoServer, client_of: Any) -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinker_frames.errors import InvalidRequestError, ServerError, TinkerError
-from tinker_frames.listings.pagination import MOST_AT_ONCE, Coverage, Request, smaller_size
+from tinker_frames.listings.pagination import MOST_AT_ONCE, Coverage, Request, reduce_page_size
 
 PLENTY = 2000  # pages; a reading that needs more is endless
 
@@ -28,7 +28,7 @@ def sweep(coverage: Coverage, size: int, caps: list[int], totals: str) -> tuple[
         total = {"always": size, "zero past the end": size if rows else 0, "none": None, "zero": 0}[totals]
         new = None if total else len(rows - found)
         found.update(rows)
-        coverage.took(request, len(rows), total, new=new)
+        coverage.record(request, len(rows), total, new=new)
 
     answer(coverage.first())
     while requests := coverage.missing():
@@ -94,26 +94,26 @@ def test_a_server_that_ignores_the_offset_ends_the_reading() -> None:
     """Without a total, a page that gives only rows that are known ends the list."""
     for total in (None, 0):
         coverage = Coverage(size=10)
-        coverage.took(coverage.first(), 10, total, new=10)
+        coverage.record(coverage.first(), 10, total, new=10)
         (second,) = coverage.missing()
-        coverage.took(second, 10, total, new=0)
+        coverage.record(second, 10, total, new=0)
         assert coverage.missing() == []
 
 
 def test_rows_that_moved_between_two_pages_are_noticed() -> None:
     """Without a total, a page that repeats some rows shows that others came or went meanwhile."""
     coverage = Coverage(size=10)
-    coverage.took(coverage.first(), 10, None, new=10)
+    coverage.record(coverage.first(), 10, None, new=10)
     assert coverage.is_quiet
-    coverage.took(Request(10, 10), 10, None, new=9)
+    coverage.record(Request(10, 10), 10, None, new=9)
     assert not coverage.is_quiet
 
 
 def test_different_totals_are_not_quiet() -> None:
     """A total that changes between two pages shows that rows came or went."""
     coverage = Coverage(size=10)
-    coverage.took(coverage.first(), 10, 20)
-    coverage.took(Request(10, 10), 10, 21)
+    coverage.record(coverage.first(), 10, 20)
+    coverage.record(Request(10, 10), 10, 21)
     assert not coverage.is_quiet
     assert coverage.total == 21
     assert coverage.missing() == [Request(20, 10)]
@@ -123,11 +123,11 @@ def test_different_totals_are_not_quiet() -> None:
 def test_an_absurd_total_does_not_become_as_many_requests(total: int) -> None:
     """A total beyond all reason is approached in portions, and an empty page ends it."""
     coverage = Coverage(size=10)
-    coverage.took(coverage.first(), 10, total)
+    coverage.record(coverage.first(), 10, total)
     requests = coverage.missing()
     assert len(requests) == MOST_AT_ONCE
     for request in requests:
-        coverage.took(request, 0, total)
+        coverage.record(request, 0, total)
     assert coverage.missing() == []
 
 
@@ -135,7 +135,7 @@ def test_an_absurd_total_does_not_become_as_many_requests(total: int) -> None:
 def test_a_total_that_counts_nothing_is_no_total(total: int) -> None:
     """A page with rows and a total of 0 or less says nothing about how many there are."""
     coverage = Coverage(size=10)
-    coverage.took(coverage.first(), 10, total, new=10)
+    coverage.record(coverage.first(), 10, total, new=10)
     assert not coverage.has_total
     assert coverage.total is None
     assert coverage.missing() == [Request(10, 10)]
@@ -145,7 +145,7 @@ def test_an_empty_list_that_counts_itself_has_a_total_of_none() -> None:
     """No rows and a total of 0 at the beginning is an empty list; without a cursor nothing is known."""
     for said, total in ((0, 0), (None, None)):
         coverage = Coverage(size=10)
-        coverage.took(coverage.first(), 0, said)
+        coverage.record(coverage.first(), 0, said)
         assert coverage.total == total
         assert coverage.missing() == []
 
@@ -171,7 +171,7 @@ def refusal(status: int = 422, cap: int | None = None) -> InvalidRequestError:
 )
 def test_a_refused_page_size_becomes_the_cap_or_the_half(error: InvalidRequestError, asked: int, size: int) -> None:
     """A named cap is taken at once; else the size is halved, down to the one that every server takes."""
-    assert smaller_size(error, asked, 100) == size
+    assert reduce_page_size(error, asked, 100) == size
 
 
 @pytest.mark.parametrize(
@@ -181,4 +181,4 @@ def test_a_refused_page_size_becomes_the_cap_or_the_half(error: InvalidRequestEr
 def test_what_no_page_size_can_mend_is_raised(error: TinkerError, asked: int) -> None:
     """An error that is not about the size, or stays at the default, is the caller's."""
     with pytest.raises(type(error)):
-        smaller_size(error, asked, 100)
+        reduce_page_size(error, asked, 100)

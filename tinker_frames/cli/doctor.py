@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from .. import errors
-from ..listings.pagination import smaller_size
+from ..listings.pagination import reduce_page_size
 from ..rest.session import Session
 from ..schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.columns import Table
@@ -129,7 +129,7 @@ def _page_cap(session: Session, table: Table) -> Finding:
             body = session.call("GET", table.path, params={"limit": size}).json()
         except errors.InvalidRequestError as error:
             try:
-                size = smaller_size(error, size, table.default_size)
+                size = reduce_page_size(error, size, table.default_size)
             except errors.TinkerError:
                 return _finding(what, error)
             continue

@@ -14,7 +14,7 @@ from ..errors import IncompleteListingError, IncompleteListingWarning, NotSuppor
 from ..rest.session import Session
 from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from ..schema.columns import Table, empty_frame
-from .joins import described, frame_of, inventory_lacks, inventory_of, session_of_members, with_details, with_sessions
+from .joins import add_details, build_frame, describe_frame, fill_sessions, join_inventory, map_members, merge_lacks
 from .listing import Report, merge_reports
 from .tables import By, Options, Tables
 
@@ -39,33 +39,35 @@ class Account:
     def sessions(self, options: Options, *, details: bool) -> Found:
         """Read sessions; with `details`, each one's own answer too, which names its training runs and samplers."""
         listing = self._tables.sessions(options)
-        frame, report = frame_of(SESSIONS, listing), listing.report
+        frame, report = build_frame(SESSIONS, listing), listing.report
         if not details:
             return Found(frame, SESSIONS, report)
         if "training_run_ids" not in listing.data.column_names:  # else each session was asked for already
             listing = self._tables.session_details(listing.data["session_id"].to_pylist(), options)
             report = merge_reports([report, listing.report])
-        frame = with_details(frame, frame_of(SESSION_DETAILS, listing))
-        self._session_of |= session_of_members(frame, "training_run_ids")
+        frame = add_details(frame, build_frame(SESSION_DETAILS, listing))
+        self._session_of |= map_members(frame, "training_run_ids")
         return Found(frame, WITH_DETAILS, report)
 
     def training_runs(self, options: Options) -> Found:
         """Read training runs."""
         listing = self._tables.training_runs(options)
-        return Found(with_sessions(frame_of(TRAINING_RUNS, listing), self._session_of), TRAINING_RUNS, listing.report)
+        return Found(
+            fill_sessions(build_frame(TRAINING_RUNS, listing), self._session_of), TRAINING_RUNS, listing.report
+        )
 
     def checkpoints(self, training_run_id: str | Iterable[str] | None, by: By, options: Options) -> Found:
         """Read checkpoints: of one run, of several, or all of the user's."""
         run_ids = [training_run_id] if isinstance(training_run_id, str) else training_run_id
         listing = self._tables.checkpoints(None if run_ids is None else list(run_ids), by, options)
-        return Found(with_sessions(frame_of(CHECKPOINTS, listing), self._session_of), CHECKPOINTS, listing.report)
+        return Found(fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of), CHECKPOINTS, listing.report)
 
     def samplers(self, options: Options) -> Found:
         """Read the samplers that the sessions list."""
         sessions = self.sessions(replace(options, limit=0 if options.limit == 0 else None), details=True)
-        listing = self._tables.samplers(session_of_members(sessions.frame, "sampler_ids"), options)
+        listing = self._tables.samplers(map_members(sessions.frame, "sampler_ids"), options)
         report = merge_reports([listing.report, replace(sessions.report, lacks=[])])
-        return Found(frame_of(SAMPLERS, listing), SAMPLERS, report)
+        return Found(build_frame(SAMPLERS, listing), SAMPLERS, report)
 
     def inventory(self, by: By, options: Options) -> Found:
         """Read checkpoints, and join their training runs and sessions; a limit is of the checkpoints."""
@@ -79,10 +81,10 @@ class Account:
             report = Report(lacks=["sessions"], started=runs.report.started, from_cache=True)
             sessions = Found(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report)
         reports = [part.report for part in (checkpoints, runs, sessions)]
-        rows = with_sessions(checkpoints.frame, self._session_of)
+        rows = fill_sessions(checkpoints.frame, self._session_of)
         report = merge_reports(reports)
-        report.lacks = inventory_lacks(*(part.lacks for part in reports))
-        return Found(inventory_of(rows, runs.frame, sessions.frame), INVENTORY, report)
+        report.lacks = merge_lacks(*(part.lacks for part in reports))
+        return Found(join_inventory(rows, runs.frame, sessions.frame), INVENTORY, report)
 
     def read_runs(self, training_run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
         """Return the checkpoints of some runs, read anew, and the runs that could not be read; raises for neither.
@@ -90,13 +92,13 @@ class Account:
         From GET /api/v1/training_runs/{run}/checkpoints, in parallel.
         """
         listing = self._tables.read_runs(training_run_ids)
-        return frame_of(CHECKPOINTS, listing), set(listing.report.lost)
+        return build_frame(CHECKPOINTS, listing), set(listing.report.lost)
 
     def finish(self, found: Found, *, require_complete: bool) -> pd.DataFrame:
         """Describe a frame, and warn or raise where rows may be missing that nobody asked to leave out."""
         frame, table, report = found.frame, found.table, found.report
         base_url = self._session.settings.base_url
-        described(frame, table, report, base_url=base_url, account=self._session.account)
+        describe_frame(frame, table, report, base_url=base_url, account=self._session.account)
         if not report.doubted:
             return frame
         why = "; ".join(p["problem"] for p in report.problems if p["column"] is None)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from ..errors import SchemaError
 from ..schema.coerce import Problems, coerce_value, parse_json, parse_times, replace_surrogates
 from ..schema.columns import Column, Table, arrow_array, empty_arrow, memory_pool
-from .pagination import Page, as_rows, parse_page, read_cursors
+from .pagination import Page, expand_bare_page, parse_page, read_cursors
 from .records import (
     MISSING,
     RecordLayout,
@@ -68,7 +68,7 @@ class Decoder:
         SchemaError
             If it is no page of this table, or rows lack required fields; all of them are named.
         """
-        content = as_rows(content, self.table) if self.table.bare else content
+        content = expand_bare_page(content, self.table) if self.table.bare else content
         return self._decode(content) or self._examine(content)
 
     def feed_rows(self, rows: list[dict[str, Any]]) -> Page:

@@ -14,12 +14,12 @@ from .listing import Listing, Report
 ATTRS = "tinker"
 
 
-def frame_of(table: Table, listing: Listing) -> pd.DataFrame:
+def build_frame(table: Table, listing: Listing) -> pd.DataFrame:
     """Return the typed frame of a listing; ages are as of now."""
     return to_frame(table, listing.data, datetime.now(UTC))
 
 
-def described(frame: pd.DataFrame, table: Table, report: Report, *, base_url: str, account: str) -> pd.DataFrame:
+def describe_frame(frame: pd.DataFrame, table: Table, report: Report, *, base_url: str, account: str) -> pd.DataFrame:
     """Put into `frame.attrs["tinker"]` how the frame came to be: plain values only, since some file formats keep them."""
     frame.attrs[ATTRS] = {
         "table": table.name,
@@ -41,7 +41,7 @@ def described(frame: pd.DataFrame, table: Table, report: Report, *, base_url: st
     return frame
 
 
-def with_details(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
+def add_details(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
     """Return sessions with the ids of their training runs and samplers, and with what only a session's own answer tells."""
     found = details.set_index("session_id").reindex(sessions["session_id"])
     frame = sessions.copy()
@@ -52,13 +52,13 @@ def with_details(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
     return frame[WITH_DETAILS.names]
 
 
-def session_of_members(details: pd.DataFrame, member: str) -> dict[str, str]:
+def map_members(details: pd.DataFrame, member: str) -> dict[str, str]:
     """Return the session of every training run or sampler that a session lists; `member` names the list's column."""
     pairs = details[["session_id", member]].explode(member).dropna()
     return dict(zip(pairs[member], pairs["session_id"], strict=True))
 
 
-def with_sessions(frame: pd.DataFrame, session_of: dict[str, str]) -> pd.DataFrame:
+def fill_sessions(frame: pd.DataFrame, session_of: dict[str, str]) -> pd.DataFrame:
     """Fill in the sessions that ids do not tell, from what the sessions themselves list."""
     if session_of and frame["session_id"].isna().any():
         listed = frame["training_run_id"].map(session_of).astype(text_dtype())
@@ -66,7 +66,7 @@ def with_sessions(frame: pd.DataFrame, session_of: dict[str, str]) -> pd.DataFra
     return frame
 
 
-def inventory_of(checkpoints: pd.DataFrame, runs: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+def join_inventory(checkpoints: pd.DataFrame, runs: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return checkpoints with the columns of their run and of their session: left joins, so no row is lost or multiplied."""
     runs = runs.drop(columns=["session_id"]).rename(columns={"base_model": "run_base_model"})
     runs = runs.rename(columns=_prefixed("run", runs))
@@ -80,7 +80,7 @@ def inventory_of(checkpoints: pd.DataFrame, runs: pd.DataFrame, sessions: pd.Dat
     return frame[INVENTORY.names]
 
 
-def inventory_lacks(checkpoints: list[str], runs: list[str], sessions: list[str]) -> list[str]:
+def merge_lacks(checkpoints: list[str], runs: list[str], sessions: list[str]) -> list[str]:
     """Return what the inventory lacks, by the names that the columns of its parts have there; the runs tell the base model."""
     names = [name for name in checkpoints if name != "base_model"]
     for prefix, lacks in (("run", runs), ("session", sessions)):

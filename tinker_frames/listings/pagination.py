@@ -72,11 +72,11 @@ class Coverage:
         """Return the page to begin with."""
         return Request(0, self.size if self.want is None else min(self.size, self.want))
 
-    def took(self, request: Request, rows: int, total: int | None, *, new: int | None = None) -> None:
+    def record(self, request: Request, rows: int, total: int | None, *, new: int | None = None) -> None:
         """Note what a page gave: its number of rows, its total if it said one, and how many rows were new."""
         if rows:
             before = self._length()
-            self._read = _merged([*self._read, (request.offset, request.offset + rows)])
+            self._read = _merge_ranges([*self._read, (request.offset, request.offset + rows)])
             if new is not None:
                 self._compare(new, self._length() - before)
             if rows < request.limit and request.offset == 0 and (total is None or total > rows):
@@ -151,7 +151,7 @@ class Coverage:
         return self._read[0][1] if self._read and self._read[0][0] == 0 else 0
 
 
-def smaller_size(error: TinkerError, asked: int, default: int) -> int:
+def reduce_page_size(error: TinkerError, asked: int, default: int) -> int:
     """Return the page size to try after a server refused one: what it names as its cap, else the half, not below its default.
 
     Raises
@@ -168,7 +168,7 @@ def smaller_size(error: TinkerError, asked: int, default: int) -> int:
     return max(asked // 2, default)
 
 
-def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merge_ranges(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for start, stop in sorted(stretches):
         if merged and start <= merged[-1][1]:
@@ -186,7 +186,7 @@ def parse_page(content: bytes, table: Table) -> dict[str, Any]:
     return body
 
 
-def as_rows(content: bytes, table: Table) -> bytes:
+def expand_bare_page(content: bytes, table: Table) -> bytes:
     """Return a page of bare ids as a page of rows that have nothing but their key."""
     body = parse_page(content, table)
     body[table.items] = [{table.key: row} if isinstance(row, str) else row for row in body[table.items]]

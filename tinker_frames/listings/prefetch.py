@@ -13,7 +13,7 @@ _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 
 
-def in_order(
+def run_in_order(
     jobs: Iterable[_Job], run: Callable[[_Job], _Result], workers: int, watch: Watch
 ) -> Iterator[tuple[_Job, _Result]]:
     """Yield each job with its result, in the order of the jobs, running up to `workers` at a time.
@@ -34,7 +34,7 @@ def in_order(
                 place = next(places, None)
             if place is None:
                 return
-            tried = _tried(run, todo[place], watch)
+            tried = _try_job(run, todo[place], watch)
             slots[place].put(tried)
             if not tried[0]:
                 return
@@ -57,7 +57,7 @@ def in_order(
             room.release()
 
 
-def _tried(run: Callable[[_Job], _Result], job: _Job, watch: Watch) -> tuple[bool, Any]:
+def _try_job(run: Callable[[_Job], _Result], job: _Job, watch: Watch) -> tuple[bool, Any]:
     """Return whether a job was done, and its result; else what is to be raised in the caller's thread."""
     try:
         if watch.stop.is_set():

@@ -17,8 +17,8 @@ from ..schema.coerce import parse_object
 from ..schema.columns import Table
 from .decode import Decoder
 from .listing import Listing, Report
-from .pagination import Coverage, Request, smaller_size
-from .prefetch import in_order
+from .pagination import Coverage, Request, reduce_page_size
+from .prefetch import run_in_order
 
 MOST_SWEEPS = 4
 MOVED = "changed while it was read"
@@ -39,7 +39,7 @@ class Sweeper:
         self._session = session
         self._sizes: dict[str, int] = {}
 
-    def by_offset(
+    def read_by_offset(
         self,
         table: Table,
         params: Mapping[str, Any],
@@ -63,16 +63,16 @@ class Sweeper:
             report.total = coverage.total
             sweeps.append(data)
             if _is_proved(coverage, data.num_rows, limit):
-                return _done(data, report, decoder, limit)
+                return _finish(data, report, decoder, limit)
         data = _union(sweeps, table.key)
         counts = "does not count them" if report.total is None else f"counts {report.total}"
         report.doubt(
             f"the account {MOVED}: {data.num_rows} different rows in {len(sweeps)} sweeps, the server {counts}",
             rows=0 if report.total is None else abs(data.num_rows - report.total),
         )
-        return _done(data, report, decoder, limit)
+        return _finish(data, report, decoder, limit)
 
-    def by_cursor(
+    def read_by_cursor(
         self,
         table: Table,
         fetch: Callable[[int, dict[str, Any] | None], bytes],
@@ -92,7 +92,7 @@ class Sweeper:
             try:
                 content = fetch(asked, cursor)
             except InvalidRequestError as error:
-                size = self._sizes[table.path] = smaller_size(error, asked, table.default_size)
+                size = self._sizes[table.path] = reduce_page_size(error, asked, table.default_size)
                 continue
             page = decoder.feed(content)
             report.pages += 1
@@ -106,9 +106,9 @@ class Sweeper:
             keys |= page.keys(table)
         data = decoder.finish()
         report.cut = cursor is not None and report.complete
-        return _done(data, report, decoder, limit)
+        return _finish(data, report, decoder, limit)
 
-    def each(
+    def read_each(
         self,
         table: Table,
         keys: Iterable[str],
@@ -136,11 +136,13 @@ class Sweeper:
                     return error
                 raise
 
-        for batch in _batches(in_order(todo, read, self._session.settings.max_workers, progress)):
+        for batch in _batches(run_in_order(todo, read, self._session.settings.max_workers, progress)):
             lost += [(key, found) for key, found in batch if isinstance(found, Exception)]
             good = [(key, found) for key, found in batch if not isinstance(found, Exception)]
             if into_row is not None:
-                rows = [into_row(key, _object(content, table)) for key, found in good for content in found.contents]
+                rows = [
+                    into_row(key, _parse_answer(content, table)) for key, found in good for content in found.contents
+                ]
                 progress.advance(decoder.feed_rows(rows).rows if rows else 0)
             else:
                 progress.advance(sum(decoder.feed(content).rows for _, found in good for content in found.contents))
@@ -148,16 +150,16 @@ class Sweeper:
             doubts += [(key, found.doubt) for key, found in good if found.doubt]
         if lost and len(lost) == len(todo) and not all_may_be_lost:
             raise lost[-1][1]
-        _say_lost(report, lost, todo)
+        _report_lost(report, lost, todo)
         report.lost = [key for key, _ in lost] + [key for key, _ in doubts]
         if doubts:
             report.doubt(f"{len(doubts)} of {len(todo)} {doubts[0][1]}, e.g. {doubts[0][0]}", rows=len(doubts))
-        return _done(decoder.finish(), report, decoder, None)
+        return _finish(decoder.finish(), report, decoder, None)
 
-    def run_pages(self, path: str, params: Mapping[str, Any], table: Table, progress: Progress) -> Pages:
+    def read_pages(self, path: str, params: Mapping[str, Any], table: Table, progress: Progress) -> Pages:
         """Return all pages of a list that most servers give at once: a cursor that counts more rows is followed.
 
-        It is proved and repaired as `by_offset` does it.
+        It is proved and repaired as `read_by_offset` does it.
         """
         contents: list[bytes] = []
         for _ in range(MOST_SWEEPS):
@@ -165,25 +167,25 @@ class Sweeper:
             if b'"total_count"' not in content:
                 return Pages([content])
             coverage, keys, swept = Coverage(size=1), set[str](), list[bytes]()
-            self._take_short(Request(0, 0), content, coverage, keys, swept, table)
+            self._record_page(Request(0, 0), content, coverage, keys, swept, table)
             coverage.size = max(1, len(keys))
             while coverage.has_total and (requests := coverage.missing()):
                 for request in requests:
                     paged = {**params, "limit": request.limit, "offset": request.offset}
                     content = self._get(path, paged, progress).content
-                    self._take_short(request, content, coverage, keys, swept, table)
+                    self._record_page(request, content, coverage, keys, swept, table)
             if _is_proved(coverage, len(keys), None):
                 return Pages(swept)
             contents += swept
         return Pages(contents, f"lists {MOVED}")
 
     @staticmethod
-    def _take_short(
+    def _record_page(
         request: Request, content: bytes, coverage: Coverage, keys: set[str], swept: list[bytes], table: Table
     ) -> None:
         """Note what one page of a short list gave."""
         page = Decoder(table).feed(content)
-        coverage.took(request, page.rows, page.total)
+        coverage.record(request, page.rows, page.total)
         keys |= page.keys(table)
         swept.append(content)
 
@@ -202,7 +204,7 @@ class Sweeper:
                 keys = page.keys(table)
                 new = len(keys - seen)
                 seen.update(keys)
-            coverage.took(request, page.rows, page.total, new=new)
+            coverage.record(request, page.rows, page.total, new=new)
             coverage.pages += 1
             progress.expect(page.total)
             progress.advance(page.rows)
@@ -215,7 +217,7 @@ class Sweeper:
                 paged = {**params, "limit": request.limit, "offset": request.offset}
                 return self._get(path, paged, progress).content
 
-            for request, content in in_order(requests, fetch, self._session.settings.max_workers, progress):
+            for request, content in run_in_order(requests, fetch, self._session.settings.max_workers, progress):
                 take(request, content)
         return coverage, decoder
 
@@ -228,7 +230,7 @@ class Sweeper:
             try:
                 answer = self._get(path, {**params, "limit": request.limit, "offset": 0}, progress)
             except InvalidRequestError as error:
-                coverage.size = smaller_size(error, request.limit, table.default_size)
+                coverage.size = reduce_page_size(error, request.limit, table.default_size)
                 self._sizes[path] = coverage.size
             else:
                 return request, answer.content
@@ -244,7 +246,7 @@ class _Counted(Coverage):
     pages = 0
 
 
-def _say_lost(report: Report, lost: list[tuple[str, Exception]], todo: list[str]) -> None:
+def _report_lost(report: Report, lost: list[tuple[str, Exception]], todo: list[str]) -> None:
     """Report the keys that could not be read."""
     for kind in sorted({type(error).__name__ for _, error in lost}):
         keys = [key for key, error in lost if type(error).__name__ == kind]
@@ -259,7 +261,7 @@ def _is_proved(coverage: Coverage, rows: int, limit: int | None) -> bool:
     return coverage.is_quiet and rows == expected
 
 
-def _done(data: pa.Table, report: Report, decoder: Decoder, limit: int | None) -> Listing:
+def _finish(data: pa.Table, report: Report, decoder: Decoder, limit: int | None) -> Listing:
     """Put the last touches to a listing: what was odd, what was lacking, what a limit left out."""
     report.problems += decoder.problems.as_list()
     report.lacks = decoder.lacks()
@@ -282,7 +284,7 @@ def _union(sweeps: list[pa.Table], key: str) -> pa.Table:
     return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
 
 
-def _object(content: bytes, table: Table) -> dict[str, Any]:
+def _parse_answer(content: bytes, table: Table) -> dict[str, Any]:
     """Return the object that an answer holds."""
     found = parse_object(content)
     if found is None:

@@ -64,12 +64,12 @@ class Tables:
 
         def read(bar: Progress) -> Listing:
             try:
-                return self._reader.found_sessions(bar, limit=limit, access_scope=scope, project_id=project)
+                return self._reader.search_sessions(bar, limit=limit, access_scope=scope, project_id=project)
             except NotSupportedError as error:
                 if project is not None:
                     message = "this server cannot list the sessions of one project"
                     raise NotSupportedError(message, status=error.status, url=error.url) from None
-            return self._reader.listed_sessions(bar, limit=limit, access_scope=scope)
+            return self._reader.list_sessions(bar, limit=limit, access_scope=scope)
 
         return self._listing(SESSIONS, options, read)
 
@@ -96,7 +96,7 @@ class Tables:
         if by not in ("auto", "user", "run"):
             raise InvalidRequestError(f"by={by!r} is unknown", hint='Use "auto", "user" or "run".')
         if run_ids is not None:
-            return cut(self._of_runs(run_ids, options), options.limit)
+            return apply_limit(self._of_runs(run_ids, options), options.limit)
         if by != "run":
             try:
                 return self._listing(
@@ -131,7 +131,7 @@ class Tables:
         report.from_cache = report.from_cache and runs.report.from_cache
         if not runs.report.complete and options.limit != 0:
             report.doubt("the list of training runs is not complete")
-        return cut(listing, options.limit)
+        return apply_limit(listing, options.limit)
 
     def _of_runs(self, ids: list[str], options: Options) -> Listing:
         every = Options(refresh=options.refresh, progress=options.progress)
@@ -142,7 +142,7 @@ class Tables:
     ) -> Listing:
         """Return a listing from the cache, or read it and keep it unless rows may be missing that nobody left out."""
         if options.limit == 0:
-            return cut(Listing(_no_rows(table), Report(started=time.time())), 0)
+            return apply_limit(Listing(_no_rows(table), Report(started=time.time())), 0)
         cache, key = self._session.cache, _key(table, options, of)
         if cache is not None and not options.refresh and (found := cache.get(key)) is not None:
             listing = Listing.from_bytes(found[0])
@@ -170,15 +170,15 @@ class TableReader:
     ) -> Listing:
         """Read GET /api/v1/training_runs."""
         params = {"access_scope": check_scope(access_scope), "project_id": project_id}
-        return self._sweeper.by_offset(TRAINING_RUNS, params, progress, limit=limit)
+        return self._sweeper.read_by_offset(TRAINING_RUNS, params, progress, limit=limit)
 
     def user_checkpoints(self, progress: Progress, *, limit: int | None) -> Listing:
         """Read GET /api/v1/checkpoints: the caller's own, from all runs."""
-        self._unless_lacking("user_checkpoints")
+        self._check_available("user_checkpoints")
         try:
-            return self._sweeper.by_offset(CHECKPOINTS, {}, progress, limit=limit)
+            return self._sweeper.read_by_offset(CHECKPOINTS, {}, progress, limit=limit)
         except NotSupportedError as error:
-            raise self._noted("user_checkpoints", error) from None
+            raise self._remember_missing("user_checkpoints", error) from None
 
     def run_checkpoints(self, run_ids: list[str], progress: Progress, *, keep_going: bool = False) -> Listing:
         """Read GET /api/v1/training_runs/{run}/checkpoints of every given run, in parallel.
@@ -187,18 +187,18 @@ class TableReader:
         """
 
         def fetch(run_id: str) -> Pages:
-            return self._sweeper.run_pages(f"{run_url(run_id)}/checkpoints", {}, RUN_CHECKPOINTS, progress)
+            return self._sweeper.read_pages(f"{run_url(run_id)}/checkpoints", {}, RUN_CHECKPOINTS, progress)
 
         tolerate = _is_lost if keep_going else _is_one_lost
-        return self._sweeper.each(
+        return self._sweeper.read_each(
             RUN_CHECKPOINTS, run_ids, fetch, progress, tolerate=tolerate, all_may_be_lost=keep_going
         )
 
-    def found_sessions(
+    def search_sessions(
         self, progress: Progress, *, limit: int | None, access_scope: AccessScope, project_id: str | None
     ) -> Listing:
         """Read POST /api/v1/sessions/search."""
-        self._unless_lacking("search_sessions")
+        self._check_available("search_sessions")
         owner = {"type": "accessible" if check_scope(access_scope) == "accessible" else "own"}
         asked: dict[str, Any] = {"owner": owner} | ({"project_ids": [project_id]} if project_id is not None else {})
 
@@ -207,18 +207,18 @@ class TableReader:
             return self._session.call("POST", SESSIONS.path, body=body, watch=progress).content
 
         try:
-            return self._sweeper.by_cursor(SESSIONS, fetch, progress, limit=limit)
+            return self._sweeper.read_by_cursor(SESSIONS, fetch, progress, limit=limit)
         except NotSupportedError as error:
-            raise self._noted("search_sessions", error) from None
+            raise self._remember_missing("search_sessions", error) from None
 
     def session_ids(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
         """Read GET /api/v1/sessions: bare ids, without a total."""
-        self._unless_lacking("sessions")
+        self._check_available("sessions")
         params = {"access_scope": check_scope(access_scope)}
         try:
-            return self._sweeper.by_offset(SESSION_IDS, params, progress, limit=limit)
+            return self._sweeper.read_by_offset(SESSION_IDS, params, progress, limit=limit)
         except NotSupportedError as error:
-            raise self._noted("sessions", error) from None
+            raise self._remember_missing("sessions", error) from None
 
     def session_details(self, ids: list[str], progress: Progress, *, access_scope: AccessScope) -> Listing:
         """Read GET /api/v1/sessions/{session} for every given id, in parallel."""
@@ -231,9 +231,9 @@ class TableReader:
         def into_row(session_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return answer | {"session_id": session_id}
 
-        return self._sweeper.each(SESSION_DETAILS, ids, fetch, progress, into_row=into_row, tolerate=_is_one_lost)
+        return self._sweeper.read_each(SESSION_DETAILS, ids, fetch, progress, into_row=into_row, tolerate=_is_one_lost)
 
-    def listed_sessions(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
+    def list_sessions(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
         """Read the list of ids, then every session: the way of servers without a search."""
         ids = self.session_ids(progress, limit=limit, access_scope=access_scope)
         details = self.session_details(ids.data["session_id"].to_pylist(), progress, access_scope=access_scope)
@@ -254,20 +254,22 @@ class TableReader:
         def into_row(sampler_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return {"sampler_id": sampler_id} | answer | {"session_id": session_of[sampler_id]}
 
-        return self._sweeper.each(SAMPLERS, list(session_of), fetch, progress, into_row=into_row, tolerate=_is_one_lost)
+        return self._sweeper.read_each(
+            SAMPLERS, list(session_of), fetch, progress, into_row=into_row, tolerate=_is_one_lost
+        )
 
-    def _unless_lacking(self, what: str) -> None:
+    def _check_available(self, what: str) -> None:
         """Do not ask again for what the server is known not to have."""
         if what in self._lacks:
             error = self._lacks[what]
             raise NotSupportedError(error.what, status=error.status, url=error.url, hint=error.hint)
 
-    def _noted(self, what: str, error: NotSupportedError) -> NotSupportedError:
+    def _remember_missing(self, what: str, error: NotSupportedError) -> NotSupportedError:
         self._lacks[what] = error
         return error
 
 
-def cut(listing: Listing, limit: int | None) -> Listing:
+def apply_limit(listing: Listing, limit: int | None) -> Listing:
     """Return at most `limit` rows, and say so if that left some out."""
     if limit is None or (limit and listing.data.num_rows <= limit):
         return listing

@@ -11,7 +11,7 @@ from ..errors import TinkerError
 from ..rest.endpoints import Rest
 from ..rest.progress import Progress
 from ..schema.columns import typed
-from .prefetch import in_order
+from .prefetch import run_in_order
 
 R = TypeVar("R")
 
@@ -65,7 +65,7 @@ def _request_each(
                 return error
 
         answers = []
-        for _, answer in in_order(paths, answer_of, workers, bar):
+        for _, answer in run_in_order(paths, answer_of, workers, bar):
             answers.append(answer)
             bar.advance(1)
         return answers
