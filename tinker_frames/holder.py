@@ -18,7 +18,7 @@ from .plans.journal import Journal
 from .plans.runner import Read, Runner
 from .schema.catalog import CHECKPOINTS
 from .schema.columns import empty_frame
-from .schema.paths import parse
+from .schema.paths import run_of
 
 if TYPE_CHECKING:
     from .client import Client
@@ -50,7 +50,7 @@ class Holder:
 
     def listed(self, paths: Iterable[str]) -> pd.DataFrame:
         """Return every checkpoint of the runs that these paths name; a run that cannot be read has none."""
-        runs = list(dict.fromkeys(run for path in paths if (run := _run_of(path))))
+        runs = list(dict.fromkeys(run for path in paths if (run := run_of(path))))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", errors.IncompleteListingWarning)  # what is missing is refused, row by row
             try:
@@ -95,14 +95,6 @@ class Holder:
         frame, lost = self.client.read_runs(run_ids)
         columns = (frame[name] for name in ("tinker_path", "public", "expires_at"))
         return Read({path: State(_bool(public), _time(at)) for path, public, at in zip(*columns, strict=True)}, lost)
-
-
-def _run_of(path: str) -> str:
-    """Return the run that a path names; empty for what is no path."""
-    try:
-        return parse(path).training_run_id
-    except errors.InvalidTinkerPathError:
-        return ""
 
 
 def _bool(value: Any) -> bool | None:

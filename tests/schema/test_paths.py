@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
@@ -12,7 +13,19 @@ from hypothesis import strategies as st
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidTinkerPathError, TinkerError
-from tinker_frames.schema.paths import SEGMENTS, TinkerPath, checkpoint_url, component, parse, parse_known, run_url
+from tinker_frames.schema.paths import (
+    PATTERN,
+    SEGMENTS,
+    TinkerPath,
+    bare_name,
+    checkpoint_url,
+    component,
+    parse,
+    parse_known,
+    run_of,
+    run_of_folder,
+    run_url,
+)
 
 # Any text that may stand between two slashes; control characters are legal too, but not in the demo server's routes.
 PART = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1, max_size=30).filter(
@@ -257,3 +270,20 @@ def test_writes_to_an_unknown_segment_are_not_sent(own_server: DemoServer, own_c
         with pytest.raises(InvalidTinkerPathError, match="unknown segment"):
             call(path)
     assert len(own_server.requests) == start
+
+
+@given(st.builds(TinkerPath, PART, PART, PART))
+def test_the_patterns_and_the_lenient_readers_follow_the_grammar(path: TinkerPath) -> None:
+    """What `parse` takes, the pattern for many paths takes with the same parts, and `run_of` names its run."""
+    text = str(path)
+    found = re.match(PATTERN, text)
+    assert found is not None
+    assert found.groupdict() == path._asdict()
+    assert run_of(text) == run_of_folder(text.removesuffix(f"/{path.name}")) == path.training_run_id
+    assert bare_name(path.checkpoint_id) == path.name
+
+
+@pytest.mark.parametrize("path", [*BAD_PATHS, None, float("nan")])
+def test_what_is_not_a_path_names_no_run(path: object) -> None:
+    """A text that `parse` refuses, or NA, names no run."""
+    assert run_of(path) is None

@@ -210,6 +210,7 @@ for _command in COMMANDS:
 
 def main() -> None:
     """Run the command line, with errors as one sentence and the exit codes that the module's docstring names."""
+    warnings.simplefilter("ignore", IncompleteListingWarning)  # summaries and exit codes say it; the process is our own
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names are any text, which not every terminal can show
@@ -238,8 +239,7 @@ def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str,
     from ..frames.query import select
 
     _check_options(table, options)
-    with warnings.catch_warnings(), Client(base_url=options["base_url"]) as client:
-        warnings.simplefilter("ignore", IncompleteListingWarning)  # the summary and the exit code say it
+    with Client(base_url=options["base_url"]) as client:
         frame = _read(client, table, options)
     about = frame.attrs["tinker"]
     if options["metadata"]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import io
 import sys
-import warnings
 from collections.abc import Callable
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import ConfirmationNeededError, IncompleteListingWarning, InvalidRequestError
+from ..errors import ConfirmationNeededError, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -315,8 +314,7 @@ def _client(base_url: str | None) -> Iterator[Client]:
     from ..client import Client
     from ..holder import Holder
 
-    with warnings.catch_warnings(), Client(base_url=base_url) as client:
-        warnings.simplefilter("ignore", IncompleteListingWarning)
+    with Client(base_url=base_url) as client:
         diary = Holder(client).journal().path
         noted = _size(diary)
         try:

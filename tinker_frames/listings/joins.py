@@ -20,7 +20,7 @@ def build_frame(table: Table, listing: Listing) -> pd.DataFrame:
 
 
 def describe_frame(frame: pd.DataFrame, table: Table, report: Report, *, base_url: str, account: str) -> pd.DataFrame:
-    """Put into `frame.attrs["tinker"]` how the frame came to be: plain values only, since some file formats keep them."""
+    """Put into `frame.attrs["tinker"]` how the frame was read: plain values only, since some file formats keep them."""
     frame.attrs[ATTRS] = {
         "table": table.name,
         "complete": report.complete,
@@ -42,7 +42,7 @@ def describe_frame(frame: pd.DataFrame, table: Table, report: Report, *, base_ur
 
 
 def add_details(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
-    """Return sessions with the ids of their training runs and samplers, and with what only a session's own answer tells."""
+    """Return sessions with the ids of their training runs and samplers, and with the fields that only a session's own answer has."""
     found = details.set_index("session_id").reindex(sessions["session_id"])
     frame = sessions.copy()
     for name in ("training_run_ids", "sampler_ids"):
@@ -59,7 +59,7 @@ def map_members(details: pd.DataFrame, member: str) -> dict[str, str]:
 
 
 def fill_sessions(frame: pd.DataFrame, session_of: dict[str, str]) -> pd.DataFrame:
-    """Fill in the sessions that ids do not tell, from what the sessions themselves list."""
+    """Fill in the sessions that ids do not name, from the runs that each session lists."""
     if session_of and frame["session_id"].isna().any():
         listed = frame["training_run_id"].map(session_of).astype(text_dtype())
         frame["session_id"] = frame["session_id"].where(frame["session_id"].notna(), listed)

@@ -1,4 +1,4 @@
-"""All rows of one table as read at one time, with what is known of how they were read; and its stored form.
+"""A listing: all rows of one table as read at one time, with a report of how they were read; and its stored form.
 
 The stored form is an Arrow stream: reading it runs no code, keeps every dtype, and copies next to nothing.
 """
@@ -29,7 +29,7 @@ class Report:
     started
         When the reading began, Unix seconds.
     problems
-        What was odd: dicts with `column`, `problem`, `rows` and `examples`.
+        Malformed values and doubts: dicts with `column`, `problem`, `rows` and `examples`.
     lacks
         Columns that this server did not fill in any row.
     cut
@@ -63,7 +63,7 @@ class Report:
 
 
 def merge_reports(reports: list[Report]) -> Report:
-    """Return one report for rows that were put together from several listings: as complete and as old as the worst of them."""
+    """Return one report for rows joined from several listings: as complete and as old as the worst of them."""
     first, *others = reports
     merged = Report(**asdict(first))
     for report in others:
@@ -87,7 +87,9 @@ class Listing:
 
     def to_bytes(self) -> bytes:
         """Return the stored form."""
-        about = asdict(self.report) | {"rows": self.data.num_rows}  # a stream that was cut between batches reads well
+        about = asdict(self.report) | {
+            "rows": self.data.num_rows
+        }  # a stream that is cut between messages reads as a shorter one
         data = self.data.replace_schema_metadata({REPORT_KEY: json.dumps(about).encode()})
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -97,7 +99,7 @@ class Listing:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Listing | None:
-        """Return the listing that was stored; None for bytes that are none, or not all of one."""
+        """Return the listing that was stored; None for other bytes, or a part of one."""
         try:
             with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
                 data = reader.read_all()

@@ -44,7 +44,7 @@ class Request:
 
 @dataclass
 class Coverage:
-    """Which offsets have been read, and which have to be.
+    """Which offsets of a list have been read, and which still have to be.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Coverage:
     totals: list[int] = field(default_factory=list)
     moved: bool = False
     _none: bool = False  # the first page said that there is nothing
-    _read: list[tuple[int, int]] = field(default_factory=list)  # covered stretches, sorted, disjoint
+    _read: list[tuple[int, int]] = field(default_factory=list)  # covered ranges, sorted, disjoint
     _end: int | None = None  # an empty page proved that nothing is here or beyond
     _fruitless: bool = False  # a page gave nothing new
     _wave: int = 1
@@ -80,7 +80,7 @@ class Coverage:
             if new is not None:
                 self._compare(new, self._length() - before)
             if rows < request.limit and request.offset == 0 and (total is None or total > rows):
-                self.size = min(self.size, rows)  # the server lowered the limit without a word
+                self.size = min(self.size, rows)  # the server lowered the limit silently
         else:
             self._end = request.offset if self._end is None else min(self._end, request.offset)
         if total is not None and total > 0 and rows:
@@ -152,7 +152,7 @@ class Coverage:
 
 
 def reduce_page_size(error: TinkerError, asked: int, default: int) -> int:
-    """Return the page size to try after a server refused one: what it names as its cap, else the half, not below its default.
+    """Return the page size to try after a server refused one: the cap that it names, else half, but not below its default.
 
     Raises
     ------
@@ -168,9 +168,9 @@ def reduce_page_size(error: TinkerError, asked: int, default: int) -> int:
     return max(asked // 2, default)
 
 
-def _merge_ranges(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merge_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
-    for start, stop in sorted(stretches):
+    for start, stop in sorted(ranges):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
         else:

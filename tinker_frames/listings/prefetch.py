@@ -1,4 +1,4 @@
-"""Threads that fetch ahead while the caller works on the results in order."""
+"""Run jobs in parallel threads, ahead of the caller, which takes their results in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run_in_order(
 
     At most two results a worker wait to be taken. The first failure is raised at its place, and nothing more is begun.
     When the caller stops taking (an exception, Ctrl-C), `watch.stop` wakes the threads from their waits; they are
-    daemons, so that no slow server keeps the interpreter from ending. Set by somebody else, it stops the caller too.
+    daemon threads, so that a slow server does not keep the interpreter from exiting. Set from elsewhere, it stops the caller too.
     """
     todo = list(jobs)
     slots: list[queue.SimpleQueue[tuple[bool, Any]]] = [queue.SimpleQueue() for _ in todo]
@@ -58,7 +58,7 @@ def run_in_order(
 
 
 def _try_job(run: Callable[[_Job], _Result], job: _Job, watch: Watch) -> tuple[bool, Any]:
-    """Return whether a job was done, and its result; else what is to be raised in the caller's thread."""
+    """Return True and the result of a job, or False and the exception to raise in the caller's thread."""
     try:
         if watch.stop.is_set():
             raise StoppedError

@@ -1,4 +1,4 @@
-"""Every page exactly once: in parallel, deduplicated, compared with the total, repaired or reported."""
+"""Reading whole lists: every page, in parallel, deduplicated, compared with the total, and read again until it is proved."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MOVED = "changed while it was read"
 
 @dataclass(frozen=True)
 class Pages:
-    """All pages of a short list, and why they may not be all."""
+    """The pages of a short list, and why some may be missing."""
 
     contents: list[bytes]
     doubt: str | None = None
 
 
 class Sweeper:
-    """Reads whole tables through a session; remembers the page size that each of the server's lists takes."""
+    """Reads whole lists through a session; remembers the page size that the server accepts for each."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -82,7 +82,7 @@ class Sweeper:
     ) -> Listing:
         """Read a list that hands out a cursor for the next page; the end is where it hands out none.
 
-        A cursor that leads to nothing new leads nowhere: the reading stops, and says so.
+        A cursor that leads to no new rows ends the reading, and the report says so.
         """
         decoder, report = Decoder(table), Report(started=time.time())
         size, cursor = self._sizes.get(table.path, table.page_size), None
@@ -119,7 +119,7 @@ class Sweeper:
         tolerate: Callable[[Exception], bool],
         all_may_be_lost: bool = False,
     ) -> Listing:
-        """Read what belongs to many keys, one or more requests each, in parallel.
+        """Read the rows of many keys, one or more requests each, in parallel.
 
         `fetch` returns pages of the table; with `into_row`, single objects that it makes rows of. What `tolerate` accepts
         as the loss of one key is reported, not raised, unless every key was lost and that may not be.
@@ -159,7 +159,7 @@ class Sweeper:
     def read_pages(self, path: str, params: Mapping[str, Any], table: Table, progress: Progress) -> Pages:
         """Return all pages of a list that most servers give at once: a cursor that counts more rows is followed.
 
-        It is proved and repaired as `read_by_offset` does it.
+        It is proved complete, and read again if it is not, as in `read_by_offset`.
         """
         contents: list[bytes] = []
         for _ in range(MOST_SWEEPS):
@@ -183,7 +183,7 @@ class Sweeper:
     def _record_page(
         request: Request, content: bytes, coverage: Coverage, keys: set[str], swept: list[bytes], table: Table
     ) -> None:
-        """Note what one page of a short list gave."""
+        """Record the rows of one page of a short list."""
         page = Decoder(table).feed(content)
         coverage.record(request, page.rows, page.total)
         keys |= page.keys(table)
@@ -262,7 +262,7 @@ def _is_proved(coverage: Coverage, rows: int, limit: int | None) -> bool:
 
 
 def _finish(data: pa.Table, report: Report, decoder: Decoder, limit: int | None) -> Listing:
-    """Put the last touches to a listing: what was odd, what was lacking, what a limit left out."""
+    """Return the listing with its report completed: malformed values, columns lacking, rows beyond the limit."""
     report.problems += decoder.problems.as_list()
     report.lacks = decoder.lacks()
     if limit is not None and data.num_rows > limit:
@@ -293,7 +293,7 @@ def _parse_answer(content: bytes, table: Table) -> dict[str, Any]:
 
 
 def _batches(results: Iterable[Any], size: int = 200, seconds: float = 0.5) -> Iterable[list[Any]]:
-    """Cut results into lists, so that many small answers are columnised together; slow ones sooner, so that they are counted."""
+    """Cut results into lists, so that many small answers are decoded together; sooner if they are slow, so that progress shows."""
     batch: list[Any] = []
     begun = time.monotonic()
     for result in results:

@@ -140,7 +140,7 @@ class Tables:
     def _listing(
         self, table: Table, options: Options, read: Callable[[Progress], Listing], *, of: list[str] | None = None
     ) -> Listing:
-        """Return a listing from the cache, or read it and keep it unless rows may be missing that nobody left out."""
+        """Return a listing from the cache, or read it, and cache it unless rows may be missing."""
         if options.limit == 0:
             return apply_limit(Listing(_no_rows(table), Report(started=time.time())), 0)
         cache, key = self._session.cache, _key(table, options, of)
@@ -183,7 +183,7 @@ class TableReader:
     def run_checkpoints(self, run_ids: list[str], progress: Progress, *, keep_going: bool = False) -> Listing:
         """Read GET /api/v1/training_runs/{run}/checkpoints of every given run, in parallel.
 
-        With `keep_going`, no run that cannot be read stops the others; the report names them.
+        With `keep_going`, a run that cannot be read does not stop the others; the report names it.
         """
 
         def fetch(run_id: str) -> Pages:
@@ -234,7 +234,7 @@ class TableReader:
         return self._sweeper.read_each(SESSION_DETAILS, ids, fetch, progress, into_row=into_row, tolerate=_is_one_lost)
 
     def list_sessions(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
-        """Read the list of ids, then every session: the way of servers without a search."""
+        """Read the list of ids, then every session: for servers without a search."""
         ids = self.session_ids(progress, limit=limit, access_scope=access_scope)
         details = self.session_details(ids.data["session_id"].to_pylist(), progress, access_scope=access_scope)
         report = merge_reports([details.report, ids.report])
@@ -259,7 +259,7 @@ class TableReader:
         )
 
     def _check_available(self, what: str) -> None:
-        """Do not ask again for what the server is known not to have."""
+        """Raise at once for an endpoint that the server is known to lack."""
         if what in self._lacks:
             error = self._lacks[what]
             raise NotSupportedError(error.what, status=error.status, url=error.url, hint=error.hint)
@@ -270,7 +270,7 @@ class TableReader:
 
 
 def apply_limit(listing: Listing, limit: int | None) -> Listing:
-    """Return at most `limit` rows, and say so if that left some out."""
+    """Return at most `limit` rows; the report says whether that left some out."""
     if limit is None or (limit and listing.data.num_rows <= limit):
         return listing
     listing.report.cut, listing.report.complete = True, False

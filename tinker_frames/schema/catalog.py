@@ -1,6 +1,6 @@
-"""Every table and column there is, as data: where it comes from, what it means, in which unit.
+"""The tables of an account and their columns, as data: source, kind, meaning and unit.
 
-Frames, empty frames, the README's tables, exports and the grid all follow from here. To add a column, add a line.
+Frames, empty frames, the README's tables, exports and the grid are all derived from it. To add a column, add a line.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ CHECKPOINTS = Table(
     ),
 )
 
-# One run's checkpoints: the same rows, from another place and not paged where the official service speaks.
+# One run's checkpoints: the same rows from another endpoint, which the official service does not page.
 RUN_CHECKPOINTS = replace(CHECKPOINTS, name="run_checkpoints", path="")
 
 TRAINING_RUNS = Table(
@@ -163,7 +163,7 @@ SESSIONS = Table(
     ),
 )  # fmt: skip
 
-# What one GET of a session answers; the id is put in by whoever asked for it.
+# What one GET of a session answers; the id is added by the reader.
 SESSION_DETAILS = Table(
     name="session_details",
     row="one row per session",

@@ -1,6 +1,6 @@
-"""`Column` and `Table`: what a column is, told once, and everything that follows from it; pure.
+"""`Column` and `Table`, and the Arrow type and pandas dtype that follow from a column's kind; pure.
 
-The kind of a column decides its Arrow type, its pandas dtype and how an odd value is mended. `catalog` holds the declarations.
+The kind of a column decides its Arrow type, its pandas dtype and how a malformed value is coerced. `catalog` holds the declarations.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Column:
     default: Any = None  # what an absent value means
     categories: tuple[str, ...] = ()
     derive: Callable[[dict[str, Any]], Any] | None = None  # Arrow columns so far → Arrow column; stored
-    live: Callable[[pd.DataFrame, datetime], Any] | None = None  # frame so far and time → column; changes by itself
+    live: Callable[[pd.DataFrame, datetime], Any] | None = (
+        None  # frame so far and time → column; changes with the clock
+    )
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -66,7 +68,7 @@ class Table:
     """One table: where its rows come from, how they are paged, and its columns in order."""
 
     name: str
-    row: str  # what one row is
+    row: str  # what a row stands for
     key: str  # the column that tells rows apart
     columns: tuple[Column, ...]
     source: str = ""  # the endpoints that its rows come from, in words
@@ -203,7 +205,7 @@ def empty_arrow(column: Column, rows: int = 0) -> pa.Array:
 
 
 def to_frame(table: Table, data: pa.Table, now: datetime) -> pd.DataFrame:
-    """Return the typed frame of a listing; columns that change by themselves are made for `now`.
+    """Return the typed frame of a listing; columns that change with the clock are computed for `now`.
 
     An empty listing gives the same columns and dtypes as a full one.
     """

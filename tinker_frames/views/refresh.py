@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
+from ..schema.paths import PATTERN, run_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,7 @@ def after_write(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], l
     """Return checkpoints as they are now: `fresh` are all of some runs, but for the runs that could not be read."""
     labels, about, was_whole = frame.index, dict(frame.attrs), is_whole(frame)
     frame = frame.reset_index(drop=True)
-    of = frame["tinker_path"].astype("str").str.extract(r"^tinker://([^/]+)/", expand=False)
+    of = frame["tinker_path"].astype("str").str.extract(PATTERN)["training_run_id"]
     concerned = of.isin(set(runs) - lost)
     kept = frame[~concerned | frame["tinker_path"].isin(fresh["tinker_path"])].copy()
     now = fresh.drop_duplicates("tinker_path").set_index("tinker_path")
@@ -114,7 +115,7 @@ def checkpoints_of(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFram
 
 def runs_of(paths: Iterable[str]) -> list[str]:
     """Return the training runs that tinker paths name, each once."""
-    return list(dict.fromkeys(path.split("/")[2] for path in paths if path.count("/") >= 3))
+    return list(dict.fromkeys(run for path in paths if (run := run_of(path)) is not None))
 
 
 def _with_sessions(client: Client, frame: pd.DataFrame) -> pd.DataFrame:
