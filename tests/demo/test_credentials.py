@@ -10,11 +10,11 @@ READS = ["sessions", "training_runs", "checkpoints", "get_server_capabilities", 
 
 
 @pytest.mark.parametrize("path", READS)
-@pytest.mark.parametrize(("key", "words"), [(None, "Missing API key."), ("tml-wrong", "Invalid API key.")])
-def test_a_missing_or_wrong_key_is_a_401(serve, browse, path, key, words):
+@pytest.mark.parametrize(("key", "detail"), [(None, "Missing API key."), ("tml-wrong", "Invalid API key.")])
+def test_a_missing_or_wrong_key_is_a_401(serve, browse, path, key, detail):
     """A missing or wrong key is a 401 without WWW-Authenticate, so no token exchange is attempted."""
     reply = browse(serve(runs=1), key).get(path)
-    assert (reply.status_code, reply.json()) == (401, {"detail": words})
+    assert (reply.status_code, reply.json()) == (401, {"detail": detail})
     assert "WWW-Authenticate" not in reply.headers
 
 
@@ -89,6 +89,6 @@ def test_two_keys_never_share_rows(serve, browse):
 
 def test_api_key_description(web):
     """The key's endpoint returns its id, name, note and owner."""
-    shown = web.json("auth/apikey/me")
-    assert set(shown) == {"key_id", "name", "note", "details"}
-    assert isinstance(shown["key_id"], int)
+    content = web.json("auth/apikey/me")
+    assert set(content) == {"key_id", "name", "note", "details"}
+    assert isinstance(content["key_id"], int)

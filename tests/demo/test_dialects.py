@@ -164,10 +164,10 @@ def test_tuft_archive_is_a_path_on_the_server(tuft):
 def test_tuft_weights_info_of_a_missing_checkpoint(tuft):
     """Weights info succeeds for a checkpoint that does not exist, but not for an external one."""
     run = tuft.json("training_runs")["training_runs"][0]
-    tell = {"tinker_path": f"tinker://{run['training_run_id']}/weights/never-saved"}
-    assert tuft.post("weights_info", json=tell).json()["train_mlp"] is None
-    tell = {"tinker_path": f"tinker://{run['training_run_id']}/external_weights/a"}
-    assert tuft.post("weights_info", json=tell).status_code == 500
+    body = {"tinker_path": f"tinker://{run['training_run_id']}/weights/never-saved"}
+    assert tuft.post("weights_info", json=body).json()["train_mlp"] is None
+    body = {"tinker_path": f"tinker://{run['training_run_id']}/external_weights/a"}
+    assert tuft.post("weights_info", json=body).status_code == 500
 
 
 # SkyRL
@@ -262,9 +262,9 @@ def test_skyrl_weights_info(skyrl):
     row = next(row for row in list_all_checkpoints(skyrl) if row["checkpoint_type"] == "training")
     info = skyrl.post("weights_info", json={"tinker_path": row["tinker_path"]}).json()
     assert set(info) == {"base_model", "is_lora", "lora_rank"}
-    asked = [row["tinker_path"].replace("/weights/", "/sampler_weights/"), add_pending(skyrl, "training").tinker_path]
-    asked += [row["tinker_path"] + "-none", "nonsense"]
-    statuses = [skyrl.post("weights_info", json={"tinker_path": path}).status_code for path in asked]
+    paths = [row["tinker_path"].replace("/weights/", "/sampler_weights/"), add_pending(skyrl, "training").tinker_path]
+    paths += [row["tinker_path"] + "-none", "nonsense"]
+    statuses = [skyrl.post("weights_info", json={"tinker_path": path}).status_code for path in paths]
     assert statuses == [400, 425, 404, 400]
 
 

@@ -294,16 +294,18 @@ def test_request_log(web):
     path = build_route(find_path(web), "/ttl")
     web.server.requests.clear()
     web.put(path, json={"ttl_seconds": None}, params={"a": "b"}, headers={"X-Idempotency-Key": "k"})
-    call = web.server.requests[0]
-    assert (call.endpoint, call.method, call.query, call.status) == ("set_checkpoint_ttl", "PUT", {"a": "b"}, 204)
-    assert call.raw_path == f"/api/v1/{path}"
-    assert (call.headers["x-api-key"], call.headers["x-idempotency-key"]) == ("tml-demo", "k")
-    assert json.loads(call.body) == {"ttl_seconds": None}
-    assert call.ended >= call.started
-    assert (web.server.requests.count(), web.server.requests.count("set_checkpoint_ttl"), len(web.server.requests)) == (
-        1,
-        1,
-        1,
+    request = web.server.requests[0]
+    assert (request.endpoint, request.method, request.query, request.status) == (
+        "set_checkpoint_ttl",
+        "PUT",
+        {"a": "b"},
+        204,
     )
+    assert request.raw_path == f"/api/v1/{path}"
+    assert (request.headers["x-api-key"], request.headers["x-idempotency-key"]) == ("tml-demo", "k")
+    assert json.loads(request.body) == {"ttl_seconds": None}
+    assert request.ended >= request.started
+    log = web.server.requests
+    assert log.count() == log.count("set_checkpoint_ttl") == len(log) == 1
     assert web.get("nowhere").status_code == 404
-    assert [one.endpoint for one in web.server.requests] == ["set_checkpoint_ttl", "unknown"]
+    assert [request.endpoint for request in log] == ["set_checkpoint_ttl", "unknown"]

@@ -52,9 +52,9 @@ def test_archive_being_built(serve, browse):
 def test_external_weights_have_a_url_per_file(web):
     """An external checkpoint has a signed URL per file; other types are a 400."""
     path = find_path(web, "external")
-    shown = web.json(build_route(path, "/external_weights_urls"))
-    assert datetime.fromisoformat(shown["expires"]) > datetime.now(UTC)
-    for url in shown["urls"].values():
+    content = web.json(build_route(path, "/external_weights_urls"))
+    assert datetime.fromisoformat(content["expires"]) > datetime.now(UTC)
+    for url in content["urls"].values():
         assert requests.get(url, timeout=5).status_code == 200
     assert web.get(build_route(find_path(web), "/external_weights_urls")).status_code == 400
 

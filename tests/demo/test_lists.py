@@ -106,8 +106,8 @@ def test_runs_are_sorted_by_last_request(web):
 def test_accessible_scope_adds_rows_of_colleagues(web):
     """`access_scope=accessible` adds sessions and runs of colleagues in projects that the caller can list."""
     me, state = web.server.state.me, web.server.state
-    own, seen = (set(web.rows("sessions", "sessions", 100, access_scope=s)) for s in ("owned", "accessible"))
-    assert own < seen
+    own, accessible = (set(web.rows("sessions", "sessions", 100, access_scope=s)) for s in ("owned", "accessible"))
+    assert own < accessible
     assert own == {row.session_id for row in state.sessions()}
     owners = {row["model_owner"] for row in web.rows("training_runs", "training_runs", 50, access_scope="accessible")}
     assert {me.urn} < owners

@@ -7,14 +7,14 @@ from .conftest import build_route, find_path
 
 def test_session_lists_its_runs_and_samplers(web):
     """A session has the ids of its runs and samplers, but neither its own id nor times."""
-    seen = set()
+    run_ids = set()
     for session in web.rows("sessions", "sessions", 100):
-        shown = web.json(f"sessions/{session}")
-        assert set(shown) == {"training_run_ids", "sampler_ids", "user_metadata", "display_name"}
-        assert all(one.startswith(f"{session}:train:") for one in shown["training_run_ids"])
-        assert all(one.startswith(f"{session}:sample:") for one in shown["sampler_ids"])
-        seen.update(shown["training_run_ids"])
-    assert seen == {row["training_run_id"] for row in web.rows("training_runs", "training_runs", 100)}
+        content = web.json(f"sessions/{session}")
+        assert set(content) == {"training_run_ids", "sampler_ids", "user_metadata", "display_name"}
+        assert all(one.startswith(f"{session}:train:") for one in content["training_run_ids"])
+        assert all(one.startswith(f"{session}:sample:") for one in content["sampler_ids"])
+        run_ids.update(content["training_run_ids"])
+    assert run_ids == {row["training_run_id"] for row in web.rows("training_runs", "training_runs", 100)}
 
 
 def test_samplers_load_a_checkpoint_or_the_base_model(web):
@@ -23,10 +23,10 @@ def test_samplers_load_a_checkpoint_or_the_base_model(web):
     loaded = set()
     for session in web.rows("sessions", "sessions", 100):
         for sampler in web.json(f"sessions/{session}")["sampler_ids"]:
-            shown = web.json(f"samplers/{sampler}")
-            assert shown == web.json(f"samplers/{sampler.replace(':', '%3A')}")
-            assert set(shown) == {"sampler_id", "base_model", "model_path"}
-            loaded.add(shown["model_path"])
+            content = web.json(f"samplers/{sampler}")
+            assert content == web.json(f"samplers/{sampler.replace(':', '%3A')}")
+            assert set(content) == {"sampler_id", "base_model", "model_path"}
+            loaded.add(content["model_path"])
     assert None in loaded
     assert len(loaded) > 3
     assert loaded - {None} <= paths

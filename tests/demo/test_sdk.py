@@ -81,8 +81,8 @@ def test_single_objects(sdk, server):
     run = row.run.training_run_id
     assert sdk("get_training_run", training_run_id=run)["base_model"] == row.run.base_model
     assert sdk("get_training_run_by_tinker_path", tinker_path=row.tinker_path)["training_run_id"] == run
-    shown = sdk("list_checkpoints", training_run_id=run)["checkpoints"]
-    assert {one["tinker_path"] for one in shown} == {one.tinker_path for one in row.run.checkpoints.values()}
+    content = sdk("list_checkpoints", training_run_id=run)["checkpoints"]
+    assert {one["tinker_path"] for one in content} == {one.tinker_path for one in row.run.checkpoints.values()}
     session = sdk("get_session", session_id=row.run.session.session_id)
     assert run in session["training_run_ids"]
     sampler = next(one for other in server.state.sessions() for one in other.samplers)
@@ -93,14 +93,14 @@ def test_single_objects(sdk, server):
 
 def test_search(sdk, server):
     """The SDK pages through the session search by its cursor."""
-    seen, cursor = [], None
+    session_ids, cursor = [], None
     while True:
         page = sdk("search_sessions", limit=5, cursor=cursor)
-        seen += [row["session_id"] for row in page["sessions"]]
+        session_ids += [row["session_id"] for row in page["sessions"]]
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    assert seen == [row.session_id for row in server.state.sessions()]
+    assert session_ids == [row.session_id for row in server.state.sessions()]
 
 
 def test_writes(sdk, server):
@@ -148,5 +148,5 @@ def test_command_line(server, tmp_path):
     reply = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=True, env=build_environment(tmp_path, **more)
     )
-    shown = json.loads(reply.stdout)["checkpoints"]
-    assert [row["tinker_path"] for row in shown] == [r.tinker_path for r in server.state.checkpoints_page(1000, 0)[0]]
+    content = json.loads(reply.stdout)["checkpoints"]
+    assert [row["tinker_path"] for row in content] == [r.tinker_path for r in server.state.checkpoints_page(1000, 0)[0]]
