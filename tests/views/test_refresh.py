@@ -280,7 +280,7 @@ def test_rows_that_name_nothing_have_no_checkpoints(sort: str, client_of: Make) 
     ("paths", "runs"),
     [
         ([], []), (["tinker://a/weights/1", "tinker://a/weights/2", "tinker://b:train:0/sampler_weights/x"], ["a", "b:train:0"]),
-        (["junk", "", "tinker://"], []), (["tinker://a/b"], ["a"]),
+        (["junk", "", "tinker://", "tinker://a/b", "tinker://./weights/1"], []),
     ],
 )  # fmt: skip
 def test_the_runs_that_paths_name(paths: list[str], runs: list[str]) -> None:
