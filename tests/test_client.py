@@ -28,7 +28,7 @@ from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import pandas_dtype
 
 Make = Callable[..., tkf.Client]
-NAMES = ["sessions", "training_runs", "checkpoints", "samplers", "inventory"]
+NAMES = list(catalog.TABLES)
 ABOUT = {
     "table", "complete", "total", "rows", "pages", "requests", "fetched_at", "age_s", "from_cache", "base_url",
     "account", "problems", "lacks",

@@ -10,8 +10,9 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.functions import set_default
+from tinker_frames.schema.catalog import TABLES
 
-NAMES = ("sessions", "training_runs", "checkpoints", "samplers", "inventory")
+NAMES = tuple(TABLES)
 
 
 def _python(code: str) -> str:

@@ -62,6 +62,67 @@ with tkf.demo.account(runs=3) as client:
 """
 
 
+TABLE = (
+    Toy(
+        "schema/catalog.py",
+        "INVENTORY = _inventory()",
+        """TOYS = Table(
+    name="toys",
+    row="one row per toy",
+    key="toy_id",
+    source="GET /api/v1/training_runs, of all things",
+    path="/api/v1/training_runs",
+    items="training_runs",
+    aliases={"training_run_id": "toy_id"},
+    brief=("toy_id",),
+    columns=(Column("toy_id", "text", "the toy's id", required=True), _extra()),
+)
+
+""",
+    ),
+    Toy("schema/catalog.py", "SAMPLERS, INVENTORY)}", "TOYS, "),
+    Toy(
+        "client.py",
+        "    # ── for plans ──",
+        '''    def toys(
+        self,
+        *,
+        refresh: bool = False,
+        limit: int | None = None,
+        progress: bool | None = None,
+        require_complete: bool = False,
+    ) -> pd.DataFrame:
+        """Return one row per toy."""
+        from .schema.catalog import TOYS
+
+        return self._finish(self._reader.read_paged(TOYS, Options(refresh, limit, progress=progress)), require_complete)
+
+''',
+    ),
+    Toy("functions.py", "inventory = _on_default(Client.inventory)", "toys = _on_default(Client.toys)\n"),
+    Toy("__init__.pyi", "from .functions import undo as undo", "from .functions import toys as toys\n"),
+)
+USE_TABLE = """
+import inspect
+import tinker_frames as tkf
+from tests.readme_tables import render_tables
+from tinker_frames.functions import set_default
+
+assert "### `toys()`: one row per toy\\n\\nFrom GET /api/v1/training_runs, of all things.\\n" in render_tables()
+assert "toys" in dir(tkf)
+assert tkf.toys.__doc__ == tkf.Client.toys.__doc__
+assert list(inspect.signature(tkf.toys).parameters) == list(inspect.signature(tkf.Client.toys).parameters)[1:]
+with tkf.demo.account(runs=3) as client:
+    set_default(client)
+    toys = tkf.toys()
+    assert toys["toy_id"].tolist() == client.training_runs()["training_run_id"].tolist()
+    assert (toys.attrs["tinker"]["table"], toys.attrs["tinker"]["complete"]) == ("toys", True)
+    assert client.toys().attrs["tinker"]["from_cache"]
+    assert len(client.toys(limit=2)) == 2
+    tkf.read_export(tkf.export(toys, "toys.csv"))
+"""
+
+
 def test_a_setting_is_declared_once(tmp_path: Path) -> None:
     """A field of `ClientOptions` is a parameter of `Client` and of `connect`, checked and documented, and a row of the README."""
     run_with(copy_with(tmp_path, SETTING), USE_SETTING)
@@ -70,3 +131,8 @@ def test_a_setting_is_declared_once(tmp_path: Path) -> None:
 def test_a_column_is_declared_once(tmp_path: Path) -> None:
     """A line of the catalog is a column of frames, also empty ones, of joins, exports, views and the README."""
     run_with(copy_with(tmp_path, COLUMN), USE_COLUMN)
+
+
+def test_a_table_is_an_entry_of_the_catalog_and_a_method_of_the_client(tmp_path: Path) -> None:
+    """With a line for each of the two public names, it is a function, a section of the README, cached, proved and exported."""
+    run_with(copy_with(tmp_path, *TABLE), USE_TABLE)

@@ -49,9 +49,14 @@ class Account:
         self._session_of |= map_members(frame, "training_run_ids")
         return Found(frame, WITH_DETAILS, report)
 
+    def read_paged(self, table: Table, options: Options) -> Found:
+        """Read a table that one endpoint lists by offset and that needs no other table."""
+        listing = self._tables.read_paged(table, options)
+        return Found(build_frame(table, listing), table, listing.report)
+
     def training_runs(self, options: Options) -> Found:
         """Read training runs."""
-        listing = self._tables.training_runs(options)
+        listing = self._tables.read_paged(TRAINING_RUNS, options)
         return Found(
             fill_sessions(build_frame(TRAINING_RUNS, listing), self._session_of), TRAINING_RUNS, listing.report
         )

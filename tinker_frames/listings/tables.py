@@ -82,13 +82,13 @@ class Tables:
             of=ids,
         )
 
-    def training_runs(self, options: Options) -> Listing:
-        """Return the training runs."""
+    def read_paged(self, table: Table, options: Options) -> Listing:
+        """Return a table that one endpoint lists by offset, as the catalog says."""
         scope, project, limit = options.access_scope, options.project_id, options.limit
         return self._listing(
-            TRAINING_RUNS,
+            table,
             options,
-            lambda bar: self._reader.training_runs(bar, limit=limit, access_scope=scope, project_id=project),
+            lambda bar: self._reader.read_paged(table, bar, limit=limit, access_scope=scope, project_id=project),
         )
 
     def checkpoints(self, run_ids: list[str] | None, by: By, options: Options) -> Listing:
@@ -123,7 +123,7 @@ class Tables:
     def _by_run(self, options: Options) -> Listing:
         """Return every run's checkpoints; as complete as the list of runs is."""
         every = Options(refresh=options.refresh, progress=options.progress, limit=0 if options.limit == 0 else None)
-        runs = self.training_runs(every)
+        runs = self.read_paged(TRAINING_RUNS, every)
         listing = self._of_runs(runs.data["training_run_id"].to_pylist(), options)
         report = listing.report
         report.requests += runs.report.requests
@@ -165,12 +165,18 @@ class TableReader:
         self._sweeper = Sweeper(session)
         self._lacks: dict[str, NotSupportedError] = {}
 
-    def training_runs(
-        self, progress: Progress, *, limit: int | None, access_scope: AccessScope, project_id: str | None
+    def read_paged(
+        self,
+        table: Table,
+        progress: Progress,
+        *,
+        limit: int | None,
+        access_scope: AccessScope,
+        project_id: str | None,
     ) -> Listing:
-        """Read GET /api/v1/training_runs."""
+        """Read a table's own endpoint, every page, e.g. GET /api/v1/training_runs."""
         params = {"access_scope": check_scope(access_scope), "project_id": project_id}
-        return self._sweeper.read_by_offset(TRAINING_RUNS, params, progress, limit=limit)
+        return self._sweeper.read_by_offset(table, params, progress, limit=limit)
 
     def user_checkpoints(self, progress: Progress, *, limit: int | None) -> Listing:
         """Read GET /api/v1/checkpoints: the caller's own, from all runs."""
