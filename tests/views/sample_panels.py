@@ -13,6 +13,7 @@ import pandas as pd
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.views.explorer import PARTS, Explorer
+from tinker_frames.views.handlers import handle
 from tinker_frames.views.table import TableState
 
 Make = Callable[..., tkf.Client]
@@ -61,7 +62,7 @@ class Seat:
 
     def say(self, do: str, **message: Any) -> dict[str, Any] | None:
         """Hand over a message as a browser sends it, and go on."""
-        return self.explorer.handle(json.loads(json.dumps({"do": do} | message)))
+        return handle(self.explorer, json.loads(json.dumps({"do": do} | message)))
 
     def wait(self) -> dict[str, Any]:
         """Wait until nothing goes on, and return what the desk shows."""

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import tinker_frames as tkf
 from tests.views.sample_panels import Make, Seat, as_shown, present, until
 from tinker_frames.demo import Burst, DemoServer, Hang
-from tinker_frames.views.explorer import _HANDLERS, PARTS
+from tinker_frames.views.explorer import PARTS
+from tinker_frames.views.handlers import HANDLERS, handle
 from tinker_frames.views.refresh import is_whole
 from tinker_frames.views.table import CHUNK
 
@@ -36,7 +37,7 @@ def seat(quiet: tkf.Client) -> Seat:
 
 junk = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=3), st.lists(st.integers(0, 3), max_size=2), st.sampled_from(["query", "all", "run", "size_gb", "metadata", "0"]))  # fmt: skip
 fields = ("name", "value", "sort", "columns", "id", "width", "how", "first", "last", "number", "label", "place", "depth", "on", "act", "given", "guards", "verdict", "reason", "typed")  # fmt: skip
-messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(_HANDLERS))}, optional=dict.fromkeys(fields, junk))
+messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(HANDLERS))}, optional=dict.fromkeys(fields, junk))
 
 
 @settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -58,7 +59,7 @@ def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(seat: Seat, sen
 def test_a_message_that_makes_no_sense_is_explained(seat: Seat, message: Any) -> None:
     """What is no message, is unknown, or lacks something becomes a note, and nothing is changed."""
     before = (seat.keys, seat.chosen, seat.state.query)
-    assert seat.explorer.handle(message) is None
+    assert handle(seat.explorer, message) is None
     assert seat.note
     assert seat.shown["head"]["note"] == seat.note
     assert (seat.keys, seat.chosen, seat.state.query) == before

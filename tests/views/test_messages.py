@@ -9,7 +9,8 @@ from typing import get_args, get_type_hints
 import pytest
 
 from tinker_frames.views import messages
-from tinker_frames.views.explorer import _HANDLERS, PARTS
+from tinker_frames.views.explorer import PARTS
+from tinker_frames.views.handlers import HANDLERS
 
 FRONTEND = Path(__file__).parents[2] / "tinker_frames" / "views" / "frontend"
 
@@ -24,7 +25,15 @@ def test_the_declarations_of_the_browser_are_those_of_python() -> None:
 def test_every_request_has_a_handler() -> None:
     """What the browser may ask for and what is handled are the same."""
     declared = {do for request in get_args(messages.Request) for do in get_args(get_type_hints(request)["do"])}
-    assert declared == set(_HANDLERS)
+    assert declared == set(HANDLERS)
+
+
+def test_every_handler_takes_the_request_that_it_is_for() -> None:
+    """A handler of a request that says more than what to do is annotated with that request."""
+    for do, handler in HANDLERS.items():
+        if hints := get_type_hints(handler):
+            _, request, _ = hints.values()
+            assert do in get_args(get_type_hints(request)["do"])
 
 
 def test_every_part_of_a_view_is_declared() -> None:

@@ -22,6 +22,7 @@ from ..plans.undo import undo
 from ..rest.session import StoppedError
 from . import cells
 from .forms import ACTS, Terms, act_of, terms_of
+from .messages import ActionPanel, Cell, ConfirmPanel, OpenPanel, OutcomePanel, PlanGroup
 from .task import Deed, told
 
 if TYPE_CHECKING:
@@ -195,33 +196,45 @@ class Desk:
         done = self.outcomes is not None and bool((self.outcomes["outcome"] == "done").any())
         return done and not self._undone and self.plan is not None and bool(self.plan.action.undo)
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> ActionPanel:
         """Return what a view shows of it; plain values only."""
         with self.lock:
-            shown: dict[str, Any] = {"stage": self.stage, "note": self._note}
-            if self.stage:
-                shown |= {"act": self._act.name, "label": self._label, "doc": self._act.doc}
-                shown |= {"asks": self._act.asks, "target": self._target.said if self._target else ""}
-                name = self._target.name if self._target else ""
-                shown |= {"path": f"{name}.parquet", "leads": name != "checkpoints"}
+            if self.stage == "ask":
+                return {**self._opened(), "stage": "ask"}
             if self.stage == "work" and self.deed is not None:
-                shown |= self.deed.shown()
+                return {**self._opened(), **self.deed.shown(), "stage": "work"}
             if self.stage == "confirm":
-                shown |= self._confirmation()
+                return self._confirmation()
             if self.stage == "outcome":
-                shown |= self._result()
-            return shown
+                return self._result()
+            return {"stage": "", "note": self._note}
 
-    def _confirmation(self) -> dict[str, Any]:
+    def _opened(self) -> OpenPanel:
+        """Return what is shown at every stage."""
+        name = self._target.name if self._target else ""
+        return {
+            "note": self._note,
+            "act": self._act.name,
+            "label": self._label,
+            "doc": self._act.doc,
+            "asks": self._act.asks,
+            "target": self._target.said if self._target else "",
+            "path": f"{name}.parquet",
+            "leads": name != "checkpoints",
+        }
+
+    def _confirmation(self) -> ConfirmPanel:
         plan, frame = self._must_have_plan(), self._frame()
         lines = facts_lines(plan.action, frame, plan.rows, plan.rate)
-        groups = [
+        groups: list[PlanGroup] = [
             {"verdict": verdict, "reason": reason, "rows": rows, "open": self._look == (verdict, reason)}
             for (verdict, reason), rows in _grouped(frame)
         ]
         reasons = frame.loc[frame["verdict"] == "held", "reason"].fillna("")
         held = [guard for guard, text in GUARDS.items() if reasons.str.contains(text, regex=False).any()]
         return {
+            **self._opened(),
+            "stage": "confirm",
             "number": self._number(),
             "verb": plan.action.verb,
             "lines": [line for line in lines if not line.startswith(("held", "refused", "unchanged"))],
@@ -234,25 +247,35 @@ class Desk:
             "hidden": self._target.hidden if self._target else 0,
         }
 
-    def _result(self) -> dict[str, Any]:
+    def _result(self) -> OutcomePanel:
         outcomes = self.outcomes
         if outcomes is None:
-            return {"counts": [], "failed": [], "rows": [], "undo": False, "retry": False}
+            nothing: OutcomePanel = {
+                **self._opened(),
+                "stage": "outcome",
+                "counts": [],
+                "failed": [],
+                "rows": [],
+                "undo": False,
+                "retry": False,
+            }
+            return nothing
         counts = outcomes["outcome"].value_counts(sort=False)  # done first
         bad = _briefly(outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED))
         look = self._look[0] if self._look else None
         return {
+            **self._opened(),
+            "stage": "outcome",
             "counts": [
-                {"outcome": name, "rows": int(rows), "open": name == look} for name, rows in counts.items() if rows
+                {"outcome": str(name), "rows": int(rows), "open": name == look} for name, rows in counts.items() if rows
             ],
             "failed": cells.window(bad, ["tinker_path", "outcome", "error"], datetime.now(UTC)),
             "rows": _listed(_briefly(outcomes[outcomes["outcome"] == look]), ENDED) if look else [],
-            "plan": outcomes.attrs["tinker"]["plan"],
             "undo": self.can_undo,
             "retry": bool(self._left(outcomes)),
         }
 
-    def _judged_alike(self, frame: pd.DataFrame) -> list[list[Any]]:
+    def _judged_alike(self, frame: pd.DataFrame) -> list[list[Cell]]:
         """Return the rows of the plan that somebody looks at."""
         if self._look is None:
             return []
@@ -370,10 +393,10 @@ def _grouped(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
     return sorted(pairs.items(), key=lambda item: (item[0][0] != "send", -item[1]))
 
 
-def _listed(rows: pd.DataFrame, columns: list[str]) -> list[list[Any]]:
+def _listed(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
     """Return rows as cells, under the names of their columns."""
     known = [name for name in columns if name in rows.columns]
-    return [known, *cells.window(rows.head(MOST_LISTED), known, datetime.now(UTC))]
+    return [[*known], *cells.window(rows.head(MOST_LISTED), known, datetime.now(UTC))]
 
 
 def _briefly(outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pandas.api import types
 from ..frames.text import escape_control_characters
 from ..schema.catalog import known_columns
 from ..schema.durations import format_duration
+from .messages import Cell, Column
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,7 +46,7 @@ def pd_categorical() -> type:
     return pd.CategoricalDtype
 
 
-def described(frame: pd.DataFrame, name: str) -> dict[str, Any]:
+def described(frame: pd.DataFrame, name: str) -> Column:
     """Return how a column is shown: its kind, its alignment, its width in pixels, and what it means."""
     kind = kind_of(frame, name)
     column = known_columns().get(name.removeprefix("last_checkpoint_")) or known_columns().get(name)
@@ -64,7 +65,7 @@ def _width(name: str, kind: str) -> int:
     return max(WIDTHS[kind] + (24 if name.endswith("expires_at") else 0), min(WIDEST_NAME, 8 * len(name) + 44))
 
 
-def window(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Any]]:
+def window(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Cell]]:
     """Return the cells of some rows, row by row: text, or `[text, on hover]`, or `[text, on hover, mark]`."""
     made = [_column(frame, name, now) for name in columns]
     return [list(row) for row in zip(*made, strict=True)] if made else [[] for _ in range(len(frame))]
@@ -95,7 +96,7 @@ def _rounded(length_s: float) -> float:
     return length_s // 3600 * 3600 if length_s >= 3600 else length_s // 60 * 60 if length_s >= 60 else length_s // 1
 
 
-def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Any]:
+def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Cell]:
     kind = kind_of(frame, name)
     values = [None if missing else value for value, missing in zip(frame[name], frame[name].isna(), strict=True)]
     if name in SIZES and kind == "number":
@@ -108,7 +109,7 @@ def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Any]:
     return [_number(value) if kind == "number" else _text(value) for value in values]
 
 
-def _size(value: Any, factor: int) -> Any:
+def _size(value: Any, factor: int) -> Cell:
     if value is None:
         return ""
     if isinstance(value, Integral):
@@ -116,7 +117,7 @@ def _size(value: Any, factor: int) -> Any:
     return [size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
 
 
-def _time(value: Any, now: datetime, *, is_end: bool) -> Any:
+def _time(value: Any, now: datetime, *, is_end: bool) -> Cell:
     if value is None:
         return ["never", "it has no expiry", "muted"] if is_end else ""
     stamp = value.tz_convert("UTC") if value.tzinfo is not None else value.tz_localize("UTC")
@@ -129,7 +130,7 @@ def _time(value: Any, now: datetime, *, is_end: bool) -> Any:
     return [f"⚠ {text}", f"expires: {hover}", "soon"] if -seconds <= SOON_S else [text, f"expires: {hover}"]
 
 
-def _flag(value: Any, name: str) -> Any:
+def _flag(value: Any, name: str) -> Cell:
     if value is None:
         return ""
     if name == "public":
@@ -139,7 +140,7 @@ def _flag(value: Any, name: str) -> Any:
     return "yes" if value else "no"
 
 
-def _number(value: Any) -> Any:
+def _number(value: Any) -> Cell:
     if value is None:
         return ""
     if isinstance(value, Integral):
@@ -150,7 +151,7 @@ def _number(value: Any) -> Any:
     return [f"{value:,.1f}" if 0.05 <= abs(value) < 1e15 else f"{value:.2g}", repr(value)]
 
 
-def _text(value: Any) -> Any:
+def _text(value: Any) -> Cell:
     if value is None:
         return ""
     text = escape_control_characters(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from .messages import FilterKind, TimeRange
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
 METADATA = ("user_metadata", "run_user_metadata", "session_user_metadata")
-PAST = (
+PAST: tuple[tuple[str, TimeRange], ...] = (
     ("last 24 h", {"newer_than": 1}),
     ("last 7 d", {"newer_than": 7}),
     ("older than 7 d", {"older_than": 7}),
     ("older than 30 d", {"older_than": 30}),
     ("older than 90 d", {"older_than": 90}),
 )
-FUTURE = (
+FUTURE: tuple[tuple[str, TimeRange], ...] = (
     ("within 24 h", {"within": 1}),
     ("within 7 d", {"within": 7}),
     ("within 30 d", {"within": 30}),
@@ -36,10 +37,10 @@ class Control:
 
     name: str
     label: str
-    kind: Kind
+    kind: FilterKind
     columns: tuple[str, ...]  # of those that a frame has, the first; a search and metadata take all
     age: str = ""  # the column that counts the days of a time
-    quick: tuple[tuple[str, dict[str, Any]], ...] = ()
+    quick: tuple[tuple[str, TimeRange], ...] = ()
     unit: str = ""
     zone: str = "Z"  # of the times that a column holds; empty for those without one
     loose: bool = False  # whether a column holds plain objects, of which a comparison may be neither true nor false
@@ -88,7 +89,7 @@ def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
     return found
 
 
-def _fits(frame: pd.DataFrame, name: str, kind: Kind) -> bool:
+def _fits(frame: pd.DataFrame, name: str, kind: FilterKind) -> bool:
     """Tell whether a frame has a column, of a dtype that such a control can be about."""
     from pandas.api import types
 

@@ -1,6 +1,6 @@
 """What a view does, without a widget: tables opened one from another, reading anew, and the desk where actions are made.
 
-Every message of a browser ends in a method here; `changed` says which parts of what is shown are to be sent again.
+Every request of a browser ends in a method here, by way of `handlers`; `changed` says which parts of what is shown are to be sent again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .action_panel import Desk, Target
 from .cells import size
 from .codegen import script
 from .forms import ACTS
+from .messages import Facet, Head
 from .table import SORTS, TableState
 from .task import Deed, told
 
@@ -61,19 +62,6 @@ class Explorer:
         """The table that is shown."""
         return self.stack[-1]
 
-    def handle(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        """Do what a browser asks for, and return an answer if it wants one; what goes wrong is shown, never raised."""
-        try:
-            method = _HANDLERS[message["do"]]
-            with self.lock:
-                if message["do"] in ("act", "answer", "close"):
-                    self._say_nothing()  # what was wrong before is being mended
-                answer: dict[str, Any] | None = method(self, message)
-                return answer
-        except Exception as error:  # noqa: BLE001  # nobody would see it otherwise
-            self.say(told(error))
-        return None
-
     # ── filters, order, choice ───────────────────────────────────────────────────────────────────────────────────────
 
     def set_filter(self, name: str, value: Any) -> None:
@@ -94,7 +82,7 @@ class Explorer:
     def order_by(self, names: list[str]) -> None:
         """Sort by columns."""
         self.state.order_by(names)
-        self._say_nothing()
+        self.clear_note()
         self.changed("grid")
 
     def show_columns(self, names: list[str]) -> None:
@@ -230,7 +218,7 @@ class Explorer:
             }
             return made[name]()
 
-    def _head(self) -> dict[str, Any]:
+    def _head(self) -> Head:
         state = self.state
         return {
             "trail": [table.sort.title for table in self.stack],
@@ -242,10 +230,10 @@ class Explorer:
             "note": escape_control_characters(self.note),
             "reading": self.reading.shown() if self.reading is not None else None,
             "pictures": self.with_pictures,
-            "acts": [vars(act) for act in ACTS.values()],
+            "acts": [act.button() for act in ACTS.values()],
         }
 
-    def _facet_shown(self) -> dict[str, Any]:
+    def _facet_shown(self) -> Facet:
         name = self._facet
         if name == "columns":
             return {"name": name, "columns": self.state.all_columns()}
@@ -266,6 +254,11 @@ class Explorer:
         self.note = note
         self.changed("head")
 
+    def clear_note(self) -> None:
+        """Put away the sentence that is shown."""
+        if self.note:
+            self.say("")
+
     def open_facet(self, name: str) -> None:
         """Have the choices of a control shown, until another one's are."""
         self._facet = name
@@ -276,12 +269,8 @@ class Explorer:
         self.with_pictures = on
         self.changed("head", "pictures")
 
-    def _say_nothing(self) -> None:
-        if self.note:
-            self.say("")
-
     def _rearranged(self) -> None:
-        self._say_nothing()
+        self.clear_note()
         self._whole_changed()
 
     def _whole_changed(self) -> None:
@@ -357,40 +346,3 @@ def _name_of(row: Any, value: str) -> str:
     """Return what the row that a table is opened from is called: by its name if it has one, and the id that tells it apart."""
     name = row.get("display_name")
     return f"of {name} ({shorten_ids(value)})" if isinstance(name, str) and name else f"of {shorten_ids(value)}"
-
-
-def _chunk(explorer: Explorer, message: dict[str, Any]) -> dict[str, Any] | None:
-    if message["number"] != explorer.state.rows.number:
-        return None
-    place = int(message["place"])
-    return {"chunk": place, "number": message["number"], "rows": explorer.state.chunk(place)}
-
-
-_HANDLERS: dict[str, Callable[[Explorer, dict[str, Any]], Any]] = {
-    "ping": lambda _, __: None,
-    "ready": lambda e, _: e.changed("pictures"),
-    "rows": _chunk,
-    "filter": lambda e, m: e.set_filter(m["name"], m.get("value")),
-    "reset": lambda e, _: e.reset(),
-    "facet": lambda e, m: e.open_facet(str(m["name"])),
-    "sort": lambda e, m: e.order_by(list(map(str, m["sort"]))),
-    "columns": lambda e, m: e.show_columns(list(map(str, m["columns"]))),
-    "width": lambda e, m: e.state.resize(str(m["id"]), int(m["width"])),
-    "choose": lambda e, m: e.choose(m["how"], int(m.get("first", 0)), int(m.get("last", 0)), m.get("number")),
-    "open": lambda e, m: e.open(str(m["label"]), int(m["place"])) if m["number"] == e.state.rows.number else None,
-    "back": lambda e, m: e.back(int(m["depth"])),
-    "refresh": lambda e, _: e.refresh(),
-    "stop": lambda e, _: e.stop_reading(),
-    "pictures": lambda e, m: e.show_pictures(bool(m["on"])),
-    "hush": lambda e, _: e.say(""),
-    "code": lambda e, _: {"code": e.code()},
-    "act": lambda e, m: e.act(str(m["act"])),
-    "answer": lambda e, m: e.desk.answer(dict(m["given"])),
-    "allow": lambda e, m: e.desk.allow(list(m["guards"])),
-    "look": lambda e, m: e.desk.look(str(m["verdict"]), str(m.get("reason", ""))),
-    "confirm": lambda e, m: e.desk.confirm(str(m.get("typed", ""))),
-    "cancel": lambda e, _: e.desk.cancel(),
-    "undo": lambda e, _: e.desk.undo(),
-    "retry": lambda e, _: e.desk.retry(),
-    "close": lambda e, _: e.desk.close(),
-}

@@ -15,6 +15,7 @@ from ..frames.text import escape_control_characters
 from .cells import size
 from .controls import Control
 from .filters import option_label
+from .messages import Bar, Chart, FilterOption, FilterValue, TimeRange
 
 if TYPE_CHECKING:
     from ..frames.query import Mask
@@ -37,7 +38,7 @@ class Facets:
         self._named: dict[str, dict[Any, str]] = {}
         self._sizes: Any = None
 
-    def options(self, control: Control, mask: Mask, chosen: list[Any]) -> list[dict[str, Any]]:
+    def options(self, control: Control, mask: Mask, chosen: list[Any]) -> list[FilterOption]:
         """Return the choices of a control with the number of rows of each, most first; a chosen one stays at 0 rows too."""
         codes, values = self._codes(control.columns[0])
         counts = np.bincount(codes[mask], minlength=len(values))
@@ -65,7 +66,7 @@ class Facets:
             return None
         return float(known.sum())
 
-    def bars(self, what: str, title: str, control: Control, mask: Mask) -> dict[str, Any]:
+    def bars(self, what: str, title: str, control: Control, mask: Mask) -> Chart:
         """Return the largest values of a column by bytes, or by rows where no size is known; the others as one bar."""
         codes, values = self._codes(control.columns[0])
         weights, is_size = self._weights(mask)
@@ -82,7 +83,7 @@ class Facets:
             bars.append(_bar(f"{len(order) - MOST_BARS:,} others", rest, is_size, None))
         return {"title": f"{'Storage' if is_size else what} by {title}", "kind": "bars", "bars": bars}
 
-    def over_time(self, title: str, control: Control, mask: Mask) -> dict[str, Any]:
+    def over_time(self, title: str, control: Control, mask: Mask) -> Chart:
         """Return the number of rows per hours, days, weeks …, in so many bars as can be told apart (UTC)."""
         times = self._frame[control.columns[0]].to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))[mask]
         hours = times[~np.isnat(times)].astype("int64") // 3600
@@ -143,7 +144,7 @@ class Facets:
         return self._sizes
 
 
-def _bar(label: str, value: float, is_size: bool, picks: dict[str, Any] | None) -> dict[str, Any]:
+def _bar(label: str, value: float, is_size: bool, picks: dict[str, FilterValue] | None) -> Bar:
     return {
         "label": label,
         "value": float(value),
@@ -152,9 +153,9 @@ def _bar(label: str, value: float, is_size: bool, picks: dict[str, Any] | None) 
     }
 
 
-def _span(hour: int, step: int, count: int, control: Control) -> dict[str, Any]:
+def _span(hour: int, step: int, count: int, control: Control) -> Bar:
     start, last = _at(hour), _at(hour + step - 1)
-    ends = {"after": start[:10], "before": last[:10]}
+    ends: TimeRange = {"after": start[:10], "before": last[:10]}
     label = start if step < 24 else ends["after"]
     if step > 24:
         label += f" to {ends['before']}"

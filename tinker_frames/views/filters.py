@@ -14,7 +14,8 @@ from typing import Any
 from ..errors import InvalidRequestError
 from ..frames.text import shorten_ids
 from ..schema.coerce import EXACT_FLOAT, INT64, canonical_json
-from .controls import Control, Kind
+from .controls import Control
+from .messages import FilterKind
 
 PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as it is, beside letters and digits
 
@@ -200,7 +201,7 @@ def _query(_: Control, value: str, __: datetime) -> str:
     return value.strip()
 
 
-_EXPRESSIONS: dict[Kind, Callable[[Control, Any, datetime], str]] = {
+_EXPRESSIONS: dict[FilterKind, Callable[[Control, Any, datetime], str]] = {
     "text": _text,
     "choices": _choices,
     "time": _time,
@@ -264,7 +265,7 @@ def _refuse_others(value: dict[str, Any], known: tuple[str, ...]) -> None:
         raise ValueError(f"{unknown[0]!r} is none of {', '.join(known)}")
 
 
-_PLAIN: dict[Kind, Callable[[Control, Any], Any]] = {
+_PLAIN: dict[FilterKind, Callable[[Control, Any], Any]] = {
     "text": _plain_text,
     "choices": _plain_choices,
     "time": _plain_time,

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .. import policies
 from ..errors import InvalidRequestError
 from ..policies import Rule
 from ..schema.durations import parse_ttl
+from .messages import ActionButton
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,11 @@ class Act:
     label: str
     doc: str
     asks: str = ""  # what has to be said before: one of `ASKED`
-    tone: str = ""
+    tone: Literal["", "main", "danger"] = ""
+
+    def button(self) -> ActionButton:
+        """Return what the browser needs for the action's button."""
+        return {"name": self.name, "label": self.label, "doc": self.doc, "asks": self.asks, "tone": self.tone}
 
 
 ACTS = {

@@ -39,15 +39,20 @@ class Count(TypedDict):
     total_size: str
 
 
-class Progress(TypedDict):
-    """How far work in the background is; `total` is 0 where it is unknown, `rate` is in rows per second."""
+class Counts(TypedDict):
+    """How many rows have been worked through; `total` is 0 where it is unknown, `rate` is in rows per second."""
 
-    what: str
-    part: str
     done: int
     total: int
     rate: float
     waiting: str
+
+
+class Progress(Counts):
+    """How far work in the background is, and what part of it is under way."""
+
+    what: str
+    part: str
     stopping: bool
 
 
@@ -58,7 +63,7 @@ class ActionButton(TypedDict):
     label: str
     doc: str
     asks: str
-    tone: str
+    tone: Literal["", "main", "danger"]
 
 
 class Head(TypedDict):
@@ -99,6 +104,10 @@ FilterValue = None | str | list[Choice] | list[float | None] | TimeRange | Metad
 """What a filter is set to, by its kind: text or query, choices, a range of numbers, times, metadata."""
 
 
+FilterKind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
+"""What a filter is of."""
+
+
 class QuickPick(TypedDict):
     """A value that a filter of times offers as a button."""
 
@@ -111,7 +120,7 @@ class FilterControl(TypedDict):
 
     name: str
     label: str
-    kind: Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
+    kind: FilterKind
     unit: str
     quick: list[QuickPick]
     value: FilterValue
@@ -253,7 +262,7 @@ class GuardTick(TypedDict):
 
 
 class ConfirmPanel(OpenPanel):
-    """A plan to be confirmed; the first of `rows` are the names of their columns."""
+    """A plan to be confirmed, with its number typed or not; the first of `rows` are the names of their columns."""
 
     stage: Literal["confirm"]
     number: int
@@ -263,6 +272,7 @@ class ConfirmPanel(OpenPanel):
     guards: list[GuardTick]
     rows: list[list[Cell]]
     typed: bool
+    undo: bool
     rule: str
     hidden: int
 

@@ -16,9 +16,21 @@ from ..errors import InvalidRequestError
 from ..frames.query import check_columns
 from ..frames.text import escape_control_characters
 from . import cells, filters
-from .controls import CONTROLS, controls_of
+from .controls import CONTROLS, Control, controls_of
 from .facets import Facets
-from .messages import Limits
+from .messages import (
+    Chart,
+    Column,
+    Count,
+    FilterBar,
+    FilterControl,
+    FilterOption,
+    Grid,
+    Limits,
+    ListedColumn,
+    Row,
+    Selection,
+)
 from .rows import Rows
 
 CHUNK = 50  # rows that are sent at once
@@ -251,7 +263,7 @@ class TableState:
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def chunk(self, place: int) -> list[list[Any]]:
+    def chunk(self, place: int) -> list[Row]:
         """Return the rows of one chunk: `[is chosen, key, cells …]` each."""
         places = self.rows.order[place * CHUNK : (place + 1) * CHUNK]
         rows = self.rows.frame.iloc[places]
@@ -260,7 +272,7 @@ class TableState:
         chosen = self.rows.chosen[places].tolist()
         return [[on, key, *row] for on, key, row in zip(chosen, keys, made, strict=True)]
 
-    def grid(self) -> dict[str, Any]:
+    def grid(self) -> Grid:
         """Return the columns and the order, with the first chunk of rows."""
         return {
             "number": self.rows.number,
@@ -272,7 +284,7 @@ class TableState:
             "first": self.chunk(0),
         }
 
-    def choice(self) -> dict[str, Any]:
+    def choice(self) -> Selection:
         """Return how many rows are chosen, how many of them do not match, and what they come to."""
         rows = self.rows
         count, shown = int(rows.chosen.sum()), int((rows.chosen & rows.mask).sum())
@@ -283,7 +295,7 @@ class TableState:
             "size": cells.size(self.facets.bytes(rows.chosen)) if count else "",
         }
 
-    def count(self) -> dict[str, Any]:
+    def count(self) -> Count:
         """Return how many rows and bytes match, and of how many."""
         rows, facets = self.rows, self.facets
         every = rows.mask | True
@@ -294,28 +306,11 @@ class TableState:
             "total_size": cells.size(facets.bytes(every)),
         }
 
-    def filter_bar(self) -> dict[str, Any]:
+    def filter_bar(self) -> FilterBar:
         """Return the controls, what they are set to, and what is wrong with that."""
-        return {
-            "controls": [
-                {
-                    "name": control.name,
-                    "label": control.label,
-                    "kind": control.kind,
-                    "unit": control.unit,
-                    "quick": [{"label": label, "value": value} for label, value in control.quick],
-                    "value": self.values.get(name),
-                    "said": escape_control_characters(filters.said(control, self.values[name], self.facets.label))
-                    if self._is_sound(name)
-                    else "",
-                    "error": self.errors.get(name, ""),
-                }
-                for name, control in self.controls.items()
-            ],
-            "query": self.query,
-        }
+        return {"controls": [self._control(control) for control in self.controls.values()], "query": self.query}
 
-    def options(self, name: str) -> list[dict[str, Any]]:
+    def options(self, name: str) -> list[FilterOption]:
         """Return the choices of a control with the number of rows that the other filters leave of each."""
         control = self.controls[name]
         return self.facets.options(control, self.rows.mask_without(name), self.values.get(name) or [])
@@ -324,7 +319,7 @@ class TableState:
         """Return the metadata keys that rows have."""
         return self.facets.metadata_keys(self.controls["metadata"].columns) if "metadata" in self.controls else []
 
-    def pictures(self) -> list[dict[str, Any]]:
+    def pictures(self) -> list[Chart]:
         """Return what is drawn beside the table, of the rows that match."""
         mask, facets = self.rows.mask, self.facets
         drawn = [
@@ -338,7 +333,7 @@ class TableState:
                 return [*drawn, facets.over_time(what, self.controls[name], mask)]
         return drawn
 
-    def all_columns(self) -> list[dict[str, Any]]:
+    def all_columns(self) -> list[ListedColumn]:
         """Return every column of the frame, with what it means and whether it is shown."""
         frame = self.rows.frame
         return [{**cells.described(frame, name), "shown": name in self.columns} for name in map(str, frame.columns)]
@@ -354,9 +349,23 @@ class TableState:
             return f"This listing was limited: {read}."
         return f"This listing is not proved complete: {read}. Refresh reads it anew."
 
-    def _column(self, name: str) -> dict[str, Any]:
+    def _column(self, name: str) -> Column:
         shown = cells.described(self.rows.frame, name)
         return {**shown, "width": self.widths.get(name, shown["width"])}
+
+    def _control(self, control: Control) -> FilterControl:
+        name = control.name
+        said = filters.said(control, self.values[name], self.facets.label) if self._is_sound(name) else ""
+        return {
+            "name": name,
+            "label": control.label,
+            "kind": control.kind,
+            "unit": control.unit,
+            "quick": [{"label": label, "value": value} for label, value in control.quick],
+            "value": self.values.get(name),
+            "said": escape_control_characters(said),
+            "error": self.errors.get(name, ""),
+        }
 
     def _is_sound(self, name: str) -> bool:
         return name in self._conditions

@@ -11,6 +11,8 @@ from typing import Any, Self
 from ..errors import TinkerError
 from ..rest.progress import Progress, elsewhere
 from ..rest.session import StoppedError
+from .messages import Counts
+from .messages import Progress as WorkProgress
 
 TICK_S = 0.1  # a notebook's server drops messages above a thousand a second
 
@@ -49,7 +51,7 @@ class Tally(Progress):
         """Say that nothing is sent for a while."""
         self._waits_until, self._why = time.monotonic() + seconds, why
 
-    def counts(self) -> dict[str, Any]:
+    def counts(self) -> Counts:
         """Return how far it is: `done, total, rate` (rows per second), `waiting` (text)."""
         seconds = time.monotonic() - self._began
         left = self._waits_until - time.monotonic()
@@ -87,7 +89,7 @@ class Deed(Tally):
         self._work, self._ended, self._tell = work, ended, show
         self._part: Part | None = None
         self._over = threading.Event()
-        self._told: dict[str, Any] = {}
+        self._told: WorkProgress | None = None
 
     def start(self) -> Deed:
         """Begin."""
@@ -107,7 +109,7 @@ class Deed(Tally):
         """Wait until it is over; False if it is not, after so many seconds."""
         return self._over.wait(timeout)
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> WorkProgress:
         """Return how far it is: `what`, `part` (what is read just now), that one's `Tally.counts`, `stopping`."""
         part = self._part
         counts = (part or self).counts()

@@ -17,6 +17,8 @@ from ..plans.plan import Plan
 from ..rest.progress import in_notebook
 from . import refresh
 from .explorer import PARTS, Explorer
+from .handlers import handle
+from .messages import HeardReply
 from .table import LIMITS, SORTS, TableState, sort_of
 
 MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]"'
@@ -180,7 +182,8 @@ class View(anywidget.AnyWidget):
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         # Every message is answered, also one that changes nothing: a browser that hears nothing says that the kernel is gone.
-        self.send(self._explorer.handle(content) or {"heard": content.get("do")})
+        heard: HeardReply = {"heard": content.get("do")}
+        self.send(handle(self._explorer, content) or heard)
 
     def _changed(self, parts: tuple[str, ...]) -> None:
         """Send parts of what is shown, as one message."""

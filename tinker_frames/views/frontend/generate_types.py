@@ -23,7 +23,7 @@ def declare_all() -> str:
 
 def _is_message_type(value: Any) -> bool:
     own = inspect.isclass(value) and value.__module__ == messages.__name__
-    return own or isinstance(value, UnionType) or get_origin(value) is list
+    return own or isinstance(value, UnionType) or get_origin(value) in (list, Literal)
 
 
 def _declare(name: str, value: Any) -> str:

@@ -27,14 +27,22 @@ export interface Count {
   total_size: string;
 }
 
-/** How far work in the background is; `total` is 0 where it is unknown, `rate` is in rows per second. */
-export interface Progress {
-  what: string;
-  part: string;
+/** How many rows have been worked through; `total` is 0 where it is unknown, `rate` is in rows per second. */
+export interface Counts {
   done: number;
   total: number;
   rate: number;
   waiting: string;
+}
+
+/** How far work in the background is, and what part of it is under way. */
+export interface Progress {
+  done: number;
+  total: number;
+  rate: number;
+  waiting: string;
+  what: string;
+  part: string;
   stopping: boolean;
 }
 
@@ -44,7 +52,7 @@ export interface ActionButton {
   label: string;
   doc: string;
   asks: string;
-  tone: string;
+  tone: "" | "main" | "danger";
 }
 
 /** The line above the filters: the tables that were opened, counts, age, notes and the actions. */
@@ -80,6 +88,9 @@ export interface MetadataMatch {
 
 /** What a filter is set to, by its kind: text or query, choices, a range of numbers, times, metadata. */
 export type FilterValue = null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch;
+
+/** What a filter is of. */
+export type FilterKind = "text" | "choices" | "time" | "expiry" | "number" | "metadata" | "query";
 
 /** A value that a filter of times offers as a button. */
 export interface QuickPick {
@@ -220,12 +231,12 @@ export interface WorkPanel {
   target: string;
   path: string;
   leads: boolean;
-  what: string;
-  part: string;
   done: number;
   total: number;
   rate: number;
   waiting: string;
+  what: string;
+  part: string;
   stopping: boolean;
   stage: "work";
 }
@@ -244,7 +255,7 @@ export interface GuardTick {
   on: boolean;
 }
 
-/** A plan to be confirmed; the first of `rows` are the names of their columns. */
+/** A plan to be confirmed, with its number typed or not; the first of `rows` are the names of their columns. */
 export interface ConfirmPanel {
   note: string;
   act: string;
@@ -262,6 +273,7 @@ export interface ConfirmPanel {
   guards: Array<GuardTick>;
   rows: Array<Array<string | Array<string>>>;
   typed: boolean;
+  undo: boolean;
   rule: string;
   hidden: number;
 }

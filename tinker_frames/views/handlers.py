@@ -1,0 +1,124 @@
+"""What each request of the browser does to an explorer: one handler per kind of request, checked against its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import messages as m
+from .explorer import Explorer
+from .task import told
+
+CLEARS_NOTE = ("act", "answer", "close")  # what was wrong before is being corrected
+
+
+def handle(explorer: Explorer, request: Any) -> m.Reply | None:
+    """Do what a browser asks for, and return a reply if it wants one; what goes wrong is shown, never raised."""
+    try:
+        handler = HANDLERS[request["do"]]
+        with explorer.lock:
+            if request["do"] in CLEARS_NOTE:
+                explorer.clear_note()
+            return handler(explorer, request)
+    except Exception as error:  # noqa: BLE001  # nobody would see it otherwise
+        explorer.say(told(error))
+    return None
+
+
+def _rows(explorer: Explorer, request: m.RowsRequest) -> m.RowsReply | None:
+    if request["number"] != explorer.state.rows.number:
+        return None
+    place = int(request["place"])
+    return {"chunk": place, "number": request["number"], "rows": explorer.state.chunk(place)}
+
+
+def _filter(explorer: Explorer, request: m.FilterRequest) -> None:
+    explorer.set_filter(request["name"], request.get("value"))
+
+
+def _facet(explorer: Explorer, request: m.FacetRequest) -> None:
+    explorer.open_facet(str(request["name"]))
+
+
+def _sort(explorer: Explorer, request: m.SortRequest) -> None:
+    explorer.order_by(list(map(str, request["sort"])))
+
+
+def _columns(explorer: Explorer, request: m.ColumnsRequest) -> None:
+    explorer.show_columns(list(map(str, request["columns"])))
+
+
+def _width(explorer: Explorer, request: m.WidthRequest) -> None:
+    explorer.state.resize(str(request["id"]), int(request["width"]))
+
+
+def _select(explorer: Explorer, request: m.SelectRequest) -> None:
+    first, last = int(request.get("first", 0)), int(request.get("last", 0))
+    explorer.choose(request["how"], first, last, request.get("number"))
+
+
+def _open(explorer: Explorer, request: m.OpenRequest) -> None:
+    if request["number"] == explorer.state.rows.number:
+        explorer.open(str(request["label"]), int(request["place"]))
+
+
+def _back(explorer: Explorer, request: m.BackRequest) -> None:
+    explorer.back(int(request["depth"]))
+
+
+def _charts(explorer: Explorer, request: m.ChartsRequest) -> None:
+    explorer.show_pictures(bool(request["on"]))
+
+
+def _code(explorer: Explorer, _: m.Command) -> m.CodeReply:
+    return {"code": explorer.code()}
+
+
+def _act(explorer: Explorer, request: m.ActionRequest) -> None:
+    explorer.act(str(request["act"]))
+
+
+def _answer(explorer: Explorer, request: m.AnswerRequest) -> None:
+    explorer.desk.answer(dict(request["given"]))
+
+
+def _allow(explorer: Explorer, request: m.AllowRequest) -> None:
+    explorer.desk.allow(list(request["guards"]))
+
+
+def _look(explorer: Explorer, request: m.LookRequest) -> None:
+    explorer.desk.look(str(request["verdict"]), str(request.get("reason", "")))
+
+
+def _confirm(explorer: Explorer, request: m.ConfirmRequest) -> None:
+    explorer.desk.confirm(str(request.get("typed", "")))
+
+
+HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
+    "ping": lambda _, __: None,
+    "ready": lambda explorer, _: explorer.changed("pictures"),
+    "rows": _rows,
+    "filter": _filter,
+    "reset": lambda explorer, _: explorer.reset(),
+    "facet": _facet,
+    "sort": _sort,
+    "columns": _columns,
+    "width": _width,
+    "choose": _select,
+    "open": _open,
+    "back": _back,
+    "refresh": lambda explorer, _: explorer.refresh(),
+    "stop": lambda explorer, _: explorer.stop_reading(),
+    "pictures": _charts,
+    "hush": lambda explorer, _: explorer.say(""),
+    "code": _code,
+    "act": _act,
+    "answer": _answer,
+    "allow": _allow,
+    "look": _look,
+    "confirm": _confirm,
+    "cancel": lambda explorer, _: explorer.desk.cancel(),
+    "undo": lambda explorer, _: explorer.desk.undo(),
+    "retry": lambda explorer, _: explorer.desk.retry(),
+    "close": lambda explorer, _: explorer.desk.close(),
+}
