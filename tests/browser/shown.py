@@ -95,10 +95,6 @@ class Shown:
         """Return a control of the desk by its name."""
         return self.find(f'.tkf-desk [data-name="{name}"]')
 
-    def click_note(self) -> None:
-        """Close the note at the top."""
-        self.stage.click(self.find('.tkf-note [aria-label="close this note"]'))
-
     def row(self, place: int) -> Locator:
         """Return a row by its place in the order, once it is there."""
         found = self.find(f'.tkf-row[data-place="{place}"]:not(.tkf-absent)')

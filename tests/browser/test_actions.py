@@ -76,43 +76,11 @@ def test_expire_and_undo(own: Shown, server: DemoServer) -> None:
     assert own.choice().startswith("3 selected")
 
 
-def test_publish_and_unpublish(own: Shown) -> None:
-    """What is published is marked public in its row, and private again after the other action."""
-    keys = choose(own, "not public", 2)
-    own.view.query = "tinker_path in @keys".replace("@keys", repr(keys))
-    own.sees(lambda: own.column("public"), ["private"] * 2)
-    for action, mark in (("publish", "◉ public"), ("unpublish", "private")):
-        own.act(action)
-        own.answer("run", "close")
-        own.sees(lambda: own.column("public"), [mark] * 2)
-
-
-def test_without_a_choice_all_that_match_are_meant(own: Shown) -> None:
-    """With nothing chosen an action is about what matches, and its button says about how many."""
-    own.view.query = "public"
-    rows = len(own.view.filtered)
-    own.sees(lambda: own.counts().split()[0], str(rows))
-    assert f"({rows} checkpoint" in (own.named("unpublish").get_attribute("title") or "")
-    own.act("unpublish")
-    own.says(own.desk, f"unpublish {rows} of {rows} checkpoints" if rows > 1 else "unpublish 1")
-
-
 def test_where_nothing_matches_nothing_can_be_done(own: Shown) -> None:
     """With no row to act on the buttons cannot be pressed."""
     own.view.query = "size_gb < 0"
     own.sees(lambda: own.named("expire").is_disabled(), True)
     assert own.named("delete").is_disabled()
-
-
-def test_what_a_plan_is_about_does_not_change_with_the_choice(own: Shown) -> None:
-    """A plan that is shown is about the rows that were chosen when it was begun, whatever is chosen meanwhile."""
-    keys = choose(own, "expires_at.isna() and not public", 2)
-    own.act("expire")
-    own.view.selected = own.view.frame.iloc[[5]]
-    own.says(own.choice, "1 selected")
-    own.answer("run")
-    own.says(own.desk, "✓ 2 done")
-    assert None not in now(own, keys, "expires_at")
 
 
 @pytest.mark.parametrize("way", ["close", "Escape"])
@@ -125,15 +93,6 @@ def test_a_plan_is_put_away(own: Shown, server: DemoServer, way: str) -> None:
     own.sees(own.desk, "")
     assert (writes(server), own.active()) == (0, "publish")
     assert own.choice().startswith("2 selected")
-
-
-def test_hidden_rows_are_told_where_one_confirms(own: Shown) -> None:
-    """If filters hide some of the chosen rows the confirmation says how many."""
-    choose(own, "not public", 4)
-    own.view.query = "public"
-    own.says(own.choice, "4 not in this view")
-    own.act("expire")
-    own.says(own.desk, "4 of them are not in this view")
 
 
 def test_rows_of_a_verdict_can_be_looked_at(own: Shown) -> None:
@@ -191,21 +150,6 @@ def test_a_delete_wants_its_number_typed(own: Shown, server: DemoServer) -> None
     assert not set(own.view.frame["tinker_path"]) & {key for key in keys if server.state.find(key) is None}
 
 
-def test_python_begins_actions_too(own: Shown) -> None:
-    """`view.act` and `view.propose` show their plan in the page, and the page can carry it out."""
-    keys = choose(own, "not public", 2)
-    own.view.act("set_ttl", ttl="30d")
-    own.over()
-    own.says(own.desk, "2 of 2 checkpoints")
-    own.answer("close")
-    plan = own.view.selected.tinker.publish()
-    own.view.propose(plan)
-    own.over()
-    own.answer("run")
-    own.says(own.desk, "✓ 2 done")
-    assert now(own, keys, "public") == {True}
-
-
 # ---- what is asked first
 
 
@@ -254,20 +198,6 @@ def test_retire_by_a_rule(own: Shown) -> None:
     own.says(own.desk, f"✓ {rows} done")
 
 
-def test_retire_by_deleting_wants_the_number(own: Shown) -> None:
-    """Retiring at once is a delete, with its number to type; a rule that keeps nothing is refused."""
-    own.act("retire")
-    own.answer("delete")
-    assert own.inside("run").is_disabled()
-    own.answer("close")
-    own.act("retire")
-    own.stage.fill(own.inside("last"), "0")
-    for name in ("final", "public", "sampled"):
-        own.inside(name).uncheck()
-    own.answer("expire")
-    own.says(lambda: own.note() + own.desk(), "keeps nothing")
-
-
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_export(own: Shown, tmp_path: Path, suffix: str) -> None:
     """The chosen rows are written to a file, where it is is said; a file that exists is not overwritten unless one says so."""
@@ -288,55 +218,3 @@ def test_export(own: Shown, tmp_path: Path, suffix: str) -> None:
     own.inside("overwrite").check()
     own.answer("write")
     own.says(own.desk, "wrote 3 rows")
-
-
-def test_export_where_nothing_can_be_written(own: Shown, tmp_path: Path) -> None:
-    """A folder that is not there, and a name of no known format, are told, and the name stays to be mended."""
-    for path in (tmp_path / "no" / "rows.csv", tmp_path / "rows.docx"):
-        own.act("export")
-        own.stage.fill(own.inside("path"), str(path))
-        own.answer("write")
-        own.stage.until(lambda: own.note() or own.find(".tkf-desk [role=alert]").count())
-        own.answer("close")
-
-
-# ---- other tables
-
-
-@pytest.mark.parametrize(("table", "one"), [("training_runs", "training run"), ("sessions", "session")])
-def test_runs_and_sessions_act_on_their_checkpoints(
-    stage: Stage, client: tkf.Client, tmp_path: Path, table: str, one: str
-) -> None:
-    """An action on a run or a session is about all checkpoints of it; a file can be, too."""
-    frame = client.inventory()
-    column = "session_id" if table == "sessions" else "training_run_id"
-    key = frame.groupby(column).size().idxmax()
-    shown = Shown(stage, tkf.explore(table, client))
-    shown.view.selected = [key]
-    shown.says(shown.choice, "1 selected")
-    shown.act("set_ttl")
-    assert f"1 {one} selected" in shown.desk()
-    shown.answer("30d")
-    shown.says(shown.desk, f"of {(frame[column] == key).sum()} checkpoints")
-    shown.answer("close")
-    shown.act("export")
-    shown.stage.fill(shown.inside("path"), str(tmp_path / "theirs.csv"))
-    shown.inside("checkpoints").check()
-    shown.answer("write")
-    shown.says(shown.desk, "wrote ")
-    assert {*tkf.read_export(tmp_path / "theirs.csv")["tinker_path"]} == {
-        *frame.loc[frame[column] == key, "tinker_path"]
-    }
-
-
-def test_two_actions_at_once_are_refused(own: Shown, server: DemoServer) -> None:
-    """While one action goes on another one is refused with a sentence."""
-    choose(own, "not public", 2)
-    server.faults.latency = 0.4
-    own.click("publish")
-    own.says(own.desk, "Cancel")
-    own.click("expire")
-    own.says(own.note, "something is still going on")
-    server.faults.clear()
-    own.over()
-    assert "publish" in own.desk()

@@ -10,7 +10,7 @@ import pytest
 
 from tinker_frames.demo import Burst
 
-from .visit import CELL, Hands, Visit, checkpoints, environment, exploring, resized
+from .visit import CELL, Hands, Visit, checkpoints, environment, exploring
 
 if TYPE_CHECKING:
     from tinker_frames.demo import DemoServer
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-MANY = 100_000
-LARGE = f"""
-import pandas as pd, tinker_frames as tkf
-few = tkf.inventory()
-frame = pd.concat([few] * ({MANY} // len(few) + 1), ignore_index=True)[:{MANY}]
-frame["tinker_path"] = [f"tinker://run-{{n % 1500}}/weights/step-{{n:06d}}" for n in range({MANY})]
-"""
 # Everything that is seen and has a text of its own, with the contrast of its colour to what is painted behind it.
 CONTRASTS = """root => {
   const paper = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -49,13 +42,6 @@ CONTRASTS = """root => {
   });
 }"""
 PAINT = "(root, name) => { root.style.setProperty('outline-color', `var(${name})`); return getComputedStyle(root).outlineColor; }"
-OUTSIDE = """root => {
-  const { left, right } = root.getBoundingClientRect();
-  const scrolled = ".tkf-grid *, .tkf-listed *, .tkf-options *";
-  return [...root.querySelectorAll("*")].filter((element) => element.checkVisibility() && !element.matches(scrolled))
-    .filter((element) => element.getBoundingClientRect().right > right + 0.5 || element.getBoundingClientRect().left < left - 0.5)
-    .map((element) => `${element.tagName} ${element.getAttribute("class")}`);
-}"""
 # Gives the focus to an element of a kind that is not known yet, and returns its kind; inputs last, since typing changes the rest.
 ANOTHER = """(root, known) => {
   const kind = (element) => [element.tagName, element.getAttribute("type"), element.getAttribute("class")].join(" ");
@@ -68,28 +54,6 @@ ANOTHER = """(root, known) => {
 NOTEBOOK_KEYS = ("d", "d", "x", "a", "b", "m", "y", "Shift+M", "0", "0")
 SUPPRESSED = "document.activeElement.dataset.lmSuppressShortcuts === 'true'"
 CELLS = "panel => panel.content.model.sharedModel.cells.map(cell => [cell.cell_type, cell.id, cell.source])"
-
-
-# ---- large
-
-
-def test_100_000_rows(lab: Lab, server: DemoServer) -> None:
-    """They are shown with at most 0.2 MB; the last is reached by a key, and a filter finds the rows that pandas finds."""
-    cell = "view = tkf.explore(frame)\nview"
-    with lab.notebook([cell], setup=LARGE, env=environment(server)) as notebook:
-        before = notebook.received
-        notebook.run(0)
-        visit = Visit(notebook)
-        visit.find(".tkf-picture").first.wait_for()
-        assert notebook.received - before <= 200_000
-        assert visit.counts() == f"{MANY:,} of {MANY:,}"
-        assert visit.keys()[0] == visit.python("print(frame['tinker_path'].iloc[0])")
-        visit.hands.press("Control+End", on=visit.grid)
-        visit.sees(lambda: visit.rows() and visit.rows()[-1].key, visit.python("print(frame['tinker_path'].iloc[-1])"))
-        assert visit.rows()[-1].place == MANY - 1
-        visit.search("step-0999", 100)
-        assert visit.keys()[0] == "tinker://run-900/weights/step-099900"
-        assert visit.python("print(len(frame.query(view.query)))") == "100"
 
 
 # ---- colours and room
@@ -129,16 +93,6 @@ def test_colours_are_those_of_the_theme_and_every_text_can_be_read(lab: Lab, ser
         for stage in stages(visit):
             faint = [f"{text} ({ratio:.2f})" for text, ratio in visit.root.evaluate(CONTRASTS) if ratio < 4.5]
             assert not faint, stage
-
-
-def test_a_narrow_notebook_has_everything_in_sight(lab: Lab, server: DemoServer) -> None:
-    """In a narrow window the pictures stand below the rows, and no control, plan or table sticks out of the view."""
-    with exploring(lab, server) as visit, resized(lab, width=620):
-        visit.hands.until(lambda: visit.root.bounding_box()["width"] < 560)
-        rows, pictures = visit.grid.bounding_box(), visit.find(".tkf-pictures").bounding_box()
-        assert pictures["y"] >= rows["y"] + rows["height"]
-        for stage in stages(visit):
-            assert visit.root.evaluate(OUTSIDE) == [], stage
 
 
 # ---- keys

@@ -120,46 +120,6 @@ def test_buttons_choose_all_that_match_or_clear(shown: Shown) -> None:
     assert list(shown.view.selected["tinker_path"]) == []
 
 
-def test_hidden_rows_of_the_choice_are_told(shown: Shown) -> None:
-    """A choice outlives a filter: how many of it are not in this view is said, and all come back with the rows."""
-    click(shown, 0)
-    click(shown, 1)
-    keys = list(shown.view.selected["tinker_path"])
-    shown.view.query = "public"
-    shown.says(shown.choice, "2 selected")
-    shown.says(shown.choice, "2 not in this view")
-    shown.click("all")
-    shown.says(shown.choice, "15 selected")
-    shown.click("reset")
-    shown.sees(shown.counts, "582 of 582")
-    assert "not in this view" not in shown.choice()
-    assert set(keys) < set(shown.view.selected["tinker_path"])
-    assert [row.key for row in shown.rows() if row.chosen][:2] == keys
-
-
-def test_a_choice_outlives_a_sort(shown: Shown) -> None:
-    """Rows stay chosen by their key when they change places."""
-    click(shown, 0)
-    shown.says(shown.choice, "1 selected")
-    key = shown.rows()[0].key
-    shown.stage.click(shown.head("time"))
-    shown.sees(shown.sorts, {"time": "▲"})
-    shown.grid.focus()
-    shown.press("Control+End")
-    shown.row(581)
-    shown.sees(lambda: [row.key for row in shown.rows() if row.chosen], [key])
-
-
-def test_python_chooses_too(shown: Shown) -> None:
-    """What `view.selected` is set to is seen in the rows, and what is clicked then is added to it."""
-    shown.view.selected = shown.view.frame.iloc[[1, 4]]
-    shown.sees(shown.chosen, [1, 4])
-    click(shown, 2)
-    shown.sees(shown.chosen, [1, 2, 4])
-    shown.view.selected = []
-    shown.sees(shown.chosen, [])
-
-
 def test_marked_text_is_not_a_click(shown: Shown) -> None:
     """Dragging over a cell marks its text, chooses nothing, and Ctrl+C copies what was marked."""
     box = shown.cell(4, "name").bounding_box()
@@ -183,23 +143,6 @@ def test_text_marked_elsewhere_does_not_keep_rows_from_being_chosen(shown: Shown
     shown.find(".tkf-title").evaluate("title => getSelection().selectAllChildren(title)")
     click(shown, 2, "Shift")
     shown.sees(shown.chosen, [0, 1, 2])
-
-
-def test_what_was_said_of_another_order_is_dropped(shown: Shown) -> None:
-    """A range that is chosen while other rows are on their way chooses nothing; the wrong rows would be taken."""
-    shown.grid.focus()
-    shown.press(" ")
-    shown.says(shown.choice, "1 selected")
-    shown.press("Escape")
-    shown.says(shown.choice, "none selected")
-    shown.view._explorer.set_query("public")  # it has not reached the page when the keys are pressed
-    shown.page.keyboard.press("Shift+ArrowDown")
-    shown.page.keyboard.press("Control+a")
-    shown.sees(shown.counts, "13 of 582")
-    shown.stage.settle()
-    assert len(shown.view.selected) == 0
-    said = [message.data["content"] for message in shown.stage.heard if "content" in message.data]
-    assert [content["how"] for content in said if content["do"] == "choose"][-2:] == ["add", "all"], "both were sent"
 
 
 @pytest.mark.parametrize("how", ["button", "keys"])

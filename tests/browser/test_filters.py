@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -63,14 +62,6 @@ def test_the_caret_stays_where_one_types(shown: Shown) -> None:
     assert shown.active() == "text"
 
 
-def test_a_query_filters(shown: Shown) -> None:
-    """What is typed into the query box is what pandas evaluates, and what `view.query` is."""
-    shown.stage.fill(shown.named("query"), "size_gb > 1 and not public")
-    frame = shown.view.frame
-    matches(shown, (frame["size_gb"] > 1) & ~frame["public"])
-    assert shown.view.query == "size_gb > 1 and not public"
-
-
 def test_a_wrong_query_says_so_and_stays(shown: Shown) -> None:
     """While a query does not parse the error stands under it, text and caret stay, rows stay; mended, it filters."""
     box, error = shown.named("query"), shown.find(".tkf-bar .tkf-error")
@@ -84,14 +75,6 @@ def test_a_wrong_query_says_so_and_stays(shown: Shown) -> None:
     shown.sees(error.inner_text, "")
     matches(shown, shown.view.frame["size_gb"] > 1)
     assert box.get_attribute("aria-invalid") == "false"
-
-
-@pytest.mark.parametrize("query", ["sise_gb > 1", "name.to_csv('x')", "@x", "size_gb", "name > 3"])
-def test_queries_that_cannot_be_evaluated_are_explained(shown: Shown, query: str) -> None:
-    """Names that are not there, calls that are not allowed and what is no condition are told under the box."""
-    shown.stage.fill(shown.named("query"), query)
-    shown.stage.until(lambda: len(shown.find(".tkf-bar .tkf-error").inner_text()) > 10)
-    assert shown.counts() == "582 of 582"
 
 
 def test_what_was_typed_last_does_not_come_back_after_reset(shown: Shown) -> None:
@@ -123,15 +106,6 @@ def test_choices_have_numbers_and_combine(shown: Shown) -> None:
     assert shown.named("option Qwen/Qwen3-8B").is_checked() is False
 
 
-def test_numbers_of_choices_are_those_that_other_filters_leave(shown: Shown) -> None:
-    """With another filter set a choice counts only rows that match it."""
-    shown.view.query = "public"
-    shown.sees(shown.counts, "13 of 582")
-    shown.click("model")
-    public = shown.view.frame[shown.view.frame["public"]]
-    shown.sees(shown.options, public["base_model"].value_counts().to_dict())
-
-
 def test_many_choices_can_be_searched(shown: Shown) -> None:
     """Among many choices the box finds by a part of the label, and says when there is none."""
     shown.click("run")
@@ -158,25 +132,6 @@ def test_keys_tick_choices(shown: Shown) -> None:
     assert shown.active() == "option training"
 
 
-@pytest.mark.parametrize(
-    ("name", "label", "query"),
-    [
-        ("public", "public", "public"),
-        ("status", "not known", "status.isna()"),
-        ("corrupted", "yes", "corrupted"),
-        ("project", "proj-résumé", "project_id == 'proj-résumé'"),
-    ],
-)
-def test_every_sort_of_choice_filters(shown: Shown, name: str, label: str, query: str) -> None:
-    """Yes and no, what is not known, and names with accents are choices with the rows that pandas says."""
-    shown.click(name)
-    rows = len(shown.view.frame.query(query))
-    shown.stage.until(shown.options)
-    assert shown.options()[label] == rows
-    shown.click(f"option {label}")
-    shown.sees(shown.counts, f"{rows} of 582")
-
-
 # ---- dates, ranges, metadata
 
 
@@ -192,31 +147,6 @@ def test_quick_picks_of_dates(shown: Shown) -> None:
     shown.click("last 7 d")
     shown.sees(shown.counts, "582 of 582")
     assert shown.active() == "last 7 d"
-
-
-def test_days_and_dates_combine(shown: Shown) -> None:
-    """Days and both dates hold together: what was set first is not lost by what is set next."""
-    time = shown.view.frame["time"]
-    first, last = (f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}" for days in (90, 20))
-    shown.click("created")
-    for name, text in (("after", first), ("before", last), ("older_than", "40")):
-        shown.stage.fill(shown.named(name), text)
-    shown.stage.press("Tab")
-    until = datetime.now(UTC) - timedelta(days=40)
-    matches(shown, (time >= f"{first}T00Z") & (time < until))
-    shown.says(lambda: shown.chips()[0], f"from {first}")
-
-
-def test_expiry(shown: Shown) -> None:
-    """Quick picks find what expires soon and what never does; days and dates do as well."""
-    left, ends = shown.view.frame["expires_in_days"], shown.view.frame["expires_at"]
-    shown.click("expires")
-    for pick, wanted in (("within 7 d", left <= 7), ("never expires", ends.isna()), ("has an expiry", ends.notna())):
-        shown.click(pick)
-        matches(shown, wanted)
-    shown.stage.fill(shown.named("within"), "30")
-    shown.stage.press("Tab")
-    matches(shown, left <= 30)
 
 
 def test_ranges_of_numbers(shown: Shown) -> None:

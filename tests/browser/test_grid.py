@@ -150,14 +150,6 @@ def test_shift_click_sorts_by_several(shown: Shown) -> None:
         shown.sees(shown.keys, expected(shown))
 
 
-def test_a_click_without_shift_sorts_by_that_alone(shown: Shown) -> None:
-    """A plain click on another header takes the place of the whole order."""
-    shown.view.sort = ["public", "-size_gb"]
-    shown.sees(shown.sorts, {"public": "▲1", "size_gb": "▼2"})
-    shown.stage.click(shown.head("name"))
-    shown.sees(shown.sorts, {"name": "▲"})
-
-
 def test_keys_sort_in_the_header(shown: Shown) -> None:
     """From the first row one step up is the header: Enter sorts, again turns round, and the cursor stays there."""
     shown.grid.focus()
@@ -179,13 +171,6 @@ def test_sorting_begins_at_the_top_again(shown: Shown) -> None:
     shown.sees(lambda: shown.rows()[0].place, 0)
     shown.press("ArrowDown")
     assert shown.rows()[0].place == 0
-
-
-def test_python_sorts_too(shown: Shown) -> None:
-    """What `view.sort` is set to is seen in the header and in the rows."""
-    shown.view.sort = ["-time", "name"]
-    shown.sees(shown.sorts, {"time": "▼1", "name": "▲2"})
-    shown.sees(shown.keys, expected(shown))
 
 
 # ---- columns
@@ -284,15 +269,6 @@ def test_keys_size_columns(shown: Shown) -> None:
     assert width(shown, "name") == before + 20
     shown.press(*["Alt+ArrowLeft"] * 8)
     assert width(shown, "name") == 40
-
-
-def test_widths_outlive_what_is_filtered(shown: Shown) -> None:
-    """A column that was sized keeps its width when other rows come."""
-    drag_handle(shown, "name", 80)
-    made = width(shown, "name")
-    shown.view.query = "public"
-    shown.sees(shown.counts, "13 of 582")
-    assert width(shown, "name") == made
 
 
 def test_narrow_windows_scroll_to_the_column_of_the_cursor(shown: Shown) -> None:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tinker_frames.demo import Burst
-
 from .chromium import keep_inside
 from .visit import Visit, checkpoints, exploring
 
@@ -64,17 +62,6 @@ def test_what_is_clicked_is_read_in_the_next_cell(lab: Lab, server: DemoServer) 
         assert visit.python(f"made = {{}}; exec(view.code(), made)\n{SAME}") == "[True, True, True]"
 
 
-def test_what_another_cell_sets_is_shown(lab: Lab, server: DemoServer) -> None:
-    """Query, order and choice that a later cell sets are seen in the view of the first one."""
-    later = "view.query = 'public == False and size_gb > 0.2'\nview.sort = ['-size_gb', 'time']\nview.selected = view.filtered[:2]"
-    with exploring(lab, server, later) as visit:
-        visit.notebook.run(1)
-        visit.sees(visit.sorts, {"size_gb": "▼1", "time": "▲2"})
-        visit.sees(visit.chosen, [0, 1])
-        assert visit.named("query").input_value() == "public == False and size_gb > 0.2"
-        assert visit.counts() == visit.python("print(f'{len(view.filtered):,} of {len(view.frame):,}')")
-
-
 def test_a_view_lives_in_a_box(lab: Lab, server: DemoServer) -> None:
     """Inside of another widget a view is the same: its rows are there, and a filter is heard."""
     cell = "import ipywidgets, tinker_frames as tkf\nview = tkf.explore()\nipywidgets.VBox([view])"
@@ -100,29 +87,6 @@ def test_an_action_goes_on_while_another_cell_is_busy(lab: Lab, server: DemoServ
 
 
 # ---- beside other views
-
-
-def test_two_views_of_one_account_are_two(lab: Lab, server: DemoServer) -> None:
-    """A filter of one leaves the other alone; what one did the other shows after Refresh, with its own choice as it was."""
-    with exploring(lab, server, "other = tkf.explore('checkpoints')\nother") as visit:
-        visit.notebook.run(1)
-        other = Visit(visit.notebook, 1)
-        other.hands.click(other.cell(2, "name"))
-        other.says(other.choice, "1 selected")
-        finals = sum("final" in path for path in checkpoints(server))
-        visit.search("final", finals)
-        assert other.counts() == f"{len(checkpoints(server))} of {len(checkpoints(server))}"
-        visit.begin("publish")
-        visit.go_on("run")
-        assert "public" not in {
-            text for key, text in zip(other.keys(), other.column("public"), strict=True) if "final" in key
-        }
-        other.click("refresh")
-        other.sees(
-            lambda: {text for key, text in zip(other.keys(), other.column("public"), strict=True) if "final" in key},
-            {"◉ public"},
-        )
-        assert (other.chosen(), visit.choice()) == ([2], "none selected: actions are for all that match")
 
 
 def test_one_view_in_two_cells_is_one(lab: Lab, server: DemoServer) -> None:
@@ -201,11 +165,6 @@ def spread(server: DemoServer) -> None:
         server.state.add_checkpoint(run, name=text.replace("/", "|"), user_metadata={text: text, "mark": "window.ran"})
 
 
-def shows_text(visit: Visit) -> None:
-    """Fail if anything that is shown has become an element."""
-    assert visit.root.evaluate(FOREIGN) == []
-
-
 @contextmanager
 def exported(notebook: Path, browser: Browser) -> Iterator[Page]:
     """Give the page that a saved notebook is exported to, without any network."""
@@ -217,33 +176,6 @@ def exported(notebook: Path, browser: Browser) -> Iterator[Page]:
         page = context.new_page()
         page.goto(made.as_uri())
         yield page
-
-
-def test_text_from_the_service_never_becomes_html(lab: Lab, server: DemoServer) -> None:
-    """Names, models, metadata and errors full of HTML are seen as text: in rows, filters, plans, outcomes and tables opened."""
-    spread(server)
-    with exploring(lab, server) as visit:
-        visit.search("window.ran", len(NASTY))
-        assert {*NASTY[:2]} <= {*visit.column("name")}
-        shows_text(visit)
-        for name in ("model", "session"):
-            visit.click(name)
-            visit.find(".tkf-option").first.wait_for()
-            shows_text(visit)
-            visit.hands.press("Escape")
-        server.faults.bursts.append(Burst("publish_checkpoint", 403, times=None, detail=NASTY[0]))
-        visit.begin("publish")
-        visit.hands.click(visit.on_desk("send "))
-        visit.find(".tkf-listed").wait_for()
-        shows_text(visit)
-        visit.go_on("run")
-        assert NASTY[0] in visit.desk()
-        shows_text(visit)
-        visit.hands.click(visit.row(0).locator("[data-open=session]"))
-        visit.find(".tkf-back").wait_for()
-        assert NASTY[-1][-10:] in visit.find(".tkf-trail").inner_text()
-        shows_text(visit)
-        assert visit.page.evaluate("window.ran") is None
 
 
 def test_what_is_saved_and_exported_is_a_table_of_text(lab: Lab, server: DemoServer, browser: Browser) -> None:

@@ -105,16 +105,6 @@ def test_keys_go_row_by_row_through_two_million(stage: Stage, huge: pd.DataFrame
         assert at.split("-")[2] == str(middle + step)
 
 
-def test_a_filter_and_a_sort_of_many_rows(large: Shown, many: pd.DataFrame) -> None:
-    """A search and a sort of a hundred thousand rows show what pandas says."""
-    large.type("text", "final")
-    wanted = many[many["name"].str.contains("final") | many["user_metadata"].str.contains("final")]
-    large.sees(large.counts, f"{len(wanted):,} of 100,000")
-    large.stage.click(large.head("size_gb"))
-    first = wanted.sort_values("size_gb", kind="stable")["tinker_path"].iloc[:5]
-    large.sees(lambda: large.keys()[:5], list(first))
-
-
 def test_all_of_many_rows_are_chosen(large: Shown) -> None:
     """Ctrl+A chooses rows that were never shown: wherever one scrolls to, they are chosen."""
     large.grid.focus()
@@ -135,12 +125,3 @@ def test_scrolling_fast_asks_only_for_what_is_seen(large: Shown) -> None:
     large.stage.until(lambda: large.rows() and large.rows()[0].place > MANY - 3000)
     asked = [message.data["content"] for message in large.stage.heard[before:]]
     assert len([content for content in asked if content["do"] == "rows"]) < 15
-
-
-def test_frames_without_an_account_are_shown(stage: Stage, huge: pd.DataFrame) -> None:
-    """A frame of one column, and one without rows, is a table as well."""
-    shown = Shown(stage, tkf.explore(huge.head(0)))
-    assert shown.find(".tkf-empty").is_visible()
-    assert shown.counts() == "0 of 0"
-    shown = Shown(shown.stage, tkf.explore(huge.head(1)))
-    assert shown.keys() == [huge["tinker_path"].iloc[0]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,16 +72,6 @@ def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
     own.says(own.desk, "✓ 40 done")
 
 
-def test_the_page_is_not_flooded(own: Shown, server: DemoServer) -> None:
-    """However fast rows end, progress is told ten times a second at most, and the end is told."""
-    choose(own, 60)
-    own.act("expire")
-    before = len(own.stage.sent)
-    own.answer("run")
-    own.says(own.desk, "✓ 60 done")
-    assert len(own.stage.sent) - before < 40
-
-
 def test_cancel_stops_what_was_not_begun(own: Shown, server: DemoServer) -> None:
     """Cancel lets end what is under way; the rest is told as not begun, and Try again does it."""
     keys = choose(own, 40)
@@ -102,21 +92,6 @@ def test_cancel_stops_what_was_not_begun(own: Shown, server: DemoServer) -> None
     own.says(own.desk, f"{40 - ended} of {40 - ended} checkpoints")
     own.answer("run")
     own.says(own.desk, f"✓ {40 - ended} done")
-
-
-def test_cancel_while_a_plan_is_made_forgets_it(own: Shown, server: DemoServer) -> None:
-    """Cancelled while the account is read for a plan, nothing is shown and nothing was sent; the next plan is not disturbed."""
-    choose(own, 2)
-    server.faults.latency = 1
-    own.click("publish")
-    own.says(own.desk, "Looking at 2 checkpoints selected")
-    own.stage.click(own.inside("cancel"))
-    own.sees(own.desk, "")
-    assert own.active() == "publish"
-    server.faults.clear()
-    own.act("expire")
-    own.says(own.desk, "expire 2 of 2 checkpoints")
-    assert not server.requests.to("publish_checkpoint")
 
 
 def test_waiting_is_told(own: Shown, server: DemoServer) -> None:
@@ -171,29 +146,6 @@ def test_rows_change_in_place(own: Shown) -> None:
     own.sees(lambda: {text[0] for text in own.column("expires_at")}, {"⚠"})
 
 
-def test_rows_that_are_gone_leave_the_rest_in_place(own: Shown) -> None:
-    """Deleted rows vanish, the others move up, and those of the choice that were held are still chosen."""
-    own.scroll(60 * 28)
-    own.row(62)
-    place = own.grid.evaluate("grid => grid.scrollTop")
-    total = len(own.view.frame)
-    own.view.selected = own.view.frame.iloc[60:75]
-    own.says(own.choice, "15 selected")
-    own.view.act("delete")
-    own.over()
-    number = int(own.inside("run").inner_text().split()[-1])
-    assert 0 < number < 15
-    own.stage.fill(own.inside("typed"), str(number))
-    own.stage.press("Enter", on=own.inside("typed"))
-    own.over()
-    own.says(own.desk, f"✓ {number} done")
-    own.sees(own.counts, f"{total - number} of {total - number}")
-    assert own.grid.evaluate("grid => grid.scrollTop") == place
-    own.says(own.choice, f"{15 - number} selected")
-    own.row(60)
-    assert own.keys() == list(own.view.filtered["tinker_path"].iloc[[row.place for row in own.rows()]])
-
-
 # ---- what goes wrong
 
 
@@ -232,38 +184,3 @@ def test_rows_of_an_outcome_are_listed_by_a_click(own: Shown, server: DemoServer
     own.answer("outcome done")
     own.sees(rows.count, 1)
     assert "403" in rows.first.inner_text()
-
-
-def test_a_server_that_fails_for_all(own: Shown, server: DemoServer) -> None:
-    """If every write fails nothing is done, all of it is said, and the rows are as they were."""
-    keys = choose(own, 3)
-    own.act("publish")
-    server.faults.bursts = [Burst("publish_checkpoint", 403, times=None)]
-    own.answer("run")
-    assert "done" not in own.desk()
-    assert own.find(".tkf-listed tbody tr").count() == 3
-    assert not any(server.state.find(key).public for key in keys)
-    assert set(own.view.selected["public"]) == {False}
-
-
-def test_a_plan_that_cannot_be_made_says_why(own: Shown, server: DemoServer) -> None:
-    """If the account cannot be read for a plan the error is shown in the desk, and it can be closed."""
-    choose(own, 2)
-    server.faults.bursts = [Burst("*", 403, times=None, detail="your key may not")]
-    own.act("expire")
-    own.says(own.desk, "your key may not")
-    assert own.inside("run").count() == 0
-    own.answer("close")
-    own.sees(own.desk, "")
-
-
-def test_a_server_that_is_gone(stage: Stage, server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
-    """If the server is gone when a plan is to be made, that is said in a sentence and the view goes on."""
-    own = Shown(stage, tkf.explore("checkpoints", client_of(server, retries=0)))
-    choose(own, 2)
-    server.stop()
-    own.act("expire")
-    assert len(own.desk()) > 20
-    assert own.inside("run").count() == 0
-    own.view.query = "public"
-    own.says(own.counts, " of 240")

@@ -86,25 +86,6 @@ def test_enter_and_shift_enter_open(shown: Shown) -> None:
         assert shown.active() == "tkf-grid", "the link that had the focus is gone"
 
 
-def test_two_tables_back_at_once(sessions: Shown) -> None:
-    """Every table that was opened on the way can be gone back to."""
-    open_(sessions, "runs")
-    open_(sessions, "checkpoints")
-    sessions.click("back 0")
-    sessions.sees(lambda: trail(sessions), ["Sessions"])
-
-
-def test_a_row_that_leads_nowhere_says_so(stage: Stage, account: tkf.Client) -> None:
-    """A checkpoint whose session is not known opens nothing and says why."""
-    frame = account.inventory().head(3)
-    frame["session_id"] = None
-    shown = Shown(stage, tkf.explore(frame, account))
-    open_(shown, "session")
-    shown.says(shown.note, "session_id of this row is not known")
-    shown.click_note()
-    shown.sees(shown.note, "")
-
-
 def test_what_cannot_be_read_is_said(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
     """If a table cannot be opened or read anew the error is shown, and the rows stay."""
     shown = Shown(stage, tkf.explore("checkpoints", client))
