@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.toys import Toy, copy_with, run_with
+
+pytestmark = pytest.mark.slow
 
 SETTING = Toy(
     "rest/config.py",

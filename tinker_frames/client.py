@@ -21,14 +21,17 @@ from .rest.session import Session
 class Client:
     """A Tinker account as DataFrames.
 
-    Nothing is sent until the first call that needs it.
+    Each table is a method; `client.rest` has one method per endpoint, `client.cache` the cached listings. No request is sent
+    until the first call that needs one. Use it as a context manager, or call `close()`, to close its connections.
 
     Raises
     ------
     AuthenticationError
-        If the official service is meant and there is no usable credential.
+        If there is no usable credential for the official service.
     InvalidRequestError
-        If an argument is out of range, or a key would travel over plain http.
+        If an argument is out of range, or a key would be sent over plain http.
+    TypeError
+        For an unknown argument.
 
     Examples
     --------
@@ -36,7 +39,7 @@ class Client:
     ...     client.checkpoints().query("size_gb > 1")
     """
 
-    server: Any = None  # the clients of a demo account have its server here
+    server: Any = None  # a client of a demo account keeps its DemoServer here
 
     @config.accept_options(config.ClientOptions)
     def __init__(self, options: config.ClientOptions) -> None:
@@ -62,37 +65,38 @@ class Client:
     ) -> pd.DataFrame:
         """Return one row per session.
 
-        From POST /api/v1/sessions/search, every page. A server without it is asked for its list of ids and then for each
-        session (GET /api/v1/sessions, GET /api/v1/sessions/{session}): the same columns, NA where that way cannot know.
+        Reads every page of POST /api/v1/sessions/search. A server without it is read by GET /api/v1/sessions and
+        GET /api/v1/sessions/{session}; the columns are the same, NA where these endpoints do not have them.
 
         Parameters
         ----------
         details
-            Add `training_run_ids` and `sampler_ids` (tuples of text): one request per session, in parallel.
+            Add the columns `training_run_ids` and `sampler_ids` (tuples of str), by one request per session, in parallel.
         refresh
-            Read anew, whatever is cached.
+            Bypass the cache.
         limit
-            At most so many rows; None for all, 0 for none.
+            Maximum number of rows; None for all, 0 for none.
         access_scope
-            `"owned"`, or `"accessible"` for everything that you may see.
+            `"owned"` for your own, `"accessible"` for all that you can read.
         project_id
-            Only the sessions of this project.
+            Only those of this project.
         progress
-            A progress bar: True, False, or None for one when it takes longer than a second and somebody is watching.
+            Whether to show a progress bar. With None, one is shown in a terminal or notebook if reading takes over a second.
         require_complete
-            Raise where the listing cannot be proved complete; otherwise that is a warning.
+            Raise an error if the listing cannot be proved complete, instead of a warning.
 
         Returns
         -------
         DataFrame
-            Sizes in bytes, times in UTC. `frame.attrs["tinker"]` says how complete and how old it is.
+            Sizes in bytes and, as `size_gb`, in 10^9 bytes; times in UTC. `frame.attrs["tinker"]` says whether every row is
+            there and when it was read.
 
         Raises
         ------
         NotSupportedError
-            If the server has no sessions at all, or cannot list those of one project.
+            If the server has no sessions, or cannot list those of one project.
         IncompleteListingError
-            With `require_complete`.
+            If rows may be missing, with `require_complete`.
 
         Examples
         --------
@@ -111,10 +115,10 @@ class Client:
         progress: bool | None = None,
         require_complete: bool = False,
     ) -> pd.DataFrame:
-        """Return one row per training run, from GET /api/v1/training_runs, every page.
+        """Return one row per training run, from every page of GET /api/v1/training_runs.
 
-        `session_id` is read from the run's id; on servers whose ids do not tell, from the sessions' own lists if
-        `sessions(details=True)` was called before. Parameters, attrs and errors as in `sessions`.
+        `session_id` is parsed from the run's id. On servers whose ids do not contain it, it is NA unless `sessions(details=True)`
+        was called before. Parameters, attrs and errors are as for `sessions`.
 
         Examples
         --------
@@ -133,31 +137,31 @@ class Client:
         progress: bool | None = None,
         require_complete: bool = False,
     ) -> pd.DataFrame:
-        """Return one row per checkpoint: all of the user's, or those of one run.
+        """Return one row per checkpoint: all of the user's, or those of some training runs.
 
         Parameters
         ----------
         training_run_id
-            Only this run's, or those of several, from GET /api/v1/training_runs/{run}/checkpoints.
+            Only those of this run, or of these runs, from GET /api/v1/training_runs/{run}/checkpoints.
         by
-            `"user"`: GET /api/v1/checkpoints, every page. `"run"`: every run's own list, in parallel; some servers leave
-            sampler checkpoints out of the user's list. `"auto"`: the user's list, by run where the server has none.
+            `"user"` reads every page of GET /api/v1/checkpoints. `"run"` reads the list of each run, in parallel; some servers
+            leave sampler checkpoints out of the user's list. `"auto"` reads the user's list, or by run if the server has none.
         refresh, limit, progress, require_complete
-            As in `sessions`.
+            As for `sessions`.
 
         Returns
         -------
         DataFrame
-            `size_bytes` in bytes, `size_gb` in 10^9 bytes, times in UTC, `age_days` and `expires_in_days` as of now.
+            `size_bytes` in bytes, `size_gb` in 10^9 bytes; times in UTC; `age_days` and `expires_in_days` as of this call.
 
         Raises
         ------
         NotFoundError
             If there is no such run.
         NotSupportedError
-            For `by="user"` on a server without that list.
+            If the server has no list of the user's checkpoints, with `by="user"`.
         IncompleteListingError
-            With `require_complete`.
+            If rows may be missing, with `require_complete`.
 
         Examples
         --------
@@ -176,9 +180,9 @@ class Client:
         progress: bool | None = None,
         require_complete: bool = False,
     ) -> pd.DataFrame:
-        """Return one row per sampler: found through the sessions, then GET /api/v1/samplers/{sampler} each, in parallel.
+        """Return one row per sampler that a session lists, from GET /api/v1/samplers/{sampler}, in parallel.
 
-        Parameters, attrs and errors as in `sessions`.
+        Parameters, attrs and errors are as for `sessions`.
 
         Examples
         --------
@@ -199,9 +203,9 @@ class Client:
     ) -> pd.DataFrame:
         """Return one row per checkpoint, with the columns of its training run and its session.
 
-        Columns that two tables have are prefixed `run_` or `session_`; `base_model` is the checkpoint's own, else the run's.
-        Where ids do not tell the session, the sessions are asked which runs they own. Left joins: no row is lost or
-        multiplied, and what is not known is NA. Parameters, attrs and errors as in `checkpoints`.
+        Columns that two tables have are prefixed `run_` or `session_`; `base_model` is the checkpoint's, else the run's.
+        If the ids do not contain the session, the sessions' own lists of runs are read. The joins are left joins: no row is
+        lost or duplicated, and missing values are NA. Parameters, attrs and errors are as for `checkpoints`.
 
         Examples
         --------
@@ -214,13 +218,13 @@ class Client:
 
     @property
     def session(self) -> Session:
-        """What sends this client's requests."""
+        """The HTTP session of this client."""
         return self._session
 
     def read_runs(self, training_run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
-        """Return the checkpoints of some runs, read anew, and the runs that could not be read; raises for neither.
+        """Return the checkpoints of some runs, past the cache, and the runs that could not be read; an unreadable run raises nothing.
 
-        From GET /api/v1/training_runs/{run}/checkpoints, in parallel.
+        Reads GET /api/v1/training_runs/{run}/checkpoints, in parallel.
         """
         return self._reader.read_runs(training_run_ids)
 
@@ -233,15 +237,15 @@ class Client:
 
     @property
     def account(self) -> str:
-        """The account's fingerprint, as frames carry it; no key can be had from it."""
+        """The fingerprint of the account, as in `frame.attrs`; the key cannot be recovered from it."""
         return self._session.account
 
     def on_close(self, callback: Callable[[], None]) -> None:
-        """Have something called once when the client is closed."""
+        """Register a callback that is called once, when the client is closed."""
         self._closers.append(callback)
 
     def close(self) -> None:
-        """Close connections and cache; the client must not be used afterwards."""
+        """Close the connections and the cache; the client must not be used afterwards."""
         self._session.close()
         while self._closers:
             self._closers.pop()()
