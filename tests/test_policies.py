@@ -89,7 +89,7 @@ def test_keep_named_searches_a_regular_expression() -> None:
     assert kept(P.keep_named("best"), frame) == [0, 1]
     assert kept(P.keep_named("^best"), frame) == [0]
     assert kept(P.keep_named("(?i)best"), frame) == [0, 1, 4]
-    with pytest.raises(InvalidRequestError, match="no regular expression"):
+    with pytest.raises(InvalidRequestError, match="not a regular expression"):
         P.keep_named("(")
 
 
@@ -165,7 +165,7 @@ def test_a_missing_column_is_named_with_its_rule(rule: P.Rule, column: str) -> N
 def test_a_count_has_to_be_a_count(n: Any) -> None:
     """Anything but a whole number of zero or more is refused when the rule is made."""
     for make in (P.keep_last, lambda count: P.best(n=count)):
-        with pytest.raises(InvalidRequestError, match="no whole number"):
+        with pytest.raises(InvalidRequestError, match="not a whole number"):
             make(n)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from .listings.account import Account, Found
+from .listings.account import Account, TableFrame
 from .listings.tables import By, Options
 from .rest import config
 from .rest.cache import CacheView
@@ -262,7 +262,7 @@ class Client:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client cannot be pickled, since it holds a key; make one in the other process")
 
-    def _finish(self, found: Found, require_complete: bool) -> pd.DataFrame:
+    def _finish(self, found: TableFrame, require_complete: bool) -> pd.DataFrame:
         unnamed.remember(self)
         return self._reader.finish(found, require_complete=require_complete)
 

@@ -140,7 +140,7 @@ def keep_named(pattern: str) -> Rule:
     else:
         return Rule(f"keep_named({pattern!r})", lambda frame: frame["name"].map(_finder(pattern)), needs=("name",))
     raise InvalidRequestError(
-        f"{pattern!r} is no regular expression: {problem}", hint="Escape what is meant literally."
+        f"{pattern!r} is not a regular expression: {problem}", hint="Escape what is meant literally."
     )
 
 
@@ -211,7 +211,7 @@ def _now() -> pd.Timestamp:
 
 
 def _times(values: pd.Series[Any]) -> Any:
-    """Return times in UTC, also of a frame whose times are text; what is no time is not known."""
+    """Return times in UTC, also of a frame whose times are text; other text is NA."""
     import pandas as pd
 
     if isinstance(values.dtype, pd.DatetimeTZDtype):
@@ -220,7 +220,7 @@ def _times(values: pd.Series[Any]) -> Any:
 
 
 def _numbers(values: pd.Series[Any]) -> Any:
-    """Return finite numbers, also of a frame whose numbers are text; what is none is not known."""
+    """Return finite numbers, also of a frame whose numbers are text; other text is NaN."""
     return values.astype("object").map(_number).astype("float64")
 
 
@@ -254,4 +254,4 @@ def _finder(pattern: str) -> Callable[[Any], bool]:
 
 def _at_least(n: int, least: int) -> None:
     if isinstance(n, bool) or not isinstance(n, int) or n < least:
-        raise InvalidRequestError(f"{n!r} is no whole number of {least} or more", hint="Pass a count.")
+        raise InvalidRequestError(f"{n!r} is not a whole number of {least} or more", hint="Pass a count.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -514,3 +515,22 @@ def test_thousands_of_brackets_are_refused_in_words() -> None:
     row = json.dumps(checkpoint(0))[:-1] + ', "new": ' + "[" * 100_000 + "]" * 100_000 + "}"
     with pytest.raises(SchemaError):
         Decoder(CHECKPOINTS).feed(f'{{"checkpoints":[{row}]}}'.encode())
+
+
+def test_arrows_default_pool_is_not_swapped() -> None:
+    """A listing is built in a pool that is passed on: the process's default pool is the same meanwhile, and holds next to nothing."""
+    default, seen = pa.default_memory_pool(), set[str]()
+
+    def note_pool(columns: dict[str, Any]) -> Any:
+        seen.add(pa.default_memory_pool().backend_name)
+        return columns["tinker_path"]
+
+    table = replace(
+        catalog.CHECKPOINTS, columns=(*catalog.CHECKPOINTS.columns, Column("noted", "text", "", derive=note_pool))
+    )
+    before, decoder = default.bytes_allocated(), Decoder(table)
+    for page in range(5):
+        decoder.feed(content(table, [checkpoint(number) for number in range(page * 1000, page * 1000 + 1000)]))
+    data = decoder.finish()
+    assert seen == {default.backend_name}
+    assert default.backend_name == "system" or default.bytes_allocated() - before < data.nbytes / 10

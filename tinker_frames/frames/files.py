@@ -134,7 +134,7 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     """Return the frame as an Arrow table; a column that does not fit its declaration any more stays as it is."""
     import pyarrow as pa
 
-    frame = _with_index(frame).rename(columns=str)
+    frame = _include_index(frame).rename(columns=str)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise InvalidRequestError(f"the column {twice!r} is there twice", hint="Rename or drop one of them.")
@@ -145,7 +145,7 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     return table.replace_schema_metadata(metadata)
 
 
-def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+def _include_index(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with its named index as columns; one that repeats a column of its name is left out."""
     for name in [str(name) for name in frame.index.names if name is not None]:
         if name in frame.columns:

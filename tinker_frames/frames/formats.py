@@ -104,7 +104,7 @@ def write_csv(table: pa.Table, file: BinaryIO, safe: bool) -> None:
         if types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)  # noqa: PLW2901
         if types.is_list(values.type) or types.is_large_list(values.type):
-            values = _json_cells(values)  # noqa: PLW2901
+            values = _to_json_cells(values)  # noqa: PLW2901
         if safe and is_text(values.type):
             values = pc.replace_substring_regex(values, _DANGEROUS, r"'\1")  # noqa: PLW2901
         columns.append(values)
@@ -134,7 +134,7 @@ def _read_csv(path: Path, safe: bool) -> pa.Table:
         if safe and is_text(values.type):
             values = pc.replace_substring_regex(values, _GUARDED, r"\1")  # noqa: PLW2901
         if column is not None and column.kind == "texts":
-            values = pa.chunked_array([_lists(values.to_pylist())])  # noqa: PLW2901
+            values = pa.chunked_array([_parse_lists(values.to_pylist())])  # noqa: PLW2901
         columns.append(values)
     names = [re.sub(_GUARDED, r"\1", name) if safe else name for name in table.column_names]
     return pa.table(columns, names=names)
@@ -164,14 +164,14 @@ def _csv_type(name: str) -> pa.DataType | None:
     return pa.large_string() if column.kind in ("category", "texts") else arrow_type(column.kind)
 
 
-def _json_cells(values: Iterable[Any]) -> pa.ChunkedArray:
+def _to_json_cells(values: Iterable[Any]) -> pa.ChunkedArray:
     import pyarrow as pa
 
     texts = [None if v.as_py() is None else json.dumps(v.as_py(), ensure_ascii=False) for v in values]
     return pa.chunked_array([pa.array(texts, pa.large_string())])
 
 
-def _lists(texts: list[str | None]) -> pa.Array:
+def _parse_lists(texts: list[str | None]) -> pa.Array:
     import pyarrow as pa
 
     return pa.array([None if text is None else json.loads(text) for text in texts], arrow_type("texts"))

@@ -20,7 +20,7 @@ from .tables import By, Options, Tables
 
 
 @dataclass(frozen=True)
-class Found:
+class TableFrame:
     """A table's frame, with the report of how it was read."""
 
     frame: pd.DataFrame
@@ -36,45 +36,47 @@ class Account:
         self._tables = Tables(session)
         self._session_of: dict[str, str] = {}  # run → session, as far as sessions were asked for their runs
 
-    def sessions(self, options: Options, *, details: bool) -> Found:
+    def sessions(self, options: Options, *, details: bool) -> TableFrame:
         """Read sessions; with `details`, each one's own answer too, which names its training runs and samplers."""
         listing = self._tables.sessions(options)
         frame, report = build_frame(SESSIONS, listing), listing.report
         if not details:
-            return Found(frame, SESSIONS, report)
+            return TableFrame(frame, SESSIONS, report)
         if "training_run_ids" not in listing.data.column_names:  # else each session was asked for already
             listing = self._tables.session_details(listing.data["session_id"].to_pylist(), options)
             report = merge_reports([report, listing.report])
         frame = add_details(frame, build_frame(SESSION_DETAILS, listing))
         self._session_of |= map_members(frame, "training_run_ids")
-        return Found(frame, WITH_DETAILS, report)
+        return TableFrame(frame, WITH_DETAILS, report)
 
-    def read_paged(self, table: Table, options: Options) -> Found:
+    def read_paged(self, table: Table, options: Options) -> TableFrame:
         """Read a table that one endpoint lists by offset and that needs no other table."""
         listing = self._tables.read_paged(table, options)
-        return Found(build_frame(table, listing), table, listing.report)
+        return TableFrame(build_frame(table, listing), table, listing.report)
 
-    def training_runs(self, options: Options) -> Found:
+    def training_runs(self, options: Options) -> TableFrame:
         """Read training runs."""
         listing = self._tables.read_paged(TRAINING_RUNS, options)
-        return Found(
+        return TableFrame(
             fill_sessions(build_frame(TRAINING_RUNS, listing), self._session_of), TRAINING_RUNS, listing.report
         )
 
-    def checkpoints(self, training_run_id: str | Iterable[str] | None, by: By, options: Options) -> Found:
+    def checkpoints(self, training_run_id: str | Iterable[str] | None, by: By, options: Options) -> TableFrame:
         """Read checkpoints: of one run, of several, or all of the user's."""
         run_ids = [training_run_id] if isinstance(training_run_id, str) else training_run_id
         listing = self._tables.checkpoints(None if run_ids is None else list(run_ids), by, options)
-        return Found(fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of), CHECKPOINTS, listing.report)
+        return TableFrame(
+            fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of), CHECKPOINTS, listing.report
+        )
 
-    def samplers(self, options: Options) -> Found:
+    def samplers(self, options: Options) -> TableFrame:
         """Read the samplers that the sessions list."""
         sessions = self.sessions(replace(options, limit=0 if options.limit == 0 else None), details=True)
         listing = self._tables.samplers(map_members(sessions.frame, "sampler_ids"), options)
         report = merge_reports([listing.report, replace(sessions.report, lacks=[])])
-        return Found(build_frame(SAMPLERS, listing), SAMPLERS, report)
+        return TableFrame(build_frame(SAMPLERS, listing), SAMPLERS, report)
 
-    def inventory(self, by: By, options: Options) -> Found:
+    def inventory(self, by: By, options: Options) -> TableFrame:
         """Read checkpoints, and join their training runs and sessions; a limit is of the checkpoints."""
         every = replace(options, limit=None)
         checkpoints = self.checkpoints(None, by, replace(options, access_scope="owned"))
@@ -84,12 +86,12 @@ class Account:
             sessions = self.sessions(every, details=not known)
         except NotSupportedError:
             report = Report(lacks=["sessions"], started=runs.report.started, from_cache=True)
-            sessions = Found(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report)
+            sessions = TableFrame(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report)
         reports = [part.report for part in (checkpoints, runs, sessions)]
         rows = fill_sessions(checkpoints.frame, self._session_of)
         report = merge_reports(reports)
         report.lacks = merge_lacks(*(part.lacks for part in reports))
-        return Found(join_inventory(rows, runs.frame, sessions.frame), INVENTORY, report)
+        return TableFrame(join_inventory(rows, runs.frame, sessions.frame), INVENTORY, report)
 
     def read_runs(self, training_run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
         """Return the checkpoints of some runs, read anew, and the runs that could not be read; raises for neither.
@@ -99,7 +101,7 @@ class Account:
         listing = self._tables.read_runs(training_run_ids)
         return build_frame(CHECKPOINTS, listing), set(listing.report.lost)
 
-    def finish(self, found: Found, *, require_complete: bool) -> pd.DataFrame:
+    def finish(self, found: TableFrame, *, require_complete: bool) -> pd.DataFrame:
         """Describe a frame, and warn or raise where rows may be missing that nobody asked to leave out."""
         frame, table, report = found.frame, found.table, found.report
         base_url = self._session.settings.base_url

@@ -66,7 +66,7 @@ class Decoder:
         Raises
         ------
         SchemaError
-            If it is no page of this table, or rows lack required fields; all of them are named.
+            If it is not a page of this table, or rows lack required fields; all of them are named.
         """
         content = expand_bare_page(content, self.table) if self.table.bare else content
         return self._decode(content) or self._examine(content)
@@ -161,7 +161,7 @@ class Decoder:
         return arrow_array("json", texts)
 
     def _extra(self, unknown: dict[str, Any], key: str) -> str | None:
-        """Return one row's unknown fields as JSON text, sorted by name: the order in which they were met is no fact."""
+        """Return one row's unknown fields as JSON text, sorted by name, whatever order they came in."""
         if not unknown:
             return None
         text, problem = replace_surrogates(

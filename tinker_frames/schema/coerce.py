@@ -42,7 +42,7 @@ class Problems:
 def parse_json(content: bytes | str) -> Any:
     """Parse JSON leniently: invalid UTF-8 becomes lone surrogates, which `coerce_value` reports; endless integers become floats."""
     text = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
-    return json.loads(text, parse_int=_whole)
+    return json.loads(text, parse_int=_parse_int)
 
 
 def parse_object(content: Any) -> dict[str, Any] | None:
@@ -80,13 +80,13 @@ def parse_times(values: list[Any]) -> pa.Array:
     return times
 
 
-def _text(value: Any) -> tuple[Any, str | None]:
+def _coerce_text(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, str):
         return replace_surrogates(value)
     return replace_surrogates(canonical_json(value))[0], "not a text"
 
 
-def _int(value: Any) -> tuple[Any, str | None]:
+def _coerce_int(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None, "not a whole number"
     if isinstance(value, str):
@@ -99,17 +99,17 @@ def _int(value: Any) -> tuple[Any, str | None]:
     return (value, None) if INT64[0] <= value <= INT64[1] else (None, "beyond 64 bits")
 
 
-def _float(value: Any) -> tuple[Any, str | None]:
+def _coerce_float(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None, "not a number"
     return float(value), None
 
 
-def _bool(value: Any) -> tuple[Any, str | None]:
+def _coerce_bool(value: Any) -> tuple[Any, str | None]:
     return (value, None) if isinstance(value, bool) else (None, "neither true nor false")
 
 
-def _time(value: Any) -> tuple[Any, str | None]:
+def _coerce_time(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, datetime):
         return value, None
     if not isinstance(value, str) or not value.strip():
@@ -123,12 +123,12 @@ def _time(value: Any) -> tuple[Any, str | None]:
         return None, "not a time"
 
 
-def _json(value: Any) -> tuple[Any, str | None]:
+def _coerce_json(value: Any) -> tuple[Any, str | None]:
     text, problem = replace_surrogates(canonical_json(value))
     return text, problem if isinstance(value, dict) else "not an object"
 
 
-def _texts(value: Any) -> tuple[Any, str | None]:
+def _coerce_texts(value: Any) -> tuple[Any, str | None]:
     if not isinstance(value, list):
         return None, "not a list"
     texts = [replace_surrogates(item) for item in value if isinstance(item, str)]
@@ -142,7 +142,7 @@ def replace_surrogates(text: str) -> tuple[str, str | None]:
     return clean, None if clean == text else "not valid Unicode"
 
 
-def _whole(digits: str) -> int | float:
+def _parse_int(digits: str) -> int | float:
     """Return an integer; as a float where it has more digits than Python reads."""
     try:
         return int(digits)
@@ -151,12 +151,12 @@ def _whole(digits: str) -> int | float:
 
 
 _COERCERS = {
-    "text": _text,
-    "category": _text,
-    "int": _int,
-    "float": _float,
-    "bool": _bool,
-    "time": _time,
-    "json": _json,
-    "texts": _texts,
+    "text": _coerce_text,
+    "category": _coerce_text,
+    "int": _coerce_int,
+    "float": _coerce_float,
+    "bool": _coerce_bool,
+    "time": _coerce_time,
+    "json": _coerce_json,
+    "texts": _coerce_texts,
 }

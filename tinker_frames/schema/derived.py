@@ -24,7 +24,7 @@ Columns = dict[str, Any]
 BYTES_PER_GB = 1e9
 SECONDS_PER_DAY = 86_400
 
-STEP = re.compile(r"(?:^|[^0-9])([0-9]{1,18})\Z")  # more digits than 64 bits hold are no step
+STEP = re.compile(r"(?:^|[^0-9])([0-9]{1,18})\Z")  # more digits than 64 bits hold are not a step
 
 
 def run_of_path(source: str = "tinker_path") -> Callable[[Columns], Any]:

@@ -31,7 +31,7 @@ def parse_duration(duration: Duration) -> int:
     """
     if isinstance(duration, timedelta):
         return round(duration.total_seconds())
-    found = _number(duration)
+    found = _to_seconds(duration)
     if math.isfinite(found):
         return round(found)
     raise InvalidRequestError(
@@ -70,7 +70,7 @@ def format_duration(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def _number(duration: Duration) -> float:
+def _to_seconds(duration: Duration) -> float:
     """Return seconds as a number; infinite for what is not a duration, or too large to be one."""
     if isinstance(duration, Real) and not isinstance(duration, bool):  # numpy's numbers too
         return duration if isinstance(duration, int) and abs(duration) < 2**62 else _float(duration)
