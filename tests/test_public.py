@@ -9,7 +9,6 @@ import sys
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames.functions import set_default
 from tinker_frames.schema.catalog import TABLES
 
 NAMES = tuple(TABLES)
@@ -47,37 +46,11 @@ def test_import_is_light() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_functions_are_the_methods(name: str) -> None:
-    """Module-level functions have the signature and the docs of the client's methods."""
-    function, method = getattr(tkf, name), getattr(tkf.Client, name)
-    given = inspect.signature(method)
-    assert inspect.signature(function) == given.replace(parameters=list(given.parameters.values())[1:])
-    assert function.__doc__ == method.__doc__
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_every_listing_takes_the_common_options(name: str) -> None:
     """refresh, limit, progress and require_complete are keyword-only on every listing."""
     parameters = inspect.signature(getattr(tkf, name)).parameters
     for option in ("refresh", "limit", "progress", "require_complete"):
         assert parameters[option].kind is inspect.Parameter.KEYWORD_ONLY
-
-
-def test_connect_makes_the_default_client(quiet_server, tmp_path) -> None:
-    """After connect(), the module-level functions use that client."""
-    client = tkf.connect(quiet_server.key, quiet_server.url, cache_dir=tmp_path)
-    assert tkf.default_client() is client
-    assert len(tkf.training_runs()) == 60
-    client.close()
-
-
-def test_default_client_comes_from_the_environment(quiet_server, monkeypatch) -> None:
-    """Without connect(), the first call makes a client from the environment."""
-    set_default(None)
-    monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
-    monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
-    assert len(tkf.checkpoints(limit=3)) == 3
-    tkf.default_client().close()
 
 
 def test_no_function_bears_a_module_name() -> None:

@@ -62,19 +62,6 @@ def sdk(server, tmp_path_factory):
     sdk.close()
 
 
-def test_lists_agree_with_the_account(sdk, server):
-    """The SDK's sessions, runs and checkpoints are those of the account, row for row."""
-    state = server.state
-    assert sdk("list_sessions", limit=500)["sessions"] == [row.session_id for row in state.sessions()]
-    runs = sdk("list_training_runs", limit=100)
-    assert [row["training_run_id"] for row in runs["training_runs"]] == [row.training_run_id for row in state.runs()]
-    assert runs["cursor"]["total_count"] == 20
-    pages = [sdk("list_user_checkpoints", limit=100, offset=offset)["checkpoints"] for offset in range(0, 400, 100)]
-    rows, total = state.checkpoints_page(1000, 0)
-    assert [row["tinker_path"] for page in pages for row in page] == [row.tinker_path for row in rows]
-    assert total < 400
-
-
 def test_single_objects(sdk, server):
     """The SDK reads a run, its checkpoints, a session, a sampler, weights info and the capabilities."""
     row = next(row for row in server.state.checkpoints_page(1000, 0)[0] if row.name == "final")
@@ -89,37 +76,6 @@ def test_single_objects(sdk, server):
     assert sdk("get_sampler", sampler_id=sampler.sampler_id)["model_path"] == sampler.model_path
     assert sdk("get_weights_info_by_tinker_path", tinker_path=row.tinker_path)["lora_rank"] == row.run.lora_rank
     assert sdk("get_server_capabilities")["supported_models"]
-
-
-def test_search(sdk, server):
-    """The SDK pages through the session search by its cursor."""
-    session_ids, cursor = [], None
-    while True:
-        page = sdk("search_sessions", limit=5, cursor=cursor)
-        session_ids += [row["session_id"] for row in page["sessions"]]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
-    assert session_ids == [row.session_id for row in server.state.sessions()]
-
-
-def test_writes(sdk, server):
-    """The SDK publishes, unpublishes, sets and removes a TTL, and deletes, including names with spaces and Unicode."""
-    rows = server.state.checkpoints_page(1000, 0)[0]
-    plain, spaced, chinese = (next(r for r in rows if not r.public and mark in r.name) for mark in ("step", " ", "检"))
-    for row in (plain, spaced, chinese):
-        path = {"tinker_path": row.tinker_path}
-        sdk("publish_checkpoint_from_tinker_path", **path)
-        assert row.public
-        sdk("unpublish_checkpoint_from_tinker_path", **path)
-        assert not row.public
-        sdk("set_checkpoint_ttl_from_tinker_path", **path, ttl_seconds=7200)
-        assert row.expires_at
-        sdk("set_checkpoint_ttl_from_tinker_path", **path, ttl_seconds=None)
-        assert row.expires_at is None
-        sdk("delete_checkpoint_from_tinker_path", **path)
-        assert row not in server.state.checkpoints_page(1000, 0)[0]
-        assert sdk.call("delete_checkpoint_from_tinker_path", **path)["status"] == 404
 
 
 def test_external_urls_and_storage_usage(sdk, server):
