@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -30,8 +31,8 @@ def expand_metadata(
 
 
 def _to_text(value: Any) -> str | None:
-    """Return a value of the metadata as text, in JSON where it is none; None for null."""
-    if value is None:
+    """Return a value of the metadata as text, in JSON if it is not text; None for null and for an integer without end."""
+    if value is None or value == math.inf:  # `parse_json` reads an integer of thousands of digits as infinite
         return None
     return replace_surrogates(value if isinstance(value, str) else canonical_json(value))[0]
 
