@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -21,6 +22,7 @@ from tinker_frames.schema.columns import (
     pandas_dtype,
     text_dtype,
     to_frame,
+    to_python,
     to_series_data,
 )
 
@@ -126,3 +128,18 @@ def test_an_empty_frame_has_no_rows_and_a_plain_index() -> None:
     frame = empty_frame(catalog.SESSIONS, NOW)
     assert isinstance(frame.index, pd.RangeIndex)
     assert frame.shape == (0, len(catalog.SESSIONS.columns))
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (None, None), (pd.NA, None), (pd.NaT, None), (np.nan, None), (np.float64("nan"), None),
+        (np.int64(2**53 + 1), 2**53 + 1), (np.bool_(False), False), (np.float64(1.5), 1.5), ("NA", "NA"), ("", ""), (("a",), ("a",)),
+        (pd.Timestamp("2026-11-23T12:00:00.000000001Z"), NOW),
+    ],
+)  # fmt: skip
+def test_a_value_of_a_frame_is_plain_python(value: object, plain: object) -> None:
+    """NA of every dtype is None, timestamps are datetimes, and numpy's scalars are Python's own of the same value."""
+    found = to_python(value)
+    assert found == plain
+    assert type(found) is type(plain)

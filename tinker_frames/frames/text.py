@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from ..schema.columns import to_python
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,19 +37,16 @@ def escape_control_characters(text: str) -> str:
 
 def format_cell(value: Any) -> str:
     """Return one value as people read it: times to the minute (UTC), floats to one decimal, yes and no."""
-    import pandas as pd
-
+    value = to_python(value)
+    if value is None:
+        return NOTHING
     if isinstance(value, tuple):
         return escape_control_characters(", ".join(value))
-    if value is None or pd.isna(value):
-        return NOTHING
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
-    if isinstance(value, (bool,)) or type(value).__name__ == "bool":
+    if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    return escape_control_characters(str(value))
+    return f"{value:,.1f}" if isinstance(value, float) else escape_control_characters(str(value))
 
 
 def render_table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:

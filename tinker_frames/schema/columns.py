@@ -169,6 +169,20 @@ def typed(kind: Kind, values: Iterable[Any]) -> Any:
     return pd.array(list(values), dtype=dtype)
 
 
+def to_python(value: Any) -> Any:
+    """Return a value of a frame as plain Python: None for NA, a datetime for a timestamp, Python's own for numpy's scalars."""
+    import numpy as np
+    import pandas as pd
+
+    if value is None or isinstance(value, (str, tuple, list, dict)):
+        return value
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime(warn=False)
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def to_series_data(column: Column, values: pa.ChunkedArray) -> Any:
     """Return what pandas is to hold for an Arrow column, without a copy where that can be had."""
     import pandas as pd
