@@ -343,8 +343,9 @@ def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoSer
     assert server.requests.count(DELETE) == sent
 
 
-def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoServer, client: tkf.Client) -> None:
+def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoServer, client_of: Make) -> None:
     """After a few rows that failed at every try, and none done, each of the others gets one."""
+    client = client_of(server, retries=2)
     plan = client.checkpoints().query("public == False").head(60).tinker.publish()
     server.faults.bursts = [Burst("publish_checkpoint", 500, times=None)]
     server.requests.clear()
