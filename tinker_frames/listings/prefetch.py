@@ -34,14 +34,12 @@ def run_in_order(
                 place = next(places, None)
             if place is None:
                 return
-            tried = _try_job(run, todo[place], watch)
-            slots[place].put(tried)
+            slots[place].put(tried := _try_job(run, todo[place], watch))
             if not tried[0]:
                 return
 
     for number in range(min(workers, len(todo))):
         threading.Thread(target=work, name=f"tinker-frames-{number}", daemon=True).start()
-    finished = False
     try:
         for job, slot in zip(todo, slots, strict=True):
             good, result = slot.get()
@@ -49,10 +47,10 @@ def run_in_order(
             if not good:
                 raise result
             yield job, result
-        finished = True
+    except BaseException:  # GeneratorExit too: the caller takes no more
+        watch.stop.set()
+        raise
     finally:
-        if not finished:
-            watch.stop.set()
         for _ in range(workers):
             room.release()
 

@@ -139,21 +139,12 @@ class Sweeper:
         for batch in _batches(run_in_order(todo, read, self._session.settings.max_workers, progress)):
             lost += [(key, found) for key, found in batch if isinstance(found, Exception)]
             good = [(key, found) for key, found in batch if not isinstance(found, Exception)]
-            if into_row is not None:
-                rows = [
-                    into_row(key, _parse_answer(content, table)) for key, found in good for content in found.contents
-                ]
-                progress.advance(decoder.feed_rows(rows).rows if rows else 0)
-            else:
-                progress.advance(sum(decoder.feed(content).rows for _, found in good for content in found.contents))
+            progress.advance(_feed(decoder, good, into_row))
             report.pages += sum(len(found.contents) for _, found in good)
             doubts += [(key, found.doubt) for key, found in good if found.doubt]
         if lost and len(lost) == len(todo) and not all_may_be_lost:
             raise lost[-1][1]
-        _report_lost(report, lost, todo)
-        report.lost = [key for key, _ in lost] + [key for key, _ in doubts]
-        if doubts:
-            report.doubt(f"{len(doubts)} of {len(todo)} {doubts[0][1]}, e.g. {doubts[0][0]}", rows=len(doubts))
+        _report_lost(report, lost, doubts, len(todo))
         return _finish(decoder.finish(), report, decoder, None)
 
     def read_pages(self, path: str, params: Mapping[str, Any], table: Table, progress: Progress) -> Pages:
@@ -246,11 +237,26 @@ class _Counted(Coverage):
     pages = 0
 
 
-def _report_lost(report: Report, lost: list[tuple[str, Exception]], todo: list[str]) -> None:
-    """Report the keys that could not be read."""
+def _feed(
+    decoder: Decoder,
+    found: list[tuple[str, Pages]],
+    into_row: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
+) -> int:
+    """Decode the pages of some keys, or the rows made of their single objects; return the number of rows."""
+    if into_row is None:
+        return sum(decoder.feed(content).rows for _, pages in found for content in pages.contents)
+    rows = [into_row(key, _parse_answer(content, decoder.table)) for key, pages in found for content in pages.contents]
+    return decoder.feed_rows(rows).rows if rows else 0
+
+
+def _report_lost(report: Report, lost: list[tuple[str, Exception]], doubts: list[tuple[str, str]], total: int) -> None:
+    """Report the keys that could not be read, and those whose pages are not proved to be all."""
+    report.lost = [key for key, _ in lost] + [key for key, _ in doubts]
     for kind in sorted({type(error).__name__ for _, error in lost}):
         keys = [key for key, error in lost if type(error).__name__ == kind]
-        report.doubt(f"{len(keys)} of {len(todo)} could not be read ({kind}), e.g. {keys[0]}", rows=len(keys))
+        report.doubt(f"{len(keys)} of {total} could not be read ({kind}), e.g. {keys[0]}", rows=len(keys))
+    if doubts:
+        report.doubt(f"{len(doubts)} of {total} {doubts[0][1]}, e.g. {doubts[0][0]}", rows=len(doubts))
 
 
 def _is_proved(coverage: Coverage, rows: int, limit: int | None) -> bool:
