@@ -351,6 +351,22 @@ def test_numbers_out_of_range(options: dict[str, Any]) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("arguments", "options", "said"),
+    [
+        ((), {"cach": False}, r"Client\(\): got an unexpected keyword argument 'cach'. Did you mean 'cache'\?"),
+        ((), {"zzz": 1}, r"Client\(\): got an unexpected keyword argument 'zzz'$"),
+        (("tml-0123456789", OTHER, False), {}, r"Client\(\): too many positional arguments$"),
+        (("tml-0123456789",), {"api_key": "tml-other"}, r"Client\(\): multiple values for argument 'api_key'$"),
+    ],
+)
+def test_arguments_that_are_no_settings(arguments: tuple[Any, ...], options: dict[str, Any], said: str) -> None:
+    """An argument that is not a setting is a TypeError that names it, and the setting that may be meant; no value is shown."""
+    for call in (tkf.Client, tkf.connect):
+        with pytest.raises(TypeError, match=said):
+            call(*arguments, **options)
+
+
 @pytest.mark.parametrize("key", ["tml-a\nb", "tml-\x00", "tml-ключ", "tml-a\x7f"])
 def test_keys_that_no_header_can_carry(key: str) -> None:
     """A key with control or foreign characters is refused without being shown."""

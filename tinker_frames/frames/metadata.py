@@ -32,7 +32,10 @@ def expand_metadata(
 
 def _to_text(value: Any) -> str | None:
     """Return a value of the metadata as text, in JSON if it is not text; None for null and for an integer without end."""
-    if value is None or value == math.inf:  # `parse_json` reads an integer of thousands of digits as infinite
+    if value is None or value in (
+        math.inf,
+        -math.inf,
+    ):  # `parse_json` reads an integer of thousands of digits as infinite
         return None
     return replace_surrogates(value if isinstance(value, str) else canonical_json(value))[0]
 

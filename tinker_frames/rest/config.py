@@ -12,7 +12,7 @@ import inspect
 import os
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -151,14 +151,14 @@ def accept_options(
 ) -> Callable[[Callable[[S, ClientOptions], None]], Callable[Concatenate[S, P], None]]:
     """Return a decorator for a method that takes options: it is called with the settings as parameters of its own."""
     parameters = [parameter for _, parameter, _ in describe_settings()]
-    names = [parameter.name for parameter in parameters]
+    accepted = inspect.Signature(parameters)
 
     def decorate(method: Callable[[S, ClientOptions], None]) -> Callable[Concatenate[S, P], None]:
         called = method.__qualname__.removesuffix(".__init__")
 
         @functools.wraps(method)
         def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
-            _refuse_unknown(called, names, kwargs)
+            _check_call(called, accepted, args, kwargs)
             method(self, options(*args, **kwargs))
 
         own = next(iter(inspect.signature(method).parameters.values()))
@@ -181,13 +181,15 @@ def document_options(documented: T) -> T:
     return documented
 
 
-def _refuse_unknown(called: str, names: list[str], given: Iterable[str]) -> None:
-    """Raise `TypeError` for a keyword that is not a setting, and say which one may be meant."""
-    for name in given:
-        if name not in names:
-            close = difflib.get_close_matches(name, names, 1)
-            meant = f". Did you mean {close[0]!r}?" if close else ""
-            raise TypeError(f"{called}() got an unexpected keyword argument {name!r}{meant}")
+def _check_call(called: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise `TypeError` for arguments that are not settings, and say which setting may be meant."""
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = list(signature.parameters)
+        close = [match for name in kwargs if name not in names for match in difflib.get_close_matches(name, names, 1)]
+        hint = f". Did you mean {close[0]!r}?" if close else ""
+        raise TypeError(f"{called}(): {error}{hint}") from None
 
 
 def is_loopback(host: str) -> bool:
