@@ -397,6 +397,7 @@ def hostile_server() -> Iterator[DemoServer]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "wanted"), [(80, "sessions"), (100, "sessions"), (200, "inventory"), (80, "all")])
 def test_a_table_fits_its_terminal(
     hostile_server: DemoServer, of: Callable[..., dict[str, str]], columns: int, wanted: str
@@ -428,6 +429,7 @@ def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., 
     assert lines[5:] == HOSTILE[5:]
 
 
+@pytest.mark.slow
 def test_a_limit_shows_all_that_it_allows(hostile_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
     """With --limit a terminal shows that many rows, also more than fifty."""
     done = on_terminal("ls", "checkpoints", "--limit", "60", columns=120, env=of(hostile_server))
@@ -435,6 +437,7 @@ def test_a_limit_shows_all_that_it_allows(hostile_server: DemoServer, of: Callab
     assert len(rows) == 60
 
 
+@pytest.mark.slow
 def test_doctor_on_a_narrow_terminal(quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
     """What doctor says is folded, not cut, where the terminal is narrow."""
     done = on_terminal("doctor", columns=60, env=of(quiet_server))
@@ -509,6 +512,7 @@ def test_errors_are_said(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_error_is_one_line(environment: dict[str, str]) -> None:
     """Without a credential for the official service, one line on stderr says what to do, and nothing is sent."""
     done = spawn("ls", "runs", env=environment)

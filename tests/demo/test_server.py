@@ -125,6 +125,7 @@ def test_a_missing_extra_says_what_to_install():
     assert 'ImportError: The demo account needs FastAPI and uvicorn: pip install "tinker-frames[demo]"' in reply.stderr
 
 
+@pytest.mark.slow
 def test_a_script_need_not_stop_the_server():
     """A script that does not stop its server exits at once and without output."""
     reply = run_python(
@@ -146,6 +147,7 @@ def test_public_names():
         _ = demo.nonsense
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command_line(number):
     """The command prints one READY line when it accepts connections, and exits with 0 on a signal."""

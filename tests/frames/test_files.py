@@ -268,6 +268,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_a_kill_leaves_a_whole_file(suffix: str, tmp_path: Path) -> None:
     """SIGKILL while a large file is being written leaves the old file, or a whole new one."""

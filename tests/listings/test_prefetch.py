@@ -154,6 +154,7 @@ if sys.argv[3] == "again":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", ["end", "again"])
 @pytest.mark.parametrize("page", [0, 3])
 def test_ctrl_c_ends_a_slow_sweep_at_once(tmp_path: Path, then: str, page: int) -> None:

@@ -89,6 +89,7 @@ def test_a_torn_last_line_costs_that_line_only(tmp_path_factory: pytest.TempPath
     assert diary.records()[0].rows["tinker://r/weights/2"].outcome == "done"
 
 
+@pytest.mark.slow
 def test_lines_of_several_threads_and_processes_do_not_mix(tmp_path: Path) -> None:
     """Two processes with threads that write long lines at once lose and mix none."""
     script = (

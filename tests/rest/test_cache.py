@@ -329,6 +329,7 @@ def locked(path: str) -> Iterator[None]:
         holder.stdout.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opened", [True, False])
 def test_locked_by_another_process(server: DemoServer, client_of: Make, opened: bool) -> None:
     """While another process holds the lock, waits are bounded, one warning is given, and the rows are right after a write."""

@@ -11,6 +11,7 @@ import pytest
 from tinker_frames.rest.progress import DELAY_S, Progress, in_notebook, is_watched
 
 
+@pytest.mark.slow
 def test_nobody_watches_a_pipe() -> None:
     """Without a terminal and outside a notebook nothing is drawn by itself."""
     assert not in_notebook()
@@ -19,6 +20,7 @@ def test_nobody_watches_a_pipe() -> None:
     assert done.stdout == "False\n"
 
 
+@pytest.mark.slow
 def test_a_terminal_is_watched() -> None:
     """A terminal on standard error is somebody watching."""
     code = "import pty,os,sys; from tinker_frames.rest.progress import is_watched; _, end = pty.openpty(); os.dup2(end, 2); print(is_watched())"

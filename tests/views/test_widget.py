@@ -178,6 +178,7 @@ def test_repr_says_what_is_shown(view: tkf.CheckpointsView) -> None:
     assert "tml-" not in text
 
 
+@pytest.mark.slow
 def test_without_widgets_the_rest_works() -> None:
     """Where anywidget is not installed, `explore` names the extra, and everything else is there."""
     code = """
