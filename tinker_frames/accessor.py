@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .schema.durations import Duration, parse_ttl
+from .plans.actions import ACTIONS, Action, Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from .errors import TinkerError
     from .plans.plan import Plan
     from .policies import Rule
+    from .schema.durations import Duration
     from .views.widget import View
 
 
@@ -30,7 +32,20 @@ def tinker(frame: pd.DataFrame) -> TinkerAccessor:
     return TinkerAccessor(frame)
 
 
-class TinkerAccessor:
+class _Actions:
+    """The methods that plan writes, made from `plans.actions.ACTIONS`."""
+
+    if TYPE_CHECKING:  # their types, which no checker can derive; a test compares them
+
+        def expire(self, after: Duration = "24h", *, client: Client | None = None) -> Plan: ...
+        def set_ttl(self, ttl: Duration | None, *, client: Client | None = None) -> Plan: ...
+        def publish(self, *, client: Client | None = None) -> Plan: ...
+        def unpublish(self, *, client: Client | None = None) -> Plan: ...
+        def retire(self, keep: Rule, after: Duration | None = None, *, client: Client | None = None) -> Plan: ...
+        def delete(self, *, client: Client | None = None) -> Plan: ...
+
+
+class TinkerAccessor(_Actions):
     """Calls on a frame of Tinker rows, as `df.tinker`.
 
     Each call says which column it needs, if the frame lacks it. What writes returns a `Plan`, and sends nothing. `client=` names the
@@ -67,70 +82,10 @@ class TinkerAccessor:
         self._need(column)
         return expand_metadata(self._frame, column, numeric=numeric)
 
-    def publish(self, *, client: Client | None = None) -> Plan:
-        """Plan to make the checkpoints public: any Tinker user may then load them (POST …/publish)."""
-        return self._plan("publish", client)
-
-    def unpublish(self, *, client: Client | None = None) -> Plan:
-        """Plan to make the checkpoints private again; what others took meanwhile cannot be recalled (DELETE …/publish)."""
-        return self._plan("unpublish", client)
-
-    def set_ttl(self, ttl: Duration | None, *, client: Client | None = None) -> Plan:
-        """Plan to let the checkpoints expire so long from the moment it runs: an hour to ten years; None: never (PUT …/ttl).
-
-        Parameters
-        ----------
-        ttl
-            `"30d"`, `"12h"`, seconds, a timedelta, or None.
-
-        Raises
-        ------
-        InvalidRequestError
-            For anything that is not a duration, or out of range.
-        """
-        return self._plan("set_ttl", client, None if ttl is None else parse_ttl(ttl))
-
-    def delete(self, *, client: Client | None = None) -> Plan:
-        """Plan to delete the checkpoints for ever (DELETE …/checkpoints/{ck}). It cannot be undone; `expire` can.
-
-        Examples
-        --------
-        >>> plan = client.checkpoints().query("age_days > 30").tinker.delete()  # doctest: +SKIP
-        >>> plan.run()  # doctest: +SKIP
-        """
-        return self._plan("delete", client)
-
-    def expire(self, after: Duration = "24h", *, client: Client | None = None) -> Plan:
-        """Plan to let the service delete the checkpoints after a while: until then `tkf.undo` brings back their old expiry.
-
-        Rows that expire sooner anyway are left alone.
-        """
-        return self._plan("expire", client, parse_ttl(after))
-
-    def retire(self, keep: Rule, after: Duration | None = None, *, client: Client | None = None) -> Plan:
-        """Plan to remove every checkpoint that a keep rule does not keep.
-
-        Parameters
-        ----------
-        keep
-            A rule of `tkf.policies`, e.g. `keep_last(3) | keep_public()`. It is judged on the rows of this frame.
-        after
-            None deletes; a duration expires instead, which can be undone.
-
-        Returns
-        -------
-        Plan
-            Of the rest; `plan.kept` is the frame of what stays, and both have a `reason` column.
-
-        Examples
-        --------
-        >>> rule = policies.keep_last(2) | policies.keep_named("final")  # doctest: +SKIP
-        >>> client.checkpoints().tinker.retire(keep=rule, after="24h").run(confirm=True)  # doctest: +SKIP
-        """
-        from .plans.plan import retirement
-
-        ttl_seconds = None if after is None else parse_ttl(after)
-        return retirement(self._with_path(), keep, self._holder(client), ttl_seconds)
+    def make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:
+        """Return the plan of an action named by text, with its arguments: what the method of that name calls."""
+        rows = self._with_path()
+        return self._client(client).planner.plan(action, rows, given)
 
     def weights_info(self, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
         """Return one row per checkpoint with `base_model, is_lora, lora_rank, train_unembed, train_mlp, train_attn, optimizer`.
@@ -160,11 +115,6 @@ class TinkerAccessor:
 
         return explore(self._frame, client)
 
-    def _plan(self, action: str, client: Client | None, ttl_seconds: int | None = None) -> Plan:
-        from .plans.plan import make
-
-        return make(action, self._paths(), self._holder(client), ttl_seconds=ttl_seconds)
-
     def _paths(self) -> list[str]:
         return [str(path) for path in self._with_path()["tinker_path"].dropna()]
 
@@ -177,11 +127,6 @@ class TinkerAccessor:
 
         return client_for(self._frame, client)
 
-    def _holder(self, client: Client | None) -> Any:
-        from .holder import Holder
-
-        return Holder(self._client(client))
-
     def _need(self, column: str) -> None:
         if column not in self._frame.columns:
             raise AttributeError(
@@ -191,6 +136,56 @@ class TinkerAccessor:
     def __repr__(self) -> str:
         names = [name for name in dir(self) if not name.startswith("_")]
         return f"<df.tinker of {len(self._frame)} rows: {', '.join(names)}>"
+
+
+def _action_method(action: Action) -> Callable[..., Plan]:
+    """Return the accessor's method of an action."""
+    self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Client | None")
+    signature = inspect.Signature([self, *map(_signature_part, action.parameters), client], return_annotation="Plan")
+
+    def method(*args: Any, **kwargs: Any) -> Plan:
+        given = signature.bind(*args, **kwargs).arguments
+        return given.pop("self").make_plan(action.name, given.pop("client", None), given)  # type: ignore[no-any-return]
+
+    method.__name__, method.__qualname__ = action.name, f"TinkerAccessor.{action.name}"
+    method.__signature__ = signature  # type: ignore[attr-defined]
+    method.__doc__ = _describe(action)
+    return method
+
+
+def _signature_part(parameter: Parameter) -> inspect.Parameter:
+    kind = "Rule" if parameter.kind == "rule" else "Duration"
+    default = inspect.Parameter.empty if parameter.is_required else parameter.default
+    annotation = f"{kind} | None" if parameter.takes_none else kind
+    return inspect.Parameter(
+        parameter.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation
+    )
+
+
+def _describe(action: Action) -> str:
+    """Return the docstring of an action's method."""
+    sent = f" by {action.method} …/checkpoints/{{ck}}{action.suffix and '/' + action.suffix}" if action.method else ""
+    parts = [f"Plan to {action.doc[0].lower()}{action.doc[1:]}"]
+    parts.append(f"Nothing is sent until `plan.run()`, which sends one request per checkpoint{sent}.")
+    if action.parameters:
+        listed = "\n".join(f"{parameter.name}\n    {parameter.doc}" for parameter in action.parameters)
+        parts.append(f"Parameters\n----------\n{listed}")
+    parts.append("Returns\n-------\nPlan\n    One row per checkpoint of the frame, with a verdict on each.")
+    parts.append(
+        "Raises\n------\nInvalidRequestError\n    For an argument that cannot be, or a frame of another account.\n"
+        "AttributeError\n    If the frame has no column `tinker_path`."
+    )
+    example = ", ".join(parameter.example for parameter in action.parameters if parameter.is_required)
+    parts.append(
+        f"Examples\n--------\n>>> plan = client.checkpoints().tinker.{action.name}({example})  # doctest: +SKIP"
+    )
+    return "\n\n".join(parts)
+
+
+for _action in ACTIONS.values():
+    if _action.is_offered:
+        setattr(_Actions, _action.name, _action_method(_action))
 
 
 class ArchiveUrls(Mapping[str, str]):

@@ -11,9 +11,10 @@ import pandas as pd
 
 from .listings.account import Account, TableFrame
 from .listings.tables import By, Options
+from .plans.planner import Planner
 from .rest import config
 from .rest.cache import CacheView
-from .rest.endpoints import AccessScope, Rest
+from .rest.endpoints import AccessScope
 from .rest.session import Session
 
 
@@ -47,7 +48,8 @@ class Client:
         self._session = Session(self._settings)
         self._reader = Account(self._session)
         self._closers: list[Callable[[], None]] = []
-        self.rest = Rest(self._session)
+        self.planner = Planner(self._session, self._reader)
+        self.rest = self.planner.rest
         self.cache = CacheView(self._settings, lambda: self._session.cache)
 
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────

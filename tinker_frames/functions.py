@@ -136,10 +136,7 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
     --------
     >>> journal().groupby("plan")["outcome"].value_counts()  # doctest: +SKIP
     """
-    from .holder import Holder
-    from .plans.undo import journal_frame
-
-    return journal_frame(Holder(client or default_client()).journal())
+    return (client or default_client()).planner.journal_frame()
 
 
 def resume(
@@ -153,10 +150,7 @@ def resume(
     --------
     >>> resume()["outcome"].value_counts()  # doctest: +SKIP
     """
-    from .holder import Holder
-    from .plans.undo import resume as finish
-
-    return finish(Holder(client or default_client()), _id_of(plan), progress=progress)
+    return (client or default_client()).planner.resume(_id_of(plan), progress=progress)
 
 
 def undo(plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
@@ -173,10 +167,7 @@ def undo(plan: str | Plan | None = None, *, client: Client | None = None, progre
     --------
     >>> undo(plan)  # doctest: +SKIP
     """
-    from .holder import Holder
-    from .plans.undo import undo as take_back
-
-    return take_back(Holder(client or default_client()), _id_of(plan), progress=progress)
+    return (client or default_client()).planner.undo(_id_of(plan), progress=progress)
 
 
 def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> Plan:
@@ -186,10 +177,7 @@ def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> 
     --------
     >>> load_plan("plan.json").run(confirm=True)  # doctest: +SKIP
     """
-    from .holder import Holder
-    from .plans.plan import load_plan as load
-
-    return load(path, Holder(client or default_client()))
+    return (client or default_client()).planner.load(path)
 
 
 def _id_of(plan: str | Plan | None) -> str | None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer, Faults
-from tinker_frames.holder import Holder
 from tinker_frames.plans.pace import Pace
-from tinker_frames.plans.plan import make
+from tinker_frames.plans.planner import Planner
 from tinker_frames.plans.runner import Runner
 
 from .rounds import Outcome, Result, UnequalError
@@ -32,7 +31,7 @@ class Fixed(Pace):
         """Take no note; the wait that the server asks for is kept all the same."""
 
 
-class FixedHolder(Holder):
+class FixedPlanner(Planner):
     """An account whose plans send so many writes at once; 0 for the pace that they find."""
 
     number = 0
@@ -68,9 +67,9 @@ def writing_s(faults: Faults, rows: int, number: int) -> float:
     """Return the seconds from the first delete to the end of the last, as the server saw them."""
     with DemoServer(runs=20, checkpoints=rows, faults=faults) as server, tempfile.TemporaryDirectory() as folder:
         with tkf.Client(server.key, server.url, cache_dir=folder) as client:
-            holder = FixedHolder(client, Path(folder) / "journal")
-            holder.number = number
-            plan = make("delete", client.checkpoints(progress=False)["tinker_path"], holder)
+            planner = FixedPlanner(client._session, client._reader, Path(folder) / "journal")
+            planner.number = number
+            plan = planner.plan("delete", client.checkpoints(progress=False))
             outcomes = plan.allow("public", "newest", "sampler").run(confirm=rows, progress=False)
         if not (outcomes["outcome"] == "done").all() or len(outcomes) != rows:
             raise UnequalError(f"pace: not every one of {rows} rows was deleted")

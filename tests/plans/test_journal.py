@@ -21,7 +21,7 @@ from tinker_frames.functions import journal
 from tinker_frames.plans.journal import Journal
 
 Make = Callable[..., tkf.Client]
-ROW = {"before": {"public": False, "expires_at": None}, "wish": {"ttl_seconds": None, "until": None}, "key": "k"}
+ROW = {"before": {"public": False, "expires_at": None}, "expiry": {"ttl_seconds": None, "until": None}, "key": "k"}
 CHECKOUT = Path(__file__).parents[1]
 
 

@@ -148,7 +148,7 @@ def test_each_answer_is_settled_as_the_contract_says(
 
 
 def test_a_404_after_an_own_unclear_answer_is_done(server: DemoServer, client: tkf.Client) -> None:
-    """A delete that took late, after it was read as not done, is told by the 404 of the repeat, and is done."""
+    """A delete that is_done late, after it was read as not done, is told by the 404 of the repeat, and is done."""
     plan = delete_of(client, 1)
     path = plan.frame["tinker_path"].iloc[0]
     server.faults.bursts = [Burst(DELETE, 504, times=1)]
@@ -301,7 +301,7 @@ def test_a_server_that_says_yes_and_does_nothing_has_failed(server: DemoServer, 
     server.faults.ignore_writes = True
     outcomes = plan.run()
     assert outcomes["outcome"].tolist() == ["failed"] * 4
-    assert outcomes["error"].str.contains("did nothing").all()
+    assert outcomes["error"].str.contains("changed nothing").all()
     assert set(journal(client=client)["outcome"]) == {"failed"}
 
 
@@ -328,7 +328,7 @@ def test_a_run_that_cannot_be_read_first_is_not_touched(server: DemoServer, clie
 
 
 def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoServer, client_of: Make) -> None:
-    """If reading fails from the first write on, rows are unknown, never claimed; resume reads them and repeats none that took."""
+    """If reading fails from the first write on, rows are unknown, never claimed; resume reads them and repeats none that is_done."""
     client = client_of(server, retries=0)
     plan = delete_of(client, 6)
     server.requests.clear()

@@ -19,11 +19,8 @@ import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Faults
 from tinker_frames.functions import journal, resume, undo
-from tinker_frames.holder import Holder
 from tinker_frames.plans.journal import Journal
-from tinker_frames.plans.plan import make
-from tinker_frames.plans.undo import journal_frame
-from tinker_frames.plans.undo import resume as finish
+from tinker_frames.plans.planner import Planner
 
 Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")
@@ -37,7 +34,8 @@ KILLS = 50
 def run_plan(url: str, key: str, folder: str, action: str, paths: list[str]) -> None:
     """Run a plan in a process of its own, which is going to be killed."""
     with tkf.Client(key, url, cache_dir=Path(folder) / "cache") as client:
-        plan = make(action, paths, Holder(client, Path(folder) / "journal"), ttl_seconds=86_400)
+        planner = Planner(client._session, client._reader, Path(folder) / "journal")
+        plan = planner.plan(action, paths, {"after": "24h"} if action == "expire" else {})
         plan.allow(*ALL).run(confirm=True, progress=False)
 
 
@@ -67,8 +65,8 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             victim.kill()
             victim.join()
             time.sleep(0.1)  # what is on the wire arrives
-            holder = Holder(client, folder / "journal")
-            told = journal_frame(holder.journal())
+            planner = Planner(client._session, client._reader, folder / "journal")
+            told = planner.journal_frame()
             changed = {path for path in paths if is_as_wished(server, action, path, before)}
             sent = server.requests.count(WRITES[action])
             if told.empty:  # it was killed before it began
@@ -80,8 +78,8 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             assert changed <= {path for path in paths if states[path] != "not begun"}
             stood = Counter(states.values())
             if stood["ended"] < len(paths):
-                assert (finish(holder, progress=False)["outcome"] == "done").all()
-            told = journal_frame(holder.journal())
+                assert (planner.resume(progress=False)["outcome"] == "done").all()
+            told = planner.journal_frame()
             assert (told["outcome"] == "done").all()
             assert all(is_as_wished(server, action, path, before) for path in paths)
             answers = Counter(call.status for call in server.requests.to(WRITES[action]))
@@ -94,7 +92,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
 def test_fifty_kills_lose_no_row(tmp_path: Path) -> None:
     """After SIGKILL at a random moment each row is not begun, begun or done as the server has it, and resume finishes exactly the rest."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.plans.test_undo", "tinker_frames.holder", "tinker_frames.plans.plan"])
+    context.set_forkserver_preload(["tests.plans.test_undo", "tinker_frames.plans.planner", "tinker_frames.plans.plan"])
     folders = [tmp_path / str(number) for number in range(KILLS)]
     with ThreadPoolExecutor(4) as pool:
         stood = sum(pool.map(killed_and_resumed, range(KILLS), folders), Counter())

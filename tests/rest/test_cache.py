@@ -260,9 +260,10 @@ def test_failed_writes_outdate_everything_too(server: DemoServer, client_of: Mak
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if row.expires_at is None)
     client.checkpoints()
     if how == "failed":
-        server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=None, then="apply"))
-    else:
+        server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=None, then="apply"))
+    else:  # and what became of it cannot be read either
         server.faults.resets.append(Reset("set_checkpoint_ttl", times=None, then="apply"))
+        server.faults.bursts.append(Burst("list_checkpoints", 502, times=None))
     with pytest.raises(tkf.errors.TinkerError):
         client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
     frame = client.checkpoints().set_index("tinker_path")

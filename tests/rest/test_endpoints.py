@@ -16,6 +16,7 @@ import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, RecordedRequest, Reset
 from tinker_frames.demo.data.records import Checkpoint
+from tinker_frames.schema.paths import run_url
 
 Make = Callable[..., tkf.Client]
 API = "/api/v1"
@@ -30,8 +31,8 @@ DELETE, PUBLISH, UNPUBLISH, ARCHIVE = (
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long is waited before a repeat is the subject of other tests."""
-    for module in ("endpoints", "retry"):
-        monkeypatch.setattr(f"tinker_frames.rest.{module}.backoff_s", lambda attempt: 0.01)
+    for module in ("rest.retry", "plans.writer"):
+        monkeypatch.setattr(f"tinker_frames.{module}.backoff_s", lambda attempt: 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -404,11 +405,11 @@ def test_conflict_is_settled_by_a_read(server: DemoServer, client: tkf.Client, p
 
 
 def test_conflict_that_is_not_so(server: DemoServer, client: tkf.Client) -> None:
-    """409 for another reason is raised after the read, and not repeated."""
+    """409 for another reason is raised after the read; it is sent once more, since the server may have been busy."""
     server.faults.bursts.append(Burst(PUBLISH, 409, times=None, detail="busy"))
     with pytest.raises(errors.ConflictError, match="busy"):
         client.rest.publish_checkpoint(checkpoint(server).tinker_path)
-    assert len(writes(server)) == 1
+    assert len(writes(server)) == 2
 
 
 UNCLEAR = {
@@ -488,12 +489,37 @@ def test_write_that_always_fails(server: DemoServer, client_of: Make) -> None:
     assert server.state.find(row.tinker_path) is row
 
 
-def test_ttl_is_repeated(server: DemoServer, client: tkf.Client) -> None:
-    """Setting a TTL has the same end however often it arrives, so it is simply repeated."""
+def test_unclear_ttl_is_settled_by_a_read(server: DemoServer, client: tkf.Client) -> None:
+    """A TTL whose answer was lost is looked up like any other write, and not sent again if it took effect."""
     row = checkpoint(server)
-    server.faults.resets.append(Reset("set_checkpoint_ttl", times=1, then="apply"))
-    client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
-    assert len(writes(server)) == 2
+    for then, sent in (("apply", 1), ("answer", 2)):
+        server.requests.clear()
+        server.faults.resets.append(Reset("set_checkpoint_ttl", times=1, then=then))
+        client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200 if then == "apply" else 86_400)
+        assert len(writes(server)) == sent
+        assert len({call.headers["x-idempotency-key"] for call in writes(server)}) == 1
+    assert row.expires_at is not None
+
+
+@pytest.mark.parametrize("endpoint", [DELETE, PUBLISH, "set_checkpoint_ttl"])
+def test_a_write_that_changed_nothing_is_an_error(server: DemoServer, client: tkf.Client, endpoint: str) -> None:
+    """A server that reports success and does nothing is found out by the reading that verifies the write."""
+    row = checkpoint(server)
+    server.faults.bursts.append(Burst(endpoint, 200, times=None))
+    call = {DELETE: client.rest.delete_checkpoint, PUBLISH: client.rest.publish_checkpoint}.get(
+        endpoint, lambda path: client.rest.set_checkpoint_ttl_from_tinker_path(path, 7200)
+    )
+    with pytest.raises(errors.TinkerError, match="changed nothing"):
+        call(row.tinker_path)
+    assert server.state.find(row.tinker_path) is row
+
+
+def test_a_gateway_refusal_is_sent_again(server: DemoServer, client: tkf.Client) -> None:
+    """400 with an empty body comes from a gateway: the write is sent again without reading first."""
+    row = checkpoint(server)
+    server.faults.bursts.append(Burst(DELETE, 400, times=1, headers={"content-length": "0"}, body=b""))
+    client.rest.delete_checkpoint(row.tinker_path)
+    assert server.state.find(row.tinker_path) is None
 
 
 def test_local_failures_of_a_write_send_nothing(
@@ -587,13 +613,51 @@ def test_tuft_pages_of_one_run_are_all_looked_at(tuft: DemoServer, client_of: Ma
     assert len(writes(tuft)) == 2
 
 
-def test_official_ids_are_looked_at_once(server: DemoServer, client: tkf.Client) -> None:
-    """Once a server's ids were seen to have segments, no write is preceded by a look."""
+def test_reads_around_writes_on_the_official_service(server: DemoServer, client: tkf.Client) -> None:
+    """The run is read before the first write, until the server's ids were seen to have types, and after each to verify it."""
     rows = server.state.checkpoints_page(4, 0)[0]
     for row in rows:
         client.rest.delete_checkpoint(row.tinker_path)
     assert len(writes(server)) == 4
-    assert server.requests.count("list_checkpoints") == 1
+    assert server.requests.count("list_checkpoints") == 1 + 4
+
+
+def test_tuft_delete_settled_by_a_proved_reading(tuft: DemoServer, client_of: Make) -> None:
+    """A row that moves between the pages of the settling read is not taken for deleted.
+
+    The run has 150 checkpoints; the delete answers 500 and does nothing; between the two pages that are read then, another row
+    vanishes, so that the row in question moves from the second page to the first, which was read already.
+    """
+    run = tuft.state.runs()[0]
+    for number in range(150):
+        tuft.state.add_checkpoint(run, "training", f"many-{number}")
+    client = client_of(tuft)
+    path = f"{run_url(run.training_run_id)}/checkpoints"
+    first, second = (client.rest._page(path, {"limit": 100, "offset": at})["checkpoints"] for at in (0, 100))
+    target, other = second[0]["tinker_path"], first[0]["tinker_path"]
+    settling: list[int] = []
+
+    def vanish(endpoint: str, content: Any) -> Any:
+        if endpoint == "list_checkpoints" and writes(tuft):
+            settling.append(len(content["checkpoints"]))
+            if len(settling) == 1:
+                tuft.state.delete(tuft.state.find(other))
+        return content
+
+    tuft.faults.edit = vanish
+    tuft.faults.bursts.append(Burst(DELETE, 500, times=1))
+    client.rest.delete_checkpoint(target)
+    assert settling[0] == 100
+    assert tuft.state.find(target) is None
+    assert len(writes(tuft)) == 2
+
+
+def test_tuft_delete_of_what_never_existed(tuft: DemoServer, client_of: Make) -> None:
+    """TuFT answers 500 to a delete of a missing checkpoint; that it is missing is said before anything is sent."""
+    run = tuft.state.runs()[0].training_run_id
+    with pytest.raises(errors.NotFoundError, match="never-was"):
+        client_of(tuft).rest.delete_checkpoint(f"tinker://{run}/weights/never-was")
+    assert writes(tuft) == []
 
 
 def test_skyrl(skyrl: DemoServer, client_of: Make) -> None:

@@ -12,11 +12,7 @@ from requests.structures import CaseInsensitiveDict
 
 from tinker_frames.rest.retry import (
     LONGEST_SERVER_WAIT_S,
-    NEVER,
-    ONCE,
     RATE_LIMIT_PATIENCE,
-    READ,
-    REPEATABLE,
     Tries,
     backoff_s,
     looks_complete,
@@ -25,7 +21,6 @@ from tinker_frames.rest.retry import (
 )
 
 NOW = datetime(2026, 11, 20, 9, 0, 0, tzinfo=UTC)
-RULES = [READ, REPEATABLE, ONCE, NEVER]
 
 
 def headers(**given: str) -> CaseInsensitiveDict[str]:
@@ -81,81 +76,45 @@ def test_backoff_bounds(attempt: int) -> None:
     assert 0.75 * full <= backoff_s(attempt) <= full
 
 
-@pytest.mark.parametrize(
-    ("status", "repeated_by"),
-    [
-        (400, []),
-        (401, []),
-        (402, []),
-        (403, []),
-        (404, []),
-        (405, []),
-        (408, [READ, REPEATABLE]),
-        (409, [READ]),
-        (422, []),
-        (425, [READ]),
-        (429, [READ, REPEATABLE, ONCE]),
-        (500, [READ, REPEATABLE]),
-        (503, [READ, REPEATABLE]),
-        (302, []),
-    ],
-)
-def test_statuses_by_rule(status: int, repeated_by: list[object]) -> None:
-    """Which status is repeated depends on what a repeat could do."""
-    assert [rule for rule in RULES if may_repeat(rule, status, headers())] == repeated_by
+@pytest.mark.parametrize("status", [302, 400, 401, 402, 403, 404, 405, 408, 409, 422, 425, 429, 500, 503])
+def test_statuses_after_which_a_read_is_repeated(status: int) -> None:
+    """A read is repeated where the server was busy or failed, not where it refused."""
+    assert may_repeat(status, headers()) is (status in {408, 409, 425, 429, 500, 503})
 
 
 @pytest.mark.parametrize(
     ("said", "status", "repeat"), [("true", 400, True), ("false", 500, False), ("maybe", 500, True)]
 )
-def test_should_retry_overrides_for_reads(said: str, status: int, repeat: bool) -> None:
-    """`x-should-retry` of exactly true or false decides for a read."""
-    assert may_repeat(READ, status, headers(x_should_retry=said)) is repeat
+def test_should_retry_decides(said: str, status: int, repeat: bool) -> None:
+    """`x-should-retry` of exactly true or false decides."""
+    assert may_repeat(status, headers(x_should_retry=said)) is repeat
 
 
-def test_should_retry_cannot_make_a_write_repeat() -> None:
-    """A write whose outcome only a read can settle is not repeated because a header says so."""
-    assert not may_repeat(ONCE, 500, headers(x_should_retry="true"))
-    assert not may_repeat(NEVER, 503, headers(x_should_retry="true"))
-
-
-def test_gateway_refusal_is_repeated_also_for_writes() -> None:
+def test_gateway_refusal_is_repeated() -> None:
     """400 with an empty body comes from a gateway: the service never saw the request."""
-    refused = headers(content_length="0")
-    assert [rule for rule in RULES if may_repeat(rule, 400, refused)] == [READ, REPEATABLE, ONCE]
-    assert not may_repeat(READ, 400, headers(content_length="20"))
+    assert may_repeat(400, headers(content_length="0"))
+    assert not may_repeat(400, headers(content_length="20"))
 
 
 @given(retries=st.integers(0, 8))
 def test_tries_end(retries: int) -> None:
     """There are as many repeats as `retries`, then none, whether answers or connections failed."""
     tries = Tries(retries)
-    waits = [tries.wait_after(READ, 500, headers()) for _ in range(retries + 1)]
+    waits = [tries.wait_after(500, headers()) for _ in range(retries + 1)]
     assert waits[-1] is None
     assert None not in waits[:-1]
     lost = Tries(retries)
-    assert [lost.wait_after_loss(READ, unsent=False) is None for _ in range(retries + 1)] == [False] * retries + [True]
+    assert [lost.wait_after_loss() is None for _ in range(retries + 1)] == [False] * retries + [True]
 
 
 @given(retries=st.integers(0, 5))
 def test_named_rate_limits_get_more_patience(retries: int) -> None:
     """A 429 that names its wait may come `RATE_LIMIT_PATIENCE` times as often, and costs no other repeat."""
     tries = Tries(retries)
-    told = [tries.wait_after(ONCE, 429, headers(retry_after="2")) for _ in range(retries * RATE_LIMIT_PATIENCE + 1)]
-    assert told == [2.0] * (retries * RATE_LIMIT_PATIENCE) + [None]
+    waits = [tries.wait_after(429, headers(retry_after="2")) for _ in range(retries * RATE_LIMIT_PATIENCE + 1)]
+    assert waits == [2.0] * (retries * RATE_LIMIT_PATIENCE) + [None]
     if retries:
-        assert tries.wait_after(READ, 500, headers()) is not None
-
-
-def test_loss_by_rule() -> None:
-    """What surely did not arrive may be repeated; what may have arrived only where a repeat does no harm."""
-    repeats = {
-        (rule, unsent): Tries(1).wait_after_loss(rule, unsent=unsent) is not None
-        for rule in RULES
-        for unsent in (True, False)
-    }
-    assert [rule for rule in RULES if repeats[rule, True]] == [READ, REPEATABLE, ONCE]
-    assert [rule for rule in RULES if repeats[rule, False]] == [READ, REPEATABLE]
+        assert tries.wait_after(500, headers()) is not None
 
 
 @given(

@@ -19,7 +19,6 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset, Truncate
-from tinker_frames.rest.retry import ONCE, READ
 from tinker_frames.rest.session import Watch
 
 RUNS = "list_training_runs"
@@ -489,12 +488,12 @@ def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble
 
 
 def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) -> None:
-    """A write with the rule ONCE is sent once, whatever became of it."""
+    """A write is sent once, whatever became of it."""
     for trouble in (Burst("delete_checkpoint", 500, times=1), Reset("delete_checkpoint", times=1)):
         (server.faults.bursts if isinstance(trouble, Burst) else server.faults.resets).append(trouble)  # type: ignore[arg-type]
         server.requests.clear()
         with pytest.raises(errors.TinkerError):
-            ready._session.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", rule=ONCE)
+            ready._session.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", repeat=False)
         assert server.requests.count() == 1
 
 
@@ -503,7 +502,7 @@ def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
     server.faults.bursts.append(Burst("get_server_capabilities", 500, times=1))
     watch = Watch()
     path = "/api/v1/get_server_capabilities"
-    ready._session.call("GET", path, rule=READ, cached=True, refresh=True, watch=watch)
+    ready._session.call("GET", path, cached=True, refresh=True, watch=watch)
     assert watch.requests == 2
-    ready._session.call("GET", path, rule=READ, cached=True, watch=watch)
+    ready._session.call("GET", path, cached=True, watch=watch)
     assert watch.requests == server.requests.count() == 2

@@ -75,7 +75,7 @@ def publish(**options: Any) -> int:
 @click.command()
 @_plan_options
 def unpublish(**options: Any) -> int:
-    """Make checkpoints private again; what others took meanwhile cannot be recalled."""
+    """Make checkpoints private again; what others is_done meanwhile cannot be recalled."""
     return _act(lambda frame: frame.tinker.unpublish, options, removes=False)
 
 
@@ -214,7 +214,7 @@ def _carry_out(plan: Plan, options: dict[str, Any], *, quiet: bool) -> int:
         way_back = f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else "a delete cannot be undone"
         return _report(outcomes, options["form"], way_back, quiet=quiet)
     raise InvalidRequestError(
-        f"this would {plan.action.verb} {needed} checkpoints, that number was not confirmed, and nothing was sent",
+        f"{needed} checkpoints will {plan.effect}; that number was not confirmed, and nothing was sent",
         hint="Look with --dry-run, do it with --yes.",
     )
 
@@ -312,10 +312,9 @@ def _length(text: str) -> int:
 def _client(base_url: str | None) -> Iterator[Client]:
     """Return a client whose warnings are said by exit codes instead; an interruption says how to go on."""
     from ..client import Client
-    from ..holder import Holder
 
     with Client(base_url=base_url) as client:
-        diary = Holder(client).journal().path
+        diary = client.planner.journal().path
         noted = _size(diary)
         try:
             yield client

@@ -1,123 +1,387 @@
-"""What can be done to a checkpoint: for each action its request, and how to tell that it took; data and pure functions.
+"""Actions on checkpoints: for each its request, how to tell that it was done, what it asks for, and how it is offered.
 
-To add an action, add an entry to `ACTIONS`.
+An action is declared once, as an entry of `ACTIONS`. The accessor's method, the command, the button and form of the view, the code
+that a view writes and the table in the README are made from that entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from ..schema.paths import checkpoint_url, parse_known
+from ..errors import InvalidRequestError, TinkerError
+from ..policies import Rule
+from ..schema.durations import format_duration, parse_ttl
+from ..schema.paths import checkpoint_url, parse, parse_known
 
-# How far an expiry may be from the one that was asked for: the service counts from its own now.
+# How far an expiry may be from the one that was asked for: the service counts from its own clock.
 TOLERANCE = timedelta(minutes=5)
-# So much less than asked is sent where an expiry has to be no later than a given time: the request takes time to arrive.
+# An expiry that must not be later than a given time is asked for with so much less: the request takes time to arrive.
 MARGIN = timedelta(seconds=10)
 
 
 class State(NamedTuple):
-    """What a listing says of a checkpoint that is there."""
+    """What a listing says of a checkpoint that exists."""
 
     public: bool | None
     expires_at: datetime | None
 
 
-class Wish(NamedTuple):
-    """When a checkpoint shall expire: so long after the request, or at a time; neither means never."""
+class RequestedExpiry(NamedTuple):
+    """The expiry that is asked for: a TTL from the moment of the request, or a time; neither means never."""
 
     ttl_seconds: int | None = None
     until: datetime | None = None
 
-    def expiry(self, now: datetime) -> datetime | None:
+    def resolve(self, now: datetime) -> datetime | None:
         """Return the expiry that a request sent now leads to."""
         if self.until is not None:
             return self.until
         return None if self.ttl_seconds is None else now + timedelta(seconds=self.ttl_seconds)
 
     def seconds(self, now: datetime) -> int | None:
-        """Return the TTL to send now; one that has to end by a time ends a little before it, never after."""
+        """Return the TTL to send now; one for a fixed time ends a little before it, never after."""
         return int((self.until - MARGIN - now).total_seconds()) if self.until is not None else self.ttl_seconds
+
+
+@dataclass
+class Job:
+    """One checkpoint to be written."""
+
+    tinker_path: str
+    before: State
+    expiry: RequestedExpiry
+    key: str = field(default_factory=lambda: str(uuid.uuid4()))  # idempotency key, the same on every attempt
+    checkpoint: tuple[str, str] | None = None  # run and checkpoint id, where they are not those of the path
+    attempts: int = 0
+    not_before: float = 0.0
+    sent_at: datetime | None = None
+    conflicts: int = 0
+    unclear: bool = False  # an earlier attempt, perhaps of an interrupted plan, may have been carried out
+    seconds: float = 0.0
+
+    @property
+    def training_run_id(self) -> str:
+        """The run that it belongs to."""
+        return self.checkpoint[0] if self.checkpoint is not None else parse(self.tinker_path).training_run_id
+
+    def url(self, suffix: str) -> str:
+        """Return the URL path of a write to it."""
+        if self.checkpoint is not None:
+            return checkpoint_url(*self.checkpoint, suffix)
+        path = parse_known(self.tinker_path)
+        return checkpoint_url(path.training_run_id, path.checkpoint_id, suffix)
+
+
+@dataclass
+class Outcome:
+    """How the write of one checkpoint ended."""
+
+    tinker_path: str
+    outcome: str  # done, unchanged, skipped, failed, unknown
+    status: int | None = None
+    error: str | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    problem: TinkerError | None = field(default=None, repr=False, compare=False)  # the error behind `error`
+    is_read: bool = field(default=False, repr=False, compare=False)  # it was read from the server, not only reported
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the server coped with the request, whatever it answered."""
+        return self.outcome in ("done", "skipped", "unchanged") or (self.status is not None and self.status < 500)
+
+
+REQUIRED: Any = object()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What an action asks for: an argument of the method, an argument or option of the command, a field of the form."""
+
+    name: str
+    kind: Literal["duration", "rule"]
+    doc: str
+    default: Any = REQUIRED
+    takes_none: str = ""  # what None means, in words; empty where it is not allowed
+    in_form: bool = True  # whether the view's form asks for it, or takes the default
+    example: str = ""  # a value, as code
+
+    @property
+    def is_required(self) -> bool:
+        """Whether there is no default."""
+        return self.default is REQUIRED
+
+    def parse(self, value: Any) -> Any:
+        """Return an argument in the form that plans need: TTLs in seconds, rules as they are.
+
+        Raises
+        ------
+        InvalidRequestError
+            For what is not a duration, out of the range of TTLs, or not a keep rule.
+        """
+        if value is None and self.takes_none:
+            return None
+        if self.kind == "rule":
+            if isinstance(value, Rule):
+                return value
+            raise InvalidRequestError(f"{value!r} is not a keep rule", hint="Make one with tkf.policies.")
+        return parse_ttl(value)
+
+
+class Arguments(NamedTuple):
+    """What an action was called with: the TTL in seconds and the keep rule, and both as code."""
+
+    ttl_seconds: int | None = None
+    keep: Rule | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True)
 class Action:
-    """One kind of write."""
+    """One kind of write, or one way to choose between kinds of write (`retire`)."""
 
     name: str
-    verb: str  # as in "this would … 12 checkpoints"
-    method: str
-    suffix: str
-    took: Callable[[State | None, Wish, datetime], bool]  # whether the state is what a request sent then leads to
-    undo: str  # the action that takes it back; empty if there is none
+    verb: str  # as in "… 12 checkpoints"
+    effect: str  # as in "12 checkpoints will …"; `{ttl}` is the duration
+    method: str = ""
+    suffix: str = ""
+    is_done: Callable[[State | None, RequestedExpiry, datetime], bool] = lambda *_: False
+    undo: str = ""  # the action that takes it back
+    public_after: bool | None = None  # what it makes of `public`, if anything
+    sets_expiry: bool = False
+    removes: bool = False
+    only_sooner: bool = False  # an expiry is only ever brought forward
+    never: str = ""  # the effect of a TTL of None
+    label: str = ""  # of the view's button; empty for actions that are not offered
+    command: str = ""
+    doc: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    tone: Literal["", "main", "danger"] = ""
 
     @property
-    def changes_expiry(self) -> bool:
-        """Whether it sets or removes an expiry."""
-        return self.suffix == "ttl"
+    def is_offered(self) -> bool:
+        """Whether people choose it; the others are made by `undo`."""
+        return bool(self.label)
 
-    def url(self, tinker_path: str) -> str:
-        """Return the path of its request."""
-        path = parse_known(tinker_path)
-        return checkpoint_url(path.training_run_id, path.checkpoint_id, self.suffix)
+    def describe(self, ttl_seconds: int | None) -> str:
+        """Return what will happen to checkpoints, as in "12 checkpoints will …"."""
+        if ttl_seconds is None and self.never:
+            return self.never
+        return self.effect.format(ttl="a while" if ttl_seconds is None else format_duration(ttl_seconds))
 
-    def body(self, wish: Wish) -> dict[str, Any] | None:
-        """Return the body of its request."""
-        return {"ttl_seconds": wish.seconds(datetime.now(UTC))} if self.changes_expiry else None
+    def parse(self, given: Mapping[str, Any]) -> Arguments:
+        """Return the arguments it was called with, checked, with the defaults of those left out.
 
-    def is_already(self, state: State, wish: Wish, now: datetime) -> bool:
-        """Tell whether there is nothing to do. An expiry is only ever brought forward by `expire`, never put off."""
-        if self.name == "delete":
+        Raises
+        ------
+        InvalidRequestError
+            For an argument that it does not take or lacks, or a value that cannot be.
+        """
+        names = [parameter.name for parameter in self.parameters]
+        for name in given:
+            if name not in names:
+                hint = f"It takes {', '.join(names)}." if names else "It takes no arguments."
+                raise InvalidRequestError(f"{self.name} does not take {name!r}", hint=hint)
+        found: dict[str, Any] = {}
+        for parameter in self.parameters:
+            value = given.get(parameter.name, parameter.default)
+            if value is REQUIRED:
+                raise InvalidRequestError(f"{self.name} needs {parameter.name}", hint=parameter.doc)
+            found[parameter.kind] = parameter.parse(value)
+        return Arguments(found.get("duration"), found.get("rule"), self._code(given))
+
+    def ends_life(self, arguments: Arguments) -> bool:
+        """Tell whether it removes checkpoints, now or later."""
+        return self.removes or (self.sets_expiry and arguments.ttl_seconds is not None)
+
+    def is_already(self, state: State, expiry: RequestedExpiry, now: datetime) -> bool:
+        """Tell whether there is nothing to do."""
+        if self.removes:
             return False
-        if not self.changes_expiry:
-            return self.took(state, wish, now)
-        wanted = wish.expiry(now)
-        if self.name == "expire":
+        if not self.sets_expiry:
+            return self.is_done(state, expiry, now)
+        wanted = expiry.resolve(now)
+        if self.only_sooner:
             return state.expires_at is not None and wanted is not None and state.expires_at <= wanted
         if wanted is None or state.expires_at is None:
             return wanted is None and state.expires_at is None
-        return wish.until is not None and timedelta(0) <= wanted - state.expires_at <= 2 * MARGIN
+        return expiry.until is not None and timedelta(0) <= wanted - state.expires_at <= 2 * MARGIN
 
-    def shortens(self, state: State, wish: Wish, now: datetime) -> bool:
-        """Tell whether it ends the checkpoint's life, or ends it earlier than it would."""
-        if self.name == "delete":
+    def shortens(self, state: State, expiry: RequestedExpiry, now: datetime) -> bool:
+        """Tell whether it removes the checkpoint, now or earlier than it would expire."""
+        if self.removes:
             return True
-        wanted = wish.expiry(now) if self.changes_expiry else None
+        wanted = expiry.resolve(now) if self.sets_expiry else None
         return wanted is not None and (state.expires_at is None or wanted < state.expires_at)
 
+    def body(self, expiry: RequestedExpiry) -> dict[str, Any] | None:
+        """Return the body of its request."""
+        return {"ttl_seconds": expiry.seconds(datetime.now(UTC))} if self.sets_expiry else None
 
-def _public(state: State | None, *_: Any) -> bool:
+    def _code(self, given: Mapping[str, Any]) -> str:
+        """Return the call as code, without the client."""
+        parts = []
+        for parameter in self.parameters:
+            value = given.get(parameter.name, parameter.default)
+            if parameter.is_required and parameter.kind != "rule":
+                parts.append(_literal(value))
+            elif parameter.is_required or value != parameter.default:
+                parts.append(f"{parameter.name}={_literal(value)}")
+        return f"{self.name}({', '.join(parts)})"
+
+
+def _literal(value: Any) -> str:
+    """Return a value as code, text in double quotes."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _is_public(state: State | None, *_: Any) -> bool:
     return state is not None and state.public is True
 
 
-def _private(state: State | None, *_: Any) -> bool:
+def _is_private(state: State | None, *_: Any) -> bool:
     return state is not None and state.public is False
 
 
-def _gone(state: State | None, *_: Any) -> bool:
+def _is_gone(state: State | None, *_: Any) -> bool:
     return state is None
 
 
-def _expires(state: State | None, wish: Wish, sent: datetime) -> bool:
+def _expires(state: State | None, expiry: RequestedExpiry, sent: datetime) -> bool:
     """Tell whether the expiry is the one that a request sent then asked for, give or take a few minutes."""
     if state is None:
         return False
-    wanted = wish.expiry(sent)
+    wanted = expiry.resolve(sent)
     if wanted is None or state.expires_at is None:
         return wanted is None and state.expires_at is None
     return abs(state.expires_at - wanted) <= TOLERANCE
 
 
+_TTL = Parameter(
+    "ttl", "duration", '"30d", "12h", seconds, a timedelta, or None for never.', takes_none="never", example='"30d"'
+)
+_AFTER = Parameter("after", "duration", 'How long until they are gone, e.g. "24h".', default="24h", in_form=False)
+_KEEP = Parameter(
+    "keep",
+    "rule",
+    "What stays: a rule of `tkf.policies`, judged on the rows of this frame.",
+    example="policies.keep_last(3)",
+)
+_REST_AFTER = Parameter(
+    "after", "duration", "Let the rest expire after this time instead of deleting it now, e.g. 24h.", None, "delete now"
+)
+
+# In the order in which they are offered.
 ACTIONS = {
     action.name: action
     for action in (
-        Action("publish", "publish", "POST", "publish", _public, "unpublish"),
-        Action("unpublish", "unpublish", "DELETE", "publish", _private, "publish"),
-        Action("set_ttl", "set the expiry of", "PUT", "ttl", _expires, "restore"),
-        Action("expire", "let expire", "PUT", "ttl", _expires, "restore"),
-        Action("restore", "give back the expiry of", "PUT", "ttl", _expires, "restore"),
-        Action("delete", "delete", "DELETE", "", _gone, ""),
+        Action(
+            "expire",
+            "expire",
+            "expire in {ttl}",
+            "PUT",
+            "ttl",
+            _expires,
+            undo="restore",
+            sets_expiry=True,
+            only_sooner=True,
+            label="Expire in 24 h",
+            command="expire",
+            doc="Let the service delete checkpoints after a while; until then `undo` brings back their old expiry.",
+            parameters=(_AFTER,),
+            tone="main",
+        ),
+        Action(
+            "set_ttl",
+            "set the expiry of",
+            "expire in {ttl}",
+            "PUT",
+            "ttl",
+            _expires,
+            undo="restore",
+            sets_expiry=True,
+            never="never expire",
+            label="Set TTL…",
+            command="ttl",
+            doc="Set when checkpoints expire: an hour to ten years from now, or never.",
+            parameters=(_TTL,),
+        ),
+        Action(
+            "publish",
+            "publish",
+            "become public",
+            "POST",
+            "publish",
+            _is_public,
+            undo="unpublish",
+            public_after=True,
+            label="Publish",
+            command="publish",
+            doc="Make checkpoints public: any Tinker user can then load them.",
+        ),
+        Action(
+            "unpublish",
+            "unpublish",
+            "become private",
+            "DELETE",
+            "publish",
+            _is_private,
+            undo="publish",
+            public_after=False,
+            label="Unpublish",
+            command="unpublish",
+            doc="Make checkpoints private again; copies that others made meanwhile stay.",
+        ),
+        Action(
+            "retire",
+            "retire",
+            "be removed",
+            removes=True,
+            label="Retire…",
+            command="retire",
+            doc="Remove every checkpoint that no keep rule keeps.",
+            parameters=(_KEEP, _REST_AFTER),
+        ),
+        Action(
+            "delete",
+            "delete",
+            "be deleted",
+            "DELETE",
+            is_done=_is_gone,
+            removes=True,
+            label="Delete…",
+            command="rm",
+            doc="Delete checkpoints at once, for good; `expire` can be undone.",
+            tone="danger",
+        ),
+        Action(
+            "restore",
+            "restore the expiry of",
+            "get their old expiry back",
+            "PUT",
+            "ttl",
+            _expires,
+            undo="restore",
+            sets_expiry=True,
+        ),
     )
 }
+
+
+def get_action(name: str) -> Action:
+    """Return the offered action of a name.
+
+    Raises
+    ------
+    InvalidRequestError
+        If there is none.
+    """
+    offered = {each.name: each for each in ACTIONS.values() if each.is_offered}
+    if name not in offered:
+        raise InvalidRequestError(f"there is no action {name!r}", hint=f"The actions are {', '.join(offered)}.")
+    return offered[name]

@@ -24,7 +24,7 @@ class Entry:
 
     tinker_path: str
     before: dict[str, Any]
-    wish: dict[str, Any]
+    expiry: dict[str, Any]
     key: str = ""  # of idempotency: an interrupted row is sent again under the same one
     sent_at: str | None = None
     attempts: int = 0
@@ -74,7 +74,7 @@ class Journal:
     ) -> None:
         """Note a plan with all its rows, before anything of it is sent; this one line is forced to the disk.
 
-        A row holds `tinker_path`, `before` (`public`, `expires_at`) and `wish` (`ttl_seconds`, `until`).
+        A row holds `tinker_path`, `before` (`public`, `expires_at`) and `expiry` (`ttl_seconds`, `until`).
         """
         self._append(
             {
@@ -196,7 +196,7 @@ def _apply(records: dict[str, Record], line: dict[str, Any]) -> None:
     if line.get("event") == "plan":
         rows = {
             row["tinker_path"]: Entry(
-                row["tinker_path"], row.get("before") or {}, row.get("wish") or {}, row.get("key") or ""
+                row["tinker_path"], row.get("before") or {}, row.get("expiry") or {}, row.get("key") or ""
             )
             for row in line.get("rows") or []
         }

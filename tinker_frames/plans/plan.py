@@ -13,28 +13,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
 from ..errors import ConfirmationNeededError, InvalidRequestError
 from ..frames.files import write_atomically
 from ..frames.query import evaluate_condition
-from ..policies import Rule
 from ..rest.progress import Progress, in_notebook
-from ..schema.columns import typed
-from .actions import ACTIONS, Action, Wish
-from .preview import GUARDS, job_as_json, job_from_json, jobs_of, judged, outcome_frame, with_jobs, with_wishes
+from .actions import ACTIONS, Action, Arguments, RequestedExpiry
+from .preview import (
+    GUARDS,
+    flag_paths,
+    job_as_json,
+    job_from_json,
+    jobs_of,
+    outcome_frame,
+    preview_rows,
+    with_expiries,
+    with_jobs,
+)
 from .runner import Runner
-from .summary import as_html, as_text
+from .summary import as_html, as_text, common_ttl
 
-Guard = Literal["public", "newest", "sampler"]
 UNASKED = 10  # so many private rows may be removed without a confirmation
 FORMAT = 1
 
 
-class Holder(Protocol):
-    """What a plan needs of a client."""
+class Source(Protocol):
+    """What a plan needs of its account: see `planner.Planner`."""
 
     @property
     def account(self) -> str:
@@ -45,10 +52,10 @@ class Holder(Protocol):
         """The server's address."""
 
     def facts(self, paths: list[str]) -> pd.DataFrame:
-        """Return what is known of checkpoints now, as `facts.facts_of`."""
+        """Return what is known of checkpoints now, as `preview.collect_facts`."""
 
     def runner(self) -> Runner:
-        """Return what carries plans out."""
+        """Return what runs plans."""
 
     def loaded(self) -> set[str] | None:
         """Return the tinker paths that samplers have loaded; None where that cannot be known."""
@@ -73,13 +80,14 @@ class Plan:
 
     id: str
     action: Action
-    rows: pd.DataFrame = field(repr=False)  # facts, and the wish of each row
-    holder: Holder = field(repr=False)
+    rows: pd.DataFrame = field(repr=False)  # facts, and the requested expiry of each row
+    source: Source = field(repr=False)
     allowed: frozenset[str] = frozenset()
     undoes: str | None = None
     kept: pd.DataFrame | None = field(default=None, repr=False)
     rule: str = ""
     rate: float | None = None  # dollars per gigabyte and month
+    code: str = ""  # the call that made it, as code
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -90,7 +98,12 @@ class Plan:
         Sizes in bytes and 10^9 bytes, times in UTC. `warnings` names what to think of before.
         """
         note = f"not kept by {self.rule}" if self.rule else ""
-        return judged(self.rows, self.action, self.allowed, datetime.now(UTC), note)
+        return preview_rows(self.rows, self.action, self.allowed, datetime.now(UTC), note)
+
+    @property
+    def effect(self) -> str:
+        """What will happen, as in "12 checkpoints will …"."""
+        return self.action.describe(common_ttl(self.rows))
 
     def only(self, mask: Any) -> Plan:
         """Return the plan of the rows that a mask, a function of `frame`, or a pandas query keeps.
@@ -112,12 +125,19 @@ class Plan:
         gone = {paths} if isinstance(paths, str) else set(paths)
         return self._of(set(self.rows["tinker_path"]) - gone)
 
-    def allow(self, *guards: Guard | str) -> Plan:
-        """Return the plan with guards lifted: `public`, `newest`, `sampler`."""
+    def allow(self, *guards: str) -> Plan:
+        """Return the plan with guards lifted, by name: `public`, `newest`, `sampler`.
+
+        Raises
+        ------
+        InvalidRequestError
+            For a guard that does not exist.
+        """
         unknown = set(guards) - set(GUARDS)
         if unknown:
             raise InvalidRequestError(
-                f"there is no guard {sorted(unknown)}", hint=f"The guards are {', '.join(GUARDS)}."
+                f"there is no guard {', '.join(map(repr, sorted(unknown)))}",
+                hint=f"The guards are {', '.join(GUARDS)}.",
             )
         return replace(self, allowed=self.allowed | set(guards))
 
@@ -158,8 +178,8 @@ class Plan:
         if max_workers is not None and max_workers < 1:
             raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
         frame = self.frame
-        self._confirmed(frame, confirm)
-        runner, jobs = self.holder.runner(), jobs_of(self.rows[(frame["verdict"] == "send").to_numpy()])
+        self._require_confirmation(frame, confirm)
+        runner, jobs = self.source.runner(), jobs_of(self.rows[(frame["verdict"] == "send").to_numpy()])
         if not jobs:
             return outcome_frame(
                 self.id, self.action, [], frame
@@ -167,7 +187,7 @@ class Plan:
         described = [job_as_json(job) for job in jobs]
         again = any(record.plan == self.id for record in runner.journal.records())
         name = new_id() if again else self.id  # what the first run did stays in the journal, and can be undone
-        runner.journal.begin(name, self.holder.base_url, self.action.name, described, self.undoes)
+        runner.journal.begin(name, self.source.base_url, self.action.name, described, self.undoes)
         outcomes = runner.run(name, self.action, jobs, progress=progress, max_workers=max_workers, deadline=deadline)
         return outcome_frame(name, self.action, outcomes, frame)
 
@@ -177,8 +197,8 @@ class Plan:
         content = {
             "tinker_frames_plan": FORMAT,
             "id": self.id,
-            "account": self.holder.account,
-            "base_url": self.holder.base_url,
+            "account": self.source.account,
+            "base_url": self.source.base_url,
             "action": self.action.name,
             "allowed": sorted(self.allowed),
             "undoes": self.undoes,
@@ -202,8 +222,8 @@ class Plan:
         rows = self.rows[self.rows["tinker_path"].isin(paths)].reset_index(drop=True)
         return replace(self, rows=rows, id=new_id() if len(rows) < len(self.rows) else self.id)
 
-    def _confirmed(self, frame: pd.DataFrame, confirm: int | bool | None) -> None:
-        """See to it that somebody meant this many rows."""
+    def _require_confirmation(self, frame: pd.DataFrame, confirm: int | bool | None) -> None:
+        """Require confirmation of the row count."""
         sends = frame[frame["verdict"] == "send"]
         shortening = sends[sends["shortens"]]
         public = bool(shortening["public"].fillna(False).any())
@@ -212,8 +232,8 @@ class Plan:
         is_number = confirm is not None and not isinstance(confirm, bool)
         if confirm is True or (is_number and confirm == number) or not (needed or is_number):
             return
-        what = f"this would {self.action.verb} {number} checkpoints" + (", public ones among them" if public else "")
-        typed_in = _asked(f"{what}. Type {number} to do it: ") if confirm is None else None
+        what = f"{number} checkpoints will {self.effect}" + (", public ones among them" if public else "")
+        typed_in = _ask(f"{what}. Type {number} to do it: ") if confirm is None else None
         if typed_in == str(number):
             return
         given = "" if confirm is None else f" and not confirm={confirm!r}"
@@ -225,23 +245,22 @@ class Plan:
         raise error
 
 
-def make(
-    action: str, paths: Iterable[str], holder: Holder, *, ttl_seconds: int | None = None, undoes: str | None = None
-) -> Plan:
+def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: Arguments) -> Plan:
     """Return a plan for these tinker paths."""
-    rows = holder.facts(list(paths))
-    wishes = [Wish(ttl_seconds)] * len(rows)
-    rate = holder.rate() if action in ("delete", "expire") else None
-    return Plan(new_id(), ACTIONS[action], with_wishes(rows, wishes), holder, undoes=undoes, rate=rate)
+    rows = source.facts(list(paths))
+    rows = with_expiries(rows, [RequestedExpiry(arguments.ttl_seconds)] * len(rows))
+    rate = source.rate() if action.removes or action.only_sooner else None
+    return Plan(new_id(), action, rows, source, rate=rate, code=arguments.code)
 
 
-def retirement(frame: pd.DataFrame, keep: Rule, holder: Holder, ttl_seconds: int | None) -> Plan:
+def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -> Plan:
     """Return the plan that removes what a rule does not keep; `kept` is the rest, with the reason for each row."""
+    keep = arguments.keep
+    if keep is None:
+        raise InvalidRequestError("a retirement needs a keep rule", hint="Make one with tkf.policies.")
     frame = frame[frame["tinker_path"].notna()]
     if "loaded_by_sampler" not in frame.columns:
-        loaded = holder.loaded()
-        flags = [None if loaded is None else path in loaded for path in frame["tinker_path"]]
-        frame = frame.assign(loaded_by_sampler=typed("bool", flags))
+        frame = frame.assign(loaded_by_sampler=flag_paths(frame["tinker_path"], source.loaded()))
     reasons = keep.reasons(frame)
     paths = frame["tinker_path"]
     stay = set(paths[reasons != ""])  # a checkpoint that stands in several rows stays if one of them does
@@ -250,12 +269,12 @@ def retirement(frame: pd.DataFrame, keep: Rule, holder: Holder, ttl_seconds: int
         stay |= set(distinct.loc[keep(distinct), "tinker_path"])
     mask = paths.isin(stay)
     kept = frame[mask].assign(reason=reasons[mask].where(reasons[mask] != "", str(keep)))
-    action = "delete" if ttl_seconds is None else "expire"
-    plan = make(action, paths[~mask], holder, ttl_seconds=ttl_seconds)
+    action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
+    plan = make_plan(action, paths[~mask], source, arguments)
     return replace(plan, kept=kept, rule=str(keep))
 
 
-def load_plan(path: str | os.PathLike[str], holder: Holder) -> Plan:
+def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
     """Return the plan that a file holds; rows that changed since it was saved will be skipped.
 
     Raises
@@ -263,9 +282,9 @@ def load_plan(path: str | os.PathLike[str], holder: Holder) -> Plan:
     InvalidRequestError
         If the file holds no plan, or one of another account.
     """
-    source = Path(path).expanduser()
+    file = Path(path).expanduser()
     try:
-        content: Any = json.loads(source.read_text(encoding="utf-8"))
+        content: Any = json.loads(file.read_text(encoding="utf-8"))
         fits = content["tinker_frames_plan"] == FORMAT
         name, action, allowed = content["id"], ACTIONS[content["action"]], frozenset(content["allowed"])
         account, base_url, rule = content["account"], content["base_url"], content.get("rule", "")
@@ -273,17 +292,17 @@ def load_plan(path: str | os.PathLike[str], holder: Holder) -> Plan:
     except (ValueError, TypeError, KeyError):
         fits = False
     if not fits:
-        raise InvalidRequestError(f"{source} holds no plan of this version", hint="Use a file that Plan.save wrote.")
-    check_account(account, base_url, holder)
-    rows = with_jobs(holder.facts([job.tinker_path for job in jobs]), jobs)
-    return Plan(name, action, rows, holder, allowed, content.get("undoes"), rule=rule)
+        raise InvalidRequestError(f"{file} holds no plan of this version", hint="Use a file that Plan.save wrote.")
+    check_account(account, base_url, source)
+    rows = with_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
+    return Plan(name, action, rows, source, allowed, content.get("undoes"), rule=rule)
 
 
-def check_account(account: str | None, base_url: str, holder: Holder) -> None:
+def check_account(account: str | None, base_url: str, source: Source) -> None:
     """Refuse what belongs to another account."""
-    if account is not None and account != holder.account:
+    if account is not None and account != source.account:
         raise InvalidRequestError(
-            f"this belongs to the account {account} of {base_url}, and the client is of {holder.account} of {holder.base_url}",
+            f"this belongs to the account {account} of {base_url}, and the client is of {source.account} of {source.base_url}",
             hint="Pass client= a client of that account.",
         )
 
@@ -293,7 +312,7 @@ def new_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _asked(question: str) -> str | None:
+def _ask(question: str) -> str | None:
     """Return what a person types; None where nobody can be asked."""
     if not (in_notebook() or (sys.stdin is not None and sys.stdin.isatty())):
         return None

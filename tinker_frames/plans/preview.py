@@ -1,60 +1,157 @@
-"""The rows of a plan: facts and wishes, the verdict on each, as jobs to be sent, and as outcomes afterwards; pure."""
+"""The preview of a plan: what is known of its checkpoints, which guard holds a row, what will change; and its outcomes. Pure.
+
+A guard is declared once, as an entry of `GUARDS`: previews, `Plan.allow`, `--allow` and the check boxes of a view are made from it.
+"""
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from ..errors import InvalidTinkerPathError
 from ..schema.columns import typed
-from .actions import Action, State, Wish
-from .job import Job, Outcome
+from ..schema.paths import parse_known
+from .actions import Action, Job, Outcome, RequestedExpiry, State
 
+Paths = set[str]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A reason to hold a checkpoint back that an action would remove."""
+
+    name: str
+    column: str  # of the facts: a flag that is true, false or NA
+    reason: str
+    counted: str  # as in "3 newest of their run"
+    warning: str = ""  # beside a row that is sent nevertheless
+    unknown: str = ""  # beside a row whose flag is NA
+    find: Callable[[pd.DataFrame, Paths | None], Paths | None] | None = None
+    """Return the flagged paths, given all checkpoints of the runs and those that samplers have loaded; None where not known.
+
+    Without it, the column is one of the listing.
+    """
+
+
+# In the order in which they are named.
 GUARDS = {
-    "public": "public: others may be using it",
-    "newest": "the newest of its run",
-    "sampler": "loaded by a sampler",
+    guard.name: guard
+    for guard in (
+        Guard("public", "public", "public: others may be using it", "public", "public"),
+        Guard(
+            "newest",
+            "is_newest",
+            "the newest of its run",
+            "newest of their run",
+            "newest of its run",
+            find=lambda listed, _: _newest_of_each_run(listed),
+        ),
+        Guard(
+            "sampler",
+            "loaded_by_sampler",
+            "loaded by a sampler",
+            "loaded by a sampler",
+            "loaded by a sampler",
+            "not known whether a sampler has loaded it",
+            find=lambda _, loaded: loaded,
+        ),
+    )
 }
-JUDGED_BY = ("refusal", "is_newest", "loaded_by_sampler")
-WARNED_OF = ("shortens", "public", "is_newest", "is_last_training", "loaded_by_sampler", "name")
 OUTCOMES = ["done", "unchanged", "skipped", "failed", "unknown"]
+# The columns of a listing that a plan carries along.
+LISTED = (
+    "training_run_id",
+    "session_id",
+    "name",
+    "step",
+    "checkpoint_type",
+    "time",
+    "size_bytes",
+    "size_gb",
+    "public",
+    "expires_at",
+    "user_metadata",
+)
 
 
-def judged(rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: datetime, note: str = "") -> pd.DataFrame:
-    """Return the rows with a verdict on each, and what it would lead to; `note` is the reason of those that are sent."""
+def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] | None) -> pd.DataFrame:
+    """Return one row per distinct path, in their order, with what the account's listing says of it.
+
+    Parameters
+    ----------
+    paths
+        Tinker paths, as somebody gave them.
+    listed
+        Every checkpoint of the runs concerned.
+    loaded
+        The paths that samplers have loaded; None where the server does not tell.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `LISTED`, NA where not found; `refusal` (why it must not be touched; empty if it may); `is_last_training`;
+        and the column of every guard: true, false, or NA where not known.
+    """
+    rows = pd.DataFrame({"tinker_path": typed("text", dict.fromkeys(map(str, paths)))})
+    rows = rows.merge(
+        listed[["tinker_path", *LISTED]].assign(_found=True), on="tinker_path", how="left", validate="1:1"
+    )
+    found = rows.pop("_found").notna()
+    rows["refusal"] = [_refusal(path, here) for path, here in zip(rows["tinker_path"], found, strict=True)]
+    colliding = colliding_paths(listed)
+    rows.loc[(rows["refusal"] == "") & rows["tinker_path"].isin(colliding), "refusal"] = (
+        "another type of checkpoint has the same name, and this server does not tell them apart"
+    )
+    training = listed[listed["checkpoint_type"] == "training"]
+    rows["is_last_training"] = rows["tinker_path"].isin(_newest_of_each_run(training))
+    for guard in GUARDS.values():
+        if guard.find is not None:
+            rows[guard.column] = flag_paths(rows["tinker_path"], guard.find(listed, loaded))
+    return rows
+
+
+def flag_paths(paths: Iterable[str], flagged: Paths | None) -> Any:
+    """Return whether each path is flagged; NA where that is not known."""
+    return typed("bool", [None if flagged is None else path in flagged for path in paths])
+
+
+def preview_rows(
+    rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: datetime, note: str = ""
+) -> pd.DataFrame:
+    """Return the rows with a verdict on each and what it leads to; `note` is the reason of those that are sent."""
     frame = rows.copy()
     jobs = jobs_of(rows)
-    frame["shortens"] = pd.Series([action.shortens(job.before, job.wish, now) for job in jobs], dtype="bool")
-    judgements = [
-        _verdict(row, job, action, allowed, now) for row, job in zip(_records(rows, JUDGED_BY), jobs, strict=True)
-    ]
+    frame["shortens"] = pd.Series([action.shortens(job.before, job.expiry, now) for job in jobs], dtype="bool")
+    flags = _records(rows, ["refusal", *(guard.column for guard in GUARDS.values())])
+    verdicts = [_verdict(row, job, action, allowed, now) for row, job in zip(flags, jobs, strict=True)]
     frame["action"] = typed("text", [action.name] * len(frame))
-    frame["verdict"] = typed("text", [verdict for verdict, _ in judgements])
-    frame["reason"] = typed("text", [note if verdict == "send" else reason for verdict, reason in judgements])
+    frame["verdict"] = typed("text", [verdict for verdict, _ in verdicts])
+    frame["reason"] = typed("text", [note if verdict == "send" else reason for verdict, reason in verdicts])
     frame["public_after"] = _public_after(frame["public"], action)
-    expiries = [job.wish.expiry(now) if action.changes_expiry else None for job in jobs]
-    frame["expires_after"] = _times(expiries) if action.changes_expiry else _kept_expiry(frame["expires_at"], action)
-    frame["warnings"] = typed("text", [_warnings(row) for row in _records(frame, WARNED_OF)])
+    frame["expires_after"] = _expires_after(frame["expires_at"], jobs, action, now)
+    frame["warnings"] = typed("text", [_warnings(row) for row in _records(frame, _WARNED_OF)])
     front = ["tinker_path", "action", "verdict", "reason", "warnings"]
     hidden = ["refusal", "ttl_seconds", "until", "user_metadata"]
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
 
 
-def with_wishes(rows: pd.DataFrame, wishes: list[Wish]) -> pd.DataFrame:
-    """Return facts with what is wished for each row."""
+def with_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
+    """Return facts with the expiry that is asked for each row."""
     return rows.assign(
-        ttl_seconds=typed("int", [wish.ttl_seconds for wish in wishes]),
-        until=_times([w.until for w in wishes]),
+        ttl_seconds=typed("int", [expiry.ttl_seconds for expiry in expiries]),
+        until=_times([expiry.until for expiry in expiries]),
     )
 
 
 def with_jobs(facts: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
-    """Return facts with the wishes of saved jobs, and with the state that they were planned for."""
+    """Return facts with the requested expiries of saved jobs, and the state that they were planned for."""
     by_path = {job.tinker_path: job for job in jobs}
     found = [by_path[path] for path in facts["tinker_path"]]
-    rows = with_wishes(facts, [job.wish for job in found])
+    rows = with_expiries(facts, [job.expiry for job in found])
     present = (rows["refusal"] == "").to_numpy()
     rows["public"] = rows["public"].where(~present, typed("bool", [job.before.public for job in found]))
     rows["expires_at"] = rows["expires_at"].where(~present, _times([job.before.expires_at for job in found]))
@@ -62,10 +159,10 @@ def with_jobs(facts: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
 
 
 def jobs_of(frame: pd.DataFrame) -> list[Job]:
-    """Return rows of facts and wishes as jobs."""
+    """Return rows of facts and requested expiries as jobs."""
     columns = (frame[name] for name in ("tinker_path", "public", "expires_at", "ttl_seconds", "until"))
     return [
-        Job(path, State(_bool(public), _time(expires)), Wish(_int(ttl), _time(until)), key=secrets.token_hex(16))
+        Job(path, State(_bool(public), _time(expires)), RequestedExpiry(_int(ttl), _time(until)))
         for path, public, expires, ttl, until in zip(*columns, strict=True)
     ]
 
@@ -75,19 +172,19 @@ def job_as_json(job: Job) -> dict[str, Any]:
     return {
         "tinker_path": job.tinker_path,
         "before": {"public": job.before.public, "expires_at": _stamp(job.before.expires_at)},
-        "wish": {"ttl_seconds": job.wish.ttl_seconds, "until": _stamp(job.wish.until)},
+        "expiry": {"ttl_seconds": job.expiry.ttl_seconds, "until": _stamp(job.expiry.until)},
         "key": job.key,
     }
 
 
 def job_from_json(entry: dict[str, Any]) -> Job:
     """Return the job that plain values stand for."""
-    before, wish = entry["before"], entry["wish"]
+    before, expiry = entry["before"], entry["expiry"]
     return Job(
         entry["tinker_path"],
         State(before["public"], _parsed(before["expires_at"])),
-        Wish(wish["ttl_seconds"], _parsed(wish["until"])),
-        key=entry.get("key") or secrets.token_hex(16),
+        RequestedExpiry(expiry["ttl_seconds"], _parsed(expiry["until"])),
+        **({"key": entry["key"]} if entry.get("key") else {}),
     )
 
 
@@ -119,48 +216,51 @@ def outcome_frame(
 
 
 def _verdict(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[str], now: datetime) -> tuple[str, str]:
-    """Judge one row: refused, already so, held by a guard, or to be sent."""
+    """Return the verdict on one row and its reason: refused, unchanged, held by a guard, or to be sent."""
     if row["refusal"]:
         return "refused", row["refusal"]
-    if action.is_already(job.before, job.wish, now):
-        return "unchanged", "already so" if action.name != "expire" else "it expires sooner anyway"
-    if action.shortens(job.before, job.wish, now):
-        flags = {"public": job.before.public, "newest": row["is_newest"], "sampler": row["loaded_by_sampler"]}
-        held = [GUARDS[guard] for guard, flag in flags.items() if guard not in allowed and _bool(flag)]
+    if action.is_already(job.before, job.expiry, now):
+        return "unchanged", "it expires sooner anyway" if action.only_sooner else "already so"
+    if action.shortens(job.before, job.expiry, now):
+        guards = (guard for guard in GUARDS.values() if guard.name not in allowed)
+        held = [guard.reason for guard in guards if _bool(row[guard.column])]
         if held:
             return "held", "; ".join(held)
     return "send", ""
 
 
-def _records(frame: pd.DataFrame, names: tuple[str, ...]) -> list[dict[Any, Any]]:
-    """Return rows as dicts of what is looked at: to make objects of all columns takes longer than all the rest."""
+def _records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any, Any]]:
+    """Return rows as dicts of some columns: making objects of all of them takes longer than everything else."""
     return frame[[name for name in names if name in frame.columns]].to_dict("records")
 
 
+_WARNED_OF = ("shortens", "is_last_training", "name", *(guard.column for guard in GUARDS.values()))
+
+
 def _warnings(row: dict[Any, Any]) -> str:
-    """Say what to think of before this row is changed."""
-    said = []
+    """Return what to consider before this row is changed."""
+    found = []
     if row["shortens"]:
-        said += ["public"] * (_bool(row["public"]) is True)
-        said += ["newest of its run"] * bool(row["is_newest"])
-        said += ["last training checkpoint of its run"] * bool(row["is_last_training"])
-        said += ["loaded by a sampler"] * (_bool(row["loaded_by_sampler"]) is True)
-        said += ["not known whether a sampler has loaded it"] * (_bool(row["loaded_by_sampler"]) is None)
+        for guard in GUARDS.values():
+            flag = _bool(row[guard.column])
+            found += [guard.warning] if flag else [guard.unknown] if flag is None and guard.unknown else []
+        found += ["last training checkpoint of its run"] * bool(row["is_last_training"])
     if str(row.get("name")) in ("publish", "ttl", "archive"):
-        said.append(f"it is named {row['name']!r}, which a server could read as an action")
-    return "; ".join(said)
+        found.append(f"it is named {row['name']!r}, which a server could read as an action")
+    return "; ".join(found)
 
 
 def _public_after(public: pd.Series[Any], action: Action) -> Any:
-    fixed = {"publish": True, "unpublish": False, "delete": pd.NA}
-    if action.name not in fixed:
-        return public
-    return typed("bool", [fixed[action.name]] * len(public))
+    if action.removes:
+        return typed("bool", [None] * len(public))
+    return public if action.public_after is None else typed("bool", [action.public_after] * len(public))
 
 
-def _kept_expiry(expires_at: pd.Series[Any], action: Action) -> Any:
-    """Return the expiry after an action that sets none; what is deleted has none."""
-    return typed("time", [None] * len(expires_at)) if action.name == "delete" else expires_at
+def _expires_after(expires_at: pd.Series[Any], jobs: list[Job], action: Action, now: datetime) -> Any:
+    """Return the expiry that each row will have; a removed checkpoint has none."""
+    if action.removes:
+        return typed("time", [None] * len(expires_at))
+    return _times([job.expiry.resolve(now) for job in jobs]) if action.sets_expiry else expires_at
 
 
 def _times(values: list[datetime | None]) -> pd.Series[Any]:
@@ -185,3 +285,27 @@ def _stamp(value: datetime | None) -> str | None:
 
 def _parsed(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _newest_of_each_run(listed: pd.DataFrame) -> set[str]:
+    """Return the newest checkpoint of every run; all of those that share the newest time."""
+    latest = listed.groupby("training_run_id", observed=True)["time"].transform("max")
+    return set(listed.loc[listed["time"] == latest, "tinker_path"])
+
+
+def colliding_paths(listed: pd.DataFrame) -> set[str]:
+    """Return the paths whose name another type of the same run has too, on servers whose ids do not tell the type.
+
+    Such a server takes the first of them that it finds, whatever the request says.
+    """
+    bare = listed[~listed["checkpoint_id"].astype(str).str.contains("/", regex=False)]
+    twice = bare.duplicated(["training_run_id", "name"], keep=False)
+    return set(bare.loc[twice, "tinker_path"])
+
+
+def _refusal(path: str, found: bool) -> str:
+    try:
+        parse_known(path)
+    except InvalidTinkerPathError as error:
+        return str(error.what)
+    return "" if found else "not among this account's checkpoints (deleted, expired, or somebody else's)"

@@ -1,9 +1,9 @@
-"""What the journal is for: looking at what was done, finishing what was interrupted, taking back what can be taken back."""
+"""The journal as a frame, and what it makes possible: resume an interrupted plan, and undo one."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pandas as pd
 
@@ -11,14 +11,22 @@ from ..errors import InvalidRequestError
 from ..rest.progress import Progress
 from ..schema.columns import typed
 from ..schema.durations import TTL_RANGE_S
-from .actions import ACTIONS, MARGIN, Action, State, Wish
-from .job import Job, Outcome
+from .actions import ACTIONS, MARGIN, Action, Job, Outcome, RequestedExpiry, State
 from .journal import Entry, Journal, Record
 from .plan import Plan, new_id
-from .preview import OUTCOMES, job_from_json, outcome_frame, with_wishes
+from .plan import Source as PlanSource
+from .preview import GUARDS, OUTCOMES, job_from_json, outcome_frame, with_expiries
+from .writer import Read
 
-if TYPE_CHECKING:
-    from ..holder import Holder
+
+class Source(PlanSource, Protocol):
+    """What the journal's plans need of their account: see `source.Planner`."""
+
+    def journal(self) -> Journal:
+        """Return the account's journal."""
+
+    def read_runs(self, run_ids: list[str]) -> Read:
+        """Return the present state of every checkpoint of some runs, past the cache."""
 
 
 def journal_frame(journal: Journal) -> pd.DataFrame:
@@ -44,25 +52,25 @@ def journal_frame(journal: Journal) -> pd.DataFrame:
     )
 
 
-def resume(holder: Holder, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
+def resume_plan(source: Source, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
     """Finish an interrupted plan, and return an outcome for each of its rows; what is done is not done again.
 
     Rows that were sent and whose answer nobody saw are read first.
     """
-    journal = holder.journal()
+    journal = source.journal()
     record = _interrupted(journal, plan)
     action = ACTIONS[record.action]
     jobs = [_job_of(row) for row in record.open_rows]
     ended = [_outcome_of(row) for row in record.rows.values() if row.state == "ended"]
-    outcomes = holder.runner().run(record.plan, action, jobs, progress=progress) if jobs else []
+    outcomes = source.runner().run(record.plan, action, jobs, progress=progress) if jobs else []
     if not jobs:
         journal.finished(record.plan)
     return outcome_frame(record.plan, action, ended + outcomes)
 
 
-def undo(holder: Holder, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
+def undo_plan(source: Source, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
     """Take back what a plan did, where that can be done, and return an outcome for each row."""
-    record = _undoable(holder.journal(), plan)
+    record = _undoable(source.journal(), plan)
     action = ACTIONS[record.action]
     if not action.undo:
         raise InvalidRequestError(
@@ -75,27 +83,27 @@ def undo(holder: Holder, plan: str | None = None, *, progress: bool | Progress |
             f"nothing that the plan {record.plan} did is left to undo",
             hint="Look at the journal: tkf.journal(), or `tinker-frames journal`.",
         )
-    back = _inverse(holder, record, action, done)
+    back = _inverse(source, record, action, done)
     return back.run(confirm=True, progress=progress)
 
 
-def _inverse(holder: Holder, record: Record, action: Action, done: list[Entry]) -> Plan:
+def _inverse(source: Source, record: Record, action: Action, done: list[Entry]) -> Plan:
     """Return the plan that gives rows back what they had; rows that somebody changed meanwhile are refused."""
     inverse, now = ACTIONS[action.undo], datetime.now(UTC)
-    states = holder.read_runs(list(dict.fromkeys(row.tinker_path.split("/")[2] for row in done))).states
-    rows = holder.facts([row.tinker_path for row in done])
-    wishes, refusals = [], []
+    states = source.read_runs(list(dict.fromkeys(row.tinker_path.split("/")[2] for row in done))).states
+    rows = source.facts([row.tinker_path for row in done])
+    expiries, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
         before = _time(row.before.get("expires_at"))
         until = None if before is None else before - _clock_ahead(row)
-        wishes.append(Wish(until=until) if inverse.changes_expiry else Wish())
+        expiries.append(RequestedExpiry(until=until) if inverse.sets_expiry else RequestedExpiry())
         refusals.append(refusal or _why_not(row, action, states.get(row.tinker_path), until, now))
-    rows = with_wishes(rows, wishes).assign(refusal=typed("text", refusals))
+    rows = with_expiries(rows, expiries).assign(refusal=typed("text", refusals))
     current = [states.get(path, State(None, None)) for path in rows["tinker_path"]]
     rows["public"] = typed("bool", [state.public for state in current])
     rows["expires_at"] = typed("time", [state.expires_at for state in current])
-    guards = frozenset({"public", "newest", "sampler"})
-    return Plan(new_id(), inverse, rows, holder, guards, undoes=record.plan)
+    guards = frozenset(GUARDS)
+    return Plan(new_id(), inverse, rows, source, guards, undoes=record.plan)
 
 
 def _why_not(row: Entry, action: Action, state: State | None, until: datetime | None, now: datetime) -> str:
@@ -105,10 +113,10 @@ def _why_not(row: Entry, action: Action, state: State | None, until: datetime | 
     if row.after is not None:
         is_ours = state.expires_at == _time(row.after)
     else:
-        is_ours = action.took(state, _job_of(row).wish, _time(row.sent_at) or now)
+        is_ours = action.is_done(state, _job_of(row).expiry, _time(row.sent_at) or now)
     if not is_ours:
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
-    if action.changes_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
+    if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
         return "less than an hour of its old life is left, and the service takes no shorter one"
     return ""
 
@@ -116,7 +124,7 @@ def _why_not(row: Entry, action: Action, state: State | None, until: datetime | 
 def _clock_ahead(row: Entry) -> timedelta:
     """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave."""
     after, sent = _time(row.after), _time(row.sent_at)
-    asked = None if sent is None else _job_of(row).wish.expiry(sent)
+    asked = None if sent is None else _job_of(row).expiry.resolve(sent)
     return timedelta(0) if after is None or asked is None else after - asked
 
 
@@ -142,8 +150,8 @@ def _undoable(journal: Journal, plan: str | None) -> Record:
     record = _last(journal, plan)
     if record.undoes is not None:
         raise InvalidRequestError(
-            f"the plan {record.plan} took back {record.undoes}, and an undo cannot be undone",
-            hint="Make the plan again that it took back.",
+            f"the plan {record.plan} is the undo of {record.undoes}, and an undo cannot be undone",
+            hint="Make the plan that it undid again.",
         )
     return record
 
@@ -163,8 +171,8 @@ def _last(journal: Journal, plan: str | None) -> Record:
 
 def _job_of(row: Entry) -> Job:
     """Return what is left to do of a journaled row."""
-    job = job_from_json({"tinker_path": row.tinker_path, "before": row.before, "wish": row.wish, "key": row.key})
-    job.doubtful = row.sent_at is not None
+    job = job_from_json({"tinker_path": row.tinker_path, "before": row.before, "expiry": row.expiry, "key": row.key})
+    job.unclear = row.sent_at is not None
     job.sent_at = _time(row.sent_at)
     return job
 

@@ -1,4 +1,4 @@
-"""The threads that carry out jobs, as many at once as the pace allows; what goes wrong with a job is the runner's affair."""
+"""The threads that send the rows of a plan, as many at once as the pace allows."""
 
 from __future__ import annotations
 
@@ -11,21 +11,14 @@ from typing import Any
 
 from ..rest.progress import Progress
 from ..rest.session import StoppedError
-from .job import Job, Outcome
+from .actions import Job, Outcome
 from .pace import Pace
+from .writer import FUTILE_ROWS, SendAgain
 
-ENOUGH_IN_VAIN = 3  # rows that failed the same way at every try, and none was done: the others get one try
 SAME_BURST_S = 0.5  # rate limits that ask for about the same moment are one
 
 
-class Again(Exception):  # noqa: N818  # no error, but a turn of events
-    """The row is to be sent again after some seconds."""
-
-    def __init__(self, wait_s: float, *, limited: bool) -> None:
-        self.wait_s, self.limited = wait_s, limited
-
-
-class Crew:
+class Workers:
     """Threads that take jobs as long as the pace has room."""
 
     def __init__(
@@ -86,12 +79,12 @@ class Crew:
     def _work(self) -> None:
         while (job := self._take()) is not None:
             try:
-                end: Outcome | Again | BaseException = self._attempt(job, self._bar)
+                end: Outcome | SendAgain | BaseException = self._attempt(job, self._bar)
             except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
                 end = error
             with self._room:
                 self._working.pop(job.tinker_path, None)
-                if isinstance(end, Again):
+                if isinstance(end, SendAgain):
                     self._put_back(job, end)
                 elif not isinstance(end, StoppedError):
                     self._finish(job, end)
@@ -118,7 +111,7 @@ class Crew:
         if due is not None:
             self._again.remove(due)
             return due
-        is_open = self._any_well or len(self._in_doubt) < ENOUGH_IN_VAIN
+        is_open = self._any_well or len(self._in_doubt) < FUTILE_ROWS
         return self._fresh.popleft() if self._fresh and is_open else None
 
     def _until_next(self, now: float) -> float:
@@ -127,7 +120,7 @@ class Crew:
         later = [at - now for at in times if at > now]
         return min([0.5, *later]) if later else 0.5
 
-    def _put_back(self, job: Job, again: Again) -> None:
+    def _put_back(self, job: Job, again: SendAgain) -> None:
         now = time.monotonic()
         job.not_before = now + again.wait_s
         if not again.limited:

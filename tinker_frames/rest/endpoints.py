@@ -6,29 +6,42 @@ put together from pages of different ages is torn. Writes are never cached, and 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .. import errors
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.durations import check_ttl
 from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
-from .retry import NEVER, ONCE, REPEATABLE, backoff_s, http_date
+from .retry import http_date
 from .session import Answer, Session, Watch
 
 AccessScope = Literal["owned", "accessible"]
 Json = dict[str, Any]
 
 
-class Rest:
-    """The REST calls of one client, as `client.rest`."""
+class Write(Protocol):
+    """Sends one write until its outcome is known; raises if it was not carried out."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._knows_segments = False  # whether this server was seen to tell `weights/x` from `sampler_weights/x`
+    def __call__(self, action: str, training_run_id: str, checkpoint_id: str, ttl_seconds: int | None = None) -> None:
+        """Send it."""
+
+
+class Rest:
+    """The REST calls of one client, as `client.rest`.
+
+    Parameters
+    ----------
+    session
+        Sends the reads.
+    write
+        Sends the writes; it is the one that plans use.
+    """
+
+    def __init__(self, session: Session, write: Write) -> None:
+        self._session, self._write = session, write
 
     def __repr__(self) -> str:
         return f"<Rest {self._session.settings.base_url}>"
@@ -150,7 +163,7 @@ class Rest:
         path, watch = self._checkpoint(path_or_run, checkpoint_id, "archive"), watch or Watch()
         for left in range(max(max_retries, 1) - 1, -1, -1):
             try:
-                answer = self._session.call("GET", path, rule=NEVER, redirects=True, watch=watch)
+                answer = self._session.call("GET", path, repeat=False, redirects=True, watch=watch)
             except errors.TinkerError as error:
                 if error.status not in (409, 425, 503) or not left:
                     raise
@@ -166,41 +179,31 @@ class Rest:
     def delete_checkpoint(self, path_or_run: str, checkpoint_id: str | None = None) -> None:
         """DELETE …/checkpoints/{ck}, by tinker path or by run and checkpoint id (taken verbatim). It cannot be undone.
 
-        After an unclear answer the run is listed: gone is done, otherwise it is tried again.
+        Like every write, it is sent as the rows of a plan are: repeated under one idempotency key, settled by reading the run
+        after an unclear answer, and verified by reading it at the end.
 
         Raises
         ------
+        NotFoundError
+            If there is no such checkpoint.
         ConflictError
-            Before anything is deleted, if the server knows checkpoints by bare name and the run has two of that name.
+            Before anything is sent, if the server knows checkpoints by bare name and the run has two of that name.
         """
-        path = self._checkpoint(path_or_run, checkpoint_id, write=True)
-        run, name = self._parts(path_or_run, checkpoint_id)
-        self._refuse_namesakes(run, name)
-
-        def gone() -> bool:
-            return not any(_is(row, run, name) for row in self._rows(run))
-
-        self._settle("DELETE", path, gone, is_done_by_404=True)
+        self._write("delete", *self._ids(path_or_run, checkpoint_id))
 
     def publish_checkpoint(self, tinker_path: str) -> None:
-        """POST …/checkpoints/{ck}/publish: any Tinker user may then load it. Already public is done, not an error.
+        """POST …/checkpoints/{ck}/publish: any Tinker user can then load it. One that is public already is not an error.
 
         Raises
         ------
         ConflictError
-            Before anything is published, if the server knows checkpoints by bare name and the run has two of that name.
+            Before anything is sent, if the server knows checkpoints by bare name and the run has two of that name.
         """
-        path = self._checkpoint(tinker_path, None, "publish", write=True)
-        self._refuse_namesakes(*self._parts(tinker_path, None))
-        self._settle("POST", path, self._is_public(tinker_path, want=True))
+        self._write("publish", *self._ids(tinker_path))
 
     def unpublish_checkpoint(self, tinker_path: str) -> None:
-        """DELETE …/checkpoints/{ck}/publish: private again; what others took meanwhile cannot be recalled."""
-        self._settle(
-            "DELETE",
-            self._checkpoint(tinker_path, None, "publish", write=True),
-            self._is_public(tinker_path, want=False),
-        )
+        """DELETE …/checkpoints/{ck}/publish: private again; copies that others made meanwhile stay."""
+        self._write("unpublish", *self._ids(tinker_path))
 
     def set_checkpoint_ttl_from_tinker_path(self, tinker_path: str, ttl_seconds: int | None) -> None:
         """PUT …/checkpoints/{ck}/ttl: it expires that many seconds from now (an hour to ten years); None: never.
@@ -212,8 +215,7 @@ class Rest:
         """
         if ttl_seconds is not None:
             check_ttl(ttl_seconds)
-        path = self._checkpoint(tinker_path, None, "ttl", write=True)
-        self._session.call("PUT", path, body={"ttl_seconds": ttl_seconds}, rule=REPEATABLE)
+        self._write("set_ttl", *self._ids(tinker_path), ttl_seconds)
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,86 +225,20 @@ class Rest:
     def _page(self, path: str, params: Mapping[str, Any]) -> Json:
         return _json(self._session.call("GET", path, params=_given(params)))
 
-    def _checkpoint(self, path_or_run: str, checkpoint_id: str | None, action: str = "", *, write: bool = False) -> str:
+    def _checkpoint(self, path_or_run: str, checkpoint_id: str | None, action: str = "") -> str:
         """Return the URL path of a checkpoint named by tinker path, or by run and checkpoint id."""
         if checkpoint_id is not None:
             return checkpoint_url(path_or_run, checkpoint_id, action)
-        parts = parse_known(path_or_run) if write else parse(path_or_run)
+        parts = parse(path_or_run)
         return checkpoint_url(parts.training_run_id, parts.checkpoint_id, action)
 
-    def _parts(self, path_or_run: str, checkpoint_id: str | None) -> tuple[str, str]:
+    @staticmethod
+    def _ids(path_or_run: str, checkpoint_id: str | None = None) -> tuple[str, str]:
+        """Return run and checkpoint id of what a write names."""
         if checkpoint_id is not None:
             return path_or_run, checkpoint_id
-        parts = parse(path_or_run)
+        parts = parse_known(path_or_run)
         return parts.training_run_id, parts.checkpoint_id
-
-    def _rows(self, run: str) -> list[Json]:
-        """Return all checkpoints of a run as the server has them now, also where it pages them."""
-        page = self.list_checkpoints(run)
-        rows = list(page.get("checkpoints") or [])
-        while page.get("checkpoints") and _total(page) > len(rows):
-            params = {"limit": len(page["checkpoints"]), "offset": len(rows)}
-            page = self._page(f"{run_url(run)}/checkpoints", params)
-            rows += page.get("checkpoints") or []
-        return rows
-
-    def _refuse_namesakes(self, run: str, checkpoint_id: str) -> None:
-        """Refuse a write that could befall another checkpoint: some servers drop the segment of an id.
-
-        The run is listed first, until a listing has shown that this server's ids have segments.
-        """
-        if self._knows_segments:
-            return
-        rows = self._rows(run)
-        self._knows_segments = any("/" in str(row.get("checkpoint_id")) for row in rows)
-        name = checkpoint_id.rpartition("/")[2]
-        if not self._knows_segments and sum(row.get("checkpoint_id") == name for row in rows) > 1:
-            raise errors.ConflictError(
-                f"this server knows checkpoints by bare name, and {run} has several called {name!r}: which one is meant is open",
-                url=f"{self._session.settings.base_url}{run_url(run)}",
-                hint="Do it on the server itself, or save one of them under another name first.",
-                retryable=False,
-            )
-
-    def _is_public(self, tinker_path: str, *, want: bool) -> Callable[[], bool]:
-        run = parse(tinker_path).training_run_id
-
-        def settled() -> bool:
-            found = next((row for row in self._rows(run) if row.get("tinker_path") == tinker_path), None)
-            return found is not None and bool(found.get("public")) is want
-
-        return settled
-
-    def _settle(self, method: str, path: str, is_done: Callable[[], bool], *, is_done_by_404: bool = False) -> None:
-        """Send a write that must not be repeated blindly; after a 409 or an unclear answer, a read decides.
-
-        409 means already so, or busy; 5xx and lost answers mean anything. Only what is read to be undone is sent again.
-        With `is_done_by_404`, a 404 after an unclear answer says that the earlier one was at work after all.
-        """
-        retries = self._session.settings.retries
-        for left in range(retries, -1, -1):
-            try:
-                self._session.call(method, path, rule=ONCE)
-            except errors.TinkerError as error:
-                if is_done_by_404 and left < retries and type(error) is errors.NotFoundError:
-                    return
-                if not _is_unclear(error):
-                    raise
-                if self._read_says_done(is_done, error):
-                    return
-                if error.status == 409 or not left:
-                    raise
-            else:
-                return
-            time.sleep(backoff_s(retries - left))
-
-    def _read_says_done(self, is_done: Callable[[], bool], error: errors.TinkerError) -> bool:
-        """Ask the server for the state that an unclear write left; if even that fails, say that it is not known."""
-        try:
-            return is_done()
-        except errors.TinkerError:
-            hint = "Whether it was done is not known, since reading the state failed too: list the run before you repeat it."
-        raise type(error)(error.what, status=error.status, url=error.url, hint=hint, retryable=False)
 
     def _archive(self, answer: Answer) -> Json:
         """Read where the archive is: the Location of a redirect, or the url of a JSON answer."""
@@ -335,20 +271,6 @@ def _json(answer: Answer) -> Json:
     raise errors.SchemaError("the answer is no JSON object", status=answer.status, url=errors.without_query(answer.url))
 
 
-def _total(page: Json) -> int:
-    """Return how many rows a page's cursor counts; 0 where there is none."""
-    cursor = page.get("cursor")
-    total = cursor.get("total_count") if isinstance(cursor, dict) else None
-    return total if isinstance(total, int) else 0
-
-
-def _is_unclear(error: errors.TinkerError) -> bool:
-    """Tell whether a write that failed so may have been done nevertheless."""
-    if error.status is None:
-        return isinstance(error, errors.ConnectionFailedError)
-    return error.status in (408, 409) or error.status >= 500
-
-
 def _absolute(url: str, where: str) -> SplitResult:
     """Return the parts of an address that a server gave, joined to where it was asked; empty ones for what is none."""
     try:
@@ -368,12 +290,6 @@ def check_scope(access_scope: str | None) -> str | None:
             f"access_scope={access_scope!r} is unknown", hint='Use "owned" or "accessible".'
         )
     return access_scope
-
-
-def _is(row: Json, run: str, checkpoint_id: str) -> bool:
-    """Tell whether a listed row is the checkpoint of this run and id; servers write the id with or without its segment."""
-    ids = {row.get("checkpoint_id"), str(row.get("tinker_path", "")).removeprefix(f"tinker://{run}/")}
-    return checkpoint_id in ids
 
 
 def _in_a_quarter_of_an_hour() -> str:

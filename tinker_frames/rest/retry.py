@@ -1,13 +1,12 @@
-"""When to send a request again, and how long to wait before; pure.
+"""When to send a read again, and how long to wait before; pure.
 
-What a status means for a repeat depends on the operation, not on the method alone: each call names its `Rule`.
+Writes are not repeated here: what an unclear answer to a write means is settled by reading (`plans.writer`).
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -16,27 +15,12 @@ RATE_LIMIT_PATIENCE = 4
 _jitter = random.Random()  # noqa: S311  # spreads load, protects nothing; the caller's own random numbers stay as they were seeded
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Which outcomes may be repeated."""
-
-    statuses: frozenset[int]
-    server_errors: bool  # any 5xx
-    lost: bool  # sent, but no complete answer came: the server may have acted
-
-
-# Every GET, and the reads that are POSTs.
-READ = Rule(frozenset({408, 409, 425, 429}), server_errors=True, lost=True)
-# Writes with the same end state however often they arrive: set TTL.
-REPEATABLE = Rule(frozenset({408, 429}), server_errors=True, lost=True)
-# Writes whose unclear outcome only a read can settle: only what surely was not done is repeated.
-ONCE = Rule(frozenset({429}), server_errors=False, lost=False)
-# Polls that the caller paces itself.
-NEVER = Rule(frozenset(), server_errors=False, lost=False)
+# Statuses after which a read is sent again; a read changes nothing, however often it arrives.
+REPEATED = frozenset({408, 409, 425, 429})
 
 
 class Tries:
-    """Counts the attempts of one request and says how long to wait before the next, or that there is none.
+    """Count the attempts of one read and say how long to wait before the next, or that there is none.
 
     A 429 that names its wait is the server at work, not a failure: `RATE_LIMIT_PATIENCE` times as many are allowed.
     """
@@ -46,25 +30,25 @@ class Tries:
         self._failed = 0
         self._limited = 0
 
-    def wait_after(self, rule: Rule, status: int, headers: Mapping[str, str]) -> float | None:
+    def wait_after(self, status: int, headers: Mapping[str, str]) -> float | None:
         """Return the seconds to wait after an answer that is no success; None to give up."""
-        if not may_repeat(rule, status, headers):
+        if not may_repeat(status, headers):
             return None
-        told = server_wait_s(headers)
-        if status == 429 and told is not None:
+        wait = server_wait_s(headers)
+        if status == 429 and wait is not None:
             self._limited += 1
-            return told if self._limited <= self._retries * RATE_LIMIT_PATIENCE else None
-        return self._next(told)
+            return wait if self._limited <= self._retries * RATE_LIMIT_PATIENCE else None
+        return self._next(wait)
 
-    def wait_after_loss(self, rule: Rule, *, unsent: bool) -> float | None:
-        """Return the seconds to wait after no answer; a request that surely did not arrive may always be repeated."""
-        return self._next(None) if rule is not NEVER and (unsent or rule.lost) else None
+    def wait_after_loss(self) -> float | None:
+        """Return the seconds to wait after no complete answer; None to give up."""
+        return self._next(None)
 
-    def _next(self, told: float | None) -> float | None:
+    def _next(self, wait: float | None) -> float | None:
         self._failed += 1
         if self._failed > self._retries:
             return None
-        return backoff_s(self._failed - 1) if told is None else told
+        return backoff_s(self._failed - 1) if wait is None else wait
 
 
 def looks_complete(content: bytes) -> bool:
@@ -72,14 +56,17 @@ def looks_complete(content: bytes) -> bool:
     return content.rstrip()[-1:] in (b"}", b"]")
 
 
-def may_repeat(rule: Rule, status: int, headers: Mapping[str, str]) -> bool:
-    """Tell whether an answer allows sending the same request again."""
-    said = headers.get("x-should-retry", "").lower()
-    if rule is READ and said in ("true", "false"):
-        return said == "true"
-    if status == 400 and headers.get("Content-Length") == "0" and rule is not NEVER:
-        return True  # a gateway refused it before the service saw it
-    return status in rule.statuses or (status >= 500 and rule.server_errors)
+def may_repeat(status: int, headers: Mapping[str, str]) -> bool:
+    """Tell whether an answer allows sending the same read again."""
+    header = headers.get("x-should-retry", "").lower()
+    if header in ("true", "false"):
+        return header == "true"
+    return is_gateway_refusal(status, headers) or status in REPEATED or status >= 500
+
+
+def is_gateway_refusal(status: int, headers: Mapping[str, str]) -> bool:
+    """Tell whether a gateway refused the request before the service saw it, so that any request may be sent again."""
+    return status == 400 and headers.get("Content-Length") == "0"
 
 
 def backoff_s(attempt: int) -> float:

@@ -24,7 +24,7 @@ from .. import errors
 from .auth import Authenticator, fingerprint
 from .cache import AccountCache, mark_written
 from .config import Settings, is_loopback
-from .retry import READ, Rule, Tries, looks_complete, server_wait_s
+from .retry import Tries, is_gateway_refusal, looks_complete, server_wait_s
 
 CONNECT_TIMEOUT_S = 5.0
 SAY_WAITS_FROM_S = 1.0
@@ -111,7 +111,7 @@ class Session:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
-        rule: Rule = READ,
+        repeat: bool = True,
         cached: bool = False,
         refresh: bool = False,
         redirects: bool = False,
@@ -120,16 +120,16 @@ class Session:
     ) -> Answer:
         """Send one logical request and return its answer.
 
-        1. A write (not a GET, and `rule` not `READ`) marks the cache as outdated before and after. Whatever is no GET gets one
+        1. A write (neither a GET nor a POST with `repeat`) marks the cache as outdated before and after. Whatever is no GET gets one
            idempotency key: `key`, or a new one.
         2. The credential is put into `X-API-Key`; a 401 `invalid_token` gets a new one and one replay.
         3. A read with `cached` goes through the cached session, everything else through a plain one.
         4. A 2xx is returned; a 3xx too where `redirects` says that one is expected.
-        5. What `rule` allows is repeated after the wait the server asks for, within `retries` and `deadline`.
+        5. With `repeat`, for reads, what may be repeated is, after the wait the server asks for, within `retries` and `deadline`.
         6. Anything else is raised as one of `errors`.
         """
         watch = watch or Watch()
-        is_read = rule is READ or method == "GET"
+        is_read = repeat or method == "GET"
         headers = {} if method == "GET" else {"X-Idempotency-Key": key or str(uuid.uuid4())}
         request = _Request(
             method,
@@ -140,12 +140,12 @@ class Session:
             cached=cached,
             refresh=refresh,
             redirects=redirects,
-            wants_json=is_read or method == "GET",
+            wants_json=is_read,
         )
         if not is_read:
             self._wrote()
         try:
-            return self._repeat(request, rule, watch)
+            return self._repeat(request, repeat, watch)
         finally:
             if not is_read:
                 self._wrote()
@@ -157,7 +157,7 @@ class Session:
             if self._cache is not None:
                 self._cache.close()
 
-    def _repeat(self, request: _Request, rule: Rule, watch: Watch, credential: str | None = None) -> Answer:
+    def _repeat(self, request: _Request, repeat: bool, watch: Watch, credential: str | None = None) -> Answer:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
         start, replayed, tries = time.monotonic(), False, Tries(self.settings.retries)
         while True:
@@ -171,13 +171,15 @@ class Session:
                 if _is_invalid_token(outcome) and not replayed and credential is None and self.auth.replace(token):
                     replayed = True
                     continue
-            error = outcome.error if isinstance(outcome, _Failure) else self._error(request, outcome)
-            wait, left = _wait_after(outcome, rule, tries), self._left(start)
+            error = self._error(request, outcome) if isinstance(outcome, Answer) else outcome
+            wait, left = _wait_after(outcome, tries) if repeat else None, self._left(start)
             if wait is None or (left is not None and wait >= left):
                 raise error
             self._pause(wait, error, watch)
 
-    def _attempt(self, request: _Request, token: str, watch: Watch, left: float | None) -> Answer | _Failure:
+    def _attempt(
+        self, request: _Request, token: str, watch: Watch, left: float | None
+    ) -> Answer | errors.ConnectionFailedError:
         """Send once; a transport failure is returned, so that no exception that holds the request is chained to ours."""
         read_s = self.settings.timeout if left is None else max(0.1, min(self.settings.timeout, left))
         cache = self.cache if request.cached else None
@@ -230,6 +232,8 @@ class Session:
         error = errors.from_answer(answer.status, body, request.url, what=what, secrets=self._secrets())
         if isinstance(error, errors.RateLimitError):
             error.retry_after = server_wait_s(answer.headers)
+        if is_gateway_refusal(answer.status, answer.headers):
+            error.retryable = True
         return error
 
     def _left(self, start: float) -> float | None:
@@ -265,7 +269,7 @@ class Session:
     def _post_with(self, path: str, body: dict[str, Any], credential: str) -> Any:
         """Send a POST that the authenticator needs, with the credential that it names."""
         request = _Request("POST", self.settings.base_url + path, body=body)
-        answer = self._repeat(request, READ, Watch(), credential)
+        answer = self._repeat(request, True, Watch(), credential)
         try:
             return answer.json()
         except (ValueError, RecursionError):
@@ -308,14 +312,6 @@ class _Request:
     wants_json: bool = True
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """No complete answer came; `unsent` where the request surely did not arrive."""
-
-    error: errors.ConnectionFailedError
-    unsent: bool
-
-
 def _prepared(session: requests.Session, settings: Settings) -> Any:
     """Give a session its pools and headers, and take away what could send other credentials or keep cookies."""
     import http.cookiejar
@@ -336,13 +332,11 @@ def _prepared(session: requests.Session, settings: Settings) -> Any:
     return session
 
 
-def _wait_after(outcome: Answer | _Failure, rule: Rule, tries: Tries) -> float | None:
-    """Return the seconds to wait before a repeat, None for no repeat; a 2xx that is no good was cut short on its way."""
-    if isinstance(outcome, _Failure):
-        return tries.wait_after_loss(rule, unsent=outcome.unsent)
-    if 200 <= outcome.status < 300:
-        return tries.wait_after_loss(rule, unsent=False)
-    return tries.wait_after(rule, outcome.status, outcome.headers)
+def _wait_after(outcome: Answer | errors.ConnectionFailedError, tries: Tries) -> float | None:
+    """Return the seconds to wait before a repeat, None for no repeat; a 2xx that is not good was cut short on its way."""
+    if not isinstance(outcome, Answer) or 200 <= outcome.status < 300:
+        return tries.wait_after_loss()
+    return tries.wait_after(outcome.status, outcome.headers)
 
 
 def _is_good(answer: Answer, request: _Request) -> bool:
@@ -358,7 +352,7 @@ def _is_invalid_token(answer: Answer) -> bool:
     return answer.status == 401 and 'error="invalid_token"' in answer.headers.get("WWW-Authenticate", "")
 
 
-def _failure(request: _Request, fault: Exception, read_s: float) -> _Failure:
+def _failure(request: _Request, fault: Exception, read_s: float) -> errors.ConnectionFailedError:
     """Describe a transport failure without the objects that hold the request."""
     host = urlsplit(request.url).netloc
     unsent = (
@@ -367,7 +361,7 @@ def _failure(request: _Request, fault: Exception, read_s: float) -> _Failure:
         or "NameResolution" in repr(fault)
     )
     if isinstance(fault, requests.exceptions.SSLError):
-        said, unsent = f"the TLS certificate of {host} was not accepted", True
+        said = f"the TLS certificate of {host} was not accepted"
     elif unsent:
         said = f"no connection to {host}"
     elif isinstance(fault, requests.Timeout):
@@ -377,7 +371,7 @@ def _failure(request: _Request, fault: Exception, read_s: float) -> _Failure:
     else:
         said = f"the connection to {host} broke"
     what = f"{request.method} {urlsplit(request.url).path}"
-    return _Failure(errors.ConnectionFailedError(f"{what} failed: {said}", url=request.url), unsent)
+    return errors.ConnectionFailedError(f"{what} failed: {said}", url=request.url)
 
 
 def _why(error: errors.TinkerError) -> str:

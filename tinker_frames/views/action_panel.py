@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, without_request
 from ..frames.files import export
-from ..plans.plan import Plan, make, retirement
+from ..plans.actions import ACTIONS
+from ..plans.plan import Plan
 from ..plans.preview import GUARDS
-from ..plans.summary import facts_lines
-from ..plans.undo import undo
+from ..plans.summary import summary_lines
 from ..rest.session import StoppedError
 from . import cells
 from .forms import ACTS, Terms, act_of, terms_of
@@ -28,7 +28,7 @@ from .task import Deed, told
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..holder import Holder
+    from ..plans.planner import Planner
 
 MOST_LISTED = 200  # rows that are listed in a confirmation or an outcome; all are in the frames
 LISTED = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
@@ -51,7 +51,7 @@ class Desk:
 
     Parameters
     ----------
-    holder
+    planner
         The account, made when it is needed.
     changed
         Called when what is shown has changed, from any thread.
@@ -60,9 +60,9 @@ class Desk:
     """
 
     def __init__(
-        self, holder: Callable[[], Holder], changed: Callable[[], None], after: Callable[[list[str]], None]
+        self, planner: Callable[[], Planner], changed: Callable[[], None], after: Callable[[list[str]], None]
     ) -> None:
-        self._holder, self._changed, self._after = holder, changed, after
+        self._planner, self._changed, self._after = planner, changed, after
         self.lock = threading.RLock()
         self.stage = ""
         self.plan: Plan | None = None
@@ -105,9 +105,10 @@ class Desk:
 
         def plan() -> Plan:
             found = target.checkpoints()
-            if rule is not None:
-                return retirement(found, rule, self._holder(), ttl)
-            return make(name, found["tinker_path"].dropna(), self._holder(), ttl_seconds=ttl)
+            given: dict[str, Any] = {} if rule is None else {"keep": rule}
+            if rule is not None or ACTIONS[name].sets_expiry:
+                given[ACTIONS[name].parameters[-1].name] = ttl
+            return self._planner().plan(name, found, given)
 
         self._plan(f"looking at {target.said}", plan, target)
 
@@ -161,7 +162,8 @@ class Desk:
         left, name, ttl = self._left(outcomes), plan.action.name, _ttl_of_plan(plan)
 
         def again() -> Plan:
-            return make(name, left, self._holder(), ttl_seconds=ttl).allow(*sorted(plan.allowed))
+            given = {each.name: ttl for each in plan.action.parameters if ttl is not None or each.takes_none}
+            return self._planner().plan(name, left, given).allow(*sorted(plan.allowed))
 
         self._plan("looking at what failed", again, None)
 
@@ -225,13 +227,13 @@ class Desk:
 
     def _confirmation(self) -> ConfirmPanel:
         plan, frame = self._must_have_plan(), self._frame()
-        lines = facts_lines(plan.action, frame, plan.rows, plan.rate)
+        lines = summary_lines(plan.action, frame, plan.rows, plan.rate)
         groups: list[PlanGroup] = [
             {"verdict": verdict, "reason": reason, "rows": rows, "open": self._look == (verdict, reason)}
             for (verdict, reason), rows in _grouped(frame)
         ]
         reasons = frame.loc[frame["verdict"] == "held", "reason"].fillna("")
-        held = [guard for guard, text in GUARDS.items() if reasons.str.contains(text, regex=False).any()]
+        held = [name for name, guard in GUARDS.items() if reasons.str.contains(guard.reason, regex=False).any()]
         return {
             **self._opened(),
             "stage": "confirm",
@@ -323,7 +325,7 @@ class Desk:
         sent = list(outcomes["tinker_path"])
 
         def work(deed: Deed) -> pd.DataFrame:
-            return self._carried_out(sent, lambda: undo(self._holder(), plan, progress=deed))
+            return self._carried_out(sent, lambda: self._planner().undo(plan, progress=deed))
 
         def done(outcomes: pd.DataFrame) -> None:
             self._undone, self._label = plan, "Undo"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidRequestError, TinkerError
 from ..frames.text import escape_control_characters, shorten_ids
 from ..functions import is_default
-from ..holder import Holder
 from . import refresh
 from .action_panel import Desk, Target
 from .cells import size
@@ -55,7 +54,7 @@ class Explorer:
         self._facet = ""
         self._writes = 0  # how often rows were written to
         self.reading: Deed | None = None
-        self.desk = Desk(lambda: Holder(client()), self._desk_changed, self._after_write)
+        self.desk = Desk(lambda: client().planner, self._desk_changed, self._after_write)
 
     @property
     def state(self) -> TableState:

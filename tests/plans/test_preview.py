@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tinker_frames.plans.facts import LISTED, facts_of
+from tinker_frames.plans.preview import LISTED, collect_facts
 from tinker_frames.schema.catalog import CHECKPOINTS
 from tinker_frames.schema.columns import empty_frame, typed
 
@@ -33,7 +33,7 @@ def listed(*rows: tuple[str, int], bare: bool = False) -> pd.DataFrame:
 def test_one_row_per_distinct_path_in_their_order() -> None:
     """Paths given twice are one row, in the order in which they first came, with the listing's columns and dtypes."""
     table = listed(("tinker://r/weights/a", 1), ("tinker://r/weights/b", 2))
-    rows = facts_of(["tinker://r/weights/b", "tinker://r/weights/a", "tinker://r/weights/b"], table, set())
+    rows = collect_facts(["tinker://r/weights/b", "tinker://r/weights/a", "tinker://r/weights/b"], table, set())
     assert rows["tinker_path"].tolist() == ["tinker://r/weights/b", "tinker://r/weights/a"]
     assert list(rows["refusal"]) == ["", ""]
     for name in ("time", "public", "expires_at", "size_bytes"):
@@ -55,7 +55,7 @@ def test_one_row_per_distinct_path_in_their_order() -> None:
 )
 def test_what_is_unknown_or_unsafe_is_refused_with_the_reason(path: str, why: str) -> None:
     """Paths that are no safe name of an own checkpoint carry why, and nothing else is known of them."""
-    rows = facts_of([path, "tinker://r/weights/a"], listed(("tinker://r/weights/a", 1)), set())
+    rows = collect_facts([path, "tinker://r/weights/a"], listed(("tinker://r/weights/a", 1)), set())
     assert why in rows["refusal"].iloc[0]
     assert rows["refusal"].iloc[1] == ""
     assert rows[list(LISTED)].iloc[0].isna().all()
@@ -71,14 +71,14 @@ def test_newest_and_last_training_are_judged_by_all_of_the_run() -> None:
         ("tinker://r/sampler_weights/4", 3),
         ("tinker://q/weights/1", 1),
     )
-    rows = facts_of(table["tinker_path"], table, None).set_index("tinker_path")
+    rows = collect_facts(table["tinker_path"], table, None).set_index("tinker_path")
     assert rows.index[rows["is_newest"]].tolist() == [
         "tinker://r/sampler_weights/3",
         "tinker://r/sampler_weights/4",
         "tinker://q/weights/1",
     ]
     assert rows.index[rows["is_last_training"]].tolist() == ["tinker://r/weights/2", "tinker://q/weights/1"]
-    alone = facts_of(["tinker://r/weights/1"], table, None)
+    alone = collect_facts(["tinker://r/weights/1"], table, None)
     assert not alone["is_newest"].iloc[0]
     assert not alone["is_last_training"].iloc[0]
 
@@ -86,9 +86,9 @@ def test_newest_and_last_training_are_judged_by_all_of_the_run() -> None:
 def test_what_samplers_have_loaded_may_not_be_known() -> None:
     """The flag is true, false, or NA where the server does not tell."""
     table = listed(("tinker://r/sampler_weights/1", 1), ("tinker://r/sampler_weights/2", 2))
-    known = facts_of(table["tinker_path"], table, {"tinker://r/sampler_weights/2"})
+    known = collect_facts(table["tinker_path"], table, {"tinker://r/sampler_weights/2"})
     assert known["loaded_by_sampler"].tolist() == [False, True]
-    unknown = facts_of(table["tinker_path"], table, None)
+    unknown = collect_facts(table["tinker_path"], table, None)
     assert unknown["loaded_by_sampler"].isna().all()
     assert known["loaded_by_sampler"].dtype == unknown["loaded_by_sampler"].dtype == typed("bool", [True]).dtype
 
@@ -96,19 +96,19 @@ def test_what_samplers_have_loaded_may_not_be_known() -> None:
 def test_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> None:
     """Same name, other type: refused both where ids are bare, fine where they have their segment, fine in another run."""
     pair = (("tinker://r/weights/1", 1), ("tinker://r/sampler_weights/1", 2), ("tinker://q/weights/1", 1))
-    bare = facts_of([path for path, _ in pair], listed(*pair, bare=True), None)
+    bare = collect_facts([path for path, _ in pair], listed(*pair, bare=True), None)
     assert [bool(text) for text in bare["refusal"]] == [True, True, False]
     assert "does not tell them apart" in bare["refusal"].iloc[0]
-    one = facts_of([pair[0][0]], listed(*pair, bare=True), None)
+    one = collect_facts([pair[0][0]], listed(*pair, bare=True), None)
     assert one["refusal"].iloc[0]  # also when only one of the two was picked
-    full = facts_of([path for path, _ in pair], listed(*pair), None)
+    full = collect_facts([path for path, _ in pair], listed(*pair), None)
     assert not full["refusal"].any()
 
 
 def test_nothing_is_known_of_nothing() -> None:
     """No paths give no rows, with all columns; an empty listing refuses every path."""
-    none = facts_of([], listed(("tinker://r/weights/1", 1)), set())
+    none = collect_facts([], listed(("tinker://r/weights/1", 1)), set())
     assert len(none) == 0
-    rows = facts_of(["tinker://r/weights/1"], empty_frame(CHECKPOINTS, TIME), set())
+    rows = collect_facts(["tinker://r/weights/1"], empty_frame(CHECKPOINTS, TIME), set())
     assert list(rows.columns) == list(none.columns)
     assert rows["refusal"].str.contains("not among").all()

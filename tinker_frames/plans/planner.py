@@ -1,0 +1,199 @@
+"""Plans of one account: make them from rows, load, resume and undo them, and send the single writes of `client.rest`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .. import errors
+from ..listings.account import Account
+from ..listings.tables import Options
+from ..rest.endpoints import Rest
+from ..rest.progress import Progress
+from ..rest.session import Session
+from ..schema.catalog import CHECKPOINTS
+from ..schema.columns import empty_frame
+from ..schema.paths import SCHEME, run_of, run_url
+from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
+from .journal import Journal
+from .plan import Plan, load_plan, make_plan, make_retirement
+from .preview import collect_facts, colliding_paths
+from .runner import Runner
+from .undo import journal_frame, resume_plan, undo_plan
+from .writer import Read, Writer, write_one
+
+
+class Planner:
+    """Makes, runs and finishes the plans of one account.
+
+    Parameters
+    ----------
+    session
+        Sends the writes.
+    tables
+        Reads what the account holds.
+    journal_folder
+        Where the journal is kept; else the user's state folder.
+    """
+
+    def __init__(self, session: Session, tables: Account, journal_folder: Path | None = None) -> None:
+        self._session, self._tables, self._journal_folder = session, tables, journal_folder
+        self.rest = Rest(session, self.write)
+        self._rates: list[float | None] = []  # the answer, once it was asked for
+        self._tells_types = False  # whether this server was seen to tell `weights/x` from `sampler_weights/x`
+
+    @property
+    def account(self) -> str:
+        """The account's fingerprint."""
+        return self._session.account
+
+    @property
+    def base_url(self) -> str:
+        """The server's address."""
+        return self._session.settings.base_url
+
+    # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def plan(self, action: str, rows: pd.DataFrame | Iterable[str], given: Mapping[str, Any] | None = None) -> Plan:
+        """Return a plan of an offered action for rows with a `tinker_path`, or for paths; sends no write.
+
+        Raises
+        ------
+        InvalidRequestError
+            For an unknown action, and for arguments that it does not take or that cannot be.
+        """
+        declared = get_action(action)
+        arguments = declared.parse(given or {})
+        if arguments.keep is not None:
+            if not isinstance(rows, pd.DataFrame):
+                raise TypeError(f"{action} needs a frame: a keep rule is judged on its columns")
+            return make_retirement(rows, arguments, self)
+        paths = rows["tinker_path"].dropna() if isinstance(rows, pd.DataFrame) else rows
+        return make_plan(declared, [str(path) for path in paths], self, arguments)
+
+    def load(self, path: str | os.PathLike[str]) -> Plan:
+        """Return the plan that `Plan.save` wrote."""
+        return load_plan(path, self)
+
+    def resume(self, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
+        """Finish an interrupted plan, and return an outcome for each of its rows."""
+        return resume_plan(self, plan, progress=progress)
+
+    def undo(self, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
+        """Undo a plan where that can be done, and return an outcome for each row."""
+        return undo_plan(self, plan, progress=progress)
+
+    def journal_frame(self) -> pd.DataFrame:
+        """Return one row per checkpoint and plan."""
+        return journal_frame(self.journal())
+
+    # ── what plans need ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def facts(self, paths: list[str]) -> pd.DataFrame:
+        """Return what is known of these checkpoints: their runs' lists, and what samplers have loaded."""
+        return collect_facts(paths, self.listed(paths), self.loaded())
+
+    def listed(self, paths: Iterable[str]) -> pd.DataFrame:
+        """Return every checkpoint of the runs that these paths name; a run that cannot be read has none."""
+        runs = list(dict.fromkeys(run for path in paths if (run := run_of(path))))
+        try:  # what is missing is refused, row by row
+            return self._tables.checkpoints(runs, "auto", Options()).frame
+        except (errors.NotFoundError, errors.ServerError):
+            return empty_frame(CHECKPOINTS, datetime.now(UTC))
+
+    def loaded(self) -> set[str] | None:
+        """Return the tinker paths that samplers have loaded; None where the server does not tell."""
+        try:
+            samplers = self._tables.samplers(Options())
+        except (errors.NotSupportedError, errors.NotFoundError, errors.ServerError):
+            return None
+        return set(samplers.frame["model_path"].dropna()) if samplers.report.complete else None
+
+    def rate(self) -> float | None:
+        """Return dollars per gigabyte and month, if the server tells this account; asked once."""
+        if not self._rates:
+            self._rates.append(self._ask_rate())
+        return self._rates[0]
+
+    def runner(self) -> Runner:
+        """Return what runs this account's plans."""
+        return Runner(self._session, self.read_runs, self.journal())
+
+    def journal(self) -> Journal:
+        """Return the account's journal."""
+        return Journal(self.account, self._journal_folder)
+
+    def read_runs(self, run_ids: list[str]) -> Read:
+        """Return the present state of every checkpoint of some runs, past the cache."""
+        if not run_ids:
+            return Read()
+        frame, lost = self._tables.read_runs(run_ids)
+        columns = (frame[name] for name in ("tinker_path", "public", "expires_at"))
+        states = {path: State(_bool(public), _time(at)) for path, public, at in zip(*columns, strict=True)}
+        ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
+        self._tells_types = self._tells_types or any("/" in str(checkpoint_id) for _, checkpoint_id in ids)
+        return Read(states, lost, colliding_paths(frame), ids)
+
+    # ── single writes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def write(self, action: str, training_run_id: str, checkpoint_id: str, ttl_seconds: int | None = None) -> None:
+        """Send one write of `client.rest` until its outcome is known, as a plan does it.
+
+        Raises
+        ------
+        TinkerError
+            The error that the server gave, if the write was not carried out or that cannot be known.
+        """
+        settings = self._session.settings
+        job = Job(
+            f"{SCHEME}{training_run_id}/{checkpoint_id}",
+            State(None, None),
+            RequestedExpiry(ttl_seconds),
+            checkpoint=(training_run_id, checkpoint_id),
+        )
+        job.url(ACTIONS[action].suffix)  # raises here if the id cannot be a part of a URL
+        if not self._tells_types:
+            self._resolve(job, training_run_id, checkpoint_id)
+        write_one(Writer(self._session, self.read_runs, ACTIONS[action], settings.retries + 1), job, settings)
+
+    def _resolve(self, job: Job, training_run_id: str, checkpoint_id: str) -> None:
+        """Find the path of the row in its run's list, and refuse a write that could change another checkpoint.
+
+        Some servers drop the type from an id; the list is read until this one was seen to keep it.
+        """
+        read = self.read_runs([training_run_id])
+        if self._tells_types or not read.ids:
+            return
+        job.tinker_path = read.ids.get((training_run_id, checkpoint_id), job.tinker_path)
+        url = f"{self.base_url}{run_url(training_run_id)}"
+        if job.tinker_path not in read.states:
+            raise errors.NotFoundError(f"{training_run_id} has no checkpoint {checkpoint_id!r}", url=url)
+        if job.tinker_path in read.colliding:
+            name = checkpoint_id.rpartition("/")[2]
+            raise errors.ConflictError(
+                f"this server knows checkpoints by bare name, and {training_run_id} has several called {name!r}: it"
+                " cannot tell which one is meant",
+                url=url,
+                hint="Do it on the server itself, or save one of them under another name first.",
+                retryable=False,
+            )
+
+    def _ask_rate(self) -> float | None:
+        try:
+            found = self.rest.get_current_checkpoint_usage().get("effective_rate_usd_per_gigabyte_month")
+        except errors.TinkerError:
+            return None
+        return float(found) if isinstance(found, (int, float)) else None
+
+
+def _bool(value: Any) -> bool | None:
+    return None if pd.isna(value) else bool(value)
+
+
+def _time(value: Any) -> datetime | None:
+    return None if pd.isna(value) else value.to_pydatetime()

@@ -1,0 +1,229 @@
+"""Send one write until its outcome is known: repeat it, settle unclear answers by reading its run, verify it afterwards.
+
+The rows of a plan (`runner`) and the write methods of `client.rest` are sent by this code.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
+from ..rest.config import Settings
+from ..rest.retry import RATE_LIMIT_PATIENCE, backoff_s
+from ..rest.session import Session, Watch
+from .actions import Action, Job, Outcome, State
+
+MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
+FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
+SAID_YES = "the server reported success and changed nothing"
+
+
+@dataclass(frozen=True)
+class Read:
+    """The present checkpoints of some runs, from complete lists, and the runs that could not be read."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    colliding: set[str] = field(default_factory=set)  # paths that the server does not tell from another
+    ids: dict[tuple[str, str], str] = field(default_factory=dict)  # run and checkpoint id, to the path
+
+
+ReadRuns = Callable[[list[str]], Read]
+
+
+class SendAgain(Exception):  # noqa: N818  # a turn of events, not an error
+    """The row is to be sent again after some seconds, because of `error`."""
+
+    def __init__(self, wait_s: float, error: TinkerError) -> None:
+        self.wait_s, self.error = wait_s, error
+
+    @property
+    def limited(self) -> bool:
+        """Whether it was a rate limit, which does not count as an attempt."""
+        return isinstance(self.error, RateLimitError)
+
+
+class Writer:
+    """Sends writes of one action.
+
+    Parameters
+    ----------
+    session
+        Sends the requests.
+    read_runs
+        Returns the present state of every checkpoint of some runs, past the cache.
+    action
+        What is done to each checkpoint.
+    most_tries
+        Attempts for one row, unclear answers included; rate limits do not count.
+    """
+
+    def __init__(self, session: Session, read_runs: ReadRuns, action: Action, most_tries: int) -> None:
+        self._session, self._read_runs, self._action, self._most_tries = session, read_runs, action, most_tries
+        self._futile: Counter[int | None] = Counter()  # rows whose every attempt ended with this status
+        self._any_done = False
+
+    def send(self, job: Job, watch: Watch) -> Outcome:
+        """Send one row once and return its outcome; raises `SendAgain` if it has to be sent again."""
+        begun = time.monotonic()
+        try:
+            self._session.call(
+                self._action.method,
+                job.url(self._action.suffix),
+                body=self._action.body(job.expiry),
+                repeat=False,
+                key=job.key,
+                watch=watch,
+            )
+        except RateLimitError as error:
+            raise SendAgain(error.retry_after or backoff_s(job.attempts), error) from None
+        except TinkerError as error:
+            job.seconds += time.monotonic() - begun
+            return self._settle(job, error)
+        job.seconds += time.monotonic() - begun
+        return self.outcome(job, "done")
+
+    def verify(self, jobs: Iterable[Job], outcomes: dict[str, Outcome]) -> Iterable[tuple[Outcome, State | None]]:
+        """Read the runs of rows that are done or unknown, correct their outcomes, and yield each with its state.
+
+        What the server reported as done and is not so has failed.
+        """
+        claimed = [job for job in jobs if job.tinker_path in outcomes and _is_claimed(outcomes[job.tinker_path])]
+        if not claimed:
+            return
+        read = self._read_runs(runs_of(claimed))
+        for job in claimed:
+            outcome, state = outcomes[job.tinker_path], read.states.get(job.tinker_path)
+            if job.training_run_id in read.unread:
+                _correct(outcome, "unknown", "its run could not be read afterwards")
+            elif self.is_done(job, state) or self._has_moved(job, state):
+                _correct(outcome, "done", None)
+            else:
+                _correct(outcome, "failed", outcome.error or SAID_YES)
+            yield outcome, state
+
+    def is_done(self, job: Job, state: State | None) -> bool:
+        """Tell whether a checkpoint is in the state that the action leads to."""
+        return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
+
+    def outcome(self, job: Job, outcome: str, error: TinkerError | None = None, *, is_read: bool = False) -> Outcome:
+        """Return how a row ended."""
+        self._any_done = self._any_done or outcome == "done"
+        return Outcome(
+            job.tinker_path,
+            outcome,
+            status=None if error is None else error.status,
+            error=None if error is None else str(error),
+            attempts=job.attempts,
+            seconds=round(job.seconds, 3),
+            problem=error,
+            is_read=is_read,
+        )
+
+    def _settle(self, job: Job, error: TinkerError) -> Outcome:
+        """Decide what an error means: final, refused before it was looked at, or unclear, and then the run is read."""
+        if _is_unlooked_at(error) and job.attempts < self._most_tries:
+            raise SendAgain(backoff_s(job.attempts - 1), error)
+        unclear = is_unclear(error)
+        if isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError)):
+            return self.outcome(job, "failed", error)
+        read = self._read_runs([job.training_run_id])
+        job.unclear = job.unclear or unclear
+        if read.unread:
+            return self.outcome(job, "unknown", error)  # read again at the end
+        state = read.states.get(job.tinker_path)
+        if self.is_done(job, state):
+            # A 404 to the first attempt means that somebody else was quicker; after an unclear answer it was us.
+            ours = not isinstance(error, NotFoundError) or job.unclear
+            return self.outcome(job, "done", is_read=True) if ours else self.outcome(job, "skipped", error)
+        if state is None:
+            return self.outcome(job, "skipped", error)
+        if unclear and self._may_try_again(job, error):
+            raise SendAgain(backoff_s(job.attempts - 1), error)
+        self._futile[error.status] += unclear
+        return self.outcome(job, "failed", error)
+
+    def _may_try_again(self, job: Job, error: TinkerError) -> bool:
+        """Tell whether a row that an unclear error left unchanged may be sent once more."""
+        job.conflicts += isinstance(error, ConflictError)
+        hopeless = self._futile[error.status] >= FUTILE_ROWS and not self._any_done
+        return job.attempts < (1 if hopeless else self._most_tries) and job.conflicts < MOST_CONFLICTS
+
+    def _has_moved(self, job: Job, state: State | None) -> bool:
+        """Tell whether the expiry has changed: a server whose clock differs from ours counts from its own."""
+        return self._action.sets_expiry and state is not None and state.expires_at != job.before.expires_at
+
+
+def write_one(writer: Writer, job: Job, settings: Settings) -> None:
+    """Send one row until its outcome is known, and verify it.
+
+    Raises
+    ------
+    TinkerError
+        The server's error, if the write was not carried out; one that says so, if that cannot be known.
+    """
+    outcome = _send_until_settled(writer, job, settings)
+    if outcome.outcome == "done" and not outcome.is_read:
+        list(writer.verify([job], {job.tinker_path: outcome}))
+    if outcome.outcome != "done":
+        raise _error_of(outcome, settings.base_url)
+
+
+def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome:
+    """Send one row until there is an outcome, waiting between the attempts in this thread."""
+    watch, limits, began = Watch(), 0, time.monotonic()
+    while True:
+        job.attempts += 1
+        job.sent_at = datetime.now(UTC)
+        try:
+            return writer.send(job, watch)
+        except SendAgain as again:
+            turn = again
+        job.attempts -= turn.limited
+        limits += turn.limited
+        most = settings.retries * (RATE_LIMIT_PATIENCE if getattr(turn.error, "retry_after", None) else 1)
+        is_late = settings.deadline is not None and time.monotonic() - began + turn.wait_s > settings.deadline
+        if is_late or limits > most:
+            return writer.outcome(job, "failed", turn.error)
+        watch.waiting(turn.wait_s, "rate limited (429)" if turn.limited else str(turn.error.what))
+        time.sleep(turn.wait_s)
+
+
+def _error_of(outcome: Outcome, base_url: str) -> TinkerError:
+    """Return the error of a write that is not known to be done."""
+    error = outcome.problem or TinkerError(f"{outcome.tinker_path}: {outcome.error}", url=base_url)
+    if outcome.outcome != "unknown":
+        return error
+    hint = "Whether it was done is not known, since reading the state failed too: list the run before you repeat it."
+    return type(error)(error.what, status=error.status, url=error.url, hint=hint, retryable=False)
+
+
+def runs_of(jobs: Iterable[Job]) -> list[str]:
+    """Return the distinct runs of some rows."""
+    return list(dict.fromkeys(job.training_run_id for job in jobs))
+
+
+def is_unclear(error: TinkerError) -> bool:
+    """Tell whether a write that failed with this error may have been carried out nevertheless."""
+    if error.status is None:
+        return isinstance(error, ConnectionFailedError)
+    return error.status in (408, 409) or error.status >= 500
+
+
+def _is_unlooked_at(error: TinkerError) -> bool:
+    """Tell whether a gateway refused the request before the service saw it."""
+    return error.status == 400 and error.retryable
+
+
+def _is_claimed(outcome: Outcome) -> bool:
+    return outcome.outcome in ("done", "unknown")
+
+
+def _correct(outcome: Outcome, now: str, error: str | None) -> None:
+    outcome.outcome, outcome.error = now, error
+    if now == "done":
+        outcome.status = outcome.problem = None
