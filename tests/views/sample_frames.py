@@ -189,5 +189,5 @@ def keys(state: TableState) -> list[Any]:
 def everything(state: TableState) -> str:
     """Return all that a view shows, as JSON."""
     choices = {name: state.options(name) for name, control in state.controls.items() if control.kind == "choices"}
-    shown = [state.filter_bar(), state.grid(), state.choice(), state.count(), state.pictures(), state.all_columns()]
+    shown = [state.filter_bar(), state.grid(), state.selection(), state.count(), state.charts(), state.all_columns()]
     return json.dumps([*shown, choices, state.metadata_keys(), state.banner(), state.chunk(3)], allow_nan=False)

@@ -75,7 +75,7 @@ class Seat:
 
     def planned(self, act: str, **given: Any) -> dict[str, Any]:
         """Begin an action as a person does, answering what it asks, and return what is shown for confirmation."""
-        self.send("act", act=act)
+        self.send("begin", action=act)
         if self.desk["stage"] == "ask":
             self.send("answer", given=given)
         assert self.desk["stage"] == "confirm", self.note

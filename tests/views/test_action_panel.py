@@ -116,8 +116,8 @@ def test_an_action_is_on_the_choice_else_on_all_that_match(seat: Seat) -> None:
     assert (plan["target"], plan["hidden"]) == ("2 checkpoints selected", 1)
     assert set(seat.explorer.desk.plan.rows["tinker_path"]) == {seat.keys[0], path}
     seat.send("filter", name="query", value="size_gb < 0")
-    seat.send("choose", how="none")
-    seat.send("act", act="expire")
+    seat.send("select", how="none")
+    seat.send("begin", action="expire")
     assert "no row is chosen" in seat.note.lower()
     assert seat.desk["target"] == "2 checkpoints selected"
 
@@ -129,7 +129,7 @@ def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) 
     seat.choose(*chosen)
     plan = seat.planned("publish")
     seat.send("reset")
-    seat.send("choose", how="all")
+    seat.send("select", how="all")
     seat.send("open", label="run", place=0, number=seat.state.rows.number)
     assert seat.state.sort.name == "training_runs"
     assert seat.desk["number"] == plan["number"] == 12
@@ -150,12 +150,12 @@ def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, sea
     assert held
     assert sum(group["rows"] for group in plan["groups"]) == len(seat.keys)
     for group in held:
-        seat.send("look", verdict="held", reason=group["reason"])
+        seat.send("list", verdict="held", reason=group["reason"])
         names, *rows = seat.desk["rows"]
         assert len(rows) == group["rows"]
         assert {row[names.index("reason")] for row in rows} == {group["reason"]}
         assert [one["reason"] for one in seat.desk["groups"] if one["open"]] == [group["reason"]]
-    seat.send("look", verdict="held", reason=held[-1]["reason"])
+    seat.send("list", verdict="held", reason=held[-1]["reason"])
     assert seat.desk["rows"] == []
     seat.send("allow", guards=list(ALL))
     assert seat.desk["number"] == len(seat.keys)
@@ -225,7 +225,7 @@ def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
     server: DemoServer, seat: Seat, act: str, given: dict[str, Any], problem: str
 ) -> None:
     """A wrong answer is explained, and asked for again; nothing was planned or sent."""
-    seat.send("act", act=act)
+    seat.send("begin", action=act)
     assert seat.desk["asks"] == ACTS[act].asks
     seat.send("answer", given=given)
     assert problem in seat.note.lower() or problem in seat.note
@@ -255,14 +255,14 @@ def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
 def test_an_answer_that_was_not_asked_for_does_nothing(seat: Seat) -> None:
     """Answers, confirmations, guards and the like without their stage are explained, and change nothing."""
     for message in (
-        {"do": "answer", "given": {"ttl": "1d"}}, {"do": "confirm"}, {"do": "allow", "guards": []}, {"do": "look", "verdict": "send", "reason": ""},
-        {"do": "undo"}, {"do": "retry"}, {"do": "act", "act": "sell"},
+        {"do": "answer", "given": {"ttl": "1d"}}, {"do": "confirm"}, {"do": "allow", "guards": []}, {"do": "list", "verdict": "send", "reason": ""},
+        {"do": "undo"}, {"do": "retry"}, {"do": "begin", "action": "sell"},
     ):  # fmt: skip
         seat.explorer.say("")
         seat.send(**message)
         assert seat.note, message
         assert seat.desk["stage"] == ""
-    seat.send("hush")
+    seat.send("dismiss")
     seat.send("cancel")
     seat.send("close")
     assert (seat.note, seat.desk) == ("", {"stage": "", "note": ""})
@@ -279,7 +279,7 @@ def test_export_writes_the_rows_that_match_in_their_order(
     """The file holds exactly the rows that match, or are chosen, in the order of the view, and reads back as they are."""
     seat = Seat(getattr(client, table)(), client)
     seat.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
-    assert seat.send("act", act="export") is None
+    assert seat.send("begin", action="export") is None
     assert seat.desk["path"] == f"{seat.state.sort.name}.parquet"
     path = tmp_path / f"rows.{suffix}"
     seat.send("answer", given={"path": str(path)})
@@ -287,7 +287,7 @@ def test_export_writes_the_rows_that_match_in_their_order(
     rows = seat.state.rows.filtered().reset_index(drop=True)
     pd.testing.assert_frame_equal(read_export(path), rows, check_exact=False)
     seat.choose(*seat.keys[3:5])
-    seat.send("act", act="export")
+    seat.send("begin", action="export")
     seat.send("answer", given={"path": str(path)})
     assert "exists" in seat.note
     seat.send("answer", given={"path": str(path), "overwrite": True})
@@ -302,20 +302,20 @@ def test_export_writes_the_checkpoints_of_rows_if_asked_to(
     inventory, seat = client.inventory(), Seat(getattr(client, table)(), client)
     chosen = inventory[key].value_counts().index[:2].tolist()
     seat.choose(*chosen)
-    seat.send("act", act="export")
-    assert seat.desk["leads"] is True
+    seat.send("begin", action="export")
+    assert seat.desk["has_checkpoints"] is True
     seat.send("answer", given={"path": str(tmp_path / "theirs.parquet"), "checkpoints": True})
     written, theirs = read_export(tmp_path / "theirs.parquet"), inventory[inventory[key].isin(chosen)]
     assert sorted(written["tinker_path"]) == sorted(theirs["tinker_path"])
     assert f"wrote {len(theirs):,} rows" in seat.desk["note"]
     seat = Seat(inventory, client)
-    seat.send("act", act="export")
-    assert seat.desk["leads"] is False
+    seat.send("begin", action="export")
+    assert seat.desk["has_checkpoints"] is False
 
 
 def test_a_file_that_cannot_be_written_is_explained(seat: Seat, tmp_path: Path) -> None:
     """A folder that is not there, or a suffix that nobody knows, is said, and asked for again."""
-    seat.send("act", act="export")
+    seat.send("begin", action="export")
     for path in (tmp_path / "no" / "rows.csv", tmp_path / "rows"):
         seat.send("answer", given={"path": str(path)})
         assert seat.desk["stage"] == "ask"

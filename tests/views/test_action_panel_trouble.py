@@ -129,14 +129,14 @@ def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, seat: Seat) -> 
     outcomes = seat.explorer.desk.outcomes
     assert outcomes is not None
     for outcome in ("done", "failed"):
-        seat.send("look", verdict=outcome)
+        seat.send("list", verdict=outcome)
         names, *rows = seat.desk["rows"]
         assert names[:2] == ["tinker_path", "error"]
         assert [row[0] for row in rows] == outcomes.loc[outcomes["outcome"] == outcome, "tinker_path"].tolist()
         assert {count["outcome"] for count in seat.desk["counts"] if count["open"]} == {outcome}
-    seat.send("look", verdict="failed")
+    seat.send("list", verdict="failed")
     assert seat.desk["rows"] == []
-    seat.send("look", verdict="done")
+    seat.send("list", verdict="done")
     seat.send("undo")
     assert (told(seat.desk), seat.desk["rows"]) == ({"done": 7}, [])
 
@@ -183,7 +183,7 @@ def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, sea
     """Whoever cancels while rows are looked at does not wait for it: another action can begin, and the first never turns up."""
     server.faults.hang.append(Hang("list_checkpoints", seconds=0.7, times=1))
     server.requests.clear()
-    seat.say("act", act="delete")
+    seat.say("begin", action="delete")
     until(lambda: server.requests.count("list_checkpoints"))
     assert seat.desk["stage"] == "work"
     slow = seat.explorer.desk.deed
@@ -199,7 +199,7 @@ def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, sea
 def test_a_plan_tells_what_is_read_for_it_and_cancelling_stops_that(server: DemoServer, seat: Seat) -> None:
     """While rows are looked at, what is read is shown by name; after Cancel nothing that would follow is asked for."""
     server.faults.latency_of["list_checkpoints"] = 0.2
-    seat.say("act", act="expire")
+    seat.say("begin", action="expire")
     until(lambda: seat.desk.get("part") == "checkpoints")
     slow = seat.explorer.desk.deed
     assert slow is not None
@@ -214,7 +214,7 @@ def test_an_export_that_is_cancelled_writes_nothing(server: DemoServer, client: 
     """Cancel while checkpoints of runs are read for a file: it says so, and there is no file."""
     seat = Seat(client.training_runs(), client)
     server.faults.latency_of["list_checkpoints"] = 0.3
-    seat.say("act", act="export")
+    seat.say("begin", action="export")
     seat.say("answer", given={"path": str(tmp_path / "x.parquet"), "checkpoints": True})
     until(lambda: seat.desk.get("part"))
     seat.send("cancel")
@@ -246,7 +246,7 @@ def test_cancelling_what_is_being_sent(server: DemoServer, seat: Seat) -> None:
     until(lambda: writes(server) >= 3)
     assert (seat.desk["stage"], seat.desk["total"], seat.desk["stopping"]) == ("work", number, False)
     for refused in (
-        {"do": "act", "act": "delete"},
+        {"do": "begin", "action": "delete"},
         {"do": "close"},
         {"do": "confirm"},
         {"do": "undo"},
@@ -290,7 +290,7 @@ def test_what_goes_on_is_shown_and_waits_are_said(server: DemoServer, seat: Seat
     until(lambda: 0 < seat.desk["done"] < 20)
     seat.wait()
     assert told(seat.desk) == {"done": 20}
-    assert any(part == ("desk",) for part in seat.told)
+    assert any(part == ("action_panel",) for part in seat.told)
 
 
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -339,7 +339,7 @@ def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make
     seat = Seat(client.inventory(), client)
     seat.choose(seat.keys[0])
     BROKEN[how](server)
-    seat.send("act", act=act)
+    seat.send("begin", action=act)
     if act == "retire":
         seat.send("answer", given={"last": 1})
     assert (seat.desk["stage"], seat.explorer.desk.plan) == ("ask" if act == "retire" else "", None)

@@ -89,10 +89,10 @@ def views(seat: Seat) -> list[Callable[[], Any]]:
         lambda: seat.choose(*seat.keys[3:6]),
         lambda: seat.send("filter", name="text", value="a"),
         lambda: seat.send("filter", name="query", value=f"{key} < '5'"),
-        lambda: seat.send("choose", how="all", number=seat.state.rows.number),
+        lambda: seat.send("select", how="all", number=seat.state.rows.number),
         lambda: seat.send("reset"),
-        lambda: seat.send("choose", how="none"),
-        lambda: seat.send("choose", how="all"),
+        lambda: seat.send("select", how="none"),
+        lambda: seat.send("select", how="all"),
         lambda: seat.send("sort", sort=[]),
     ]
 
@@ -210,7 +210,7 @@ def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(quiet: tkf.Cl
     seat.choose(*seat.keys[:3])
     seat.planned(act, **given)
     paths = set(seat.explorer.desk.plan.rows["tinker_path"])
-    seat.send("choose", how="none")
+    seat.send("select", how="none")
     assert set(ran(seat, quiet)["plan"].rows["tinker_path"]) == paths
     label, kept = seat.state.sort.openings[0].label, seat.explorer.desk.plan
     seat.send("open", label=label, place=0, number=seat.state.rows.number)

@@ -36,7 +36,7 @@ def seat(quiet: tkf.Client) -> Seat:
 # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 junk = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=3), st.lists(st.integers(0, 3), max_size=2), st.sampled_from(["query", "all", "run", "size_gb", "metadata", "0"]))  # fmt: skip
-fields = ("name", "value", "sort", "columns", "id", "width", "how", "first", "last", "number", "label", "place", "depth", "on", "act", "given", "guards", "verdict", "reason", "typed")  # fmt: skip
+fields = ("name", "value", "sort", "columns", "id", "width", "how", "first", "last", "number", "label", "place", "depth", "on", "action", "given", "guards", "verdict", "reason", "typed")  # fmt: skip
 messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(HANDLERS))}, optional=dict.fromkeys(fields, junk))
 
 
@@ -54,7 +54,7 @@ def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(seat: Seat, sen
 
 
 @pytest.mark.parametrize(
-    "message", [{}, {"do": "fly"}, {"do": None}, {"do": []}, None, [], "filter", {"do": "filter"}, {"do": "filter", "name": "x"}, {"do": "rows"}, {"do": "choose", "how": "some"}, {"do": "sort", "sort": 5}]
+    "message", [{}, {"do": "fly"}, {"do": None}, {"do": []}, None, [], "filter", {"do": "filter"}, {"do": "filter", "name": "x"}, {"do": "rows"}, {"do": "select", "how": "some"}, {"do": "sort", "sort": 5}]
 )  # fmt: skip
 def test_a_message_that_makes_no_sense_is_explained(seat: Seat, message: Any) -> None:
     """What is no message, is unknown, or lacks something becomes a note, and nothing is changed."""
@@ -63,7 +63,7 @@ def test_a_message_that_makes_no_sense_is_explained(seat: Seat, message: Any) ->
     assert seat.note
     assert seat.shown["head"]["note"] == seat.note
     assert (seat.keys, seat.chosen, seat.state.query) == before
-    seat.send("hush")
+    seat.send("dismiss")
     assert seat.note == ""
 
 
@@ -75,15 +75,15 @@ def test_what_is_sent_back_is_small_and_enough(seat: Seat) -> None:
         seat.send(do, **message)
         return {name for told in seat.told for name in told}
 
-    rearranged = {"head", "bar", "grid", "choice", "facet", "pictures"}
+    rearranged = {"head", "filter_bar", "grid", "selection", "facet", "charts"}
     assert parts("width", id="name", width=90) == parts("ping") == parts("cancel") == set()
     assert parts("filter", name="text", value="final") == parts("reset") == rearranged
     assert parts("sort", sort=["size_gb"]) == {"grid"}
-    assert parts("choose", how="all", number=seat.state.rows.number) == {"choice"}
+    assert parts("select", how="all", number=seat.state.rows.number) == {"selection"}
     assert parts("columns", columns=["name"]) == {"grid", "facet"}
     assert parts("facet", name="model") == {"facet"}
-    assert parts("pictures", on=False) == {"head", "pictures"}
-    assert seat.shown["pictures"] == []
+    assert parts("charts", on=False) == {"head", "charts"}
+    assert seat.shown["charts"] == []
     for name in PARTS:
         assert seat.shown[name] == json.loads(json.dumps(seat.explorer.part(name)))
 
@@ -104,12 +104,12 @@ def test_what_was_said_of_an_order_that_is_gone_is_dropped(seat: Seat) -> None:
     """A click, a range, select-all or an arrow that was meant for other rows does nothing; a choice does not make an order go."""
     number = seat.state.rows.number
     for how in ("toggle", "add", "only", "all"):
-        seat.send("choose", how=how, first=0, last=3, number=number)
+        seat.send("select", how=how, first=0, last=3, number=number)
         assert seat.state.rows.number == number
-    seat.send("choose", how="none")
+    seat.send("select", how="none")
     seat.send("filter", name="text", value="0")
     for how in ("toggle", "add", "only", "all"):
-        seat.send("choose", how=how, first=0, last=3, number=number)
+        seat.send("select", how=how, first=0, last=3, number=number)
     seat.send("open", label="run", place=0, number=number)
     assert (seat.chosen, len(seat.explorer.stack)) == ([], 1)
 
@@ -119,7 +119,7 @@ def test_rows_are_chosen_as_people_click(seat: Seat) -> None:
     keys, number = seat.keys, seat.state.rows.number
 
     def click(how: str, first: int, last: int) -> list[int]:
-        seat.send("choose", how=how, first=first, last=last, number=number)
+        seat.send("select", how=how, first=first, last=last, number=number)
         return [keys.index(key) for key in seat.chosen]
 
     assert click("toggle", 4, 4) == [4]
@@ -128,25 +128,25 @@ def test_rows_are_chosen_as_people_click(seat: Seat) -> None:
     assert click("only", 1, 2) == [1, 2]
     seat.send("filter", name="public", value=[True])
     matching = set(seat.keys)
-    seat.send("choose", how="all", number=seat.state.rows.number)
+    seat.send("select", how="all", number=seat.state.rows.number)
     assert set(seat.chosen) == matching | {keys[1], keys[2]}
-    assert (seat.shown["choice"]["rows"], seat.shown["choice"]["hidden"]) == (
+    assert (seat.shown["selection"]["rows"], seat.shown["selection"]["hidden"]) == (
         len(matching | {keys[1], keys[2]}),
         len({keys[1], keys[2]} - matching),
     )
-    seat.send("choose", how="none")
+    seat.send("select", how="none")
     assert seat.chosen == []
 
 
 def test_the_head_says_where_one_is(seat: Seat) -> None:
     """The number and bytes that match, the age of the data, the actions, and a line about it all."""
     seat.send("filter", name="query", value="size_gb > 1")
-    seat.send("choose", how="only", first=0, last=1, number=seat.state.rows.number)
+    seat.send("select", how="only", first=0, last=1, number=seat.state.rows.number)
     head, rows = seat.shown["head"], seat.state.rows.filtered()
     frame = seat.state.rows.frame
     assert (head["count"]["rows"], head["count"]["total"]) == (len(rows), len(frame))
     assert head["age"] == seat.state.about["fetched_at"]
-    assert [act["name"] for act in head["acts"]] == [
+    assert [act["name"] for act in head["actions"]] == [
         "expire",
         "set_ttl",
         "publish",
@@ -155,7 +155,7 @@ def test_the_head_says_where_one_is(seat: Seat) -> None:
         "delete",
         "export",
     ]
-    assert (head["trail"], head["of"], head["one"], head["banner"], head["reading"]) == (
+    assert (head["trail"], head["opened_by"], head["noun"], head["banner"], head["reading"]) == (
         ["Checkpoints"],
         [""],
         "checkpoint",
@@ -205,8 +205,8 @@ def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(quiet: tkf.
     of_run = opened(seat, "checkpoints", run)
     assert sorted(of_run["tinker_path"]) == sorted(every.loc[every["training_run_id"] == run, "tinker_path"])
     assert seat.shown["head"]["trail"] == ["Sessions", "Training runs", "Checkpoints"]
-    assert [bool(text) for text in seat.shown["head"]["of"]] == [False, True, True]
-    assert session[:8] in seat.shown["head"]["of"][1]
+    assert [bool(text) for text in seat.shown["head"]["opened_by"]] == [False, True, True]
+    assert session[:8] in seat.shown["head"]["opened_by"][1]
     again = opened(seat, "session", seat.keys[0])
     assert again["session_id"].tolist() == [session]
     seat.send("back", depth=1)
@@ -274,7 +274,7 @@ def test_refresh_shows_what_there_is_now_and_keeps_what_was_set(server: DemoServ
     assert as_shown(seat.state.rows.frame) == present(server)
     assert new.tinker_path == seat.keys[0]
     assert set(seat.chosen) == set(chosen[1:])
-    assert (seat.shown["choice"]["rows"], seat.shown["choice"]["hidden"]) == (3, 1)
+    assert (seat.shown["selection"]["rows"], seat.shown["selection"]["hidden"]) == (3, 1)
     assert (list(seat.state.rows.sort), seat.state.columns) == (["-time"], ["tinker_path", "public"])
     assert seat.shown["head"]["age"] > age
     assert is_whole(seat.state.rows.frame)
@@ -326,7 +326,7 @@ def test_a_view_can_be_used_while_it_reads(server: DemoServer, client: tkf.Clien
     until(lambda: seat.shown["head"]["reading"])
     assert seat.shown["head"]["reading"]["what"] == "reading anew"
     seat.say("filter", name="public", value=[False])
-    seat.say("choose", how="all", number=seat.state.rows.number)
+    seat.say("select", how="all", number=seat.state.rows.number)
     chosen = seat.chosen
     seat.say("refresh")
     assert "being read already" in seat.note
@@ -444,7 +444,7 @@ def test_an_incomplete_reading_is_said_in_the_banner(server: DemoServer, client_
     assert (seat.shown["head"]["banner"], len(seat.keys)) == ("", total)
 
 
-@pytest.mark.parametrize("do", ["code", "ready", "ping", "hush", "cancel", "close", "reset"])
+@pytest.mark.parametrize("do", ["code", "ready", "ping", "dismiss", "cancel", "close", "reset"])
 def test_messages_without_anything_to_say_do_no_harm(seat: Seat, do: str) -> None:
     """What needs nothing can be sent at any time; asking for the code answers with it."""
     answer = seat.send(do)

@@ -118,9 +118,9 @@ def test_bars_say_what_they_are_of() -> None:
     table = [{"base_model": name, "size_bytes": 10**9} for name in "abcdefg"]
     picture = Facets(sized(table)).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
     assert (picture["title"], picture["bars"][-1]["label"]) == ("Storage by model", "2 others")
-    assert [bar["said"] for bar in picture["bars"]] == ["1.00 GB"] * 5 + ["2.00 GB"]
+    assert [bar["text"] for bar in picture["bars"]] == ["1.00 GB"] * 5 + ["2.00 GB"]
     bare = Facets(sized(table)[["base_model"]]).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
-    assert (bare["title"], bare["bars"][0]["said"]) == ("Checkpoints by model", "1")
+    assert (bare["title"], bare["bars"][0]["text"]) == ("Checkpoints by model", "1")
 
 
 def test_values_are_called_by_their_names() -> None:

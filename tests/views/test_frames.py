@@ -51,7 +51,7 @@ def used(rows: pd.DataFrame) -> TableState:
         state.order_by([f"-{name}"])
     state.set_filters({})
     state.rows.choose_all()
-    assert state.choice()["rows"] == state.count()["rows"] == len(rows)
+    assert state.selection()["rows"] == state.count()["rows"] == len(rows)
     assert everything(state)
     return state
 

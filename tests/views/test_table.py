@@ -93,7 +93,7 @@ def test_a_wrong_query_says_so_and_leaves_the_rows_of_the_others(frame: pd.DataF
         assert wrong in state.errors["query"]
         assert (keys(state), state.query) == (training, query)
         bar = {control["name"]: control for control in state.filter_bar()["controls"]}
-        assert (bar["query"]["value"], bar["query"]["said"], bar["query"]["error"]) == (
+        assert (bar["query"]["value"], bar["query"]["text"], bar["query"]["error"]) == (
             wrong,
             "",
             state.errors["query"],
@@ -270,13 +270,13 @@ def test_chunks_have_every_row_once_with_its_key_and_choice(frame: pd.DataFrame)
 def test_the_choice_says_what_is_hidden_and_what_it_comes_to(frame: pd.DataFrame) -> None:
     """Chosen rows are counted with those that the filters hide, and so are their bytes."""
     state = TableState(frame)
-    assert state.choice() == {"rows": 0, "hidden": 0, "all": False, "size": ""}
+    assert state.selection() == {"rows": 0, "hidden": 0, "all": False, "size": ""}
     state.rows.choose_all()
-    assert state.choice()["all"]
+    assert state.selection()["all"]
     state.set_filter("public", True)
     count = state.count()
     assert (count["rows"], count["total"]) == (frame["public"].sum(), len(frame))
-    assert state.choice() == {
+    assert state.selection() == {
         "rows": len(frame),
         "hidden": len(frame) - count["rows"],
         "all": True,
@@ -285,7 +285,11 @@ def test_the_choice_says_what_is_hidden_and_what_it_comes_to(frame: pd.DataFrame
     state.rows.choose_none()
     state.rows.choose(0, 0)
     state.set_filter("public", False)
-    assert {name: state.choice()[name] for name in ("rows", "hidden", "all")} == {"rows": 1, "hidden": 1, "all": False}
+    assert {name: state.selection()[name] for name in ("rows", "hidden", "all")} == {
+        "rows": 1,
+        "hidden": 1,
+        "all": False,
+    }
 
 
 def test_pictures_are_of_the_rows_that_match(frame: pd.DataFrame) -> None:
@@ -293,14 +297,14 @@ def test_pictures_are_of_the_rows_that_match(frame: pd.DataFrame) -> None:
     state = TableState(frame)
     state.set_filter("type", ["sampler"])
     rows = frame.query("checkpoint_type == 'sampler'")
-    by_run, by_model, over_time = state.pictures()
+    by_run, by_model, over_time = state.charts()
     assert (
         sum(bar["value"] for bar in by_run["bars"])
         == sum(bar["value"] for bar in by_model["bars"])
         == rows["size_bytes"].sum()
     )
     assert sum(bar["value"] for bar in over_time["bars"]) == len(rows)
-    assert TableState(pd.DataFrame({"tinker_path": ["a"]})).pictures() == []
+    assert TableState(pd.DataFrame({"tinker_path": ["a"]})).charts() == []
 
 
 def test_only_what_matters_begins_at_the_top_again(frame: pd.DataFrame) -> None:

@@ -106,14 +106,14 @@ def test_selected_can_be_set_by_frame_and_by_keys(view: tkf.CheckpointsView) -> 
     view.selected = list(largest[PATH])[:2]
     assert set(view.selected[PATH]) == set(largest[PATH][:2])
     assert view.selected.attrs["tinker"]["account"] == view.frame.attrs["tinker"]["account"]
-    assert view._choice["rows"] == 2
+    assert view._selection["rows"] == 2
 
 
 def test_every_message_is_answered(view: tkf.CheckpointsView, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a browser says, also nonsense, has an answer, and an error is a note instead of an exception."""
     said: list[object] = []
     monkeypatch.setattr(view, "send", said.append)
-    messages = [{"do": "ping"}, {"do": "nonsense"}, {}, {"do": "sort", "sort": ["no such column"]}, {"do": "choose"}]
+    messages = [{"do": "ping"}, {"do": "nonsense"}, {}, {"do": "sort", "sort": ["no such column"]}, {"do": "select"}]
     for message in messages:
         view._handle_custom_msg(message, [])
     assert len(said) == len(messages)

@@ -216,13 +216,13 @@ class Desk:
         name = self._target.name if self._target else ""
         return {
             "note": self._note,
-            "act": self._act.name,
+            "action": self._act.name,
             "label": self._label,
             "doc": self._act.doc,
             "asks": self._act.asks,
             "target": self._target.said if self._target else "",
             "path": f"{name}.parquet",
-            "leads": name != "checkpoints",
+            "has_checkpoints": name != "checkpoints",
         }
 
     def _confirmation(self) -> ConfirmPanel:

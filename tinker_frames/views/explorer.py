@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..client import Client
 
-PARTS = ("head", "bar", "grid", "choice", "facet", "pictures", "desk")
+PARTS = ("head", "filter_bar", "grid", "selection", "facet", "charts", "action_panel")
 
 
 class Explorer:
@@ -49,7 +49,7 @@ class Explorer:
         self.lock = threading.RLock()
         self.stack = [state]
         self.note = ""
-        self.with_pictures = True
+        self.with_charts = True
         self._client, self._tell = client, changed
         self._facet = ""
         self._writes = 0  # how often rows were written to
@@ -102,12 +102,12 @@ class Explorer:
             rows.choose_all()
         elif how != "none":
             rows.choose(first, last, on=None if how == "toggle" else True)
-        self.changed("choice")
+        self.changed("selection")
 
     def choose_keys(self, keys: list[str]) -> None:
         """Choose the rows with these keys."""
         self.state.rows.choose_keys(keys)
-        self.changed("choice")
+        self.changed("selection")
 
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -208,12 +208,12 @@ class Explorer:
         with self.lock:
             made: dict[str, Callable[[], Any]] = {
                 "head": self._head,
-                "bar": self.state.filter_bar,
+                "filter_bar": self.state.filter_bar,
                 "grid": self.state.grid,
-                "choice": self.state.choice,
+                "selection": self.state.selection,
                 "facet": self._facet_shown,
-                "pictures": lambda: self.state.pictures() if self.with_pictures else [],
-                "desk": self.desk.shown,
+                "charts": lambda: self.state.charts() if self.with_charts else [],
+                "action_panel": self.desk.shown,
             }
             return made[name]()
 
@@ -221,15 +221,15 @@ class Explorer:
         state = self.state
         return {
             "trail": [table.sort.title for table in self.stack],
-            "of": [escape_control_characters(table.opened_by) for table in self.stack],
-            "one": state.sort.one,
+            "opened_by": [escape_control_characters(table.opened_by) for table in self.stack],
+            "noun": state.sort.one,
             "count": state.count(),
             "age": state.about.get("fetched_at", ""),
             "banner": escape_control_characters(state.banner()),
             "note": escape_control_characters(self.note),
             "reading": self.reading.shown() if self.reading is not None else None,
-            "pictures": self.with_pictures,
-            "acts": [act.button() for act in ACTS.values()],
+            "charts": self.with_charts,
+            "actions": [act.button() for act in ACTS.values()],
         }
 
     def _facet_shown(self) -> Facet:
@@ -263,21 +263,21 @@ class Explorer:
         self._facet = name
         self.changed("facet")
 
-    def show_pictures(self, on: bool) -> None:
-        """Show the pictures beside the table, or leave them out."""
-        self.with_pictures = on
-        self.changed("head", "pictures")
+    def show_charts(self, on: bool) -> None:
+        """Show the charts beside the table, or leave them out."""
+        self.with_charts = on
+        self.changed("head", "charts")
 
     def _rearranged(self) -> None:
         self.clear_note()
         self._whole_changed()
 
     def _whole_changed(self) -> None:
-        self.changed("head", "bar", "grid", "choice", "facet")
-        self.changed("pictures")  # later, so that the rows are there sooner
+        self.changed("head", "filter_bar", "grid", "selection", "facet")
+        self.changed("charts")  # later, so that the rows are there sooner
 
     def _desk_changed(self) -> None:
-        self.changed("desk")
+        self.changed("action_panel")
 
     def _read(self, what: str, read: Callable[[Client], pd.DataFrame], then: Callable[[pd.DataFrame], None]) -> None:
         """Read on a thread, and go on with the frame."""

@@ -1,4 +1,4 @@
-"""What the rows of a view come to: how many there are of each choice, and sums for its pictures; pure."""
+"""What the rows of a view come to: how many there are of each choice, and sums for its charts; pure."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _bar(label: str, value: float, is_size: bool, picks: dict[str, FilterValue] 
     return {
         "label": label,
         "value": float(value),
-        "said": size(value) if is_size else f"{int(value):,}",
+        "text": size(value) if is_size else f"{int(value):,}",
         "picks": picks,
     }
 
@@ -161,7 +161,7 @@ def _span(hour: int, step: int, count: int, control: Control) -> Bar:
         label += f" to {ends['before']}"
     if step < 24:  # hours of a day
         ends = {"after": start[:13].replace(" ", "T"), "before": last[:13].replace(" ", "T")}
-    return {"label": label, "value": count, "said": f"{count:,}", "picks": {control.name: ends}}
+    return {"label": label, "value": count, "text": f"{count:,}", "picks": {control.name: ends}}
 
 
 def _at(hour: int) -> str:

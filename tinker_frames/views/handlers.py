@@ -9,7 +9,7 @@ from . import messages as m
 from .explorer import Explorer
 from .task import told
 
-CLEARS_NOTE = ("act", "answer", "close")  # what was wrong before is being corrected
+CLEARS_NOTE = ("begin", "answer", "close")  # what was wrong before is being corrected
 
 
 def handle(explorer: Explorer, request: Any) -> m.Reply | None:
@@ -67,15 +67,15 @@ def _back(explorer: Explorer, request: m.BackRequest) -> None:
 
 
 def _charts(explorer: Explorer, request: m.ChartsRequest) -> None:
-    explorer.show_pictures(bool(request["on"]))
+    explorer.show_charts(bool(request["on"]))
 
 
 def _code(explorer: Explorer, _: m.Command) -> m.CodeReply:
     return {"code": explorer.code()}
 
 
-def _act(explorer: Explorer, request: m.ActionRequest) -> None:
-    explorer.act(str(request["act"]))
+def _begin(explorer: Explorer, request: m.ActionRequest) -> None:
+    explorer.act(str(request["action"]))
 
 
 def _answer(explorer: Explorer, request: m.AnswerRequest) -> None:
@@ -86,7 +86,7 @@ def _allow(explorer: Explorer, request: m.AllowRequest) -> None:
     explorer.desk.allow(list(request["guards"]))
 
 
-def _look(explorer: Explorer, request: m.LookRequest) -> None:
+def _list(explorer: Explorer, request: m.ListRequest) -> None:
     explorer.desk.look(str(request["verdict"]), str(request.get("reason", "")))
 
 
@@ -96,7 +96,7 @@ def _confirm(explorer: Explorer, request: m.ConfirmRequest) -> None:
 
 HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "ping": lambda _, __: None,
-    "ready": lambda explorer, _: explorer.changed("pictures"),
+    "ready": lambda explorer, _: explorer.changed("charts"),
     "rows": _rows,
     "filter": _filter,
     "reset": lambda explorer, _: explorer.reset(),
@@ -104,18 +104,18 @@ HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "sort": _sort,
     "columns": _columns,
     "width": _width,
-    "choose": _select,
+    "select": _select,
     "open": _open,
     "back": _back,
     "refresh": lambda explorer, _: explorer.refresh(),
     "stop": lambda explorer, _: explorer.stop_reading(),
-    "pictures": _charts,
-    "hush": lambda explorer, _: explorer.say(""),
+    "charts": _charts,
+    "dismiss": lambda explorer, _: explorer.say(""),
     "code": _code,
-    "act": _act,
+    "begin": _begin,
     "answer": _answer,
     "allow": _allow,
-    "look": _look,
+    "list": _list,
     "confirm": _confirm,
     "cancel": lambda explorer, _: explorer.desk.cancel(),
     "undo": lambda explorer, _: explorer.desk.undo(),

@@ -6,17 +6,9 @@ Each part of a view is a trait of the widget (`ViewState`); the browser asks for
 
 from typing import Literal, NotRequired, TypedDict
 
-Cell = str | list[str]
-"""What a cell shows: its text, or `[text, title]`, or `[text, title, mark]`."""
-
-Row = list[bool | Cell]
-"""One row of a grid: whether it is selected, its key, and its cells."""
-
-Choice = str | bool | None
-"""One value of a filter of kind `choices`; None stands for NA."""
-
-Value = str | int | float | bool
-"""One value of a form."""
+Cell = str | list[str]  # What a cell shows: its text, or `[text, title]`, or `[text, title, mark]`.
+Row = list[bool | Cell]  # One row of a grid: whether it is selected, its key, and its cells.
+Choice = str | bool | None  # One value of a filter of kind `choices`; None stands for NA.
 
 
 class Limits(TypedDict):
@@ -25,9 +17,6 @@ class Limits(TypedDict):
     chunk_rows: int
     narrowest_px: int
     widest_px: int
-
-
-# ── the state of a view, part by part ────────────────────────────────────────────────────────────────────────────────
 
 
 class Count(TypedDict):
@@ -70,15 +59,15 @@ class Head(TypedDict):
     """The line above the filters: the tables that were opened, counts, age, notes and the actions."""
 
     trail: list[str]
-    of: list[str]
-    one: str
+    opened_by: list[str]
+    noun: str
     count: Count
     age: str
     banner: str
     note: str
     reading: Progress | None
-    pictures: bool
-    acts: list[ActionButton]
+    charts: bool
+    actions: list[ActionButton]
 
 
 class TimeRange(TypedDict, total=False):
@@ -100,12 +89,10 @@ class MetadataMatch(TypedDict):
     value: str
 
 
-FilterValue = None | str | list[Choice] | list[float | None] | TimeRange | MetadataMatch
-"""What a filter is set to, by its kind: text or query, choices, a range of numbers, times, metadata."""
+FilterValue = None | str | list[Choice] | list[float | None] | TimeRange | MetadataMatch  # By the kind of filter.
 
 
-FilterKind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]
-"""What a filter is of."""
+FilterKind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]  # What a filter is of.
 
 
 class QuickPick(TypedDict):
@@ -124,7 +111,7 @@ class FilterControl(TypedDict):
     unit: str
     quick: list[QuickPick]
     value: FilterValue
-    said: str
+    text: str
     error: str
 
 
@@ -198,7 +185,7 @@ class Bar(TypedDict):
 
     label: str
     value: float
-    said: str
+    text: str
     picks: dict[str, FilterValue] | None
 
 
@@ -208,9 +195,6 @@ class Chart(TypedDict):
     title: str
     kind: Literal["bars", "columns"]
     bars: list[Bar]
-
-
-# ── the action panel, by its stage ───────────────────────────────────────────────────────────────────────────────────
 
 
 class ClosedPanel(TypedDict):
@@ -224,13 +208,13 @@ class OpenPanel(TypedDict):
     """What every stage of an action has."""
 
     note: str
-    act: str
+    action: str
     label: str
     doc: str
     asks: str
     target: str
     path: str
-    leads: bool
+    has_checkpoints: bool
 
 
 class AskPanel(OpenPanel):
@@ -304,22 +288,19 @@ class ViewState(TypedDict):
 
     _limits: Limits
     _head: Head
-    _bar: FilterBar
+    _filter_bar: FilterBar
     _grid: Grid
-    _choice: Selection
+    _selection: Selection
     _facet: Facet | None
-    _pictures: list[Chart] | None
-    _desk: ActionPanel
+    _charts: list[Chart] | None
+    _action_panel: ActionPanel
     _static_id: str
-
-
-# ── what the browser asks for ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Command(TypedDict):
     """A request that says nothing else."""
 
-    do: Literal["ping", "ready", "reset", "refresh", "stop", "hush", "code", "cancel", "undo", "retry", "close"]
+    do: Literal["ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "undo", "retry", "close"]
 
 
 class RowsRequest(TypedDict):
@@ -370,7 +351,7 @@ class WidthRequest(TypedDict):
 class SelectRequest(TypedDict):
     """Select rows: those from `first` to `last`, all that match, or none."""
 
-    do: Literal["choose"]
+    do: Literal["select"]
     how: Literal["toggle", "add", "only", "all", "none"]
     first: NotRequired[int]
     last: NotRequired[int]
@@ -396,22 +377,22 @@ class BackRequest(TypedDict):
 class ChartsRequest(TypedDict):
     """Show the charts, or hide them."""
 
-    do: Literal["pictures"]
+    do: Literal["charts"]
     on: bool
 
 
 class ActionRequest(TypedDict):
     """Begin an action."""
 
-    do: Literal["act"]
-    act: str
+    do: Literal["begin"]
+    action: str
 
 
 class AnswerRequest(TypedDict):
     """Submit the form of the action."""
 
     do: Literal["answer"]
-    given: dict[str, Value]
+    given: dict[str, str | float | bool]
 
 
 class AllowRequest(TypedDict):
@@ -421,10 +402,10 @@ class AllowRequest(TypedDict):
     guards: list[str]
 
 
-class LookRequest(TypedDict):
+class ListRequest(TypedDict):
     """List the rows of a plan with a decision and reason, or with an outcome."""
 
-    do: Literal["look"]
+    do: Literal["list"]
     verdict: str
     reason: NotRequired[str]
 
@@ -437,26 +418,10 @@ class ConfirmRequest(TypedDict):
 
 
 Request = (
-    Command
-    | RowsRequest
-    | FilterRequest
-    | FacetRequest
-    | SortRequest
-    | ColumnsRequest
-    | WidthRequest
-    | SelectRequest
-    | OpenRequest
-    | BackRequest
-    | ChartsRequest
-    | ActionRequest
-    | AnswerRequest
-    | AllowRequest
-    | LookRequest
-    | ConfirmRequest
-)
-
-
-# ── what Python answers ──────────────────────────────────────────────────────────────────────────────────────────────
+    Command | RowsRequest | FilterRequest | FacetRequest | SortRequest | ColumnsRequest
+    | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest
+    | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest
+)  # fmt: skip
 
 
 class RowsReply(TypedDict):

@@ -58,7 +58,7 @@ class Sort:
     key: str
     columns: tuple[str, ...]
     openings: tuple[Opening, ...]
-    pictures: tuple[tuple[str, str], ...]  # of a control: its name, and what it is called
+    charts: tuple[tuple[str, str], ...]  # of a control: its name, and what it is called
 
 
 _SESSION = Opening("session", "sessions", "session_id", "session")
@@ -284,7 +284,7 @@ class TableState:
             "first": self.chunk(0),
         }
 
-    def choice(self) -> Selection:
+    def selection(self) -> Selection:
         """Return how many rows are chosen, how many of them do not match, and what they come to."""
         rows = self.rows
         count, shown = int(rows.chosen.sum()), int((rows.chosen & rows.mask).sum())
@@ -319,12 +319,12 @@ class TableState:
         """Return the metadata keys that rows have."""
         return self.facets.metadata_keys(self.controls["metadata"].columns) if "metadata" in self.controls else []
 
-    def pictures(self) -> list[Chart]:
+    def charts(self) -> list[Chart]:
         """Return what is drawn beside the table, of the rows that match."""
         mask, facets = self.rows.mask, self.facets
         drawn = [
             facets.bars(self.sort.title, title, self.controls[name], mask)
-            for name, title in self.sort.pictures
+            for name, title in self.sort.charts
             if name in self.controls and self.rows.frame[self.controls[name].columns[0]].notna().any()
         ]
         for name in ("created", "used"):
@@ -355,7 +355,7 @@ class TableState:
 
     def _control(self, control: Control) -> FilterControl:
         name = control.name
-        said = filters.said(control, self.values[name], self.facets.label) if self._is_sound(name) else ""
+        text = filters.said(control, self.values[name], self.facets.label) if self._is_sound(name) else ""
         return {
             "name": name,
             "label": control.label,
@@ -363,7 +363,7 @@ class TableState:
             "unit": control.unit,
             "quick": [{"label": label, "value": value} for label, value in control.quick],
             "value": self.values.get(name),
-            "said": escape_control_characters(said),
+            "text": escape_control_characters(text),
             "error": self.errors.get(name, ""),
         }
 

@@ -32,7 +32,7 @@ except ImportError as error:
 STATIC = Path(__file__).parent / "static"  # bundled from frontend/
 STATIC_ROWS = 20
 STATIC_COLUMNS = 8
-AT_FIRST = ("head", "bar", "grid", "choice", "desk")  # the rest when the first rows are there
+AT_FIRST = ("head", "filter_bar", "grid", "selection", "action_panel")  # the rest when the first rows are there
 
 
 class View(anywidget.AnyWidget):
@@ -60,12 +60,12 @@ class View(anywidget.AnyWidget):
 
     _limits = traitlets.Any(LIMITS).tag(sync=True)
     _head = traitlets.Any().tag(sync=True)
-    _bar = traitlets.Any().tag(sync=True)
+    _filter_bar = traitlets.Any().tag(sync=True)
     _grid = traitlets.Any().tag(sync=True)
-    _choice = traitlets.Any().tag(sync=True)
+    _selection = traitlets.Any().tag(sync=True)
     _facet = traitlets.Any().tag(sync=True)
-    _pictures = traitlets.Any().tag(sync=True)
-    _desk = traitlets.Any().tag(sync=True)
+    _charts = traitlets.Any().tag(sync=True)
+    _action_panel = traitlets.Any().tag(sync=True)
     _static_id = traitlets.Unicode().tag(sync=True)  # of the table that stands for the view where it is not alive
 
     query = traitlets.Unicode()

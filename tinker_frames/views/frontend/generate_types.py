@@ -68,8 +68,8 @@ def _doc(text: str | None) -> str:
 
 
 def _doc_of_alias(name: str) -> str:
-    """Return the text below an alias, which Python itself does not keep."""
-    found = re.search(rf'^{name} = .*\n"""(.*)"""$', inspect.getsource(messages), re.MULTILINE)
+    """Return the comment behind an alias."""
+    found = re.search(rf"^{name} = .*  # (?!fmt:)(.*)$", inspect.getsource(messages), re.MULTILINE)
     return found[1] if found else ""
 
 

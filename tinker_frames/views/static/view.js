@@ -199,7 +199,7 @@ function makeFileForm(answer, cancel, state) {
     el("div", { class: "tkf-muted" }, ".parquet, .csv, .feather or .json, beside this notebook"),
     makeButtons(
       path,
-      state.leads && makeTick(checkpoints, "their checkpoints instead of these rows"),
+      state.has_checkpoints && makeTick(checkpoints, "their checkpoints instead of these rows"),
       makeTick(overwrite, "overwrite"),
       submit,
       cancel
@@ -311,7 +311,7 @@ function makeTypedNumber(panel, state, run) {
 }
 function makeGroup(panel, { verdict, reason, rows, open }) {
   const text = `${formatCount(rows)} ${DECISIONS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
-  return button(text, () => panel.send({ do: "look", verdict, reason }), {
+  return button(text, () => panel.send({ do: "list", verdict, reason }), {
     class: `tkf-button tkf-group tkf-${verdict}`,
     "aria-expanded": String(open),
     title: "look at these rows",
@@ -352,7 +352,7 @@ function makeOutcome(panel, state) {
 }
 function makeCount(panel, { outcome, rows, open }) {
   const text = `${MARKS[outcome] ?? "–"} ${formatCount(rows)} ${outcome}`;
-  return button(text, () => panel.send({ do: "look", verdict: outcome }), {
+  return button(text, () => panel.send({ do: "list", verdict: outcome }), {
     class: `tkf-button tkf-group tkf-outcome tkf-${outcome}`,
     "aria-expanded": String(open),
     title: "look at these rows",
@@ -415,7 +415,7 @@ var ActionPanel = class {
   }
   /** @param {PanelState} state */
   update(state) {
-    const action = state.stage ? state.act : void 0;
+    const action = state.stage ? state.action : void 0;
     const isNew = state.stage !== this.stage || action !== this.action;
     if (isNew) this.typed = "";
     this.stage = state.stage;
@@ -467,7 +467,7 @@ var ActionPanel = class {
     const back = state.stage === "confirm" && this.ticked ? findNamed(this.element, this.ticked) : null;
     const first = this.element.querySelector("[data-first]:enabled");
     focusFirst(back, first, findNamed(this.element, "close"));
-    this.begun = state.act;
+    this.begun = state.action;
     if (state.stage !== "work") this.ticked = "";
   }
   /** @param {KeyboardEvent} event */
@@ -543,13 +543,13 @@ function makeBar(chart, bar, length, pick) {
       type: "button",
       class: "tkf-bar-row",
       disabled: !bar.picks,
-      title: `${bar.label}: ${bar.said}`,
+      title: `${bar.label}: ${bar.text}`,
       "data-name": `${chart.title} ${bar.label}`,
       on: { click: () => pick(bar) }
     },
     el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${length}%` } }),
     el("span", { class: "tkf-bar-label" }, bar.label),
-    el("span", { class: "tkf-bar-said" }, bar.said)
+    el("span", { class: "tkf-bar-said" }, bar.text)
   );
 }
 function makeColumns(chart, pick) {
@@ -569,7 +569,7 @@ function makeColumn({ x, y, width, height }) {
   return svg("rect", { class: "tkf-column-fill", x: x + width * GAP, y, width: width * (1 - 2 * GAP), height });
 }
 function makeHitArea(chart, bar, { x, width }, pick) {
-  const label = `${bar.label}: ${bar.said}`;
+  const label = `${bar.label}: ${bar.text}`;
   const area = { class: "tkf-column", x, y: 0, width, height: CHART_HEIGHT };
   const roles = { tabindex: 0, role: "button", "aria-label": label, "data-name": `${chart.title} ${bar.label}` };
   const hit = svg("rect", { ...area, ...roles }, svg("title", {}, label));
@@ -947,7 +947,7 @@ var FilterBar = class {
     const others = controls.filter((control) => !TYPED.includes(control.name));
     redraw(this.buttons, () => this.buttons.replaceChildren(...others.map((control) => this.makeOpener(control))));
     this.drawChips(
-      others.filter((control) => control.said),
+      others.filter((control) => control.text),
       controls.some((control) => control.value)
     );
     this.error.textContent = controls.map((control) => control.error).find(Boolean) ?? "";
@@ -968,7 +968,7 @@ var FilterBar = class {
   makeOpener(control, look = "tkf-button tkf-opener") {
     const isOpen = this.popover.control?.name === control.name;
     const opener = button(`${control.label} ▾`, () => this.popover.toggle(control, opener), {
-      class: `${look}${control.said ? " tkf-set" : ""}`,
+      class: `${look}${control.text ? " tkf-set" : ""}`,
       "aria-haspopup": "dialog",
       "aria-expanded": String(isOpen),
       "data-name": control.name
@@ -976,14 +976,14 @@ var FilterBar = class {
     return opener;
   }
   /** @param {FilterControl} control */
-  makeChip({ name, label, said }) {
+  makeChip({ name, label, text }) {
     const off = button("×", () => this.filter(name, null), {
       class: "tkf-link",
       "aria-label": `remove the filter ${label}`,
       "data-name": `off ${name}`
     });
-    const text = `${label}: ${said}`;
-    return el("span", { class: "tkf-chip", title: text }, el("span", { class: "tkf-chip-text" }, text), off);
+    const chip = `${label}: ${text}`;
+    return el("span", { class: "tkf-chip", title: chip }, el("span", { class: "tkf-chip-text" }, chip), off);
   }
   reset() {
     this.cancelTyped();
@@ -1495,10 +1495,10 @@ var Grid = class {
   // ── what a person does ──
   /** @param {"toggle" | "add" | "all" | "none"} how @param {number} [first] @param {number} [last] */
   select(how, first = 0, last = 0) {
-    this.send({ do: "choose", how, first, last, number: this.data.number });
+    this.send({ do: "select", how, first, last, number: this.data.number });
   }
   toggleAll() {
-    this.send({ do: "choose", how: this.all === true ? "none" : "all", number: this.data.number });
+    this.send({ do: "select", how: this.all === true ? "none" : "all", number: this.data.number });
   }
   /** @param {string} label @param {number} place */
   open(label, place) {
@@ -1640,7 +1640,7 @@ var Note = class {
     this.progress = el("span", { class: "tkf-muted" });
     const close = () => {
       this.show("");
-      send({ do: "hush" });
+      send({ do: "dismiss" });
     };
     this.close = button("×", close, { class: "tkf-link", "aria-label": "close this note" });
     this.cancel = button("Cancel", () => send({ do: "stop" }), { class: "tkf-link", "data-name": "stop" });
@@ -1690,13 +1690,13 @@ var SelectionBar = class {
     const { head, selection } = this;
     if (!head || !selection) return;
     redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
-    const buttons = () => head.acts.map((action) => this.makeAction(action, selection.rows || head.count.rows, head.one));
+    const buttons = () => head.actions.map((action) => this.makeAction(action, selection.rows || head.count.rows, head.noun));
     redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
   }
   /** @param {Selection} selection @param {number} matching */
   makeCount(selection, matching) {
-    const all = () => this.send({ do: "choose", how: "all", number: this.orderNumber() });
-    const none = () => this.send({ do: "choose", how: "none" });
+    const all = () => this.send({ do: "select", how: "all", number: this.orderNumber() });
+    const none = () => this.send({ do: "select", how: "none" });
     return [
       el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection)),
       selection.all || !matching ? "" : button(`Select all ${formatCount(matching)} matching`, all, { "data-name": "all" }),
@@ -1705,7 +1705,7 @@ var SelectionBar = class {
   }
   /** @param {ActionButton} action @param {number} rows @param {string} noun of one row */
   makeAction({ name, label, doc, tone }, rows, noun) {
-    return button(label, () => this.send({ do: "act", act: name }), {
+    return button(label, () => this.send({ do: "begin", action: name }), {
       class: `tkf-button tkf-act${tone ? ` tkf-${tone}` : ""}`,
       disabled: !rows,
       title: `${doc} (${formatRows(rows, noun)})`,
@@ -1777,15 +1777,15 @@ var View = class {
   followState() {
     this.kernel.onReply((reply) => this.takeReply(reply));
     this.kernel.follow("_head", (head) => this.drawHead(head));
-    this.kernel.follow("_bar", (bar) => this.bar.update(bar));
+    this.kernel.follow("_filter_bar", (bar) => this.bar.update(bar));
     this.kernel.follow("_grid", (grid) => this.drawGrid(grid));
-    this.kernel.follow("_choice", (selection) => {
+    this.kernel.follow("_selection", (selection) => {
       this.grid.updateSelection(selection);
       this.selection.updateSelection(selection);
     });
     this.kernel.follow("_facet", (facet) => this.bar.popover.updateFacet(facet));
-    this.kernel.follow("_pictures", (charts) => this.charts.update(charts));
-    this.kernel.follow("_desk", (panel) => this.panel.update(panel));
+    this.kernel.follow("_charts", (charts) => this.charts.update(charts));
+    this.kernel.follow("_action_panel", (panel) => this.panel.update(panel));
   }
   /** @param {Reply} reply */
   takeReply(reply) {
@@ -1814,19 +1814,19 @@ var View = class {
     else if (note || !this.kernel.isSilent) this.note.show(note);
   }
   /** @param {Head} head */
-  makeTrail({ trail, of }) {
+  makeTrail({ trail, opened_by: openedBy }) {
     return trail.map((title, depth) => {
-      const text = `${title}${of[depth] ? ` ${of[depth]}` : ""}`;
+      const text = `${title}${openedBy[depth] ? ` ${openedBy[depth]}` : ""}`;
       if (depth === trail.length - 1) return el("strong", { class: "tkf-title", title: text }, text);
       const looks = { class: "tkf-link tkf-back", title: `back to ${text}`, "data-name": `back ${depth}` };
       return button(`${text} ›`, () => this.send({ do: "back", depth }), looks);
     });
   }
   /** @param {Head} head */
-  makeTools({ reading, pictures }) {
+  makeTools({ reading, charts }) {
     const columns = (
       /** @type {const} */
-      { name: "columns", label: "Columns", kind: "columns", said: "" }
+      { name: "columns", label: "Columns", kind: "columns", text: "" }
     );
     return [
       button("⟳ Refresh", () => reading || this.send({ do: "refresh" }), {
@@ -1835,9 +1835,9 @@ var View = class {
         title: "read it anew from the service"
       }),
       this.bar.makeOpener(columns, "tkf-button"),
-      button("Pictures", () => this.send({ do: "pictures", on: !pictures }), {
+      button("Pictures", () => this.send({ do: "charts", on: !charts }), {
         "data-name": "pictures",
-        "aria-pressed": String(pictures)
+        "aria-pressed": String(charts)
       }),
       button("Copy code", () => this.send({ do: "code" }), {
         "data-name": "code",

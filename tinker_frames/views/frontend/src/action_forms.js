@@ -71,7 +71,7 @@ function makeFileForm(answer, cancel, state) {
     el("div", { class: "tkf-muted" }, ".parquet, .csv, .feather or .json, beside this notebook"),
     makeButtons(
       path,
-      state.leads && makeTick(checkpoints, "their checkpoints instead of these rows"),
+      state.has_checkpoints && makeTick(checkpoints, "their checkpoints instead of these rows"),
       makeTick(overwrite, "overwrite"),
       submit,
       cancel,

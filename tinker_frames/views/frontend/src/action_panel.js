@@ -36,7 +36,7 @@ export class ActionPanel {
 
   /** @param {PanelState} state */
   update(state) {
-    const action = state.stage ? state.act : undefined;
+    const action = state.stage ? state.action : undefined;
     const isNew = state.stage !== this.stage || action !== this.action;
     if (isNew) this.typed = "";
     this.stage = state.stage;
@@ -96,7 +96,7 @@ export class ActionPanel {
     /** @type {HTMLElement | null} */
     const first = this.element.querySelector("[data-first]:enabled");
     focusFirst(back, first, findNamed(this.element, "close"));
-    this.begun = state.act;
+    this.begun = state.action;
     if (state.stage !== "work") this.ticked = "";
   }
 

@@ -64,13 +64,13 @@ function makeBar(chart, bar, length, pick) {
       type: "button",
       class: "tkf-bar-row",
       disabled: !bar.picks,
-      title: `${bar.label}: ${bar.said}`,
+      title: `${bar.label}: ${bar.text}`,
       "data-name": `${chart.title} ${bar.label}`,
       on: { click: () => pick(bar) },
     },
     el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${length}%` } }),
     el("span", { class: "tkf-bar-label" }, bar.label),
-    el("span", { class: "tkf-bar-said" }, bar.said),
+    el("span", { class: "tkf-bar-said" }, bar.text),
   );
 }
 
@@ -103,7 +103,7 @@ function makeColumn({ x, y, width, height }) {
  * @param {(bar: Bar) => void} pick
  */
 function makeHitArea(chart, bar, { x, width }, pick) {
-  const label = `${bar.label}: ${bar.said}`;
+  const label = `${bar.label}: ${bar.text}`;
   const area = { class: "tkf-column", x, y: 0, width, height: CHART_HEIGHT };
   const roles = { tabindex: 0, role: "button", "aria-label": label, "data-name": `${chart.title} ${bar.label}` };
   const hit = svg("rect", { ...area, ...roles }, svg("title", {}, label));

@@ -62,7 +62,7 @@ export class FilterBar {
     const others = controls.filter((control) => !TYPED.includes(control.name));
     redraw(this.buttons, () => this.buttons.replaceChildren(...others.map((control) => this.makeOpener(control))));
     this.drawChips(
-      others.filter((control) => control.said),
+      others.filter((control) => control.text),
       controls.some((control) => control.value),
     );
     this.error.textContent = controls.map((control) => control.error).find(Boolean) ?? "";
@@ -84,7 +84,7 @@ export class FilterBar {
   makeOpener(control, look = "tkf-button tkf-opener") {
     const isOpen = this.popover.control?.name === control.name;
     const opener = button(`${control.label} ▾`, () => this.popover.toggle(control, opener), {
-      class: `${look}${control.said ? " tkf-set" : ""}`,
+      class: `${look}${control.text ? " tkf-set" : ""}`,
       "aria-haspopup": "dialog",
       "aria-expanded": String(isOpen),
       "data-name": control.name,
@@ -93,14 +93,14 @@ export class FilterBar {
   }
 
   /** @param {FilterControl} control */
-  makeChip({ name, label, said }) {
+  makeChip({ name, label, text }) {
     const off = button("×", () => this.filter(name, null), {
       class: "tkf-link",
       "aria-label": `remove the filter ${label}`,
       "data-name": `off ${name}`,
     });
-    const text = `${label}: ${said}`;
-    return el("span", { class: "tkf-chip", title: text }, el("span", { class: "tkf-chip-text" }, text), off);
+    const chip = `${label}: ${text}`;
+    return el("span", { class: "tkf-chip", title: chip }, el("span", { class: "tkf-chip-text" }, chip), off);
   }
 
   reset() {

@@ -6,7 +6,7 @@ import { makeControl } from "./filter_controls.js";
 /** @import { Facet, FilterControl, FilterValue, Request } from "./messages.js" */
 
 /**
- * @typedef {Pick<FilterControl, "name" | "label" | "said">} ControlNames
+ * @typedef {Pick<FilterControl, "name" | "label" | "text">} ControlNames
  * @typedef {ControlNames & { kind: "columns" }} ColumnsControl the list in which columns are chosen
  * @typedef {FilterControl | ColumnsControl} PopoverControl
  */

@@ -229,11 +229,11 @@ export class Grid {
 
   /** @param {"toggle" | "add" | "all" | "none"} how @param {number} [first] @param {number} [last] */
   select(how, first = 0, last = 0) {
-    this.send({ do: "choose", how, first, last, number: this.data.number });
+    this.send({ do: "select", how, first, last, number: this.data.number });
   }
 
   toggleAll() {
-    this.send({ do: "choose", how: this.all === true ? "none" : "all", number: this.data.number });
+    this.send({ do: "select", how: this.all === true ? "none" : "all", number: this.data.number });
   }
 
   /** @param {string} label @param {number} place */

@@ -9,9 +9,6 @@ export type Row = Array<boolean | string | Array<string>>;
 /** One value of a filter of kind `choices`; None stands for NA. */
 export type Choice = string | boolean | null;
 
-/** One value of a form. */
-export type Value = string | number | boolean;
-
 /** Numbers that the browser needs of Python. */
 export interface Limits {
   chunk_rows: number;
@@ -58,15 +55,15 @@ export interface ActionButton {
 /** The line above the filters: the tables that were opened, counts, age, notes and the actions. */
 export interface Head {
   trail: Array<string>;
-  of: Array<string>;
-  one: string;
+  opened_by: Array<string>;
+  noun: string;
   count: Count;
   age: string;
   banner: string;
   note: string;
   reading: Progress | null;
-  pictures: boolean;
-  acts: Array<ActionButton>;
+  charts: boolean;
+  actions: Array<ActionButton>;
 }
 
 /** The value of a filter of times: days, or dates in ISO format (UTC). */
@@ -86,7 +83,7 @@ export interface MetadataMatch {
   value: string;
 }
 
-/** What a filter is set to, by its kind: text or query, choices, a range of numbers, times, metadata. */
+/** By the kind of filter. */
 export type FilterValue = null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch;
 
 /** What a filter is of. */
@@ -106,7 +103,7 @@ export interface FilterControl {
   unit: string;
   quick: Array<QuickPick>;
   value: null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch;
-  said: string;
+  text: string;
   error: string;
 }
 
@@ -179,7 +176,7 @@ export interface Facet {
 export interface Bar {
   label: string;
   value: number;
-  said: string;
+  text: string;
   picks: Record<string, null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch> | null;
 }
 
@@ -199,38 +196,38 @@ export interface ClosedPanel {
 /** What every stage of an action has. */
 export interface OpenPanel {
   note: string;
-  act: string;
+  action: string;
   label: string;
   doc: string;
   asks: string;
   target: string;
   path: string;
-  leads: boolean;
+  has_checkpoints: boolean;
 }
 
 /** The form of an action. */
 export interface AskPanel {
   note: string;
-  act: string;
+  action: string;
   label: string;
   doc: string;
   asks: string;
   target: string;
   path: string;
-  leads: boolean;
+  has_checkpoints: boolean;
   stage: "ask";
 }
 
 /** Work in progress. */
 export interface WorkPanel {
   note: string;
-  act: string;
+  action: string;
   label: string;
   doc: string;
   asks: string;
   target: string;
   path: string;
-  leads: boolean;
+  has_checkpoints: boolean;
   done: number;
   total: number;
   rate: number;
@@ -258,13 +255,13 @@ export interface GuardTick {
 /** A plan to be confirmed, with its number typed or not; the first of `rows` are the names of their columns. */
 export interface ConfirmPanel {
   note: string;
-  act: string;
+  action: string;
   label: string;
   doc: string;
   asks: string;
   target: string;
   path: string;
-  leads: boolean;
+  has_checkpoints: boolean;
   stage: "confirm";
   number: number;
   verb: string;
@@ -288,13 +285,13 @@ export interface OutcomeCount {
 /** How the rows of a plan ended; the first of `rows` are the names of their columns. */
 export interface OutcomePanel {
   note: string;
-  act: string;
+  action: string;
   label: string;
   doc: string;
   asks: string;
   target: string;
   path: string;
-  leads: boolean;
+  has_checkpoints: boolean;
   stage: "outcome";
   counts: Array<OutcomeCount>;
   failed: Array<Array<string | Array<string>>>;
@@ -309,18 +306,18 @@ export type ActionPanel = ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | Ou
 export interface ViewState {
   _limits: Limits;
   _head: Head;
-  _bar: FilterBar;
+  _filter_bar: FilterBar;
   _grid: Grid;
-  _choice: Selection;
+  _selection: Selection;
   _facet: Facet | null;
-  _pictures: Array<Chart> | null;
-  _desk: ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel;
+  _charts: Array<Chart> | null;
+  _action_panel: ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel;
   _static_id: string;
 }
 
 /** A request that says nothing else. */
 export interface Command {
-  do: "ping" | "ready" | "reset" | "refresh" | "stop" | "hush" | "code" | "cancel" | "undo" | "retry" | "close";
+  do: "ping" | "ready" | "reset" | "refresh" | "stop" | "dismiss" | "code" | "cancel" | "undo" | "retry" | "close";
 }
 
 /** Send one chunk of rows. */
@@ -364,7 +361,7 @@ export interface WidthRequest {
 
 /** Select rows: those from `first` to `last`, all that match, or none. */
 export interface SelectRequest {
-  do: "choose";
+  do: "select";
   how: "toggle" | "add" | "only" | "all" | "none";
   first?: number;
   last?: number;
@@ -387,14 +384,14 @@ export interface BackRequest {
 
 /** Show the charts, or hide them. */
 export interface ChartsRequest {
-  do: "pictures";
+  do: "charts";
   on: boolean;
 }
 
 /** Begin an action. */
 export interface ActionRequest {
-  do: "act";
-  act: string;
+  do: "begin";
+  action: string;
 }
 
 /** Submit the form of the action. */
@@ -410,8 +407,8 @@ export interface AllowRequest {
 }
 
 /** List the rows of a plan with a decision and reason, or with an outcome. */
-export interface LookRequest {
-  do: "look";
+export interface ListRequest {
+  do: "list";
   verdict: string;
   reason?: string;
 }
@@ -422,7 +419,7 @@ export interface ConfirmRequest {
   typed: string;
 }
 
-export type Request = Command | RowsRequest | FilterRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | LookRequest | ConfirmRequest;
+export type Request = Command | RowsRequest | FilterRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest;
 
 /** One chunk of rows, in the order with this number. */
 export interface RowsReply {

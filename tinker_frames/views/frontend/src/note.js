@@ -12,7 +12,7 @@ export class Note {
     this.progress = el("span", { class: "tkf-muted" }); // changes too often to be read out
     const close = () => {
       this.show("");
-      send({ do: "hush" });
+      send({ do: "dismiss" });
     };
     this.close = button("×", close, { class: "tkf-link", "aria-label": "close this note" });
     this.cancel = button("Cancel", () => send({ do: "stop" }), { class: "tkf-link", "data-name": "stop" });

@@ -79,7 +79,7 @@ function makeTypedNumber(panel, state, run) {
 /** @param {ActionPanel} panel @param {PlanGroup} group */
 function makeGroup(panel, { verdict, reason, rows, open }) {
   const text = `${formatCount(rows)} ${DECISIONS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
-  return button(text, () => panel.send({ do: "look", verdict, reason }), {
+  return button(text, () => panel.send({ do: "list", verdict, reason }), {
     class: `tkf-button tkf-group tkf-${verdict}`,
     "aria-expanded": String(open),
     title: "look at these rows",

@@ -47,14 +47,14 @@ export class SelectionBar {
     if (!head || !selection) return;
     redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
     const buttons = () =>
-      head.acts.map((action) => this.makeAction(action, selection.rows || head.count.rows, head.one));
+      head.actions.map((action) => this.makeAction(action, selection.rows || head.count.rows, head.noun));
     redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
   }
 
   /** @param {Selection} selection @param {number} matching */
   makeCount(selection, matching) {
-    const all = () => this.send({ do: "choose", how: "all", number: this.orderNumber() });
-    const none = () => this.send({ do: "choose", how: "none" });
+    const all = () => this.send({ do: "select", how: "all", number: this.orderNumber() });
+    const none = () => this.send({ do: "select", how: "none" });
     return [
       el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection)),
       selection.all || !matching
@@ -66,7 +66,7 @@ export class SelectionBar {
 
   /** @param {ActionButton} action @param {number} rows @param {string} noun of one row */
   makeAction({ name, label, doc, tone }, rows, noun) {
-    return button(label, () => this.send({ do: "act", act: name }), {
+    return button(label, () => this.send({ do: "begin", action: name }), {
       class: `tkf-button tkf-act${tone ? ` tkf-${tone}` : ""}`,
       disabled: !rows,
       title: `${doc} (${formatRows(rows, noun)})`,

@@ -83,15 +83,15 @@ class View {
   followState() {
     this.kernel.onReply((reply) => this.takeReply(reply));
     this.kernel.follow("_head", (head) => this.drawHead(head));
-    this.kernel.follow("_bar", (bar) => this.bar.update(bar));
+    this.kernel.follow("_filter_bar", (bar) => this.bar.update(bar));
     this.kernel.follow("_grid", (grid) => this.drawGrid(grid));
-    this.kernel.follow("_choice", (selection) => {
+    this.kernel.follow("_selection", (selection) => {
       this.grid.updateSelection(selection);
       this.selection.updateSelection(selection);
     });
     this.kernel.follow("_facet", (facet) => this.bar.popover.updateFacet(facet));
-    this.kernel.follow("_pictures", (charts) => this.charts.update(charts));
-    this.kernel.follow("_desk", (panel) => this.panel.update(panel));
+    this.kernel.follow("_charts", (charts) => this.charts.update(charts));
+    this.kernel.follow("_action_panel", (panel) => this.panel.update(panel));
   }
 
   /** @param {Reply} reply */
@@ -125,9 +125,9 @@ class View {
   }
 
   /** @param {Head} head */
-  makeTrail({ trail, of }) {
+  makeTrail({ trail, opened_by: openedBy }) {
     return trail.map((title, depth) => {
-      const text = `${title}${of[depth] ? ` ${of[depth]}` : ""}`;
+      const text = `${title}${openedBy[depth] ? ` ${openedBy[depth]}` : ""}`;
       if (depth === trail.length - 1) return el("strong", { class: "tkf-title", title: text }, text);
       const looks = { class: "tkf-link tkf-back", title: `back to ${text}`, "data-name": `back ${depth}` };
       return button(`${text} ›`, () => this.send({ do: "back", depth }), looks);
@@ -135,8 +135,8 @@ class View {
   }
 
   /** @param {Head} head */
-  makeTools({ reading, pictures }) {
-    const columns = /** @type {const} */ ({ name: "columns", label: "Columns", kind: "columns", said: "" });
+  makeTools({ reading, charts }) {
+    const columns = /** @type {const} */ ({ name: "columns", label: "Columns", kind: "columns", text: "" });
     return [
       button("⟳ Refresh", () => reading || this.send({ do: "refresh" }), {
         "data-name": "refresh",
@@ -144,9 +144,9 @@ class View {
         title: "read it anew from the service",
       }),
       this.bar.makeOpener(columns, "tkf-button"),
-      button("Pictures", () => this.send({ do: "pictures", on: !pictures }), {
+      button("Pictures", () => this.send({ do: "charts", on: !charts }), {
         "data-name": "pictures",
-        "aria-pressed": String(pictures),
+        "aria-pressed": String(charts),
       }),
       button("Copy code", () => this.send({ do: "code" }), {
         "data-name": "code",

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { axisEnds, barLengths, CHART_HEIGHT, columnBoxes } from "../src/chart_scale.js";
 
 /** @param {number} value @param {boolean} [isRest] @returns {import("../src/messages.js").Bar} */
-const bar = (value, isRest = false) => ({ label: "a", value, said: "", picks: isRest ? null : { run: ["a"] } });
+const bar = (value, isRest = false) => ({ label: "a", value, text: "", picks: isRest ? null : { run: ["a"] } });
 
 test("the largest bar is as long as the chart is wide, the others in proportion", () => {
   assert.deepEqual(barLengths([bar(50), bar(25)]), [100, 50]);
