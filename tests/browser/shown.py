@@ -82,7 +82,7 @@ class Shown:
     def act(self, *names: str) -> None:
         """Click controls outside of the desk, and wait each time until what goes on is over."""
         for name in names:
-            self.stage.click(self.find(f'[data-name="{name}"]:not(.tkf-desk *)'))
+            self.stage.click(self.find(f'[data-name="{name}"]:not(.tkf-action-panel *)'))
             self.over()
 
     def answer(self, *names: str) -> None:
@@ -93,7 +93,7 @@ class Shown:
 
     def inside(self, name: str) -> Locator:
         """Return a control of the desk by its name."""
-        return self.find(f'.tkf-desk [data-name="{name}"]')
+        return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
     def row(self, place: int) -> Locator:
         """Return a row by its place in the order, once it is there."""
@@ -169,7 +169,7 @@ class Shown:
 
     def choice(self) -> str:
         """Return what is said of the choice."""
-        return self.find(".tkf-chosen-count > span").inner_text()
+        return self.find(".tkf-selected-count > span").inner_text()
 
     def note(self) -> str:
         """Return what is said at the top; empty if nothing."""
@@ -187,7 +187,7 @@ class Shown:
 
     def desk(self) -> str:
         """Return the text of the place where actions are prepared; empty if it is closed."""
-        desk = self.find(".tkf-desk")
+        desk = self.find(".tkf-action-panel")
         return desk.inner_text() if desk.is_visible() else ""
 
     def active(self) -> str:

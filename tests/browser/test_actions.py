@@ -98,7 +98,7 @@ def test_a_plan_is_put_away(own: Shown, server: DemoServer, way: str) -> None:
 def test_rows_of_a_verdict_can_be_looked_at(own: Shown) -> None:
     """A click on a group of the plan lists its rows with their reason, a second one puts them away; focus stays."""
     own.act("delete")
-    held = own.find(".tkf-desk .tkf-held").first
+    held = own.find(".tkf-action-panel .tkf-held").first
     name, text = held.get_attribute("data-name"), held.inner_text()
     own.answer(name or "")
     table = own.find(".tkf-listed tbody tr")
@@ -174,7 +174,7 @@ def test_ttl_in_own_words(own: Shown) -> None:
     for text in ("soon", "", "5 s"):
         own.stage.fill(own.inside("ttl"), text)
         own.answer("own")
-        own.stage.until(lambda: own.note() or own.find(".tkf-desk [role=alert]").count())
+        own.stage.until(lambda: own.note() or own.find(".tkf-action-panel [role=alert]").count())
         assert own.inside("ttl").input_value() == text
     own.stage.fill(own.inside("ttl"), "36h")
     own.stage.press("Enter")

@@ -138,7 +138,7 @@ def test_plans_and_outcomes_are_text(stage: Stage, server: DemoServer, client: t
     shown.sees(lambda: shown.counts().split()[0], "4")
     shown.act("set_ttl")
     shown.answer("30d")
-    shown.stage.click(shown.find(".tkf-desk .tkf-group").first)
+    shown.stage.click(shown.find(".tkf-action-panel .tkf-group").first)
     shown.stage.until(lambda: shown.find(".tkf-listed").count())
     is_harmless(shown)
     server.faults.bursts = [Burst("set_checkpoint_ttl", 400, times=None, detail=ALL)]

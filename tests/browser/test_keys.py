@@ -105,9 +105,9 @@ def test_every_stop_of_the_desk_keeps_them_out(stage: Stage, inventory: pd.DataF
     for name in ("retire", "set_ttl", "export", "delete"):
         shown.act(name)
         if name == "delete":
-            shown.stage.click(shown.find(".tkf-desk .tkf-group").first)
+            shown.stage.click(shown.find(".tkf-action-panel .tkf-group").first)
             shown.stage.until(lambda: shown.find(".tkf-listed").count())
-        stops_of(shown, ".tkf-desk")
+        stops_of(shown, ".tkf-action-panel")
         shown.answer("close")
 
 

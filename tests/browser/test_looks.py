@@ -41,7 +41,7 @@ CONTRASTS = """root => {
   return [...root.querySelectorAll('*')].filter(element =>
     hasText(element) && element.checkVisibility({ visibilityProperty: true }) && !element.closest(':disabled, datalist')).map(told);
 }"""
-OVERFLOWS = """() => [...document.querySelectorAll('html, body, .tkf, .tkf-desk, .tkf-popover, .tkf-picture, .tkf-line')]
+OVERFLOWS = """() => [...document.querySelectorAll('html, body, .tkf, .tkf-action-panel, .tkf-popover, .tkf-chart, .tkf-line')]
   .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => `${box.className || box.tagName} ${box.scrollWidth} > ${box.clientWidth}`)"""
 CONTROLS = {
     "button",
@@ -139,7 +139,7 @@ def test_the_desk_can_be_read(stage: Stage, server: DemoServer, client: tkf.Clie
         assert dim(shown) == []
         shown.answer("close")
     shown.act("delete")
-    shown.stage.click(shown.find(".tkf-desk .tkf-held").first)
+    shown.stage.click(shown.find(".tkf-action-panel .tkf-held").first)
     shown.stage.fill(shown.inside("typed"), shown.inside("run").inner_text().split()[-1])
     assert dim(shown) == []
     shown.answer("close")
@@ -160,7 +160,7 @@ def test_what_has_the_focus_is_seen(shown: Shown) -> None:
         "input",
         ".tkf-opener",
         ".tkf-button",
-        ".tkf-act.tkf-main",
+        ".tkf-action.tkf-main",
         ".tkf-grid",
         ".tkf-bar-row",
         ".tkf-column",
@@ -175,7 +175,7 @@ def test_what_has_the_focus_is_seen(shown: Shown) -> None:
 def test_narrow_windows_do_not_scroll_sideways(stage: Stage, account: tkf.Client, table: str) -> None:
     """In a window of 420 pixels nothing but the rows is wider than the window, whatever is open."""
     shown = Shown(sized(stage, 420), tkf.explore(table, account))
-    shown.stage.until(lambda: shown.find(".tkf-picture").count() == 3)
+    shown.stage.until(lambda: shown.find(".tkf-chart").count() == 3)
     assert shown.page.evaluate(OVERFLOWS) == []
     openers = shown.find(".tkf-opener").evaluate_all("all => all.map(button => button.dataset.name)")
     for name in (*openers, "columns"):
@@ -193,15 +193,15 @@ def test_a_narrow_desk_does_not_scroll_sideways(stage: Stage, account: tkf.Clien
         assert shown.page.evaluate(OVERFLOWS) == [], name
         if name != "delete":
             shown.answer("close")
-    shown.stage.click(shown.find(".tkf-desk .tkf-held").first)
+    shown.stage.click(shown.find(".tkf-action-panel .tkf-held").first)
     shown.stage.until(lambda: shown.find(".tkf-listed").count())
     assert shown.page.evaluate(OVERFLOWS) == []
 
 
 def test_pictures_stand_beside_or_below(shown: Shown) -> None:
     """With room the pictures are to the right of the rows, without it below them."""
-    boxes = "root => ['.tkf-grid', '.tkf-pictures'].map(name => root.querySelector(name).getBoundingClientRect()).map(box => [box.right, box.bottom])"
-    shown.stage.until(lambda: shown.find(".tkf-picture").count() == 3)
+    boxes = "root => ['.tkf-grid', '.tkf-charts'].map(name => root.querySelector(name).getBoundingClientRect()).map(box => [box.right, box.bottom])"
+    shown.stage.until(lambda: shown.find(".tkf-chart").count() == 3)
     for width, axis in ((1200, 0), (600, 1)):
         sized(shown.stage, width)
         grid, pictures = shown.root.evaluate(boxes)
@@ -286,4 +286,4 @@ def test_what_happens_is_announced(shown: Shown) -> None:
     live = shown.root.evaluate(
         "root => [...root.querySelectorAll('[role=status], [role=alert]')].map(part => part.className.split(' ')[0])"
     )
-    assert {"tkf-count", "tkf-noted", "tkf-chosen-count", "tkf-error"} <= set(live)
+    assert {"tkf-count", "tkf-note-text", "tkf-selected-count", "tkf-error"} <= set(live)

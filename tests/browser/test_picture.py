@@ -49,7 +49,7 @@ def scene(lab: Lab) -> Iterator[Visit]:
         for place in CHOSEN:
             visit.hands.click(visit.cell(place, "name"))
         visit.sees(visit.chosen, list(CHOSEN))
-        visit.find(".tkf-picture").last.wait_for()
+        visit.find(".tkf-chart").last.wait_for()
         visit.page.mouse.move(0, 0)
         visit.page.evaluate("document.activeElement.blur()")
         yield visit

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 BARS = """figure => [...figure.querySelectorAll('.tkf-bar-row')].map(
-  row => [row.querySelector('.tkf-bar-label').textContent, row.querySelector('.tkf-bar-said').textContent])"""
+  row => [row.querySelector('.tkf-bar-label').textContent, row.querySelector('.tkf-bar-text').textContent])"""
 
 
 def bars(shown: Shown, title: str) -> dict[str, str]:

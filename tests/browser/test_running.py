@@ -63,7 +63,7 @@ def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
     own.stage.until(lambda: 0 < done(own) < 40)
     first = share(own)
     assert first == pytest.approx(done(own) / 40, abs=0.2)
-    said = own.find(".tkf-progress-said")
+    said = own.find(".tkf-progress-text")
     own.stage.until(lambda: share(own) > first)
     own.stage.until(lambda: re.search(r"^\d+ of 40 · [\d.]+ a second$", said.inner_text()))
     assert " of 40 · " in str(own.find(".tkf-progress").get_attribute("aria-valuetext"))

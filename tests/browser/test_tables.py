@@ -256,14 +256,14 @@ def test_the_code_is_copied(shown: Shown) -> None:
 
 def test_pictures_can_be_put_away(shown: Shown) -> None:
     """The button hides the pictures, which gives their room to the rows, and brings them back."""
-    shown.stage.until(lambda: shown.find(".tkf-picture").count() == 3)
+    shown.stage.until(lambda: shown.find(".tkf-chart").count() == 3)
     before = shown.grid.evaluate("grid => grid.clientWidth")
     shown.click("pictures")
-    shown.sees(lambda: shown.find(".tkf-pictures").is_visible(), False)
+    shown.sees(lambda: shown.find(".tkf-charts").is_visible(), False)
     assert shown.named("pictures").get_attribute("aria-pressed") == "false"
     assert shown.grid.evaluate("grid => grid.clientWidth") > before + 200
     shown.click("pictures")
-    shown.sees(lambda: shown.find(".tkf-picture").count(), 3)
+    shown.sees(lambda: shown.find(".tkf-chart").count(), 3)
 
 
 def test_a_kernel_that_is_silent_is_told(shown: Shown) -> None:

@@ -73,11 +73,11 @@ class Visit(Shown):
 
     def named(self, name: str) -> Locator:
         """Return the control that has a name of its own, but for those of the action that is prepared."""
-        return self.find(f'[data-name="{name}"]').and_(self.find(":not(.tkf-desk *)"))
+        return self.find(f'[data-name="{name}"]').and_(self.find(":not(.tkf-action-panel *)"))
 
     def on_desk(self, name: str) -> Locator:
         """Return a control of the action that is prepared, such as `run`, `typed` or `close`."""
-        return self.find(f'.tkf-desk [data-name="{name}"]')
+        return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
     def type(self, name: str, text: str) -> None:
         """Type into a control letter by letter."""
@@ -99,7 +99,7 @@ class Visit(Shown):
 
     def _followed(self, target: Locator) -> None:
         """Click, wait until something else is shown of the action, and until that is over."""
-        shown = self.find(".tkf-desk > *").element_handles()[:1]
+        shown = self.find(".tkf-action-panel > *").element_handles()[:1]
         self.hands.click(target)
         self.hands.until(lambda: not any(element.evaluate("element => element.isConnected") for element in shown))
         self.over()

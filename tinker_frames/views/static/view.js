@@ -90,7 +90,7 @@ function readCell(cell) {
 }
 function makeRow(grid, place, data) {
   const { isSelected, key, cells } = readRow(data);
-  const looks = [isSelected && "tkf-chosen", place % 2 && "tkf-odd", !data && "tkf-absent"].filter(Boolean);
+  const looks = [isSelected && "tkf-selected", place % 2 && "tkf-odd", !data && "tkf-absent"].filter(Boolean);
   const row = el("div", {
     class: ["tkf-row", ...looks].join(" "),
     role: "row",
@@ -126,8 +126,8 @@ function makeOpenings(openings, key, id) {
 }
 
 // src/panel_parts.js
-var makeButtons = (...buttons) => el("div", { class: "tkf-desk-buttons" }, ...buttons);
-var makeTitle = (...text) => el("h4", { class: "tkf-desk-title" }, ...text);
+var makeButtons = (...buttons) => el("div", { class: "tkf-panel-buttons" }, ...buttons);
+var makeTitle = (...text) => el("h4", { class: "tkf-panel-title" }, ...text);
 function dropEmptyColumns([names = [], ...rows]) {
   const texts = rows.map((row) => row.map((cell) => readCell(cell).text));
   const isFilled = names.map((_, column) => texts.some((row) => row[column]));
@@ -366,7 +366,7 @@ var ProgressBar = class {
   constructor(progress, cancel) {
     this.cancel = cancel;
     this.fill = el("div", { class: "tkf-progress-fill" });
-    this.line = el("div", { class: "tkf-progress-said" });
+    this.line = el("div", { class: "tkf-progress-text" });
     const roles = { role: "progressbar", "aria-label": progress.what, "aria-valuemin": 0 };
     this.bar = el("div", { class: "tkf-progress", ...roles }, this.fill);
     this.update(progress);
@@ -406,7 +406,7 @@ var ActionPanel = class {
     this.ticked = "";
     this.progress = null;
     this.element = el("section", {
-      class: "tkf-desk",
+      class: "tkf-action-panel",
       role: "region",
       "aria-label": "action",
       hidden: true,
@@ -512,7 +512,7 @@ var Charts = class {
   /** @param {(request: Request) => void} send */
   constructor(send) {
     this.send = send;
-    this.element = el("div", { class: "tkf-pictures", role: "group", "aria-label": "pictures of the rows that match" });
+    this.element = el("div", { class: "tkf-charts", role: "group", "aria-label": "pictures of the rows that match" });
   }
   /** @param {Chart[]} charts */
   update(charts) {
@@ -523,7 +523,7 @@ var Charts = class {
   makeChart(chart) {
     const pick = (bar) => this.pick(bar);
     const drawn = chart.kind === "bars" ? makeBars(chart, pick) : makeColumns(chart, pick);
-    return el("figure", { class: "tkf-picture" }, el("figcaption", {}, chart.title), drawn);
+    return el("figure", { class: "tkf-chart" }, el("figcaption", {}, chart.title), drawn);
   }
   /** Filter by what a bar stands for. @param {Bar} bar */
   pick(bar) {
@@ -549,7 +549,7 @@ function makeBar(chart, bar, length, pick) {
     },
     el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${length}%` } }),
     el("span", { class: "tkf-bar-label" }, bar.label),
-    el("span", { class: "tkf-bar-said" }, bar.text)
+    el("span", { class: "tkf-bar-text" }, bar.text)
   );
 }
 function makeColumns(chart, pick) {
@@ -1636,7 +1636,7 @@ var Kernel = class {
 var Note = class {
   /** @param {(request: Request) => void} send */
   constructor(send) {
-    this.text = el("span", { class: "tkf-noted", role: "status" });
+    this.text = el("span", { class: "tkf-note-text", role: "status" });
     this.progress = el("span", { class: "tkf-muted" });
     const close = () => {
       this.show("");
@@ -1672,8 +1672,8 @@ var SelectionBar = class {
     this.orderNumber = orderNumber;
     this.head = null;
     this.selection = null;
-    this.count = el("span", { class: "tkf-chosen-count", role: "status" });
-    this.actions = el("div", { class: "tkf-acts", role: "toolbar", "aria-label": "actions" });
+    this.count = el("span", { class: "tkf-selected-count", role: "status" });
+    this.actions = el("div", { class: "tkf-action-buttons", role: "toolbar", "aria-label": "actions" });
     this.element = el("div", { class: "tkf-line tkf-actions" }, this.count, this.actions);
   }
   /** @param {Head} head */
@@ -1706,7 +1706,7 @@ var SelectionBar = class {
   /** @param {ActionButton} action @param {number} rows @param {string} noun of one row */
   makeAction({ name, label, doc, tone }, rows, noun) {
     return button(label, () => this.send({ do: "begin", action: name }), {
-      class: `tkf-button tkf-act${tone ? ` tkf-${tone}` : ""}`,
+      class: `tkf-button tkf-action${tone ? ` tkf-${tone}` : ""}`,
       disabled: !rows,
       title: `${doc} (${formatRows(rows, noun)})`,
       "data-name": name

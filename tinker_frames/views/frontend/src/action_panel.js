@@ -26,7 +26,7 @@ export class ActionPanel {
     /** @type {ProgressBar | null} */
     this.progress = null;
     this.element = el("section", {
-      class: "tkf-desk",
+      class: "tkf-action-panel",
       role: "region",
       "aria-label": "action",
       hidden: true,

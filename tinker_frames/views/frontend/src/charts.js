@@ -25,7 +25,7 @@ export class Charts {
   /** @param {(request: Request) => void} send */
   constructor(send) {
     this.send = send;
-    this.element = el("div", { class: "tkf-pictures", role: "group", "aria-label": "pictures of the rows that match" });
+    this.element = el("div", { class: "tkf-charts", role: "group", "aria-label": "pictures of the rows that match" });
   }
 
   /** @param {Chart[]} charts */
@@ -38,7 +38,7 @@ export class Charts {
   makeChart(chart) {
     const pick = (/** @type {Bar} */ bar) => this.pick(bar);
     const drawn = chart.kind === "bars" ? makeBars(chart, pick) : makeColumns(chart, pick);
-    return el("figure", { class: "tkf-picture" }, el("figcaption", {}, chart.title), drawn);
+    return el("figure", { class: "tkf-chart" }, el("figcaption", {}, chart.title), drawn);
   }
 
   /** Filter by what a bar stands for. @param {Bar} bar */
@@ -70,7 +70,7 @@ function makeBar(chart, bar, length, pick) {
     },
     el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${length}%` } }),
     el("span", { class: "tkf-bar-label" }, bar.label),
-    el("span", { class: "tkf-bar-said" }, bar.text),
+    el("span", { class: "tkf-bar-text" }, bar.text),
   );
 }
 

@@ -30,7 +30,7 @@ export function readCell(cell) {
 /** @param {Grid} grid @param {number} place @param {Row | undefined} data */
 export function makeRow(grid, place, data) {
   const { isSelected, key, cells } = readRow(data);
-  const looks = [isSelected && "tkf-chosen", place % 2 && "tkf-odd", !data && "tkf-absent"].filter(Boolean);
+  const looks = [isSelected && "tkf-selected", place % 2 && "tkf-odd", !data && "tkf-absent"].filter(Boolean);
   const row = el("div", {
     class: ["tkf-row", ...looks].join(" "),
     role: "row",

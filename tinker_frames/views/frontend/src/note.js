@@ -8,7 +8,7 @@ import { formatProgress } from "./text.js";
 export class Note {
   /** @param {(request: Request) => void} send */
   constructor(send) {
-    this.text = el("span", { class: "tkf-noted", role: "status" });
+    this.text = el("span", { class: "tkf-note-text", role: "status" });
     this.progress = el("span", { class: "tkf-muted" }); // changes too often to be read out
     const close = () => {
       this.show("");

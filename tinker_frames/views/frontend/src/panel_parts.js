@@ -7,10 +7,10 @@ import { readCell } from "./grid_rows.js";
 /** @import { Cell } from "./messages.js" */
 
 /** @param {Child[]} buttons */
-export const makeButtons = (...buttons) => el("div", { class: "tkf-desk-buttons" }, ...buttons);
+export const makeButtons = (...buttons) => el("div", { class: "tkf-panel-buttons" }, ...buttons);
 
 /** @param {Child[]} text */
-export const makeTitle = (...text) => el("h4", { class: "tkf-desk-title" }, ...text);
+export const makeTitle = (...text) => el("h4", { class: "tkf-panel-title" }, ...text);
 
 /**
  * Return the texts of a table without the columns that are empty in every row.

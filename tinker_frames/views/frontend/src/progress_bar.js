@@ -10,7 +10,7 @@ export class ProgressBar {
   constructor(progress, cancel) {
     this.cancel = cancel;
     this.fill = el("div", { class: "tkf-progress-fill" });
-    this.line = el("div", { class: "tkf-progress-said" }); // changes too often to be read out: the bar has it as its value
+    this.line = el("div", { class: "tkf-progress-text" }); // changes too often to be read out: the bar has it as its value
     const roles = { role: "progressbar", "aria-label": progress.what, "aria-valuemin": 0 };
     this.bar = el("div", { class: "tkf-progress", ...roles }, this.fill);
     this.update(progress);

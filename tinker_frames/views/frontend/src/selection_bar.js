@@ -25,8 +25,8 @@ export class SelectionBar {
     this.head = null;
     /** @type {Selection | null} */
     this.selection = null;
-    this.count = el("span", { class: "tkf-chosen-count", role: "status" });
-    this.actions = el("div", { class: "tkf-acts", role: "toolbar", "aria-label": "actions" });
+    this.count = el("span", { class: "tkf-selected-count", role: "status" });
+    this.actions = el("div", { class: "tkf-action-buttons", role: "toolbar", "aria-label": "actions" });
     this.element = el("div", { class: "tkf-line tkf-actions" }, this.count, this.actions);
   }
 
@@ -67,7 +67,7 @@ export class SelectionBar {
   /** @param {ActionButton} action @param {number} rows @param {string} noun of one row */
   makeAction({ name, label, doc, tone }, rows, noun) {
     return button(label, () => this.send({ do: "begin", action: name }), {
-      class: `tkf-button tkf-act${tone ? ` tkf-${tone}` : ""}`,
+      class: `tkf-button tkf-action${tone ? ` tkf-${tone}` : ""}`,
       disabled: !rows,
       title: `${doc} (${formatRows(rows, noun)})`,
       "data-name": name,
