@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 
 _connect = socket.socket.connect
+
+# No test fails because the machine is busy: speed is measured in tests/benchmarks.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

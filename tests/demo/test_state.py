@@ -84,7 +84,7 @@ def perform(state, operation, *given_values):
         assert refusal.status in {400, 409}  # noqa: PT017 - any other refusal would be wrong
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(operations)
 def test_state_is_consistent_after_any_operations(steps):
     """Listings, totals, newest checkpoints, counts and bytes agree after any sequence of operations."""
@@ -94,7 +94,7 @@ def test_state_is_consistent_after_any_operations(steps):
     check_consistency(state)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(picks, st.integers(3600, 10**7), st.integers(0, 2 * 10**7))
 def test_a_checkpoint_expires_after_its_ttl(pick, seconds, later):
     """A checkpoint exists until its TTL has passed, whatever its expiry was before."""

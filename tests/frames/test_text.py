@@ -87,7 +87,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return frame
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(frame=frames(), width=st.integers(40, 240))
 def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: int) -> None:
     """A table of any cells has one line a row, none wider than the terminal, none with a control character."""
@@ -98,7 +98,7 @@ def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: in
     assert len(frame) <= len(lines) - rule - 1 <= len(frame) + 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text("名前検証한국日本語", min_size=1, max_size=200), width=st.integers(40, 120))
 def test_wide_characters_count_twice(text: str, width: int) -> None:
     """A line of wide characters fits as a terminal counts them, not as Python does."""
@@ -107,7 +107,7 @@ def test_wide_characters_count_twice(text: str, width: int) -> None:
         assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= width
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(frame=frames(), width=st.integers(60, 240))
 def test_folded_loses_nothing(frame: pd.DataFrame, width: int) -> None:
     """Folded cells stay within the terminal, and a cell of one word is there as a whole."""
@@ -153,7 +153,7 @@ def test_short_columns_are_whole() -> None:
     assert not frame_text.is_shortened(frame, 200)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(frame=frames())
 def test_lines_keep_every_row_and_cell(frame: pd.DataFrame) -> None:
     """Tab-separated lines have a header and a line for every row, each with a cell for every column, whatever the cells hold."""

@@ -391,7 +391,7 @@ def retiring() -> Any:
         yield client, client.checkpoints()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(rule=RULE, data=st.data())
 def test_a_kept_row_never_appears_in_the_plan(retiring: Any, rule: P.Rule, data: st.DataObject) -> None:
     """For any rule and any part of an account, with rows given twice: kept and retired are a partition, each with its reason."""

@@ -108,7 +108,7 @@ def test_the_code_gives_the_rows_at_every_step(quiet: tkf.Client, name: str) -> 
         ran(seat, quiet)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=tables, values=settings_of_filters, data=st.data())
 def test_the_code_gives_the_rows_of_any_frame(
     table: list[dict[str, Any]], values: dict[str, Any], data: st.DataObject

@@ -40,7 +40,7 @@ fields = ("name", "value", "sort", "columns", "id", "width", "how", "first", "la
 messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(HANDLERS))}, optional=dict.fromkeys(fields, junk))
 
 
-@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=70, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent=st.lists(messages, max_size=5))
 def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(seat: Seat, sent: list[dict[str, Any]]) -> None:
     """Whatever a page sends, in whatever order, is done or explained; every part can still be shown, and the rows are those of the query."""
