@@ -85,9 +85,8 @@ class Facets:
 
     def over_time(self, title: str, control: Control, mask: Mask) -> Chart:
         """Return the number of rows per hours, days, weeks …, in so many bars as can be told apart (UTC)."""
-        times = self._frame[control.columns[0]].to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT", "s"))[
-            mask
-        ]
+        column = self._frame[control.columns[0]]
+        times = column.to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT", "s"))[mask]
         hours = times[~np.isnat(times)].astype("int64") // 3600
         if hours.size == 0:
             return {"title": title, "kind": "columns", "bars": []}
