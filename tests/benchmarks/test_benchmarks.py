@@ -40,6 +40,7 @@ def our_own_frame(contents: Any) -> pd.DataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # some four minutes with the SDK, Chromium and another process beside it
 def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Path) -> None:
     """`python -m tests.benchmarks --small` prints all lines, each with a finite number and a verdict, or why it was skipped."""
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "PYTHONWARNINGS": "default"}

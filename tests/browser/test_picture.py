@@ -1,6 +1,6 @@
 """The picture of the README: made from the real thing, and no older than that.
 
-`TINKER_FRAMES_PICTURE=1 pytest tests/browser/test_picture.py` makes it anew.
+`TINKER_FRAMES_PICTURE=1 pytest -n 0 -m browser tests/browser/test_picture.py` makes it anew.
 """
 
 from __future__ import annotations
