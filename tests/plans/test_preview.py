@@ -10,7 +10,7 @@ import pytest
 
 from tinker_frames.plans.preview import LISTED, collect_facts
 from tinker_frames.schema.catalog import CHECKPOINTS
-from tinker_frames.schema.columns import empty_frame, typed
+from tinker_frames.schema.columns import empty_frame, pandas_array
 
 TIME = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -90,7 +90,7 @@ def test_what_samplers_have_loaded_may_not_be_known() -> None:
     assert known["loaded_by_sampler"].tolist() == [False, True]
     unknown = collect_facts(table["tinker_path"], table, None)
     assert unknown["loaded_by_sampler"].isna().all()
-    assert known["loaded_by_sampler"].dtype == unknown["loaded_by_sampler"].dtype == typed("bool", [True]).dtype
+    assert known["loaded_by_sampler"].dtype == unknown["loaded_by_sampler"].dtype == pandas_array("bool", [True]).dtype
 
 
 def test_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> None:

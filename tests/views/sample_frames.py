@@ -10,7 +10,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from tinker_frames.schema.catalog import CHECKPOINT_TYPES
-from tinker_frames.schema.columns import typed
+from tinker_frames.schema.columns import pandas_array
 from tinker_frames.views.table import TableState
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
@@ -86,7 +86,7 @@ tables = st.lists(rows, max_size=7)
 
 def frame_of(table: list[dict[str, Any]], *, ages: bool = True, kind: str = "listed") -> pd.DataFrame:
     """Return rows as a frame with the dtypes of a listing; or of plain objects, or with times that have no zone."""
-    columns = {name: typed(of, [row[name] for row in table]) for name, of in KINDS.items()}
+    columns = {name: pandas_array(of, [row[name] for row in table]) for name, of in KINDS.items()}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
     frame["checkpoint_type"] = pd.Categorical([row["checkpoint_type"] for row in table], list(CHECKPOINT_TYPES))
     if ages:

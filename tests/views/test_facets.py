@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.views.sample_frames import COLUMN_OF, NOW, as_json, frame_of, objects, passing, tables
 from tinker_frames.frames.query import evaluate_condition
-from tinker_frames.schema.columns import typed
+from tinker_frames.schema.columns import pandas_array
 from tinker_frames.views.controls import CONTROLS, Control, controls_of
 from tinker_frames.views.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
 from tinker_frames.views.filters import expression
@@ -66,7 +66,7 @@ def test_each_choice_has_the_number_of_its_rows(
 def test_of_many_choices_the_most_frequent_are_told_and_those_that_are_chosen() -> None:
     """A column of hundreds of values tells some dozens, and whatever is chosen, however rare."""
     values = [f"run {n:03d}" for n in range(300) for _ in range(2 if n < 100 else 1)]
-    facets = Facets(pd.DataFrame({"base_model": typed("text", values)}))
+    facets = Facets(pd.DataFrame({"base_model": pandas_array("text", values)}))
     options = facets.options(MODEL, np.ones(len(values), dtype=bool), ["run 299", "elsewhere"])
     assert [option["value"] for option in options] == [f"run {n:03d}" for n in range(MOST_OPTIONS)] + ["run 299"]
 
@@ -84,7 +84,7 @@ many = st.lists(
 def sized(table: Table) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            name: typed(kind, [row[name] for row in table])
+            name: pandas_array(kind, [row[name] for row in table])
             for name, kind in (("base_model", "text"), ("size_bytes", "int"))
         }
     )
@@ -166,7 +166,7 @@ def test_columns_over_time_hold_every_row_once(
         else NOW + timedelta(hours=hour)
         for hour in hours
     ]
-    frame = pd.DataFrame({"time": typed("time", times)})
+    frame = pd.DataFrame({"time": pandas_array("time", times)})
     frame = frame if zone else frame.assign(time=frame["time"].dt.tz_localize(None))
     mask = np.array(bits[: len(hours)], dtype=bool)
     bars = Facets(frame).over_time("Created", CREATED, mask)["bars"]
@@ -200,7 +200,7 @@ def test_bars_over_time_name_their_days() -> None:
 def test_metadata_keys_are_those_at_the_top_the_most_frequent_first(entries: list[dict[str, Any] | None]) -> None:
     """Every key of a row's own metadata is told as it is, however often, before rarer ones."""
     frame = pd.DataFrame(
-        {"user_metadata": typed("json", [None if entry is None else as_json(entry) for entry in entries])}
+        {"user_metadata": pandas_array("json", [None if entry is None else as_json(entry) for entry in entries])}
     )
     expected = Counter(key for entry in entries for key in entry or {})
     found = Facets(frame).metadata_keys(("user_metadata",))
@@ -211,7 +211,7 @@ def test_metadata_keys_are_those_at_the_top_the_most_frequent_first(entries: lis
 def test_what_is_no_object_has_no_keys() -> None:
     """Text that is no JSON, or JSON that is no object, adds no key and no depth, however deep it is."""
     texts = ["", "{", "5", '"a"', '["b"]', "[" * 100_000, None, '{"k":1}']
-    facets = Facets(pd.DataFrame({"user_metadata": typed("json", texts)}))
+    facets = Facets(pd.DataFrame({"user_metadata": pandas_array("json", texts)}))
     assert facets.metadata_keys(("user_metadata",)) == ["k"]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.views.sample_frames import KINDS, frame_of, tables
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.query import evaluate_condition
-from tinker_frames.schema.columns import typed
+from tinker_frames.schema.columns import pandas_array
 from tinker_frames.views.rows import KEPT, Rows
 
 STEPS = ["step > 1", "step < 5", "name.str.contains('a')", ""]
@@ -20,8 +20,8 @@ STEPS = ["step > 1", "step < 5", "name.str.contains('a')", ""]
 
 def small(steps: list[int | None], first: int = 0) -> pd.DataFrame:
     """Return rows with keys k0, k1, … and a step each."""
-    keys = typed("text", [f"k{n}" for n in range(first, first + len(steps))])
-    frame = pd.DataFrame({"key": keys, "step": typed("int", steps)})
+    keys = pandas_array("text", [f"k{n}" for n in range(first, first + len(steps))])
+    frame = pd.DataFrame({"key": keys, "step": pandas_array("int", steps)})
     return frame.assign(name=frame["key"].str.replace("k1", "a"))
 
 

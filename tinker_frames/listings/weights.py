@@ -10,7 +10,7 @@ import pandas as pd
 from ..errors import TinkerError
 from ..rest.endpoints import Rest
 from ..rest.progress import Progress
-from ..schema.columns import typed
+from ..schema.columns import pandas_array
 from .prefetch import run_in_order
 
 R = TypeVar("R")
@@ -23,15 +23,17 @@ def weights_info(rest: Rest, paths: list[str], workers: int, progress: bool | No
     )
     rows = [answer if isinstance(answer, dict) else {} for answer in answers]
     columns: dict[str, Any] = {
-        "tinker_path": typed("text", paths),
-        "base_model": typed("text", [row.get("base_model") for row in rows]),
-        "is_lora": typed("bool", [row.get("is_lora") for row in rows]),
-        "lora_rank": typed("int", [row.get("lora_rank") for row in rows]),
+        "tinker_path": pandas_array("text", paths),
+        "base_model": pandas_array("text", [row.get("base_model") for row in rows]),
+        "is_lora": pandas_array("bool", [row.get("is_lora") for row in rows]),
+        "lora_rank": pandas_array("int", [row.get("lora_rank") for row in rows]),
     }
     for name in ("train_unembed", "train_mlp", "train_attn"):
-        columns[name] = typed("bool", [row.get(name) for row in rows])
-    columns["optimizer"] = typed("text", [_optimizer(row) if row else None for row in rows])
-    columns["error"] = typed("text", [str(answer) if isinstance(answer, TinkerError) else None for answer in answers])
+        columns[name] = pandas_array("bool", [row.get(name) for row in rows])
+    columns["optimizer"] = pandas_array("text", [_optimizer(row) if row else None for row in rows])
+    columns["error"] = pandas_array(
+        "text", [str(answer) if isinstance(answer, TinkerError) else None for answer in answers]
+    )
     return pd.DataFrame(columns)
 
 

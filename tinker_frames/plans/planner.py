@@ -17,8 +17,8 @@ from ..rest.endpoints import Rest
 from ..rest.progress import Progress
 from ..rest.session import Session
 from ..schema.catalog import CHECKPOINTS
-from ..schema.columns import empty_frame
-from ..schema.paths import SCHEME, run_of, run_url
+from ..schema.columns import empty_frame, to_python
+from ..schema.paths import SCHEME, bare_name, run_of, run_url
 from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
@@ -134,7 +134,7 @@ class Planner:
             return Read()
         frame, lost = self._tables.read_runs(run_ids)
         columns = (frame[name] for name in ("tinker_path", "public", "expires_at"))
-        states = {path: State(_bool(public), _time(at)) for path, public, at in zip(*columns, strict=True)}
+        states = {path: State(to_python(public), to_python(at)) for path, public, at in zip(*columns, strict=True)}
         ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
         self._tells_types = self._tells_types or any("/" in str(checkpoint_id) for _, checkpoint_id in ids)
         return Read(states, lost, colliding_paths(frame), ids)
@@ -174,7 +174,7 @@ class Planner:
         if job.tinker_path not in read.states:
             raise errors.NotFoundError(f"{training_run_id} has no checkpoint {checkpoint_id!r}", url=url)
         if job.tinker_path in read.colliding:
-            name = checkpoint_id.rpartition("/")[2]
+            name = bare_name(checkpoint_id)
             raise errors.ConflictError(
                 f"this server knows checkpoints by bare name, and {training_run_id} has several called {name!r}: it"
                 " cannot tell which one is meant",
@@ -189,11 +189,3 @@ class Planner:
         except errors.TinkerError:
             return None
         return float(found) if isinstance(found, (int, float)) else None
-
-
-def _bool(value: Any) -> bool | None:
-    return None if pd.isna(value) else bool(value)
-
-
-def _time(value: Any) -> datetime | None:
-    return None if pd.isna(value) else value.to_pydatetime()

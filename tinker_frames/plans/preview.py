@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import InvalidTinkerPathError
-from ..schema.columns import typed
+from ..schema.columns import pandas_array, to_python
 from ..schema.paths import parse_known
 from .actions import Action, Job, Outcome, RequestedExpiry, State
 
@@ -96,7 +96,7 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] |
         The columns of `LISTED`, NA where not found; `refusal` (why it must not be touched; empty if it may); `is_last_training`;
         and the column of every guard: true, false, or NA where not known.
     """
-    rows = pd.DataFrame({"tinker_path": typed("text", dict.fromkeys(map(str, paths)))})
+    rows = pd.DataFrame({"tinker_path": pandas_array("text", dict.fromkeys(map(str, paths)))})
     rows = rows.merge(
         listed[["tinker_path", *LISTED]].assign(_found=True), on="tinker_path", how="left", validate="1:1"
     )
@@ -116,7 +116,7 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] |
 
 def flag_paths(paths: Iterable[str], flagged: Paths | None) -> Any:
     """Return whether each path is flagged; NA where that is not known."""
-    return typed("bool", [None if flagged is None else path in flagged for path in paths])
+    return pandas_array("bool", [None if flagged is None else path in flagged for path in paths])
 
 
 def preview_rows(
@@ -128,12 +128,12 @@ def preview_rows(
     frame["shortens"] = pd.Series([action.shortens(job.before, job.expiry, now) for job in jobs], dtype="bool")
     flags = _records(rows, ["refusal", *(guard.column for guard in GUARDS.values())])
     verdicts = [_verdict(row, job, action, allowed, now) for row, job in zip(flags, jobs, strict=True)]
-    frame["action"] = typed("text", [action.name] * len(frame))
-    frame["verdict"] = typed("text", [verdict for verdict, _ in verdicts])
-    frame["reason"] = typed("text", [note if verdict == "send" else reason for verdict, reason in verdicts])
+    frame["action"] = pandas_array("text", [action.name] * len(frame))
+    frame["verdict"] = pandas_array("text", [verdict for verdict, _ in verdicts])
+    frame["reason"] = pandas_array("text", [note if verdict == "send" else reason for verdict, reason in verdicts])
     frame["public_after"] = _public_after(frame["public"], action)
     frame["expires_after"] = _expires_after(frame["expires_at"], jobs, action, now)
-    frame["warnings"] = typed("text", [_warnings(row) for row in _records(frame, _WARNED_OF)])
+    frame["warnings"] = pandas_array("text", [_warnings(row) for row in _records(frame, _WARNED_OF)])
     front = ["tinker_path", "action", "verdict", "reason", "warnings"]
     hidden = ["refusal", "ttl_seconds", "until", "user_metadata"]
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
@@ -142,7 +142,7 @@ def preview_rows(
 def with_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
     """Return facts with the expiry that is asked for each row."""
     return rows.assign(
-        ttl_seconds=typed("int", [expiry.ttl_seconds for expiry in expiries]),
+        ttl_seconds=pandas_array("int", [expiry.ttl_seconds for expiry in expiries]),
         until=_times([expiry.until for expiry in expiries]),
     )
 
@@ -153,7 +153,7 @@ def with_jobs(facts: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
     found = [by_path[path] for path in facts["tinker_path"]]
     rows = with_expiries(facts, [job.expiry for job in found])
     present = (rows["refusal"] == "").to_numpy()
-    rows["public"] = rows["public"].where(~present, typed("bool", [job.before.public for job in found]))
+    rows["public"] = rows["public"].where(~present, pandas_array("bool", [job.before.public for job in found]))
     rows["expires_at"] = rows["expires_at"].where(~present, _times([job.before.expires_at for job in found]))
     return rows
 
@@ -162,7 +162,7 @@ def jobs_of(frame: pd.DataFrame) -> list[Job]:
     """Return rows of facts and requested expiries as jobs."""
     columns = (frame[name] for name in ("tinker_path", "public", "expires_at", "ttl_seconds", "until"))
     return [
-        Job(path, State(_bool(public), _time(expires)), RequestedExpiry(_int(ttl), _time(until)))
+        Job(path, State(to_python(public), to_python(expires)), RequestedExpiry(to_python(ttl), to_python(until)))
         for path, public, expires, ttl, until in zip(*columns, strict=True)
     ]
 
@@ -202,13 +202,13 @@ def outcome_frame(
         ]
     result = pd.DataFrame(
         {
-            "tinker_path": typed("text", [row.tinker_path for row in rows]),
-            "action": typed("text", [action.name] * len(rows)),
+            "tinker_path": pandas_array("text", [row.tinker_path for row in rows]),
+            "action": pandas_array("text", [action.name] * len(rows)),
             "outcome": pd.Categorical([row.outcome for row in rows], categories=OUTCOMES),
-            "status": typed("int", [row.status for row in rows]),
-            "error": typed("text", [row.error for row in rows]),
-            "attempts": typed("int", [row.attempts for row in rows]),
-            "seconds": typed("float", [row.seconds for row in rows]),
+            "status": pandas_array("int", [row.status for row in rows]),
+            "error": pandas_array("text", [row.error for row in rows]),
+            "attempts": pandas_array("int", [row.attempts for row in rows]),
+            "seconds": pandas_array("float", [row.seconds for row in rows]),
         }
     )
     result.attrs["tinker"] = {"plan": plan, "action": action.name}
@@ -223,7 +223,7 @@ def _verdict(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[s
         return "unchanged", "it expires sooner anyway" if action.only_sooner else "already so"
     if action.shortens(job.before, job.expiry, now):
         guards = (guard for guard in GUARDS.values() if guard.name not in allowed)
-        held = [guard.reason for guard in guards if _bool(row[guard.column])]
+        held = [guard.reason for guard in guards if to_python(row[guard.column])]
         if held:
             return "held", "; ".join(held)
     return "send", ""
@@ -242,7 +242,7 @@ def _warnings(row: dict[Any, Any]) -> str:
     found = []
     if row["shortens"]:
         for guard in GUARDS.values():
-            flag = _bool(row[guard.column])
+            flag = to_python(row[guard.column])
             found += [guard.warning] if flag else [guard.unknown] if flag is None and guard.unknown else []
         found += ["last training checkpoint of its run"] * bool(row["is_last_training"])
     if str(row.get("name")) in ("publish", "ttl", "archive"):
@@ -252,31 +252,19 @@ def _warnings(row: dict[Any, Any]) -> str:
 
 def _public_after(public: pd.Series[Any], action: Action) -> Any:
     if action.removes:
-        return typed("bool", [None] * len(public))
-    return public if action.public_after is None else typed("bool", [action.public_after] * len(public))
+        return pandas_array("bool", [None] * len(public))
+    return public if action.public_after is None else pandas_array("bool", [action.public_after] * len(public))
 
 
 def _expires_after(expires_at: pd.Series[Any], jobs: list[Job], action: Action, now: datetime) -> Any:
     """Return the expiry that each row will have; a removed checkpoint has none."""
     if action.removes:
-        return typed("time", [None] * len(expires_at))
+        return pandas_array("time", [None] * len(expires_at))
     return _times([job.expiry.resolve(now) for job in jobs]) if action.sets_expiry else expires_at
 
 
 def _times(values: list[datetime | None]) -> pd.Series[Any]:
-    return pd.Series(typed("time", values))
-
-
-def _bool(value: Any) -> bool | None:
-    return None if value is None or pd.isna(value) else bool(value)
-
-
-def _int(value: Any) -> int | None:
-    return None if value is None or pd.isna(value) else int(value)
-
-
-def _time(value: Any) -> datetime | None:
-    return None if value is None or pd.isna(value) else value.to_pydatetime()
+    return pd.Series(pandas_array("time", values))
 
 
 def _stamp(value: datetime | None) -> str | None:

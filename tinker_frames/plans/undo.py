@@ -9,8 +9,9 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..rest.progress import Progress
-from ..schema.columns import typed
+from ..schema.columns import pandas_array
 from ..schema.durations import TTL_RANGE_S
+from ..schema.paths import parse
 from .actions import ACTIONS, MARGIN, Action, Job, Outcome, RequestedExpiry, State
 from .journal import Entry, Journal, Record
 from .plan import Plan, new_id
@@ -34,20 +35,20 @@ def journal_frame(journal: Journal) -> pd.DataFrame:
     pairs = [(record, row) for record in journal.records() for row in record.rows.values()]
     return pd.DataFrame(
         {
-            "plan": typed("text", [record.plan for record, _ in pairs]),
-            "begun_at": typed("time", [record.begun_at for record, _ in pairs]),
-            "action": typed("text", [record.action for record, _ in pairs]),
-            "tinker_path": typed("text", [row.tinker_path for _, row in pairs]),
+            "plan": pandas_array("text", [record.plan for record, _ in pairs]),
+            "begun_at": pandas_array("time", [record.begun_at for record, _ in pairs]),
+            "action": pandas_array("text", [record.action for record, _ in pairs]),
+            "tinker_path": pandas_array("text", [row.tinker_path for _, row in pairs]),
             "state": pd.Categorical([row.state for _, row in pairs], categories=["not begun", "begun", "ended"]),
             "outcome": pd.Categorical([row.outcome for _, row in pairs], categories=OUTCOMES),
-            "status": typed("int", [row.status for _, row in pairs]),
-            "error": typed("text", [row.error for _, row in pairs]),
-            "attempts": typed("int", [row.attempts for _, row in pairs]),
-            "sent_at": typed("time", [row.sent_at for _, row in pairs]),
-            "ended_at": typed("time", [row.ended_at for _, row in pairs]),
-            "public_before": typed("bool", [row.before.get("public") for _, row in pairs]),
-            "expires_before": typed("time", [row.before.get("expires_at") for _, row in pairs]),
-            "undoes": typed("text", [record.undoes for record, _ in pairs]),
+            "status": pandas_array("int", [row.status for _, row in pairs]),
+            "error": pandas_array("text", [row.error for _, row in pairs]),
+            "attempts": pandas_array("int", [row.attempts for _, row in pairs]),
+            "sent_at": pandas_array("time", [row.sent_at for _, row in pairs]),
+            "ended_at": pandas_array("time", [row.ended_at for _, row in pairs]),
+            "public_before": pandas_array("bool", [row.before.get("public") for _, row in pairs]),
+            "expires_before": pandas_array("time", [row.before.get("expires_at") for _, row in pairs]),
+            "undoes": pandas_array("text", [record.undoes for record, _ in pairs]),
         }
     )
 
@@ -90,7 +91,7 @@ def undo_plan(source: Source, plan: str | None = None, *, progress: bool | Progr
 def _inverse(source: Source, record: Record, action: Action, done: list[Entry]) -> Plan:
     """Return the plan that gives rows back what they had; rows that somebody changed meanwhile are refused."""
     inverse, now = ACTIONS[action.undo], datetime.now(UTC)
-    states = source.read_runs(list(dict.fromkeys(row.tinker_path.split("/")[2] for row in done))).states
+    states = source.read_runs(list(dict.fromkeys(parse(row.tinker_path).training_run_id for row in done))).states
     rows = source.facts([row.tinker_path for row in done])
     expiries, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
@@ -98,10 +99,10 @@ def _inverse(source: Source, record: Record, action: Action, done: list[Entry]) 
         until = None if before is None else before - _clock_ahead(row)
         expiries.append(RequestedExpiry(until=until) if inverse.sets_expiry else RequestedExpiry())
         refusals.append(refusal or _why_not(row, action, states.get(row.tinker_path), until, now))
-    rows = with_expiries(rows, expiries).assign(refusal=typed("text", refusals))
+    rows = with_expiries(rows, expiries).assign(refusal=pandas_array("text", refusals))
     current = [states.get(path, State(None, None)) for path in rows["tinker_path"]]
-    rows["public"] = typed("bool", [state.public for state in current])
-    rows["expires_at"] = typed("time", [state.expires_at for state in current])
+    rows["public"] = pandas_array("bool", [state.public for state in current])
+    rows["expires_at"] = pandas_array("time", [state.expires_at for state in current])
     guards = frozenset(GUARDS)
     return Plan(new_id(), inverse, rows, source, guards, undoes=record.plan)
 

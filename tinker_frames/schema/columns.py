@@ -161,7 +161,7 @@ def pandas_dtype(column: Column) -> Any:
     return dtypes[column.kind]
 
 
-def typed(kind: Kind, values: Iterable[Any]) -> Any:
+def pandas_array(kind: Kind, values: Iterable[Any]) -> Any:
     """Return plain values (None for what is not known) as the pandas array of a kind."""
     import pandas as pd
 
