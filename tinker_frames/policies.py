@@ -1,5 +1,7 @@
 """Keep rules: which checkpoints stay. Pure functions of a frame, combined with `&`, `|` and `~`.
 
+A rule that takes one value or none is declared by `@keep_rule`: the option of `retire` and the field of the view's form are made from it.
+
 A rule is called with a frame of checkpoints and returns one bool per row: True for what it keeps. `reasons` says why, per row.
 
 >>> rule = keep_last(3) | keep_public() | keep_named("final")
@@ -9,10 +11,14 @@ keep_last(3) | keep_public() | keep_named('final')
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+import operator
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import InvalidRequestError
 from .schema.coerce import parse_object
@@ -57,7 +63,7 @@ class Rule:
         return Either(self, other)
 
     def __invert__(self) -> Rule:
-        return Rule(f"~{self.shown(3)}", lambda frame: ~self(frame), binds=3)
+        return Rule(f"~{self.format(3)}", lambda frame: ~self(frame), binds=3)
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self} is a rule, not a truth value; combine rules with & | ~ instead of and, or, not")
@@ -65,7 +71,7 @@ class Rule:
     def __repr__(self) -> str:
         return self._text
 
-    def shown(self, binds: int) -> str:
+    def format(self, binds: int) -> str:
         """Return the text, in parentheses where it binds less than what surrounds it."""
         return self._text if self._binds >= binds else f"({self._text})"
 
@@ -75,7 +81,7 @@ class Both(Rule):
 
     def __init__(self, one: Rule, other: Rule) -> None:
         super().__init__(
-            f"{one.shown(2)} & {other.shown(2)}",
+            f"{one.format(2)} & {other.format(2)}",
             lambda frame: one(frame) & other(frame),
             binds=2,
         )
@@ -86,7 +92,7 @@ class Either(Rule):
 
     def __init__(self, one: Rule, other: Rule) -> None:
         super().__init__(
-            f"{one.shown(1)} | {other.shown(1)}",
+            f"{one.format(1)} | {other.format(1)}",
             lambda frame: one(frame) | other(frame),
             binds=1,
         )
@@ -99,6 +105,85 @@ class Either(Rule):
         return both.where(one != "", other)
 
 
+@dataclass(frozen=True)
+class KeepRule:
+    """A rule as the command line and the views offer it."""
+
+    name: str
+    doc: str  # the first sentence of its docstring
+    kind: Literal["flag", "count", "duration", "text"]  # of the value that it takes, from its signature
+    make: Callable[[Any], Rule]
+    metavar: str
+    label: str  # of the field in a view's form; empty for rules that are not in it
+    least: int  # the smallest count
+
+
+RULES: dict[str, KeepRule] = {}
+
+Maker = TypeVar("Maker", bound=Callable[..., Rule])
+
+
+def keep_rule(
+    label: str = "", *, metavar: str = "", least: int = 0, parse: Callable[[str], tuple[Any, ...]] | None = None
+) -> Callable[[Maker], Maker]:
+    """Declare a function that makes a rule; `parse` splits a text into its arguments, where it takes several."""
+
+    def declare(function: Maker) -> Maker:
+        kind = _kind_of(function)
+
+        def make(value: Any) -> Rule:
+            return function() if kind == "flag" else function(*parse(value)) if parse else function(value)
+
+        doc = (function.__doc__ or "").split("\n")[0]
+        name = function.__name__
+        RULES[name] = KeepRule(name, doc, kind, make, metavar or _METAVARS[kind], label, least)
+        return function
+
+    return declare
+
+
+_METAVARS = {"flag": "", "count": "N", "duration": "DURATION", "text": "TEXT"}
+
+
+def _kind_of(function: Callable[..., Rule]) -> Literal["flag", "count", "duration", "text"]:
+    """Return what the first parameter of a function takes; a flag where every call can do without arguments."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters:
+        return "flag"
+    kinds: dict[Any, Literal["count", "duration", "text"]] = {"int": "count", "Duration": "duration"}
+    return kinds.get(parameters[0].annotation, "text")
+
+
+def join_rules(values: Mapping[str, Any]) -> Rule:
+    """Return the rule that keeps what any of the declared rules named in `values` keeps.
+
+    A value of None or False leaves a rule out; a list makes a rule of each of its values.
+
+    Raises
+    ------
+    InvalidRequestError
+        If no rule is left, or there is none of a name.
+
+    Examples
+    --------
+    >>> join_rules({"keep_last": 3, "keep_final": True, "keep_public": False})
+    keep_last(3) | keep_final()
+    """
+    unknown = [name for name in values if name not in RULES]
+    if unknown:
+        raise InvalidRequestError(f"there is no keep rule {unknown[0]!r}", hint=f"The rules are {', '.join(RULES)}.")
+    found = []
+    for name, value in values.items():
+        given = value if isinstance(value, (list, tuple)) else [value]
+        found += [RULES[name].make(each) for each in given if each is not None and each is not False]
+    if not found:
+        raise InvalidRequestError(
+            "the rule keeps nothing", hint="Say what to keep; to remove all, use expire or delete."
+        )
+    return functools.reduce(operator.or_, found)
+
+
+@keep_rule("Newest of each run")
 def keep_last(n: int, by: str = "training_run_id") -> Rule:
     """Keep the newest `n` of each training run (or of each value of another column, or of several in a list)."""
     _at_least(n, 0)
@@ -114,23 +199,27 @@ def keep_last(n: int, by: str = "training_run_id") -> Rule:
     return Rule(text, mask, needs=("tinker_path", "time", *groups))
 
 
+@keep_rule("Steps that are multiples of", metavar="K", least=1)
 def keep_every(k: int) -> Rule:
     """Keep those whose step is a multiple of `k`; a checkpoint without a step is not kept by this rule."""
     _at_least(k, 1)
     return Rule(f"keep_every({k})", lambda frame: _numbers(frame["step"]) % k == 0, needs=("step",))
 
 
+@keep_rule("Named final or last")
 def keep_final() -> Rule:
     """Keep those named final (also `final-…`, `…-final`, `last`)."""
     final = _finder(r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])")
     return Rule("keep_final()", lambda frame: frame["name"].map(final), needs=("name",))
 
 
+@keep_rule("Public")
 def keep_public() -> Rule:
     """Keep what is public, and what may be: where the server does not say."""
     return Rule("keep_public()", lambda frame: ~_surely_not(frame["public"]), needs=("public",))
 
 
+@keep_rule(metavar="REGEX")
 def keep_named(pattern: str) -> Rule:
     """Keep those whose name the regular expression matches somewhere."""
     try:
@@ -144,12 +233,14 @@ def keep_named(pattern: str) -> Rule:
     )
 
 
+@keep_rule("Younger than")
 def newer_than(age: Duration) -> Rule:
     """Keep those created within this time from now; one whose time is not known is kept."""
     days = parse_duration(age) / DAY_S
     return Rule(f"newer_than({age!r})", lambda frame: ~(_age_days(frame) > days), needs=("time",))
 
 
+@keep_rule(metavar="KEY[=VALUE]", parse=lambda text: tuple(text.split("=", 1)))
 def has_metadata(key: str, value: Any = None) -> Rule:
     """Keep those whose metadata has this key, and this value if one is given."""
 
@@ -161,6 +252,7 @@ def has_metadata(key: str, value: Any = None) -> Rule:
     return Rule(text, lambda frame: frame["user_metadata"].map(has), needs=("user_metadata",))
 
 
+@keep_rule("Loaded by a sampler")
 def used_by_samplers() -> Rule:
     """Keep what a sampler has loaded, or may have: `loaded_by_sampler` is true or not known; `retire` fills it in."""
     return Rule(
@@ -168,17 +260,30 @@ def used_by_samplers() -> Rule:
     )
 
 
+@keep_rule()
 def no_ttl() -> Rule:
     """Keep those that never expire."""
     return Rule("no_ttl()", lambda frame: _times(frame["expires_at"]).isna(), needs=("expires_at",))
 
 
+@keep_rule()
 def expiring(within: Duration = "7d") -> Rule:
     """Keep those that expire within this time from now anyway."""
     days = parse_duration(within) / DAY_S
     return Rule(f"expiring({within!r})", lambda frame: -_age_days(frame, "expires_at") <= days, needs=("expires_at",))
 
 
+def _split_best(text: str) -> tuple[str, int]:
+    """Return the column and the number of `COLUMN[:N]`; a key of the metadata may hold colons itself."""
+    column, colon, number = text.rpartition(":")
+    if not colon:
+        return text, 1
+    if not number.isdecimal() or len(number) > 9:
+        raise InvalidRequestError(f"{text!r} has no number after the colon", hint="Write e.g. meta.loss:2.")
+    return column, int(number)
+
+
+@keep_rule(metavar="COLUMN[:N]", parse=_split_best)
 def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "training_run_id") -> Rule:
     """Keep the best `n` of each training run by a column, or by a metadata key as `meta.<key>`."""
     _at_least(n, 0)

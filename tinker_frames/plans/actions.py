@@ -172,7 +172,7 @@ class Action:
         """Return what will happen to checkpoints, as in "12 checkpoints will …"."""
         if ttl_seconds is None and self.never:
             return self.never
-        return self.effect.format(ttl="a while" if ttl_seconds is None else format_duration(ttl_seconds))
+        return self.effect.format(ttl="a while" if ttl_seconds is None else _format_ttl(ttl_seconds))
 
     def parse(self, given: Mapping[str, Any]) -> Arguments:
         """Return the arguments it was called with, checked, with the defaults of those left out.
@@ -233,6 +233,11 @@ class Action:
             elif parameter.is_required or value != parameter.default:
                 parts.append(f"{parameter.name}={_literal(value)}")
         return f"{self.name}({', '.join(parts)})"
+
+
+def _format_ttl(seconds: int) -> str:
+    """Return a TTL as people say it: whole hours up to two days, "24 h" and not "1 d"."""
+    return f"{seconds // 3600} h" if seconds % 3600 == 0 and seconds < 2 * 86_400 else format_duration(seconds)
 
 
 def _literal(value: Any) -> str:
