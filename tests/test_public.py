@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +62,13 @@ def test_no_function_bears_a_module_name() -> None:
     modules = {module.name for module in pkgutil.iter_modules(tkf.__path__)}
     functions = {name for name in tkf.__all__ if inspect.isroutine(getattr(tkf, name))}
     assert not modules & functions
+
+
+def test_nothing_is_changed_for_the_whole_process() -> None:
+    """Only programs of their own (the command line, the demo server) set warnings filters or signals; nobody swaps a pool."""
+    calls = re.compile(
+        r"catch_warnings|simplefilter|filterwarnings|set_memory_pool|set_option|signal\.signal|setlocale"
+    )
+    package = Path(tkf.__file__).parent
+    found = {str(file.relative_to(package)) for file in package.rglob("*.py") if calls.search(file.read_text("utf-8"))}
+    assert found <= {"cli/main.py", "demo/__main__.py"}
