@@ -13,7 +13,7 @@ import pytest
 
 from tinker_frames.demo import DemoServer
 from tinker_frames.listings.prefetch import run_in_order
-from tinker_frames.rest.session import StoppedError, Watch
+from tinker_frames.rest.progress import Progress, StoppedError
 
 
 def ended(threads: list[threading.Thread]) -> bool:
@@ -37,7 +37,7 @@ def test_results_come_in_the_order_of_the_jobs(workers: int, count: int) -> None
         time.sleep((number * 7 % 5) / 2000)
         return number * 10
 
-    found = list(run_in_order(range(count), run, workers, Watch()))
+    found = list(run_in_order(range(count), run, workers, Progress()))
     assert found == [(number, number * 10) for number in range(count)]
     assert ended(ours())
 
@@ -45,7 +45,7 @@ def test_results_come_in_the_order_of_the_jobs(workers: int, count: int) -> None
 def test_no_more_is_begun_than_the_caller_can_take() -> None:
     """Two results a worker wait at most; the rest is begun as the caller takes."""
     begun: list[int] = []
-    results = run_in_order(range(100), begun.append, 4, Watch())
+    results = run_in_order(range(100), begun.append, 4, Progress())
     next(results)
     deadline = time.monotonic() + 0.3
     while time.monotonic() < deadline:
@@ -69,7 +69,7 @@ def test_up_to_so_many_run_at_a_time() -> None:
         with lock:
             level -= 1
 
-    assert len(list(run_in_order(range(9), run, 3, Watch()))) == 9
+    assert len(list(run_in_order(range(9), run, 3, Progress()))) == 9
     assert most == 3
 
 
@@ -81,26 +81,26 @@ def test_the_first_failure_is_raised_at_its_place() -> None:
             raise LookupError(number)
         return number
 
-    watch, taken = Watch(), []
+    progress, taken = Progress(), []
     with pytest.raises(LookupError, match="5"):  # noqa: PT012
-        for job, _ in run_in_order(range(40), run, 4, watch):
+        for job, _ in run_in_order(range(40), run, 4, progress):
             taken.append(job)
     assert taken == [0, 1, 2, 3, 4]
-    assert watch.stop.is_set()
+    assert progress.stop.is_set()
     assert ended(ours())
 
 
 @pytest.mark.parametrize("how", ["close", "raise"])
 def test_a_caller_that_stops_taking_stops_the_threads(how: str) -> None:
     """A closed generator and an exception in the caller's loop both wake the threads from their waits."""
-    watch = Watch()
+    progress = Progress()
 
     def run(number: int) -> int:
-        if number and watch.stop.wait(30):
+        if number and progress.stop.wait(30):
             raise StoppedError
         return number
 
-    results = run_in_order(range(40), run, 4, watch)
+    results = run_in_order(range(40), run, 4, progress)
     if how == "close":
         next(results)
         results.close()
@@ -114,29 +114,29 @@ def test_a_caller_that_stops_taking_stops_the_threads(how: str) -> None:
 
 @pytest.mark.parametrize("workers", [1, 3, 16])
 def test_work_that_somebody_else_stops_ends_for_its_caller(workers: int) -> None:
-    """Whoever holds the watch can stop it: what is under way ends, nothing more is begun, and the caller hears of it."""
-    watch, begun = Watch(), list[int]()
+    """Whoever holds the progress can stop it: what is under way ends, nothing more is begun, and the caller hears of it."""
+    progress, begun = Progress(), list[int]()
 
     def run(number: int) -> int:
         begun.append(number)
         if number == 5:
-            watch.stop.set()
+            progress.stop.set()
         return number
 
     taken = []
     with pytest.raises(StoppedError):
-        taken += [job for job, _ in run_in_order(range(500), run, workers, watch)]
+        taken += [job for job, _ in run_in_order(range(500), run, workers, progress)]
     assert 5 in begun
     assert len(begun) <= 6 + workers
     assert ended(ours())
 
 
 def test_a_finished_piece_of_work_is_not_stopped() -> None:
-    """After all results were taken the watch serves the next piece of work."""
-    watch = Watch()
+    """After all results were taken the progress serves the next piece of work."""
+    progress = Progress()
     for _ in range(2):
-        assert [result for _, result in run_in_order(range(5), str, 2, watch)] == list("01234")
-    assert not watch.stop.is_set()
+        assert [result for _, result in run_in_order(range(5), str, 2, progress)] == list("01234")
+    assert not progress.stop.is_set()
 
 
 INTERRUPTED = """

@@ -290,11 +290,11 @@ def test_other_failures_of_the_archive_are_final(server: DemoServer, client: tkf
 
 def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: tkf.Client) -> None:
     """Whoever watches is told of the wait, and can end it."""
-    from tinker_frames.rest.session import Watch
+    from tinker_frames.rest.progress import Progress
 
     said: list[str] = []
 
-    class Teller(Watch):
+    class Teller(Progress):
         def waiting(self, seconds: float, why: str) -> None:
             said.append(f"{seconds:g} {why}")
             threading.Timer(0.1, self.stop.set).start()
@@ -302,7 +302,7 @@ def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: 
     server.switches.archive_building = 99
     began = time.monotonic()
     with pytest.raises(errors.ConflictError, match="given up"):
-        client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, watch=Teller())
+        client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, progress=Teller())
     assert time.monotonic() - began < 15
     assert said == ["30 the archive is being built; asking 5 more time(s)"]
 

@@ -19,7 +19,7 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset, Truncate
-from tinker_frames.rest.session import Watch
+from tinker_frames.rest.progress import Progress
 
 RUNS = "list_training_runs"
 Make = Callable[..., tkf.Client]
@@ -314,16 +314,16 @@ def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
 
 def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) -> None:
     """Work that was given up wakes from its wait at once and sends nothing."""
-    from tinker_frames.rest.session import StoppedError
+    from tinker_frames.rest.progress import StoppedError
 
-    watch = Watch()
+    progress = Progress()
     server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))
-    threading.Timer(0.3, watch.stop.set).start()
+    threading.Timer(0.3, progress.stop.set).start()
     began = time.monotonic()
     with pytest.raises(StoppedError):
-        ready._session.call("GET", "/api/v1/training_runs", watch=watch)
+        ready._session.call("GET", "/api/v1/training_runs", progress=progress)
     assert time.monotonic() - began < 10
-    assert server.requests.count() == watch.requests == 1
+    assert server.requests.count() == progress.requests == 1
 
 
 # ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -498,11 +498,11 @@ def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) 
 
 
 def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
-    """A watch counts every request of its work, repeats included, and none that came from the cache."""
+    """A progress counts every request of its work, repeats included, and none that came from the cache."""
     server.faults.bursts.append(Burst("get_server_capabilities", 500, times=1))
-    watch = Watch()
+    progress = Progress()
     path = "/api/v1/get_server_capabilities"
-    ready._session.call("GET", path, cached=True, refresh=True, watch=watch)
-    assert watch.requests == 2
-    ready._session.call("GET", path, cached=True, watch=watch)
-    assert watch.requests == server.requests.count() == 2
+    ready._session.call("GET", path, cached=True, refresh=True, progress=progress)
+    assert progress.requests == 2
+    ready._session.call("GET", path, cached=True, progress=progress)
+    assert progress.requests == server.requests.count() == 2

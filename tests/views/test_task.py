@@ -15,8 +15,7 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError, NotFoundError
 from tinker_frames.listings.tables import TableReader
-from tinker_frames.rest.progress import Progress, is_watched, watching
-from tinker_frames.rest.session import StoppedError
+from tinker_frames.rest.progress import Progress, StoppedError, is_watched, open_progress
 from tinker_frames.views.task import TICK_S, Deed, told
 
 PATIENCE_S = 20
@@ -131,7 +130,7 @@ def test_nobody_draws_a_bar_meanwhile_and_the_callers_context_holds() -> None:
     """On the thread no progress bar is drawn but this one, and what the caller set for its context is set there too."""
     mine = contextvars.ContextVar("mine", default="")
     mine.set("yes")
-    deed, ends = deed_of(lambda deed: (is_watched(), mine.get(), watching("x", deed) is deed, Progress("x")._show))
+    deed, ends = deed_of(lambda deed: (is_watched(), mine.get(), open_progress("x", deed) is deed, Progress("x")._show))
     assert deed.start().join(PATIENCE_S)
     assert ends == [((False, "yes", True, False), None)]
 

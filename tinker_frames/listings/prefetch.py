@@ -7,19 +7,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from ..rest.session import StoppedError, Watch
+from ..rest.progress import Progress, StoppedError
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 
 
 def run_in_order(
-    jobs: Iterable[_Job], run: Callable[[_Job], _Result], workers: int, watch: Watch
+    jobs: Iterable[_Job], run: Callable[[_Job], _Result], workers: int, progress: Progress
 ) -> Iterator[tuple[_Job, _Result]]:
     """Yield each job with its result, in the order of the jobs, running up to `workers` at a time.
 
     At most two results a worker wait to be taken. The first failure is raised at its place, and nothing more is begun.
-    When the caller stops taking (an exception, Ctrl-C), `watch.stop` wakes the threads from their waits; they are
+    When the caller stops taking (an exception, Ctrl-C), `progress.stop` wakes the threads from their waits; they are
     daemon threads, so that a slow server does not keep the interpreter from exiting. Set from elsewhere, it stops the caller too.
     """
     todo = list(jobs)
@@ -34,7 +34,7 @@ def run_in_order(
                 place = next(places, None)
             if place is None:
                 return
-            slots[place].put(tried := _try_job(run, todo[place], watch))
+            slots[place].put(tried := _try_job(run, todo[place], progress))
             if not tried[0]:
                 return
 
@@ -48,17 +48,17 @@ def run_in_order(
                 raise result
             yield job, result
     except BaseException:  # GeneratorExit too: the caller takes no more
-        watch.stop.set()
+        progress.stop.set()
         raise
     finally:
         for _ in range(workers):
             room.release()
 
 
-def _try_job(run: Callable[[_Job], _Result], job: _Job, watch: Watch) -> tuple[bool, Any]:
+def _try_job(run: Callable[[_Job], _Result], job: _Job, progress: Progress) -> tuple[bool, Any]:
     """Return True and the result of a job, or False and the exception to raise in the caller's thread."""
     try:
-        if watch.stop.is_set():
+        if progress.stop.is_set():
             raise StoppedError
         return True, run(job)
     except BaseException as error:  # noqa: BLE001

@@ -228,7 +228,7 @@ class Sweeper:
 
     def _get(self, path: str, params: Mapping[str, Any], progress: Progress) -> Answer:
         given = {name: value for name, value in params.items() if value is not None}
-        return self._session.call("GET", path, params=given, watch=progress)
+        return self._session.call("GET", path, params=given, progress=progress)
 
 
 class _Counted(Coverage):

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ..errors import InvalidRequestError, NotFoundError, NotSupportedError, ServerError, TinkerError
 from ..rest.endpoints import AccessScope, check_scope
-from ..rest.progress import Progress, watching
+from ..rest.progress import Progress, open_progress
 from ..rest.session import Session
 from ..schema.catalog import (
     CHECKPOINTS,
@@ -149,7 +149,7 @@ class Tables:
             if listing is not None:
                 listing.report.requests, listing.report.from_cache = 0, True  # for this call
                 return listing
-        with watching(table.name.replace("_", " "), options.progress) as bar:
+        with open_progress(table.name.replace("_", " "), options.progress) as bar:
             listing = read(bar)
             listing.report.requests = bar.requests
         if cache is not None and not listing.report.doubted:
@@ -210,7 +210,7 @@ class TableReader:
 
         def fetch(size: int, cursor: dict[str, Any] | None) -> bytes:
             body = asked | {"limit": size} | ({"cursor": cursor} if cursor is not None else {})
-            return self._session.call("POST", SESSIONS.path, body=body, watch=progress).content
+            return self._session.call("POST", SESSIONS.path, body=body, progress=progress).content
 
         try:
             return self._sweeper.read_by_cursor(SESSIONS, fetch, progress, limit=limit)
@@ -232,7 +232,7 @@ class TableReader:
 
         def fetch(session_id: str) -> Pages:
             path = f"{SESSION_DETAILS.path}/{component(session_id, 'session id')}"
-            return Pages([self._session.call("GET", path, params=params, watch=progress).content])
+            return Pages([self._session.call("GET", path, params=params, progress=progress).content])
 
         def into_row(session_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return answer | {"session_id": session_id}
@@ -255,7 +255,7 @@ class TableReader:
 
         def fetch(sampler_id: str) -> Pages:
             path = f"{SAMPLERS.path}/{component(sampler_id, 'sampler id')}"
-            return Pages([self._session.call("GET", path, watch=progress).content])
+            return Pages([self._session.call("GET", path, progress=progress).content])
 
         def into_row(sampler_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return {"sampler_id": sampler_id} | answer | {"session_id": session_of[sampler_id]}

@@ -42,7 +42,7 @@ def archive_urls(rest: Rest, paths: list[str], workers: int, progress: bool | No
     paths = list(dict.fromkeys(paths))
 
     def url(path: str, bar: Progress) -> str:
-        return str(rest.get_checkpoint_archive_url(path, watch=bar)["url"])
+        return str(rest.get_checkpoint_archive_url(path, progress=bar)["url"])
 
     return dict(zip(paths, _request_each(paths, url, workers, "archives", progress), strict=True))
 

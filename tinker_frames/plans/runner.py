@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..rest.progress import Progress, watching
+from ..rest.progress import Progress, open_progress
 from ..rest.session import Session
 from .actions import Action, Job, Outcome, State
 from .journal import Journal
@@ -56,7 +56,7 @@ class Runner:
         3. The runs are read again, and what did not take effect is `failed`.
         """
         writer = Writer(self.session, self.read_runs, action, MOST_TRIES)
-        with watching(f"{action.name} checkpoints", progress) as bar:
+        with open_progress(f"{action.name} checkpoints", progress) as bar:
             bar.expect(len(jobs))
             work = _Run(plan, action, writer, self.journal, bar)
             todo = work.check(jobs, self.read_runs(runs_of(jobs)))

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ..rest.progress import Progress
-from ..rest.session import StoppedError
+from ..rest.progress import Progress, StoppedError
 from .actions import Job, Outcome
 from .pace import Pace
 from .writer import FUTILE_ROWS, SendAgain

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
 from ..rest.config import Settings
+from ..rest.progress import Progress
 from ..rest.retry import RATE_LIMIT_PATIENCE, backoff_s
-from ..rest.session import Session, Watch
+from ..rest.session import Session
 from .actions import Action, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
@@ -67,7 +68,7 @@ class Writer:
         self._futile: Counter[int | None] = Counter()  # rows whose every attempt ended with this status
         self._any_done = False
 
-    def send(self, job: Job, watch: Watch) -> Outcome:
+    def send(self, job: Job, progress: Progress) -> Outcome:
         """Send one row once and return its outcome; raises `SendAgain` if it has to be sent again."""
         begun = time.monotonic()
         try:
@@ -77,7 +78,7 @@ class Writer:
                 body=self._action.body(job.expiry),
                 repeat=False,
                 key=job.key,
-                watch=watch,
+                progress=progress,
             )
         except RateLimitError as error:
             raise SendAgain(error.retry_after or backoff_s(job.attempts), error) from None
@@ -175,12 +176,12 @@ def write_one(writer: Writer, job: Job, settings: Settings) -> None:
 
 def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome:
     """Send one row until there is an outcome, waiting between the attempts in this thread."""
-    watch, limits, began = Watch(), 0, time.monotonic()
+    progress, limits, began = Progress(), 0, time.monotonic()
     while True:
         job.attempts += 1
         job.sent_at = datetime.now(UTC)
         try:
-            return writer.send(job, watch)
+            return writer.send(job, progress)
         except SendAgain as again:
             turn = again
         job.attempts -= turn.limited
@@ -189,7 +190,7 @@ def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome
         is_late = settings.deadline is not None and time.monotonic() - began + turn.wait_s > settings.deadline
         if is_late or limits > most:
             return writer.outcome(job, "failed", turn.error)
-        watch.waiting(turn.wait_s, "rate limited (429)" if turn.limited else str(turn.error.what))
+        progress.waiting(turn.wait_s, "rate limited (429)" if turn.limited else str(turn.error.what))
         time.sleep(turn.wait_s)
 
 

@@ -15,8 +15,9 @@ from .. import errors
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.durations import check_ttl
 from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
+from .progress import Progress
 from .retry import http_date
-from .session import Answer, Session, Watch
+from .session import Answer, Session
 
 AccessScope = Literal["owned", "accessible"]
 Json = dict[str, Any]
@@ -152,7 +153,7 @@ class Rest:
         *,
         max_retries: int = 6,
         retry_delay: float = 30.0,
-        watch: Watch | None = None,
+        progress: Progress | None = None,
     ) -> Json:
         """GET …/checkpoints/{ck}/archive: `{"url", "status", "expires"}`, by path or by run and checkpoint id; never cached.
 
@@ -160,17 +161,17 @@ class Rest:
         `max_retries` times in all. The URL lets anybody read the archive until it expires: do not print or store it.
         Only https URLs and ones of the server itself are returned.
         """
-        path, watch = self._checkpoint(path_or_run, checkpoint_id, "archive"), watch or Watch()
+        path, progress = self._checkpoint(path_or_run, checkpoint_id, "archive"), progress or Progress()
         for left in range(max(max_retries, 1) - 1, -1, -1):
             try:
-                answer = self._session.call("GET", path, repeat=False, redirects=True, watch=watch)
+                answer = self._session.call("GET", path, repeat=False, redirects=True, progress=progress)
             except errors.TinkerError as error:
                 if error.status not in (409, 425, 503) or not left:
                     raise
-                watch.waiting(retry_delay, f"the archive is being built; asking {left} more time(s)")
+                progress.waiting(retry_delay, f"the archive is being built; asking {left} more time(s)")
             else:
                 return self._archive(answer)
-            if watch.stop.wait(retry_delay):
+            if progress.stop.wait(retry_delay):
                 break
         raise errors.ConflictError("waiting for the archive was given up", url=self._session.settings.base_url + path)
 

@@ -1,38 +1,49 @@
-"""One progress bar for long work: shown when it takes longer than a second and somebody is watching."""
+"""The progress of long work: requests and rows are counted, waits are said, and it can be stopped."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from .session import Watch
-
 logger = logging.getLogger("tinker_frames")
 
 DELAY_S = 1.0
-_elsewhere: ContextVar[Callable[[str], Progress] | None] = ContextVar("elsewhere", default=None)
+SAY_WAITS_FROM_S = 1.0
+_redirection: ContextVar[Callable[[str], Progress] | None] = ContextVar("redirection", default=None)
 
 
-class Progress(Watch):
-    """A watch that draws a bar, and says on it when the server makes us wait.
+class StoppedError(Exception):
+    """The work that a request belonged to was given up; never leaves the package."""
+
+
+class Progress:
+    """One piece of work: how many requests it sent, how many rows came, and whether to stop.
 
     Parameters
     ----------
     what
         What is counted, e.g. `checkpoints`.
     show
-        True, False, or None: show it if standard error is a terminal or this is a notebook.
+        Whether to draw a bar when it takes longer than a second; None: if standard error is a terminal or this is a notebook.
     """
 
-    def __init__(self, what: str, show: bool | None = None) -> None:
-        super().__init__()
+    def __init__(self, what: str = "", show: bool | None = False) -> None:
+        self.requests = 0
+        self.stop = threading.Event()
+        self._lock = threading.Lock()
         self._what = what
         self._show = is_watched() if show is None else show
         self._bar: Any = None
+
+    def sent(self) -> None:
+        """Count one request."""
+        with self._lock:
+            self.requests += 1
 
     def __enter__(self) -> Progress:
         if self._show:
@@ -64,31 +75,31 @@ class Progress(Watch):
         """Say on the bar, or in the log where there is none, that nothing is sent for a while."""
         if self._bar is not None:
             self._bar.write(f"waiting {seconds:.0f} s: {why}", file=sys.stderr)
-        else:
-            super().waiting(seconds, why)
+        elif seconds >= SAY_WAITS_FROM_S:
+            logger.warning("waiting %.0f s: %s", seconds, why)
 
 
-def watching(what: str, progress: bool | Progress | None) -> Progress:
-    """Return the progress that somebody passed, or a bar, shown as they said; or what shows it in another way."""
+def open_progress(what: str, progress: bool | Progress | None) -> Progress:
+    """Return the progress that the caller passed, else a bar shown as the caller says, or where `redirect_progress` sends it."""
     if isinstance(progress, Progress):
         return progress
-    make = _elsewhere.get() if progress is None else None
+    make = _redirection.get() if progress is None else None
     return Progress(what, progress) if make is None else make(what)
 
 
 @contextmanager
-def elsewhere(make: Callable[[str], Progress]) -> Iterator[None]:
-    """Draw no bars in this thread meanwhile, where nobody asked for one: what `make` gives is told how far each reading is."""
-    token = _elsewhere.set(make)
+def redirect_progress(make: Callable[[str], Progress]) -> Iterator[None]:
+    """Have work of this thread report to what `make` returns instead of drawing bars, unless its caller says otherwise."""
+    token = _redirection.set(make)
     try:
         yield
     finally:
-        _elsewhere.reset(token)
+        _redirection.reset(token)
 
 
 def is_watched() -> bool:
     """Tell whether a person sees what is drawn: a terminal, or a notebook's kernel."""
-    if _elsewhere.get() is not None:
+    if _redirection.get() is not None:
         return False
     return in_notebook() or bool(sys.stderr is not None and sys.stderr.isatty())
 

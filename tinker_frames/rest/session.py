@@ -24,10 +24,10 @@ from .. import errors
 from .auth import Authenticator, fingerprint
 from .cache import AccountCache, mark_written
 from .config import Settings, is_loopback
+from .progress import SAY_WAITS_FROM_S, Progress, StoppedError
 from .retry import Tries, is_gateway_refusal, looks_complete, server_wait_s
 
 CONNECT_TIMEOUT_S = 5.0
-SAY_WAITS_FROM_S = 1.0
 
 logger = logging.getLogger("tinker_frames")
 
@@ -46,29 +46,6 @@ class Answer:
     def json(self) -> Any:
         """Return the parsed body; an empty one is None."""
         return json.loads(self.content) if self.content.strip() else None
-
-
-class Watch:
-    """One piece of work as seen from its requests: how many were sent, who is told of waits, and whether to stop."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.stop = threading.Event()
-        self._lock = threading.Lock()
-
-    def sent(self) -> None:
-        """Count one request."""
-        with self._lock:
-            self.requests += 1
-
-    def waiting(self, seconds: float, why: str) -> None:
-        """Say that nothing is sent for a while."""
-        if seconds >= SAY_WAITS_FROM_S:
-            logger.warning("waiting %.0f s: %s", seconds, why)
-
-
-class StoppedError(Exception):
-    """The work that a request belonged to was given up; never leaves the package."""
 
 
 class Session:
@@ -116,7 +93,7 @@ class Session:
         refresh: bool = False,
         redirects: bool = False,
         key: str | None = None,
-        watch: Watch | None = None,
+        progress: Progress | None = None,
     ) -> Answer:
         """Send one logical request and return its answer.
 
@@ -128,7 +105,7 @@ class Session:
         5. With `repeat`, for reads, what may be repeated is, after the wait the server asks for, within `retries` and `deadline`.
         6. Anything else is raised as one of `errors`.
         """
-        watch = watch or Watch()
+        progress = progress or Progress()
         is_read = repeat or method == "GET"
         headers = {} if method == "GET" else {"X-Idempotency-Key": key or str(uuid.uuid4())}
         request = _Request(
@@ -145,7 +122,7 @@ class Session:
         if not is_read:
             self._wrote()
         try:
-            return self._repeat(request, repeat, watch)
+            return self._repeat(request, repeat, progress)
         finally:
             if not is_read:
                 self._wrote()
@@ -157,13 +134,13 @@ class Session:
             if self._cache is not None:
                 self._cache.close()
 
-    def _repeat(self, request: _Request, repeat: bool, watch: Watch, credential: str | None = None) -> Answer:
+    def _repeat(self, request: _Request, repeat: bool, progress: Progress, credential: str | None = None) -> Answer:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
         start, replayed, tries = time.monotonic(), False, Tries(self.settings.retries)
         while True:
-            self._wait_at_gate(watch, start)
+            self._wait_at_gate(progress, start)
             token = self.auth.header() if credential is None else credential
-            outcome = self._attempt(request, token, watch, self._left(start))
+            outcome = self._attempt(request, token, progress, self._left(start))
             if isinstance(outcome, Answer):
                 if _is_good(outcome, request):
                     self._note_deprecation(outcome)
@@ -175,10 +152,10 @@ class Session:
             wait, left = _wait_after(outcome, tries) if repeat else None, self._left(start)
             if wait is None or (left is not None and wait >= left):
                 raise error
-            self._pause(wait, error, watch)
+            self._pause(wait, error, progress)
 
     def _attempt(
-        self, request: _Request, token: str, watch: Watch, left: float | None
+        self, request: _Request, token: str, progress: Progress, left: float | None
     ) -> Answer | errors.ConnectionFailedError:
         """Send once; a transport failure is returned, so that no exception that holds the request is chained to ours."""
         read_s = self.settings.timeout if left is None else max(0.1, min(self.settings.timeout, left))
@@ -200,15 +177,15 @@ class Session:
             )
             content = response.content
         except (requests.RequestException, urllib3.exceptions.HTTPError) as fault:
-            watch.sent()
+            progress.sent()
             return _failure(request, fault, read_s)
         from_cache = bool(getattr(response, "from_cache", False))
         if not from_cache:
-            watch.sent()
+            progress.sent()
         created = getattr(response, "created_at", None)
         age_base = created.timestamp() if from_cache and created else began
         if from_cache and cache is not None and cache.outdated(age_base):  # a write has overtaken it, or it is too old
-            return self._attempt(replace(request, refresh=True), token, watch, left)
+            return self._attempt(replace(request, refresh=True), token, progress, left)
         return Answer(response.status_code, response.headers, content, request.url, age_base, from_cache)
 
     def _error(self, request: _Request, answer: Answer) -> errors.TinkerError:
@@ -240,7 +217,7 @@ class Session:
         deadline = self.settings.deadline
         return None if deadline is None else deadline - (time.monotonic() - start)
 
-    def _pause(self, seconds: float, error: errors.TinkerError, watch: Watch) -> None:
+    def _pause(self, seconds: float, error: errors.TinkerError, progress: Progress) -> None:
         """Wait before a repeat; a rate limit or an overloaded server holds every thread, and only the first of them says so."""
         why = _why(error)
         if error.status in (429, 503):
@@ -249,12 +226,12 @@ class Session:
                 first = until > self._not_before + SAY_WAITS_FROM_S
                 self._not_before = max(self._not_before, until)
             if first:
-                watch.waiting(seconds, why)
+                progress.waiting(seconds, why)
             return
-        watch.waiting(seconds, why)
-        _sleep(seconds, watch)
+        progress.waiting(seconds, why)
+        _sleep(seconds, progress)
 
-    def _wait_at_gate(self, watch: Watch, start: float) -> None:
+    def _wait_at_gate(self, progress: Progress, start: float) -> None:
         while (seconds := self._not_before - time.monotonic()) > 0:
             left = self._left(start)
             if left is not None and seconds >= left:
@@ -262,14 +239,14 @@ class Session:
                     f"the server asks to wait {seconds:.0f} s more, which is past the deadline",
                     url=self.settings.base_url,
                 )
-            _sleep(seconds, watch)
-        if watch.stop.is_set():
+            _sleep(seconds, progress)
+        if progress.stop.is_set():
             raise StoppedError
 
     def _post_with(self, path: str, body: dict[str, Any], credential: str) -> Any:
         """Send a POST that the authenticator needs, with the credential that it names."""
         request = _Request("POST", self.settings.base_url + path, body=body)
-        answer = self._repeat(request, True, Watch(), credential)
+        answer = self._repeat(request, True, Progress(), credential)
         try:
             return answer.json()
         except (ValueError, RecursionError):
@@ -380,6 +357,6 @@ def _why(error: errors.TinkerError) -> str:
     return f"the server answers {error.status}" if error.status else str(error.what)
 
 
-def _sleep(seconds: float, watch: Watch) -> None:
-    if watch.stop.wait(seconds):
+def _sleep(seconds: float, progress: Progress) -> None:
+    if progress.stop.wait(seconds):
         raise StoppedError

@@ -19,7 +19,7 @@ from ..plans.actions import ACTIONS
 from ..plans.plan import Plan
 from ..plans.preview import GUARDS
 from ..plans.summary import summary_lines
-from ..rest.session import StoppedError
+from ..rest.progress import StoppedError
 from . import cells
 from .forms import ACTS, Terms, act_of, terms_of
 from .messages import ActionPanel, Cell, ConfirmPanel, OpenPanel, OutcomePanel, PlanGroup

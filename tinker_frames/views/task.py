@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from ..errors import TinkerError
-from ..rest.progress import Progress, elsewhere
-from ..rest.session import StoppedError
+from ..rest.progress import Progress, StoppedError, redirect_progress
 from .messages import Counts
 from .messages import Progress as WorkProgress
 
@@ -125,7 +124,7 @@ class Deed(Tally):
     def _run(self) -> None:
         result, problem = None, None
         try:
-            with elsewhere(lambda what: Part(what, self)):
+            with redirect_progress(lambda what: Part(what, self)):
                 result = self._work(self)
         except BaseException as error:  # noqa: BLE001  # whoever asked for the work is told
             problem = error
