@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import pickle
 import subprocess
 import sys
@@ -13,10 +15,11 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames import errors
+from tinker_frames import accessor, errors
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.functions import set_default
+from tinker_frames.plans.actions import ACTIONS
 from tinker_frames.schema.columns import text_dtype
 
 Make = Callable[..., tkf.Client]
@@ -300,3 +303,32 @@ def test_archive_urls_hide_themselves_and_fail_by_row(server: DemoServer, client
         assert not any(url in text for url in urls.values())
     assert "1 could not be had" in repr(urls)
     assert server.requests.count("get_checkpoint_archive_url") == 3
+
+
+def test_the_types_of_the_actions_are_those_of_their_declaration() -> None:
+    """The signatures that type checkers read are the ones made from `ACTIONS`: the same names, defaults and annotations."""
+    tree = ast.parse(Path(accessor.__file__).read_text())
+    (declared,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "_Actions"]
+    typed = {
+        node.name: f"({ast.unparse(node.args)}) -> {ast.unparse(node.returns)}"
+        for node in ast.walk(declared)
+        if isinstance(node, ast.FunctionDef) and node.returns is not None
+    }
+    made = {
+        name: str(inspect.signature(getattr(tkf.TinkerAccessor, name))).replace("'", "")
+        for name, action in ACTIONS.items()
+        if action.is_offered
+    }
+    assert {name: text.replace("'", "").replace("=", " = ").replace("  ", " ") for name, text in typed.items()} == {
+        name: text.replace("=", " = ").replace("  ", " ") for name, text in made.items()
+    }
+
+
+@pytest.mark.parametrize("name", [name for name, action in ACTIONS.items() if action.is_offered])
+def test_every_action_has_a_docstring_from_its_declaration(name: str) -> None:
+    """`help(df.tinker.delete)` says what it does, which request it sends, its parameters, errors and an example."""
+    text = getattr(tkf.TinkerAccessor, name).__doc__
+    assert ACTIONS[name].doc[1:] in text
+    assert ACTIONS[name].method in text
+    assert all(f"\n{parameter.name}\n    {parameter.doc}" in text for parameter in ACTIONS[name].parameters)
+    assert all(f"\n{part}\n---" in text for part in ("Returns", "Raises", "Examples"))

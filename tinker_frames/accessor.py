@@ -165,15 +165,17 @@ def _signature_part(parameter: Parameter) -> inspect.Parameter:
 
 def _describe(action: Action) -> str:
     """Return the docstring of an action's method."""
-    sent = f" by {action.method} …/checkpoints/{{ck}}{action.suffix and '/' + action.suffix}" if action.method else ""
+    url = f"/api/v1/training_runs/{{run}}/checkpoints/{{ck}}{action.suffix and '/' + action.suffix}"
+    sent = f": {action.method} {url}" if action.method else ""
     parts = [f"Plan to {action.doc[0].lower()}{action.doc[1:]}"]
     parts.append(f"Nothing is sent until `plan.run()`, which sends one request per checkpoint{sent}.")
-    if action.parameters:
-        listed = "\n".join(f"{parameter.name}\n    {parameter.doc}" for parameter in action.parameters)
-        parts.append(f"Parameters\n----------\n{listed}")
+    documented = [(parameter.name, parameter.doc) for parameter in action.parameters]
+    documented.append(("client", "The account; else the one that the frame came from, else the default one."))
+    listed = "\n".join(f"{name}\n    {doc}" for name, doc in documented)
+    parts.append(f"Parameters\n----------\n{listed}")
     parts.append("Returns\n-------\nPlan\n    One row per checkpoint of the frame, with a verdict on each.")
     parts.append(
-        "Raises\n------\nInvalidRequestError\n    For an argument that cannot be, or a frame of another account.\n"
+        "Raises\n------\nInvalidRequestError\n    For an invalid argument, or a frame of another account.\n"
         "AttributeError\n    If the frame has no column `tinker_path`."
     )
     example = ", ".join(parameter.example for parameter in action.parameters if parameter.is_required)
