@@ -1,9 +1,11 @@
 """TuFT and SkyRL: each row of the difference matrix."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 import pytest
+import requests
 
 from tinker_frames.demo import ENDPOINTS
 from tinker_frames.demo.service.app import ROUTERS
@@ -202,6 +204,22 @@ def test_skyrl_unknown_run(skyrl):
 def add_pending(web, kind):
     """Add a checkpoint that is still being saved."""
     return web.server.state.add_checkpoint(kind=kind, name=f"pending-{kind}", pending=True)
+
+
+def test_skyrl_archive(skyrl):
+    """The archive of a sampler checkpoint redirects to a download; a pending one is a 425, a missing one a 404."""
+    row = next(row for row in list_all_checkpoints(skyrl) if row["checkpoint_type"] == "sampler")
+    run = row["tinker_path"].removeprefix("tinker://").partition("/")[0]
+    reply = skyrl.get(f"training_runs/{run}/checkpoints/{row['checkpoint_id']}/archive")
+    assert reply.status_code == 302
+    left = parsedate_to_datetime(reply.headers["Expires"]) - datetime.now(UTC)
+    assert timedelta(minutes=118) < left
+    assert requests.get(reply.headers["Location"], timeout=5).status_code == 200
+    late = add_pending(skyrl, "sampler")
+    base = f"training_runs/{late.run.training_run_id}/checkpoints"
+    assert skyrl.get(f"{base}/{late.name}/archive").status_code == 425
+    assert late.tinker_path not in {row["tinker_path"] for row in skyrl.json(base)["checkpoints"]}
+    assert skyrl.get(f"{base}/none/archive").json() == {"detail": "Checkpoint not found"}
 
 
 def test_skyrl_weights_info(skyrl):

@@ -140,6 +140,23 @@ def test_an_action_waits_for_its_confirmation(server: DemoServer, client: tkf.Cl
     assert not view.selected["public"].any()
 
 
+def test_a_plan_that_was_made_elsewhere_waits_for_its_confirmation(server: DemoServer, client: tkf.Client) -> None:
+    """`propose` shows a plan that was made by `df.tinker`, and sends nothing."""
+    frame = client.checkpoints()
+    view = tkf.explore(frame, client)
+    view.propose(frame.query("not public").head(2).tinker.publish())
+    assert view.wait(20)
+    assert len(view.plan) == 2
+    assert server.requests.count("publish_checkpoint") == 0
+
+
+def test_a_frame_without_an_account_is_shown() -> None:
+    """Rows that no listing gave need no client to be looked at."""
+    view = tkf.explore(pd.DataFrame({PATH: ["tinker://run/weights/1", "tinker://run/weights/2"]}))
+    view.query = "tinker_path.str.endswith('2')"
+    assert list(view.filtered[PATH]) == ["tinker://run/weights/2"]
+
+
 def test_the_static_table_is_escaped(view: tkf.CheckpointsView) -> None:
     """Where no widget can be shown there is a table of the first rows, and text in it is text."""
     hostile = view.frame.copy()
