@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from datetime import timedelta
 from typing import Any
@@ -338,3 +339,47 @@ def test_the_order_of_rows_does_not_matter(frame: pd.DataFrame, rule: P.Rule, ch
     assert set(mixed.loc[rule(mixed).to_numpy(), "tinker_path"]) == set(
         frame.loc[rule(frame).to_numpy(), "tinker_path"]
     )
+
+
+def test_every_keep_rule_is_declared_once() -> None:
+    """The rules that the command line and the views offer are the functions of this module, with the kind of their value."""
+    public = {name for name, value in vars(P).items() if inspect.isfunction(value) and value.__module__ == P.__name__}
+    makers = {name for name in public if inspect.signature(getattr(P, name)).return_annotation == "Rule"}
+    assert set(P.RULES) == makers - {"join_rules"}
+    kinds = {name: rule.kind for name, rule in P.RULES.items()}
+    assert kinds == {
+        "keep_last": "count",
+        "keep_every": "count",
+        "keep_final": "flag",
+        "keep_public": "flag",
+        "keep_named": "text",
+        "newer_than": "duration",
+        "has_metadata": "text",
+        "used_by_samplers": "flag",
+        "no_ttl": "flag",
+        "expiring": "duration",
+        "best": "text",
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"keep_last": 3, "keep_final": True, "keep_public": False}, "keep_last(3) | keep_final()"),
+        ({"keep_named": ["a", "b"], "newer_than": None}, "keep_named('a') | keep_named('b')"),
+        ({"has_metadata": ["team=x=y", "seed"]}, "has_metadata('team', 'x=y') | has_metadata('seed')"),
+        ({"best": "meta.loss:2"}, "best('meta.loss', n=2)"),
+        ({"best": "meta.a:b"}, None),
+        ({"keep_last": 0}, "keep_last(0)"),
+        ({"keep_last": None}, None),
+        ({"keep_least": 1}, None),
+        ({}, None),
+    ],
+)
+def test_several_named_values_make_one_rule(values: dict[str, Any], rule: str | None) -> None:
+    """Values by name are joined by or; what is left out or unknown is said, and a rule that keeps nothing is refused."""
+    if rule is None:
+        with pytest.raises(InvalidRequestError):
+            P.join_rules(values)
+    else:
+        assert str(P.join_rules(values)) == rule
