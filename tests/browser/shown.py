@@ -80,19 +80,19 @@ class Shown:
             self.stage.click(self.named(name), **options)
 
     def act(self, *names: str) -> None:
-        """Click controls outside of the desk, and wait each time until what goes on is over."""
+        """Click controls outside of the panel, and wait each time until what goes on is over."""
         for name in names:
             self.stage.click(self.find(f'[data-name="{name}"]:not(.tkf-action-panel *)'))
             self.over()
 
     def answer(self, *names: str) -> None:
-        """Click controls of the desk, and wait each time until what goes on is over."""
+        """Click controls of the panel, and wait each time until what goes on is over."""
         for name in names:
             self.stage.click(self.inside(name))
             self.over()
 
     def inside(self, name: str) -> Locator:
-        """Return a control of the desk by its name."""
+        """Return a control of the panel by its name."""
         return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
     def row(self, place: int) -> Locator:
@@ -185,10 +185,10 @@ class Shown:
         labels, rows = (self.find(f".tkf-option-{what}").all_inner_texts() for what in ("label", "rows"))
         return {label: int(number.replace(",", "")) for label, number in zip(labels, rows, strict=True)}
 
-    def desk(self) -> str:
+    def panel(self) -> str:
         """Return the text of the place where actions are prepared; empty if it is closed."""
-        desk = self.find(".tkf-action-panel")
-        return desk.inner_text() if desk.is_visible() else ""
+        panel = self.find(".tkf-action-panel")
+        return panel.inner_text() if panel.is_visible() else ""
 
     def active(self) -> str:
         """Return what has the focus, by its name or class; empty if it is nothing of this view."""

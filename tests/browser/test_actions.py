@@ -58,21 +58,21 @@ def test_expire_and_undo(own: Shown, server: DemoServer) -> None:
     """Two clicks let the chosen rows expire tomorrow, which is seen in the rows at once; a third takes it back."""
     keys = choose(own, "expires_at.isna() and not public", 3)
     own.act("expire")
-    assert "3 checkpoints" in own.desk()
+    assert "3 checkpoints" in own.panel()
     assert writes(server) == 0, "nothing is sent before it is confirmed"
     assert own.active() == "run"
     own.stage.press("Enter")
     own.over()
-    own.says(own.desk, "✓ 3 done")
+    own.says(own.panel, "✓ 3 done")
     assert writes(server) == 3
     assert None not in now(own, keys, "expires_at")
     assert all(server.state.find(key).expires_at for key in keys)
     own.answer("undo")
-    own.says(own.desk, "✓ 3 done")
+    own.says(own.panel, "✓ 3 done")
     assert now(own, keys, "expires_at") == {None}
     assert own.inside("undo").count() == 0, "it cannot be undone twice"
     own.answer("close")
-    assert own.desk() == ""
+    assert own.panel() == ""
     assert own.choice().startswith("3 selected")
 
 
@@ -88,9 +88,9 @@ def test_a_plan_is_put_away(own: Shown, server: DemoServer, way: str) -> None:
     """Cancel and Escape close a plan, nothing was sent, and the focus is back on the button that began it."""
     choose(own, "not public", 2)
     own.act("publish")
-    own.says(own.desk, "publish")
+    own.says(own.panel, "publish")
     own.answer("close") if way == "close" else own.stage.press("Escape")
-    own.sees(own.desk, "")
+    own.sees(own.panel, "")
     assert (writes(server), own.active()) == (0, "publish")
     assert own.choice().startswith("2 selected")
 
@@ -144,7 +144,7 @@ def test_a_delete_wants_its_number_typed(own: Shown, server: DemoServer) -> None
     assert own.inside("run").is_enabled()
     own.stage.press("Enter")
     own.over()
-    own.says(own.desk, f"✓ {number} done")
+    own.says(own.panel, f"✓ {number} done")
     assert len([key for key in keys if server.state.find(key) is None]) == number
     assert own.inside("undo").count() == 0, "a delete is for ever"
     assert not set(own.view.frame["tinker_path"]) & {key for key in keys if server.state.find(key) is None}
@@ -163,7 +163,7 @@ def test_ttl_by_a_pick(own: Shown, server: DemoServer) -> None:
     assert ((ends - pd.Timestamp.now("UTC")) / pd.Timedelta(days=1)).round(2).eq(7).all()
     own.act("set_ttl")
     own.answer("never", "run")
-    own.says(own.desk, "✓ 2 done")
+    own.says(own.panel, "✓ 2 done")
     assert now(own, keys, "expires_at") == {None}
 
 
@@ -190,12 +190,12 @@ def test_retire_by_a_rule(own: Shown) -> None:
     own.stage.fill(own.inside("last"), "2")
     own.inside("public").uncheck()
     own.answer("expire")
-    own.says(own.desk, "keeps keep_last(2)")
-    assert "keep_public" not in own.desk()
+    own.says(own.panel, "keeps keep_last(2)")
+    assert "keep_public" not in own.panel()
     rows = int(own.inside("run").inner_text().split()[-1])
     assert 0 < rows < len(own.view.frame)
     own.answer("run")
-    own.says(own.desk, f"✓ {rows} done")
+    own.says(own.panel, f"✓ {rows} done")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -208,13 +208,13 @@ def test_export(own: Shown, tmp_path: Path, suffix: str) -> None:
     own.stage.fill(own.inside("path"), str(path))
     own.stage.press("Enter")
     own.over()
-    own.says(own.desk, f"wrote 3 rows to {path}")
+    own.says(own.panel, f"wrote 3 rows to {path}")
     assert list(tkf.read_export(path)["tinker_path"]) == keys
     own.answer("close")
     own.act("export")
     own.stage.fill(own.inside("path"), str(path))
     own.answer("write")
-    own.says(lambda: own.note() + own.desk(), f"{path} exists")
+    own.says(lambda: own.note() + own.panel(), f"{path} exists")
     own.inside("overwrite").check()
     own.answer("write")
-    own.says(own.desk, "wrote 3 rows")
+    own.says(own.panel, "wrote 3 rows")

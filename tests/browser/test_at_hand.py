@@ -70,13 +70,13 @@ def stages(visit: Visit) -> Iterator[str]:
     visit.says(visit.choice, "1 selected")
     visit.begin("retire")
     yield "question"
-    visit.hands.click(visit.on_desk("close"))
+    visit.hands.click(visit.on_panel("close"))
     visit.click("none")
     visit.begin("delete")
     visit.hands.click(visit.find(".tkf-group").last)
     visit.find(".tkf-listed").wait_for()
     yield "plan"
-    visit.hands.click(visit.on_desk("close"))
+    visit.hands.click(visit.on_panel("close"))
     visit.begin("publish")
     visit.go_on("run")
     yield "outcomes"
@@ -138,9 +138,9 @@ def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None
         assert 0 < len(changed) == visit.outcomes()["done"]
         tab_to(visit, "undo", "Shift+Tab")
         hands.press("Space")
-        visit.says(visit.desk, "Undo:")
+        visit.says(visit.panel, "Undo:")
         hands.press("Escape")
-        visit.sees(visit.desk, "")
+        visit.sees(visit.panel, "")
         assert hands.clicks == 0
 
 
@@ -176,7 +176,7 @@ def test_no_key_of_the_notebook_works_in_the_view(lab: Lab, server: DemoServer) 
                 visit.hands.click(visit.find(".tkf-group").first)
                 visit.find(".tkf-listed").wait_for()
             tried()
-            visit.hands.click(visit.on_desk("close"))
+            visit.hands.click(visit.on_panel("close"))
         assert len(known) > 20
         visit.notebook.select(1)
         visit.hands.press("d", "d")

@@ -146,19 +146,19 @@ def test_plans_and_outcomes_are_text(stage: Stage, server: DemoServer, client: t
         shown.stage.click(box)
         shown.over()
     shown.answer("run")
-    shown.says(shown.desk, "failed")
-    shown.says(shown.desk, IMAGE)
+    shown.says(shown.panel, "failed")
+    shown.says(shown.panel, IMAGE)
     is_harmless(shown)
 
 
 def test_what_a_failing_server_says_is_text(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
-    """The words of a server that refuses to be read are shown as text, at the top and in the desk."""
+    """The words of a server that refuses to be read are shown as text, at the top and in the panel."""
     shown = Shown(stage, tkf.explore("checkpoints", client))
     server.faults.bursts = [Burst("*", 403, times=None, detail=ALL)]
     shown.act("refresh")
     shown.says(shown.note, IMAGE)
     shown.act("publish")
-    shown.says(shown.desk, IMAGE)
+    shown.says(shown.panel, IMAGE)
     is_harmless(shown)
 
 

@@ -64,17 +64,17 @@ def test_cancel_sends_nothing_further_and_other_cells_run_meanwhile(lab: Lab, se
     with exploring(lab, server, "6 * 7") as visit:
         server.faults.write_latency = 0.4
         visit.begin("publish")
-        visit.hands.click(visit.on_desk("run"))
+        visit.hands.click(visit.on_panel("run"))
         visit.notebook.run(1)
         assert visit.notebook.text(1) == "42"
-        assert visit.on_desk("cancel").is_visible(), "it still goes on"
+        assert visit.on_panel("cancel").is_visible(), "it still goes on"
         visit.hands.until(lambda: visit.find(".tkf-progress").get_attribute("aria-valuenow") not in (None, "0"))
         visit.go_on("cancel")
         outcomes = visit.outcomes()
         sent = server.requests.count("publish_checkpoint")
         assert sent == outcomes["done"] == sum(call.status == 204 for call in server.requests.to("publish_checkpoint"))
         assert outcomes["skipped"] > 100
-        assert "not begun when it was cancelled" in visit.desk()
+        assert "not begun when it was cancelled" in visit.panel()
         visit.click("refresh")
         visit.hands.until(lambda: visit.named("refresh").get_attribute("aria-disabled") is None)
         assert server.requests.count("publish_checkpoint") == sent, "nothing is sent afterwards either"

@@ -81,10 +81,10 @@ def test_from_the_search_to_expired_rows(stage: Stage, server: DemoServer, clien
     number = int(shown.inside("run").inner_text().split()[-1])
     shown.stage.press(" ")
     shown.over()
-    shown.says(shown.desk, f"✓ {number} done")
+    shown.says(shown.panel, f"✓ {number} done")
     assert shown.active() == "close"
     shown.stage.press("Enter")
-    shown.sees(shown.desk, "")
+    shown.sees(shown.panel, "")
     assert shown.active() == "expire"
     assert len(server.requests.to("set_checkpoint_ttl")) == number > 0
 
@@ -98,7 +98,7 @@ def test_every_stop_keeps_the_notebooks_keys_out(shown: Shown) -> None:
     assert shown.root.evaluate(UNREACHED) == []
 
 
-def test_every_stop_of_the_desk_keeps_them_out(stage: Stage, inventory: pd.DataFrame, account: tkf.Client) -> None:
+def test_every_stop_of_the_panel_keeps_them_out(stage: Stage, inventory: pd.DataFrame, account: tkf.Client) -> None:
     """The same with forms and plans open, rows of the plan listed."""
     shown = Shown(stage, tkf.explore(inventory.tail(5), account))
     shown.click("pictures")

@@ -131,7 +131,7 @@ def test_popovers_can_be_read(shown: Shown) -> None:
         shown.stage.press("Escape")
 
 
-def test_the_desk_can_be_read(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
+def test_the_panel_can_be_read(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
     """What an action asks, its plan with what is held and listed, and outcomes that failed have a contrast of 4.5."""
     shown = Shown(stage, tkf.explore("checkpoints", client))
     for name in ("retire", "set_ttl", "export"):
@@ -147,7 +147,7 @@ def test_the_desk_can_be_read(stage: Stage, server: DemoServer, client: tkf.Clie
     shown.view.selected = shown.view.frame.query("not public").head(2)
     shown.act("publish")
     shown.answer("run")
-    shown.says(shown.desk, "failed")
+    shown.says(shown.panel, "failed")
     assert dim(shown) == []
 
 
@@ -185,7 +185,7 @@ def test_narrow_windows_do_not_scroll_sideways(stage: Stage, account: tkf.Client
         shown.stage.press("Escape")
 
 
-def test_a_narrow_desk_does_not_scroll_sideways(stage: Stage, account: tkf.Client) -> None:
+def test_a_narrow_panel_does_not_scroll_sideways(stage: Stage, account: tkf.Client) -> None:
     """In a window of 420 pixels forms and plans fit, also with rows listed."""
     shown = Shown(sized(stage, 420), tkf.explore("checkpoints", account))
     for name in ("retire", "set_ttl", "export", "delete"):
@@ -223,7 +223,7 @@ def test_every_control_has_a_name(stage: Stage, inventory: pd.DataFrame, account
         shown.stage.press("Escape")
 
 
-def test_every_control_of_the_desk_has_a_name(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
+def test_every_control_of_the_panel_has_a_name(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
     """Forms, plans, progress and outcomes have names for all controls as well."""
     shown = Shown(stage, tkf.explore(client.inventory().tail(5), client))
     for name in ("retire", "set_ttl", "export", "delete"):

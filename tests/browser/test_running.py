@@ -27,7 +27,7 @@ def own(stage: Stage, server: DemoServer, client: tkf.Client) -> Iterator[Shown]
     shown = Shown(stage, tkf.explore("checkpoints", client))
     yield shown
     server.faults.clear()
-    shown.view._explorer.desk.cancel()
+    shown.view._explorer.panel.cancel()
     assert shown.view.wait(30)
 
 
@@ -69,7 +69,7 @@ def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
     assert " of 40 · " in str(own.find(".tkf-progress").get_attribute("aria-valuetext"))
     server.faults.clear()
     own.over()
-    own.says(own.desk, "✓ 40 done")
+    own.says(own.panel, "✓ 40 done")
 
 
 def test_cancel_stops_what_was_not_begun(own: Shown, server: DemoServer) -> None:
@@ -81,28 +81,28 @@ def test_cancel_stops_what_was_not_begun(own: Shown, server: DemoServer) -> None
     own.stage.until(lambda: done(own) > 0)
     assert own.active() == "cancel"
     own.stage.press("Enter")
-    own.says(own.desk, "stopping")
+    own.says(own.panel, "stopping")
     own.over()
     server.faults.clear()
-    own.says(own.desk, "not begun")
+    own.says(own.panel, "not begun")
     ended = sum(server.state.find(key).expires_at is not None for key in keys)
     assert 0 < ended < 40
-    own.says(own.desk, f"✓ {ended} done")
+    own.says(own.panel, f"✓ {ended} done")
     own.answer("retry")
-    own.says(own.desk, f"{40 - ended} of {40 - ended} checkpoints")
+    own.says(own.panel, f"{40 - ended} of {40 - ended} checkpoints")
     own.answer("run")
-    own.says(own.desk, f"✓ {40 - ended} done")
+    own.says(own.panel, f"✓ {40 - ended} done")
 
 
 def test_waiting_is_told(own: Shown, server: DemoServer) -> None:
-    """While the server limits the rate the desk says how long is waited and why, and then it goes on."""
+    """While the server limits the rate the panel says how long is waited and why, and then it goes on."""
     choose(own, 3)
     own.act("expire")
     server.faults.bursts = [Burst("set_checkpoint_ttl", 429, times=1, retry_after="2")]
     own.stage.click(own.inside("run"))
-    own.stage.until(lambda: re.search(r"waiting [12] s: .*rate", own.desk()))
+    own.stage.until(lambda: re.search(r"waiting [12] s: .*rate", own.panel()))
     own.over()
-    own.says(own.desk, "✓ 3 done")
+    own.says(own.panel, "✓ 3 done")
 
 
 def test_rows_can_be_looked_at_meanwhile(own: Shown, server: DemoServer) -> None:
@@ -117,9 +117,9 @@ def test_rows_can_be_looked_at_meanwhile(own: Shown, server: DemoServer) -> None
     own.stage.click(own.head("time"))
     own.named("text").focus()
     own.sees(own.sorts, {"time": "▲"})
-    assert own.desk()
+    assert own.panel()
     own.over()
-    own.says(own.desk, "✓ 20 done")
+    own.says(own.panel, "✓ 20 done")
     own.type("text", "al")
     assert (own.active(), own.named("text").input_value()) == ("text", "final")
 
@@ -136,7 +136,7 @@ def test_rows_change_in_place(own: Shown) -> None:
     own.view.act("expire")
     own.over()
     own.answer("run")
-    own.says(own.desk, "✓ 3 done")
+    own.says(own.panel, "✓ 3 done")
     assert own.grid.evaluate("grid => grid.scrollTop") == place
     own.sees(own.keys, before)
     assert own.sorts() == {"name": "▲"}
@@ -156,15 +156,15 @@ def test_failures_are_listed_and_can_be_tried_again(own: Shown, server: DemoServ
     own.act("expire")
     server.faults.bursts = [Burst("set_checkpoint_ttl", status, times=2, detail=words)]
     own.answer("run")
-    own.says(own.desk, "✕ 2 failed")
-    own.says(own.desk, "✓ 2 done")
+    own.says(own.panel, "✕ 2 failed")
+    own.says(own.panel, "✓ 2 done")
     rows = own.find(".tkf-listed tbody tr")
     assert rows.count() == 2
     assert words in rows.first.inner_text()
     own.answer("retry")
-    own.says(own.desk, "2 of 2 checkpoints")
+    own.says(own.panel, "2 of 2 checkpoints")
     own.answer("run")
-    own.says(own.desk, "✓ 2 done")
+    own.says(own.panel, "✓ 2 done")
     assert own.inside("retry").count() == 0
 
 
@@ -174,7 +174,7 @@ def test_rows_of_an_outcome_are_listed_by_a_click(own: Shown, server: DemoServer
     own.act("publish")
     server.faults.bursts = [Burst("publish_checkpoint", 403, times=1)]
     own.answer("run")
-    own.says(own.desk, "✕ 1 failed")
+    own.says(own.panel, "✕ 1 failed")
     rows = own.find(".tkf-listed tbody tr")
     failed = rows.first.locator("td").first.inner_text()
     own.answer("outcome done")

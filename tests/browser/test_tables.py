@@ -173,14 +173,14 @@ def test_after_nothing_matched_the_keys_begin_with_the_first_row(shown: Shown) -
 
 
 def test_two_views_do_not_disturb_one_another(stage: Stage, account: tkf.Client) -> None:
-    """Filter, order, choice, popover and desk of one view leave the other one as it is."""
+    """Filter, order, choice, popover and panel of one view leave the other one as it is."""
     one, other = (Shown(stage, tkf.explore(name, account)) for name in ("checkpoints", "training_runs"))
     before = other.root.inner_text().replace(other.find(".tkf-age").inner_text(), "")
     one.view.query = "public"
     one.grid.focus()
     one.press("Control+a")
     one.act("expire")
-    one.says(one.desk, "expire")
+    one.says(one.panel, "expire")
     one.click("model")
     one.stage.until(one.options)
     assert other.root.inner_text().replace(other.find(".tkf-age").inner_text(), "") == before

@@ -75,7 +75,7 @@ class Visit(Shown):
         """Return the control that has a name of its own, but for those of the action that is prepared."""
         return self.find(f'[data-name="{name}"]').and_(self.find(":not(.tkf-action-panel *)"))
 
-    def on_desk(self, name: str) -> Locator:
+    def on_panel(self, name: str) -> Locator:
         """Return a control of the action that is prepared, such as `run`, `typed` or `close`."""
         return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
@@ -95,7 +95,7 @@ class Visit(Shown):
 
     def go_on(self, name: str) -> None:
         """Click a control of the action that is prepared, and wait until what follows is over."""
-        self._followed(self.on_desk(name))
+        self._followed(self.on_panel(name))
 
     def _followed(self, target: Locator) -> None:
         """Click, wait until something else is shown of the action, and until that is over."""
@@ -106,7 +106,7 @@ class Visit(Shown):
 
     def over(self, timeout: float = 20) -> None:
         """Wait until an action is neither prepared nor carried out, and something is shown of it."""
-        self.hands.until(lambda: self.desk() and not self.on_desk("cancel").is_visible(), timeout)
+        self.hands.until(lambda: self.panel() and not self.on_panel("cancel").is_visible(), timeout)
 
     def outcomes(self) -> dict[str, int]:
         """Return how many rows are said to have ended in which way."""

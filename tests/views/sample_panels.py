@@ -35,14 +35,14 @@ class Seat:
         return self.explorer.state
 
     @property
-    def desk(self) -> dict[str, Any]:
-        """What the desk shows."""
-        return self.explorer.desk.shown()
+    def panel(self) -> dict[str, Any]:
+        """What the panel shows."""
+        return self.explorer.panel.to_message()
 
     @property
     def note(self) -> str:
-        """The sentence above the table, or on the desk."""
-        return self.explorer.note or str(self.desk["note"])
+        """The sentence above the table, or on the panel."""
+        return self.explorer.note or str(self.panel["note"])
 
     @property
     def keys(self) -> list[str]:
@@ -65,27 +65,27 @@ class Seat:
         return handle(self.explorer, json.loads(json.dumps({"do": do} | message)))
 
     def wait(self) -> dict[str, Any]:
-        """Wait until nothing goes on, and return what the desk shows."""
-        assert self.explorer.wait(PATIENCE_S), self.desk
-        return self.desk
+        """Wait until nothing goes on, and return what the panel shows."""
+        assert self.explorer.wait(PATIENCE_S), self.panel
+        return self.panel
 
     def choose(self, *keys: str) -> None:
         """Choose rows by key."""
         self.explorer.choose_keys(list(keys))
 
-    def planned(self, act: str, **given: Any) -> dict[str, Any]:
+    def make_plan(self, act: str, **given: Any) -> dict[str, Any]:
         """Begin an action as a person does, answering what it asks, and return what is shown for confirmation."""
         self.send("begin", action=act)
-        if self.desk["stage"] == "ask":
+        if self.panel["stage"] == "ask":
             self.send("answer", given=given)
-        assert self.desk["stage"] == "confirm", self.note
-        return self.desk
+        assert self.panel["stage"] == "confirm", self.note
+        return self.panel
 
-    def confirmed(self) -> pd.DataFrame:
+    def confirm(self) -> pd.DataFrame:
         """Confirm the plan that is shown, with its number typed, and return the outcomes."""
-        self.send("confirm", typed=str(self.desk["number"]))
-        assert self.desk["stage"] == "outcome", self.note
-        outcomes = self.explorer.desk.outcomes
+        self.send("confirm", typed=str(self.panel["number"]))
+        assert self.panel["stage"] == "outcome", self.note
+        outcomes = self.explorer.panel.outcomes
         assert outcomes is not None
         return outcomes
 

@@ -54,12 +54,12 @@ def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, seat
     act, given, query, is_done = DONE[name]
     seat.send("filter", name="query", value=query)
     before, matching = present(server), set(seat.keys)
-    plan = seat.planned(act, **given)
+    plan = seat.make_plan(act, **given)
     sent = {group["rows"] for group in plan["groups"] if group["verdict"] == "send"}
     assert sent == {plan["number"]}
     assert 0 < plan["number"] <= len(matching)
     assert writes(server) == 0
-    outcomes = seat.confirmed()
+    outcomes = seat.confirm()
     assert writes(server) == plan["number"] == (outcomes["outcome"] == "done").sum()
     done, after = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"]), present(server)
     assert done <= matching
@@ -69,10 +69,10 @@ def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, seat
     }
     assert as_shown(seat.state.rows.frame) == after
     assert seat.keys == seat.state.rows.frame.query(query)["tinker_path"].tolist()
-    assert {count["outcome"]: count["rows"] for count in seat.desk["counts"]} == outcomes["outcome"].value_counts().loc[
-        lambda n: n > 0
-    ].to_dict()
-    assert seat.explorer.desk.plan is not None
+    assert {count["outcome"]: count["rows"] for count in seat.panel["counts"]} == outcomes[
+        "outcome"
+    ].value_counts().loc[lambda n: n > 0].to_dict()
+    assert seat.explorer.panel.plan is not None
 
 
 @pytest.mark.parametrize("table", ["training_runs", "sessions"])
@@ -87,13 +87,13 @@ def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
     key = seat.state.sort.key
     largest = every.groupby(key)["size_bytes"].sum().nlargest(2).index
     seat.choose(*largest)
-    plan = seat.planned(act, **given)
+    plan = seat.make_plan(act, **given)
     theirs = set(every.loc[every[key].isin(largest), "tinker_path"])
     before = present(server)
-    paths = set(seat.explorer.desk.plan.rows["tinker_path"])
+    paths = set(seat.explorer.panel.plan.rows["tinker_path"])
     assert paths == theirs if act != "retire" else 0 < len(paths) < len(theirs) and paths < theirs
     assert plan["target"] == f"2 {seat.state.sort.one}s selected"
-    outcomes = seat.confirmed()
+    outcomes = seat.confirm()
     done, after = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"]), present(server)
     assert len(done) == plan["number"] > 0
     assert all(is_done(after.get(path)) for path in done)
@@ -109,17 +109,17 @@ def test_an_action_is_on_the_choice_else_on_all_that_match(seat: Seat) -> None:
     path, *_ = seat.keys
     seat.send("filter", name="public", value=[True])
     matching = len(seat.keys)
-    assert seat.planned("unpublish")["target"] == f"{matching} checkpoints matching"
-    assert seat.desk["hidden"] == 0
+    assert seat.make_plan("unpublish")["target"] == f"{matching} checkpoints matching"
+    assert seat.panel["hidden"] == 0
     seat.choose(seat.keys[0], path)
-    plan = seat.planned("unpublish")
+    plan = seat.make_plan("unpublish")
     assert (plan["target"], plan["hidden"]) == ("2 checkpoints selected", 1)
-    assert set(seat.explorer.desk.plan.rows["tinker_path"]) == {seat.keys[0], path}
+    assert set(seat.explorer.panel.plan.rows["tinker_path"]) == {seat.keys[0], path}
     seat.send("filter", name="query", value="size_gb < 0")
     seat.send("select", how="none")
     seat.send("begin", action="expire")
     assert "no row is chosen" in seat.note.lower()
-    assert seat.desk["target"] == "2 checkpoints selected"
+    assert seat.panel["target"] == "2 checkpoints selected"
 
 
 def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) -> None:
@@ -127,13 +127,13 @@ def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) 
     seat.send("filter", name="query", value="not public and expires_at.isna()")
     chosen = seat.keys[:12]
     seat.choose(*chosen)
-    plan = seat.planned("publish")
+    plan = seat.make_plan("publish")
     seat.send("reset")
     seat.send("select", how="all")
     seat.send("open", label="run", place=0, number=seat.state.rows.number)
     assert seat.state.sort.name == "training_runs"
-    assert seat.desk["number"] == plan["number"] == 12
-    outcomes = seat.confirmed()
+    assert seat.panel["number"] == plan["number"] == 12
+    outcomes = seat.confirm()
     assert outcomes["tinker_path"].tolist() == chosen
     assert all(present(server)[path][0] for path in chosen)
     assert writes(server) == 12
@@ -144,26 +144,26 @@ def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) 
 
 def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, seat: Seat) -> None:
     """What guards hold back is told by reason, its rows are listed on asking, and lifting a guard sends them; lifting is taken back too."""
-    plan = seat.planned("delete")
+    plan = seat.make_plan("delete")
     assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(ALL, False)
     held = [group for group in plan["groups"] if group["verdict"] == "held"]
     assert held
     assert sum(group["rows"] for group in plan["groups"]) == len(seat.keys)
     for group in held:
         seat.send("list", verdict="held", reason=group["reason"])
-        names, *rows = seat.desk["rows"]
+        names, *rows = seat.panel["rows"]
         assert len(rows) == group["rows"]
         assert {row[names.index("reason")] for row in rows} == {group["reason"]}
-        assert [one["reason"] for one in seat.desk["groups"] if one["open"]] == [group["reason"]]
+        assert [one["reason"] for one in seat.panel["groups"] if one["open"]] == [group["reason"]]
     seat.send("list", verdict="held", reason=held[-1]["reason"])
-    assert seat.desk["rows"] == []
+    assert seat.panel["rows"] == []
     seat.send("allow", guards=list(ALL))
-    assert seat.desk["number"] == len(seat.keys)
-    assert [guard["on"] for guard in seat.desk["guards"]] == [True] * 3
+    assert seat.panel["number"] == len(seat.keys)
+    assert [guard["on"] for guard in seat.panel["guards"]] == [True] * 3
     seat.send("allow", guards=["sampler"])
-    assert plan["number"] < seat.desk["number"] < len(seat.keys)
+    assert plan["number"] < seat.panel["number"] < len(seat.keys)
     seat.send("allow", guards=[])
-    assert seat.desk["number"] == plan["number"]
+    assert seat.panel["number"] == plan["number"]
     seat.send("allow", guards=["everything"])
     assert "no guard 'everything'" in seat.note
     assert writes(server) == 0
@@ -172,40 +172,40 @@ def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, sea
 def test_a_delete_wants_its_number_typed(server: DemoServer, seat: Seat) -> None:
     """Nothing is sent without the very number of rows, typed; thousands may have their comma."""
     seat.send("filter", name="query", value="not public and size_gb > 1")
-    plan = seat.planned("delete")
+    plan = seat.make_plan("delete")
     assert plan["typed"]
     for typed in ("", "yes", str(plan["number"] + 1), f"{plan['number']}0", "-1", "0"):
         seat.send("confirm", typed=typed)
         assert f"Type {plan['number']} to delete" in seat.note
-        assert seat.desk["stage"] == "confirm"
+        assert seat.panel["stage"] == "confirm"
     assert writes(server) == 0
     seat.send("confirm", typed=f" {plan['number']:,} ")
-    assert seat.desk["stage"] == "outcome"
+    assert seat.panel["stage"] == "outcome"
     assert writes(server) == plan["number"]
 
 
 def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, seat: Seat) -> None:
     """Where all rows are already so, the plan says so, and confirming it is refused."""
     seat.send("filter", name="query", value="public")
-    plan = seat.planned("publish")
+    plan = seat.make_plan("publish")
     assert (plan["number"], {group["verdict"] for group in plan["groups"]}) == (0, {"unchanged"})
     seat.send("confirm", typed="0")
     assert "no row of this plan is sent" in seat.note
-    assert (seat.desk["stage"], writes(server)) == ("confirm", 0)
+    assert (seat.panel["stage"], writes(server)) == ("confirm", 0)
 
 
 def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
     """The confirmation has rows, bytes and dollars, what is at stake, the rule, and whether it can be undone."""
     seat.send("filter", name="query", value="size_gb > 1 and not public")
-    plan = seat.planned("retire", last=1, after="24h")
-    sends = seat.explorer.desk.plan.frame.query("verdict == 'send'")
+    plan = seat.make_plan("retire", last=1, after="24h")
+    sends = seat.explorer.panel.plan.frame.query("verdict == 'send'")
     assert plan["lines"][0].startswith(f"{plan['number']} of ")
     assert "checkpoints will expire in 24 h" in plan["lines"][0]
     assert f"{sends['size_bytes'].sum() / 1e9:,.1f} GB" in plan["lines"][0]
     assert "$" in plan["lines"][0]
     assert (plan["rule"], plan["undo"], plan["typed"]) == ("keep_last(1)", True, False)
-    assert seat.planned("delete")["undo"] is False
-    assert any("cannot be undone" in line for line in seat.desk["lines"])
+    assert seat.make_plan("delete")["undo"] is False
+    assert any("cannot be undone" in line for line in seat.panel["lines"])
 
 
 # ── what an action is told ───────────────────────────────────────────────────────────────────────────────────────────
@@ -227,16 +227,16 @@ def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
 ) -> None:
     """A wrong answer is explained, and asked for again; nothing was planned or sent."""
     seat.send("begin", action=act)
-    assert seat.desk["asks"] == ACTS[act].asks
+    assert seat.panel["asks"] == ACTS[act].asks
     seat.send("answer", given=given)
     assert problem in seat.note.lower() or problem in seat.note
-    assert (seat.desk["stage"], seat.explorer.desk.plan, writes(server)) == ("ask", None, 0)
+    assert (seat.panel["stage"], seat.explorer.panel.plan, writes(server)) == ("ask", None, 0)
 
 
 def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
     """What an action asks can be given with it; what it does not take, or cannot be, is refused and leaves what is shown."""
-    seat.planned("publish")
-    before = seat.desk
+    seat.make_plan("publish")
+    before = seat.panel
     for act, given in (
         ("expire", {"after": "48h"}),
         ("set_ttl", {"tll": "30d"}),
@@ -246,7 +246,7 @@ def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
     ):
         with pytest.raises(InvalidRequestError):
             seat.explorer.act(act, **given)
-        assert seat.desk == before
+        assert seat.panel == before
     seat.explorer.act("retire", rule=P.keep_last(2) | P.keep_public(), after="48h")
     assert seat.wait()["rule"] == "keep_last(2) | keep_public()"
     seat.explorer.act("set_ttl", never=True)
@@ -262,11 +262,11 @@ def test_an_answer_that_was_not_asked_for_does_nothing(seat: Seat) -> None:
         seat.explorer.say("")
         seat.send(**message)
         assert seat.note, message
-        assert seat.desk["stage"] == ""
+        assert seat.panel["stage"] == ""
     seat.send("dismiss")
     seat.send("cancel")
     seat.send("close")
-    assert (seat.note, seat.desk) == ("", {"stage": "", "note": ""})
+    assert (seat.note, seat.panel) == ("", {"stage": "", "note": ""})
 
 
 # ── export ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -281,10 +281,10 @@ def test_export_writes_the_rows_that_match_in_their_order(
     seat = Seat(getattr(client, table)(), client)
     seat.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
     assert seat.send("begin", action="export") is None
-    assert seat.desk["path"] == f"{seat.state.sort.name}.parquet"
+    assert seat.panel["path"] == f"{seat.state.sort.name}.parquet"
     path = tmp_path / f"rows.{suffix}"
     seat.send("answer", given={"path": str(path)})
-    assert (seat.desk["stage"], seat.desk["note"]) == ("outcome", f"wrote {len(seat.keys):,} rows to {path}")
+    assert (seat.panel["stage"], seat.panel["note"]) == ("outcome", f"wrote {len(seat.keys):,} rows to {path}")
     rows = seat.state.rows.filtered().reset_index(drop=True)
     pd.testing.assert_frame_equal(read_export(path), rows, check_exact=False)
     seat.choose(*seat.keys[3:5])
@@ -304,14 +304,14 @@ def test_export_writes_the_checkpoints_of_rows_if_asked_to(
     chosen = inventory[key].value_counts().index[:2].tolist()
     seat.choose(*chosen)
     seat.send("begin", action="export")
-    assert seat.desk["has_checkpoints"] is True
+    assert seat.panel["has_checkpoints"] is True
     seat.send("answer", given={"path": str(tmp_path / "theirs.parquet"), "checkpoints": True})
     written, theirs = read_export(tmp_path / "theirs.parquet"), inventory[inventory[key].isin(chosen)]
     assert sorted(written["tinker_path"]) == sorted(theirs["tinker_path"])
-    assert f"wrote {len(theirs):,} rows" in seat.desk["note"]
+    assert f"wrote {len(theirs):,} rows" in seat.panel["note"]
     seat = Seat(inventory, client)
     seat.send("begin", action="export")
-    assert seat.desk["has_checkpoints"] is False
+    assert seat.panel["has_checkpoints"] is False
 
 
 def test_a_file_that_cannot_be_written_is_explained(seat: Seat, tmp_path: Path) -> None:
@@ -319,8 +319,8 @@ def test_a_file_that_cannot_be_written_is_explained(seat: Seat, tmp_path: Path) 
     seat.send("begin", action="export")
     for path in (tmp_path / "no" / "rows.csv", tmp_path / "rows"):
         seat.send("answer", given={"path": str(path)})
-        assert seat.desk["stage"] == "ask"
-        assert seat.desk["note"]
-        assert "journal" not in seat.desk["note"]
+        assert seat.panel["stage"] == "ask"
+        assert seat.panel["note"]
+        assert "journal" not in seat.panel["note"]
     seat.send("close")
-    assert seat.desk["stage"] == ""
+    assert seat.panel["stage"] == ""

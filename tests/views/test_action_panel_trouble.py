@@ -25,16 +25,16 @@ def seat(client: tkf.Client) -> Seat:
     return seat
 
 
-def carried_out(seat: Seat, act: str, rows: int = 12, **given: Any) -> dict[str, Any]:
+def run_action(seat: Seat, act: str, rows: int = 12, **given: Any) -> dict[str, Any]:
     """Choose some rows, confirm an action on them, and return the outcome that is shown."""
     seat.choose(*seat.keys[-rows:])
-    seat.planned(act, **given)
+    seat.make_plan(act, **given)
     seat.send("allow", guards=["newest", "public", "sampler"])
-    seat.confirmed()
-    return seat.desk
+    seat.confirm()
+    return seat.panel
 
 
-def told(shown: dict[str, Any]) -> dict[str, int]:
+def count_outcomes(shown: dict[str, Any]) -> dict[str, int]:
     """Return how many rows had each outcome."""
     return {count["outcome"]: count["rows"] for count in shown["counts"]}
 
@@ -62,13 +62,13 @@ def test_what_was_done_is_taken_back(
     seat.send("filter", name="query", value=query)
     before = present(server)
     seat.choose(*seat.keys[:30])
-    seat.planned(act, **given)
-    seat.confirmed()
+    seat.make_plan(act, **given)
+    seat.confirm()
     assert present(server) != before
-    assert seat.desk["undo"]
-    done = told(seat.desk)["done"]
+    assert seat.panel["undo"]
+    done = count_outcomes(seat.panel)["done"]
     seat.send("undo")
-    assert (told(seat.desk), seat.desk["label"]) == ({"done": done}, "Undo")
+    assert (count_outcomes(seat.panel), seat.panel["label"]) == ({"done": done}, "Undo")
     after = present(server)
     assert {path: public for path, (public, _) in after.items()} == {
         path: public for path, (public, _) in before.items()
@@ -77,7 +77,7 @@ def test_what_was_done_is_taken_back(
         was = before[path][1]
         assert end == was or abs((end - was).total_seconds()) < 60
     assert as_shown(seat.state.rows.frame) == after
-    assert (seat.desk["undo"], seat.desk["retry"]) == (False, False)
+    assert (seat.panel["undo"], seat.panel["retry"]) == (False, False)
     sent = writes(server)
     seat.send("undo")
     assert "nothing to undo" in seat.note.lower()
@@ -86,8 +86,8 @@ def test_what_was_done_is_taken_back(
 
 def test_a_delete_cannot_be_taken_back(server: DemoServer, seat: Seat) -> None:
     """After a delete no undo is offered, and asking for it is explained."""
-    shown = carried_out(seat, "delete", 3)
-    assert (told(shown), shown["undo"]) == ({"done": 3}, False)
+    shown = run_action(seat, "delete", 3)
+    assert (count_outcomes(shown), shown["undo"]) == ({"done": 3}, False)
     seat.send("undo")
     assert "nothing to undo" in seat.note.lower()
     assert writes(server) == 3
@@ -96,49 +96,49 @@ def test_a_delete_cannot_be_taken_back(server: DemoServer, seat: Seat) -> None:
 def test_an_undo_that_fails_can_be_tried_again(server: DemoServer, seat: Seat) -> None:
     """Rows that could not be given back are told, and trying again gives back those, and does not do again what was undone."""
     before = present(server)
-    carried_out(seat, "publish", 8)
+    run_action(seat, "publish", 8)
     server.faults.bursts.append(Burst("unpublish_checkpoint", 403, times=5))
     seat.send("undo")
-    assert told(seat.desk) == {"done": 3, "failed": 5}
-    assert (seat.desk["retry"], seat.desk["undo"]) == (True, False)
+    assert count_outcomes(seat.panel) == {"done": 3, "failed": 5}
+    assert (seat.panel["retry"], seat.panel["undo"]) == (True, False)
     server.faults.clear()
     seat.send("retry")
-    assert told(seat.desk)["done"] == 5
+    assert count_outcomes(seat.panel)["done"] == 5
     assert present(server) == before == as_shown(seat.state.rows.frame)
     assert server.requests.count("publish_checkpoint") == 8
 
 
 def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, seat: Seat) -> None:
     """Undo leaves a row alone that was changed since, and says why."""
-    carried_out(seat, "expire", 6)
+    run_action(seat, "expire", 6)
     path = seat.chosen[0]
     server.state.set_ttl(server.state.find(path), 86_400 * 20)
     theirs = present(server)[path]
     seat.send("undo")
-    assert told(seat.desk) == {"done": 5, "skipped": 1}
-    assert [row[0] for row in seat.desk["failed"]] == [path]
-    assert "changed since" in reasons(seat.desk)[0]
+    assert count_outcomes(seat.panel) == {"done": 5, "skipped": 1}
+    assert [row[0] for row in seat.panel["failed"]] == [path]
+    assert "changed since" in reasons(seat.panel)[0]
     assert present(server)[path] == theirs
 
 
 def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, seat: Seat) -> None:
     """A click on an outcome lists its rows, a second one puts them away; what is undone has outcomes of its own."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5))
-    shown = carried_out(seat, "publish")
+    shown = run_action(seat, "publish")
     assert (shown["rows"], [count["open"] for count in shown["counts"]]) == ([], [False, False])
-    outcomes = seat.explorer.desk.outcomes
+    outcomes = seat.explorer.panel.outcomes
     assert outcomes is not None
     for outcome in ("done", "failed"):
         seat.send("list", verdict=outcome)
-        names, *rows = seat.desk["rows"]
+        names, *rows = seat.panel["rows"]
         assert names[:2] == ["tinker_path", "error"]
         assert [row[0] for row in rows] == outcomes.loc[outcomes["outcome"] == outcome, "tinker_path"].tolist()
-        assert {count["outcome"] for count in seat.desk["counts"] if count["open"]} == {outcome}
+        assert {count["outcome"] for count in seat.panel["counts"] if count["open"]} == {outcome}
     seat.send("list", verdict="failed")
-    assert seat.desk["rows"] == []
+    assert seat.panel["rows"] == []
     seat.send("list", verdict="done")
     seat.send("undo")
-    assert (told(seat.desk), seat.desk["rows"]) == ({"done": 7}, [])
+    assert (count_outcomes(seat.panel), seat.panel["rows"]) == ({"done": 7}, [])
 
 
 # ── again ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,33 +147,37 @@ def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, seat: Seat) -> 
 def test_what_failed_is_tried_again_and_nothing_else(server: DemoServer, seat: Seat) -> None:
     """Failed rows are shown with their reason; trying again is a plan of those rows, lifted guards included, and sends those only."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5, detail="Not today."))
-    shown = carried_out(seat, "publish")
-    assert (told(shown), shown["retry"]) == ({"done": 7, "failed": 5}, True)
+    shown = run_action(seat, "publish")
+    assert (count_outcomes(shown), shown["retry"]) == ({"done": 7, "failed": 5}, True)
     assert [row[1] for row in shown["failed"]] == ["failed"] * 5
     assert all("Not today." in why for why in reasons(shown))
     failed = {row[0] for row in shown["failed"]}
     server.faults.clear()
     server.requests.clear()
     seat.send("retry")
-    assert (seat.desk["stage"], seat.desk["number"], seat.desk["hidden"]) == ("confirm", 5, 0)
-    assert [guard["name"] for guard in seat.desk["guards"] if guard["on"]] == ["newest", "public", "sampler"]
-    assert set(seat.confirmed()["tinker_path"]) == failed
-    assert (told(seat.desk), writes(server), seat.desk["retry"]) == ({"done": 5}, 5, False)
+    assert (seat.panel["stage"], seat.panel["number"], seat.panel["hidden"]) == ("confirm", 5, 0)
+    assert [guard["name"] for guard in seat.panel["guards"] if guard["on"]] == ["newest", "public", "sampler"]
+    assert set(seat.confirm()["tinker_path"]) == failed
+    assert (count_outcomes(seat.panel), writes(server), seat.panel["retry"]) == ({"done": 5}, 5, False)
     assert as_shown(seat.state.rows.frame) == present(server)
 
 
 def test_a_plan_of_what_failed_that_cannot_be_made_leaves_the_outcome(server: DemoServer, seat: Seat) -> None:
     """While the server does not even let rows be looked at, the outcome stays, says why, and can be tried again later."""
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=4))
-    outcome = carried_out(seat, "expire")
+    outcome = run_action(seat, "expire")
     server.faults.bursts.append(Burst("*", 401, times=None))
     seat.send("retry")
-    assert (seat.desk["stage"], told(seat.desk), seat.desk["retry"]) == ("outcome", told(outcome), True)
-    assert "401" in seat.desk["note"]
-    assert "journal" not in seat.desk["note"]
+    assert (seat.panel["stage"], count_outcomes(seat.panel), seat.panel["retry"]) == (
+        "outcome",
+        count_outcomes(outcome),
+        True,
+    )
+    assert "401" in seat.panel["note"]
+    assert "journal" not in seat.panel["note"]
     server.faults.clear()
     seat.send("retry")
-    assert (seat.desk["number"], seat.desk["note"]) == (4, "")
+    assert (seat.panel["number"], seat.panel["note"]) == (4, "")
 
 
 # ── cancel ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,28 +189,28 @@ def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, sea
     server.requests.clear()
     seat.say("begin", action="delete")
     until(lambda: server.requests.count("list_checkpoints"))
-    assert seat.desk["stage"] == "work"
-    slow = seat.explorer.desk.deed
+    assert seat.panel["stage"] == "work"
+    slow = seat.explorer.panel.task
     seat.say("cancel")
-    assert (seat.desk["stage"], seat.explorer.desk.plan) == ("", None)
+    assert (seat.panel["stage"], seat.explorer.panel.plan) == ("", None)
     seat.choose(seat.keys[0])
-    assert seat.planned("publish")["number"] == 1
+    assert seat.make_plan("publish")["number"] == 1
     assert slow is not None
     assert slow.join(20)
-    assert (seat.desk["verb"], seat.desk["number"], writes(server)) == ("publish", 1, 0)
+    assert (seat.panel["verb"], seat.panel["number"], writes(server)) == ("publish", 1, 0)
 
 
 def test_a_plan_tells_what_is_read_for_it_and_cancelling_stops_that(server: DemoServer, seat: Seat) -> None:
     """While rows are looked at, what is read is shown by name; after Cancel nothing that would follow is asked for."""
     server.faults.latency_of["list_checkpoints"] = 0.2
     seat.say("begin", action="expire")
-    until(lambda: seat.desk.get("part") == "checkpoints")
-    slow = seat.explorer.desk.deed
+    until(lambda: seat.panel.get("part") == "checkpoints")
+    slow = seat.explorer.panel.task
     assert slow is not None
     seat.say("cancel")
     assert slow.join(20)
     assert not server.requests.count("get_sampler")
-    seat.planned("expire")
+    seat.make_plan("expire")
     assert server.requests.count("get_sampler")
 
 
@@ -216,35 +220,35 @@ def test_an_export_that_is_cancelled_writes_nothing(server: DemoServer, client: 
     server.faults.latency_of["list_checkpoints"] = 0.3
     seat.say("begin", action="export")
     seat.say("answer", given={"path": str(tmp_path / "x.parquet"), "checkpoints": True})
-    until(lambda: seat.desk.get("part"))
+    until(lambda: seat.panel.get("part"))
     seat.send("cancel")
-    assert seat.desk["note"] == "It was cancelled."
+    assert seat.panel["note"] == "It was cancelled."
     assert not (tmp_path / "x.parquet").exists()
 
 
 def test_cancelling_what_is_asked_for_again_leaves_the_outcome(server: DemoServer, seat: Seat) -> None:
     """Cancelling while failed rows are looked at goes back to the outcome, from which they can be tried again."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=2))
-    outcome = carried_out(seat, "publish", 4)
+    outcome = run_action(seat, "publish", 4)
     server.faults.hang.append(Hang("list_checkpoints", seconds=0.3, times=1))
     seat.say("retry")
     seat.say("cancel")
-    assert (seat.desk["stage"], told(seat.desk)) == ("outcome", told(outcome))
+    assert (seat.panel["stage"], count_outcomes(seat.panel)) == ("outcome", count_outcomes(outcome))
     seat.wait()
-    assert seat.desk["stage"] == "outcome"
+    assert seat.panel["stage"] == "outcome"
     seat.send("retry")
-    assert seat.desk["number"] == 2
+    assert seat.panel["number"] == 2
 
 
 def test_cancelling_what_is_being_sent(server: DemoServer, seat: Seat) -> None:
     """After a cancel nothing further is sent; each row says whether it was done, the table shows it, and the rest can be done later."""
     server.faults.write_latency = 0.05
     before = present(server)
-    seat.planned("publish")
-    number, server.faults.write_capacity = seat.desk["number"], 2
+    seat.make_plan("publish")
+    number, server.faults.write_capacity = seat.panel["number"], 2
     seat.say("confirm")
     until(lambda: writes(server) >= 3)
-    assert (seat.desk["stage"], seat.desk["total"], seat.desk["stopping"]) == ("work", number, False)
+    assert (seat.panel["stage"], seat.panel["total"], seat.panel["stopping"]) == ("work", number, False)
     for refused in (
         {"do": "begin", "action": "delete"},
         {"do": "close"},
@@ -256,40 +260,40 @@ def test_cancelling_what_is_being_sent(server: DemoServer, seat: Seat) -> None:
         seat.explorer.say("")
         seat.say(**refused)
         assert seat.note, refused
-        assert seat.desk["stage"] == "work"
+        assert seat.panel["stage"] == "work"
     seat.say("cancel")
-    assert seat.desk["stopping"]
+    assert seat.panel["stopping"]
     seat.wait()
     sent, after = writes(server), present(server)
     changed = {path for path in before if before[path] != after[path]}
-    outcomes = seat.explorer.desk.outcomes.set_index("tinker_path")["outcome"]
+    outcomes = seat.explorer.panel.outcomes.set_index("tinker_path")["outcome"]
     assert 0 < len(changed) == (outcomes == "done").sum() <= sent < number
     assert set(outcomes.index[outcomes == "done"]) == changed
     assert as_shown(seat.state.rows.frame) == after
-    late = [why for why in reasons(seat.desk) if "when it was cancelled" in why]
+    late = [why for why in reasons(seat.panel) if "when it was cancelled" in why]
     assert len(late) == number - len(changed)
-    assert (seat.desk["undo"], seat.desk["retry"]) == (True, True)
+    assert (seat.panel["undo"], seat.panel["retry"]) == (True, True)
     server.faults.clear()
     assert writes(server) == sent
     seat.send("retry")
-    assert seat.desk["number"] == number - len(changed)
-    seat.confirmed()
+    assert seat.panel["number"] == number - len(changed)
+    seat.confirm()
     assert all(present(server)[path][0] for path in outcomes.index)
 
 
 def test_what_goes_on_is_shown_and_waits_are_said(server: DemoServer, seat: Seat) -> None:
     """While rows are sent, their number and rate are shown; where the server asks to wait, for how long and why."""
     seat.choose(*seat.keys[:20])
-    seat.planned("publish")
+    seat.make_plan("publish")
     server.faults.bursts.append(Burst("publish_checkpoint", 429, times=1, after=6, retry_after="1"))
     seat.say("confirm")
-    until(lambda: seat.desk.get("waiting"))
-    assert seat.desk["waiting"] == "waiting 1 s: rate limited (429)"
-    assert seat.desk["what"] == "publish 20 checkpoints"
-    assert (seat.desk["stage"], seat.desk["total"]) == ("work", 20)
-    until(lambda: 0 < seat.desk["done"] < 20)
+    until(lambda: seat.panel.get("waiting"))
+    assert seat.panel["waiting"] == "waiting 1 s: rate limited (429)"
+    assert seat.panel["what"] == "publish 20 checkpoints"
+    assert (seat.panel["stage"], seat.panel["total"]) == ("work", 20)
+    until(lambda: 0 < seat.panel["done"] < 20)
     seat.wait()
-    assert told(seat.desk) == {"done": 20}
+    assert count_outcomes(seat.panel) == {"done": 20}
     assert any(part == ("action_panel",) for part in seat.told)
 
 
@@ -300,8 +304,8 @@ def test_a_server_that_refuses_every_write(server: DemoServer, seat: Seat) -> No
     """Where every write fails, each row says so with its status, nothing is shown as changed, and nothing can be undone."""
     before = present(server)
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=None))
-    shown = carried_out(seat, "expire", 5)
-    assert (told(shown), shown["undo"], shown["retry"]) == ({"failed": 5}, False, True)
+    shown = run_action(seat, "expire", 5)
+    assert (count_outcomes(shown), shown["undo"], shown["retry"]) == ({"failed": 5}, False, True)
     assert all("403" in why for why in reasons(shown))
     assert present(server) == before == as_shown(seat.state.rows.frame)
 
@@ -310,8 +314,8 @@ def test_a_server_that_fails_now_and_then(server: DemoServer, seat: Seat) -> Non
     """A write that fails with 500, whether it was done or not, ends as what the server has, and is done once."""
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=2))
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 502, times=2, after=2, then="apply"))
-    shown = carried_out(seat, "expire", 8)
-    assert (told(shown), shown["undo"], shown["retry"]) == ({"done": 8}, True, False)
+    shown = run_action(seat, "expire", 8)
+    assert (count_outcomes(shown), shown["undo"], shown["retry"]) == ({"done": 8}, True, False)
     assert as_shown(seat.state.rows.frame) == present(server)
     assert writes(server) == 8 + 2
 
@@ -319,8 +323,8 @@ def test_a_server_that_fails_now_and_then(server: DemoServer, seat: Seat) -> Non
 def test_a_server_that_only_says_yes(server: DemoServer, seat: Seat) -> None:
     """A write that is answered as done and was not is a failure, in the outcome and in the table."""
     server.faults.ignore_writes = True
-    shown = carried_out(seat, "publish", 3)
-    assert told(shown) == {"failed": 3}
+    shown = run_action(seat, "publish", 3)
+    assert count_outcomes(shown) == {"failed": 3}
     assert "did nothing" in reasons(shown)[0]
     assert not seat.state.rows.frame.set_index("tinker_path").loc[seat.chosen, "public"].any()
 
@@ -334,7 +338,7 @@ BROKEN: dict[str, Way] = {
 
 @pytest.mark.parametrize(("act", "how"), [*(("expire", how) for how in BROKEN), ("retire", "gone")])
 def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make, how: str, act: str) -> None:
-    """Where the rows cannot be looked at, there is no plan but the reason, on the desk, and the table stays."""
+    """Where the rows cannot be looked at, there is no plan but the reason, on the panel, and the table stays."""
     client = client_of(server, retries=0, timeout=5)
     seat = Seat(client.inventory(), client)
     seat.choose(seat.keys[0])
@@ -342,8 +346,8 @@ def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make
     seat.send("begin", action=act)
     if act == "retire":
         seat.send("answer", given={"last": 1})
-    assert (seat.desk["stage"], seat.explorer.desk.plan) == ("ask" if act == "retire" else "", None)
-    assert len(seat.desk["note"]) > 20
+    assert (seat.panel["stage"], seat.explorer.panel.plan) == ("ask" if act == "retire" else "", None)
+    assert len(seat.panel["note"]) > 20
     assert len(seat.keys) == len(seat.state.rows.frame)
 
 
@@ -353,12 +357,12 @@ def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_
     client = client_of(server, retries=0, timeout=5)
     seat = Seat(client.inventory(), client)
     seat.choose(*[path for path, (public, _) in present(server).items() if not public][:1])
-    seat.planned("publish")
+    seat.make_plan("publish")
     before = as_shown(seat.state.rows.frame)
     BROKEN[how](server)
     seat.send("confirm")
-    assert seat.desk["stage"] in ("confirm", "outcome")
-    assert seat.desk["note"] or len(seat.desk["failed"]) == 1
+    assert seat.panel["stage"] in ("confirm", "outcome")
+    assert seat.panel["note"] or len(seat.panel["failed"]) == 1
     assert as_shown(seat.state.rows.frame) == before
 
 
@@ -367,15 +371,15 @@ def test_rows_that_cannot_be_read_back_are_said_to_be_unknown(server: DemoServer
     client = client_of(server, retries=0)
     seat = Seat(client.inventory(), client)
     seat.choose(*[path for path, (public, _) in present(server).items() if not public][:4])
-    seat.planned("publish")
+    seat.make_plan("publish")
     runs = len({path.split("/")[2] for path in seat.chosen})
     server.faults.bursts.append(Burst("list_checkpoints", 500, times=None, after=runs))
     seat.send("confirm")
-    assert told(seat.desk) == {"unknown": 4}
+    assert count_outcomes(seat.panel) == {"unknown": 4}
     assert journal(client=client)["outcome"].tolist() == ["unknown"] * 4
     server.faults.clear()
     seat.send("retry")
-    assert {group["verdict"]: group["rows"] for group in seat.desk["groups"]} == {"unchanged": 4}
+    assert {group["verdict"]: group["rows"] for group in seat.panel["groups"]} == {"unchanged": 4}
 
 
 # ── other servers, other views ───────────────────────────────────────────────────────────────────────────────────────
@@ -388,16 +392,16 @@ def test_on_servers_that_lack_something_each_row_says_so(dialect: str, table: st
     with DemoServer(runs=5, dialect=dialect) as server:
         client = client_of(server)
         seat = Seat(getattr(client, table)(), client)
-        seat.planned("expire")
+        seat.make_plan("expire")
         seat.send("allow", guards=["newest", "public", "sampler"])
-        number = seat.desk["number"]
+        number = seat.panel["number"]
         assert number > 3
         if dialect == "skyrl":
-            assert any("does not tell what samplers" in line for line in seat.desk["lines"])
+            assert any("does not tell what samplers" in line for line in seat.panel["lines"])
         seat.send("confirm")
-        assert told(seat.desk)["failed"] == number
-        assert all(reasons(seat.desk))
-        assert seat.desk["retry"]
+        assert count_outcomes(seat.panel)["failed"] == number
+        assert all(reasons(seat.panel))
+        assert seat.panel["retry"]
 
 
 def test_a_table_of_sessions_on_a_server_that_knows_their_runs_only_from_them(client_of: Make) -> None:
@@ -406,11 +410,11 @@ def test_a_table_of_sessions_on_a_server_that_knows_their_runs_only_from_them(cl
         client = client_of(server)
         seat = Seat(client.sessions(), client)
         seat.choose(seat.keys[0])
-        seat.planned("publish")
+        seat.make_plan("publish")
         theirs = {run.training_run_id for run in server.state.session(seat.keys[0]).runs}
         every = client.checkpoints()
         expected = every.loc[every["training_run_id"].isin(theirs), "tinker_path"]
-        assert sorted(seat.explorer.desk.plan.rows["tinker_path"]) == sorted(expected)
+        assert sorted(seat.explorer.panel.plan.rows["tinker_path"]) == sorted(expected)
         assert len(expected) > 0
 
 
@@ -422,12 +426,12 @@ def test_two_views_act_at_the_same_time(server: DemoServer, client_of: Make) -> 
     for seat, paths, act in zip(seats, (private[:15], private[15:30]), ("publish", "set_ttl"), strict=True):
         seat.send("filter", name="query", value=ROWS)
         seat.choose(*paths)
-        seat.planned(act, **({"ttl": "30d"} if act == "set_ttl" else {}))
+        seat.make_plan(act, **({"ttl": "30d"} if act == "set_ttl" else {}))
         seat.send("allow", guards=["newest", "sampler"])
-        assert seat.desk["number"] == 15
+        assert seat.panel["number"] == 15
     for seat in seats:
         seat.say("confirm")
-    assert [told(seat.wait()) for seat in seats] == [{"done": 15}, {"done": 15}]
+    assert [count_outcomes(seat.wait()) for seat in seats] == [{"done": 15}, {"done": 15}]
     after = present(server)
     assert all(after[path][0] for path in private[:15])
     assert all(after[path][1] is not None for path in private[15:30])

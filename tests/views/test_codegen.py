@@ -62,7 +62,7 @@ def ran(seat: Seat, client: tkf.Client, **known: Any) -> dict[str, Any]:
     assert ("selected" in made) == bool(rows.chosen.any())
     if "selected" in made:
         same(made["selected"], rows.selected())
-    plan = seat.explorer.desk.plan
+    plan = seat.explorer.panel.plan
     assert ("plan" in made) == (plan is not None)
     if plan is not None:
         same_plan(made["plan"], plan)
@@ -139,11 +139,11 @@ def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client)
     set_default(quiet)
     seat.send("filter", name="public", value=[False])
     seat.choose(*seat.keys[:4])
-    seat.planned("set_ttl", ttl="36h")
+    seat.make_plan("set_ttl", ttl="36h")
     code = seat.explorer.code()
     assert "frame = tkf.inventory()" in code
     assert "client" not in code
-    same_plan(run(code)["plan"], seat.explorer.desk.plan)
+    same_plan(run(code)["plan"], seat.explorer.panel.plan)
 
 
 def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client) -> None:
@@ -158,7 +158,7 @@ def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client
         seat = Seat(frame, quiet)
         seat.send("filter", name="public", value=[False])
         seat.choose(*seat.keys[:2])
-        seat.planned("publish")
+        seat.make_plan("publish")
         assert "# frame is the one that was passed to explore()" in seat.explorer.code()
         ran(seat, quiet, frame=frame)
 
@@ -189,13 +189,13 @@ def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> No
     act, given = PLANS[which]
     seat = Seat(getattr(quiet, name)(), quiet)
     seat.send("filter", name="query", value=f"{seat.state.sort.key} > '4'")
-    seat.planned(act, **given)
+    seat.make_plan(act, **given)
     made = ran(seat, quiet)
-    assert made["plan"].rule == seat.desk["rule"]
+    assert made["plan"].rule == seat.panel["rule"]
     seat.send("sort", sort=[seat.state.columns[1]])
     seat.choose(*seat.keys[1:4])
     seat.send("reset")
-    seat.planned(act, **given)
+    seat.make_plan(act, **given)
     seat.send("allow", guards=["newest"])
     ran(seat, quiet)
     assert not seat.note
@@ -208,14 +208,14 @@ def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(quiet: tkf.Cl
     act, given = PLANS[which]
     seat = Seat(getattr(quiet, name)(), quiet)
     seat.choose(*seat.keys[:3])
-    seat.planned(act, **given)
-    paths = set(seat.explorer.desk.plan.rows["tinker_path"])
+    seat.make_plan(act, **given)
+    paths = set(seat.explorer.panel.plan.rows["tinker_path"])
     seat.send("select", how="none")
     assert set(ran(seat, quiet)["plan"].rows["tinker_path"]) == paths
-    label, kept = seat.state.sort.openings[0].label, seat.explorer.desk.plan
+    label, kept = seat.state.sort.openings[0].label, seat.explorer.panel.plan
     seat.send("open", label=label, place=0, number=seat.state.rows.number)
     assert len(seat.explorer.stack) == 2
-    assert seat.explorer.desk.plan is kept
+    assert seat.explorer.panel.plan is kept
     assert set(ran(seat, quiet)["plan"].rows["tinker_path"]) == paths
 
 
@@ -223,13 +223,13 @@ def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(quiet: tkf.Client) -
     """A plan that was proposed is given as it is, and not as one of all rows that the view happens to show."""
     frame = quiet.inventory()
     seat = Seat(frame, quiet)
-    seat.explorer.desk.propose(frame.query("size_gb > 1").head(3).tinker.delete(client=quiet).allow("public"))
+    seat.explorer.panel.propose(frame.query("size_gb > 1").head(3).tinker.delete(client=quiet).allow("public"))
     seat.wait()
     assert len(ran(seat, quiet)["plan"]) == 3
     bare = frame[["tinker_path"]].copy()
     bare.attrs.clear()
     seat = Seat(bare, quiet)
-    seat.explorer.desk.propose(bare.head(2).tinker.publish(client=quiet))
+    seat.explorer.panel.propose(bare.head(2).tinker.publish(client=quiet))
     seat.wait()
     assert "client=client" in seat.explorer.code()
     assert len(ran(seat, quiet, frame=bare)["plan"]) == 2
@@ -240,16 +240,16 @@ def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, 
     seat = Seat(client.inventory(), client)
     seat.send("filter", name="query", value="not public")
     seat.choose(*seat.keys[:20])
-    seat.planned("delete")
+    seat.make_plan("delete")
     server.faults.bursts.append(Burst("delete_checkpoint", 403, times=2))
-    assert (seat.confirmed()["outcome"] == "failed").sum() == 2
+    assert (seat.confirm()["outcome"] == "failed").sum() == 2
     server.faults.clear()
     code = seat.explorer.code()
     assert "frame = client.inventory()" in code
     made = run(code, client=client)
     assert made["filtered"]["tinker_path"].tolist() == seat.keys
     seat.send("retry")
-    assert seat.desk["number"] == 2
+    assert seat.panel["number"] == 2
     assert len(run(seat.explorer.code(), client=client)["plan"]) == 2
     seat.send("close")
     assert "plan" not in seat.explorer.code()
@@ -262,11 +262,11 @@ def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make)
         client, fresh = client_of(server), client_of(server, cache=False)
         seat = Seat(read(client, table), client)
         seat.choose(seat.keys[0])
-        seat.planned("publish")
+        seat.make_plan("publish")
         assert "client.sessions(details=True)" in seat.explorer.code()
         made = run(seat.explorer.code(), client=fresh)
         same(made["frame"], seat.state.rows.frame)
-        same_plan(made["plan"], seat.explorer.desk.plan)
+        same_plan(made["plan"], seat.explorer.panel.plan)
 
 
 def test_code_is_what_a_person_would_write(quiet: tkf.Client) -> None:
@@ -275,8 +275,8 @@ def test_code_is_what_a_person_would_write(quiet: tkf.Client) -> None:
     assert seat.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
     seat.send("filter", name="created", value={"older_than": 7})
     seat.send("sort", sort=["-size_gb", "name"])
-    seat.planned("retire", last=1, after="24h")
-    number = seat.desk["number"]
+    seat.make_plan("retire", last=1, after="24h")
+    number = seat.panel["number"]
     assert seat.explorer.code().splitlines()[2:] == [
         "frame = client.inventory()",
         "filtered = frame.query('age_days > 7')",

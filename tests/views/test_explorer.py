@@ -344,8 +344,8 @@ def test_a_reading_can_be_stopped(server: DemoServer, client: tkf.Client) -> Non
     seat.say("refresh")
     until(lambda: server.requests.count("search_sessions") > 1)
     until(lambda: seat.shown["head"]["reading"]["part"] == "sessions")
-    deed = seat.explorer.reading
-    assert deed is not None
+    task = seat.explorer.reading
+    assert task is not None
     seat.say("stop")
     assert (seat.explorer.reading, seat.shown["head"]["reading"]) == (None, None)
     assert "was stopped" in seat.note
@@ -355,7 +355,7 @@ def test_a_reading_can_be_stopped(server: DemoServer, client: tkf.Client) -> Non
     server.state.delete(gone)
     seat.send("refresh")
     assert (seat.note, seat.keys) == ("", before[1:])
-    assert deed.join(20)
+    assert task.join(20)
     assert (seat.note, seat.keys) == ("", before[1:])
     seat.send("stop")
     assert seat.note == ""
@@ -366,12 +366,12 @@ def test_rows_that_were_read_before_a_write_are_read_again(server: DemoServer, c
     seat = Seat(client.inventory(), client)
     seat.send("filter", name="query", value="not public")
     seat.choose(*seat.keys[:5])
-    seat.planned("publish")
+    seat.make_plan("publish")
     server.faults.hang.append(Hang("list_training_runs", seconds=4, times=1))  # longer than five writes take anywhere
     seat.say("refresh")
     until(lambda: server.requests.count("list_training_runs") > 1)
     seat.say("confirm")
-    until(lambda: seat.desk["stage"] == "outcome")
+    until(lambda: seat.panel["stage"] == "outcome")
     assert seat.explorer.reading is not None
     seat.wait()
     assert as_shown(seat.state.rows.frame) == present(server)
@@ -386,9 +386,9 @@ def test_tables_below_are_read_anew_when_one_comes_back_to_them(server: DemoServ
     seat.send("back", depth=0)
     asked = server.requests.count("search_sessions")
     opened(seat, "checkpoints", largest["session_id"])
-    seat.planned("delete")
-    number = seat.desk["number"]
-    seat.confirmed()
+    seat.make_plan("delete")
+    number = seat.panel["number"]
+    seat.confirm()
     assert number > 0
     assert server.requests.count("search_sessions") == asked
     seat.send("close")
@@ -406,8 +406,8 @@ def test_a_table_that_could_not_be_read_again_is_tried_at_the_next_return(server
     seat = Seat(client.training_runs(), client)
     opened(seat, "checkpoints", client.checkpoints().query("not public")["training_run_id"].iloc[0])
     seat.send("filter", name="public", value=[False])
-    seat.planned("publish")
-    seat.confirmed()
+    seat.make_plan("publish")
+    seat.confirm()
     server.faults.bursts.append(Burst("list_training_runs", 500, times=1))
     seat.send("back", depth=0)
     assert "500" in seat.note
@@ -421,11 +421,11 @@ def test_what_was_done_is_told_even_if_the_rows_cannot_be_shown_anew(server: Dem
     """Where the table cannot take over what was written, the outcomes are shown all the same, with a word about the rows."""
     seat = Seat(client.inventory(), client)
     seat.choose(*[path for path, (public, _) in present(server).items() if not public][:2])
-    seat.planned("publish")
+    seat.make_plan("publish")
     seat.state.rows.frame = pd.DataFrame()  # what nobody foresaw
     seat.send("confirm")
-    assert {count["outcome"]: count["rows"] for count in seat.desk["counts"]} == {"done": 2}
-    assert "may be as they were before" in seat.desk["note"]
+    assert {count["outcome"]: count["rows"] for count in seat.panel["counts"]} == {"done": 2}
+    assert "may be as they were before" in seat.panel["note"]
 
 
 def test_an_incomplete_reading_is_said_in_the_banner(server: DemoServer, client_of: Make) -> None:

@@ -1,6 +1,6 @@
 """Where actions on rows are prepared, looked at, confirmed, watched and taken back; one at a time, on a thread.
 
-The stages: `ask` (an action wants something said), `work` (a plan is made, or carried out), `confirm`, `outcome`; none is empty.
+The stages: `ask` (an action needs arguments), `work` (a plan is made, or carried out), `confirm`, `outcome`; none is empty.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ..plans.summary import summary_lines
 from ..rest.progress import StoppedError
 from . import cells
 from .forms import ACTS, Terms, act_of, terms_of
-from .messages import ActionPanel, Cell, ConfirmPanel, OpenPanel, OutcomePanel, PlanGroup
-from .task import Deed, told
+from .messages import Cell, ConfirmPanel, OpenPanel, OutcomePanel, PanelState, PlanGroup
+from .task import Task, describe_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from ..plans.planner import Planner
 
 MOST_LISTED = 200  # rows that are listed in a confirmation or an outcome; all are in the frames
-LISTED = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
-ENDED = ["tinker_path", "error", "status", "attempts", "seconds"]
+PLAN_COLUMNS = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
+OUTCOME_COLUMNS = ["tinker_path", "error", "status", "attempts", "seconds"]
 
 
 @dataclass
 class Target:
     """What an action is about: a few words, and how its checkpoints are found out."""
 
-    said: str
+    text: str
     name: str
     rows: pd.DataFrame
     checkpoints: Callable[[], pd.DataFrame]
     hidden: int = 0
 
 
-class Desk:
+class ActionPanel:
     """The one action that is prepared or carried out.
 
     Parameters
@@ -62,17 +62,17 @@ class Desk:
     def __init__(
         self, planner: Callable[[], Planner], changed: Callable[[], None], after: Callable[[list[str]], None]
     ) -> None:
-        self._planner, self._changed, self._after = planner, changed, after
+        self._planner, self._changed, self._after_write = planner, changed, after
         self.lock = threading.RLock()
         self.stage = ""
         self.plan: Plan | None = None
         self.outcomes: pd.DataFrame | None = None
-        self.deed: Deed | None = None
+        self.task: Task | None = None
         self._act = ACTS["expire"]
-        self._back, self._is_planning = "", False
+        self._previous_stage, self._is_planning = "", False
         self._target: Target | None = None
-        self._judged: pd.DataFrame | None = None
-        self._look: tuple[str, str] | None = None
+        self._preview: pd.DataFrame | None = None
+        self._opened_group: tuple[str, str] | None = None
         self._note = ""
         self._undone = ""  # the plan that was taken back
         self._label = ""
@@ -81,23 +81,23 @@ class Desk:
 
     def begin(self, name: str, target: Target, given: dict[str, Any] | None = None) -> None:
         """Begin an action on rows: ask what it has to be told, unless that is given, or make its plan."""
-        self._must_be_idle()
+        self._require_idle()
         act = act_of(name)
         terms = None if act.asks and not given else terms_of(act, given or {})
         self._clear()
         self._act, self._target, self._label = act, target, act.label.rstrip("…")
         if terms is None:
-            self._go("ask")
+            self._enter("ask")
         else:
-            self._go_on(target, terms)
+            self._submit(target, terms)
 
     def answer(self, given: dict[str, Any]) -> None:
         """Go on with what was asked for: `ttl` or `never`, a rule and `after`, or `path` and whether of `checkpoints`."""
         if self._target is None or self.stage != "ask":
             raise InvalidRequestError("nothing is asked", hint="Choose rows and an action.")
-        self._go_on(self._target, terms_of(self._act, given))
+        self._submit(self._target, terms_of(self._act, given))
 
-    def _go_on(self, target: Target, terms: Terms) -> None:
+    def _submit(self, target: Target, terms: Terms) -> None:
         if terms.path is not None:
             self._export(target, terms.path, of_checkpoints=terms.of_checkpoints)
             return
@@ -110,38 +110,38 @@ class Desk:
                 given[ACTIONS[name].parameters[-1].name] = ttl
             return self._planner().plan(name, found, given)
 
-        self._plan(f"looking at {target.said}", plan, target)
+        self._prepare(f"looking at {target.text}", plan, target)
 
     def propose(self, plan: Plan) -> None:
         """Show a plan, whoever made it, for confirmation."""
-        self._must_be_idle()
+        self._require_idle()
         self._clear()
-        self._act, self._label = ACTS.get(plan.action.name, self._act), capital(plan.action.verb)
-        self._plan("looking at the plan", lambda: plan, None)
+        self._act, self._label = ACTS.get(plan.action.name, self._act), capitalize(plan.action.verb)
+        self._prepare("looking at the plan", lambda: plan, None)
 
     def allow(self, guards: list[Any]) -> None:
         """Lift guards of the plan, those and no others."""
-        plan = replace(self._must_have_plan(), allowed=frozenset()).allow(*guards)
-        self._plan("looking at the plan", lambda: plan, self._target)
+        plan = replace(self._require_plan(), allowed=frozenset()).allow(*guards)
+        self._prepare("looking at the plan", lambda: plan, self._target)
 
-    def look(self, verdict: str, reason: str = "") -> None:
+    def list_rows(self, verdict: str, reason: str = "") -> None:
         """List the rows of the plan with a verdict and a reason, or those that ended with an outcome; again, and they are put away."""
         if self.stage != "outcome":
-            self._must_have_plan()
-        self._look = None if self._look == (verdict, reason) else (verdict, reason)
+            self._require_plan()
+        self._opened_group = None if self._opened_group == (verdict, reason) else (verdict, reason)
         self._changed()
 
     def confirm(self, typed: str = "") -> None:
         """Carry out the plan that is shown; a delete wants the number of its rows typed."""
-        plan, number = self._must_have_plan(), self._number()
+        plan, number = self._require_plan(), self._count_sends()
         if plan.action.name == "delete" and typed.strip().replace(",", "") != str(number):
             raise InvalidRequestError("that is not the number of rows", hint=f"Type {number} to delete them.")
         if number == 0:
             raise InvalidRequestError("no row of this plan is sent", hint="Lift a guard, or choose other rows.")
-        sent = list(self._frame()["tinker_path"])
-        self._work(
+        sent = list(self._require_preview()["tinker_path"])
+        self._start(
             f"{plan.action.verb} {number:,} checkpoints",
-            lambda deed: self._carried_out(sent, lambda: plan.run(confirm=True, progress=deed)),
+            lambda task: self._send(sent, lambda: plan.run(confirm=True, progress=task)),
             self._finish,
         )
 
@@ -149,7 +149,7 @@ class Desk:
         """Take back what the last plan did."""
         if self.outcomes is None or not self.can_undo:
             raise InvalidRequestError("there is nothing to undo", hint="See tkf.journal().")
-        self._take_back(self.outcomes, self.outcomes.attrs["tinker"]["plan"])
+        self._undo_plan(self.outcomes, self.outcomes.attrs["tinker"]["plan"])
 
     def retry(self) -> None:
         """Make a plan of the rows that failed, that nobody knows of, and that were not begun; or take them back again."""
@@ -157,31 +157,31 @@ class Desk:
         if outcomes is None or plan is None or self.stage != "outcome":
             raise InvalidRequestError("there is nothing to do again", hint="Choose rows and an action.")
         if self._undone:
-            self._take_back(outcomes, self._undone)
+            self._undo_plan(outcomes, self._undone)
             return
-        left, name, ttl = self._left(outcomes), plan.action.name, _ttl_of_plan(plan)
+        left, name, ttl = self._find_unfinished(outcomes), plan.action.name, _get_ttl(plan)
 
         def again() -> Plan:
             given = {each.name: ttl for each in plan.action.parameters if ttl is not None or each.takes_none}
             return self._planner().plan(name, left, given).allow(*sorted(plan.allowed))
 
-        self._plan("looking at what failed", again, None)
+        self._prepare("looking at what failed", again, None)
 
     def cancel(self) -> None:
         """Stop what goes on: a plan that is made is forgotten, one that is carried out is stopped."""
         with self.lock:
-            if self.deed is None or self.stage != "work":
+            if self.task is None or self.stage != "work":
                 return
-            self.deed.cancel()
+            self.task.cancel()
             if self._is_planning:  # what is being read for it is not waited for
-                self.stage = self._back
+                self.stage = self._previous_stage
                 if self.stage not in ("confirm", "outcome"):
                     self._clear()
         self._changed()
 
     def close(self) -> None:
         """Put away what is shown; what goes on cannot be put away."""
-        self._must_be_idle()
+        self._require_idle()
         self._clear()
         self._changed()
 
@@ -198,20 +198,20 @@ class Desk:
         done = self.outcomes is not None and bool((self.outcomes["outcome"] == "done").any())
         return done and not self._undone and self.plan is not None and bool(self.plan.action.undo)
 
-    def shown(self) -> ActionPanel:
+    def to_message(self) -> PanelState:
         """Return what a view shows of it; plain values only."""
         with self.lock:
             if self.stage == "ask":
-                return {**self._opened(), "stage": "ask"}
-            if self.stage == "work" and self.deed is not None:
-                return {**self._opened(), **self.deed.shown(), "stage": "work"}
+                return {**self._describe_action(), "stage": "ask"}
+            if self.stage == "work" and self.task is not None:
+                return {**self._describe_action(), **self.task.to_message(), "stage": "work"}
             if self.stage == "confirm":
-                return self._confirmation()
+                return self._describe_plan()
             if self.stage == "outcome":
-                return self._result()
+                return self._describe_outcomes()
             return {"stage": "", "note": self._note}
 
-    def _opened(self) -> OpenPanel:
+    def _describe_action(self) -> OpenPanel:
         """Return what is shown at every stage."""
         name = self._target.name if self._target else ""
         return {
@@ -220,40 +220,40 @@ class Desk:
             "label": self._label,
             "doc": self._act.doc,
             "asks": self._act.asks,
-            "target": self._target.said if self._target else "",
+            "target": self._target.text if self._target else "",
             "path": f"{name}.parquet",
             "has_checkpoints": name != "checkpoints",
         }
 
-    def _confirmation(self) -> ConfirmPanel:
-        plan, frame = self._must_have_plan(), self._frame()
+    def _describe_plan(self) -> ConfirmPanel:
+        plan, frame = self._require_plan(), self._require_preview()
         lines = summary_lines(plan.action, frame, plan.rows, plan.rate)
         groups: list[PlanGroup] = [
-            {"verdict": verdict, "reason": reason, "rows": rows, "open": self._look == (verdict, reason)}
-            for (verdict, reason), rows in _grouped(frame)
+            {"verdict": verdict, "reason": reason, "rows": rows, "open": self._opened_group == (verdict, reason)}
+            for (verdict, reason), rows in _count_groups(frame)
         ]
         reasons = frame.loc[frame["verdict"] == "held", "reason"].fillna("")
         held = [name for name, guard in GUARDS.items() if reasons.str.contains(guard.reason, regex=False).any()]
         return {
-            **self._opened(),
+            **self._describe_action(),
             "stage": "confirm",
-            "number": self._number(),
+            "number": self._count_sends(),
             "verb": plan.action.verb,
             "lines": [line for line in lines if not line.startswith(("held", "refused", "unchanged"))],
             "groups": groups,
             "guards": [{"name": name, "on": name in plan.allowed} for name in sorted({*held, *plan.allowed})],
-            "rows": self._judged_alike(frame),
+            "rows": self._list_group(frame),
             "typed": plan.action.name == "delete",
             "undo": bool(plan.action.undo),
             "rule": plan.rule,
             "hidden": self._target.hidden if self._target else 0,
         }
 
-    def _result(self) -> OutcomePanel:
+    def _describe_outcomes(self) -> OutcomePanel:
         outcomes = self.outcomes
         if outcomes is None:
             nothing: OutcomePanel = {
-                **self._opened(),
+                **self._describe_action(),
                 "stage": "outcome",
                 "counts": [],
                 "failed": [],
@@ -263,92 +263,94 @@ class Desk:
             }
             return nothing
         counts = outcomes["outcome"].value_counts(sort=False)  # done first
-        bad = _briefly(outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED))
-        look = self._look[0] if self._look else None
+        bad = _shorten_errors(outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED))
+        look = self._opened_group[0] if self._opened_group else None
         return {
-            **self._opened(),
+            **self._describe_action(),
             "stage": "outcome",
             "counts": [
                 {"outcome": str(name), "rows": int(rows), "open": name == look} for name, rows in counts.items() if rows
             ],
             "failed": cells.window(bad, ["tinker_path", "outcome", "error"], datetime.now(UTC)),
-            "rows": _listed(_briefly(outcomes[outcomes["outcome"] == look]), ENDED) if look else [],
+            "rows": _format_rows(_shorten_errors(outcomes[outcomes["outcome"] == look]), OUTCOME_COLUMNS)
+            if look
+            else [],
             "undo": self.can_undo,
-            "retry": bool(self._left(outcomes)),
+            "retry": bool(self._find_unfinished(outcomes)),
         }
 
-    def _judged_alike(self, frame: pd.DataFrame) -> list[list[Cell]]:
+    def _list_group(self, frame: pd.DataFrame) -> list[list[Cell]]:
         """Return the rows of the plan that somebody looks at."""
-        if self._look is None:
+        if self._opened_group is None:
             return []
-        verdict, reason = self._look
-        return _listed(frame[(frame["verdict"] == verdict) & (frame["reason"].fillna("") == reason)], LISTED)
+        verdict, reason = self._opened_group
+        return _format_rows(frame[(frame["verdict"] == verdict) & (frame["reason"].fillna("") == reason)], PLAN_COLUMNS)
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _plan(self, what: str, made: Callable[[], Plan], target: Target | None) -> None:
+    def _prepare(self, what: str, made: Callable[[], Plan], target: Target | None) -> None:
         """Make a plan and judge its rows, on the thread, and show it."""
 
-        def work(_: Deed) -> tuple[Plan, pd.DataFrame]:
+        def work(_: Task) -> tuple[Plan, pd.DataFrame]:
             plan = made()
             return plan, plan.frame
 
         def propose(made: tuple[Plan, pd.DataFrame]) -> None:
             self._clear()
-            (self.plan, self._judged), self._target, self.stage = made, target, "confirm"
+            (self.plan, self._preview), self._target, self.stage = made, target, "confirm"
 
-        self._work(what, work, propose, is_plan=True)
+        self._start(what, work, propose, is_plan=True)
 
-    def _work(
-        self, what: str, work: Callable[[Deed], Any], then: Callable[[Any], None], *, is_plan: bool = False
+    def _start(
+        self, what: str, work: Callable[[Task], Any], then: Callable[[Any], None], *, is_plan: bool = False
     ) -> None:
-        self._must_be_idle()
-        self._back, self._is_planning, self._note = self.stage, is_plan, ""
+        self._require_idle()
+        self._previous_stage, self._is_planning, self._note = self.stage, is_plan, ""
 
         def ended(result: Any, problem: BaseException | None) -> None:
             with self.lock:
-                if is_plan and deed.stop.is_set():
+                if is_plan and task.stop.is_set():
                     return  # it was cancelled, and something else may be going on by now
-                self.stage = self._back
+                self.stage = self._previous_stage
                 if problem is None:
                     then(result)
                 else:
                     sent = not is_plan and self._act.asks != "path" and not isinstance(problem, StoppedError)
-                    self._note = told(problem) + (" What was done stands in tkf.journal()." if sent else "")
+                    self._note = describe_error(problem) + (" What was done stands in tkf.journal()." if sent else "")
             self._changed()
 
-        deed = self.deed = Deed(what, work, ended, self._changed)
-        self._go("work")
-        deed.start()
+        task = self.task = Task(what, work, ended, self._changed)
+        self._enter("work")
+        task.start()
 
-    def _take_back(self, outcomes: pd.DataFrame, plan: str) -> None:
+    def _undo_plan(self, outcomes: pd.DataFrame, plan: str) -> None:
         sent = list(outcomes["tinker_path"])
 
-        def work(deed: Deed) -> pd.DataFrame:
-            return self._carried_out(sent, lambda: self._planner().undo(plan, progress=deed))
+        def work(task: Task) -> pd.DataFrame:
+            return self._send(sent, lambda: self._planner().undo(plan, progress=task))
 
         def done(outcomes: pd.DataFrame) -> None:
             self._undone, self._label = plan, "Undo"
             self._finish(outcomes)
 
-        self._work("taking it back", work, done)
+        self._start("taking it back", work, done)
 
-    def _carried_out(self, paths: list[str], carry_out: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def _send(self, paths: list[str], send: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         try:
-            return carry_out()
+            return send()
         finally:  # also what went wrong half way has changed rows
             try:
-                self._after(paths)
+                self._after_write(paths)
             except Exception as error:  # noqa: BLE001  # what was done is told, whatever becomes of the rows that are shown
-                self._note = f"The rows below may be as they were before: {told(error)}"
+                self._note = f"The rows below may be as they were before: {describe_error(error)}"
 
     def _finish(self, outcomes: pd.DataFrame) -> None:
-        self.outcomes, self.stage, self._look = outcomes, "outcome", None
+        self.outcomes, self.stage, self._opened_group = outcomes, "outcome", None
 
     def _export(self, target: Target, path: Path, *, of_checkpoints: bool) -> None:
-        def written(deed: Deed) -> tuple[Path, int]:
+        def written(task: Task) -> tuple[Path, int]:
             rows = target.checkpoints() if of_checkpoints else target.rows
-            if deed.stop.is_set():
+            if task.stop.is_set():
                 raise StoppedError
             return export(rows, path), len(rows)
 
@@ -356,62 +358,62 @@ class Desk:
             self._clear()
             self._note, self.stage = f"wrote {written[1]:,} rows to {written[0].resolve()}", "outcome"
 
-        self._work(f"writing {path}", written, done)
+        self._start(f"writing {path}", written, done)
 
-    def _go(self, stage: str) -> None:
+    def _enter(self, stage: str) -> None:
         self.stage = stage
         self._changed()
 
     def _clear(self) -> None:
-        self.stage, self._note, self._look, self._undone = "", "", None, ""
-        self.plan = self.outcomes = self._judged = self._target = None
+        self.stage, self._note, self._opened_group, self._undone = "", "", None, ""
+        self.plan = self.outcomes = self._preview = self._target = None
 
-    def _frame(self) -> pd.DataFrame:
-        if self._judged is None:
+    def _require_preview(self) -> pd.DataFrame:
+        if self._preview is None:
             raise InvalidRequestError("no plan is shown", hint="Choose rows and an action.")
-        return self._judged
+        return self._preview
 
-    def _number(self) -> int:
-        return int((self._frame()["verdict"] == "send").sum())
+    def _count_sends(self) -> int:
+        return int((self._require_preview()["verdict"] == "send").sum())
 
     @staticmethod
-    def _left(outcomes: pd.DataFrame) -> list[str]:
+    def _find_unfinished(outcomes: pd.DataFrame) -> list[str]:
         late = outcomes["error"].fillna("").str.startswith(("not begun", "not done"))
         return list(outcomes.loc[outcomes["outcome"].isin(["failed", "unknown"]) | late, "tinker_path"])
 
-    def _must_be_idle(self) -> None:
+    def _require_idle(self) -> None:
         if self.stage == "work":
             raise InvalidRequestError("something is still going on", hint="Wait for it, or cancel it.")
 
-    def _must_have_plan(self) -> Plan:
+    def _require_plan(self) -> Plan:
         if self.plan is None or self.stage != "confirm":
             raise InvalidRequestError("no plan is shown", hint="Choose rows and an action.")
         return self.plan
 
 
-def _grouped(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
+def _count_groups(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
     """Return how many rows of a plan have each verdict and reason, those that are sent first, then the most."""
     pairs = Counter(zip(frame["verdict"], frame["reason"].fillna(""), strict=True))
     return sorted(pairs.items(), key=lambda item: (item[0][0] != "send", -item[1]))
 
 
-def _listed(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
+def _format_rows(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
     """Return rows as cells, under the names of their columns."""
     known = [name for name in columns if name in rows.columns]
     return [[*known], *cells.window(rows.head(MOST_LISTED), known, datetime.now(UTC))]
 
 
-def _briefly(outcomes: pd.DataFrame) -> pd.DataFrame:
+def _shorten_errors(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Return outcomes with errors that do not name the request again."""
     errors = outcomes["error"]
     return outcomes.assign(error=errors.map(without_request, na_action="ignore").astype(errors.dtype))
 
 
-def capital(text: str) -> str:
+def capitalize(text: str) -> str:
     """Return text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
-def _ttl_of_plan(plan: Plan) -> int | None:
+def _get_ttl(plan: Plan) -> int | None:
     found = plan.rows["ttl_seconds"].dropna()
     return int(found.iloc[0]) if len(found) else None

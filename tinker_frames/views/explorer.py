@@ -1,4 +1,4 @@
-"""What a view does, without a widget: tables opened one from another, reading anew, and the desk where actions are made.
+"""What a view does, without a widget: tables opened one from another, reading anew, and the panel where actions are made.
 
 Every request of a browser ends in a method here, by way of `handlers`; `changed` says which parts of what is shown are to be sent again.
 """
@@ -14,13 +14,13 @@ from ..errors import InvalidRequestError, TinkerError
 from ..frames.text import escape_control_characters, shorten_ids
 from ..functions import is_default
 from . import refresh
-from .action_panel import Desk, Target
+from .action_panel import ActionPanel, Target
 from .cells import size
 from .codegen import script
 from .forms import ACTS
 from .messages import Facet, Head
 from .table import SORTS, TableState
-from .task import Deed, told
+from .task import Task, describe_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ PARTS = ("head", "filter_bar", "grid", "selection", "facet", "charts", "action_p
 
 
 class Explorer:
-    """A stack of tables, of which the last is shown, and one desk.
+    """A stack of tables, of which the last is shown, and one panel.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ class Explorer:
         self.stack = [state]
         self.note = ""
         self.with_charts = True
-        self._client, self._tell = client, changed
+        self._client, self._notify = client, changed
         self._facet = ""
         self._writes = 0  # how often rows were written to
-        self.reading: Deed | None = None
-        self.desk = Desk(lambda: client().planner, self._desk_changed, self._after_write)
+        self.reading: Task | None = None
+        self.panel = ActionPanel(lambda: client().planner, self._panel_changed, self._after_write)
 
     @property
     def state(self) -> TableState:
@@ -130,16 +130,16 @@ class Explorer:
             table.set_filters({opening.control: [value]})
             table.opened_by = _name_of(row, value)
             self.stack.append(table)
-            self._whole_changed()
+            self._table_changed()
 
-        self._read(f"reading {SORTS[opening.sort].title.lower()}", lambda c: refresh.read(c, listing), opened)
+        self._start_reading(f"reading {SORTS[opening.sort].title.lower()}", lambda c: refresh.read(c, listing), opened)
 
     def back(self, depth: int) -> None:
         """Go back to the table that was opened `depth` tables before any other."""
         if not 0 <= depth < len(self.stack) - 1:
             return
         del self.stack[depth + 1 :]
-        self._whole_changed()
+        self._table_changed()
         self._renew_stale()
 
     def refresh(self) -> None:
@@ -155,16 +155,16 @@ class Explorer:
 
         def replaced(frame: pd.DataFrame) -> None:
             state.replace(frame)
-            self._whole_changed()
+            self._table_changed()
 
-        self._read("reading anew", renewed, replaced)
+        self._start_reading("reading anew", renewed, replaced)
 
     def stop_reading(self) -> None:
         """Stop reading a table; what was shown stays, and it is said that it is as before."""
         with self.lock:
-            deed, self.reading = self.reading, None
-        if deed is not None:
-            deed.cancel()
+            task, self.reading = self.reading, None
+        if task is not None:
+            task.cancel()
             self.say("Reading was stopped: the rows below are those from before.")
 
     # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,21 +185,21 @@ class Explorer:
 
     def act(self, name: str, **given: Any) -> None:
         """Begin an action on what is chosen, else on all that match; what it asks for may be given at once."""
-        self.desk.begin(name, self.target(), given)
+        self.panel.begin(name, self.target(), given)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing goes on in the background; False if something still does, after so many seconds."""
         ends = None if timeout is None else time.monotonic() + timeout
-        while going := [deed for deed in (self.desk.deed, self.reading) if deed is not None and not deed.join(0)]:
+        while going := [task for task in (self.panel.task, self.reading) if task is not None and not task.join(0)]:
             if not going[0].join(None if ends is None else max(0.0, ends - time.monotonic())):
                 return False
         return True
 
     def code(self, client: str = "") -> str:
         """Return the lines that reproduce frame, filter, choice and plan."""
-        target = self.desk.target
+        target = self.panel.target
         of = target.rows if target is not None and target.name == self.state.sort.name else None
-        return script(self.state, self.desk.plan, of, client=client or self._client_name())
+        return script(self.state, self.panel.plan, of, client=client or self._client_name())
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -207,17 +207,17 @@ class Explorer:
         """Return what one of `PARTS` shows; plain values only."""
         with self.lock:
             made: dict[str, Callable[[], Any]] = {
-                "head": self._head,
+                "head": self._head_message,
                 "filter_bar": self.state.filter_bar,
                 "grid": self.state.grid,
                 "selection": self.state.selection,
-                "facet": self._facet_shown,
+                "facet": self._facet_message,
                 "charts": lambda: self.state.charts() if self.with_charts else [],
-                "action_panel": self.desk.shown,
+                "action_panel": self.panel.to_message,
             }
             return made[name]()
 
-    def _head(self) -> Head:
+    def _head_message(self) -> Head:
         state = self.state
         return {
             "trail": [table.sort.title for table in self.stack],
@@ -227,12 +227,12 @@ class Explorer:
             "age": state.about.get("fetched_at", ""),
             "banner": escape_control_characters(state.banner()),
             "note": escape_control_characters(self.note),
-            "reading": self.reading.shown() if self.reading is not None else None,
+            "reading": self.reading.to_message() if self.reading is not None else None,
             "charts": self.with_charts,
             "actions": [act.button() for act in ACTS.values()],
         }
 
-    def _facet_shown(self) -> Facet:
+    def _facet_message(self) -> Facet:
         name = self._facet
         if name == "columns":
             return {"name": name, "columns": self.state.all_columns()}
@@ -246,7 +246,7 @@ class Explorer:
 
     def changed(self, *parts: str) -> None:
         """Say which parts are to be shown again."""
-        self._tell(parts)
+        self._notify(parts)
 
     def say(self, note: str) -> None:
         """Show a sentence."""
@@ -270,16 +270,18 @@ class Explorer:
 
     def _rearranged(self) -> None:
         self.clear_note()
-        self._whole_changed()
+        self._table_changed()
 
-    def _whole_changed(self) -> None:
+    def _table_changed(self) -> None:
         self.changed("head", "filter_bar", "grid", "selection", "facet")
         self.changed("charts")  # later, so that the rows are there sooner
 
-    def _desk_changed(self) -> None:
+    def _panel_changed(self) -> None:
         self.changed("action_panel")
 
-    def _read(self, what: str, read: Callable[[Client], pd.DataFrame], then: Callable[[pd.DataFrame], None]) -> None:
+    def _start_reading(
+        self, what: str, read: Callable[[Client], pd.DataFrame], then: Callable[[pd.DataFrame], None]
+    ) -> None:
         """Read on a thread, and go on with the frame."""
         if self.reading is not None:
             raise InvalidRequestError("a table is being read already", hint="Wait for it.")
@@ -288,21 +290,21 @@ class Explorer:
 
         def ended(frame: pd.DataFrame | None, problem: BaseException | None) -> None:
             with self.lock:
-                if self.reading is not deed:
+                if self.reading is not task:
                     return  # it was stopped, and another may be going on by now
-                self.reading, self.note = None, "" if problem is None else told(problem)
+                self.reading, self.note = None, "" if problem is None else describe_error(problem)
                 try:
                     if frame is not None:
                         then(frame)
                         self.state.is_stale = self.state.is_stale or writes != self._writes
                         self._renew_stale()
                 except Exception as error:  # noqa: BLE001  # it is said, and what was there stays
-                    self.note = told(error)
+                    self.note = describe_error(error)
             self.changed("head")
 
-        deed = self.reading = Deed(what, lambda _: read(self._client()), ended, lambda: self.changed("head"))
+        task = self.reading = Task(what, lambda _: read(self._client()), ended, lambda: self.changed("head"))
         self.changed("head")
-        deed.start()
+        task.start()
 
     def _after_write(self, paths: list[str]) -> None:
         """Take over what a plan changed, in place; tables of runs and sessions are read anew."""
@@ -318,7 +320,7 @@ class Explorer:
                 old = state.rows.frame.copy(deep=False)
                 old.attrs["tinker"] = state.about
                 state.replace(refresh.after_write(old, fresh, runs, lost))
-                self._whole_changed()
+                self._table_changed()
             self._renew_stale()
 
     def _renew_stale(self) -> None:

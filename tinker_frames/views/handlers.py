@@ -7,7 +7,7 @@ from typing import Any
 
 from . import messages as m
 from .explorer import Explorer
-from .task import told
+from .task import describe_error
 
 CLEARS_NOTE = ("begin", "answer", "close")  # what was wrong before is being corrected
 
@@ -21,7 +21,7 @@ def handle(explorer: Explorer, request: Any) -> m.Reply | None:
                 explorer.clear_note()
             return handler(explorer, request)
     except Exception as error:  # noqa: BLE001  # nobody would see it otherwise
-        explorer.say(told(error))
+        explorer.say(describe_error(error))
     return None
 
 
@@ -79,19 +79,19 @@ def _begin(explorer: Explorer, request: m.ActionRequest) -> None:
 
 
 def _answer(explorer: Explorer, request: m.AnswerRequest) -> None:
-    explorer.desk.answer(dict(request["given"]))
+    explorer.panel.answer(dict(request["given"]))
 
 
 def _allow(explorer: Explorer, request: m.AllowRequest) -> None:
-    explorer.desk.allow(list(request["guards"]))
+    explorer.panel.allow(list(request["guards"]))
 
 
 def _list(explorer: Explorer, request: m.ListRequest) -> None:
-    explorer.desk.look(str(request["verdict"]), str(request.get("reason", "")))
+    explorer.panel.list_rows(str(request["verdict"]), str(request.get("reason", "")))
 
 
 def _confirm(explorer: Explorer, request: m.ConfirmRequest) -> None:
-    explorer.desk.confirm(str(request.get("typed", "")))
+    explorer.panel.confirm(str(request.get("typed", "")))
 
 
 HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
@@ -117,8 +117,8 @@ HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "allow": _allow,
     "list": _list,
     "confirm": _confirm,
-    "cancel": lambda explorer, _: explorer.desk.cancel(),
-    "undo": lambda explorer, _: explorer.desk.undo(),
-    "retry": lambda explorer, _: explorer.desk.retry(),
-    "close": lambda explorer, _: explorer.desk.close(),
+    "cancel": lambda explorer, _: explorer.panel.cancel(),
+    "undo": lambda explorer, _: explorer.panel.undo(),
+    "retry": lambda explorer, _: explorer.panel.retry(),
+    "close": lambda explorer, _: explorer.panel.close(),
 }

@@ -280,7 +280,7 @@ class OutcomePanel(OpenPanel):
     retry: bool
 
 
-ActionPanel = ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel
+PanelState = ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel
 
 
 class ViewState(TypedDict):
@@ -293,7 +293,7 @@ class ViewState(TypedDict):
     _selection: Selection
     _facet: Facet | None
     _charts: list[Chart] | None
-    _action_panel: ActionPanel
+    _action_panel: PanelState
     _static_id: str
 
 

@@ -62,7 +62,7 @@ class Tally(Progress):
         }
 
 
-class Deed(Tally):
+class Task(Tally):
     """One piece of work.
 
     Parameters
@@ -70,7 +70,7 @@ class Deed(Tally):
     what
         What it does, for people.
     work
-        Does it; it is given the deed, to be told of progress and to see whether to stop.
+        Does it; it is given the task, to be told of progress and to see whether to stop.
     ended
         Called in the thread with the result and the error, one of which is None.
     show
@@ -80,21 +80,21 @@ class Deed(Tally):
     def __init__(
         self,
         what: str,
-        work: Callable[[Deed], Any],
+        work: Callable[[Task], Any],
         ended: Callable[[Any, BaseException | None], None],
         show: Callable[[], None],
     ) -> None:
         super().__init__(what)
-        self._work, self._ended, self._tell = work, ended, show
+        self._work, self._ended, self._notify = work, ended, show
         self._part: Part | None = None
-        self._over = threading.Event()
-        self._told: WorkProgress | None = None
+        self._is_over = threading.Event()
+        self._last_message: WorkProgress | None = None
 
-    def start(self) -> Deed:
+    def start(self) -> Task:
         """Begin."""
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._run,), name="tinker-frames-deed", daemon=True).start()
-        threading.Thread(target=self._tick, name="tinker-frames-deed-tick", daemon=True).start()
+        threading.Thread(target=context.run, args=(self._run,), name="tinker-frames-task", daemon=True).start()
+        threading.Thread(target=self._tick, name="tinker-frames-task-tick", daemon=True).start()
         return self
 
     def cancel(self) -> None:
@@ -106,15 +106,15 @@ class Deed(Tally):
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until it is over; False if it is not, after so many seconds."""
-        return self._over.wait(timeout)
+        return self._is_over.wait(timeout)
 
-    def shown(self) -> WorkProgress:
+    def to_message(self) -> WorkProgress:
         """Return how far it is: `what`, `part` (what is read just now), that one's `Tally.counts`, `stopping`."""
         part = self._part
         counts = (part or self).counts()
         return {"what": self.what, "part": part.what if part else "", **counts, "stopping": self.stop.is_set()}
 
-    def go_on_with(self, part: Part | None) -> None:
+    def follow(self, part: Part | None) -> None:
         """Show a part of the work as how far it is, and stop it if all is stopped; None where it has ended."""
         with self._lock:
             self._part = part
@@ -131,32 +131,32 @@ class Deed(Tally):
         try:
             self._ended(result, problem)
         finally:
-            self._over.set()
+            self._is_over.set()
 
     def _tick(self) -> None:
-        while not self._over.wait(TICK_S):
-            now = self.shown()
-            if now != self._told:
-                self._told = now
-                self._tell()
+        while not self._is_over.wait(TICK_S):
+            now = self.to_message()
+            if now != self._last_message:
+                self._last_message = now
+                self._notify()
 
 
 class Part(Tally):
     """One reading among the work: it is shown while it goes on, and stops with the work, or alone where it fails."""
 
-    def __init__(self, what: str, of: Deed) -> None:
+    def __init__(self, what: str, of: Task) -> None:
         super().__init__(what)
         self._of = of
 
     def __enter__(self) -> Self:
-        self._of.go_on_with(self)
+        self._of.follow(self)
         return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
-        self._of.go_on_with(None)
+        self._of.follow(None)
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an error as one sentence for people."""
     if isinstance(error, TinkerError):
         return str(error)

@@ -125,12 +125,12 @@ class View(anywidget.AnyWidget):
     @property
     def plan(self) -> Plan | None:
         """The plan that is shown for confirmation, or was carried out last."""
-        return self._explorer.desk.plan
+        return self._explorer.panel.plan
 
     @property
     def outcomes(self) -> pd.DataFrame | None:
         """One row per checkpoint of the plan that was carried out last."""
-        return self._explorer.desk.outcomes
+        return self._explorer.panel.outcomes
 
     def code(self) -> str:
         """Return the lines of Python that reproduce the frame, the filters, the choice and the plan."""
@@ -149,7 +149,7 @@ class View(anywidget.AnyWidget):
     def propose(self, plan: Plan) -> None:
         """Show a plan for confirmation that was made elsewhere."""
         with self._explorer.lock:
-            self._explorer.desk.propose(plan)
+            self._explorer.panel.propose(plan)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until what goes on in the background is over; False if it is not, after so many seconds."""

@@ -8,7 +8,7 @@ import { makeOutcome } from "./plan_outcome.js";
 import { ProgressBar } from "./progress_bar.js";
 import { capitalize } from "./text.js";
 
-/** @import { ActionPanel as PanelState, Request, WorkPanel } from "./messages.js" */
+/** @import { PanelState, Request, WorkPanel } from "./messages.js" */
 
 export class ActionPanel {
   /** @param {(request: Request) => void} send @param {HTMLElement} actions the buttons that begin an action */

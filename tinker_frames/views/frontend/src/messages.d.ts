@@ -300,7 +300,7 @@ export interface OutcomePanel {
   retry: boolean;
 }
 
-export type ActionPanel = ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel;
+export type PanelState = ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel;
 
 /** The traits of the widget that the browser reads. */
 export interface ViewState {
