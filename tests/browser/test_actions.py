@@ -88,7 +88,7 @@ def test_a_plan_is_put_away(own: Shown, server: DemoServer, way: str) -> None:
     """Cancel and Escape close a plan, nothing was sent, and the focus is back on the button that began it."""
     choose(own, "not public", 2)
     own.act("publish")
-    own.says(own.panel, "publish")
+    own.says(own.panel, "become public")
     own.answer("close") if way == "close" else own.stage.press("Escape")
     own.sees(own.panel, "")
     assert (writes(server), own.active()) == (0, "publish")

@@ -325,7 +325,7 @@ def test_a_server_that_only_says_yes(server: DemoServer, seat: Seat) -> None:
     server.faults.ignore_writes = True
     shown = run_action(seat, "publish", 3)
     assert count_outcomes(shown) == {"failed": 3}
-    assert "did nothing" in reasons(shown)[0]
+    assert "changed nothing" in reasons(shown)[0]
     assert not seat.state.rows.frame.set_index("tinker_path").loc[seat.chosen, "public"].any()
 
 
