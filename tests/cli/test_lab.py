@@ -23,7 +23,8 @@ from tinker_frames.cli import lab
 from tinker_frames.demo import DemoServer
 
 COMMAND = [sys.executable, "-m", "tinker_frames.cli", "demo", "--lab"]
-NOTEBOOKS = sorted(path.name for path in (Path(tkf.__file__).parents[1] / "notebooks").glob("*.ipynb"))
+FOLDER = Path(__file__).parents[2] / "notebooks"  # beside the tests, also where the package is installed elsewhere
+NOTEBOOKS = sorted(path.name for path in FOLDER.glob("*.ipynb"))
 RUNS, SEED = 7, 3
 PATIENCE_S = 60
 
@@ -270,7 +271,7 @@ def test_copies_are_the_projects(tmp_path: Path) -> None:
     folder = tmp_path / "made" / "here"
     assert lab.copy_notebooks(folder) == (folder, NOTEBOOKS, [])
     for name in NOTEBOOKS:
-        assert (folder / name).read_bytes() == (Path(tkf.__file__).parents[1] / "notebooks" / name).read_bytes()
+        assert (folder / name).read_bytes() == (FOLDER / name).read_bytes()
     (folder / NOTEBOOKS[0]).unlink()
     (folder / NOTEBOOKS[0]).symlink_to(tmp_path / "nowhere")
     assert lab.copy_notebooks(folder) == (folder, [], NOTEBOOKS)
