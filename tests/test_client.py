@@ -380,8 +380,8 @@ def test_the_default_client_is_the_only_state_of_the_module() -> None:
         for module in (tkf, tkf_client, functions)
         for name, value in vars(module).items()
         if isinstance(
-            value, (tkf_client.Client, tkf_client.UnnamedClient, weakref.WeakValueDictionary, dict, list, set)
+            value, (tkf_client.Client, tkf_client.ClientRegistry, weakref.WeakValueDictionary, dict, list, set)
         )
         and not name.startswith("__")
     ]
-    assert sorted(holders) == ["tinker_frames.client.unnamed", "tinker_frames.functions.unnamed"]
+    assert sorted(holders) == ["tinker_frames.client.registry", "tinker_frames.functions.registry"]

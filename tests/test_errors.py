@@ -51,7 +51,7 @@ JSON = st.recursive(
 
 
 def error_of(status: int, body: Any = None, **options: Any) -> errors.TinkerError:
-    return errors.from_answer(status, body, URL, what="GET /api/v1/sessions", **options)
+    return errors.build_error(status, body, URL, what="GET /api/v1/sessions", **options)
 
 
 def subclasses(kind: type[errors.TinkerError]) -> list[type[errors.TinkerError]]:
@@ -266,10 +266,10 @@ def test_without_its_request_an_error_says_the_rest() -> None:
     """What the server said, the status and what to do next are left of an error; texts that name no request stay as they are."""
     error = error_of(403, {"detail": "Not (yet) yours, see https://x.example/y."})
     assert str(error).startswith("GET ")
-    said = errors.without_request(str(error))
+    said = errors.strip_request(str(error))
     assert said == f"Not (yet) yours, see https://x.example/y. (HTTP 403) {errors.PermissionDeniedError.hint}"
     for text in ("not begun when it was cancelled", "POST failed", "Told (HTTP 409) already.", ""):
-        assert errors.without_request(text) == text
+        assert errors.strip_request(text) == text
 
 
 def test_scrub_is_linear() -> None:

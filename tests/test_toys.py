@@ -103,7 +103,7 @@ TABLE = (
 
 ''',
     ),
-    Toy("functions.py", "inventory = _on_default(Client.inventory)", "toys = _on_default(Client.toys)\n"),
+    Toy("functions.py", "inventory = _bind_to_default(Client.inventory)", "toys = _bind_to_default(Client.toys)\n"),
     Toy("__init__.pyi", "from .functions import undo as undo", "from .functions import toys as toys\n"),
 )
 USE_TABLE = """

@@ -79,13 +79,13 @@ class TinkerAccessor(_Actions):
         """
         from .frames.metadata import expand_metadata
 
-        self._need(column)
+        self._require_column(column)
         return expand_metadata(self._frame, column, numeric=numeric)
 
     def make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:
         """Return the plan of an action named by text, with its arguments: what the method of that name calls."""
-        rows = self._with_path()
-        return self._client(client).planner.plan(action, rows, given)
+        rows = self._require_path()
+        return self._find_client(client).planner.plan(action, rows, given)
 
     def weights_info(self, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
         """Return one row per checkpoint with `base_model, is_lora, lora_rank, train_unembed, train_mlp, train_attn, optimizer`.
@@ -95,7 +95,7 @@ class TinkerAccessor(_Actions):
         """
         from .listings.weights import weights_info
 
-        paths, client = self._paths(), self._client(client)
+        paths, client = self._collect_paths(), self._find_client(client)
         return weights_info(client.rest, paths, client.session.settings.max_workers, progress)
 
     def archive_urls(self, *, client: Client | None = None, progress: bool | None = None) -> ArchiveUrls:
@@ -106,7 +106,7 @@ class TinkerAccessor(_Actions):
         """
         from .listings.weights import archive_urls
 
-        paths, client = self._paths(), self._client(client)
+        paths, client = self._collect_paths(), self._find_client(client)
         return ArchiveUrls(archive_urls(client.rest, paths, client.session.settings.max_workers, progress))
 
     def explore(self, *, client: Client | None = None) -> View:
@@ -115,19 +115,19 @@ class TinkerAccessor(_Actions):
 
         return explore(self._frame, client)
 
-    def _paths(self) -> list[str]:
-        return [str(path) for path in self._with_path()["tinker_path"].dropna()]
+    def _collect_paths(self) -> list[str]:
+        return [str(path) for path in self._require_path()["tinker_path"].dropna()]
 
-    def _with_path(self) -> pd.DataFrame:
-        self._need("tinker_path")
+    def _require_path(self) -> pd.DataFrame:
+        self._require_column("tinker_path")
         return self._frame
 
-    def _client(self, client: Client | None) -> Client:
-        from .functions import client_for
+    def _find_client(self, client: Client | None) -> Client:
+        from .functions import find_client
 
-        return client_for(self._frame, client)
+        return find_client(self._frame, client)
 
-    def _need(self, column: str) -> None:
+    def _require_column(self, column: str) -> None:
         if column not in self._frame.columns:
             raise AttributeError(
                 f"this needs a column {column!r}, and the frame has none; keep it when you select columns"
@@ -138,11 +138,11 @@ class TinkerAccessor(_Actions):
         return f"<df.tinker of {len(self._frame)} rows: {', '.join(names)}>"
 
 
-def _action_method(action: Action) -> Callable[..., Plan]:
+def _build_method(action: Action) -> Callable[..., Plan]:
     """Return the accessor's method of an action."""
     self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Client | None")
-    signature = inspect.Signature([self, *map(_signature_part, action.parameters), client], return_annotation="Plan")
+    signature = inspect.Signature([self, *map(_build_parameter, action.parameters), client], return_annotation="Plan")
 
     def method(*args: Any, **kwargs: Any) -> Plan:
         given = signature.bind(*args, **kwargs).arguments
@@ -150,11 +150,11 @@ def _action_method(action: Action) -> Callable[..., Plan]:
 
     method.__name__, method.__qualname__ = action.name, f"TinkerAccessor.{action.name}"
     method.__signature__ = signature  # type: ignore[attr-defined]
-    method.__doc__ = _describe(action)
+    method.__doc__ = _build_docstring(action)
     return method
 
 
-def _signature_part(parameter: Parameter) -> inspect.Parameter:
+def _build_parameter(parameter: Parameter) -> inspect.Parameter:
     kind = "Rule" if parameter.kind == "rule" else "Duration"
     default = inspect.Parameter.empty if parameter.is_required else parameter.default
     annotation = f"{kind} | None" if parameter.takes_none else kind
@@ -163,7 +163,7 @@ def _signature_part(parameter: Parameter) -> inspect.Parameter:
     )
 
 
-def _describe(action: Action) -> str:
+def _build_docstring(action: Action) -> str:
     """Return the docstring of an action's method."""
     url = f"/api/v1/training_runs/{{run}}/checkpoints/{{ck}}{action.suffix and '/' + action.suffix}"
     sent = f": {action.method} {url}" if action.method else ""
@@ -187,7 +187,7 @@ def _describe(action: Action) -> str:
 
 for _action in ACTIONS.values():
     if _action.is_offered:
-        setattr(_Actions, _action.name, _action_method(_action))
+        setattr(_Actions, _action.name, _build_method(_action))
 
 
 class ArchiveUrls(Mapping[str, str]):

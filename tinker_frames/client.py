@@ -265,11 +265,11 @@ class Client:
         raise TypeError("a Client cannot be pickled, since it holds a key; make one in the other process")
 
     def _finish(self, found: TableFrame, require_complete: bool) -> pd.DataFrame:
-        unnamed.remember(self)
+        registry.remember(self)
         return self._reader.finish(found, require_complete=require_complete)
 
 
-class UnnamedClient:
+class ClientRegistry:
     """The client that is used where none is named: for a frame the one that it came from, else the default one.
 
     Clients that made frames are held weakly: a client that nobody holds any more is closed with its connections and its key.
@@ -300,10 +300,10 @@ class UnnamedClient:
         """Note that a client made a frame of its account."""
         self._by_account[client.account] = client
 
-    def of_account(self, account: str) -> Client | None:
+    def find_by_account(self, account: str) -> Client | None:
         """Return the client that made a frame of an account last, if it still exists."""
         return self._by_account.get(account)
 
 
 # The one piece of state at module level: `tkf.sessions()` and `frame.tinker` have no other place for it.
-unnamed = UnnamedClient()
+registry = ClientRegistry()

@@ -62,7 +62,9 @@ class TinkerError(Exception):
         self.hint = hint if hint is not None else type(self).hint
         self.retryable = type(self).retryable if retryable is None else retryable
         self.what = message
-        super().__init__(" ".join(part for part in (_sentence(message), _where(status, url), self.hint) if part))
+        super().__init__(
+            " ".join(part for part in (_end_sentence(message), _format_request(status, url), self.hint) if part)
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by fields, so that an error crosses process boundaries unharmed."""
@@ -197,13 +199,13 @@ _BY_STATUS: dict[int, type[TinkerError]] = {
 }
 
 
-def from_answer(status: int, body: Any, url: str, *, what: str, secrets: tuple[str, ...] = ()) -> TinkerError:
+def build_error(status: int, body: Any, url: str, *, what: str, secrets: tuple[str, ...] = ()) -> TinkerError:
     """Return the error that an HTTP answer stands for; pure.
 
     `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`. The text
     is cut last: a secret that was cut in two would not be found any more.
     """
-    detail = _short(scrub(_detail(body), secrets))
+    detail = _shorten(scrub(_read_detail(body), secrets))
     kind = _BY_STATUS.get(status)
     if status == 404 and detail == "Not Found":
         kind = NotSupportedError
@@ -214,24 +216,24 @@ def from_answer(status: int, body: Any, url: str, *, what: str, secrets: tuple[s
         hint = "The server answered in a way this version does not know; check TINKER_BASE_URL."
     retryable = status in (408, 409, 425) or None
     message = f"{what} failed: {detail}" if detail else f"{what} failed"
-    error = kind(message, status=status, url=without_query(url), hint=hint, retryable=retryable)
+    error = kind(message, status=status, url=strip_query(url), hint=hint, retryable=retryable)
     if isinstance(error, InvalidRequestError):
-        error.cap = _cap(body)
+        error.cap = _read_cap(body)
     return error
 
 
-def _cap(body: Any) -> int | None:
+def _read_cap(body: Any) -> int | None:
     """Return the bound that a validation list gives for `limit`."""
     entries = body.get("detail") if isinstance(body, dict) else None
     for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and "limit" in _place(entry):
+        if isinstance(entry, dict) and "limit" in _read_location(entry):
             context = entry.get("ctx")
             bound = context.get("le") if isinstance(context, dict) else None
             return bound if isinstance(bound, int) and not isinstance(bound, bool) else None
     return None
 
 
-def without_query(url: str) -> str:
+def strip_query(url: str) -> str:
     """Return the URL up to its query and fragment: what comes after may sign it."""
     return re.split(r"[?#]", url, maxsplit=1)[0]
 
@@ -241,12 +243,12 @@ def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):  # one secret may be a part of another
         if secret:
             text = text.replace(secret, "[key]")
-    return re.sub(r'[^\s"<>]+', _unsigned, text)
+    return re.sub(r'[^\s"<>]+', _strip_signature, text)
 
 
-def _unsigned(word: re.Match[str]) -> str:
+def _strip_signature(word: re.Match[str]) -> str:
     """Return a word without what may sign it, if it is an address; `and/or?` and `#5` are none."""
-    address = without_query(word[0])
+    address = strip_query(word[0])
     rest = word[0][len(address) :]
     if "://" in address:
         address = re.sub(r"://[^/@]*@", "://", address)
@@ -254,14 +256,14 @@ def _unsigned(word: re.Match[str]) -> str:
     return f"{address}?[signature]" if "=" in rest else word[0]
 
 
-def _detail(body: Any) -> str:
+def _read_detail(body: Any) -> str:
     """Read what a server says of an error: `detail` (text or list), `message`, `error`, then the text itself."""
     for key in ("detail", "message", "error"):
         found = body.get(key) if isinstance(body, dict) else None
         if isinstance(found, dict):
-            return _detail(found)
+            return _read_detail(found)
         if isinstance(found, list) and found:
-            return "; ".join(_one_detail(item) for item in found[:5])
+            return "; ".join(_format_entry(item) for item in found[:5])
         if found:
             return str(found)
     if isinstance(body, str):
@@ -269,37 +271,37 @@ def _detail(body: Any) -> str:
     return json.dumps(body, ensure_ascii=False) if body else ""
 
 
-def _one_detail(item: Any) -> str:
+def _format_entry(item: Any) -> str:
     """Render one entry of a validation list as `query.limit: message`."""
     if not isinstance(item, dict):
         return str(item)
-    place = ".".join(str(part) for part in _place(item))
+    place = ".".join(str(part) for part in _read_location(item))
     return f"{place}: {item.get('msg', '')}" if place else str(item.get("msg", item))
 
 
-def _place(item: dict[str, Any]) -> list[Any]:
+def _read_location(item: dict[str, Any]) -> list[Any]:
     """Return where the fault is, as a validation list says it."""
     place = item.get("loc")
     return place if isinstance(place, list) else [] if place is None else [place]
 
 
-def _short(text: str, most: int = 1000) -> str:
+def _shorten(text: str, most: int = 1000) -> str:
     """Cut a server's text to a length people read, on one line, without control characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def _sentence(text: str) -> str:
+def _end_sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else text + "."
 
 
-def _where(status: int | None, url: str | None) -> str:
+def _format_request(status: int | None, url: str | None) -> str:
     """Render status and address, as far as they are known."""
     known = ([f"HTTP {status}"] if status is not None else []) + ([url] if url else [])
     return f"({', '.join(known)})" if known else ""
 
 
-def without_request(text: str) -> str:
+def strip_request(text: str) -> str:
     """Return an error's text without the request that failed: for where it stands beside what was asked for, and of which row."""
     return re.sub(r"^[A-Z]+ \S+ failed: |(?<=\(HTTP \d{3}), https?://[^\s)]+(?=\))", "", text)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from .client import Client, unnamed
+from .client import Client, registry
 from .errors import InvalidRequestError, TinkerError
 from .rest import config
 
@@ -28,20 +28,20 @@ def default_client() -> Client:
     --------
     >>> default_client().cache.info()  # doctest: +SKIP
     """
-    return unnamed.default()
+    return registry.default()
 
 
 def set_default(client: Client | None) -> None:
     """Make a client the default one; with None, the next use makes one from the environment."""
-    unnamed.set_default(client)
+    registry.set_default(client)
 
 
 def is_default(client: Client) -> bool:
     """Tell whether a client is the default one; makes none to find out."""
-    return unnamed.is_default(client)
+    return registry.is_default(client)
 
 
-def _on_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
+def _bind_to_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
     """Return a client's method as a function of the default client."""
 
     @functools.wraps(method)
@@ -50,17 +50,17 @@ def _on_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
 
     signature = inspect.signature(method)
     own = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return _with_signature(function, method.__name__, own)
+    return _set_signature(function, method.__name__, own)
 
 
-def _with_signature(function: Callable[P, R], name: str, signature: inspect.Signature) -> Callable[P, R]:
+def _set_signature(function: Callable[P, R], name: str, signature: inspect.Signature) -> Callable[P, R]:
     """Give a function the name and the signature that `help` and completion show."""
     function.__name__ = function.__qualname__ = name
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 
 
-def _connecting(make: Callable[P, Client]) -> Callable[P, Client]:
+def _make_connect(make: Callable[P, Client]) -> Callable[P, Client]:
     """Return `connect`, which takes what makes a client and makes it the default one."""
 
     @config.document_options
@@ -80,18 +80,18 @@ def _connecting(make: Callable[P, Client]) -> Callable[P, Client]:
         set_default(client)
         return client
 
-    return _with_signature(connect, "connect", inspect.signature(make).replace(return_annotation=Client))
+    return _set_signature(connect, "connect", inspect.signature(make).replace(return_annotation=Client))
 
 
-connect = _connecting(Client)
-sessions = _on_default(Client.sessions)
-training_runs = _on_default(Client.training_runs)
-checkpoints = _on_default(Client.checkpoints)
-samplers = _on_default(Client.samplers)
-inventory = _on_default(Client.inventory)
+connect = _make_connect(Client)
+sessions = _bind_to_default(Client.sessions)
+training_runs = _bind_to_default(Client.training_runs)
+checkpoints = _bind_to_default(Client.checkpoints)
+samplers = _bind_to_default(Client.samplers)
+inventory = _bind_to_default(Client.inventory)
 
 
-def client_for(frame: pd.DataFrame, client: Client | None = None) -> Client:
+def find_client(frame: pd.DataFrame, client: Client | None = None) -> Client:
     """Return the client for a frame: the given one, the one that the frame came from, else the default one.
 
     Raises
@@ -105,7 +105,7 @@ def client_for(frame: pd.DataFrame, client: Client | None = None) -> Client:
         return client or default_client()
     of_frame = f"the account {account} of {about.get('base_url')}"
     if client is None:
-        client = unnamed.of_account(account) or _default_for(of_frame)
+        client = registry.find_by_account(account) or _default_for_frame(of_frame)
     if client.account != account:
         raise InvalidRequestError(
             f"this frame is of {of_frame}, and the client is of {client.account} of {client.base_url}",
@@ -114,7 +114,7 @@ def client_for(frame: pd.DataFrame, client: Client | None = None) -> Client:
     return client
 
 
-def _default_for(of_frame: str) -> Client:
+def _default_for_frame(of_frame: str) -> Client:
     """Return the default client for a frame whose own client is gone; without a credential, say that it is gone."""
     try:
         return default_client()
@@ -136,7 +136,7 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
     --------
     >>> journal().groupby("plan")["outcome"].value_counts()  # doctest: +SKIP
     """
-    return (client or default_client()).planner.journal_frame()
+    return (client or default_client()).planner.build_journal_frame()
 
 
 def resume(
@@ -150,7 +150,7 @@ def resume(
     --------
     >>> resume()["outcome"].value_counts()  # doctest: +SKIP
     """
-    return (client or default_client()).planner.resume(_id_of(plan), progress=progress)
+    return (client or default_client()).planner.resume(_get_id(plan), progress=progress)
 
 
 def undo(plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def undo(plan: str | Plan | None = None, *, client: Client | None = None, progre
     --------
     >>> undo(plan)  # doctest: +SKIP
     """
-    return (client or default_client()).planner.undo(_id_of(plan), progress=progress)
+    return (client or default_client()).planner.undo(_get_id(plan), progress=progress)
 
 
 def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> Plan:
@@ -180,5 +180,5 @@ def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> 
     return (client or default_client()).planner.load(path)
 
 
-def _id_of(plan: str | Plan | None) -> str | None:
+def _get_id(plan: str | Plan | None) -> str | None:
     return plan if plan is None or isinstance(plan, str) else plan.id

@@ -34,8 +34,8 @@ DAY_S = 86_400
 class Rule:
     """A condition on checkpoints: call it with a frame for one bool per row."""
 
-    def __init__(self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), binds: int = 3) -> None:
-        self._text, self._mask, self._needs, self._binds = text, mask, needs, binds
+    def __init__(self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), precedence: int = 3) -> None:
+        self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
 
     def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
         """Return which rows it keeps; what is not known counts as not fulfilled.
@@ -45,7 +45,7 @@ class Rule:
         AttributeError
             If the frame lacks a column that the rule needs.
         """
-        _need(self, frame, *self._needs)
+        _require_columns(self, frame, *self._needs)
         mask = self._mask(frame.reset_index(drop=True))  # rows may repeat labels
         return mask.astype("boolean").fillna(False).astype(bool).set_axis(frame.index)
 
@@ -63,7 +63,7 @@ class Rule:
         return Either(self, other)
 
     def __invert__(self) -> Rule:
-        return Rule(f"~{self.format(3)}", lambda frame: ~self(frame), binds=3)
+        return Rule(f"~{self.format(3)}", lambda frame: ~self(frame), precedence=3)
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self} is a rule, not a truth value; combine rules with & | ~ instead of and, or, not")
@@ -71,9 +71,9 @@ class Rule:
     def __repr__(self) -> str:
         return self._text
 
-    def format(self, binds: int) -> str:
-        """Return the text, in parentheses where it binds less than what surrounds it."""
-        return self._text if self._binds >= binds else f"({self._text})"
+    def format(self, precedence: int) -> str:
+        """Return the text, in parentheses where it precedence less than what surrounds it."""
+        return self._text if self._precedence >= precedence else f"({self._text})"
 
 
 class Both(Rule):
@@ -83,7 +83,7 @@ class Both(Rule):
         super().__init__(
             f"{one.format(2)} & {other.format(2)}",
             lambda frame: one(frame) & other(frame),
-            binds=2,
+            precedence=2,
         )
 
 
@@ -94,7 +94,7 @@ class Either(Rule):
         super().__init__(
             f"{one.format(1)} | {other.format(1)}",
             lambda frame: one(frame) | other(frame),
-            binds=1,
+            precedence=1,
         )
         self._parts = (one, other)
 
@@ -129,7 +129,7 @@ def keep_rule(
     """Declare a function that makes a rule; `parse` splits a text into its arguments, where it takes several."""
 
     def declare(function: Maker) -> Maker:
-        kind = _kind_of(function)
+        kind = _infer_kind(function)
 
         def make(value: Any) -> Rule:
             return function() if kind == "flag" else function(*parse(value)) if parse else function(value)
@@ -145,7 +145,7 @@ def keep_rule(
 _METAVARS = {"flag": "", "count": "N", "duration": "DURATION", "text": "TEXT"}
 
 
-def _kind_of(function: Callable[..., Rule]) -> Literal["flag", "count", "duration", "text"]:
+def _infer_kind(function: Callable[..., Rule]) -> Literal["flag", "count", "duration", "text"]:
     """Return what the first parameter of a function takes; a flag where every call can do without arguments."""
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters:
@@ -186,11 +186,11 @@ def join_rules(values: Mapping[str, Any]) -> Rule:
 @keep_rule("Newest of each run")
 def keep_last(n: int, by: str = "training_run_id") -> Rule:
     """Keep the newest `n` of each training run (or of each value of another column, or of several in a list)."""
-    _at_least(n, 0)
+    _check_count(n, 0)
     groups = [by] if isinstance(by, str) else list(by)
 
     def mask(frame: pd.DataFrame) -> Any:
-        rows = frame[list(dict.fromkeys(["tinker_path", *groups]))].assign(_time=_times(frame["time"]))
+        rows = frame[list(dict.fromkeys(["tinker_path", *groups]))].assign(_time=_to_times(frame["time"]))
         newest_first = rows.sort_values(["_time", "tinker_path"], ascending=False, kind="stable", na_position="first")
         rank = newest_first.groupby(groups, dropna=False, observed=True, sort=False).cumcount()
         return (rank < n).reindex(frame.index)
@@ -202,21 +202,21 @@ def keep_last(n: int, by: str = "training_run_id") -> Rule:
 @keep_rule("Steps that are multiples of", metavar="K", least=1)
 def keep_every(k: int) -> Rule:
     """Keep those whose step is a multiple of `k`; a checkpoint without a step is not kept by this rule."""
-    _at_least(k, 1)
-    return Rule(f"keep_every({k})", lambda frame: _numbers(frame["step"]) % k == 0, needs=("step",))
+    _check_count(k, 1)
+    return Rule(f"keep_every({k})", lambda frame: _to_numbers(frame["step"]) % k == 0, needs=("step",))
 
 
 @keep_rule("Named final or last")
 def keep_final() -> Rule:
     """Keep those named final (also `final-…`, `…-final`, `last`)."""
-    final = _finder(r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])")
+    final = _compile_matcher(r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])")
     return Rule("keep_final()", lambda frame: frame["name"].map(final), needs=("name",))
 
 
 @keep_rule("Public")
 def keep_public() -> Rule:
     """Keep what is public, and what may be: where the server does not say."""
-    return Rule("keep_public()", lambda frame: ~_surely_not(frame["public"]), needs=("public",))
+    return Rule("keep_public()", lambda frame: ~_is_known_false(frame["public"]), needs=("public",))
 
 
 @keep_rule(metavar="REGEX")
@@ -227,7 +227,9 @@ def keep_named(pattern: str) -> Rule:
     except re.error as error:
         problem = str(error)
     else:
-        return Rule(f"keep_named({pattern!r})", lambda frame: frame["name"].map(_finder(pattern)), needs=("name",))
+        return Rule(
+            f"keep_named({pattern!r})", lambda frame: frame["name"].map(_compile_matcher(pattern)), needs=("name",)
+        )
     raise InvalidRequestError(
         f"{pattern!r} is not a regular expression: {problem}", hint="Escape what is meant literally."
     )
@@ -237,7 +239,7 @@ def keep_named(pattern: str) -> Rule:
 def newer_than(age: Duration) -> Rule:
     """Keep those created within this time from now; one whose time is not known is kept."""
     days = parse_duration(age) / DAY_S
-    return Rule(f"newer_than({age!r})", lambda frame: ~(_age_days(frame) > days), needs=("time",))
+    return Rule(f"newer_than({age!r})", lambda frame: ~(_compute_age_days(frame) > days), needs=("time",))
 
 
 @keep_rule(metavar="KEY[=VALUE]", parse=lambda text: tuple(text.split("=", 1)))
@@ -256,21 +258,23 @@ def has_metadata(key: str, value: Any = None) -> Rule:
 def used_by_samplers() -> Rule:
     """Keep what a sampler has loaded, or may have: `loaded_by_sampler` is true or not known; `retire` fills it in."""
     return Rule(
-        "used_by_samplers()", lambda frame: ~_surely_not(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",)
+        "used_by_samplers()", lambda frame: ~_is_known_false(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",)
     )
 
 
 @keep_rule()
 def no_ttl() -> Rule:
     """Keep those that never expire."""
-    return Rule("no_ttl()", lambda frame: _times(frame["expires_at"]).isna(), needs=("expires_at",))
+    return Rule("no_ttl()", lambda frame: _to_times(frame["expires_at"]).isna(), needs=("expires_at",))
 
 
 @keep_rule()
 def expiring(within: Duration = "7d") -> Rule:
     """Keep those that expire within this time from now anyway."""
     days = parse_duration(within) / DAY_S
-    return Rule(f"expiring({within!r})", lambda frame: -_age_days(frame, "expires_at") <= days, needs=("expires_at",))
+    return Rule(
+        f"expiring({within!r})", lambda frame: -_compute_age_days(frame, "expires_at") <= days, needs=("expires_at",)
+    )
 
 
 def _split_best(text: str) -> tuple[str, int]:
@@ -286,13 +290,13 @@ def _split_best(text: str) -> tuple[str, int]:
 @keep_rule(metavar="COLUMN[:N]", parse=_split_best)
 def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "training_run_id") -> Rule:
     """Keep the best `n` of each training run by a column, or by a metadata key as `meta.<key>`."""
-    _at_least(n, 0)
+    _check_count(n, 0)
 
     def mask(frame: pd.DataFrame) -> Any:
         is_key = by.startswith("meta.") and by not in frame.columns
-        _need(rule, frame, "user_metadata" if is_key else by)
+        _require_columns(rule, frame, "user_metadata" if is_key else by)
         key = by.removeprefix("meta.")
-        values = _numbers(
+        values = _to_numbers(
             frame["user_metadata"].map(lambda text: (parse_object(text) or {}).get(key)) if is_key else frame[by]
         )
         known = values[values.notna()].sort_values(ascending=smallest, kind="stable")
@@ -305,8 +309,8 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "t
     return rule
 
 
-def _age_days(frame: pd.DataFrame, column: str = "time") -> Any:
-    return (_now() - _times(frame[column])).dt.total_seconds() / DAY_S
+def _compute_age_days(frame: pd.DataFrame, column: str = "time") -> Any:
+    return (_now() - _to_times(frame[column])).dt.total_seconds() / DAY_S
 
 
 def _now() -> pd.Timestamp:
@@ -315,7 +319,7 @@ def _now() -> pd.Timestamp:
     return pd.Timestamp.now("UTC")
 
 
-def _times(values: pd.Series[Any]) -> Any:
+def _to_times(values: pd.Series[Any]) -> Any:
     """Return times in UTC, also of a frame whose times are text; other text is NA."""
     import pandas as pd
 
@@ -324,12 +328,12 @@ def _times(values: pd.Series[Any]) -> Any:
     return pd.to_datetime(values.astype("object"), utc=True, errors="coerce", format="ISO8601")
 
 
-def _numbers(values: pd.Series[Any]) -> Any:
+def _to_numbers(values: pd.Series[Any]) -> Any:
     """Return finite numbers, also of a frame whose numbers are text; other text is NaN."""
-    return values.astype("object").map(_number).astype("float64")
+    return values.astype("object").map(_to_number).astype("float64")
 
 
-def _number(value: Any) -> float:
+def _to_number(value: Any) -> float:
     try:
         found = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -337,7 +341,7 @@ def _number(value: Any) -> float:
     return found if math.isfinite(found) else math.nan
 
 
-def _surely_not(values: pd.Series[Any]) -> Any:
+def _is_known_false(values: pd.Series[Any]) -> Any:
     """Return where a flag is known to be off, also of a frame whose flags are text."""
     return (
         values.astype("object")
@@ -346,17 +350,17 @@ def _surely_not(values: pd.Series[Any]) -> Any:
     )
 
 
-def _need(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:
+def _require_columns(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise AttributeError(f"{rule} needs the column {', '.join(map(repr, missing))}, and the frame has none")
 
 
-def _finder(pattern: str) -> Callable[[Any], bool]:
+def _compile_matcher(pattern: str) -> Callable[[Any], bool]:
     compiled = re.compile(pattern)
     return lambda name: isinstance(name, str) and compiled.search(name) is not None
 
 
-def _at_least(n: int, least: int) -> None:
+def _check_count(n: int, least: int) -> None:
     if isinstance(n, bool) or not isinstance(n, int) or n < least:
         raise InvalidRequestError(f"{n!r} is not a whole number of {least} or more", hint="Pass a count.")

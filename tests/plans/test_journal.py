@@ -27,48 +27,48 @@ CHECKOUT = Path(__file__).parents[1]
 
 def begun(folder: Path, rows: int = 3) -> Journal:
     """Return a journal with one plan begun."""
-    diary = Journal("acc", folder / "journal")
-    diary.begin(
+    journal = Journal("acc", folder / "journal")
+    journal.record_plan(
         "plan-1", "http://server", "delete", [ROW | {"tinker_path": f"tinker://r/weights/{n}"} for n in range(rows)]
     )
-    return diary
+    return journal
 
 
 def test_a_row_is_not_begun_then_begun_then_ended(tmp_path: Path) -> None:
     """Each note moves a row on; an unknown end leaves it open, and a later note corrects an earlier one."""
-    diary, path = begun(tmp_path, 1), "tinker://r/weights/0"
-    states = [diary.records()[0].rows[path].state]
-    diary.sending("plan-1", path, 1)
-    states.append(diary.records()[0].rows[path].state)
-    diary.ended("plan-1", path, "unknown", 500, "oh")
-    states.append(diary.records()[0].rows[path].state)
-    assert len(diary.records()[0].open_rows) == 1
-    diary.ended("plan-1", path, "done")
-    states.append(diary.records()[0].rows[path].state)
+    journal, path = begun(tmp_path, 1), "tinker://r/weights/0"
+    states = [journal.read_plans()[0].rows[path].state]
+    journal.record_attempt("plan-1", path, 1)
+    states.append(journal.read_plans()[0].rows[path].state)
+    journal.record_outcome("plan-1", path, "unknown", 500, "oh")
+    states.append(journal.read_plans()[0].rows[path].state)
+    assert len(journal.read_plans()[0].open_rows) == 1
+    journal.record_outcome("plan-1", path, "done")
+    states.append(journal.read_plans()[0].rows[path].state)
     assert states == ["not begun", "begun", "begun", "ended"]
-    row = diary.records()[0].rows[path]
+    row = journal.read_plans()[0].rows[path]
     assert (row.outcome, row.status, row.error, row.attempts) == ("done", None, None, 1)
-    assert diary.records()[0].open_rows == []
-    diary.finished("plan-1")
-    assert diary.records()[0].ended
+    assert journal.read_plans()[0].open_rows == []
+    journal.record_end("plan-1")
+    assert journal.read_plans()[0].ended
 
 
 def test_file_and_folder_are_the_owners_alone(tmp_path: Path) -> None:
     """The file is 0600 in a folder 0700, and is listed as the account's."""
-    diary = begun(tmp_path)
-    assert stat.S_IMODE(diary.path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(diary.path.parent.stat().st_mode) == 0o700
+    journal = begun(tmp_path)
+    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(journal.path.parent.stat().st_mode) == 0o700
     assert [path.stem for path in (tmp_path / "journal").glob("*.jsonl")] == ["acc"]
 
 
 def test_it_is_only_ever_appended_to(tmp_path: Path) -> None:
     """What was written stays byte for byte, whatever is noted afterwards."""
-    diary = begun(tmp_path)
-    first = diary.path.read_bytes()
-    diary.sending("plan-1", "tinker://r/weights/0", 1)
-    diary.ended("plan-1", "tinker://r/weights/0", "failed", 403, "no\nline break")
-    diary.begin("plan-2", "http://server", "publish", [])
-    content = diary.path.read_bytes()
+    journal = begun(tmp_path)
+    first = journal.path.read_bytes()
+    journal.record_attempt("plan-1", "tinker://r/weights/0", 1)
+    journal.record_outcome("plan-1", "tinker://r/weights/0", "failed", 403, "no\nline break")
+    journal.record_plan("plan-2", "http://server", "publish", [])
+    content = journal.path.read_bytes()
     assert content.startswith(first)
     assert content.count(b"\n") == 4
     assert all(json.loads(line)["at"] for line in content.splitlines())
@@ -78,15 +78,15 @@ def test_it_is_only_ever_appended_to(tmp_path: Path) -> None:
 @settings(max_examples=30)
 def test_a_torn_last_line_costs_that_line_only(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     """After a kill in the middle of a line all lines before it are read, and what is noted next is whole."""
-    diary = begun(tmp_path_factory.mktemp("torn"))
-    whole = diary.path.stat().st_size
-    diary.ended("plan-1", "tinker://r/weights/0", "done")
-    diary.ended("plan-1", "tinker://r/weights/1", "failed", 500, "x" * 300)
-    content = diary.path.read_bytes()
-    diary.path.write_bytes(content[: max(whole, len(content) - cut)])
-    assert list(diary.records()[0].rows) == [f"tinker://r/weights/{n}" for n in range(3)]
-    diary.ended("plan-1", "tinker://r/weights/2", "done")
-    assert diary.records()[0].rows["tinker://r/weights/2"].outcome == "done"
+    journal = begun(tmp_path_factory.mktemp("torn"))
+    whole = journal.path.stat().st_size
+    journal.record_outcome("plan-1", "tinker://r/weights/0", "done")
+    journal.record_outcome("plan-1", "tinker://r/weights/1", "failed", 500, "x" * 300)
+    content = journal.path.read_bytes()
+    journal.path.write_bytes(content[: max(whole, len(content) - cut)])
+    assert list(journal.read_plans()[0].rows) == [f"tinker://r/weights/{n}" for n in range(3)]
+    journal.record_outcome("plan-1", "tinker://r/weights/2", "done")
+    assert journal.read_plans()[0].rows["tinker://r/weights/2"].outcome == "done"
 
 
 @pytest.mark.slow
@@ -94,9 +94,9 @@ def test_lines_of_several_threads_and_processes_do_not_mix(tmp_path: Path) -> No
     """Two processes with threads that write long lines at once lose and mix none."""
     script = (
         "import sys, threading; from pathlib import Path; from tinker_frames.plans.journal import Journal\n"
-        "diary = Journal('acc', Path(sys.argv[1]))\n"
+        "journal = Journal('acc', Path(sys.argv[1]))\n"
         "def write(t):\n"
-        "    for n in range(50): diary.ended(sys.argv[2], f'{t}-{n}', 'failed', 1, 'x' * 5000)\n"
+        "    for n in range(50): journal.record_outcome(sys.argv[2], f'{t}-{n}', 'failed', 1, 'x' * 5000)\n"
         "threads = [threading.Thread(target=write, args=(t,)) for t in range(3)]\n"
         "[t.start() for t in threads]; [t.join() for t in threads]\n"
     )
@@ -121,11 +121,11 @@ def test_lines_of_several_threads_and_processes_do_not_mix(tmp_path: Path) -> No
 @settings(max_examples=50)
 def test_foreign_lines_are_passed_over(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     """Lines that are no notes of ours, or of a plan that is not known, change nothing of the plans that are."""
-    diary = begun(tmp_path_factory.mktemp("foreign"))
-    with diary.path.open("ab") as file:
+    journal = begun(tmp_path_factory.mktemp("foreign"))
+    with journal.path.open("ab") as file:
         file.write("\n".join(lines).encode("utf-8", "replace"))
-    diary.ended("plan-1", "tinker://r/weights/1", "done")
-    record = next(record for record in diary.records() if record.plan == "plan-1")
+    journal.record_outcome("plan-1", "tinker://r/weights/1", "done")
+    record = next(record for record in journal.read_plans() if record.plan == "plan-1")
     assert record.rows["tinker://r/weights/1"].outcome == "done"
 
 
@@ -141,7 +141,7 @@ def test_a_note_is_there_before_its_request(server: DemoServer, client: tkf.Clie
         calls = server.requests.to("publish_checkpoint")
         if len(calls) > seen:
             seen = len(calls)
-            rows = Journal(client.account).records()[-1].rows.values()
+            rows = Journal(client.account).read_plans()[-1].rows.values()
             if (
                 sum(row.sent_at is not None for row in rows) < seen
                 or sum(row.state == "ended" for row in rows) < seen - 1
@@ -196,8 +196,8 @@ def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, cl
     assert server.requests.count("publish_checkpoint") < 40
     path.unlink()
     moved.rename(path)
-    told = journal(client=client)
-    begun_rows = set(told.loc[told["sent_at"].notna(), "tinker_path"])
+    frame = journal(client=client)
+    begun_rows = set(frame.loc[frame["sent_at"].notna(), "tinker_path"])
     published = {name for name in plan.frame["tinker_path"] if server.state.find(name).public}
     assert published - set(plan.frame.query("verdict != 'send'")["tinker_path"]) <= begun_rows
 

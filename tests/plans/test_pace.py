@@ -22,9 +22,9 @@ class Fixed:
 
     limit: int
 
-    def finished(self, now: float, *, well: bool) -> None: ...
+    def record_outcome(self, now: float, *, well: bool) -> None: ...
 
-    def limited(self) -> None: ...
+    def record_rate_limit(self) -> None: ...
 
 
 @dataclass
@@ -83,11 +83,11 @@ def seconds_of(pace: Pace | Fixed, server: Scales, jobs: int, seed: int = 0) -> 
         if word == "limit":
             left += 1
             if now + 1 > rest_until + 0.5:
-                pace.limited()
+                pace.record_rate_limit()
             rest_until = max(rest_until, now + 1)
             continue
         left, done = (left + 1, done) if word == "error" else (left, done + 1)
-        pace.finished(now, well=word == "good")
+        pace.record_outcome(now, well=word == "good")
     return now
 
 
@@ -129,10 +129,10 @@ def test_whatever_happens_the_limit_stays_in_bounds(most: int, events: list[tupl
     for seconds, what in events:
         now, before = now + seconds, pace.limit
         if what == "limit":
-            pace.limited()
+            pace.record_rate_limit()
             assert pace.limit <= before
         else:
-            pace.finished(now, well=what == "good")
+            pace.record_outcome(now, well=what == "good")
         assert 1 <= pace.limit <= most
 
 
@@ -143,10 +143,10 @@ def test_whatever_happened_it_recovers(events: list[tuple[float, str]]) -> None:
     pace, now = Pace(MOST), 0.0
     for seconds, what in events:
         now += seconds
-        pace.limited() if what == "limit" else pace.finished(now, well=what == "good")
+        pace.record_rate_limit() if what == "limit" else pace.record_outcome(now, well=what == "good")
     for _ in range(3000):
         now += 0.05 / pace.limit
-        pace.finished(now, well=True)
+        pace.record_outcome(now, well=True)
     assert pace.limit >= 12
 
 
@@ -154,7 +154,7 @@ def test_a_server_that_only_fails_is_left_with_one_write_at_a_time() -> None:
     """Where every write fails, it goes down to one, step by step."""
     pace, seen = Pace(MOST), []
     for moment in range(200):
-        pace.finished(moment * 0.1, well=False)
+        pace.record_outcome(moment * 0.1, well=False)
         seen.append(pace.limit)
     assert seen == sorted(seen, reverse=True)
     assert seen[-1] == 1
@@ -167,7 +167,7 @@ def test_a_server_that_becomes_slower_with_load_is_relieved() -> None:
     for server in (Scales(), SlowsDown(slowdown=0.3, capacity=2), Scales()):
         for _ in range(3000):
             now += server.answer(pace.limit, now, chance)[0] / pace.limit
-            pace.finished(now, well=True)
+            pace.record_outcome(now, well=True)
         numbers.append(pace.limit)
     assert min(numbers[0], numbers[2]) >= 12
     assert numbers[1] <= 4

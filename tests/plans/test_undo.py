@@ -66,7 +66,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             victim.join()
             time.sleep(0.1)  # what is on the wire arrives
             planner = Planner(client._session, client._reader, folder / "journal")
-            told = planner.journal_frame()
+            told = planner.build_journal_frame()
             changed = {path for path in paths if is_as_wished(server, action, path, before)}
             sent = server.requests.count(WRITES[action])
             if told.empty:  # it was killed before it began
@@ -79,7 +79,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             stood = Counter(states.values())
             if stood["ended"] < len(paths):
                 assert (planner.resume(progress=False)["outcome"] == "done").all()
-            told = planner.journal_frame()
+            told = planner.build_journal_frame()
             assert (told["outcome"] == "done").all()
             assert all(is_as_wished(server, action, path, before) for path in paths)
             answers = Counter(call.status for call in server.requests.to(WRITES[action]))

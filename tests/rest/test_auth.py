@@ -16,7 +16,7 @@ import tinker_frames as tkf
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.errors import AuthenticationError, PermissionDeniedError, SchemaError, ServerError, TinkerError
 from tinker_frames.rest import auth
-from tinker_frames.rest.auth import Authenticator, decode_jwt, fingerprint, identity_of
+from tinker_frames.rest.auth import Authenticator, decode_jwt, derive_identity, fingerprint
 from tinker_frames.rest.config import ClientOptions, resolve
 
 CONFIG, TOKEN = "get_client_config", "get_auth_token"
@@ -339,7 +339,7 @@ def test_sixteen_threads_start_once(exchanging: DemoServer, client: tkf.Client) 
 def test_identity_tells_accounts_apart() -> None:
     """Every JWT of one user in one organization is one identity; other users, organizations and keys are others."""
     one = jwt(sub="ada", org_id="lab", exp=1)
-    assert identity_of(one) == identity_of(jwt(sub="ada", org_id="lab", exp=2, jti="x"))
+    assert derive_identity(one) == derive_identity(jwt(sub="ada", org_id="lab", exp=2, jti="x"))
     others = [
         one,
         jwt(sub="bob", org_id="lab"),
@@ -349,8 +349,8 @@ def test_identity_tells_accounts_apart() -> None:
         jwt(exp=1),
         jwt(exp=2),
     ]
-    assert len({identity_of(other) for other in others}) == len(others)
-    assert "tml-a" not in identity_of("tml-a")
+    assert len({derive_identity(other) for other in others}) == len(others)
+    assert "tml-a" not in derive_identity("tml-a")
     assert fingerprint("https://a", "x") != fingerprint("https://b", "x")
     assert len(fingerprint("https://a", "x")) == 16
 

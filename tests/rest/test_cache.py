@@ -384,7 +384,7 @@ def test_unusable_cache_is_said_once(server: DemoServer, client_of: Make, tmp_pa
             cache = client._session.cache
             assert cache is not None
             cache.clear()
-            connection = cache._store._connected()
+            connection = cache._store._connect()
             connection.execute("PRAGMA max_page_count=2").fetchall()
         for _ in range(2):
             assert len(client.checkpoints()) == server.state.checkpoints_page(1, 0)[1]
@@ -505,7 +505,7 @@ def test_put_and_get(tmp_path: Path) -> None:
     began = time.time()
     cache.put("k", b"body", began)
     assert cache.get("k") == (b"body", began)
-    cache.written()
+    cache.invalidate()
     assert cache.get("k") is None
     cache.put("k", b"late", began)
     assert cache.get("k") is None

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from tinker_frames.rest.progress import DELAY_S, Progress, in_notebook, is_watched
+from tinker_frames.rest.progress import DELAY_S, Progress, in_notebook, is_interactive
 
 
 @pytest.mark.slow
 def test_nobody_watches_a_pipe() -> None:
     """Without a terminal and outside a notebook nothing is drawn by itself."""
     assert not in_notebook()
-    code = "from tinker_frames.rest.progress import is_watched; print(is_watched())"
+    code = "from tinker_frames.rest.progress import is_interactive; print(is_interactive())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
@@ -23,7 +23,7 @@ def test_nobody_watches_a_pipe() -> None:
 @pytest.mark.slow
 def test_a_terminal_is_watched() -> None:
     """A terminal on standard error is somebody watching."""
-    code = "import pty,os,sys; from tinker_frames.rest.progress import is_watched; _, end = pty.openpty(); os.dup2(end, 2); print(is_watched())"
+    code = "import pty,os,sys; from tinker_frames.rest.progress import is_interactive; _, end = pty.openpty(); os.dup2(end, 2); print(is_interactive())"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == "True\n"
 
@@ -31,12 +31,12 @@ def test_a_terminal_is_watched() -> None:
 @pytest.mark.parametrize("show", [False, None])
 def test_without_a_bar_everything_is_silent(show: bool | None, capsys: pytest.CaptureFixture[str]) -> None:
     """Counting without a bar writes nothing and fails nowhere."""
-    assert not is_watched()
+    assert not is_interactive()
     with Progress("rows", show) as bar:
-        bar.expect(10)
+        bar.set_total(10)
         bar.advance(5)
         bar.restart()
-        bar.sent()
+        bar.count_request()
     assert bar.requests == 1
     assert capsys.readouterr() == ("", "")
 
@@ -52,13 +52,13 @@ def test_quick_work_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_wait_is_said_on_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """With a bar, a wait is said where the bar is, with its length and reason."""
     with Progress("rows", show=True) as bar:
-        bar.waiting(7.0, "the server limits the rate")
+        bar.report_wait(7.0, "the server limits the rate")
     assert "waiting 7 s: the server limits the rate" in capsys.readouterr().err
 
 
 def test_a_wait_is_logged_where_there_is_no_bar(caplog: pytest.LogCaptureFixture) -> None:
     """Without a bar, a wait of a second or more is logged, a shorter one is not."""
     with caplog.at_level(logging.WARNING, "tinker_frames"), Progress("rows", show=False) as bar:
-        bar.waiting(0.2, "a hiccup")
-        bar.waiting(7.0, "the server limits the rate")
+        bar.report_wait(0.2, "a hiccup")
+        bar.report_wait(7.0, "the server limits the rate")
     assert [record.getMessage() for record in caplog.records] == ["waiting 7 s: the server limits the rate"]

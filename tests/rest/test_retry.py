@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from tinker_frames.rest.retry import (
-    LONGEST_SERVER_WAIT_S,
-    RATE_LIMIT_PATIENCE,
-    Tries,
+    MAX_SERVER_WAIT_S,
+    RATE_LIMIT_RETRY_FACTOR,
+    RetryBudget,
     backoff_s,
-    looks_complete,
-    may_repeat,
-    server_wait_s,
+    is_complete_json,
+    is_retryable,
+    read_server_wait,
 )
 
 NOW = datetime(2026, 11, 20, 9, 0, 0, tzinfo=UTC)
@@ -56,7 +56,7 @@ def headers(**given: str) -> CaseInsensitiveDict[str]:
 )
 def test_server_wait(sent: dict[str, str], wait: float | None) -> None:
     """`retry-after-ms`, else `Retry-After` in seconds, fractions or as a date; above 0 and at most a minute."""
-    assert server_wait_s(headers(**sent), NOW) == wait
+    assert read_server_wait(headers(**sent), NOW) == wait
 
 
 @given(
@@ -65,8 +65,8 @@ def test_server_wait(sent: dict[str, str], wait: float | None) -> None:
 def test_no_header_breaks_it(text: str) -> None:
     """Whatever a server sends, there is a wait within bounds or none."""
     for name in ("retry_after", "retry_after_ms"):
-        wait = server_wait_s(headers(**{name: text}), NOW)
-        assert wait is None or 0 < wait <= LONGEST_SERVER_WAIT_S
+        wait = read_server_wait(headers(**{name: text}), NOW)
+        assert wait is None or 0 < wait <= MAX_SERVER_WAIT_S
 
 
 @given(attempt=st.integers(0, 40))
@@ -79,7 +79,7 @@ def test_backoff_bounds(attempt: int) -> None:
 @pytest.mark.parametrize("status", [302, 400, 401, 402, 403, 404, 405, 408, 409, 422, 425, 429, 500, 503])
 def test_statuses_after_which_a_read_is_repeated(status: int) -> None:
     """A read is repeated where the server was busy or failed, not where it refused."""
-    assert may_repeat(status, headers()) is (status in {408, 409, 425, 429, 500, 503})
+    assert is_retryable(status, headers()) is (status in {408, 409, 425, 429, 500, 503})
 
 
 @pytest.mark.parametrize(
@@ -87,32 +87,32 @@ def test_statuses_after_which_a_read_is_repeated(status: int) -> None:
 )
 def test_should_retry_decides(said: str, status: int, repeat: bool) -> None:
     """`x-should-retry` of exactly true or false decides."""
-    assert may_repeat(status, headers(x_should_retry=said)) is repeat
+    assert is_retryable(status, headers(x_should_retry=said)) is repeat
 
 
 def test_gateway_refusal_is_repeated() -> None:
     """400 with an empty body comes from a gateway: the service never saw the request."""
-    assert may_repeat(400, headers(content_length="0"))
-    assert not may_repeat(400, headers(content_length="20"))
+    assert is_retryable(400, headers(content_length="0"))
+    assert not is_retryable(400, headers(content_length="20"))
 
 
 @given(retries=st.integers(0, 8))
 def test_tries_end(retries: int) -> None:
     """There are as many repeats as `retries`, then none, whether answers or connections failed."""
-    tries = Tries(retries)
+    tries = RetryBudget(retries)
     waits = [tries.wait_after(500, headers()) for _ in range(retries + 1)]
     assert waits[-1] is None
     assert None not in waits[:-1]
-    lost = Tries(retries)
+    lost = RetryBudget(retries)
     assert [lost.wait_after_loss() is None for _ in range(retries + 1)] == [False] * retries + [True]
 
 
 @given(retries=st.integers(0, 5))
 def test_named_rate_limits_get_more_patience(retries: int) -> None:
-    """A 429 that names its wait may come `RATE_LIMIT_PATIENCE` times as often, and costs no other repeat."""
-    tries = Tries(retries)
-    waits = [tries.wait_after(429, headers(retry_after="2")) for _ in range(retries * RATE_LIMIT_PATIENCE + 1)]
-    assert waits == [2.0] * (retries * RATE_LIMIT_PATIENCE) + [None]
+    """A 429 that names its wait may come `RATE_LIMIT_RETRY_FACTOR` times as often, and costs no other repeat."""
+    tries = RetryBudget(retries)
+    waits = [tries.wait_after(429, headers(retry_after="2")) for _ in range(retries * RATE_LIMIT_RETRY_FACTOR + 1)]
+    assert waits == [2.0] * (retries * RATE_LIMIT_RETRY_FACTOR) + [None]
     if retries:
         assert tries.wait_after(500, headers()) is not None
 
@@ -126,7 +126,7 @@ def test_whole_objects_look_complete(body: dict[str, object], cut: int) -> None:
     import json
 
     text = json.dumps(body).encode()
-    assert looks_complete(text)
-    assert looks_complete(text + b" \n")
-    assert not looks_complete(b"")
-    assert not looks_complete(text[: min(cut, 4)])
+    assert is_complete_json(text)
+    assert is_complete_json(text + b" \n")
+    assert not is_complete_json(b"")
+    assert not is_complete_json(text[: min(cut, 4)])

@@ -195,7 +195,7 @@ def test_foreign_database(tmp_path: Path, told: Told) -> None:
 def test_full_disk(store: SQLiteStore, told: Told) -> None:
     """When no page more can be had, what is there goes unused and it is said once."""
     store["k"] = response(b"[1]")
-    connection = store._connected()
+    connection = store._connect()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
     store["big"] = response(b"x" * 1_000_000)

@@ -15,7 +15,7 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError, NotFoundError
 from tinker_frames.listings.tables import TableReader
-from tinker_frames.rest.progress import Progress, StoppedError, is_watched, open_progress
+from tinker_frames.rest.progress import Progress, StoppedError, is_interactive, open_progress
 from tinker_frames.views.task import TICK_S, Task, describe_error
 
 PATIENCE_S = 20
@@ -65,7 +65,7 @@ def test_how_far_it_is_is_shown_as_it_changes() -> None:
 
     def steps(task: Task) -> None:
         with task as bar:
-            bar.expect(50)
+            bar.set_total(50)
             until = time.monotonic() + PATIENCE_S
             while len(seen) < 4 and time.monotonic() < until:
                 bar.advance(1)
@@ -93,14 +93,14 @@ def test_progress_is_counted_as_a_bar_counts() -> None:
     """Rows add up, a second sweep begins from nothing, and a total that nobody knows is none."""
     task, _ = make_task(lambda _: None)
     with task as bar:
-        bar.expect(10)
+        bar.set_total(10)
         bar.advance(3)
         bar.advance(4)
         assert {name: task.to_message()[name] for name in ("what", "done", "total", "stopping")} == {
             "what": "works", "done": 7, "total": 10, "stopping": False,
         }  # fmt: skip
         bar.restart()
-        bar.expect(None)
+        bar.set_total(None)
     assert (task.to_message()["done"], task.to_message()["total"]) == (0, 0)
     task.advance(8)
     task._began -= 4
@@ -111,9 +111,9 @@ def test_waits_are_said_as_long_as_they_last() -> None:
     """A wait is said with its reason and the seconds that are left; one that is over is not."""
     task, _ = make_task(lambda _: None)
     assert task.to_message()["waiting"] == ""
-    task.waiting(12, "rate limited (429)")
+    task.report_wait(12, "rate limited (429)")
     assert task.to_message()["waiting"] == "waiting 12 s: rate limited (429)"
-    task.waiting(0.3, "rate limited (429)")
+    task.report_wait(0.3, "rate limited (429)")
     assert task.to_message()["waiting"] == ""
 
 
@@ -131,7 +131,7 @@ def test_nobody_draws_a_bar_meanwhile_and_the_callers_context_holds() -> None:
     mine = contextvars.ContextVar("mine", default="")
     mine.set("yes")
     task, ends = make_task(
-        lambda task: (is_watched(), mine.get(), open_progress("x", task) is task, Progress("x")._show)
+        lambda task: (is_interactive(), mine.get(), open_progress("x", task) is task, Progress("x")._show)
     )
     assert task.start().join(PATIENCE_S)
     assert ends == [((False, "yes", True, False), None)]

@@ -187,14 +187,14 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser:
     return 0
 
 
-def _lab(output: Path, of_account: dict[str, Any], *, port: int, browser: bool) -> int:
+def _lab(output: Path, find_by_account: dict[str, Any], *, port: int, browser: bool) -> int:
     """Run JupyterLab on the notebooks until it ends or is told to."""
     from ..demo import DemoServer
     from . import lab
 
     lab.check_installed()
     halt = _halt()
-    with DemoServer(**of_account) as server:
+    with DemoServer(**find_by_account) as server:
         notebooks = lab.copy_notebooks(output / lab.FOLDER)
         if notebooks.kept:
             click.echo(f"kept as they are in {notebooks.folder}: {', '.join(notebooks.kept)}")

@@ -197,7 +197,7 @@ class Sweeper:
                 seen.update(keys)
             coverage.record(request, page.rows, page.total, new=new)
             coverage.pages += 1
-            progress.expect(page.total)
+            progress.set_total(page.total)
             progress.advance(page.rows)
 
         take(*self._first(table, path, params, coverage, progress))

@@ -58,7 +58,7 @@ def _request_each(
 ) -> list[R | TinkerError]:
     """Return the answer for every path, requested in parallel; an error is the answer for its row."""
     with Progress(what, progress) as bar:
-        bar.expect(len(paths))
+        bar.set_total(len(paths))
 
         def answer_of(path: str) -> R | TinkerError:
             try:

@@ -91,7 +91,7 @@ class Outcome:
     is_read: bool = field(default=False, repr=False, compare=False)  # it was read from the server, not only reported
 
     @property
-    def is_well(self) -> bool:
+    def server_coped(self) -> bool:
         """Whether the server coped with the request, whatever it answered."""
         return self.outcome in ("done", "skipped", "unchanged") or (self.status is not None and self.status < 500)
 
@@ -229,9 +229,9 @@ class Action:
         for parameter in self.parameters:
             value = given.get(parameter.name, parameter.default)
             if parameter.is_required and parameter.kind != "rule":
-                parts.append(_literal(value))
+                parts.append(_format_literal(value))
             elif parameter.is_required or value != parameter.default:
-                parts.append(f"{parameter.name}={_literal(value)}")
+                parts.append(f"{parameter.name}={_format_literal(value)}")
         return f"{self.name}({', '.join(parts)})"
 
 
@@ -240,7 +240,7 @@ def _format_ttl(seconds: int) -> str:
     return f"{seconds // 3600} h" if seconds % 3600 == 0 and seconds < 2 * 86_400 else format_duration(seconds)
 
 
-def _literal(value: Any) -> str:
+def _format_literal(value: Any) -> str:
     """Return a value as code, text in double quotes."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
@@ -257,7 +257,7 @@ def _is_gone(state: State | None, *_: Any) -> bool:
     return state is None
 
 
-def _expires(state: State | None, expiry: RequestedExpiry, sent: datetime) -> bool:
+def _has_expiry(state: State | None, expiry: RequestedExpiry, sent: datetime) -> bool:
     """Tell whether the expiry is the one that a request sent then asked for, give or take a few minutes."""
     if state is None:
         return False
@@ -291,7 +291,7 @@ ACTIONS = {
             "expire in {ttl}",
             "PUT",
             "ttl",
-            _expires,
+            _has_expiry,
             undo="restore",
             sets_expiry=True,
             only_sooner=True,
@@ -307,7 +307,7 @@ ACTIONS = {
             "expire in {ttl}",
             "PUT",
             "ttl",
-            _expires,
+            _has_expiry,
             undo="restore",
             sets_expiry=True,
             never="never expire",
@@ -370,7 +370,7 @@ ACTIONS = {
             "get their old expiry back",
             "PUT",
             "ttl",
-            _expires,
+            _has_expiry,
             undo="restore",
             sets_expiry=True,
         ),

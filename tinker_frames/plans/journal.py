@@ -65,11 +65,11 @@ class Journal:
     """The journal of one account."""
 
     def __init__(self, account: str, folder: Path | None = None) -> None:
-        self.path = (folder or default_folder()) / f"{account}.jsonl"
+        self.path = (folder or find_journal_folder()) / f"{account}.jsonl"
         self._account = account
         self._lock = threading.Lock()
 
-    def begin(
+    def record_plan(
         self, plan: str, base_url: str, action: str, rows: list[dict[str, Any]], undoes: str | None = None
     ) -> None:
         """Note a plan with all its rows, before anything of it is sent; this one line is forced to the disk.
@@ -89,11 +89,11 @@ class Journal:
             force=True,
         )
 
-    def sending(self, plan: str, tinker_path: str, attempt: int) -> None:
+    def record_attempt(self, plan: str, tinker_path: str, attempt: int) -> None:
         """Note that a request is about to be sent."""
         self._append({"event": "send", "plan": plan, "tinker_path": tinker_path, "attempt": attempt})
 
-    def ended(
+    def record_outcome(
         self,
         plan: str,
         tinker_path: str,
@@ -118,25 +118,25 @@ class Journal:
             }
         )
 
-    def finished(self, plan: str) -> None:
+    def record_end(self, plan: str) -> None:
         """Note that nothing of a plan is left to do."""
         self._append({"event": "end", "plan": plan}, force=True)
 
-    def records(self) -> list[Record]:
+    def read_plans(self) -> list[Record]:
         """Return the plans in the order of their beginning."""
         records: dict[str, Record] = {}
-        for line in self._lines():
-            _apply(records, line)
+        for line in self._read_lines():
+            _apply_line(records, line)
         return list(records.values())
 
     def record(self, plan: str) -> Record | None:
         """Return one plan, by its id or the beginning of it."""
-        found = [record for record in self.records() if record.plan.startswith(plan)]
+        found = [record for record in self.read_plans() if record.plan.startswith(plan)]
         return found[-1] if found else None
 
     def _append(self, line: dict[str, Any], *, force: bool = False) -> None:
         """Write one line with one call, so that lines of several threads and processes do not mix."""
-        text = json.dumps({"at": _now(), **line}, ensure_ascii=False, separators=(",", ":")) + "\n"
+        text = json.dumps({"at": _format_now(), **line}, ensure_ascii=False, separators=(",", ":")) + "\n"
         with self._lock:
             try:
                 self._write(text.encode("utf-8", "replace"), force)
@@ -144,9 +144,9 @@ class Journal:
                 problem = error.strerror or type(error).__name__
             else:
                 return
-        raise self._error("written", problem)
+        raise self._build_error("written", problem)
 
-    def _error(self, what: str, problem: str) -> TinkerError:
+    def _build_error(self, what: str, problem: str) -> TinkerError:
         return TinkerError(
             f"the journal at {self.path} cannot be {what} ({problem}), and without it nothing is sent",
             hint="Make room, or set XDG_STATE_HOME to a folder that can be written.",
@@ -166,14 +166,14 @@ class Journal:
         finally:
             os.close(descriptor)
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def _read_lines(self) -> Iterator[dict[str, Any]]:
         """Yield the lines; the last one may be torn by a kill, and says nothing then."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             return
         except OSError as error:
-            raise self._error("read", error.strerror or type(error).__name__) from None
+            raise self._build_error("read", error.strerror or type(error).__name__) from None
         for raw in content.split(b"\n"):
             try:
                 line = json.loads(raw)
@@ -183,14 +183,14 @@ class Journal:
                 yield line
 
 
-def default_folder() -> Path:
+def find_journal_folder() -> Path:
     """Return where this system keeps a user's state."""
     import platformdirs
 
     return platformdirs.user_state_path("tinker-frames") / "journal"
 
 
-def _apply(records: dict[str, Record], line: dict[str, Any]) -> None:
+def _apply_line(records: dict[str, Record], line: dict[str, Any]) -> None:
     """Take one line into account."""
     plan = str(line.get("plan"))
     if line.get("event") == "plan":
@@ -219,5 +219,5 @@ def _apply(records: dict[str, Record], line: dict[str, Any]) -> None:
         row.ended_at, row.after = line.get("at"), line.get("after")
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

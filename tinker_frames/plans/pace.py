@@ -44,7 +44,7 @@ class Pace:
     def __post_init__(self) -> None:
         self.limit = self._best = max(1, min(self.limit, self.most))
 
-    def finished(self, now: float, *, well: bool) -> None:
+    def record_outcome(self, now: float, *, well: bool) -> None:
         """Note that a write ended at this time (any clock in seconds), and whether the server was up to it."""
         if self._ignored or self._begun is None:
             self._begun, self._ignored = now, max(0, self._ignored - 1)
@@ -53,58 +53,58 @@ class Pace:
         self._bad += not well
         seconds, round_of = max(now - self._begun, 1e-9), 2 * self.limit
         is_lost = (
-            self.limit != self._best and round_of < self._needed() * seconds
+            self.limit != self._best and round_of < self._required_rate() * seconds
         )  # a trial that cannot succeed any more
         if self._done >= round_of or is_lost:
             is_too_much, rate = self._bad > ERRORS * self._done, self._done / seconds
             self._begun, self._done, self._bad = now, 0, 0
-            self._judge(rate, is_too_much=is_too_much)
+            self._evaluate_round(rate, is_too_much=is_too_much)
 
-    def limited(self) -> None:
+    def record_rate_limit(self) -> None:
         """Note a rate limit: do with less at once, and come back slowly."""
-        self._go_down()
+        self._decrease()
         self._begun = None  # nothing is sent for a while, and that time does not count
 
-    def _judge(self, rate: float, *, is_too_much: bool) -> None:
+    def _evaluate_round(self, rate: float, *, is_too_much: bool) -> None:
         """Decide on the next round's number from this round's endings per second."""
         if is_too_much:
-            self._go_down()
+            self._decrease()
         elif self.limit != self._best:
-            self._judge_trial(rate)
+            self._evaluate_trial(rate)
         elif rate < LOSS * self._best_rate:
             self._slower += 1
             if self._slower > 1:
                 self._best_rate, self._slower = rate, 0
-                self._settle(_less(self.limit))
+                self._settle(_reduce_limit(self.limit))
         else:
             self._best_rate, self._slower = (self._best_rate + rate) / 2 if self._best_rate else rate, 0
             self._wait -= 1
             if self._wait <= 0:
-                self._try_more()
+                self._increase()
 
-    def _judge_trial(self, rate: float) -> None:
+    def _evaluate_trial(self, rate: float) -> None:
         """Keep the other number and go on that way if it was good; else go back, and wait the longer before the next trial."""
-        if rate <= self._needed():
+        if rate <= self._required_rate():
             self._is_new = False
             self._settle(self._best)
             self._wait, self._calm = self._calm, min(2 * self._calm, RAREST)
             return
         goes_up, self._best, self._best_rate, self._calm = self.limit > self._best, self.limit, rate, CALM
         if goes_up:
-            self._try_more()
+            self._increase()
         else:
-            self._settle(_less(self.limit))
+            self._settle(_reduce_limit(self.limit))
 
-    def _needed(self) -> float:
+    def _required_rate(self) -> float:
         """Return the rate that a trial has to reach: more than the best with more writes, about the same with fewer."""
         return self._best_rate * (GAIN if self.limit > self._best else 1 / GAIN)
 
-    def _try_more(self) -> None:
+    def _increase(self) -> None:
         step = self.limit if self._is_new else max(1, self.limit // 4)
         self.limit = min(self.limit + step, self.most)
 
-    def _go_down(self) -> None:
-        self._settle(_less(min(self.limit, self._best)))
+    def _decrease(self) -> None:
+        self._settle(_reduce_limit(min(self.limit, self._best)))
         self._best, self._best_rate, self._is_new, self._slower, self._wait = self.limit, 0.0, False, 0, CALM
 
     def _settle(self, limit: int) -> None:
@@ -113,5 +113,5 @@ class Pace:
         self.limit = limit
 
 
-def _less(limit: int) -> int:
+def _reduce_limit(limit: int) -> int:
     return max(1, limit * 3 // 4)

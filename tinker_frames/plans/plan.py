@@ -24,19 +24,19 @@ from ..rest.progress import Progress, in_notebook
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
 from .preview import (
     GUARDS,
+    add_expiries,
+    build_jobs,
+    build_outcome_frame,
+    dump_job,
     flag_paths,
-    job_as_json,
-    job_from_json,
-    jobs_of,
-    outcome_frame,
+    load_job,
     preview_rows,
-    with_expiries,
-    with_jobs,
+    restore_jobs,
 )
 from .runner import Runner
-from .summary import as_html, as_text, common_ttl
+from .summary import format_plan_html, format_plan_text, get_common_ttl
 
-UNASKED = 10  # so many private rows may be removed without a confirmation
+MAX_UNCONFIRMED = 10  # so many private rows may be removed without a confirmation
 FORMAT = 1
 
 
@@ -103,7 +103,7 @@ class Plan:
     @property
     def effect(self) -> str:
         """What will happen, as in "12 checkpoints will …"."""
-        return self.action.describe(common_ttl(self.rows))
+        return self.action.describe(get_common_ttl(self.rows))
 
     def only(self, mask: Any) -> Plan:
         """Return the plan of the rows that a mask, a function of `frame`, or a pandas query keeps.
@@ -118,12 +118,12 @@ class Plan:
             mask = evaluate_condition(frame, mask, "the query")
         elif callable(mask):
             mask = mask(frame)
-        return self._of(set(frame[mask]["tinker_path"]))
+        return self._select(set(frame[mask]["tinker_path"]))
 
     def drop(self, paths: str | Iterable[str]) -> Plan:
         """Return the plan without these tinker paths."""
         gone = {paths} if isinstance(paths, str) else set(paths)
-        return self._of(set(self.rows["tinker_path"]) - gone)
+        return self._select(set(self.rows["tinker_path"]) - gone)
 
     def allow(self, *guards: str) -> Plan:
         """Return the plan with guards lifted, by name: `public`, `newest`, `sampler`.
@@ -179,17 +179,17 @@ class Plan:
             raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
         frame = self.frame
         self._require_confirmation(frame, confirm)
-        runner, jobs = self.source.runner(), jobs_of(self.rows[(frame["verdict"] == "send").to_numpy()])
+        runner, jobs = self.source.runner(), build_jobs(self.rows[(frame["verdict"] == "send").to_numpy()])
         if not jobs:
-            return outcome_frame(
+            return build_outcome_frame(
                 self.id, self.action, [], frame
             )  # nothing to note: `undo` means the last that did something
-        described = [job_as_json(job) for job in jobs]
-        again = any(record.plan == self.id for record in runner.journal.records())
-        name = new_id() if again else self.id  # what the first run did stays in the journal, and can be undone
-        runner.journal.begin(name, self.source.base_url, self.action.name, described, self.undoes)
+        described = [dump_job(job) for job in jobs]
+        again = any(record.plan == self.id for record in runner.journal.read_plans())
+        name = make_plan_id() if again else self.id  # what the first run did stays in the journal, and can be undone
+        runner.journal.record_plan(name, self.source.base_url, self.action.name, described, self.undoes)
         outcomes = runner.run(name, self.action, jobs, progress=progress, max_workers=max_workers, deadline=deadline)
-        return outcome_frame(name, self.action, outcomes, frame)
+        return build_outcome_frame(name, self.action, outcomes, frame)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the plan to a file, to be run later from `load_plan`; it holds no key."""
@@ -203,7 +203,7 @@ class Plan:
             "allowed": sorted(self.allowed),
             "undoes": self.undoes,
             "rule": self.rule,
-            "rows": [job_as_json(job) for job in jobs_of(self.rows)],
+            "rows": [dump_job(job) for job in build_jobs(self.rows)],
         }
         text = json.dumps(content, ensure_ascii=False, indent=1)
         write_atomically(target, lambda file: file.write(text.encode()))
@@ -213,27 +213,27 @@ class Plan:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return as_text(self.action, self.frame, self.rows, self.rate)
+        return format_plan_text(self.action, self.frame, self.rows, self.rate)
 
     def _repr_html_(self) -> str:
-        return as_html(self.action, self.frame, self.rows, self.rate)
+        return format_plan_html(self.action, self.frame, self.rows, self.rate)
 
-    def _of(self, paths: set[str]) -> Plan:
+    def _select(self, paths: set[str]) -> Plan:
         rows = self.rows[self.rows["tinker_path"].isin(paths)].reset_index(drop=True)
-        return replace(self, rows=rows, id=new_id() if len(rows) < len(self.rows) else self.id)
+        return replace(self, rows=rows, id=make_plan_id() if len(rows) < len(self.rows) else self.id)
 
     def _require_confirmation(self, frame: pd.DataFrame, confirm: int | bool | None) -> None:
         """Require confirmation of the row count."""
         sends = frame[frame["verdict"] == "send"]
         shortening = sends[sends["shortens"]]
         public = bool(shortening["public"].fillna(False).any())
-        needed = len(shortening) > UNASKED or public
+        needed = len(shortening) > MAX_UNCONFIRMED or public
         number = len(sends)
         is_number = confirm is not None and not isinstance(confirm, bool)
         if confirm is True or (is_number and confirm == number) or not (needed or is_number):
             return
         what = f"{number} checkpoints will {self.effect}" + (", public ones among them" if public else "")
-        typed_in = _ask(f"{what}. Type {number} to do it: ") if confirm is None else None
+        typed_in = _prompt(f"{what}. Type {number} to do it: ") if confirm is None else None
         if typed_in == str(number):
             return
         given = "" if confirm is None else f" and not confirm={confirm!r}"
@@ -248,9 +248,9 @@ class Plan:
 def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: Arguments) -> Plan:
     """Return a plan for these tinker paths."""
     rows = source.facts(list(paths))
-    rows = with_expiries(rows, [RequestedExpiry(arguments.ttl_seconds)] * len(rows))
+    rows = add_expiries(rows, [RequestedExpiry(arguments.ttl_seconds)] * len(rows))
     rate = source.rate() if action.removes or action.only_sooner else None
-    return Plan(new_id(), action, rows, source, rate=rate, code=arguments.code)
+    return Plan(make_plan_id(), action, rows, source, rate=rate, code=arguments.code)
 
 
 def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -> Plan:
@@ -288,13 +288,13 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
         fits = content["tinker_frames_plan"] == FORMAT
         name, action, allowed = content["id"], ACTIONS[content["action"]], frozenset(content["allowed"])
         account, base_url, rule = content["account"], content["base_url"], content.get("rule", "")
-        jobs = [job_from_json(entry) for entry in content["rows"]]
+        jobs = [load_job(entry) for entry in content["rows"]]
     except (ValueError, TypeError, KeyError):
         fits = False
     if not fits:
         raise InvalidRequestError(f"{file} holds no plan of this version", hint="Use a file that Plan.save wrote.")
     check_account(account, base_url, source)
-    rows = with_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
+    rows = restore_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
     return Plan(name, action, rows, source, allowed, content.get("undoes"), rule=rule)
 
 
@@ -307,12 +307,12 @@ def check_account(account: str | None, base_url: str, source: Source) -> None:
         )
 
 
-def new_id() -> str:
+def make_plan_id() -> str:
     """Return a name for a plan: sortable by time, different from every other."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _ask(question: str) -> str | None:
+def _prompt(question: str) -> str | None:
     """Return what a person types; None where nobody can be asked."""
     if not (in_notebook() or (sys.stdin is not None and sys.stdin.isatty())):
         return None

@@ -24,7 +24,7 @@ from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
 from .preview import collect_facts, colliding_paths
 from .runner import Runner
-from .undo import journal_frame, resume_plan, undo_plan
+from .undo import build_journal_frame, resume_plan, undo_plan
 from .writer import Read, Writer, write_one
 
 
@@ -45,7 +45,7 @@ class Planner:
         self._session, self._tables, self._journal_folder = session, tables, journal_folder
         self.rest = Rest(session, self.write)
         self._rates: list[float | None] = []  # the answer, once it was asked for
-        self._tells_types = False  # whether this server was seen to tell `weights/x` from `sampler_weights/x`
+        self._ids_have_types = False  # whether this server was seen to tell `weights/x` from `sampler_weights/x`
 
     @property
     def account(self) -> str:
@@ -88,9 +88,9 @@ class Planner:
         """Undo a plan where that can be done, and return an outcome for each row."""
         return undo_plan(self, plan, progress=progress)
 
-    def journal_frame(self) -> pd.DataFrame:
+    def build_journal_frame(self) -> pd.DataFrame:
         """Return one row per checkpoint and plan."""
-        return journal_frame(self.journal())
+        return build_journal_frame(self.journal())
 
     # ── what plans need ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,7 +117,7 @@ class Planner:
     def rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server tells this account; asked once."""
         if not self._rates:
-            self._rates.append(self._ask_rate())
+            self._rates.append(self._fetch_rate())
         return self._rates[0]
 
     def runner(self) -> Runner:
@@ -136,7 +136,7 @@ class Planner:
         columns = (frame[name] for name in ("tinker_path", "public", "expires_at"))
         states = {path: State(to_python(public), to_python(at)) for path, public, at in zip(*columns, strict=True)}
         ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
-        self._tells_types = self._tells_types or any("/" in str(checkpoint_id) for _, checkpoint_id in ids)
+        self._ids_have_types = self._ids_have_types or any("/" in str(checkpoint_id) for _, checkpoint_id in ids)
         return Read(states, lost, colliding_paths(frame), ids)
 
     # ── single writes ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,17 +157,17 @@ class Planner:
             checkpoint=(training_run_id, checkpoint_id),
         )
         job.url(ACTIONS[action].suffix)  # raises here if the id cannot be a part of a URL
-        if not self._tells_types:
-            self._resolve(job, training_run_id, checkpoint_id)
+        if not self._ids_have_types:
+            self._resolve_path(job, training_run_id, checkpoint_id)
         write_one(Writer(self._session, self.read_runs, ACTIONS[action], settings.retries + 1), job, settings)
 
-    def _resolve(self, job: Job, training_run_id: str, checkpoint_id: str) -> None:
+    def _resolve_path(self, job: Job, training_run_id: str, checkpoint_id: str) -> None:
         """Find the path of the row in its run's list, and refuse a write that could change another checkpoint.
 
         Some servers drop the type from an id; the list is read until this one was seen to keep it.
         """
         read = self.read_runs([training_run_id])
-        if self._tells_types or not read.ids:
+        if self._ids_have_types or not read.ids:
             return
         job.tinker_path = read.ids.get((training_run_id, checkpoint_id), job.tinker_path)
         url = f"{self.base_url}{run_url(training_run_id)}"
@@ -183,7 +183,7 @@ class Planner:
                 retryable=False,
             )
 
-    def _ask_rate(self) -> float | None:
+    def _fetch_rate(self) -> float | None:
         try:
             found = self.rest.get_current_checkpoint_usage().get("effective_rate_usd_per_gigabyte_month")
         except errors.TinkerError:

@@ -48,7 +48,7 @@ GUARDS = {
             "the newest of its run",
             "newest of their run",
             "newest of its run",
-            find=lambda listed, _: _newest_of_each_run(listed),
+            find=lambda listed, _: _find_newest(listed),
         ),
         Guard(
             "sampler",
@@ -101,13 +101,13 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] |
         listed[["tinker_path", *LISTED]].assign(_found=True), on="tinker_path", how="left", validate="1:1"
     )
     found = rows.pop("_found").notna()
-    rows["refusal"] = [_refusal(path, here) for path, here in zip(rows["tinker_path"], found, strict=True)]
+    rows["refusal"] = [_find_refusal(path, here) for path, here in zip(rows["tinker_path"], found, strict=True)]
     colliding = colliding_paths(listed)
     rows.loc[(rows["refusal"] == "") & rows["tinker_path"].isin(colliding), "refusal"] = (
         "another type of checkpoint has the same name, and this server does not tell them apart"
     )
     training = listed[listed["checkpoint_type"] == "training"]
-    rows["is_last_training"] = rows["tinker_path"].isin(_newest_of_each_run(training))
+    rows["is_last_training"] = rows["tinker_path"].isin(_find_newest(training))
     for guard in GUARDS.values():
         if guard.find is not None:
             rows[guard.column] = flag_paths(rows["tinker_path"], guard.find(listed, loaded))
@@ -124,41 +124,41 @@ def preview_rows(
 ) -> pd.DataFrame:
     """Return the rows with a verdict on each and what it leads to; `note` is the reason of those that are sent."""
     frame = rows.copy()
-    jobs = jobs_of(rows)
+    jobs = build_jobs(rows)
     frame["shortens"] = pd.Series([action.shortens(job.before, job.expiry, now) for job in jobs], dtype="bool")
-    flags = _records(rows, ["refusal", *(guard.column for guard in GUARDS.values())])
-    verdicts = [_verdict(row, job, action, allowed, now) for row, job in zip(flags, jobs, strict=True)]
+    flags = _select_records(rows, ["refusal", *(guard.column for guard in GUARDS.values())])
+    verdicts = [_decide(row, job, action, allowed, now) for row, job in zip(flags, jobs, strict=True)]
     frame["action"] = pandas_array("text", [action.name] * len(frame))
     frame["verdict"] = pandas_array("text", [verdict for verdict, _ in verdicts])
     frame["reason"] = pandas_array("text", [note if verdict == "send" else reason for verdict, reason in verdicts])
-    frame["public_after"] = _public_after(frame["public"], action)
-    frame["expires_after"] = _expires_after(frame["expires_at"], jobs, action, now)
-    frame["warnings"] = pandas_array("text", [_warnings(row) for row in _records(frame, _WARNED_OF)])
+    frame["public_after"] = _find_public_after(frame["public"], action)
+    frame["expires_after"] = _find_expires_after(frame["expires_at"], jobs, action, now)
+    frame["warnings"] = pandas_array("text", [_find_warnings(row) for row in _select_records(frame, _WARNED_OF)])
     front = ["tinker_path", "action", "verdict", "reason", "warnings"]
     hidden = ["refusal", "ttl_seconds", "until", "user_metadata"]
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
 
 
-def with_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
+def add_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
     """Return facts with the expiry that is asked for each row."""
     return rows.assign(
         ttl_seconds=pandas_array("int", [expiry.ttl_seconds for expiry in expiries]),
-        until=_times([expiry.until for expiry in expiries]),
+        until=_to_times([expiry.until for expiry in expiries]),
     )
 
 
-def with_jobs(facts: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
+def restore_jobs(facts: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
     """Return facts with the requested expiries of saved jobs, and the state that they were planned for."""
     by_path = {job.tinker_path: job for job in jobs}
     found = [by_path[path] for path in facts["tinker_path"]]
-    rows = with_expiries(facts, [job.expiry for job in found])
+    rows = add_expiries(facts, [job.expiry for job in found])
     present = (rows["refusal"] == "").to_numpy()
     rows["public"] = rows["public"].where(~present, pandas_array("bool", [job.before.public for job in found]))
-    rows["expires_at"] = rows["expires_at"].where(~present, _times([job.before.expires_at for job in found]))
+    rows["expires_at"] = rows["expires_at"].where(~present, _to_times([job.before.expires_at for job in found]))
     return rows
 
 
-def jobs_of(frame: pd.DataFrame) -> list[Job]:
+def build_jobs(frame: pd.DataFrame) -> list[Job]:
     """Return rows of facts and requested expiries as jobs."""
     columns = (frame[name] for name in ("tinker_path", "public", "expires_at", "ttl_seconds", "until"))
     return [
@@ -167,28 +167,28 @@ def jobs_of(frame: pd.DataFrame) -> list[Job]:
     ]
 
 
-def job_as_json(job: Job) -> dict[str, Any]:
+def dump_job(job: Job) -> dict[str, Any]:
     """Return a job as plain values."""
     return {
         "tinker_path": job.tinker_path,
-        "before": {"public": job.before.public, "expires_at": _stamp(job.before.expires_at)},
-        "expiry": {"ttl_seconds": job.expiry.ttl_seconds, "until": _stamp(job.expiry.until)},
+        "before": {"public": job.before.public, "expires_at": format_time(job.before.expires_at)},
+        "expiry": {"ttl_seconds": job.expiry.ttl_seconds, "until": format_time(job.expiry.until)},
         "key": job.key,
     }
 
 
-def job_from_json(entry: dict[str, Any]) -> Job:
+def load_job(entry: dict[str, Any]) -> Job:
     """Return the job that plain values stand for."""
     before, expiry = entry["before"], entry["expiry"]
     return Job(
         entry["tinker_path"],
-        State(before["public"], _parsed(before["expires_at"])),
-        RequestedExpiry(expiry["ttl_seconds"], _parsed(expiry["until"])),
+        State(before["public"], parse_time(before["expires_at"])),
+        RequestedExpiry(expiry["ttl_seconds"], parse_time(expiry["until"])),
         **({"key": entry["key"]} if entry.get("key") else {}),
     )
 
 
-def outcome_frame(
+def build_outcome_frame(
     plan: str, action: Action, outcomes: list[Outcome], frame: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return one row per checkpoint of a plan, those that were not sent included."""
@@ -215,7 +215,7 @@ def outcome_frame(
     return result
 
 
-def _verdict(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[str], now: datetime) -> tuple[str, str]:
+def _decide(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[str], now: datetime) -> tuple[str, str]:
     """Return the verdict on one row and its reason: refused, unchanged, held by a guard, or to be sent."""
     if row["refusal"]:
         return "refused", row["refusal"]
@@ -229,7 +229,7 @@ def _verdict(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[s
     return "send", ""
 
 
-def _records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any, Any]]:
+def _select_records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any, Any]]:
     """Return rows as dicts of some columns: making objects of all of them takes longer than everything else."""
     return frame[[name for name in names if name in frame.columns]].to_dict("records")
 
@@ -237,7 +237,7 @@ def _records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any, Any]]:
 _WARNED_OF = ("shortens", "is_last_training", "name", *(guard.column for guard in GUARDS.values()))
 
 
-def _warnings(row: dict[Any, Any]) -> str:
+def _find_warnings(row: dict[Any, Any]) -> str:
     """Return what to consider before this row is changed."""
     found = []
     if row["shortens"]:
@@ -250,32 +250,34 @@ def _warnings(row: dict[Any, Any]) -> str:
     return "; ".join(found)
 
 
-def _public_after(public: pd.Series[Any], action: Action) -> Any:
+def _find_public_after(public: pd.Series[Any], action: Action) -> Any:
     if action.removes:
         return pandas_array("bool", [None] * len(public))
     return public if action.public_after is None else pandas_array("bool", [action.public_after] * len(public))
 
 
-def _expires_after(expires_at: pd.Series[Any], jobs: list[Job], action: Action, now: datetime) -> Any:
+def _find_expires_after(expires_at: pd.Series[Any], jobs: list[Job], action: Action, now: datetime) -> Any:
     """Return the expiry that each row will have; a removed checkpoint has none."""
     if action.removes:
         return pandas_array("time", [None] * len(expires_at))
-    return _times([job.expiry.resolve(now) for job in jobs]) if action.sets_expiry else expires_at
+    return _to_times([job.expiry.resolve(now) for job in jobs]) if action.sets_expiry else expires_at
 
 
-def _times(values: list[datetime | None]) -> pd.Series[Any]:
+def _to_times(values: list[datetime | None]) -> pd.Series[Any]:
     return pd.Series(pandas_array("time", values))
 
 
-def _stamp(value: datetime | None) -> str | None:
+def format_time(value: datetime | None) -> str | None:
+    """Return a time as ISO 8601 text; None stays None."""
     return None if value is None else value.isoformat()
 
 
-def _parsed(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
+    """Return the time of ISO 8601 text; None stays None."""
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _newest_of_each_run(listed: pd.DataFrame) -> set[str]:
+def _find_newest(listed: pd.DataFrame) -> set[str]:
     """Return the newest checkpoint of every run; all of those that share the newest time."""
     latest = listed.groupby("training_run_id", observed=True)["time"].transform("max")
     return set(listed.loc[listed["time"] == latest, "tinker_path"])
@@ -291,7 +293,7 @@ def colliding_paths(listed: pd.DataFrame) -> set[str]:
     return set(bare.loc[twice, "tinker_path"])
 
 
-def _refusal(path: str, found: bool) -> str:
+def _find_refusal(path: str, found: bool) -> str:
     try:
         parse_known(path)
     except InvalidTinkerPathError as error:

@@ -12,9 +12,9 @@ from .actions import Action, Job, Outcome, State
 from .journal import Journal
 from .pace import Pace
 from .workers import Workers
-from .writer import Read, ReadRuns, Writer, runs_of
+from .writer import Read, ReadRuns, Writer, list_runs
 
-MOST_TRIES = 5  # of one row, unclear answers included; rate limits do not count
+MAX_ATTEMPTS = 5  # of one row, unclear answers included; rate limits do not count
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
 
 
@@ -55,20 +55,20 @@ class Runner:
         2. The rest is sent, several at a time. Ctrl-C stops sending; what was under way is read and recorded, then it is raised.
         3. The runs are read again, and what did not take effect is `failed`.
         """
-        writer = Writer(self.session, self.read_runs, action, MOST_TRIES)
+        writer = Writer(self.session, self.read_runs, action, MAX_ATTEMPTS)
         with open_progress(f"{action.name} checkpoints", progress) as bar:
-            bar.expect(len(jobs))
+            bar.set_total(len(jobs))
             work = _Run(plan, action, writer, self.journal, bar)
-            todo = work.check(jobs, self.read_runs(runs_of(jobs)))
+            todo = work.check(jobs, self.read_runs(list_runs(jobs)))
             workers = self._workers(work, todo, max_workers, deadline)
             is_interrupted = self._send(workers, work, todo)
             work.verify(todo)
         if is_interrupted:
             raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) goes on")
         if len(work.ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in work.ended.values()):
-            self.journal.finished(plan)
+            self.journal.record_end(plan)
         why = "it was cancelled" if bar.stop.is_set() else "the deadline was reached"
-        return [work.ended.get(job.tinker_path) or _unfinished(job, why) for job in jobs]
+        return [work.ended.get(job.tinker_path) or _build_unfinished(job, why) for job in jobs]
 
     def _workers(self, work: _Run, jobs: list[Job], max_workers: int | None, deadline: float | None) -> Workers:
         settings = self.session.settings
@@ -96,7 +96,7 @@ class Runner:
             work.count(outcome)
         under_way = [job for job in jobs if job.sent_at and job.tinker_path not in work.ended]
         if under_way:
-            work.settle(under_way, self.read_runs(runs_of(under_way)))
+            work.settle(under_way, self.read_runs(list_runs(under_way)))
 
 
 class _Run:
@@ -111,18 +111,18 @@ class _Run:
         """Return the jobs whose checkpoint is as it was planned; the others end here."""
         todo = []
         for job in jobs:
-            outcome = self._before_sending(job, read)
+            outcome = self._check_row(job, read)
             if outcome is None:
                 todo.append(job)
             else:
-                self._end(outcome)
+                self._finish_row(outcome)
         return todo
 
     def send(self, job: Job, bar: Progress) -> Outcome:
         """Send one job and record how it ended, before its thread takes another; raises `SendAgain`."""
         job.attempts += 1
         job.sent_at = datetime.now(UTC)
-        self._journal.sending(self._plan, job.tinker_path, job.attempts)
+        self._journal.record_attempt(self._plan, job.tinker_path, job.attempts)
         outcome = self._writer.send(job, bar)
         self._record(outcome)
         return outcome
@@ -136,9 +136,9 @@ class _Run:
         """End the rows that were sent and whose answer nobody saw."""
         for job in jobs:
             if job.training_run_id in read.unread:
-                self._end(self._writer.outcome(job, "unknown"))
+                self._finish_row(self._writer.outcome(job, "unknown"))
             elif self._writer.is_done(job, read.states.get(job.tinker_path)):
-                self._end(self._writer.outcome(job, "done"))
+                self._finish_row(self._writer.outcome(job, "done"))
 
     def verify(self, jobs: list[Job]) -> None:
         """Read the runs again, and record every outcome that this corrects or completes."""
@@ -148,7 +148,7 @@ class _Run:
             if is_news or self._action.sets_expiry:
                 self._record(outcome, state)
 
-    def _before_sending(self, job: Job, read: Read) -> Outcome | None:
+    def _check_row(self, job: Job, read: Read) -> Outcome | None:
         """Return how a job ends without being sent; None if it has to be sent."""
         state = read.states.get(job.tinker_path)
         if job.training_run_id in read.unread:
@@ -161,16 +161,18 @@ class _Run:
         already = self._action.is_already(state, job.expiry, datetime.now(UTC))
         return Outcome(job.tinker_path, "unchanged") if already else None
 
-    def _end(self, outcome: Outcome) -> None:
+    def _finish_row(self, outcome: Outcome) -> None:
         self._record(outcome)
         self.count(outcome)
 
     def _record(self, outcome: Outcome, state: State | None = None) -> None:
         after = state.expires_at.isoformat() if state is not None and state.expires_at is not None else None
-        self._journal.ended(self._plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error, after)
+        self._journal.record_outcome(
+            self._plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error, after
+        )
 
 
-def _unfinished(job: Job, why: str) -> Outcome:
+def _build_unfinished(job: Job, why: str) -> Outcome:
     begun = "not done" if job.attempts else "not begun"
     error = f"{begun} when {why}; tkf.resume() or `tinker-frames resume` goes on"
     return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))

@@ -15,10 +15,10 @@ ROWS_SHOWN = 8
 COLUMNS = ("tinker_path", "verdict", "size_gb", "public", "expires_at", "expires_after", "reason", "warnings")
 
 
-def summary_lines(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> list[str]:
+def summarize_plan(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> list[str]:
     """Return what a plan comes to, in lines; `rate` is dollars per gigabyte and month."""
     sends = frame[frame["verdict"] == "send"]
-    lines = [_headline(action, frame, sends, rows, rate), "among them: " + ", ".join(_counts(sends))]
+    lines = [_format_headline(action, frame, sends, rows, rate), "among them: " + ", ".join(_format_counts(sends))]
     for verdict in ("held", "refused", "unchanged"):
         aside = frame[frame["verdict"] == verdict]
         for reason, count in aside["reason"].value_counts().items():
@@ -30,25 +30,27 @@ def summary_lines(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate:
     return lines
 
 
-def _headline(action: Action, frame: pd.DataFrame, sends: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
+def _format_headline(
+    action: Action, frame: pd.DataFrame, sends: pd.DataFrame, rows: pd.DataFrame, rate: float | None
+) -> str:
     """Return how many rows will be changed, how, how large they are and what they cost."""
     size = sends["size_bytes"].sum() / 1e9
     unknown = int(sends["size_bytes"].isna().sum())
     known = f" (size of {unknown} not known)" if unknown else ""
     is_gone = action.removes or action.only_sooner
     money = f", about ${size * rate:,.2f} a month" if rate is not None and is_gone else ""
-    effect = action.describe(common_ttl(rows))
+    effect = action.describe(get_common_ttl(rows))
     return f"{len(sends):,} of {len(frame):,} checkpoints will {effect}, {size:,.1f} GB{known}{money}"
 
 
-def _counts(sends: pd.DataFrame) -> list[str]:
+def _format_counts(sends: pd.DataFrame) -> list[str]:
     counts: dict[str, Any] = {guard.counted: (sends[guard.column] == True).sum() for guard in GUARDS.values()}  # noqa: E712  # three-valued
     counts["last training checkpoint of a run"] = sends["is_last_training"].sum()
     counts["without expiry"] = sends["expires_at"].isna().sum()
     return [f"{int(count):,} {what}" for what, count in counts.items()]
 
 
-def common_ttl(rows: pd.DataFrame) -> int | None:
+def get_common_ttl(rows: pd.DataFrame) -> int | None:
     """Return the TTL that is asked for, in seconds; None where there is none."""
     found = rows["ttl_seconds"].dropna()
     return int(found.iloc[0]) if len(found) else None
@@ -62,7 +64,7 @@ def pick_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return picked[[name for name in COLUMNS if name in picked and not _is_empty(picked[name])]]
 
 
-def as_text(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
+def format_plan_text(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
     """Return a plan as text."""
     picked = pick_rows(frame)
     table = [[escape_control_characters(name) for name in picked.columns]]
@@ -74,14 +76,14 @@ def as_text(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float
     more = [f"  … and {len(frame) - len(picked):,} more: plan.frame"] if len(frame) > len(picked) else []
     head = [
         f"Plan: {line}" if not place else f"  {line}"
-        for place, line in enumerate(summary_lines(action, frame, rows, rate))
+        for place, line in enumerate(summarize_plan(action, frame, rows, rate))
     ]
     return "\n".join([*head, *text, *more, "Nothing is sent until plan.run()."])
 
 
-def as_html(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
+def format_plan_html(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
     """Return a plan as HTML; everything that came from the service is escaped."""
-    lines = summary_lines(action, frame, rows, rate)
+    lines = summarize_plan(action, frame, rows, rate)
     picked = pick_rows(frame)
     head = "".join(f"<th>{escape(name)}</th>" for name in picked.columns)
     body = "".join(

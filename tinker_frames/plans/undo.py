@@ -14,14 +14,14 @@ from ..schema.durations import TTL_RANGE_S
 from ..schema.paths import parse
 from .actions import ACTIONS, MARGIN, Action, Job, Outcome, RequestedExpiry, State
 from .journal import Entry, Journal, Record
-from .plan import Plan, new_id
+from .plan import Plan, make_plan_id
 from .plan import Source as PlanSource
-from .preview import GUARDS, OUTCOMES, job_from_json, outcome_frame, with_expiries
+from .preview import GUARDS, OUTCOMES, add_expiries, build_outcome_frame, load_job, parse_time
 from .writer import Read
 
 
 class Source(PlanSource, Protocol):
-    """What the journal's plans need of their account: see `source.Planner`."""
+    """What the journal's plans need of their account: see `planner.Planner`."""
 
     def journal(self) -> Journal:
         """Return the account's journal."""
@@ -30,9 +30,9 @@ class Source(PlanSource, Protocol):
         """Return the present state of every checkpoint of some runs, past the cache."""
 
 
-def journal_frame(journal: Journal) -> pd.DataFrame:
+def build_journal_frame(journal: Journal) -> pd.DataFrame:
     """Return one row per checkpoint and plan, in the order of the plans."""
-    pairs = [(record, row) for record in journal.records() for row in record.rows.values()]
+    pairs = [(record, row) for record in journal.read_plans() for row in record.rows.values()]
     return pd.DataFrame(
         {
             "plan": pandas_array("text", [record.plan for record, _ in pairs]),
@@ -59,19 +59,19 @@ def resume_plan(source: Source, plan: str | None = None, *, progress: bool | Pro
     Rows that were sent and whose answer nobody saw are read first.
     """
     journal = source.journal()
-    record = _interrupted(journal, plan)
+    record = _find_interrupted(journal, plan)
     action = ACTIONS[record.action]
-    jobs = [_job_of(row) for row in record.open_rows]
-    ended = [_outcome_of(row) for row in record.rows.values() if row.state == "ended"]
+    jobs = [_build_job(row) for row in record.open_rows]
+    ended = [_build_outcome(row) for row in record.rows.values() if row.state == "ended"]
     outcomes = source.runner().run(record.plan, action, jobs, progress=progress) if jobs else []
     if not jobs:
-        journal.finished(record.plan)
-    return outcome_frame(record.plan, action, ended + outcomes)
+        journal.record_end(record.plan)
+    return build_outcome_frame(record.plan, action, ended + outcomes)
 
 
 def undo_plan(source: Source, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
     """Take back what a plan did, where that can be done, and return an outcome for each row."""
-    record = _undoable(source.journal(), plan)
+    record = _find_undoable(source.journal(), plan)
     action = ACTIONS[record.action]
     if not action.undo:
         raise InvalidRequestError(
@@ -84,37 +84,37 @@ def undo_plan(source: Source, plan: str | None = None, *, progress: bool | Progr
             f"nothing that the plan {record.plan} did is left to undo",
             hint="Look at the journal: tkf.journal(), or `tinker-frames journal`.",
         )
-    back = _inverse(source, record, action, done)
+    back = _build_inverse(source, record, action, done)
     return back.run(confirm=True, progress=progress)
 
 
-def _inverse(source: Source, record: Record, action: Action, done: list[Entry]) -> Plan:
+def _build_inverse(source: Source, record: Record, action: Action, done: list[Entry]) -> Plan:
     """Return the plan that gives rows back what they had; rows that somebody changed meanwhile are refused."""
     inverse, now = ACTIONS[action.undo], datetime.now(UTC)
     states = source.read_runs(list(dict.fromkeys(parse(row.tinker_path).training_run_id for row in done))).states
     rows = source.facts([row.tinker_path for row in done])
     expiries, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
-        before = _time(row.before.get("expires_at"))
-        until = None if before is None else before - _clock_ahead(row)
+        before = parse_time(row.before.get("expires_at"))
+        until = None if before is None else before - _measure_clock_offset(row)
         expiries.append(RequestedExpiry(until=until) if inverse.sets_expiry else RequestedExpiry())
-        refusals.append(refusal or _why_not(row, action, states.get(row.tinker_path), until, now))
-    rows = with_expiries(rows, expiries).assign(refusal=pandas_array("text", refusals))
+        refusals.append(refusal or _find_undo_refusal(row, action, states.get(row.tinker_path), until, now))
+    rows = add_expiries(rows, expiries).assign(refusal=pandas_array("text", refusals))
     current = [states.get(path, State(None, None)) for path in rows["tinker_path"]]
     rows["public"] = pandas_array("bool", [state.public for state in current])
     rows["expires_at"] = pandas_array("time", [state.expires_at for state in current])
     guards = frozenset(GUARDS)
-    return Plan(new_id(), inverse, rows, source, guards, undoes=record.plan)
+    return Plan(make_plan_id(), inverse, rows, source, guards, undoes=record.plan)
 
 
-def _why_not(row: Entry, action: Action, state: State | None, until: datetime | None, now: datetime) -> str:
+def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: datetime | None, now: datetime) -> str:
     """Say why a row cannot be given back what it had; empty if it can."""
     if state is None:
         return "it is gone"
     if row.after is not None:
-        is_ours = state.expires_at == _time(row.after)
+        is_ours = state.expires_at == parse_time(row.after)
     else:
-        is_ours = action.is_done(state, _job_of(row).expiry, _time(row.sent_at) or now)
+        is_ours = action.is_done(state, _build_job(row).expiry, parse_time(row.sent_at) or now)
     if not is_ours:
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
     if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
@@ -122,18 +122,18 @@ def _why_not(row: Entry, action: Action, state: State | None, until: datetime | 
     return ""
 
 
-def _clock_ahead(row: Entry) -> timedelta:
+def _measure_clock_offset(row: Entry) -> timedelta:
     """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave."""
-    after, sent = _time(row.after), _time(row.sent_at)
-    asked = None if sent is None else _job_of(row).expiry.resolve(sent)
+    after, sent = parse_time(row.after), parse_time(row.sent_at)
+    asked = None if sent is None else _build_job(row).expiry.resolve(sent)
     return timedelta(0) if after is None or asked is None else after - asked
 
 
-def _interrupted(journal: Journal, plan: str | None) -> Record:
+def _find_interrupted(journal: Journal, plan: str | None) -> Record:
     """Return the plan that is to be finished: the named one, else the last that has open rows."""
     if plan is not None:
-        return _last(journal, plan)
-    records = journal.records()
+        return _find_record(journal, plan)
+    records = journal.read_plans()
     undone = {record.undoes for record in records}
     left = [record for record in records if record.open_rows and record.plan not in undone]
     if left:
@@ -143,12 +143,12 @@ def _interrupted(journal: Journal, plan: str | None) -> Record:
     )
 
 
-def _undoable(journal: Journal, plan: str | None) -> Record:
+def _find_undoable(journal: Journal, plan: str | None) -> Record:
     """Return the plan to be taken back: the named one, else the last that is no undo itself, so that undoing twice is harmless."""
     if plan is None:
-        forward = [record for record in journal.records() if record.undoes is None]
-        return forward[-1] if forward else _last(journal, None)
-    record = _last(journal, plan)
+        forward = [record for record in journal.read_plans() if record.undoes is None]
+        return forward[-1] if forward else _find_record(journal, None)
+    record = _find_record(journal, plan)
     if record.undoes is not None:
         raise InvalidRequestError(
             f"the plan {record.plan} is the undo of {record.undoes}, and an undo cannot be undone",
@@ -157,9 +157,9 @@ def _undoable(journal: Journal, plan: str | None) -> Record:
     return record
 
 
-def _last(journal: Journal, plan: str | None) -> Record:
+def _find_record(journal: Journal, plan: str | None) -> Record:
     """Return the last plan, or the one that a name or the beginning of one means; a beginning of several means none."""
-    records = [record for record in journal.records() if plan is None or record.plan.startswith(plan)]
+    records = [record for record in journal.read_plans() if plan is None or record.plan.startswith(plan)]
     exact = [record for record in records if record.plan == plan]
     if plan is not None and len(records) > 1 and not exact:
         several = ", ".join(record.plan for record in records[-5:])
@@ -170,17 +170,13 @@ def _last(journal: Journal, plan: str | None) -> Record:
     raise InvalidRequestError(what, hint=f"It is {journal.path}; each account has its own.")
 
 
-def _job_of(row: Entry) -> Job:
+def _build_job(row: Entry) -> Job:
     """Return what is left to do of a journaled row."""
-    job = job_from_json({"tinker_path": row.tinker_path, "before": row.before, "expiry": row.expiry, "key": row.key})
+    job = load_job({"tinker_path": row.tinker_path, "before": row.before, "expiry": row.expiry, "key": row.key})
     job.unclear = row.sent_at is not None
-    job.sent_at = _time(row.sent_at)
+    job.sent_at = parse_time(row.sent_at)
     return job
 
 
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _outcome_of(row: Entry) -> Outcome:
+def _build_outcome(row: Entry) -> Outcome:
     return Outcome(row.tinker_path, row.outcome or "unknown", row.status, row.error, row.attempts)

@@ -12,7 +12,7 @@ from typing import Any
 from ..rest.progress import Progress, StoppedError
 from .actions import Job, Outcome
 from .pace import Pace
-from .writer import FUTILE_ROWS, SendAgain
+from .writer import MAX_FUTILE_ROWS, SendAgain
 
 SAME_BURST_S = 0.5  # rate limits that ask for about the same moment are one
 
@@ -33,14 +33,14 @@ class Workers:
         self._fresh: deque[Job] = deque(jobs)
         self._again: list[Job] = []  # to be sent again, each after its wait
         self._in_doubt: set[str] = set()  # the rows that an error left undone
-        self._any_well = False
+        self._any_succeeded = False
         self._working: dict[str, Job] = {}
         self._open = len(jobs)
         self._room = threading.Condition()
         self._stopped = False
         self._ends_at = None if deadline is None else time.monotonic() + deadline
         self._patience = patience  # with a server that answers nothing but rate limits
-        self._heard_at = time.monotonic()
+        self._responded_at = time.monotonic()
         self._pause_until = 0.0
         self._results: SimpleQueue[Outcome | BaseException] = SimpleQueue()
 
@@ -76,7 +76,7 @@ class Workers:
             yield result
 
     def _work(self) -> None:
-        while (job := self._take()) is not None:
+        while (job := self._wait_for_job()) is not None:
             try:
                 end: Outcome | SendAgain | BaseException = self._attempt(job, self._bar)
             except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
@@ -84,66 +84,66 @@ class Workers:
             with self._room:
                 self._working.pop(job.tinker_path, None)
                 if isinstance(end, SendAgain):
-                    self._put_back(job, end)
+                    self._requeue(job, end)
                 elif not isinstance(end, StoppedError):
                     self._finish(job, end)
                 self._room.notify_all()
 
-    def _take(self) -> Job | None:
+    def _wait_for_job(self) -> Job | None:
         """Wait for room and for a job that may be sent now; None if there is nothing left to begin."""
         with self._room:
             while not (self._stopped or self._is_late()):
                 now = time.monotonic()
                 if len(self._working) < self._pace.limit and now >= self._pause_until:
-                    ready = self._next(now)
+                    ready = self._pop_job(now)
                     if ready is not None:
                         self._working[ready.tinker_path] = ready
                         return ready
                 if not self._open:
                     break
-                self._room.wait(self._until_next(now))
+                self._room.wait(self._time_to_next(now))
             return None
 
-    def _next(self, now: float) -> Job | None:
+    def _pop_job(self, now: float) -> Job | None:
         """Return a job whose wait is over, else a fresh one; none of those while the first few are in doubt and none went well."""
         due = next((job for job in self._again if job.not_before <= now), None)
         if due is not None:
             self._again.remove(due)
             return due
-        is_open = self._any_well or len(self._in_doubt) < FUTILE_ROWS
+        is_open = self._any_succeeded or len(self._in_doubt) < MAX_FUTILE_ROWS
         return self._fresh.popleft() if self._fresh and is_open else None
 
-    def _until_next(self, now: float) -> float:
+    def _time_to_next(self, now: float) -> float:
         """Return how long nothing can begin, at most half a second."""
         times = [self._pause_until, *(job.not_before for job in self._again)]
         later = [at - now for at in times if at > now]
         return min([0.5, *later]) if later else 0.5
 
-    def _put_back(self, job: Job, again: SendAgain) -> None:
+    def _requeue(self, job: Job, again: SendAgain) -> None:
         now = time.monotonic()
         job.not_before = now + again.wait_s
         if not again.limited:
-            self._heard_at = now
+            self._responded_at = now
             self._in_doubt.add(job.tinker_path)
-            self._pace.finished(now, well=False)
+            self._pace.record_outcome(now, well=False)
         else:
             job.attempts -= 1
             if job.not_before > self._pause_until + SAME_BURST_S:
-                self._bar.waiting(again.wait_s, "rate limited (429)")
-                self._pace.limited()
+                self._bar.report_wait(again.wait_s, "rate limited (429)")
+                self._pace.record_rate_limit()
             self._pause_until = max(self._pause_until, job.not_before)
         self._again.append(job)
 
     def _finish(self, job: Job, end: Outcome | BaseException) -> None:
-        self._heard_at = time.monotonic()
-        is_well = isinstance(end, Outcome) and end.is_well
-        self._any_well = self._any_well or is_well
+        self._responded_at = time.monotonic()
+        server_coped = isinstance(end, Outcome) and end.server_coped
+        self._any_succeeded = self._any_succeeded or server_coped
         self._in_doubt.discard(job.tinker_path)
         self._open -= 1
         self._results.put(end)
-        self._pace.finished(self._heard_at, well=is_well)
+        self._pace.record_outcome(self._responded_at, well=server_coped)
 
     def _is_late(self) -> bool:
         now = time.monotonic()
-        unheard = self._patience is not None and now - self._heard_at > self._patience and not self._working
+        unheard = self._patience is not None and now - self._responded_at > self._patience and not self._working
         return unheard or (self._ends_at is not None and now > self._ends_at)

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
 from ..rest.config import Settings
 from ..rest.progress import Progress
-from ..rest.retry import RATE_LIMIT_PATIENCE, backoff_s
+from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
 from ..rest.session import Session
 from .actions import Action, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
-FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
-SAID_YES = "the server reported success and changed nothing"
+MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
+UNCHANGED_ERROR = "the server reported success and changed nothing"
 
 
 @dataclass(frozen=True)
@@ -93,18 +93,20 @@ class Writer:
 
         What the server reported as done and is not so has failed.
         """
-        claimed = [job for job in jobs if job.tinker_path in outcomes and _is_claimed(outcomes[job.tinker_path])]
+        claimed = [
+            job for job in jobs if job.tinker_path in outcomes and _needs_verification(outcomes[job.tinker_path])
+        ]
         if not claimed:
             return
-        read = self._read_runs(runs_of(claimed))
+        read = self._read_runs(list_runs(claimed))
         for job in claimed:
             outcome, state = outcomes[job.tinker_path], read.states.get(job.tinker_path)
             if job.training_run_id in read.unread:
-                _correct(outcome, "unknown", "its run could not be read afterwards")
-            elif self.is_done(job, state) or self._has_moved(job, state):
-                _correct(outcome, "done", None)
+                _correct_outcome(outcome, "unknown", "its run could not be read afterwards")
+            elif self.is_done(job, state) or self._expiry_changed(job, state):
+                _correct_outcome(outcome, "done", None)
             else:
-                _correct(outcome, "failed", outcome.error or SAID_YES)
+                _correct_outcome(outcome, "failed", outcome.error or UNCHANGED_ERROR)
             yield outcome, state
 
     def is_done(self, job: Job, state: State | None) -> bool:
@@ -127,7 +129,7 @@ class Writer:
 
     def _settle(self, job: Job, error: TinkerError) -> Outcome:
         """Decide what an error means: final, refused before it was looked at, or unclear, and then the run is read."""
-        if _is_unlooked_at(error) and job.attempts < self._most_tries:
+        if _is_refused_by_gateway(error) and job.attempts < self._most_tries:
             raise SendAgain(backoff_s(job.attempts - 1), error)
         unclear = is_unclear(error)
         if isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError)):
@@ -151,10 +153,10 @@ class Writer:
     def _may_try_again(self, job: Job, error: TinkerError) -> bool:
         """Tell whether a row that an unclear error left unchanged may be sent once more."""
         job.conflicts += isinstance(error, ConflictError)
-        hopeless = self._futile[error.status] >= FUTILE_ROWS and not self._any_done
+        hopeless = self._futile[error.status] >= MAX_FUTILE_ROWS and not self._any_done
         return job.attempts < (1 if hopeless else self._most_tries) and job.conflicts < MOST_CONFLICTS
 
-    def _has_moved(self, job: Job, state: State | None) -> bool:
+    def _expiry_changed(self, job: Job, state: State | None) -> bool:
         """Tell whether the expiry has changed: a server whose clock differs from ours counts from its own."""
         return self._action.sets_expiry and state is not None and state.expires_at != job.before.expires_at
 
@@ -171,7 +173,7 @@ def write_one(writer: Writer, job: Job, settings: Settings) -> None:
     if outcome.outcome == "done" and not outcome.is_read:
         list(writer.verify([job], {job.tinker_path: outcome}))
     if outcome.outcome != "done":
-        raise _error_of(outcome, settings.base_url)
+        raise _build_error(outcome, settings.base_url)
 
 
 def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome:
@@ -186,15 +188,15 @@ def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome
             turn = again
         job.attempts -= turn.limited
         limits += turn.limited
-        most = settings.retries * (RATE_LIMIT_PATIENCE if getattr(turn.error, "retry_after", None) else 1)
+        most = settings.retries * (RATE_LIMIT_RETRY_FACTOR if getattr(turn.error, "retry_after", None) else 1)
         is_late = settings.deadline is not None and time.monotonic() - began + turn.wait_s > settings.deadline
         if is_late or limits > most:
             return writer.outcome(job, "failed", turn.error)
-        progress.waiting(turn.wait_s, "rate limited (429)" if turn.limited else str(turn.error.what))
+        progress.report_wait(turn.wait_s, "rate limited (429)" if turn.limited else str(turn.error.what))
         time.sleep(turn.wait_s)
 
 
-def _error_of(outcome: Outcome, base_url: str) -> TinkerError:
+def _build_error(outcome: Outcome, base_url: str) -> TinkerError:
     """Return the error of a write that is not known to be done."""
     error = outcome.problem or TinkerError(f"{outcome.tinker_path}: {outcome.error}", url=base_url)
     if outcome.outcome != "unknown":
@@ -203,7 +205,7 @@ def _error_of(outcome: Outcome, base_url: str) -> TinkerError:
     return type(error)(error.what, status=error.status, url=error.url, hint=hint, retryable=False)
 
 
-def runs_of(jobs: Iterable[Job]) -> list[str]:
+def list_runs(jobs: Iterable[Job]) -> list[str]:
     """Return the distinct runs of some rows."""
     return list(dict.fromkeys(job.training_run_id for job in jobs))
 
@@ -215,16 +217,16 @@ def is_unclear(error: TinkerError) -> bool:
     return error.status in (408, 409) or error.status >= 500
 
 
-def _is_unlooked_at(error: TinkerError) -> bool:
+def _is_refused_by_gateway(error: TinkerError) -> bool:
     """Tell whether a gateway refused the request before the service saw it."""
     return error.status == 400 and error.retryable
 
 
-def _is_claimed(outcome: Outcome) -> bool:
+def _needs_verification(outcome: Outcome) -> bool:
     return outcome.outcome in ("done", "unknown")
 
 
-def _correct(outcome: Outcome, now: str, error: str | None) -> None:
+def _correct_outcome(outcome: Outcome, now: str, error: str | None) -> None:
     outcome.outcome, outcome.error = now, error
     if now == "done":
         outcome.status = outcome.problem = None

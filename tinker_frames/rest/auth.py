@@ -51,10 +51,10 @@ class Authenticator:
             return ""
         with self._lock:
             if not self._ready:
-                self._start()
+                self._configure()
             now = time.time()
             if now >= min(self._renew_at, self._expires_at):
-                self._renew_in_time(now)
+                self._renew_ahead(now)
             return self._token
 
     def replace(self, stale: str) -> bool:
@@ -80,12 +80,12 @@ class Authenticator:
         credential = (
             self._settings.credential
         )  # also where a server enforces the command: nobody knows that before asking
-        return identity_of(self._reveal(credential)) if credential.exists else "anonymous"
+        return derive_identity(self._reveal(credential)) if credential.exists else "anonymous"
 
-    def _start(self) -> None:
+    def _configure(self) -> None:
         """Ask the server once how it wants to be spoken to; a server without a config wants the credential itself."""
         raw = self._reveal(self._credential)
-        self._end_of(raw)
+        self._read_expiry(raw)
         flags: Any = {}
         try:
             flags = self._post("/api/v1/client/config", {"sdk_version": PROTOCOL}, raw)
@@ -111,14 +111,14 @@ class Authenticator:
 
     def _renew(self) -> None:
         """Get a token and note when to get the next."""
-        token = self._exchange() if self._exchanges else self._reveal(self._credential)
+        token = self._exchange_token() if self._exchanges else self._reveal(self._credential)
         self._known.add(token)
-        now, expires = time.time(), self._end_of(token, fresh=self._exchanges)
+        now, expires = time.time(), self._read_expiry(token, fresh=self._exchanges)
         self._token, self._expires_at = token, expires
         renewable = self._exchanges or self._credential.is_command
         self._renew_at = now + (expires - now) / 2 if renewable else expires
 
-    def _renew_in_time(self, now: float) -> None:
+    def _renew_ahead(self, now: float) -> None:
         """Renew from half of a token's life on; a failure is no trouble while the old one is alive."""
         try:
             self._renew()
@@ -128,13 +128,13 @@ class Authenticator:
             logger.debug("renewing the token failed, trying again in %s s: %s", RETRY_RENEWAL_S, fault)
             self._renew_at = now + RETRY_RENEWAL_S
 
-    def _end_of(self, token: str, *, fresh: bool = False) -> float:
+    def _read_expiry(self, token: str, *, fresh: bool = False) -> float:
         """Return when a token ends by our clock; one that is over is refused here, not sent.
 
         A fresh one lives as long as it says, whatever the server's clock shows.
         """
         now, claims = time.time(), decode_jwt(token)
-        expires, issued = _number(claims.get("exp")), _number(claims.get("iat"))
+        expires, issued = _to_number(claims.get("exp")), _to_number(claims.get("iat"))
         if expires is None:
             return float("inf")
         if fresh and issued is not None:
@@ -145,7 +145,7 @@ class Authenticator:
             )
         return expires
 
-    def _exchange(self) -> str:
+    def _exchange_token(self) -> str:
         answer = self._post("/api/v1/auth/token", {}, self._reveal(self._credential))
         token = answer.get("jwt") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
@@ -161,7 +161,7 @@ class Authenticator:
         return f"<Authenticator {self._credential!r}>"
 
 
-def identity_of(credential: str) -> str:
+def derive_identity(credential: str) -> str:
     """Return who a credential stands for: user and organization of a JWT, else a hash of the key."""
     claims = decode_jwt(credential)
     if claims.get("sub"):
@@ -189,5 +189,5 @@ def _is_jwt(text: str) -> bool:
     return text.startswith("eyJ")
 
 
-def _number(value: Any) -> float | None:
+def _to_number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

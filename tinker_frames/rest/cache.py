@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .retry import looks_complete
+from .retry import is_complete_json
 
 if TYPE_CHECKING:
     from requests import Response
@@ -59,31 +59,31 @@ class AccountCache:
         self._written_ns = 0  # the marker of this process, for folders that take no file
         self._warned = False
         self._lock = threading.Lock()
-        self._begun = threading.local()
-        self._store: SQLiteStore = SQLiteStore(self.path, self._trouble)
+        self._read_started = threading.local()
+        self._store: SQLiteStore = SQLiteStore(self.path, self._warn_once)
         self.session: CachedSession = CachedSession(
-            backend=StoredCache(self._store, self._may_keep),
+            backend=StoredCache(self._store, self._is_storable),
             expire_after=timedelta(seconds=ttl_s),
             allowable_codes=(200,),
             allowable_methods=("GET", "POST"),  # reads only come here, and some of them are POSTs
         )
 
-    def begin(self) -> float:
+    def start_read(self) -> float:
         """Note that this thread is going to read something through the session, and return when (Unix seconds)."""
-        self._begun.at = time.time()
-        return float(self._begun.at)
+        self._read_started.at = time.time()
+        return float(self._read_started.at)
 
-    def _may_keep(self, response: Response) -> bool:
+    def _is_storable(self, response: Response) -> bool:
         """Tell whether what this thread has read may be stored: complete, and not overtaken by a write meanwhile."""
-        return looks_complete(response.content) and not self.outdated(getattr(self._begun, "at", 0.0))
+        return is_complete_json(response.content) and not self.is_outdated(getattr(self._read_started, "at", 0.0))
 
     def get(self, key: str) -> tuple[bytes, float] | None:
         """Return a listing's stored bytes and the time its reading began (Unix seconds); None if absent, old or outdated."""
         found = self._store.get(key)
         if found is None or found.is_expired:
             return None
-        started = _number(found.headers.get(STARTED))
-        if started is None or self.outdated(started):
+        started = _parse_number(found.headers.get(STARTED))
+        if started is None or self.is_outdated(started):
             return None
         return found.content, started
 
@@ -92,7 +92,7 @@ class AccountCache:
         from requests.structures import CaseInsensitiveDict
         from requests_cache.models.response import CachedResponse
 
-        if self.outdated(started):
+        if self.is_outdated(started):
             return
         expires = datetime.fromtimestamp(started, UTC) + timedelta(seconds=self.ttl_s)
         headers = CaseInsensitiveDict({STARTED: repr(started)})
@@ -101,17 +101,17 @@ class AccountCache:
         self._store.drop_expired()
         self._store[key] = response
 
-    def outdated(self, started: float) -> bool:
+    def is_outdated(self, started: float) -> bool:
         """Tell whether what was read at this time (Unix seconds) is not to be served: too old, or overtaken by a write."""
         return started + self.ttl_s <= time.time() or started * 1e9 <= self._last_write_ns()
 
-    def written(self) -> None:
+    def invalidate(self) -> None:
         """Note that the account changes now: nothing read so far is served again."""
-        self._written_ns = mark_written(self._marker.parent, self._marker.stem)
+        self._written_ns = touch_marker(self._marker.parent, self._marker.stem)
 
     def clear(self) -> None:
         """Delete everything kept of this account."""
-        self.written()
+        self.invalidate()
         self._store.clear()
 
     def info(self) -> dict[str, Any]:
@@ -137,7 +137,7 @@ class AccountCache:
         except OSError:
             return self._written_ns
 
-    def _trouble(self, message: str) -> None:
+    def _warn_once(self, message: str) -> None:
         """Say once what is wrong; the rest goes on uncached."""
         with self._lock:
             if self._warned:
@@ -180,7 +180,7 @@ class CacheView:
         return f"<Cache of {self._settings.cache_ttl:g} s in {self._settings.cache_dir}>"
 
 
-def mark_written(folder: Path, account: str) -> int:
+def touch_marker(folder: Path, account: str) -> int:
     """Touch the account's marker; returns the time it bears, in Unix nanoseconds."""
     now = time.time_ns()
     marker = folder / f"{account}.written"
@@ -198,7 +198,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _number(text: str | None) -> float | None:
+def _parse_number(text: str | None) -> float | None:
     try:
         return float(text or "")
     except ValueError:

@@ -114,7 +114,7 @@ def resolve(options: ClientOptions) -> Settings:
     base_url = _check_url(options.base_url or os.environ.get(URL_VARIABLE) or PRODUCTION)
     credential, command = find_credential(options.api_key, official=_is_official(base_url))
     extra_headers = access_headers()
-    if (credential.exists or extra_headers) and not _is_private(base_url):
+    if (credential.exists or extra_headers) and not _is_secure(base_url):
         raise InvalidRequestError(
             f"{base_url} is plain http, and a key must not travel unencrypted",
             hint="Use an https:// base URL; plain http is for this machine only.",
@@ -124,14 +124,14 @@ def resolve(options: ClientOptions) -> Settings:
         "credential": credential,
         "command": command,
         "cache": options.cache and options.cache_ttl > 0,
-        "cache_dir": default_cache_dir() if options.cache_dir is None else Path(options.cache_dir).expanduser(),
+        "cache_dir": find_cache_dir() if options.cache_dir is None else Path(options.cache_dir).expanduser(),
         "extra_headers": extra_headers,
     }
     given = {name: value for name, value in vars(options).items() if name != "api_key"}
     return Settings(**given | resolved)
 
 
-def default_cache_dir() -> Path:
+def find_cache_dir() -> Path:
     """Return the system's folder for our cache."""
     import platformdirs
 
@@ -204,7 +204,7 @@ def is_loopback(host: str) -> bool:
 
 def _check_url(url: str) -> str:
     """Return the base URL without its last slash; a text that is none is not shown, since it may be a misplaced key."""
-    parts = _parts(url.strip())
+    parts = _split_url(url.strip())
     if parts is None or parts.scheme not in ("http", "https"):
         raise InvalidRequestError(
             "the base URL is not an http(s) URL",
@@ -218,7 +218,7 @@ def _check_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
-def _parts(url: str) -> SplitResult | None:
+def _split_url(url: str) -> SplitResult | None:
     """Return the parts of a URL that names a host and a possible port."""
     try:
         parts = urlsplit(url)
@@ -233,6 +233,6 @@ def _is_official(url: str) -> bool:
     return host == "thinkingmachines.dev" or host.endswith(".thinkingmachines.dev")
 
 
-def _is_private(url: str) -> bool:
+def _is_secure(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "https" or is_loopback(parts.hostname or "")

@@ -61,8 +61,8 @@ class Credential:
 
 def find_credential(api_key: str | None, *, official: bool) -> tuple[Credential, Credential | None]:
     """Return the credential to use, and the command's if there is one: argument, variable, command, file."""
-    command = _from_command()
-    credential = _from_key(api_key, command, official=official) or command or _from_file()
+    command = _find_command()
+    credential = _find_key(api_key, command, official=official) or command or _find_in_file()
     if credential is None and official:
         raise AuthenticationError(
             f"no credential: api_key=, {KEY_VARIABLE}, {COMMAND_VARIABLE} and {CREDENTIALS_FILE} are all empty",
@@ -71,7 +71,7 @@ def find_credential(api_key: str | None, *, official: bool) -> tuple[Credential,
     return credential or Credential("no credential"), command
 
 
-def _from_key(api_key: str | None, command: Credential | None, *, official: bool) -> Credential | None:
+def _find_key(api_key: str | None, command: Credential | None, *, official: bool) -> Credential | None:
     """Return the credential of the argument or the variable.
 
     A key of a form that the official service does not issue gives way to a command, never to the file;
@@ -92,18 +92,18 @@ def _from_key(api_key: str | None, command: Credential | None, *, official: bool
     return None
 
 
-def _from_command() -> Credential | None:
+def _find_command() -> Credential | None:
     command = os.environ.get(COMMAND_VARIABLE)
     return Credential(COMMAND_VARIABLE, command=command) if command else None
 
 
-def _from_file() -> Credential | None:
+def _find_in_file() -> Credential | None:
     """Return the default key of the SDK's credentials file, if it has one."""
-    secret = check_secret(_default_key(Path(CREDENTIALS_FILE).expanduser()), CREDENTIALS_FILE)
+    secret = check_secret(_read_default_key(Path(CREDENTIALS_FILE).expanduser()), CREDENTIALS_FILE)
     return Credential(CREDENTIALS_FILE, secret=secret) if secret else None
 
 
-def _default_key(path: Path) -> str:
+def _read_default_key(path: Path) -> str:
     """Return the default key of a credentials file; a missing file or record is no key, a broken file an error."""
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))

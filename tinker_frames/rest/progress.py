@@ -13,7 +13,7 @@ from typing import Any
 logger = logging.getLogger("tinker_frames")
 
 DELAY_S = 1.0
-SAY_WAITS_FROM_S = 1.0
+REPORT_WAITS_FROM_S = 1.0
 _redirection: ContextVar[Callable[[str], Progress] | None] = ContextVar("redirection", default=None)
 
 
@@ -37,24 +37,24 @@ class Progress:
         self.stop = threading.Event()
         self._lock = threading.Lock()
         self._what = what
-        self._show = is_watched() if show is None else show
+        self._show = is_interactive() if show is None else show
         self._bar: Any = None
 
-    def sent(self) -> None:
+    def count_request(self) -> None:
         """Count one request."""
         with self._lock:
             self.requests += 1
 
     def __enter__(self) -> Progress:
         if self._show:
-            self._bar = _bar_class()(desc=self._what, unit=" rows", delay=DELAY_S, leave=False, dynamic_ncols=True)
+            self._bar = _find_bar_class()(desc=self._what, unit=" rows", delay=DELAY_S, leave=False, dynamic_ncols=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def expect(self, total: int | None) -> None:
+    def set_total(self, total: int | None) -> None:
         """Say how many rows there will be."""
         if self._bar is not None and total is not None and total != self._bar.total:
             self._bar.total = total  # not drawn: the delay is not over
@@ -71,11 +71,11 @@ class Progress:
         if self._bar is not None:
             self._bar.n = 0
 
-    def waiting(self, seconds: float, why: str) -> None:
+    def report_wait(self, seconds: float, why: str) -> None:
         """Say on the bar, or in the log where there is none, that nothing is sent for a while."""
         if self._bar is not None:
             self._bar.write(f"waiting {seconds:.0f} s: {why}", file=sys.stderr)
-        elif seconds >= SAY_WAITS_FROM_S:
+        elif seconds >= REPORT_WAITS_FROM_S:
             logger.warning("waiting %.0f s: %s", seconds, why)
 
 
@@ -97,7 +97,7 @@ def redirect_progress(make: Callable[[str], Progress]) -> Iterator[None]:
         _redirection.reset(token)
 
 
-def is_watched() -> bool:
+def is_interactive() -> bool:
     """Tell whether a person sees what is drawn: a terminal, or a notebook's kernel."""
     if _redirection.get() is not None:
         return False
@@ -111,7 +111,7 @@ def in_notebook() -> bool:
     return shell is not None and "IPKernelApp" in getattr(shell, "config", {})
 
 
-def _bar_class() -> Any:
+def _find_bar_class() -> Any:
     """Return the bar of the notebook if its widgets are there, else the one of text."""
     if in_notebook():
         try:

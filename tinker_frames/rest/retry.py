@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST_SERVER_WAIT_S = 60.0
-RATE_LIMIT_PATIENCE = 4
+MAX_SERVER_WAIT_S = 60.0
+RATE_LIMIT_RETRY_FACTOR = 4
 _jitter = random.Random()  # noqa: S311  # spreads load, protects nothing; the caller's own random numbers stay as they were seeded
 
 
 # Statuses after which a read is sent again; a read changes nothing, however often it arrives.
-REPEATED = frozenset({408, 409, 425, 429})
+RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 
 
-class Tries:
+class RetryBudget:
     """Count the attempts of one read and say how long to wait before the next, or that there is none.
 
-    A 429 that names its wait is the server at work, not a failure: `RATE_LIMIT_PATIENCE` times as many are allowed.
+    A 429 that names its wait is the server at work, not a failure: `RATE_LIMIT_RETRY_FACTOR` times as many are allowed.
     """
 
     def __init__(self, retries: int) -> None:
@@ -32,12 +32,12 @@ class Tries:
 
     def wait_after(self, status: int, headers: Mapping[str, str]) -> float | None:
         """Return the seconds to wait after an answer that is no success; None to give up."""
-        if not may_repeat(status, headers):
+        if not is_retryable(status, headers):
             return None
-        wait = server_wait_s(headers)
+        wait = read_server_wait(headers)
         if status == 429 and wait is not None:
             self._limited += 1
-            return wait if self._limited <= self._retries * RATE_LIMIT_PATIENCE else None
+            return wait if self._limited <= self._retries * RATE_LIMIT_RETRY_FACTOR else None
         return self._next(wait)
 
     def wait_after_loss(self) -> float | None:
@@ -51,17 +51,17 @@ class Tries:
         return backoff_s(self._failed - 1) if wait is None else wait
 
 
-def looks_complete(content: bytes) -> bool:
+def is_complete_json(content: bytes) -> bool:
     """Tell whether a body can be a whole JSON object or list: the cheap half of parsing it."""
     return content.rstrip()[-1:] in (b"}", b"]")
 
 
-def may_repeat(status: int, headers: Mapping[str, str]) -> bool:
+def is_retryable(status: int, headers: Mapping[str, str]) -> bool:
     """Tell whether an answer allows sending the same read again."""
     header = headers.get("x-should-retry", "").lower()
     if header in ("true", "false"):
         return header == "true"
-    return is_gateway_refusal(status, headers) or status in REPEATED or status >= 500
+    return is_gateway_refusal(status, headers) or status in RETRYABLE_STATUSES or status >= 500
 
 
 def is_gateway_refusal(status: int, headers: Mapping[str, str]) -> bool:
@@ -74,27 +74,27 @@ def backoff_s(attempt: int) -> float:
     return min(0.5 * 2.0**attempt, 10.0) * _jitter.uniform(0.75, 1.0)
 
 
-def server_wait_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+def read_server_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Return the seconds a server asks for: `retry-after-ms`, or `Retry-After` in (fractions of) seconds or as a date.
 
     None where it says nothing, nonsense, nothing above 0, or more than a minute.
     """
-    wait = _number(headers.get("retry-after-ms"), scale=0.001)
+    wait = _parse_number(headers.get("retry-after-ms"), scale=0.001)
     if wait is None:
-        wait = _number(headers.get("Retry-After"))
+        wait = _parse_number(headers.get("Retry-After"))
     if wait is None:
-        wait = _until(headers.get("Retry-After"), now or datetime.now(UTC))
-    return wait if wait is not None and 0 < wait <= LONGEST_SERVER_WAIT_S else None
+        wait = _seconds_until(headers.get("Retry-After"), now or datetime.now(UTC))
+    return wait if wait is not None and 0 < wait <= MAX_SERVER_WAIT_S else None
 
 
-def _number(text: str | None, scale: float = 1.0) -> float | None:
+def _parse_number(text: str | None, scale: float = 1.0) -> float | None:
     try:
         return float(text) * scale if text is not None else None
     except ValueError:
         return None
 
 
-def http_date(text: str | None) -> datetime | None:
+def parse_http_date(text: str | None) -> datetime | None:
     """Return the time that an HTTP date header names; None for anything else."""
     try:
         date = parsedate_to_datetime(text) if text else None
@@ -103,7 +103,7 @@ def http_date(text: str | None) -> datetime | None:
     return date.replace(tzinfo=UTC) if date and not date.tzinfo else date
 
 
-def _until(text: str | None, now: datetime) -> float | None:
+def _seconds_until(text: str | None, now: datetime) -> float | None:
     """Return the seconds until an HTTP date."""
-    date = http_date(text)
+    date = parse_http_date(text)
     return None if date is None else date.timestamp() - now.timestamp()

@@ -22,10 +22,10 @@ from requests.adapters import HTTPAdapter
 
 from .. import errors
 from .auth import Authenticator, fingerprint
-from .cache import AccountCache, mark_written
+from .cache import AccountCache, touch_marker
 from .config import Settings, is_loopback
-from .progress import SAY_WAITS_FROM_S, Progress, StoppedError
-from .retry import Tries, is_gateway_refusal, looks_complete, server_wait_s
+from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
+from .retry import RetryBudget, is_complete_json, is_gateway_refusal, read_server_wait
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -57,12 +57,12 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.auth = Authenticator(settings, self._post_with)
-        self._plain = _prepared(requests.Session(), settings)
+        self._plain = _configure_session(requests.Session(), settings)
         self._lock = threading.RLock()
         self._account: str | None = None
         self._cache: AccountCache | None = None
         self._not_before = 0.0  # monotonic; a rate limit met by one thread holds all of them
-        self._noted: set[str] = set()
+        self._logged_notes: set[str] = set()
 
     @property
     def account(self) -> str:
@@ -78,7 +78,7 @@ class Session:
         with self._lock:
             if self._cache is None and self.settings.cache:
                 self._cache = AccountCache(self.settings.cache_dir, self.account, self.settings.cache_ttl)
-                _prepared(self._cache.session, self.settings)
+                _configure_session(self._cache.session, self.settings)
             return self._cache
 
     def call(
@@ -120,12 +120,12 @@ class Session:
             wants_json=is_read,
         )
         if not is_read:
-            self._wrote()
+            self._invalidate_cache()
         try:
-            return self._repeat(request, repeat, progress)
+            return self._send_with_retries(request, repeat, progress)
         finally:
             if not is_read:
-                self._wrote()
+                self._invalidate_cache()
 
     def close(self) -> None:
         """Close connections and cache."""
@@ -134,27 +134,29 @@ class Session:
             if self._cache is not None:
                 self._cache.close()
 
-    def _repeat(self, request: _Request, repeat: bool, progress: Progress, credential: str | None = None) -> Answer:
+    def _send_with_retries(
+        self, request: _Request, repeat: bool, progress: Progress, credential: str | None = None
+    ) -> Answer:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
-        start, replayed, tries = time.monotonic(), False, Tries(self.settings.retries)
+        start, replayed, tries = time.monotonic(), False, RetryBudget(self.settings.retries)
         while True:
-            self._wait_at_gate(progress, start)
+            self._wait_for_rate_limit(progress, start)
             token = self.auth.header() if credential is None else credential
-            outcome = self._attempt(request, token, progress, self._left(start))
+            outcome = self._send_once(request, token, progress, self._remaining_s(start))
             if isinstance(outcome, Answer):
-                if _is_good(outcome, request):
-                    self._note_deprecation(outcome)
+                if _is_expected(outcome, request):
+                    self._log_deprecation(outcome)
                     return outcome
                 if _is_invalid_token(outcome) and not replayed and credential is None and self.auth.replace(token):
                     replayed = True
                     continue
-            error = self._error(request, outcome) if isinstance(outcome, Answer) else outcome
-            wait, left = _wait_after(outcome, tries) if repeat else None, self._left(start)
+            error = self._build_error(request, outcome) if isinstance(outcome, Answer) else outcome
+            wait, left = _wait_after(outcome, tries) if repeat else None, self._remaining_s(start)
             if wait is None or (left is not None and wait >= left):
                 raise error
-            self._pause(wait, error, progress)
+            self._wait_before_retry(wait, error, progress)
 
-    def _attempt(
+    def _send_once(
         self, request: _Request, token: str, progress: Progress, left: float | None
     ) -> Answer | errors.ConnectionFailedError:
         """Send once; a transport failure is returned, so that no exception that holds the request is chained to ours."""
@@ -163,7 +165,7 @@ class Session:
         session = self._plain if cache is None else cache.session
         options: dict[str, Any] = {} if cache is None else {"force_refresh": request.refresh}
         headers = dict(request.headers) | ({"X-API-Key": token} if token else {})
-        began = time.time() if cache is None else cache.begin()
+        began = time.time() if cache is None else cache.start_read()
         try:
             response = session.request(
                 request.method,
@@ -177,18 +179,20 @@ class Session:
             )
             content = response.content
         except (requests.RequestException, urllib3.exceptions.HTTPError) as fault:
-            progress.sent()
-            return _failure(request, fault, read_s)
+            progress.count_request()
+            return _describe_failure(request, fault, read_s)
         from_cache = bool(getattr(response, "from_cache", False))
         if not from_cache:
-            progress.sent()
+            progress.count_request()
         created = getattr(response, "created_at", None)
         age_base = created.timestamp() if from_cache and created else began
-        if from_cache and cache is not None and cache.outdated(age_base):  # a write has overtaken it, or it is too old
-            return self._attempt(replace(request, refresh=True), token, progress, left)
+        if (
+            from_cache and cache is not None and cache.is_outdated(age_base)
+        ):  # a write has overtaken it, or it is too old
+            return self._send_once(replace(request, refresh=True), token, progress, left)
         return Answer(response.status_code, response.headers, content, request.url, age_base, from_cache)
 
-    def _error(self, request: _Request, answer: Answer) -> errors.TinkerError:
+    def _build_error(self, request: _Request, answer: Answer) -> errors.TinkerError:
         what = f"{request.method} {urlsplit(request.url).path}"
         if 200 <= answer.status < 300:
             return errors.ConnectionFailedError(
@@ -206,34 +210,34 @@ class Session:
         except (ValueError, RecursionError):
             is_page = "html" in answer.headers.get("Content-Type", "")
             body = "" if is_page else answer.content.decode("utf-8", "replace")
-        error = errors.from_answer(answer.status, body, request.url, what=what, secrets=self._secrets())
+        error = errors.build_error(answer.status, body, request.url, what=what, secrets=self._secrets())
         if isinstance(error, errors.RateLimitError):
-            error.retry_after = server_wait_s(answer.headers)
+            error.retry_after = read_server_wait(answer.headers)
         if is_gateway_refusal(answer.status, answer.headers):
             error.retryable = True
         return error
 
-    def _left(self, start: float) -> float | None:
+    def _remaining_s(self, start: float) -> float | None:
         deadline = self.settings.deadline
         return None if deadline is None else deadline - (time.monotonic() - start)
 
-    def _pause(self, seconds: float, error: errors.TinkerError, progress: Progress) -> None:
+    def _wait_before_retry(self, seconds: float, error: errors.TinkerError, progress: Progress) -> None:
         """Wait before a repeat; a rate limit or an overloaded server holds every thread, and only the first of them says so."""
-        why = _why(error)
+        why = _describe_cause(error)
         if error.status in (429, 503):
             with self._lock:
                 until = time.monotonic() + seconds
-                first = until > self._not_before + SAY_WAITS_FROM_S
+                first = until > self._not_before + REPORT_WAITS_FROM_S
                 self._not_before = max(self._not_before, until)
             if first:
-                progress.waiting(seconds, why)
+                progress.report_wait(seconds, why)
             return
-        progress.waiting(seconds, why)
+        progress.report_wait(seconds, why)
         _sleep(seconds, progress)
 
-    def _wait_at_gate(self, progress: Progress, start: float) -> None:
+    def _wait_for_rate_limit(self, progress: Progress, start: float) -> None:
         while (seconds := self._not_before - time.monotonic()) > 0:
-            left = self._left(start)
+            left = self._remaining_s(start)
             if left is not None and seconds >= left:
                 raise errors.RateLimitError(
                     f"the server asks to wait {seconds:.0f} s more, which is past the deadline",
@@ -246,7 +250,7 @@ class Session:
     def _post_with(self, path: str, body: dict[str, Any], credential: str) -> Any:
         """Send a POST that the authenticator needs, with the credential that it names."""
         request = _Request("POST", self.settings.base_url + path, body=body)
-        answer = self._repeat(request, True, Progress(), credential)
+        answer = self._send_with_retries(request, True, Progress(), credential)
         try:
             return answer.json()
         except (ValueError, RecursionError):
@@ -257,19 +261,19 @@ class Session:
         """Return what must not be in any text that is shown."""
         return (*self.auth.secrets(), *(value for _, value in self.settings.extra_headers))
 
-    def _wrote(self) -> None:
+    def _invalidate_cache(self) -> None:
         """Mark the cache as outdated; also with the cache switched off, since other clients may use it."""
         cache = self.cache
         if cache is None:
-            mark_written(self.settings.cache_dir, self.account)
+            touch_marker(self.settings.cache_dir, self.account)
         else:
-            cache.written()
+            cache.invalidate()
 
-    def _note_deprecation(self, answer: Answer) -> None:
+    def _log_deprecation(self, answer: Answer) -> None:
         """Log a server's deprecation note once."""
         note = answer.headers.get("x-deprecation-note")
-        if note and note not in self._noted:
-            self._noted.add(note)
+        if note and note not in self._logged_notes:
+            self._logged_notes.add(note)
             level = logging.ERROR if answer.headers.get("x-deprecation-level") == "error" else logging.WARNING
             logger.log(level, "the server says: %s", errors.scrub(note, self._secrets())[:500])
 
@@ -289,7 +293,7 @@ class _Request:
     wants_json: bool = True
 
 
-def _prepared(session: requests.Session, settings: Settings) -> Any:
+def _configure_session(session: requests.Session, settings: Settings) -> Any:
     """Give a session its pools and headers, and take away what could send other credentials or keep cookies."""
     import http.cookiejar
 
@@ -309,27 +313,27 @@ def _prepared(session: requests.Session, settings: Settings) -> Any:
     return session
 
 
-def _wait_after(outcome: Answer | errors.ConnectionFailedError, tries: Tries) -> float | None:
+def _wait_after(outcome: Answer | errors.ConnectionFailedError, tries: RetryBudget) -> float | None:
     """Return the seconds to wait before a repeat, None for no repeat; a 2xx that is not good was cut short on its way."""
     if not isinstance(outcome, Answer) or 200 <= outcome.status < 300:
         return tries.wait_after_loss()
     return tries.wait_after(outcome.status, outcome.headers)
 
 
-def _is_good(answer: Answer, request: _Request) -> bool:
+def _is_expected(answer: Answer, request: _Request) -> bool:
     """Tell whether the answer is what was asked for; a read's body has to be JSON that was not cut short."""
     if 300 <= answer.status < 400:
         return request.redirects
     if not 200 <= answer.status < 300:
         return False
-    return not request.wants_json or looks_complete(answer.content)
+    return not request.wants_json or is_complete_json(answer.content)
 
 
 def _is_invalid_token(answer: Answer) -> bool:
     return answer.status == 401 and 'error="invalid_token"' in answer.headers.get("WWW-Authenticate", "")
 
 
-def _failure(request: _Request, fault: Exception, read_s: float) -> errors.ConnectionFailedError:
+def _describe_failure(request: _Request, fault: Exception, read_s: float) -> errors.ConnectionFailedError:
     """Describe a transport failure without the objects that hold the request."""
     host = urlsplit(request.url).netloc
     unsent = (
@@ -351,7 +355,7 @@ def _failure(request: _Request, fault: Exception, read_s: float) -> errors.Conne
     return errors.ConnectionFailedError(f"{what} failed: {said}", url=request.url)
 
 
-def _why(error: errors.TinkerError) -> str:
+def _describe_cause(error: errors.TinkerError) -> str:
     if error.status == 429:
         return "rate limited (429)"
     return f"the server answers {error.status}" if error.status else str(error.what)

@@ -1,7 +1,7 @@
 """The SQLite file behind the cached session: every wait is bounded, and no fault of it reaches the caller.
 
 requests-cache's own SQLite backend waits for ever for a lock, also on a read-only or full disk. This one, written against
-its documented extension point, waits `WAIT_S`, then reports once to `on_trouble` and is a store that holds nothing.
+its documented extension point, waits `WAIT_S`, then reports once to `on_error` and is a store that holds nothing.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _CREATE = "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value BLO
 class SQLiteStore(BaseStorage[str, Any]):
     """Key to stored response, in one SQLite file in WAL mode that only its owner can read."""
 
-    def __init__(self, path: Path, on_trouble: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, on_error: Callable[[str], None]) -> None:
         super().__init__(serializer=SERIALIZER)
         self.path = path
-        self._on_trouble = on_trouble
+        self._on_error = on_error
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
@@ -105,16 +105,16 @@ class SQLiteStore(BaseStorage[str, Any]):
             return otherwise
         with self._lock:
             try:
-                return act(self._connected())
+                return act(self._connect())
             except (sqlite3.Error, OSError) as fault:
                 if _is_corrupt(fault) and self._set_aside():
                     with suppress(sqlite3.Error, OSError):
-                        return act(self._connected())
+                        return act(self._connect())
                 self.off = True
-                self._on_trouble(f"the cache at {self.path} cannot be used ({fault}); going on without it")
+                self._on_error(f"the cache at {self.path} cannot be used ({fault}); going on without it")
                 return otherwise
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         if self._connection is None or self._pid != os.getpid():  # a connection must not be used after a fork
             self._connection = _open(self.path)
             self._pid = os.getpid()
@@ -129,22 +129,22 @@ class SQLiteStore(BaseStorage[str, Any]):
                 Path(f"{self.path}{side}").unlink(missing_ok=True)
         except OSError:
             return False
-        self._on_trouble(f"the cache at {self.path} was corrupt; it was set aside and is being rebuilt")
+        self._on_error(f"the cache at {self.path} was corrupt; it was set aside and is being rebuilt")
         return True
 
 
 class StoredCache(BaseCache):
     """What requests-cache's session expects: responses in a store; redirects are never followed, so none are kept."""
 
-    def __init__(self, store: SQLiteStore, may_keep: Callable[[Any], bool]) -> None:
+    def __init__(self, store: SQLiteStore, is_storable: Callable[[Any], bool]) -> None:
         super().__init__(cache_name=str(store.path))
         self.responses = store
-        self._may_keep = may_keep
+        self._is_storable = is_storable
         self.redirects = DictStorage()  # type: ignore[no-untyped-call]
 
     def save_response(self, response: Any, cache_key: str | None = None, expires: datetime | None = None) -> None:
         """Store the body of a response that may be kept, and no header of either side: those are where secrets travel."""
-        if cache_key is not None and self._may_keep(response):
+        if cache_key is not None and self._is_storable(response):
             kept = CachedResponse(status_code=response.status_code, url=response.url, expires=expires)
             kept._content = response.content  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
             self.responses[cache_key] = kept

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequestError, without_request
+from ..errors import InvalidRequestError, strip_request
 from ..frames.files import export
 from ..plans.actions import ACTIONS
 from ..plans.plan import Plan
 from ..plans.preview import GUARDS
-from ..plans.summary import summary_lines
+from ..plans.summary import summarize_plan
 from ..rest.progress import StoppedError
 from . import cells
 from .forms import ACTS, Terms, act_of, terms_of
@@ -227,7 +227,7 @@ class ActionPanel:
 
     def _describe_plan(self) -> ConfirmPanel:
         plan, frame = self._require_plan(), self._require_preview()
-        lines = summary_lines(plan.action, frame, plan.rows, plan.rate)
+        lines = summarize_plan(plan.action, frame, plan.rows, plan.rate)
         groups: list[PlanGroup] = [
             {"verdict": verdict, "reason": reason, "rows": rows, "open": self._opened_group == (verdict, reason)}
             for (verdict, reason), rows in _count_groups(frame)
@@ -406,7 +406,7 @@ def _format_rows(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
 def _shorten_errors(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Return outcomes with errors that do not name the request again."""
     errors = outcomes["error"]
-    return outcomes.assign(error=errors.map(without_request, na_action="ignore").astype(errors.dtype))
+    return outcomes.assign(error=errors.map(strip_request, na_action="ignore").astype(errors.dtype))
 
 
 def capitalize(text: str) -> str:

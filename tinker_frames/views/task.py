@@ -33,7 +33,7 @@ class Tally(Progress):
     def __exit__(self, *_: object) -> None:
         """Keep what was counted."""
 
-    def expect(self, total: int | None) -> None:
+    def set_total(self, total: int | None) -> None:
         """Say how many rows there will be."""
         self._total = total or 0
 
@@ -46,7 +46,7 @@ class Tally(Progress):
         """Begin to count from 0 again."""
         self._done = 0
 
-    def waiting(self, seconds: float, why: str) -> None:
+    def report_wait(self, seconds: float, why: str) -> None:
         """Say that nothing is sent for a while."""
         self._waits_until, self._why = time.monotonic() + seconds, why
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..client import Client
 from ..frames.text import escape_control_characters
-from ..functions import client_for, default_client
+from ..functions import default_client, find_client
 from ..plans.plan import Plan
 from ..rest.progress import in_notebook
 from . import refresh
@@ -82,8 +82,8 @@ class View(anywidget.AnyWidget):
         about = pd.DataFrame()
         about.attrs["tinker"] = state.about
         if client is not None:
-            client_for(about, client)
-        self._explorer = Explorer(state, lambda: client_for(about, client), self._changed)
+            find_client(about, client)
+        self._explorer = Explorer(state, lambda: find_client(about, client), self._changed)
         first = {f"_{name}": self._explorer.part(name) for name in AT_FIRST}
         super().__init__(columns=state.columns, _static_id=secrets.token_hex(8), **first)
         self.on_msg(self._receive)
