@@ -633,7 +633,7 @@ def test_tuft_delete_settled_by_a_proved_reading(tuft: DemoServer, client_of: Ma
         tuft.state.add_checkpoint(run, "training", f"many-{number}")
     client = client_of(tuft)
     path = f"{run_url(run.training_run_id)}/checkpoints"
-    first, second = (client.rest._page(path, {"limit": 100, "offset": at})["checkpoints"] for at in (0, 100))
+    first, second = (client.rest._get_page(path, {"limit": 100, "offset": at})["checkpoints"] for at in (0, 100))
     target, other = second[0]["tinker_path"], first[0]["tinker_path"]
     settling: list[int] = []
 
