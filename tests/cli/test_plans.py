@@ -333,7 +333,7 @@ def test_dry_run_prints_the_plan(command: str, server: DemoServer, run: Callable
     """`--dry-run` prints how many rows would change, how large they are, and commands instead of Python; nothing is sent."""
     done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--yes")
     assert (done.code, done.err, writes(server)) == (0, "", [])
-    assert re.match(r"Plan: would [a-z ]+ (0|12|13) of 13 checkpoints, [\d.]+ GB", done.out)
+    assert re.match(r"Plan: (0|12|13) of 13 checkpoints will [a-z ]+, [\d.]+ GB", done.out)
     assert done.out.endswith("Nothing was sent.\n")
     assert not re.search(r"plan\.\w+|after=", done.out)
     assert ours(server, 12)[0] in done.out

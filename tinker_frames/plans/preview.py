@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidTinkerPathError
 from ..schema.columns import pandas_array, to_python
 from ..schema.paths import parse_known
 from .actions import Action, Job, Outcome, RequestedExpiry, State
+
+if TYPE_CHECKING:
+    import pandas as pd  # imported where frames are made: the command line's help reads the guards without it
 
 Paths = set[str]
 
@@ -96,6 +97,8 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] |
         The columns of `LISTED`, NA where not found; `refusal` (why it must not be touched; empty if it may); `is_last_training`;
         and the column of every guard: true, false, or NA where not known.
     """
+    import pandas as pd
+
     rows = pd.DataFrame({"tinker_path": pandas_array("text", dict.fromkeys(map(str, paths)))})
     rows = rows.merge(
         listed[["tinker_path", *LISTED]].assign(_found=True), on="tinker_path", how="left", validate="1:1"
@@ -123,6 +126,8 @@ def preview_rows(
     rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: datetime, note: str = ""
 ) -> pd.DataFrame:
     """Return the rows with a verdict on each and what it leads to; `note` is the reason of those that are sent."""
+    import pandas as pd
+
     frame = rows.copy()
     jobs = build_jobs(rows)
     frame["shortens"] = pd.Series([action.shortens(job.before, job.expiry, now) for job in jobs], dtype="bool")
@@ -192,6 +197,8 @@ def build_outcome_frame(
     plan: str, action: Action, outcomes: list[Outcome], frame: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return one row per checkpoint of a plan, those that were not sent included."""
+    import pandas as pd
+
     rows = list(outcomes)
     if frame is not None:
         asides = {"held": "skipped", "refused": "skipped", "unchanged": "unchanged"}
@@ -264,6 +271,8 @@ def _find_expires_after(expires_at: pd.Series[Any], jobs: list[Job], action: Act
 
 
 def _to_times(values: list[datetime | None]) -> pd.Series[Any]:
+    import pandas as pd
+
     return pd.Series(pandas_array("time", values))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -15,7 +15,20 @@ ROWS_SHOWN = 8
 COLUMNS = ("tinker_path", "verdict", "size_gb", "public", "expires_at", "expires_after", "reason", "warnings")
 
 
-def summarize_plan(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> list[str]:
+class Hints(NamedTuple):
+    """How a summary names what to do next: as Python calls, or as commands."""
+
+    reversible: str = 'expire(after="24h")'  # what to do instead of a delete
+    all_rows: str = "plan.frame"  # what has every row
+    last_line: str = "Nothing is sent until plan.run()."
+
+
+PYTHON = Hints()
+
+
+def summarize_plan(
+    action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None, hints: Hints = PYTHON
+) -> list[str]:
     """Return what a plan comes to, in lines; `rate` is dollars per gigabyte and month."""
     sends = frame[frame["verdict"] == "send"]
     lines = [_format_headline(action, frame, sends, rows, rate), "among them: " + ", ".join(_format_counts(sends))]
@@ -26,7 +39,7 @@ def summarize_plan(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate
     if (rows["loaded_by_sampler"].isna() & (rows["refusal"] == "")).any():
         lines.append("this server does not tell what samplers have loaded")
     if action.removes:
-        lines.append('a delete cannot be undone; expire(after="24h") can')
+        lines.append(f"a {action.name} cannot be undone; {hints.reversible} can")
     return lines
 
 
@@ -64,7 +77,9 @@ def pick_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return picked[[name for name in COLUMNS if name in picked and not _is_empty(picked[name])]]
 
 
-def format_plan_text(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
+def format_plan_text(
+    action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None, hints: Hints = PYTHON
+) -> str:
     """Return a plan as text."""
     picked = pick_rows(frame)
     table = [[escape_control_characters(name) for name in picked.columns]]
@@ -73,12 +88,12 @@ def format_plan_text(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, ra
     text = [
         "  " + "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in table
     ]
-    more = [f"  … and {len(frame) - len(picked):,} more: plan.frame"] if len(frame) > len(picked) else []
+    more = [f"  … and {len(frame) - len(picked):,} more: {hints.all_rows}"] if len(frame) > len(picked) else []
     head = [
         f"Plan: {line}" if not place else f"  {line}"
-        for place, line in enumerate(summarize_plan(action, frame, rows, rate))
+        for place, line in enumerate(summarize_plan(action, frame, rows, rate, hints))
     ]
-    return "\n".join([*head, *text, *more, "Nothing is sent until plan.run()."])
+    return "\n".join([*head, *text, *more, hints.last_line])
 
 
 def format_plan_html(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
