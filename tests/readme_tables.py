@@ -6,6 +6,10 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
+from tinker_frames import policies
+from tinker_frames.plans.actions import ACTIONS, Action
+from tinker_frames.plans.preview import GUARDS
+from tinker_frames.policies import RULES
 from tinker_frames.rest.config import describe_settings
 from tinker_frames.schema.catalog import TABLES
 from tinker_frames.schema.columns import Table
@@ -48,7 +52,55 @@ def render_settings() -> str:
     return "\n".join([*lines, ""])
 
 
-SECTIONS: dict[str, Callable[[], str]] = {"tables": render_tables, "settings": render_settings}
+def render_actions() -> str:
+    """Return the actions on checkpoints."""
+    lines = ["| call | command | meaning | takes | can be undone |", "|---|---|---|---|---|"]
+    for action in ACTIONS.values():
+        if action.is_offered:
+            takes = "; ".join(f"`{parameter.name}`: {_lower(parameter.doc)}" for parameter in action.parameters)
+            call = f"{action.name}({', '.join(parameter.name for parameter in action.parameters)})"
+            undo = _describe_undo(action)
+            lines.append(
+                f"| `{call}` | `{action.command}` | {action.doc.removesuffix('.')} | {takes or '-'} | {undo} |"
+            )
+    return "\n".join([*lines, ""])
+
+
+def _describe_undo(action: Action) -> str:
+    durations = [parameter.name for parameter in action.parameters if parameter.kind == "duration"]
+    return "yes" if action.undo else f"with `{durations[0]}`" if durations else "no"
+
+
+def render_guards() -> str:
+    """Return the guards."""
+    lines = ["| guard | holds checkpoints that are |", "|---|---|"]
+    lines += [f"| `{guard.name}` | {guard.reason} |" for guard in GUARDS.values()]
+    return "\n".join([*lines, ""])
+
+
+def render_rules() -> str:
+    """Return the keep rules."""
+    lines = ["| rule | option of `tinker-frames retire` | meaning |", "|---|---|---|"]
+    for rule in RULES.values():
+        parameters = inspect.signature(getattr(policies, rule.name)).parameters.values()
+        call = ", ".join(f"{p.name}" if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
+        option = f"--{rule.name.replace('_', '-')} {rule.metavar}".strip()
+        lines.append(f"| `{rule.name}({call})` | `{option}` | {rule.doc.removesuffix('.')} |")
+    return "\n".join([*lines, ""])
+
+
+def _lower(text: str) -> str:
+    """Return a sentence as a part of another."""
+    return text[0].lower() + text[1:].removesuffix(".")
+
+
+SECTIONS: dict[str, Callable[[], str]] = {
+    "tables": render_tables,
+    "actions": render_actions,
+    "guards": render_guards,
+    "rules": render_rules,
+    "settings": render_settings,
+}
 
 
 def fill_in(text: str) -> str:

@@ -126,6 +126,111 @@ with tkf.demo.account(runs=3) as client:
     tkf.read_export(tkf.export(toys, "toys.csv"))
 """
 
+RUN_COMMAND = """
+import os
+import tinker_frames as tkf
+from click.testing import CliRunner
+from tinker_frames.cli.main import cli
+
+def run(client, *arguments):
+    os.environ |= {"TINKER_BASE_URL": client.server.url, "TINKER_API_KEY": client.server.key}
+    done = CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
+    assert not done.return_value, done.output
+    return " ".join(done.output.split())
+"""
+ACTION = Toy(
+    "plans/actions.py",
+    """        Action(
+            "restore",
+""",
+    """        Action(
+            "lend",
+            "lend",
+            "be lent for {ttl}",
+            "PUT",
+            "ttl",
+            _expires,
+            undo="restore",
+            sets_expiry=True,
+            label="Lend a toy",
+            command="lend-out",
+            doc="Lend checkpoints for a while.",
+            parameters=(Parameter("span", "duration", "How long they are lent.", "36h"),),
+        ),
+""",
+)
+USE_ACTION = f"""{RUN_COMMAND}
+import inspect
+from datetime import UTC, datetime, timedelta
+from tests.readme_tables import render_actions
+
+assert "| `lend(span)` | `lend-out` | Lend checkpoints for a while | `span`: how long they are lent | yes |" in render_actions()
+assert inspect.signature(tkf.TinkerAccessor.lend).parameters["span"].default == "36h"
+with tkf.demo.account(runs=3) as client:
+    frame = client.checkpoints().query("expires_at.isna() and not public")
+    plan = frame.head(2).tinker.lend()
+    assert plan.effect == "be lent for 36 h"
+    assert "lend-out" in run(client, "--help")
+    said = run(client, "lend-out", "--help")
+    assert "Lend checkpoints for a while." in said
+    assert "--span DURATION How long they are lent. [default: 36h]" in said
+    run(client, "lend-out", "--span", "48h", "--allow", "newest", "--allow", "sampler", frame["tinker_path"].iloc[0])
+    after = client.checkpoints(refresh=True).set_index("tinker_path")["expires_at"][frame["tinker_path"].iloc[0]]
+    assert abs(after - datetime.now(UTC) - timedelta(hours=48)) < timedelta(minutes=5)
+    run(client, "undo")
+"""
+
+GUARD = Toy(
+    "plans/preview.py",
+    """        Guard("public", "public", "public: others""",
+    """        Guard("toy", "is_toy", "somebody's toy", "toys", find=lambda listed, _: set(listed["tinker_path"])),
+""",
+)
+USE_GUARD = f"""{RUN_COMMAND}
+from tests.readme_tables import render_guards
+
+assert "| `toy` | somebody's toy |" in render_guards()
+with tkf.demo.account(runs=3) as client:
+    frame = client.checkpoints()
+    plan = frame.tinker.delete()
+    assert plan.frame["is_toy"].all()
+    assert (plan.frame["verdict"] == "held").all()
+    assert plan.frame["reason"].str.contains("somebody's toy").all()
+    assert " toys" in repr(plan)
+    assert (plan.allow("toy").frame["verdict"] == "send").any()
+    path = plan.allow("toy").frame.query("verdict == 'send'")["tinker_path"].iloc[0]
+    assert "[toy|public|" in run(client, "rm", "--help")
+    assert "held: 1, somebody's toy" in run(client, "rm", path, "--dry-run")
+    assert "held:" not in run(client, "rm", path, "--dry-run", "--allow", "toy")
+"""
+
+RULE = Toy(
+    "policies.py",
+    """@keep_rule("Public")
+""",
+    '''@keep_rule("Toys", metavar="LETTER")
+def keep_toys(letter: str) -> Rule:
+    """Keep those whose names begin with a `letter`."""
+    return Rule(f"keep_toys({letter!r})", lambda frame: frame["name"].str.startswith(letter), needs=("name",))
+
+
+''',
+)
+USE_RULE = f"""{RUN_COMMAND}
+import json
+from tests.readme_tables import render_rules
+
+assert "| `keep_toys(letter)` | `--keep-toys LETTER` | Keep those whose names begin with a `letter` |" in render_rules()
+with tkf.demo.account(runs=3) as client:
+    frame = client.checkpoints()
+    letter = frame["name"].iloc[0][0]
+    kept = set(frame.loc[frame["name"].str.startswith(letter), "tinker_path"])
+    assert set(frame.tinker.retire(tkf.policies.keep_toys(letter)).kept["tinker_path"]) == kept
+    assert "--keep-toys LETTER Keep those whose names begin with a letter; can be given" in run(client, "retire", "--help")
+    planned = json.loads(run(client, "retire", "--keep-toys", letter, "--dry-run", "--format", "json"))
+    assert {{row["tinker_path"] for row in planned}} == set(frame["tinker_path"]) - kept
+"""
+
 
 def test_a_setting_is_declared_once(tmp_path: Path) -> None:
     """A field of `ClientOptions` is a parameter of `Client` and of `connect`, checked and documented, and a row of the README."""
@@ -140,3 +245,18 @@ def test_a_column_is_declared_once(tmp_path: Path) -> None:
 def test_a_table_is_an_entry_of_the_catalog_and_a_method_of_the_client(tmp_path: Path) -> None:
     """With a line for each of the two public names, it is a function, a section of the README, cached, proved and exported."""
     run_with(copy_with(tmp_path, *TABLE), USE_TABLE)
+
+
+def test_an_action_is_declared_once(tmp_path: Path) -> None:
+    """An entry of `ACTIONS` is a method of the accessor, a command with its options, and a row of the README; a plan of it runs."""
+    run_with(copy_with(tmp_path, ACTION), USE_ACTION)
+
+
+def test_a_guard_is_declared_once(tmp_path: Path) -> None:
+    """An entry of `GUARDS` holds rows of a preview, is counted, lifted by `allow` and `--allow`, and a row of the README."""
+    run_with(copy_with(tmp_path, GUARD), USE_GUARD)
+
+
+def test_a_keep_rule_is_declared_once(tmp_path: Path) -> None:
+    """A function with `keep_rule` is a rule in Python, an option of `retire`, and a row of the README."""
+    run_with(copy_with(tmp_path, RULE), USE_RULE)
