@@ -10,6 +10,18 @@ from tests.toys import Toy, copy_with, run_with
 
 pytestmark = pytest.mark.slow
 
+RUN_COMMAND = """
+import os
+import tinker_frames as tkf
+from click.testing import CliRunner
+from tinker_frames.cli.main import cli
+
+def run(client, *arguments):
+    os.environ |= {"TINKER_BASE_URL": client.server.url, "TINKER_API_KEY": client.server.key}
+    done = CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
+    assert not done.return_value, done.output
+    return " ".join(done.output.split())
+"""
 SETTING = Toy(
     "rest/config.py",
     "\n\n@dataclass(frozen=True, kw_only=True)\nclass Settings",
@@ -106,7 +118,7 @@ TABLE = (
     Toy("functions.py", "inventory = _bind_to_default(Client.inventory)", "toys = _bind_to_default(Client.toys)\n"),
     Toy("__init__.pyi", "from .functions import undo as undo", "from .functions import toys as toys\n"),
 )
-USE_TABLE = """
+USE_TABLE = f"""{RUN_COMMAND}
 import inspect
 import tinker_frames as tkf
 from tests.readme_tables import render_tables
@@ -124,20 +136,9 @@ with tkf.demo.account(runs=3) as client:
     assert client.toys().attrs["tinker"]["from_cache"]
     assert len(client.toys(limit=2)) == 2
     tkf.read_export(tkf.export(toys, "toys.csv"))
+    assert run(client, "ls", "toys").startswith("toy_id " + toys["toy_id"].iloc[0])
 """
 
-RUN_COMMAND = """
-import os
-import tinker_frames as tkf
-from click.testing import CliRunner
-from tinker_frames.cli.main import cli
-
-def run(client, *arguments):
-    os.environ |= {"TINKER_BASE_URL": client.server.url, "TINKER_API_KEY": client.server.key}
-    done = CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
-    assert not done.return_value, done.output
-    return " ".join(done.output.split())
-"""
 ACTION = Toy(
     "plans/actions.py",
     """        Action(
@@ -243,7 +244,7 @@ def test_a_column_is_declared_once(tmp_path: Path) -> None:
 
 
 def test_a_table_is_an_entry_of_the_catalog_and_a_method_of_the_client(tmp_path: Path) -> None:
-    """With a line for each of the two public names, it is a function, a section of the README, cached, proved and exported."""
+    """With a line for each of the two public names, it is a function, a table of `ls`, a section of the README, cached, proved and exported."""
     run_with(copy_with(tmp_path, *TABLE), USE_TABLE)
 
 

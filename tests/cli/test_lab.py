@@ -191,7 +191,9 @@ def test_a_termination_signal_while_it_starts(running: Lab) -> None:
 
 def test_the_exit_code_of_jupyterlab_is_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What JupyterLab ends with by itself is what is returned."""
-    monkeypatch.setattr(lab, "_command", lambda notebooks, **options: [sys.executable, "-c", "raise SystemExit(5)"])
+    monkeypatch.setattr(
+        lab, "_build_command", lambda notebooks, **options: [sys.executable, "-c", "raise SystemExit(5)"]
+    )
     monkeypatch.setattr(lab, "_write_kernel", lambda folder: None)
     assert lab.run(lab.Notebooks(tmp_path, [], []), "http://127.0.0.1:1", "tml-x", Event()) == 5
 
@@ -200,9 +202,9 @@ def test_a_jupyterlab_that_does_not_listen(tmp_path: Path, monkeypatch: pytest.M
     """A JupyterLab that passes over the signal to end is ended without being asked."""
     ready = tmp_path / "ready"
     code = f"import signal, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path({str(ready)!r}).touch(); signal.pause()"
-    monkeypatch.setattr(lab, "_command", lambda notebooks, **options: [sys.executable, "-c", code])
+    monkeypatch.setattr(lab, "_build_command", lambda notebooks, **options: [sys.executable, "-c", code])
     monkeypatch.setattr(lab, "_write_kernel", lambda folder: None)
-    monkeypatch.setattr(lab, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(lab, "STOP_TIMEOUT_S", 0.2)
 
     class WhenReady(Event):
         def wait(self, timeout: float | None = None) -> bool:
@@ -304,7 +306,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 def test_notebooks_of_an_installed_package(installed: Callable[..., Path]) -> None:
     """The notebooks inside the package are used, before a folder of that name beside it."""
     package = installed("notebooks", "../notebooks")
-    assert lab._sources() == [package / "notebooks" / "01_here.ipynb"]
+    assert lab._find_notebooks() == [package / "notebooks" / "01_here.ipynb"]
 
 
 def test_no_notebooks_at_all(installed: Callable[..., Path], tmp_path: Path) -> None:

@@ -651,6 +651,16 @@ def test_help_of_all(run: Callable[..., Outcome]) -> None:
     assert run(None, "--version") == (0, f"tinker-frames, version {tkf.__version__}\n", "")
 
 
+def test_help_and_completion_do_not_import_pandas() -> None:
+    """The commands and their help are made without pandas, which takes longer to import than everything else."""
+    code = (
+        "import sys, click\nfrom tinker_frames.cli.main import cli\n"
+        "for command in cli.commands.values():\n    command.get_help(click.Context(command))\n"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
 def test_shell_completion(environment: dict[str, str]) -> None:
     """The shell gets its completion script, and from it the names of commands and tables."""
     script = spawn(env=environment | {"_TINKER_FRAMES_COMPLETE": "bash_source"})

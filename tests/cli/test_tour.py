@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import tinker_frames as tkf
-from tinker_frames.cli.tour import FILES, LARGEST, NEXT, show
+from tinker_frames.cli.tour import FILES, LARGEST, NEXT, show_account
 from tinker_frames.demo import DemoServer
 
 DIALECTS = ["official", "tuft", "skyrl"]
@@ -22,7 +22,7 @@ DIALECTS = ["official", "tuft", "skyrl"]
 def toured(client: tkf.Client, folder: Path, width: int = 100) -> str:
     """Return what the tour prints."""
     out = io.StringIO()
-    show(client, Console(file=out, width=width, highlight=False, emoji=False, markup=False), folder)
+    show_account(client, Console(file=out, width=width, highlight=False, emoji=False, markup=False), folder)
     return out.getvalue()
 
 

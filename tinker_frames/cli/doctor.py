@@ -1,6 +1,6 @@
-"""What works and what does not between this machine and a server: credential, routes, page caps, latency, clock, cache.
+"""Diagnose the connection to a server: credential, routes, page caps, latency, clock, cache.
 
-Only reads are tried. Each finding says what to do where something is wrong.
+Only reads are sent. A finding of something wrong says what to do.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ..schema.columns import Table
 Verdict = Literal["ok", "lacks", "refused", "wrong"]
 
 PINGS = 5
-SKEW_TO_SAY_S = 5.0
+MAX_SKEW_S = 5.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     verdict: Verdict
@@ -36,24 +36,24 @@ class Finding:
 
 
 def examine(session: Session) -> Iterator[Finding]:
-    """Yield findings, the most basic first; ends early where nothing further can work."""
+    """Yield findings, the most basic first; stop where no further check can succeed."""
     settings = session.settings
     yield Finding("server", "ok", settings.base_url)
     yield Finding("credential", "ok", repr(settings.credential))
-    found, server_date = _reach(session)
+    found, server_date = _check_latency(session)
     yield found
     if found.verdict == "wrong":
         return
-    yield _clock(server_date)
-    yield _access(session)
-    yield from _routes(session)
+    yield _check_clock(server_date)
+    yield _check_account(session)
+    yield from _check_routes(session)
     for table in (SESSION_IDS, TRAINING_RUNS, CHECKPOINTS):
-        yield _page_cap(session, table)
-    yield _cache(session)
+        yield _find_page_cap(session, table)
+    yield _check_cache(session)
 
 
-def _reach(session: Session) -> tuple[Finding, str]:
-    """Ask for the server's health a few times: can it be reached, and how long does an answer take."""
+def _check_latency(session: Session) -> tuple[Finding, str]:
+    """Request the server's health a few times, and return the median latency and the time that the server gives."""
     took, date = [], ""
     try:
         for _ in range(PINGS):
@@ -71,35 +71,38 @@ def _reach(session: Session) -> tuple[Finding, str]:
     return Finding("latency", "ok", f"{median:.0f} ms an answer (median of {PINGS})"), date
 
 
-def _clock(server_date: str) -> Finding:
-    """Compare clocks: tokens and expiries are times."""
+def _check_clock(server_date: str) -> Finding:
+    """Compare this machine's clock with the server's: tokens and expiries depend on both."""
     try:
         skew = (datetime.now(UTC) - parsedate_to_datetime(server_date)).total_seconds()
     except (TypeError, ValueError):
         return Finding("clock", "lacks", "the server does not say its time")
-    if abs(skew) > SKEW_TO_SAY_S:
+    if abs(skew) > MAX_SKEW_S:
         direction = "ahead of" if skew > 0 else "behind"
         return Finding("clock", "wrong", f"this machine is {abs(skew):.0f} s {direction} the server; set its clock")
     return Finding("clock", "ok", "agrees with the server's to a few seconds")
 
 
-def _access(session: Session) -> Finding:
-    """Ask for the capabilities: the cheapest call that tells whether the account may do anything."""
+def _check_account(session: Session) -> Finding:
+    """Request the capabilities, the cheapest call that needs an accepted credential."""
     try:
         models = session.call("GET", "/api/v1/get_server_capabilities").json().get("supported_models") or []
     except errors.TinkerError as error:
-        return _finding("account", error)
+        return _classify_error("account", error)
     way = "a JWT it was exchanged for" if session.auth.exchanges else "as it is"
     return Finding(
         "account", "ok", f"the credential is accepted ({way}); {len(models)} models; fingerprint {session.account}"
     )
 
 
-def _routes(session: Session) -> Iterator[Finding]:
-    """Try every route that is read from."""
-    run = _first_run(session)
+def _check_routes(session: Session) -> Iterator[Finding]:
+    """Request every route that is read."""
+    run = _get_first_run(session)
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    day = {"starting_on": _stamp(hour - timedelta(hours=24)), "ending_before": _stamp(hour - timedelta(hours=23))}
+    day = {
+        "starting_on": _format_time(hour - timedelta(hours=24)),
+        "ending_before": _format_time(hour - timedelta(hours=23)),
+    }
     tries: list[tuple[str, Callable[[], Any]]] = [
         ("sessions", lambda: session.call("GET", SESSION_IDS.path, params={"limit": 1})),
         ("sessions/search", lambda: session.call("POST", SESSIONS.path, body={"limit": 1})),
@@ -116,13 +119,13 @@ def _routes(session: Session) -> Iterator[Finding]:
         try:
             attempt()
         except errors.TinkerError as error:
-            yield _finding(what, error)
+            yield _classify_error(what, error)
         else:
             yield Finding(what, "ok", "")
 
 
-def _page_cap(session: Session, table: Table) -> Finding:
-    """Find the largest page that a list takes, also where it is lowered without a word."""
+def _find_page_cap(session: Session, table: Table) -> Finding:
+    """Find the largest page of a list, also where the server lowers the limit silently."""
     what, size = f"page of {table.name.replace('_', ' ')}", table.page_size
     while True:
         try:
@@ -131,10 +134,10 @@ def _page_cap(session: Session, table: Table) -> Finding:
             try:
                 size = reduce_page_size(error, size, table.default_size)
             except errors.TinkerError:
-                return _finding(what, error)
+                return _classify_error(what, error)
             continue
         except errors.TinkerError as error:
-            return _finding(what, error)
+            return _classify_error(what, error)
         rows, total = len(body.get(table.items) or []), (body.get("cursor") or {}).get("total_count") or 0
         if rows < size and total > rows:
             return Finding(what, "ok", f"{rows} rows at most, although {size} were asked for")
@@ -142,7 +145,7 @@ def _page_cap(session: Session, table: Table) -> Finding:
         return Finding(what, "ok", f"{size} rows{known}")
 
 
-def _cache(session: Session) -> Finding:
+def _check_cache(session: Session) -> Finding:
     cache = session.cache
     if cache is None:
         return Finding("cache", "lacks", "switched off")
@@ -153,7 +156,7 @@ def _cache(session: Session) -> Finding:
     return Finding("cache", "ok" if about["enabled"] else "wrong", detail)
 
 
-def _first_run(session: Session) -> str:
+def _get_first_run(session: Session) -> str:
     try:
         body = session.call("GET", TRAINING_RUNS.path, params={"limit": 1}).json()
         return str(body["training_runs"][0]["training_run_id"])
@@ -161,8 +164,8 @@ def _first_run(session: Session) -> str:
         return ""
 
 
-def _finding(what: str, error: errors.TinkerError) -> Finding:
-    """Return what an error says of a route: not there, not for this account, or broken."""
+def _classify_error(what: str, error: errors.TinkerError) -> Finding:
+    """Return the finding for an error of a route: missing, refused for this account, or wrong."""
     if isinstance(error, errors.NotSupportedError):
         return Finding(what, "lacks", "this server does not have it")
     if isinstance(error, errors.PermissionDeniedError):
@@ -170,5 +173,5 @@ def _finding(what: str, error: errors.TinkerError) -> Finding:
     return Finding(what, "wrong", str(error))
 
 
-def _stamp(when: datetime) -> str:
+def _format_time(when: datetime) -> str:
     return when.isoformat().replace("+00:00", "Z")

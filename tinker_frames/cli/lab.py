@@ -1,4 +1,4 @@
-"""JupyterLab on a copy of the project's notebooks, with an account in its environment and nothing of the user's own."""
+"""Run JupyterLab on a copy of the project's notebooks, with the credential and server of a given account in its environment."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MISSING_EXTRA = 'JupyterLab or what the notebooks need in it is not installed: p
 FOLDER = "tinker-notebooks"
 OPENED = "03_views.ipynb"
 
-# What names another account than the one that is given, or is a secret that only another one wants.
-OF_THE_USER = ("TINKER_CREDENTIAL_CMD", "TINKER_PROJECT_ID", *CLOUDFLARE_HEADERS.values())
+# Variables that name another account than the given one, or hold a secret for another server.
+REMOVED_VARIABLES = ("TINKER_CREDENTIAL_CMD", "TINKER_PROJECT_ID", *CLOUDFLARE_HEADERS.values())
 
-# JupyterLab gives a busy kernel 5 s to end before it kills it.
-PATIENCE_S = 20
-LOOK_EVERY_S = 0.2
+# JupyterLab waits 5 s for a busy kernel before it kills it.
+STOP_TIMEOUT_S = 20
+POLL_INTERVAL_S = 0.2
 
 
 class Notebooks(NamedTuple):
@@ -55,7 +55,7 @@ def check_installed() -> None:
 
 def copy_notebooks(folder: Path) -> Notebooks:
     """Copy the project's notebooks into a folder; what exists there stays as it is."""
-    sources = _sources()
+    sources = _find_notebooks()
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     copied, kept = list[str](), list[str]()
@@ -71,8 +71,8 @@ def copy_notebooks(folder: Path) -> Notebooks:
     return Notebooks(folder, copied, kept)
 
 
-def run(notebooks: Notebooks, url: str, key: str, halt: Event, *, port: int = 0, browser: bool = True) -> int:
-    """Run JupyterLab until it ends or `halt` is set, and return its exit code; 0 if it was told to end.
+def run(notebooks: Notebooks, url: str, key: str, stop: Event, *, port: int = 0, browser: bool = True) -> int:
+    """Run JupyterLab until it ends or `stop` is set, and return its exit code; 0 if it was stopped.
 
     Parameters
     ----------
@@ -80,29 +80,29 @@ def run(notebooks: Notebooks, url: str, key: str, halt: Event, *, port: int = 0,
         Its root folder, and what it opens first.
     url, key
         The account that its kernels and terminals find in their environment.
-    halt
-        Set by somebody else, e.g. by a signal handler, to end JupyterLab and its kernels.
+    stop
+        Set it, e.g. in a signal handler, to end JupyterLab and its kernels.
     port, browser
         Where it listens, 0 for the first free one from its usual 8888 on; and whether it opens a browser.
     """
     with TemporaryDirectory(prefix="tinker-lab-") as jupyter_path:
         _write_kernel(Path(jupyter_path))
         process = subprocess.Popen(  # noqa: S603 - our own Python, and arguments that no shell reads
-            _command(notebooks, port=port, browser=browser),
-            env=_environment(url, key, jupyter_path),
+            _build_command(notebooks, port=port, browser=browser),
+            env=_build_environment(url, key, jupyter_path),
             # Ctrl-C in a terminal is for us alone: JupyterLab would ask whether we are sure.
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            while process.poll() is None and not halt.wait(LOOK_EVERY_S):
+            while process.poll() is None and not stop.wait(POLL_INTERVAL_S):
                 pass
         finally:
-            code = _end(process)
+            code = _stop(process)
     return code
 
 
-def _sources() -> list[Path]:
+def _find_notebooks() -> list[Path]:
     """Return the project's notebooks: in a wheel inside the package, in a checkout beside it."""
     package = Path(__file__).parents[1]
     for folder in (package / "notebooks", package.parent / "notebooks"):
@@ -111,7 +111,7 @@ def _sources() -> list[Path]:
     raise FileNotFoundError(f"the notebooks are not in {package}: reinstall tinker-frames")
 
 
-def _command(notebooks: Notebooks, *, port: int, browser: bool) -> list[str]:
+def _build_command(notebooks: Notebooks, *, port: int, browser: bool) -> list[str]:
     command = [sys.executable, "-P", "-m", "jupyterlab"]  # -P: a random.py in the user's folder is not ours to import
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={notebooks.folder}"]
     command += [f"--LabApp.default_url=/lab/tree/{notebooks.opened}"]
@@ -121,26 +121,26 @@ def _command(notebooks: Notebooks, *, port: int, browser: bool) -> list[str]:
     return command + (["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else [])
 
 
-def _environment(url: str, key: str, jupyter_path: str) -> dict[str, str]:
-    """Return the environment of JupyterLab: the user's, with the given account for his own."""
-    kept = {name: value for name, value in os.environ.items() if name not in OF_THE_USER}
+def _build_environment(url: str, key: str, jupyter_path: str) -> dict[str, str]:
+    """Return the environment of JupyterLab: the present one, with the given account instead of the user's own."""
+    kept = {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
     paths = [jupyter_path, *filter(None, [kept.get("JUPYTER_PATH")])]
     return kept | {"TINKER_API_KEY": key, "TINKER_BASE_URL": url, "JUPYTER_PATH": os.pathsep.join(paths)}
 
 
 def _write_kernel(jupyter_path: Path) -> None:
-    """Write the kernel `python3` that is this very Python; one of the user's own folders may be another."""
+    """Write a kernel `python3` for this interpreter; the one in the user's folders may be for another."""
     kernelspec = import_module("ipykernel.kernelspec")  # not `import`: it is there only with the extra
     kernelspec.write_kernel_spec(jupyter_path / "kernels" / "python3")
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """Have JupyterLab end with its kernels, and return the code that it ended with by itself, else 0."""
+def _stop(process: subprocess.Popen[bytes]) -> int:
+    """Stop JupyterLab and its kernels; return its exit code if it had ended by itself, else 0."""
     if process.poll() is not None:
         return process.returncode
     process.terminate()  # as Ctrl-C, without the question
     try:
-        process.wait(PATIENCE_S)
+        process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()  # kernels whose server is gone end by themselves
         process.wait()

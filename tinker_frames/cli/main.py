@@ -1,10 +1,11 @@
-"""`tinker-frames`: thin twins of the Python calls.
+"""The command `tinker-frames`: list and export tables, check a server, run a demo account; `cli.plans` adds the writes.
 
 Exit codes: 0 done, 1 usage or error, 2 some rows of a plan failed, 3 a listing that could not be proved complete.
 """
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import signal
@@ -18,33 +19,33 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import IncompleteListingWarning, TinkerError
+from ..schema import catalog
 from ..version import __version__
-from .plans import COMMANDS
+from .plans import COMMANDS, INCOMPLETE, add_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..client import Client
 
-TABLES = ("sessions", "runs", "checkpoints", "samplers", "inventory")
-INCOMPLETE = 3
+# By their names on the command line: `ls runs` lists the training runs.
+TABLES = {name.removeprefix("training_"): name for name in catalog.TABLES}
 
-# Which tables an option means something for: elsewhere it would be passed over, and more rows shown than were asked for.
-ONLY_FOR = {
-    "details": ("sessions",),
-    "metadata": ("sessions", "runs", "checkpoints", "inventory"),
-    "by": ("checkpoints", "inventory"),
-    "run": ("checkpoints",),
-    "access_scope": ("sessions", "runs", "samplers", "inventory"),
-    "project": ("sessions", "runs", "samplers"),
+# Options that are passed to the client's method of a table, by its parameters.
+PARAMETERS = {
+    "details": "details",
+    "by": "by",
+    "run": "training_run_id",
+    "access_scope": "access_scope",
+    "project": "project_id",
 }
 
 
 class Commands(click.Group):
-    """The commands; a reader that has enough, e.g. head, is no error."""
+    """The commands; a closed pipe, e.g. to head, is not an error."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
+        """Run the chosen command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -55,17 +56,17 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tinker-frames")
 def cli() -> None:
-    """Look at a whole Tinker account as tables, filter it, export it.
+    """List, filter and export a whole Tinker account, and change its checkpoints.
 
     The credential comes from TINKER_API_KEY, TINKER_CREDENTIAL_CMD or ~/.tinker/credentials.json, the server from
     TINKER_BASE_URL or --base-url.
     """
 
 
-def _listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which rows of which table."""
+def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose a table and its rows."""
     options = [
-        click.argument("table", type=click.Choice(TABLES)),
+        click.argument("table", type=click.Choice(list(TABLES))),
         click.option("--where", metavar="QUERY", help="A pandas query, e.g. \"size_gb > 1 and not public\"."),
         click.option("--sort", metavar="COLUMNS", help="Columns to sort by, comma-separated; -column for descending."),
         click.option("--columns", metavar="COLUMNS", help="Columns to keep, comma-separated, or 'all'."),
@@ -78,43 +79,42 @@ def _listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--access-scope", type=click.Choice(["owned", "accessible"]), default="owned", show_default=True,
                      help="Only what is yours, or everything that you may see; not for checkpoints."),
         click.option("--project", metavar="ID", help="sessions, runs, samplers: only this project's."),
-        click.option("--refresh", is_flag=True, help="Read anew, whatever is cached."),
+        click.option("--refresh", is_flag=True, help="Read from the server, not from the cache."),
         click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
     ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return add_options(command, options)
 
 
 @cli.command()
-@_listing_options
+@_add_listing_options
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 def ls(table: str, form: str, **options: Any) -> int:
-    """Print sessions, runs, checkpoints, samplers or the inventory: every page, every row."""
+    """Print a table of the account: every page, every row."""
     from ..frames import files, text
 
-    frame, about = _frame(table, options)
+    frame, about = _read_rows(table, options)
+    brief = catalog.TABLES[TABLES[table]].brief
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
     elif form == "csv":
         files.write_csv(frame, sys.stdout.buffer)
     else:
-        shown = frame if options["columns"] or options["metadata"] else frame[[n for n in _brief(table) if n in frame]]
+        shown = frame if options["columns"] or options["metadata"] else frame[[name for name in brief if name in frame]]
         _print_table(shown, cut=options["limit"] is None)
     sys.stdout.flush()
-    _console(stderr=True).print(text.summarize(frame), soft_wrap=not sys.stderr.isatty())
+    _make_console(stderr=True).print(text.summarize(frame), soft_wrap=not sys.stderr.isatty())
     return 0 if about["complete"] else INCOMPLETE
 
 
 @cli.command()
-@_listing_options
+@_add_listing_options
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Its suffix is the format: .csv, .parquet, .feather or .json (one object a line).")  # fmt: skip
 def export(table: str, output: Path, **options: Any) -> int:
     """Write a table to a file: whole, or nothing."""
     from ..frames import files, text
 
-    frame, about = _frame(table, options)
+    frame, about = _read_rows(table, options)
     path = files.export(frame, output)
     click.echo(f"{path}: {text.summarize(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
@@ -124,7 +124,7 @@ def export(table: str, output: Path, **options: Any) -> int:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
 def doctor(form: str, base_url: str | None) -> int:
-    """Say which credential is used, what the server has, its page caps, its latency, and whether the clocks agree."""
+    """Check the credential, the server's routes, page caps and latency, the clocks and the cache."""
     import pandas as pd
 
     from ..frames import files, text
@@ -141,7 +141,7 @@ def doctor(form: str, base_url: str | None) -> int:
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
     elif sys.stdout.isatty():
-        _console().print(text.render_folded(frame))
+        _make_console().print(text.render_folded(frame))
     else:
         sys.stdout.write(text.render_lines(frame))
     return 1 if (frame["verdict"] == "wrong").any() else 0
@@ -166,7 +166,7 @@ def doctor(form: str, base_url: str | None) -> int:
 def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser: bool, port: int, output: Path) -> int:
     """Start an embedded demo account, show everything in it, and write its inventory to CSV and Parquet."""
     from ..demo import account
-    from .tour import show
+    from .tour import show_account
 
     if lab and serve:
         raise click.UsageError(
@@ -175,33 +175,33 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser:
     if no_browser and not lab:
         raise click.UsageError("--no-browser is for --lab.")
     if lab:
-        return _lab(output, {"runs": runs, "seed": seed, "dialect": dialect}, port=port, browser=not no_browser)
+        return _run_lab(output, {"runs": runs, "seed": seed, "dialect": dialect}, port=port, browser=not no_browser)
     output.mkdir(parents=True, exist_ok=True)
     with account(runs=runs, seed=seed, dialect=dialect, port=port) as client:
-        show(client, _console(), output)
+        show_account(client, _make_console(), output)
         if serve:
             server = client.server
-            _until_interrupted(
+            _wait_for_interrupt(
                 f"serving until Ctrl-C; in another terminal:\n  export TINKER_BASE_URL={server.url} TINKER_API_KEY={server.key}"
             )
     return 0
 
 
-def _lab(output: Path, find_by_account: dict[str, Any], *, port: int, browser: bool) -> int:
-    """Run JupyterLab on the notebooks until it ends or is told to."""
+def _run_lab(output: Path, find_by_account: dict[str, Any], *, port: int, browser: bool) -> int:
+    """Run JupyterLab on a copy of the notebooks until it ends or is interrupted."""
     from ..demo import DemoServer
     from . import lab
 
     lab.check_installed()
-    halt = _halt()
+    stop = _make_stop_event()
     with DemoServer(**find_by_account) as server:
         notebooks = lab.copy_notebooks(output / lab.FOLDER)
         if notebooks.kept:
             click.echo(f"kept as they are in {notebooks.folder}: {', '.join(notebooks.kept)}")
         click.echo(f"JupyterLab on a demo account, with the notebooks in {notebooks.folder}; Ctrl-C ends both")
-        code = lab.run(notebooks, server.url, server.key, halt, port=port, browser=browser)
+        code = lab.run(notebooks, server.url, server.key, stop, port=port, browser=browser)
     click.echo(f"ended; the notebooks are in {notebooks.folder}")
-    return _said(f"JupyterLab ended with code {code}", 1) if code else 0
+    return _print_error(f"JupyterLab ended with code {code}", 1) if code else 0
 
 
 for _command in COMMANDS:
@@ -217,30 +217,30 @@ def main() -> None:
     try:
         code = cli.main(prog_name="tinker-frames", standalone_mode=False)
     except click.exceptions.Abort:
-        code = _said("interrupted; nothing was changed", 130)
+        code = _print_error("interrupted; nothing was changed", 130)
     except click.ClickException as error:
         error.show()
         code = 1
     except (TinkerError, ImportError, OSError) as error:
-        code = _said(str(error), 1)
+        code = _print_error(str(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _said(message: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     from ..frames.text import escape_control_characters
 
     click.echo(f"tinker-frames: {escape_control_characters(message)}", err=True)
     return code
 
 
-def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the rows that were asked for, and the attrs of the listing that they are from."""
+def _read_rows(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the selected rows, and what is known of the listing that they are from."""
     from ..client import Client
     from ..frames.query import select
 
     _check_options(table, options)
     with Client(base_url=options["base_url"]) as client:
-        frame = _read(client, table, options)
+        frame = _read_table(client, table, options)
     about = frame.attrs["tinker"]
     if options["metadata"]:
         frame = frame.tinker.expand_metadata()
@@ -249,32 +249,28 @@ def _frame(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str,
     return frame, about
 
 
-def _read(client: Client, table: str, options: dict[str, Any]) -> pd.DataFrame:
-    common = {"refresh": options["refresh"]}
-    scoped = common | {"access_scope": options["access_scope"], "project_id": options["project"]}
-    if table == "sessions":
-        return client.sessions(details=options["details"], **scoped)
-    if table == "runs":
-        return client.training_runs(**scoped)
-    if table == "samplers":
-        return client.samplers(**scoped)
-    if table == "checkpoints":
-        return client.checkpoints(options["run"], by=options["by"], **common)
-    return client.inventory(by=options["by"], access_scope=options["access_scope"], **common)
+def _read_table(client: Client, table: str, options: dict[str, Any]) -> pd.DataFrame:
+    given = {parameter: options[name] for name, parameter in PARAMETERS.items() if _takes(table, name)}
+    frame: pd.DataFrame = getattr(client, TABLES[table])(refresh=options["refresh"], **given)
+    return frame
+
+
+def _takes(table: str, option: str) -> bool:
+    """Tell whether an option means something for a table: its method has the parameter, or its rows have metadata."""
+    from ..client import Client
+
+    if option == "metadata":
+        return any(column.name == "user_metadata" for column in catalog.TABLES[TABLES[table]].columns)
+    return PARAMETERS[option] in inspect.signature(getattr(Client, TABLES[table])).parameters
 
 
 def _check_options(table: str, options: dict[str, Any]) -> None:
-    """Refuse an option that means nothing for a table."""
-    quiet = (None, False, "auto", "owned")
-    for name, tables in ONLY_FOR.items():
-        if options[name] not in quiet and table not in tables:
+    """Refuse an option that means nothing for a table: ignored, it would give more rows than were asked for."""
+    defaults = (None, False, "auto", "owned")
+    for name in ("metadata", *PARAMETERS):
+        if options[name] not in defaults and not _takes(table, name):
+            tables = [each for each in TABLES if _takes(each, name)]
             raise click.UsageError(f"--{name.replace('_', '-')} is for {', '.join(tables)}, not for {table}.")
-
-
-def _brief(table: str) -> tuple[str, ...]:
-    from ..schema.catalog import TABLES as DECLARED
-
-    return DECLARED["training_runs" if table == "runs" else table].brief
 
 
 def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
@@ -285,7 +281,7 @@ def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
         sys.stdout.write(text.render_lines(frame))
         return
     shown = frame.head(text.ROWS_ON_SCREEN) if cut else frame
-    console = _console()
+    console = _make_console()
     console.print(text.render_table(shown, width=console.width))
     if text.is_shortened(shown, console.width):
         console.print("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
@@ -297,7 +293,7 @@ def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
         )
 
 
-def _console(**options: Any) -> Any:
+def _make_console(**options: Any) -> Any:
     from rich.console import Console
 
     class Plain(Console):
@@ -307,19 +303,19 @@ def _console(**options: Any) -> Any:
     return Plain(highlight=False, emoji=False, markup=False, **options)
 
 
-def _until_interrupted(message: str) -> None:
-    """Say something and wait for Ctrl-C or a termination signal, also one that comes as soon as the message is out."""
-    halt = _halt()
+def _wait_for_interrupt(message: str) -> None:
+    """Print a message and wait for Ctrl-C or a termination signal, also one that comes as soon as it is printed."""
+    stop = _make_stop_event()
     click.echo(message)
-    while not halt.wait(1):
+    while not stop.wait(1):
         pass
 
 
-def _halt() -> threading.Event:
-    """Return an event that Ctrl-C, a termination signal or a terminal that closes sets, unless `nohup` keeps us from that."""
-    halt = threading.Event()
+def _make_stop_event() -> threading.Event:
+    """Return an event that Ctrl-C, a termination signal or a closing terminal (except under `nohup`) sets."""
+    stop = threading.Event()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):
-            signal.signal(number, lambda _number, _frame: halt.set())
-    return halt
+            signal.signal(number, lambda _number, _frame: stop.set())
+    return stop

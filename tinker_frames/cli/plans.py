@@ -37,7 +37,7 @@ _Command = Callable[..., Any]
 _Decorator = Callable[[_Command], _Command]
 
 
-def _decorate(command: _Command, options: Sequence[_Decorator]) -> _Command:
+def add_options(command: _Command, options: Sequence[_Decorator]) -> _Command:
     """Add options to a command, to be shown in their order."""
     for option in reversed(options):
         command = option(command)
@@ -49,7 +49,7 @@ def _add_client_options(command: _Command) -> _Command:
         click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True),
         click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
     )
-    return _decorate(command, options)
+    return add_options(command, options)
 
 
 def _add_plan_options(command: _Command) -> _Command:
@@ -65,7 +65,7 @@ def _add_plan_options(command: _Command) -> _Command:
         click.option("--yes", is_flag=True, help="Do it without being asked for the number of rows."),
         click.option("--allow-incomplete", is_flag=True, help="Remove also where rows may be missing from the listing."),
     )  # fmt: skip
-    return _decorate(_add_client_options(command), options)
+    return add_options(_add_client_options(command), options)
 
 
 def _make_command(action: Action) -> click.Command:
@@ -75,7 +75,7 @@ def _make_command(action: Action) -> click.Command:
         return _run_action(action, options)
 
     own = [option for parameter in action.parameters for option in _own_options(parameter)]
-    return click.command(action.command, help=_help(action))(_decorate(_add_plan_options(run), own))
+    return click.command(action.command, help=_help(action))(add_options(_add_plan_options(run), own))
 
 
 def _own_options(parameter: Parameter) -> list[_Decorator]:

@@ -1,4 +1,4 @@
-"""What `tinker-frames demo` shows: the whole demo account, once through."""
+"""The output of `tinker-frames demo`: the tables of an account, summaries, and its inventory in files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ In Python:
 """
 
 
-def show(client: Client, console: Console, folder: Path) -> None:
+def show_account(client: Client, console: Console, folder: Path) -> None:
     """Read every table, print the three main ones and two summaries, and write the inventory to files."""
     reads: list[tuple[Table, Callable[[], pd.DataFrame]]] = [
         (SESSIONS, client.sessions),
@@ -58,14 +58,14 @@ def show(client: Client, console: Console, folder: Path) -> None:
         )
     inventory = client.inventory()
     for key, title in (("training_run_id", f"The {LARGEST} largest training runs"), ("base_model", "By base model")):
-        console.print(text.render_table(_by(inventory, key).head(LARGEST), title, width=console.width))
+        console.print(text.render_table(_sum_by(inventory, key).head(LARGEST), title, width=console.width))
     for name in FILES:
         path = export(inventory, folder / name)
         console.print(f"wrote {len(inventory):,} rows, {len(inventory.columns)} columns to {path}", soft_wrap=True)
     console.print(NEXT, soft_wrap=True)
 
 
-def _by(inventory: pd.DataFrame, key: str) -> pd.DataFrame:
+def _sum_by(inventory: pd.DataFrame, key: str) -> pd.DataFrame:
     """Return checkpoints and gigabytes by a column, largest first."""
     grouped = inventory.groupby(key, dropna=False, observed=True)
     totals = grouped.agg(checkpoints=("tinker_path", "size"), public=("public", "sum"))
