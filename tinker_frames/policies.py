@@ -116,6 +116,7 @@ class KeepRule:
     metavar: str
     label: str  # of the field in a view's form; empty for rules that are not in it
     least: int  # the smallest count
+    suggested: int | bool | None  # what the field of a form begins with
 
 
 RULES: dict[str, KeepRule] = {}
@@ -124,7 +125,12 @@ Maker = TypeVar("Maker", bound=Callable[..., Rule])
 
 
 def keep_rule(
-    label: str = "", *, metavar: str = "", least: int = 0, parse: Callable[[str], tuple[Any, ...]] | None = None
+    label: str = "",
+    *,
+    metavar: str = "",
+    least: int = 0,
+    suggested: int | bool | None = None,
+    parse: Callable[[str], tuple[Any, ...]] | None = None,
 ) -> Callable[[Maker], Maker]:
     """Declare a function that makes a rule; `parse` splits a text into its arguments, where it takes several."""
 
@@ -136,7 +142,7 @@ def keep_rule(
 
         doc = (function.__doc__ or "").split("\n")[0]
         name = function.__name__
-        RULES[name] = KeepRule(name, doc, kind, make, metavar or _METAVARS[kind], label, least)
+        RULES[name] = KeepRule(name, doc, kind, make, metavar or _METAVARS[kind], label, least, suggested)
         return function
 
     return declare
@@ -183,7 +189,7 @@ def join_rules(values: Mapping[str, Any]) -> Rule:
     return functools.reduce(operator.or_, found)
 
 
-@keep_rule("Newest of each run")
+@keep_rule("Newest of each run", suggested=3)
 def keep_last(n: int, by: str = "training_run_id") -> Rule:
     """Keep the newest `n` of each training run (or of each value of another column, or of several in a list)."""
     _check_count(n, 0)
@@ -206,14 +212,14 @@ def keep_every(k: int) -> Rule:
     return Rule(f"keep_every({k})", lambda frame: _to_numbers(frame["step"]) % k == 0, needs=("step",))
 
 
-@keep_rule("Named final or last")
+@keep_rule("Named final or last", suggested=True)
 def keep_final() -> Rule:
     """Keep those named final (also `final-…`, `…-final`, `last`)."""
     final = _compile_matcher(r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])")
     return Rule("keep_final()", lambda frame: frame["name"].map(final), needs=("name",))
 
 
-@keep_rule("Public")
+@keep_rule("Public", suggested=True)
 def keep_public() -> Rule:
     """Keep what is public, and what may be: where the server does not say."""
     return Rule("keep_public()", lambda frame: ~_is_known_false(frame["public"]), needs=("public",))
@@ -254,7 +260,7 @@ def has_metadata(key: str, value: Any = None) -> Rule:
     return Rule(text, lambda frame: frame["user_metadata"].map(has), needs=("user_metadata",))
 
 
-@keep_rule("Loaded by a sampler")
+@keep_rule("Loaded by a sampler", suggested=True)
 def used_by_samplers() -> Rule:
     """Keep what a sampler has loaded, or may have: `loaded_by_sampler` is true or not known; `retire` fills it in."""
     return Rule(

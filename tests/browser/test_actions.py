@@ -157,7 +157,7 @@ def test_ttl_by_a_pick(own: Shown, server: DemoServer) -> None:
     """A pick leads to the plan at once; never takes an expiry away."""
     keys = choose(own, "expires_at.isna() and not public", 2)
     own.act("set_ttl")
-    assert own.active() == "1d"
+    assert own.active() == "ttl"
     own.answer("7d", "run", "close")
     ends = pd.Series([server.state.find(key).expires_at for key in keys])
     assert ((ends - pd.Timestamp.now("UTC")) / pd.Timedelta(days=1)).round(2).eq(7).all()
@@ -168,12 +168,12 @@ def test_ttl_by_a_pick(own: Shown, server: DemoServer) -> None:
 
 
 def test_ttl_in_own_words(own: Shown) -> None:
-    """A length that cannot be read is refused with what to write, and stays to be mended; a good one leads on with Enter."""
+    """A length that cannot be read is refused with what to write, and stays to be corrected; a good one leads on with Enter."""
     choose(own, "expires_at.isna() and not public", 1)
     own.act("set_ttl")
     for text in ("soon", "", "5 s"):
         own.stage.fill(own.inside("ttl"), text)
-        own.answer("own")
+        own.answer("submit")
         own.stage.until(lambda: own.note() or own.find(".tkf-action-panel [role=alert]").count())
         assert own.inside("ttl").input_value() == text
     own.stage.fill(own.inside("ttl"), "36h")
@@ -186,10 +186,10 @@ def test_ttl_in_own_words(own: Shown) -> None:
 def test_retire_by_a_rule(own: Shown) -> None:
     """The form of the keep rule leads to a plan of what it does not keep, which says the rule."""
     own.act("retire")
-    assert own.active() == "last"
-    own.stage.fill(own.inside("last"), "2")
-    own.inside("public").uncheck()
-    own.answer("expire")
+    assert own.active() == "keep_last"
+    own.stage.fill(own.inside("keep_last"), "2")
+    own.inside("keep_public").uncheck()
+    own.answer("1d")
     own.says(own.panel, "keeps keep_last(2)")
     assert "keep_public" not in own.panel()
     rows = int(own.inside("run").inner_text().split()[-1])
@@ -213,8 +213,8 @@ def test_export(own: Shown, tmp_path: Path, suffix: str) -> None:
     own.answer("close")
     own.act("export")
     own.stage.fill(own.inside("path"), str(path))
-    own.answer("write")
+    own.answer("submit")
     own.says(lambda: own.note() + own.panel(), f"{path} exists")
     own.inside("overwrite").check()
-    own.answer("write")
+    own.answer("submit")
     own.says(own.panel, "wrote 3 rows")

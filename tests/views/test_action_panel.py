@@ -16,7 +16,7 @@ from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.files import read_export
-from tinker_frames.views.forms import ACTS
+from tinker_frames.views.forms import OFFERED, make_fields
 
 State = tuple[bool, datetime | None]
 ALL = ("newest", "public", "sampler")
@@ -31,11 +31,11 @@ DONE: dict[str, tuple[str, dict[str, Any], str, Callable[[State | None], bool]]]
     "publish": ("publish", {}, "not public", lambda row: row is not None and row[0]),
     "unpublish": ("unpublish", {}, "public", lambda row: row is not None and not row[0]),
     "set_ttl": ("set_ttl", {"ttl": "30d"}, "size_gb > 1", lambda row: row is not None and in_time(row[1], days=30)),
-    "never": ("set_ttl", {"never": True}, "expires_at.notna()", lambda row: row is not None and row[1] is None),
+    "never": ("set_ttl", {"ttl": None}, "expires_at.notna()", lambda row: row is not None and row[1] is None),
     "expire": ("expire", {}, "expires_at.isna()", lambda row: row is not None and in_time(row[1], days=1)),
     "delete": ("delete", {}, "not public", lambda row: row is None),
-    "retire": ("retire", {"last": 2, "public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and in_time(row[1], days=2)),
-    "retire at once": ("retire", {"every": 10**6, "final": True, "sampled": True, "newer": "1h"}, "size_gb > 0", lambda row: row is None),
+    "retire": ("retire", {"keep_last": 2, "keep_public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and in_time(row[1], days=2)),
+    "retire at once": ("retire", {"keep_every": 10**6, "keep_final": True, "used_by_samplers": True, "newer_than": "1h"}, "size_gb > 0", lambda row: row is None),
 }  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, seat: 
 def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
     """The confirmation has rows, bytes and dollars, what is at stake, the rule, and whether it can be undone."""
     seat.send("filter", name="query", value="size_gb > 1 and not public")
-    plan = seat.make_plan("retire", last=1, after="24h")
+    plan = seat.make_plan("retire", keep_last=1, after="24h")
     sends = seat.explorer.panel.plan.frame.query("verdict == 'send'")
     assert plan["lines"][0].startswith(f"{plan['number']} of ")
     assert "checkpoints will expire in 24 h" in plan["lines"][0]
@@ -214,11 +214,13 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
 @pytest.mark.parametrize(
     ("act", "given", "problem"),
     [
-        ("set_ttl", {}, "either a duration or never"), ("set_ttl", {"ttl": ""}, "either a duration"), ("set_ttl", {"ttl": "soon"}, "not a duration"),
-        ("set_ttl", {"ttl": "5m"}, "ttl"), ("set_ttl", {"ttl": "1d", "never": True}, "either a duration"), ("set_ttl", {"ttl": "99999d"}, "ttl"),
-        ("set_ttl", {"after": "30d"}, "does not take 'after'"), ("retire", {}, "keeps nothing"), ("retire", {"last": 0, "newer": ""}, "keeps nothing"),
-        ("retire", {"last": -1}, "whole number"), ("retire", {"last": "x"}, "invalid literal"), ("retire", {"newer": "soon"}, "not a duration"),
-        ("retire", {"last": 1, "after": "5m"}, "ttl"), ("retire", {"rule": "keep_last(1)"}, "is no keep rule"), ("export", {}, "no file is named"),
+        ("set_ttl", {}, "needs ttl"), ("set_ttl", {"ttl": ""}, "not a duration"), ("set_ttl", {"ttl": "soon"}, "not a duration"),
+        ("set_ttl", {"ttl": "5m"}, "ttl"), ("set_ttl", {"ttl": "1d", "never": True}, "does not take 'never'"), ("set_ttl", {"ttl": "99999d"}, "ttl"),
+        ("set_ttl", {"after": "30d"}, "does not take 'after'"), ("set_ttl", {"keep_last": 1}, "does not take 'keep_last'"),
+        ("retire", {}, "needs keep"), ("retire", {"keep_last": 0, "newer_than": "", "keep_final": False}, "keeps nothing"),
+        ("retire", {"keep_last": -1}, "whole number"), ("retire", {"keep_last": "x"}, "whole number"), ("retire", {"newer_than": "soon"}, "not a duration"),
+        ("retire", {"keep_last": 1, "after": "5m"}, "ttl"), ("retire", {"keep_last": 1, "after": ""}, "not a duration"),
+        ("retire", {"keep": "keep_last(1)"}, "is not a keep rule"), ("retire", {"last": 1}, "does not take 'last'"), ("export", {}, "no file is named"),
         ("export", {"path": "a.parquet", "format": "x"}, "does not take 'format'"), ("export", {"path": "rows.xlsx"}, "xlsx"),
     ],
 )  # fmt: skip
@@ -227,7 +229,7 @@ def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
 ) -> None:
     """A wrong answer is explained, and asked for again; nothing was planned or sent."""
     seat.send("begin", action=act)
-    assert seat.panel["asks"] == ACTS[act].asks
+    assert seat.panel["fields"] == make_fields(OFFERED[act])
     seat.send("answer", given=given)
     assert problem in seat.note.lower() or problem in seat.note
     assert (seat.panel["stage"], seat.explorer.panel.plan, writes(server)) == ("ask", None, 0)
@@ -238,7 +240,8 @@ def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
     seat.make_plan("publish")
     before = seat.panel
     for act, given in (
-        ("expire", {"after": "48h"}),
+        ("expire", {"before": "48h"}),
+        ("retire", {"keep": P.keep_last(1), "keep_final": True}),
         ("set_ttl", {"tll": "30d"}),
         ("set_ttl", {"ttl": "soon"}),
         ("sell", {}),
@@ -247,10 +250,12 @@ def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
         with pytest.raises(InvalidRequestError):
             seat.explorer.act(act, **given)
         assert seat.panel == before
-    seat.explorer.act("retire", rule=P.keep_last(2) | P.keep_public(), after="48h")
+    seat.explorer.act("retire", keep=P.keep_last(2) | P.keep_public(), after="48h")
     assert seat.wait()["rule"] == "keep_last(2) | keep_public()"
-    seat.explorer.act("set_ttl", never=True)
+    seat.explorer.act("set_ttl", ttl=None)
     assert seat.wait()["verb"] == "set the expiry of"
+    seat.explorer.act("retire", keep_last=3)
+    assert seat.wait()["rule"] == "keep_last(3)"
 
 
 def test_an_answer_that_was_not_asked_for_does_nothing(seat: Seat) -> None:
@@ -281,7 +286,7 @@ def test_export_writes_the_rows_that_match_in_their_order(
     seat = Seat(getattr(client, table)(), client)
     seat.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
     assert seat.send("begin", action="export") is None
-    assert seat.panel["path"] == f"{seat.state.sort.name}.parquet"
+    assert seat.panel["fields"][0]["value"] == f"{seat.state.sort.name}.parquet"
     path = tmp_path / f"rows.{suffix}"
     seat.send("answer", given={"path": str(path)})
     assert (seat.panel["stage"], seat.panel["note"]) == ("outcome", f"wrote {len(seat.keys):,} rows to {path}")
@@ -304,14 +309,14 @@ def test_export_writes_the_checkpoints_of_rows_if_asked_to(
     chosen = inventory[key].value_counts().index[:2].tolist()
     seat.choose(*chosen)
     seat.send("begin", action="export")
-    assert seat.panel["has_checkpoints"] is True
+    assert [field["name"] for field in seat.panel["fields"]] == ["path", "checkpoints", "overwrite"]
     seat.send("answer", given={"path": str(tmp_path / "theirs.parquet"), "checkpoints": True})
     written, theirs = read_export(tmp_path / "theirs.parquet"), inventory[inventory[key].isin(chosen)]
     assert sorted(written["tinker_path"]) == sorted(theirs["tinker_path"])
     assert f"wrote {len(theirs):,} rows" in seat.panel["note"]
     seat = Seat(inventory, client)
     seat.send("begin", action="export")
-    assert seat.panel["has_checkpoints"] is False
+    assert [field["name"] for field in seat.panel["fields"]] == ["path", "overwrite"]
 
 
 def test_a_file_that_cannot_be_written_is_explained(seat: Seat, tmp_path: Path) -> None:

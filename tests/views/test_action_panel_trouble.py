@@ -51,7 +51,7 @@ def reasons(shown: dict[str, Any]) -> list[str]:
     ("act", "given", "query"),
     [
         ("publish", {}, "not public"), ("unpublish", {}, "public"), ("expire", {}, ROWS), ("set_ttl", {"ttl": "30d"}, ROWS),
-        ("set_ttl", {"never": True}, "expires_in_days > 1"), ("retire", {"last": 1, "after": "24h"}, ROWS),
+        ("set_ttl", {"ttl": None}, "expires_in_days > 1"), ("retire", {"keep_last": 1, "after": "24h"}, ROWS),
     ],
 )  # fmt: skip
 def test_what_was_done_is_taken_back(
@@ -345,7 +345,7 @@ def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make
     BROKEN[how](server)
     seat.send("begin", action=act)
     if act == "retire":
-        seat.send("answer", given={"last": 1})
+        seat.send("answer", given={"keep_last": 1})
     assert (seat.panel["stage"], seat.explorer.panel.plan) == ("ask" if act == "retire" else "", None)
     assert len(seat.panel["note"]) > 20
     assert len(seat.keys) == len(seat.state.rows.frame)

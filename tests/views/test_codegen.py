@@ -177,8 +177,8 @@ def test_rows_without_an_account_have_code_too() -> None:
 
 PLANS: dict[str, tuple[str, dict[str, Any]]] = {
     "publish": ("publish", {}), "unpublish": ("unpublish", {}), "delete": ("delete", {}), "expire": ("expire", {}),
-    "set_ttl": ("set_ttl", {"ttl": "90m"}), "never": ("set_ttl", {"never": True}), "retire": ("retire", {"last": 1, "final": True, "after": "36h"}),
-    "retire at once": ("retire", {"last": 2, "public": True, "sampled": True, "newer": "2d"}),
+    "set_ttl": ("set_ttl", {"ttl": "90m"}), "never": ("set_ttl", {"ttl": None}), "retire": ("retire", {"keep_last": 1, "keep_final": True, "after": "36h"}),
+    "retire at once": ("retire", {"keep_last": 2, "keep_public": True, "used_by_samplers": True, "newer_than": "2d"}),
 }  # fmt: skip
 
 
@@ -275,7 +275,7 @@ def test_code_is_what_a_person_would_write(quiet: tkf.Client) -> None:
     assert seat.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
     seat.send("filter", name="created", value={"older_than": 7})
     seat.send("sort", sort=["-size_gb", "name"])
-    seat.make_plan("retire", last=1, after="24h")
+    seat.make_plan("retire", keep_last=1, after="24h")
     number = seat.panel["number"]
     assert seat.explorer.code().splitlines()[2:] == [
         "frame = client.inventory()",

@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from tinker_frames.views import messages
+from tinker_frames.views import messages, requests
 from tinker_frames.views.explorer import PARTS
 from tinker_frames.views.handlers import HANDLERS
 
@@ -17,14 +17,14 @@ FRONTEND = Path(__file__).parents[2] / "tinker_frames" / "views" / "frontend"
 
 @pytest.mark.skipif(not FRONTEND.exists(), reason="the sources of the front end are not installed")
 def test_the_declarations_of_the_browser_are_those_of_python() -> None:
-    """The committed messages.d.ts is what generate_types.py makes of messages.py."""
+    """The committed messages.d.ts is what generate_types.py makes of messages.py and requests.py."""
     generated = runpy.run_path(str(FRONTEND / "generate_types.py"))["declare_all"]()
     assert (FRONTEND / "src" / "messages.d.ts").read_text(encoding="utf-8") == generated
 
 
 def test_every_request_has_a_handler() -> None:
     """What the browser may ask for and what is handled are the same."""
-    declared = {do for request in get_args(messages.Request) for do in get_args(get_type_hints(request)["do"])}
+    declared = {do for request in get_args(requests.Request) for do in get_args(get_type_hints(request)["do"])}
     assert declared == set(HANDLERS)
 
 

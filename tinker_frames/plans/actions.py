@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..errors import InvalidRequestError, TinkerError
 from ..policies import Rule
-from ..schema.durations import format_duration, parse_ttl
+from ..schema.durations import format_duration, parse_duration, parse_ttl
 from ..schema.paths import checkpoint_url, parse, parse_known
 
 # How far an expiry may be from the one that was asked for: the service counts from its own clock.
@@ -241,7 +241,9 @@ def _format_ttl(seconds: int) -> str:
 
 
 def _format_literal(value: Any) -> str:
-    """Return a value as code, text in double quotes."""
+    """Return a value as code that needs no import: text in double quotes, a timedelta as text."""
+    if isinstance(value, timedelta):
+        value = f"{parse_duration(value)}s"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 

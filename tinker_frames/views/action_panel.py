@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, strip_request
 from ..frames.files import export
-from ..plans.actions import ACTIONS
 from ..plans.plan import Plan
 from ..plans.preview import GUARDS
-from ..plans.summary import summarize_plan
+from ..plans.summary import get_common_ttl, summarize_plan
 from ..rest.progress import StoppedError
 from . import cells
-from .forms import ACTS, Terms, act_of, terms_of
-from .messages import Cell, ConfirmPanel, OpenPanel, OutcomePanel, PanelState, PlanGroup
+from .forms import EXPORT, OFFERED, get_offered, make_fields, read_arguments, read_file, repeat_arguments
+from .messages import AskPanel, Cell, ConfirmPanel, OpenPanel, OutcomePanel, PanelState, PlanGroup
 from .task import Task, describe_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..plans.actions import Action
     from ..plans.planner import Planner
 
 MOST_LISTED = 200  # rows that are listed in a confirmation or an outcome; all are in the frames
@@ -68,7 +68,7 @@ class ActionPanel:
         self.plan: Plan | None = None
         self.outcomes: pd.DataFrame | None = None
         self.task: Task | None = None
-        self._act = ACTS["expire"]
+        self._action = OFFERED["expire"]
         self._previous_stage, self._is_planning = "", False
         self._target: Target | None = None
         self._preview: pd.DataFrame | None = None
@@ -80,43 +80,41 @@ class ActionPanel:
     # ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def begin(self, name: str, target: Target, given: dict[str, Any] | None = None) -> None:
-        """Begin an action on rows: ask what it has to be told, unless that is given, or make its plan."""
+        """Begin an action on rows: show its form, unless its arguments are given or it takes none, or make its plan."""
         self._require_idle()
-        act = act_of(name)
-        terms = None if act.asks and not given else terms_of(act, given or {})
+        action, given = get_offered(name), given or {}
+        is_asked = not given and bool(make_fields(action))
+        prepare = None if is_asked else self._read_form(action, target, given)
         self._clear()
-        self._act, self._target, self._label = act, target, act.label.rstrip("…")
-        if terms is None:
+        self._action, self._target, self._label = action, target, action.label.rstrip("…")
+        if prepare is None:
             self._enter("ask")
         else:
-            self._submit(target, terms)
+            prepare()
 
     def answer(self, given: dict[str, Any]) -> None:
-        """Go on with what was asked for: `ttl` or `never`, a rule and `after`, or `path` and whether of `checkpoints`."""
+        """Submit the form of the action: a value for each field, by name."""
         if self._target is None or self.stage != "ask":
             raise InvalidRequestError("nothing is asked", hint="Choose rows and an action.")
-        self._submit(self._target, terms_of(self._act, given))
+        self._read_form(self._action, self._target, given)()
 
-    def _submit(self, target: Target, terms: Terms) -> None:
-        if terms.path is not None:
-            self._export(target, terms.path, of_checkpoints=terms.of_checkpoints)
-            return
-        name, rule, ttl = self._act.name, terms.rule, terms.ttl_seconds
+    def _read_form(self, action: Action, target: Target, given: dict[str, Any]) -> Callable[[], None]:
+        """Check what was filled in, and return what goes on with it."""
+        if action is EXPORT:
+            path, of_checkpoints = read_file(given)
+            return lambda: self._export(target, path, of_checkpoints=of_checkpoints)
+        arguments = read_arguments(action, given)
 
         def plan() -> Plan:
-            found = target.checkpoints()
-            given: dict[str, Any] = {} if rule is None else {"keep": rule}
-            if rule is not None or ACTIONS[name].sets_expiry:
-                given[ACTIONS[name].parameters[-1].name] = ttl
-            return self._planner().plan(name, found, given)
+            return self._planner().plan(action.name, target.checkpoints(), arguments)
 
-        self._prepare(f"looking at {target.text}", plan, target)
+        return lambda: self._prepare(f"looking at {target.text}", plan, target)
 
     def propose(self, plan: Plan) -> None:
         """Show a plan, whoever made it, for confirmation."""
         self._require_idle()
         self._clear()
-        self._act, self._label = ACTS.get(plan.action.name, self._act), capitalize(plan.action.verb)
+        self._action, self._label = OFFERED.get(plan.action.name, self._action), capitalize(plan.action.verb)
         self._prepare("looking at the plan", lambda: plan, None)
 
     def allow(self, guards: list[Any]) -> None:
@@ -159,11 +157,10 @@ class ActionPanel:
         if self._undone:
             self._undo_plan(outcomes, self._undone)
             return
-        left, name, ttl = self._find_unfinished(outcomes), plan.action.name, _get_ttl(plan)
+        left, given = self._find_unfinished(outcomes), repeat_arguments(plan.action, get_common_ttl(plan.rows))
 
         def again() -> Plan:
-            given = {each.name: ttl for each in plan.action.parameters if ttl is not None or each.takes_none}
-            return self._planner().plan(name, left, given).allow(*sorted(plan.allowed))
+            return self._planner().plan(plan.action.name, left, given).allow(*sorted(plan.allowed))
 
         self._prepare("looking at what failed", again, None)
 
@@ -202,7 +199,7 @@ class ActionPanel:
         """Return what a view shows of it; plain values only."""
         with self.lock:
             if self.stage == "ask":
-                return {**self._describe_action(), "stage": "ask"}
+                return self._describe_form()
             if self.stage == "work" and self.task is not None:
                 return {**self._describe_action(), **self.task.to_message(), "stage": "work"}
             if self.stage == "confirm":
@@ -213,17 +210,18 @@ class ActionPanel:
 
     def _describe_action(self) -> OpenPanel:
         """Return what is shown at every stage."""
-        name = self._target.name if self._target else ""
         return {
             "note": self._note,
-            "action": self._act.name,
+            "action": self._action.name,
             "label": self._label,
-            "doc": self._act.doc,
-            "asks": self._act.asks,
+            "doc": self._action.doc,
             "target": self._target.text if self._target else "",
-            "path": f"{name}.parquet",
-            "has_checkpoints": name != "checkpoints",
         }
+
+    def _describe_form(self) -> AskPanel:
+        fields = make_fields(self._action, self._target.name if self._target else "checkpoints")
+        submit = "Write" if self._action is EXPORT else "Look at the plan"
+        return {**self._describe_action(), "stage": "ask", "fields": fields, "submit": submit}
 
     def _describe_plan(self) -> ConfirmPanel:
         plan, frame = self._require_plan(), self._require_preview()
@@ -241,7 +239,10 @@ class ActionPanel:
             "verb": plan.action.verb,
             "lines": [line for line in lines if not line.startswith(("held", "refused", "unchanged"))],
             "groups": groups,
-            "guards": [{"name": name, "on": name in plan.allowed} for name in sorted({*held, *plan.allowed})],
+            "guards": [
+                {"name": name, "label": GUARDS[name].counted, "on": name in plan.allowed}
+                for name in sorted({*held, *plan.allowed})
+            ],
             "rows": self._list_group(frame),
             "typed": plan.action.name == "delete",
             "undo": bool(plan.action.undo),
@@ -315,7 +316,7 @@ class ActionPanel:
                 if problem is None:
                     then(result)
                 else:
-                    sent = not is_plan and self._act.asks != "path" and not isinstance(problem, StoppedError)
+                    sent = not is_plan and self._action is not EXPORT and not isinstance(problem, StoppedError)
                     self._note = describe_error(problem) + (" What was done stands in tkf.journal()." if sent else "")
             self._changed()
 
@@ -412,8 +413,3 @@ def _shorten_errors(outcomes: pd.DataFrame) -> pd.DataFrame:
 def capitalize(text: str) -> str:
     """Return text with a capital first letter."""
     return text[:1].upper() + text[1:]
-
-
-def _get_ttl(plan: Plan) -> int | None:
-    found = plan.rows["ttl_seconds"].dropna()
-    return int(found.iloc[0]) if len(found) else None

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..plans.summary import get_common_ttl
 from ..schema.catalog import TABLES
 from ..schema.paths import session_of
+from .forms import repeat_arguments
 from .refresh import is_whole, runs_of
 
 if TYPE_CHECKING:
@@ -15,14 +17,6 @@ if TYPE_CHECKING:
 
     from ..plans.plan import Plan
     from .table import TableState
-
-CALLS = {
-    "publish": "publish()",
-    "unpublish": "unpublish()",
-    "delete": "delete()",
-    "expire": "expire(after={ttl})",
-    "set_ttl": "set_ttl({ttl})",
-}
 
 
 def script(state: TableState, plan: Plan | None = None, of: pd.DataFrame | None = None, *, client: str = "tkf") -> str:
@@ -36,7 +30,7 @@ def script(state: TableState, plan: Plan | None = None, of: pd.DataFrame | None 
     lines += [f"filtered = filtered{_sorted(state)}"] if state.rows.sort else []
     chosen = _chosen(state)
     lines += [chosen] if chosen else []
-    if plan is not None and plan.undoes is None and plan.action.name in CALLS:
+    if plan is not None and plan.undoes is None and plan.action.is_offered:
         lines += _plan(state, plan, of, client)
     return "\n".join(lines)
 
@@ -91,7 +85,7 @@ def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -
     lines = _checkpoints(state, name, runs_of(paths), client) if is_of_present else _named(paths)
     name = "checkpoints" if lines else name
     whose = "" if client == "tkf" or (is_of_present and "account" in state.about) else f"client={client}"
-    call = _retired(plan) if plan.rule and is_of_present else CALLS[plan.action.name].format(ttl=_ttl(plan))
+    call = plan.code if plan.code and (is_of_present or not plan.rule) else _call_without_rule(plan)
     call = call.removesuffix(")") + (", " if whose and not call.endswith("()") else "") + whose + ")"
     lines += [f"from tinker_frames.policies import {', '.join(_rules(plan))}"] if "keep=" in call else []
     lines.append(f"plan = {name}.tinker.{call}")
@@ -120,22 +114,11 @@ def _named(paths: list[str]) -> list[str]:
     return ["import pandas as pd", f'checkpoints = pd.DataFrame({{"tinker_path": [\n{listed}]}})']
 
 
-def _retired(plan: Plan) -> str:
-    return f"retire(keep={plan.rule}{'' if plan.action.name == 'delete' else f', after={_ttl(plan)}'})"
+def _call_without_rule(plan: Plan) -> str:
+    """Return the call that makes a plan of rows which are named one by one, or of a plan that was read from a file."""
+    return plan.action.parse(repeat_arguments(plan.action, get_common_ttl(plan.rows))).code
 
 
 def _rules(plan: Plan) -> list[str]:
     """Return the names of the keep rules that a plan's rule is made of."""
     return sorted(set(re.findall(r"\b([a-z_]+)\(", re.sub(r"'(?:[^'\\]|\\.)*'", "", plan.rule))))
-
-
-def _ttl(plan: Plan) -> str:
-    ttl = plan.rows["ttl_seconds"].dropna()
-    if ttl.empty:
-        return "None" if plan.action.name != "expire" else '"24h"'  # of no rows, then
-    return _length(int(ttl.iloc[0]))
-
-
-def _length(seconds: int) -> str:
-    """Return a duration as code."""
-    return f'"{seconds // 3600}h"' if seconds % 3600 == 0 else f'"{seconds}s"'

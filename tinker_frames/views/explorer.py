@@ -17,7 +17,7 @@ from . import refresh
 from .action_panel import ActionPanel, Target
 from .cells import size
 from .codegen import script
-from .forms import ACTS
+from .forms import OFFERED, make_button
 from .messages import Facet, Head
 from .table import SORTS, TableState
 from .task import Task, describe_error
@@ -229,7 +229,7 @@ class Explorer:
             "note": escape_control_characters(self.note),
             "reading": self.reading.to_message() if self.reading is not None else None,
             "charts": self.with_charts,
-            "actions": [act.button() for act in ACTS.values()],
+            "actions": [make_button(action) for action in OFFERED.values()],
         }
 
     def _facet_message(self) -> Facet:

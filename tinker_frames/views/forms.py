@@ -1,73 +1,28 @@
-"""What a view can do with rows, and what each action has to be told before.
+"""The forms of actions: the fields that a view asks for, and what was filled in as arguments of the action; pure but for `read_file`.
 
-To add an action, add an entry to `ACTS`.
+A view offers the actions of `plans.actions`, and `EXPORT`. The fields follow from an action's parameters, those of a keep rule from
+`policies.RULES`: to add an action or a rule, nothing has to be added here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import reduce
-from operator import or_
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from .. import policies
 from ..errors import InvalidRequestError
-from ..policies import Rule
-from ..schema.durations import parse_ttl
-from .messages import ActionButton
+from ..plans.actions import ACTIONS, Action, Parameter
+from ..policies import RULES, KeepRule, join_rules
+from .messages import ActionButton, FormField
+
+# The one action that is not on checkpoints: it has no plan.
+EXPORT = Action("export", "export", "be written to a file", label="Export…", doc="Write the rows to a file.")
+OFFERED = {action.name: action for action in (*ACTIONS.values(), EXPORT) if action.is_offered}
+
+PICKS = ["1d", "7d", "30d", "90d", "365d"]  # durations that are one click away
 
 
-@dataclass(frozen=True)
-class Act:
-    """One action as a view offers it."""
-
-    name: str
-    label: str
-    doc: str
-    asks: str = ""  # what has to be said before: one of `ASKED`
-    tone: Literal["", "main", "danger"] = ""
-
-    def button(self) -> ActionButton:
-        """Return what the browser needs for the action's button."""
-        return {"name": self.name, "label": self.label, "doc": self.doc, "asks": self.asks, "tone": self.tone}
-
-
-ACTS = {
-    act.name: act
-    for act in (
-        Act("expire", "Expire in 24 h", "the service deletes them tomorrow; until then it can be undone", tone="main"),
-        Act("set_ttl", "Set TTL…", "they expire so long from now, or never", "ttl"),
-        Act("publish", "Publish", "any Tinker user may then load them"),
-        Act("unpublish", "Unpublish", "private again"),
-        Act("retire", "Retire…", "removes what a keep rule does not keep", "rule"),
-        Act("delete", "Delete…", "gone at once, for ever", tone="danger"),
-        Act("export", "Export…", "write the rows to a file", "path"),
-    )
-}
-
-ASKED = {
-    "": (),
-    "ttl": ("ttl", "never"),
-    "rule": ("rule", "last", "every", "final", "public", "sampled", "newer", "after"),
-    "path": ("path", "overwrite", "checkpoints"),
-}
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What an action was told: the seconds until rows expire (None: never, or at once), a keep rule, a file.
-
-    `of_checkpoints`: the file is of the checkpoints that belong to the rows, instead of the rows.
-    """
-
-    ttl_seconds: int | None = None
-    rule: Rule | None = None
-    path: Path | None = None
-    of_checkpoints: bool = False
-
-
-def act_of(name: str) -> Act:
+def get_offered(name: str) -> Action:
     """Return the action of a name.
 
     Raises
@@ -75,62 +30,112 @@ def act_of(name: str) -> Act:
     InvalidRequestError
         If there is none.
     """
-    if name not in ACTS:
-        raise InvalidRequestError(f"there is no action {name!r}", hint=f"The actions are {', '.join(ACTS)}.")
-    return ACTS[name]
+    if name not in OFFERED:
+        raise InvalidRequestError(f"there is no action {name!r}", hint=f"The actions are {', '.join(OFFERED)}.")
+    return OFFERED[name]
 
 
-def terms_of(act: Act, given: dict[str, Any]) -> Terms:
-    """Return what an action was told, checked.
+def make_button(action: Action) -> ActionButton:
+    """Return the button that begins an action."""
+    return {"name": action.name, "label": action.label, "doc": action.doc, "tone": action.tone}
+
+
+def make_fields(action: Action, table: str = "checkpoints") -> list[FormField]:
+    """Return the fields of an action's form, for rows of a table; none if nothing has to be asked."""
+    if action is EXPORT:
+        return _make_file_fields(table)
+    fields: list[FormField] = []
+    for parameter in action.parameters:
+        if not parameter.in_form:
+            continue
+        if parameter.kind == "rule":
+            fields += [_make_rule_field(rule) for rule in RULES.values() if rule.label]
+        else:
+            fields.append(_make_duration_field(parameter))
+    return fields
+
+
+def read_arguments(action: Action, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that fields were filled in with, keep rules joined to one, checked as `Action.parse` does.
 
     Raises
     ------
     InvalidRequestError
-        For what it does not ask, and for what cannot be.
+        For what the action does not take or lacks, and for values that cannot be.
     """
-    asked = ASKED[act.asks]
-    unknown = [name for name in given if name not in asked]
-    if unknown:
-        hint = f"It takes {', '.join(asked)}." if asked else "It takes nothing."
-        raise InvalidRequestError(f"{act.name} does not take {unknown[0]!r}", hint=hint)
-    if act.asks == "path":
-        return Terms(path=_file(given), of_checkpoints=bool(given.get("checkpoints")))
-    return Terms(_ttl(act, given), rule_of(given) if act.asks == "rule" else None)
+    rule = next((parameter.name for parameter in action.parameters if parameter.kind == "rule"), "")
+    rules = {name: value for name, value in given.items() if rule and name in RULES}
+    arguments = {name: value for name, value in given.items() if name not in rules}
+    if rules and rule in arguments:
+        raise InvalidRequestError(f"give either {rule} or {next(iter(rules))}", hint="Join rules with |.")
+    if rules:
+        arguments[rule] = join_rules({name: value for name, value in rules.items() if value not in ("", None, 0)})
+    action.parse(arguments)
+    return arguments
 
 
-def rule_of(given: dict[str, Any]) -> Rule:
-    """Return the keep rule that a form describes: `rule` itself, or `last`, `every`, `final`, `public`, `sampled`, `newer`."""
-    ready = given.get("rule")
-    if isinstance(ready, Rule):
-        return ready
-    parts = [
-        policies.keep_last(int(given["last"])) if given.get("last") else None,
-        policies.keep_every(int(given["every"])) if given.get("every") else None,
-        policies.keep_final() if given.get("final") else None,
-        policies.keep_public() if given.get("public") else None,
-        policies.used_by_samplers() if given.get("sampled") else None,
-        policies.newer_than(str(given["newer"])) if given.get("newer") else None,
-    ]
-    rules = [part for part in parts if part is not None]
-    if ready is not None or not rules:
-        problem = "the rule keeps nothing" if ready is None else f"{ready!r} is no keep rule"
-        raise InvalidRequestError(problem, hint="Say what to keep; to remove all, use Expire or Delete.")
-    return reduce(or_, rules)
+def read_file(given: Mapping[str, Any]) -> tuple[Path, bool]:
+    """Return the file to write, and whether it is of the checkpoints that belong to the rows instead of the rows.
 
-
-def _ttl(act: Act, given: dict[str, Any]) -> int | None:
-    """Return the seconds until rows expire; None for an action that sets no expiry, for never, and to remove at once."""
-    length = {"expire": "24h", "set_ttl": given.get("ttl"), "retire": given.get("after")}.get(act.name)
-    if act.name == "set_ttl" and bool(length) == bool(given.get("never")):
-        raise InvalidRequestError("give either a duration or never", hint='Write e.g. "30d" or "12h".')
-    return parse_ttl(length) if length else None
-
-
-def _file(given: dict[str, Any]) -> Path:
-    """Return the file to write, which is not there yet, or may be overwritten."""
+    Raises
+    ------
+    InvalidRequestError
+        For unknown fields, without a file name, and for a file that exists and is not to be overwritten.
+    """
+    known = [field["name"] for field in make_fields(EXPORT, "sessions")]
+    if unknown := [name for name in given if name not in known]:
+        raise InvalidRequestError(f"export does not take {unknown[0]!r}", hint=f"It takes {', '.join(known)}.")
     path = Path(str(given.get("path") or "")).expanduser()
     if not path.name:
         raise InvalidRequestError("no file is named", hint="Write a name such as checkpoints.parquet.")
     if path.exists() and not given.get("overwrite"):
         raise InvalidRequestError(f"{path} exists", hint="Choose another name, or tick overwrite.")
-    return path
+    return path, bool(given.get("checkpoints"))
+
+
+def format_ttl_argument(ttl_seconds: int) -> str:
+    """Return a TTL as an argument of an action."""
+    return f"{ttl_seconds // 3600}h" if ttl_seconds % 3600 == 0 else f"{ttl_seconds}s"
+
+
+def repeat_arguments(action: Action, ttl_seconds: int | None) -> dict[str, Any]:
+    """Return the arguments with which an action asks for a TTL again, of other rows."""
+    durations = [parameter for parameter in action.parameters if parameter.kind == "duration"]
+    if ttl_seconds is None:
+        return {parameter.name: None for parameter in durations if parameter.takes_none}
+    return {parameter.name: format_ttl_argument(ttl_seconds) for parameter in durations}
+
+
+def _make_field(name: str, label: str, kind: Any, value: str | int | bool, hint: str = "") -> FormField:
+    return {
+        "name": name,
+        "label": label,
+        "kind": kind,
+        "value": value,
+        "hint": hint,
+        "least": 0,
+        "picks": [],
+        "none": "",
+    }
+
+
+def _make_duration_field(parameter: Parameter) -> FormField:
+    """Return the field of a duration, which can be picked, typed, or said not to be."""
+    value = "" if parameter.is_required or parameter.default is None else str(parameter.default)
+    field = _make_field(parameter.name, parameter.name, "duration", value, parameter.doc)
+    return {**field, "picks": PICKS, "none": parameter.takes_none}
+
+
+def _make_rule_field(rule: KeepRule) -> FormField:
+    """Return the field of a keep rule."""
+    value = rule.suggested if rule.suggested is not None else rule.kind != "flag" and ""
+    return {**_make_field(rule.name, rule.label, rule.kind, value, rule.doc), "least": rule.least}
+
+
+def _make_file_fields(table: str) -> list[FormField]:
+    """Return the fields of an export; of tables other than checkpoints, theirs can be written instead."""
+    hint = ".parquet, .csv, .feather or .json, beside this notebook"
+    fields = [_make_field("path", "file", "text", f"{table}.parquet", hint)]
+    if table != "checkpoints":
+        fields.append(_make_field("checkpoints", "their checkpoints instead of these rows", "flag", value=False))
+    return [*fields, _make_field("overwrite", "overwrite", "flag", value=False)]

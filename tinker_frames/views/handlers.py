@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import messages as m
+from . import requests as m
 from .explorer import Explorer
 from .task import describe_error
 

@@ -1,7 +1,7 @@
-"""The messages between a view in Python and its JavaScript in the browser, and the state that both share.
+"""The state of a view that Python sends to the browser: each part is a trait of the widget (`ViewState`).
 
-Each part of a view is a trait of the widget (`ViewState`); the browser asks for changes with a `Request` and gets a `Reply`.
-`frontend/src/messages.d.ts` is generated from this module (`python tinker_frames/views/frontend/generate_types.py`).
+What the browser sends is in `requests`. `frontend/src/messages.d.ts` is generated from both modules
+(`python tinker_frames/views/frontend/generate_types.py`).
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -51,7 +51,6 @@ class ActionButton(TypedDict):
     name: str
     label: str
     doc: str
-    asks: str
     tone: Literal["", "main", "danger"]
 
 
@@ -211,16 +210,28 @@ class OpenPanel(TypedDict):
     action: str
     label: str
     doc: str
-    asks: str
     target: str
-    path: str
-    has_checkpoints: bool
+
+
+class FormField(TypedDict):
+    """One field of a form: `value` is what it begins with, `picks` are offered as buttons, `none` says what null means, if anything."""
+
+    name: str
+    label: str
+    kind: Literal["flag", "count", "duration", "text"]
+    value: str | float | bool
+    hint: str
+    least: int
+    picks: list[str]
+    none: str
 
 
 class AskPanel(OpenPanel):
     """The form of an action."""
 
     stage: Literal["ask"]
+    fields: list[FormField]
+    submit: str
 
 
 class WorkPanel(OpenPanel, Progress):
@@ -242,6 +253,7 @@ class GuardTick(TypedDict):
     """A guard that holds rows of the plan, and whether it is lifted."""
 
     name: str
+    label: str
     on: bool
 
 
@@ -295,153 +307,3 @@ class ViewState(TypedDict):
     _charts: list[Chart] | None
     _action_panel: PanelState
     _static_id: str
-
-
-class Command(TypedDict):
-    """A request that says nothing else."""
-
-    do: Literal["ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "undo", "retry", "close"]
-
-
-class RowsRequest(TypedDict):
-    """Send one chunk of rows."""
-
-    do: Literal["rows"]
-    number: int
-    place: int
-
-
-class FilterRequest(TypedDict):
-    """Set one filter; None unsets it."""
-
-    do: Literal["filter"]
-    name: str
-    value: FilterValue
-
-
-class FacetRequest(TypedDict):
-    """Send what the popover of a filter lists, until another one is opened."""
-
-    do: Literal["facet"]
-    name: str
-
-
-class SortRequest(TypedDict):
-    """Sort by columns, `-` before a name for descending."""
-
-    do: Literal["sort"]
-    sort: list[str]
-
-
-class ColumnsRequest(TypedDict):
-    """Show these columns, in this order."""
-
-    do: Literal["columns"]
-    columns: list[str]
-
-
-class WidthRequest(TypedDict):
-    """Keep the width of a column, in pixels."""
-
-    do: Literal["width"]
-    id: str
-    width: int
-
-
-class SelectRequest(TypedDict):
-    """Select rows: those from `first` to `last`, all that match, or none."""
-
-    do: Literal["select"]
-    how: Literal["toggle", "add", "only", "all", "none"]
-    first: NotRequired[int]
-    last: NotRequired[int]
-    number: NotRequired[int]
-
-
-class OpenRequest(TypedDict):
-    """Open the table that a row leads to."""
-
-    do: Literal["open"]
-    label: str
-    place: int
-    number: int
-
-
-class BackRequest(TypedDict):
-    """Go back to a table that was opened before."""
-
-    do: Literal["back"]
-    depth: int
-
-
-class ChartsRequest(TypedDict):
-    """Show the charts, or hide them."""
-
-    do: Literal["charts"]
-    on: bool
-
-
-class ActionRequest(TypedDict):
-    """Begin an action."""
-
-    do: Literal["begin"]
-    action: str
-
-
-class AnswerRequest(TypedDict):
-    """Submit the form of the action."""
-
-    do: Literal["answer"]
-    given: dict[str, str | float | bool]
-
-
-class AllowRequest(TypedDict):
-    """Lift these guards of the plan, and no others."""
-
-    do: Literal["allow"]
-    guards: list[str]
-
-
-class ListRequest(TypedDict):
-    """List the rows of a plan with a decision and reason, or with an outcome."""
-
-    do: Literal["list"]
-    verdict: str
-    reason: NotRequired[str]
-
-
-class ConfirmRequest(TypedDict):
-    """Run the plan."""
-
-    do: Literal["confirm"]
-    typed: str
-
-
-Request = (
-    Command | RowsRequest | FilterRequest | FacetRequest | SortRequest | ColumnsRequest
-    | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest
-    | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest
-)  # fmt: skip
-
-
-class RowsReply(TypedDict):
-    """One chunk of rows, in the order with this number."""
-
-    chunk: int
-    number: int
-    rows: list[Row]
-
-
-class CodeReply(TypedDict):
-    """The Python that gives the same rows and plan."""
-
-    code: str
-
-
-class HeardReply(TypedDict):
-    """The answer to a request that wants no other: Python is alive."""
-
-    heard: str | None
-
-
-Reply = RowsReply | CodeReply | HeardReply

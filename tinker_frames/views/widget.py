@@ -18,7 +18,7 @@ from ..rest.progress import in_notebook
 from . import refresh
 from .explorer import PARTS, Explorer
 from .handlers import handle
-from .messages import HeardReply
+from .requests import HeardReply
 from .table import LIMITS, SORTS, TableState, sort_of
 
 MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]"'
@@ -140,8 +140,9 @@ class View(anywidget.AnyWidget):
     def act(self, action: str, **given: Any) -> None:
         """Show the plan of an action on what is chosen, else on all that match; nothing is sent until it is confirmed.
 
-        `expire`, `set_ttl` (`ttl="30d"`, or `never=True`), `publish`, `unpublish`, `delete`, `retire` (`rule=` a keep rule, and
-        `after="24h"` to let expire), `export` (`path=`; `checkpoints=True` for those of runs or sessions).
+        The actions and their arguments are those of `df.tinker`: `act("set_ttl", ttl="30d")`, `act("retire", keep=rule, after="24h")`.
+        A keep rule can also be named: `act("retire", keep_last=3)`. `act("export", path="rows.parquet")` writes a file instead;
+        `checkpoints=True` writes the checkpoints of runs or sessions. Without its arguments, an action shows its form.
         """
         with self._explorer.lock:
             self._explorer.act(action, **given)

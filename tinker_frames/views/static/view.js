@@ -148,91 +148,52 @@ function makeRowTable(listed, look = "") {
 }
 
 // src/action_forms.js
-var DURATIONS = ["1d", "7d", "30d", "90d", "365d"];
-var KEPT = { final: "named final", public: "public", sampled: "loaded by a sampler" };
-var KEPT_NEWEST = 3;
 function makeForm(panel, state) {
-  const head = [makeTitle(`${state.label}: ${state.target}`), el("div", { class: "tkf-muted" }, state.doc)];
-  const answer = (given) => panel.send({ do: "answer", given });
-  const cancel = panel.closeButton("Cancel");
-  switch (state.asks) {
-    case "ttl":
-      return [...head, ...makeDurationForm(answer, cancel)];
-    case "path":
-      return [...head, ...makeFileForm(answer, cancel, state)];
-    case "rule":
-      return [...head, ...makeRuleForm(answer, cancel)];
-    default:
-      return [...head, makeButtons(cancel)];
-  }
-}
-var onEnter = (submit) => ({ keydown: (event) => event.key === "Enter" && submit() });
-function makeCheck2(name, isChecked = false) {
-  const check = el("input", { type: "checkbox", "data-name": name });
-  check.checked = isChecked;
-  return check;
-}
-var makeTick = (check, text) => el("label", { class: "tkf-tick" }, check, ` ${text}`);
-function makeDurationForm(answer, cancel) {
-  const submit = () => answer({ ttl: own.value });
-  const looks = {
-    class: "tkf-input",
-    placeholder: "e.g. 30d or 12h",
-    "aria-label": "length of time",
-    "data-name": "ttl"
+  const inputs = state.fields.map((field, place) => makeInput(field, () => submit(), place === 0));
+  const submit = (picked = {}) => {
+    const values = Object.fromEntries(
+      state.fields.map((field, place) => [field.name, readInput(field, inputs[place])])
+    );
+    panel.send({ do: "answer", given: { ...values, ...picked } });
   };
-  const own = el("input", { ...looks, on: onEnter(submit) });
-  const picks = DURATIONS.map(
-    (ttl, place) => button(ttl.replace("d", " d"), () => answer({ ttl }), { "data-name": ttl, "data-first": place === 0 })
-  );
-  const never = button("never", () => answer({ never: true }), { "data-name": "never" });
-  const look = button("Look at the plan", submit, { "data-name": "own" });
-  return [makeButtons(...picks, never, own, look, cancel)];
-}
-function makeFileForm(answer, cancel, state) {
-  const write = () => answer({ path: path.value, overwrite: overwrite.checked, checkpoints: checkpoints.checked });
-  const looks = { class: "tkf-input tkf-wide", "aria-label": "file", "data-name": "path", "data-first": true };
-  const path = el("input", { ...looks, value: state.path, on: onEnter(write) });
-  const [overwrite, checkpoints] = ["overwrite", "checkpoints"].map((name) => makeCheck2(name));
-  const submit = button("Write", write, { class: "tkf-button tkf-main", "data-name": "write" });
+  const lines = state.fields.map((field, place) => makeLine(field, inputs[place], submit));
   return [
-    el("div", { class: "tkf-muted" }, ".parquet, .csv, .feather or .json, beside this notebook"),
+    makeTitle(`${state.label}: ${state.target}`),
+    el("div", { class: "tkf-muted" }, state.doc),
+    el("div", { class: "tkf-form" }, ...lines),
     makeButtons(
-      path,
-      state.has_checkpoints && makeTick(checkpoints, "their checkpoints instead of these rows"),
-      makeTick(overwrite, "overwrite"),
-      submit,
-      cancel
+      button(state.submit, () => submit(), { class: "tkf-button tkf-main", "data-name": "submit" }),
+      panel.closeButton("Cancel")
     )
   ];
 }
-function makeRuleForm(answer, cancel) {
-  const short = { class: "tkf-input tkf-short" };
-  const newest = { "aria-label": "keep the newest of each run", "data-name": "last", "data-first": true };
-  const last = el("input", { type: "number", ...short, min: 0, value: KEPT_NEWEST, ...newest });
-  const newer = el("input", {
-    ...short,
-    placeholder: "2d",
-    "aria-label": "keep what is newer than",
-    "data-name": "newer"
+function makeInput(field, submit, isFirst) {
+  const input = el("input", {
+    type: { flag: "checkbox", count: "number", duration: "text", text: "text" }[field.kind],
+    class: field.kind === "flag" ? null : `tkf-input ${field.kind === "text" ? "tkf-wide" : "tkf-short"}`,
+    placeholder: field.kind === "duration" ? "e.g. 30d or 12h" : null,
+    min: field.kind === "count" ? field.least : null,
+    "aria-label": field.label,
+    "data-name": field.name,
+    "data-first": isFirst,
+    on: { keydown: (event) => event.key === "Enter" && submit() }
   });
-  const checks = Object.entries(KEPT).map(([name, text]) => ({ name, text, check: makeCheck2(name, true) }));
-  const submit = (after) => {
-    const kept = Object.fromEntries(checks.map(({ name, check }) => [name, check.checked]));
-    answer({ last: Number(last.value), newer: newer.value, after, ...kept });
-  };
-  const ticks = checks.map(({ check, text }) => makeTick(check, text));
-  const words = ["Keep the newest ", last, " of each run, those newer than ", newer, ", and those that are "];
-  const expire = { class: "tkf-button tkf-main", "data-name": "expire" };
-  const remove = { class: "tkf-button tkf-danger", "data-name": "delete" };
-  return [
-    el("div", { class: "tkf-rule" }, ...words, ...ticks),
-    makeButtons(
-      button("Expire the rest in 24 h", () => submit("24h"), expire),
-      button("Delete the rest…", () => submit(""), remove),
-      cancel
-    )
-  ];
+  if (typeof field.value === "boolean") input.checked = field.value;
+  else input.value = String(field.value);
+  return input;
+}
+function readInput(field, input) {
+  if (field.kind === "flag") return input.checked;
+  return field.kind === "count" && input.value ? Number(input.value) : input.value;
+}
+function makeLine(field, input, submit) {
+  if (field.kind === "flag") return el("label", { class: "tkf-tick", title: field.hint }, input, ` ${field.label}`);
+  const none = field.none && button(field.none, () => submit({ [field.name]: null }), { "data-name": field.none });
+  const picks = field.picks.map(
+    (value) => button(value.replace("d", " d"), () => submit({ [field.name]: value }), { "data-name": value })
+  );
+  const label = el("label", { class: "tkf-tick", title: field.hint }, `${field.label} `, input);
+  return el("div", { class: "tkf-panel-buttons" }, label, ...picks, none);
 }
 
 // src/text.js
@@ -259,7 +220,6 @@ function formatProgress({ part, done, total, rate, waiting, stopping }) {
 
 // src/plan_confirmation.js
 var DECISIONS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
-var GUARDS = { public: "public", newest: "the newest of their run", sampler: "loaded by a sampler" };
 function makeConfirmation(panel, state) {
   const [title = "", ...lines] = state.lines;
   const facts = state.rule ? [...lines, `keeps ${state.rule}`] : lines;
@@ -331,7 +291,7 @@ function makeGuard(panel, guard, guards) {
   };
   const check = el("input", { type: "checkbox", "data-name": name, on: { change: toggle } });
   check.checked = guard.on;
-  return el("label", { class: "tkf-tick" }, check, ` ${GUARDS[guard.name] ?? guard.name}`);
+  return el("label", { class: "tkf-tick" }, check, ` ${guard.label}`);
 }
 
 // src/plan_outcome.js

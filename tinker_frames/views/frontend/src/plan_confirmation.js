@@ -9,8 +9,6 @@ import { capitalize, formatCount } from "./text.js";
 
 /** @type {Record<string, string>} */
 const DECISIONS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
-/** @type {Record<string, string>} */
-const GUARDS = { public: "public", newest: "the newest of their run", sampler: "loaded by a sampler" };
 
 /** @param {ActionPanel} panel @param {ConfirmPanel} state */
 export function makeConfirmation(panel, state) {
@@ -103,5 +101,5 @@ function makeGuard(panel, guard, guards) {
   };
   const check = el("input", { type: "checkbox", "data-name": name, on: { change: toggle } });
   check.checked = guard.on;
-  return el("label", { class: "tkf-tick" }, check, ` ${GUARDS[guard.name] ?? guard.name}`);
+  return el("label", { class: "tkf-tick" }, check, ` ${guard.label}`);
 }

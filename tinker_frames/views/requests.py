@@ -1,0 +1,158 @@
+"""What the browser asks of a view, and the replies.
+
+A `Request` changes the state that `messages` declares, or gets a `Reply`; `handlers` has a function for each.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+from .messages import FilterValue, Row
+
+
+class Command(TypedDict):
+    """A request that says nothing else."""
+
+    do: Literal["ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "undo", "retry", "close"]
+
+
+class RowsRequest(TypedDict):
+    """Send one chunk of rows."""
+
+    do: Literal["rows"]
+    number: int
+    place: int
+
+
+class FilterRequest(TypedDict):
+    """Set one filter; None unsets it."""
+
+    do: Literal["filter"]
+    name: str
+    value: FilterValue
+
+
+class FacetRequest(TypedDict):
+    """Send what the popover of a filter lists, until another one is opened."""
+
+    do: Literal["facet"]
+    name: str
+
+
+class SortRequest(TypedDict):
+    """Sort by columns, `-` before a name for descending."""
+
+    do: Literal["sort"]
+    sort: list[str]
+
+
+class ColumnsRequest(TypedDict):
+    """Show these columns, in this order."""
+
+    do: Literal["columns"]
+    columns: list[str]
+
+
+class WidthRequest(TypedDict):
+    """Keep the width of a column, in pixels."""
+
+    do: Literal["width"]
+    id: str
+    width: int
+
+
+class SelectRequest(TypedDict):
+    """Select rows: those from `first` to `last`, all that match, or none."""
+
+    do: Literal["select"]
+    how: Literal["toggle", "add", "only", "all", "none"]
+    first: NotRequired[int]
+    last: NotRequired[int]
+    number: NotRequired[int]
+
+
+class OpenRequest(TypedDict):
+    """Open the table that a row leads to."""
+
+    do: Literal["open"]
+    label: str
+    place: int
+    number: int
+
+
+class BackRequest(TypedDict):
+    """Go back to a table that was opened before."""
+
+    do: Literal["back"]
+    depth: int
+
+
+class ChartsRequest(TypedDict):
+    """Show the charts, or hide them."""
+
+    do: Literal["charts"]
+    on: bool
+
+
+class ActionRequest(TypedDict):
+    """Begin an action."""
+
+    do: Literal["begin"]
+    action: str
+
+
+class AnswerRequest(TypedDict):
+    """Submit the form of the action."""
+
+    do: Literal["answer"]
+    given: dict[str, str | float | bool | None]
+
+
+class AllowRequest(TypedDict):
+    """Lift these guards of the plan, and no others."""
+
+    do: Literal["allow"]
+    guards: list[str]
+
+
+class ListRequest(TypedDict):
+    """List the rows of a plan with a decision and reason, or with an outcome."""
+
+    do: Literal["list"]
+    verdict: str
+    reason: NotRequired[str]
+
+
+class ConfirmRequest(TypedDict):
+    """Run the plan."""
+
+    do: Literal["confirm"]
+    typed: str
+
+
+Request = (
+    Command | RowsRequest | FilterRequest | FacetRequest | SortRequest | ColumnsRequest
+    | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest
+    | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest
+)  # fmt: skip
+
+
+class RowsReply(TypedDict):
+    """One chunk of rows, in the order with this number."""
+
+    chunk: int
+    number: int
+    rows: list[Row]
+
+
+class CodeReply(TypedDict):
+    """The Python that gives the same rows and plan."""
+
+    code: str
+
+
+class HeardReply(TypedDict):
+    """The answer to a request that wants no other: Python is alive."""
+
+    heard: str | None
+
+
+Reply = RowsReply | CodeReply | HeardReply
