@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tinker_frames.frames.text import shorten_ids
-from tinker_frames.views.cells import size
+from tinker_frames.views.cells import format_size
 
 from .shown import Shown
 
@@ -39,7 +39,7 @@ def test_bars_of_runs_are_called_by_their_names(shown: Shown) -> None:
     names = shown.view.frame.groupby("training_run_id")["display_name"].first()
     largest = sizes.idxmax()
     label, said = next(iter(bars(shown, "Storage by run").items()))
-    assert (label, said) == (f"{names[largest]} ({shorten_ids(largest)})", size(sizes[largest] * 1e9))
+    assert (label, said) == (f"{names[largest]} ({shorten_ids(largest)})", format_size(sizes[largest] * 1e9))
     shown.click("run")
     shown.stage.until(shown.options)
     assert label in shown.options()

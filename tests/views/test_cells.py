@@ -18,13 +18,13 @@ import tinker_frames as tkf
 from tests.views.sample_frames import NOW, frame_of, tables
 from tinker_frames.demo import DemoServer
 from tinker_frames.views import cells
-from tinker_frames.views.cells import LONGEST, ago, described, kind_of, size, window
+from tinker_frames.views.cells import LONGEST, describe_column, format_age, format_rows, format_size, kind_of
 
 
 def cell(name: str, value: Any, dtype: Any = None) -> Any:
     """Return the one cell of a column with one value."""
     frame = pd.DataFrame({name: pd.Series([value], dtype=dtype)})
-    return window(frame, [name], NOW)[0][0]
+    return format_rows(frame, [name], NOW)[0][0]
 
 
 def texts_of(made: Any) -> list[str]:
@@ -42,7 +42,7 @@ def test_text_is_shown_with_everything_unprintable_spelled_out(text: str) -> Non
     made = cell("name", text)
     assert made.isprintable()
     assert made == text or not text.isprintable()
-    assert described(pd.DataFrame({text: [1]}), text)["label"].isprintable()
+    assert describe_column(pd.DataFrame({text: [1]}), text)["label"].isprintable()
 
 
 def test_long_text_is_cut_and_hovering_shows_more() -> None:
@@ -58,21 +58,21 @@ def test_long_text_is_cut_and_hovering_shows_more() -> None:
 def test_every_row_has_a_plain_cell_for_each_column(table: list[dict[str, Any]]) -> None:
     """A window has the shape of the rows, in texts that JSON takes, whatever the rows hold."""
     frame = frame_of(table)
-    made = window(frame, list(frame.columns), NOW)
+    made = format_rows(frame, list(frame.columns), NOW)
     assert [len(row) for row in made] == [len(frame.columns)] * len(frame)
     assert json.dumps(made, allow_nan=False)
     assert all(text.isprintable() for text in texts_of(made))
-    assert window(frame, [], NOW) == [[] for _ in table]
+    assert format_rows(frame, [], NOW) == [[] for _ in table]
 
 
 def test_a_hostile_account_is_only_text(quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
     """Every cell of every table of an account full of markup, escape codes and formulas is printable text that JSON takes."""
     client = client_of(quiet_server)
     for frame in (client.inventory(), client.training_runs(), client.sessions(details=True)):
-        made = window(frame, list(frame.columns), datetime.now(UTC))
+        made = format_rows(frame, list(frame.columns), datetime.now(UTC))
         assert len(made) == len(frame)
         assert all(text.isprintable() for text in texts_of(made))
-        assert json.dumps([described(frame, name) for name in frame.columns], allow_nan=False)
+        assert json.dumps([describe_column(frame, name) for name in frame.columns], allow_nan=False)
 
 
 ODD = {
@@ -98,11 +98,11 @@ ODD = {
 def test_columns_that_no_listing_has_are_shown_too(name: str) -> None:
     """Rows made by hand may hold anything; each value has a printable cell."""
     frame = pd.DataFrame({name: ODD[name]})
-    made = window(frame, [name], NOW)
+    made = format_rows(frame, [name], NOW)
     assert len(made) == 2
     assert texts_of(made)
     assert all(text.isprintable() for text in texts_of(made))
-    assert described(frame, name)["kind"] in cells.WIDTHS
+    assert describe_column(frame, name)["kind"] in cells.WIDTHS
 
 
 # ── numbers and sizes ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -129,7 +129,7 @@ def test_sizes_are_short_and_right_to_half_a_percent(n_bytes: int) -> None:
 )  # fmt: skip
 def test_sizes_one_by_one(n_bytes: float | None, text: str) -> None:
     """Sizes are in powers of 1000, with the unit that leaves one to three digits before the point; what is not known is empty."""
-    assert size(n_bytes) == text
+    assert format_size(n_bytes) == text
 
 
 def test_gigabytes_are_shown_as_the_bytes_are() -> None:
@@ -175,7 +175,7 @@ def test_numbers_of_every_dtype_read_alike(dtype: str) -> None:
 )  # fmt: skip
 def test_ages_are_said_in_the_largest_fitting_units(seconds: float, text: str) -> None:
     """An age is rounded down to what people say: seconds, minutes, hours, days and hours, days."""
-    assert ago(seconds) == text
+    assert format_age(seconds) == text
 
 
 def test_times_are_in_utc_with_the_age_on_hover() -> None:
@@ -225,8 +225,8 @@ def test_columns_say_what_they_are(quiet_server: DemoServer, client_of: Callable
         "category",
         "text",
     )
-    columns = [described(frame, name) for name in frame.columns]
+    columns = [describe_column(frame, name) for name in frame.columns]
     assert all((column["align"] == "right") == (column["kind"] == "number") for column in columns)
     assert all(re.search(r"\w{3}", column["doc"]) for column in columns)
-    assert described(client_of(quiet_server).training_runs(), "last_checkpoint_time")["doc"]
-    assert described(pd.DataFrame({"mine": [1]}), "mine")["doc"] == ""
+    assert describe_column(client_of(quiet_server).training_runs(), "last_checkpoint_time")["doc"]
+    assert describe_column(pd.DataFrame({"mine": [1]}), "mine")["doc"] == ""

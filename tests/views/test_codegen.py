@@ -16,8 +16,8 @@ from tests.views.sample_panels import Make, Seat
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.functions import set_default
 from tinker_frames.plans.plan import Plan
-from tinker_frames.views.codegen import script
-from tinker_frames.views.refresh import read
+from tinker_frames.views.codegen import write_script
+from tinker_frames.views.refresh import read_listing
 from tinker_frames.views.table import TableState
 
 LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")
@@ -123,7 +123,7 @@ def test_the_code_gives_the_rows_of_any_frame(
         state.rows.choose(place, place)
     if data.draw(st.booleans()):
         state.set_filters({})
-    code = script(state)
+    code = write_script(state)
     assert "# frame is the one that was passed to explore()" in code
     made = run(code, frame=frame)
     pd.testing.assert_frame_equal(made["filtered"], state.rows.filtered())
@@ -260,7 +260,7 @@ def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make)
     """Where runs know their session only from the sessions, the code asks those first, so that a fresh client gives the same too."""
     with DemoServer(runs=6, dialect="tuft") as server:
         client, fresh = client_of(server), client_of(server, cache=False)
-        seat = Seat(read(client, table), client)
+        seat = Seat(read_listing(client, table), client)
         seat.choose(seat.keys[0])
         seat.make_plan("publish")
         assert "client.sessions(details=True)" in seat.explorer.code()

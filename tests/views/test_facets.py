@@ -19,7 +19,7 @@ from tinker_frames.frames.query import evaluate_condition
 from tinker_frames.schema.columns import pandas_array
 from tinker_frames.views.controls import CONTROLS, Control, controls_of
 from tinker_frames.views.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
-from tinker_frames.views.filters import expression
+from tinker_frames.views.filters import build_expression
 
 MODEL = Control("model", "Base model", "choices", ("base_model",))
 CREATED = Control("created", "Created", "time", ("time",))
@@ -36,7 +36,7 @@ def kept(frame: pd.DataFrame, picks: dict[str, Any]) -> np.ndarray:
     """Return the rows that a click on a bar leaves."""
     (name, value), *_ = picks.items()
     control = next(control for control in CONTROLS if control.name == name)
-    return evaluate_condition(frame, expression(replace(control, columns=control.columns[:1]), value))
+    return evaluate_condition(frame, build_expression(replace(control, columns=control.columns[:1]), value))
 
 
 # ── choices ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -175,7 +175,9 @@ def test_columns_over_time_hold_every_row_once(
     assert not bars or (bars[0]["value"] and bars[-1]["value"])
     control = controls_of(frame).get("created")
     for bar in (bar for bar in bars if ":" not in bar["label"] and bar["value"]):
-        assert (mask & evaluate_condition(frame, expression(control, bar["picks"]["created"]))).sum() == bar["value"]
+        assert (mask & evaluate_condition(frame, build_expression(control, bar["picks"]["created"]))).sum() == bar[
+            "value"
+        ]
 
 
 def test_bars_over_time_name_their_days() -> None:

@@ -28,7 +28,7 @@ from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.query import evaluate_condition
 from tinker_frames.views.controls import CONTROLS, FUTURE, PAST, controls_of
 from tinker_frames.views.facets import Facets
-from tinker_frames.views.filters import expression, joined, literal, plain, said
+from tinker_frames.views.filters import build_expression, clean_value, describe_value, join_expressions, literal
 from tinker_frames.views.rows import Rows
 
 Row = dict[str, Any]
@@ -43,14 +43,14 @@ def expressions(frame: pd.DataFrame, values: Row) -> dict[str, str]:
     if "metadata" in controls:
         depth = Facets(frame).depth(controls["metadata"].columns)
         controls["metadata"] = replace(controls["metadata"], depth=depth)
-    return {name: expression(controls[name], value, NOW) for name, value in values.items() if name in controls}
+    return {name: build_expression(controls[name], value, NOW) for name, value in values.items() if name in controls}
 
 
 def kept(table: list[Row], values: Row, **options: Any) -> list[int]:
     """Return the places of the rows that filters keep of a frame."""
     frame = frame_of(table, **options)
     return np.flatnonzero(
-        evaluate_condition(frame, joined([*expressions(frame, values).values(), "index >= 0"]))
+        evaluate_condition(frame, join_expressions([*expressions(frame, values).values(), "index >= 0"]))
     ).tolist()
 
 
@@ -67,7 +67,7 @@ def test_any_combination_keeps_what_each_value_means(kind: str, table: list[Row]
     rows.filter(found)
     expected = passing([*ROWS, *table], values)
     assert np.flatnonzero(rows.mask).tolist() == expected
-    query = joined(list(found.values()))
+    query = join_expressions(list(found.values()))
     assert rows.filtered().index.tolist() == (frame.query(query) if query else frame).index.tolist() == expected
 
 
@@ -218,7 +218,7 @@ def test_what_is_no_value_is_refused(name: str, value: Any) -> None:
     """A value that a control cannot have is an error that names the control, and never one of pandas or Python."""
     control = controls_of(frame_of(ROWS))[name]
     with pytest.raises(InvalidRequestError, match=f"is nothing to filter '{control.label}' by: ."):
-        expression(control, value, NOW)
+        build_expression(control, value, NOW)
 
 
 @pytest.mark.parametrize(
@@ -232,8 +232,8 @@ def test_what_is_no_value_is_refused(name: str, value: Any) -> None:
 def test_values_that_filter_nothing(name: str, values: list[Any]) -> None:
     """What is empty filters nothing, and is kept as nothing."""
     control = controls_of(frame_of(ROWS))[name]
-    assert {plain(control, value) for value in values} == {None}
-    assert {expression(control, value, NOW) for value in values} == {""}
+    assert {clean_value(control, value) for value in values} == {None}
+    assert {build_expression(control, value, NOW) for value in values} == {""}
 
 
 @settings(max_examples=80)
@@ -243,12 +243,12 @@ def test_the_kept_form_is_plain_and_says_the_same(values: Row) -> None:
     """What is kept of a value is plain JSON, is kept as itself again, means the same, and can be said in words."""
     controls = controls_of(frame_of(ROWS))
     for name, value in values.items():
-        found = plain(controls[name], value)
-        assert plain(controls[name], found) == found
-        assert expression(controls[name], found, NOW) == expression(controls[name], value, NOW)
+        found = clean_value(controls[name], value)
+        assert clean_value(controls[name], found) == found
+        assert build_expression(controls[name], found, NOW) == build_expression(controls[name], value, NOW)
         if found is not None:
             assert as_json(found)
-            assert said(controls[name], found)
+            assert describe_value(controls[name], found)
 
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,7 +259,7 @@ def test_every_control_is_said_in_few_words() -> None:
     controls = {control.name: control for control in CONTROLS}
 
     def words(name: str, value: Any) -> str:
-        return said(controls[name], plain(controls[name], value))
+        return describe_value(controls[name], clean_value(controls[name], value))
 
     assert words("model", ["a", "b", "c"]) == "a, b and 1 more"
     assert words("public", [True, False, None]) == "public, private and 1 more"
@@ -291,7 +291,7 @@ def test_every_control_is_said_in_few_words() -> None:
 )
 def test_parts_are_joined_so_that_all_of_them_hold(parts: list[str], whole: str) -> None:
     """A part that would fall apart beside `and` is put in parentheses, others stay as they are."""
-    assert joined(parts) == whole
+    assert join_expressions(parts) == whole
 
 
 def test_an_expression_is_what_a_person_would_write(quiet_server: Any, client_of: Any) -> None:
@@ -299,7 +299,7 @@ def test_an_expression_is_what_a_person_would_write(quiet_server: Any, client_of
     controls = controls_of(client_of(quiet_server).inventory())
 
     def text(name: str, value: Any) -> str:
-        return expression(controls[name], value, NOW)
+        return build_expression(controls[name], value, NOW)
 
     assert text("created", {"older_than": 30}) == "age_days > 30"
     assert text("used", {"newer_than": 7}) == "idle_days <= 7"

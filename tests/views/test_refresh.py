@@ -16,11 +16,11 @@ from tinker_frames.views import refresh
 from tinker_frames.views.refresh import (
     CHANGING,
     LISTINGS,
-    after_write,
-    checkpoints_of,
+    find_listing,
     is_whole,
-    listing_of,
-    renewed,
+    merge_refreshed,
+    merge_written,
+    read_checkpoints,
     runs_of,
 )
 
@@ -53,27 +53,27 @@ def part(client: tkf.Client) -> pd.DataFrame:
 def test_a_listing_is_read_by_its_name(quiet: tkf.Client) -> None:
     """Each listing is the client's own; a name of none is refused before anything is sent."""
     for name in LISTINGS:
-        assert refresh.read(quiet, name).attrs["tinker"]["table"] == name
+        assert refresh.read_listing(quiet, name).attrs["tinker"]["table"] == name
     for wrong in ("samplers", "close", "", "rest"):
         with pytest.raises(InvalidRequestError, match=f"nothing called '{wrong}'.*inventory"):
-            refresh.read(quiet, wrong)
+            refresh.read_listing(quiet, wrong)
 
 
 @pytest.mark.parametrize(("dialect", "is_known"), [("official", True), ("tuft", True), ("skyrl", False)])
 def test_runs_know_their_sessions_where_the_server_can_tell(dialect: str, is_known: bool, client_of: Make) -> None:
     """Runs whose ids do not tell their session are given it from the sessions; where there are none, they stay without."""
     with DemoServer(runs=6, dialect=dialect) as server:
-        runs = refresh.read(client_of(server), "training_runs")
+        runs = refresh.read_listing(client_of(server), "training_runs")
         assert runs["session_id"].notna().all() == is_known
         assert len(runs) == 6
 
 
 def test_a_table_is_read_anew_from_where_it_came() -> None:
     """A table goes back to its own listing, unless that has other rows; one of no listing to the fullest there is."""
-    assert listing_of({"table": "checkpoints"}, "checkpoints") == "checkpoints"
-    assert listing_of({"table": "inventory"}, "checkpoints") == "inventory"
-    assert listing_of({"table": "training_runs"}, "checkpoints") == "inventory"
-    assert [listing_of({}, sort) for sort in refresh.LISTING_OF] == ["inventory", "training_runs", "sessions"]
+    assert find_listing({"table": "checkpoints"}, "checkpoints") == "checkpoints"
+    assert find_listing({"table": "inventory"}, "checkpoints") == "inventory"
+    assert find_listing({"table": "training_runs"}, "checkpoints") == "inventory"
+    assert [find_listing({}, sort) for sort in refresh.LISTING_OF] == ["inventory", "training_runs", "sessions"]
 
 
 def test_a_frame_is_whole_as_long_as_nothing_was_left_out(quiet: tkf.Client) -> None:
@@ -104,7 +104,7 @@ def test_a_whole_listing_has_the_rows_that_there_are_now(server: DemoServer, cli
     server.state.remove_rows(endpoint, 1)
     server.state.add_rows(endpoint, 2)
     new = getattr(client, name)(refresh=True)
-    frame = renewed(old, new, KEYS[name])
+    frame = merge_refreshed(old, new, KEYS[name])
     assert list(frame.columns) == list(old.columns)
     assert_frame_equal(frame[new.columns], new, check_like=True)
     assert frame.attrs["tinker"] == new.attrs["tinker"]
@@ -123,7 +123,7 @@ def test_a_part_stays_that_part_in_its_order(server: DemoServer, client: tkf.Cli
     server.state.publish(server.state.find(paths[0]))
     server.state.add_rows("list_user_checkpoints", 3)
     new = client.inventory(refresh=True)
-    frame = renewed(old, new, "tinker_path")
+    frame = merge_refreshed(old, new, "tinker_path")
     left = [path for path in paths if path != paths[2]]
     assert frame["tinker_path"].tolist() == left
     assert frame["mine"].tolist() == [0, 1, 3, 4, 5, 6]
@@ -141,11 +141,11 @@ def test_rows_without_a_key_or_with_that_of_others_are_read_anew(quiet: tkf.Clie
     old = pd.DataFrame(
         {"tinker_path": [path, None, path, "tinker://no/weights/such"], "size_gb": 0, "mine": list("abcd")}
     )
-    frame = renewed(old, new, "tinker_path")
+    frame = merge_refreshed(old, new, "tinker_path")
     assert frame["tinker_path"].tolist() == [path, path]
     assert frame["mine"].tolist() == ["a", "c"]
     assert frame["size_gb"].tolist() == [new["size_gb"].iloc[5]] * 2
-    assert len(renewed(old.head(0), new, "tinker_path")) == 0
+    assert len(merge_refreshed(old.head(0), new, "tinker_path")) == 0
 
 
 # ── after a write ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -175,7 +175,7 @@ def test_rows_after_a_write_are_as_a_new_listing_has_them(server: DemoServer, cl
     paths = candidates(old)
     written(server, paths)
     fresh, lost = client.read_runs(runs_of(paths))
-    frame = after_write(old, fresh, runs_of(paths), lost)
+    frame = merge_written(old, fresh, runs_of(paths), lost)
     new = getattr(client, name)(refresh=True)
     same = [column for column in new.columns if column not in AGES + TOTALS]
     assert_frame_equal(frame[same].reset_index(drop=True), new[same])
@@ -194,7 +194,7 @@ def test_a_run_that_could_not_be_read_is_left_as_it_was(server: DemoServer, clie
     fresh, _ = client.read_runs(runs_of(paths))
     lost = {runs_of(paths[3:])[0]}
     fresh = fresh[~fresh["training_run_id"].isin(lost)]
-    frame = after_write(old, fresh, runs_of(paths), lost)
+    frame = merge_written(old, fresh, runs_of(paths), lost)
     assert paths[3] in set(frame["tinker_path"])
     untouched = old["training_run_id"].isin(lost)
     assert_frame_equal(frame[untouched], old[untouched])
@@ -223,7 +223,7 @@ def test_rows_of_any_dtype_take_over_what_was_written(server: DemoServer, client
     paths = candidates(client.checkpoints())
     written(server, paths)
     fresh, lost = client.read_runs(runs_of(paths))
-    frame = after_write(old, fresh, runs_of(paths), lost)
+    frame = merge_written(old, fresh, runs_of(paths), lost)
     assert set(frame["tinker_path"].dropna()) == set(old["tinker_path"].dropna()) - {paths[3]}
     assert frame["tinker_path"].isna().sum() == old["tinker_path"].isna().sum()
     rows = frame[frame["tinker_path"] == paths[0]]
@@ -242,7 +242,7 @@ def test_a_size_that_is_not_known_fits_into_whole_numbers() -> None:
     fresh = pd.DataFrame({"tinker_path": ["tinker://r/weights/a"], "size_bytes": pd.array([None], dtype="Int64")})
     for name in CHANGING:
         fresh[name] = fresh.get(name)
-    frame = after_write(old, fresh, ["r"], set())
+    frame = merge_written(old, fresh, ["r"], set())
     assert frame["size_bytes"].isna().tolist() == [True, False]
     assert frame["size_bytes"].iloc[1] == 6
     assert old["size_bytes"].tolist() == [5, 6]
@@ -254,12 +254,12 @@ def test_a_size_that_is_not_known_fits_into_whole_numbers() -> None:
 def test_the_checkpoints_of_runs_and_sessions(quiet: tkf.Client) -> None:
     """Rows of runs mean their checkpoints, rows of sessions those of their runs, each once; rows of checkpoints themselves."""
     every, runs, sessions = quiet.checkpoints(), quiet.training_runs(), quiet.sessions()
-    assert checkpoints_of(quiet, every.head(3), "checkpoints").equals(every.head(3))
+    assert read_checkpoints(quiet, every.head(3), "checkpoints").equals(every.head(3))
     for rows, sort, key in (
         (runs.iloc[3:9], "training_runs", "training_run_id"),
         (sessions.iloc[2:5], "sessions", "session_id"),
     ):
-        found = checkpoints_of(quiet, pd.concat([rows, rows]), sort)
+        found = read_checkpoints(quiet, pd.concat([rows, rows]), sort)
         expected = every.loc[every[key].isin(rows[key]), "tinker_path"]
         assert sorted(found["tinker_path"]) == sorted(expected)
         assert len(expected) > 1
@@ -273,7 +273,7 @@ def test_rows_that_name_nothing_have_no_checkpoints(sort: str, client_of: Make) 
         client = client_of(server)
         assert client.checkpoints()["session_id"].isna().all()
         for rows in (pd.DataFrame({key: [None, pd.NA]}), pd.DataFrame({key: []})):
-            assert len(checkpoints_of(client, rows, sort)) == 0
+            assert len(read_checkpoints(client, rows, sort)) == 0
 
 
 @pytest.mark.parametrize(

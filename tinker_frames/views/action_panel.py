@@ -1,4 +1,4 @@
-"""Where actions on rows are prepared, looked at, confirmed, watched and taken back; one at a time, on a thread.
+"""The action panel: fill in an action's form, preview its plan, run it in the background, and undo it; one action at a time.
 
 The stages: `ask` (an action needs arguments), `work` (a plan is made, or carried out), `confirm`, `outcome`; none is empty.
 """
@@ -47,7 +47,7 @@ class Target:
 
 
 class ActionPanel:
-    """The one action that is prepared or carried out.
+    """The one action that is being prepared or run.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class ActionPanel:
         self._changed()
 
     def confirm(self, typed: str = "") -> None:
-        """Carry out the plan that is shown; a delete wants the number of its rows typed."""
+        """Run the plan that is shown; a delete needs the number of its rows typed."""
         plan, number = self._require_plan(), self._count_sends()
         if plan.action.name == "delete" and typed.strip().replace(",", "") != str(number):
             raise InvalidRequestError("that is not the number of rows", hint=f"Type {number} to delete them.")
@@ -144,7 +144,7 @@ class ActionPanel:
         )
 
     def undo(self) -> None:
-        """Take back what the last plan did."""
+        """Undo the last plan."""
         if self.outcomes is None or not self.can_undo:
             raise InvalidRequestError("there is nothing to undo", hint="See tkf.journal().")
         self._undo_plan(self.outcomes, self.outcomes.attrs["tinker"]["plan"])
@@ -272,7 +272,7 @@ class ActionPanel:
             "counts": [
                 {"outcome": str(name), "rows": int(rows), "open": name == look} for name, rows in counts.items() if rows
             ],
-            "failed": cells.window(bad, ["tinker_path", "outcome", "error"], datetime.now(UTC)),
+            "failed": cells.format_rows(bad, ["tinker_path", "outcome", "error"], datetime.now(UTC)),
             "rows": _format_rows(_shorten_errors(outcomes[outcomes["outcome"] == look]), OUTCOME_COLUMNS)
             if look
             else [],
@@ -401,7 +401,7 @@ def _count_groups(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
 def _format_rows(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
     """Return rows as cells, under the names of their columns."""
     known = [name for name in columns if name in rows.columns]
-    return [[*known], *cells.window(rows.head(MOST_LISTED), known, datetime.now(UTC))]
+    return [[*known], *cells.format_rows(rows.head(MOST_LISTED), known, datetime.now(UTC))]
 
 
 def _shorten_errors(outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def pd_categorical() -> type:
     return pd.CategoricalDtype
 
 
-def described(frame: pd.DataFrame, name: str) -> Column:
+def describe_column(frame: pd.DataFrame, name: str) -> Column:
     """Return how a column is shown: its kind, its alignment, its width in pixels, and what it means."""
     kind = kind_of(frame, name)
     column = known_columns().get(name.removeprefix("last_checkpoint_")) or known_columns().get(name)
@@ -65,13 +65,17 @@ def _width(name: str, kind: str) -> int:
     return max(WIDTHS[kind] + (24 if name.endswith("expires_at") else 0), min(WIDEST_NAME, 8 * len(name) + 44))
 
 
-def window(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Cell]]:
+def format_rows(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Cell]]:
     """Return the cells of some rows, row by row: text, or `[text, on hover]`, or `[text, on hover, mark]`."""
-    made = [_column(frame, name, now) for name in columns]
-    return [list(row) for row in zip(*made, strict=True)] if made else [[] for _ in range(len(frame))]
+    columns_of_cells = [_column(frame, name, now) for name in columns]
+    return (
+        [list(row) for row in zip(*columns_of_cells, strict=True)]
+        if columns_of_cells
+        else [[] for _ in range(len(frame))]
+    )
 
 
-def size(n_bytes: float | None) -> str:
+def format_size(n_bytes: float | None) -> str:
     """Return bytes as people read them, in powers of 1000; empty for what is not known."""
     if n_bytes is None or math.isnan(n_bytes):
         return ""
@@ -82,17 +86,21 @@ def size(n_bytes: float | None) -> str:
     return f"{n_bytes:.0f} B"
 
 
-def ago(seconds: float) -> str:
+def format_age(seconds: float) -> str:
     """Return how long ago something was, or how soon it will be, in the largest fitting units."""
     length = abs(seconds)
     days, hours = divmod(int(length // 3600), 24)
     text = (
-        f"{days} d {hours} h" if 0 < days < 10 and hours else f"{days} d" if days else format_duration(_rounded(length))
+        f"{days} d {hours} h"
+        if 0 < days < 10 and hours
+        else f"{days} d"
+        if days
+        else format_duration(_round_down(length))
     )
     return f"in {text}" if seconds < 0 else f"{text} ago"
 
 
-def _rounded(length_s: float) -> float:
+def _round_down(length_s: float) -> float:
     return length_s // 3600 * 3600 if length_s >= 3600 else length_s // 60 * 60 if length_s >= 60 else length_s // 1
 
 
@@ -113,8 +121,11 @@ def _size(value: Any, factor: int) -> Cell:
     if value is None:
         return ""
     if isinstance(value, Integral):
-        return [size(int(value) * factor), f"{int(value) * factor:,} bytes"]  # as a float, the largest would be rounded
-    return [size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
+        return [
+            format_size(int(value) * factor),
+            f"{int(value) * factor:,} bytes",
+        ]  # as a float, the largest would be rounded
+    return [format_size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
 
 
 def _time(value: Any, now: datetime, *, is_end: bool) -> Cell:
@@ -122,7 +133,7 @@ def _time(value: Any, now: datetime, *, is_end: bool) -> Cell:
         return ["never", "it has no expiry", "muted"] if is_end else ""
     stamp = value.tz_convert("UTC") if value.tzinfo is not None else value.tz_localize("UTC")
     seconds = (now - stamp.to_pydatetime(warn=False)).total_seconds()
-    text, hover = f"{stamp:%Y-%m-%d %H:%M}", f"{stamp:%Y-%m-%d %H:%M:%S} UTC, {ago(seconds)}"
+    text, hover = f"{stamp:%Y-%m-%d %H:%M}", f"{stamp:%Y-%m-%d %H:%M:%S} UTC, {format_age(seconds)}"
     if not is_end:
         return [text, hover]
     if seconds >= 0:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .table import TableState
 
 
-def script(state: TableState, plan: Plan | None = None, of: pd.DataFrame | None = None, *, client: str = "tkf") -> str:
+def write_script(
+    state: TableState, plan: Plan | None = None, of: pd.DataFrame | None = None, *, client: str = "tkf"
+) -> str:
     """Return Python that gives `frame`, `filtered`, `selected` and, if one is shown, `plan` again.
 
     `of` are the rows of this table that the plan was made of, if it was made of such; `client` is the name of what lists the
@@ -27,8 +29,8 @@ def script(state: TableState, plan: Plan | None = None, of: pd.DataFrame | None 
     """
     lines = ["import tinker_frames as tkf", "", *_frame(state, client)]
     lines.append(f"filtered = frame.query({state.query!r})" if state.query else "filtered = frame")
-    lines += [f"filtered = filtered{_sorted(state)}"] if state.rows.sort else []
-    chosen = _chosen(state)
+    lines += [f"filtered = filtered{_sort(state)}"] if state.rows.sort else []
+    chosen = _select(state)
     lines += [chosen] if chosen else []
     if plan is not None and plan.undoes is None and plan.action.is_offered:
         lines += _plan(state, plan, of, client)
@@ -52,13 +54,13 @@ def _sessions(runs: Iterable[str], client: str) -> list[str]:
     return [] if is_told else [f"{client}.sessions(details=True)  # tells which runs they own"]
 
 
-def _sorted(state: TableState) -> str:
+def _sort(state: TableState) -> str:
     columns = [name.removeprefix("-") for name in state.rows.sort]
     up = [not name.startswith("-") for name in state.rows.sort]
     return f'.sort_values({columns!r}, ascending={up!r}, kind="stable")'
 
 
-def _chosen(state: TableState) -> str:
+def _select(state: TableState) -> str:
     """Return the line that chooses the same rows; empty if all that match, or none, are chosen."""
     rows, key = state.rows, state.sort.key
     if not rows.chosen.any():
@@ -69,7 +71,7 @@ def _chosen(state: TableState) -> str:
     if not (rows.frame[key].isin(keys) == rows.chosen).all():  # keys that are missing, or there twice
         return f"selected = frame.iloc[{rows.places_chosen().tolist()!r}]"
     source, order = (
-        ("frame", _sorted(state) if rows.sort else "") if (rows.chosen & ~rows.mask).any() else ("filtered", "")
+        ("frame", _sort(state) if rows.sort else "") if (rows.chosen & ~rows.mask).any() else ("filtered", "")
     )
     listed = "".join(f"    {value!r},\n" for value in keys)
     return f'selected = {source}[{source}["{key}"].isin([\n{listed}])]{order}'
@@ -82,7 +84,7 @@ def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -
     is_of_present = of is not None and set(of[key].dropna()) == set(present[key].dropna())
     paths = list(plan.rows["tinker_path"])
     name = "selected" if rows.chosen.any() else "filtered"
-    lines = _checkpoints(state, name, runs_of(paths), client) if is_of_present else _named(paths)
+    lines = _checkpoints(state, name, runs_of(paths), client) if is_of_present else _name_rows(paths)
     name = "checkpoints" if lines else name
     whose = "" if client == "tkf" or (is_of_present and "account" in state.about) else f"client={client}"
     call = plan.code if plan.code and (is_of_present or not plan.rule) else _call_without_rule(plan)
@@ -109,7 +111,7 @@ def _checkpoints(state: TableState, rows: str, runs: Iterable[str], client: str)
     return []
 
 
-def _named(paths: list[str]) -> list[str]:
+def _name_rows(paths: list[str]) -> list[str]:
     listed = "".join(f"    {path!r},\n" for path in paths)
     return ["import pandas as pd", f'checkpoints = pd.DataFrame({{"tinker_path": [\n{listed}]}})']
 

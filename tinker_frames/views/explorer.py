@@ -1,4 +1,4 @@
-"""What a view does, without a widget: tables opened one from another, reading anew, and the panel where actions are made.
+"""What a view does, without a widget: tables opened one from another, reading anew, and the panel of actions.
 
 Every request of a browser ends in a method here, by way of `handlers`; `changed` says which parts of what is shown are to be sent again.
 """
@@ -15,8 +15,8 @@ from ..frames.text import escape_control_characters, shorten_ids
 from ..functions import is_default
 from . import refresh
 from .action_panel import ActionPanel, Target
-from .cells import size
-from .codegen import script
+from .cells import format_size
+from .codegen import write_script
 from .forms import OFFERED, make_button
 from .messages import Facet, Head
 from .table import SORTS, TableState
@@ -132,7 +132,9 @@ class Explorer:
             self.stack.append(table)
             self._table_changed()
 
-        self._start_reading(f"reading {SORTS[opening.sort].title.lower()}", lambda c: refresh.read(c, listing), opened)
+        self._start_reading(
+            f"reading {SORTS[opening.sort].title.lower()}", lambda c: refresh.read_listing(c, listing), opened
+        )
 
     def back(self, depth: int) -> None:
         """Go back to the table that was opened `depth` tables before any other."""
@@ -147,11 +149,11 @@ class Explorer:
         state = self.state
         old = state.rows.frame.copy(deep=False)
         old.attrs["tinker"] = state.about
-        listing = refresh.listing_of(state.about, state.sort.name)
+        listing = refresh.find_listing(state.about, state.sort.name)
 
         def renewed(client: Client) -> pd.DataFrame:
-            new = refresh.read(client, listing, refresh=True)
-            return refresh.renewed(old, new, state.sort.key)
+            new = refresh.read_listing(client, listing, refresh=True)
+            return refresh.merge_refreshed(old, new, state.sort.key)
 
         def replaced(frame: pd.DataFrame) -> None:
             state.replace(frame)
@@ -181,7 +183,7 @@ class Explorer:
         said = f"{many} {'selected' if chosen else 'matching'}"
         frame = frame.copy(deep=False)
         frame.attrs["tinker"] = state.about
-        return Target(said, name, frame, lambda: refresh.checkpoints_of(self._client(), frame, name), hidden)
+        return Target(said, name, frame, lambda: refresh.read_checkpoints(self._client(), frame, name), hidden)
 
     def act(self, name: str, **given: Any) -> None:
         """Begin an action on what is chosen, else on all that match; what it asks for may be given at once."""
@@ -199,7 +201,7 @@ class Explorer:
         """Return the lines that reproduce frame, filter, choice and plan."""
         target = self.panel.target
         of = target.rows if target is not None and target.name == self.state.sort.name else None
-        return script(self.state, self.panel.plan, of, client=client or self._client_name())
+        return write_script(self.state, self.panel.plan, of, client=client or self._client_name())
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -319,7 +321,7 @@ class Explorer:
             if state.sort.name == "checkpoints":
                 old = state.rows.frame.copy(deep=False)
                 old.attrs["tinker"] = state.about
-                state.replace(refresh.after_write(old, fresh, runs, lost))
+                state.replace(refresh.merge_written(old, fresh, runs, lost))
                 self._table_changed()
             self._renew_stale()
 
@@ -339,7 +341,7 @@ class Explorer:
         state, count = self.state, self.state.count()
         text = f"{count['rows']:,} of {count['total']:,} {state.sort.one}s"
         chosen = int(state.rows.chosen.sum())
-        total = size(state.facets.bytes(state.rows.mask))
+        total = format_size(state.facets.bytes(state.rows.mask))
         return text + (f", {total}" if total else "") + (f", {chosen:,} selected" if chosen else "")
 
 

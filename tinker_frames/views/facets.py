@@ -12,7 +12,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from ..frames.text import escape_control_characters
-from .cells import size
+from .cells import format_size
 from .controls import Control
 from .filters import option_label
 from .messages import Bar, Chart, FilterOption, FilterValue, TimeRange
@@ -149,7 +149,7 @@ def _bar(label: str, value: float, is_size: bool, picks: dict[str, FilterValue] 
     return {
         "label": label,
         "value": float(value),
-        "text": size(value) if is_size else f"{int(value):,}",
+        "text": format_size(value) if is_size else f"{int(value):,}",
         "picks": picks,
     }
 

@@ -22,7 +22,7 @@ PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as 
 FLAGS = ("bool", "bool_")  # the types of True and False, numpy's too
 
 
-def plain(control: Control, value: Any) -> Any:
+def clean_value(control: Control, value: Any) -> Any:
     """Return a value in the one form that is kept, sent and compared; None for one that filters nothing.
 
     Raises
@@ -30,10 +30,10 @@ def plain(control: Control, value: Any) -> Any:
     InvalidRequestError
         If it is no value of such a control.
     """
-    return None if value is None else _tried(control, value, lambda: _PLAIN[control.kind](control, value))
+    return None if value is None else _explain_errors(control, value, lambda: _PLAIN[control.kind](control, value))
 
 
-def expression(control: Control, value: Any, now: datetime | None = None) -> str:
+def build_expression(control: Control, value: Any, now: datetime | None = None) -> str:
     """Return the pandas expression that a control's value stands for; empty for a value that filters nothing.
 
     Raises
@@ -41,12 +41,14 @@ def expression(control: Control, value: Any, now: datetime | None = None) -> str
     InvalidRequestError
         If it is no value of such a control.
     """
-    found = plain(control, value)
+    found = clean_value(control, value)
     at = now or datetime.now(UTC)
-    return "" if found is None else _tried(control, value, lambda: _EXPRESSIONS[control.kind](control, found, at))
+    return (
+        "" if found is None else _explain_errors(control, value, lambda: _EXPRESSIONS[control.kind](control, found, at))
+    )
 
 
-def _tried(control: Control, value: Any, made: Callable[[], Any]) -> Any:
+def _explain_errors(control: Control, value: Any, made: Callable[[], Any]) -> Any:
     try:
         return made()
     except (TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
@@ -54,7 +56,7 @@ def _tried(control: Control, value: Any, made: Callable[[], Any]) -> Any:
     raise InvalidRequestError(f"{value!r} is nothing to filter {control.label!r} by: {problem}", hint="Change it.")
 
 
-def joined(expressions: list[str]) -> str:
+def join_expressions(expressions: list[str]) -> str:
     """Return one expression that holds where all of them hold."""
     parts = [part for part in expressions if part]
     return parts[0] if len(parts) == 1 else " and ".join(map(_bound, parts))
@@ -69,15 +71,15 @@ def option_label(control: Control, option: Any) -> str:
     return shorten_ids(option) if option.strip() else f'"{option}"'
 
 
-def said(control: Control, value: Any, label: Callable[[Control, Any], str] = option_label) -> str:
+def describe_value(control: Control, value: Any, label: Callable[[Control, Any], str] = option_label) -> str:
     """Return a value, as `plain` gives it, in a few words, for people; `label` says what a choice is called."""
     if control.kind == "choices":
         names = [label(control, option) for option in value]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
     if control.kind in ("time", "expiry"):
-        return next((label for label, quick in control.quick if quick == value), "") or _said_time(value)
+        return next((label for label, quick in control.quick if quick == value), "") or _describe_time(value)
     if control.kind == "number":
-        ends = [f"{sign} {_shown(end)}" for sign, end in zip("≥≤", value, strict=True) if end is not None]
+        ends = [f"{sign} {_format_number(end)}" for sign, end in zip("≥≤", value, strict=True) if end is not None]
         return f"{' and '.join(ends)} {control.unit}".strip()
     if control.kind == "metadata":
         return f"{value['key']} = {value['value']}" if value["value"] else f"has {value['key']}"
@@ -86,10 +88,10 @@ def said(control: Control, value: Any, label: Callable[[Control, Any], str] = op
 
 def literal(text: str) -> str:
     """Return text as a literal that holds nothing which pandas, or a check of queries, takes for more than text."""
-    return "'" + "".join(c if c.isalnum() or c in PLAIN else _escaped(c) for c in text) + "'"
+    return "'" + "".join(c if c.isalnum() or c in PLAIN else _escape(c) for c in text) + "'"
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     code = ord(character)
     if character == "\\":
         return "\\\\"
@@ -110,7 +112,7 @@ def _text(control: Control, value: str, _: datetime) -> str:
         " or ".join(f"{name}.str.contains({literal(word)}, case=False{known}, regex=False)" for name in control.columns)
         for word in value.split()
     ]
-    return joined(found)
+    return join_expressions(found)
 
 
 def _choices(control: Control, value: list[Any], _: datetime) -> str:
@@ -131,18 +133,18 @@ def _time(control: Control, value: dict[str, Any], now: datetime) -> str:
     for name, sign, opposite in (("older_than", ">", "<"), ("newer_than", "<=", ">=")):
         if (days := value.get(name)) is not None:
             at = _stamp(now - timedelta(days=days), control)
-            parts.append(f"{control.age} {sign} {_shown(days)}" if control.age else f"{column} {opposite} {at}")
-    return joined([*parts, *_between(control, value)])
+            parts.append(f"{control.age} {sign} {_format_number(days)}" if control.age else f"{column} {opposite} {at}")
+    return join_expressions([*parts, *_between(control, value)])
 
 
 def _expiry(control: Control, value: dict[str, Any], now: datetime) -> str:
     column, parts = control.columns[0], _between(control, value)
     if (days := value.get("within")) is not None:
         at = _stamp(now + timedelta(days=days), control)
-        parts.append(f"{control.age} <= {_shown(days)}" if control.age else f"{column} <= {at}")
+        parts.append(f"{control.age} <= {_format_number(days)}" if control.age else f"{column} <= {at}")
     if value.get("ever"):
         parts.append(f"{column}.notna()")
-    dated = joined(parts)
+    dated = join_expressions(parts)
     never = f"{column}.isna()" if value.get("never") else ""
     return " or ".join(filter(None, (_bound(dated), never)))
 
@@ -168,7 +170,9 @@ def _stamp(at: datetime, control: Control) -> str:
 
 def _range(control: Control, value: list[float | None], _: datetime) -> str:
     ends = zip((">=", "<="), value, strict=True)
-    return joined([f"{control.columns[0]} {sign} {_shown(end)}" for sign, end in ends if end is not None])
+    return join_expressions(
+        [f"{control.columns[0]} {sign} {_format_number(end)}" for sign, end in ends if end is not None]
+    )
 
 
 def _metadata(control: Control, value: dict[str, str], _: datetime) -> str:
@@ -289,15 +293,15 @@ def _number(value: Any) -> float | None:
     return found
 
 
-def _shown(number: float) -> str:
+def _format_number(number: float) -> str:
     """Return a number as it is written, no longer than needed and no less exact."""
     low, high = INT64 if isinstance(number, int) else (-EXACT_FLOAT, EXACT_FLOAT)
     return str(int(number)) if number == int(number) and low <= number <= high else repr(float(number))
 
 
-def _said_time(value: dict[str, Any]) -> str:
+def _describe_time(value: dict[str, Any]) -> str:
     words = {"older_than": "older than {} d", "newer_than": "last {} d", "within": "within {} d"}
-    parts = [text.format(_shown(value[name])) for name, text in words.items() if value.get(name) is not None]
+    parts = [text.format(_format_number(value[name])) for name, text in words.items() if value.get(name) is not None]
     ends = {
         name: value[name].replace("T", " ") + (minutes if "T" in value[name] else "")
         for name, minutes in (("after", ":00"), ("before", ":59"))

@@ -25,7 +25,7 @@ LISTINGS = tuple(SORT_OF)
 CHANGING = ("public", "expires_at", "expires_in_days", "size_bytes", "size_gb")  # what a write changes of a checkpoint
 
 
-def read(client: Client, listing: str, *, refresh: bool = False) -> pd.DataFrame:
+def read_listing(client: Client, listing: str, *, refresh: bool = False) -> pd.DataFrame:
     """Return the frame of a listing by its name; the sessions of runs are found out where ids do not tell them."""
     if listing not in LISTINGS:
         raise InvalidRequestError(
@@ -33,17 +33,17 @@ def read(client: Client, listing: str, *, refresh: bool = False) -> pd.DataFrame
         )
     frame: pd.DataFrame = getattr(client, listing)(refresh=refresh)
     if listing == "training_runs" and frame["session_id"].isna().any():
-        frame = _with_sessions(client, frame)
+        frame = _fill_sessions(client, frame)
     return frame
 
 
-def listing_of(about: dict[str, Any], sort: str) -> str:
+def find_listing(about: dict[str, Any], sort: str) -> str:
     """Return which listing has the rows of a table: the one that they came from, where it has such rows."""
     table = str(about.get("table"))
     return table if SORT_OF.get(table) == sort else LISTING_OF[sort]
 
 
-def renewed(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
+def merge_refreshed(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
     """Return the new rows in the columns of the old frame; what only the old one has is kept, by key.
 
     A frame that was not the whole listing keeps to the rows that it had, in their order.
@@ -70,7 +70,7 @@ def is_whole(frame: pd.DataFrame) -> bool:
     return table != "checkpoints" or about.get("total") is not None  # else those of some runs, perhaps
 
 
-def after_write(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], lost: set[str]) -> pd.DataFrame:
+def merge_written(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], lost: set[str]) -> pd.DataFrame:
     """Return checkpoints as they are now: `fresh` are all of some runs, but for the runs that could not be read."""
     labels, about, was_whole = frame.index, dict(frame.attrs), is_whole(frame)
     frame = frame.reset_index(drop=True)
@@ -82,13 +82,13 @@ def after_write(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], l
     for name in CHANGING:
         if name in kept.columns:
             values = now[name].reindex(kept.loc[changed, "tinker_path"])
-            kept[name] = _with(kept[name], changed, values)
+            kept[name] = _set_values(kept[name], changed, values)
     kept = kept.reset_index(drop=True) if was_whole else kept.set_axis(labels[kept.index])
     kept.attrs = about | ({"tinker": about["tinker"] | {"rows": len(kept)}} if was_whole else {})  # it still is
     return kept
 
 
-def _with(column: pd.Series[Any], places: pd.Index[Any], values: pd.Series[Any]) -> pd.Series[Any]:
+def _set_values(column: pd.Series[Any], places: pd.Index[Any], values: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column with other values at some places; of another dtype where its own cannot hold them."""
     values = values.set_axis(places)
     if str(values.dtype).endswith(", UTC]") and str(column.dtype).startswith("datetime64"):
@@ -101,14 +101,14 @@ def _with(column: pd.Series[Any], places: pd.Index[Any], values: pd.Series[Any])
     return column
 
 
-def checkpoints_of(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFrame:
+def read_checkpoints(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFrame:
     """Return the checkpoints that belong to rows of a table: themselves, or those of runs, or of sessions' runs."""
     if sort == "checkpoints":
         return rows
     if sort == "training_runs":
         runs = rows["training_run_id"].dropna()
     else:
-        listed = read(client, "training_runs")
+        listed = read_listing(client, "training_runs")
         runs = listed.loc[listed["session_id"].isin(rows["session_id"].dropna()), "training_run_id"]
     return client.checkpoints(list(dict.fromkeys(runs)))
 
@@ -118,7 +118,7 @@ def runs_of(paths: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(run for path in paths if (run := run_of(path)) is not None))
 
 
-def _with_sessions(client: Client, frame: pd.DataFrame) -> pd.DataFrame:
+def _fill_sessions(client: Client, frame: pd.DataFrame) -> pd.DataFrame:
     from ..errors import NotSupportedError
 
     try:

@@ -155,7 +155,7 @@ class TableState:
     @property
     def query(self) -> str:
         """The pandas expression of all filters together; empty if there are none."""
-        return filters.joined([self._conditions[name] for name in self.controls if name in self._conditions])
+        return filters.join_expressions([self._conditions[name] for name in self.controls if name in self._conditions])
 
     @query.setter
     def query(self, text: str) -> None:
@@ -168,8 +168,8 @@ class TableState:
         others = {other: text for other, text in self._conditions.items() if other != name}
         self.errors.pop(name, None)
         try:
-            value = filters.plain(self.controls[name], value)
-            conditions = others | self._made({name: value})
+            value = filters.clean_value(self.controls[name], value)
+            conditions = others | self._build_conditions({name: value})
             self.rows.filter(conditions)
         except InvalidRequestError as error:
             self.errors[name], conditions = str(error), others
@@ -189,8 +189,8 @@ class TableState:
             For a value that cannot be evaluated; then nothing has changed.
         """
         self._check_filters(values)
-        plain = {name: filters.plain(self.controls[name], value) for name, value in values.items()}
-        conditions = self._made(plain)
+        plain = {name: filters.clean_value(self.controls[name], value) for name, value in values.items()}
+        conditions = self._build_conditions(plain)
         self.rows.filter(conditions)
         self.values = {name: value for name, value in plain.items() if value is not None}
         self.errors, self._conditions = {}, conditions
@@ -202,12 +202,12 @@ class TableState:
             known = ", ".join(self.controls)
             raise InvalidRequestError(f"there is no filter {unknown[0]!r} here", hint=f"The filters are {known}.")
 
-    def _made(self, values: dict[str, Any]) -> dict[str, str]:
+    def _build_conditions(self, values: dict[str, Any]) -> dict[str, str]:
         """Return the conditions that values stand for now."""
         if values.get("metadata"):
             control = self.controls["metadata"]
             self.controls["metadata"] = replace(control, depth=self.facets.depth(control.columns))
-        found = {name: filters.expression(self.controls[name], value) for name, value in values.items()}
+        found = {name: filters.build_expression(self.controls[name], value) for name, value in values.items()}
         return {name: text for name, text in found.items() if text}
 
     # ── order, columns ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -217,7 +217,7 @@ class TableState:
         try:
             self.rows.order_by(names)
         except TypeError as error:
-            raise _unordered(error) from None
+            raise _explain_order(error) from None
         self.moves += 1
 
     def show_columns(self, names: Iterable[str]) -> None:
@@ -245,11 +245,13 @@ class TableState:
         kept = {name: control for name, control in self.controls.items() if name in self.values}
         both = kept | new.controls
         new.controls = {control.name: both[control.name] for control in CONTROLS if control.name in both}
-        conditions = new._made({name: value for name, value in self.values.items() if name not in self.errors})
+        conditions = new._build_conditions(
+            {name: value for name, value in self.values.items() if name not in self.errors}
+        )
         try:
             self.rows.replace(new.rows.frame, conditions)
         except TypeError as error:
-            raise _unordered(error) from None
+            raise _explain_order(error) from None
         self.about, self.controls, self._conditions = new.about or self.about, new.controls, conditions
         self._facets, self.is_stale = new._facets, False
         self.columns = [name for name in self.columns if name in frame.columns] or [self.sort.key]
@@ -267,7 +269,7 @@ class TableState:
         """Return the rows of one chunk: `[is chosen, key, cells …]` each."""
         places = self.rows.order[place * CHUNK : (place + 1) * CHUNK]
         rows = self.rows.frame.iloc[places]
-        made = cells.window(rows, self.columns, datetime.now(UTC))
+        made = cells.format_rows(rows, self.columns, datetime.now(UTC))
         keys = [str(key) for key in rows[self.sort.key].fillna("")]
         chosen = self.rows.chosen[places].tolist()
         return [[on, key, *row] for on, key, row in zip(chosen, keys, made, strict=True)]
@@ -292,7 +294,7 @@ class TableState:
             "rows": count,
             "hidden": count - shown,
             "all": bool(len(rows)) and shown == len(rows),
-            "size": cells.size(self.facets.bytes(rows.chosen)) if count else "",
+            "size": cells.format_size(self.facets.bytes(rows.chosen)) if count else "",
         }
 
     def count(self) -> Count:
@@ -302,8 +304,8 @@ class TableState:
         return {
             "rows": len(rows),
             "total": len(rows.frame),
-            "size": cells.size(facets.bytes(rows.mask)),
-            "total_size": cells.size(facets.bytes(every)),
+            "size": cells.format_size(facets.bytes(rows.mask)),
+            "total_size": cells.format_size(facets.bytes(every)),
         }
 
     def filter_bar(self) -> FilterBar:
@@ -336,7 +338,9 @@ class TableState:
     def all_columns(self) -> list[ListedColumn]:
         """Return every column of the frame, with what it means and whether it is shown."""
         frame = self.rows.frame
-        return [{**cells.described(frame, name), "shown": name in self.columns} for name in map(str, frame.columns)]
+        return [
+            {**cells.describe_column(frame, name), "shown": name in self.columns} for name in map(str, frame.columns)
+        ]
 
     def banner(self) -> str:
         """Return what people must know of a frame that is not whole; empty if nothing."""
@@ -350,12 +354,12 @@ class TableState:
         return f"This listing is not proved complete: {read}. Refresh reads it anew."
 
     def _column(self, name: str) -> Column:
-        shown = cells.described(self.rows.frame, name)
+        shown = cells.describe_column(self.rows.frame, name)
         return {**shown, "width": self.widths.get(name, shown["width"])}
 
     def _control(self, control: Control) -> FilterControl:
         name = control.name
-        text = filters.said(control, self.values[name], self.facets.label) if self._is_sound(name) else ""
+        text = filters.describe_value(control, self.values[name], self.facets.label) if self._is_valid(name) else ""
         return {
             "name": name,
             "label": control.label,
@@ -367,7 +371,7 @@ class TableState:
             "error": self.errors.get(name, ""),
         }
 
-    def _is_sound(self, name: str) -> bool:
+    def _is_valid(self, name: str) -> bool:
         return name in self._conditions
 
 
@@ -383,5 +387,5 @@ def _check_names(frame: pd.DataFrame) -> None:
         )
 
 
-def _unordered(error: TypeError) -> InvalidRequestError:
+def _explain_order(error: TypeError) -> InvalidRequestError:
     return InvalidRequestError(f"these values have no order: {error}", hint="Sort by another column.")

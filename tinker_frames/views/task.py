@@ -1,4 +1,4 @@
-"""Work on a thread of its own, so that a notebook goes on meanwhile: how far it is, what it waits for, and a way to stop it."""
+"""Run work in a background thread, with progress and cancellation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TICK_S = 0.1  # a notebook's server drops messages above a thousand a second
 
 
 class Tally(Progress):
-    """How far something is: rows that have ended, of how many, how many a second, and what it waits for."""
+    """Progress as numbers: rows done and expected, rows per second, and what is waited for."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, False)
@@ -63,14 +63,14 @@ class Tally(Progress):
 
 
 class Task(Tally):
-    """One piece of work.
+    """Work in a background thread.
 
     Parameters
     ----------
     what
-        What it does, for people.
+        A description of the work, shown to people.
     work
-        Does it; it is given the task, to be told of progress and to see whether to stop.
+        The function to run; it is called with the task, to report progress and to see whether to stop.
     ended
         Called in the thread with the result and the error, one of which is None.
     show
@@ -91,21 +91,21 @@ class Task(Tally):
         self._last_message: WorkProgress | None = None
 
     def start(self) -> Task:
-        """Begin."""
+        """Start the thread, and return the task."""
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._run,), name="tinker-frames-task", daemon=True).start()
         threading.Thread(target=self._tick, name="tinker-frames-task-tick", daemon=True).start()
         return self
 
     def cancel(self) -> None:
-        """Stop as soon as what is under way has ended."""
+        """Stop after the request in progress."""
         with self._lock:
             self.stop.set()
             if self._part is not None:
                 self._part.stop.set()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until it is over; False if it is not, after so many seconds."""
+        """Wait for the end; return False if it has not come after `timeout` seconds."""
         return self._is_over.wait(timeout)
 
     def to_message(self) -> WorkProgress:
@@ -126,7 +126,7 @@ class Task(Tally):
         try:
             with redirect_progress(lambda what: Part(what, self)):
                 result = self._work(self)
-        except BaseException as error:  # noqa: BLE001  # whoever asked for the work is told
+        except BaseException as error:  # noqa: BLE001  # passed on to `ended`
             problem = error
         try:
             self._ended(result, problem)
@@ -157,7 +157,7 @@ class Part(Tally):
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error as one sentence for people."""
+    """Return an error as one sentence."""
     if isinstance(error, TinkerError):
         return str(error)
     if isinstance(error, StoppedError):

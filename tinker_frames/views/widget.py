@@ -77,7 +77,7 @@ class View(anywidget.AnyWidget):
     def __init__(self, frame: pd.DataFrame | None = None, client: Client | None = None) -> None:
         if frame is None:
             client = client or default_client()
-            frame = refresh.read(client, refresh.LISTING_OF[self._table])
+            frame = refresh.read_listing(client, refresh.LISTING_OF[self._table])
         state = TableState(frame, SORTS.get(self._table))
         about = pd.DataFrame()
         about.attrs["tinker"] = state.about
@@ -275,7 +275,7 @@ def view_of(frame_or_name: pd.DataFrame | str, client: Client | None) -> View:
     name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
     client = client or default_client()
     listing = refresh.LISTING_OF.get(name, name)
-    return view_of(refresh.read(client, listing), client)
+    return view_of(refresh.read_listing(client, listing), client)
 
 
 def _text(cell: Any) -> str:
