@@ -82,7 +82,7 @@ class TinkerAccessor(_Actions):
         self._require_column(column)
         return expand_metadata(self._frame, column, numeric=numeric)
 
-    def make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:
+    def _make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:
         """Return the plan of an action named by text, with its arguments: what the method of that name calls."""
         rows = self._require_path()
         return self._find_client(client).planner.plan(action, rows, given)
@@ -146,7 +146,8 @@ def _build_method(action: Action) -> Callable[..., Plan]:
 
     def method(*args: Any, **kwargs: Any) -> Plan:
         given = signature.bind(*args, **kwargs).arguments
-        return given.pop("self").make_plan(action.name, given.pop("client", None), given)  # type: ignore[no-any-return]
+        accessor: TinkerAccessor = given.pop("self")
+        return accessor._make_plan(action.name, given.pop("client", None), given)  # noqa: SLF001  # of the same class
 
     method.__name__, method.__qualname__ = action.name, f"TinkerAccessor.{action.name}"
     method.__signature__ = signature  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What each action asks for, when it is already so, when it shortens a life, and when it is_done."""
+"""What each action asks for, when it is already so, when it shortens a life, and when it is done."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_each_answer_is_settled_as_the_contract_says(
 
 
 def test_a_404_after_an_own_unclear_answer_is_done(server: DemoServer, client: tkf.Client) -> None:
-    """A delete that is_done late, after it was read as not done, is told by the 404 of the repeat, and is done."""
+    """A delete that is carried out late, after it was read as not done, shows as a 404 to the repeat, and is done."""
     plan = delete_of(client, 1)
     path = plan.frame["tinker_path"].iloc[0]
     server.faults.bursts = [Burst(DELETE, 504, times=1)]
@@ -328,7 +328,7 @@ def test_a_run_that_cannot_be_read_first_is_not_touched(server: DemoServer, clie
 
 
 def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoServer, client_of: Make) -> None:
-    """If reading fails from the first write on, rows are unknown, never claimed; resume reads them and repeats none that is_done."""
+    """If reading fails from the first write on, rows are unknown, never claimed; resume reads them and repeats none that is done."""
     client = client_of(server, retries=0)
     plan = delete_of(client, 6)
     server.requests.clear()

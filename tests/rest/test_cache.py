@@ -263,7 +263,13 @@ def test_failed_writes_outdate_everything_too(server: DemoServer, client_of: Mak
         server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=None, then="apply"))
     else:  # and what became of it cannot be read either
         server.faults.resets.append(Reset("set_checkpoint_ttl", times=None, then="apply"))
-        server.faults.bursts.append(Burst("list_checkpoints", 502, times=None))
+
+        def fail_later_lists(endpoint: str, content: Any) -> Any:
+            if endpoint == "list_checkpoints":
+                server.faults.bursts.append(Burst(endpoint, 502, times=None))
+            return content
+
+        server.faults.edit = fail_later_lists
     with pytest.raises(tkf.errors.TinkerError):
         client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
     frame = client.checkpoints().set_index("tinker_path")

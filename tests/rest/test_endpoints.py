@@ -295,7 +295,7 @@ def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: 
     said: list[str] = []
 
     class Teller(Progress):
-        def waiting(self, seconds: float, why: str) -> None:
+        def report_wait(self, seconds: float, why: str) -> None:
             said.append(f"{seconds:g} {why}")
             threading.Timer(0.1, self.stop.set).start()
 
@@ -463,14 +463,80 @@ def test_missing_after_an_unclear_delete_is_done(server: DemoServer, client: tkf
     assert [call.status for call in writes(server)] == [500, 404]
 
 
+def fail_later_lists(server: DemoServer) -> Callable[[str, Any], Any]:
+    """Return an edit of answers after which every list but the first fails."""
+
+    def edit(endpoint: str, content: Any) -> Any:
+        if endpoint == "list_checkpoints":
+            server.faults.bursts.append(Burst("list_checkpoints", 502, times=None))
+        return content
+
+    return edit
+
+
+def test_unread_run_stops_a_write(server: DemoServer, client_of: Make) -> None:
+    """If the run cannot be read before a write, that is the error, and nothing is sent."""
+    client, row = started(client_of(server, retries=0), server), checkpoint(server)
+    server.faults.bursts.append(Burst("list_checkpoints", 502, times=None))
+    for call in (client.rest.delete_checkpoint, client.rest.publish_checkpoint):
+        with pytest.raises(errors.ServerError) as caught:
+            call(row.tinker_path)
+        assert caught.value.status == 502
+    assert writes(server) == []
+
+
+def test_success_that_cannot_be_verified_is_said(server: DemoServer, client_of: Make) -> None:
+    """If the server reports success and the run cannot be read afterwards, the error says so and names the checkpoint's URL."""
+    client, row = started(client_of(server, retries=0), server), checkpoint(server)
+    server.faults.edit = fail_later_lists(server)
+    with pytest.raises(errors.TinkerError, match=r"reported success.*could not be read") as caught:
+        client.rest.delete_checkpoint(row.tinker_path)
+    assert caught.value.url == f"{server.url}{url_of(row)}"
+
+
+@pytest.mark.parametrize("ttl", [None, 30 * 86_400])
+def test_ttl_that_is_ignored_is_an_error(server: DemoServer, client: tkf.Client, ttl: int | None) -> None:
+    """A TTL that the server reports as set and ignores is found out, also where the checkpoint has an expiry already."""
+    row = checkpoint(server)
+    client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
+    before = row.expires_at
+    server.faults.bursts.append(Burst("set_checkpoint_ttl", 204, times=None))
+    with pytest.raises(errors.TinkerError, match="changed nothing"):
+        client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, ttl)
+    assert row.expires_at == before
+
+
+@pytest.mark.parametrize("status", [503, 409])
+def test_unclear_delete_of_what_never_existed(server: DemoServer, client: tkf.Client, status: int) -> None:
+    """What no list had before an unclear answer was not deleted by us: it is not found."""
+    run = server.state.runs()[0].training_run_id
+    server.faults.bursts.append(Burst(DELETE, status, times=1))
+    with pytest.raises(errors.NotFoundError):
+        client.rest.delete_checkpoint(f"tinker://{run}/weights/never-was")
+
+
+def test_refusal_after_an_unclear_delete_is_settled(server: DemoServer, client: tkf.Client) -> None:
+    """A definite refusal of the repeat does not hide that the first attempt was carried out late."""
+    row = checkpoint(server)
+
+    def late(endpoint: str, content: Any) -> Any:
+        if endpoint == "list_checkpoints" and len(writes(server)) == 1 and server.state.find(row.tinker_path):
+            server.state.delete(row)
+            server.faults.bursts.append(Burst(DELETE, 410, times=1))
+        return content
+
+    server.faults.edit = late
+    server.faults.bursts.append(Burst(DELETE, 500, times=1))
+    client.rest.delete_checkpoint(row.tinker_path)
+    assert [call.status for call in writes(server)] == [500, 410]
+
+
 def test_unclear_and_unreadable_is_said(server: DemoServer, client_of: Make) -> None:
     """If neither the write nor the read that should settle it got an answer, the error says that it is not known."""
     client = started(client_of(server, retries=0), server)
     row = checkpoint(server)
-    client.rest.unpublish_checkpoint(checkpoint(server, public=True).tinker_path)
-    client.rest.publish_checkpoint(checkpoint(server).tinker_path)  # the server's ids are known now
-    server.requests.clear()
-    server.faults.bursts += [Burst(DELETE, 502, times=None), Burst("list_checkpoints", 502, times=None)]
+    server.faults.bursts.append(Burst(DELETE, 502, times=None))
+    server.faults.edit = fail_later_lists(server)
     with pytest.raises(errors.ServerError, match="is not known") as caught:
         client.rest.delete_checkpoint(row.tinker_path)
     assert not caught.value.retryable
@@ -586,6 +652,19 @@ def test_tuft_writes(tuft: DemoServer, client_of: Make) -> None:
 
 
 @pytest.mark.parametrize("endpoint", [DELETE, PUBLISH])
+def test_tuft_twins_are_safe_while_the_list_fails(tuft: DemoServer, client_of: Make, endpoint: str) -> None:
+    """As long as the run cannot be read, nothing is sent that could change another checkpoint of the name."""
+    run = tuft.state.runs()[0]
+    training = tuft.state.add_checkpoint(run, "training", "twin")
+    sampler = tuft.state.add_checkpoint(run, "sampler", "twin")
+    tuft.faults.bursts.append(Burst("list_checkpoints", 403, times=1))
+    with pytest.raises(errors.PermissionDeniedError):
+        getattr(client_of(tuft, retries=0).rest, endpoint)(sampler.tinker_path)
+    assert writes(tuft) == []
+    assert tuft.state.find(training.tinker_path) is training
+
+
+@pytest.mark.parametrize("endpoint", [DELETE, PUBLISH])
 def test_tuft_would_take_another_of_the_same_name(tuft: DemoServer, client_of: Make, endpoint: str) -> None:
     """TuFT drops the segment: where a run has two checkpoints of one name, neither is touched."""
     run = tuft.state.runs()[0]
@@ -614,12 +693,12 @@ def test_tuft_pages_of_one_run_are_all_looked_at(tuft: DemoServer, client_of: Ma
 
 
 def test_reads_around_writes_on_the_official_service(server: DemoServer, client: tkf.Client) -> None:
-    """The run is read before the first write, until the server's ids were seen to have types, and after each to verify it."""
+    """The run is read before each write, to find the row, and after it, to verify the write."""
     rows = server.state.checkpoints_page(4, 0)[0]
     for row in rows:
         client.rest.delete_checkpoint(row.tinker_path)
     assert len(writes(server)) == 4
-    assert server.requests.count("list_checkpoints") == 1 + 4
+    assert server.requests.count("list_checkpoints") == 4 + 4
 
 
 def test_tuft_delete_settled_by_a_proved_reading(tuft: DemoServer, client_of: Make) -> None:

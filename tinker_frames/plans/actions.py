@@ -57,6 +57,7 @@ class Job:
     expiry: RequestedExpiry
     key: str = field(default_factory=lambda: str(uuid.uuid4()))  # idempotency key, the same on every attempt
     checkpoint: tuple[str, str] | None = None  # run and checkpoint id, where they are not those of the path
+    is_listed: bool = True  # whether its run's list had it before
     attempts: int = 0
     not_before: float = 0.0
     sent_at: datetime | None = None

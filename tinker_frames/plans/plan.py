@@ -133,10 +133,10 @@ class Plan:
         InvalidRequestError
             For a guard that does not exist.
         """
-        unknown = set(guards) - set(GUARDS)
+        unknown = [guard for guard in guards if not isinstance(guard, str) or guard not in GUARDS]
         if unknown:
             raise InvalidRequestError(
-                f"there is no guard {', '.join(map(repr, sorted(unknown)))}",
+                f"there is no guard {', '.join(map(repr, unknown))}",
                 hint=f"The guards are {', '.join(GUARDS)}.",
             )
         return replace(self, allowed=self.allowed | set(guards))
@@ -203,7 +203,8 @@ class Plan:
             "allowed": sorted(self.allowed),
             "undoes": self.undoes,
             "rule": self.rule,
-            "rows": [dump_job(job) for job in build_jobs(self.rows)],
+            "code": self.code,
+            "rows": [{**dump_job(job), "key": ""} for job in build_jobs(self.rows)],  # each run has keys of its own
         }
         text = json.dumps(content, ensure_ascii=False, indent=1)
         write_atomically(target, lambda file: file.write(text.encode()))
@@ -249,8 +250,13 @@ def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: A
     """Return a plan for these tinker paths."""
     rows = source.facts(list(paths))
     rows = add_expiries(rows, [RequestedExpiry(arguments.ttl_seconds)] * len(rows))
-    rate = source.rate() if action.removes or action.only_sooner else None
+    rate = _find_rate(action, source)
     return Plan(make_plan_id(), action, rows, source, rate=rate, code=arguments.code)
+
+
+def _find_rate(action: Action, source: Source) -> float | None:
+    """Return dollars per gigabyte and month, for actions that save storage."""
+    return source.rate() if action.removes or action.only_sooner else None
 
 
 def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -> Plan:
@@ -289,13 +295,17 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
         name, action, allowed = content["id"], ACTIONS[content["action"]], frozenset(content["allowed"])
         account, base_url, rule = content["account"], content["base_url"], content.get("rule", "")
         jobs = [load_job(entry) for entry in content["rows"]]
+        fits = fits and bool(action.method)
     except (ValueError, TypeError, KeyError):
         fits = False
     if not fits:
         raise InvalidRequestError(f"{file} holds no plan of this version", hint="Use a file that Plan.save wrote.")
     check_account(account, base_url, source)
     rows = restore_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
-    return Plan(name, action, rows, source, allowed, content.get("undoes"), rule=rule)
+    rate = _find_rate(action, source)
+    return Plan(
+        name, action, rows, source, allowed, content.get("undoes"), rule=rule, rate=rate, code=content.get("code", "")
+    )
 
 
 def check_account(account: str | None, base_url: str, source: Source) -> None:

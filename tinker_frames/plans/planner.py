@@ -45,7 +45,6 @@ class Planner:
         self._session, self._tables, self._journal_folder = session, tables, journal_folder
         self.rest = Rest(session, self.write)
         self._rates: list[float | None] = []  # the answer, once it was asked for
-        self._ids_have_types = False  # whether this server was seen to tell `weights/x` from `sampler_weights/x`
 
     @property
     def account(self) -> str:
@@ -132,12 +131,12 @@ class Planner:
         """Return the present state of every checkpoint of some runs, past the cache."""
         if not run_ids:
             return Read()
-        frame, lost = self._tables.read_runs(run_ids)
-        columns = (frame[name] for name in ("tinker_path", "public", "expires_at"))
-        states = {path: State(to_python(public), to_python(at)) for path, public, at in zip(*columns, strict=True)}
-        ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
-        self._ids_have_types = self._ids_have_types or any("/" in str(checkpoint_id) for _, checkpoint_id in ids)
-        return Read(states, lost, colliding_paths(frame), ids)
+        try:
+            return _build_read(*self._tables.read_runs(run_ids))
+        except errors.SchemaError:  # of one of them, which must not hide the others
+            if len(run_ids) == 1:
+                return Read(unread=set(run_ids))
+        return _merge_reads(self.read_runs([run_id]) for run_id in run_ids)
 
     # ── single writes ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -149,35 +148,39 @@ class Planner:
         TinkerError
             The error that the server gave, if the write was not carried out or that cannot be known.
         """
-        settings = self._session.settings
-        job = Job(
-            f"{SCHEME}{training_run_id}/{checkpoint_id}",
-            State(None, None),
-            RequestedExpiry(ttl_seconds),
-            checkpoint=(training_run_id, checkpoint_id),
-        )
+        settings, ids = self._session.settings, (training_run_id, checkpoint_id)
+        path, nothing = f"{SCHEME}{training_run_id}/{checkpoint_id}", State(None, None)
+        job = Job(path, nothing, RequestedExpiry(ttl_seconds), checkpoint=ids, is_listed=False)
         job.url(ACTIONS[action].suffix)  # raises here if the id cannot be a part of a URL
-        if not self._ids_have_types:
-            self._resolve_path(job, training_run_id, checkpoint_id)
+        self._resolve(job, ids, self._read_before(training_run_id))
         write_one(Writer(self._session, self.read_runs, ACTIONS[action], settings.retries + 1), job, settings)
 
-    def _resolve_path(self, job: Job, training_run_id: str, checkpoint_id: str) -> None:
-        """Find the path of the row in its run's list, and refuse a write that could change another checkpoint.
+    def _read_before(self, training_run_id: str) -> Read:
+        """Return the checkpoints of a run before a write; raises where they cannot be read, or not proved complete."""
+        found = self._tables.checkpoints([training_run_id], "auto", Options(refresh=True))
+        if found.report.doubted:
+            raise errors.IncompleteListingError(
+                f"the checkpoints of {training_run_id} cannot be proved complete, and nothing was sent",
+                url=self.base_url + run_url(training_run_id),
+            )
+        return _build_read(found.frame, set())
 
-        Some servers drop the type from an id; the list is read until this one was seen to keep it.
+    def _resolve(self, job: Job, ids: tuple[str, str], read: Read) -> None:
+        """Find a row named by its ids, and refuse a write that could change another checkpoint.
+
+        Some servers drop the type from an id, and take the first checkpoint of that name.
         """
-        read = self.read_runs([training_run_id])
-        if self._ids_have_types or not read.ids:
-            return
-        job.tinker_path = read.ids.get((training_run_id, checkpoint_id), job.tinker_path)
-        url = f"{self.base_url}{run_url(training_run_id)}"
-        if job.tinker_path not in read.states:
-            raise errors.NotFoundError(f"{training_run_id} has no checkpoint {checkpoint_id!r}", url=url)
+        job.tinker_path = read.ids.get(ids, job.tinker_path)
+        if job.tinker_path in read.states:
+            job.before, job.is_listed = read.states[job.tinker_path], True
+        run_id, checkpoint_id = ids
+        url = self.base_url + run_url(run_id)
+        if not job.is_listed and read.ids and not any("/" in str(listed) for _, listed in read.ids):
+            raise errors.NotFoundError(f"{run_id} has no checkpoint {checkpoint_id!r}", url=url)
         if job.tinker_path in read.colliding:
-            name = bare_name(checkpoint_id)
             raise errors.ConflictError(
-                f"this server knows checkpoints by bare name, and {training_run_id} has several called {name!r}: it"
-                " cannot tell which one is meant",
+                f"this server knows checkpoints by bare name, and {run_id} has several called"
+                f" {bare_name(checkpoint_id)!r}: it cannot tell which one is meant",
                 url=url,
                 hint="Do it on the server itself, or save one of them under another name first.",
                 retryable=False,
@@ -189,3 +192,21 @@ class Planner:
         except errors.TinkerError:
             return None
         return float(found) if isinstance(found, (int, float)) else None
+
+
+def _build_read(frame: pd.DataFrame, unread: set[str]) -> Read:
+    """Return the state of the checkpoints in a frame."""
+    columns = (frame[name] for name in ("tinker_path", "public", "expires_at"))
+    states = {path: State(to_python(public), to_python(at)) for path, public, at in zip(*columns, strict=True)}
+    ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
+    return Read(states, unread, colliding_paths(frame), ids)
+
+
+def _merge_reads(reads: Iterable[Read]) -> Read:
+    merged = Read()
+    for read in reads:
+        merged.states.update(read.states)
+        merged.unread.update(read.unread)
+        merged.colliding.update(read.colliding)
+        merged.ids.update(read.ids)
+    return merged

@@ -14,6 +14,7 @@ from ..errors import InvalidTinkerPathError
 from ..schema.columns import pandas_array, to_python
 from ..schema.paths import parse_known
 from .actions import Action, Job, Outcome, RequestedExpiry, State
+from .writer import COLLISION
 
 if TYPE_CHECKING:
     import pandas as pd  # imported where frames are made: the command line's help reads the guards without it
@@ -106,9 +107,7 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] |
     found = rows.pop("_found").notna()
     rows["refusal"] = [_find_refusal(path, here) for path, here in zip(rows["tinker_path"], found, strict=True)]
     colliding = colliding_paths(listed)
-    rows.loc[(rows["refusal"] == "") & rows["tinker_path"].isin(colliding), "refusal"] = (
-        "another type of checkpoint has the same name, and this server does not tell them apart"
-    )
+    rows.loc[(rows["refusal"] == "") & rows["tinker_path"].isin(colliding), "refusal"] = COLLISION
     training = listed[listed["checkpoint_type"] == "training"]
     rows["is_last_training"] = rows["tinker_path"].isin(_find_newest(training))
     for guard in GUARDS.values():

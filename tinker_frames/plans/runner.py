@@ -12,7 +12,7 @@ from .actions import Action, Job, Outcome, State
 from .journal import Journal
 from .pace import Pace
 from .workers import Workers
-from .writer import Read, ReadRuns, Writer, list_runs
+from .writer import COLLISION, Read, ReadRuns, Writer, list_runs
 
 MAX_ATTEMPTS = 5  # of one row, unclear answers included; rate limits do not count
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
@@ -155,7 +155,7 @@ class _Run:
             return Outcome(job.tinker_path, "unknown" if job.unclear else "skipped", error="its run could not be read")
         if job.unclear and self._writer.is_done(job, state):
             return Outcome(job.tinker_path, "done", attempts=job.attempts)
-        problem = _describe_change(job.before, state)
+        problem = COLLISION if job.tinker_path in read.colliding else _describe_change(job.before, state)
         if problem or state is None:
             return Outcome(job.tinker_path, "skipped", error=problem)
         already = self._action.is_already(state, job.expiry, datetime.now(UTC))

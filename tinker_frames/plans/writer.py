@@ -21,6 +21,7 @@ from .actions import Action, Job, Outcome, State
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
 UNCHANGED_ERROR = "the server reported success and changed nothing"
+COLLISION = "another type of checkpoint has the same name, and this server does not tell them apart"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Writer:
             outcome, state = outcomes[job.tinker_path], read.states.get(job.tinker_path)
             if job.training_run_id in read.unread:
                 _correct_outcome(outcome, "unknown", "its run could not be read afterwards")
-            elif self.is_done(job, state) or self._expiry_changed(job, state):
+            elif self._took_effect(job, state):
                 _correct_outcome(outcome, "done", None)
             else:
                 _correct_outcome(outcome, "failed", outcome.error or UNCHANGED_ERROR)
@@ -132,17 +133,16 @@ class Writer:
         if _is_refused_by_gateway(error) and job.attempts < self._most_tries:
             raise SendAgain(backoff_s(job.attempts - 1), error)
         unclear = is_unclear(error)
-        if isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError)):
+        is_final = isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError))
+        if is_final and not job.unclear:  # else an earlier attempt may have been carried out
             return self.outcome(job, "failed", error)
         read = self._read_runs([job.training_run_id])
         job.unclear = job.unclear or unclear
         if read.unread:
             return self.outcome(job, "unknown", error)  # read again at the end
         state = read.states.get(job.tinker_path)
-        if self.is_done(job, state):
-            # A 404 to the first attempt means that somebody else was quicker; after an unclear answer it was us.
-            ours = not isinstance(error, NotFoundError) or job.unclear
-            return self.outcome(job, "done", is_read=True) if ours else self.outcome(job, "skipped", error)
+        if self._took_effect(job, state):
+            return self._attribute(job, error)
         if state is None:
             return self.outcome(job, "skipped", error)
         if unclear and self._may_try_again(job, error):
@@ -150,15 +150,31 @@ class Writer:
         self._futile[error.status] += unclear
         return self.outcome(job, "failed", error)
 
+    def _attribute(self, job: Job, error: TinkerError) -> Outcome:
+        """Return the outcome of a row that is as requested after an error: by us, by somebody else, or it never existed."""
+        if self._action.removes and not job.is_listed:
+            missing = NotFoundError(f"there is no checkpoint {job.tinker_path}", status=error.status, url=error.url)
+            return self.outcome(job, "skipped", missing)
+        # A 404 to the first attempt means that somebody else was quicker; after an unclear answer it was us.
+        if isinstance(error, NotFoundError) and not job.unclear:
+            return self.outcome(job, "skipped", error)
+        return self.outcome(job, "done", is_read=True)
+
     def _may_try_again(self, job: Job, error: TinkerError) -> bool:
         """Tell whether a row that an unclear error left unchanged may be sent once more."""
         job.conflicts += isinstance(error, ConflictError)
         hopeless = self._futile[error.status] >= MAX_FUTILE_ROWS and not self._any_done
         return job.attempts < (1 if hopeless else self._most_tries) and job.conflicts < MOST_CONFLICTS
 
-    def _expiry_changed(self, job: Job, state: State | None) -> bool:
-        """Tell whether the expiry has changed: a server whose clock differs from ours counts from its own."""
-        return self._action.sets_expiry and state is not None and state.expires_at != job.before.expires_at
+    def _took_effect(self, job: Job, state: State | None) -> bool:
+        """Tell whether a checkpoint is as requested, or its expiry has changed.
+
+        A server whose clock differs from ours counts a TTL from its own, so another expiry than before is ours.
+        """
+        if self.is_done(job, state):
+            return True
+        is_comparable = self._action.sets_expiry and job.is_listed
+        return is_comparable and state is not None and state.expires_at != job.before.expires_at
 
 
 def write_one(writer: Writer, job: Job, settings: Settings) -> None:
@@ -173,7 +189,7 @@ def write_one(writer: Writer, job: Job, settings: Settings) -> None:
     if outcome.outcome == "done" and not outcome.is_read:
         list(writer.verify([job], {job.tinker_path: outcome}))
     if outcome.outcome != "done":
-        raise _build_error(outcome, settings.base_url)
+        raise _build_error(outcome, settings.base_url + job.url(""))
 
 
 def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome:
@@ -196,11 +212,17 @@ def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome
         time.sleep(turn.wait_s)
 
 
-def _build_error(outcome: Outcome, base_url: str) -> TinkerError:
+def _build_error(outcome: Outcome, url: str) -> TinkerError:
     """Return the error of a write that is not known to be done."""
-    error = outcome.problem or TinkerError(f"{outcome.tinker_path}: {outcome.error}", url=base_url)
+    error = outcome.problem
     if outcome.outcome != "unknown":
-        return error
+        return error or TinkerError(f"{outcome.tinker_path}: {outcome.error}", url=url)
+    if error is None:
+        return TinkerError(
+            f"{outcome.tinker_path}: the server reported success, and its run could not be read to verify it",
+            url=url,
+            hint="List the run before you repeat it.",
+        )
     hint = "Whether it was done is not known, since reading the state failed too: list the run before you repeat it."
     return type(error)(error.what, status=error.status, url=error.url, hint=hint, retryable=False)
 
