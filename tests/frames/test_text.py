@@ -94,7 +94,7 @@ def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: in
     lines = printed(frame_text.render_table(frame, width=width), width)
     assert max(map(cell_len, lines)) <= width
     assert all(line.isprintable() for line in lines)
-    rule = next(place for place, line in enumerate(lines) if set(line.strip()) == {"─"})
+    rule = max(place for place in (1, 2) if set(lines[place].strip()) == {"─"})  # a column can be named so, too
     assert len(frame) <= len(lines) - rule - 1 <= len(frame) + 1
 
 

@@ -79,7 +79,10 @@ def _read_json(path: Path, _safe: bool) -> pa.Table:
     import msgspec
     import pyarrow as pa
 
-    rows = msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
+    try:
+        rows = msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
+    except msgspec.MsgspecError as error:  # no ValueError in older releases
+        raise ValueError(str(error)) from error
     if not rows:
         raise ValueError("the file is empty")
     if len(rows) == 1 and list(rows[0]) == [_COLUMNS_OF_NO_ROWS]:
