@@ -91,11 +91,11 @@ class Plan:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per checkpoint, with what will change and the verdict on it.
+        """One row per checkpoint: what will happen to it, and why.
 
-        `verdict` is `send`, `held` (a guard has set it aside; `allow` lifts it), `unchanged` (already so) or `refused` (it must not
-        be touched), and `reason` says why. `public_after` and `expires_after` (UTC) are what it leads to; for a delete they are NA.
-        Sizes in bytes and 10^9 bytes, times in UTC. `warnings` names what to think of before.
+        `decision` is `send`, `held` (by a guard; `allow` lifts it), `unchanged` (already in that state) or `refused` (cannot be
+        written), and `reason` explains it. `public_after` and `expires_after` are the state that the plan leads to; NA for a delete.
+        `warnings` lists what to check before running it. `size_bytes` is in bytes, `size_gb` in 10^9 bytes; times are in UTC.
         """
         note = f"not kept by {self.rule}" if self.rule else ""
         return preview_rows(self.rows, self.action, self.allowed, datetime.now(UTC), note)
@@ -179,7 +179,7 @@ class Plan:
             raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
         frame = self.frame
         self._require_confirmation(frame, confirm)
-        runner, jobs = self.source.runner(), build_jobs(self.rows[(frame["verdict"] == "send").to_numpy()])
+        runner, jobs = self.source.runner(), build_jobs(self.rows[(frame["decision"] == "send").to_numpy()])
         if not jobs:
             return build_outcome_frame(
                 self.id, self.action, [], frame
@@ -225,7 +225,7 @@ class Plan:
 
     def _require_confirmation(self, frame: pd.DataFrame, confirm: int | bool | None) -> None:
         """Require confirmation of the row count."""
-        sends = frame[frame["verdict"] == "send"]
+        sends = frame[frame["decision"] == "send"]
         shortening = sends[sends["shortens"]]
         public = bool(shortening["public"].fillna(False).any())
         needed = len(shortening) > MAX_UNCONFIRMED or public

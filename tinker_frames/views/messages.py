@@ -243,7 +243,7 @@ class WorkPanel(OpenPanel, Progress):
 class PlanGroup(TypedDict):
     """The rows of a plan with the same decision and reason."""
 
-    verdict: str
+    decision: str
     reason: str
     rows: int
     open: bool

@@ -117,7 +117,7 @@ class ListRequest(TypedDict):
     """List the rows of a plan with a decision and reason, or with an outcome."""
 
     do: Literal["list"]
-    verdict: str
+    decision: str
     reason: NotRequired[str]
 
 

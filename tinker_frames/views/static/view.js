@@ -269,13 +269,13 @@ function makeTypedNumber(panel, state, run) {
   });
   return el("label", { class: "tkf-tick" }, `Type ${state.number} to delete: `, input);
 }
-function makeGroup(panel, { verdict, reason, rows, open }) {
-  const text = `${formatCount(rows)} ${DECISIONS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
-  return button(text, () => panel.send({ do: "list", verdict, reason }), {
-    class: `tkf-button tkf-group tkf-${verdict}`,
+function makeGroup(panel, { decision, reason, rows, open }) {
+  const text = `${formatCount(rows)} ${DECISIONS[decision] ?? decision}${reason ? `: ${reason}` : ""}`;
+  return button(text, () => panel.send({ do: "list", decision, reason }), {
+    class: `tkf-button tkf-group tkf-${decision}`,
     "aria-expanded": String(open),
     title: "look at these rows",
-    "data-name": `${verdict} ${reason}`
+    "data-name": `${decision} ${reason}`
   });
 }
 function makeGuards(panel, guards) {
@@ -312,7 +312,7 @@ function makeOutcome(panel, state) {
 }
 function makeCount(panel, { outcome, rows, open }) {
   const text = `${MARKS[outcome] ?? "–"} ${formatCount(rows)} ${outcome}`;
-  return button(text, () => panel.send({ do: "list", verdict: outcome }), {
+  return button(text, () => panel.send({ do: "list", decision: outcome }), {
     class: `tkf-button tkf-group tkf-outcome tkf-${outcome}`,
     "aria-expanded": String(open),
     title: "look at these rows",

@@ -244,7 +244,7 @@ export interface WorkPanel {
 
 /** The rows of a plan with the same decision and reason. */
 export interface PlanGroup {
-  verdict: string;
+  decision: string;
   reason: string;
   rows: number;
   open: boolean;
@@ -408,7 +408,7 @@ export interface AllowRequest {
 /** List the rows of a plan with a decision and reason, or with an outcome. */
 export interface ListRequest {
   do: "list";
-  verdict: string;
+  decision: string;
   reason?: string;
 }
 

@@ -75,13 +75,13 @@ function makeTypedNumber(panel, state, run) {
 }
 
 /** @param {ActionPanel} panel @param {PlanGroup} group */
-function makeGroup(panel, { verdict, reason, rows, open }) {
-  const text = `${formatCount(rows)} ${DECISIONS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
-  return button(text, () => panel.send({ do: "list", verdict, reason }), {
-    class: `tkf-button tkf-group tkf-${verdict}`,
+function makeGroup(panel, { decision, reason, rows, open }) {
+  const text = `${formatCount(rows)} ${DECISIONS[decision] ?? decision}${reason ? `: ${reason}` : ""}`;
+  return button(text, () => panel.send({ do: "list", decision, reason }), {
+    class: `tkf-button tkf-group tkf-${decision}`,
     "aria-expanded": String(open),
     title: "look at these rows",
-    "data-name": `${verdict} ${reason}`,
+    "data-name": `${decision} ${reason}`,
   });
 }
 
