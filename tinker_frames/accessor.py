@@ -1,4 +1,4 @@
-"""`df.tinker`: what can be done with a frame, whether it came from a client, a file, or was made by hand."""
+"""The accessor `df.tinker`: actions and other calls on frames with Tinker rows, from a client, a file, or made by hand."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Actions:
 class TinkerAccessor(_Actions):
     """Calls on a frame of Tinker rows, as `df.tinker`.
 
-    Each call says which column it needs, if the frame lacks it. What writes returns a `Plan`, and sends nothing. `client=` names the
+    A call on a frame without the column that it needs raises `AttributeError`. Calls that write return a `Plan` and send nothing. `client=` names the
     client; else it is the one that the frame came from, else the default one. A frame of another account is refused.
     """
 
@@ -102,7 +102,7 @@ class TinkerAccessor(_Actions):
         """Return a mapping of tinker path to the signed URL of its archive (GET …/archive); its repr hides the URLs.
 
         An archive that is still being built is waited for. Whoever has such a URL can read the weights until it expires.
-        One that cannot be had costs only its own row: `errors` of the mapping says why.
+        An archive that is not available is missing from the mapping; `errors` says why.
         """
         from .listings.weights import archive_urls
 

@@ -1,4 +1,4 @@
-"""`Client`: a Tinker account as DataFrames; and which client is used where none is named."""
+"""`Client`: a Tinker account as DataFrames; and the registry of the default client and of clients by account."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ class Client:
 class ClientRegistry:
     """The client that is used where none is named: for a frame the one that it came from, else the default one.
 
-    Clients that made frames are held weakly: a client that nobody holds any more is closed with its connections and its key.
+    Clients that made frames are held weakly: a client without other references is garbage-collected, with its connections and its key.
     """
 
     def __init__(self) -> None:
@@ -293,7 +293,7 @@ class ClientRegistry:
             self._default = client
 
     def is_default(self, client: Client) -> bool:
-        """Tell whether a client is the default one; makes none to find out."""
+        """Tell whether a client is the default one; does not make one."""
         return client is self._default
 
     def remember(self, client: Client) -> None:

@@ -1,4 +1,4 @@
-"""The exception tree: what happened, where, and what to do next.
+"""Exceptions: what happened, where, and what to do next.
 
 Every `TinkerError` carries `status`, `url`, `retryable` and `hint`, so that callers branch on fields and not on text.
 Messages are shown to people and written to logs: they never hold a key or the query of a signed URL.
@@ -92,7 +92,7 @@ class BillingError(TinkerError):
 class NotFoundError(TinkerError):
     """There is no such object, or it is not yours (404)."""
 
-    hint = "Check the id; it may be deleted, expired, or belong to somebody else."
+    hint = "Check the id; it may be deleted, expired, or belong to another account."
 
 
 class NotSupportedError(TinkerError):
@@ -121,7 +121,7 @@ class InvalidRequestError(TinkerError):
 
 
 class ConfirmationNeededError(InvalidRequestError):
-    """A plan would end the life of more than ten checkpoints, or of a public one, and nobody confirmed the number.
+    """A plan would end the life of more than ten checkpoints, or of a public one, and the number was not confirmed.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ class ServerError(TinkerError):
 
 
 class ConnectionFailedError(TinkerError):
-    """No complete answer came: refused, reset, cut short or timed out."""
+    """No complete answer arrived: refused, reset, cut short or timed out."""
 
     retryable = True
     hint = "Check the network and TINKER_BASE_URL; `tinker-frames doctor` measures the connection."
@@ -177,7 +177,7 @@ class SchemaError(TinkerError):
 
 
 class InvalidTinkerPathError(TinkerError, ValueError):
-    """A text is no `tinker://<run>/<segment>/<name>` path, or no safe one."""
+    """A text is not a `tinker://<run>/<segment>/<name>` path, or not a safe one."""
 
     hint = "Use a tinker_path as it stands in tkf.checkpoints(), e.g. tinker://<run>/weights/0001."
 
@@ -200,7 +200,7 @@ _BY_STATUS: dict[int, type[TinkerError]] = {
 
 
 def build_error(status: int, body: Any, url: str, *, what: str, secrets: tuple[str, ...] = ()) -> TinkerError:
-    """Return the error that an HTTP answer stands for; pure.
+    """Build the exception for an HTTP answer; pure.
 
     `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`. The text
     is cut last: a secret that was cut in two would not be found any more.
@@ -247,7 +247,7 @@ def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def _strip_signature(word: re.Match[str]) -> str:
-    """Return a word without what may sign it, if it is an address; `and/or?` and `#5` are none."""
+    """Return a word without what may sign it, if it is an address; `and/or?` and `#5` are not."""
     address = strip_query(word[0])
     rest = word[0][len(address) :]
     if "://" in address:
@@ -257,7 +257,7 @@ def _strip_signature(word: re.Match[str]) -> str:
 
 
 def _read_detail(body: Any) -> str:
-    """Read what a server says of an error: `detail` (text or list), `message`, `error`, then the text itself."""
+    """Return the text of an error from a server's answer: `detail` (text or list), `message`, `error`, then the text itself."""
     for key in ("detail", "message", "error"):
         found = body.get(key) if isinstance(body, dict) else None
         if isinstance(found, dict):

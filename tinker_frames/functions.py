@@ -127,7 +127,7 @@ def _default_for_frame(of_frame: str) -> Client:
 
 
 def journal(*, client: Client | None = None) -> pd.DataFrame:
-    """Return what was asked of the account's checkpoints and how it ended: one row per checkpoint and plan.
+    """Return the journal of the account's writes: one row per checkpoint and plan.
 
     Columns: `plan`, `begun_at`, `action`, `tinker_path`, `state` (`not begun`, `begun`, `ended`), `outcome`, `status`, `error`,
     `attempts`, `sent_at`, `ended_at`, `public_before`, `expires_before`, `undoes`; times in UTC.
@@ -144,7 +144,7 @@ def resume(
 ) -> pd.DataFrame:
     """Finish an interrupted plan (the last one, or the named one) and return an outcome for each of its rows.
 
-    What is done is not done again; rows whose answer nobody saw are read first.
+    Completed rows are not repeated; rows whose answer was not received are read first.
 
     Examples
     --------
@@ -154,9 +154,9 @@ def resume(
 
 
 def undo(plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
-    """Take back what a plan did (the last one, or the named one), and return an outcome for each row.
+    """Undo a plan (the last one, or the named one), and return an outcome for each row.
 
-    Publishing, unpublishing and expiries can be taken back; an expiry is never given back longer than it was. A delete cannot.
+    Publishing, unpublishing and expiries can be undone; an expiry is never restored to a later time than it was. A delete cannot be undone.
 
     Raises
     ------

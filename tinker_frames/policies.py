@@ -2,7 +2,7 @@
 
 A rule that takes one value or none is declared by `@keep_rule`: the option of `retire` and the field of the view's form are made from it.
 
-A rule is called with a frame of checkpoints and returns one bool per row: True for what it keeps. `reasons` says why, per row.
+A rule is called with a frame of checkpoints and returns one bool per row: True for the rows it keeps. `reasons` gives the reason per row.
 
 >>> rule = keep_last(3) | keep_public() | keep_named("final")
 >>> rule
@@ -38,7 +38,7 @@ class Rule:
         self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
 
     def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
-        """Return which rows it keeps; what is not known counts as not fulfilled.
+        """Return which rows it keeps; an unknown value counts as not fulfilled.
 
         Raises
         ------
@@ -243,7 +243,7 @@ def keep_named(pattern: str) -> Rule:
 
 @keep_rule("Younger than")
 def newer_than(age: Duration) -> Rule:
-    """Keep those created within this time from now; one whose time is not known is kept."""
+    """Keep those created within this time from now; those whose time is unknown are kept."""
     days = parse_duration(age) / DAY_S
     return Rule(f"newer_than({age!r})", lambda frame: ~(_compute_age_days(frame) > days), needs=("time",))
 

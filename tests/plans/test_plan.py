@@ -359,7 +359,7 @@ def test_what_is_no_plan_is_refused(quiet: tkf.Client, tmp_path: Path, content: 
     """Other files are an error with the path, not a plan of something."""
     target = tmp_path / "x.json"
     target.write_text(content)
-    with pytest.raises(errors.InvalidRequestError, match=r"x\.json holds no plan"):
+    with pytest.raises(errors.InvalidRequestError, match=r"x\.json is not a saved plan"):
         load_plan(target, client=quiet)
 
 
@@ -369,7 +369,7 @@ def test_a_damaged_plan_is_refused(quiet: tkf.Client, tmp_path: Path) -> None:
     content = json.loads(target.read_text())
     for name in ("id", "account", "base_url", "rows", "allowed"):
         target.write_text(json.dumps({key: value for key, value in content.items() if key != name}))
-        with pytest.raises(errors.InvalidRequestError, match="holds no plan"):
+        with pytest.raises(errors.InvalidRequestError, match="is not a saved plan"):
             load_plan(target, client=quiet)
 
 

@@ -148,9 +148,9 @@ def test_only_the_official_domain_is_official(host: str) -> None:
         ("echo tml-secret; exit 3", "ended with code 3"),
         ("echo tml-secret >&2; exit 1", "ended with code 1"),
         ("/no/such/command-of-mine", "ended with code 127"),
-        ("printf 'tml-a\\ntml-b'", "characters that no key has"),
-        ("printf 'tml-\\303\\251'", "characters that no key has"),
-        ("printf 'tml-\\377'", "characters that no key has"),
+        ("printf 'tml-a\\ntml-b'", "characters that are not valid in a key"),
+        ("printf 'tml-\\303\\251'", "characters that are not valid in a key"),
+        ("printf 'tml-\\377'", "characters that are not valid in a key"),
     ],
 )
 def test_command_failures(command: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +245,7 @@ def test_file_key_is_trimmed_and_checked() -> None:
     write_file(keys_file(key=" tml-0123456789\n"))
     assert resolve(None, OFFICIAL).credential.reveal() == "tml-0123456789"
     write_file(keys_file(key="tml-a\r\nX-Evil: 1"))
-    with pytest.raises(AuthenticationError, match="characters that no key has"):
+    with pytest.raises(AuthenticationError, match="characters that are not valid in a key"):
         resolve(None, OFFICIAL)
 
 

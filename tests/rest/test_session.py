@@ -231,7 +231,7 @@ def test_web_page_with_status_200_is_an_error() -> None:
     with (
         Elsewhere(reply(200, b"<html>log in</html>")) as odd,
         tkf.Client(None, odd.url, cache=False, retries=0) as client,
-        pytest.raises(errors.ConnectionFailedError, match="no complete JSON"),
+        pytest.raises(errors.ConnectionFailedError, match="incomplete JSON"),
     ):
         client.rest.list_training_runs()
 

@@ -1,7 +1,7 @@
-"""What was asked of checkpoints and how it ended: an append-only file of JSON lines per account, in the user's state folder.
+"""The journal of writes: an append-only file of JSON lines per account, in the user's state folder.
 
-A line is written before a request is sent and another after its outcome is known, so that a kill at any moment leaves every row
-known: not begun, begun, or ended. The files hold paths and states, never a key or a signed URL, and only their owner can read them.
+A line is written before each request and after its outcome is known, so that the state of every row is known after a kill at
+any moment: not begun, begun, or ended. The files hold paths and states, never a key or a signed URL, and only their owner can read them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..errors import TinkerError
 
 @dataclass
 class Entry:
-    """One row of one plan, as far as the journal tells."""
+    """One row of a plan, as recorded in the journal."""
 
     tinker_path: str
     before: dict[str, Any]
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass
 class Record:
-    """One plan as the journal tells it."""
+    """One plan, as recorded in the journal."""
 
     plan: str
     account: str
@@ -72,7 +72,7 @@ class Journal:
     def record_plan(
         self, plan: str, base_url: str, action: str, rows: list[dict[str, Any]], undoes: str | None = None
     ) -> None:
-        """Note a plan with all its rows, before anything of it is sent; this one line is forced to the disk.
+        """Record a plan with all its rows before its first request; this line is forced to the disk.
 
         A row holds `tinker_path`, `before` (`public`, `expires_at`) and `expiry` (`ttl_seconds`, `until`).
         """
@@ -90,7 +90,7 @@ class Journal:
         )
 
     def record_attempt(self, plan: str, tinker_path: str, attempt: int) -> None:
-        """Note that a request is about to be sent."""
+        """Record that a request is about to be sent."""
         self._append({"event": "send", "plan": plan, "tinker_path": tinker_path, "attempt": attempt})
 
     def record_outcome(
@@ -102,9 +102,9 @@ class Journal:
         error: str | None = None,
         after: str | None = None,
     ) -> None:
-        """Note how a row ended; a later note of the same row corrects an earlier one.
+        """Record the outcome of a row; a later line for the same row replaces an earlier one.
 
-        `after` is the expiry that was read afterwards; `undo` tells by it whether somebody has changed it since.
+        `after` is the expiry that was read afterwards; `undo` compares it to find out whether it was changed since.
         """
         self._append(
             {
@@ -119,11 +119,11 @@ class Journal:
         )
 
     def record_end(self, plan: str) -> None:
-        """Note that nothing of a plan is left to do."""
+        """Record that every row of a plan has ended."""
         self._append({"event": "end", "plan": plan}, force=True)
 
     def read_plans(self) -> list[Record]:
-        """Return the plans in the order of their beginning."""
+        """Return the plans, in the order in which they were started."""
         records: dict[str, Record] = {}
         for line in self._read_lines():
             _apply_line(records, line)
@@ -158,7 +158,7 @@ class Journal:
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                content = b"\n" + content  # the line before was torn by a kill
+                content = b"\n" + content  # the line before was cut short by a kill
             while content:
                 content = content[os.write(descriptor, content) :]
             if force:
@@ -167,7 +167,7 @@ class Journal:
             os.close(descriptor)
 
     def _read_lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines; the last one may be torn by a kill, and says nothing then."""
+        """Yield the lines; malformed ones, such as one cut short by a kill, are skipped."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -191,7 +191,7 @@ def find_journal_folder() -> Path:
 
 
 def _apply_line(records: dict[str, Record], line: dict[str, Any]) -> None:
-    """Take one line into account."""
+    """Apply one line to the records."""
     plan = str(line.get("plan"))
     if line.get("event") == "plan":
         rows = {

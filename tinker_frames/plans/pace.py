@@ -1,6 +1,6 @@
-"""How many writes to have on the wire at once: starts low, grows while that pays, backs off when the server suffers; pure.
+"""Adaptive concurrency of writes: starts low, grows while throughput grows, backs off on errors and slowness. Pure.
 
-Endings are looked at in rounds of two per slot. The number that served best is kept; now and then a larger one is tried for a
+Outcomes are counted in rounds of two per slot. The number that served best is kept; now and then a larger one is tried for a
 round, and is kept only if it is faster by `GAIN`. While none has been too much, the number doubles; afterwards it grows by steps,
 tried the more rarely the more of them brought nothing. Where rounds have become slower, fewer are tried, and kept if they serve
 about as well. Rate limits and rounds with many errors take it down at once.
@@ -20,7 +20,7 @@ RAREST = 48
 
 @dataclass
 class Pace:
-    """The number of writes that may be under way, learnt from how they end.
+    """The number of writes that may be in flight, adapted to their outcomes.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Pace:
         self.limit = self._best = max(1, min(self.limit, self.most))
 
     def record_outcome(self, now: float, *, well: bool) -> None:
-        """Note that a write ended at this time (any clock in seconds), and whether the server was up to it."""
+        """Record that a write ended at this time (any clock, in seconds), and whether the server coped with it."""
         if self._ignored or self._begun is None:
             self._begun, self._ignored = now, max(0, self._ignored - 1)
             return
@@ -61,7 +61,7 @@ class Pace:
             self._evaluate_round(rate, is_too_much=is_too_much)
 
     def record_rate_limit(self) -> None:
-        """Note a rate limit: do with less at once, and come back slowly."""
+        """Record a rate limit: reduce the number at once, and grow again slowly."""
         self._decrease()
         self._begun = None  # nothing is sent for a while, and that time does not count
 
@@ -108,7 +108,7 @@ class Pace:
         self._best, self._best_rate, self._is_new, self._slower, self._wait = self.limit, 0.0, False, 0, CALM
 
     def _settle(self, limit: int) -> None:
-        """Take another number, and do not judge it by what was begun under the one before."""
+        """Change the number, and ignore the outcomes of writes that were sent under the one before."""
         self._ignored, self._done, self._bad = self.limit, 0, 0
         self.limit = limit
 

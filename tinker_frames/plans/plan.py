@@ -1,4 +1,4 @@
-"""A plan of writes: which checkpoints, what changes, what is set aside and why. Nothing is sent until `run()`.
+"""Plans of writes: which checkpoints, what changes, what is held back and why. Nothing is sent until `run()`.
 
 A plan never changes: `only`, `drop` and `allow` return another one.
 """
@@ -66,7 +66,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done to which checkpoints; `run()` does it.
+    """An action on a set of checkpoints; `run()` carries it out.
 
     Attributes
     ----------
@@ -148,10 +148,10 @@ class Plan:
         max_workers: int | None = None,
         deadline: float | None = None,
     ) -> pd.DataFrame:
-        """Do it, and return one row per checkpoint: `tinker_path, action, outcome, status, error, attempts, seconds`.
+        """Carry out the plan and return one row per checkpoint: `tinker_path, action, outcome, status, error, attempts, seconds`.
 
         The runs concerned are read again first, and rows that are gone or no longer as planned are skipped. An unclear answer
-        is settled by reading. At the end the runs are listed again, and what did not take is `failed`.
+        is settled by reading. At the end the runs are listed again, and a write that had no effect is `failed`.
 
         Parameters
         ----------
@@ -159,11 +159,11 @@ class Plan:
             The number of rows that are sent, or True: needed by scripts for ending the life of more than ten checkpoints, or of
             any public one. Where a person watches, the number is asked for.
         progress
-            A progress bar, as for listings; or what is told of the progress instead, which can also stop it.
+            A progress bar, as for listings; or a `Progress` that receives the progress and can cancel the run.
         max_workers
-            The most writes at once; how many there really are follows from how the server bears them.
+            Maximum number of writes in parallel; the actual number adapts to how the server copes.
         deadline
-            Seconds after which nothing further is begun; `tkf.resume()` goes on.
+            Seconds after which no further request is sent; `tkf.resume()` continues.
 
         Returns
         -------
@@ -286,7 +286,7 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
     Raises
     ------
     InvalidRequestError
-        If the file holds no plan, or one of another account.
+        If the file is not a saved plan, or of another account.
     """
     file = Path(path).expanduser()
     try:
@@ -299,7 +299,9 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
     except (ValueError, TypeError, KeyError):
         fits = False
     if not fits:
-        raise InvalidRequestError(f"{file} holds no plan of this version", hint="Use a file that Plan.save wrote.")
+        raise InvalidRequestError(
+            f"{file} is not a saved plan of this version", hint="Use a file that Plan.save wrote."
+        )
     check_account(account, base_url, source)
     rows = restore_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
     rate = _find_rate(action, source)
@@ -309,7 +311,7 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
 
 
 def check_account(account: str | None, base_url: str, source: Source) -> None:
-    """Refuse what belongs to another account."""
+    """Raise for a plan of another account."""
     if account is not None and account != source.account:
         raise InvalidRequestError(
             f"this belongs to the account {account} of {base_url}, and the client is of {source.account} of {source.base_url}",
@@ -323,10 +325,10 @@ def make_plan_id() -> str:
 
 
 def _prompt(question: str) -> str | None:
-    """Return what a person types; None where nobody can be asked."""
+    """Return what a person types; None where there is no terminal or notebook."""
     if not (in_notebook() or (sys.stdin is not None and sys.stdin.isatty())):
         return None
     try:
         return input(question).strip()
-    except (EOFError, NotImplementedError):  # a closed terminal; a notebook that nobody watches
+    except (EOFError, NotImplementedError):  # a closed terminal; a notebook run without a front end
         return None

@@ -106,7 +106,7 @@ class Planner:
             return empty_frame(CHECKPOINTS, datetime.now(UTC))
 
     def loaded(self) -> set[str] | None:
-        """Return the tinker paths that samplers have loaded; None where the server does not tell."""
+        """Return the tinker paths that samplers have loaded; None if the server does not list its samplers."""
         try:
             samplers = self._tables.samplers(Options())
         except (errors.NotSupportedError, errors.NotFoundError, errors.ServerError):
@@ -114,7 +114,7 @@ class Planner:
         return set(samplers.frame["model_path"].dropna()) if samplers.report.complete else None
 
     def rate(self) -> float | None:
-        """Return dollars per gigabyte and month, if the server tells this account; asked once."""
+        """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""
         if not self._rates:
             self._rates.append(self._fetch_rate())
         return self._rates[0]

@@ -86,11 +86,11 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] |
     Parameters
     ----------
     paths
-        Tinker paths, as somebody gave them.
+        Tinker paths, as given by the user.
     listed
         Every checkpoint of the runs concerned.
     loaded
-        The paths that samplers have loaded; None where the server does not tell.
+        The paths that samplers have loaded; None if not known.
 
     Returns
     -------
@@ -306,4 +306,4 @@ def _find_refusal(path: str, found: bool) -> str:
         parse_known(path)
     except InvalidTinkerPathError as error:
         return str(error.what)
-    return "" if found else "not among this account's checkpoints (deleted, expired, or somebody else's)"
+    return "" if found else "not among this account's checkpoints (deleted, expired, or of another account)"

@@ -52,7 +52,7 @@ class Runner:
         """Carry out the jobs of a plan that the journal knows, and return an outcome for each.
 
         1. The runs are read; rows that are gone or not as planned are skipped, rows that are already so are left alone.
-        2. The rest is sent, several at a time. Ctrl-C stops sending; what was under way is read and recorded, then it is raised.
+        2. The rest is sent, several at a time. Ctrl-C stops sending; the state of requests in flight is read and recorded, then it is raised.
         3. The runs are read again, and what did not take effect is `failed`.
         """
         writer = Writer(self.session, self.read_runs, action, MAX_ATTEMPTS)
@@ -128,12 +128,12 @@ class _Run:
         return outcome
 
     def count(self, outcome: Outcome) -> None:
-        """Note how a row ended that is in the journal already."""
+        """Count a row whose outcome is already in the journal."""
         self.ended[outcome.tinker_path] = outcome
         self.bar.advance(1)
 
     def settle(self, jobs: list[Job], read: Read) -> None:
-        """End the rows that were sent and whose answer nobody saw."""
+        """Record the outcome of rows that were sent and whose answer was not received."""
         for job in jobs:
             if job.training_run_id in read.unread:
                 self._finish_row(self._writer.outcome(job, "unknown"))
@@ -179,7 +179,7 @@ def _build_unfinished(job: Job, why: str) -> Outcome:
 
 
 def _describe_change(before: State, now: State | None) -> str:
-    """Say what is not as it was planned; empty if nothing."""
+    """Describe how a checkpoint differs from its planned state; empty if it does not."""
     if now is None:
         return "it is gone"
     if before.public != now.public:

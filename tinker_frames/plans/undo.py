@@ -56,7 +56,7 @@ def build_journal_frame(journal: Journal) -> pd.DataFrame:
 def resume_plan(source: Source, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
     """Finish an interrupted plan, and return an outcome for each of its rows; what is done is not done again.
 
-    Rows that were sent and whose answer nobody saw are read first.
+    Rows that were sent and whose answer was not received are read first.
     """
     journal = source.journal()
     record = _find_interrupted(journal, plan)
@@ -89,7 +89,7 @@ def undo_plan(source: Source, plan: str | None = None, *, progress: bool | Progr
 
 
 def _build_inverse(source: Source, record: Record, action: Action, done: list[Entry]) -> Plan:
-    """Return the plan that gives rows back what they had; rows that somebody changed meanwhile are refused."""
+    """Return the plan that gives rows back what they had; rows that were changed since are refused."""
     inverse, now = ACTIONS[action.undo], datetime.now(UTC)
     states = source.read_runs(list(dict.fromkeys(parse(row.tinker_path).training_run_id for row in done))).states
     rows = source.facts([row.tinker_path for row in done])
@@ -108,7 +108,7 @@ def _build_inverse(source: Source, record: Record, action: Action, done: list[En
 
 
 def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: datetime | None, now: datetime) -> str:
-    """Say why a row cannot be given back what it had; empty if it can."""
+    """Return why a row cannot be restored; empty if it can."""
     if state is None:
         return "it is gone"
     if row.after is not None:
@@ -144,7 +144,7 @@ def _find_interrupted(journal: Journal, plan: str | None) -> Record:
 
 
 def _find_undoable(journal: Journal, plan: str | None) -> Record:
-    """Return the plan to be taken back: the named one, else the last that is no undo itself, so that undoing twice is harmless."""
+    """Return the plan to be taken back: the named one, else the last that is not an undo itself, so that undoing twice is harmless."""
     if plan is None:
         forward = [record for record in journal.read_plans() if record.undoes is None]
         return forward[-1] if forward else _find_record(journal, None)

@@ -45,18 +45,18 @@ class Workers:
         self._results: SimpleQueue[Outcome | BaseException] = SimpleQueue()
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the threads."""
         for number in range(min(self._pace.most, len(self._fresh))):
             threading.Thread(target=self._work, name=f"tinker-frames-plan-{number}", daemon=True).start()
 
     def stop(self) -> None:
-        """Begin nothing further."""
+        """Send no further jobs."""
         with self._room:
             self._stopped = True
             self._room.notify_all()
 
     def outcomes(self, within_s: float | None = None) -> Any:
-        """Yield outcomes as they come, until none is to be expected, for so long, or until whoever watches says stop."""
+        """Yield outcomes as they come, until none is to be expected, until the time is over, or until the progress is cancelled."""
         until = None if within_s is None else time.monotonic() + within_s
         while True:
             if within_s is None and self._bar.stop.is_set():

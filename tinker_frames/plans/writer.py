@@ -37,7 +37,7 @@ class Read:
 ReadRuns = Callable[[list[str]], Read]
 
 
-class SendAgain(Exception):  # noqa: N818  # a turn of events, not an error
+class SendAgain(Exception):  # noqa: N818  # control flow, not an error
     """The row is to be sent again after some seconds, because of `error`."""
 
     def __init__(self, wait_s: float, error: TinkerError) -> None:
@@ -155,7 +155,7 @@ class Writer:
         if self._action.removes and not job.is_listed:
             missing = NotFoundError(f"there is no checkpoint {job.tinker_path}", status=error.status, url=error.url)
             return self.outcome(job, "skipped", missing)
-        # A 404 to the first attempt means that somebody else was quicker; after an unclear answer it was us.
+        # A 404 to the first attempt means that another client was quicker; after an unclear answer it was this one.
         if isinstance(error, NotFoundError) and not job.unclear:
             return self.outcome(job, "skipped", error)
         return self.outcome(job, "done", is_read=True)
@@ -233,7 +233,7 @@ def list_runs(jobs: Iterable[Job]) -> list[str]:
 
 
 def is_unclear(error: TinkerError) -> bool:
-    """Tell whether a write that failed with this error may have been carried out nevertheless."""
+    """Tell whether a write that failed with this error may have been carried out anyway."""
     if error.status is None:
         return isinstance(error, ConnectionFailedError)
     return error.status in (408, 409) or error.status >= 500

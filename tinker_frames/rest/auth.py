@@ -1,6 +1,6 @@
-"""From the credential to what goes into `X-API-Key`: asks the server's config, exchanges for a JWT if it says so, renews.
+"""Authentication: the value of `X-API-Key`, exchanged for a JWT and renewed where the server's config asks for that.
 
-One `Authenticator` per client. It sends through the function it is given, so the network stays in `session`.
+One `Authenticator` per client. It sends requests through the function it is given, so that network access stays in `session`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Post = Callable[[str, dict[str, Any], str], Any]
 
 
 class Authenticator:
-    """Knows which credential to send now.
+    """Provides the credential to send with each request.
 
     `post(path, body, credential)` sends one POST with that credential and returns the parsed answer.
     """
@@ -68,22 +68,22 @@ class Authenticator:
 
     @property
     def exchanges(self) -> bool:
-        """Whether the server wanted a JWT for the credential, as far as it was asked."""
+        """Whether the server exchanges the credential for a JWT; False before the first request."""
         return self._exchanges
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret seen so far, to be struck out of texts."""
+        """Return every secret seen so far, to be removed from messages."""
         return tuple(self._known)
 
     def identity(self) -> str:
-        """Return a text that tells accounts apart and holds no secret: the same for every JWT of one user."""
+        """Return text that identifies the account without any secret; the same for every JWT of one user."""
         credential = (
             self._settings.credential
-        )  # also where a server enforces the command: nobody knows that before asking
+        )  # even if the server enforces the command: that is only known after a request
         return derive_identity(self._reveal(credential)) if credential.exists else "anonymous"
 
     def _configure(self) -> None:
-        """Ask the server once how it wants to be spoken to; a server without a config wants the credential itself."""
+        """Read the server's client config once; a server without one takes the credential as it is."""
         raw = self._reveal(self._credential)
         self._read_expiry(raw)
         flags: Any = {}
@@ -119,7 +119,7 @@ class Authenticator:
         self._renew_at = now + (expires - now) / 2 if renewable else expires
 
     def _renew_ahead(self, now: float) -> None:
-        """Renew from half of a token's life on; a failure is no trouble while the old one is alive."""
+        """Renew a token after half of its lifetime; a failure is raised only once the old one has expired."""
         try:
             self._renew()
         except TinkerError as fault:
@@ -129,9 +129,9 @@ class Authenticator:
             self._renew_at = now + RETRY_RENEWAL_S
 
     def _read_expiry(self, token: str, *, fresh: bool = False) -> float:
-        """Return when a token ends by our clock; one that is over is refused here, not sent.
+        """Return when a token expires by the local clock; an expired one raises.
 
-        A fresh one lives as long as it says, whatever the server's clock shows.
+        The lifetime of a fresh one is counted from now, so that a difference between the clocks does not matter.
         """
         now, claims = time.time(), decode_jwt(token)
         expires, issued = _to_number(claims.get("exp")), _to_number(claims.get("iat"))
@@ -149,7 +149,7 @@ class Authenticator:
         answer = self._post("/api/v1/auth/token", {}, self._reveal(self._credential))
         token = answer.get("jwt") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
-            raise AuthenticationError("the server exchanged the credential for nothing")
+            raise AuthenticationError("the token exchange returned no JWT")
         return check_secret(token, "the server's token exchange")
 
     def _reveal(self, credential: Credential) -> str:
@@ -175,7 +175,7 @@ def fingerprint(base_url: str, identity: str) -> str:
 
 
 def decode_jwt(token: str) -> dict[str, Any]:
-    """Return the claims of a JWT without checking its signature; empty for what is none."""
+    """Return the claims of a JWT without checking its signature; empty if it is not one."""
     if not _is_jwt(token):
         return {}
     try:

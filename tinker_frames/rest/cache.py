@@ -1,4 +1,4 @@
-"""The cached requests session of one account, and whole listings in it; nothing torn, nothing stale after a write.
+"""The cached requests session of one account, and whole listings in it; a write invalidates both.
 
 Single objects are kept as requests-cache keeps them. A listing is one entry: its rows as an Arrow stream in the body of one
 stored response, so that it is all cached or all fresh. One file per account, named by a fingerprint of server and credential.
@@ -32,7 +32,7 @@ STARTED = "X-Read-Started"
 
 
 class CacheWarning(UserWarning):
-    """The cache cannot be used; everything goes on without it."""
+    """The cache cannot be used; requests are sent without it."""
 
 
 class AccountCache:
@@ -69,12 +69,12 @@ class AccountCache:
         )
 
     def start_read(self) -> float:
-        """Note that this thread is going to read something through the session, and return when (Unix seconds)."""
+        """Record that this thread starts a read through the session, and return the time (Unix seconds)."""
         self._read_started.at = time.time()
         return float(self._read_started.at)
 
     def _is_storable(self, response: Response) -> bool:
-        """Tell whether what this thread has read may be stored: complete, and not overtaken by a write meanwhile."""
+        """Tell whether a response that this thread read may be stored: it is complete, and no write came since."""
         return is_complete_json(response.content) and not self.is_outdated(getattr(self._read_started, "at", 0.0))
 
     def get(self, key: str) -> tuple[bytes, float] | None:
@@ -88,7 +88,7 @@ class AccountCache:
         return found.content, started
 
     def put(self, key: str, body: bytes, started: float) -> None:
-        """Store a listing as one response with one age and one expiry, unless a write came since it was begun."""
+        """Store a listing as one response with one age and one expiry, unless a write came since its reading began."""
         from requests.structures import CaseInsensitiveDict
         from requests_cache.models.response import CachedResponse
 
@@ -102,20 +102,20 @@ class AccountCache:
         self._store[key] = response
 
     def is_outdated(self, started: float) -> bool:
-        """Tell whether what was read at this time (Unix seconds) is not to be served: too old, or overtaken by a write."""
+        """Tell whether a read of this time (Unix seconds) must not be served: it expired, or a write came later."""
         return started + self.ttl_s <= time.time() or started * 1e9 <= self._last_write_ns()
 
     def invalidate(self) -> None:
-        """Note that the account changes now: nothing read so far is served again."""
+        """Invalidate everything read so far, in every process."""
         self._written_ns = touch_marker(self._marker.parent, self._marker.stem)
 
     def clear(self) -> None:
-        """Delete everything kept of this account."""
+        """Delete everything cached for this account."""
         self.invalidate()
         self._store.clear()
 
     def info(self) -> dict[str, Any]:
-        """Return what is kept: path, entries, bytes on disk, life in seconds, and whether the cache works."""
+        """Return path, number of entries, bytes on disk, lifetime in seconds, and whether the cache works."""
         entries = len(self._store)
         size = sum(_size(Path(f"{self.path}{side}")) for side in ("", "-wal"))
         return {
@@ -138,7 +138,7 @@ class AccountCache:
             return self._written_ns
 
     def _warn_once(self, message: str) -> None:
-        """Say once what is wrong; the rest goes on uncached."""
+        """Warn once that the cache cannot be used."""
         with self._lock:
             if self._warned:
                 return
@@ -147,12 +147,12 @@ class AccountCache:
 
 
 class CacheView:
-    """What a client keeps of its account, as `client.cache`.
+    """The cache of a client's account, as `client.cache`.
 
     Parameters
     ----------
     settings
-        Whether, where and for how long it keeps anything.
+        Whether, where and for how long responses are cached.
     open_cache
         Returns the account's cache, None where it is switched off; its name needs the credential, so it is opened when used.
     """
@@ -169,7 +169,7 @@ class CacheView:
         return cache.info()
 
     def clear(self) -> None:
-        """Delete everything kept of this account; other accounts keep theirs."""
+        """Delete everything cached for this account; other accounts' caches stay."""
         cache = self._open()
         if cache is not None:
             cache.clear()
@@ -181,7 +181,7 @@ class CacheView:
 
 
 def touch_marker(folder: Path, account: str) -> int:
-    """Touch the account's marker; returns the time it bears, in Unix nanoseconds."""
+    """Touch the account's marker file and return its new time, in Unix nanoseconds."""
     now = time.time_ns()
     marker = folder / f"{account}.written"
     with suppress(OSError):  # a folder that takes no marker took no cache either

@@ -203,7 +203,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _check_url(url: str) -> str:
-    """Return the base URL without its last slash; a text that is none is not shown, since it may be a misplaced key."""
+    """Return the base URL without its last slash; an invalid one is not shown, since it may be a misplaced key."""
     parts = _split_url(url.strip())
     if parts is None or parts.scheme not in ("http", "https"):
         raise InvalidRequestError(

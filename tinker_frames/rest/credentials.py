@@ -43,7 +43,7 @@ class Credential:
 
     @property
     def exists(self) -> bool:
-        """Whether there is any; servers that ask for none work without."""
+        """Whether there is a secret or a command; some servers need neither."""
         return bool(self._secret or self._command)
 
     def reveal(self) -> str:
@@ -104,7 +104,7 @@ def _find_in_file() -> Credential | None:
 
 
 def _read_default_key(path: Path) -> str:
-    """Return the default key of a credentials file; a missing file or record is no key, a broken file an error."""
+    """Return the default key of a credentials file; empty without a file or record. A malformed file raises."""
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -147,7 +147,7 @@ def _run_command(command: str) -> str:
 
 
 def access_headers() -> tuple[tuple[str, str], ...]:
-    """Return the access headers that some installations want, if the environment has them."""
+    """Return the access headers that some installations require, if the environment has them."""
     given = ((header, check_secret(os.environ.get(name, ""), name)) for header, name in CLOUDFLARE_HEADERS.items())
     return tuple((header, value) for header, value in given if value)
 
@@ -159,8 +159,8 @@ def mask_secret(secret: str) -> str:
 
 
 def check_secret(secret: str, source: str) -> str:
-    """Return a credential that can go into a header, trimmed; the others are refused without being shown."""
+    """Return a credential that is valid in a header, trimmed; an invalid one raises, without being shown."""
     secret = secret.strip()
     if not secret.isprintable() or not secret.isascii():
-        raise AuthenticationError(f"the credential from {source} holds characters that no key has")
+        raise AuthenticationError(f"the credential from {source} contains characters that are not valid in a key")
     return secret

@@ -1,7 +1,7 @@
-"""One method per endpoint of the wire contract, returning the parsed JSON; the layer for whoever wants no frame.
+"""One method per endpoint of the wire contract, returning the parsed JSON.
 
 Single objects come through the cached session (`refresh=True` reads them anew). Pages are never cached one by one: a listing
-put together from pages of different ages is torn. Writes are never cached, and every write outdates what is cached.
+made of pages of different ages would be inconsistent. Writes are never cached, and every write invalidates the cache.
 """
 
 from __future__ import annotations
@@ -272,11 +272,13 @@ def _parse_object(answer: Answer) -> Json:
         body = None
     if isinstance(body, dict):
         return body
-    raise errors.SchemaError("the answer is no JSON object", status=answer.status, url=errors.strip_query(answer.url))
+    raise errors.SchemaError(
+        "the answer is not a JSON object", status=answer.status, url=errors.strip_query(answer.url)
+    )
 
 
 def _resolve_url(url: str, where: str) -> SplitResult:
-    """Return the parts of an address that a server gave, joined to where it was asked; empty ones for what is none."""
+    """Return the parts of an address that a server gave, joined to where it was asked; empty ones if it is not a URL."""
     try:
         return urlsplit(urljoin(where, url) if url else "")
     except ValueError:
@@ -288,7 +290,7 @@ def _drop_none(params: Mapping[str, Any]) -> Json:
 
 
 def check_scope(access_scope: str | None) -> str | None:
-    """Return the scope, or raise for one that no server knows."""
+    """Return a valid scope; an unknown one raises."""
     if access_scope not in (None, "owned", "accessible"):
         raise errors.InvalidRequestError(
             f"access_scope={access_scope!r} is unknown", hint='Use "owned" or "accessible".'

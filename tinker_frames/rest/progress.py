@@ -1,4 +1,4 @@
-"""The progress of long work: requests and rows are counted, waits are said, and it can be stopped."""
+"""Progress of long-running work: counts requests and rows, reports waits, draws a bar, and can be cancelled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _redirection: ContextVar[Callable[[str], Progress] | None] = ContextVar("redirec
 
 
 class StoppedError(Exception):
-    """The work that a request belonged to was given up; never leaves the package."""
+    """The work that a request belonged to was cancelled; never leaves the package."""
 
 
 class Progress:
@@ -55,24 +55,24 @@ class Progress:
             self._bar.close()
 
     def set_total(self, total: int | None) -> None:
-        """Say how many rows there will be."""
+        """Set the expected number of rows."""
         if self._bar is not None and total is not None and total != self._bar.total:
             self._bar.total = total  # not drawn: the delay is not over
             if hasattr(self._bar, "container"):
                 self._bar.container.children[1].max = total
 
     def advance(self, rows: int) -> None:
-        """Count rows that have come."""
+        """Count rows that have been read."""
         if self._bar is not None:
             self._bar.update(rows)
 
     def restart(self) -> None:
-        """Begin to count from 0 again, for another sweep of the same listing."""
+        """Count from 0 again, for another sweep of the same listing."""
         if self._bar is not None:
             self._bar.n = 0
 
     def report_wait(self, seconds: float, why: str) -> None:
-        """Say on the bar, or in the log where there is none, that nothing is sent for a while."""
+        """Report a wait on the bar, or in the log if there is none."""
         if self._bar is not None:
             self._bar.write(f"waiting {seconds:.0f} s: {why}", file=sys.stderr)
         elif seconds >= REPORT_WAITS_FROM_S:
@@ -98,7 +98,7 @@ def redirect_progress(make: Callable[[str], Progress]) -> Iterator[None]:
 
 
 def is_interactive() -> bool:
-    """Tell whether a person sees what is drawn: a terminal, or a notebook's kernel."""
+    """Tell whether a person sees the output: it is a terminal or a notebook."""
     if _redirection.get() is not None:
         return False
     return in_notebook() or bool(sys.stderr is not None and sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""When to send a read again, and how long to wait before; pure.
+"""Retry rules of reads: when to send one again, and how long to wait before. Pure.
 
 Writes are not repeated here: what an unclear answer to a write means is settled by reading (`plans.writer`).
 """
@@ -22,7 +22,7 @@ RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 class RetryBudget:
     """Count the attempts of one read and say how long to wait before the next, or that there is none.
 
-    A 429 that names its wait is the server at work, not a failure: `RATE_LIMIT_RETRY_FACTOR` times as many are allowed.
+    A 429 that names its wait is not counted as a failure: `RATE_LIMIT_RETRY_FACTOR` times as many are allowed.
     """
 
     def __init__(self, retries: int) -> None:
@@ -31,7 +31,7 @@ class RetryBudget:
         self._limited = 0
 
     def wait_after(self, status: int, headers: Mapping[str, str]) -> float | None:
-        """Return the seconds to wait after an answer that is no success; None to give up."""
+        """Return the seconds to wait after an unsuccessful answer; None to give up."""
         if not is_retryable(status, headers):
             return None
         wait = read_server_wait(headers)
@@ -41,7 +41,7 @@ class RetryBudget:
         return self._next(wait)
 
     def wait_after_loss(self) -> float | None:
-        """Return the seconds to wait after no complete answer; None to give up."""
+        """Return the seconds to wait after a lost or incomplete answer; None to give up."""
         return self._next(None)
 
     def _next(self, wait: float | None) -> float | None:
@@ -77,7 +77,7 @@ def backoff_s(attempt: int) -> float:
 def read_server_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Return the seconds a server asks for: `retry-after-ms`, or `Retry-After` in (fractions of) seconds or as a date.
 
-    None where it says nothing, nonsense, nothing above 0, or more than a minute.
+    None if the header is missing or malformed, not above 0, or above a minute.
     """
     wait = _parse_number(headers.get("retry-after-ms"), scale=0.001)
     if wait is None:

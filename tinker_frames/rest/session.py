@@ -1,7 +1,7 @@
 """The only network I/O: one `call()`, through which every request goes.
 
-It adds the credential, sends reads through the cached session and writes past it, never follows a redirect, repeats what may
-be repeated, waits as the server asks, and turns every other outcome into one exception of `errors`.
+It adds the credential, sends reads through the cached session and writes past it, never follows a redirect, retries reads,
+waits as the server asks, and raises every other outcome as one of `errors`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ logger = logging.getLogger("tinker_frames")
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: status, headers, body, and when it was read (Unix seconds)."""
+    """An HTTP response: status, headers, body, and when it was read (Unix seconds)."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -66,7 +66,7 @@ class Session:
 
     @property
     def account(self) -> str:
-        """The fingerprint of server and credential; no secret can be had from it."""
+        """The fingerprint of server and credential; the key cannot be recovered from it."""
         with self._lock:
             if self._account is None:
                 self._account = fingerprint(self.settings.base_url, self.auth.identity())
@@ -97,7 +97,7 @@ class Session:
     ) -> Answer:
         """Send one logical request and return its answer.
 
-        1. A write (neither a GET nor a POST with `repeat`) marks the cache as outdated before and after. Whatever is no GET gets one
+        1. A write (neither a GET nor a POST with `repeat`) marks the cache as outdated before and after. Everything but a GET gets one
            idempotency key: `key`, or a new one.
         2. The credential is put into `X-API-Key`; a 401 `invalid_token` gets a new one and one replay.
         3. A read with `cached` goes through the cached session, everything else through a plain one.
@@ -196,7 +196,7 @@ class Session:
         what = f"{request.method} {urlsplit(request.url).path}"
         if 200 <= answer.status < 300:
             return errors.ConnectionFailedError(
-                f"{what} was answered with something that is no complete JSON", status=answer.status, url=request.url
+                f"{what} was answered with incomplete JSON", status=answer.status, url=request.url
             )
         if 300 <= answer.status < 400:
             return errors.TinkerError(
@@ -255,7 +255,7 @@ class Session:
             return answer.json()
         except (ValueError, RecursionError):
             pass  # raised below, where no exception that quotes a token is chained to it
-        raise errors.SchemaError("the answer is no JSON", status=answer.status, url=request.url)
+        raise errors.SchemaError("the answer is not JSON", status=answer.status, url=request.url)
 
     def _secrets(self) -> tuple[str, ...]:
         """Return what must not be in any text that is shown."""
@@ -294,7 +294,7 @@ class _Request:
 
 
 def _configure_session(session: requests.Session, settings: Settings) -> Any:
-    """Give a session its pools and headers, and take away what could send other credentials or keep cookies."""
+    """Give a session its pools and headers, and take away whatever could send other credentials or keep cookies."""
     import http.cookiejar
 
     from ..version import __version__
@@ -342,17 +342,17 @@ def _describe_failure(request: _Request, fault: Exception, read_s: float) -> err
         or "NameResolution" in repr(fault)
     )
     if isinstance(fault, requests.exceptions.SSLError):
-        said = f"the TLS certificate of {host} was not accepted"
+        problem = f"the TLS certificate of {host} was not accepted"
     elif unsent:
-        said = f"no connection to {host}"
+        problem = f"no connection to {host}"
     elif isinstance(fault, requests.Timeout):
-        said = f"no answer from {host} within {read_s:.0f} s"
+        problem = f"no answer from {host} within {read_s:.0f} s"
     elif isinstance(fault, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
-        said = f"the answer of {host} was cut short"
+        problem = f"the answer of {host} was cut short"
     else:
-        said = f"the connection to {host} broke"
+        problem = f"the connection to {host} broke"
     what = f"{request.method} {urlsplit(request.url).path}"
-    return errors.ConnectionFailedError(f"{what} failed: {said}", url=request.url)
+    return errors.ConnectionFailedError(f"{what} failed: {problem}", url=request.url)
 
 
 def _describe_cause(error: errors.TinkerError) -> str:

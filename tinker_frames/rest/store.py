@@ -1,7 +1,7 @@
-"""The SQLite file behind the cached session: every wait is bounded, and no fault of it reaches the caller.
+"""The SQLite file behind the cached session: every wait is bounded, and its errors never reach the caller.
 
 requests-cache's own SQLite backend waits for ever for a lock, also on a read-only or full disk. This one, written against
-its documented extension point, waits `WAIT_S`, then reports once to `on_error` and is a store that holds nothing.
+its documented extension point, waits `WAIT_S`, then reports once to `on_error` and acts as an empty store.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SQLiteStore(BaseStorage[str, Any]):
             raise KeyError(key)
         try:
             found = self.deserialize(key, row[0])
-        except Exception:  # noqa: BLE001  # an entry that somebody else wrote can fail in any way; it is none of ours
+        except Exception:  # noqa: BLE001  # an entry written by another program can fail in any way
             found = None
         if found is None:
             raise KeyError(key)
@@ -77,7 +77,7 @@ class SQLiteStore(BaseStorage[str, Any]):
         self._try(lambda db: db.executescript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"), None)
 
     def drop_expired(self) -> None:
-        """Delete what has outlived its time, so that the file does not grow with every kind of call."""
+        """Delete expired entries, so that the file does not grow with every kind of call."""
         self._write("DELETE FROM responses WHERE expires <= ?", (int(time.time()),))
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class SQLiteStore(BaseStorage[str, Any]):
         return self._try(act, 0)
 
     def _try(self, act: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
-        """Do something with the database; on any fault of it, report once and hold nothing from then on."""
+        """Run a database operation; on an error, report once and act as an empty store from then on."""
         if self.off:
             return otherwise
         with self._lock:
@@ -121,7 +121,7 @@ class SQLiteStore(BaseStorage[str, Any]):
         return self._connection
 
     def _set_aside(self) -> bool:
-        """Move a file that is no database out of the way; False where even that fails."""
+        """Move a corrupt file out of the way; False if that fails."""
         self.close()
         try:
             self.path.replace(self.path.with_suffix(".corrupt"))
