@@ -151,7 +151,7 @@ class Writer:
         return self.outcome(job, "failed", error)
 
     def _attribute(self, job: Job, error: TinkerError) -> Outcome:
-        """Return the outcome of a row that is as requested after an error: by us, by somebody else, or it never existed."""
+        """Return the outcome of a row that is as requested after an error: by this client, by another one, or it never existed."""
         if self._action.removes and not job.is_listed:
             missing = NotFoundError(f"there is no checkpoint {job.tinker_path}", status=error.status, url=error.url)
             return self.outcome(job, "skipped", missing)
