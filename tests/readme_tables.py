@@ -73,7 +73,7 @@ def _describe_undo(action: Action) -> str:
 
 def render_guards() -> str:
     """Return the guards."""
-    lines = ["| guard | holds checkpoints that are |", "|---|---|"]
+    lines = ["| guard | holds a checkpoint that is |", "|---|---|"]
     lines += [f"| `{guard.name}` | {guard.reason} |" for guard in GUARDS.values()]
     return "\n".join([*lines, ""])
 
