@@ -183,7 +183,7 @@ class Both:
         else:
             getattr(self.client.rest, OURS[what])(self.path, **arguments)
 
-    def seen(self, who: str) -> dict[str, Any] | None:
+    def read(self, who: str) -> dict[str, Any] | None:
         """Return what the other one sees: whether it is public and when it expires; None if it is gone."""
         if who == "sdk":
             frame = self.client.checkpoints(refresh=True).set_index("tinker_path")
@@ -210,17 +210,17 @@ def test_what_one_writes_the_other_sees(who: str, sdk: Sdk, client: tkf.Client) 
     for path in (frame["tinker_path"].iloc[-1], odd["tinker_path"].iloc[0]):
         both = Both(sdk, client, path)
         both.write(who, 0)
-        assert both.requests(who) == {"public": True, "expires_at": None}
+        assert both.read(who) == {"public": True, "expires_at": None}
         both.write(who, 1)
-        assert both.requests(who) == {"public": False, "expires_at": None}
+        assert both.read(who) == {"public": False, "expires_at": None}
         before = pd.Timestamp.now("UTC")
         both.write(who, 2, ttl_seconds=86_400)
-        expires = both.requests(who)["expires_at"]
+        expires = both.read(who)["expires_at"]
         assert abs((expires - before).total_seconds() - 86_400) < 60
         both.write(who, 2, ttl_seconds=None)
-        assert both.requests(who) == {"public": False, "expires_at": None}
+        assert both.read(who) == {"public": False, "expires_at": None}
         both.write(who, 3)
-        assert both.requests(who) is None
+        assert both.read(who) is None
 
 
 def test_our_own_next_frame_is_fresh(sdk: Sdk, client: tkf.Client) -> None:
