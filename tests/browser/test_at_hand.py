@@ -124,9 +124,9 @@ def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None
         chosen = {row.key for row in visit.rows() if row.chosen}
         tab_to(visit, "set_ttl", "Shift+Tab")
         hands.press("Enter")
-        visit.sees(visit.active, "1d")
+        visit.sees(visit.active, "ttl")
         tab_to(visit, "never", "Tab")
-        tab_to(visit, "ttl", "Tab")
+        tab_to(visit, "ttl", "Shift+Tab")
         hands.write("2d")
         hands.press("Enter")
         visit.sees(visit.active, "run")
