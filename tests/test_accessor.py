@@ -191,7 +191,7 @@ def test_every_call_finds_the_client_that_the_frame_came_from(client_of: Make, c
             found = call(frame)
             assert set(paths_of(found)) == set(frame["tinker_path"])
             if hasattr(found, "frame"):
-                assert "refused" not in set(found.frame["decision"])
+                assert "refused" not in set(found.frame["verdict"])
                 assert found.source.account == client.account
         with pytest.raises(errors.InvalidRequestError, match=f"{one.account}.*{two.account}"):
             call(frames[one], client=two)

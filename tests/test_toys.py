@@ -195,11 +195,11 @@ with tkf.demo.account(runs=3) as client:
     frame = client.checkpoints()
     plan = frame.tinker.delete()
     assert plan.frame["is_toy"].all()
-    assert (plan.frame["decision"] == "held").all()
+    assert (plan.frame["verdict"] == "held").all()
     assert plan.frame["reason"].str.contains("somebody's toy").all()
     assert " toys" in repr(plan)
-    assert (plan.allow("toy").frame["decision"] == "send").any()
-    path = plan.allow("toy").frame.query("decision == 'send'")["tinker_path"].iloc[0]
+    assert (plan.allow("toy").frame["verdict"] == "send").any()
+    path = plan.allow("toy").frame.query("verdict == 'send'")["tinker_path"].iloc[0]
     assert "[toy|public|" in run(client, "rm", "--help")
     assert "held: 1, somebody's toy" in run(client, "rm", path, "--dry-run")
     assert "held:" not in run(client, "rm", path, "--dry-run", "--allow", "toy")

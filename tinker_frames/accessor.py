@@ -174,7 +174,7 @@ def _build_docstring(action: Action) -> str:
     documented.append(("client", "The account; else the one that the frame came from, else the default one."))
     listed = "\n".join(f"{name}\n    {doc}" for name, doc in documented)
     parts.append(f"Parameters\n----------\n{listed}")
-    parts.append("Returns\n-------\nPlan\n    One row per checkpoint of the frame, with a decision on each.")
+    parts.append("Returns\n-------\nPlan\n    One row per checkpoint of the frame, with a verdict on each.")
     parts.append(
         "Raises\n------\nInvalidRequestError\n    For an invalid argument, or a frame of another account.\n"
         "AttributeError\n    If the frame has no column `tinker_path`."

@@ -95,7 +95,7 @@ def test_a_plan_is_put_away(own: Shown, server: DemoServer, way: str) -> None:
     assert own.choice().startswith("2 selected")
 
 
-def test_rows_of_a_decision_can_be_looked_at(own: Shown) -> None:
+def test_rows_of_a_verdict_can_be_looked_at(own: Shown) -> None:
     """A click on a group of the plan lists its rows with their reason, a second one puts them away; focus stays."""
     own.act("delete")
     held = own.find(".tkf-action-panel .tkf-held").first

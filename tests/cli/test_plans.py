@@ -342,16 +342,16 @@ def test_dry_run_prints_the_plan(command: str, server: DemoServer, run: Callable
 
 @pytest.mark.parametrize("command", ACTING)
 def test_dry_run_as_json(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`--dry-run --format json` has every row of the plan with its decision and what would change."""
+    """`--dry-run --format json` has every row of the plan with its verdict and what would change."""
     done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--format", "json")
     rows = json.loads(done.out)
     assert (done.code, done.err, writes(server)) == (0, "", [])
     assert sorted(entry["tinker_path"] for entry in rows) == ours(server)
-    assert {"decision", "reason", "size_bytes", "public", "public_after", "expires_at", "expires_after", "warnings"} <= set(rows[0])  # fmt: skip
-    decisions = {entry["tinker_path"]: entry["decision"] for entry in rows}
-    assert decisions[ours(server, 0)[0]] == ("unchanged" if command == "unpublish" else "send")
+    assert {"verdict", "reason", "size_bytes", "public", "public_after", "expires_at", "expires_after", "warnings"} <= set(rows[0])  # fmt: skip
+    verdicts = {entry["tinker_path"]: entry["verdict"] for entry in rows}
+    assert verdicts[ours(server, 0)[0]] == ("unchanged" if command == "unpublish" else "send")
     guarded = {"publish": "send", "unpublish": "unchanged"}
-    assert decisions[ours(server, 12)[0]] == guarded.get(command, "held")
+    assert verdicts[ours(server, 12)[0]] == guarded.get(command, "held")
 
 
 @pytest.mark.parametrize("command", ["rm", "ttl", "retire"])

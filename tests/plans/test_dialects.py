@@ -46,7 +46,7 @@ def test_tuft_deletes_the_right_checkpoints_only(tuft: DemoServer, client_of: Ma
     colliding = set(frame.loc[frame.duplicated(["training_run_id", "name"], keep=False), "tinker_path"])
     assert 0 < len(colliding) < len(frame)
     plan = frame.tinker.delete().allow(*ALL)
-    assert set(plan.frame.query("decision == 'refused'")["tinker_path"]) == colliding
+    assert set(plan.frame.query("verdict == 'refused'")["tinker_path"]) == colliding
     outcomes = plan.run(confirm=True).set_index("tinker_path")
     assert set(outcomes.loc[sorted(colliding), "outcome"]) == {"skipped"}
     assert set(outcomes.drop(list(colliding))["outcome"]) == {"done"}

@@ -199,7 +199,7 @@ def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, cl
     frame = journal(client=client)
     begun_rows = set(frame.loc[frame["sent_at"].notna(), "tinker_path"])
     published = {name for name in plan.frame["tinker_path"] if server.state.find(name).public}
-    assert published - set(plan.frame.query("decision != 'send'")["tinker_path"]) <= begun_rows
+    assert published - set(plan.frame.query("verdict != 'send'")["tinker_path"]) <= begun_rows
 
 
 def test_no_key_and_no_signed_url_is_in_it(client_of: Make) -> None:

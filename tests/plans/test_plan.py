@@ -1,4 +1,4 @@
-"""A plan before and around its run: decisions, guards, confirmation, editing, saving."""
+"""A plan before and around its run: verdicts, guards, confirmation, editing, saving."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_frame_of_a_plan_has_one_layout(quiet: tkf.Client, call: str) -> Non
     assert len(full) == len(frame)
     assert len(empty) == 0
     assert list(full.columns) == list(empty.columns)
-    assert list(full.columns[:5]) == ["tinker_path", "action", "decision", "reason", "warnings"]
+    assert list(full.columns[:5]) == ["tinker_path", "action", "verdict", "reason", "warnings"]
     for part in (full, empty):
         for column in ("time", "expires_at", "expires_after"):
             assert str(part[column].dtype) == "datetime64[us, UTC]", column
@@ -77,8 +77,8 @@ def test_the_frame_of_a_plan_has_one_layout(quiet: tkf.Client, call: str) -> Non
             assert str(part[column].dtype) == "boolean", column
         assert str(part["size_bytes"].dtype) == "Int64"
     assert full["tinker_path"].is_unique
-    assert set(full["decision"]) <= {"send", "held", "unchanged", "refused"}
-    assert (full.loc[full["decision"] != "send", "reason"] != "").all()
+    assert set(full["verdict"]) <= {"send", "held", "unchanged", "refused"}
+    assert (full.loc[full["verdict"] != "send", "reason"] != "").all()
 
 
 def test_the_frame_says_what_it_leads_to(quiet: tkf.Client) -> None:
@@ -132,7 +132,7 @@ def test_guards_hold_what_a_delete_would_take_from_somebody(quiet: tkf.Client) -
         plan = frame.tinker.delete().allow(*allowed).frame.set_index("tinker_path")
         for path, guards in expected.items():
             left = guards - set(allowed)
-            assert plan.loc[path, "decision"] == ("held" if left else "send")
+            assert plan.loc[path, "verdict"] == ("held" if left else "send")
             assert set(plan.loc[path, "reason"].split("; ")) - {""} == {GUARDS[guard].reason for guard in left}
     with pytest.raises(errors.InvalidRequestError, match="no guard 'everything'"):
         frame.tinker.delete().allow("everything")
@@ -141,19 +141,19 @@ def test_guards_hold_what_a_delete_would_take_from_somebody(quiet: tkf.Client) -
 def test_guards_hold_only_what_shortens_a_life(quiet: tkf.Client) -> None:
     """Delete, expire and a TTL earlier than today's expiry are guarded; publishing, unpublishing and lengthening are not."""
     frame = quiet.checkpoints()
-    guarded = set(frame.tinker.delete().frame.query("decision == 'held'")["tinker_path"])
+    guarded = set(frame.tinker.delete().frame.query("verdict == 'held'")["tinker_path"])
     for plan in (frame.tinker.publish(), frame.tinker.unpublish(), frame.tinker.set_ttl(None)):
-        assert not (plan.frame["decision"] == "held").any()
+        assert not (plan.frame["verdict"] == "held").any()
     month = frame.tinker.set_ttl("30d").frame
     later = month["expires_at"].notna() & (month["expires_at"] < month["expires_after"])
-    held = month["decision"] == "held"
+    held = month["verdict"] == "held"
     assert later.any()
     assert not (held & later).any()
     assert set(month.loc[held, "tinker_path"]) == guarded - set(month.loc[later, "tinker_path"])
     day = frame.tinker.expire("24h").frame
     sooner = day["expires_at"] <= day["expires_after"]
-    assert set(day.loc[sooner, "decision"]) == {"unchanged"}
-    assert set(day.loc[day["decision"] == "held", "tinker_path"]) == guarded - set(day.loc[sooner, "tinker_path"])
+    assert set(day.loc[sooner, "verdict"]) == {"unchanged"}
+    assert set(day.loc[day["verdict"] == "held", "tinker_path"]) == guarded - set(day.loc[sooner, "tinker_path"])
 
 
 def test_refused_rows_are_never_sent(server: DemoServer, client: tkf.Client) -> None:
@@ -173,7 +173,7 @@ def test_refused_rows_are_never_sent(server: DemoServer, client: tkf.Client) -> 
         "",
     ]
     plan = pd.DataFrame({"tinker_path": [*bad, good, None]}).tinker.delete(client=client).allow(*ALL)
-    assert plan.frame["decision"].tolist() == ["refused"] * len(bad) + ["send"]
+    assert plan.frame["verdict"].tolist() == ["refused"] * len(bad) + ["send"]
     outcomes = plan.run(confirm=1)
     assert outcomes.set_index("tinker_path").loc[bad, "outcome"].tolist() == ["skipped"] * len(bad)
     assert outcomes["error"].notna().sum() == len(bad)
@@ -296,7 +296,7 @@ def test_what_is_already_so_is_unchanged_and_not_sent(server: DemoServer, client
     """A row that became as wished by itself ends as unchanged."""
     frame = client.checkpoints()
     plan = frame[frame["public"]].head(2).tinker.publish()
-    assert set(plan.frame["decision"]) == {"unchanged"}
+    assert set(plan.frame["verdict"]) == {"unchanged"}
     assert set(plan.run()["outcome"]) == {"unchanged"}
     assert writes(server) == 0
 
@@ -347,7 +347,7 @@ def test_a_saved_plan_comes_back_as_it_was(quiet_server: DemoServer, quiet: tkf.
     assert plan.save(target) == target
     back = load_plan(target, client=quiet)
     assert (back.id, back.action, back.allowed, back.rule) == (plan.id, plan.action, plan.allowed, plan.rule)
-    columns = ["tinker_path", "decision", "reason", "warnings", "expires_at"]
+    columns = ["tinker_path", "verdict", "reason", "warnings", "expires_at"]
     pd.testing.assert_frame_equal(back.frame[columns], plan.frame[columns])
     assert quiet_server.key not in target.read_text()
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["plan.json"]
@@ -417,11 +417,11 @@ def test_retire_runs_and_keeps_what_the_rule_keeps(server: DemoServer, client: t
     soft.run(confirm=True)
     now = client.checkpoints()
     assert len(now) == len(frame)
-    sent = soft.frame.query("decision == 'send'")["tinker_path"]
+    sent = soft.frame.query("verdict == 'send'")["tinker_path"]
     hard = frame.tinker.retire(keep=rule)
-    assert set(hard.frame.query("decision == 'send'")["reason"]) == {f"not kept by {rule}"}
+    assert set(hard.frame.query("verdict == 'send'")["reason"]) == {f"not kept by {rule}"}
     hard.run(confirm=True)
     left = set(client.checkpoints()["tinker_path"])
-    held = set(hard.frame.query("decision == 'held'")["tinker_path"])
+    held = set(hard.frame.query("verdict == 'held'")["tinker_path"])
     assert left == set(hard.kept["tinker_path"]) | held
     assert not left & set(sent)

@@ -37,8 +37,8 @@ def texts(plan: Plan) -> tuple[str, str]:
 def test_the_numbers_are_right(quiet: tkf.Client) -> None:
     """Rows, gigabytes, dollars a month, and how many are public, newest, last, loaded, without expiry: as counted from the frame."""
     plan = quiet.checkpoints().tinker.delete().allow("newest", "sampler")
-    sends = plan.frame.query("decision == 'send'")
-    held = plan.frame.query("decision == 'held'")
+    sends = plan.frame.query("verdict == 'send'")
+    held = plan.frame.query("verdict == 'held'")
     rate = quiet.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]
     gigabytes = sends["size_bytes"].sum() / 1e9
     for text in texts(plan):

@@ -176,7 +176,7 @@ def test_expire_and_undo_restore_every_expiry(server: DemoServer, client: tkf.Cl
     """After undo each row expires when it did, never later and at most a few seconds earlier; what never expired never does."""
     frame = client.checkpoints()
     plan = frame.tinker.expire(after="24h").allow(*ALL)
-    sent = plan.frame.query("decision == 'send'")["tinker_path"].tolist()
+    sent = plan.frame.query("verdict == 'send'")["tinker_path"].tolist()
     before = expiries(server, sent)
     assert {None} < set(before.values())
     assert (plan.run(confirm=True)["outcome"].isin(["done", "unchanged"])).all()

@@ -45,7 +45,7 @@ MEASURED = {
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_every_kind_has_a_name_an_arrow_type_and_a_dtype(kind: Kind) -> None:
-    """Every kind is complete: its printed name, its Arrow type and its pandas dtype are those of the decision."""
+    """Every kind is complete: its printed name, its Arrow type and its pandas dtype are those of the verdict."""
     assert kind in DTYPE_NAMES
     assert isinstance(arrow_type(kind), pa.DataType)
     dtype = pandas_dtype(EVERY_KIND[kind])

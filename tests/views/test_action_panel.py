@@ -55,7 +55,7 @@ def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, seat
     seat.send("filter", name="query", value=query)
     before, matching = present(server), set(seat.keys)
     plan = seat.make_plan(act, **given)
-    sent = {group["rows"] for group in plan["groups"] if group["decision"] == "send"}
+    sent = {group["rows"] for group in plan["groups"] if group["verdict"] == "send"}
     assert sent == {plan["number"]}
     assert 0 < plan["number"] <= len(matching)
     assert writes(server) == 0
@@ -146,16 +146,16 @@ def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, sea
     """What guards hold back is told by reason, its rows are listed on asking, and lifting a guard sends them; lifting is taken back too."""
     plan = seat.make_plan("delete")
     assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(ALL, False)
-    held = [group for group in plan["groups"] if group["decision"] == "held"]
+    held = [group for group in plan["groups"] if group["verdict"] == "held"]
     assert held
     assert sum(group["rows"] for group in plan["groups"]) == len(seat.keys)
     for group in held:
-        seat.send("list", decision="held", reason=group["reason"])
+        seat.send("list", verdict="held", reason=group["reason"])
         names, *rows = seat.panel["rows"]
         assert len(rows) == group["rows"]
         assert {row[names.index("reason")] for row in rows} == {group["reason"]}
         assert [one["reason"] for one in seat.panel["groups"] if one["open"]] == [group["reason"]]
-    seat.send("list", decision="held", reason=held[-1]["reason"])
+    seat.send("list", verdict="held", reason=held[-1]["reason"])
     assert seat.panel["rows"] == []
     seat.send("allow", guards=list(ALL))
     assert seat.panel["number"] == len(seat.keys)
@@ -188,7 +188,7 @@ def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, seat: 
     """Where all rows are already so, the plan says so, and confirming it is refused."""
     seat.send("filter", name="query", value="public")
     plan = seat.make_plan("publish")
-    assert (plan["number"], {group["decision"] for group in plan["groups"]}) == (0, {"unchanged"})
+    assert (plan["number"], {group["verdict"] for group in plan["groups"]}) == (0, {"unchanged"})
     seat.send("confirm", typed="0")
     assert "no row of this plan is sent" in seat.note
     assert (seat.panel["stage"], writes(server)) == ("confirm", 0)
@@ -198,7 +198,7 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
     """The confirmation has rows, bytes and dollars, what is at stake, the rule, and whether it can be undone."""
     seat.send("filter", name="query", value="size_gb > 1 and not public")
     plan = seat.make_plan("retire", keep_last=1, after="24h")
-    sends = seat.explorer.panel.plan.frame.query("decision == 'send'")
+    sends = seat.explorer.panel.plan.frame.query("verdict == 'send'")
     assert plan["lines"][0].startswith(f"{plan['number']} of ")
     assert "checkpoints will expire in 24 h" in plan["lines"][0]
     assert f"{sends['size_bytes'].sum() / 1e9:,.1f} GB" in plan["lines"][0]
@@ -261,7 +261,7 @@ def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
 def test_an_answer_that_was_not_asked_for_does_nothing(seat: Seat) -> None:
     """Answers, confirmations, guards and the like without their stage are explained, and change nothing."""
     for message in (
-        {"do": "answer", "given": {"ttl": "1d"}}, {"do": "confirm"}, {"do": "allow", "guards": []}, {"do": "list", "decision": "send", "reason": ""},
+        {"do": "answer", "given": {"ttl": "1d"}}, {"do": "confirm"}, {"do": "allow", "guards": []}, {"do": "list", "verdict": "send", "reason": ""},
         {"do": "undo"}, {"do": "retry"}, {"do": "begin", "action": "sell"},
     ):  # fmt: skip
         seat.explorer.say("")

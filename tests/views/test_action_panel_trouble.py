@@ -129,14 +129,14 @@ def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, seat: Seat) -> 
     outcomes = seat.explorer.panel.outcomes
     assert outcomes is not None
     for outcome in ("done", "failed"):
-        seat.send("list", decision=outcome)
+        seat.send("list", verdict=outcome)
         names, *rows = seat.panel["rows"]
         assert names[:2] == ["tinker_path", "error"]
         assert [row[0] for row in rows] == outcomes.loc[outcomes["outcome"] == outcome, "tinker_path"].tolist()
         assert {count["outcome"] for count in seat.panel["counts"] if count["open"]} == {outcome}
-    seat.send("list", decision="failed")
+    seat.send("list", verdict="failed")
     assert seat.panel["rows"] == []
-    seat.send("list", decision="done")
+    seat.send("list", verdict="done")
     seat.send("undo")
     assert (count_outcomes(seat.panel), seat.panel["rows"]) == ({"done": 7}, [])
 
@@ -379,7 +379,7 @@ def test_rows_that_cannot_be_read_back_are_said_to_be_unknown(server: DemoServer
     assert journal(client=client)["outcome"].tolist() == ["unknown"] * 4
     server.faults.clear()
     seat.send("retry")
-    assert {group["decision"]: group["rows"] for group in seat.panel["groups"]} == {"unchanged": 4}
+    assert {group["verdict"]: group["rows"] for group in seat.panel["groups"]} == {"unchanged": 4}
 
 
 # ── other servers, other views ───────────────────────────────────────────────────────────────────────────────────────

@@ -50,7 +50,7 @@ def sorted_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def sent(plan: Plan) -> set[str]:
-    return set(plan.frame.query("decision == 'send'")["tinker_path"])
+    return set(plan.frame.query("verdict == 'send'")["tinker_path"])
 
 
 def ran(seat: Seat, client: tkf.Client, **known: Any) -> dict[str, Any]:

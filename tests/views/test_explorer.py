@@ -36,7 +36,7 @@ def seat(quiet: tkf.Client) -> Seat:
 # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 junk = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=3), st.lists(st.integers(0, 3), max_size=2), st.sampled_from(["query", "all", "run", "size_gb", "metadata", "0"]))  # fmt: skip
-fields = ("name", "value", "sort", "columns", "id", "width", "how", "first", "last", "number", "label", "place", "depth", "on", "action", "given", "guards", "decision", "reason", "typed")  # fmt: skip
+fields = ("name", "value", "sort", "columns", "id", "width", "how", "first", "last", "number", "label", "place", "depth", "on", "action", "given", "guards", "verdict", "reason", "typed")  # fmt: skip
 messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(HANDLERS))}, optional=dict.fromkeys(fields, junk))
 
 

@@ -93,7 +93,7 @@ class Plan:
     def frame(self) -> pd.DataFrame:
         """One row per checkpoint: what will happen to it, and why.
 
-        `decision` is `send`, `held` (by a guard; `allow` lifts it), `unchanged` (already in that state) or `refused` (cannot be
+        `verdict` is `send`, `held` (by a guard; `allow` lifts it), `unchanged` (already in that state) or `refused` (cannot be
         written), and `reason` explains it. `public_after` and `expires_after` are the state that the plan leads to; NA for a delete.
         `warnings` lists what to check before running it. `size_bytes` is in bytes, `size_gb` in 10^9 bytes; times are in UTC.
         """
@@ -179,7 +179,7 @@ class Plan:
             raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
         frame = self.frame
         self._require_confirmation(frame, confirm)
-        runner, jobs = self.source.runner(), build_jobs(self.rows[(frame["decision"] == "send").to_numpy()])
+        runner, jobs = self.source.runner(), build_jobs(self.rows[(frame["verdict"] == "send").to_numpy()])
         if not jobs:
             return build_outcome_frame(
                 self.id, self.action, [], frame
@@ -225,7 +225,7 @@ class Plan:
 
     def _require_confirmation(self, frame: pd.DataFrame, confirm: int | bool | None) -> None:
         """Require confirmation of the row count."""
-        sends = frame[frame["decision"] == "send"]
+        sends = frame[frame["verdict"] == "send"]
         shortening = sends[sends["shortens"]]
         public = bool(shortening["public"].fillna(False).any())
         needed = len(shortening) > MAX_UNCONFIRMED or public

@@ -124,21 +124,21 @@ def flag_paths(paths: Iterable[str], flagged: Paths | None) -> Any:
 def preview_rows(
     rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: datetime, note: str = ""
 ) -> pd.DataFrame:
-    """Return the rows with a decision on each and what it leads to; `note` is the reason of those that are sent."""
+    """Return the rows with a verdict on each and what it leads to; `note` is the reason of those that are sent."""
     import pandas as pd
 
     frame = rows.copy()
     jobs = build_jobs(rows)
     frame["shortens"] = pd.Series([action.shortens(job.before, job.expiry, now) for job in jobs], dtype="bool")
     flags = _select_records(rows, ["refusal", *(guard.column for guard in GUARDS.values())])
-    decisions = [_decide(row, job, action, allowed, now) for row, job in zip(flags, jobs, strict=True)]
+    verdicts = [_decide(row, job, action, allowed, now) for row, job in zip(flags, jobs, strict=True)]
     frame["action"] = pandas_array("text", [action.name] * len(frame))
-    frame["decision"] = pandas_array("text", [decision for decision, _ in decisions])
-    frame["reason"] = pandas_array("text", [note if decision == "send" else reason for decision, reason in decisions])
+    frame["verdict"] = pandas_array("text", [verdict for verdict, _ in verdicts])
+    frame["reason"] = pandas_array("text", [note if verdict == "send" else reason for verdict, reason in verdicts])
     frame["public_after"] = _find_public_after(frame["public"], action)
     frame["expires_after"] = _find_expires_after(frame["expires_at"], jobs, action, now)
     frame["warnings"] = pandas_array("text", [_find_warnings(row) for row in _select_records(frame, _WARNED_OF)])
-    front = ["tinker_path", "action", "decision", "reason", "warnings"]
+    front = ["tinker_path", "action", "verdict", "reason", "warnings"]
     hidden = ["refusal", "ttl_seconds", "until", "user_metadata"]
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
 
@@ -201,10 +201,10 @@ def build_outcome_frame(
     rows = list(outcomes)
     if frame is not None:
         asides = {"held": "skipped", "refused": "skipped", "unchanged": "unchanged"}
-        rest = frame[frame["decision"] != "send"]
+        rest = frame[frame["verdict"] != "send"]
         rows += [
-            Outcome(path, asides[decision], error=reason or None)
-            for path, decision, reason in zip(rest["tinker_path"], rest["decision"], rest["reason"], strict=True)
+            Outcome(path, asides[verdict], error=reason or None)
+            for path, verdict, reason in zip(rest["tinker_path"], rest["verdict"], rest["reason"], strict=True)
         ]
     result = pd.DataFrame(
         {
@@ -222,7 +222,7 @@ def build_outcome_frame(
 
 
 def _decide(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[str], now: datetime) -> tuple[str, str]:
-    """Return the decision on one row and its reason: refused, unchanged, held by a guard, or to be sent."""
+    """Return the verdict on one row and its reason: refused, unchanged, held by a guard, or to be sent."""
     if row["refusal"]:
         return "refused", row["refusal"]
     if action.is_already(job.before, job.expiry, now):

@@ -12,7 +12,7 @@ from .actions import Action
 from .preview import GUARDS
 
 ROWS_SHOWN = 8
-COLUMNS = ("tinker_path", "decision", "size_gb", "public", "expires_at", "expires_after", "reason", "warnings")
+COLUMNS = ("tinker_path", "verdict", "size_gb", "public", "expires_at", "expires_after", "reason", "warnings")
 
 
 class Hints(NamedTuple):
@@ -30,12 +30,12 @@ def summarize_plan(
     action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None, hints: Hints = PYTHON
 ) -> list[str]:
     """Return what a plan comes to, in lines; `rate` is dollars per gigabyte and month."""
-    sends = frame[frame["decision"] == "send"]
+    sends = frame[frame["verdict"] == "send"]
     lines = [_format_headline(action, frame, sends, rows, rate), "among them: " + ", ".join(_format_counts(sends))]
-    for decision in ("held", "refused", "unchanged"):
-        aside = frame[frame["decision"] == decision]
+    for verdict in ("held", "refused", "unchanged"):
+        aside = frame[frame["verdict"] == verdict]
         for reason, count in aside["reason"].value_counts().items():
-            lines.append(f"{decision}: {count:,}, {reason}")
+            lines.append(f"{verdict}: {count:,}, {reason}")
     if (rows["loaded_by_sampler"].isna() & (rows["refusal"] == "")).any():
         lines.append("this server does not tell what samplers have loaded")
     if action.removes:

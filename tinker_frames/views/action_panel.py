@@ -122,11 +122,11 @@ class ActionPanel:
         plan = replace(self._require_plan(), allowed=frozenset()).allow(*guards)
         self._prepare("looking at the plan", lambda: plan, self._target)
 
-    def list_rows(self, decision: str, reason: str = "") -> None:
-        """List the rows of the plan with a decision and a reason, or those that ended with an outcome; again, and they are put away."""
+    def list_rows(self, verdict: str, reason: str = "") -> None:
+        """List the rows of the plan with a verdict and a reason, or those that ended with an outcome; again, and they are put away."""
         if self.stage != "outcome":
             self._require_plan()
-        self._opened_group = None if self._opened_group == (decision, reason) else (decision, reason)
+        self._opened_group = None if self._opened_group == (verdict, reason) else (verdict, reason)
         self._changed()
 
     def confirm(self, typed: str = "") -> None:
@@ -227,10 +227,10 @@ class ActionPanel:
         plan, frame = self._require_plan(), self._require_preview()
         lines = summarize_plan(plan.action, frame, plan.rows, plan.rate)
         groups: list[PlanGroup] = [
-            {"decision": decision, "reason": reason, "rows": rows, "open": self._opened_group == (decision, reason)}
-            for (decision, reason), rows in _count_groups(frame)
+            {"verdict": verdict, "reason": reason, "rows": rows, "open": self._opened_group == (verdict, reason)}
+            for (verdict, reason), rows in _count_groups(frame)
         ]
-        reasons = frame.loc[frame["decision"] == "held", "reason"].fillna("")
+        reasons = frame.loc[frame["verdict"] == "held", "reason"].fillna("")
         held = [name for name, guard in GUARDS.items() if reasons.str.contains(guard.reason, regex=False).any()]
         return {
             **self._describe_action(),
@@ -284,10 +284,8 @@ class ActionPanel:
         """Return the rows of the plan that somebody looks at."""
         if self._opened_group is None:
             return []
-        decision, reason = self._opened_group
-        return _format_rows(
-            frame[(frame["decision"] == decision) & (frame["reason"].fillna("") == reason)], PLAN_COLUMNS
-        )
+        verdict, reason = self._opened_group
+        return _format_rows(frame[(frame["verdict"] == verdict) & (frame["reason"].fillna("") == reason)], PLAN_COLUMNS)
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -377,7 +375,7 @@ class ActionPanel:
         return self._preview
 
     def _count_sends(self) -> int:
-        return int((self._require_preview()["decision"] == "send").sum())
+        return int((self._require_preview()["verdict"] == "send").sum())
 
     @staticmethod
     def _find_unfinished(outcomes: pd.DataFrame) -> list[str]:
@@ -395,8 +393,8 @@ class ActionPanel:
 
 
 def _count_groups(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
-    """Return how many rows of a plan have each decision and reason, those that are sent first, then the most."""
-    pairs = Counter(zip(frame["decision"], frame["reason"].fillna(""), strict=True))
+    """Return how many rows of a plan have each verdict and reason, those that are sent first, then the most."""
+    pairs = Counter(zip(frame["verdict"], frame["reason"].fillna(""), strict=True))
     return sorted(pairs.items(), key=lambda item: (item[0][0] != "send", -item[1]))
 
 

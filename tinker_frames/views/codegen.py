@@ -93,7 +93,7 @@ def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -
     lines.append(f"plan = {name}.tinker.{call}")
     if plan.allowed:
         lines.append(f"plan = plan.allow({', '.join(map(repr, sorted(plan.allowed)))})")
-    number = int((plan.frame["decision"] == "send").sum())
+    number = int((plan.frame["verdict"] == "send").sum())
     return [*lines, f"# plan.run(confirm={number})"]
 
 

@@ -87,7 +87,7 @@ def _allow(explorer: Explorer, request: m.AllowRequest) -> None:
 
 
 def _list(explorer: Explorer, request: m.ListRequest) -> None:
-    explorer.panel.list_rows(str(request["decision"]), str(request.get("reason", "")))
+    explorer.panel.list_rows(str(request["verdict"]), str(request.get("reason", "")))
 
 
 def _confirm(explorer: Explorer, request: m.ConfirmRequest) -> None:

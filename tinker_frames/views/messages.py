@@ -241,9 +241,9 @@ class WorkPanel(OpenPanel, Progress):
 
 
 class PlanGroup(TypedDict):
-    """The rows of a plan with the same decision and reason."""
+    """The rows of a plan with the same verdict and reason."""
 
-    decision: str
+    verdict: str
     reason: str
     rows: int
     open: bool

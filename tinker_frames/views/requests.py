@@ -114,10 +114,10 @@ class AllowRequest(TypedDict):
 
 
 class ListRequest(TypedDict):
-    """List the rows of a plan with a decision and reason, or with an outcome."""
+    """List the rows of a plan with a verdict and reason, or with an outcome."""
 
     do: Literal["list"]
-    decision: str
+    verdict: str
     reason: NotRequired[str]
 
 

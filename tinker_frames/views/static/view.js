@@ -219,7 +219,7 @@ function formatProgress({ part, done, total, rate, waiting, stopping }) {
 }
 
 // src/plan_confirmation.js
-var DECISIONS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
+var VERDICTS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
 function makeConfirmation(panel, state) {
   const [title = "", ...lines] = state.lines;
   const facts = state.rule ? [...lines, `keeps ${state.rule}`] : lines;
@@ -269,13 +269,13 @@ function makeTypedNumber(panel, state, run) {
   });
   return el("label", { class: "tkf-tick" }, `Type ${state.number} to delete: `, input);
 }
-function makeGroup(panel, { decision, reason, rows, open }) {
-  const text = `${formatCount(rows)} ${DECISIONS[decision] ?? decision}${reason ? `: ${reason}` : ""}`;
-  return button(text, () => panel.send({ do: "list", decision, reason }), {
-    class: `tkf-button tkf-group tkf-${decision}`,
+function makeGroup(panel, { verdict, reason, rows, open }) {
+  const text = `${formatCount(rows)} ${VERDICTS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
+  return button(text, () => panel.send({ do: "list", verdict, reason }), {
+    class: `tkf-button tkf-group tkf-${verdict}`,
     "aria-expanded": String(open),
     title: "look at these rows",
-    "data-name": `${decision} ${reason}`
+    "data-name": `${verdict} ${reason}`
   });
 }
 function makeGuards(panel, guards) {
@@ -312,7 +312,7 @@ function makeOutcome(panel, state) {
 }
 function makeCount(panel, { outcome, rows, open }) {
   const text = `${MARKS[outcome] ?? "–"} ${formatCount(rows)} ${outcome}`;
-  return button(text, () => panel.send({ do: "list", decision: outcome }), {
+  return button(text, () => panel.send({ do: "list", verdict: outcome }), {
     class: `tkf-button tkf-group tkf-outcome tkf-${outcome}`,
     "aria-expanded": String(open),
     title: "look at these rows",

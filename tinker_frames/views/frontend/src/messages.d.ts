@@ -242,9 +242,9 @@ export interface WorkPanel {
   stage: "work";
 }
 
-/** The rows of a plan with the same decision and reason. */
+/** The rows of a plan with the same verdict and reason. */
 export interface PlanGroup {
-  decision: string;
+  verdict: string;
   reason: string;
   rows: number;
   open: boolean;
@@ -405,10 +405,10 @@ export interface AllowRequest {
   guards: Array<string>;
 }
 
-/** List the rows of a plan with a decision and reason, or with an outcome. */
+/** List the rows of a plan with a verdict and reason, or with an outcome. */
 export interface ListRequest {
   do: "list";
-  decision: string;
+  verdict: string;
   reason?: string;
 }
 

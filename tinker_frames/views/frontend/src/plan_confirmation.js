@@ -1,4 +1,4 @@
-// A plan to be confirmed: its facts, its rows by decision, and the guards that hold some of them.
+// A plan to be confirmed: its facts, its rows by verdict, and the guards that hold some of them.
 
 import { button, el } from "./dom.js";
 import { makeButtons, makeRowTable, makeTitle } from "./panel_parts.js";
@@ -8,7 +8,7 @@ import { capitalize, formatCount } from "./text.js";
 /** @import { ConfirmPanel, GuardTick, PlanGroup } from "./messages.js" */
 
 /** @type {Record<string, string>} */
-const DECISIONS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
+const VERDICTS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
 
 /** @param {ActionPanel} panel @param {ConfirmPanel} state */
 export function makeConfirmation(panel, state) {
@@ -75,13 +75,13 @@ function makeTypedNumber(panel, state, run) {
 }
 
 /** @param {ActionPanel} panel @param {PlanGroup} group */
-function makeGroup(panel, { decision, reason, rows, open }) {
-  const text = `${formatCount(rows)} ${DECISIONS[decision] ?? decision}${reason ? `: ${reason}` : ""}`;
-  return button(text, () => panel.send({ do: "list", decision, reason }), {
-    class: `tkf-button tkf-group tkf-${decision}`,
+function makeGroup(panel, { verdict, reason, rows, open }) {
+  const text = `${formatCount(rows)} ${VERDICTS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
+  return button(text, () => panel.send({ do: "list", verdict, reason }), {
+    class: `tkf-button tkf-group tkf-${verdict}`,
     "aria-expanded": String(open),
     title: "look at these rows",
-    "data-name": `${decision} ${reason}`,
+    "data-name": `${verdict} ${reason}`,
   });
 }
 

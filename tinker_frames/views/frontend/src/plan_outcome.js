@@ -29,7 +29,7 @@ export function makeOutcome(panel, state) {
 /** @param {ActionPanel} panel @param {OutcomeCount} count */
 function makeCount(panel, { outcome, rows, open }) {
   const text = `${MARKS[outcome] ?? "–"} ${formatCount(rows)} ${outcome}`;
-  return button(text, () => panel.send({ do: "list", decision: outcome }), {
+  return button(text, () => panel.send({ do: "list", verdict: outcome }), {
     class: `tkf-button tkf-group tkf-outcome tkf-${outcome}`,
     "aria-expanded": String(open),
     title: "look at these rows",
