@@ -29,6 +29,15 @@ class State(NamedTuple):
 
     public: bool | None
     expires_at: datetime | None
+    time: datetime | None = (
+        None  # when it was saved: with the size, it tells a checkpoint from a later one of the same name
+    )
+    size_bytes: int | None = None
+
+    def is_same_object(self, other: State) -> bool:
+        """Tell whether both are of one checkpoint, and not of two that were saved under one name; sizes may be filled in later."""
+        sizes = {self.size_bytes, other.size_bytes} - {None}
+        return self.time == other.time and len(sizes) < 2
 
 
 class RequestedExpiry(NamedTuple):

@@ -17,12 +17,12 @@ from ..rest.endpoints import Rest
 from ..rest.progress import Progress
 from ..rest.session import Session
 from ..schema.catalog import CHECKPOINTS
-from ..schema.columns import empty_frame, to_python
+from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, bare_name, run_of, run_url
 from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
-from .preview import collect_facts, colliding_paths
+from .preview import build_states, collect_facts, colliding_paths
 from .runner import Runner
 from .undo import build_journal_frame, resume_plan, undo_plan
 from .writer import Read, Writer, write_one
@@ -196,8 +196,7 @@ class Planner:
 
 def _build_read(frame: pd.DataFrame, unread: set[str]) -> Read:
     """Return the state of the checkpoints in a frame."""
-    columns = (frame[name] for name in ("tinker_path", "public", "expires_at"))
-    states = {path: State(to_python(public), to_python(at)) for path, public, at in zip(*columns, strict=True)}
+    states = dict(zip(frame["tinker_path"], build_states(frame), strict=True))
     ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
     return Read(states, unread, colliding_paths(frame), ids)
 

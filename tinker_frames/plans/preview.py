@@ -153,32 +153,49 @@ def add_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.Data
 
 def restore_jobs(facts: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
     """Return facts with the requested expiries of saved jobs, and the state that they were planned for."""
+    import pandas as pd
+
     by_path = {job.tinker_path: job for job in jobs}
     found = [by_path[path] for path in facts["tinker_path"]]
     rows = add_expiries(facts, [job.expiry for job in found])
     present = (rows["refusal"] == "").to_numpy()
     rows["public"] = rows["public"].where(~present, pandas_array("bool", [job.before.public for job in found]))
     rows["expires_at"] = rows["expires_at"].where(~present, _to_times([job.before.expires_at for job in found]))
+    rows["time"] = rows["time"].where(~present, _to_times([job.before.time for job in found]))
+    sizes = pd.Series(pandas_array("int", [job.before.size_bytes for job in found]))
+    rows["size_bytes"] = rows["size_bytes"].where(~present, sizes)
     return rows
 
 
 def build_jobs(frame: pd.DataFrame) -> list[Job]:
     """Return rows of facts and requested expiries as jobs."""
-    columns = (frame[name] for name in ("tinker_path", "public", "expires_at", "ttl_seconds", "until"))
+    columns = (frame[name] for name in ("tinker_path", "ttl_seconds", "until"))
     return [
-        Job(path, State(to_python(public), to_python(expires)), RequestedExpiry(to_python(ttl), to_python(until)))
-        for path, public, expires, ttl, until in zip(*columns, strict=True)
+        Job(path, state, RequestedExpiry(to_python(ttl), to_python(until)))
+        for path, ttl, until, state in zip(*columns, build_states(frame), strict=True)
     ]
+
+
+def build_states(frame: pd.DataFrame) -> list[State]:
+    """Return the state of each checkpoint in a frame."""
+    columns = (map(to_python, frame[name]) for name in State._fields)
+    return [State(*values) for values in zip(*columns, strict=True)]
 
 
 def dump_job(job: Job) -> dict[str, Any]:
     """Return a job as plain values."""
     return {
         "tinker_path": job.tinker_path,
-        "before": {"public": job.before.public, "expires_at": format_time(job.before.expires_at)},
+        "before": dump_state(job.before),
         "expiry": {"ttl_seconds": job.expiry.ttl_seconds, "until": format_time(job.expiry.until)},
         "key": job.key,
     }
+
+
+def dump_state(state: State) -> dict[str, Any]:
+    """Return a state as plain values."""
+    times = {name: format_time(getattr(state, name)) for name in ("expires_at", "time")}
+    return {**state._asdict(), **times}
 
 
 def load_job(entry: dict[str, Any]) -> Job:
@@ -186,7 +203,7 @@ def load_job(entry: dict[str, Any]) -> Job:
     before, expiry = entry["before"], entry["expiry"]
     return Job(
         entry["tinker_path"],
-        State(before["public"], parse_time(before["expires_at"])),
+        State(before["public"], parse_time(before["expires_at"]), parse_time(before["time"]), before["size_bytes"]),
         RequestedExpiry(expiry["ttl_seconds"], parse_time(expiry["until"])),
         **({"key": entry["key"]} if entry.get("key") else {}),
     )

@@ -137,7 +137,7 @@ class _Run:
         for job in jobs:
             if job.training_run_id in read.unread:
                 self._finish_row(self._writer.outcome(job, "unknown"))
-            elif self._writer.is_done(job, read.states.get(job.tinker_path)):
+            elif self._writer.is_done(job, read.find(job)):
                 self._finish_row(self._writer.outcome(job, "done"))
 
     def verify(self, jobs: list[Job]) -> None:
@@ -153,7 +153,7 @@ class _Run:
         state = read.states.get(job.tinker_path)
         if job.training_run_id in read.unread:
             return Outcome(job.tinker_path, "unknown" if job.unclear else "skipped", error="its run could not be read")
-        if job.unclear and self._writer.is_done(job, state):
+        if job.unclear and self._writer.is_done(job, read.find(job)):
             return Outcome(job.tinker_path, "done", attempts=job.attempts)
         problem = COLLISION if job.tinker_path in read.colliding else _describe_change(job.before, state)
         if problem or state is None:
@@ -182,6 +182,8 @@ def _describe_change(before: State, now: State | None) -> str:
     """Describe how a checkpoint differs from its planned state; empty if it does not."""
     if now is None:
         return "it is gone"
+    if not before.is_same_object(now):
+        return f"another checkpoint has been saved under its name since, at {now.time or 'an unknown time'}"
     if before.public != now.public:
         return f"it has become {'public' if now.public else 'private'} since"
     if before.expires_at != now.expires_at:

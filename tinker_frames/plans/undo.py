@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..rest.progress import Progress
+from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import pandas_array
 from ..schema.durations import TTL_RANGE_S
 from ..schema.paths import parse
@@ -101,8 +102,8 @@ def _build_inverse(source: Source, record: Record, action: Action, done: list[En
         refusals.append(refusal or _find_undo_refusal(row, action, states.get(row.tinker_path), until, now))
     rows = add_expiries(rows, expiries).assign(refusal=pandas_array("text", refusals))
     current = [states.get(path, State(None, None)) for path in rows["tinker_path"]]
-    rows["public"] = pandas_array("bool", [state.public for state in current])
-    rows["expires_at"] = pandas_array("time", [state.expires_at for state in current])
+    for name in State._fields:
+        rows[name] = pandas_array(CHECKPOINTS[name].kind, [getattr(state, name) for state in current])
     guards = frozenset(GUARDS)
     return Plan(make_plan_id(), inverse, rows, source, guards, undoes=record.plan)
 
@@ -111,6 +112,8 @@ def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: d
     """Return why a row cannot be restored; empty if it can."""
     if state is None:
         return "it is gone"
+    if not _build_job(row).before.is_same_object(state):
+        return "another checkpoint has been saved under its name since"
     if row.after is not None:
         is_ours = state.expires_at == parse_time(row.after)
     else:

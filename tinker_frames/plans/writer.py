@@ -33,6 +33,11 @@ class Read:
     colliding: set[str] = field(default_factory=set)  # paths that the server does not tell from another
     ids: dict[tuple[str, str], str] = field(default_factory=dict)  # run and checkpoint id, to the path
 
+    def find(self, job: Job) -> State | None:
+        """Return the present state of a job's checkpoint; None if it is gone, also where another one was saved under its name."""
+        state = self.states.get(job.tinker_path)
+        return state if state is not None and (not job.is_listed or job.before.is_same_object(state)) else None
+
 
 ReadRuns = Callable[[list[str]], Read]
 
@@ -101,7 +106,7 @@ class Writer:
             return
         read = self._read_runs(list_runs(claimed))
         for job in claimed:
-            outcome, state = outcomes[job.tinker_path], read.states.get(job.tinker_path)
+            outcome, state = outcomes[job.tinker_path], read.find(job)
             if job.training_run_id in read.unread:
                 _correct_outcome(outcome, "unknown", "its run could not be read afterwards")
             elif self._took_effect(job, state):
@@ -140,7 +145,7 @@ class Writer:
         job.unclear = job.unclear or unclear
         if read.unread:
             return self.outcome(job, "unknown", error)  # read again at the end
-        state = read.states.get(job.tinker_path)
+        state = read.find(job)
         if self._took_effect(job, state):
             return self._attribute(job, error)
         if state is None:

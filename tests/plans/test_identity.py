@@ -1,0 +1,91 @@
+"""The same path, another checkpoint: what was saved again under a planned name is never touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.functions import load_plan, resume, undo
+from tinker_frames.plans.actions import State
+from tinker_frames.plans.plan import Plan
+
+ALL = ("public", "newest", "sampler")
+WORDS = "another checkpoint has been saved under its name since"
+
+
+def save_again(server: DemoServer, tinker_path: str, *, size_bytes: int = 1000, same_time: bool = False) -> None:
+    """Delete a checkpoint and save another one under its name."""
+    row = server.state.find(tinker_path)
+    server.state.delete(row)
+    when = {"time": row.time} if same_time else {}
+    server.state.add_checkpoint(row.run, row.kind, row.name, size_bytes=size_bytes, **when)
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+@pytest.mark.parametrize("call", ["delete", "expire", "publish"])
+def test_between_plan_and_run(
+    server: DemoServer, client: tkf.Client, tmp_path: Path, call: str, from_file: bool
+) -> None:
+    """A row that was saved again, later or with another size, is skipped with words; the others are done."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
+    paths = frame["tinker_path"].tolist()
+    plan: Plan = getattr(frame.tinker, call)().allow(*ALL)
+    saved = plan.save(tmp_path / "plan.json")
+    save_again(server, paths[0])
+    save_again(server, paths[1], same_time=True)
+    client.cache.clear()
+    plan = load_plan(saved, client=client) if from_file else plan
+    outcomes = plan.run(confirm=True).set_index("tinker_path").loc[paths]
+    assert outcomes["outcome"].tolist() == ["skipped", "skipped", "done", "done"]
+    assert outcomes["error"].str.contains(WORDS).tolist()[:2] == [True, True]
+    for path in paths[:2]:
+        row = server.state.find(path)
+        assert (row.public, row.expires_at) == (False, None)
+
+
+def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client) -> None:
+    """`resume` skips rows that were saved again meanwhile, and so does `undo`."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(12)
+    plan = frame.tinker.expire().allow(*ALL)
+    server.faults.write_latency = 0.1
+    outcomes = plan.run(confirm=True, max_workers=1, deadline=0.3)
+    left = outcomes.loc[outcomes["outcome"] == "skipped", "tinker_path"].tolist()
+    done = outcomes.loc[outcomes["outcome"] == "done", "tinker_path"].tolist()
+    server.faults.clear()
+    save_again(server, left[0])
+    finished = resume(plan.id, client=client).set_index("tinker_path")
+    assert finished.loc[left[0], "outcome"] == "skipped"
+    assert WORDS in finished.loc[left[0], "error"]
+    assert server.state.find(left[0]).expires_at is None
+    save_again(server, done[0])
+    server.state.set_ttl(server.state.find(done[0]), 86_400)
+    back = undo(plan, client=client).set_index("tinker_path")
+    assert (back.loc[done[0], "outcome"], WORDS in back.loc[done[0], "error"]) == ("skipped", True)
+    assert server.state.find(done[0]).expires_at is not None
+
+
+def test_between_an_unclear_answer_and_its_repetition(server: DemoServer, client: tkf.Client) -> None:
+    """A delete whose answer was lost, of a name that was saved again at once, is done and not sent a second time."""
+    plan = client.checkpoints().query("not public").head(1).tinker.delete().allow(*ALL)
+    path = plan.frame["tinker_path"].iloc[0]
+    delete = server.state.delete
+
+    def delete_and_save_again(row: object) -> None:
+        server.state.delete = delete  # type: ignore[method-assign]
+        save_again(server, path)
+
+    server.state.delete = delete_and_save_again  # type: ignore[method-assign,assignment]
+    server.faults.bursts = [Burst("delete_checkpoint", 500, times=1, then="apply")]
+    assert plan.run()["outcome"].tolist() == ["done"]
+    assert server.requests.count("delete_checkpoint") == 1
+    assert server.state.find(path) is not None
+
+
+def test_a_size_that_is_filled_in_later_is_no_other_checkpoint() -> None:
+    """An unknown size fits every size; another known size or another time does not."""
+    state = State(public=False, expires_at=None, size_bytes=None)
+    assert state.is_same_object(state._replace(size_bytes=5))
+    assert not state._replace(size_bytes=4).is_same_object(state._replace(size_bytes=5))
