@@ -51,9 +51,20 @@ ODD: dict[str, Any] = {
     "text": st.sampled_from([5, [], {}, True, 1.5, "\ud800"]),
     "category": st.sampled_from([5, [], {}, False, "\udfff"]),
     "int": st.sampled_from([1.5, "x", True, [], {}, 10**30, 1e300, float("inf"), "--1", 7.0, "12", 1e16]),
-    "bool": st.sampled_from([0, "true", [], {}]),
+    "bool": st.sampled_from([0, "true", 2, "maybe", [], {}]),
     "time": st.sampled_from(
-        ["", "soon", 5, [], {}, "2026-11-20T09:14:03", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", False]
+        [
+            "",
+            "soon",
+            5,
+            1795166043,
+            [],
+            {},
+            "2026-11-20T09:14:03",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            False,
+        ]
     ),
     "json": st.sampled_from([5, "x", [1], True, {"a": "\ud800"}, {"\udfff": 1}]),
     "texts": st.sampled_from([5, "x", [1], {}, ["\ud800"], [None, "a"]]),
@@ -176,7 +187,7 @@ def test_good_values_arrive_as_they_are(table: Table, data: st.DataObject) -> No
 @QUICK
 @given(data=st.data())
 def test_an_odd_value_costs_itself_and_is_listed(table: Table, data: st.DataObject) -> None:
-    """One odd value leaves every other value of its row and of all other rows as it was, and stands in `problems`."""
+    """One odd value leaves every other value of its row and of all other rows as it was, and stands in `problems`; what is lost is in `extra`."""
     rows = data.draw(good_rows(table))
     assume(rows)
     plain, _ = read(table, rows)
@@ -184,14 +195,19 @@ def test_an_odd_value_costs_itself_and_is_listed(table: Table, data: st.DataObje
     place = data.draw(st.integers(0, len(rows) - 1))
     spoilt = copy.deepcopy(rows)
     assume(all(isinstance(spoilt[place].get(part, {}), dict) for part in column.path[:-1]))
-    put(spoilt[place], column.path, data.draw(ODD[column.kind]))
+    odd = data.draw(ODD[column.kind])
+    put(spoilt[place], column.path, odd)
     pages = [spoilt] if data.draw(st.booleans()) else [[row] for row in spoilt]
     found, decoder = read(table, *pages)
     derived = {c.name for c in table.stored if c.derive is not None}
     for number, (before, after) in enumerate(zip(plain, found, strict=True)):
         for name, value in before.items():
-            if number != place or name not in {column.name, *derived}:
+            if number != place or name not in {column.name, "extra", *derived}:
                 assert after[name] == value, name
+    spoilt[place] = unknown_of(table, rows[place])
+    if found[place][column.name] is None:
+        put(spoilt[place], column.path, odd)
+    assert json.loads(found[place]["extra"] or "{}") == spoilt[place]
     assert [p for p in decoder.problems.as_list() if p["column"] == column.name and p["problem"] != "absent"]
 
 
@@ -393,6 +409,7 @@ def test_what_is_no_object_is_reported_under_its_place() -> None:
         catalog.SESSIONS, [session(0, status="failed"), session(1, status={"type": "failed", "reason": 5})]
     )
     assert [row["status"] for row in found] == [None, "failed"]
+    assert [row["extra"] for row in found] == ['{"status":"failed"}', '{"status":{"reason":5}}']
     said = {(p["column"], p["problem"]) for p in decoder.problems.as_list()}
     assert said == {("status", "not an object"), ("status.reason", "not an object")}
 

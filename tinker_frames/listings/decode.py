@@ -2,7 +2,7 @@
 
 The fast path decodes a page into typed records whose fields are exactly those that the pages so far had, known or not. A page
 that does not fit is examined: new or missing fields change the records, malformed values are coerced one by one. So a malformed
-value becomes null and the rest of its row is kept, and a server that sends more or fewer fields costs one extra pass.
+value becomes null, is kept in `extra`, and costs nothing of its row; a server that sends more or fewer fields costs one extra pass.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ class Decoder:
         self._layout = RecordLayout(table)
         self._absent: dict[str, int] = {}  # top-level field → rows that lack it
         self._waiting: list[Any] = []  # records that are not yet columns
+        self._unread: list[
+            tuple[int, tuple[str, ...], Any]
+        ] = []  # of a batch: place, path and value of what became null
         self._hashes: list[Any] = []  # of the keys: eight bytes each tell whether one came twice
 
     def feed(self, content: bytes) -> Page:
@@ -146,19 +149,28 @@ class Decoder:
             return self._coerce_column(column, values, keys)
 
     def _extras(self, rows: list[Any]) -> pa.Array:
-        """Return unknown fields as JSON text, null for rows without any."""
-        if not self._layout.unknown or not rows:
+        """Return unknown fields, and values that could not be read, as JSON text; null for rows without any."""
+        if not (self._layout.unknown or self._unread) or not rows:
             return pa.nulls(len(rows), pa.large_string())
+        unread = self._take_unread()
         fields = [(path, read_field(rows, path)) for path in self._layout.unknown]
         texts: list[str | None] = []
         for place in range(len(rows)):
-            tree: dict[str, Any] = {}
+            tree = unread.get(place, {})
             for path, values in fields:
                 raw = bytes(values[place]) if isinstance(values[place], msgspec.Raw) else b""
                 if raw:
                     set_field(tree, path, parse_json(raw))
             texts.append(self._extra(tree, getattr(rows[place], self.table.key, "")))
         return arrow_array("json", texts)
+
+    def _take_unread(self) -> dict[int, dict[str, Any]]:
+        """Return the values of this batch that could not be read, by place of the row, as they stood in it."""
+        found: dict[int, dict[str, Any]] = {}
+        for place, path, value in self._unread:
+            set_field(found.setdefault(place, {}), path, value)
+        self._unread = []
+        return found
 
     def _extra(self, unknown: dict[str, Any], key: str) -> str | None:
         """Return one row's unknown fields as JSON text, sorted by name, whatever order they came in."""
@@ -228,9 +240,9 @@ class Decoder:
             values = [get_field(row, column.path) for row in rows]
             values = [column.default if value is MISSING else value for value in values]
             columns[column.name] = self._coerce_column(column, values, keys)
-        texts = []
-        for row, key in zip(rows, keys, strict=True):
-            tree: dict[str, Any] = {}
+        texts, unread = [], self._take_unread()
+        for place, (row, key) in enumerate(zip(rows, keys, strict=True)):
+            tree = unread.get(place, {})
             collect_unknown(row, (), declared, tree)
             texts.append(self._extra(tree, key))
         self._keep(columns | {"extra": arrow_array("json", texts)})
@@ -238,22 +250,25 @@ class Decoder:
     def _coerce_column(self, column: Column, values: list[Any], keys: Iterable[str]) -> pa.Array:
         """Return an Arrow column in which every value that does not fit is coerced or null, and counted in `problems`."""
         good = []
-        for value, key in zip(values, keys, strict=True):
+        for place, (value, key) in enumerate(zip(values, keys, strict=True)):
             plain = (parse_json(bytes(value)) if bytes(value) else None) if isinstance(value, msgspec.Raw) else value
             fitting, problem = coerce_value(column.kind, plain)
             if plain is None and column.required:
                 problem = "null"
             if problem:
                 self.problems.add(column.name, problem, key)
+            if fitting is None and plain is not None:
+                self._unread.append((place, column.path, plain))
             good.append(fitting)
         return arrow_array(column.kind, good)
 
     def _report_non_objects(self, place: tuple[str, ...], rows: list[dict[str, Any]], keys: list[str]) -> None:
         """Report values that stand where an object with fields of its own belongs."""
-        for row, key in zip(rows, keys, strict=True):
+        for number, (row, key) in enumerate(zip(rows, keys, strict=True)):
             value = get_field(row, place)
             if value is not None and value is not MISSING and not isinstance(value, dict):
                 self.problems.add(".".join(place), "not an object", key)
+                self._unread.append((number, place, value))
 
     # ── afterwards ───────────────────────────────────────────────────────────────────────────────────────────────────
 

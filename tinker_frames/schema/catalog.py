@@ -16,7 +16,11 @@ STATUS_REASONS = ("success", "errored", "interrupted", "request", "training_run"
 
 
 def _extra() -> Column:
-    return Column("extra", "json", "fields this version does not know, as JSON; NA where there are none")
+    return Column(
+        "extra",
+        "json",
+        "fields this version does not know, and values it cannot read, as JSON; NA where there are none",
+    )
 
 
 def _checkpoint_fields() -> tuple[Column, ...]:

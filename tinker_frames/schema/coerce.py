@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from .columns import Kind, arrow_array, arrow_type, memory_pool
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 MOST_EXAMPLES = 5
 INT64 = (-(2**63), 2**63 - 1)
 EXACT_FLOAT = 2**53
+TRUTH_WORDS = {"true": True, "1": True, "false": False, "0": False}
+# The years 2000 to 2199 in Unix seconds: a number in this range is seconds, one a thousand times as large milliseconds.
+EPOCH_RANGE_S = (946_684_800, 7_258_118_400)
 
 
 class Problems:
@@ -106,21 +111,50 @@ def _coerce_float(value: Any) -> tuple[Any, str | None]:
 
 
 def _coerce_bool(value: Any) -> tuple[Any, str | None]:
-    return (value, None) if isinstance(value, bool) else (None, "neither true nor false")
+    if isinstance(value, bool):
+        return value, None
+    if isinstance(value, (int, float)) and value in (0, 1):
+        return bool(value), "a truth value sent as a number"
+    if isinstance(value, str) and (word := value.strip().lower()) in TRUTH_WORDS:
+        return TRUTH_WORDS[word], "a truth value sent as text"
+    return None, "neither true nor false"
 
 
 def _coerce_time(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, datetime):
         return value, None
-    if not isinstance(value, str) or not value.strip():
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _read_epoch(value, "Unix time")
+    if not isinstance(value, str):
         return None, "not a time"
+    text = value.strip().upper()  # RFC 3339 takes `t` and `z` as well, Python does not
+    if re.fullmatch(r"[0-9]{9,14}(\.[0-9]+)?", text):
+        return _read_epoch(float(text), "Unix time as text")
     try:
-        when = datetime.fromisoformat(value.strip())
+        when = datetime.fromisoformat(text)
         if when.tzinfo is None:
             return when.replace(tzinfo=UTC), "a time without zone, taken as UTC"
         return when.astimezone(UTC), None
     except (ValueError, OverflowError):
-        return None, "not a time"
+        return _read_http_date(value)
+
+
+def _read_epoch(value: float, form: str) -> tuple[Any, str | None]:
+    """Return the time of a number of seconds or milliseconds since 1970; only where there is no doubt which."""
+    low, high = EPOCH_RANGE_S
+    for unit, per_second in (("seconds", 1), ("milliseconds", 1000)):
+        if low * per_second <= value < high * per_second:
+            return datetime.fromtimestamp(value / per_second, UTC), f"{form}, in {unit}"
+    return None, "not a time"
+
+
+def _read_http_date(text: str) -> tuple[Any, str | None]:
+    """Return the time of an HTTP date, e.g. `Sun, 20 Dec 2026 00:00:00 GMT`."""
+    with suppress(ValueError, TypeError, IndexError, OverflowError):
+        when = parsedate_to_datetime(text)
+        if when.tzinfo is not None:
+            return when.astimezone(UTC), "an HTTP date"
+    return None, "not a time"
 
 
 def _coerce_json(value: Any) -> tuple[Any, str | None]:
