@@ -125,8 +125,11 @@ def _coerce_time(value: Any) -> tuple[Any, str | None]:
         return value, None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _read_epoch(value, "Unix time")
-    if not isinstance(value, str):
-        return None, "not a time"
+    return _parse_time(value) if isinstance(value, str) else (None, "not a time")
+
+
+def _parse_time(value: str) -> tuple[Any, str | None]:
+    """Return the time of a text in any form that is known."""
     text = value.strip().upper()  # RFC 3339 takes `t` and `z` as well, Python does not
     if re.fullmatch(r"[0-9]{9,14}(\.[0-9]+)?", text):
         return _read_epoch(float(text), "Unix time as text")
