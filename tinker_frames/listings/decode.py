@@ -241,8 +241,8 @@ class Decoder:
             values = [column.default if value is MISSING else value for value in values]
             columns[column.name] = self._coerce_column(column, values, keys)
         texts, unread = [], self._take_unread()
-        for place, (row, key) in enumerate(zip(rows, keys, strict=True)):
-            tree = unread.get(place, {})
+        for number, (row, key) in enumerate(zip(rows, keys, strict=True)):
+            tree = unread.get(number, {})
             collect_unknown(row, (), declared, tree)
             texts.append(self._extra(tree, key))
         self._keep(columns | {"extra": arrow_array("json", texts)})
