@@ -129,6 +129,10 @@ def arrow_array(kind: Kind, values: list[Any]) -> pa.Array:
     """Return an Arrow array of plain values that fit their kind; raises where one does not."""
     import pyarrow as pa
 
+    if kind == "category":  # Arrow before 25 makes no dictionary of large strings from Python values
+        import pyarrow.compute as pc
+
+        return pc.dictionary_encode(arrow_array("text", values), memory_pool=memory_pool())
     return pa.array(values, arrow_type(kind), memory_pool=memory_pool())
 
 
