@@ -214,7 +214,7 @@ def test_frames_without_an_account_use_the_default_or_the_named_client(
         back = pd.DataFrame({"tinker_path": frame["tinker_path"].tolist()}, index=[7, 7, 7])
     assert len(back.tinker.publish(client=client)) == 3
     set_default(client)
-    assert set(back.tinker.publish().run()["outcome"]) == {"done"}
+    assert set(back.tinker.publish().run(confirm=3)["outcome"]) == {"done"}
     assert all(server.state.find(path).public for path in frame["tinker_path"])
 
 
@@ -234,13 +234,13 @@ def test_the_outcome_of_a_plan_is_a_frame_to_go_on_with(server: DemoServer, clie
     frame = client.checkpoints().query("not public").head(4)
     server.faults.bursts = [Burst("publish_checkpoint", 403, times=1)]
     plan = frame.tinker.publish()
-    outcomes = plan.run()
+    outcomes = plan.run(confirm=True)
     assert list(outcomes.columns) == ["tinker_path", "action", "outcome", "status", "error", "attempts", "seconds"]
     assert list(outcomes["outcome"].cat.categories) == ["done", "unchanged", "skipped", "failed", "unknown"]
     assert str(outcomes["status"].dtype) == str(outcomes["attempts"].dtype) == "Int64"
     assert outcomes.attrs["tinker"]["plan"] == plan.id
     again = outcomes.query("outcome == 'failed'").tinker.publish(client=client)
-    assert again.run()["outcome"].tolist() == ["done"]
+    assert again.run(confirm=True)["outcome"].tolist() == ["done"]
     empty = frame.head(0).tinker.publish().run()
     assert empty.dtypes.equals(outcomes.dtypes)
 

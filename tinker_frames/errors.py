@@ -121,7 +121,9 @@ class InvalidRequestError(TinkerError):
 
 
 class ConfirmationNeededError(InvalidRequestError):
-    """A plan would end the life of more than ten checkpoints, or of a public one, and the number was not confirmed.
+    """The number of rows of a plan was not confirmed, and the plan needs it.
+
+    It does for more than ten rows, for making any public, and for ending or shortening the life of a public one.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ COMMAND = [sys.executable, "-m", "tinker_frames.cli"]
 OURS = "name.str.startswith('plan-')"
 ACTING = {
     "rm": ["rm"],
-    "publish": ["publish"],
+    "publish": ["publish", "--yes"],
     "unpublish": ["unpublish"],
     "ttl": ["ttl", "30d"],
     "expire": ["expire"],
@@ -60,17 +60,28 @@ def server() -> Iterator[DemoServer]:
         yield running
 
 
+def open_input(text: str | None) -> io.TextIOWrapper:
+    """Return a pipe that holds a text, or /dev/null."""
+    if text is None:
+        return Path(os.devnull).open(encoding="utf-8")
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "wb") as pipe:
+        pipe.write(text.encode("utf-8", "surrogateescape"))
+    return os.fdopen(ours, encoding="utf-8")
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run the command line in this process, with something on standard input, as somebody who has an account on the server."""
+    """Run the command line in this process as somebody who has an account on the server, with a pipe or with /dev/null as its input."""
 
-    def run(server: DemoServer, *arguments: str, stdin: str = "") -> Outcome:
+    def run(server: DemoServer, *arguments: str, stdin: str | None = None) -> Outcome:
         monkeypatch.setenv("TINKER_BASE_URL", server.url)
         monkeypatch.setenv("TINKER_API_KEY", server.key)
         monkeypatch.setattr(sys, "argv", ["tinker-frames", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8", "surrogateescape"))))
-        with pytest.raises(SystemExit) as ended:
-            main.main()
+        with open_input(stdin) as given:
+            monkeypatch.setattr(sys, "stdin", given)
+            with pytest.raises(SystemExit) as ended:
+                main.main()
         return Outcome(ended.value.code, *capsys.readouterr())
 
     return run
@@ -144,9 +155,9 @@ def test_rm_deletes_what_is_named_and_nothing_else(server: DemoServer, run: Call
 def test_publish_and_unpublish(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`publish` makes the named checkpoints public and `unpublish` private, and nothing else; what is so already is left alone."""
     before, chosen = state(server), ours(server, 1, 12)
-    assert run(server, "publish", *chosen).code == 0
+    assert run(server, "publish", "--yes", *chosen).code == 0
     assert state(server) == before | dict.fromkeys(chosen, (True, None))
-    again = run(server, "publish", *chosen)
+    again = run(server, "publish", "--yes", *chosen)
     assert (again.code, again.err) == (0, "2 unchanged\n")
     assert run(server, "unpublish", *chosen).code == 0
     assert state(server) == before
@@ -207,8 +218,8 @@ def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome
     before, chosen = state(server), ours(server, 0, 4, 7)
     lines = "\n".join(chosen)
     ways = {
-        "arguments": (chosen, ""),
-        "where": (["--where", "name in ['plan-00', 'plan-04', 'plan-07']"], ""),
+        "arguments": (chosen, None),
+        "where": (["--where", "name in ['plan-00', 'plan-04', 'plan-07']"], None),
         "stdin": ([], lines),
         "dash": (["-"], lines + "\n"),
         "both": ([chosen[0], "-", chosen[1]], f"{chosen[2]}\n{chosen[0]}\n"),
@@ -228,7 +239,7 @@ def test_what_ls_prints_can_be_piped_in(columns: str, server: DemoServer, run: C
     listed = run(
         server, "ls", "checkpoints", "--where", "name in ['plan-00', 'plan-04']", *(["--columns", columns] * bool(columns))
     )  # fmt: skip
-    assert run(server, "publish", stdin=listed.out).code == 0
+    assert run(server, "publish", "--yes", stdin=listed.out).code == 0
     changed = {path for path, facts in state(server).items() if before[path] != facts}
     assert changed == set(ours(server, 0, 4))
 
@@ -238,7 +249,7 @@ def test_a_real_pipe(server: DemoServer, environment: dict[str, str]) -> None:
     """`tinker-frames ls … | tinker-frames publish` works in a shell."""
     call = " ".join(COMMAND)
     done = subprocess.run(
-        ["/bin/bash", "-c", f"{call} ls inventory --where \"name == 'plan-03'\" | {call} publish"],
+        ["/bin/bash", "-c", f"{call} ls inventory --where \"name == 'plan-03'\" | {call} publish --yes"],
         capture_output=True, text=True, timeout=60, check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -253,12 +264,26 @@ def test_paths_and_where_together(server: DemoServer, run: Callable[..., Outcome
         assert [entry["tinker_path"] for entry in json.loads(done.out)] == ours(server, 3)
 
 
-@pytest.mark.parametrize("command", sorted(ACTING.keys() - {"retire"}))
+@pytest.mark.parametrize("command", sorted(ACTING))
 def test_nothing_chosen_is_never_everything(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Without paths and --where, or with an empty standard input, the usage is said and nothing is asked of the server."""
-    assert is_usage_error(run(server, *ACTING[command], "--yes"))
-    assert is_usage_error(run(server, *ACTING[command], "--yes", stdin="\n\n"))
+    where = ["--where", OURS]
+    for more, stdin in (([], None), ([], ""), ([], "\n\n"), (where, ""), (where, "\n")):
+        assert is_usage_error(run(server, *ACTING[command], "--yes", *more, stdin=stdin)), (more, stdin)
     assert len(server.requests) == 0
+
+
+@pytest.mark.parametrize("command", ["rm", "publish", "retire"])
+def test_a_pipe_chooses_also_beside_where(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """What is piped in is all that is chosen from, with --where too, and for `retire`; --all means the whole account and no pipe."""
+    before, chosen = state(server), ours(server, 1, 2)
+    query = ["--where", "name <= 'plan-01'"]
+    assert run(server, *ACTING[command], *query, stdin="\n".join(chosen)).code == 0
+    after = state(server)
+    assert {path for path in before if before[path] != after.get(path)} == {chosen[0]}
+    assert is_usage_error(run(server, "retire", "--keep-last", "0", "--all", chosen[1]))
+    done = run(server, "retire", "--keep-last", "0", "--all", "--dry-run", "--format", "json", stdin=chosen[1])
+    assert {entry["tinker_path"] for entry in json.loads(done.out)} == set(after)
 
 
 def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -273,7 +298,7 @@ def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..
 @pytest.mark.parametrize("command", ["rm", "publish", "expire", "retire"])
 def test_a_choice_of_no_rows(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A query that nothing meets, and a pipe that found nothing, are nothing to do: no error, and nothing is sent."""
-    ways = [(["--where", "name == 'nothing'"], ""), (["-"], ""), (["-"], "tinker_path\tsize_gb\n")]
+    ways = [(["--where", "name == 'nothing'"], None), (["-"], ""), (["-"], "tinker_path\tsize_gb\n")]
     for arguments, stdin in ways:
         done = run(server, *ACTING[command], *arguments, "--yes", stdin=stdin)
         assert done == (0, "", "" if command == "retire" else "nothing to do\n")
@@ -284,7 +309,7 @@ def test_names_that_end_in_a_space_are_told_apart(server: DemoServer, run: Calla
     """A path that is piped in is taken as it is: `name ` never means `name`."""
     owner = row(server, ours(server, 0)[0]).run
     spaced = server.state.add_checkpoint(owner, "training", "plan-00 ", time=datetime.now(UTC) - timedelta(days=3))
-    run(server, "publish", stdin=spaced.tinker_path + "\n")
+    run(server, "publish", "--yes", stdin=spaced.tinker_path + "\n")
     assert {path for path in ours(server) if state(server)[path][0]} <= {spaced.tinker_path}
     assert not state(server)[spaced.tinker_path.rstrip()][0]
 
@@ -310,7 +335,7 @@ def test_names_that_a_terminal_would_obey(form: str, server: DemoServer, run: Ca
     evil = "tinker://x/weights/\x1b[31m\u202e\x9b", "\x1b]0;title\x07", "tinker://../weights/\u2066"
     for more in (["--dry-run"], []):
         done = run(server, "rm", "--format", form, *evil, *more)
-        assert (done.code, writes(server)) == (0, [])
+        assert (done.code, writes(server)) == (0 if more else 2, [])
         assert not CONTROL.search(done.err)
         if form == "table":
             assert not CONTROL.search(done.out)
@@ -321,7 +346,7 @@ def test_names_that_a_terminal_would_obey(form: str, server: DemoServer, run: Ca
 def test_bytes_that_are_no_text(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Bytes on standard input that are no UTF-8 name no checkpoint, and are no traceback."""
     done = run(server, "rm", stdin="tinker://x/weights/\udcff\n")
-    assert (done.code, writes(server)) == (0, [])
+    assert (done.code, writes(server)) == (2, [])
     assert "1 skipped" in done.err
 
 
@@ -370,11 +395,35 @@ def test_more_than_ten_need_yes(command: str, server: DemoServer, run: Callable[
 
 
 def test_ten_need_no_yes(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Ten private rows are deleted without --yes, and any number is published without."""
-    assert run(server, "publish", "--where", OURS).code == 0
-    assert run(server, "unpublish", "--where", OURS).code == 0
+    """Ten private rows are deleted without --yes; none is published without, and no more than ten are unpublished."""
+    assert is_sentence(run(server, "publish", *ours(server, 1)))
+    assert run(server, "publish", "--where", OURS, "--yes").code == 0
+    assert is_sentence(run(server, "unpublish", "--where", OURS))
+    assert run(server, "unpublish", *ours(server)[:10]).code == 0
     assert run(server, "rm", *ours(server)[:10]).code == 0
     assert len(ours(server)) == 3
+
+
+def test_rows_that_were_named_and_not_acted_on(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A named row that is unknown or held makes exit 2, also for `retire` and beside rows that were done; a rule may keep one."""
+    gone, newest = f"{ours(server, 0)[0]}0", ours(server, 12)[0]
+    for command, path in (("rm", gone), ("publish", gone), ("retire", gone), ("rm", newest)):
+        done = run(server, *ACTING[command], path)
+        assert (done.code, writes(server)) == (2, []), command
+        assert "1 skipped" in done.err
+    assert run(server, "retire", "--keep-last", "1", newest).code == 0
+    assert run(server, "rm", "--where", "name == 'plan-12'").code == 0
+    assert run(server, "rm", ours(server, 1)[0], gone).code == 2
+    assert len(ours(server)) == 12
+
+
+def test_many_refused_rows_are_one_line(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Two thousand rows with the same fault are one line with their number, in a plan and in its outcomes."""
+    paths = "\n".join(f"tinker:/oops/{number}" for number in range(2000))
+    for more in (["--dry-run"], []):
+        done = run(server, "rm", *more, stdin=paths)
+        assert (done.out + done.err).count("\n") <= 12
+        assert "2,000, its path does not start with tinker://" in done.out + done.err
 
 
 def test_guards(server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -382,7 +431,7 @@ def test_guards(server: DemoServer, run: Callable[..., Outcome]) -> None:
     public, newest = ours(server, 0, 12)
     server.state.publish(row(server, public))
     held = run(server, "rm", public, newest)
-    assert (held.code, writes(server)) == (0, [])
+    assert (held.code, writes(server)) == (2, [])
     assert "2 skipped" in held.err
     assert "public" in held.err
     assert "newest of its run" in held.err
@@ -424,6 +473,9 @@ def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict
     chosen = ["rm", "--where", OURS, "--format", "json"]
     refused, said = answered(*chosen, answer="yes", env=environment)
     assert (refused.code, refused.out, writes(server)) == (1, "", [])
+    assert "12 of 13 checkpoints will be deleted, 12.0 GB" in said
+    assert "held: 1, the newest of its run" in said
+    assert "a delete cannot be undone; tinker-frames expire can" in said
     assert "Type 12 to do it: " in said
     assert "nothing was sent" in said
     done, said = answered(*chosen, answer="12", env=environment)
@@ -483,7 +535,7 @@ def test_an_incomplete_listing_removes_nothing(
     assert "--allow-incomplete" in done.err
 
 
-@pytest.mark.parametrize("command", ["publish", "ttl never"])
+@pytest.mark.parametrize("command", ["publish --yes", "ttl never"])
 def test_an_incomplete_listing_and_what_removes_nothing(
     command: str, lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
 ) -> None:
@@ -495,7 +547,7 @@ def test_an_incomplete_listing_and_what_removes_nothing(
     done = run(server, *command.split(), path, *options)
     assert done.code == 3
     assert "could not be proved complete" in done.err
-    assert state(server)[path] == {"publish": (True, expiry), "ttl never": (False, None)}[command]
+    assert state(server)[path] == {"publish --yes": (True, expiry), "ttl never": (False, None)}[command]
     assert len(writes(server)) == 1
 
 
@@ -561,7 +613,7 @@ def test_keep_options(
     """Each keep option is the rule of that name, several are joined by or, and what is kept is no row of the plan."""
     server, frame = many
     kept = set(frame.loc[rule(frame), "tinker_path"])
-    done = run(server, "retire", *options, "--dry-run", "--format", "json")
+    done = run(server, "retire", "--all", *options, "--dry-run", "--format", "json")
     planned = {entry["tinker_path"] for entry in json.loads(done.out)}
     assert (done.code, planned) == (0, set(frame["tinker_path"]) - kept)
     assert 0 < len(kept) < len(frame)
@@ -584,7 +636,7 @@ def test_retire_of_chosen_rows(server: DemoServer, run: Callable[..., Outcome]) 
 @pytest.mark.slow
 def test_retire_from_cron(server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]) -> None:
     """From cron `retire` asks nothing, prints nothing where all goes well, and a second run finds nothing to do."""
-    rule = ["retire", "--keep-last", "2", "--yes"]
+    rule = ["retire", "--all", "--keep-last", "2", "--yes"]
     first = subprocess.run(
         [*COMMAND, *rule], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, env=environment
     )  # fmt: skip
@@ -637,7 +689,7 @@ def plans(run: Callable[..., Outcome], server: DemoServer) -> list[str]:
 def test_undo_by_name(name: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`undo` takes back the last plan, or the one that an id or its beginning names, and no other."""
     before = state(server)
-    first = run(server, "publish", *ours(server, 1))
+    first = run(server, "publish", "--yes", *ours(server, 1))
     after_first = state(server)
     second = run(server, "expire", *ours(server, 2))
     ids = plans(run, server)
@@ -653,7 +705,7 @@ def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) 
     """An empty journal, an unknown plan, a delete, and what was undone already are each one sentence, and nothing is sent."""
     assert is_sentence(run(server, "undo"))
     assert is_sentence(run(server, "resume"))
-    run(server, "publish", *ours(server, 1))
+    run(server, "publish", "--yes", *ours(server, 1))
     assert is_sentence(run(server, "undo", "nosuch"))
     assert is_sentence(run(server, "resume", "nosuch"))
     assert run(server, "undo").code == 0
@@ -727,7 +779,7 @@ def test_journal(server: DemoServer, run: Callable[..., Outcome]) -> None:
     empty = run(server, "journal")
     assert (empty.code, empty.out) == (0, "plan\tbegun_at\taction\tstate\toutcome\trows\n")
     assert json.loads(run(server, "journal", "--format", "json").out) == []
-    run(server, "publish", *ours(server, 1, 2))
+    run(server, "publish", "--yes", *ours(server, 1, 2))
     server.faults.ignore_writes = True
     run(server, "rm", *ours(server, 5))
     first, second = plans(run, server)
@@ -796,7 +848,7 @@ CLIENT = {"--format", "--base-url"}
 PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-incomplete"}
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
-OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "retire": PLAN | KEEPING | {"--after"},
+OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "retire": PLAN | KEEPING | {"--after", "--all"},
            "undo": CLIENT, "resume": CLIENT, "journal": CLIENT}  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, clie
     client = client_of(tuft)
     frame = clear_of_collisions(client, 30)
     assert len(frame) > 10
-    assert set(frame.tinker.publish().run()["outcome"]) == {"done"}
+    assert set(frame.tinker.publish().run(confirm=True)["outcome"]) == {"done"}
     tuft.requests.clear()
     outcomes = undo(client=client)
     assert set(outcomes["outcome"]) == {"failed"}

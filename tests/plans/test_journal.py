@@ -134,7 +134,7 @@ def test_a_note_is_there_before_its_request(server: DemoServer, client: tkf.Clie
     plan = client.checkpoints().query("not public").head(6).tinker.publish()
     wrong: list[str] = []
     server.faults.write_latency = 0.05
-    worker = threading.Thread(target=lambda: plan.run(max_workers=1))
+    worker = threading.Thread(target=lambda: plan.run(confirm=True, max_workers=1))
     worker.start()
     seen = 0
     while worker.is_alive():
@@ -163,7 +163,7 @@ def test_without_a_journal_nothing_is_sent(server: DemoServer, client: tkf.Clien
         (place / "tinker-frames" / "journal" / f"{client.account}.jsonl").mkdir(parents=True)
     monkeypatch.setenv("XDG_STATE_HOME", str(place))
     with pytest.raises(errors.TinkerError, match=r"journal.*cannot be (written|read)"):
-        plan.run()
+        plan.run(confirm=True)
     assert server.requests.count("publish_checkpoint") == 0
 
 
@@ -176,7 +176,7 @@ def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, cl
 
     def run() -> None:
         try:
-            plan.run()
+            plan.run(confirm=True)
         except errors.TinkerError as error:
             failed.append(error)
 
@@ -209,7 +209,7 @@ def test_no_key_and_no_signed_url_is_in_it(client_of: Make) -> None:
         plan = client.checkpoints().query("not public").head(3).tinker.publish()
         quoted = f"no {server.key} at https://storage.example/x?X-Sig=SIGNATURE"
         server.faults.bursts = [Burst("publish_checkpoint", 403, times=None, detail=quoted)]
-        outcomes = plan.run()
+        outcomes = plan.run(confirm=True)
         assert set(outcomes["outcome"]) == {"failed"}
         plan.frame.tinker.archive_urls(client=client)
         text = Journal(client.account).path.read_text()

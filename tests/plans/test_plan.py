@@ -189,11 +189,40 @@ def private(client: tkf.Client, rows: int) -> Plan:
 
 
 def test_ten_private_rows_need_no_confirmation(server: DemoServer, client: tkf.Client) -> None:
-    """Up to ten private rows are deleted when asked, as are any number of publishings and longer lives."""
+    """Up to ten private rows are changed when asked, whatever is done to them but publishing."""
     assert set(private(client, 10).run()["outcome"]) == {"done"}
-    frame = client.checkpoints()
-    assert "done" in set(frame.head(30).tinker.publish().run()["outcome"])
-    assert "done" in set(frame.tinker.set_ttl(None).run()["outcome"])
+    frame = client.checkpoints().query("not public and expires_at.notna()").head(10)
+    assert set(frame.tinker.set_ttl(None).run()["outcome"]) == {"done"}
+
+
+@pytest.mark.parametrize("action", ["publish", "unpublish", "set_ttl", "expire", "delete"])
+def test_every_action_on_many_rows_and_any_publishing_needs_its_number(
+    server: DemoServer, client: tkf.Client, action: str
+) -> None:
+    """More than ten rows of any action want their number, and so does one row that becomes public."""
+    for row in list(server.state.runs("owned")):
+        for checkpoint in row.checkpoints.values():
+            checkpoint.public = action == "unpublish"
+    rows = client.checkpoints(refresh=True)
+    given = {"ttl": None} if action == "set_ttl" else {}
+    rows = rows.query("expires_at.notna()" if action == "set_ttl" else "expires_at.isna()").head(11)
+    plan = getattr(rows.tinker, action)(**given).allow(*ALL)
+    for part in [plan] + [plan.only(plan.frame.index < 1)] * (action == "publish"):
+        number = len(part)
+        with pytest.raises(
+            errors.ConfirmationNeededError, match=f"{number} checkpoints will .* confirm={number}"
+        ) as refused:
+            part.run()
+        assert refused.value.rows == number
+    assert writes(server) == 0
+    assert set(plan.run(confirm=11)["outcome"]) == {"done"}
+
+
+def test_false_never_runs(server: DemoServer, client: tkf.Client) -> None:
+    """`confirm=False` sends nothing, also where no confirmation is needed."""
+    with pytest.raises(errors.ConfirmationNeededError, match="confirm=1 and not confirm=False"):
+        private(client, 1).run(confirm=False)
+    assert writes(server) == 0
 
 
 @pytest.mark.parametrize("confirm", [None, False, 10, 12, 0, "11"])
@@ -229,20 +258,30 @@ def test_one_public_row_needs_its_number(server: DemoServer, client: tkf.Client)
 
 @pytest.mark.parametrize(("typed", "runs"), [("11", True), (" 11 ", True), ("10", False), ("y", False), ("", False)])
 def test_a_person_at_a_terminal_is_asked_for_the_number(
-    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch, typed: str, runs: bool
+    server: DemoServer,
+    client: tkf.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+    runs: bool,
 ) -> None:
-    """Where standard input is a terminal the number is asked for; only the number does it."""
+    """Where standard input is a terminal the number is asked for, below what the plan comes to; only the number does it."""
     plan = private(client, 11)
     master, slave = pty.openpty()
     with os.fdopen(slave, "r") as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
         os.write(master, f"{typed}\n".encode())
+        capsys.readouterr()
         if runs:
             assert set(plan.run()["outcome"]) == {"done"}
         else:
             with pytest.raises(errors.InvalidRequestError, match="nothing was sent"):
                 plan.run()
     os.close(master)
+    question = capsys.readouterr().out
+    assert question.startswith("11 of 11 checkpoints will be deleted, ")
+    assert 'a delete cannot be undone; expire(after="24h") can' in question
+    assert "Type 11 to do it: " in question
     assert writes(server) == (11 if runs else 0)
 
 

@@ -299,7 +299,7 @@ def test_a_server_that_says_yes_and_does_nothing_has_failed(server: DemoServer, 
     frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
     plan = getattr(frame.tinker, call)(*(["30d"] if call == "set_ttl" else [])).allow(*ALL)
     server.faults.ignore_writes = True
-    outcomes = plan.run()
+    outcomes = plan.run(confirm=True)
     assert outcomes["outcome"].tolist() == ["failed"] * 4
     assert outcomes["error"].str.contains("changed nothing").all()
     assert set(journal(client=client)["outcome"]) == {"failed"}
@@ -349,7 +349,7 @@ def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoS
     plan = client.checkpoints().query("public == False").head(60).tinker.publish()
     server.faults.bursts = [Burst("publish_checkpoint", 500, times=None)]
     server.requests.clear()
-    outcomes = plan.run()
+    outcomes = plan.run(confirm=60)
     assert (outcomes["outcome"] == "failed").all()
     assert set(outcomes["status"]) == {500}
     tries = pd.Series([path_of(call) for call in server.requests.to("publish_checkpoint")]).value_counts()

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer, Faults
 from tinker_frames.plans.plan import Plan
+from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons
 
 Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")
@@ -46,11 +48,17 @@ def test_the_numbers_are_right(quiet: tkf.Client) -> None:
         assert f"{len(sends):,} of {len(plan):,} checkpoints will be deleted, {gigabytes:,.1f} GB" in flat
         assert f"(size of {sends['size_bytes'].isna().sum()} not known)" in flat
         assert f"about ${gigabytes * rate:,.2f} a month" in flat
-        assert f"{(sends['public'].fillna(False)).sum():,} public" in flat
-        assert f"{sends['is_newest'].sum():,} newest of their run" in flat
-        assert f"{sends['is_last_training'].sum():,} last training checkpoint of a run" in flat
-        assert f"{sends['loaded_by_sampler'].sum():,} loaded by a sampler" in flat
-        assert f"{sends['expires_at'].isna().sum():,} without expiry" in flat
+        counts = {
+            "newest of their run": sends["is_newest"].sum(),
+            "last training checkpoint of a run": sends["is_last_training"].sum(),
+            "loaded by a sampler": sends["loaded_by_sampler"].sum(),
+            "without expiry": sends["expires_at"].isna().sum(),
+        }
+        assert not sends["public"].fillna(False).any()
+        assert "0 public" not in flat
+        for what, count in counts.items():
+            assert count > 0
+            assert f"{count:,} {what}" in flat
         assert f"held: {len(held)}, public: others may be using it" in flat
         assert "cannot be undone" in flat
         assert "Nothing is sent until plan.run()" in flat
@@ -65,6 +73,24 @@ def test_the_first_and_the_largest_rows_are_shown(quiet: tkf.Client) -> None:
     assert re.search(rf"… and {len(plan) - 8:,} more", repr(plan))
     few = plan.only(plan.frame["tinker_path"].isin(largest.head(2)))
     assert "more: plan.frame" not in repr(few)
+
+
+@pytest.mark.parametrize("call", ["publish", "expire", "delete"])
+def test_a_plan_fits_a_hundred_columns(quiet: tkf.Client, call: str) -> None:
+    """No line of the text is longer than 100 characters, paths are whole, and it says how the action is undone."""
+    plan = getattr(quiet.checkpoints().tinker, call)()
+    assert max(map(len, repr(plan).splitlines())) <= 100
+    assert all(path in repr(plan) for path in plan.frame["tinker_path"].head(4))
+    assert ("cannot be undone" if call == "delete" else "tkf.undo() takes it back") in repr(plan)
+
+
+def test_reasons_that_differ_on_every_row_are_few_lines() -> None:
+    """The most frequent reasons have a line each, and the others one line together."""
+    reasons = pd.Series(["public"] * 5 + [f"its expiry has changed since, to {place}" for place in range(2000)])
+    counts = count_reasons(reasons)
+    assert counts[0] == ("public", 5)
+    assert counts[-1] == ("for other reasons", 2005 - sum(count for _, count in counts[:-1]))
+    assert len(counts) == REASONS_SHOWN + 1
 
 
 def test_hostile_names_are_escaped_and_keys_are_not_shown(quiet_server: DemoServer, quiet: tkf.Client) -> None:

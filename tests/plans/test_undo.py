@@ -110,7 +110,7 @@ def test_the_journal_is_a_typed_frame(client: tkf.Client) -> None:
     assert len(empty) == 0
     frame = client.checkpoints().query("not public").head(3)
     first = frame.tinker.publish()
-    first.run()
+    first.run(confirm=True)
     second = frame.head(1).tinker.set_ttl("30d").allow(*ALL)
     second.run(confirm=1)
     told = journal(client=client)
@@ -142,7 +142,7 @@ def test_each_account_has_its_own_journal(client_of: Make) -> None:
 def test_nothing_to_resume_is_said(client: tkf.Client) -> None:
     """Resuming where all is done, or a plan that the journal does not know, is an error with words; a done plan named is repeated to us."""
     plan = client.checkpoints().query("not public").head(2).tinker.publish()
-    outcomes = plan.run()
+    outcomes = plan.run(confirm=True)
     with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
         resume(client=client)
     with pytest.raises(errors.InvalidRequestError, match="no plan 'zzz'"):
@@ -242,7 +242,7 @@ def test_publishing_is_taken_back(server: DemoServer, client: tkf.Client, call: 
     frame = client.checkpoints()
     picked = pd.concat([frame[frame["public"] == publics].head(2), frame[frame["public"] != publics].head(2)])
     plan = getattr(picked.tinker, call)(client=client)
-    assert sorted(plan.run()["outcome"]) == ["done", "done", "unchanged", "unchanged"]
+    assert sorted(plan.run(confirm=True)["outcome"]) == ["done", "done", "unchanged", "unchanged"]
     assert undo(client=client)["outcome"].tolist() == ["done", "done"]
     after = client.checkpoints().set_index("tinker_path")["public"]
     assert after[picked["tinker_path"]].tolist() == picked["public"].tolist()
@@ -269,8 +269,8 @@ def test_a_name_that_several_plans_begin_with_is_refused(server: DemoServer, cli
     """The beginning of one plan's id names it, also where it is whole; that of several names none, and nothing is sent."""
     private = client.checkpoints().query("not public").head(2)
     first, second = (private.iloc[[place]].tinker.publish() for place in (0, 1))
-    first.run()
-    second.run()
+    first.run(confirm=True)
+    second.run(confirm=True)
     shared = first.id[:3]
     server.requests.clear()
     with pytest.raises(errors.InvalidRequestError, match="several plans"):

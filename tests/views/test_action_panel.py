@@ -169,14 +169,16 @@ def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, sea
     assert writes(server) == 0
 
 
-def test_a_delete_wants_its_number_typed(server: DemoServer, seat: Seat) -> None:
+@pytest.mark.parametrize("action", ["delete", "publish"])
+def test_a_delete_and_publishing_many_want_their_number_typed(server: DemoServer, seat: Seat, action: str) -> None:
     """Nothing is sent without the very number of rows, typed; thousands may have their comma."""
     seat.send("filter", name="query", value="not public and size_gb > 1")
-    plan = seat.make_plan("delete")
+    plan = seat.make_plan(action)
     assert plan["typed"]
+    assert plan["number"] > 10
     for typed in ("", "yes", str(plan["number"] + 1), f"{plan['number']}0", "-1", "0"):
         seat.send("confirm", typed=typed)
-        assert f"Type {plan['number']} to delete" in seat.note
+        assert f"Type {plan['number']} to {action}" in seat.note
         assert seat.panel["stage"] == "confirm"
     assert writes(server) == 0
     seat.send("confirm", typed=f" {plan['number']:,} ")

@@ -246,7 +246,7 @@ def test_cancelling_what_is_being_sent(server: DemoServer, seat: Seat) -> None:
     before = present(server)
     seat.make_plan("publish")
     number, server.faults.write_capacity = seat.panel["number"], 2
-    seat.say("confirm")
+    seat.say("confirm", typed=str(seat.panel["number"]))
     until(lambda: writes(server) >= 3)
     assert (seat.panel["stage"], seat.panel["total"], seat.panel["stopping"]) == ("work", number, False)
     for refused in (
@@ -286,7 +286,7 @@ def test_what_goes_on_is_shown_and_waits_are_said(server: DemoServer, seat: Seat
     seat.choose(*seat.keys[:20])
     seat.make_plan("publish")
     server.faults.bursts.append(Burst("publish_checkpoint", 429, times=1, after=6, retry_after="1"))
-    seat.say("confirm")
+    seat.say("confirm", typed=str(seat.panel["number"]))
     until(lambda: seat.panel.get("waiting"))
     assert seat.panel["waiting"] == "waiting 1 s: rate limited (429)"
     assert seat.panel["what"] == "publish 20 checkpoints"
@@ -430,7 +430,7 @@ def test_two_views_act_at_the_same_time(server: DemoServer, client_of: Make) -> 
         seat.send("allow", guards=["newest", "sampler"])
         assert seat.panel["number"] == 15
     for seat in seats:
-        seat.say("confirm")
+        seat.say("confirm", typed=str(seat.panel["number"]))
     assert [count_outcomes(seat.wait()) for seat in seats] == [{"done": 15}, {"done": 15}]
     after = present(server)
     assert all(after[path][0] for path in private[:15])

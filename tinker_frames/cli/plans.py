@@ -2,12 +2,15 @@
 
 A command's name, help, argument and options come from the action, `--allow` from the guards, and the options that keep checkpoints
 from the keep rules. Exit codes: 0 all done, 1 usage or error, 2 some rows failed or are not known, 3 the listing could not be
-proved complete, and then nothing is removed without --allow-incomplete; 130 interrupted.
+proved complete, and then nothing is removed without --allow-incomplete; 130 interrupted. Rows that were named and not acted on
+(held by a guard, unknown, changed meanwhile) count as failed.
 """
 
 from __future__ import annotations
 
 import io
+import os
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..client import Client
     from ..plans.plan import Plan
+    from ..plans.summary import Hints
 
 FAILED, INCOMPLETE, INTERRUPTED = 2, 3, 130
 HEADER = "tinker_path"
@@ -75,6 +79,8 @@ def _make_command(action: Action) -> click.Command:
         return _run_action(action, options)
 
     own = [option for parameter in action.parameters for option in _own_options(parameter)]
+    if _takes_rule(action):
+        own.append(click.option("--all", "all_rows", is_flag=True, help="Choose from the whole account."))
     return click.command(action.command, help=_help(action))(add_options(_add_plan_options(run), own))
 
 
@@ -110,12 +116,14 @@ def _flag(name: str) -> str:
 def _help(action: Action) -> str:
     """Return the help of an action's command."""
     if _takes_rule(action):
-        chosen = "It chooses from the whole account, or from PATHS (- for standard input) or --where."
+        chosen = (
+            "It chooses from PATHS, those on standard input (one a line), --where, or with --all the whole account."
+        )
         more = (
             "Several rules are joined by or. If all goes well, it prints nothing unless standard error is a terminal."
         )
     else:
-        chosen = "It applies to PATHS, those on standard input (one a line), or --where."
+        chosen = "It applies to PATHS or those on standard input (one a line), or to --where; to what both name if both are given."
         more = ""
     takes = [
         f"{DURATION} is e.g. 30d, 12h or a number of seconds{_or_none(p)}." for p in action.parameters if p.is_required
@@ -184,8 +192,8 @@ COMMANDS = (*(_make_command(action) for action in ACTIONS.values() if action.is_
 def _run_action(action: Action, options: dict[str, Any]) -> int:
     """Select the rows, make the plan, and print or run it."""
     given = _arguments(action, options)
-    removes, all_rows = action.ends_life(_check(action, given)), _takes_rule(action)
-    paths = _read_paths(options["paths"], needed=options["where"] is None and not all_rows)
+    removes, by_rule = action.ends_life(_check(action, given)), _takes_rule(action)
+    paths = None if _takes_all(options) else _read_paths(options["paths"], options["where"], by_rule=by_rule)
     with _open_client(options["base_url"]) as client:
         frame = client.checkpoints(by=options["by"], refresh=True)
         incomplete = not frame.attrs["tinker"]["complete"] and not options["allow_incomplete"]
@@ -196,8 +204,24 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
         if refused:
             return INCOMPLETE
         plan = _make_plan(client, action, _select_rows(frame, paths, options["where"]), given).allow(*options["guards"])
-        code = _print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, quiet=all_rows)
+        named = [] if paths is None else _find_required(plan, paths, by_rule=by_rule)
+        code = _print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named, by_rule)
     return code or (INCOMPLETE if incomplete else 0)
+
+
+def _takes_all(options: dict[str, Any]) -> bool:
+    """Tell whether --all chooses the whole account."""
+    if options.get("all_rows") and options["paths"]:
+        raise click.UsageError("--all takes the whole account: leave out either the paths or --all.")
+    return bool(options.get("all_rows"))
+
+
+def _find_required(plan: Plan, paths: list[str], *, by_rule: bool) -> list[str]:
+    """Return which of the paths that were named have to be acted on; with a keep rule, those that exist may be kept."""
+    if not by_rule:
+        return paths
+    frame = plan.frame
+    return list(frame.loc[frame["verdict"] == "refused", HEADER])
 
 
 def _arguments(action: Action, options: dict[str, Any]) -> dict[str, Any]:
@@ -231,18 +255,26 @@ def _make_plan(client: Client, action: Action, frame: pd.DataFrame, given: dict[
     )
 
 
-def _run_plan(plan: Plan, options: dict[str, Any], *, quiet: bool) -> int:
+def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool) -> int:
     """Run a plan; its question goes to standard error, so that standard output holds only the outcomes."""
+    from ..plans.confirmation import require_confirmation
+
+    frame = plan.frame
+    sends = frame[frame["verdict"] == "send"]
     try:
         with redirect_stdout(sys.stderr):
-            outcomes = plan.run(confirm=True if options["yes"] else None)
+            if not options["yes"]:
+                require_confirmation(
+                    plan.action, sends, None, plan.effect, lambda: plan.summarize(frame, _make_hints())
+                )
+            outcomes = plan.run(confirm=True if options["yes"] else len(sends))
     except ConfirmationNeededError as error:
         needed = error.rows
     else:
         undo_hint = (
             f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else f"a {plan.action.name} cannot be undone"
         )
-        return _report(outcomes, options["form"], undo_hint, quiet=quiet)
+        return _report(outcomes, options["form"], undo_hint, named=named, quiet=quiet)
     raise InvalidRequestError(
         f"{needed} checkpoints will {plan.effect}; that number was not confirmed, and nothing was sent",
         hint="Print the plan with --dry-run, run it with --yes.",
@@ -261,16 +293,26 @@ def _select_rows(frame: pd.DataFrame, paths: list[str] | None, where: str | None
     return frame if where is None else filter_rows(frame, where)
 
 
-def _read_paths(arguments: tuple[str, ...], *, needed: bool) -> list[str] | None:
-    """Return the paths of the arguments, or of standard input (`-`, or nothing else given); None for the whole account."""
-    if not arguments and not needed:
-        return None
-    is_piped = not arguments and sys.stdin is not None and not sys.stdin.isatty()
+def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool) -> list[str] | None:
+    """Return the paths of the arguments (`-`: those on standard input), or of a pipe; None where --where alone chooses."""
+    is_piped = not arguments and _is_stdin_piped()
     sources = ("-",) if is_piped else arguments
     found = [path for source in sources for path in (_read_stdin() if source == "-" else [source])]
-    if not found and not arguments:
-        raise click.UsageError("name tinker paths, pipe them in, or choose with --where.")
-    return list(dict.fromkeys(path for path in found if path != HEADER))
+    if is_piped and not found:
+        raise click.UsageError("standard input is empty, so no checkpoint is chosen; < /dev/null leaves it out.")
+    if not sources and where is None:
+        whole = ", or take the whole account with --all" if by_rule else ""
+        raise click.UsageError(f"name tinker paths, pipe them in, or choose with --where{whole}.")
+    return list(dict.fromkeys(path for path in found if path != HEADER)) if sources else None
+
+
+def _is_stdin_piped() -> bool:
+    """Tell whether standard input is a pipe, a socket or a file; a terminal or /dev/null chooses nothing."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):  # it was closed, or is no file
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
 
 
 def _read_stdin() -> list[str]:
@@ -326,39 +368,51 @@ def _size(file: Path) -> int:
 def _print_plan(plan: Plan, form: str) -> int:
     """Print a plan; its text names commands where Python's names calls."""
     from ..frames import files
-    from ..plans.summary import Hints, format_plan_text
+    from ..plans.summary import format_plan_text
 
     if form == "json":
         files.write_json_array(plan.frame, sys.stdout.buffer)
         return 0
-    reversible = f"tinker-frames {ACTIONS['expire'].command}"
-    hints = Hints(reversible, all_rows="--format json has all", last_line="Nothing was sent.")
-    click.echo(format_plan_text(plan.action, plan.frame, plan.rows, plan.rate, hints))
+    click.echo(format_plan_text(plan.action, plan.frame, plan.rows, plan.rate, _make_hints()))
     return 0
 
 
-def _report(outcomes: pd.DataFrame, form: str, undo_hint: str = "", *, quiet: bool = False) -> int:
+def _make_hints() -> Hints:
+    """Return what to do next as commands."""
+    from ..plans.summary import Hints
+
+    reversible = f"tinker-frames {ACTIONS['expire'].command}"
+    return Hints(reversible, "tinker-frames undo", all_rows="--format json has all", last_line="Nothing was sent.")
+
+
+def _report(
+    outcomes: pd.DataFrame, form: str, undo_hint: str = "", *, named: Sequence[str] = (), quiet: bool = False
+) -> int:
     """Print how it ended: the counts, and every row that failed or is not known; return 2 if there is one.
 
-    `quiet` leaves the counts out if all went well and standard error is not a terminal.
+    So it does if one of the rows that were named was skipped. `quiet` leaves the counts out if all went well and standard error is
+    not a terminal.
     """
     from ..frames import files
     from ..frames.text import escape_control_characters
+    from ..plans.summary import count_reasons
 
     failed = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
+    skipped = outcomes[outcomes["outcome"] == "skipped"]
+    is_well = failed.empty and not skipped[HEADER].isin(list(named)).any()
     if form == "json":
         files.write_json_array(outcomes, sys.stdout.buffer)
     elif len(failed):
         _print_rows(failed[["tinker_path", "outcome", "error"]])
-    if quiet and failed.empty and not sys.stderr.isatty():
+    if quiet and is_well and not sys.stderr.isatty():
         return 0
     counts = outcomes["outcome"].value_counts()
     click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to do", err=True)
-    for reason, count in outcomes.loc[outcomes["outcome"] == "skipped", "error"].value_counts().items():
-        click.echo(f"  skipped: {count:,}, {escape_control_characters(str(reason))}", err=True)
+    for reason, count in count_reasons(skipped["error"]):
+        click.echo(f"  skipped: {count:,}, {escape_control_characters(reason)}", err=True)
     if undo_hint and counts.get("done", 0):
         click.echo(undo_hint, err=True)
-    return FAILED if len(failed) else 0
+    return 0 if is_well else FAILED
 
 
 def _print_rows(frame: pd.DataFrame) -> None:

@@ -162,6 +162,7 @@ class Action:
     suffix: str = ""
     is_done: Callable[[State | None, RequestedExpiry, datetime], bool] = lambda *_: False
     undo: str = ""  # the action that takes it back
+    undo_limit: str = ""  # what `undo` cannot take back, as in "undo takes it back, …"
     public_after: bool | None = None  # what it makes of `public`, if anything
     sets_expiry: bool = False
     removes: bool = False
@@ -305,6 +306,7 @@ ACTIONS = {
             "ttl",
             _has_expiry,
             undo="restore",
+            undo_limit="until they expire",
             sets_expiry=True,
             only_sooner=True,
             label="Expire in 24 h",
@@ -321,6 +323,7 @@ ACTIONS = {
             "ttl",
             _has_expiry,
             undo="restore",
+            undo_limit="until they expire",
             sets_expiry=True,
             never="never expire",
             label="Set TTL…",
@@ -336,6 +339,7 @@ ACTIONS = {
             "publish",
             _is_public,
             undo="unpublish",
+            undo_limit="but not the copies that others make meanwhile",
             public_after=True,
             label="Publish",
             command="publish",

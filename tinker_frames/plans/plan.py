@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,11 +16,12 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from ..errors import ConfirmationNeededError, InvalidRequestError
+from ..errors import InvalidRequestError
 from ..frames.files import write_atomically
 from ..frames.query import evaluate_condition
-from ..rest.progress import Progress, in_notebook
+from ..rest.progress import Progress
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
+from .confirmation import require_confirmation
 from .preview import (
     GUARDS,
     add_expiries,
@@ -34,9 +34,8 @@ from .preview import (
     restore_jobs,
 )
 from .runner import Runner
-from .summary import format_plan_html, format_plan_text, get_common_ttl
+from .summary import PYTHON, Hints, format_plan_html, format_plan_text, get_common_ttl, summarize_plan
 
-MAX_UNCONFIRMED = 10  # so many private rows may be removed without a confirmation
 FORMAT = 1
 
 
@@ -105,6 +104,10 @@ class Plan:
         """What will happen, as in "12 checkpoints will …"."""
         return self.action.describe(get_common_ttl(self.rows))
 
+    def summarize(self, frame: pd.DataFrame, hints: Hints = PYTHON) -> list[str]:
+        """Return what the plan comes to, in lines; `frame` is the plan's own."""
+        return summarize_plan(self.action, frame, self.rows, self.rate, hints)
+
     def only(self, mask: Any) -> Plan:
         """Return the plan of the rows that a mask, a function of `frame`, or a pandas query keeps.
 
@@ -150,14 +153,15 @@ class Plan:
     ) -> pd.DataFrame:
         """Carry out the plan and return one row per checkpoint: `tinker_path, action, outcome, status, error, attempts, seconds`.
 
-        The runs concerned and what samplers have loaded are read again first, and rows that are gone, no longer as planned or
-        held by a guard now are skipped; rows that are sent over a minute later have it read once more. An unclear answer is settled by reading. At the end the runs are listed again, and a write that had no effect is `failed`.
+        The runs concerned are read again first, and rows that are gone or no longer as planned are skipped. An unclear answer
+        is settled by reading. At the end the runs are listed again, and a write that had no effect is `failed`.
 
         Parameters
         ----------
         confirm
-            The number of rows that are sent, or True: needed by scripts for ending the life of more than ten checkpoints, or of
-            any public one. Where a person watches, the number is asked for.
+            The number of rows that are sent, or True for any number. Scripts need it for more than ten rows, for making any
+            public, and for ending or shortening the life of a public one; where a person watches, the number is asked for.
+            With False nothing is ever sent.
         progress
             A progress bar, as for listings; or a `Progress` that receives the progress and can cancel the run.
         max_workers
@@ -172,14 +176,15 @@ class Plan:
 
         Raises
         ------
-        InvalidRequestError
+        ConfirmationNeededError
             Without the confirmation that it needs; nothing was sent then.
         """
         if max_workers is not None and max_workers < 1:
             raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
         frame = self.frame
-        self._require_confirmation(frame, confirm)
-        runner, jobs = self.source.runner(), build_jobs(self.rows[(frame["verdict"] == "send").to_numpy()])
+        is_sent = (frame["verdict"] == "send").to_numpy()
+        require_confirmation(self.action, frame[is_sent], confirm, self.effect, lambda: self.summarize(frame))
+        runner, jobs = self.source.runner(), build_jobs(self.rows[is_sent])
         if not jobs:
             return build_outcome_frame(
                 self.id, self.action, [], frame
@@ -187,13 +192,8 @@ class Plan:
         described = [dump_job(job) for job in jobs]
         again = any(record.plan == self.id for record in runner.journal.read_plans())
         name = make_plan_id() if again else self.id  # what the first run did stays in the journal, and can be undone
-        allowed = self.allowed
-        runner.journal.record_plan(
-            name, self.source.base_url, self.action.name, described, self.undoes, sorted(allowed)
-        )
-        outcomes = runner.run(
-            name, self.action, jobs, allowed=allowed, progress=progress, max_workers=max_workers, deadline=deadline
-        )
+        runner.journal.record_plan(name, self.source.base_url, self.action.name, described, self.undoes)
+        outcomes = runner.run(name, self.action, jobs, progress=progress, max_workers=max_workers, deadline=deadline)
         return build_outcome_frame(name, self.action, outcomes, frame)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -227,28 +227,6 @@ class Plan:
     def _select(self, paths: set[str]) -> Plan:
         rows = self.rows[self.rows["tinker_path"].isin(paths)].reset_index(drop=True)
         return replace(self, rows=rows, id=make_plan_id() if len(rows) < len(self.rows) else self.id)
-
-    def _require_confirmation(self, frame: pd.DataFrame, confirm: int | bool | None) -> None:
-        """Require confirmation of the row count."""
-        sends = frame[frame["verdict"] == "send"]
-        shortening = sends[sends["shortens"]]
-        public = bool(shortening["public"].fillna(False).any())
-        needed = len(shortening) > MAX_UNCONFIRMED or public
-        number = len(sends)
-        is_number = confirm is not None and not isinstance(confirm, bool)
-        if confirm is True or (is_number and confirm == number) or not (needed or is_number):
-            return
-        what = f"{number} checkpoints will {self.effect}" + (", public ones among them" if public else "")
-        typed_in = _prompt(f"{what}. Type {number} to do it: ") if confirm is None else None
-        if typed_in == str(number):
-            return
-        given = "" if confirm is None else f" and not confirm={confirm!r}"
-        why = f"that needs confirm={number}{given}" if typed_in is None else "another number was typed"
-        error = ConfirmationNeededError(
-            f"{what}; {why}, and nothing was sent", hint=f"Look at plan.frame, then plan.run(confirm={number})."
-        )
-        error.rows = number
-        raise error
 
 
 def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: Arguments) -> Plan:
@@ -327,13 +305,3 @@ def check_account(account: str | None, base_url: str, source: Source) -> None:
 def make_plan_id() -> str:
     """Return a name for a plan: sortable by time, different from every other."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def _prompt(question: str) -> str | None:
-    """Return what a person types; None where there is no terminal or notebook."""
-    if not (in_notebook() or (sys.stdin is not None and sys.stdin.isatty())):
-        return None
-    try:
-        return input(question).strip()
-    except (EOFError, NotImplementedError):  # a closed terminal; a notebook run without a front end
-        return None

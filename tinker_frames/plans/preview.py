@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidTinkerPathError
 from ..schema.columns import pandas_array, to_python
-from ..schema.paths import parse_known
+from ..schema.paths import parse_known, quote_text
 from .actions import Action, Job, Outcome, RequestedExpiry, State
 from .writer import COLLISION
 
@@ -143,13 +143,6 @@ def preview_rows(
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
 
 
-def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, loaded: Paths | None) -> dict[str, str]:
-    """Return the jobs that a guard holds, and why, as `collect_facts` has it of these listings; those not listed are left out."""
-    facts = collect_facts([job.tinker_path for job in jobs], listed, loaded)
-    rows = _select_records(facts, ["tinker_path", "refusal", *(guard.column for guard in GUARDS.values())])
-    return {row["tinker_path"]: hold for row in rows if not row["refusal"] and (hold := _find_hold(row, allowed))}
-
-
 def add_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
     """Return facts with the expiry that is asked for each row."""
     return rows.assign(
@@ -251,14 +244,12 @@ def _decide(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[st
         return "refused", row["refusal"]
     if action.is_already(job.before, job.expiry, now):
         return "unchanged", "it expires sooner anyway" if action.only_sooner else "already so"
-    reason = _find_hold(row, allowed) if action.shortens(job.before, job.expiry, now) else ""
-    return ("held", reason) if reason else ("send", "")
-
-
-def _find_hold(row: dict[Any, Any], allowed: frozenset[str]) -> str:
-    """Return the reasons of the guards that hold a row; empty if none does."""
-    guards = (guard for guard in GUARDS.values() if guard.name not in allowed)
-    return "; ".join(guard.reason for guard in guards if to_python(row[guard.column]))
+    if action.shortens(job.before, job.expiry, now):
+        guards = (guard for guard in GUARDS.values() if guard.name not in allowed)
+        held = [guard.reason for guard in guards if to_python(row[guard.column])]
+        if held:
+            return "held", "; ".join(held)
+    return "send", ""
 
 
 def _select_records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any, Any]]:
@@ -331,5 +322,5 @@ def _find_refusal(path: str, found: bool) -> str:
     try:
         parse_known(path)
     except InvalidTinkerPathError as error:
-        return str(error.what)
+        return str(error.what).replace(quote_text(path), "its path", 1)  # rows with the same fault have the same reason
     return "" if found else "not among this account's checkpoints (deleted, expired, or of another account)"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from html import escape
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,6 +14,8 @@ from .actions import Action
 from .preview import GUARDS
 
 ROWS_SHOWN = 8
+REASONS_SHOWN = 8  # of the rows of one verdict
+WIDTH = 100
 COLUMNS = ("tinker_path", "verdict", "size_gb", "public", "expires_at", "expires_after", "reason", "warnings")
 
 
@@ -19,6 +23,7 @@ class Hints(NamedTuple):
     """How a summary names what to do next: as Python calls, or as commands."""
 
     reversible: str = 'expire(after="24h")'  # what to do instead of a delete
+    undo: str = "tkf.undo()"
     all_rows: str = "plan.frame"  # what has every row
     last_line: str = "Nothing is sent until plan.run()."
 
@@ -31,16 +36,26 @@ def summarize_plan(
 ) -> list[str]:
     """Return what a plan comes to, in lines; `rate` is dollars per gigabyte and month."""
     sends = frame[frame["verdict"] == "send"]
-    lines = [_format_headline(action, frame, sends, rows, rate), "among them: " + ", ".join(_format_counts(sends))]
+    lines = [_format_headline(action, frame, sends, rows, rate)]
+    if counts := _format_counts(sends):
+        lines.append("among them: " + ", ".join(counts))
     for verdict in ("held", "refused", "unchanged"):
         aside = frame[frame["verdict"] == verdict]
-        for reason, count in aside["reason"].value_counts().items():
-            lines.append(f"{verdict}: {count:,}, {reason}")
+        lines += [f"{verdict}: {count:,}, {reason}" for reason, count in count_reasons(aside["reason"])]
     if (rows["loaded_by_sampler"].isna() & (rows["refusal"] == "")).any():
         lines.append("this server does not tell what samplers have loaded")
     if action.removes:
         lines.append(f"a {action.name} cannot be undone; {hints.reversible} can")
+    elif action.undo and len(sends):
+        lines.append(f"{hints.undo} takes it back" + (f", {action.undo_limit}" if action.undo_limit else ""))
     return lines
+
+
+def count_reasons(reasons: pd.Series[Any]) -> list[tuple[str, int]]:
+    """Return the most frequent reasons, each with its number of rows, and the number of the others together."""
+    counts = [(str(reason), int(count)) for reason, count in reasons.value_counts().items()]
+    others = sum(count for _, count in counts[REASONS_SHOWN:])
+    return counts[:REASONS_SHOWN] + ([("for other reasons", others)] if others else [])
 
 
 def _format_headline(
@@ -60,7 +75,7 @@ def _format_counts(sends: pd.DataFrame) -> list[str]:
     counts: dict[str, Any] = {guard.counted: (sends[guard.column] == True).sum() for guard in GUARDS.values()}  # noqa: E712  # three-valued
     counts["last training checkpoint of a run"] = sends["is_last_training"].sum()
     counts["without expiry"] = sends["expires_at"].isna().sum()
-    return [f"{int(count):,} {what}" for what, count in counts.items()]
+    return [f"{int(count):,} {what}" for what, count in counts.items() if count]
 
 
 def get_common_ttl(rows: pd.DataFrame) -> int | None:
@@ -82,18 +97,28 @@ def format_plan_text(
 ) -> str:
     """Return a plan as text."""
     picked = pick_rows(frame)
+    lines = summarize_plan(action, frame, rows, rate, hints)
+    head = [_wrap(f"Plan: {lines[0]}"), *(_wrap(f"  {escape_control_characters(line)}") for line in lines[1:])]
+    more = [f"  … and {len(frame) - len(picked):,} more: {hints.all_rows}"] if len(frame) > len(picked) else []
+    return "\n".join([*head, *_format_rows(picked), *more, hints.last_line])
+
+
+def _wrap(line: str) -> str:
+    """Return a line in lines of at most `WIDTH` characters."""
+    options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "    "}
+    return textwrap.fill(line, WIDTH, **options)  # type: ignore[arg-type]
+
+
+def _format_rows(picked: pd.DataFrame) -> list[str]:
+    """Return rows as lines of at most `WIDTH` characters: paths whole, and the columns that there is room for."""
+    if picked.empty:
+        return []
     table = [[escape_control_characters(name) for name in picked.columns]]
     table += [[format_cell(value) for value in row] for row in picked.itertuples(index=False, name=None)]
     widths = [max(len(row[place]) for row in table) for place in range(len(picked.columns))]
-    text = [
-        "  " + "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in table
-    ]
-    more = [f"  … and {len(frame) - len(picked):,} more: {hints.all_rows}"] if len(frame) > len(picked) else []
-    head = [
-        f"Plan: {line}" if not place else f"  {line}"
-        for place, line in enumerate(summarize_plan(action, frame, rows, rate, hints))
-    ]
-    return "\n".join([*head, *text, *more, hints.last_line])
+    shown = max(1, sum(end <= WIDTH for end in accumulate(width + 2 for width in widths)))
+    lines = ["  ".join(map(str.ljust, row[:shown], widths)) for row in table]
+    return [f"  {line}".rstrip() for line in lines]
 
 
 def format_plan_html(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:

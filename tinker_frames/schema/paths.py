@@ -62,10 +62,10 @@ def parse(path: str) -> TinkerPath:
     '0001'
     """
     if not isinstance(path, str) or not path.startswith(SCHEME):
-        raise InvalidTinkerPathError(f"{_quote_text(path)} does not start with {SCHEME}")
+        raise InvalidTinkerPathError(f"{quote_text(path)} does not start with {SCHEME}")
     parts = path[len(SCHEME) :].split("/")
     if len(parts) != 3:
-        raise InvalidTinkerPathError(f"{_quote_text(path)} has {len(parts)} parts, not run, segment and name")
+        raise InvalidTinkerPathError(f"{quote_text(path)} has {len(parts)} parts, not run, segment and name")
     for part, what in zip(parts, TinkerPath._fields, strict=True):
         _check(part, what.replace("_", " "), path)
     return TinkerPath(*parts)
@@ -81,7 +81,7 @@ def parse_known(path: str) -> TinkerPath:
     """
     parts = parse(path)
     if parts.segment not in SEGMENTS:
-        raise InvalidTinkerPathError(f"{_quote_text(path)} has the unknown segment {parts.segment!r}")
+        raise InvalidTinkerPathError(f"{quote_text(path)} has the unknown segment {parts.segment!r}")
     return parts
 
 
@@ -123,7 +123,7 @@ def checkpoint_url(training_run_id: str, checkpoint_id: str, action: str = "") -
     """
     parts = checkpoint_id.split("/")
     if len(parts) > 2:
-        raise InvalidTinkerPathError(f"{_quote_text(checkpoint_id)} is not a checkpoint id: more than one slash")
+        raise InvalidTinkerPathError(f"{quote_text(checkpoint_id)} is not a checkpoint id: more than one slash")
     encoded = "/".join(component(part, "checkpoint id") for part in parts)
     return f"{run_url(training_run_id)}/checkpoints/{encoded}" + (f"/{action}" if action else "")
 
@@ -143,11 +143,11 @@ def component(text: str, what: str) -> str:
 def _check(part: str, what: str, whole: str) -> None:
     """Refuse a part that would make the URL name something else."""
     if not isinstance(part, str) or not part:
-        raise InvalidTinkerPathError(f"{_quote_text(whole)} has an empty {what}")
+        raise InvalidTinkerPathError(f"{quote_text(whole)} has an empty {what}")
     if part in (".", ".."):
-        raise InvalidTinkerPathError(f"{_quote_text(whole)} has {part!r} as its {what}, which URLs read as a folder")
+        raise InvalidTinkerPathError(f"{quote_text(whole)} has {part!r} as its {what}, which URLs read as a folder")
     if "/" in part:
-        raise InvalidTinkerPathError(f"{_quote_text(whole)} has a slash in its {what}")
+        raise InvalidTinkerPathError(f"{quote_text(whole)} has a slash in its {what}")
     try:
         part.encode()
     except UnicodeEncodeError:
@@ -155,10 +155,10 @@ def _check(part: str, what: str, whole: str) -> None:
     else:
         surrogate = False
     if surrogate:
-        raise InvalidTinkerPathError(f"{_quote_text(whole)} has a {what} that is not valid Unicode")
+        raise InvalidTinkerPathError(f"{quote_text(whole)} has a {what} that is not valid Unicode")
 
 
-def _quote_text(path: object) -> str:
+def quote_text(path: object) -> str:
     """Return text quoted for a message, also where it is hostile or very long."""
     text = ascii(path)
     return text if len(text) <= 200 else text[:199] + "…'"

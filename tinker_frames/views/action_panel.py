@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, strip_request
 from ..frames.files import export
+from ..plans.confirmation import MAX_UNCONFIRMED
 from ..plans.plan import Plan
 from ..plans.preview import GUARDS
-from ..plans.summary import get_common_ttl, summarize_plan
+from ..plans.summary import Hints, get_common_ttl
 from ..rest.progress import StoppedError
 from . import cells
 from .forms import EXPORT, OFFERED, get_offered, make_fields, read_arguments, read_file, repeat_arguments
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ..plans.actions import Action
     from ..plans.planner import Planner
 
+HINTS = Hints(undo="Undo")  # by the names of buttons
 MOST_LISTED = 200  # rows that are listed in a confirmation or an outcome; all are in the frames
 PLAN_COLUMNS = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
 OUTCOME_COLUMNS = ["tinker_path", "error", "status", "attempts", "seconds"]
@@ -130,10 +132,12 @@ class ActionPanel:
         self._changed()
 
     def confirm(self, typed: str = "") -> None:
-        """Run the plan that is shown; a delete needs the number of its rows typed."""
+        """Run the plan that is shown; where `_asks_for_number` says so, the number of its rows has to be typed."""
         plan, number = self._require_plan(), self._count_sends()
-        if plan.action.name == "delete" and typed.strip().replace(",", "") != str(number):
-            raise InvalidRequestError("that is not the number of rows", hint=f"Type {number} to delete them.")
+        if self._asks_for_number(plan) and typed.strip().replace(",", "") != str(number):
+            raise InvalidRequestError(
+                "that is not the number of rows", hint=f"Type {number} to {plan.action.verb} them."
+            )
         if number == 0:
             raise InvalidRequestError("no row of this plan is sent", hint="Lift a guard, or choose other rows.")
         sent = list(self._require_preview()["tinker_path"])
@@ -225,7 +229,7 @@ class ActionPanel:
 
     def _describe_plan(self) -> ConfirmPanel:
         plan, frame = self._require_plan(), self._require_preview()
-        lines = summarize_plan(plan.action, frame, plan.rows, plan.rate)
+        lines = plan.summarize(frame, HINTS)
         groups: list[PlanGroup] = [
             {"verdict": verdict, "reason": reason, "rows": rows, "open": self._opened_group == (verdict, reason)}
             for (verdict, reason), rows in _count_groups(frame)
@@ -244,7 +248,7 @@ class ActionPanel:
                 for name in sorted({*held, *plan.allowed})
             ],
             "rows": self._list_group(frame),
-            "typed": plan.action.name == "delete",
+            "typed": self._asks_for_number(plan),
             "undo": bool(plan.action.undo),
             "rule": plan.rule,
             "hidden": self._target.hidden if self._target else 0,
@@ -373,6 +377,10 @@ class ActionPanel:
         if self._preview is None:
             raise InvalidRequestError("no plan is shown", hint="Choose rows and an action.")
         return self._preview
+
+    def _asks_for_number(self, plan: Plan) -> bool:
+        """Tell whether the number of rows has to be typed: for a delete, and for making more than ten public."""
+        return plan.action.removes or (plan.action.public_after is True and self._count_sends() > MAX_UNCONFIRMED)
 
     def _count_sends(self) -> int:
         return int((self._require_preview()["verdict"] == "send").sum())

@@ -267,7 +267,7 @@ function makeTypedNumber(panel, state, run) {
       keydown: (event) => event.key === "Enter" && !run.disabled && run.click()
     }
   });
-  return el("label", { class: "tkf-tick" }, `Type ${state.number} to delete: `, input);
+  return el("label", { class: "tkf-tick" }, `Type ${state.number} to ${state.verb}: `, input);
 }
 function makeGroup(panel, { verdict, reason, rows, open }) {
   const text = `${formatCount(rows)} ${VERDICTS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;

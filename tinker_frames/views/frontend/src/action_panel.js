@@ -21,7 +21,7 @@ export class ActionPanel {
     this.action = undefined;
     /** @type {string | undefined} */
     this.begun = undefined; // the action to whose button the focus goes back
-    this.typed = ""; // the number of rows, which a delete asks for
+    this.typed = ""; // the number of rows, where it is asked for
     this.ticked = ""; // the guard that was clicked last, to which the focus goes back
     /** @type {ProgressBar | null} */
     this.progress = null;

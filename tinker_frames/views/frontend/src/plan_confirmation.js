@@ -71,7 +71,7 @@ function makeTypedNumber(panel, state, run) {
       keydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && !run.disabled && run.click(),
     },
   });
-  return el("label", { class: "tkf-tick" }, `Type ${state.number} to delete: `, input);
+  return el("label", { class: "tkf-tick" }, `Type ${state.number} to ${state.verb}: `, input);
 }
 
 /** @param {ActionPanel} panel @param {PlanGroup} group */

@@ -1,0 +1,78 @@
+"""Confirmation of a plan by its number of rows: which plans need it, and the question that asks a person for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from ..errors import ConfirmationNeededError
+from ..frames.text import escape_control_characters
+from ..rest.progress import in_notebook
+from .actions import Action
+
+MAX_UNCONFIRMED = 10  # so many rows are changed without a confirmation, if nothing public is concerned
+
+
+def needs_confirmation(action: Action, sends: pd.DataFrame) -> bool:
+    """Tell whether the rows that will be sent have to be confirmed by their number.
+
+    More than ten always have to; any number does if it makes something public, or ends the life of what is public or may be.
+    """
+    if len(sends) > MAX_UNCONFIRMED:
+        return True
+    return bool(action.public_after and len(sends)) or count_public(sends) > 0
+
+
+def count_public(sends: pd.DataFrame) -> int:
+    """Count the rows that are public, or not known to be private, and whose life is ended or shortened."""
+    return int(sends.loc[sends["shortens"], "public"].fillna(True).sum())
+
+
+def require_confirmation(
+    action: Action, sends: pd.DataFrame, confirm: int | bool | None, effect: str, lines: Callable[[], list[str]]
+) -> None:
+    """Return if the rows may be sent; where a person watches, ask for their number, below the plan's first lines.
+
+    Raises
+    ------
+    ConfirmationNeededError
+        Without the right number; always for `confirm=False`.
+    """
+    number = len(sends)
+    is_number = confirm is not None and not isinstance(confirm, bool)
+    is_needed = is_number or confirm is False or needs_confirmation(action, sends)
+    if confirm is True or (is_number and confirm == number) or not is_needed:
+        return
+    typed = _ask(number, lines()) if confirm is None else None
+    if typed != str(number):
+        public = ", public ones among them" if count_public(sends) else ""
+        raise _build_error(number, f"{number} checkpoints will {effect}{public}", _explain(number, confirm, typed))
+
+
+def _explain(number: int, confirm: Any, typed: str | None) -> str:
+    """Return why a plan is not run."""
+    if typed is not None:
+        return "another number was typed"
+    return f"that needs confirm={number}" + ("" if confirm is None else f" and not confirm={confirm!r}")
+
+
+def _build_error(number: int, what: str, why: str) -> ConfirmationNeededError:
+    error = ConfirmationNeededError(
+        f"{what}; {why}, and nothing was sent", hint=f"Look at plan.frame, then plan.run(confirm={number})."
+    )
+    error.rows = number
+    return error
+
+
+def _ask(number: int, lines: list[str]) -> str | None:
+    """Return what a person types; None where there is no terminal or notebook."""
+    if not (in_notebook() or (sys.stdin is not None and sys.stdin.isatty())):
+        return None
+    shown = [escape_control_characters(line) for line in lines]
+    try:
+        return input("\n  ".join(shown) + f"\nType {number} to do it: ").strip()
+    except (EOFError, NotImplementedError):  # a closed terminal; a notebook run without a front end
+        return None
