@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +53,7 @@ class Record:
     begun_at: str
     ended: bool = False
     undoes: str | None = None
+    allowed: frozenset[str] = frozenset()  # the guards that were lifted
     rows: dict[str, Entry] = field(default_factory=dict)
 
     @property
@@ -70,7 +71,13 @@ class Journal:
         self._lock = threading.Lock()
 
     def record_plan(
-        self, plan: str, base_url: str, action: str, rows: list[dict[str, Any]], undoes: str | None = None
+        self,
+        plan: str,
+        base_url: str,
+        action: str,
+        rows: list[dict[str, Any]],
+        undoes: str | None = None,
+        allowed: Iterable[str] = (),
     ) -> None:
         """Record a plan with all its rows before its first request; this line is forced to the disk.
 
@@ -84,6 +91,7 @@ class Journal:
                 "base_url": base_url,
                 "action": action,
                 "undoes": undoes,
+                "allowed": list(allowed),
                 "rows": rows,
             },
             force=True,
@@ -201,7 +209,8 @@ def _apply_line(records: dict[str, Record], line: dict[str, Any]) -> None:
             for row in line.get("rows") or []
         }
         fields = {name: line.get(name) for name in ("account", "base_url", "action", "undoes")}
-        records[plan] = Record(plan=plan, begun_at=str(line.get("at")), rows=rows, **fields)  # type: ignore[arg-type]
+        allowed = frozenset(line.get("allowed") or ())
+        records[plan] = Record(plan=plan, begun_at=str(line.get("at")), rows=rows, allowed=allowed, **fields)  # type: ignore[arg-type]
         return
     record = records.get(plan)
     if record is None:

@@ -153,8 +153,8 @@ class Plan:
     ) -> pd.DataFrame:
         """Carry out the plan and return one row per checkpoint: `tinker_path, action, outcome, status, error, attempts, seconds`.
 
-        The runs concerned are read again first, and rows that are gone or no longer as planned are skipped. An unclear answer
-        is settled by reading. At the end the runs are listed again, and a write that had no effect is `failed`.
+        The runs concerned and what samplers have loaded are read again first, and rows that are gone, no longer as planned or
+        held by a guard now are skipped; rows that are sent over a minute later have it read once more. An unclear answer is settled by reading. At the end the runs are listed again, and a write that had no effect is `failed`.
 
         Parameters
         ----------
@@ -192,8 +192,13 @@ class Plan:
         described = [dump_job(job) for job in jobs]
         again = any(record.plan == self.id for record in runner.journal.read_plans())
         name = make_plan_id() if again else self.id  # what the first run did stays in the journal, and can be undone
-        runner.journal.record_plan(name, self.source.base_url, self.action.name, described, self.undoes)
-        outcomes = runner.run(name, self.action, jobs, progress=progress, max_workers=max_workers, deadline=deadline)
+        allowed = self.allowed
+        runner.journal.record_plan(
+            name, self.source.base_url, self.action.name, described, self.undoes, sorted(allowed)
+        )
+        outcomes = runner.run(
+            name, self.action, jobs, allowed=allowed, progress=progress, max_workers=max_workers, deadline=deadline
+        )
         return build_outcome_frame(name, self.action, outcomes, frame)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

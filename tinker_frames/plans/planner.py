@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from ..schema.paths import SCHEME, bare_name, run_of, run_url
 from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
-from .preview import build_states, collect_facts, colliding_paths
+from .preview import collect_facts
+from .review import Review, build_read
 from .runner import Runner
 from .undo import build_journal_frame, resume_plan, undo_plan
 from .writer import Read, Writer, write_one
@@ -105,10 +107,10 @@ class Planner:
         except (errors.NotFoundError, errors.ServerError):
             return empty_frame(CHECKPOINTS, datetime.now(UTC))
 
-    def loaded(self) -> set[str] | None:
+    def loaded(self, *, refresh: bool = False) -> set[str] | None:
         """Return the tinker paths that samplers have loaded; None if the server does not list its samplers."""
         try:
-            samplers = self._tables.samplers(Options())
+            samplers = self._tables.samplers(Options(refresh=refresh))
         except (errors.NotSupportedError, errors.NotFoundError, errors.ServerError):
             return None
         return set(samplers.frame["model_path"].dropna()) if samplers.report.complete else None
@@ -121,7 +123,8 @@ class Planner:
 
     def runner(self) -> Runner:
         """Return what runs this account's plans."""
-        return Runner(self._session, self.read_runs, self.journal())
+        review = partial(Review, self._read_frame, partial(self.loaded, refresh=True))
+        return Runner(self._session, self.read_runs, self.journal(), review)
 
     def journal(self) -> Journal:
         """Return the account's journal."""
@@ -129,14 +132,18 @@ class Planner:
 
     def read_runs(self, run_ids: list[str]) -> Read:
         """Return the present state of every checkpoint of some runs, past the cache."""
-        if not run_ids:
-            return Read()
-        try:
-            return _build_read(*self._tables.read_runs(run_ids))
-        except errors.SchemaError:  # of one of them, which must not hide the others
-            if len(run_ids) == 1:
-                return Read(unread=set(run_ids))
-        return _merge_reads(self.read_runs([run_id]) for run_id in run_ids)
+        return build_read(*self._read_frame(run_ids))
+
+    def _read_frame(self, run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
+        """Return the checkpoints of some runs, past the cache, and the runs that could not be read."""
+        if run_ids:
+            try:
+                return self._tables.read_runs(run_ids)
+            except errors.SchemaError:  # of one of them, which must not hide the others
+                if len(run_ids) > 1:
+                    frames, unread = zip(*(self._read_frame([run_id]) for run_id in run_ids), strict=True)
+                    return pd.concat(frames, ignore_index=True), set().union(*unread)
+        return empty_frame(CHECKPOINTS, datetime.now(UTC)), set(run_ids)
 
     # ── single writes ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -163,7 +170,7 @@ class Planner:
                 f"the checkpoints of {training_run_id} cannot be proved complete, and nothing was sent",
                 url=self.base_url + run_url(training_run_id),
             )
-        return _build_read(found.frame, set())
+        return build_read(found.frame, set())
 
     def _resolve(self, job: Job, ids: tuple[str, str], read: Read) -> None:
         """Find a row named by its ids, and refuse a write that could change another checkpoint.
@@ -192,20 +199,3 @@ class Planner:
         except errors.TinkerError:
             return None
         return float(found) if isinstance(found, (int, float)) else None
-
-
-def _build_read(frame: pd.DataFrame, unread: set[str]) -> Read:
-    """Return the state of the checkpoints in a frame."""
-    states = dict(zip(frame["tinker_path"], build_states(frame), strict=True))
-    ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
-    return Read(states, unread, colliding_paths(frame), ids)
-
-
-def _merge_reads(reads: Iterable[Read]) -> Read:
-    merged = Read()
-    for read in reads:
-        merged.states.update(read.states)
-        merged.unread.update(read.unread)
-        merged.colliding.update(read.colliding)
-        merged.ids.update(read.ids)
-    return merged

@@ -143,6 +143,13 @@ def preview_rows(
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
 
 
+def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, loaded: Paths | None) -> dict[str, str]:
+    """Return the jobs that a guard holds, and why, as `collect_facts` has it of these listings; those not listed are left out."""
+    facts = collect_facts([job.tinker_path for job in jobs], listed, loaded)
+    rows = _select_records(facts, ["tinker_path", "refusal", *(guard.column for guard in GUARDS.values())])
+    return {row["tinker_path"]: hold for row in rows if not row["refusal"] and (hold := _find_hold(row, allowed))}
+
+
 def add_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
     """Return facts with the expiry that is asked for each row."""
     return rows.assign(
@@ -244,12 +251,14 @@ def _decide(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[st
         return "refused", row["refusal"]
     if action.is_already(job.before, job.expiry, now):
         return "unchanged", "it expires sooner anyway" if action.only_sooner else "already so"
-    if action.shortens(job.before, job.expiry, now):
-        guards = (guard for guard in GUARDS.values() if guard.name not in allowed)
-        held = [guard.reason for guard in guards if to_python(row[guard.column])]
-        if held:
-            return "held", "; ".join(held)
-    return "send", ""
+    reason = _find_hold(row, allowed) if action.shortens(job.before, job.expiry, now) else ""
+    return ("held", reason) if reason else ("send", "")
+
+
+def _find_hold(row: dict[Any, Any], allowed: frozenset[str]) -> str:
+    """Return the reasons of the guards that hold a row; empty if none does."""
+    guards = (guard for guard in GUARDS.values() if guard.name not in allowed)
+    return "; ".join(guard.reason for guard in guards if to_python(row[guard.column]))
 
 
 def _select_records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,9 +14,10 @@ from .actions import Action, Job, Outcome, State
 from .journal import Journal
 from .pace import Pace
 from .workers import Workers
-from .writer import COLLISION, Read, ReadRuns, Writer, list_runs
+from .writer import COLLISION, Read, ReadRuns, Review, Writer, list_runs
 
 MAX_ATTEMPTS = 5  # of one row, unclear answers included; rate limits do not count
+STALE_S = 60.0  # a row that is sent later than this after its run was read has it read again first
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
 
 
@@ -30,6 +33,8 @@ class Runner:
         Returns the present state of every checkpoint of some runs, past the cache.
     journal
         Records every row before and after its request.
+    review
+        Makes, given the action and the guards that are lifted, what reads the runs of rows and judges the guards anew.
     pace
         Makes the pace of the writes, given the most that may be under way.
     """
@@ -37,6 +42,7 @@ class Runner:
     session: Session
     read_runs: ReadRuns
     journal: Journal
+    review: Callable[[Action, frozenset[str]], Review]
     pace: Callable[[int], Pace] = Pace
 
     def run(
@@ -45,21 +51,24 @@ class Runner:
         action: Action,
         jobs: list[Job],
         *,
+        allowed: frozenset[str] = frozenset(),
         progress: bool | Progress | None = None,
         max_workers: int | None = None,
         deadline: float | None = None,
     ) -> list[Outcome]:
         """Carry out the jobs of a plan that the journal knows, and return an outcome for each.
 
-        1. The runs are read; rows that are gone or not as planned are skipped, rows that are already so are left alone.
+        1. The runs are read; rows that are gone, not as planned or held by a guard that is not `allowed` are skipped, rows that
+           are already so are left alone. The same is done again for rows that are sent over `STALE_S` seconds later.
         2. The rest is sent, several at a time. Ctrl-C stops sending; the state of requests in flight is read and recorded, then it is raised.
         3. The runs are read again, and what did not take effect is `failed`.
         """
         writer = Writer(self.session, self.read_runs, action, MAX_ATTEMPTS)
         with open_progress(f"{action.name} checkpoints", progress) as bar:
             bar.set_total(len(jobs))
-            work = _Run(plan, action, writer, self.journal, bar)
-            todo = work.check(jobs, self.read_runs(list_runs(jobs)))
+            checks = _Checks(self.review(action, allowed), writer, action, jobs)
+            work = _Run(plan, action, writer, self.journal, bar, checks)
+            todo = work.check(jobs)
             workers = self._workers(work, todo, max_workers, deadline)
             is_interrupted = self._send(workers, work, todo)
             work.verify(todo)
@@ -102,16 +111,19 @@ class Runner:
 class _Run:
     """The state of one run: what ended how, in the journal and on the progress bar."""
 
-    def __init__(self, plan: str, action: Action, writer: Writer, journal: Journal, bar: Progress) -> None:
+    def __init__(
+        self, plan: str, action: Action, writer: Writer, journal: Journal, bar: Progress, checks: _Checks
+    ) -> None:
         self.bar = bar
         self.ended: dict[str, Outcome] = {}
-        self._plan, self._action, self._writer, self._journal = plan, action, writer, journal
+        self._plan, self._action, self._writer, self._journal, self._checks = plan, action, writer, journal, checks
 
-    def check(self, jobs: list[Job], read: Read) -> list[Job]:
+    def check(self, jobs: list[Job]) -> list[Job]:
         """Return the jobs whose checkpoint is as it was planned; the others end here."""
+        self._checks.read(list_runs(jobs))
         todo = []
         for job in jobs:
-            outcome = self._check_row(job, read)
+            outcome = self._checks.check(job)
             if outcome is None:
                 todo.append(job)
             else:
@@ -120,10 +132,12 @@ class _Run:
 
     def send(self, job: Job, bar: Progress) -> Outcome:
         """Send one job and record how it ended, before its thread takes another; raises `SendAgain`."""
-        job.attempts += 1
-        job.sent_at = datetime.now(UTC)
-        self._journal.record_attempt(self._plan, job.tinker_path, job.attempts)
-        outcome = self._writer.send(job, bar)
+        outcome = self._checks.check_again(job)
+        if outcome is None:
+            job.attempts += 1
+            job.sent_at = datetime.now(UTC)
+            self._journal.record_attempt(self._plan, job.tinker_path, job.attempts)
+            outcome = self._writer.send(job, bar)
         self._record(outcome)
         return outcome
 
@@ -148,19 +162,6 @@ class _Run:
             if is_news or self._action.sets_expiry:
                 self._record(outcome, state)
 
-    def _check_row(self, job: Job, read: Read) -> Outcome | None:
-        """Return how a job ends without being sent; None if it has to be sent."""
-        state = read.states.get(job.tinker_path)
-        if job.training_run_id in read.unread:
-            return Outcome(job.tinker_path, "unknown" if job.unclear else "skipped", error="its run could not be read")
-        if job.unclear and self._writer.is_done(job, read.find(job)):
-            return Outcome(job.tinker_path, "done", attempts=job.attempts)
-        problem = COLLISION if job.tinker_path in read.colliding else _describe_change(job.before, state)
-        if problem or state is None:
-            return Outcome(job.tinker_path, "skipped", error=problem)
-        already = self._action.is_already(state, job.expiry, datetime.now(UTC))
-        return Outcome(job.tinker_path, "unchanged") if already else None
-
     def _finish_row(self, outcome: Outcome) -> None:
         self._record(outcome)
         self.count(outcome)
@@ -170,6 +171,55 @@ class _Run:
         self._journal.record_outcome(
             self._plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error, after
         )
+
+
+class _Checks:
+    """Whether rows may still be sent, by the last reading of their runs; an old reading is taken again."""
+
+    def __init__(self, review: Review, writer: Writer, action: Action, jobs: list[Job]) -> None:
+        self._review, self._writer, self._action = review, writer, action
+        self._jobs = _group_by_run(jobs)
+        self._locks = {run: threading.Lock() for run in self._jobs}
+        self._reads: dict[str, tuple[float, Read]] = {}  # of each run, and when it began (monotonic seconds)
+
+    def read(self, run_ids: Iterable[str]) -> None:
+        """Read some runs, for all their jobs."""
+        begun = time.monotonic()
+        read = self._review([job for run_id in run_ids for job in self._jobs[run_id]])
+        self._reads.update(dict.fromkeys(run_ids, (begun, read)))
+
+    def check_again(self, job: Job) -> Outcome | None:
+        """Return how a job that is about to be sent ends without it, its run read again if that was long ago."""
+        if job.attempts and job.unclear:  # its run was read after that attempt
+            return None
+        run_id = job.training_run_id
+        with self._locks[run_id]:
+            if time.monotonic() - self._reads[run_id][0] > STALE_S:
+                self.read([run_id])
+        return self.check(job)
+
+    def check(self, job: Job) -> Outcome | None:
+        """Return how a job ends without being sent; None if it has to be sent."""
+        _, read = self._reads[job.training_run_id]
+        state = read.states.get(job.tinker_path)
+        if job.training_run_id in read.unread:
+            return Outcome(job.tinker_path, "unknown" if job.unclear else "skipped", error="its run could not be read")
+        if job.unclear and self._writer.is_done(job, read.find(job)):
+            return Outcome(job.tinker_path, "done", attempts=job.attempts)
+        problem = COLLISION if job.tinker_path in read.colliding else _describe_change(job.before, state)
+        if problem or state is None:
+            return Outcome(job.tinker_path, "skipped", error=problem)
+        if self._action.is_already(state, job.expiry, datetime.now(UTC)):
+            return Outcome(job.tinker_path, "unchanged")
+        hold = read.held.get(job.tinker_path)
+        return Outcome(job.tinker_path, "skipped", error=hold) if hold else None
+
+
+def _group_by_run(jobs: list[Job]) -> dict[str, list[Job]]:
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.training_run_id, []).append(job)
+    return groups
 
 
 def _build_unfinished(job: Job, why: str) -> Outcome:

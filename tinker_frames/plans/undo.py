@@ -64,7 +64,7 @@ def resume_plan(source: Source, plan: str | None = None, *, progress: bool | Pro
     action = ACTIONS[record.action]
     jobs = [_build_job(row) for row in record.open_rows]
     ended = [_build_outcome(row) for row in record.rows.values() if row.state == "ended"]
-    outcomes = source.runner().run(record.plan, action, jobs, progress=progress) if jobs else []
+    outcomes = source.runner().run(record.plan, action, jobs, allowed=record.allowed, progress=progress) if jobs else []
     if not jobs:
         journal.record_end(record.plan)
     return build_outcome_frame(record.plan, action, ended + outcomes)

@@ -32,6 +32,7 @@ class Read:
     unread: set[str] = field(default_factory=set)
     colliding: set[str] = field(default_factory=set)  # paths that the server does not tell from another
     ids: dict[tuple[str, str], str] = field(default_factory=dict)  # run and checkpoint id, to the path
+    held: dict[str, str] = field(default_factory=dict)  # the rows that a guard holds now, and why
 
     def find(self, job: Job) -> State | None:
         """Return the present state of a job's checkpoint; None if it is gone, also where another one was saved under its name."""
@@ -40,6 +41,7 @@ class Read:
 
 
 ReadRuns = Callable[[list[str]], Read]
+Review = Callable[[list[Job]], Read]  # reads the runs of some rows, and judges the guards anew
 
 
 class SendAgain(Exception):  # noqa: N818  # control flow, not an error

@@ -210,6 +210,16 @@ class State:
             run.last_request_time = max(run.last_request_time, row.time)
             return row
 
+    def add_sampler(self, tinker_path: str | None, session: Session | None = None) -> Sampler:
+        """Start a sampler of a checkpoint, or of the base model; without a session, in a new one."""
+        with self._lock_and_expire():
+            session = session or self.add_session(display_name="appeared")
+            name = self._ids.new_sampler(session, len(session.samplers))
+            row = Sampler(name, session, "Qwen/Qwen3-8B", tinker_path)
+            session.samplers.append(row)
+            self._samplers[name] = row
+            return row
+
     def add_rows(self, endpoint: str, count: int = 1) -> None:
         """Add rows to the list of an endpoint."""
         add: dict[str, Callable[[], object]] = {

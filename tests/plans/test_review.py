@@ -1,0 +1,122 @@
+"""Guards are judged when it counts: at run, at resume, and again for rows that are sent long after the last reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import DemoServer
+from tinker_frames.demo.data.records import Checkpoint
+from tinker_frames.functions import resume
+from tinker_frames.plans import review, runner
+from tinker_frames.plans.preview import GUARDS
+
+Happen = Callable[[DemoServer, str], None]
+
+
+def rows_of_one_run(client: tkf.Client, least: int = 4) -> pd.DataFrame:
+    """Return the private rows of a run with several, oldest first."""
+    frame = client.checkpoints().query("not public").sort_values("time")
+    sizes = frame.groupby("training_run_id", observed=True)["tinker_path"].transform("size")
+    loaded = client.samplers()["model_path"]
+    runs = frame.loc[(sizes >= least) & ~frame["tinker_path"].isin(loaded), "training_run_id"]
+    return frame[frame["training_run_id"] == runs.iloc[0]]
+
+
+def load(server: DemoServer, path: str) -> None:
+    """Have a sampler of a new session load a checkpoint."""
+    server.state.add_sampler(path)
+
+
+def make_newest(server: DemoServer, path: str) -> None:
+    """Delete every later checkpoint of a run."""
+    row = server.state.find(path)
+    for other in list(row.run.checkpoints.values()):
+        if other.time > row.time:
+            server.state.delete(other)
+
+
+@pytest.mark.parametrize(("guard", "happen"), [("sampler", load), ("newest", make_newest)])
+@pytest.mark.parametrize("action", ["delete", "expire"])
+def test_between_plan_and_run(server: DemoServer, client: tkf.Client, guard: str, happen: Happen, action: str) -> None:
+    """A row that a guard came to hold is skipped with the guard's reason; the others are done, and `allow` lifts it."""
+    rows = rows_of_one_run(client)
+    paths = rows["tinker_path"].tolist()[:3]
+    plan = getattr(rows.head(3).tinker, action)()
+    sent = set(plan.frame.query("verdict == 'send'")["tinker_path"])
+    assert paths[2] in sent
+    happen(server, paths[2])
+    outcomes = plan.run(confirm=True).set_index("tinker_path")
+    assert outcomes.loc[paths[2], ["outcome", "error"]].tolist() == ["skipped", GUARDS[guard].reason]
+    assert set(outcomes.loc[sorted(sent - {paths[2]}), "outcome"]) <= {"done"}
+    again = rows.iloc[[2]].tinker.delete().allow(guard)
+    assert again.run(confirm=True)["outcome"].tolist() == ["done"]
+
+
+@pytest.mark.parametrize(("guard", "happen"), [("sampler", load), ("newest", make_newest)])
+def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client, guard: str, happen: Happen) -> None:
+    """`resume` judges the guards that the plan had not lifted, on fresh facts."""
+    rows = rows_of_one_run(client)
+    plan = rows.head(3).tinker.delete()
+    (last,) = plan.frame.loc[plan.frame["verdict"] == "send", "tinker_path"].tolist()[2:]
+    plan.run(confirm=True, deadline=0)
+    happen(server, last)
+    outcomes = resume(plan.id, client=client).set_index("tinker_path")
+    assert outcomes.loc[last, ["outcome", "error"]].tolist() == ["skipped", GUARDS[guard].reason]
+    assert server.state.find(last) is not None
+
+
+@pytest.mark.parametrize(("guard", "happen"), [("sampler", load), ("newest", make_newest)])
+def test_for_rows_that_are_sent_long_after_the_last_reading(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch, guard: str, happen: Happen
+) -> None:
+    """What happens while a plan runs holds the rows that are sent later than the bound."""
+    for module in (review, runner):
+        monkeypatch.setattr(module, "STALE_S", 0.0)
+    rows = rows_of_one_run(client).head(3)
+    plan, paths, delete = rows.tinker.delete(), rows["tinker_path"].tolist(), server.state.delete
+
+    def delete_and_go_on(row: Checkpoint) -> None:
+        server.state.delete = delete  # type: ignore[method-assign]
+        delete(row)
+        happen(server, paths[2])
+
+    server.state.delete = delete_and_go_on  # type: ignore[method-assign]
+    outcomes = plan.run(confirm=True, max_workers=1).set_index("tinker_path")
+    assert outcomes.loc[paths[0], "outcome"] == "done"
+    assert outcomes.loc[paths[2], ["outcome", "error"]].tolist() == ["skipped", GUARDS[guard].reason]
+
+
+def test_what_becomes_public_meanwhile_is_left_whatever_is_allowed(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`allow("public")` lifts the guard on rows that were shown as public; one that a colleague publishes during the run is kept."""
+    monkeypatch.setattr(runner, "STALE_S", 0.0)
+    rows = rows_of_one_run(client).head(3)
+    paths, delete = rows["tinker_path"].tolist(), server.state.delete
+
+    def delete_and_publish(row: Checkpoint) -> None:
+        server.state.delete = delete  # type: ignore[method-assign]
+        delete(row)
+        server.state.publish(server.state.find(paths[2]))
+
+    server.state.delete = delete_and_publish  # type: ignore[method-assign]
+    outcomes = rows.tinker.delete().allow(*GUARDS).run(confirm=True, max_workers=1).set_index("tinker_path")
+    assert outcomes.loc[paths[2], "outcome"] == "skipped"
+    assert "become public" in outcomes.loc[paths[2], "error"]
+
+
+@pytest.mark.parametrize(("call", "lifted", "samplers"), [("delete", (), True), ("delete", ("sampler",), False), ("publish", (), False)])  # fmt: skip
+def test_samplers_are_read_only_where_they_count(
+    server: DemoServer, client: tkf.Client, call: str, lifted: tuple[str, ...], samplers: bool
+) -> None:
+    """A run reads each run concerned once before and once after; samplers only if their guard could hold a row."""
+    rows = rows_of_one_run(client).head(2)
+    plan = getattr(rows.tinker, call)().allow(*lifted)
+    server.requests.clear()
+    assert set(plan.run()["outcome"]) == {"done"}
+    assert server.requests.count("list_checkpoints") == 2
+    assert (server.requests.count("search_sessions") > 0) == samplers

@@ -1,0 +1,69 @@
+"""Judge the rows of a plan on fresh facts, before they are sent: their present state, and the guards that hold them now."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from .actions import Action, Job
+from .preview import GUARDS, build_states, colliding_paths, find_holds
+from .runner import STALE_S
+from .writer import Read, list_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Review:
+    """Reads the runs of rows and judges the guards anew, for one run of a plan; what samplers have loaded is read once a minute.
+
+    Parameters
+    ----------
+    read_frame
+        Returns the present checkpoints of some runs, past the cache, and the runs that could not be read.
+    read_loaded
+        Returns the tinker paths that samplers have loaded, past the cache; None where that cannot be known.
+    action
+        What is done to the rows; guards hold only where it shortens a life.
+    allowed
+        The guards that are lifted.
+    """
+
+    def __init__(
+        self,
+        read_frame: Callable[[list[str]], tuple[pd.DataFrame, set[str]]],
+        read_loaded: Callable[[], set[str] | None],
+        action: Action,
+        allowed: frozenset[str],
+    ) -> None:
+        self._read_frame, self._read_loaded, self._action, self._allowed = read_frame, read_loaded, action, allowed
+        self._lock = threading.Lock()
+        self._loaded: tuple[float, set[str] | None] | None = None  # when that began, in monotonic seconds
+
+    def __call__(self, jobs: list[Job]) -> Read:
+        """Return the present state of the runs of some rows, and which of the rows a guard holds."""
+        now = datetime.now(UTC)
+        guarded = [job for job in jobs if self._action.shortens(job.before, job.expiry, now)]
+        loaded = self._find_loaded() if guarded and "sampler" not in self._allowed else set()
+        frame, unread = self._read_frame(list_runs(jobs))
+        read = build_read(frame, unread)
+        if guarded and set(GUARDS) - self._allowed:
+            read.held.update(find_holds(guarded, self._allowed, frame, loaded))
+        return read
+
+    def _find_loaded(self) -> set[str] | None:
+        with self._lock:
+            begun = time.monotonic()
+            if self._loaded is None or begun - self._loaded[0] > STALE_S:
+                self._loaded = begun, self._read_loaded()
+            return self._loaded[1]
+
+
+def build_read(frame: pd.DataFrame, unread: set[str]) -> Read:
+    """Return the state of the checkpoints in a frame."""
+    states = dict(zip(frame["tinker_path"], build_states(frame), strict=True))
+    ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
+    return Read(states, unread, colliding_paths(frame), ids)
