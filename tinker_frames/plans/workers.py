@@ -6,10 +6,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..rest.progress import Progress, StoppedError
+from ..rest.threads import Result, attempt, start_threads
 from .actions import Job, Outcome
 from .pace import Pace
 from .writer import MAX_FUTILE_ROWS, SendAgain
@@ -42,12 +44,11 @@ class Workers:
         self._patience = patience  # with a server that answers nothing but rate limits
         self._responded_at = time.monotonic()
         self._pause_until = 0.0
-        self._results: SimpleQueue[Outcome | BaseException] = SimpleQueue()
+        self._results: SimpleQueue[Result[Outcome]] = SimpleQueue()
 
     def start(self) -> None:
         """Start the threads."""
-        for number in range(min(self._pace.most, len(self._fresh))):
-            threading.Thread(target=self._work, name=f"tinker-frames-plan-{number}", daemon=True).start()
+        start_threads(self._work, min(self._pace.most, len(self._fresh)), "tinker-frames-plan")
 
     def stop(self) -> None:
         """Send no further jobs."""
@@ -70,23 +71,19 @@ class Workers:
                 if until is not None and time.monotonic() > until:
                     return
                 continue
-            if isinstance(result, BaseException):
+            if result.error is not None:
                 self.stop()
-                raise result
-            yield result
+            yield result.get()
 
     def _work(self) -> None:
         while (job := self._wait_for_job()) is not None:
-            try:
-                end: Outcome | SendAgain | BaseException = self._attempt(job, self._bar)
-            except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
-                end = error
+            result = attempt(partial(self._attempt, job, self._bar), self._bar)
             with self._room:
                 self._working.pop(job.tinker_path, None)
-                if isinstance(end, SendAgain):
-                    self._requeue(job, end)
-                elif not isinstance(end, StoppedError):
-                    self._finish(job, end)
+                if isinstance(result.error, SendAgain):
+                    self._requeue(job, result.error)
+                elif not isinstance(result.error, StoppedError):
+                    self._finish(job, result)
                 self._room.notify_all()
 
     def _wait_for_job(self) -> Job | None:
@@ -134,13 +131,13 @@ class Workers:
             self._pause_until = max(self._pause_until, job.not_before)
         self._again.append(job)
 
-    def _finish(self, job: Job, end: Outcome | BaseException) -> None:
+    def _finish(self, job: Job, result: Result[Outcome]) -> None:
         self._responded_at = time.monotonic()
-        server_coped = isinstance(end, Outcome) and end.server_coped
+        server_coped = result.value is not None and result.value.server_coped
         self._any_succeeded = self._any_succeeded or server_coped
         self._in_doubt.discard(job.tinker_path)
         self._open -= 1
-        self._results.put(end)
+        self._results.put(result)
         self._pace.record_outcome(self._responded_at, well=server_coped)
 
     def _is_late(self) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextvars
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 from ..errors import TinkerError
 from ..rest.progress import Progress, StoppedError, redirect_progress
+from ..rest.threads import attempt, start_threads
 from .messages import Counts
 from .messages import Progress as WorkProgress
 
@@ -92,9 +93,8 @@ class Task(Tally):
 
     def start(self) -> Task:
         """Start the thread, and return the task."""
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._run,), name="tinker-frames-task", daemon=True).start()
-        threading.Thread(target=self._tick, name="tinker-frames-task-tick", daemon=True).start()
+        start_threads(self._run, 1, "tinker-frames-task")
+        start_threads(self._tick, 1, "tinker-frames-tick")
         return self
 
     def cancel(self) -> None:
@@ -122,14 +122,10 @@ class Task(Tally):
                 part.stop.set()
 
     def _run(self) -> None:
-        result, problem = None, None
+        with redirect_progress(lambda what: Part(what, self)):
+            result = attempt(partial(self._work, self))
         try:
-            with redirect_progress(lambda what: Part(what, self)):
-                result = self._work(self)
-        except BaseException as error:  # noqa: BLE001  # passed on to `ended`
-            problem = error
-        try:
-            self._ended(result, problem)
+            self._ended(result.value, result.error)
         finally:
             self._is_over.set()
 
