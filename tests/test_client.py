@@ -23,7 +23,7 @@ import tinker_frames as tkf
 from tinker_frames import client as tkf_client
 from tinker_frames import functions
 from tinker_frames.demo import Burst, Churn, DemoServer
-from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, InvalidRequestError
+from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, InvalidRequestError, TinkerError
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import pandas_dtype
 
@@ -351,6 +351,19 @@ def test_closing_calls_what_was_asked_for_once(quiet_server: DemoServer, tmp_pat
     assert called == [1]
 
 
+def test_a_closed_client_says_so_at_once(quiet_server: DemoServer, tmp_path: Any) -> None:
+    """After `close`, every call of a client raises without sending anything, also what the cache would answer."""
+    client = tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path)
+    frame = client.checkpoints()
+    client.close()
+    sent = len(quiet_server.requests)
+    path = frame["tinker_path"].iloc[0]
+    for call in (client.checkpoints, client.rest.list_training_runs, lambda: client.rest.delete_checkpoint(path)):
+        with pytest.raises(TinkerError, match="this client is closed"):
+            call()
+    assert len(quiet_server.requests) == sent
+
+
 def test_a_frame_whose_client_is_gone_says_so(
     server: DemoServer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,7 +372,7 @@ def test_a_frame_whose_client_is_gone_says_so(
     gc.collect()
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(
-        InvalidRequestError, match=r"no client exists.*garbage-collected.*no credential.*client="
+        InvalidRequestError, match=r"no client exists.*closed or garbage-collected.*no credential.*client="
     ) as caught:
         frame.tinker.publish()
     assert frame.attrs["tinker"]["account"] in str(caught.value)

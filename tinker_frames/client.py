@@ -247,7 +247,7 @@ class Client:
         self._closers.append(callback)
 
     def close(self) -> None:
-        """Close the connections and the cache; the client must not be used afterwards."""
+        """Close the connections and the cache; calls afterwards raise `TinkerError`."""
         self._session.close()
         while self._closers:
             self._closers.pop()()
@@ -301,8 +301,9 @@ class ClientRegistry:
         self._by_account[client.account] = client
 
     def find_by_account(self, account: str) -> Client | None:
-        """Return the client that made a frame of an account last, if it still exists."""
-        return self._by_account.get(account)
+        """Return the client that made a frame of an account last, if it still exists and is open."""
+        client = self._by_account.get(account)
+        return None if client is None or client.session.is_closed else client
 
 
 # The one piece of state at module level: `tkf.sessions()` and `frame.tinker` have no other place for it.

@@ -120,7 +120,7 @@ def _default_for_frame(of_frame: str) -> Client:
         return default_client()
     except TinkerError as error:
         raise InvalidRequestError(
-            f"this frame is of {of_frame}, of which no client exists in this process: it was garbage-collected, or the frame "
+            f"this frame is of {of_frame}, of which no client exists in this process: it was closed or garbage-collected, or the frame "
             f"comes from a file; and there is no default client ({error.what})",
             hint="Keep the client in a variable, or pass client= one of the frame's account.",
         ) from None

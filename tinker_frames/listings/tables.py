@@ -141,6 +141,7 @@ class Tables:
         self, table: Table, options: Options, read: Callable[[Progress], Listing], *, of: list[str] | None = None
     ) -> Listing:
         """Return a listing from the cache, or read it, and cache it unless rows may be missing."""
+        self._session.check_open()
         if options.limit == 0:
             return apply_limit(Listing(_no_rows(table), Report(started=time.time())), 0)
         cache, key = self._session.cache, _key(table, options, of)

@@ -61,6 +61,7 @@ class Session:
         self._lock = threading.RLock()
         self._account: str | None = None
         self._cache: AccountCache | None = None
+        self.is_closed = False
         self._not_before = 0.0  # monotonic; a rate limit met by one thread holds all of them
         self._logged_notes: set[str] = set()
 
@@ -103,8 +104,9 @@ class Session:
         3. A read with `cached` goes through the cached session, everything else through a plain one.
         4. A 2xx is returned; a 3xx too where `redirects` says that one is expected.
         5. With `repeat`, for reads, what may be repeated is, after the wait the server asks for, within `retries` and `deadline`.
-        6. Anything else is raised as one of `errors`.
+        6. Anything else is raised as one of `errors`; after `close`, nothing is sent.
         """
+        self.check_open()
         progress = progress or Progress()
         is_read = repeat or method == "GET"
         headers = {} if method == "GET" else {"X-Idempotency-Key": key or str(uuid.uuid4())}
@@ -127,8 +129,14 @@ class Session:
             if not is_read:
                 self._invalidate_cache()
 
+    def check_open(self) -> None:
+        """Raise `TinkerError` if the session is closed; for reads that the cache may answer."""
+        if self.is_closed:
+            raise errors.TinkerError("this client is closed", hint="Make another one: tkf.Client(…) or tkf.connect(…).")
+
     def close(self) -> None:
-        """Close connections and cache."""
+        """Close connections and cache; calls from now on, and repeats of earlier ones, raise `TinkerError`."""
+        self.is_closed = True
         self._plain.close()
         with self._lock:
             if self._cache is not None:
@@ -141,6 +149,7 @@ class Session:
         start, replayed, tries = time.monotonic(), False, RetryBudget(self.settings.retries)
         while True:
             self._wait_for_rate_limit(progress, start)
+            self.check_open()
             token = self.auth.header() if credential is None else credential
             outcome = self._send_once(request, token, progress, self._remaining_s(start))
             if isinstance(outcome, Answer):
