@@ -190,3 +190,18 @@ def test_client_of_an_account(tmp_path):
     with demo.account(runs=1, cache_dir=tmp_path):
         pass
     assert tmp_path.exists()
+
+
+def test_options_of_an_account_are_those_of_server_and_client():
+    """`account()` names every option of the server, its switches and the client for type checkers, and refuses any other."""
+    import inspect
+
+    from tinker_frames import Client
+    from tinker_frames.demo.server import AccountOptions
+
+    own = inspect.signature(demo.account).parameters
+    named = [name for call in (DemoServer, demo.Switches, Client) for name in inspect.signature(call).parameters]
+    expected = set(named) - set(own) - {"switches", "api_key", "base_url"}
+    assert set(AccountOptions.__annotations__) == expected
+    with pytest.raises(TypeError, match=r"account\(\) got an unexpected keyword argument 'foo'"):
+        demo.account(foo=1)

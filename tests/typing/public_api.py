@@ -165,10 +165,11 @@ view.columns = ["tinker_path"]
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-with tkf.demo.account(runs=3) as account:
+with tkf.demo.account(runs=3, checkpoints=40, archive="json", retries=0) as account:
     assert_type(account, tkf.Client)
 error: tkf.errors.TinkerError = tkf.errors.NotFoundError("no such run", status=404)
 assert_type(error.retryable, bool)
 assert_type(tkf.catalog.TABLES["checkpoints"].names, list[str])
 assert_type(tkf.__version__, str)
+tkf.demo.account(foo=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 tkf.nonsense()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]

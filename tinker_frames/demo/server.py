@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from inspect import signature
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 from weakref import finalize
 
 from .data.generator import generate_account
@@ -228,6 +228,41 @@ def _build_uvicorn(server: DemoServer) -> Any:
     return uvicorn_server
 
 
+class AccountOptions(TypedDict, total=False):
+    """The further options of `account`: parameters of `DemoServer`, fields of `Switches`, parameters of `Client`.
+
+    Type checkers need them by name; a test compares them with what they repeat.
+    """
+
+    checkpoints: int | None
+    host: str
+    port: int
+    key: str
+    keys: Mapping[str, int] | None
+    now: datetime | None
+
+    caps: dict[str, int]
+    archive: Literal["redirect", "json"]
+    archive_building: int
+    archive_busy: int
+    trace_polls: int
+    url_minutes: float
+    pjwt_auth_enabled: bool
+    credential_default_source: str
+    require_jwt: bool
+    jwt_lifetime: float
+    write_status: int
+    user_list_external: bool
+    admin: bool
+
+    cache: bool
+    cache_ttl: float
+    max_workers: int
+    retries: int
+    timeout: float
+    deadline: float | None
+
+
 def account(
     runs: int = 60,
     seed: int = 1,
@@ -235,7 +270,7 @@ def account(
     dialect: str = "official",
     faults: Faults | None = None,
     cache_dir: Any = None,
-    **options: Any,
+    **options: Unpack[AccountOptions],
 ) -> Client:
     """Start a demo server and return a client of its account.
 
@@ -249,11 +284,16 @@ def account(
     cache_dir
         The folder of the client's cache.
     **options
-        Further options of `DemoServer` and of `Client`.
+        Further options of `DemoServer` and of `Client`: those of `AccountOptions`.
 
     Returns
     -------
     Client
+
+    Raises
+    ------
+    TypeError
+        For an unknown option.
 
     Examples
     --------
@@ -263,9 +303,11 @@ def account(
     """
     from tinker_frames.client import Client
 
-    of_server, of_client = signature(DemoServer).parameters, signature(Client).parameters
-    settings = {name: options.pop(name) for name in options.keys() & of_client.keys() - of_server.keys()}
-    server = DemoServer(runs, seed, dialect=dialect, faults=faults, **options).start()
+    if unknown := options.keys() - AccountOptions.__annotations__.keys():
+        raise TypeError(f"account() got an unexpected keyword argument {min(unknown)!r}")
+    given: dict[str, Any] = {**options}
+    settings = {name: given.pop(name) for name in given.keys() & signature(Client).parameters.keys()}
+    server = DemoServer(runs, seed, dialect=dialect, faults=faults, **given).start()
     folder = cache_dir or mkdtemp(prefix="tinker-demo-")
     try:
         client = Client(server.key, server.url, cache_dir=folder, **settings)
