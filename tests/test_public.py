@@ -29,6 +29,15 @@ def test_all_is_sorted_and_importable() -> None:
         tkf.nonsense  # noqa: B018
 
 
+@pytest.mark.parametrize("name", ["demo", "errors", "policies"])
+def test_completion_offers_only_what_is_public(name: str) -> None:
+    """`dir` of a public module lists its `__all__`; imports and helpers are not among it."""
+    module = getattr(tkf, name)
+    assert [each for each in dir(module) if not each.startswith("_")] == sorted(module.__all__)
+    if name == "policies":
+        assert set(module.__all__) == {"Rule", *module.RULES}
+
+
 def test_import_is_light() -> None:
     """Importing the package loads none of pandas, pyarrow, requests, ipywidgets, FastAPI, and not even typing."""
     heavy = (

@@ -30,6 +30,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """List the exceptions, for completion."""
+    return __all__
+
+
 class TinkerError(Exception):
     """Anything that went wrong with a Tinker account.
 

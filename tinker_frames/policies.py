@@ -27,8 +27,28 @@ from .schema.durations import Duration, parse_duration
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = [
+    "Rule",
+    "best",
+    "expiring",
+    "has_metadata",
+    "keep_every",
+    "keep_final",
+    "keep_last",
+    "keep_named",
+    "keep_public",
+    "newer_than",
+    "no_ttl",
+    "used_by_samplers",
+]
+
 Mask = Callable[["pd.DataFrame"], "pd.Series[bool]"]
 DAY_S = 86_400
+
+
+def __dir__() -> list[str]:
+    """List the rules, also one that is added without a line in `__all__`, for completion."""
+    return sorted({*__all__, *RULES})
 
 
 class Rule:
