@@ -171,7 +171,7 @@ def test_a_count_has_to_be_a_count(n: Any) -> None:
 
 
 def test_rules_read_as_they_were_written() -> None:
-    """The text of a rule is the code that makes it, with the parentheses that it needs."""
+    """The text of a rule is the call that made it, with the parentheses that it needs; `code` runs after the usual import."""
     one, two, three = P.keep_last(3), P.keep_public(), P.expiring("7d")
     for rule in (
         one & ~three | two,
@@ -179,9 +179,11 @@ def test_rules_read_as_they_were_written() -> None:
         ~(one & two),
         ~~one,
         P.best(n=2, smallest=False, per="project"),
+        P.newer_than(timedelta(days=30)) | P.expiring(timedelta(hours=36)),
+        P.has_metadata("a", "b(c)") & P.keep_named("keep_last"),
     ):
-        again = eval(repr(rule), vars(P))
-        assert repr(again) == repr(rule)
+        assert repr(eval(repr(rule), vars(P))) == repr(rule)
+        assert repr(eval(rule.code, {"tkf": tkf})) == repr(rule)
     assert repr(one & (two | ~three)) == "keep_last(3) & (keep_public() | ~expiring('7d'))"
 
 

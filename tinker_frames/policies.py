@@ -18,6 +18,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import InvalidRequestError
@@ -54,8 +55,20 @@ def __dir__() -> list[str]:
 class Rule:
     """A condition on checkpoints: call it with a frame for one bool per row."""
 
-    def __init__(self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), precedence: int = 3) -> None:
+    def __init__(
+        self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), precedence: int = 3, code: str = ""
+    ) -> None:
         self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
+        self._code = code or f"tkf.policies.{text}"
+
+    @property
+    def code(self) -> str:
+        """The rule as code that runs after `import tinker_frames as tkf`.
+
+        >>> (keep_last(3) & ~keep_public()).code
+        'tkf.policies.keep_last(3) & ~tkf.policies.keep_public()'
+        """
+        return self._code
 
     def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
         """Return which rows it keeps; an unknown value counts as not fulfilled.
@@ -83,7 +96,8 @@ class Rule:
         return Either(self, other)
 
     def __invert__(self) -> Rule:
-        return Rule(f"~{self.format(3)}", lambda frame: ~self(frame), precedence=3)
+        code = f"~{self.wrap(self.code, 3)}"
+        return Rule(f"~{self.wrap(str(self), 3)}", lambda frame: ~self(frame), precedence=3, code=code)
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self} is a rule, not a truth value; combine rules with & | ~ instead of and, or, not")
@@ -91,9 +105,9 @@ class Rule:
     def __repr__(self) -> str:
         return self._text
 
-    def format(self, precedence: int) -> str:
-        """Return the text, in parentheses where it precedence less than what surrounds it."""
-        return self._text if self._precedence >= precedence else f"({self._text})"
+    def wrap(self, text: str, precedence: int) -> str:
+        """Return the rule's text or code, in parentheses if the operator around it binds more tightly."""
+        return text if self._precedence >= precedence else f"({text})"
 
 
 class Both(Rule):
@@ -101,9 +115,10 @@ class Both(Rule):
 
     def __init__(self, one: Rule, other: Rule) -> None:
         super().__init__(
-            f"{one.format(2)} & {other.format(2)}",
+            f"{one.wrap(str(one), 2)} & {other.wrap(str(other), 2)}",
             lambda frame: one(frame) & other(frame),
             precedence=2,
+            code=f"{one.wrap(one.code, 2)} & {other.wrap(other.code, 2)}",
         )
 
 
@@ -112,9 +127,10 @@ class Either(Rule):
 
     def __init__(self, one: Rule, other: Rule) -> None:
         super().__init__(
-            f"{one.format(1)} | {other.format(1)}",
+            f"{one} | {other}",
             lambda frame: one(frame) | other(frame),
             precedence=1,
+            code=f"{one.code} | {other.code}",
         )
         self._parts = (one, other)
 
@@ -265,7 +281,9 @@ def keep_named(pattern: str) -> Rule:
 def newer_than(age: Duration) -> Rule:
     """Keep those created within this time from now; those whose time is unknown are kept."""
     days = parse_duration(age) / DAY_S
-    return Rule(f"newer_than({age!r})", lambda frame: ~(_compute_age_days(frame) > days), needs=("time",))
+    return Rule(
+        f"newer_than({_format_duration(age)})", lambda frame: ~(_compute_age_days(frame) > days), needs=("time",)
+    )
 
 
 @keep_rule(metavar="KEY[=VALUE]", parse=lambda text: tuple(text.split("=", 1)))
@@ -298,9 +316,8 @@ def no_ttl() -> Rule:
 def expiring(within: Duration = "7d") -> Rule:
     """Keep those that expire within this time from now anyway."""
     days = parse_duration(within) / DAY_S
-    return Rule(
-        f"expiring({within!r})", lambda frame: -_compute_age_days(frame, "expires_at") <= days, needs=("expires_at",)
-    )
+    text = f"expiring({_format_duration(within)})"
+    return Rule(text, lambda frame: -_compute_age_days(frame, "expires_at") <= days, needs=("expires_at",))
 
 
 def _split_best(text: str) -> tuple[str, int]:
@@ -333,6 +350,11 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "t
     options += [] if per == "training_run_id" else [f"per={per!r}"]
     rule = Rule(f"best({', '.join(options)})", mask, needs=(per,))
     return rule
+
+
+def _format_duration(value: Duration) -> str:
+    """Return a duration as code that needs no import."""
+    return repr(f"{parse_duration(value)}s" if isinstance(value, timedelta) else value)
 
 
 def _compute_age_days(frame: pd.DataFrame, column: str = "time") -> Any:

@@ -281,7 +281,6 @@ def test_code_is_what_a_person_would_write(quiet: tkf.Client) -> None:
         "frame = client.inventory()",
         "filtered = frame.query('age_days > 7')",
         "filtered = filtered.sort_values(['size_gb', 'name'], ascending=[False, True], kind=\"stable\")",
-        "from tinker_frames.policies import keep_last",
-        'plan = filtered.tinker.retire(keep=keep_last(1), after="24h")',
+        'plan = filtered.tinker.retire(keep=tkf.policies.keep_last(1), after="24h")',
         f"# plan.run(confirm={number})",
     ]

@@ -65,7 +65,7 @@ USE_RULE = """
     assert (field["label"], field["kind"], field["least"], field["hint"]) == ("Toys of at least", "count", 2, "Keep toys.")
     view.act("retire", toys=5, after="24h")
     assert view.wait(60) and view.plan.rule == "toys(5)"
-    assert "from tinker_frames.policies import toys" in view.code()
+    assert "keep=tkf.policies.toys(5)" in view.code()
 """
 
 FILTER = Toy(

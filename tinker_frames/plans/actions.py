@@ -235,7 +235,7 @@ class Action:
         return {"ttl_seconds": expiry.seconds(datetime.now(UTC))} if self.sets_expiry else None
 
     def _code(self, given: Mapping[str, Any]) -> str:
-        """Return the call as code, without the client."""
+        """Return the call as code, to be put after `frame.tinker.`."""
         parts = []
         for parameter in self.parameters:
             value = given.get(parameter.name, parameter.default)
@@ -252,7 +252,9 @@ def _format_ttl(seconds: int) -> str:
 
 
 def _format_literal(value: Any) -> str:
-    """Return a value as code that needs no import: text in double quotes, a timedelta as text."""
+    """Return a value as code: text in double quotes, a timedelta as text, a keep rule as a call of `tkf.policies`."""
+    if isinstance(value, Rule):
+        return value.code
     if isinstance(value, timedelta):
         value = f"{parse_duration(value)}s"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

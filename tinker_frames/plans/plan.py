@@ -86,7 +86,7 @@ class Plan:
     kept: pd.DataFrame | None = field(default=None, repr=False)
     rule: str = ""
     rate: float | None = None  # dollars per gigabyte and month
-    code: str = ""  # the call that made it, as code
+    code: str = ""  # the call that made it, to be put after `frame.tinker.`
 
     @property
     def frame(self) -> pd.DataFrame:

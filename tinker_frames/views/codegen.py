@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -89,7 +88,6 @@ def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -
     whose = "" if client == "tkf" or (is_of_present and "account" in state.about) else f"client={client}"
     call = plan.code if plan.code and (is_of_present or not plan.rule) else _call_without_rule(plan)
     call = call.removesuffix(")") + (", " if whose and not call.endswith("()") else "") + whose + ")"
-    lines += [f"from tinker_frames.policies import {', '.join(_rules(plan))}"] if "keep=" in call else []
     lines.append(f"plan = {name}.tinker.{call}")
     if plan.allowed:
         lines.append(f"plan = plan.allow({', '.join(map(repr, sorted(plan.allowed)))})")
@@ -119,8 +117,3 @@ def _name_rows(paths: list[str]) -> list[str]:
 def _call_without_rule(plan: Plan) -> str:
     """Return the call that makes a plan of rows which are named one by one, or of a plan that was read from a file."""
     return plan.action.parse(repeat_arguments(plan.action, get_common_ttl(plan.rows))).code
-
-
-def _rules(plan: Plan) -> list[str]:
-    """Return the names of the keep rules that a plan's rule is made of."""
-    return sorted(set(re.findall(r"\b([a-z_]+)\(", re.sub(r"'(?:[^'\\]|\\.)*'", "", plan.rule))))
