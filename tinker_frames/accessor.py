@@ -110,7 +110,7 @@ class TinkerAccessor(_Actions):
         return ArchiveUrls(archive_urls(client.rest, paths, client.session.settings.max_workers, progress))
 
     def explore(self, *, client: Client | None = None) -> View:
-        """Return a view of the frame in which to filter, choose and act, as `tkf.explore(frame)`."""
+        """Return a view of the frame in which to filter and select rows and act on them, as `tkf.explore(frame)`."""
         from .views import explore
 
         return explore(self._frame, client)

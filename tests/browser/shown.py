@@ -27,7 +27,7 @@ ROWS = """root => {
   return [...root.querySelectorAll('.tkf-row')].map(row => {
     const box = row.getBoundingClientRect();
     return {
-      place: Number(row.dataset.place), key: row.dataset.key, chosen: row.getAttribute('aria-selected') === 'true',
+      place: Number(row.dataset.place), key: row.dataset.key, selected: row.getAttribute('aria-selected') === 'true',
       cells: [...row.querySelectorAll('.tkf-cell')].map(cell => cell.textContent), top: box.top - top - head,
       there: !row.classList.contains('tkf-absent'), inside: box.top >= top + head - 1 && box.bottom <= bottom + 1,
     };
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
     place: int
     key: str
-    chosen: bool
+    selected: bool
     cells: list[str]
     top: float
     there: bool
@@ -143,9 +143,9 @@ class Shown:
         """Return the keys of the rows in sight."""
         return [row.key for row in self.rows()]
 
-    def chosen(self) -> list[int]:
-        """Return the places of the rows in sight that are chosen."""
-        return [row.place for row in self.rows() if row.chosen]
+    def selected(self) -> list[int]:
+        """Return the places of the rows in sight that are selected."""
+        return [row.place for row in self.rows() if row.selected]
 
     def columns(self) -> list[str]:
         """Return the columns that are shown, from the left."""
@@ -167,8 +167,8 @@ class Shown:
         """Return how many rows match of how many, without their bytes."""
         return self.find(".tkf-count").inner_text().split(" · ")[0]
 
-    def choice(self) -> str:
-        """Return what is said of the choice."""
+    def selection(self) -> str:
+        """Return what is said of the selection."""
         return self.find(".tkf-selected-count > span").inner_text()
 
     def note(self) -> str:
@@ -181,7 +181,7 @@ class Shown:
         return self.find(".tkf-chip-text").all_inner_texts()
 
     def options(self) -> dict[str, int]:
-        """Return the choices of the popover with their numbers of rows."""
+        """Return the options of the popover with their numbers of rows."""
         labels, rows = (self.find(f".tkf-option-{what}").all_inner_texts() for what in ("label", "rows"))
         return {label: int(number.replace(",", "")) for label, number in zip(labels, rows, strict=True)}
 

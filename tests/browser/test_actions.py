@@ -28,13 +28,13 @@ def own(stage: Stage, client: tkf.Client) -> Shown:
     return Shown(stage, tkf.explore("checkpoints", client))
 
 
-def choose(shown: Shown, query: str, rows: int) -> list[str]:
-    """Choose rows that meet a condition and that no guard holds, from Python, and return their keys."""
+def select(shown: Shown, query: str, rows: int) -> list[str]:
+    """Select rows that meet a condition and that no guard holds, from Python, and return their keys."""
     frame = shown.view.frame
     older = frame.duplicated(["training_run_id", "checkpoint_type"])  # than the newest of their run, which come first
     found = frame[older].query(query).head(rows)
     shown.view.selected = found
-    shown.says(shown.choice, f"{rows} selected")
+    shown.says(shown.selection, f"{rows} selected")
     return list(found["tinker_path"])
 
 
@@ -55,8 +55,8 @@ def now(shown: Shown, keys: list[str], column: str) -> set[object]:
 
 
 def test_expire_and_undo(own: Shown, server: DemoServer) -> None:
-    """Two clicks let the chosen rows expire tomorrow, which is seen in the rows at once; a third takes it back."""
-    keys = choose(own, "expires_at.isna() and not public", 3)
+    """Two clicks let the selected rows expire tomorrow, which is seen in the rows at once; a third takes it back."""
+    keys = select(own, "expires_at.isna() and not public", 3)
     own.act("expire")
     assert "3 checkpoints" in own.panel()
     assert writes(server) == 0, "nothing is sent before it is confirmed"
@@ -73,7 +73,7 @@ def test_expire_and_undo(own: Shown, server: DemoServer) -> None:
     assert own.inside("undo").count() == 0, "it cannot be undone twice"
     own.answer("close")
     assert own.panel() == ""
-    assert own.choice().startswith("3 selected")
+    assert own.selection().startswith("3 selected")
 
 
 def test_where_nothing_matches_nothing_can_be_done(own: Shown) -> None:
@@ -86,13 +86,13 @@ def test_where_nothing_matches_nothing_can_be_done(own: Shown) -> None:
 @pytest.mark.parametrize("way", ["close", "Escape"])
 def test_a_plan_is_put_away(own: Shown, server: DemoServer, way: str) -> None:
     """Cancel and Escape close a plan, nothing was sent, and the focus is back on the button that began it."""
-    choose(own, "not public", 2)
+    select(own, "not public", 2)
     own.act("publish")
     own.says(own.panel, "become public")
     own.answer("close") if way == "close" else own.stage.press("Escape")
     own.sees(own.panel, "")
     assert (writes(server), own.active()) == (0, "publish")
-    assert own.choice().startswith("2 selected")
+    assert own.selection().startswith("2 selected")
 
 
 def test_rows_of_a_verdict_can_be_looked_at(own: Shown) -> None:
@@ -131,7 +131,7 @@ def test_a_guard_that_is_lifted_changes_the_number(own: Shown) -> None:
 
 def test_a_delete_wants_its_number_typed(own: Shown, server: DemoServer) -> None:
     """The button of a delete can be pressed only with the exact number typed; Enter does it, and the rows are gone."""
-    keys = choose(own, "checkpoint_type == 'sampler' and not public and step == step", 5)
+    keys = select(own, "checkpoint_type == 'sampler' and not public and step == step", 5)
     own.act("delete")
     number = int(own.inside("run").inner_text().split()[-1])
     assert own.active() == "typed"
@@ -155,7 +155,7 @@ def test_a_delete_wants_its_number_typed(own: Shown, server: DemoServer) -> None
 
 def test_ttl_by_a_pick(own: Shown, server: DemoServer) -> None:
     """A pick leads to the plan at once; never takes an expiry away."""
-    keys = choose(own, "expires_at.isna() and not public", 2)
+    keys = select(own, "expires_at.isna() and not public", 2)
     own.act("set_ttl")
     assert own.active() == "ttl"
     own.answer("7d", "run", "close")
@@ -169,7 +169,7 @@ def test_ttl_by_a_pick(own: Shown, server: DemoServer) -> None:
 
 def test_ttl_in_own_words(own: Shown) -> None:
     """A length that cannot be read is refused with what to write, and stays to be corrected; a good one leads on with Enter."""
-    choose(own, "expires_at.isna() and not public", 1)
+    select(own, "expires_at.isna() and not public", 1)
     own.act("set_ttl")
     for text in ("soon", "", "5 s"):
         own.stage.fill(own.inside("ttl"), text)
@@ -200,8 +200,8 @@ def test_retire_by_a_rule(own: Shown) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_export(own: Shown, tmp_path: Path, suffix: str) -> None:
-    """The chosen rows are written to a file, where it is is said; a file that exists is not overwritten unless one says so."""
-    keys = choose(own, "not public", 3)
+    """The selected rows are written to a file, where it is is said; a file that exists is not overwritten unless one says so."""
+    keys = select(own, "not public", 3)
     path = tmp_path / f"rows{suffix}"
     own.act("export")
     assert own.inside("path").input_value() == "checkpoints.parquet"

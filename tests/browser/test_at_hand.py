@@ -67,7 +67,7 @@ def stages(visit: Visit) -> Iterator[str]:
     yield "filter"
     visit.hands.press("Escape")
     visit.hands.click(visit.cell(0, "name"))
-    visit.says(visit.choice, "1 selected")
+    visit.says(visit.selection, "1 selected")
     visit.begin("retire")
     yield "question"
     visit.hands.click(visit.on_panel("close"))
@@ -108,7 +108,7 @@ def tab_to(visit: Visit, name: str, key: str = "Tab") -> None:
 
 
 def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None:
-    """Run the cell, go into the view, search, choose rows, let them expire and take it back: without the mouse."""
+    """Run the cell, go into the view, search, select rows, let them expire and take it back: without the mouse."""
     before = {path: row.expires_at for path, row in checkpoints(server).items()}
     with lab.notebook([CELL, "1"], env=environment(server)) as notebook:
         hands = Hands(notebook)
@@ -120,8 +120,8 @@ def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None
         visit.says(visit.counts, f"{sum('step-' in path for path in before)} of ")
         tab_to(visit, "tkf-grid")
         hands.press("ArrowDown", *["Shift+ArrowDown"] * 3)
-        visit.sees(visit.chosen, [1, 2, 3, 4])
-        chosen = {row.key for row in visit.rows() if row.chosen}
+        visit.sees(visit.selected, [1, 2, 3, 4])
+        selected = {row.key for row in visit.rows() if row.selected}
         tab_to(visit, "set_ttl", "Shift+Tab")
         hands.press("Enter")
         visit.sees(visit.active, "ttl")
@@ -134,7 +134,7 @@ def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None
         visit.hands.until(visit.outcomes)
         visit.over()
         changed = {path for path, row in checkpoints(server).items() if row.expires_at != before[path]}
-        assert changed <= chosen
+        assert changed <= selected
         assert 0 < len(changed) == visit.outcomes()["done"]
         tab_to(visit, "undo", "Shift+Tab")
         hands.press("Space")

@@ -89,11 +89,11 @@ def test_what_was_typed_last_does_not_come_back_after_reset(shown: Shown) -> Non
     assert shown.named("query").input_value() == ""
 
 
-# ---- choices
+# ---- options
 
 
-def test_choices_have_numbers_and_combine(shown: Shown) -> None:
-    """Each choice says how many rows it has; several are joined by or, and the popover stays open with the same numbers."""
+def test_options_have_numbers_and_combine(shown: Shown) -> None:
+    """Each option says how many rows it has; several are joined by or, and the popover stays open with the same numbers."""
     models = shown.view.frame["base_model"].value_counts().to_dict()
     shown.click("model")
     shown.sees(shown.options, models)
@@ -106,8 +106,8 @@ def test_choices_have_numbers_and_combine(shown: Shown) -> None:
     assert shown.named("option Qwen/Qwen3-8B").is_checked() is False
 
 
-def test_many_choices_can_be_searched(shown: Shown) -> None:
-    """Among many choices the box finds by a part of the label, and says when there is none."""
+def test_many_options_can_be_searched(shown: Shown) -> None:
+    """Among many options the box finds by a part of the label, and says when there is none."""
     shown.click("run")
     shown.stage.until(shown.options)
     first = next(iter(shown.options()))
@@ -119,7 +119,7 @@ def test_many_choices_can_be_searched(shown: Shown) -> None:
     assert shown.find(".tkf-options").inner_text() == "none"
 
 
-def test_keys_tick_choices(shown: Shown) -> None:
+def test_keys_tick_options(shown: Shown) -> None:
     """The focus goes into the list, Space ticks, and after the list was drawn again it is still on the same box."""
     shown.click("type")
     shown.stage.until(shown.options)

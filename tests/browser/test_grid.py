@@ -176,7 +176,7 @@ def test_sorting_begins_at_the_top_again(shown: Shown) -> None:
 # ---- columns
 
 
-def test_columns_are_chosen_and_hidden_in_a_list(shown: Shown) -> None:
+def test_columns_are_selected_and_hidden_in_a_list(shown: Shown) -> None:
     """Ticks in the list of columns show and hide them; the list stays open, and the cells follow."""
     before = shown.columns()
     shown.click("columns", "column step", "column name")

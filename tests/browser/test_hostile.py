@@ -73,8 +73,8 @@ def test_cells_headers_and_hovers_are_text(shown: Shown) -> None:
     assert any(IMAGE in name for name in shown.find(".tkf-head-text").all_inner_texts())
 
 
-def test_choices_chips_and_pictures_are_text(shown: Shown) -> None:
-    """Choices, chips and bars show hostile values as text, and a click on them filters by exactly those."""
+def test_options_chips_and_pictures_are_text(shown: Shown) -> None:
+    """Options, chips and bars show hostile values as text, and a click on them filters by exactly those."""
     for name, column in (("project", "project_id"), ("owner", "owner"), ("status", "status")):
         shown.click(name)
         shown.stage.until(shown.options)
@@ -163,7 +163,7 @@ def test_what_a_failing_server_says_is_text(stage: Stage, server: DemoServer, cl
 
 
 def test_text_that_runs_the_other_way_stays_in_its_place(shown: Shown) -> None:
-    """Hebrew in a name does not turn round what stands beside it: cells, chips, bars and choices are isolated."""
+    """Hebrew in a name does not turn round what stands beside it: cells, chips, bars and options are isolated."""
     shown.view.filters = {"project": [ALL]}
     shown.click("project")
     shown.stage.until(shown.options)

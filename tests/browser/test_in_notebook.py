@@ -44,7 +44,7 @@ FOREIGN = "root => [...root.querySelectorAll('img, script, iframe, style, b, svg
 
 
 def test_what_is_clicked_is_read_in_the_next_cell(lab: Lab, server: DemoServer) -> None:
-    """Filter, order and choice of the browser are those of the frames, and the code of the view makes the same frames."""
+    """Filter, order and selection of the browser are those of the frames, and the code of the view makes the same frames."""
     with exploring(lab, server) as visit:
         visit.click("public", "option private")
         visit.type("text", "step")
@@ -55,7 +55,7 @@ def test_what_is_clicked_is_read_in_the_next_cell(lab: Lab, server: DemoServer) 
         visit.sees(visit.chips, ["Public: private"])
         visit.hands.click(visit.cell(1, "name"))
         visit.hands.click(visit.cell(4, "name"), modifiers=["Shift"])
-        visit.says(visit.choice, "4 selected")
+        visit.says(visit.selection, "4 selected")
         keys = visit.keys()
         assert visit.python(f"print(list(view.filtered['tinker_path'][:{len(keys)}]) == {keys})") == "True"
         assert visit.python(f"print(list(view.selected['tinker_path']) == {keys[1:5]})") == "True"
@@ -96,7 +96,7 @@ def test_one_view_in_two_cells_is_one(lab: Lab, server: DemoServer) -> None:
         again = Visit(visit.notebook, 1)
         again.scroll(28 * 10)
         visit.hands.click(visit.cell(12, "name"))
-        again.sees(again.chosen, [12])
+        again.sees(again.selected, [12])
         assert visit.rows()[0].place == 0
         assert again.rows()[0].place == 10
         again.search("final", sum("final" in path for path in checkpoints(server)))

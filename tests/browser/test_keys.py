@@ -64,7 +64,7 @@ def stops_of(shown: Shown, part: str) -> None:
 
 
 def test_from_the_search_to_expired_rows(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
-    """Without a mouse: search, Tab to the rows, choose, Tab back to the action, confirm, read the outcome, close."""
+    """Without a mouse: search, Tab to the rows, select, Tab back to the action, confirm, read the outcome, close."""
     shown = Shown(stage, tkf.explore("checkpoints", client))
     shown.view.query = "checkpoint_type == 'training' and expires_at.isna()"
     shown.says(lambda: shown.named("query").input_value(), "training")
@@ -73,7 +73,7 @@ def test_from_the_search_to_expired_rows(stage: Stage, server: DemoServer, clien
     shown.says(shown.view.code, "step-0")
     tab_to(shown, "tkf-grid")
     shown.stage.press("ArrowDown", "ArrowDown", " ", "Shift+ArrowDown", "Shift+ArrowDown")
-    shown.says(shown.choice, "3 selected")
+    shown.says(shown.selection, "3 selected")
     tab_to(shown, "expire", "Shift+Tab")
     shown.stage.press("Enter")
     shown.over()

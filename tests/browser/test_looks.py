@@ -100,7 +100,7 @@ def nameless(shown: Shown) -> list[Any]:
 
 
 def test_texts_can_be_read(stage: Stage, account: tkf.Client) -> None:
-    """Every text of rows (chosen, public, expiring), filters, pictures, an error and a banner has a contrast of 4.5."""
+    """Every text of rows (selected, public, expiring), filters, pictures, an error and a banner has a contrast of 4.5."""
     frame = account.inventory()
     frame.attrs["tinker"] = frame.attrs["tinker"] | {"complete": False, "total": 600}
     shown = Shown(sized(stage, 1300), tkf.explore(frame, account))
@@ -113,7 +113,7 @@ def test_texts_can_be_read(stage: Stage, account: tkf.Client) -> None:
     shown.stage.until(lambda: shown.find(".tkf-bar-row").count() > 3)
     shown.stage.click(shown.cell(1, "name"))
     shown.view.filters = shown.view.filters | {"step": [10**9, None]}
-    shown.says(shown.choice, "1 not in this view")
+    shown.says(shown.selection, "1 not in this view")
     assert dim(shown) == []
     shown.click("off step")
     shown.stage.click(shown.row(2).locator("[data-copy]"))
@@ -246,7 +246,7 @@ def test_the_grid_is_a_grid(shown: Shown) -> None:
     shown.stage.click(shown.head("time"))
     shown.sees(shown.sorts, {"time": "▲"})
     shown.stage.click(shown.cell(3, "name"))
-    shown.sees(shown.chosen, [3])
+    shown.sees(shown.selected, [3])
     found = tree(shown)
     roles = [role for role, _, _ in found]
     assert (roles.count("grid"), roles.count("columnheader")) == (1, len(shown.columns()) + 2)
@@ -282,7 +282,7 @@ def test_the_active_cell_is_there(shown: Shown) -> None:
 
 
 def test_what_happens_is_announced(shown: Shown) -> None:
-    """Counts, the choice and notes are live regions; errors are alerts."""
+    """Counts, the selection and notes are live regions; errors are alerts."""
     live = shown.root.evaluate(
         "root => [...root.querySelectorAll('[role=status], [role=alert]')].map(part => part.className.split(' ')[0])"
     )

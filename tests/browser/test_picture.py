@@ -35,7 +35,7 @@ view.filters = {{
 view.sort = ["-step", "-size_gb"]
 view.columns = ["name", "display_name", "step", "size_gb", "expires_at", "checkpoint_type", "base_model", "time"]
 view"""
-CHOSEN = (1, 4, 5, 8)
+SELECTED = (1, 4, 5, 8)
 
 
 @contextmanager
@@ -46,9 +46,9 @@ def scene(lab: Lab) -> Iterator[Visit]:
         DemoServer(runs=60, checkpoints=1200, seed=1) as server,
         exploring(lab, server, cell=SHOWN) as visit,
     ):
-        for place in CHOSEN:
+        for place in SELECTED:
             visit.hands.click(visit.cell(place, "name"))
-        visit.sees(visit.chosen, list(CHOSEN))
+        visit.sees(visit.selected, list(SELECTED))
         visit.find(".tkf-chart").last.wait_for()
         visit.page.mouse.move(0, 0)
         visit.page.evaluate("document.activeElement.blur()")

@@ -34,7 +34,7 @@ def columns(shown: Shown) -> dict[str, int]:
 
 
 def test_bars_of_runs_are_called_by_their_names(shown: Shown) -> None:
-    """Beside its id a run's bar has the name of its session, where it has one; and so have its choice and its chip."""
+    """Beside its id a run's bar has the name of its session, where it has one; and so have its option and its chip."""
     sizes = shown.view.frame.groupby("training_run_id")["size_gb"].sum()
     names = shown.view.frame.groupby("training_run_id")["display_name"].first()
     largest = sizes.idxmax()

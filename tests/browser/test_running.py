@@ -31,13 +31,13 @@ def own(stage: Stage, server: DemoServer, client: tkf.Client) -> Iterator[Shown]
     assert shown.view.wait(30)
 
 
-def choose(shown: Shown, rows: int) -> list[str]:
-    """Choose rows that no guard holds and that do not expire, and return their keys."""
+def select(shown: Shown, rows: int) -> list[str]:
+    """Select rows that no guard holds and that do not expire, and return their keys."""
     frame = shown.view.frame
     older = frame.duplicated(["training_run_id", "checkpoint_type"])  # than the newest of their run, which come first
     found = frame[older & frame["expires_at"].isna() & ~frame["public"]].head(rows)
     shown.view.selected = found
-    shown.says(shown.choice, f"{rows} selected")
+    shown.says(shown.selection, f"{rows} selected")
     return list(found["tinker_path"])
 
 
@@ -56,7 +56,7 @@ def done(shown: Shown) -> int:
 
 def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
     """The bar grows with the rows that have ended, beside their number and how many a second, which is what it says to a screen reader."""
-    choose(own, 40)
+    select(own, 40)
     own.act("expire")
     server.faults.write_latency = 0.25
     own.stage.click(own.inside("run"))
@@ -74,7 +74,7 @@ def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
 
 def test_cancel_stops_what_was_not_begun(own: Shown, server: DemoServer) -> None:
     """Cancel lets end what is under way; the rest is told as not begun, and Try again does it."""
-    keys = choose(own, 40)
+    keys = select(own, 40)
     own.act("expire")
     server.faults.write_latency = 0.25
     own.stage.click(own.inside("run"))
@@ -96,7 +96,7 @@ def test_cancel_stops_what_was_not_begun(own: Shown, server: DemoServer) -> None
 
 def test_waiting_is_told(own: Shown, server: DemoServer) -> None:
     """While the server limits the rate the panel says how long is waited and why, and then it goes on."""
-    choose(own, 3)
+    select(own, 3)
     own.act("expire")
     server.faults.bursts = [Burst("set_checkpoint_ttl", 429, times=1, retry_after="2")]
     own.stage.click(own.inside("run"))
@@ -107,7 +107,7 @@ def test_waiting_is_told(own: Shown, server: DemoServer) -> None:
 
 def test_rows_can_be_looked_at_meanwhile(own: Shown, server: DemoServer) -> None:
     """While a plan goes on one types, filters and sorts; progress and its end do not take the focus away."""
-    choose(own, 20)
+    select(own, 20)
     own.act("expire")
     server.faults.write_latency = 0.2
     own.stage.click(own.inside("run"))
@@ -125,13 +125,13 @@ def test_rows_can_be_looked_at_meanwhile(own: Shown, server: DemoServer) -> None
 
 
 def test_rows_change_in_place(own: Shown) -> None:
-    """After a plan the rows are new where they are: scroll, filter, sort and the rest of the choice stay."""
+    """After a plan the rows are new where they are: scroll, filter, sort and the rest of the selection stay."""
     own.view.query = "not public"
     own.view.sort = ["name"]
     own.sees(own.sorts, {"name": "▲"})
     own.scroll(120 * 28)
     own.row(125)
-    keys = choose(own, 3)
+    keys = select(own, 3)
     before, place = own.keys(), own.grid.evaluate("grid => grid.scrollTop")
     own.view.act("expire")
     own.over()
@@ -152,7 +152,7 @@ def test_rows_change_in_place(own: Shown) -> None:
 @pytest.mark.parametrize(("status", "words"), [(400, "not of this account"), (403, "no way")])
 def test_failures_are_listed_and_can_be_tried_again(own: Shown, server: DemoServer, status: int, words: str) -> None:
     """Rows that the server refuses are listed with its words; once it does not any longer, Try again does them."""
-    choose(own, 4)
+    select(own, 4)
     own.act("expire")
     server.faults.bursts = [Burst("set_checkpoint_ttl", status, times=2, detail=words)]
     own.answer("run")
@@ -170,7 +170,7 @@ def test_failures_are_listed_and_can_be_tried_again(own: Shown, server: DemoServ
 
 def test_rows_of_an_outcome_are_listed_by_a_click(own: Shown, server: DemoServer) -> None:
     """A click on the number of an outcome lists its rows in place of the failures, a second one brings those back; focus stays."""
-    keys = choose(own, 4)
+    keys = select(own, 4)
     own.act("publish")
     server.faults.bursts = [Burst("publish_checkpoint", 403, times=1)]
     own.answer("run")

@@ -59,17 +59,17 @@ def test_a_session_opens_its_runs_and_a_run_its_checkpoints(sessions: Shown) -> 
 
 
 def test_back_again_all_is_as_it_was(sessions: Shown) -> None:
-    """The way back leads to the same filter, order and choice."""
+    """The way back leads to the same filter, order and selection."""
     sessions.view.query = "checkpoints_count > 5"
     sessions.stage.click(sessions.cell(2, "status"))
-    sessions.says(sessions.choice, "1 selected")
-    before = sessions.keys(), sessions.sorts(), sessions.chosen(), sessions.counts()
+    sessions.says(sessions.selection, "1 selected")
+    before = sessions.keys(), sessions.sorts(), sessions.selected(), sessions.counts()
     open_(sessions, "checkpoints", 1)
     sessions.sees(lambda: trail(sessions), ["Sessions", "Checkpoints"])
-    assert sessions.choice().startswith("none selected")
+    assert sessions.selection().startswith("none selected")
     sessions.click("back 0")
     sessions.sees(lambda: trail(sessions), ["Sessions"])
-    sessions.sees(lambda: (sessions.keys(), sessions.sorts(), sessions.chosen(), sessions.counts()), before)
+    sessions.sees(lambda: (sessions.keys(), sessions.sorts(), sessions.selected(), sessions.counts()), before)
 
 
 def test_enter_and_shift_enter_open(shown: Shown) -> None:
@@ -139,13 +139,13 @@ def test_a_note_that_goes_leaves_the_keyboard_where_it_can_go_on(
 
 
 def test_refresh_keeps_what_was_set(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
-    """Refresh reads the account anew; filter, order, choice and scroll stay, and new rows are there."""
+    """Refresh reads the account anew; filter, order, selection and scroll stay, and new rows are there."""
     shown = Shown(stage, tkf.explore("checkpoints", client))
     shown.view.sort = ["time"]
     shown.sees(shown.sorts, {"time": "▲"})
     shown.scroll(60 * 28)
     shown.stage.click(shown.cell(62, "name"))
-    shown.says(shown.choice, "1 selected")
+    shown.says(shown.selection, "1 selected")
     key = shown.row(62).get_attribute("data-key")
     before, total = shown.grid.evaluate("grid => grid.scrollTop"), len(shown.view.frame)
     server.state.add_checkpoint(name="brand-new")
@@ -154,7 +154,7 @@ def test_refresh_keeps_what_was_set(stage: Stage, server: DemoServer, client: tk
     assert shown.active() == "refresh"
     assert shown.grid.evaluate("grid => grid.scrollTop") == before
     shown.row(62)
-    assert [row.key for row in shown.rows() if row.chosen] == [key]
+    assert [row.key for row in shown.rows() if row.selected] == [key]
     assert shown.sorts() == {"time": "▲"}
 
 
@@ -166,14 +166,14 @@ def test_after_nothing_matched_the_keys_begin_with_the_first_row(shown: Shown) -
     shown.sees(shown.counts, "582 of 582")
     shown.grid.focus()
     shown.press(" ")
-    shown.sees(shown.chosen, [0])
+    shown.sees(shown.selected, [0])
 
 
 # ---- several at once
 
 
 def test_two_views_do_not_disturb_one_another(stage: Stage, account: tkf.Client) -> None:
-    """Filter, order, choice, popover and panel of one view leave the other one as it is."""
+    """Filter, order, selection, popover and panel of one view leave the other one as it is."""
     one, other = (Shown(stage, tkf.explore(name, account)) for name in ("checkpoints", "training_runs"))
     before = other.root.inner_text().replace(other.find(".tkf-age").inner_text(), "")
     one.view.query = "public"
@@ -185,8 +185,8 @@ def test_two_views_do_not_disturb_one_another(stage: Stage, account: tkf.Client)
     one.stage.until(one.options)
     assert other.root.inner_text().replace(other.find(".tkf-age").inner_text(), "") == before
     other.stage.click(other.row(1).locator(".tkf-cell").nth(2))
-    other.says(other.choice, "1 selected")
-    assert one.choice().startswith("13 selected")
+    other.says(other.selection, "1 selected")
+    assert one.selection().startswith("13 selected")
 
 
 def test_ids_of_two_views_are_their_own(stage: Stage, account: tkf.Client) -> None:
@@ -200,11 +200,11 @@ def test_ids_of_two_views_are_their_own(stage: Stage, account: tkf.Client) -> No
 
 
 def test_a_view_that_is_shown_twice_is_one(stage: Stage, account: tkf.Client) -> None:
-    """Two displays of a view show the same filter, choice and order, and scroll by themselves."""
+    """Two displays of a view show the same filter, selection and order, and scroll by themselves."""
     view = tkf.explore("checkpoints", account)
     one, other = Shown(stage, view), Shown(stage, view)
     one.stage.click(one.cell(1, "name"))
-    other.sees(other.chosen, [1])
+    other.sees(other.selected, [1])
     other.stage.click(other.head("time"))
     one.sees(one.sorts, {"time": "▲"})
     one.sees(one.keys, other.keys())

@@ -275,7 +275,7 @@ def test_nothing_chosen_is_never_everything(command: str, server: DemoServer, ru
 
 @pytest.mark.parametrize("command", ["rm", "publish", "retire"])
 def test_a_pipe_chooses_also_beside_where(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """What is piped in is all that is chosen from, with --where too, and for `retire`; --all means the whole account and no pipe."""
+    """What is piped in is all that is selected from, with --where too, and for `retire`; --all means the whole account and no pipe."""
     before, chosen = state(server), ours(server, 1, 2)
     query = ["--where", "name <= 'plan-01'"]
     assert run(server, *ACTING[command], *query, stdin="\n".join(chosen)).code == 0

@@ -183,11 +183,11 @@ def passing(table: list[dict[str, Any]], values: dict[str, Any]) -> list[int]:
 
 def keys(state: TableState) -> list[Any]:
     """Return the keys of the rows that match, in order."""
-    return state.rows.filtered()[state.sort.key].tolist()
+    return state.rows.get_filtered()[state.sort.key].tolist()
 
 
 def everything(state: TableState) -> str:
     """Return all that a view shows, as JSON."""
-    choices = {name: state.options(name) for name, control in state.controls.items() if control.kind == "choices"}
+    options = {name: state.options(name) for name, control in state.controls.items() if control.kind == "options"}
     shown = [state.filter_bar(), state.grid(), state.selection(), state.count(), state.charts(), state.all_columns()]
-    return json.dumps([*shown, choices, state.metadata_keys(), state.banner(), state.chunk(3)], allow_nan=False)
+    return json.dumps([*shown, options, state.metadata_keys(), state.banner(), state.chunk(3)], allow_nan=False)

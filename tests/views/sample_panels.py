@@ -47,12 +47,12 @@ class Seat:
     @property
     def keys(self) -> list[str]:
         """The keys of the rows that match, in order."""
-        return self.state.rows.filtered()[self.state.sort.key].tolist()
+        return self.state.rows.get_filtered()[self.state.sort.key].tolist()
 
     @property
-    def chosen(self) -> list[str]:
-        """The keys of the chosen rows."""
-        return self.state.rows.selected()[self.state.sort.key].tolist()
+    def selected(self) -> list[str]:
+        """The keys of the selected rows."""
+        return self.state.rows.get_selected()[self.state.sort.key].tolist()
 
     def send(self, do: str, **message: Any) -> dict[str, Any] | None:
         """Hand over a message as a browser sends it, and wait until nothing goes on any more."""
@@ -69,9 +69,9 @@ class Seat:
         assert self.explorer.wait(PATIENCE_S), self.panel
         return self.panel
 
-    def choose(self, *keys: str) -> None:
-        """Choose rows by key."""
-        self.explorer.choose_keys(list(keys))
+    def select(self, *keys: str) -> None:
+        """Select rows by key."""
+        self.explorer.select_keys(list(keys))
 
     def make_plan(self, act: str, **given: Any) -> dict[str, Any]:
         """Begin an action as a person does, answering what it asks, and return what is shown for confirmation."""

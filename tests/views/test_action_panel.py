@@ -1,4 +1,4 @@
-"""Actions from the choice to the outcome, against a real server: what is planned is what is sent, and what is shown is what became of it."""
+"""Actions from the selection to the outcome, against a real server: what is planned is what is sent, and what is shown is what became of it."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, seat
 def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
     server: DemoServer, client: tkf.Client, table: str, name: str
 ) -> None:
-    """Chosen runs or sessions mean their checkpoints and no others; afterwards the table is read anew, and the choice is still there."""
+    """Selected runs or sessions mean their checkpoints and no others; afterwards the table is read anew, and the selection is still there."""
     act, given, _, is_done = DONE[name]
     rows, every = getattr(client, table)(), client.checkpoints()
     seat = Seat(rows, client)
     key = seat.state.sort.key
     largest = every.groupby(key)["size_bytes"].sum().nlargest(2).index
-    seat.choose(*largest)
+    seat.select(*largest)
     plan = seat.make_plan(act, **given)
     theirs = set(every.loc[every[key].isin(largest), "tinker_path"])
     before = present(server)
@@ -98,35 +98,35 @@ def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
     assert len(done) == plan["number"] > 0
     assert all(is_done(after.get(path)) for path in done)
     assert {path: after[path] for path in before if path not in done} == {p: before[p] for p in before if p not in done}
-    assert set(seat.chosen) == set(largest)
+    assert set(seat.selected) == set(largest)
     same = [column for column in rows.columns if not column.endswith("_days")]
     pd.testing.assert_frame_equal(seat.state.rows.frame[same], getattr(client, table)(refresh=True)[same])
     assert not seat.note
 
 
-def test_an_action_is_on_the_choice_else_on_all_that_match(seat: Seat) -> None:
-    """Chosen rows are what is meant, those that the filters hide too, which is said; without a choice it is all that match."""
+def test_an_action_is_on_the_selection_else_on_all_that_match(seat: Seat) -> None:
+    """Selected rows are what is meant, those that the filters hide too, which is said; without a selection it is all that match."""
     path, *_ = seat.keys
     seat.send("filter", name="public", value=[True])
     matching = len(seat.keys)
     assert seat.make_plan("unpublish")["target"] == f"{matching} checkpoints matching"
     assert seat.panel["hidden"] == 0
-    seat.choose(seat.keys[0], path)
+    seat.select(seat.keys[0], path)
     plan = seat.make_plan("unpublish")
     assert (plan["target"], plan["hidden"]) == ("2 checkpoints selected", 1)
     assert set(seat.explorer.panel.plan.rows["tinker_path"]) == {seat.keys[0], path}
     seat.send("filter", name="query", value="size_gb < 0")
     seat.send("select", how="none")
     seat.send("begin", action="expire")
-    assert "no row is chosen" in seat.note.lower()
+    assert "no row is selected" in seat.note.lower()
     assert seat.panel["target"] == "2 checkpoints selected"
 
 
 def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) -> None:
-    """Filters, choice and table may change while a plan is shown: what is sent are the rows that it showed."""
+    """Filters, selection and table may change while a plan is shown: what is sent are the rows that it showed."""
     seat.send("filter", name="query", value="not public and expires_at.isna()")
-    chosen = seat.keys[:12]
-    seat.choose(*chosen)
+    selected = seat.keys[:12]
+    seat.select(*selected)
     plan = seat.make_plan("publish")
     seat.send("reset")
     seat.send("select", how="all")
@@ -134,8 +134,8 @@ def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) 
     assert seat.state.sort.name == "training_runs"
     assert seat.panel["number"] == plan["number"] == 12
     outcomes = seat.confirm()
-    assert outcomes["tinker_path"].tolist() == chosen
-    assert all(present(server)[path][0] for path in chosen)
+    assert outcomes["tinker_path"].tolist() == selected
+    assert all(present(server)[path][0] for path in selected)
     assert writes(server) == 12
 
 
@@ -250,13 +250,13 @@ def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
         ("publish", {"path": 1}),
     ):
         with pytest.raises(InvalidRequestError):
-            seat.explorer.act(act, **given)
+            seat.explorer.begin_action(act, **given)
         assert seat.panel == before
-    seat.explorer.act("retire", keep=P.keep_last(2) | P.keep_public(), after="48h")
+    seat.explorer.begin_action("retire", keep=P.keep_last(2) | P.keep_public(), after="48h")
     assert seat.wait()["rule"] == "keep_last(2) | keep_public()"
-    seat.explorer.act("set_ttl", ttl=None)
+    seat.explorer.begin_action("set_ttl", ttl=None)
     assert seat.wait()["verb"] == "set the expiry of"
-    seat.explorer.act("retire", keep_last=3)
+    seat.explorer.begin_action("retire", keep_last=3)
     assert seat.wait()["rule"] == "keep_last(3)"
 
 
@@ -284,7 +284,7 @@ def test_an_answer_that_was_not_asked_for_does_nothing(seat: Seat) -> None:
 def test_export_writes_the_rows_that_match_in_their_order(
     client: tkf.Client, tmp_path: Path, suffix: str, table: str
 ) -> None:
-    """The file holds exactly the rows that match, or are chosen, in the order of the view, and reads back as they are."""
+    """The file holds exactly the rows that match, or are selected, in the order of the view, and reads back as they are."""
     seat = Seat(getattr(client, table)(), client)
     seat.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
     assert seat.send("begin", action="export") is None
@@ -292,14 +292,14 @@ def test_export_writes_the_rows_that_match_in_their_order(
     path = tmp_path / f"rows.{suffix}"
     seat.send("answer", given={"path": str(path)})
     assert (seat.panel["stage"], seat.panel["note"]) == ("outcome", f"wrote {len(seat.keys):,} rows to {path}")
-    rows = seat.state.rows.filtered().reset_index(drop=True)
+    rows = seat.state.rows.get_filtered().reset_index(drop=True)
     pd.testing.assert_frame_equal(read_export(path), rows, check_exact=False)
-    seat.choose(*seat.keys[3:5])
+    seat.select(*seat.keys[3:5])
     seat.send("begin", action="export")
     seat.send("answer", given={"path": str(path)})
     assert "exists" in seat.note
     seat.send("answer", given={"path": str(path), "overwrite": True})
-    assert read_export(path)[seat.state.sort.key].tolist() == seat.chosen
+    assert read_export(path)[seat.state.sort.key].tolist() == seat.selected
 
 
 @pytest.mark.parametrize(("table", "key"), [("training_runs", "training_run_id"), ("sessions", "session_id")])
@@ -308,12 +308,12 @@ def test_export_writes_the_checkpoints_of_rows_if_asked_to(
 ) -> None:
     """Of runs and of sessions the file can hold all their checkpoints instead; a table of checkpoints does not offer it."""
     inventory, seat = client.inventory(), Seat(getattr(client, table)(), client)
-    chosen = inventory[key].value_counts().index[:2].tolist()
-    seat.choose(*chosen)
+    selected = inventory[key].value_counts().index[:2].tolist()
+    seat.select(*selected)
     seat.send("begin", action="export")
     assert [field["name"] for field in seat.panel["fields"]] == ["path", "checkpoints", "overwrite"]
     seat.send("answer", given={"path": str(tmp_path / "theirs.parquet"), "checkpoints": True})
-    written, theirs = read_export(tmp_path / "theirs.parquet"), inventory[inventory[key].isin(chosen)]
+    written, theirs = read_export(tmp_path / "theirs.parquet"), inventory[inventory[key].isin(selected)]
     assert sorted(written["tinker_path"]) == sorted(theirs["tinker_path"])
     assert f"wrote {len(theirs):,} rows" in seat.panel["note"]
     seat = Seat(inventory, client)

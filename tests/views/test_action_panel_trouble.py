@@ -26,8 +26,8 @@ def seat(client: tkf.Client) -> Seat:
 
 
 def run_action(seat: Seat, act: str, rows: int = 12, **given: Any) -> dict[str, Any]:
-    """Choose some rows, confirm an action on them, and return the outcome that is shown."""
-    seat.choose(*seat.keys[-rows:])
+    """Select some rows, confirm an action on them, and return the outcome that is shown."""
+    seat.select(*seat.keys[-rows:])
     seat.make_plan(act, **given)
     seat.send("allow", guards=["newest", "public", "sampler"])
     seat.confirm()
@@ -61,7 +61,7 @@ def test_what_was_done_is_taken_back(
     seat = Seat(client.inventory(), client)
     seat.send("filter", name="query", value=query)
     before = present(server)
-    seat.choose(*seat.keys[:30])
+    seat.select(*seat.keys[:30])
     seat.make_plan(act, **given)
     seat.confirm()
     assert present(server) != before
@@ -111,7 +111,7 @@ def test_an_undo_that_fails_can_be_tried_again(server: DemoServer, seat: Seat) -
 def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, seat: Seat) -> None:
     """Undo leaves a row alone that was changed since, and says why."""
     run_action(seat, "expire", 6)
-    path = seat.chosen[0]
+    path = seat.selected[0]
     server.state.set_ttl(server.state.find(path), 86_400 * 20)
     theirs = present(server)[path]
     seat.send("undo")
@@ -193,7 +193,7 @@ def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, sea
     slow = seat.explorer.panel.task
     seat.say("cancel")
     assert (seat.panel["stage"], seat.explorer.panel.plan) == ("", None)
-    seat.choose(seat.keys[0])
+    seat.select(seat.keys[0])
     assert seat.make_plan("publish")["number"] == 1
     assert slow is not None
     assert slow.join(20)
@@ -283,7 +283,7 @@ def test_cancelling_what_is_being_sent(server: DemoServer, seat: Seat) -> None:
 
 def test_what_goes_on_is_shown_and_waits_are_said(server: DemoServer, seat: Seat) -> None:
     """While rows are sent, their number and rate are shown; where the server asks to wait, for how long and why."""
-    seat.choose(*seat.keys[:20])
+    seat.select(*seat.keys[:20])
     seat.make_plan("publish")
     server.faults.bursts.append(Burst("publish_checkpoint", 429, times=1, after=6, retry_after="1"))
     seat.say("confirm", typed=str(seat.panel["number"]))
@@ -326,7 +326,7 @@ def test_a_server_that_only_says_yes(server: DemoServer, seat: Seat) -> None:
     shown = run_action(seat, "publish", 3)
     assert count_outcomes(shown) == {"failed": 3}
     assert "changed nothing" in reasons(shown)[0]
-    assert not seat.state.rows.frame.set_index("tinker_path").loc[seat.chosen, "public"].any()
+    assert not seat.state.rows.frame.set_index("tinker_path").loc[seat.selected, "public"].any()
 
 
 BROKEN: dict[str, Way] = {
@@ -341,7 +341,7 @@ def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make
     """Where the rows cannot be looked at, there is no plan but the reason, on the panel, and the table stays."""
     client = client_of(server, retries=0, timeout=5)
     seat = Seat(client.inventory(), client)
-    seat.choose(seat.keys[0])
+    seat.select(seat.keys[0])
     BROKEN[how](server)
     seat.send("begin", action=act)
     if act == "retire":
@@ -356,7 +356,7 @@ def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_
     """Where nothing can be read or sent any more, that is said of every row or of the whole, and no row is shown as changed."""
     client = client_of(server, retries=0, timeout=5)
     seat = Seat(client.inventory(), client)
-    seat.choose(*[path for path, (public, _) in present(server).items() if not public][:1])
+    seat.select(*[path for path, (public, _) in present(server).items() if not public][:1])
     seat.make_plan("publish")
     before = as_shown(seat.state.rows.frame)
     BROKEN[how](server)
@@ -370,9 +370,9 @@ def test_rows_that_cannot_be_read_back_are_said_to_be_unknown(server: DemoServer
     """What was sent and cannot be checked is unknown, is in the journal, and can be tried again."""
     client = client_of(server, retries=0)
     seat = Seat(client.inventory(), client)
-    seat.choose(*[path for path, (public, _) in present(server).items() if not public][:4])
+    seat.select(*[path for path, (public, _) in present(server).items() if not public][:4])
     seat.make_plan("publish")
-    runs = len({path.split("/")[2] for path in seat.chosen})
+    runs = len({path.split("/")[2] for path in seat.selected})
     server.faults.bursts.append(Burst("list_checkpoints", 500, times=None, after=runs))
     seat.send("confirm")
     assert count_outcomes(seat.panel) == {"unknown": 4}
@@ -405,11 +405,11 @@ def test_on_servers_that_lack_something_each_row_says_so(dialect: str, table: st
 
 
 def test_a_table_of_sessions_on_a_server_that_knows_their_runs_only_from_them(client_of: Make) -> None:
-    """Chosen sessions mean the checkpoints of their own runs also where ids of runs tell no session."""
+    """Selected sessions mean the checkpoints of their own runs also where ids of runs tell no session."""
     with DemoServer(runs=6, dialect="tuft") as server:
         client = client_of(server)
         seat = Seat(client.sessions(), client)
-        seat.choose(seat.keys[0])
+        seat.select(seat.keys[0])
         seat.make_plan("publish")
         theirs = {run.training_run_id for run in server.state.session(seat.keys[0]).runs}
         every = client.checkpoints()
@@ -425,7 +425,7 @@ def test_two_views_act_at_the_same_time(server: DemoServer, client_of: Make) -> 
     server.faults.write_latency = 0.02
     for seat, paths, act in zip(seats, (private[:15], private[15:30]), ("publish", "set_ttl"), strict=True):
         seat.send("filter", name="query", value=ROWS)
-        seat.choose(*paths)
+        seat.select(*paths)
         seat.make_plan(act, **({"ttl": "30d"} if act == "set_ttl" else {}))
         seat.send("allow", guards=["newest", "sampler"])
         assert seat.panel["number"] == 15
@@ -435,6 +435,6 @@ def test_two_views_act_at_the_same_time(server: DemoServer, client_of: Make) -> 
     after = present(server)
     assert all(after[path][0] for path in private[:15])
     assert all(after[path][1] is not None for path in private[15:30])
-    assert [set(seat.chosen) for seat in seats] == [set(private[:15]), set(private[15:30])]
+    assert [set(seat.selected) for seat in seats] == [set(private[:15]), set(private[15:30])]
     assert not set(seats[0].keys) & set(private[:15])
     assert not set(seats[1].keys) & set(private[15:30])

@@ -1,4 +1,4 @@
-"""The code of a view: lines of Python that give the same frame, rows, choice and plan when they are run."""
+"""The code of a view: lines of Python that give the same frame, rows, selection and plan when they are run."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def ran(seat: Seat, client: tkf.Client, **known: Any) -> dict[str, Any]:
     code, rows = seat.explorer.code(), seat.state.rows
     made = run(code, client=client, **known)
     same(made["frame"], rows.frame)
-    same(made["filtered"], rows.filtered())
-    assert ("selected" in made) == bool(rows.chosen.any())
+    same(made["filtered"], rows.get_filtered())
+    assert ("selected" in made) == bool(rows.selection.any())
     if "selected" in made:
-        same(made["selected"], rows.selected())
+        same(made["selected"], rows.get_selected())
     plan = seat.explorer.panel.plan
     assert ("plan" in made) == (plan is not None)
     if plan is not None:
@@ -86,7 +86,7 @@ def views(seat: Seat) -> list[Callable[[], Any]]:
         lambda: None,
         lambda: seat.send("filter", name="query", value=f"{key} > '7' or {column}.isna()"),
         lambda: seat.send("sort", sort=[f"-{column}", key]),
-        lambda: seat.choose(*seat.keys[3:6]),
+        lambda: seat.select(*seat.keys[3:6]),
         lambda: seat.send("filter", name="text", value="a"),
         lambda: seat.send("filter", name="query", value=f"{key} < '5'"),
         lambda: seat.send("select", how="all", number=seat.state.rows.number),
@@ -99,7 +99,7 @@ def views(seat: Seat) -> list[Callable[[], Any]]:
 
 @pytest.mark.parametrize("name", LISTINGS)
 def test_the_code_gives_the_rows_at_every_step(quiet: tkf.Client, name: str) -> None:
-    """Filtered, sorted, chosen, hidden: whatever a view of a listing shows, its code lists it anew and gives the same frames."""
+    """Filtered, sorted, selected, hidden: whatever a view of a listing shows, its code lists it anew and gives the same frames."""
     seat = Seat(getattr(quiet, name)(), quiet)
     for do in views(seat):
         do()
@@ -113,23 +113,23 @@ def test_the_code_gives_the_rows_at_every_step(quiet: tkf.Client, name: str) -> 
 def test_the_code_gives_the_rows_of_any_frame(
     table: list[dict[str, Any]], values: dict[str, Any], data: st.DataObject
 ) -> None:
-    """Rows made by hand, with any values, keys that are missing or there twice, any filters, order and choice, are given again."""
+    """Rows made by hand, with any values, keys that are missing or there twice, any filters, order and selection, are given again."""
     frame = frame_of(table)
     state = TableState(frame)
     state.set_filters({name: value for name, value in values.items() if name in state.controls})
     names = data.draw(st.lists(st.sampled_from(ROW_COLUMNS), max_size=2, unique=True))
     state.order_by([data.draw(st.sampled_from(["", "-"])) + name for name in names])
     for place in data.draw(st.lists(st.integers(0, 6), max_size=4)):
-        state.rows.choose(place, place)
+        state.rows.select(place, place)
     if data.draw(st.booleans()):
         state.set_filters({})
     code = write_script(state)
     assert "# frame is the one that was passed to explore()" in code
     made = run(code, frame=frame)
-    pd.testing.assert_frame_equal(made["filtered"], state.rows.filtered())
-    assert ("selected" in made) == bool(state.rows.chosen.any())
+    pd.testing.assert_frame_equal(made["filtered"], state.rows.get_filtered())
+    assert ("selected" in made) == bool(state.rows.selection.any())
     if "selected" in made:
-        pd.testing.assert_frame_equal(made["selected"], state.rows.selected())
+        pd.testing.assert_frame_equal(made["selected"], state.rows.get_selected())
 
 
 def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client) -> None:
@@ -138,7 +138,7 @@ def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client)
     assert "client.inventory()" in seat.explorer.code()
     set_default(quiet)
     seat.send("filter", name="public", value=[False])
-    seat.choose(*seat.keys[:4])
+    seat.select(*seat.keys[:4])
     seat.make_plan("set_ttl", ttl="36h")
     code = seat.explorer.code()
     assert "frame = tkf.inventory()" in code
@@ -157,7 +157,7 @@ def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client
     for frame in parts:
         seat = Seat(frame, quiet)
         seat.send("filter", name="public", value=[False])
-        seat.choose(*seat.keys[:2])
+        seat.select(*seat.keys[:2])
         seat.make_plan("publish")
         assert "# frame is the one that was passed to explore()" in seat.explorer.code()
         ran(seat, quiet, frame=frame)
@@ -185,7 +185,7 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", ["inventory", "training_runs", "sessions"])
 @pytest.mark.parametrize("which", PLANS)
 def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> None:
-    """The plan of chosen rows, of what matches, and with a guard lifted is made again for the same checkpoints, rule and duration."""
+    """The plan of selected rows, of what matches, and with a guard lifted is made again for the same checkpoints, rule and duration."""
     act, given = PLANS[which]
     seat = Seat(getattr(quiet, name)(), quiet)
     seat.send("filter", name="query", value=f"{seat.state.sort.key} > '4'")
@@ -193,7 +193,7 @@ def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> No
     made = ran(seat, quiet)
     assert made["plan"].rule == seat.panel["rule"]
     seat.send("sort", sort=[seat.state.columns[1]])
-    seat.choose(*seat.keys[1:4])
+    seat.select(*seat.keys[1:4])
     seat.send("reset")
     seat.make_plan(act, **given)
     seat.send("allow", guards=["newest"])
@@ -204,10 +204,10 @@ def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> No
 @pytest.mark.parametrize("name", ["inventory", "training_runs", "sessions"])
 @pytest.mark.parametrize("which", ["expire", "retire", "never"])
 def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(quiet: tkf.Client, name: str, which: str) -> None:
-    """Once filter, choice or table have changed, the code still gives the plan that is shown, and not one of the rows that are there now."""
+    """Once filter, selection or table have changed, the code still gives the plan that is shown, and not one of the rows that are there now."""
     act, given = PLANS[which]
     seat = Seat(getattr(quiet, name)(), quiet)
-    seat.choose(*seat.keys[:3])
+    seat.select(*seat.keys[:3])
     seat.make_plan(act, **given)
     paths = set(seat.explorer.panel.plan.rows["tinker_path"])
     seat.send("select", how="none")
@@ -239,7 +239,7 @@ def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, 
     """After a delete the code lists the account as it is now; of failed rows that are tried again it names those."""
     seat = Seat(client.inventory(), client)
     seat.send("filter", name="query", value="not public")
-    seat.choose(*seat.keys[:20])
+    seat.select(*seat.keys[:20])
     seat.make_plan("delete")
     server.faults.bursts.append(Burst("delete_checkpoint", 403, times=2))
     assert (seat.confirm()["outcome"] == "failed").sum() == 2
@@ -261,7 +261,7 @@ def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make)
     with DemoServer(runs=6, dialect="tuft") as server:
         client, fresh = client_of(server), client_of(server, cache=False)
         seat = Seat(read_listing(client, table), client)
-        seat.choose(seat.keys[0])
+        seat.select(seat.keys[0])
         seat.make_plan("publish")
         assert "client.sessions(details=True)" in seat.explorer.code()
         made = run(seat.explorer.code(), client=fresh)

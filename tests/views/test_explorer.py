@@ -58,11 +58,11 @@ def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(seat: Seat, sen
 )  # fmt: skip
 def test_a_message_that_makes_no_sense_is_explained(seat: Seat, message: Any) -> None:
     """What is no message, is unknown, or lacks something becomes a note, and nothing is changed."""
-    before = (seat.keys, seat.chosen, seat.state.query)
+    before = (seat.keys, seat.selected, seat.state.query)
     assert handle(seat.explorer, message) is None
     assert seat.note
     assert seat.shown["head"]["note"] == seat.note
-    assert (seat.keys, seat.chosen, seat.state.query) == before
+    assert (seat.keys, seat.selected, seat.state.query) == before
     seat.send("dismiss")
     assert seat.note == ""
 
@@ -101,7 +101,7 @@ def test_rows_are_sent_on_asking_and_only_of_the_present_order(seat: Seat) -> No
 
 
 def test_what_was_said_of_an_order_that_is_gone_is_dropped(seat: Seat) -> None:
-    """A click, a range, select-all or an arrow that was meant for other rows does nothing; a choice does not make an order go."""
+    """A click, a range, select-all or an arrow that was meant for other rows does nothing; a selection does not make an order go."""
     number = seat.state.rows.number
     for how in ("toggle", "add", "only", "all"):
         seat.send("select", how=how, first=0, last=3, number=number)
@@ -111,16 +111,16 @@ def test_what_was_said_of_an_order_that_is_gone_is_dropped(seat: Seat) -> None:
     for how in ("toggle", "add", "only", "all"):
         seat.send("select", how=how, first=0, last=3, number=number)
     seat.send("open", label="run", place=0, number=number)
-    assert (seat.chosen, len(seat.explorer.stack)) == ([], 1)
+    assert (seat.selected, len(seat.explorer.stack)) == ([], 1)
 
 
-def test_rows_are_chosen_as_people_click(seat: Seat) -> None:
-    """A click turns one row over, with Shift all between are added, a plain one chooses only those; all matching adds to what is chosen."""
+def test_rows_are_selected_as_people_click(seat: Seat) -> None:
+    """A click turns one row over, with Shift all between are added, a plain one selects only those; all matching adds to what is selected."""
     keys, number = seat.keys, seat.state.rows.number
 
     def click(how: str, first: int, last: int) -> list[int]:
         seat.send("select", how=how, first=first, last=last, number=number)
-        return [keys.index(key) for key in seat.chosen]
+        return [keys.index(key) for key in seat.selected]
 
     assert click("toggle", 4, 4) == [4]
     assert click("add", 7, 6) == [4, 6, 7]
@@ -129,20 +129,20 @@ def test_rows_are_chosen_as_people_click(seat: Seat) -> None:
     seat.send("filter", name="public", value=[True])
     matching = set(seat.keys)
     seat.send("select", how="all", number=seat.state.rows.number)
-    assert set(seat.chosen) == matching | {keys[1], keys[2]}
+    assert set(seat.selected) == matching | {keys[1], keys[2]}
     assert (seat.shown["selection"]["rows"], seat.shown["selection"]["hidden"]) == (
         len(matching | {keys[1], keys[2]}),
         len({keys[1], keys[2]} - matching),
     )
     seat.send("select", how="none")
-    assert seat.chosen == []
+    assert seat.selected == []
 
 
 def test_the_head_says_where_one_is(seat: Seat) -> None:
     """The number and bytes that match, the age of the data, the actions, and a line about it all."""
     seat.send("filter", name="query", value="size_gb > 1")
     seat.send("select", how="only", first=0, last=1, number=seat.state.rows.number)
-    head, rows = seat.shown["head"], seat.state.rows.filtered()
+    head, rows = seat.shown["head"], seat.state.rows.get_filtered()
     frame = seat.state.rows.frame
     assert (head["count"]["rows"], head["count"]["total"]) == (len(rows), len(frame))
     assert head["age"] == seat.state.about["fetched_at"]
@@ -166,8 +166,8 @@ def test_the_head_says_where_one_is(seat: Seat) -> None:
     assert summary == f"{len(rows):,} of {len(frame):,} checkpoints, {head['count']['size']}, 2 selected"
 
 
-def test_choices_columns_and_keys_are_told_when_they_are_opened(seat: Seat) -> None:
-    """The choices of a control with their numbers, the columns, and the keys of metadata are sent for the one that is open."""
+def test_options_columns_and_keys_are_told_when_they_are_opened(seat: Seat) -> None:
+    """The options of a control with their numbers, the columns, and the keys of metadata are sent for the one that is open."""
     seat.send("facet", name="type")
     assert seat.shown["facet"]["options"] == seat.state.options("type")
     seat.send("filter", name="public", value=[True])
@@ -188,7 +188,7 @@ def opened(seat: Seat, label: str, key: str) -> pd.DataFrame:
     """Open what a row leads to, and return the rows that are shown then."""
     seat.send("open", label=label, place=seat.keys.index(key), number=seat.state.rows.number)
     assert not seat.note
-    return seat.state.rows.filtered()
+    return seat.state.rows.get_filtered()
 
 
 def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(quiet: tkf.Client) -> None:
@@ -197,7 +197,7 @@ def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(quiet: tkf.
     session = runs["session_id"].value_counts().index[0]
     seat = Seat(quiet.sessions(), quiet)
     seat.send("sort", sort=["-size_gb"])
-    seat.choose(session)
+    seat.select(session)
     of_session = opened(seat, "runs", session)
     assert sorted(of_session["training_run_id"]) == sorted(runs.loc[runs["session_id"] == session, "training_run_id"])
     seat.send("filter", name="query", value="lora_rank > 0")
@@ -212,7 +212,7 @@ def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(quiet: tkf.
     seat.send("back", depth=1)
     assert (seat.state.values["query"], seat.shown["head"]["trail"]) == ("lora_rank > 0", ["Sessions", "Training runs"])
     seat.send("back", depth=0)
-    assert (seat.state.sort.name, list(seat.state.rows.sort), seat.chosen) == ("sessions", ["-size_gb"], [session])
+    assert (seat.state.sort.name, list(seat.state.rows.sort), seat.selected) == ("sessions", ["-size_gb"], [session])
     for depth in (0, 1, -1, 5):
         seat.send("back", depth=depth)
         assert len(seat.explorer.stack) == 1
@@ -259,21 +259,21 @@ def test_a_row_that_does_not_know_its_session_says_so(client_of: Make) -> None:
 
 
 def test_refresh_shows_what_there_is_now_and_keeps_what_was_set(server: DemoServer, client: tkf.Client) -> None:
-    """New rows come, rows that are gone go, changes show; filters, order, columns and the choice by key stay, and the age is new."""
+    """New rows come, rows that are gone go, changes show; filters, order, columns and the selection by key stay, and the age is new."""
     seat = Seat(client.inventory(), client)
     seat.send("filter", name="query", value="not public")
     seat.send("sort", sort=["-time"])
     seat.send("columns", columns=["tinker_path", "public"])
-    seat.choose(*seat.keys[:4])
-    chosen, age = seat.chosen, seat.shown["head"]["age"]
-    server.state.delete(server.state.find(chosen[0]))
-    server.state.publish(server.state.find(chosen[1]))
+    seat.select(*seat.keys[:4])
+    selected, age = seat.selected, seat.shown["head"]["age"]
+    server.state.delete(server.state.find(selected[0]))
+    server.state.publish(server.state.find(selected[1]))
     new = server.state.add_checkpoint(name="brand-new")
     seat.send("refresh")
     assert not seat.note
     assert as_shown(seat.state.rows.frame) == present(server)
     assert new.tinker_path == seat.keys[0]
-    assert set(seat.chosen) == set(chosen[1:])
+    assert set(seat.selected) == set(selected[1:])
     assert (seat.shown["selection"]["rows"], seat.shown["selection"]["hidden"]) == (3, 1)
     assert (list(seat.state.rows.sort), seat.state.columns) == (["-time"], ["tinker_path", "public"])
     assert seat.shown["head"]["age"] > age
@@ -319,7 +319,7 @@ def test_a_refresh_that_fails_says_why_and_leaves_the_rows(server: DemoServer, c
 
 
 def test_a_view_can_be_used_while_it_reads(server: DemoServer, client: tkf.Client) -> None:
-    """While a table is read, what goes on is shown, filters and the choice work, a second reading is refused, and the rows then fit the filter."""
+    """While a table is read, what goes on is shown, filters and the selection work, a second reading is refused, and the rows then fit the filter."""
     seat = Seat(client.inventory(), client)
     server.faults.latency_of["list_user_checkpoints"] = 0.5
     seat.say("refresh")
@@ -327,13 +327,13 @@ def test_a_view_can_be_used_while_it_reads(server: DemoServer, client: tkf.Clien
     assert seat.shown["head"]["reading"]["what"] == "reading anew"
     seat.say("filter", name="public", value=[False])
     seat.say("select", how="all", number=seat.state.rows.number)
-    chosen = seat.chosen
+    selected = seat.selected
     seat.say("refresh")
     assert "being read already" in seat.note
     seat.wait()
     assert (seat.note, seat.shown["head"]["reading"]) == ("", None)
-    assert seat.chosen == chosen == seat.keys
-    assert not seat.state.rows.filtered()["public"].any()
+    assert seat.selected == selected == seat.keys
+    assert not seat.state.rows.get_filtered()["public"].any()
 
 
 def test_a_reading_can_be_stopped(server: DemoServer, client: tkf.Client) -> None:
@@ -365,7 +365,7 @@ def test_rows_that_were_read_before_a_write_are_read_again(server: DemoServer, c
     """A reading that began before rows were written to is not the last: in the end the table shows what the server has."""
     seat = Seat(client.inventory(), client)
     seat.send("filter", name="query", value="not public")
-    seat.choose(*seat.keys[:5])
+    seat.select(*seat.keys[:5])
     seat.make_plan("publish")
     server.faults.hang.append(Hang("list_training_runs", seconds=4, times=1))  # longer than five writes take anywhere
     seat.say("refresh")
@@ -420,7 +420,7 @@ def test_a_table_that_could_not_be_read_again_is_tried_at_the_next_return(server
 def test_what_was_done_is_told_even_if_the_rows_cannot_be_shown_anew(server: DemoServer, client: tkf.Client) -> None:
     """Where the table cannot take over what was written, the outcomes are shown all the same, with a word about the rows."""
     seat = Seat(client.inventory(), client)
-    seat.choose(*[path for path, (public, _) in present(server).items() if not public][:2])
+    seat.select(*[path for path, (public, _) in present(server).items() if not public][:2])
     seat.make_plan("publish")
     seat.state.rows.frame = pd.DataFrame()  # what nobody foresaw
     seat.send("confirm")

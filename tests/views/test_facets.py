@@ -1,4 +1,4 @@
-"""Facets: counts of choices, sums and bars, which add up to the rows and bytes that they are about."""
+"""Facets: counts of options, sums and bars, which add up to the rows and bytes that they are about."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tinker_frames.views.controls import CONTROLS, Control, controls_of
 from tinker_frames.views.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
 from tinker_frames.views.filters import build_expression
 
-MODEL = Control("model", "Base model", "choices", ("base_model",))
+MODEL = Control("model", "Base model", "options", ("base_model",))
 CREATED = Control("created", "Created", "time", ("time",))
 Table = list[dict[str, Any]]
 masks = st.lists(st.booleans(), min_size=7, max_size=7)
@@ -39,32 +39,34 @@ def kept(frame: pd.DataFrame, picks: dict[str, Any]) -> np.ndarray:
     return evaluate_condition(frame, build_expression(replace(control, columns=control.columns[:1]), value))
 
 
-# ── choices ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @settings(max_examples=80)
-@given(table=tables, bits=masks, chosen=st.lists(st.none() | st.sampled_from(["", "nan", "nowhere"]), max_size=2))
+@given(table=tables, bits=masks, selected=st.lists(st.none() | st.sampled_from(["", "nan", "nowhere"]), max_size=2))
 @pytest.mark.parametrize("name", ["model", "type", "public"])
 @pytest.mark.parametrize("kind", ["listed", "objects"])
-def test_each_choice_has_the_number_of_its_rows(
-    name: str, kind: str, table: Table, bits: list[bool], chosen: list[Any]
+def test_each_selection_has_the_number_of_its_rows(
+    name: str, kind: str, table: Table, bits: list[bool], selected: list[Any]
 ) -> None:
-    """Of some rows, each choice is counted, what is not known too, the most frequent first; a chosen one stays where it has none."""
+    """Of some rows, each option is counted, what is not known too, the most frequent first; a selected one stays where it has none."""
     frame, mask = frame_of(table, kind=kind), mask_of(bits, table)
     control = next(control for control in CONTROLS if control.name == name)
-    options = Facets(frame).options(control, mask, chosen)
+    options = Facets(frame).options(control, mask, selected)
     column = [row[COLUMN_OF[name]] for row in table]
     expected = Counter(value for value, is_in in zip(column, mask, strict=True) if is_in)
     assert {option["value"]: option["rows"] for option in options if option["rows"]} == expected
-    assert {option["value"] for option in options if not option["rows"]} == (set(chosen) & set(column)) - set(expected)
+    assert {option["value"] for option in options if not option["rows"]} == (set(selected) & set(column)) - set(
+        expected
+    )
     assert [option["rows"] for option in options] == sorted((option["rows"] for option in options), reverse=True)
     assert sum(option["rows"] for option in options) == mask.sum()
     assert json.dumps(options)
     assert all(option["label"].isprintable() for option in options)
 
 
-def test_of_many_choices_the_most_frequent_are_told_and_those_that_are_chosen() -> None:
-    """A column of hundreds of values tells some dozens, and whatever is chosen, however rare."""
+def test_of_many_options_the_most_frequent_are_told_and_those_that_are_selected() -> None:
+    """A column of hundreds of values tells some dozens, and whatever is selected, however rare."""
     values = [f"run {n:03d}" for n in range(300) for _ in range(2 if n < 100 else 1)]
     facets = Facets(pd.DataFrame({"base_model": pandas_array("text", values)}))
     options = facets.options(MODEL, np.ones(len(values), dtype=bool), ["run 299", "elsewhere"])
@@ -124,7 +126,7 @@ def test_bars_say_what_they_are_of() -> None:
 
 
 def test_values_are_called_by_their_names() -> None:
-    """A choice and a bar of runs say the name that some row of the run has beside its id; where none has one, the id alone."""
+    """An option and a bar of runs say the name that some row of the run has beside its id; where none has one, the id alone."""
     frame = pd.DataFrame({"training_run_id": ["a", "a", "b", None, "c"], "display_name": [None, "léa", "", "nobody", "<b>\n"], "size_gb": [1.0, 1, 1, 1, 0.5]})  # fmt: skip
     run, facets, mask = controls_of(frame)["run"], Facets(frame), np.ones(5, dtype=bool)
     labels = {option["value"]: option["label"] for option in facets.options(run, mask, [])}
@@ -229,8 +231,8 @@ def test_depth_is_how_far_objects_nest(entry: dict[str, Any], depth: int) -> Non
 
 @settings(max_examples=40)
 @given(table=tables, value=st.sampled_from([["training"], ["sampler", None]]))
-def test_counts_are_those_of_the_rows_that_a_choice_leaves(table: Table, value: list[Any]) -> None:
-    """The number beside a choice is how many rows choosing it leaves."""
+def test_counts_are_those_of_the_rows_that_a_selection_leaves(table: Table, value: list[Any]) -> None:
+    """The number beside an option is how many rows selecting it leaves."""
     frame = frame_of(table)
     control = next(control for control in CONTROLS if control.name == "type")
     options = Facets(frame).options(control, np.ones(len(table), dtype=bool), value)

@@ -68,7 +68,7 @@ def test_any_combination_keeps_what_each_value_means(kind: str, table: list[Row]
     expected = passing([*ROWS, *table], values)
     assert np.flatnonzero(rows.mask).tolist() == expected
     query = join_expressions(list(found.values()))
-    assert rows.filtered().index.tolist() == (frame.query(query) if query else frame).index.tolist() == expected
+    assert rows.get_filtered().index.tolist() == (frame.query(query) if query else frame).index.tolist() == expected
 
 
 @settings(max_examples=80)
@@ -149,7 +149,7 @@ def test_metadata_one_by_one(entry: Row, value: Row, is_found: bool) -> None:
     assert kept([ROW | {"user_metadata": as_json(entry)}], {"metadata": value}) == [0] * is_found
 
 
-# ── choices, numbers, times ──────────────────────────────────────────────────────────────────────────────────────────
+# ── options, numbers, times ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_whole_numbers_of_64_bits_are_compared_exactly() -> None:
@@ -189,8 +189,8 @@ def test_the_quick_picks_mean_what_they_say() -> None:
     assert kept(future, {"expires": picks["never expires"]}) == [5]
 
 
-def test_a_single_choice_may_be_given_as_it_is() -> None:
-    """One text, True or False is a choice of one; False is a value and not nothing."""
+def test_a_single_option_may_be_given_as_it_is() -> None:
+    """One text, True or False is an option of one; False is a value and not nothing."""
     table = [ROW, ROW | {"public": False}, ROW | {"public": None, "base_model": "n"}]
     assert kept(table, {"public": False}) == [1]
     assert kept(table, {"public": np.bool_(True)}) == kept(table, {"public": [np.bool_(True)]}) == [0]
@@ -255,7 +255,7 @@ def test_the_kept_form_is_plain_and_says_the_same(values: Row) -> None:
 
 
 def test_every_control_is_said_in_few_words() -> None:
-    """What a filter is set to is said in words: choices by name, two of many; numbers as they are; days and keys."""
+    """What a filter is set to is said in words: options by name, two of many; numbers as they are; days and keys."""
     controls = {control.name: control for control in CONTROLS}
 
     def words(name: str, value: Any) -> str:

@@ -31,7 +31,7 @@ def frame(quiet_server: DemoServer, client_of: Make) -> pd.DataFrame:
 
 
 def used(rows: pd.DataFrame) -> TableState:
-    """Make a table of rows, set every control, sort by every shown column, choose, and show all of it."""
+    """Make a table of rows, set every control, sort by every shown column, select, and show all of it."""
     state = TableState(rows)
     examples = {
         "text": "a",
@@ -43,14 +43,14 @@ def used(rows: pd.DataFrame) -> TableState:
     }
     for name, control in state.controls.items():
         state.set_filter(
-            name, [o["value"] for o in state.options(name)] if control.kind == "choices" else examples[control.kind]
+            name, [o["value"] for o in state.options(name)] if control.kind == "options" else examples[control.kind]
         )
         assert not state.errors
         assert everything(state)
     for name in state.columns:
         state.order_by([f"-{name}"])
     state.set_filters({})
-    state.rows.choose_all()
+    state.rows.select_all()
     assert state.selection()["rows"] == state.count()["rows"] == len(rows)
     assert everything(state)
     return state
@@ -61,7 +61,7 @@ def used(rows: pd.DataFrame) -> TableState:
 def test_rows_read_back_from_files_are_explored_as_well(
     quiet_server: DemoServer, client_of: Make, tmp_path: Path, listing: str, form: str
 ) -> None:
-    """Our own files and those of pandas give tables that can be filtered, sorted, chosen and shown, as far as their columns tell."""
+    """Our own files and those of pandas give tables that can be filtered, sorted, selected and shown, as far as their columns tell."""
     rows = getattr(client_of(quiet_server), listing)()
     if form == "pandas csv":
         rows.to_csv(tmp_path / "rows.csv", index=False)
@@ -143,20 +143,20 @@ def test_a_frame_is_the_table_of_its_most_specific_key(quiet_server: DemoServer,
 
 
 def test_rows_read_anew_keep_all_that_was_set(frame: pd.DataFrame) -> None:
-    """Filters, order, columns, widths and the choice by key stay with other rows; what the new rows lack goes."""
+    """Filters, order, columns, widths and the selection by key stay with other rows; what the new rows lack goes."""
     state = TableState(frame)
     state.set_filters({"public": False})
     state.set_filter("query", "wrong >")
     state.order_by(["-size_gb"])
     state.show_columns(["name", "size_gb", "tinker_path"])
     state.resize("name", 300)
-    state.rows.choose(0, 9)
-    chosen = set(keys(state)[:10])
-    fewer = frame[~frame["tinker_path"].isin(list(chosen)[:3])].iloc[::-1].drop(columns="name")
+    state.rows.select(0, 9)
+    selected = set(keys(state)[:10])
+    fewer = frame[~frame["tinker_path"].isin(list(selected)[:3])].iloc[::-1].drop(columns="name")
     state.replace(fewer)
     expected = fewer.query("not public").sort_values("size_gb", ascending=False, kind="stable")["tinker_path"]
     assert keys(state) == expected.tolist()
-    assert set(state.rows.selected()["tinker_path"]) == chosen & set(fewer["tinker_path"])
+    assert set(state.rows.get_selected()["tinker_path"]) == selected & set(fewer["tinker_path"])
     assert (state.columns, state.widths["name"], list(state.errors)) == (["size_gb", "tinker_path"], 300, ["query"])
     assert state.facets.bytes(np.ones(len(fewer), dtype=bool)) == fewer["size_bytes"].sum()
 

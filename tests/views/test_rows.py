@@ -1,4 +1,4 @@
-"""Rows of a view: filtered, sorted and chosen by place, the same as pandas does it, with a choice that goes by key."""
+"""Rows of a view: filtered, sorted and selected by place, the same as pandas does it, with a selection that goes by key."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def small(steps: list[int | None], first: int = 0) -> pd.DataFrame:
 
 def shown(rows: Rows) -> list[str]:
     """Return the keys that match, in order."""
-    return rows.filtered()["key"].tolist()
+    return rows.get_filtered()["key"].tolist()
 
 
-def chosen(rows: Rows) -> set[str]:
-    """Return the chosen keys."""
-    return set(rows.selected()["key"])
+def selected(rows: Rows) -> set[str]:
+    """Return the selected keys."""
+    return set(rows.get_selected()["key"])
 
 
 # ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -50,10 +50,10 @@ def test_rows_are_sorted_as_pandas_sorts_them(
     rows = Rows(frame, "tinker_path")
     rows.order_by([name if is_up else f"-{name}" for name, is_up in zip(names, up, strict=True)])
     expected = frame.sort_values(names, ascending=up, kind="stable") if names else frame
-    assert rows.filtered().index.tolist() == expected.index.tolist()
+    assert rows.get_filtered().index.tolist() == expected.index.tolist()
     rows.filter({"a": "size_gb > 0.2", "b": "not public"})
     mask = evaluate_condition(frame, "size_gb > 0.2 and not public")
-    assert rows.filtered().index.tolist() == [place for place in expected.index if mask[place]]
+    assert rows.get_filtered().index.tolist() == [place for place in expected.index if mask[place]]
     assert len(rows) == mask.sum()
 
 
@@ -113,7 +113,7 @@ def test_conditions_are_evaluated_once_and_no_more_are_remembered_than_needed() 
         assert len(rows._masks) <= KEPT
 
 
-# ── what is chosen ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what is selected ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 places = st.integers(-3, 9)
 doings = st.lists(
@@ -131,20 +131,20 @@ doings = st.lists(
 
 
 def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
-    """Do one thing with rows, and return what should be chosen then, by key."""
+    """Do one thing with rows, and return what should be selected then, by key."""
     what, *given_ = doing
     present = shown(rows)
     if what == "range":
         first, last, on = given_
-        rows.choose(first, last, on=on)
+        rows.select(first, last, on=on)
         low, high = sorted((first, last))
         reached = {key for place, key in enumerate(present) if low <= place <= high}
         return expected ^ reached if on is None else expected | reached if on else expected - reached
     if what in ("all", "none"):
-        getattr(rows, f"choose_{what}")()
+        rows.select_all() if what == "all" else rows.clear_selection()
         return expected | set(present) if what == "all" else set()
     if what == "keys":
-        rows.choose_keys(given_[0])
+        rows.select_keys(given_[0])
         return set(given_[0]) & set(rows.frame["key"])
     if what == "replace":
         rows.replace(small(given_[1], first=given_[0]))
@@ -155,31 +155,31 @@ def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
 
 @settings(max_examples=150)
 @given(steps=st.lists(st.none() | st.integers(0, 7), max_size=7), todo=doings)
-def test_the_choice_goes_by_key_through_everything(steps: list[int | None], todo: list[tuple[Any, ...]]) -> None:
-    """Ranges, all, none, filters, sorts and other rows leave chosen exactly the keys that they should; only the latter three change the number."""
+def test_the_selection_goes_by_key_through_everything(steps: list[int | None], todo: list[tuple[Any, ...]]) -> None:
+    """Ranges, all, none, filters, sorts and other rows leave selected exactly the keys that they should; only the latter three change the number."""
     rows, expected = Rows(small(steps), "key"), set[str]()
     for doing in todo:
         number = rows.number
         expected = do(rows, expected, doing)
-        assert chosen(rows) == expected
+        assert selected(rows) == expected
         assert (rows.number > number) == (doing[0] in ("filter", "sort", "replace"))
         assert set(shown(rows)) == set(rows.frame["key"][rows.mask])
         assert sorted(rows.order) == sorted(set(rows.order))
         in_order = [key for key in rows.frame.iloc[rows._sorted]["key"] if key in expected]
-        assert rows.selected()["key"].tolist() == in_order
+        assert rows.get_selected()["key"].tolist() == in_order
 
 
-def test_keys_that_are_missing_or_there_twice_are_chosen_by_place() -> None:
-    """A click chooses the one row that it hits, though others have the same key or none; by key, all of a key are chosen."""
+def test_keys_that_are_missing_or_there_twice_are_selected_by_place() -> None:
+    """A click selects the one row that it hits, though others have the same key or none; by key, all of a key are selected."""
     frame = pd.DataFrame({"key": ["a", "a", None, None, "b"]})
     rows = Rows(frame, "key")
-    rows.choose(1, 2, on=True)
-    assert rows.selected().index.tolist() == [1, 2]
-    rows.choose_keys(["a", "nowhere"])
-    assert rows.selected().index.tolist() == [0, 1]
-    rows.choose(3, 4, on=True)
+    rows.select(1, 2, on=True)
+    assert rows.get_selected().index.tolist() == [1, 2]
+    rows.select_keys(["a", "nowhere"])
+    assert rows.get_selected().index.tolist() == [0, 1]
+    rows.select(3, 4, on=True)
     rows.replace(frame.iloc[::-1])
-    assert rows.selected()["key"].tolist() == ["b", "a", "a"]
+    assert rows.get_selected()["key"].tolist() == ["b", "a", "a"]
 
 
 def test_other_rows_that_cannot_be_filtered_or_sorted_so_are_not_taken() -> None:
@@ -187,33 +187,33 @@ def test_other_rows_that_cannot_be_filtered_or_sorted_so_are_not_taken() -> None
     rows = Rows(small([3, 1, 2]), "key")
     rows.filter({"a": "step > 1"})
     rows.order_by(["-step"])
-    rows.choose(0, 0, on=True)
+    rows.select(0, 0, on=True)
     for wrong in (small([1]).drop(columns="step"), small([1]).assign(step=["x"])):
         with pytest.raises(InvalidRequestError):
             rows.replace(wrong)
-    assert (shown(rows), chosen(rows), rows.number) == (["k0", "k2"], {"k0"}, 2)
+    assert (shown(rows), selected(rows), rows.number) == (["k0", "k2"], {"k0"}, 2)
 
 
 def test_rows_keep_their_labels() -> None:
-    """A frame with repeated or named labels is filtered, sorted and chosen as any other, and its rows are given back under their labels."""
+    """A frame with repeated or named labels is filtered, sorted and selected as any other, and its rows are given back under their labels."""
     frame = small([1, 2, 3]).set_index(pd.Index([7, 7, 7], name="step_"))
     rows = Rows(frame, "key")
     rows.filter({"a": "step > 1"})
     rows.order_by(["-step"])
-    rows.choose(0, 0)
-    pd.testing.assert_frame_equal(rows.filtered(), frame.query("step > 1").iloc[::-1])
-    pd.testing.assert_frame_equal(rows.selected(), frame.iloc[[2]])
+    rows.select(0, 0)
+    pd.testing.assert_frame_equal(rows.get_filtered(), frame.query("step > 1").iloc[::-1])
+    pd.testing.assert_frame_equal(rows.get_selected(), frame.iloc[[2]])
     pd.testing.assert_frame_equal(rows.frame, frame)
 
 
 def test_no_rows_are_rows() -> None:
-    """A frame without rows can be filtered, sorted and chosen from."""
+    """A frame without rows can be filtered, sorted and selected from."""
     rows = Rows(small([]), "key")
     rows.filter({"a": "step > 1"})
     rows.order_by(["step"])
-    rows.choose(0, 5)
-    rows.choose_all()
-    assert (len(rows), shown(rows), chosen(rows)) == (0, [], set())
+    rows.select(0, 5)
+    rows.select_all()
+    assert (len(rows), shown(rows), selected(rows)) == (0, [], set())
 
 
 def test_a_parser_that_miscounts_is_asked_again() -> None:

@@ -1,4 +1,4 @@
-"""One table as a view has it: filters, errors, order, columns and choice, on listings and on whatever rows people make."""
+"""One table as a view has it: filters, errors, order, columns and selection, on listings and on whatever rows people make."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_is_shown_is_what_the_query_says(table: list[dict[str, Any]], value
         state.set_filter(name, value)
         assert not state.errors
         expected = rows.query(state.query) if state.query else rows
-        assert state.rows.filtered().index.tolist() == expected.index.tolist()
+        assert state.rows.get_filtered().index.tolist() == expected.index.tolist()
     at_once.set_filters(values)
     assert (at_once.query, at_once.values) == (state.query, state.values)
     assert everything(state)
@@ -52,14 +52,14 @@ def test_what_is_shown_is_what_the_query_says(table: list[dict[str, Any]], value
 
 @pytest.mark.parametrize("listing", LISTINGS)
 def test_every_control_of_a_listing_works_on_it(quiet_server: DemoServer, client_of: Make, listing: str) -> None:
-    """Each choice that is offered leaves as many rows as stand beside it, and each other control leaves fewer rows than all."""
+    """Each option that is offered leaves as many rows as stand beside it, and each other control leaves fewer rows than all."""
     rows = getattr(client_of(quiet_server), listing)()
     state = TableState(rows)
     one = str(rows[state.sort.key].iloc[0]).removeprefix("tinker://")[:8]
     examples = {"text": one, "number": [1, None], "time": {"older_than": 20}, "expiry": {"ever": True}}
     for name, control in state.controls.items():
         state.set_filters({})
-        for option in state.options(name)[:8] if control.kind == "choices" else []:
+        for option in state.options(name)[:8] if control.kind == "options" else []:
             state.set_filters({name: [option["value"]]})
             assert len(state.rows) == option["rows"] > 0
         if control.kind in examples:
@@ -70,8 +70,8 @@ def test_every_control_of_a_listing_works_on_it(quiet_server: DemoServer, client
         assert 0 < len(state.rows) < len(rows)
 
 
-def test_choices_are_counted_with_the_other_filters_applied(frame: pd.DataFrame) -> None:
-    """The numbers beside choices are of the rows that all other filters leave, whatever the control itself is set to."""
+def test_options_are_counted_with_the_other_filters_applied(frame: pd.DataFrame) -> None:
+    """The numbers beside options are of the rows that all other filters leave, whatever the control itself is set to."""
     state = TableState(frame)
     state.set_filters({"type": ["training"], "public": [False], "query": "size_gb > 0.1"})
     others = frame.query("size_gb > 0.1 and not public")
@@ -204,7 +204,7 @@ def test_rows_can_be_sorted_by_every_column(frame: pd.DataFrame) -> None:
     assert list(state.rows.sort) == [f"-{frame.columns[-1]}"]
 
 
-def test_columns_are_chosen_ordered_and_sized(frame: pd.DataFrame) -> None:
+def test_columns_are_selected_ordered_and_sized(frame: pd.DataFrame) -> None:
     """Any columns can be shown in any order, the key if none; widths stay within what can be used; unknown ones are refused."""
     state = TableState(frame)
     state.show_columns(["size_gb", "name", "size_gb"])
@@ -252,12 +252,12 @@ def test_expanded_metadata_are_columns_to_see_and_to_ask_for(frame: pd.DataFrame
 # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_chunks_have_every_row_once_with_its_key_and_choice(frame: pd.DataFrame) -> None:
-    """All chunks together are the rows that match, in order; a row says whether it is chosen; there is none beyond the end."""
+def test_chunks_have_every_row_once_with_its_key_and_selection(frame: pd.DataFrame) -> None:
+    """All chunks together are the rows that match, in order; a row says whether it is selected; there is none beyond the end."""
     state = TableState(frame)
     state.order_by(["size_gb"])
     state.set_filter("public", False)
-    state.rows.choose(3, 5)
+    state.rows.select(3, 5)
     chunks = [state.chunk(place) for place in range(len(state.rows) // CHUNK + 2)]
     rows = [row for chunk in chunks for row in chunk]
     assert [row[1] for row in rows] == keys(state)
@@ -267,11 +267,11 @@ def test_chunks_have_every_row_once_with_its_key_and_choice(frame: pd.DataFrame)
     assert state.grid()["first"] == chunks[0]
 
 
-def test_the_choice_says_what_is_hidden_and_what_it_comes_to(frame: pd.DataFrame) -> None:
-    """Chosen rows are counted with those that the filters hide, and so are their bytes."""
+def test_the_selection_says_what_is_hidden_and_what_it_comes_to(frame: pd.DataFrame) -> None:
+    """Selected rows are counted with those that the filters hide, and so are their bytes."""
     state = TableState(frame)
     assert state.selection() == {"rows": 0, "hidden": 0, "all": False, "size": ""}
-    state.rows.choose_all()
+    state.rows.select_all()
     assert state.selection()["all"]
     state.set_filter("public", True)
     count = state.count()
@@ -282,8 +282,8 @@ def test_the_choice_says_what_is_hidden_and_what_it_comes_to(frame: pd.DataFrame
         "all": True,
         "size": count["total_size"],
     }
-    state.rows.choose_none()
-    state.rows.choose(0, 0)
+    state.rows.clear_selection()
+    state.rows.select(0, 0)
     state.set_filter("public", False)
     assert {name: state.selection()[name] for name in ("rows", "hidden", "all")} == {
         "rows": 1,
@@ -308,7 +308,7 @@ def test_pictures_are_of_the_rows_that_match(frame: pd.DataFrame) -> None:
 
 
 def test_only_what_matters_begins_at_the_top_again(frame: pd.DataFrame) -> None:
-    """A filter or an order that changes begins at the top; the same filter again, other rows, a choice or a width do not."""
+    """A filter or an order that changes begins at the top; the same filter again, other rows, a selection or a width do not."""
     state = TableState(frame)
     state.set_filter("public", False)
     state.order_by(["size_gb"])
@@ -316,6 +316,6 @@ def test_only_what_matters_begins_at_the_top_again(frame: pd.DataFrame) -> None:
     assert moves == 2
     state.set_filter("public", [False])
     state.replace(frame)
-    state.rows.choose_all()
+    state.rows.select_all()
     state.resize("name", 99)
     assert state.moves == moves

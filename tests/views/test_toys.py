@@ -70,12 +70,12 @@ USE_RULE = """
 
 FILTER = Toy(
     "views/controls.py",
-    '    Control("status", "Status", "choices",',
-    '    Control("toy", "Toys", "choices", ("checkpoint_id",)),\n',
+    '    Control("status", "Status", "options",',
+    '    Control("toy", "Toys", "options", ("checkpoint_id",)),\n',
 )
 USE_FILTER = """
     control, = [control for control in view._filter_bar["controls"] if control["name"] == "toy"]
-    assert (control["label"], control["kind"]) == ("Toys", "choices")
+    assert (control["label"], control["kind"]) == ("Toys", "options")
     view._receive(None, {"do": "facet", "name": "toy"}, None)
     one = view._facet["options"][0]["value"]
     view._receive(None, {"do": "filter", "name": "toy", "value": [one]}, None)

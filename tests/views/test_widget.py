@@ -99,7 +99,7 @@ def test_sort_columns_and_filters_go_both_ways(view: tkf.CheckpointsView) -> Non
 
 
 def test_selected_can_be_set_by_frame_and_by_keys(view: tkf.CheckpointsView) -> None:
-    """What is chosen can be set by a frame or by keys, and read back as a frame that is told of the account."""
+    """What is selected can be set by a frame or by keys, and read back as a frame that is told of the account."""
     largest = view.frame.nlargest(5, "size_gb")
     view.selected = largest
     assert set(view.selected[PATH]) == set(largest[PATH])
@@ -186,7 +186,7 @@ def test_colab_is_told_where_its_widgets_come_from(view: tkf.CheckpointsView, mo
 
 
 def test_repr_says_what_is_shown(view: tkf.CheckpointsView) -> None:
-    """The repr names the view, its rows and the choice, and no key."""
+    """The repr names the view, its rows and the selection, and no key."""
     view.query = "public"
     view.selected = view.filtered.head(2)
     text = repr(view)

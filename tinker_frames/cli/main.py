@@ -45,7 +45,7 @@ class Commands(click.Group):
     """The commands; a closed pipe, e.g. to head, is not an error."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the chosen command."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -64,7 +64,7 @@ def cli() -> None:
 
 
 def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that choose a table and its rows."""
+    """Add the options that select a table and its rows."""
     options = [
         click.argument("table", type=click.Choice(list(TABLES))),
         click.option("--where", metavar="QUERY", help="A pandas query, e.g. \"size_gb > 1 and not public\"."),

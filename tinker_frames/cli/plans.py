@@ -116,20 +116,18 @@ def _flag(name: str) -> str:
 def _help(action: Action) -> str:
     """Return the help of an action's command."""
     if _takes_rule(action):
-        chosen = (
-            "It chooses from PATHS, those on standard input (one a line), --where, or with --all the whole account."
-        )
+        scope = "It applies to PATHS, those on standard input (one a line), --where, or with --all the whole account."
         more = (
             "Several rules are joined by or. If all goes well, it prints nothing unless standard error is a terminal."
         )
     else:
-        chosen = "It applies to PATHS or those on standard input (one a line), or to --where; to what both name if both are given."
+        scope = "It applies to PATHS or those on standard input (one a line), or to --where; to what both name if both are given."
         more = ""
     takes = [
         f"{DURATION} is e.g. 30d, 12h or a number of seconds{_or_none(p)}." for p in action.parameters if p.is_required
     ]
     durations = takes if not _takes_rule(action) else []
-    return "\n\n".join(filter(None, [action.doc.replace("tkf.", ""), " ".join([*durations, chosen]), more]))
+    return "\n\n".join(filter(None, [action.doc.replace("tkf.", ""), " ".join([*durations, scope]), more]))
 
 
 def _or_none(parameter: Parameter) -> str:
@@ -137,7 +135,7 @@ def _or_none(parameter: Parameter) -> str:
 
 
 def _takes_rule(action: Action) -> bool:
-    """Tell whether an action chooses its rows by a keep rule, and so may be given the whole account."""
+    """Tell whether an action selects its rows by a keep rule, and so may be given the whole account."""
     return any(parameter.kind == "rule" for parameter in action.parameters)
 
 
@@ -210,7 +208,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
 
 
 def _takes_all(options: dict[str, Any]) -> bool:
-    """Tell whether --all chooses the whole account."""
+    """Tell whether --all selects the whole account."""
     if options.get("all_rows") and options["paths"]:
         raise click.UsageError("--all takes the whole account: leave out either the paths or --all.")
     return bool(options.get("all_rows"))
@@ -294,20 +292,20 @@ def _select_rows(frame: pd.DataFrame, paths: list[str] | None, where: str | None
 
 
 def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool) -> list[str] | None:
-    """Return the paths of the arguments (`-`: those on standard input), or of a pipe; None where --where alone chooses."""
+    """Return the paths of the arguments (`-`: those on standard input), or of a pipe; None where only --where selects."""
     is_piped = not arguments and _is_stdin_piped()
     sources = ("-",) if is_piped else arguments
     found = [path for source in sources for path in (_read_stdin() if source == "-" else [source])]
     if is_piped and not found:
-        raise click.UsageError("standard input is empty, so no checkpoint is chosen; < /dev/null leaves it out.")
+        raise click.UsageError("standard input is empty, so no checkpoint is selected; < /dev/null leaves it out.")
     if not sources and where is None:
         whole = ", or take the whole account with --all" if by_rule else ""
-        raise click.UsageError(f"name tinker paths, pipe them in, or choose with --where{whole}.")
+        raise click.UsageError(f"name tinker paths, pipe them in, or select rows with --where{whole}.")
     return list(dict.fromkeys(path for path in found if path != HEADER)) if sources else None
 
 
 def _is_stdin_piped() -> bool:
-    """Tell whether standard input is a pipe, a socket or a file; a terminal or /dev/null chooses nothing."""
+    """Tell whether standard input is a pipe, a socket or a file; a terminal or /dev/null selects nothing."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (AttributeError, OSError, ValueError):  # it was closed, or is no file

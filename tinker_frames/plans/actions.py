@@ -153,7 +153,7 @@ class Arguments(NamedTuple):
 
 @dataclass(frozen=True)
 class Action:
-    """One kind of write, or one way to choose between kinds of write (`retire`)."""
+    """One kind of write, or one way to combine them (`retire`)."""
 
     name: str
     verb: str  # as in "… 12 checkpoints"
@@ -176,7 +176,7 @@ class Action:
 
     @property
     def is_offered(self) -> bool:
-        """Whether people choose it; the others are made by `undo`."""
+        """Whether users can call it; the others are made by `undo`."""
         return bool(self.label)
 
     def describe(self, ttl_seconds: int | None) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | None = None) -> View:
-    """Return a view in which to filter, sort and choose rows, and to act on them.
+    """Return a view in which to filter, sort and select rows, and to act on them.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ class ActionPanel:
     def answer(self, given: dict[str, Any]) -> None:
         """Submit the form of the action: a value for each field, by name."""
         if self._target is None or self.stage != "ask":
-            raise InvalidRequestError("nothing is asked", hint="Choose rows and an action.")
+            raise InvalidRequestError("nothing is asked", hint="Select rows and an action.")
         self._read_form(self._action, self._target, given)()
 
     def _read_form(self, action: Action, target: Target, given: dict[str, Any]) -> Callable[[], None]:
@@ -139,7 +139,7 @@ class ActionPanel:
                 "that is not the number of rows", hint=f"Type {number} to {plan.action.verb} them."
             )
         if number == 0:
-            raise InvalidRequestError("no row of this plan is sent", hint="Lift a guard, or choose other rows.")
+            raise InvalidRequestError("no row of this plan is sent", hint="Lift a guard, or select other rows.")
         sent = list(self._require_preview()["tinker_path"])
         self._start(
             f"{plan.action.verb} {number:,} checkpoints",
@@ -157,7 +157,7 @@ class ActionPanel:
         """Make a plan of the rows that failed, that nobody knows of, and that were not begun; or take them back again."""
         outcomes, plan = self.outcomes, self.plan
         if outcomes is None or plan is None or self.stage != "outcome":
-            raise InvalidRequestError("there is nothing to do again", hint="Choose rows and an action.")
+            raise InvalidRequestError("there is nothing to do again", hint="Select rows and an action.")
         if self._undone:
             self._undo_plan(outcomes, self._undone)
             return
@@ -375,7 +375,7 @@ class ActionPanel:
 
     def _require_preview(self) -> pd.DataFrame:
         if self._preview is None:
-            raise InvalidRequestError("no plan is shown", hint="Choose rows and an action.")
+            raise InvalidRequestError("no plan is shown", hint="Select rows and an action.")
         return self._preview
 
     def _asks_for_number(self, plan: Plan) -> bool:
@@ -396,7 +396,7 @@ class ActionPanel:
 
     def _require_plan(self) -> Plan:
         if self.plan is None or self.stage != "confirm":
-            raise InvalidRequestError("no plan is shown", hint="Choose rows and an action.")
+            raise InvalidRequestError("no plan is shown", hint="Select rows and an action.")
         return self.plan
 
 

@@ -1,4 +1,4 @@
-"""The lines that reproduce what was clicked: the frame, the filter, the order, the choice, the plan; pure."""
+"""The lines that reproduce what was clicked: the frame, the filter, the order, the selection, the plan; pure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def write_script(
     lines = ["import tinker_frames as tkf", "", *_frame(state, client)]
     lines.append(f"filtered = frame.query({state.query!r})" if state.query else "filtered = frame")
     lines += [f"filtered = filtered{_sort(state)}"] if state.rows.sort else []
-    chosen = _select(state)
-    lines += [chosen] if chosen else []
+    selected = _select(state)
+    lines += [selected] if selected else []
     if plan is not None and plan.undoes is None and plan.action.is_offered:
         lines += _plan(state, plan, of, client)
     return "\n".join(lines)
@@ -60,29 +60,29 @@ def _sort(state: TableState) -> str:
 
 
 def _select(state: TableState) -> str:
-    """Return the line that chooses the same rows; empty if all that match, or none, are chosen."""
+    """Return the line that selects the same rows; empty if all that match, or none, are selected."""
     rows, key = state.rows, state.sort.key
-    if not rows.chosen.any():
+    if not rows.selection.any():
         return ""
-    if (rows.chosen == rows.mask).all():
+    if (rows.selection == rows.mask).all():
         return "selected = filtered"
-    keys = list(rows.selected()[key].dropna())
-    if not (rows.frame[key].isin(keys) == rows.chosen).all():  # keys that are missing, or there twice
-        return f"selected = frame.iloc[{rows.places_chosen().tolist()!r}]"
+    keys = list(rows.get_selected()[key].dropna())
+    if not (rows.frame[key].isin(keys) == rows.selection).all():  # keys that are missing, or there twice
+        return f"selected = frame.iloc[{rows.get_selected_places().tolist()!r}]"
     source, order = (
-        ("frame", _sort(state) if rows.sort else "") if (rows.chosen & ~rows.mask).any() else ("filtered", "")
+        ("frame", _sort(state) if rows.sort else "") if (rows.selection & ~rows.mask).any() else ("filtered", "")
     )
     listed = "".join(f"    {value!r},\n" for value in keys)
     return f'selected = {source}[{source}["{key}"].isin([\n{listed}])]{order}'
 
 
 def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -> list[str]:
-    """Return the lines of a plan: of the rows that are chosen or match, if it is about those, else of rows named one by one."""
+    """Return the lines of a plan: of the rows that are selected or match, if it is about those, else of rows named one by one."""
     rows, key = state.rows, state.sort.key
-    present = rows.selected() if rows.chosen.any() else rows.filtered()
+    present = rows.get_selected() if rows.selection.any() else rows.get_filtered()
     is_of_present = of is not None and set(of[key].dropna()) == set(present[key].dropna())
     paths = list(plan.rows["tinker_path"])
-    name = "selected" if rows.chosen.any() else "filtered"
+    name = "selected" if rows.selection.any() else "filtered"
     lines = _checkpoints(state, name, runs_of(paths), client) if is_of_present else _name_rows(paths)
     name = "checkpoints" if lines else name
     whose = "" if client == "tkf" or (is_of_present and "account" in state.about) else f"client={client}"

@@ -61,7 +61,7 @@ class Explorer:
         """The table that is shown."""
         return self.stack[-1]
 
-    # ── filters, order, choice ───────────────────────────────────────────────────────────────────────────────────────
+    # ── filters, order, selection ───────────────────────────────────────────────────────────────────────────────────────
 
     def set_filter(self, name: str, value: Any) -> None:
         """Set one control of the shown table."""
@@ -89,24 +89,24 @@ class Explorer:
         self.state.show_columns(names)
         self.changed("grid", "facet")
 
-    def choose(self, how: str, first: int = 0, last: int = 0, number: int | None = None) -> None:
-        """Choose rows: `toggle`, `add` or `only` those from one place to another, `all` that match, or `none`."""
+    def select(self, how: str, first: int = 0, last: int = 0, number: int | None = None) -> None:
+        """Select rows: `toggle`, `add` or `only` those from one place to another, `all` that match, or `none`."""
         rows = self.state.rows
         if number is not None and number != rows.number:
             return  # said of an order that is gone: other rows stand there now
         if how not in ("toggle", "add", "only", "all", "none"):
-            raise InvalidRequestError(f"rows cannot be chosen by {how!r}", hint="Use toggle, add, only, all or none.")
+            raise InvalidRequestError(f"rows cannot be selected by {how!r}", hint="Use toggle, add, only, all or none.")
         if how in ("none", "only"):
-            rows.choose_none()
+            rows.clear_selection()
         if how == "all":
-            rows.choose_all()
+            rows.select_all()
         elif how != "none":
-            rows.choose(first, last, on=None if how == "toggle" else True)
+            rows.select(first, last, on=None if how == "toggle" else True)
         self.changed("selection")
 
-    def choose_keys(self, keys: list[str]) -> None:
-        """Choose the rows with these keys."""
-        self.state.rows.choose_keys(keys)
+    def select_keys(self, keys: list[str]) -> None:
+        """Select the rows with these keys."""
+        self.state.rows.select_keys(keys)
         self.changed("selection")
 
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -145,7 +145,7 @@ class Explorer:
         self._renew_stale()
 
     def refresh(self) -> None:
-        """Read the shown table anew; filters, order and the choice stay."""
+        """Read the shown table anew; filters, order and the selection stay."""
         state = self.state
         old = state.rows.frame.copy(deep=False)
         old.attrs["tinker"] = state.about
@@ -172,21 +172,23 @@ class Explorer:
     # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def target(self) -> Target:
-        """Return what an action is about now: the choice if there is one, else all that match. It does not change later."""
+        """Return what an action is about now: the selection if there is one, else all that match. It does not change later."""
         state, rows = self.state, self.state.rows
-        chosen = bool(rows.chosen.any())
-        frame = rows.selected() if chosen else rows.filtered()
+        selected = bool(rows.selection.any())
+        frame = rows.get_selected() if selected else rows.get_filtered()
         if frame.empty:
-            raise InvalidRequestError("no row is chosen, and none matches", hint="Choose rows, or change the filters.")
-        name, hidden = state.sort.name, int((rows.chosen & ~rows.mask).sum())
+            raise InvalidRequestError(
+                "no row is selected, and none matches", hint="Select rows, or change the filters."
+            )
+        name, hidden = state.sort.name, int((rows.selection & ~rows.mask).sum())
         many = f"{len(frame):,} {state.sort.one}{'s' if len(frame) > 1 else ''}"
-        said = f"{many} {'selected' if chosen else 'matching'}"
+        said = f"{many} {'selected' if selected else 'matching'}"
         frame = frame.copy(deep=False)
         frame.attrs["tinker"] = state.about
         return Target(said, name, frame, lambda: refresh.read_checkpoints(self._client(), frame, name), hidden)
 
-    def act(self, name: str, **given: Any) -> None:
-        """Begin an action on what is chosen, else on all that match; what it asks for may be given at once."""
+    def begin_action(self, name: str, **given: Any) -> None:
+        """Begin an action on what is selected, else on all that match; what it asks for may be given at once."""
         self.panel.begin(name, self.target(), given)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -198,7 +200,7 @@ class Explorer:
         return True
 
     def code(self, client: str = "") -> str:
-        """Return the lines that reproduce frame, filter, choice and plan."""
+        """Return the lines that reproduce frame, filter, selection and plan."""
         target = self.panel.target
         of = target.rows if target is not None and target.name == self.state.sort.name else None
         return write_script(self.state, self.panel.plan, of, client=client or self._client_name())
@@ -241,8 +243,8 @@ class Explorer:
         if name == "metadata":
             return {"name": name, "keys": self.state.metadata_keys()}
         control = self.state.controls.get(name)
-        is_choice = control is not None and control.kind == "choices"
-        return {"name": name, "options": self.state.options(name) if is_choice else []}
+        has_options = control is not None and control.kind == "options"
+        return {"name": name, "options": self.state.options(name) if has_options else []}
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -261,7 +263,7 @@ class Explorer:
             self.say("")
 
     def open_facet(self, name: str) -> None:
-        """Have the choices of a control shown, until another one's are."""
+        """Show the options of a control, until those of another are asked for."""
         self._facet = name
         self.changed("facet")
 
@@ -340,9 +342,9 @@ class Explorer:
         """Return in a line what is shown."""
         state, count = self.state, self.state.count()
         text = f"{count['rows']:,} of {count['total']:,} {state.sort.one}s"
-        chosen = int(state.rows.chosen.sum())
+        selected = int(state.rows.selection.sum())
         total = format_size(state.facets.bytes(state.rows.mask))
-        return text + (f", {total}" if total else "") + (f", {chosen:,} selected" if chosen else "")
+        return text + (f", {total}" if total else "") + (f", {selected:,} selected" if selected else "")
 
 
 def _name_of(row: Any, value: str) -> str:

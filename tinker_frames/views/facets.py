@@ -1,4 +1,4 @@
-"""What the rows of a view come to: how many there are of each choice, and sums for its charts; pure."""
+"""What the rows of a view come to: how many there are of each option, and sums for its charts; pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .messages import Bar, Chart, FilterOption, FilterValue, TimeRange
 if TYPE_CHECKING:
     from ..frames.query import Mask
 
-MOST_OPTIONS = 60  # of one control; the most frequent ones, and those that are chosen
+MOST_OPTIONS = 60  # of one control; the most frequent ones, and those that are selected
 MOST_BARS = 5
 MOST_BINS = 40
 MOST_KEYS = 100
@@ -38,13 +38,13 @@ class Facets:
         self._named: dict[str, dict[Any, str]] = {}
         self._sizes: Any = None
 
-    def options(self, control: Control, mask: Mask, chosen: list[Any]) -> list[FilterOption]:
-        """Return the choices of a control with the number of rows of each, most first; a chosen one stays at 0 rows too."""
+    def options(self, control: Control, mask: Mask, selected: list[Any]) -> list[FilterOption]:
+        """Return the options of a control with the number of rows of each, most first; a selected one stays at 0 rows too."""
         codes, values = self._codes(control.columns[0])
         counts = np.bincount(codes[mask], minlength=len(values))
         order = sorted(range(len(values)), key=lambda place: (-counts[place], str(values[place])))
         most = {place for place in order[:MOST_OPTIONS] if counts[place]}
-        kept = [place for place in order if place in most or values[place] in chosen]
+        kept = [place for place in order if place in most or values[place] in selected]
         return [
             {
                 "value": values[p],
@@ -55,7 +55,7 @@ class Facets:
         ]
 
     def label(self, control: Control, option: Any) -> str:
-        """Return what a choice is called: by the name that its rows have, if they have one, and what tells it apart."""
+        """Return what an option is called: by the name that its rows have, if they have one, and what tells it apart."""
         text, name = option_label(control, option), self._names(control).get(option)
         return f"{name} ({text})" if name and option is not None else text
 

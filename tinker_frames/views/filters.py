@@ -63,7 +63,7 @@ def join_expressions(expressions: list[str]) -> str:
 
 
 def option_label(control: Control, option: Any) -> str:
-    """Return what a choice is called."""
+    """Return what an option is called."""
     if option is None:
         return "not known"
     if isinstance(option, bool):
@@ -72,8 +72,8 @@ def option_label(control: Control, option: Any) -> str:
 
 
 def describe_value(control: Control, value: Any, label: Callable[[Control, Any], str] = option_label) -> str:
-    """Return a value, as `plain` gives it, in a few words, for people; `label` says what a choice is called."""
-    if control.kind == "choices":
+    """Return a value, as `plain` gives it, in a few words, for people; `label` says what an option is called."""
+    if control.kind == "options":
         names = [label(control, option) for option in value]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
     if control.kind in ("time", "expiry"):
@@ -115,7 +115,7 @@ def _text(control: Control, value: str, _: datetime) -> str:
     return join_expressions(found)
 
 
-def _choices(control: Control, value: list[Any], _: datetime) -> str:
+def _options(control: Control, value: list[Any], _: datetime) -> str:
     column, wanted = control.columns[0], [option for option in value if option is not None]
     parts = []
     if wanted and all(isinstance(option, bool) for option in wanted):
@@ -207,7 +207,7 @@ def _query(_: Control, value: str, __: datetime) -> str:
 
 _EXPRESSIONS: dict[FilterKind, Callable[[Control, Any, datetime], str]] = {
     "text": _text,
-    "choices": _choices,
+    "options": _options,
     "time": _time,
     "expiry": _expiry,
     "number": _range,
@@ -225,11 +225,11 @@ def _plain_text(_: Control, value: Any) -> str | None:
     return value if value.strip() else None
 
 
-def _plain_choices(_: Control, value: Any) -> list[Any] | None:
+def _plain_options(_: Control, value: Any) -> list[Any] | None:
     is_one = isinstance(value, str) or type(value).__name__ in FLAGS
     found = [bool(option) if type(option).__name__ in FLAGS else option for option in ([value] if is_one else value)]
     if not all(option is None or isinstance(option, (str, bool)) for option in found):
-        raise TypeError("choices are texts, True, False, or None for what is not known")
+        raise TypeError("options are texts, True, False, or None for what is not known")
     return list(dict.fromkeys(found)) or None
 
 
@@ -271,7 +271,7 @@ def _refuse_others(value: dict[str, Any], known: tuple[str, ...]) -> None:
 
 _PLAIN: dict[FilterKind, Callable[[Control, Any], Any]] = {
     "text": _plain_text,
-    "choices": _plain_choices,
+    "options": _plain_options,
     "time": _plain_time,
     "expiry": _plain_time,
     "number": _plain_range,

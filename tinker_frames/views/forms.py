@@ -89,7 +89,7 @@ def read_file(given: Mapping[str, Any]) -> tuple[Path, bool]:
     if not path.name:
         raise InvalidRequestError("no file is named", hint="Write a name such as checkpoints.parquet.")
     if path.exists() and not given.get("overwrite"):
-        raise InvalidRequestError(f"{path} exists", hint="Choose another name, or tick overwrite.")
+        raise InvalidRequestError(f"{path} exists", hint="Use another name, or tick overwrite.")
     return path, bool(given.get("checkpoints"))
 
 

@@ -54,7 +54,7 @@ def _width(explorer: Explorer, request: m.WidthRequest) -> None:
 
 def _select(explorer: Explorer, request: m.SelectRequest) -> None:
     first, last = int(request.get("first", 0)), int(request.get("last", 0))
-    explorer.choose(request["how"], first, last, request.get("number"))
+    explorer.select(request["how"], first, last, request.get("number"))
 
 
 def _open(explorer: Explorer, request: m.OpenRequest) -> None:
@@ -75,7 +75,7 @@ def _code(explorer: Explorer, _: m.Command) -> m.CodeReply:
 
 
 def _begin(explorer: Explorer, request: m.ActionRequest) -> None:
-    explorer.act(str(request["action"]))
+    explorer.begin_action(str(request["action"]))
 
 
 def _answer(explorer: Explorer, request: m.AnswerRequest) -> None:

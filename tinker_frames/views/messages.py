@@ -8,7 +8,7 @@ from typing import Literal, NotRequired, TypedDict
 
 Cell = str | list[str]  # What a cell shows: its text, or `[text, title]`, or `[text, title, mark]`.
 Row = list[bool | Cell]  # One row of a grid: whether it is selected, its key, and its cells.
-Choice = str | bool | None  # One value of a filter of kind `choices`; None stands for NA.
+OptionValue = str | bool | None  # One value of a filter of kind `options`; None stands for NA.
 
 
 class Limits(TypedDict):
@@ -88,10 +88,10 @@ class MetadataMatch(TypedDict):
     value: str
 
 
-FilterValue = None | str | list[Choice] | list[float | None] | TimeRange | MetadataMatch  # By the kind of filter.
+FilterValue = None | str | list[OptionValue] | list[float | None] | TimeRange | MetadataMatch  # By the kind of filter.
 
 
-FilterKind = Literal["text", "choices", "time", "expiry", "number", "metadata", "query"]  # What a filter is of.
+FilterKind = Literal["text", "options", "time", "expiry", "number", "metadata", "query"]  # What a filter is of.
 
 
 class QuickPick(TypedDict):
@@ -133,7 +133,7 @@ class Column(TypedDict):
 
 
 class ListedColumn(Column):
-    """One column of the list in which columns are chosen."""
+    """One column of the list in which columns are selected."""
 
     shown: bool
 
@@ -163,15 +163,15 @@ class Selection(TypedDict):
 
 
 class FilterOption(TypedDict):
-    """One choice of a filter, with the number of rows that the other filters leave of it."""
+    """One option of a filter, with the number of rows that the other filters leave of it."""
 
-    value: Choice
+    value: OptionValue
     label: str
     rows: int
 
 
 class Facet(TypedDict):
-    """What the popover of a filter lists: choices, metadata keys, or columns."""
+    """What the popover of a filter lists: options, metadata keys, or columns."""
 
     name: str
     options: NotRequired[list[FilterOption]]

@@ -1,4 +1,4 @@
-"""The rows of a frame as a view has them: filtered, sorted and chosen, without moving any; pure.
+"""The rows of a frame as a view has them: filtered, sorted and selected, without moving any; pure.
 
 Rows are told apart by their place in the frame; outside, they are places in the present order, and the order has a number: what
 was said about another order is not taken for this one.
@@ -24,7 +24,7 @@ KEPT = 64  # conditions whose rows are remembered: what is typed letter by lette
 
 
 class Rows:
-    """A frame with a filter, an order and a choice.
+    """A frame with a filter, an order and a selection.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Rows:
     order
         The places of the rows that match, in the order of the sort.
     number
-        Changes whenever `order` may have changed; a change of the choice leaves it alone.
+        Changes whenever `order` may have changed; a change of the selection leaves it alone.
     """
 
     def __init__(self, frame: pd.DataFrame, key: str) -> None:
@@ -44,7 +44,7 @@ class Rows:
         self._sorted: Places
         self._conditions: dict[str, str] = {}
         self._take(frame)
-        self.chosen: Mask = np.zeros(len(frame), dtype=bool)
+        self.selection: Mask = np.zeros(len(frame), dtype=bool)
         self.order: Places = self._sorted
         self.mask: Mask = np.ones(len(frame), dtype=bool)
 
@@ -85,32 +85,32 @@ class Rows:
         self._sorted, self.sort = self._sorted_by(sort), sort
         self._arrange()
 
-    # ── what is chosen ───────────────────────────────────────────────────────────────────────────────────────────────
+    # ── what is selected ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def choose(self, first: int, last: int, *, on: bool | None = None) -> None:
-        """Choose the rows between two places of the present order, both included; None turns each over."""
+    def select(self, first: int, last: int, *, on: bool | None = None) -> None:
+        """Select the rows between two places of the present order, both included; None turns each over."""
         low, high = sorted((first, last))
         places = self.order[max(low, 0) : max(high + 1, 0)]
-        self.chosen[places] = ~self.chosen[places] if on is None else on
+        self.selection[places] = ~self.selection[places] if on is None else on
 
-    def choose_all(self) -> None:
-        """Add all that match to the choice."""
-        self.chosen |= self.mask
+    def select_all(self) -> None:
+        """Add all that match to the selection."""
+        self.selection |= self.mask
 
-    def choose_none(self) -> None:
-        """Choose nothing."""
-        self.chosen[:] = False
+    def clear_selection(self) -> None:
+        """Clear the selection."""
+        self.selection[:] = False
 
-    def choose_keys(self, keys: Iterable[str]) -> None:
-        """Choose the rows with these keys, and no others."""
-        self.chosen = np.array(
+    def select_keys(self, keys: Iterable[str]) -> None:
+        """Select the rows with these keys, and no others."""
+        self.selection = np.array(
             self.frame[self.key].isin(set(keys)), dtype=bool
         )  # a copy: pandas may give what cannot be written
 
     # ── what changed ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def replace(self, frame: pd.DataFrame, conditions: dict[str, str] | None = None) -> None:
-        """Put other rows in place of these: sort, filter (or other conditions), and the choice of the keys still there stay.
+        """Put other rows in place of these: sort, filter (or other conditions), and the selection of the keys still there stay.
 
         Raises
         ------
@@ -120,23 +120,23 @@ class Rows:
         new = Rows(frame, self.key)
         new.filter(self._conditions if conditions is None else conditions)
         new.order_by(self.sort)
-        new.choose_keys(set(self.frame.loc[self.chosen, self.key].dropna()))
+        new.select_keys(set(self.frame.loc[self.selection, self.key].dropna()))
         new.number = self.number + 1
         self.__dict__.update(new.__dict__)
 
-    def places_chosen(self) -> Places:
-        """Return the places of the chosen rows in the order of the sort."""
-        return self._sorted[self.chosen[self._sorted]]
+    def get_selected_places(self) -> Places:
+        """Return the places of the selected rows in the order of the sort."""
+        return self._sorted[self.selection[self._sorted]]
 
     # ── as frames ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def filtered(self) -> pd.DataFrame:
+    def get_filtered(self) -> pd.DataFrame:
         """Return the rows that match, in order."""
         return self.frame.iloc[self.order]
 
-    def selected(self) -> pd.DataFrame:
-        """Return the chosen rows in the order of the sort, those that do not match included."""
-        return self.frame.iloc[self.places_chosen()]
+    def get_selected(self) -> pd.DataFrame:
+        """Return the selected rows in the order of the sort, those that do not match included."""
+        return self.frame.iloc[self.get_selected_places()]
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

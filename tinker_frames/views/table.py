@@ -1,4 +1,4 @@
-"""One table as a view has it: which rows are filtered, sorted and chosen, which columns are shown, and what to say of it.
+"""One table as a view has it: which rows are filtered, sorted and selected, which columns are shown, and what to say of it.
 
 No widget, no request: `views` shows it, `explorer` joins several of them to an account.
 """
@@ -107,12 +107,12 @@ def sort_of(frame: pd.DataFrame) -> Sort:
 
 
 class TableState:
-    """One frame with its filters, order, choice and columns.
+    """One frame with its filters, order, selection and columns.
 
     Attributes
     ----------
     rows
-        The frame, what of it matches, and what is chosen.
+        The frame, what of it matches, and what is selected.
     values
         What each control is set to, by its name; absent for nothing.
     errors
@@ -234,7 +234,7 @@ class TableState:
     # ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def replace(self, frame: pd.DataFrame) -> None:
-        """Show other rows instead; filters, order, columns, widths and the choice stay.
+        """Show other rows instead; filters, order, columns, widths and the selection stay.
 
         Raises
         ------
@@ -266,13 +266,13 @@ class TableState:
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def chunk(self, place: int) -> list[Row]:
-        """Return the rows of one chunk: `[is chosen, key, cells …]` each."""
+        """Return the rows of one chunk: `[is selected, key, cells …]` each."""
         places = self.rows.order[place * CHUNK : (place + 1) * CHUNK]
         rows = self.rows.frame.iloc[places]
         made = cells.format_rows(rows, self.columns, datetime.now(UTC))
         keys = [str(key) for key in rows[self.sort.key].fillna("")]
-        chosen = self.rows.chosen[places].tolist()
-        return [[on, key, *row] for on, key, row in zip(chosen, keys, made, strict=True)]
+        selected = self.rows.selection[places].tolist()
+        return [[on, key, *row] for on, key, row in zip(selected, keys, made, strict=True)]
 
     def grid(self) -> Grid:
         """Return the columns and the order, with the first chunk of rows."""
@@ -287,14 +287,14 @@ class TableState:
         }
 
     def selection(self) -> Selection:
-        """Return how many rows are chosen, how many of them do not match, and what they come to."""
+        """Return how many rows are selected, how many of them do not match, and what they come to."""
         rows = self.rows
-        count, shown = int(rows.chosen.sum()), int((rows.chosen & rows.mask).sum())
+        count, shown = int(rows.selection.sum()), int((rows.selection & rows.mask).sum())
         return {
             "rows": count,
             "hidden": count - shown,
             "all": bool(len(rows)) and shown == len(rows),
-            "size": cells.format_size(self.facets.bytes(rows.chosen)) if count else "",
+            "size": cells.format_size(self.facets.bytes(rows.selection)) if count else "",
         }
 
     def count(self) -> Count:
@@ -313,7 +313,7 @@ class TableState:
         return {"controls": [self._control(control) for control in self.controls.values()], "query": self.query}
 
     def options(self, name: str) -> list[FilterOption]:
-        """Return the choices of a control with the number of rows that the other filters leave of each."""
+        """Return the options of a control with the number of rows that the other filters leave of each."""
         control = self.controls[name]
         return self.facets.options(control, self.rows.mask_without(name), self.values.get(name) or [])
 

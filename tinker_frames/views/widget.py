@@ -36,7 +36,7 @@ AT_FIRST = ("head", "filter_bar", "grid", "selection", "action_panel")  # the re
 
 
 class View(anywidget.AnyWidget):
-    """A table of an account in which to filter, sort, choose and act.
+    """A table of an account in which to filter, sort, select and act.
 
     Parameters
     ----------
@@ -98,18 +98,18 @@ class View(anywidget.AnyWidget):
     @property
     def filtered(self) -> pd.DataFrame:
         """The rows that match, in the order of the view."""
-        return self._with_attrs(self._explorer.state.rows.filtered())
+        return self._with_attrs(self._explorer.state.rows.get_filtered())
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The rows that are chosen, those that the filters hide included; set it to a frame or to keys."""
-        return self._with_attrs(self._explorer.state.rows.selected())
+        """The rows that are selected, those that the filters hide included; set it to a frame or to keys."""
+        return self._with_attrs(self._explorer.state.rows.get_selected())
 
     @selected.setter
     def selected(self, rows: pd.DataFrame | Iterable[str]) -> None:
         key = self._explorer.state.sort.key
         with self._explorer.lock:
-            self._explorer.choose_keys(list(rows[key] if isinstance(rows, pd.DataFrame) else rows))
+            self._explorer.select_keys(list(rows[key] if isinstance(rows, pd.DataFrame) else rows))
 
     @property
     def filters(self) -> dict[str, Any]:
@@ -133,19 +133,19 @@ class View(anywidget.AnyWidget):
         return self._explorer.panel.outcomes
 
     def code(self) -> str:
-        """Return the lines of Python that reproduce the frame, the filters, the choice and the plan."""
+        """Return the lines of Python that reproduce the frame, the filters, the selection and the plan."""
         with self._explorer.lock:
             return self._explorer.code()
 
     def act(self, action: str, **given: Any) -> None:
-        """Show the plan of an action on what is chosen, else on all that match; nothing is sent until it is confirmed.
+        """Show the plan of an action on what is selected, else on all that match; nothing is sent until it is confirmed.
 
         The actions and their arguments are those of `df.tinker`: `act("set_ttl", ttl="30d")`, `act("retire", keep=rule, after="24h")`.
         A keep rule can also be named: `act("retire", keep_last=3)`. `act("export", path="rows.parquet")` writes a file instead;
         `checkpoints=True` writes the checkpoints of runs or sessions. Without its arguments, an action shows its form.
         """
         with self._explorer.lock:
-            self._explorer.act(action, **given)
+            self._explorer.begin_action(action, **given)
 
     def propose(self, plan: Plan) -> None:
         """Show a plan for confirmation that was made elsewhere."""
@@ -248,19 +248,19 @@ class View(anywidget.AnyWidget):
 
 
 class CheckpointsView(View):
-    """Checkpoints in which to filter, choose, publish, expire and delete: `CheckpointsView(frame=None, client=None)`."""
+    """Checkpoints in which to filter, select, publish, expire and delete: `CheckpointsView(frame=None, client=None)`."""
 
     _table = "checkpoints"
 
 
 class TrainingRunsView(View):
-    """Training runs in which to filter, choose, and act on their checkpoints: `TrainingRunsView(frame=None, client=None)`."""
+    """Training runs in which to filter, select, and act on their checkpoints: `TrainingRunsView(frame=None, client=None)`."""
 
     _table = "training_runs"
 
 
 class SessionsView(View):
-    """Sessions in which to filter, choose, and act on their checkpoints: `SessionsView(frame=None, client=None)`."""
+    """Sessions in which to filter, select, and act on their checkpoints: `SessionsView(frame=None, client=None)`."""
 
     _table = "sessions"
 

@@ -596,8 +596,8 @@ var TIME_FIELDS = { older_than: "older than", newer_than: "newer than" };
 var DATE_FIELDS = { after: "from (UTC)", before: "to (UTC)" };
 function makeControl(popover, control) {
   switch (control.kind) {
-    case "choices":
-      return makeChoices(popover, control);
+    case "options":
+      return makeOptions(popover, control);
     case "time":
       return makeDates(popover, control, TIME_FIELDS);
     case "expiry":
@@ -616,25 +616,25 @@ function makeField(label, props, change, event) {
   const input = el("input", { class: "tkf-input", ...props, on: { [event]: () => change(input) } });
   return el("label", { class: "tkf-field" }, el("span", {}, label), input);
 }
-function makeChoices(popover, control) {
+function makeOptions(popover, control) {
   if (popover.facet.name !== control.name) return [el("div", { class: "tkf-muted" }, "counting …")];
-  const chosen = (
-    /** @type {Choice[]} */
+  const selected = (
+    /** @type {OptionValue[]} */
     control.value ?? []
   );
   const options = popover.facet.options ?? [];
   const most = Math.max(1, ...options.map((option) => option.rows));
-  const rows = options.filter((option) => option.label.toLowerCase().includes(popover.search.toLowerCase())).map((option) => makeOption(popover, option, chosen, most));
+  const rows = options.filter((option) => option.label.toLowerCase().includes(popover.search.toLowerCase())).map((option) => makeOption(popover, option, selected, most));
   const nothing = rows.length ? null : el("div", { class: "tkf-muted" }, "none");
   const list = el("div", { class: "tkf-options", role: "group" }, ...rows, nothing);
   const find = options.length >= FIND_FROM ? [makeFind(popover)] : [];
-  const clear = chosen.length ? [button("Any", () => popover.set(null), { "data-name": "any" })] : [];
+  const clear = selected.length ? [button("Any", () => popover.set(null), { "data-name": "any" })] : [];
   return [...find, list, ...clear];
 }
-function makeOption(popover, option, chosen, most) {
-  const isOn = chosen.includes(option.value);
-  const others = chosen.filter((value) => value !== option.value);
-  const toggle = () => popover.set(isOn ? others : [...chosen, option.value]);
+function makeOption(popover, option, selected, most) {
+  const isOn = selected.includes(option.value);
+  const others = selected.filter((value) => value !== option.value);
+  const toggle = () => popover.set(isOn ? others : [...selected, option.value]);
   const check = el("input", { type: "checkbox", "data-name": `option ${option.label}`, on: { change: toggle } });
   check.checked = isOn;
   return el(
@@ -651,7 +651,7 @@ function makeFind(popover) {
     popover.search = input.value;
     popover.draw();
   };
-  const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find a choice", "data-name": "find" };
+  const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find an option", "data-name": "find" };
   const input = el("input", { type: "search", ...looks, value: popover.search, on: { input: find } });
   return input;
 }
@@ -777,7 +777,7 @@ var FilterPopover = class {
     this.place();
     this.enter();
   }
-  // The focus goes in as soon as there is something to have it: choices come a moment later.
+  // The focus goes in as soon as there is something to have it: options come a moment later.
   enter() {
     const first = this.element.querySelector("input, button");
     focusFirst(first);
@@ -823,7 +823,7 @@ var FilterPopover = class {
     if (!this.control) return;
     const now = controls.find((control) => control.name === this.control?.name);
     if (now) this.control = { ...now };
-    if (!this.element.contains(document.activeElement) || this.control.kind === "choices") this.draw();
+    if (!this.element.contains(document.activeElement) || this.control.kind === "options") this.draw();
   }
   /** @param {Facet} facet */
   updateFacet(facet) {

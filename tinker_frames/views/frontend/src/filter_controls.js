@@ -1,4 +1,4 @@
-// The controls inside a filter's popover: choices with counts, dates, ranges, a metadata key.
+// The controls inside a filter's popover: options with counts, dates, ranges, a metadata key.
 
 import { makeColumnList } from "./column_list.js";
 import { button, el } from "./dom.js";
@@ -7,10 +7,10 @@ import { formatCount } from "./text.js";
 
 /** @import { Props } from "./dom.js" */
 /** @import { FilterPopover, PopoverControl } from "./filter_popover.js" */
-/** @import { Choice, FilterControl, FilterOption, MetadataMatch, TimeRange } from "./messages.js" */
+/** @import { OptionValue, FilterControl, FilterOption, MetadataMatch, TimeRange } from "./messages.js" */
 
-const FIND_FROM = 10; // choices from which there is a box to find one
-const COUNT_BAR_PX = 40; // the length of the bar of the most frequent choice
+const FIND_FROM = 10; // options from which there is a box to find one
+const COUNT_BAR_PX = 40; // the length of the bar of the most frequent option
 const EXPIRY_FIELDS = { within: "within" };
 const TIME_FIELDS = { older_than: "older than", newer_than: "newer than" };
 const DATE_FIELDS = { after: "from (UTC)", before: "to (UTC)" };
@@ -18,8 +18,8 @@ const DATE_FIELDS = { after: "from (UTC)", before: "to (UTC)" };
 /** @param {FilterPopover} popover @param {PopoverControl} control @returns {HTMLElement[]} */
 export function makeControl(popover, control) {
   switch (control.kind) {
-    case "choices":
-      return makeChoices(popover, control);
+    case "options":
+      return makeOptions(popover, control);
     case "time":
       return makeDates(popover, control, TIME_FIELDS);
     case "expiry":
@@ -41,29 +41,29 @@ function makeField(label, props, change, event) {
   return el("label", { class: "tkf-field" }, el("span", {}, label), input);
 }
 
-// ── choices ──
+// ── options ──
 
 /** @param {FilterPopover} popover @param {FilterControl} control */
-function makeChoices(popover, control) {
+function makeOptions(popover, control) {
   if (popover.facet.name !== control.name) return [el("div", { class: "tkf-muted" }, "counting …")];
-  const chosen = /** @type {Choice[]} */ (control.value ?? []);
+  const selected = /** @type {OptionValue[]} */ (control.value ?? []);
   const options = popover.facet.options ?? [];
   const most = Math.max(1, ...options.map((option) => option.rows));
   const rows = options
     .filter((option) => option.label.toLowerCase().includes(popover.search.toLowerCase()))
-    .map((option) => makeOption(popover, option, chosen, most));
+    .map((option) => makeOption(popover, option, selected, most));
   const nothing = rows.length ? null : el("div", { class: "tkf-muted" }, "none");
   const list = el("div", { class: "tkf-options", role: "group" }, ...rows, nothing);
   const find = options.length >= FIND_FROM ? [makeFind(popover)] : [];
-  const clear = chosen.length ? [button("Any", () => popover.set(null), { "data-name": "any" })] : [];
+  const clear = selected.length ? [button("Any", () => popover.set(null), { "data-name": "any" })] : [];
   return [...find, list, ...clear];
 }
 
-/** @param {FilterPopover} popover @param {FilterOption} option @param {Choice[]} chosen @param {number} most */
-function makeOption(popover, option, chosen, most) {
-  const isOn = chosen.includes(option.value);
-  const others = chosen.filter((value) => value !== option.value);
-  const toggle = () => popover.set(isOn ? others : [...chosen, option.value]);
+/** @param {FilterPopover} popover @param {FilterOption} option @param {OptionValue[]} selected @param {number} most */
+function makeOption(popover, option, selected, most) {
+  const isOn = selected.includes(option.value);
+  const others = selected.filter((value) => value !== option.value);
+  const toggle = () => popover.set(isOn ? others : [...selected, option.value]);
   const check = el("input", { type: "checkbox", "data-name": `option ${option.label}`, on: { change: toggle } });
   check.checked = isOn;
   return el(
@@ -82,7 +82,7 @@ function makeFind(popover) {
     popover.search = input.value;
     popover.draw();
   };
-  const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find a choice", "data-name": "find" };
+  const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find an option", "data-name": "find" };
   const input = el("input", { type: "search", ...looks, value: popover.search, on: { input: find } });
   return input;
 }

@@ -7,7 +7,7 @@ import { makeControl } from "./filter_controls.js";
 
 /**
  * @typedef {Pick<FilterControl, "name" | "label" | "text">} ControlNames
- * @typedef {ControlNames & { kind: "columns" }} ColumnsControl the list in which columns are chosen
+ * @typedef {ControlNames & { kind: "columns" }} ColumnsControl the list in which columns are selected
  * @typedef {FilterControl | ColumnsControl} PopoverControl
  */
 
@@ -25,7 +25,7 @@ export class FilterPopover {
     this.opener = null;
     /** @type {Facet} */
     this.facet = { name: "" };
-    this.search = ""; // what is looked for among the choices
+    this.search = ""; // what is looked for among the options
     /** @type {string[]} */
     this.shownColumns = [];
     this.hasBeenEntered = false;
@@ -73,7 +73,7 @@ export class FilterPopover {
     this.enter();
   }
 
-  // The focus goes in as soon as there is something to have it: choices come a moment later.
+  // The focus goes in as soon as there is something to have it: options come a moment later.
   enter() {
     /** @type {HTMLElement | null} */
     const first = this.element.querySelector("input, button");
@@ -124,7 +124,7 @@ export class FilterPopover {
     if (!this.control) return;
     const now = controls.find((control) => control.name === this.control?.name);
     if (now) this.control = { ...now };
-    if (!this.element.contains(document.activeElement) || this.control.kind === "choices") this.draw();
+    if (!this.element.contains(document.activeElement) || this.control.kind === "options") this.draw();
   }
 
   /** @param {Facet} facet */

@@ -6,8 +6,8 @@ export type Cell = string | Array<string>;
 /** One row of a grid: whether it is selected, its key, and its cells. */
 export type Row = Array<boolean | string | Array<string>>;
 
-/** One value of a filter of kind `choices`; None stands for NA. */
-export type Choice = string | boolean | null;
+/** One value of a filter of kind `options`; None stands for NA. */
+export type OptionValue = string | boolean | null;
 
 /** Numbers that the browser needs of Python. */
 export interface Limits {
@@ -86,7 +86,7 @@ export interface MetadataMatch {
 export type FilterValue = null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch;
 
 /** What a filter is of. */
-export type FilterKind = "text" | "choices" | "time" | "expiry" | "number" | "metadata" | "query";
+export type FilterKind = "text" | "options" | "time" | "expiry" | "number" | "metadata" | "query";
 
 /** A value that a filter of times offers as a button. */
 export interface QuickPick {
@@ -98,7 +98,7 @@ export interface QuickPick {
 export interface FilterControl {
   name: string;
   label: string;
-  kind: "text" | "choices" | "time" | "expiry" | "number" | "metadata" | "query";
+  kind: "text" | "options" | "time" | "expiry" | "number" | "metadata" | "query";
   unit: string;
   quick: Array<QuickPick>;
   value: null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch;
@@ -122,7 +122,7 @@ export interface Column {
   doc: string;
 }
 
-/** One column of the list in which columns are chosen. */
+/** One column of the list in which columns are selected. */
 export interface ListedColumn {
   id: string;
   label: string;
@@ -156,14 +156,14 @@ export interface Selection {
   size: string;
 }
 
-/** One choice of a filter, with the number of rows that the other filters leave of it. */
+/** One option of a filter, with the number of rows that the other filters leave of it. */
 export interface FilterOption {
   value: string | boolean | null;
   label: string;
   rows: number;
 }
 
-/** What the popover of a filter lists: choices, metadata keys, or columns. */
+/** What the popover of a filter lists: options, metadata keys, or columns. */
 export interface Facet {
   name: string;
   options?: Array<FilterOption>;
