@@ -193,6 +193,10 @@ class IncompleteListingWarning(UserWarning):
     """A listing could not be proved complete; the frame's `attrs["tinker"]["problems"]` says why."""
 
 
+class JournalWarning(UserWarning):
+    """Some lines of the journal of writes could not be read, and were skipped: of a newer version, or edited."""
+
+
 _BY_STATUS: dict[int, type[TinkerError]] = {
     400: InvalidRequestError,
     401: AuthenticationError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,5 +88,5 @@ def test_between_an_unclear_answer_and_its_repetition(server: DemoServer, client
 def test_a_size_that_is_filled_in_later_is_no_other_checkpoint() -> None:
     """An unknown size fits every size; another known size or another time does not."""
     state = State(public=False, expires_at=None, size_bytes=None)
-    assert state.is_same_object(state._replace(size_bytes=5))
-    assert not state._replace(size_bytes=4).is_same_object(state._replace(size_bytes=5))
+    assert state.is_same_object(replace(state, size_bytes=5))
+    assert not replace(state, size_bytes=4).is_same_object(replace(state, size_bytes=5))

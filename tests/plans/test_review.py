@@ -117,6 +117,6 @@ def test_samplers_are_read_only_where_they_count(
     rows = rows_of_one_run(client).head(2)
     plan = getattr(rows.tinker, call)().allow(*lifted)
     server.requests.clear()
-    assert set(plan.run()["outcome"]) == {"done"}
+    assert set(plan.run(confirm=2)["outcome"]) == {"done"}
     assert server.requests.count("list_checkpoints") == 2
     assert (server.requests.count("search_sessions") > 0) == samplers

@@ -222,12 +222,14 @@ def test_less_than_an_hour_of_old_life_is_said_and_left(server: DemoServer, clie
     )
     assert (both.run()["outcome"] == "done").all()
     row = server.state.find(paths[0])
-    journaled = Journal(client.account).record(both.id).rows[paths[0]]
-    assert datetime.fromisoformat(journaled.before["expires_at"]) - datetime.now(UTC) < timedelta(seconds=3660)
+    old = Journal(client.account).read_plan(both.id).rows[paths[0]].before.expires_at
+    assert old - datetime.now(UTC) < timedelta(seconds=3660)
     assert row.expires_at > server.state.now() + timedelta(days=29)
     soon = (datetime.now(UTC) + timedelta(minutes=40)).isoformat()
-    text = Journal(client.account).path.read_text().replace(journaled.before["expires_at"], soon)
-    Journal(client.account).path.write_text(text)  # as if it had been twenty minutes later
+    file = Journal(client.account).find_path(both.id)
+    text = file.read_text().replace(old.isoformat().replace("+00:00", "Z"), soon)
+    assert soon in text
+    file.write_text(text)  # as if it had been twenty minutes later
     outcomes = undo(both, client=client).set_index("tinker_path")
     assert outcomes.loc[paths[0], "outcome"] == "skipped"
     assert "less than an hour" in outcomes.loc[paths[0], "error"]
@@ -310,7 +312,7 @@ def test_undo_of_an_interrupted_plan_takes_back_what_was_done(server: DemoServer
     outcomes = plan.run(confirm=True, max_workers=1, deadline=0.35)
     done = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"])
     assert 0 < len(done) < 12
-    path = Journal(client.account).path
+    path = Journal(client.account).find_path(plan.id)
     lines = path.read_text().splitlines(keepends=True)
     lost = next(iter(done))
     path.write_text(

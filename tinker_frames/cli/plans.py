@@ -25,7 +25,6 @@ from ..policies import RULES, KeepRule, Rule, join_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pandas as pd
 
@@ -345,22 +344,18 @@ def _open_client(base_url: str | None) -> Iterator[Client]:
     from ..client import Client
 
     with Client(base_url=base_url) as client:
-        journal = client.planner.journal().path
-        size_before = _size(journal)
+        journal = client.planner.journal()
+        size_before = journal.measure_size()
         try:
             yield client
         except KeyboardInterrupt:
-            if _size(journal) == size_before:
+            if journal.measure_size() == size_before:
                 raise  # nothing was sent
             click.echo(
                 "tinker-frames: interrupted; `tinker-frames journal` shows what was done, `tinker-frames resume` goes on",
                 err=True,
             )
             raise click.exceptions.Exit(INTERRUPTED) from None
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
 
 
 def _print_plan(plan: Plan, form: str) -> int:

@@ -24,14 +24,13 @@ TOLERANCE = timedelta(minutes=5)
 MARGIN = timedelta(seconds=10)
 
 
-class State(NamedTuple):
+@dataclass(frozen=True)
+class State:
     """What a listing says of a checkpoint that exists."""
 
     public: bool | None
     expires_at: datetime | None
-    time: datetime | None = (
-        None  # when it was saved: with the size, it tells a checkpoint from a later one of the same name
-    )
+    time: datetime | None = None  # when it was saved: with the size, it tells this checkpoint from a later one
     size_bytes: int | None = None
 
     def is_same_object(self, other: State) -> bool:
@@ -40,7 +39,8 @@ class State(NamedTuple):
         return self.time == other.time and len(sizes) < 2
 
 
-class RequestedExpiry(NamedTuple):
+@dataclass(frozen=True)
+class RequestedExpiry:
     """The expiry that is asked for: a TTL from the moment of the request, or a time; neither means never."""
 
     ttl_seconds: int | None = None

@@ -22,14 +22,13 @@ from ..frames.query import evaluate_condition
 from ..rest.progress import Progress
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
 from .confirmation import require_confirmation
+from .journal import dump_job, load_job
 from .preview import (
     GUARDS,
     add_expiries,
     build_jobs,
     build_outcome_frame,
-    dump_job,
     flag_paths,
-    load_job,
     preview_rows,
     restore_jobs,
 )
@@ -189,16 +188,12 @@ class Plan:
             return build_outcome_frame(
                 self.id, self.action, [], frame
             )  # nothing to note: `undo` means the last that did something
-        described = [dump_job(job) for job in jobs]
-        again = any(record.plan == self.id for record in runner.journal.read_plans())
-        name = make_plan_id() if again else self.id  # what the first run did stays in the journal, and can be undone
-        allowed = self.allowed
-        runner.journal.record_plan(
-            name, self.source.base_url, self.action.name, described, self.undoes, sorted(allowed)
-        )
-        outcomes = runner.run(
-            name, self.action, jobs, allowed=allowed, progress=progress, max_workers=max_workers, deadline=deadline
-        )
+        journal, allowed = runner.journal, self.allowed
+        with journal.lock(self.id):
+            name = journal.record_plan(self.id, self.source.base_url, self.action.name, jobs, self.undoes, allowed)
+            outcomes = runner.run(
+                name, self.action, jobs, allowed=allowed, progress=progress, max_workers=max_workers, deadline=deadline
+            )
         return build_outcome_frame(name, self.action, outcomes, frame)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -214,7 +209,7 @@ class Plan:
             "undoes": self.undoes,
             "rule": self.rule,
             "code": self.code,
-            "rows": [{**dump_job(job), "key": ""} for job in build_jobs(self.rows)],  # each run has keys of its own
+            "rows": [dump_job(replace(job, key="")) for job in build_jobs(self.rows)],  # each run has keys of its own
         }
         text = json.dumps(content, ensure_ascii=False, indent=1)
         write_atomically(target, lambda file: file.write(text.encode()))

@@ -6,7 +6,7 @@ A guard is declared once, as an entry of `GUARDS`: previews, `Plan.allow`, `--al
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -185,35 +185,8 @@ def build_jobs(frame: pd.DataFrame) -> list[Job]:
 
 def build_states(frame: pd.DataFrame) -> list[State]:
     """Return the state of each checkpoint in a frame."""
-    columns = (map(to_python, frame[name]) for name in State._fields)
+    columns = (map(to_python, frame[field.name]) for field in fields(State))
     return [State(*values) for values in zip(*columns, strict=True)]
-
-
-def dump_job(job: Job) -> dict[str, Any]:
-    """Return a job as plain values."""
-    return {
-        "tinker_path": job.tinker_path,
-        "before": dump_state(job.before),
-        "expiry": {"ttl_seconds": job.expiry.ttl_seconds, "until": format_time(job.expiry.until)},
-        "key": job.key,
-    }
-
-
-def dump_state(state: State) -> dict[str, Any]:
-    """Return a state as plain values."""
-    times = {name: format_time(getattr(state, name)) for name in ("expires_at", "time")}
-    return {**state._asdict(), **times}
-
-
-def load_job(entry: dict[str, Any]) -> Job:
-    """Return the job that plain values stand for."""
-    before, expiry = entry["before"], entry["expiry"]
-    return Job(
-        entry["tinker_path"],
-        State(before["public"], parse_time(before["expires_at"]), parse_time(before["time"]), before["size_bytes"]),
-        RequestedExpiry(expiry["ttl_seconds"], parse_time(expiry["until"])),
-        **({"key": entry["key"]} if entry.get("key") else {}),
-    )
 
 
 def build_outcome_frame(
@@ -299,16 +272,6 @@ def _to_times(values: list[datetime | None]) -> pd.Series[Any]:
     import pandas as pd
 
     return pd.Series(pandas_array("time", values))
-
-
-def format_time(value: datetime | None) -> str | None:
-    """Return a time as ISO 8601 text; None stays None."""
-    return None if value is None else value.isoformat()
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """Return the time of ISO 8601 text; None stays None."""
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _find_newest(listed: pd.DataFrame) -> set[str]:

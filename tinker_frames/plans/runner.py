@@ -167,7 +167,7 @@ class _Run:
         self.count(outcome)
 
     def _record(self, outcome: Outcome, state: State | None = None) -> None:
-        after = state.expires_at.isoformat() if state is not None and state.expires_at is not None else None
+        after = None if state is None else state.expires_at
         self._journal.record_outcome(
             self._plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error, after
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from .actions import ACTIONS, MARGIN, Action, Job, Outcome, RequestedExpiry, Sta
 from .journal import Entry, Journal, Record
 from .plan import Plan, make_plan_id
 from .plan import Source as PlanSource
-from .preview import GUARDS, OUTCOMES, add_expiries, build_outcome_frame, load_job, parse_time
+from .preview import GUARDS, OUTCOMES, add_expiries, build_outcome_frame
 from .writer import Read
 
 
@@ -47,8 +48,8 @@ def build_journal_frame(journal: Journal) -> pd.DataFrame:
             "attempts": pandas_array("int", [row.attempts for _, row in pairs]),
             "sent_at": pandas_array("time", [row.sent_at for _, row in pairs]),
             "ended_at": pandas_array("time", [row.ended_at for _, row in pairs]),
-            "public_before": pandas_array("bool", [row.before.get("public") for _, row in pairs]),
-            "expires_before": pandas_array("time", [row.before.get("expires_at") for _, row in pairs]),
+            "public_before": pandas_array("bool", [row.before.public for _, row in pairs]),
+            "expires_before": pandas_array("time", [row.before.expires_at for _, row in pairs]),
             "undoes": pandas_array("text", [record.undoes for record, _ in pairs]),
         }
     )
@@ -96,13 +97,13 @@ def _build_inverse(source: Source, record: Record, action: Action, done: list[En
     rows = source.facts([row.tinker_path for row in done])
     expiries, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
-        before = parse_time(row.before.get("expires_at"))
+        before = row.before.expires_at
         until = None if before is None else before - _measure_clock_offset(row)
         expiries.append(RequestedExpiry(until=until) if inverse.sets_expiry else RequestedExpiry())
         refusals.append(refusal or _find_undo_refusal(row, action, states.get(row.tinker_path), until, now))
     rows = add_expiries(rows, expiries).assign(refusal=pandas_array("text", refusals))
     current = [states.get(path, State(None, None)) for path in rows["tinker_path"]]
-    for name in State._fields:
+    for name in (each.name for each in fields(State)):
         rows[name] = pandas_array(CHECKPOINTS[name].kind, [getattr(state, name) for state in current])
     guards = frozenset(GUARDS)
     return Plan(make_plan_id(), inverse, rows, source, guards, undoes=record.plan)
@@ -112,12 +113,12 @@ def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: d
     """Return why a row cannot be restored; empty if it can."""
     if state is None:
         return "it is gone"
-    if not _build_job(row).before.is_same_object(state):
+    if not row.before.is_same_object(state):
         return "another checkpoint has been saved under its name since"
     if row.after is not None:
-        is_ours = state.expires_at == parse_time(row.after)
+        is_ours = state.expires_at == row.after
     else:
-        is_ours = action.is_done(state, _build_job(row).expiry, parse_time(row.sent_at) or now)
+        is_ours = action.is_done(state, row.stored.expiry, row.sent_at or now)
     if not is_ours:
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
     if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
@@ -127,9 +128,8 @@ def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: d
 
 def _measure_clock_offset(row: Entry) -> timedelta:
     """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave."""
-    after, sent = parse_time(row.after), parse_time(row.sent_at)
-    asked = None if sent is None else _build_job(row).expiry.resolve(sent)
-    return timedelta(0) if after is None or asked is None else after - asked
+    asked = None if row.sent_at is None else row.stored.expiry.resolve(row.sent_at)
+    return timedelta(0) if row.after is None or asked is None else row.after - asked
 
 
 def _find_interrupted(journal: Journal, plan: str | None) -> Record:
@@ -170,15 +170,12 @@ def _find_record(journal: Journal, plan: str | None) -> Record:
     if records:
         return (exact or records)[-1]
     what = "the journal is empty" if plan is None else f"the journal has no plan {plan!r}"
-    raise InvalidRequestError(what, hint=f"It is {journal.path}; each account has its own.")
+    raise InvalidRequestError(what, hint=f"It is {journal.folder}; each account has its own.")
 
 
 def _build_job(row: Entry) -> Job:
     """Return what is left to do of a journaled row."""
-    job = load_job({"tinker_path": row.tinker_path, "before": row.before, "expiry": row.expiry, "key": row.key})
-    job.unclear = row.sent_at is not None
-    job.sent_at = parse_time(row.sent_at)
-    return job
+    return replace(row.stored.to_job(), unclear=row.sent_at is not None, sent_at=row.sent_at)
 
 
 def _build_outcome(row: Entry) -> Outcome:
