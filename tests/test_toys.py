@@ -78,11 +78,10 @@ with tkf.demo.account(runs=3) as client:
 """
 
 
-TABLE = (
-    Toy(
-        "schema/catalog.py",
-        "INVENTORY = _inventory()",
-        """TOYS = Table(
+TABLE = Toy(
+    "schema/catalog.py",
+    "INVENTORY)}",
+    """Table(
     name="toys",
     row="one row per toy",
     key="toy_id",
@@ -92,31 +91,7 @@ TABLE = (
     aliases={"training_run_id": "toy_id"},
     brief=("toy_id",),
     columns=(Column("toy_id", "text", "the toy's id", required=True), _extra()),
-)
-
-""",
-    ),
-    Toy("schema/catalog.py", "SAMPLERS, INVENTORY)}", "TOYS, "),
-    Toy(
-        "client.py",
-        "    # ── for plans ──",
-        '''    def toys(
-        self,
-        *,
-        refresh: bool = False,
-        limit: int | None = None,
-        progress: bool | None = None,
-        require_complete: bool = False,
-    ) -> pd.DataFrame:
-        """Return one row per toy."""
-        from .schema.catalog import TOYS
-
-        return self._finish(self._reader.read_paged(TOYS, Options(refresh, limit, progress=progress)), require_complete)
-
-''',
-    ),
-    Toy("functions.py", "inventory = _bind_to_default(Client.inventory)", "toys = _bind_to_default(Client.toys)\n"),
-    Toy("__init__.pyi", "from .functions import undo as undo", "from .functions import toys as toys\n"),
+), """,
 )
 USE_TABLE = f"""{RUN_COMMAND}
 import inspect
@@ -243,9 +218,9 @@ def test_a_column_is_declared_once(tmp_path: Path) -> None:
     run_with(copy_with(tmp_path, COLUMN), USE_COLUMN)
 
 
-def test_a_table_is_an_entry_of_the_catalog_and_a_method_of_the_client(tmp_path: Path) -> None:
-    """With a line for each of the two public names, it is a function, a table of `ls`, a section of the README, cached, proved and exported."""
-    run_with(copy_with(tmp_path, *TABLE), USE_TABLE)
+def test_a_table_is_declared_once(tmp_path: Path) -> None:
+    """An entry of the catalog is a method, a function, a table of `ls`, a section of the README; it is cached, proved and exported."""
+    run_with(copy_with(tmp_path, TABLE), USE_TABLE)
 
 
 def test_an_action_is_declared_once(tmp_path: Path) -> None:

@@ -4,14 +4,34 @@
 >>> with tkf.demo.account() as client:  # doctest: +SKIP
 ...     old = client.checkpoints().query("not public and size_gb > 1 and age_days > 30")
 
-The public names are those of `__init__.pyi`. Each is imported at its first use, so that `import tinker_frames` loads none of
-pandas, pyarrow and requests.
+The public names are those of `__init__.pyi` and the tables of the catalog. Each is imported at its first use, so that
+`import tinker_frames` loads none of pandas, pyarrow and requests.
 """
 
 import lazy_loader
 
 from . import pandas_hook as _pandas_hook
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_get_declared, _list_declared, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    try:
+        return _get_declared(name)
+    except AttributeError:
+        from .schema.catalog import TABLES
+
+        if name not in TABLES:
+            raise
+        from . import functions
+
+        return getattr(functions, name)
+
+
+def __dir__() -> list[str]:
+    from .schema.catalog import TABLES
+
+    return sorted({*_list_declared(), *TABLES})
+
 
 _pandas_hook.install()

@@ -16,8 +16,41 @@ from .rest import config
 from .rest.cache import CacheView
 from .rest.endpoints import AccessScope
 from .rest.session import Session
+from .schema.catalog import TABLES
+from .schema.columns import Table
 
 
+def _add_tables(cls: type[Client]) -> type[Client]:
+    """Add a method for each table of the catalog that has none here: one that an endpoint lists by offset needs no more."""
+    for table in TABLES.values():
+        if table.name not in vars(cls):
+            setattr(cls, table.name, _make_table_method(table))
+    return cls
+
+
+def _make_table_method(table: Table) -> Callable[..., pd.DataFrame]:
+    def read(
+        self: Client,
+        *,
+        refresh: bool = False,
+        limit: int | None = None,
+        access_scope: AccessScope = "owned",
+        project_id: str | None = None,
+        progress: bool | None = None,
+        require_complete: bool = False,
+    ) -> pd.DataFrame:
+        options = Options(refresh, limit, access_scope, project_id, progress)
+        return self._finish(self._reader.read_paged(table, options), require_complete)
+
+    read.__name__, read.__qualname__ = table.name, f"Client.{table.name}"
+    read.__doc__ = f"""Return {table.row}, from every page of {table.source}.
+
+        Parameters, attrs and errors are as for `sessions`.
+        """
+    return read
+
+
+@_add_tables
 @config.document_options
 class Client:
     """A Tinker account as DataFrames.
