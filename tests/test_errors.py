@@ -205,13 +205,11 @@ def test_invalid_path_is_a_value_error() -> None:
         ("<a href='https://h/a?s=abc'>", "<a href='https://h/a?[signature]>"),
         ("sig='https://h/a?s=x'y'", "sig='https://h/a?[signature]"),
         ("and/or? #5 is it? why?", "and/or? #5 is it? why?"),
-        ("bad key tml-secret", "bad key [key]"),
-        ("bad key tml-secret-long", "bad key [key]"),
     ],
 )
 def test_scrub(text: str, shown: str) -> None:
-    """Keys and the queries of addresses are struck out; other text stays."""
-    assert errors.scrub(text, ("tml-secret", "", "tml-secret-long")) == shown
+    """The queries of addresses are struck out; other text stays."""
+    assert errors.scrub(text) == shown
 
 
 @given(
@@ -235,11 +233,15 @@ def test_signed_addresses_in_error_bodies_are_cut(wrap: Any, server: DemoServer,
     assert "SIGNATURE123" not in repr(caught.value) + str(vars(caught.value))
 
 
-def test_a_key_is_not_cut_in_two(server: DemoServer, client_of: Any) -> None:
+@pytest.mark.parametrize("padding", [950, 975, 990])
+def test_a_key_is_not_cut_in_two(server: DemoServer, client_of: Any, padding: int) -> None:
     """No part of an echoed key is shown, wherever a long text is cut."""
-    for padding in range(940, 1000, 3):
-        error = error_of(400, {"detail": "x" * padding + "tml-0123456789abcdef"}, secrets=("tml-0123456789abcdef",))
-        assert "tml-" not in str(error)
+    key = "tml-0123456789abcdef"
+    body = json.dumps({"detail": "x" * padding + key}).encode()
+    server.faults.bursts.append(Burst("*", 400, times=None, body=body))
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        client_of(server, api_key=key).rest.list_training_runs()
+    assert "tml-" not in str(caught.value)
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"{", b"\xff\xfe\x00", b'"text"', b"null", b"17"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import pickle
 import traceback
@@ -237,3 +238,145 @@ def test_state_of_a_client_is_not_handed_out() -> None:
             except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError):
                 continue  # refused, which is as good
             assert KEY[4:].encode() not in stored
+
+
+# ── what a server sends back ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("sent", [KEY, KEY[4:], KEY[:-4], f"{KEY[:9]}\\u{ord(KEY[9]):04x}{KEY[10:]}"])
+def test_an_echoed_key_is_struck_out(sent: str, places: Path, server: DemoServer) -> None:
+    """A key that a server puts into its rows, whole or in part, is in no frame, cache or export, and `problems` says so."""
+    run = {
+        "training_run_id": "r",
+        "base_model": "m",
+        "model_owner": sent,
+        "is_lora": True,
+        "corrupted": False,
+        "odd": sent,
+    }
+    run |= {"lora_rank": 8, "last_request_time": "2026-11-20T09:14:03Z", "last_checkpoint": None}
+    run |= {"last_sampler_checkpoint": None, "user_metadata": {"note": f"k={sent}"}}
+    page = {"training_runs": [run], "cursor": {"offset": 0, "limit": 100, "total_count": 1}}
+    body = json.dumps(page).replace("\\\\u", "\\u").encode()
+    server.faults.missing = {"get_client_config"}
+    server.faults.bursts.append(Burst("list_training_runs", 200, times=None, body=body))
+    with tkf.Client(KEY, server.url, cache_dir=places / "cache") as client:
+        for _ in range(2):  # from the server, then from the cache
+            frame = client.training_runs()
+            assert frame["model_owner"][0].endswith("[key]")
+            assert frame.attrs["tinker"]["complete"]
+            assert [problem["rows"] for problem in frame.attrs["tinker"]["problems"] if problem["column"] == "*"] == [3]
+        tkf.export(frame, places / "out.csv")
+        gathered = repr(client.rest.list_training_runs()) + frame.to_csv()
+    gathered += b"".join(path.read_bytes() for path in places.rglob("*") if path.is_file()).decode("latin-1")
+    assert KEY[5:25] not in gathered
+
+
+# ── what a traceback shows ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _list_locals(error: BaseException) -> Iterator[str]:
+    """Yield what a traceback with local variables prints of this package's frames and of all below them."""
+    from rich.pretty import pretty_repr
+
+    entry, inside = error.__traceback__, False
+    while entry is not None:
+        inside = inside or entry.tb_frame.f_globals["__name__"].startswith("tinker_frames.")
+        if inside:
+            yield from (pretty_repr(value, max_depth=6) + repr(value) for value in entry.tb_frame.f_locals.values())
+        entry = entry.tb_next
+
+
+def _fail_with(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Have something far below end as Ctrl-C does, at any place."""
+
+    def interrupt(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(name, interrupt)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets that were left open
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        "urllib3.connectionpool.HTTPConnectionPool.urlopen",
+        "urllib3.connection.HTTPConnection.getresponse",
+        "requests.sessions.Session.send",
+        "tinker_frames.rest.session.strike_out",
+        "tinker_frames.rest.auth.derive_identity",
+        "tinker_frames.rest.credentials.check_secret",
+        "tinker_frames.rest.config.resolve",
+        "tinker_frames.errors.build_error",
+    ],
+)
+@pytest.mark.parametrize("source", ["argument", "keyword", "connect", "variable", "command", "file", "header"])
+def test_no_local_variable_shows_the_key(source: str, broken: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a call fails, no traceback that prints local variables shows the key: pytest -l, IPython's Verbose mode, rich."""
+    keyword = {"api_key": KEY} if source in ("argument", "keyword", "connect", "header") else {}
+    if source == "variable":
+        monkeypatch.setenv("TINKER_API_KEY", KEY)
+    elif source == "command":
+        monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {KEY}")
+    elif source == "file":
+        file = Path.home() / ".tinker" / "credentials.json"
+        file.parent.mkdir()
+        file.write_text(json.dumps({"version": 1, "default": "a", "keys": {"a": {"type": "manual", "key": KEY}}}))
+    make = tkf.connect if source == "connect" else tkf.Client
+    with DemoServer(runs=1) as server:  # which refuses the key
+        if broken is not None:
+            _fail_with(monkeypatch, broken)
+        options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}} if source == "header" else {}
+        with pytest.raises((errors.TinkerError, KeyboardInterrupt)) as caught:
+            make(base_url=server.url, **keyword, **options).checkpoints()
+    # The first frame of ours in the traceback is `Client.__init__`, `connect` or a method: the caller's own is not counted.
+    assert not [text for text in _list_locals(caught.value) if KEY[4:] in text]
+
+
+@pytest.mark.parametrize(
+    ("key", "options"),
+    [
+        (KEY + "\n\x00", {}),
+        ("sk" + KEY, {"base_url": "https://tinker.thinkingmachines.dev"}),
+        (KEY, {"base_url": "http://example.org"}),
+        (KEY, {"timeout": "soon"}),
+        (KEY, {"nonsense": 1}),
+        (KEY, {"headers": {"X-API-Key": KEY}}),
+    ],
+)
+def test_a_refused_key_is_in_no_local_variable(key: str, options: dict[str, Any]) -> None:
+    """A client that cannot be made shows neither its key nor its headers in the traceback."""
+    for make in (tkf.Client, tkf.connect):
+        for arguments, keyword in (((key,), {}), ((), {"api_key": key})):
+            with pytest.raises((errors.TinkerError, TypeError)) as caught:
+                make(*arguments, **keyword, **options)
+            assert not [text for text in _list_locals(caught.value) if KEY[4:] in text]
+
+
+# ── whose account it is ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_command_for_another_account_has_its_own_cache(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the credential command answers for somebody else, nothing of the first account is served or stored as theirs."""
+    keys = {"tml-first-key-AAAA0123": 1, "tml-other-key-BBBB0123": 2}
+    token = places / "token"
+    with DemoServer(runs=4, keys=keys) as server:
+        first, other = ({row.tinker_path for row in server.states[key].checkpoints_page(999, 0)[0]} for key in keys)
+        monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"cat {token}")
+        token.write_text(next(iter(keys)))
+        with tkf.Client(base_url=server.url, cache_dir=places / "cache") as client:
+            before = client.checkpoints()
+            token.write_text(list(keys)[1])
+            server.faults.bursts.append(
+                Burst(
+                    "list_user_checkpoints", 401, times=1, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
+                )
+            )
+            after = client.checkpoints(refresh=True)
+            again = client.checkpoints()
+            assert set(before["tinker_path"]) == first
+            assert set(after["tinker_path"]) == set(again["tinker_path"]) == other
+            assert before.attrs["tinker"]["account"] != after.attrs["tinker"]["account"] == client.account
+            assert again.attrs["tinker"]["from_cache"]
+    assert len(list((places / "cache").glob("*.sqlite"))) == 2

@@ -292,7 +292,9 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<tinker_frames.Client {self.base_url}, {self._settings.credential!r}>"
+        settings = vars(self).get("_settings")  # a traceback may show a client that could not be made
+        made = f"{settings.base_url}, {settings.credential!r}" if settings else "not made"
+        return f"<tinker_frames.Client {made}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client cannot be pickled, since it holds a key; make one in the other process")

@@ -210,13 +210,13 @@ _BY_STATUS: dict[int, type[TinkerError]] = {
 }
 
 
-def build_error(status: int, body: Any, url: str, *, what: str, secrets: tuple[str, ...] = ()) -> TinkerError:
+def build_error(status: int, body: Any, url: str, *, what: str) -> TinkerError:
     """Build the exception for an HTTP answer; pure.
 
     `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`. The text
-    is cut last: a secret that was cut in two would not be found any more.
+    is cut last: the query of an address that was cut in two would not be found any more.
     """
-    detail = _shorten(scrub(_read_detail(body), secrets))
+    detail = _shorten(scrub(_read_detail(body)))
     kind = _BY_STATUS.get(status)
     if status == 404 and detail == "Not Found":
         kind = NotSupportedError
@@ -249,11 +249,8 @@ def strip_query(url: str) -> str:
     return re.split(r"[?#]", url, maxsplit=1)[0]
 
 
-def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return text without the given secrets, and without what may sign an address in it: its query and fragment."""
-    for secret in sorted(secrets, key=len, reverse=True):  # one secret may be a part of another
-        if secret:
-            text = text.replace(secret, "[key]")
+def scrub(text: str) -> str:
+    """Return text without what may sign an address in it: its query and fragment."""
     return re.sub(r'[^\s"<>]+', _strip_signature, text)
 
 

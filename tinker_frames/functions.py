@@ -77,6 +77,7 @@ def _make_connect(make: Callable[P, Client]) -> Callable[P, Client]:
         --------
         >>> client = connect("tml-…")  # doctest: +SKIP
         """
+        args, kwargs = config.hide_secrets(args, kwargs)
         client = make(*args, **kwargs)
         set_default(client)
         return client

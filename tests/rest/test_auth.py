@@ -18,6 +18,7 @@ from tinker_frames.errors import AuthenticationError, PermissionDeniedError, Sch
 from tinker_frames.rest import auth
 from tinker_frames.rest.auth import Authenticator, decode_jwt, derive_identity, fingerprint
 from tinker_frames.rest.config import ClientOptions, resolve
+from tinker_frames.rest.secret import Secret
 
 CONFIG, TOKEN = "get_client_config", "get_auth_token"
 INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -338,8 +339,12 @@ def test_sixteen_threads_start_once(exchanging: DemoServer, client: tkf.Client) 
 
 def test_identity_tells_accounts_apart() -> None:
     """Every JWT of one user in one organization is one identity; other users, organizations and keys are others."""
+
+    def identify(credential: str) -> str:
+        return derive_identity(Secret(credential))
+
     one = jwt(sub="ada", org_id="lab", exp=1)
-    assert derive_identity(one) == derive_identity(jwt(sub="ada", org_id="lab", exp=2, jti="x"))
+    assert identify(one) == identify(jwt(sub="ada", org_id="lab", exp=2, jti="x"))
     others = [
         one,
         jwt(sub="bob", org_id="lab"),
@@ -349,8 +354,8 @@ def test_identity_tells_accounts_apart() -> None:
         jwt(exp=1),
         jwt(exp=2),
     ]
-    assert len({derive_identity(other) for other in others}) == len(others)
-    assert "tml-a" not in derive_identity("tml-a")
+    assert len({identify(other) for other in others}) == len(others)
+    assert "tml-a" not in identify("tml-a")
     assert fingerprint("https://a", "x") != fingerprint("https://b", "x")
     assert len(fingerprint("https://a", "x")) == 16
 
@@ -372,11 +377,14 @@ def test_identity_is_the_same_before_and_after_the_server_was_asked(
 )
 def test_tokens_that_are_no_jwt_have_no_claims(token: str) -> None:
     """What cannot be decoded has no claims, and raises nothing."""
-    assert decode_jwt(token) == {}
+    assert decode_jwt(Secret(token)) == {}
 
 
 def test_authenticator_shows_no_secret() -> None:
     """Its repr shows where the credential comes from and its last four characters."""
     held = Authenticator(resolve(ClientOptions("tml-AbCdEfGh0123456789WxYz", "https://example.org")), lambda *_: {})
-    assert held.header() == "tml-AbCdEfGh0123456789WxYz"
+    token = held.get_token()
+    assert token is not None
+    assert token.secret.reveal() == "tml-AbCdEfGh0123456789WxYz"
+    assert "AbCd" not in repr(token) + repr(held.secrets())
     assert repr(held) == "<Authenticator api_key argument tml-…WxYz>"

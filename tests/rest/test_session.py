@@ -169,6 +169,36 @@ def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:
     assert server.requests.count() == 1
 
 
+@pytest.mark.parametrize(("status", "retries"), [(429, 4), (503, 4), (429, 0)])
+def test_waits_past_the_deadline_end_at_once(server: DemoServer, client_of: Make, status: int, retries: int) -> None:
+    """A wait of an hour is named and ends every call at once; until it is over, none of them sends anything."""
+    client = start(client_of(server, deadline=20, retries=retries), server)
+    server.faults.bursts.append(Burst(RUNS, status, times=None, retry_after="3600"))
+    for call in [client.rest.list_training_runs, client.rest.list_sessions, client.checkpoints]:
+        with pytest.raises(errors.TinkerError, match=r"asks to wait (3600|3599) s.*Try again after 2") as caught:
+            call()
+        assert caught.value.retryable
+    assert server.requests.count() == 1
+
+
+def test_long_waits_are_kept_where_the_deadline_allows(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait of over a minute within the deadline is waited for, and nothing is sent before it is over."""
+    slept: list[float] = []
+    client = start(client_of(server, deadline=300), server)
+
+    def sleep(seconds: float, _: Progress) -> None:
+        slept.append(seconds)
+        client._session._not_before -= seconds
+
+    monkeypatch.setattr("tinker_frames.rest.session._sleep", sleep)
+    server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="90"))
+    client.rest.list_training_runs()
+    assert slept == [pytest.approx(90, abs=2)]
+    assert server.requests.count() == 2
+
+
 def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None:
     """A wait that another thread was told of does not hold a request past its deadline."""
     client = start(client_of(server, deadline=3), server)

@@ -1,6 +1,6 @@
 """The demo server: uvicorn in a background thread, started and stopped within milliseconds."""
 
-from __future__ import annotations
+from __future__ import os
 
 import asyncio
 import atexit
@@ -261,6 +261,9 @@ class AccountOptions(TypedDict, total=False):
     retries: int
     timeout: float
     deadline: float | None
+    verify: bool | str | os.PathLike[str]
+    allow_http: bool
+    headers: Mapping[str, str] | None
 
 
 def account(

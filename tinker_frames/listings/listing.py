@@ -61,6 +61,12 @@ class Report:
         self.complete = False
         self.problems.append({"column": None, "problem": problem, "rows": rows, "examples": []})
 
+    def note_struck(self, times: int) -> None:
+        """Note that the server sent the credential back, which was struck out of its answers."""
+        if times:
+            problem = "the server sent the credential back; it was replaced by [key]"
+            self.problems.append({"column": "*", "problem": problem, "rows": times, "examples": []})
+
 
 def merge_reports(reports: list[Report]) -> Report:
     """Return one report for rows joined from several listings: as complete and as old as the worst of them."""

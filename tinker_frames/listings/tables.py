@@ -151,10 +151,23 @@ class Tables:
                 listing.report.requests, listing.report.from_cache = 0, True  # for this call
                 return listing
         with open_progress(table.name.replace("_", " "), options.progress) as bar:
-            listing = read(bar)
+            listing = self._read_one_account(read, bar)
             listing.report.requests = bar.requests
+            listing.report.note_struck(bar.struck)
+        cache = self._session.cache
         if cache is not None and not listing.report.doubted:
             cache.put(key, listing.to_bytes(), listing.report.started)
+        return listing
+
+    def _read_one_account(self, read: Callable[[Progress], Listing], progress: Progress) -> Listing:
+        """Read a listing; once more if the credential command began to answer for another account meanwhile."""
+        for _ in range(2):
+            account = self._session.account
+            listing = read(progress)
+            if account == self._session.account:
+                return listing
+            progress.restart()
+        listing.report.doubt("the credential command answers for another account each time")
         return listing
 
 

@@ -9,25 +9,40 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import numbers
 import os
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+import types
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequestError
-from .credentials import Credential, access_headers, find_credential
+from .credentials import Credential, access_headers, check_secret, find_credential
+from .secret import Secret, hide
 
+# What is sent with every request, or decides where it goes; servers read `-` and `_` alike.
+OWN_HEADERS = {
+    "x-api-key", "x-idempotency-key", "accept", "accept-encoding", "connection", "content-length", "content-type", "cookie",
+    "expect", "host", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent",
+}  # fmt: skip
+# Variables that name a bundle of CA certificates, in the order in which they count.
+BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 PRODUCTION = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 URL_VARIABLE = "TINKER_BASE_URL"
 
 P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+class UnverifiedWarning(UserWarning):
+    """The server's certificate is not verified, as `verify=False` asked for."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +53,10 @@ class Setting:
     minimum: float | None = None
     above: float | None = None
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise `InvalidRequestError` for a number out of range, also for NaN."""
+    def check(self, name: str, value: Any, kind: Any) -> None:
+        """Raise `TypeError` for a value of another type, which is not shown, and `InvalidRequestError` for a number out of range, also NaN."""
+        if not _is_of(value, kind):
+            raise TypeError(f"{name} must be {inspect.formatannotation(kind)}, not {type(value).__name__}")
         if value is None:
             return
         if self.minimum is not None and not value >= self.minimum:
@@ -59,15 +76,15 @@ class ClientOptions:
     api_key: Annotated[
         str | None,
         Setting(
-            "An API key (`tml-…`) or a JWT. Default: `TINKER_API_KEY`, else the output of the command in "
+            'An API key (`tml-…`) or a JWT; `""` for none. Default: `TINKER_API_KEY`, else the output of the command in '
             "`TINKER_CREDENTIAL_CMD`, else the default key of `~/.tinker/credentials.json`."
         ),
     ] = None
     base_url: Annotated[
         str | None,
         Setting(
-            "Address of the server. Default: `TINKER_BASE_URL`, else the official service. Plain http is only accepted "
-            "for this machine."
+            "Address of the server, with or without `/api/v1`. Default: `TINKER_BASE_URL`, else the official service. Plain http "
+            "is only accepted for this machine; see `allow_http`."
         ),
     ] = None
     _: KW_ONLY
@@ -85,6 +102,20 @@ class ClientOptions:
         float | None,
         Setting("Seconds that one request may take with all its retries and waits; None for no limit.", above=0),
     ] = 300
+    verify: Annotated[
+        bool | str | os.PathLike[str],
+        Setting(
+            "How the server's TLS certificate is verified: True, or a file or folder of CA certificates; False to accept any, with "
+            "a warning. With True, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` and `SSL_CERT_FILE` can name such a file."
+        ),
+    ] = True
+    allow_http: Annotated[
+        bool, Setting("Send the key over plain http, but only to hosts whose address is in a private network.")
+    ] = False
+    headers: Annotated[
+        Mapping[str, str] | None,
+        Setting("Headers that the server requires besides the key's; as secret as the key, and sent where it is sent."),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +123,17 @@ class Settings(ClientOptions):
     """The settings of a client, checked and resolved."""
 
     api_key: None = field(default=None, init=False, repr=False)  # it is in the credential
+    headers: None = field(default=None, init=False, repr=False)  # they are among the extra headers
     base_url: str
     cache_dir: Path
+    verify: bool | str = True
     credential: Credential
     command: Credential | None = None  # for a server that only takes a command's credential
-    extra_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    extra_headers: tuple[tuple[str, Secret], ...] = field(default=(), repr=False)
+
+    def may_reach(self, address: str) -> bool:
+        """Tell whether a key may travel unencrypted to a host, by the address that its name led to."""
+        return is_loopback(address) or (self.allow_http and _is_private(address))
 
 
 def resolve(options: ClientOptions) -> Settings:
@@ -107,28 +144,45 @@ def resolve(options: ClientOptions) -> Settings:
     AuthenticationError
         If the official service is meant and there is no credential, or only a malformed one.
     InvalidRequestError
-        If the base URL is malformed, a key would travel over plain http, or a number is out of range.
+        If the base URL is malformed, a key would travel over plain http, a number is out of range, or there is no such CA bundle.
+    TypeError
+        If a setting is of another type.
     """
-    for name, _, setting in describe_settings():
-        setting.check(name, getattr(options, name))
+    for name, parameter, setting in describe_settings():
+        setting.check(name, getattr(options, name), parameter.annotation)
     base_url = _check_url(options.base_url or os.environ.get(URL_VARIABLE) or PRODUCTION)
-    credential, command = find_credential(options.api_key, official=_is_official(base_url))
-    extra_headers = access_headers()
-    if (credential.exists or extra_headers) and not _is_secure(base_url):
-        raise InvalidRequestError(
-            f"{base_url} is plain http, and a key must not travel unencrypted",
-            hint="Use an https:// base URL; plain http is for this machine only.",
-        )
+    credential, command = find_credential(hide(options.api_key), official=_is_official(base_url))
+    extra_headers = tuple((dict(access_headers()) | check_headers(options.headers or {})).items())
+    if credential.exists or extra_headers:
+        _require_encryption(base_url, allow_http=options.allow_http)
     resolved = {
         "base_url": base_url,
         "credential": credential,
         "command": command,
         "cache": options.cache and options.cache_ttl > 0,
         "cache_dir": find_cache_dir() if options.cache_dir is None else Path(options.cache_dir).expanduser(),
+        "verify": _check_verify(options.verify) if base_url.lower().startswith("https:") else True,
         "extra_headers": extra_headers,
     }
-    given = {name: value for name, value in vars(options).items() if name != "api_key"}
+    given = {name: value for name, value in vars(options).items() if name not in ("api_key", "headers")}
     return Settings(**given | resolved)
+
+
+def check_headers(headers: Mapping[str, Any]) -> dict[str, Secret]:
+    """Return extra headers with their values hidden; one that is sent anyway, or that is none, is an error."""
+    checked = {}
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, (str, Secret)):
+            raise TypeError(f"headers must map str to str; {name!r:.80} is mapped to {type(value).__name__}")
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            raise InvalidRequestError(f"headers: {name!r:.80} is not the name of a header")
+        if name.lower().replace("_", "-") in OWN_HEADERS:
+            raise InvalidRequestError(
+                f"headers: {name} cannot be set, since every request has its own",
+                hint="Pass the key as api_key=; leave out what HTTP or this library sets.",
+            )
+        checked[name] = check_secret(hide(value), f"headers[{name!r}]")
+    return checked
 
 
 def find_cache_dir() -> Path:
@@ -158,6 +212,7 @@ def accept_options(
 
         @functools.wraps(method)
         def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            args, kwargs = hide_secrets(args, kwargs)  # before anything can fail, and show them in a traceback
             _check_call(called, accepted, args, kwargs)
             method(self, options(*args, **kwargs))
 
@@ -166,6 +221,12 @@ def accept_options(
         return call
 
     return decorate
+
+
+def hide_secrets(args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Return the arguments of a client with the key, which comes first, and the headers hidden."""
+    hidden = {name: hide(kwargs[name]) for name in ("api_key", "headers") if name in kwargs}
+    return (*map(hide, args[:1]), *args[1:]), kwargs | hidden
 
 
 def document_options(documented: T) -> T:
@@ -193,13 +254,86 @@ def _check_call(called: str, signature: inspect.Signature, args: tuple[Any, ...]
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name can only be this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+    """Tell whether a host name or an address can only be this machine; a name below localhost can be anywhere."""
+    address = _parse_address(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def _is_private(host: str) -> bool:
+    """Tell whether a host is, as far as its name says, in a private network; of names, its address decides when it is connected."""
+    address = _parse_address(host)
+    return address is None or not (address.is_global or address.is_unspecified or address.is_multicast)
+
+
+def _parse_address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host.partition("%")[0])  # the zone of a link-local one is not part of it
     except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _require_encryption(base_url: str, *, allow_http: bool) -> None:
+    """Raise `InvalidRequestError` where a key would travel unencrypted to where it must not."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if (
+        parts.scheme == "https"
+        or is_loopback(host)
+        or (allow_http and _is_private(host) and not _is_official(base_url))
+    ):
+        return
+    raise InvalidRequestError(
+        f"{base_url} is plain http, and a key must not travel unencrypted",
+        hint="Use an https:// base URL; plain http is for this machine and, with allow_http=True, for private networks.",
+    )
+
+
+def _check_verify(verify: bool | str | os.PathLike[str]) -> bool | str:
+    """Return whether to verify certificates, or the bundle to verify them with: the given one, or the environment's."""
+    if verify is False:
+        warnings.warn(
+            "verify=False: the server's certificate is not verified, so anybody on the way can read the key",
+            UnverifiedWarning,
+            stacklevel=find_caller(),
+        )
         return False
+    if verify is not True:
+        return _check_bundle(os.fspath(verify), "verify=")
+    for name in BUNDLE_VARIABLES:
+        if path := os.environ.get(name):
+            return _check_bundle(path, name)
+    return True
+
+
+def _check_bundle(path: str, source: str) -> str:
+    """Return the path of a file or folder of CA certificates; one that is none raises `InvalidRequestError`."""
+    import ssl
+
+    bundle = Path(path).expanduser()
+    try:
+        if not bundle.is_dir():
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
+    except (OSError, ValueError) as error:
+        problem = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be used ({_describe(error)})"
+    else:
+        return str(bundle)
+    raise InvalidRequestError(
+        f"the CA bundle {path!r} of {source} {problem}", hint="Give a PEM file of CA certificates, or unset it."
+    )
+
+
+def _describe(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def find_caller() -> int:
+    """Return the stack level of the first frame outside this package, for warnings to point at."""
+    package = __name__.partition(".")[0]
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _check_url(url: str) -> str:
@@ -215,7 +349,7 @@ def _check_url(url: str) -> str:
             "the base URL holds a user name, a query or a fragment",
             hint="Give the address alone; pass the key as api_key=.",
         )
-    return url.strip().rstrip("/")
+    return url.strip().rstrip("/").removesuffix("/api/v1").rstrip("/")
 
 
 def _split_url(url: str) -> SplitResult | None:
@@ -233,6 +367,15 @@ def _is_official(url: str) -> bool:
     return host == "thinkingmachines.dev" or host.endswith(".thinkingmachines.dev")
 
 
-def _is_secure(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or is_loopback(parts.hostname or "")
+def _is_of(value: Any, kind: Any) -> bool:
+    """Tell whether a value is of a setting's type: numbers as Python's own and numpy's, but a bool is none."""
+    kinds = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    is_number = not isinstance(value, bool)
+    return any(
+        (value is None and one in (None, types.NoneType))
+        or (one is float and is_number and isinstance(value, numbers.Real))
+        or (one is int and is_number and isinstance(value, numbers.Integral))
+        or (one is str and isinstance(value, Secret))
+        or (one is not int and isinstance(value, get_origin(one) or one))
+        for one in kinds
+    )

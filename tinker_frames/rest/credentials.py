@@ -1,7 +1,6 @@
 """The credential of an account: from an argument, the environment, a command or the SDK's credentials file.
 
-Nothing here is sent or written. A credential's secret comes out of one method, `Credential.reveal`, and of nothing else:
-not of its repr, not of a pickle.
+Nothing here is sent or written. What a credential holds is a `Secret` from where it is read on, so that no traceback shows it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import AuthenticationError
+from .secret import Secret
+from .transport import get_time_left
 
 KEY_VARIABLE = "TINKER_API_KEY"
 COMMAND_VARIABLE = "TINKER_CREDENTIAL_CMD"
@@ -31,9 +32,9 @@ class Credential:
 
     __slots__ = ("_command", "_secret", "source")
 
-    def __init__(self, source: str, *, secret: str = "", command: str = "") -> None:
+    def __init__(self, source: str, *, secret: Secret | None = None, command: Secret | None = None) -> None:
         self.source = source
-        self._secret = secret
+        self._secret = secret or Secret("")
         self._command = command
 
     @property
@@ -46,42 +47,48 @@ class Credential:
         """Whether there is a secret or a command; some servers need neither."""
         return bool(self._secret or self._command)
 
-    def reveal(self) -> str:
+    def reveal(self) -> Secret:
         """Return the secret; runs the command if that is where it comes from."""
         return _run_command(self._command) if self._command else self._secret
 
     def __repr__(self) -> str:
-        if self.is_command:
-            return self.source
-        return f"{self.source} {mask_secret(self._secret)}" if self._secret else self.source
+        return self.source if self.is_command or not self._secret else f"{self.source} {self._secret.mask()}"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Tinker credential cannot be pickled; make a new Client in the other process")
 
 
-def find_credential(api_key: str | None, *, official: bool) -> tuple[Credential, Credential | None]:
-    """Return the credential to use, and the command's if there is one: argument, variable, command, file."""
-    command = _find_command()
-    credential = _find_key(api_key, command, official=official) or command or _find_in_file()
+def find_credential(api_key: Secret | None, *, official: bool) -> tuple[Credential, Credential | None]:
+    """Return the credential to use, and the command's if there is one: argument, variable, command, file.
+
+    An argument that is empty means that there is none, whatever the environment has.
+    """
+    if api_key is not None and not api_key:
+        credential, command = None, None
+    else:
+        command = _find_command()
+        credential = _find_key(api_key, command, official=official) or command or _find_in_file()
     if credential is None and official:
+        given = f"{KEY_VARIABLE}, {COMMAND_VARIABLE} and {CREDENTIALS_FILE} are all empty"
         raise AuthenticationError(
-            f"no credential: api_key=, {KEY_VARIABLE}, {COMMAND_VARIABLE} and {CREDENTIALS_FILE} are all empty",
+            "no credential: api_key= is empty" if api_key is not None else f"no credential: api_key=, {given}",
             hint=f"Set {KEY_VARIABLE} to a key from the Tinker console, or try the demo account: tinker_frames.demo.account().",
         )
     return credential or Credential("no credential"), command
 
 
-def _find_key(api_key: str | None, command: Credential | None, *, official: bool) -> Credential | None:
+def _find_key(api_key: Secret | None, command: Credential | None, *, official: bool) -> Credential | None:
     """Return the credential of the argument or the variable.
 
     A key of a form that the official service does not issue gives way to a command, never to the file;
     compatible servers issue keys of any form, so there it is used.
     """
-    for source, given in (("api_key argument", api_key), (KEY_VARIABLE, os.environ.get(KEY_VARIABLE))):
-        secret = check_secret(given or "", source)
+    variable = Secret(os.environ.get(KEY_VARIABLE, ""))
+    for source, secret in (("api_key argument", api_key), (KEY_VARIABLE, variable)):
         if not secret:
             continue
-        if secret.startswith(("tml-", "eyJ")) or not (official or command):
+        check_secret(secret, source)
+        if secret.is_official or not (official or command):
             return Credential(source, secret=secret)
         if command:
             return command
@@ -93,7 +100,7 @@ def _find_key(api_key: str | None, command: Credential | None, *, official: bool
 
 
 def _find_command() -> Credential | None:
-    command = os.environ.get(COMMAND_VARIABLE)
+    command = Secret(os.environ.get(COMMAND_VARIABLE, ""))
     return Credential(COMMAND_VARIABLE, command=command) if command else None
 
 
@@ -103,64 +110,61 @@ def _find_in_file() -> Credential | None:
     return Credential(CREDENTIALS_FILE, secret=secret) if secret else None
 
 
-def _read_default_key(path: Path) -> str:
+def _read_default_key(path: Path) -> Secret:
     """Return the default key of a credentials file; empty without a file or record. A malformed file raises."""
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return ""
+        return Secret("")
     except (OSError, ValueError, RecursionError) as error:
         problem = type(error).__name__  # its text could quote the file
     else:
         keys = data.get("keys") if isinstance(data, dict) else None
         record = keys.get(str(data.get("default"))) if isinstance(keys, dict) else None
         secret = record.get("key") if isinstance(record, dict) else None
-        return secret if isinstance(secret, str) else ""
+        return Secret(secret if isinstance(secret, str) else "")
     raise AuthenticationError(
         f"{CREDENTIALS_FILE} cannot be read ({problem})", hint=f"Repair or remove the file, or set {KEY_VARIABLE}."
     )
 
 
-def _run_command(command: str) -> str:
+def _run_command(command: Secret) -> Secret:
     """Return what a credential command prints, trimmed; neither its output nor its errors go into a message."""
-    try:
-        done = subprocess.run(  # noqa: S602  # the variable is a shell command by its contract
-            command,
-            shell=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
-        code, secret = done.returncode, done.stdout.decode(errors="replace").strip()
-    except subprocess.TimeoutExpired:
-        code, secret = -1, ""
+    limit = max(0.1, min(COMMAND_TIMEOUT_S, get_time_left()))
+    code, secret = _capture(command, limit)
     if code == 0 and secret:
         return check_secret(secret, f"the command in {COMMAND_VARIABLE}")
-    problem = (
-        f"took over {COMMAND_TIMEOUT_S} s" if code == -1 else f"ended with code {code}" if code else "printed nothing"
-    )
+    problem = f"ended with code {code}" if code else "printed nothing"
     raise AuthenticationError(
-        f"the command in {COMMAND_VARIABLE} {problem}",
+        f"the command in {COMMAND_VARIABLE} {f'took over {limit:.0f} s' if code is None else problem}",
         hint="Run it in a shell; it has to print a credential and exit 0.",
     )
 
 
-def access_headers() -> tuple[tuple[str, str], ...]:
+def _capture(command: Secret, limit: float) -> tuple[int | None, Secret]:
+    """Return a command's exit code, None if it took too long, and what it printed."""
+    try:
+        done = subprocess.run(  # noqa: S602  # the variable is a shell command by its contract
+            command.reveal(),
+            shell=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None, Secret("")
+    return done.returncode, Secret(done.stdout.decode(errors="replace"))
+
+
+def access_headers() -> tuple[tuple[str, Secret], ...]:
     """Return the access headers that some installations require, if the environment has them."""
-    given = ((header, check_secret(os.environ.get(name, ""), name)) for header, name in CLOUDFLARE_HEADERS.items())
-    return tuple((header, value) for header, value in given if value)
+    given = ((header, name, Secret(os.environ.get(name, ""))) for header, name in CLOUDFLARE_HEADERS.items())
+    return tuple((header, check_secret(value, name)) for header, name, value in given if value)
 
 
-def mask_secret(secret: str) -> str:
-    """Return what may be shown of a secret: its kind and its last four characters."""
-    kind = next((prefix for prefix in ("tml-", "eyJ") if secret.startswith(prefix)), "")
-    return f"{kind}…{secret[-4:]}" if len(secret) >= 8 else "…"
-
-
-def check_secret(secret: str, source: str) -> str:
-    """Return a credential that is valid in a header, trimmed; an invalid one raises, without being shown."""
-    secret = secret.strip()
-    if not secret.isprintable() or not secret.isascii():
+def check_secret(secret: Secret, source: str) -> Secret:
+    """Return a credential that is valid in a header; an invalid one raises, without being shown."""
+    if not secret.fits_header:
         raise AuthenticationError(f"the credential from {source} contains characters that are not valid in a key")
     return secret

@@ -34,6 +34,7 @@ class Progress:
 
     def __init__(self, what: str = "", show: bool | None = False) -> None:
         self.requests = 0
+        self.struck = 0  # times that the credential was struck out of an answer
         self.stop = threading.Event()
         self._lock = threading.Lock()
         self._what = what
@@ -44,6 +45,11 @@ class Progress:
         """Count one request."""
         with self._lock:
             self.requests += 1
+
+    def count_struck(self, times: int) -> None:
+        """Count how often the credential was struck out of an answer."""
+        with self._lock:
+            self.struck += times
 
     def __enter__(self) -> Progress:
         if self._show:

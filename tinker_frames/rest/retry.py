@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-MAX_SERVER_WAIT_S = 60.0
+MAX_SERVER_WAIT_S = 366 * 86_400.0  # what names a later time names none
 RATE_LIMIT_RETRY_FACTOR = 4
 _jitter = random.Random()  # noqa: S311  # spreads load, protects nothing; the caller's own random numbers stay as they were seeded
 
@@ -77,7 +77,7 @@ def backoff_s(attempt: int) -> float:
 def read_server_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Return the seconds a server asks for: `retry-after-ms`, or `Retry-After` in (fractions of) seconds or as a date.
 
-    None if the header is missing or malformed, not above 0, or above a minute.
+    None if the header is missing or malformed, or not above 0. A wait of hours is one: whether to wait so long is the deadline's matter.
     """
     wait = _parse_number(headers.get("retry-after-ms"), scale=0.001)
     if wait is None:

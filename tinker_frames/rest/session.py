@@ -13,21 +13,25 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from .. import errors
-from .auth import Authenticator, fingerprint
+from .auth import Authenticator, Token, fingerprint
 from .cache import AccountCache, touch_marker
 from .config import Settings, is_loopback
+from .failures import describe_failure
 from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
 from .retry import RetryBudget, is_complete_json, is_gateway_refusal, read_server_wait
+from .secret import Secret, strike_out, strike_out_text
+from .transport import BoundedAdapter, Protected, get_time_left, limit_time, protect
 
 CONNECT_TIMEOUT_S = 5.0
+HOLDING_STATUSES = (429, 503)  # the server as a whole is asked to be left alone, not one route
 
 logger = logging.getLogger("tinker_frames")
 
@@ -59,28 +63,31 @@ class Session:
         self.auth = Authenticator(settings, self._post_with)
         self._plain = _configure_session(requests.Session(), settings)
         self._lock = threading.RLock()
-        self._account: str | None = None
-        self._cache: AccountCache | None = None
+        self._caches: dict[str, AccountCache] = {}
         self.is_closed = False
         self._not_before = 0.0  # monotonic; a rate limit met by one thread holds all of them
         self._logged_notes: set[str] = set()
 
     @property
     def account(self) -> str:
-        """The fingerprint of server and credential; the key cannot be recovered from it."""
-        with self._lock:
-            if self._account is None:
-                self._account = fingerprint(self.settings.base_url, self.auth.identity())
-            return self._account
+        """The fingerprint of server and credential; the key cannot be recovered from it.
+
+        It changes if a credential command begins to answer for another account.
+        """
+        return fingerprint(self.settings.base_url, self.auth.identity())
 
     @property
     def cache(self) -> AccountCache | None:
         """The account's cache; None if it is switched off."""
+        return self._open_cache(self.account) if self.settings.cache else None
+
+    def _open_cache(self, account: str) -> AccountCache:
         with self._lock:
-            if self._cache is None and self.settings.cache:
-                self._cache = AccountCache(self.settings.cache_dir, self.account, self.settings.cache_ttl)
-                _configure_session(self._cache.session, self.settings)
-            return self._cache
+            if account not in self._caches:
+                cache = AccountCache(self.settings.cache_dir, account, self.settings.cache_ttl)
+                _configure_session(cache.session, self.settings)
+                self._caches[account] = cache
+            return self._caches[account]
 
     def call(
         self,
@@ -139,70 +146,96 @@ class Session:
         self.is_closed = True
         self._plain.close()
         with self._lock:
-            if self._cache is not None:
-                self._cache.close()
+            for cache in self._caches.values():
+                cache.close()
 
     def _send_with_retries(
-        self, request: _Request, repeat: bool, progress: Progress, credential: str | None = None
+        self, request: _Request, repeat: bool, progress: Progress, credential: Secret | None = None
     ) -> Answer:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
-        start, replayed, tries = time.monotonic(), False, RetryBudget(self.settings.retries)
-        while True:
-            self._wait_for_rate_limit(progress, start)
-            self.check_open()
-            token = self.auth.header() if credential is None else credential
-            outcome = self._send_once(request, token, progress, self._remaining_s(start))
-            if isinstance(outcome, Answer):
-                if _is_expected(outcome, request):
-                    self._log_deprecation(outcome)
-                    return outcome
-                if _is_invalid_token(outcome) and not replayed and credential is None and self.auth.replace(token):
-                    replayed = True
-                    continue
-            error = self._build_error(request, outcome) if isinstance(outcome, Answer) else outcome
-            wait, left = _wait_after(outcome, tries) if repeat else None, self._remaining_s(start)
-            if wait is None or (left is not None and wait >= left):
-                raise error
-            self._wait_before_retry(wait, error, progress)
+        with limit_time(self.settings.deadline):
+            replayed, tries = False, RetryBudget(self.settings.retries)
+            while True:
+                self._wait_for_rate_limit(progress)
+                self.check_open()
+                token = self.auth.get_token() if credential is None else Token(credential, "")
+                outcome = self._send_once(request, token, progress)
+                if isinstance(outcome, Answer):
+                    if _is_expected(outcome, request):
+                        self._log_deprecation(outcome)
+                        return outcome
+                    may_replay = credential is None and not replayed and _is_invalid_token(outcome)
+                    if may_replay and token is not None and self.auth.replace(token.secret):
+                        replayed = True
+                        continue
+                error = self._build_error(request, outcome) if isinstance(outcome, Answer) else outcome
+                wait = _wait_after(outcome, tries) if repeat else None
+                if wait is None or wait >= get_time_left():
+                    raise self._end_retries(outcome, error) if repeat else error
+                self._wait_before_retry(wait, error, progress)
 
-    def _send_once(
-        self, request: _Request, token: str, progress: Progress, left: float | None
-    ) -> Answer | errors.ConnectionFailedError:
+    def _send_once(self, request: _Request, token: Token | None, progress: Progress) -> Answer | errors.TinkerError:
         """Send once; a transport failure is returned, so that no exception that holds the request is chained to ours."""
-        read_s = self.settings.timeout if left is None else max(0.1, min(self.settings.timeout, left))
-        cache = self.cache if request.cached else None
+        patience_s = max(0.1, min(self.settings.timeout, get_time_left()))
+        cache = self._find_cache(request, token)
         session = self._plain if cache is None else cache.session
         options: dict[str, Any] = {} if cache is None else {"force_refresh": request.refresh}
-        headers = dict(request.headers) | ({"X-API-Key": token} if token else {})
         began = time.time() if cache is None else cache.start_read()
+        struck: list[int] = []
         try:
-            response = session.request(
-                request.method,
-                request.url,
-                params=request.params,
-                json=request.body,
-                headers=headers,
-                timeout=(CONNECT_TIMEOUT_S, read_s),
-                allow_redirects=False,
-                **options,
-            )
+            with protect(self._protect(token)):
+                response = session.request(
+                    request.method,
+                    request.url,
+                    params=request.params,
+                    json=request.body,
+                    headers=dict(request.headers),
+                    timeout=(min(CONNECT_TIMEOUT_S, patience_s), patience_s),
+                    allow_redirects=False,
+                    verify=self.settings.verify,
+                    hooks={"response": lambda answer, **_: self._strike_out(request, answer, struck)},
+                    **options,
+                )
             content = response.content
         except (requests.RequestException, urllib3.exceptions.HTTPError) as fault:
             progress.count_request()
-            return _describe_failure(request, fault, read_s)
+            return describe_failure(request.what, request.url, fault, patience_s)
+        except errors.TinkerError as fault:  # of the transport itself
+            progress.count_request()
+            return fault.with_traceback(None)
         from_cache = bool(getattr(response, "from_cache", False))
         if not from_cache:
             progress.count_request()
+        progress.count_struck(sum(struck))
         created = getattr(response, "created_at", None)
         age_base = created.timestamp() if from_cache and created else began
         if (
             from_cache and cache is not None and cache.is_outdated(age_base)
         ):  # a write has overtaken it, or it is too old
-            return self._send_once(replace(request, refresh=True), token, progress, left)
+            return self._send_once(replace(request, refresh=True), token, progress)
         return Answer(response.status_code, response.headers, content, request.url, age_base, from_cache)
 
+    def _find_cache(self, request: _Request, token: Token | None) -> AccountCache | None:
+        """Return the cache for what this token may read; None for requests that are not cached."""
+        if not (request.cached and self.settings.cache):
+            return None
+        return self._open_cache(self.account if token is None else fingerprint(self.settings.base_url, token.identity))
+
+    def _protect(self, token: Token | None) -> Protected:
+        own = () if token is None else (("X-API-Key", token.secret),)
+        return Protected((*self.settings.extra_headers, *own), self.settings.may_reach)
+
+    def _strike_out(self, request: _Request, response: requests.Response, struck: list[int]) -> None:
+        """Remove the credential from an answer before anything sees it; only an exchange may answer with one."""
+        if request.yields_token and response.ok:
+            return
+        content, count = strike_out(response.content, self._secrets())
+        if count:
+            response._content = content  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
+            struck.append(count)
+
     def _build_error(self, request: _Request, answer: Answer) -> errors.TinkerError:
-        what = f"{request.method} {urlsplit(request.url).path}"
+        what = request.what
         if 200 <= answer.status < 300:
             return errors.ConnectionFailedError(
                 f"{what} was answered with incomplete JSON", status=answer.status, url=request.url
@@ -219,46 +252,51 @@ class Session:
         except (ValueError, RecursionError):
             is_page = "html" in answer.headers.get("Content-Type", "")
             body = "" if is_page else answer.content.decode("utf-8", "replace")
-        error = errors.build_error(answer.status, body, request.url, what=what, secrets=self._secrets())
+        error = errors.build_error(answer.status, body, request.url, what=what)
         if isinstance(error, errors.RateLimitError):
             error.retry_after = read_server_wait(answer.headers)
         if is_gateway_refusal(answer.status, answer.headers):
             error.retryable = True
         return error
 
-    def _remaining_s(self, start: float) -> float | None:
-        deadline = self.settings.deadline
-        return None if deadline is None else deadline - (time.monotonic() - start)
-
     def _wait_before_retry(self, seconds: float, error: errors.TinkerError, progress: Progress) -> None:
         """Wait before a repeat; a rate limit or an overloaded server holds every thread, and only the first of them says so."""
         why = _describe_cause(error)
-        if error.status in (429, 503):
-            with self._lock:
-                until = time.monotonic() + seconds
-                first = until > self._not_before + REPORT_WAITS_FROM_S
-                self._not_before = max(self._not_before, until)
-            if first:
+        if error.status in HOLDING_STATUSES:
+            if self._hold_requests(seconds):
                 progress.report_wait(seconds, why)
             return
         progress.report_wait(seconds, why)
         _sleep(seconds, progress)
 
-    def _wait_for_rate_limit(self, progress: Progress, start: float) -> None:
+    def _hold_requests(self, seconds: float) -> bool:
+        """Let no thread send before these seconds are over; True if that is longer than they wait already."""
+        with self._lock:
+            until = time.monotonic() + seconds
+            is_longer = until > self._not_before + REPORT_WAITS_FROM_S
+            self._not_before = max(self._not_before, until)
+        return is_longer
+
+    def _end_retries(self, outcome: Answer | errors.TinkerError, error: errors.TinkerError) -> errors.TinkerError:
+        """Return the error of a read that is given up; a wait that the server asked for holds what is sent next, and is named."""
+        asked = read_server_wait(outcome.headers) if isinstance(outcome, Answer) else None
+        if asked is None or error.status not in HOLDING_STATUSES:
+            return error
+        self._hold_requests(asked)
+        return _build_wait_error(error, asked) if asked >= get_time_left() else error
+
+    def _wait_for_rate_limit(self, progress: Progress) -> None:
         while (seconds := self._not_before - time.monotonic()) > 0:
-            left = self._remaining_s(start)
-            if left is not None and seconds >= left:
-                raise errors.RateLimitError(
-                    f"the server asks to wait {seconds:.0f} s more, which is past the deadline",
-                    url=self.settings.base_url,
-                )
+            if seconds >= get_time_left():
+                held = errors.RateLimitError("nothing was sent", url=self.settings.base_url)
+                raise _build_wait_error(held, seconds)
             _sleep(seconds, progress)
         if progress.stop.is_set():
             raise StoppedError
 
-    def _post_with(self, path: str, body: dict[str, Any], credential: str) -> Any:
+    def _post_with(self, path: str, body: dict[str, Any], credential: Secret) -> Any:
         """Send a POST that the authenticator needs, with the credential that it names."""
-        request = _Request("POST", self.settings.base_url + path, body=body)
+        request = _Request("POST", self.settings.base_url + path, body=body, yields_token=True)
         answer = self._send_with_retries(request, True, Progress(), credential)
         try:
             return answer.json()
@@ -266,8 +304,8 @@ class Session:
             pass  # raised below, where no exception that quotes a token is chained to it
         raise errors.SchemaError("the answer is not JSON", status=answer.status, url=request.url)
 
-    def _secrets(self) -> tuple[str, ...]:
-        """Return what must not be in any text that is shown."""
+    def _secrets(self) -> tuple[Secret, ...]:
+        """Return what must not be in any answer."""
         return (*self.auth.secrets(), *(value for _, value in self.settings.extra_headers))
 
     def _invalidate_cache(self) -> None:
@@ -284,7 +322,7 @@ class Session:
         if note and note not in self._logged_notes:
             self._logged_notes.add(note)
             level = logging.ERROR if answer.headers.get("x-deprecation-level") == "error" else logging.WARNING
-            logger.log(level, "the server says: %s", errors.scrub(note, self._secrets())[:500])
+            logger.log(level, "the server says: %s", errors.scrub(strike_out_text(note, self._secrets()))[:500])
 
 
 @dataclass(frozen=True)
@@ -300,6 +338,12 @@ class _Request:
     refresh: bool = False
     redirects: bool = False
     wants_json: bool = True
+    yields_token: bool = False
+
+    @property
+    def what(self) -> str:
+        """The method and path, as errors name them."""
+        return f"{self.method} {urlsplit(self.url).path}"
 
 
 def _configure_session(session: requests.Session, settings: Settings) -> Any:
@@ -308,23 +352,27 @@ def _configure_session(session: requests.Session, settings: Settings) -> Any:
 
     from ..version import __version__
 
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=max(settings.max_workers, 4), max_retries=0)
+    adapter = BoundedAdapter(pool_connections=4, pool_maxsize=max(settings.max_workers, 4), max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.headers["Accept"] = "application/json"
     session.headers["User-Agent"] = f"tinker-frames/{__version__}"
-    session.headers.update(settings.extra_headers)
     session.auth = lambda request: request  # else a password from ~/.netrc is sent
     session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005  # else the next request is prepared
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    if is_loopback(urlsplit(settings.base_url).hostname or ""):
-        session.trust_env = False  # a proxy would carry the key off this machine
+    parts = urlsplit(settings.base_url)
+    if parts.scheme == "http" or is_loopback(parts.hostname or ""):
+        session.trust_env = (
+            False  # a proxy would carry the key off this machine, or further than the network it may travel in
+        )
     return session
 
 
-def _wait_after(outcome: Answer | errors.ConnectionFailedError, tries: RetryBudget) -> float | None:
+def _wait_after(outcome: Answer | errors.TinkerError, tries: RetryBudget) -> float | None:
     """Return the seconds to wait before a repeat, None for no repeat; a 2xx that is not good was cut short on its way."""
-    if not isinstance(outcome, Answer) or 200 <= outcome.status < 300:
+    if isinstance(outcome, errors.TinkerError):
+        return tries.wait_after_loss() if outcome.retryable else None
+    if 200 <= outcome.status < 300:
         return tries.wait_after_loss()
     return tries.wait_after(outcome.status, outcome.headers)
 
@@ -342,32 +390,24 @@ def _is_invalid_token(answer: Answer) -> bool:
     return answer.status == 401 and 'error="invalid_token"' in answer.headers.get("WWW-Authenticate", "")
 
 
-def _describe_failure(request: _Request, fault: Exception, read_s: float) -> errors.ConnectionFailedError:
-    """Describe a transport failure without the objects that hold the request."""
-    host = urlsplit(request.url).netloc
-    unsent = (
-        isinstance(fault, requests.ConnectTimeout)
-        or "NewConnectionError" in repr(fault)
-        or "NameResolution" in repr(fault)
-    )
-    if isinstance(fault, requests.exceptions.SSLError):
-        problem = f"the TLS certificate of {host} was not accepted"
-    elif unsent:
-        problem = f"no connection to {host}"
-    elif isinstance(fault, requests.Timeout):
-        problem = f"no answer from {host} within {read_s:.0f} s"
-    elif isinstance(fault, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
-        problem = f"the answer of {host} was cut short"
-    else:
-        problem = f"the connection to {host} broke"
-    what = f"{request.method} {urlsplit(request.url).path}"
-    return errors.ConnectionFailedError(f"{what} failed: {problem}", url=request.url)
-
-
 def _describe_cause(error: errors.TinkerError) -> str:
     if error.status == 429:
         return "rate limited (429)"
     return f"the server answers {error.status}" if error.status else str(error.what)
+
+
+def _build_wait_error(error: errors.TinkerError, seconds: float) -> errors.TinkerError:
+    """Return the error of a read that would have to wait past its deadline, with the time to wait until."""
+    when = datetime.now(UTC) + timedelta(seconds=seconds)
+    late = type(error)(
+        f"{error.what}: the server asks to wait {seconds:.0f} s, which is past the deadline",
+        status=error.status,
+        url=error.url,
+        hint=f"Try again after {when:%Y-%m-%d %H:%M:%S} UTC, or pass a longer deadline= to have it waited for.",
+    )
+    if isinstance(late, errors.RateLimitError):
+        late.retry_after = seconds
+    return late
 
 
 def _sleep(seconds: float, progress: Progress) -> None:

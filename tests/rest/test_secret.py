@@ -1,0 +1,72 @@
+"""Secrets show nothing, and what a server sends back of them is struck out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinker_frames.rest.secret import Secret, strike_out, strike_out_text
+
+KEY = "tml-Qx7fL2mPz9RtKw4vBn8sYd3hGc6jAe1u"
+JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGFAbGFiIiwiaWF0IjoxfQ.s1gnatureS1gnature"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("", "…"), ("abc", "…"), ("tml-short", "tml-…"), ("0123456789abcde", "…"), (KEY, "tml-…Ae1u"[:5] + KEY[-4:])],
+)
+def test_mask_shows_four_characters_of_a_long_key_only(text: str, shown: str) -> None:
+    """The last four characters of 16 or more are shown, and nothing of a shorter key."""
+    assert Secret(text).mask() == shown
+    assert repr(Secret(text)) == f"{Secret(text)}" == "<secret>"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        KEY,
+        KEY[4:],
+        KEY[:-4],
+        KEY[5:21],
+        f"k={KEY}&{KEY}",
+        "".join(f"\\u{ord(c):04x}" for c in KEY),
+        "".join(f"\\u{ord(c):04X}" if c.isdigit() else c for c in KEY),
+    ],
+)
+def test_keys_and_long_parts_are_struck_out(sent: str) -> None:
+    """A key, a long part of it, also in JSON's escapes, is gone from an answer, which is valid JSON as before."""
+    content = b'{"owner": "a' + sent.encode() + b'b", "path": "C:\\\\u0041", "n": 1}'
+    struck, count = strike_out(content, [Secret("tml-another-key-0123456789"), Secret(KEY)])
+    found = json.loads(struck)
+    assert count == sent.count(KEY) or count == 1
+    assert found["owner"].startswith("a")
+    assert "[key]" in found["owner"]
+    assert not [part for part in (KEY[at : at + 8] for at in range(len(KEY) - 7)) if part in found["owner"]]
+    assert (found["path"], found["n"]) == ("C:\\u0041", 1)
+
+
+@pytest.mark.parametrize(
+    ("secret", "sent"), [(KEY, KEY[3:14]), ("tml-demo", "tml-demo"), (JWT, JWT.partition(".")[0]), ("", "x")]
+)
+def test_short_parts_and_words_stay(secret: str, sent: str) -> None:
+    """A few characters, a key that is a mere word, and the header that all JWTs share say nothing, so they stay."""
+    content = json.dumps({"name": sent}).encode()
+    assert strike_out(content, [Secret(secret)]) == (content, 0)
+
+
+@pytest.mark.parametrize("sent", [JWT, JWT.split(".")[1], JWT.split(".")[2]])
+def test_tokens_are_struck_out(sent: str) -> None:
+    """A JWT, its claims and its signature are struck out."""
+    assert sent not in strike_out_text(f"token {sent} is old", [Secret(JWT)])
+
+
+@given(before=st.text(max_size=20), after=st.text(max_size=20), start=st.integers(0, 20), length=st.integers(16, 36))
+def test_no_long_part_survives(before: str, after: str, start: int, length: int) -> None:
+    """Whatever stands around 16 or more characters of a key, they are gone, and what stands around them is not."""
+    part = KEY[start : start + length]
+    text = f"{before}|{part}|{after}"
+    struck = strike_out_text(text, [Secret(KEY)])
+    assert struck == (f"{before}|[key]|{after}" if len(part) >= 16 else text)

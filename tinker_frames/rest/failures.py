@@ -1,0 +1,110 @@
+"""Transport failures in words: what failed, why, and which setting or variable to change. Pure but for the environment's proxies."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from ..errors import ConnectionFailedError
+from .transport import get_time_left
+
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+PROXY_FAULTS = (
+    requests.exceptions.InvalidProxyURL,
+    urllib3.exceptions.ProxyError,
+    urllib3.exceptions.ProxySchemeUnknown,
+)
+BUNDLE_HINT = (
+    "If the server or a proxy in between has a certificate of your organization, set verify= or SSL_CERT_FILE to a file of its "
+    "CA certificates."
+)
+
+
+def describe_failure(what: str, url: str, fault: Exception, patience_s: float) -> ConnectionFailedError:
+    """Return the error for a transport failure, without the objects that hold the request.
+
+    `what` is the request's method and path; `patience_s` is how long the server was waited for.
+    """
+    host = urlsplit(url).netloc
+    problem, hint = (
+        _describe_proxy(fault) or _describe_tls(fault, host) or (_describe_loss(fault, host, patience_s), None)
+    )
+    return ConnectionFailedError(
+        f"{what} failed: {problem}", url=url, hint=hint, retryable=None if hint is None else False
+    )
+
+
+def _describe_proxy(fault: Exception) -> tuple[str, str] | None:
+    """Describe a failure of the proxy between here and the server."""
+    causes = list(_walk_causes(fault))
+    is_socks = any("SOCKS" in str(cause) for cause in causes)
+    if not is_socks and not any(isinstance(cause, PROXY_FAULTS) for cause in causes):
+        return None
+    variable = next((name for name in PROXY_VARIABLES if os.environ.get(name)), "HTTPS_PROXY")
+    refusal = next((found[0] for cause in causes if (found := re.search(r"\b[45]\d\d [A-Za-z ]+", str(cause)))), None)
+    if refusal:
+        reason = f"it answers {refusal.strip()}"
+    elif is_socks:
+        reason = "SOCKS needs `pip install requests[socks]`"
+    elif any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
+        reason = "it cannot be reached"
+    else:
+        reason = "its address is malformed, or it does not answer as a proxy"
+    return f"the proxy of {variable} cannot be used: {reason}", (
+        f"Correct {variable}, or add the server's host to NO_PROXY to connect without a proxy."
+    )
+
+
+def _describe_tls(fault: Exception, host: str) -> tuple[str, str] | None:
+    """Describe a failed TLS handshake."""
+    for cause in _walk_causes(fault):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the TLS certificate of {host} was not accepted: {cause.verify_message}", BUNDLE_HINT
+    for cause in _walk_causes(fault):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+            reason = (cause.reason or "unknown reason").replace("_", " ").lower()
+            is_plain = "wrong version number" in reason or "record layer failure" in reason or "http request" in reason
+            reason += "; the server may speak plain http there" if is_plain else ""
+            return (
+                f"there is no TLS connection to {host}: {reason}",
+                "Check the scheme and the port of TINKER_BASE_URL.",
+            )
+    return None
+
+
+def _describe_loss(fault: Exception, host: str, patience_s: float) -> str:
+    """Describe a connection that was not made, broke, or brought nothing in time."""
+    causes = list(_walk_causes(fault))
+    if any(isinstance(cause, urllib3.exceptions.NameResolutionError) for cause in causes):
+        return f"no connection to {host}: its name cannot be resolved"
+    if any(isinstance(cause, (requests.ConnectTimeout, urllib3.exceptions.NewConnectionError)) for cause in causes):
+        return f"no connection to {host}"
+    if any(isinstance(cause, (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)) for cause in causes):
+        is_late = get_time_left() <= 0
+        return (
+            f"no whole answer from {host} within the deadline"
+            if is_late
+            else f"no answer from {host} within {patience_s:.0f} s"
+        )
+    if isinstance(fault, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
+        return f"the answer of {host} was cut short"
+    return f"the connection to {host} broke"
+
+
+def _walk_causes(fault: BaseException) -> Iterator[BaseException]:
+    """Yield an exception with all that caused it: requests and urllib3 keep some as arguments and as `reason`."""
+    todo, seen = [fault], set[int]()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        inner = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+        todo += [cause for cause in inner if isinstance(cause, BaseException)]

@@ -1,0 +1,144 @@
+"""Secrets: text that no repr, traceback or pickle shows, and its removal from what a server sends back.
+
+The text of a `Secret` leaves it by `reveal`, which is called where a header is sent, and where a hash or the claims are read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+
+MARK = b"[key]"
+LEAST = 10  # shorter keys are words that names in the account may hold as well
+SHOWN = 4  # characters of a long key that its owner may see
+_ESCAPE = re.compile(rb"\\(u00[2-7][0-9A-Fa-f]|.)", re.DOTALL)
+_ESCAPED_ASCII = re.compile(rb"\\u00[2-7][0-9A-Fa-f]|\\/")
+_PLAIN = re.compile(rb"[A-Za-z0-9._~+/=:-]")
+
+
+class Secret:
+    """A key, a token or another text that must not be shown; its repr says nothing of it."""
+
+    __slots__ = ("_pieces", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text.strip()
+        self._pieces: list[tuple[bytes, int]] | None = None
+
+    def reveal(self) -> str:
+        """Return the text."""
+        return self._text
+
+    def mask(self) -> str:
+        """Return what may be shown of it: its kind, and the last four characters of one of 16 or more."""
+        kind = next((prefix for prefix in ("tml-", "eyJ") if self._text.startswith(prefix)), "")
+        return f"{kind}…{self._text[-SHOWN:]}" if len(self._text) >= 4 * SHOWN else f"{kind}…"
+
+    @property
+    def is_jwt(self) -> bool:
+        """Whether it is a JWT."""
+        return self._text.startswith("eyJ")
+
+    @property
+    def is_official(self) -> bool:
+        """Whether it has a form that the official service issues."""
+        return self._text.startswith(("tml-", "eyJ"))
+
+    @property
+    def fits_header(self) -> bool:
+        """Whether an HTTP header can carry it."""
+        return self._text.isprintable() and self._text.isascii()
+
+    @property
+    def pieces(self) -> list[tuple[bytes, int]]:
+        """What must not come back, each with the length from which a part of it counts."""
+        if self._pieces is None:
+            self._pieces = list(_split_pieces(self._text))
+        return self._pieces
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled")
+
+
+def hide(value: Any) -> Any:
+    """Return text as a `Secret`, and every value of a mapping; anything else as it is."""
+    if isinstance(value, str):
+        return Secret(value)
+    return {name: hide(inner) for name, inner in value.items()} if isinstance(value, Mapping) else value
+
+
+def strike_out(content: bytes, secrets: Iterable[Secret]) -> tuple[bytes, int]:
+    """Return an answer without these secrets and without long parts of them, and how many were struck out."""
+    if _ESCAPED_ASCII.search(content):
+        content = _ESCAPE.sub(_unescape, content)
+    spans = [span for secret in secrets for piece, part in secret.pieces for span in _find_parts(content, piece, part)]
+    kept, at, count = [], 0, 0
+    for start, stop in sorted(spans):
+        if start >= at:
+            kept += [content[at:start], MARK]
+            count += 1
+        at = max(at, stop)
+    return (b"".join([*kept, content[at:]]), count) if count else (content, 0)
+
+
+def strike_out_text(text: str, secrets: Iterable[Secret]) -> str:
+    """Return text without these secrets and without long parts of them."""
+    return strike_out(text.encode("utf-8", "surrogatepass"), secrets)[0].decode("utf-8", "surrogatepass")
+
+
+def _split_pieces(text: str) -> Iterator[tuple[bytes, int]]:
+    """Yield what is secret in a text. JWTs of one issuer share their header and much of their claims, so these count whole only."""
+    if text.startswith("eyJ") and text.count(".") == 2:
+        _, claims, signature = text.encode().split(b".")
+        whole, parts = [claims], [signature]
+    else:
+        whole, parts = [], list({text.encode(), json.dumps(text)[1:-1].encode()})
+    yield from ((piece, len(piece)) for piece in whole if len(piece) >= LEAST)
+    yield from ((piece, min(16, max(LEAST, len(piece) * 2 // 3))) for piece in parts if len(piece) >= LEAST)
+
+
+def _find_parts(content: bytes, piece: bytes, part: int) -> Iterator[tuple[int, int]]:
+    """Yield where a piece, or `part` or more characters in a row of it, stands.
+
+    So many characters hold one of the blocks, half as long, that the piece is cut into: only those are searched for.
+    """
+    size = (part + 1) // 2
+    for start in range(0, len(piece) - size + 1, size):
+        at = content.find(piece[start : start + size])
+        while at >= 0:
+            left = _count_equal(content[max(0, at - start) : at][::-1], piece[:start][::-1])
+            right = _count_equal(content[at + size : at + len(piece) - start], piece[start + size :])
+            if left + size + right >= part:
+                yield at - left, at + size + right
+            at = content.find(piece[start : start + size], at + 1)
+
+
+def _count_equal(one: bytes, other: bytes) -> int:
+    """Return how many bytes two texts have in common at their beginning."""
+    count = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    """Return an escaped character of JSON as itself, if it needs no escape."""
+    escaped = found[1]
+    plain = bytes([int(escaped[3:], 16)]) if len(escaped) == 5 else escaped if escaped == b"/" else b""
+    return plain if _PLAIN.fullmatch(plain) else found[0]
