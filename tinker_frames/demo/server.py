@@ -1,9 +1,10 @@
 """The demo server: uvicorn in a background thread, started and stopped within milliseconds."""
 
-from __future__ import os
+from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import socket
 import threading
 from datetime import UTC, datetime
