@@ -16,13 +16,13 @@ from .rest import config
 from .rest.cache import CacheView
 from .rest.endpoints import AccessScope
 from .rest.session import Session
-from .schema.catalog import TABLES
+from .schema import catalog
 from .schema.columns import Table
 
 
 def _add_tables(cls: type[Client]) -> type[Client]:
     """Add a method for each table of the catalog that has none here: one that an endpoint lists by offset needs no more."""
-    for table in TABLES.values():
+    for table in catalog.TABLES.values():
         if table.name not in vars(cls):
             setattr(cls, table.name, _make_table_method(table))
     return cls

@@ -13,7 +13,7 @@ import pandas as pd
 from .client import Client, registry
 from .errors import InvalidRequestError, TinkerError
 from .rest import config
-from .schema.catalog import TABLES
+from .schema import catalog
 
 if TYPE_CHECKING:
     from .plans.plan import Plan
@@ -92,7 +92,7 @@ checkpoints = _bind_to_default(Client.checkpoints)
 samplers = _bind_to_default(Client.samplers)
 inventory = _bind_to_default(Client.inventory)
 # The others of the catalog; a line above gives one its static type.
-globals().update({name: _bind_to_default(getattr(Client, name)) for name in TABLES if name not in globals()})
+globals().update({name: _bind_to_default(getattr(Client, name)) for name in catalog.TABLES if name not in globals()})
 
 
 def find_client(frame: pd.DataFrame, client: Client | None = None) -> Client:
