@@ -118,7 +118,7 @@ def _faults(server: DemoServer) -> dict[str, Callable[[], object]]:
 
 
 def _reprs(client: tkf.Client) -> list[object]:
-    session = client._session
+    session = client._transport
     parts = [client, client.rest, client.cache, session, session.auth, session.settings, session.settings.credential]
     parts += (
         [session.cache, session.cache.session, session.cache.session.cache, session._plain] if session.cache else []
@@ -160,7 +160,7 @@ def test_the_key_is_nowhere(
             if fault != "none":
                 client.rest.get_server_capabilities()  # past config, so that the trouble is met by what follows
             if fault == "hang":
-                client._session.settings = replace(client._session.settings, timeout=0.1)
+                client._transport.settings = replace(client._transport.settings, timeout=0.1)
             calls = _calls(client, server)
             _faults(server)[fault]()
             for call in calls:

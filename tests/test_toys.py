@@ -39,7 +39,7 @@ for call in (tkf.Client, tkf.connect):
     assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
     assert "toy : int, default 7\\n    How many toys." in inspect.getdoc(call)
     client = call("tml-0123456789", "https://tinker.example.org", toy=8)
-    assert client.session.settings.toy == 8
+    assert client.transport.settings.toy == 8
     client.close()
     for wrong, error, said in (({"toy": 1}, InvalidRequestError, "toy=1 is below 2"), ({"toi": 8}, TypeError, "Did you mean 'toy'?")):
         try:

@@ -96,7 +96,7 @@ class TinkerAccessor(_Actions):
         from .listings.weights import weights_info
 
         paths, client = self._collect_paths(), self._find_client(client)
-        return weights_info(client.rest, paths, client.session.settings.max_workers, progress)
+        return weights_info(client.rest, paths, client.transport.settings.max_workers, progress)
 
     def archive_urls(self, *, client: Client | None = None, progress: bool | None = None) -> ArchiveUrls:
         """Return a mapping of tinker path to the signed URL of its archive (GET …/archive); its repr hides the URLs.
@@ -107,7 +107,7 @@ class TinkerAccessor(_Actions):
         from .listings.weights import archive_urls
 
         paths, client = self._collect_paths(), self._find_client(client)
-        return ArchiveUrls(archive_urls(client.rest, paths, client.session.settings.max_workers, progress))
+        return ArchiveUrls(archive_urls(client.rest, paths, client.transport.settings.max_workers, progress))
 
     def explore(self, *, client: Client | None = None) -> View:
         """Return a view of the frame in which to filter and select rows and act on them, as `tkf.explore(frame)`."""

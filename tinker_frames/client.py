@@ -78,12 +78,12 @@ class Client:
     @config.accept_options(config.ClientOptions)
     def __init__(self, options: config.ClientOptions) -> None:
         self._settings = config.resolve(options)
-        self._session = Session(self._settings)
-        self._reader = Account(self._session)
+        self._transport = Session(self._settings)
+        self._reader = Account(self._transport)
         self._closers: list[Callable[[], None]] = []
-        self.planner = Planner(self._session, self._reader)
+        self.planner = Planner(self._transport, self._reader)
         self.rest = self.planner.rest
-        self.cache = CacheView(self._settings, lambda: self._session.cache)
+        self.cache = CacheView(self._settings, lambda: self._transport.cache)
 
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -252,9 +252,9 @@ class Client:
     # ── for plans ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
-    def session(self) -> Session:
-        """The HTTP session of this client."""
-        return self._session
+    def transport(self) -> Session:
+        """The HTTP transport of this client."""
+        return self._transport
 
     def read_runs(self, training_run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
         """Return the checkpoints of some runs, past the cache, and the runs that could not be read; an unreadable run raises nothing.
@@ -273,7 +273,7 @@ class Client:
     @property
     def account(self) -> str:
         """The fingerprint of the account, as in `frame.attrs`; the key cannot be recovered from it."""
-        return self._session.account
+        return self._transport.account
 
     def on_close(self, callback: Callable[[], None]) -> None:
         """Register a callback that is called once, when the client is closed."""
@@ -281,7 +281,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections and the cache; calls afterwards raise `TinkerError`."""
-        self._session.close()
+        self._transport.close()
         while self._closers:
             self._closers.pop()()
 
@@ -338,7 +338,7 @@ class ClientRegistry:
     def find_by_account(self, account: str) -> Client | None:
         """Return the client that made a frame of an account last, if it still exists and is open."""
         client = self._by_account.get(account)
-        return None if client is None or client.session.is_closed else client
+        return None if client is None or client.transport.is_closed else client
 
 
 # The one piece of state at module level: `tkf.sessions()` and `frame.tinker` have no other place for it.

@@ -387,7 +387,7 @@ def test_unusable_cache_is_said_once(server: DemoServer, client_of: Make, tmp_pa
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if trouble == "full":
-            cache = client._session.cache
+            cache = client._transport.cache
             assert cache is not None
             cache.clear()
             connection = cache._store._connect()

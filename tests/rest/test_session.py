@@ -100,7 +100,7 @@ def start(client: tkf.Client, server: DemoServer, timeout: float | None = None) 
     client.rest.get_server_capabilities()
     server.requests.clear()
     if timeout is not None:
-        client._session.settings = replace(client._session.settings, timeout=timeout)
+        client._transport.settings = replace(client._transport.settings, timeout=timeout)
     return client
 
 
@@ -202,7 +202,7 @@ def test_long_waits_are_kept_where_the_deadline_allows(
 def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None:
     """A wait that another thread was told of does not hold a request past its deadline."""
     client = start(client_of(server, deadline=3), server)
-    client._session._not_before = time.monotonic() + 20
+    client._transport._not_before = time.monotonic() + 20
     began = time.monotonic()
     with pytest.raises(errors.RateLimitError, match="past the deadline") as caught:
         client.rest.list_training_runs()

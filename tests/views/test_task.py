@@ -188,7 +188,7 @@ def test_a_reading_that_fails_stops_nothing_else(server: DemoServer, client: tkf
 def test_it_watches_a_real_listing(quiet_server: Any, client_of: Callable[..., tkf.Client]) -> None:
     """Given to what reads or writes as its progress, it is what they count on."""
     client = client_of(quiet_server)
-    task, ends = make_task(lambda task: TableReader(client.session).user_checkpoints(task, limit=None))
+    task, ends = make_task(lambda task: TableReader(client.transport).user_checkpoints(task, limit=None))
     assert task.start().join(PATIENCE_S)
     assert task.to_message()["done"] == ends[0][0].data.num_rows > 0
 

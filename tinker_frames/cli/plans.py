@@ -126,7 +126,9 @@ def _help(action: Action) -> str:
         f"{DURATION} is e.g. 30d, 12h or a number of seconds{_or_none(p)}." for p in action.parameters if p.is_required
     ]
     durations = takes if not _takes_rule(action) else []
-    return "\n\n".join(filter(None, [action.doc.replace("tkf.", ""), " ".join([*durations, scope]), more]))
+    return "\n\n".join(
+        filter(None, [action.doc.replace("tkf.", "").replace("`", ""), " ".join([*durations, scope]), more])
+    )
 
 
 def _or_none(parameter: Parameter) -> str:

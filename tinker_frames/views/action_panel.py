@@ -218,7 +218,7 @@ class ActionPanel:
             "note": self._note,
             "action": self._action.name,
             "label": self._label,
-            "doc": self._action.doc,
+            "doc": self._action.doc.replace("`", ""),
             "target": self._target.text if self._target else "",
         }
 

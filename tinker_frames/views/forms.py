@@ -37,7 +37,7 @@ def get_offered(name: str) -> Action:
 
 def make_button(action: Action) -> ActionButton:
     """Return the button that begins an action."""
-    return {"name": action.name, "label": action.label, "doc": action.doc, "tone": action.tone}
+    return {"name": action.name, "label": action.label, "doc": action.doc.replace("`", ""), "tone": action.tone}
 
 
 def make_fields(action: Action, table: str = "checkpoints") -> list[FormField]:
@@ -122,14 +122,14 @@ def _make_field(name: str, label: str, kind: Any, value: str | int | bool, hint:
 def _make_duration_field(parameter: Parameter) -> FormField:
     """Return the field of a duration, which can be picked, typed, or said not to be."""
     value = "" if parameter.is_required or parameter.default is None else str(parameter.default)
-    field = _make_field(parameter.name, parameter.name, "duration", value, parameter.doc)
+    field = _make_field(parameter.name, parameter.name, "duration", value, parameter.doc.replace("`", ""))
     return {**field, "picks": PICKS, "none": parameter.takes_none}
 
 
 def _make_rule_field(rule: KeepRule) -> FormField:
     """Return the field of a keep rule."""
     value = rule.suggested if rule.suggested is not None else rule.kind != "flag" and ""
-    return {**_make_field(rule.name, rule.label, rule.kind, value, rule.doc), "least": rule.least}
+    return {**_make_field(rule.name, rule.label, rule.kind, value, rule.doc.replace("`", "")), "least": rule.least}
 
 
 def _make_file_fields(table: str) -> list[FormField]:
