@@ -190,7 +190,7 @@ def test_long_waits_are_kept_where_the_deadline_allows(
 
     def sleep(seconds: float, _: Progress) -> None:
         slept.append(seconds)
-        client._session._not_before -= seconds
+        client._transport._not_before -= seconds
 
     monkeypatch.setattr("tinker_frames.rest.session._sleep", sleep)
     server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="90"))

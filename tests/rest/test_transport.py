@@ -116,7 +116,7 @@ def test_dripping_answers_to_writes_end() -> None:
         make(url, api_key="", deadline=0.4) as client,
         pytest.raises(errors.ConnectionFailedError, match="within the deadline") as caught,
     ):
-        client._session.call("DELETE", "/api/v1/x", repeat=False)
+        client._transport.call("DELETE", "/api/v1/x", repeat=False)
     assert caught.value.status is None
 
 
@@ -256,7 +256,7 @@ def test_extra_headers_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
     with serve(reply()) as (url, seen), make(url, headers=extra, cache=True, cache_dir=tmp_path) as client:
         client.rest.get_server_capabilities()
         shown = (
-            repr(client) + repr(client._settings) + repr(vars(client._session)) + repr(client._session.cache.session)
+            repr(client) + repr(client._settings) + repr(vars(client._transport)) + repr(client._transport.cache.session)
         )  # type: ignore[union-attr]
     assert len(seen) == 2
     for request in seen:
