@@ -90,6 +90,13 @@ class Decoder:
         """Return the columns that no row had."""
         return [c.name for c in self.table.sent if self.rows and self._absent.get(c.path[0], 0) == self.rows]
 
+    def count_new(self, last: int) -> int:
+        """Return how many different keys the last rows have that no row before them had."""
+        self._flush()
+        hashes = np.concatenate(self._hashes) if self._hashes else np.array([], np.int64)
+        before = max(0, len(hashes) - last)
+        return len(np.unique(hashes)) - len(np.unique(hashes[:before]))
+
     # ── the fast path ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _decode(self, content: bytes) -> Page | None:

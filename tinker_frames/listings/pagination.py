@@ -1,15 +1,18 @@
 """Pagination: what one page holds, and which pages to request next; pure.
 
 A list by offset is a range of rows to be covered. Pages may come back shorter than requested (a server that silently lowers the
-limit), totals may change while pages are read, and some servers give no total at all. `Coverage` knows what is still missing.
+limit), totals may change while pages are read or be wrong, and some servers give no total at all. `Coverage` knows what is still
+missing, and what the end of the list is known from.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from ..errors import InvalidRequestError, SchemaError, TinkerError
@@ -17,6 +20,8 @@ from ..schema.coerce import parse_json, parse_object
 from ..schema.columns import Table
 
 MOST_AT_ONCE = 1024  # requests planned ahead: a total far beyond the truth must not become as many requests
+PAGE_SIZES = 5  # the sizes of pages are multiples of it
+MOST_FRUITLESS = 3  # pages in a row without a new row, or empty answers at one place, after which a reading is given up
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,13 @@ class Page:
     items: list[Any]  # typed records, or objects
     rows: int
     total: int | None = None  # of a cursor, where there is one
-    next_cursor: dict[str, Any] | None = None
+    next_cursor: Any = None  # of any type: it is sent back as it came
 
-    def keys(self, table: Table) -> set[str]:
-        """Return the keys of its rows."""
-        name = table.key
-        return {str(row[name] if isinstance(row, dict) else getattr(row, name)) for row in self.items}
+    def list_keys(self, table: Table) -> list[str]:
+        """Return the keys of its rows, in their order."""
+        if self.items and isinstance(self.items[0], dict):
+            return [str(row[table.key]) for row in self.items]
+        return list(map(attrgetter(table.key), self.items))
 
 
 @dataclass(frozen=True)
@@ -46,26 +52,37 @@ class Request:
 class Coverage:
     """Which offsets of a list have been read, and which still have to be.
 
+    A total is a claim, which may count a single page: the end is known where the rows agree with it, and a page that cannot be
+    a full one or a request past the end does too. Without a total, the end is known where pages stay empty when they are asked
+    for again, and beyond.
+
     Attributes
     ----------
     size
         The page size to ask for.
     want
         The most rows that are wanted; None for all.
+    trusts_total
+        Whether totals are used. They are not once they were found to be lower than the number of rows.
     totals
         Every total that pages gave, without the zero that some servers give beyond the end.
     moved
-        Whether a page held some rows of an earlier page besides new ones: rows came or went between the two.
+        Whether a page held some rows of an earlier page besides new ones.
+    repeats
+        Pages in a row that held rows, but none that was new.
     """
 
     size: int
     want: int | None = None
+    trusts_total: bool = True
     totals: list[int] = field(default_factory=list)
     moved: bool = False
+    repeats: int = 0
     _none: bool = False  # the first page said that there is nothing
     _read: list[tuple[int, int]] = field(default_factory=list)  # covered ranges, sorted, disjoint
-    _end: int | None = None  # an empty page proved that nothing is here or beyond
-    _fruitless: bool = False  # a page gave nothing new
+    _empty: Counter[int] = field(default_factory=Counter)  # offset → empty pages there
+    _longest: int = 0  # rows of the longest page
+    _short_ends: set[int] = field(default_factory=set)  # ends of pages that were shorter than the server can give
     _wave: int = 1
 
     def first(self) -> Request:
@@ -73,56 +90,79 @@ class Coverage:
         return Request(0, self.size if self.want is None else min(self.size, self.want))
 
     def record(self, request: Request, rows: int, total: int | None, *, new: int | None = None) -> None:
-        """Note what a page gave: its number of rows, its total if it said one, and how many rows were new."""
-        if rows:
-            before = self._length()
-            self._read = _merge_ranges([*self._read, (request.offset, request.offset + rows)])
-            if new is not None:
-                self._compare(new, self._length() - before)
-            if rows < request.limit and request.offset == 0 and (total is None or total > rows):
-                self.size = min(self.size, rows)  # the server lowered the limit silently
-        else:
-            self._end = request.offset if self._end is None else min(self._end, request.offset)
-        if total is not None and total > 0 and rows:
+        """Note what a page gave: its number of rows, its total if it said one, and how many rows were new if that is known."""
+        if total is not None and total > 0:
             self.totals.append(total)
         self._none = self._none or (total == 0 and not rows and request.offset == 0)
+        if not rows:
+            self._empty[request.offset] += 1
+        elif new == 0:
+            self.repeats += 1
+        else:
+            self._cover(request, rows, new)
+            if rows < request.limit and request.offset == 0 and (self._claim is None or self._claim > rows):
+                self.size = min(self.size, rows)  # the server lowered the limit silently
 
-    def _compare(self, new: int, fresh: int) -> None:
-        """Compare how many rows of a page were new with how many of its places were: the same ones again show nothing."""
-        if new == 0 and fresh:
-            self._fruitless = True
-        elif new < fresh:
-            self.moved = True
-
-    @property
-    def has_total(self) -> bool:
-        """Whether the server says how many rows there are."""
-        return bool(self.totals)
+    def _cover(self, request: Request, rows: int, new: int | None) -> None:
+        """Note the places of a page with new rows."""
+        before, end = self._length(), request.offset + rows
+        self._read = _merge_ranges([*self._read, (request.offset, end)])
+        self.repeats = 0
+        self._empty.pop(request.offset, None)
+        self.moved = self.moved or (new is not None and new < self._length() - before)
+        if rows < request.limit and (request.limit <= self._longest or not may_be_full_page(rows)):
+            self._short_ends.add(end)
+        self._longest = max(self._longest, rows)
 
     @property
     def total(self) -> int | None:
-        """How many rows there are, as the server said it last; None where it does not say."""
-        return self.totals[-1] if self.totals else (0 if self._none else None)
+        """How many rows there are, as the server said it last; None where it does not say, or says too few."""
+        return (self.totals[-1] if self.totals else (0 if self._none else None)) if self.trusts_total else None
 
     @property
     def is_quiet(self) -> bool:
         """Whether every page gave the same total: nothing came or went as far as one can see."""
-        return len(set(self.totals)) <= 1 and not self.moved
+        return (len(set(self.totals)) <= 1 or not self.trusts_total) and not self.moved
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether there are more rows than any total says."""
+        return self._claim is not None and self._top() > self._claim
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it is of no use to go on: pages bring nothing new, or rows that should be there stay away."""
+        end = max(self._top(), self._claim or 0)
+        unanswered = max((times for at, times in self._empty.items() if at < end), default=0)
+        return max(self.repeats, unanswered) >= MOST_FRUITLESS
+
+    @property
+    def has_more_than_a_page(self) -> bool:
+        """Whether rows were found beyond the first page, which shows that its length is the server's limit."""
+        return self._top() > self.size
+
+    def skips(self, request: Request) -> bool:
+        """Tell whether a planned page need not be asked for any more: one before it was empty, or the reading was given up."""
+        return self.is_given_up or (self._claim is not None and any(at < request.offset for at in self._empty))
 
     def missing(self) -> list[Request]:
-        """Return the pages to ask for next; none if all is covered."""
-        if self.has_total:
-            return self._gaps(max(self.totals))
-        if self._fruitless:
+        """Return the pages to ask for next; none if all is covered, or the reading is of no use."""
+        if self.is_given_up or self.is_contradicted:
             return []
-        gaps = self._gaps(self._read[-1][1] if self._read else 0)
-        if gaps or (self._end is not None and self._end <= self._covered()):
+        end = max(self._top(), self._claim or 0)
+        gaps = self._gaps(end)
+        if not gaps:
+            return self._beyond(self._covered())
+        if self._claim is None:
             return gaps
-        return self._beyond()
+        if any(at < end for at in self._empty):
+            return gaps[:1]  # the total may be too high
+        is_full = self.want is None and gaps[-1].offset + self.size == end  # then no short page will show the end
+        return [*gaps, Request(end, self.size)] if is_full else gaps
 
     def _gaps(self, end: int) -> list[Request]:
         """Return what is not covered before the end, cut into pages."""
-        end = min(limit for limit in (end, self._end, self.want) if limit is not None)
+        end = end if self.want is None else min(end, self.want)
 
         def cut() -> Iterator[Request]:
             at = 0
@@ -133,22 +173,49 @@ class Coverage:
 
         return list(islice(cut(), MOST_AT_ONCE))
 
-    def _beyond(self) -> list[Request]:
-        """Return pages after the last row, twice as many each time: without a total, only an empty page proves the end."""
-        start = self._covered()
-        requests = [Request(start + place * self.size, self.size) for place in range(self._wave)]
-        self._wave = min(self._wave * 2, 16)
+    def _beyond(self, at: int) -> list[Request]:
+        """Return pages from the last row on; none if the end is known."""
+        if self._is_end(at):
+            return []
+        if self._claim is not None or self._none:
+            offsets = [at]
+        elif self._empty[at] or self.repeats:
+            offsets = [at, at + self.size]  # once more, and beyond
+        else:
+            offsets = [at + place * self.size for place in range(self._wave)]
+            self._wave = min(self._wave * 2, 16)
         if self.want is None:
-            return requests
-        return [Request(r.offset, min(r.limit, self.want - r.offset)) for r in requests if r.offset < self.want]
+            return [Request(offset, self.size) for offset in offsets]
+        return [Request(offset, min(self.size, self.want - offset)) for offset in offsets if offset < self.want]
+
+    def _is_end(self, at: int) -> bool:
+        """Tell whether the list is known to end at an offset."""
+        if self._claim is not None:
+            return at in self._short_ends or self.repeats > 0 or any(offset >= at for offset in self._empty)
+        asked_beyond = self._none or any(offset > at for offset in self._empty)
+        return self._empty[at] >= (2 if asked_beyond else MOST_FRUITLESS)
+
+    @property
+    def _claim(self) -> int | None:
+        """The highest total, where totals are used."""
+        return max(self.totals) if self.totals and self.trusts_total else None
 
     def _length(self) -> int:
         """Return how many places have been read."""
         return sum(stop - start for start, stop in self._read)
 
+    def _top(self) -> int:
+        """Return the place after the last row that was read."""
+        return self._read[-1][1] if self._read else 0
+
     def _covered(self) -> int:
         """Return up to where rows have been read without a gap."""
         return self._read[0][1] if self._read and self._read[0][0] == 0 else 0
+
+
+def may_be_full_page(rows: int) -> bool:
+    """Tell whether a page of so many rows may have been cut by the server's own limit, which is a round number."""
+    return rows % PAGE_SIZES == 0
 
 
 def reduce_page_size(error: TinkerError, asked: int, default: int) -> int:
@@ -193,11 +260,8 @@ def expand_bare_page(content: bytes, table: Table) -> bytes:
     return json.dumps(body).encode()
 
 
-def read_cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, dict[str, Any] | None]:
-    """Return the total of an offset cursor and a keyset cursor, from parsed or raw JSON; None for what is not there."""
-    offset, keyset = (parse_json(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
+def read_cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, Any]:
+    """Return the total of an offset cursor and a cursor of the next page, from parsed or raw JSON; None for what is not there."""
+    offset, following = (parse_json(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
     total = offset.get("total_count") if isinstance(offset, dict) else None
-    return (
-        total if isinstance(total, int) and not isinstance(total, bool) else None,
-        keyset if isinstance(keyset, dict) and keyset else None,
-    )
+    return total if isinstance(total, int) and not isinstance(total, bool) else None, following or None

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..errors import InvalidRequestError, SchemaError
 from ..rest.progress import Progress
@@ -17,19 +15,10 @@ from ..schema.coerce import parse_object
 from ..schema.columns import Table
 from .decode import Decoder
 from .listing import Listing, Report
-from .pagination import Coverage, Request, reduce_page_size
+from .pagination import MOST_FRUITLESS, Coverage, Request, reduce_page_size
 from .prefetch import run_in_order
-
-MOST_SWEEPS = 4
-MOVED = "changed while it was read"
-
-
-@dataclass(frozen=True)
-class Pages:
-    """The pages of a short list, and why some may be missing."""
-
-    contents: list[bytes]
-    doubt: str | None = None
+from .proof import Novelty, Sweeps, is_proved
+from .run_lists import Pages, read_run_list
 
 
 class Sweeper:
@@ -50,42 +39,41 @@ class Sweeper:
     ) -> Listing:
         """Read a list that is paged by offset.
 
-        One sweep whose pages all gave the same total, and whose distinct rows are as many, is the proof that it is complete.
-        Rows that moved meanwhile are found by sweeping again, up to `MOST_SWEEPS` times.
+        The proof that it is complete is one sweep whose pages all gave the same total, whose distinct rows are as many, and whose
+        end was seen. Rows that moved meanwhile are found by sweeping again, up to `MOST_SWEEPS` times; a total that is lower than
+        the number of rows is left aside then.
         """
-        path, report = path or table.path, Report(started=time.time())
-        sweeps: list[pa.Table] = []
-        for _ in range(MOST_SWEEPS):
+        path, report, done = path or table.path, Report(started=time.time()), Sweeps(table)
+        while not done.is_settled:
             progress.restart()
-            coverage, decoder = self._sweep(table, path, params, progress, limit)
+            coverage, decoder = self._sweep(table, path, params, progress, limit, trusts_total=not done.is_contradicted)
             data = decoder.finish()
             report.pages += coverage.pages
             report.total = coverage.total
-            sweeps.append(data)
-            if _is_proved(coverage, data.num_rows, limit):
+            done.add(data, coverage)
+            if is_proved(coverage, data.num_rows, limit):
+                report.problems += done.report_total()
+                report.cut = limit is not None and data.num_rows >= limit and data.num_rows != report.total
                 return _finish(data, report, decoder, limit)
-        data = _union(sweeps, table.key)
-        counts = "does not count them" if report.total is None else f"counts {report.total}"
-        report.doubt(
-            f"the account {MOVED}: {data.num_rows} different rows in {len(sweeps)} sweeps, the server {counts}",
-            rows=0 if report.total is None else abs(data.num_rows - report.total),
-        )
+        data = done.union()
+        report.cut = limit is not None and data.num_rows >= limit
+        report.doubt(done.explain(), rows=0 if report.total is None else abs(data.num_rows - report.total))
         return _finish(data, report, decoder, limit)
 
     def read_by_cursor(
         self,
         table: Table,
-        fetch: Callable[[int, dict[str, Any] | None], bytes],
+        fetch: Callable[[int, Any], bytes],
         progress: Progress,
         *,
         limit: int | None = None,
     ) -> Listing:
         """Read a list that hands out a cursor for the next page; the end is where it hands out none.
 
-        A cursor that leads to no new rows ends the reading, and the report says so.
+        A cursor that leads to no new rows, also when it is followed further, ends the reading, and the report says so.
         """
         decoder, report = Decoder(table), Report(started=time.time())
-        size, cursor = self._sizes.get(table.path, table.page_size), None
+        size, cursor, fruitless = self._sizes.get(table.path, table.page_size), None, 0
         keys: set[str] = set()
         while limit is None or len(keys) < limit:
             asked = size if limit is None else min(size, limit - len(keys))
@@ -94,16 +82,17 @@ class Sweeper:
             except InvalidRequestError as error:
                 size = self._sizes[table.path] = reduce_page_size(error, asked, table.default_size)
                 continue
-            page = decoder.feed(content)
+            page, before = decoder.feed(content), len(keys)
             report.pages += 1
             progress.advance(page.rows)
-            cursor = page.next_cursor
+            keys.update(page.list_keys(table))
+            fruitless = 0 if len(keys) > before else fruitless + 1
+            is_same, cursor = page.next_cursor == cursor, page.next_cursor
             if cursor is None:
                 break
-            if page.keys(table) <= keys:
+            if is_same or fruitless >= MOST_FRUITLESS:
                 report.doubt("the server's cursor leads to nothing new, so what may follow was not read")
                 break
-            keys |= page.keys(table)
         data = decoder.finish()
         report.cut = cursor is not None and report.complete
         return _finish(data, report, decoder, limit)
@@ -147,69 +136,45 @@ class Sweeper:
         _report_lost(report, lost, doubts, len(todo))
         return _finish(decoder.finish(), report, decoder, None)
 
-    def read_pages(self, path: str, params: Mapping[str, Any], table: Table, progress: Progress) -> Pages:
-        """Return all pages of a list that most servers give at once: a cursor that counts more rows is followed.
-
-        It is proved complete, and read again if it is not, as in `read_by_offset`.
-        """
-        contents: list[bytes] = []
-        for _ in range(MOST_SWEEPS):
-            content = self._get(path, params, progress).content
-            if b'"total_count"' not in content:
-                return Pages([content])
-            coverage, keys, swept = Coverage(size=1), set[str](), list[bytes]()
-            self._record_page(Request(0, 0), content, coverage, keys, swept, table)
-            coverage.size = max(1, len(keys))
-            while coverage.has_total and (requests := coverage.missing()):
-                for request in requests:
-                    paged = {**params, "limit": request.limit, "offset": request.offset}
-                    content = self._get(path, paged, progress).content
-                    self._record_page(request, content, coverage, keys, swept, table)
-            if _is_proved(coverage, len(keys), None):
-                return Pages(swept)
-            contents += swept
-        return Pages(contents, f"lists {MOVED}")
-
-    @staticmethod
-    def _record_page(
-        request: Request, content: bytes, coverage: Coverage, keys: set[str], swept: list[bytes], table: Table
-    ) -> None:
-        """Record the rows of one page of a short list."""
-        page = Decoder(table).feed(content)
-        coverage.record(request, page.rows, page.total)
-        keys |= page.keys(table)
-        swept.append(content)
+    def read_run_list(self, path: str, table: Table, progress: Progress, *, prove: bool = False) -> Pages:
+        """Read the list of one run, as `read_run_list` of `run_lists` says."""
+        return read_run_list(lambda params: self._get(path, params, progress).content, table, prove=prove)
 
     def _sweep(
-        self, table: Table, path: str, params: Mapping[str, Any], progress: Progress, limit: int | None
+        self,
+        table: Table,
+        path: str,
+        params: Mapping[str, Any],
+        progress: Progress,
+        limit: int | None,
+        *,
+        trusts_total: bool,
     ) -> tuple[_Counted, Decoder]:
         """Read every page once; the first alone, since it tells how many there are."""
         decoder = Decoder(table)
-        coverage = _Counted(size=self._sizes.get(path, table.page_size), want=limit)
-        seen: set[str] = set()
+        coverage = _Counted(size=self._sizes.get(path, table.page_size), want=limit, trusts_total=trusts_total)
+        seen = Novelty(decoder, samples=trusts_total)
 
         def take(request: Request, content: bytes) -> None:
             page = decoder.feed(content)
-            new = None
-            if not page.total:  # only the rows themselves tell where the list ends
-                keys = page.keys(table)
-                new = len(keys - seen)
-                seen.update(keys)
-            coverage.record(request, page.rows, page.total, new=new)
+            coverage.record(request, page.rows, page.total, new=seen.count_new(page))
             coverage.pages += 1
-            progress.set_total(page.total)
+            progress.set_total(coverage.total)
             progress.advance(page.rows)
+
+        def fetch(request: Request) -> bytes | None:
+            if coverage.skips(request):
+                return None
+            paged = {**params, "limit": request.limit, "offset": request.offset}
+            return self._get(path, paged, progress).content
 
         take(*self._first(table, path, params, coverage, progress))
         while requests := coverage.missing():
-            self._sizes[path] = coverage.size
-
-            def fetch(request: Request) -> bytes:
-                paged = {**params, "limit": request.limit, "offset": request.offset}
-                return self._get(path, paged, progress).content
-
             for request, content in run_in_order(requests, fetch, self._session.settings.max_workers, progress):
-                take(request, content)
+                if content is not None:
+                    take(request, content)
+        if coverage.has_more_than_a_page:
+            self._sizes[path] = coverage.size
         return coverage, decoder
 
     def _first(
@@ -259,35 +224,15 @@ def _report_lost(report: Report, lost: list[tuple[str, Exception]], doubts: list
         report.doubt(f"{len(doubts)} of {total} {doubts[0][1]}, e.g. {doubts[0][0]}", rows=len(doubts))
 
 
-def _is_proved(coverage: Coverage, rows: int, limit: int | None) -> bool:
-    """Tell whether a sweep proves itself complete: nothing moved, and as many distinct rows as the server counts."""
-    if not coverage.has_total:
-        return coverage.is_quiet  # an empty page, or one with nothing new, ended it
-    expected = coverage.totals[0] if limit is None else min(limit, coverage.totals[0])
-    return coverage.is_quiet and rows == expected
-
-
 def _finish(data: pa.Table, report: Report, decoder: Decoder, limit: int | None) -> Listing:
     """Return the listing with its report completed: malformed values, columns lacking, rows beyond the limit."""
     report.problems += decoder.problems.as_list()
     report.lacks = decoder.lacks()
     if limit is not None and data.num_rows > limit:
         data = data.slice(0, limit)
-    if limit is not None and report.total is not None and data.num_rows < report.total:
-        report.cut = True
     if report.cut:
         report.complete = False
     return Listing(data, report)
-
-
-def _union(sweeps: list[pa.Table], key: str) -> pa.Table:
-    """Return the rows of several sweeps, each key once, as the last sweep that had it says."""
-    kept, seen = [], pa.array([], pa.large_string())
-    for data in reversed(sweeps):
-        fresh = data.filter(pc.invert(pc.is_in(data[key], value_set=seen)))
-        kept.append(fresh)
-        seen = pa.concat_arrays([seen, *fresh[key].chunks])
-    return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
 
 
 def _parse_answer(content: bytes, table: Table) -> dict[str, Any]:

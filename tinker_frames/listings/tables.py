@@ -27,7 +27,8 @@ from ..schema.catalog import (
 from ..schema.columns import Table, empty_arrow
 from ..schema.paths import component, run_url
 from .listing import Listing, Report, merge_reports
-from .sweep import Pages, Sweeper
+from .run_lists import Pages
+from .sweep import Sweeper
 
 By = Literal["auto", "user", "run"]
 
@@ -207,7 +208,8 @@ class TableReader:
         """
 
         def fetch(run_id: str) -> Pages:
-            return self._sweeper.read_pages(f"{run_url(run_id)}/checkpoints", {}, RUN_CHECKPOINTS, progress)
+            path = f"{run_url(run_id)}/checkpoints"
+            return self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress, prove=keep_going)
 
         tolerate = _is_lost if keep_going else _is_one_lost
         return self._sweeper.read_each(
@@ -222,7 +224,7 @@ class TableReader:
         owner = {"type": "accessible" if check_scope(access_scope) == "accessible" else "own"}
         asked: dict[str, Any] = {"owner": owner} | ({"project_ids": [project_id]} if project_id is not None else {})
 
-        def fetch(size: int, cursor: dict[str, Any] | None) -> bytes:
+        def fetch(size: int, cursor: Any) -> bytes:
             body = asked | {"limit": size} | ({"cursor": cursor} if cursor is not None else {})
             return self._session.call("POST", SESSIONS.path, body=body, progress=progress).content
 

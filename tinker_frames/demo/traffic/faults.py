@@ -122,6 +122,7 @@ class Faults:
     ignore_writes: bool | Collection[str] = False  #: writes that respond 204 and change nothing
     churn: list[Churn] = field(default_factory=list)  #: rows added and removed between pages
     edit: Edit | None = None  #: (endpoint, parsed body of a 200) → the body to send
+    drop_query: dict[str, Collection[str]] = field(default_factory=dict)  #: endpoint → parameters that a gateway drops
     no_cursor: bool | str | Collection[str] = ()  #: endpoints whose pages lack the `cursor`
     write_slowdown: float = 0.0  #: delay in seconds per concurrent write above `write_capacity`
     write_capacity: int = 4  #: number of concurrent writes without a slowdown

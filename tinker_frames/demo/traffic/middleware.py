@@ -105,6 +105,9 @@ class FaultMiddleware:
         cap = faults.page_caps.get(endpoint)
         if cap is not None and (refusal := self._apply_page_cap(cap, request, scope)):
             return refusal
+        if dropped := faults.drop_query.get(endpoint):
+            query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            scope["query_string"] = urlencode([pair for pair in query if pair[0] not in dropped]).encode()
         return self._edit(await run_app(self.app, scope, request.body), endpoint)
 
     async def _serve_write(self, request: RecordedRequest, scope: Message) -> BufferedResponse:

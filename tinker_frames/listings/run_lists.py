@@ -1,0 +1,119 @@
+"""The list of one run's checkpoints: most servers give it at once, some in pages, and few say which of the two it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InvalidRequestError
+from ..schema.columns import Table
+from .decode import Decoder
+from .pagination import MOST_FRUITLESS, may_be_full_page
+from .proof import MOST_SWEEPS, MOVED
+
+SHORTEST_PAGE = 20  # rows, of servers that page such a list
+
+Get = Callable[[Mapping[str, Any]], bytes]
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The pages of a short list, and why some may be missing."""
+
+    contents: list[bytes]
+    doubt: str | None = None
+
+
+def read_run_list(get: Get, table: Table, *, prove: bool = False) -> Pages:
+    """Return the pages of the list of one run; it is read again while pages and totals do not agree.
+
+    A list without a total, or with one that counts a single page, may be the first page of a longer one: where it is as long as
+    a page could be, the rows beyond are asked for. With `prove`, since it decides whether checkpoints are gone, an empty list is
+    read twice.
+    """
+    readings: list[_Reading] = []
+    for _ in range(MOST_SWEEPS):
+        content = get({})
+        rows = content.count(f'"{table.key}"'.encode())  # or more
+        if b'"total_count"' not in content and not _may_be_cut(rows) and (rows or not prove):
+            return Pages([content])
+        reading = _read_once(content, get, table, prove=prove)
+        if reading.is_proved:
+            return Pages(reading.contents)
+        readings.append(reading)
+        if len(readings) > 1 and not _has_changed(readings[-2:]):
+            break
+    contents = [content for reading in readings for content in reading.contents]
+    why = f"lists {MOVED}" if _has_changed(readings) else "lists do not hold what they count"
+    return Pages(contents, why)
+
+
+@dataclass
+class _Reading:
+    """One reading of a list, page by page."""
+
+    table: Table
+    contents: list[bytes] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    totals: list[int] = field(default_factory=list)
+    rows: int = 0  # of the pages that brought something new
+    overlaps: bool = False
+    fruitless: int = 0  # pages in a row without a new row
+
+    def add(self, content: bytes) -> None:
+        """Note a page."""
+        page = Decoder(self.table).feed(content)
+        keys = set(page.list_keys(self.table))
+        new = keys - self.keys
+        self.totals += [page.total] if page.total else []
+        self.fruitless = 0 if new else self.fruitless + 1
+        if new or not self.contents:
+            self.contents.append(content)
+            self.overlaps = self.overlaps or len(new) < page.rows
+            self.rows += page.rows
+            self.keys |= new
+
+    @property
+    def claim(self) -> int:
+        """The highest total; 0 where there is none."""
+        return max(self.totals, default=0)
+
+    def goes_on(self, *, prove: bool) -> bool:
+        """Tell whether to ask for what follows: rows are missing, or may be."""
+        if self.claim > len(self.keys):
+            return self.fruitless < MOST_FRUITLESS
+        if len(self.contents) > 1 or not self.keys:
+            is_open = self.claim != len(self.keys) if self.keys else prove
+            return is_open and self.fruitless < MOST_FRUITLESS - 1
+        is_wrong = 0 < self.claim < len(self.keys)
+        return not self.fruitless and (is_wrong or _may_be_cut(self.rows))
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether no row is missing as far as the pages tell."""
+        return not self.overlaps and self.claim <= len(self.keys) and len(set(self.totals)) <= 1
+
+
+def _read_once(content: bytes, get: Get, table: Table, *, prove: bool) -> _Reading:
+    """Read a list from its first page on."""
+    reading = _Reading(table)
+    reading.add(content)
+    first = reading.rows
+    while reading.goes_on(prove=prove):
+        try:
+            reading.add(get({"limit": first, "offset": reading.rows} if reading.rows else {}))
+        except InvalidRequestError:  # it is not paged
+            break
+    return reading
+
+
+def _may_be_cut(rows: int) -> bool:
+    return rows >= SHORTEST_PAGE and may_be_full_page(rows)
+
+
+def _has_changed(readings: list[_Reading]) -> bool:
+    """Tell whether rows or totals differ between readings, or totals within one."""
+    return len({(frozenset(reading.keys), frozenset(reading.totals)) for reading in readings}) > 1 or any(
+        len(set(reading.totals)) > 1 for reading in readings
+    )
