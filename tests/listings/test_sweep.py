@@ -299,14 +299,14 @@ def test_a_cursor_of_any_type_is_sent_back_as_it_came(server: DemoServer, client
     server.faults.edit = cut
     sent: list[Any] = []
     client = client_of(server)
-    call = client.session.call
+    call = client.transport.call
 
     def accept(method: str, path: str, *, body: Any = None, **given: Any) -> Any:
         if path.endswith("/search"):
             sent.append(body.pop("cursor", None))  # the demo service takes its own cursors only
         return call(method, path, body=body, **given)
 
-    client.session.call = accept  # type: ignore[method-assign]
+    client.transport.call = accept  # type: ignore[method-assign]
     frame = client.sessions()
     assert sent == [None, cursor, [cursor]]
     assert set(frame["session_id"]) == set(every)
