@@ -17,7 +17,7 @@ from tinker_frames.demo import DemoServer
 _connect = socket.socket.connect
 
 # No test fails because the machine is busy: speed is measured in tests/benchmarks.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("untimed", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
@@ -69,8 +69,15 @@ def server() -> Iterator[DemoServer]:
 @pytest.fixture(scope="session")
 def quiet_server() -> Iterator[DemoServer]:
     """One server for all tests that only read; nobody changes its state or faults."""
-    with DemoServer(runs=60, seed=1) as running:
+    with DemoServer(runs=24, seed=1) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def quiet(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkf.Client]:
+    """One client of that server, which has its listings cached."""
+    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("quiet")) as client:
+        yield client
 
 
 @pytest.fixture

@@ -286,7 +286,7 @@ RULE = st.recursive(
     ),
     max_leaves=4,
 )
-FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=21, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FEW

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tinker_frames import Client, explore
+from tinker_frames.demo import DemoServer
 
 from .chromium import launched
 from .shown import Shown
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from playwright.sync_api import Browser, BrowserContext
 
-    from tinker_frames.demo import DemoServer
-
     from .lab import Lab
+
+
+@pytest.fixture(scope="package")
+def quiet_server() -> Iterator[DemoServer]:
+    """An account of many screens; nobody changes it."""
+    with DemoServer(runs=60, seed=1) as running:
+        yield running
 
 
 # Of the package, not of the session: while playwright is up its loop runs in this thread, and other tests need asyncio.

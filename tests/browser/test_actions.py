@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pytest
 
 import tinker_frames as tkf
@@ -76,13 +75,6 @@ def test_expire_and_undo(own: Shown, server: DemoServer) -> None:
     assert own.selection().startswith("3 selected")
 
 
-def test_where_nothing_matches_nothing_can_be_done(own: Shown) -> None:
-    """With no row to act on the buttons cannot be pressed."""
-    own.view.query = "size_gb < 0"
-    own.sees(lambda: own.named("expire").is_disabled(), True)
-    assert own.named("delete").is_disabled()
-
-
 @pytest.mark.parametrize("way", ["close", "Escape"])
 def test_a_plan_is_put_away(own: Shown, server: DemoServer, way: str) -> None:
     """Cancel and Escape close a plan, nothing was sent, and the focus is back on the button that began it."""
@@ -93,21 +85,6 @@ def test_a_plan_is_put_away(own: Shown, server: DemoServer, way: str) -> None:
     own.sees(own.panel, "")
     assert (writes(server), own.active()) == (0, "publish")
     assert own.selection().startswith("2 selected")
-
-
-def test_rows_of_a_verdict_can_be_looked_at(own: Shown) -> None:
-    """A click on a group of the plan lists its rows with their reason, a second one puts them away; focus stays."""
-    own.act("delete")
-    held = own.find(".tkf-action-panel .tkf-held").first
-    name, text = held.get_attribute("data-name"), held.inner_text()
-    own.answer(name or "")
-    table = own.find(".tkf-listed tbody tr")
-    assert table.count() == int(text.split()[0])
-    assert text.split(": ", 1)[1] in table.first.inner_text()
-    assert own.inside(name or "").get_attribute("aria-expanded") == "true"
-    assert own.active() == name
-    own.answer(name or "")
-    assert table.count() == 0
 
 
 def test_a_guard_that_is_lifted_changes_the_number(own: Shown) -> None:
@@ -151,20 +128,6 @@ def test_a_delete_wants_its_number_typed(own: Shown, server: DemoServer) -> None
 
 
 # ---- what is asked first
-
-
-def test_ttl_by_a_pick(own: Shown, server: DemoServer) -> None:
-    """A pick leads to the plan at once; never takes an expiry away."""
-    keys = select(own, "expires_at.isna() and not public", 2)
-    own.act("set_ttl")
-    assert own.active() == "ttl"
-    own.answer("7d", "run", "close")
-    ends = pd.Series([server.state.find(key).expires_at for key in keys])
-    assert ((ends - pd.Timestamp.now("UTC")) / pd.Timedelta(days=1)).round(2).eq(7).all()
-    own.act("set_ttl")
-    own.answer("never", "run")
-    own.says(own.panel, "✓ 2 done")
-    assert now(own, keys, "expires_at") == {None}
 
 
 def test_ttl_in_own_words(own: Shown) -> None:

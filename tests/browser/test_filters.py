@@ -26,16 +26,6 @@ def matches(shown: Shown, wanted: Any) -> None:
 # ---- what is typed
 
 
-def test_a_search_finds_while_it_is_typed(shown: Shown) -> None:
-    """Every word has to be found in the path, the names or the metadata; the rows follow without Enter."""
-    frame = shown.view.frame
-    texts = frame[["tinker_path", "display_name", "user_metadata", "run_user_metadata", "session_user_metadata"]]
-    together = texts.fillna("").agg("\n".join, axis=1).str.lower()
-    shown.type("text", "FINAL nightly")
-    matches(shown, together.str.contains("final") & together.str.contains("nightly"))
-    assert shown.named("text").input_value() == "FINAL nightly"
-
-
 def test_fast_typing_loses_no_letter(shown: Shown) -> None:
     """Letters that are typed while older ones are still being answered stay, and the last text is what is searched."""
     shown.named("text").focus()
@@ -165,22 +155,6 @@ def test_ranges_of_numbers(shown: Shown) -> None:
     assert shown.active() == "at most"
 
 
-def test_metadata_by_key_and_value(shown: Shown) -> None:
-    """The keys that there are are offered; a key alone finds rows that have it, with a value those that have that."""
-    names = ["user_metadata", "run_user_metadata", "session_user_metadata"]
-    frame = shown.view.frame[names].fillna("")
-    shown.click("metadata")
-    keys = shown.find("datalist option")
-    shown.stage.until(lambda: keys.count() > 5)
-    assert {"step", "loss", "team", "clé"} <= set(keys.evaluate_all("all => all.map(option => option.value)"))
-    shown.type("key", "team")
-    matches(shown, frame.apply(lambda texts: texts.str.contains('"team":', regex=False)).any(axis=1))
-    shown.type("value", "evals")
-    matches(shown, frame.apply(lambda texts: texts.str.contains('"team":"evals"', regex=False)).any(axis=1))
-    assert shown.chips() == ["Metadata: team = evals"]
-    assert shown.active() == "value"
-
-
 # ---- what is set
 
 
@@ -198,29 +172,6 @@ def test_chips_and_reset(shown: Shown) -> None:
     assert (shown.view.filters, shown.chips(), shown.view.query) == ({}, [], "")
     assert (shown.named("text").input_value(), shown.named("query").input_value()) == ("", "")
     assert shown.active() == "tkf-grid"
-
-
-def test_a_filter_that_is_set_marks_its_button(shown: Shown) -> None:
-    """Buttons of filters that are set look different from those that are not."""
-    shown.view.filters = {"public": [False]}
-    shown.sees(shown.chips, ["Public: private"])
-    assert [shown.named(name).evaluate("button => button.classList.contains('tkf-set')") for name in LABELS] == [
-        False
-    ] * 5
-    assert shown.named("public").evaluate("button => button.classList.contains('tkf-set')")
-
-
-def test_what_python_sets_is_seen_in_the_popover(shown: Shown) -> None:
-    """Filters that are set from Python are what the popovers show."""
-    shown.view.filters = {"model": ["Qwen/Qwen3-32B"], "size": [0.1, 7], "created": {"older_than": 30}}
-    shown.click("model")
-    shown.stage.until(shown.options)
-    assert shown.named("option Qwen/Qwen3-32B").is_checked()
-    shown.click("size")
-    assert [shown.named(name).input_value() for name in ("at least", "at most")] == ["0.1", "7"]
-    shown.click("created")
-    assert shown.named("older_than").input_value() == "30"
-    assert shown.named("older than 30 d").get_attribute("aria-pressed") == "true"
 
 
 # ---- popovers

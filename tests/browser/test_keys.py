@@ -13,8 +13,6 @@ from .shown import Shown
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tinker_frames.demo import DemoServer
-
     from .stage import Stage
 
 pytestmark = pytest.mark.browser
@@ -61,32 +59,6 @@ def stops_of(shown: Shown, part: str) -> None:
         unreached = root.evaluate(UNREACHED)
         shown.stage.press("Tab")
     assert unreached == []
-
-
-def test_from_the_search_to_expired_rows(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
-    """Without a mouse: search, Tab to the rows, select, Tab back to the action, confirm, read the outcome, close."""
-    shown = Shown(stage, tkf.explore("checkpoints", client))
-    shown.view.query = "checkpoint_type == 'training' and expires_at.isna()"
-    shown.says(lambda: shown.named("query").input_value(), "training")
-    tab_to(shown, "text")
-    shown.page.keyboard.type("step-0")
-    shown.says(shown.view.code, "step-0")
-    tab_to(shown, "tkf-grid")
-    shown.stage.press("ArrowDown", "ArrowDown", " ", "Shift+ArrowDown", "Shift+ArrowDown")
-    shown.says(shown.selection, "3 selected")
-    tab_to(shown, "expire", "Shift+Tab")
-    shown.stage.press("Enter")
-    shown.over()
-    assert shown.active() == "run"
-    number = int(shown.inside("run").inner_text().split()[-1])
-    shown.stage.press(" ")
-    shown.over()
-    shown.says(shown.panel, f"✓ {number} done")
-    assert shown.active() == "close"
-    shown.stage.press("Enter")
-    shown.sees(shown.panel, "")
-    assert shown.active() == "expire"
-    assert len(server.requests.to("set_checkpoint_ttl")) == number > 0
 
 
 def test_every_stop_keeps_the_notebooks_keys_out(shown: Shown) -> None:

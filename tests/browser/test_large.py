@@ -105,18 +105,6 @@ def test_keys_go_row_by_row_through_two_million(stage: Stage, huge: pd.DataFrame
         assert at.split("-")[2] == str(middle + step)
 
 
-def test_all_of_many_rows_are_selected(large: Shown) -> None:
-    """Ctrl+A selects rows that were never shown: wherever one scrolls to, they are selected."""
-    large.grid.focus()
-    large.press("Control+a")
-    large.says(large.selection, "100,000 selected")
-    for place in (MANY // 2, MANY - 10):
-        large.scroll(place * 28)
-        large.row(place)
-        assert large.selected() == [row.place for row in large.rows()]
-    assert len(large.view.selected) == MANY
-
-
 def test_scrolling_fast_asks_only_for_what_is_seen(large: Shown) -> None:
     """Scrolled over in one go, rows in between are not asked for."""
     large.stage.settle()

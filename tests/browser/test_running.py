@@ -72,39 +72,6 @@ def test_progress_is_seen_as_it_goes(own: Shown, server: DemoServer) -> None:
     own.says(own.panel, "✓ 40 done")
 
 
-def test_cancel_stops_what_was_not_begun(own: Shown, server: DemoServer) -> None:
-    """Cancel lets end what is under way; the rest is told as not begun, and Try again does it."""
-    keys = select(own, 40)
-    own.act("expire")
-    server.faults.write_latency = 0.25
-    own.stage.click(own.inside("run"))
-    own.stage.until(lambda: done(own) > 0)
-    assert own.active() == "cancel"
-    own.stage.press("Enter")
-    own.says(own.panel, "stopping")
-    own.over()
-    server.faults.clear()
-    own.says(own.panel, "not begun")
-    ended = sum(server.state.find(key).expires_at is not None for key in keys)
-    assert 0 < ended < 40
-    own.says(own.panel, f"✓ {ended} done")
-    own.answer("retry")
-    own.says(own.panel, f"{40 - ended} of {40 - ended} checkpoints")
-    own.answer("run")
-    own.says(own.panel, f"✓ {40 - ended} done")
-
-
-def test_waiting_is_told(own: Shown, server: DemoServer) -> None:
-    """While the server limits the rate the panel says how long is waited and why, and then it goes on."""
-    select(own, 3)
-    own.act("expire")
-    server.faults.bursts = [Burst("set_checkpoint_ttl", 429, times=1, retry_after="2")]
-    own.stage.click(own.inside("run"))
-    own.stage.until(lambda: re.search(r"waiting [12] s: .*rate", own.panel()))
-    own.over()
-    own.says(own.panel, "✓ 3 done")
-
-
 def test_rows_can_be_looked_at_meanwhile(own: Shown, server: DemoServer) -> None:
     """While a plan goes on one types, filters and sorts; progress and its end do not take the focus away."""
     select(own, 20)
@@ -147,25 +114,6 @@ def test_rows_change_in_place(own: Shown) -> None:
 
 
 # ---- what goes wrong
-
-
-@pytest.mark.parametrize(("status", "words"), [(400, "not of this account"), (403, "no way")])
-def test_failures_are_listed_and_can_be_tried_again(own: Shown, server: DemoServer, status: int, words: str) -> None:
-    """Rows that the server refuses are listed with its words; once it does not any longer, Try again does them."""
-    select(own, 4)
-    own.act("expire")
-    server.faults.bursts = [Burst("set_checkpoint_ttl", status, times=2, detail=words)]
-    own.answer("run")
-    own.says(own.panel, "✕ 2 failed")
-    own.says(own.panel, "✓ 2 done")
-    rows = own.find(".tkf-listed tbody tr")
-    assert rows.count() == 2
-    assert words in rows.first.inner_text()
-    own.answer("retry")
-    own.says(own.panel, "2 of 2 checkpoints")
-    own.answer("run")
-    own.says(own.panel, "✓ 2 done")
-    assert own.inside("retry").count() == 0
 
 
 def test_rows_of_an_outcome_are_listed_by_a_click(own: Shown, server: DemoServer) -> None:

@@ -137,14 +137,6 @@ def test_marked_text_is_not_a_click(shown: Shown) -> None:
     shown.sees(lambda: shown.page.evaluate(CLIPBOARD), marked)
 
 
-def test_text_marked_elsewhere_does_not_keep_rows_from_being_selected(shown: Shown) -> None:
-    """With text marked outside of the rows a Shift+click still selects."""
-    click(shown, 0)
-    shown.find(".tkf-title").evaluate("title => getSelection().selectAllChildren(title)")
-    click(shown, 2, "Shift")
-    shown.sees(shown.selected, [0, 1, 2])
-
-
 @pytest.mark.parametrize("how", ["button", "keys"])
 def test_the_path_is_copied(shown: Shown, how: str) -> None:
     """The button of a row, and Ctrl+C on it, copy its whole path, say so, and select nothing."""

@@ -44,20 +44,6 @@ def open_(shown: Shown, label: str, place: int = 0) -> None:
 # ---- from row to row
 
 
-def test_a_session_opens_its_runs_and_a_run_its_checkpoints(sessions: Shown) -> None:
-    """Links lead from a session to its runs and from a run to its checkpoints, each filtered by the row that was opened."""
-    session = sessions.rows()[0].key
-    open_(sessions, "runs")
-    sessions.sees(lambda: trail(sessions), ["Sessions", "Training runs"])
-    assert set(sessions.view.filtered["session_id"]) == {session}
-    run = sessions.rows()[0].key
-    open_(sessions, "checkpoints")
-    sessions.sees(lambda: trail(sessions), ["Sessions", "Training runs", "Checkpoints"])
-    assert set(sessions.view.filtered["training_run_id"]) == {run}
-    assert sessions.keys()[:3] == list(sessions.view.filtered["tinker_path"].iloc[:3])
-    assert sessions.chips() == [f"Run: {run[:8]}…:train:{run[-1]}"]
-
-
 def test_back_again_all_is_as_it_was(sessions: Shown) -> None:
     """The way back leads to the same filter, order and selection."""
     sessions.view.query = "checkpoints_count > 5"
@@ -84,20 +70,6 @@ def test_enter_and_shift_enter_open(shown: Shown) -> None:
         shown.click("back 0")
         shown.sees(lambda: trail(shown), ["Checkpoints"])
         assert shown.active() == "tkf-grid", "the link that had the focus is gone"
-
-
-def test_what_cannot_be_read_is_said(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
-    """If a table cannot be opened or read anew the error is shown, and the rows stay."""
-    shown = Shown(stage, tkf.explore("checkpoints", client))
-    keys = shown.keys()
-    server.faults.missing = ("list_user_checkpoints", "list_training_runs")
-    shown.act("refresh")
-    shown.stage.until(shown.note)
-    assert shown.note().startswith(("the server", "this server", "404", "there is no")) or "Not Found" in shown.note()
-    assert shown.keys() == keys
-    server.faults.clear()
-    shown.act("refresh")
-    shown.sees(shown.note, "")
 
 
 def slowly_refreshed(stage: Stage, server: DemoServer, client: tkf.Client) -> Shown:
@@ -138,26 +110,6 @@ def test_a_note_that_goes_leaves_the_keyboard_where_it_can_go_on(
     shown.sees(shown.active, "tkf-grid")
 
 
-def test_refresh_keeps_what_was_set(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
-    """Refresh reads the account anew; filter, order, selection and scroll stay, and new rows are there."""
-    shown = Shown(stage, tkf.explore("checkpoints", client))
-    shown.view.sort = ["time"]
-    shown.sees(shown.sorts, {"time": "▲"})
-    shown.scroll(60 * 28)
-    shown.stage.click(shown.cell(62, "name"))
-    shown.says(shown.selection, "1 selected")
-    key = shown.row(62).get_attribute("data-key")
-    before, total = shown.grid.evaluate("grid => grid.scrollTop"), len(shown.view.frame)
-    server.state.add_checkpoint(name="brand-new")
-    shown.act("refresh")
-    shown.sees(shown.counts, f"{total + 1} of {total + 1}")
-    assert shown.active() == "refresh"
-    assert shown.grid.evaluate("grid => grid.scrollTop") == before
-    shown.row(62)
-    assert [row.key for row in shown.rows() if row.selected] == [key]
-    assert shown.sorts() == {"time": "▲"}
-
-
 def test_after_nothing_matched_the_keys_begin_with_the_first_row(shown: Shown) -> None:
     """When rows come back after an empty result the cursor is on the first of them, not in the header."""
     shown.view.query = "size_gb < 0"
@@ -172,23 +124,6 @@ def test_after_nothing_matched_the_keys_begin_with_the_first_row(shown: Shown) -
 # ---- several at once
 
 
-def test_two_views_do_not_disturb_one_another(stage: Stage, account: tkf.Client) -> None:
-    """Filter, order, selection, popover and panel of one view leave the other one as it is."""
-    one, other = (Shown(stage, tkf.explore(name, account)) for name in ("checkpoints", "training_runs"))
-    before = other.root.inner_text().replace(other.find(".tkf-age").inner_text(), "")
-    one.view.query = "public"
-    one.grid.focus()
-    one.press("Control+a")
-    one.act("expire")
-    one.says(one.panel, "expire")
-    one.click("model")
-    one.stage.until(one.options)
-    assert other.root.inner_text().replace(other.find(".tkf-age").inner_text(), "") == before
-    other.stage.click(other.row(1).locator(".tkf-cell").nth(2))
-    other.says(other.selection, "1 selected")
-    assert one.selection().startswith("13 selected")
-
-
 def test_ids_of_two_views_are_their_own(stage: Stage, account: tkf.Client) -> None:
     """No id stands twice on a page with two views and a second display of one of them."""
     view = tkf.explore("checkpoints", account)
@@ -197,23 +132,6 @@ def test_ids_of_two_views_are_their_own(stage: Stage, account: tkf.Client) -> No
     stage.settle()
     ids = stage.page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
     assert len(ids) == len(set(ids)) > 100
-
-
-def test_a_view_that_is_shown_twice_is_one(stage: Stage, account: tkf.Client) -> None:
-    """Two displays of a view show the same filter, selection and order, and scroll by themselves."""
-    view = tkf.explore("checkpoints", account)
-    one, other = Shown(stage, view), Shown(stage, view)
-    one.stage.click(one.cell(1, "name"))
-    other.sees(other.selected, [1])
-    other.stage.click(other.head("time"))
-    one.sees(one.sorts, {"time": "▲"})
-    one.sees(one.keys, other.keys())
-    one.scroll(2000)
-    one.row(2000 // 28 + 2)
-    assert other.rows()[0].place == 0
-    one.type("text", "final")
-    other.sees(lambda: other.named("text").input_value(), "final")
-    other.sees(other.counts, one.counts())
 
 
 def test_a_view_that_is_gone_leaves_nothing_behind(shown: Shown) -> None:
@@ -227,21 +145,6 @@ def test_a_view_that_is_gone_leaves_nothing_behind(shown: Shown) -> None:
 
 
 # ---- what stands around the rows
-
-
-def test_age_counts_and_bytes_are_seen(shown: Shown) -> None:
-    """How old the rows are, how many match of how many, and their bytes are always there."""
-    assert shown.find(".tkf-age").inner_text().startswith("read ")
-    shown.view.query = "public"
-    shown.sees(lambda: shown.find(".tkf-count").inner_text(), "13 of 582 · 25.0 GB of 1.82 TB")
-
-
-def test_an_incomplete_listing_is_told(stage: Stage, account: tkf.Client) -> None:
-    """A frame that is not the whole listing says so in a banner, with the numbers."""
-    frame = account.inventory()
-    frame.attrs["tinker"] = frame.attrs["tinker"] | {"complete": False, "total": 600}
-    shown = Shown(stage, tkf.explore(frame, account))
-    assert "582 of 600 rows" in shown.find(".tkf-banner").inner_text()
 
 
 def test_the_code_is_copied(shown: Shown) -> None:

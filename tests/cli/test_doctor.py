@@ -61,7 +61,7 @@ def test_the_official_service_has_everything(quiet_server: DemoServer, look: Cal
     assert found["server"].detail == quiet_server.url
     assert found["credential"].detail.endswith("tml-…demo")
     assert "as it is" in found["account"].detail
-    assert found["page of training runs"].detail.startswith("500 rows (the account has 60)")
+    assert found["page of training runs"].detail.startswith("500 rows (the account has 24)")
 
 
 def test_tuft_lacks_the_newer_routes(look: Callable[..., Examined]) -> None:

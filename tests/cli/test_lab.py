@@ -172,14 +172,6 @@ def test_notebooks_open_on_the_demo_account_until_ctrl_c(running: Lab) -> None:
 
 
 @pytest.mark.browser
-def test_jupyterlab_that_is_shut_down_from_its_menu_ends_the_command(running: Lab) -> None:
-    """If JupyterLab is shut down from its own menu, the command ends too, with 0."""
-    running.request("POST", "shutdown")
-    assert running.process.wait(PATIENCE_S) == 0
-    assert "ended; the notebooks are in " in running.output
-
-
-@pytest.mark.browser
 def test_a_termination_signal_while_it_starts(running: Lab) -> None:
     """A termination signal that comes before JupyterLab is up ends all the same, with 0."""
     running.wait_for(r"(\S)")

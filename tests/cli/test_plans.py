@@ -167,12 +167,10 @@ def test_publish_and_unpublish(server: DemoServer, run: Callable[..., Outcome]) 
 @pytest.mark.parametrize(
     ("arguments", "life"),
     [
-        (["ttl", "30d"], timedelta(days=30)),
         (["ttl", "12h"], timedelta(hours=12)),
         (["ttl", "7200"], timedelta(hours=2)),
         (["expire"], timedelta(hours=24)),
         (["expire", "--after", "3d"], timedelta(days=3)),
-        (["expire", "--after", "7200"], timedelta(hours=2)),
     ],
     ids=called,
 )
@@ -212,16 +210,12 @@ def test_expire_leaves_alone_what_expires_sooner(server: DemoServer, run: Callab
 # ── which checkpoints ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("way", ["arguments", "where", "stdin", "dash", "both", "blank lines and crlf"])
+@pytest.mark.parametrize("way", ["where", "both", "blank lines and crlf"])
 def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Arguments, --where, plain lines, `-`, and `-` beside arguments all choose exactly what they name."""
+    """--where, plain lines, and `-` beside arguments all choose exactly what they name."""
     before, chosen = state(server), ours(server, 0, 4, 7)
-    lines = "\n".join(chosen)
     ways = {
-        "arguments": (chosen, None),
         "where": (["--where", "name in ['plan-00', 'plan-04', 'plan-07']"], None),
-        "stdin": ([], lines),
-        "dash": (["-"], lines + "\n"),
         "both": ([chosen[0], "-", chosen[1]], f"{chosen[2]}\n{chosen[0]}\n"),
         "blank lines and crlf": ([], f"\n\r\n  {chosen[0]}\r\n{chosen[1]}\n\n{chosen[2]}\n{chosen[2]}\n"),
     }
@@ -232,7 +226,7 @@ def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome
     assert len(writes(server)) == 3
 
 
-@pytest.mark.parametrize("columns", ["tinker_path", "name,tinker_path,size_gb", "all", ""])
+@pytest.mark.parametrize("columns", ["name,tinker_path,size_gb", ""])
 def test_what_ls_prints_can_be_piped_in(columns: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """The lines of `ls` choose the rows that they show, wherever the column of paths stands in them."""
     before = state(server)
@@ -295,7 +289,7 @@ def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..
     assert writes(server) == []
 
 
-@pytest.mark.parametrize("command", ["rm", "publish", "expire", "retire"])
+@pytest.mark.parametrize("command", ["rm", "retire"])
 def test_a_choice_of_no_rows(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A query that nothing meets, and a pipe that found nothing, are nothing to do: no error, and nothing is sent."""
     ways = [(["--where", "name == 'nothing'"], None), (["-"], ""), (["-"], "tinker_path\tsize_gb\n")]
@@ -353,7 +347,7 @@ def test_bytes_that_are_no_text(server: DemoServer, run: Callable[..., Outcome])
 # ── looking before doing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("command", ["rm", "unpublish", "retire"])
+@pytest.mark.parametrize("command", ["rm", "retire"])
 def test_dry_run_prints_the_plan(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`--dry-run` prints how many rows would change, how large they are, and commands instead of Python; nothing is sent."""
     done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--yes")
@@ -379,7 +373,7 @@ def test_dry_run_as_json(command: str, server: DemoServer, run: Callable[..., Ou
     assert verdicts[ours(server, 12)[0]] == guarded.get(command, "held")
 
 
-@pytest.mark.parametrize("command", ["rm", "ttl", "retire"])
+@pytest.mark.parametrize("command", ["rm", "retire"])
 def test_more_than_ten_need_yes(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """To end more than ten lives, a script has to say --yes: else one sentence names the number and the options, and nothing is sent."""
     before = state(server)
@@ -450,21 +444,20 @@ def answered(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Outcome
     ours, theirs = pty.openpty()
     with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=-1, stderr=theirs, env=env) as process:
         os.close(theirs)
-        shown = ""
+        shown = b""  # a part may end within a character
         while True:
-            if not select.select([ours], [], [], 20)[0]:
+            if not select.select([ours], [], [], 100)[0]:
                 process.kill()  # it asks elsewhere, and would wait for ever
             try:
-                part = os.read(ours, 65536).decode()
+                shown += os.read(ours, 65536)
             except OSError:  # the other end is closed
                 break
-            shown += part
-            if "to do it: " in shown and answer:
+            if b"to do it: " in shown and answer:
                 os.write(ours, answer.encode() + b"\n")
                 answer = ""
         out = process.stdout.read().decode() if process.stdout else ""
     os.close(ours)
-    return Outcome(process.returncode, out, ""), shown
+    return Outcome(process.returncode, out, ""), shown.decode()
 
 
 @pytest.mark.slow
@@ -487,7 +480,7 @@ def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict
 # ── how it ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("command", ["rm", "publish", "expire"])
+@pytest.mark.parametrize("command", ["rm", "expire"])
 def test_writes_that_do_not_take(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A server that says yes and does nothing is found out: exit 2, and every row that failed is printed with the reason."""
     server.faults.ignore_writes = True
@@ -523,7 +516,7 @@ def lacking(request: pytest.FixtureRequest, server: DemoServer) -> tuple[DemoSer
     return server, ["--by", "run"]
 
 
-@pytest.mark.parametrize("command", ["rm", "ttl", "retire"])
+@pytest.mark.parametrize("command", ["rm", "retire"])
 def test_an_incomplete_listing_removes_nothing(
     command: str, lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
 ) -> None:
@@ -592,7 +585,7 @@ KEEP = [
 @pytest.fixture(scope="module")
 def many() -> Iterator[tuple[DemoServer, Any]]:
     """An account in which every keep rule keeps some and not all, and its frame; nobody changes it."""
-    with DemoServer(runs=12, seed=3) as running:
+    with DemoServer(runs=6, seed=3) as running:
         owner = running.state.add_run()
         for number in range(4):
             metadata = {"loss": str(number), "kind": "a=b" if number else "a", "a:b": str(-number)}

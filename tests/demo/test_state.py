@@ -84,7 +84,7 @@ def perform(state, operation, *given_values):
         assert refusal.status in {400, 409}  # noqa: PT017 - any other refusal would be wrong
 
 
-@settings(max_examples=60)
+@settings(max_examples=21)
 @given(operations)
 def test_state_is_consistent_after_any_operations(steps):
     """Listings, totals, newest checkpoints, counts and bytes agree after any sequence of operations."""

@@ -13,7 +13,7 @@ from tinker_frames.frames.metadata import expand_metadata
 from tinker_frames.schema.columns import text_dtype
 
 
-@settings(max_examples=60)
+@settings(max_examples=21)
 @given(
     st.lists(
         st.none()

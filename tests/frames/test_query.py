@@ -113,7 +113,7 @@ WORDS = ["name", "size_gb", "public", "`name`", ".", "str", "to_csv", "__class__
          ";", ">", "==", " ", "1", ".5", "f", "and", "not", "~", "\\", "\n", "'made'", "open", "isna", "contains", ",", "=", "'''", "ﬁ"]  # fmt: skip
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=52, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.lists(st.sampled_from(WORDS), max_size=14).map("".join))
 def test_any_text_is_a_condition_or_refused(query: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is written, it gives a part of the rows or one kind of error, and no file."""

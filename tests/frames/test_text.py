@@ -36,7 +36,7 @@ def printed(shown: Any, width: int) -> list[str]:
     return out.getvalue().split("\n")[:-1]
 
 
-@settings(max_examples=300)
+@settings(max_examples=105)
 @given(text=WILD)
 def test_visible_holds_nothing_that_a_terminal_obeys(text: str) -> None:
     """Shown text is printable throughout, can be encoded, and is the text itself where that is printable already."""
@@ -63,17 +63,11 @@ def test_a_cell_of_every_kind(value: Any, shown: str) -> None:
     assert frame_text.format_cell(value) == shown
 
 
-def test_a_frame_of_every_kind(quiet_client: Any) -> None:
+def test_a_frame_of_every_kind(quiet: Any) -> None:
     """Cells of real frames are shown without a pandas or Python word such as nan, <NA>, NaT, None, True."""
-    for frame in (quiet_client.sessions(details=True), quiet_client.checkpoints(), quiet_client.training_runs()):
+    for frame in (quiet.sessions(details=True), quiet.checkpoints(), quiet.training_runs()):
         words = {cell for line in frame_text.render_lines(frame).split("\n")[1:] for cell in line.split("\t")}
         assert not words & {"nan", "<NA>", "NaT", "None", "True", "False"}
-
-
-@pytest.fixture
-def quiet_client(quiet_server: Any, client_of: Any) -> Any:
-    """A client of the server that only reads."""
-    return client_of(quiet_server)
 
 
 @st.composite
@@ -87,7 +81,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return frame
 
 
-@settings(max_examples=200)
+@settings(max_examples=70)
 @given(frame=frames(), width=st.integers(40, 240))
 def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: int) -> None:
     """A table of any cells has one line a row, none wider than the terminal, none with a control character."""
@@ -98,7 +92,7 @@ def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: in
     assert len(frame) <= len(lines) - rule - 1 <= len(frame) + 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=21)
 @given(text=st.text("名前検証한국日本語", min_size=1, max_size=200), width=st.integers(40, 120))
 def test_wide_characters_count_twice(text: str, width: int) -> None:
     """A line of wide characters fits as a terminal counts them, not as Python does."""
@@ -107,7 +101,7 @@ def test_wide_characters_count_twice(text: str, width: int) -> None:
         assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= width
 
 
-@settings(max_examples=100)
+@settings(max_examples=35)
 @given(frame=frames(), width=st.integers(60, 240))
 def test_folded_loses_nothing(frame: pd.DataFrame, width: int) -> None:
     """Folded cells stay within the terminal, and a cell of one word is there as a whole."""
@@ -124,9 +118,9 @@ def test_folded_text_can_be_put_together() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
-def test_columns_without_room_are_left_out(quiet_client: Any, width: int) -> None:
+def test_columns_without_room_are_left_out(quiet: Any, width: int) -> None:
     """Of the inventory's many columns a narrow terminal gets as many of the first as can be read, and their number is known."""
-    frame = quiet_client.inventory().head(20)
+    frame = quiet.inventory().head(20)
     lines = printed(frame_text.render_table(frame, width=width), width)
     count = frame_text.count_columns_shown(frame, width)
     assert max(map(cell_len, lines)) <= width
@@ -153,7 +147,7 @@ def test_short_columns_are_whole() -> None:
     assert not frame_text.is_shortened(frame, 200)
 
 
-@settings(max_examples=100)
+@settings(max_examples=35)
 @given(frame=frames())
 def test_lines_keep_every_row_and_cell(frame: pd.DataFrame) -> None:
     """Tab-separated lines have a header and a line for every row, each with a cell for every column, whatever the cells hold."""
@@ -188,7 +182,7 @@ def test_the_summary_does_not_take_unknown_for_zero() -> None:
     assert frame_text.summarize(pd.DataFrame({"a": range(1500)})) == "1,500 rows"
 
 
-def test_the_summary_of_a_limited_listing(quiet_client: Any) -> None:
+def test_the_summary_of_a_limited_listing(quiet: Any) -> None:
     """A listing that was cut by a limit, one from the cache and a whole one each say so."""
-    assert "complete, read now" in frame_text.summarize(quiet_client.training_runs())
-    assert "from the cache" in frame_text.summarize(quiet_client.training_runs())
+    assert "complete, read now" in frame_text.summarize(quiet.training_runs())
+    assert "from the cache" in frame_text.summarize(quiet.training_runs())

@@ -29,7 +29,7 @@ def made(table: Table, **columns: list[Any]) -> pd.DataFrame:
     return frame
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(st.tuples(IDS, IDS), max_size=6),
     st.lists(st.sampled_from("abc"), unique=True),

@@ -38,7 +38,7 @@ def sweep(coverage: Coverage, size: int, caps: list[int], totals: str) -> tuple[
     return found, asked
 
 
-@settings(max_examples=300)
+@settings(max_examples=105)
 @given(
     size=st.integers(0, 60),
     page=st.integers(1, 25),
@@ -56,7 +56,7 @@ def test_every_row_is_read_and_the_reading_ends(size: int, page: int, caps: list
     assert not coverage.moved
 
 
-@settings(max_examples=200)
+@settings(max_examples=70)
 @given(size=st.integers(0, 500), page=st.integers(1, 60))
 def test_a_quiet_list_with_totals_takes_no_request_too_many(size: int, page: int) -> None:
     """Where the server counts and takes the page size, the requests are ceil(rows / page), and one past the end unless a page shows it that cannot be a full one."""
@@ -69,7 +69,7 @@ def test_a_quiet_list_with_totals_takes_no_request_too_many(size: int, page: int
     assert coverage.is_quiet
 
 
-@settings(max_examples=100)
+@settings(max_examples=35)
 @given(
     size=st.integers(0, 80),
     page=st.integers(1, 30),

@@ -55,8 +55,8 @@ def test_tuft_deletes_the_right_checkpoints_only(tuft: DemoServer, client_of: Ma
 
 def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, client_of: Make) -> None:
     """Publishing is done; unpublishing fails with its status, the rows stay public, and hundreds do not take seconds each."""
-    client = client_of(tuft)
-    frame = clear_of_collisions(client, 30)
+    client = client_of(tuft, retries=1)
+    frame = clear_of_collisions(client, 20)
     assert len(frame) > 10
     assert set(frame.tinker.publish().run(confirm=True)["outcome"]) == {"done"}
     tuft.requests.clear()
@@ -105,7 +105,7 @@ def test_tuft_says_500_for_what_is_gone(tuft: DemoServer, client_of: Make) -> No
     assert set(outcomes.drop(path)["outcome"]) == {"done"}
 
 
-@pytest.mark.parametrize("call", ["publish", "unpublish", "delete"])
+@pytest.mark.parametrize("call", ["publish", "unpublish"])
 def test_skyrl_has_no_writes_and_says_so(skyrl: DemoServer, client_of: Make, call: str) -> None:
     """On a server without write routes every row fails at its first try, with the hint that the server lacks it, and is still there."""
     client = client_of(skyrl)

@@ -122,7 +122,7 @@ def test_lines_of_several_threads_and_processes_do_not_mix(tmp_path: Path) -> No
         max_size=8,
     )
 )
-@settings(max_examples=50)
+@settings(max_examples=18)
 def test_foreign_lines_are_passed_over(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     """Lines that are no notes of ours, or of a plan that is not known, change nothing of the plans that are."""
     journal = begun(tmp_path_factory.mktemp("foreign"))

@@ -136,7 +136,7 @@ def test_whatever_happens_the_limit_stays_in_bounds(most: int, events: list[tupl
         assert 1 <= pace.limit <= most
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(EVENTS)
 def test_whatever_happened_it_recovers(events: list[tuple[float, str]]) -> None:
     """On a server that has become well, it grows to about the most again after a while, whatever it went through before."""

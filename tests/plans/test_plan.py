@@ -35,11 +35,6 @@ def writes(server: DemoServer) -> int:
     return sum(server.requests.count(name) for name in WRITES)
 
 
-@pytest.fixture
-def quiet(quiet_server: DemoServer, client_of: Make) -> tkf.Client:
-    return client_of(quiet_server)
-
-
 # ── what a plan says ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -60,7 +55,7 @@ def test_making_and_showing_a_plan_sends_no_write(server: DemoServer, client: tk
     assert writes(server) == 0
 
 
-@pytest.mark.parametrize("call", ["publish", "unpublish", "delete", "expire", "set_ttl"])
+@pytest.mark.parametrize("call", ["publish", "delete", "set_ttl"])
 def test_the_frame_of_a_plan_has_one_layout(quiet: tkf.Client, call: str) -> None:
     """Columns and dtypes are the same for full and empty plans; times are UTC, flags three-valued, sizes whole numbers."""
     frame = quiet.checkpoints()
@@ -225,7 +220,7 @@ def test_false_never_runs(server: DemoServer, client: tkf.Client) -> None:
     assert writes(server) == 0
 
 
-@pytest.mark.parametrize("confirm", [None, False, 10, 12, 0, "11"])
+@pytest.mark.parametrize("confirm", [None, False, 10, "11"])
 def test_eleven_rows_need_their_number(server: DemoServer, client: tkf.Client, confirm: Any) -> None:
     """A script without the right number is refused, told the number, nothing is sent or journaled; the number or True does it."""
     plan = private(client, 11)
@@ -256,7 +251,7 @@ def test_one_public_row_needs_its_number(server: DemoServer, client: tkf.Client)
     assert rows.tinker.unpublish().run()["outcome"].tolist() == ["done"]
 
 
-@pytest.mark.parametrize(("typed", "runs"), [("11", True), (" 11 ", True), ("10", False), ("y", False), ("", False)])
+@pytest.mark.parametrize(("typed", "runs"), [(" 11 ", True), ("10", False), ("", False)])
 def test_a_person_at_a_terminal_is_asked_for_the_number(
     server: DemoServer,
     client: tkf.Client,
@@ -430,7 +425,7 @@ def retiring() -> Any:
         yield client, client.checkpoints()
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(rule=RULE, data=st.data())
 def test_a_kept_row_never_appears_in_the_plan(retiring: Any, rule: P.Rule, data: st.DataObject) -> None:
     """For any rule and any part of an account, with rows given twice: kept and retired are a partition, each with its reason."""

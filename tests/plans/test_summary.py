@@ -19,11 +19,6 @@ Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")
 
 
-@pytest.fixture
-def quiet(quiet_server: DemoServer, client_of: Make) -> tkf.Client:
-    return client_of(quiet_server)
-
-
 def texts(plan: Plan) -> tuple[str, str]:
     """Return both texts, the HTML as a reader sees it."""
     seen: list[str] = []

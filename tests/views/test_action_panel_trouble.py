@@ -11,7 +11,6 @@ import pytest
 import tinker_frames as tkf
 from tests.views.sample_panels import Make, Seat, as_shown, present, until, writes
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset
-from tinker_frames.functions import journal
 
 ROWS = "not public and expires_at.isna()"
 Way = Callable[[DemoServer], None]
@@ -50,8 +49,7 @@ def reasons(shown: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("act", "given", "query"),
     [
-        ("publish", {}, "not public"), ("unpublish", {}, "public"), ("expire", {}, ROWS), ("set_ttl", {"ttl": "30d"}, ROWS),
-        ("set_ttl", {"ttl": None}, "expires_in_days > 1"), ("retire", {"keep_last": 1, "after": "24h"}, ROWS),
+        ("publish", {}, "not public"), ("set_ttl", {"ttl": None}, "expires_in_days > 1"), ("retire", {"keep_last": 1, "after": "24h"}, ROWS),
     ],
 )  # fmt: skip
 def test_what_was_done_is_taken_back(
@@ -61,8 +59,9 @@ def test_what_was_done_is_taken_back(
     seat = Seat(client.inventory(), client)
     seat.send("filter", name="query", value=query)
     before = present(server)
-    seat.select(*seat.keys[:30])
+    seat.select(*seat.keys[:8])
     seat.make_plan(act, **given)
+    seat.send("allow", guards=["newest", "public", "sampler"])
     seat.confirm()
     assert present(server) != before
     assert seat.panel["undo"]
@@ -310,25 +309,6 @@ def test_a_server_that_refuses_every_write(server: DemoServer, seat: Seat) -> No
     assert present(server) == before == as_shown(seat.state.rows.frame)
 
 
-def test_a_server_that_fails_now_and_then(server: DemoServer, seat: Seat) -> None:
-    """A write that fails with 500, whether it was done or not, ends as what the server has, and is done once."""
-    server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=2))
-    server.faults.bursts.append(Burst("set_checkpoint_ttl", 502, times=2, after=2, then="apply"))
-    shown = run_action(seat, "expire", 8)
-    assert (count_outcomes(shown), shown["undo"], shown["retry"]) == ({"done": 8}, True, False)
-    assert as_shown(seat.state.rows.frame) == present(server)
-    assert writes(server) == 8 + 2
-
-
-def test_a_server_that_only_says_yes(server: DemoServer, seat: Seat) -> None:
-    """A write that is answered as done and was not is a failure, in the outcome and in the table."""
-    server.faults.ignore_writes = True
-    shown = run_action(seat, "publish", 3)
-    assert count_outcomes(shown) == {"failed": 3}
-    assert "changed nothing" in reasons(shown)[0]
-    assert not seat.state.rows.frame.set_index("tinker_path").loc[seat.selected, "public"].any()
-
-
 BROKEN: dict[str, Way] = {
     "401": lambda server: server.faults.bursts.append(Burst("*", 401, times=None)),
     "gone": lambda server: server.stop(),
@@ -366,42 +346,7 @@ def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_
     assert as_shown(seat.state.rows.frame) == before
 
 
-def test_rows_that_cannot_be_read_back_are_said_to_be_unknown(server: DemoServer, client_of: Make) -> None:
-    """What was sent and cannot be checked is unknown, is in the journal, and can be tried again."""
-    client = client_of(server, retries=0)
-    seat = Seat(client.inventory(), client)
-    seat.select(*[path for path, (public, _) in present(server).items() if not public][:4])
-    seat.make_plan("publish")
-    runs = len({path.split("/")[2] for path in seat.selected})
-    server.faults.bursts.append(Burst("list_checkpoints", 500, times=None, after=runs))
-    seat.send("confirm")
-    assert count_outcomes(seat.panel) == {"unknown": 4}
-    assert journal(client=client)["outcome"].tolist() == ["unknown"] * 4
-    server.faults.clear()
-    seat.send("retry")
-    assert {group["verdict"]: group["rows"] for group in seat.panel["groups"]} == {"unchanged": 4}
-
-
 # ── other servers, other views ───────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("dialect", ["tuft", "skyrl"])
-@pytest.mark.parametrize("table", ["inventory", "training_runs"])
-def test_on_servers_that_lack_something_each_row_says_so(dialect: str, table: str, client_of: Make) -> None:
-    """Where there is no expiry, or nothing can be written, plans can be made and looked at, and every row fails in words."""
-    with DemoServer(runs=5, dialect=dialect) as server:
-        client = client_of(server)
-        seat = Seat(getattr(client, table)(), client)
-        seat.make_plan("expire")
-        seat.send("allow", guards=["newest", "public", "sampler"])
-        number = seat.panel["number"]
-        assert number > 3
-        if dialect == "skyrl":
-            assert any("does not tell what samplers" in line for line in seat.panel["lines"])
-        seat.send("confirm")
-        assert count_outcomes(seat.panel)["failed"] == number
-        assert all(reasons(seat.panel))
-        assert seat.panel["retry"]
 
 
 def test_a_table_of_sessions_on_a_server_that_knows_their_runs_only_from_them(client_of: Make) -> None:

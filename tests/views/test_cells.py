@@ -35,7 +35,7 @@ def texts_of(made: Any) -> list[str]:
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=150)
+@settings(max_examples=52)
 @given(text=st.text(max_size=20))
 def test_text_is_shown_with_everything_unprintable_spelled_out(text: str) -> None:
     """No control character, bidi mark or invisible one gets into a cell; text that is printable stays as it is."""
@@ -53,7 +53,7 @@ def test_long_text_is_cut_and_hovering_shows_more() -> None:
     assert hover == ("\\x1b" + "x" * 5000)[: LONGEST * 8]
 
 
-@settings(max_examples=60)
+@settings(max_examples=21)
 @given(table=tables)
 def test_every_row_has_a_plain_cell_for_each_column(table: list[dict[str, Any]]) -> None:
     """A window has the shape of the rows, in texts that JSON takes, whatever the rows hold."""
@@ -108,7 +108,7 @@ def test_columns_that_no_listing_has_are_shown_too(name: str) -> None:
 # ── numbers and sizes ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=200)
+@settings(max_examples=70)
 @given(n_bytes=st.integers(0, 10**16))
 def test_sizes_are_short_and_right_to_half_a_percent(n_bytes: int) -> None:
     """A size has at most three or four digits and a unit, is off by half a percent at most, and hovering shows every byte."""
@@ -140,7 +140,7 @@ def test_gigabytes_are_shown_as_the_bytes_are() -> None:
     assert cell("size_gb", None, "float64") == cell("checkpoint_storage_bytes", None, "Int64") == ""
 
 
-@settings(max_examples=100)
+@settings(max_examples=35)
 @given(value=st.floats(allow_nan=False))
 def test_numbers_are_short_and_hovering_is_exact(value: float) -> None:
     """A fraction is shown to a decimal, and on hover as the very number; whole numbers are shown whole."""

@@ -22,12 +22,6 @@ LISTINGS = ("inventory", "training_runs", "sessions")
 
 
 @pytest.fixture
-def quiet(quiet_server: DemoServer, client_of: Make) -> tkf.Client:
-    """A client of an account that nobody changes."""
-    return client_of(quiet_server)
-
-
-@pytest.fixture
 def seat(quiet: tkf.Client) -> Seat:
     """A view of all checkpoints of that account."""
     return Seat(quiet.inventory(), quiet)
@@ -40,7 +34,7 @@ fields = ("name", "value", "sort", "columns", "id", "width", "how", "first", "la
 messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(HANDLERS))}, optional=dict.fromkeys(fields, junk))
 
 
-@settings(max_examples=70, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=24, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent=st.lists(messages, max_size=5))
 def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(seat: Seat, sent: list[dict[str, Any]]) -> None:
     """Whatever a page sends, in whatever order, is done or explained; every part can still be shown, and the rows are those of the query."""
@@ -54,7 +48,7 @@ def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(seat: Seat, sen
 
 
 @pytest.mark.parametrize(
-    "message", [{}, {"do": "fly"}, {"do": None}, {"do": []}, None, [], "filter", {"do": "filter"}, {"do": "filter", "name": "x"}, {"do": "rows"}, {"do": "select", "how": "some"}, {"do": "sort", "sort": 5}]
+    "message", [{"do": "fly"}, {"do": []}, None, "filter", {"do": "filter"}, {"do": "filter", "name": "x"}, {"do": "rows"}, {"do": "select", "how": "some"}, {"do": "sort", "sort": 5}]
 )  # fmt: skip
 def test_a_message_that_makes_no_sense_is_explained(seat: Seat, message: Any) -> None:
     """What is no message, is unknown, or lacks something becomes a note, and nothing is changed."""
@@ -340,7 +334,7 @@ def test_a_reading_can_be_stopped(server: DemoServer, client: tkf.Client) -> Non
     """While a table is read its rows are counted; stopped, it is forgotten at once, the rows stay, and it can be read anew."""
     seat = Seat(client.inventory(), client)
     before = seat.keys
-    server.faults.latency_of["search_sessions"] = 1.5
+    server.faults.latency_of["search_sessions"] = 0.7
     seat.say("refresh")
     until(lambda: server.requests.count("search_sessions") > 1)
     until(lambda: seat.shown["head"]["reading"]["part"] == "sessions")
@@ -365,9 +359,9 @@ def test_rows_that_were_read_before_a_write_are_read_again(server: DemoServer, c
     """A reading that began before rows were written to is not the last: in the end the table shows what the server has."""
     seat = Seat(client.inventory(), client)
     seat.send("filter", name="query", value="not public")
-    seat.select(*seat.keys[:5])
+    seat.select(*seat.keys[:2])
     seat.make_plan("publish")
-    server.faults.hang.append(Hang("list_training_runs", seconds=4, times=1))  # longer than five writes take anywhere
+    server.faults.hang.append(Hang("list_training_runs", seconds=2, times=1))  # longer than two writes take
     seat.say("refresh")
     until(lambda: server.requests.count("list_training_runs") > 1)
     seat.say("confirm")

@@ -42,10 +42,9 @@ def kept(frame: pd.DataFrame, picks: dict[str, Any]) -> np.ndarray:
 # ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=80)
+@settings(max_examples=28)
 @given(table=tables, bits=masks, selected=st.lists(st.none() | st.sampled_from(["", "nan", "nowhere"]), max_size=2))
-@pytest.mark.parametrize("name", ["model", "type", "public"])
-@pytest.mark.parametrize("kind", ["listed", "objects"])
+@pytest.mark.parametrize(("name", "kind"), [("model", "listed"), ("type", "objects"), ("public", "listed")])
 def test_each_selection_has_the_number_of_its_rows(
     name: str, kind: str, table: Table, bits: list[bool], selected: list[Any]
 ) -> None:
@@ -92,7 +91,7 @@ def sized(table: Table) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=100)
+@settings(max_examples=35)
 @given(table=many, data=st.data())
 def test_bars_add_up_to_all_bytes_and_a_click_leaves_their_rows(table: Table, data: st.DataObject) -> None:
     """The largest values and the others together have the bytes of the rows; where no size is known, their number; each bar its own."""
@@ -149,7 +148,7 @@ def test_bytes_come_from_whatever_column_tells_them(columns: dict[str, Any], exp
 # ── over time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=120)
+@settings(max_examples=42)
 @given(
     hours=st.lists(st.none() | st.integers(0, 10**4) | st.integers(-(10**7), 5 * 10**7), max_size=7),
     span=st.sampled_from([1, 24, 24 * 365]),
@@ -199,7 +198,7 @@ def test_bars_over_time_name_their_days() -> None:
 # ── metadata ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=80)
+@settings(max_examples=28)
 @given(entries=st.lists(st.none() | objects, max_size=6))
 def test_metadata_keys_are_those_at_the_top_the_most_frequent_first(entries: list[dict[str, Any] | None]) -> None:
     """Every key of a row's own metadata is told as it is, however often, before rarer ones."""
@@ -229,7 +228,7 @@ def test_depth_is_how_far_objects_nest(entry: dict[str, Any], depth: int) -> Non
     assert Facets(frame).depth(("user_metadata",)) == depth
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(table=tables, value=st.sampled_from([["training"], ["sampler", None]]))
 def test_counts_are_those_of_the_rows_that_a_selection_leaves(table: Table, value: list[Any]) -> None:
     """The number beside an option is how many rows selecting it leaves."""

@@ -35,12 +35,6 @@ AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they 
 TOTALS = ["checkpoints_count", "checkpoint_storage_bytes", "session_size_gb"]  # of the session, as it was listed
 
 
-@pytest.fixture
-def quiet(quiet_server: DemoServer, client_of: Make) -> tkf.Client:
-    """A client of an account that nobody changes."""
-    return client_of(quiet_server)
-
-
 def part(client: tkf.Client) -> pd.DataFrame:
     """Return some rows in an order of their own, with a column of somebody's own."""
     rows = client.inventory().sort_values("size_gb", ascending=False).head(7)

@@ -38,7 +38,7 @@ def selected(rows: Rows) -> set[str]:
 # ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=80)
+@settings(max_examples=28)
 @given(table=tables, names=st.lists(st.sampled_from([*KINDS, "checkpoint_type"]), max_size=3), data=st.data())
 def test_rows_are_sorted_as_pandas_sorts_them(
     table: list[dict[str, Any]], names: list[str], data: st.DataObject
@@ -153,7 +153,7 @@ def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
     return expected
 
 
-@settings(max_examples=150)
+@settings(max_examples=52)
 @given(steps=st.lists(st.none() | st.integers(0, 7), max_size=7), todo=doings)
 def test_the_selection_goes_by_key_through_everything(steps: list[int | None], todo: list[tuple[Any, ...]]) -> None:
     """Ranges, all, none, filters, sorts and other rows leave selected exactly the keys that they should; only the latter three change the number."""

@@ -29,7 +29,7 @@ def frame(quiet_server: DemoServer, client_of: Make) -> pd.DataFrame:
 # ── filters ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=60)
+@settings(max_examples=21)
 @given(table=tables, values=settings_of_filters)
 @example(table=[], values={})
 def test_what_is_shown_is_what_the_query_says(table: list[dict[str, Any]], values: dict[str, Any]) -> None:
