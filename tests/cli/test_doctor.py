@@ -59,7 +59,7 @@ def test_the_official_service_has_everything(quiet_server: DemoServer, look: Cal
     assert verdicts(found, "ok") == set(found)
     assert {"server", "credential", "latency", "clock", "account", "cache"} | NEEDED | NEWER <= set(found)
     assert found["server"].detail == quiet_server.url
-    assert found["credential"].detail.endswith("tml-…demo")
+    assert found["credential"].detail.endswith("tml-…")
     assert "as it is" in found["account"].detail
     assert found["page of training runs"].detail.startswith("500 rows (the account has 24)")
 

@@ -299,7 +299,7 @@ def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, ca
     others = [threading.Thread(target=ready.rest.list_sessions) for _ in range(8)]
     with caplog.at_level(logging.WARNING, "tinker_frames"):
         first.start()
-        while not ready._session._not_before:
+        while not ready._transport._not_before:
             time.sleep(0.005)
         for thread in others:
             thread.start()
@@ -342,7 +342,7 @@ def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) 
     server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))
     threading.Timer(0.3, progress.stop.set).start()
     with pytest.raises(StoppedError):
-        ready._session.call("GET", "/api/v1/training_runs", progress=progress)
+        ready._transport.call("GET", "/api/v1/training_runs", progress=progress)
     assert server.requests.count() == progress.requests == 1
 
 
@@ -516,7 +516,7 @@ def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) 
         (server.faults.bursts if isinstance(trouble, Burst) else server.faults.resets).append(trouble)  # type: ignore[arg-type]
         server.requests.clear()
         with pytest.raises(errors.TinkerError):
-            ready._session.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", repeat=False)
+            ready._transport.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", repeat=False)
         assert server.requests.count() == 1
 
 
@@ -525,7 +525,7 @@ def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
     server.faults.bursts.append(Burst("get_server_capabilities", 500, times=1))
     progress = Progress()
     path = "/api/v1/get_server_capabilities"
-    ready._session.call("GET", path, cached=True, refresh=True, progress=progress)
+    ready._transport.call("GET", path, cached=True, refresh=True, progress=progress)
     assert progress.requests == 2
-    ready._session.call("GET", path, cached=True, progress=progress)
+    ready._transport.call("GET", path, cached=True, progress=progress)
     assert progress.requests == server.requests.count() == 2
