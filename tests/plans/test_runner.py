@@ -302,6 +302,18 @@ def test_a_server_that_says_yes_and_does_nothing_has_failed(server: DemoServer, 
     assert set(journal(client=client)["outcome"]) == {"failed"}
 
 
+def test_another_expiry_than_was_asked_for_has_failed(server: DemoServer, client: tkf.Client) -> None:
+    """A server that answers 204 and sets another expiry is found out, in a plan and in a single write, with both times named."""
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(3)
+    set_ttl = server.state.set_ttl
+    server.state.set_ttl = lambda row, seconds: set_ttl(row, 3600)  # type: ignore[method-assign]
+    outcomes = frame.iloc[:2].tinker.set_ttl("30d").allow(*ALL).run()
+    assert outcomes["outcome"].tolist() == ["failed"] * 2
+    assert outcomes["error"].str.match(r"it expires .* UTC now, and not .* UTC as asked").all()
+    with pytest.raises(errors.TinkerError, match="as asked"):
+        client.rest.set_checkpoint_ttl_from_tinker_path(frame["tinker_path"].iloc[2], 7200)
+
+
 def test_a_route_that_is_missing_has_failed_not_done(server: DemoServer, client: tkf.Client) -> None:
     """A 404 that means that the route is missing is no proof that a checkpoint is gone."""
     plan = delete_of(client, 3)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
@@ -111,15 +111,27 @@ class Writer:
             outcome, state = outcomes[job.tinker_path], read.find(job)
             if job.training_run_id in read.unread:
                 _correct_outcome(outcome, "unknown", "its run could not be read afterwards")
-            elif self._took_effect(job, state):
+            elif self.is_done(job, state):
                 _correct_outcome(outcome, "done", None)
             else:
-                _correct_outcome(outcome, "failed", outcome.error or UNCHANGED_ERROR)
+                _correct_outcome(
+                    outcome, "failed", self._describe_expiry(job, state) or outcome.error or UNCHANGED_ERROR
+                )
             yield outcome, state
 
     def is_done(self, job: Job, state: State | None) -> bool:
-        """Tell whether a checkpoint is in the state that the action leads to."""
+        """Tell whether a checkpoint is in the state that was asked for; an expiry is compared by the server's own clock."""
+        if state is not None and state.expires_at is not None:
+            state = replace(state, expires_at=state.expires_at - self._session.clock_offset)
         return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
+
+    def _describe_expiry(self, job: Job, state: State | None) -> str:
+        """Describe an expiry that was changed to another one than was asked for; empty if it was not changed."""
+        if not self._action.sets_expiry or state is None or state.expires_at == job.before.expires_at:
+            return ""
+        wanted = job.expiry.resolve(job.sent_at or datetime.now(UTC))
+        by_server = None if wanted is None else wanted + self._session.clock_offset
+        return f"it expires {_format_expiry(state.expires_at)} now, and not {_format_expiry(by_server)} as asked"
 
     def outcome(self, job: Job, outcome: str, error: TinkerError | None = None, *, is_read: bool = False) -> Outcome:
         """Return how a row ended."""
@@ -148,7 +160,7 @@ class Writer:
         if read.unread:
             return self.outcome(job, "unknown", error)  # read again at the end
         state = read.find(job)
-        if self._took_effect(job, state):
+        if self.is_done(job, state):
             return self._attribute(job, error)
         if state is None:
             return self.outcome(job, "skipped", error)
@@ -172,16 +184,6 @@ class Writer:
         job.conflicts += isinstance(error, ConflictError)
         hopeless = self._futile[error.status] >= MAX_FUTILE_ROWS and not self._any_done
         return job.attempts < (1 if hopeless else self._most_tries) and job.conflicts < MOST_CONFLICTS
-
-    def _took_effect(self, job: Job, state: State | None) -> bool:
-        """Tell whether a checkpoint is as requested, or its expiry has changed.
-
-        A server whose clock differs from ours counts a TTL from its own, so another expiry than before is ours.
-        """
-        if self.is_done(job, state):
-            return True
-        is_comparable = self._action.sets_expiry and job.is_listed
-        return is_comparable and state is not None and state.expires_at != job.before.expires_at
 
 
 def write_one(writer: Writer, job: Job, settings: Settings) -> None:
@@ -249,6 +251,10 @@ def is_unclear(error: TinkerError) -> bool:
 def _is_refused_by_gateway(error: TinkerError) -> bool:
     """Tell whether a gateway refused the request before the service saw it."""
     return error.status == 400 and error.retryable
+
+
+def _format_expiry(at: datetime | None) -> str:
+    return "never" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _needs_verification(outcome: Outcome) -> bool:

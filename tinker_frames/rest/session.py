@@ -26,7 +26,7 @@ from .cache import AccountCache, touch_marker
 from .config import Settings, is_loopback
 from .failures import describe_failure
 from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
-from .retry import RetryBudget, is_complete_json, is_gateway_refusal, read_server_wait
+from .retry import RetryBudget, is_complete_json, is_gateway_refusal, parse_http_date, read_server_wait
 from .secret import Secret, strike_out, strike_out_text
 from .transport import BoundedAdapter, Protected, get_time_left, limit_time, protect
 
@@ -66,6 +66,7 @@ class Session:
         self._caches: dict[str, AccountCache] = {}
         self.is_closed = False
         self._not_before = 0.0  # monotonic; a rate limit met by one thread holds all of them
+        self.clock_offset = timedelta(0)  # of the server's clock, ahead of ours, by the last `Date` that it sent
         self._logged_notes: set[str] = set()
 
     @property
@@ -206,6 +207,7 @@ class Session:
         from_cache = bool(getattr(response, "from_cache", False))
         if not from_cache:
             progress.count_request()
+            self._measure_clock(response.headers.get("Date"))
         progress.count_struck(sum(struck))
         created = getattr(response, "created_at", None)
         age_base = created.timestamp() if from_cache and created else began
@@ -258,6 +260,12 @@ class Session:
         if is_gateway_refusal(answer.status, answer.headers):
             error.retryable = True
         return error
+
+    def _measure_clock(self, header: str | None) -> None:
+        """Compare the server's clock with ours by the date of an answer, which is exact to a second."""
+        date = parse_http_date(header)
+        if date is not None:
+            self.clock_offset = date + timedelta(milliseconds=500) - datetime.now(UTC)
 
     def _wait_before_retry(self, seconds: float, error: errors.TinkerError, progress: Progress) -> None:
         """Wait before a repeat; a rate limit or an overloaded server holds every thread, and only the first of them says so."""

@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from time import monotonic
@@ -171,7 +171,7 @@ class FaultMiddleware:
     async def _send(
         self, response: BufferedResponse, request: RecordedRequest, scope: Message, receive: Receive, send: Send
     ) -> None:
-        self._add_headers(response)
+        self._add_headers(response, request)
         truncate = self._trigger_first(self.faults.truncate, request.endpoint)
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         if truncate is None:
@@ -182,8 +182,8 @@ class FaultMiddleware:
         scope[TRANSPORT].close()
         await wait_for_disconnect(receive)
 
-    def _add_headers(self, response: BufferedResponse) -> None:
-        now = datetime.now(UTC) + timedelta(seconds=self.faults.clock_skew)
+    def _add_headers(self, response: BufferedResponse, request: RecordedRequest) -> None:
+        now = self.state_of(request.headers.get("x-api-key")).now() + timedelta(seconds=self.faults.clock_skew)
         response.set_header("date", format_datetime(now, usegmt=True))
         if response.status != 204:
             response.set_header("content-length", str(len(response.body)))
