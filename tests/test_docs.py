@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,8 @@ import pytest
 
 import tinker_frames as tkf
 from tests.readme_tables import README, fill_in
+from tinker_frames.rest.endpoints import Rest
+from tinker_frames.schema.columns import Table
 from tinker_frames.version import __version__
 
 ROOT = README.parent
@@ -60,8 +63,6 @@ def test_readme_python_runs(block: str, server, tmp_path: Path, monkeypatch: pyt
 
 def test_readme_names_every_rest_method() -> None:
     """The README lists every public method of client.rest, and none that does not exist."""
-    from tinker_frames.rest.endpoints import Rest
-
     section = TEXT[TEXT.index("## Every endpoint") : TEXT.index("## Credential")]
     named = set(re.findall(r"`([a-z_]+)`", section)) - {"client", "rest"}
     assert named == {name for name in vars(Rest) if not name.startswith("_")}
@@ -100,6 +101,31 @@ def test_docstring_examples_are_true(name: str) -> None:
 def test_modules_say_what_belongs_in_them(name: str) -> None:
     """Every module begins with a sentence on what it is for."""
     assert (importlib.import_module(name).__doc__ or "").strip()
+
+
+CALLS = [getattr(tkf.Client, name) for name in tkf.catalog.TABLES]
+CALLS += [method for name, method in vars(Rest).items() if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__qualname__)
+def test_calls_that_send_requests_document_parameters_errors_and_endpoint(call: Callable[..., object]) -> None:
+    """`help()` of a table or an endpoint names the request, each parameter with its type, the errors and an example."""
+    text = inspect.getdoc(call) or ""
+    names = list(inspect.signature(call).parameters)[1:]
+    assert all(re.search(rf"^{name} : \w.*\n    \S", text.replace("{", "one of "), re.MULTILINE) for name in names)
+    assert "ConnectionFailedError\n    " in text
+    assert "\nExamples\n--------\n>>> " in text
+    assert (
+        re.search(r"(GET|POST|PUT|DELETE) /api/v1/", text)
+        or "`checkpoints`, `training_runs` and `sessions` read" in text
+    )
+
+
+@pytest.mark.parametrize("table", tkf.catalog.TABLES.values(), ids=lambda table: table.name)
+def test_tables_document_every_column_with_its_dtype(table: Table) -> None:
+    """`help(client.checkpoints)` lists the columns of the frame with dtype and meaning."""
+    text = inspect.getdoc(getattr(tkf.Client, table.name)) or ""
+    assert all(f"* `{column.name}` ({column.dtype}): {column.doc}" in text for column in table.columns)
 
 
 @pytest.mark.parametrize("name", [n for n in tkf.__all__ if inspect.isroutine(getattr(tkf, n)) or n == "Client"])

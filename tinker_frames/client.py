@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 
+from .errors import IncompleteListingError, InvalidRequestError, NotSupportedError
 from .listings.account import Account, TableFrame
 from .listings.tables import By, Options
 from .plans.planner import Planner
@@ -18,6 +19,32 @@ from .rest.endpoints import AccessScope
 from .rest.session import Session
 from .schema import catalog
 from .schema.columns import Table
+from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_columns, format_entries
+
+M = TypeVar("M", bound=Callable[..., pd.DataFrame])
+
+TABLE_PARAMETERS = {
+    "refresh": "Bypass the cache; the new listing replaces the cached one.",
+    "limit": "Maximum number of rows; None for all, 0 for none (an empty frame with every column).",
+    "access_scope": "List only your own objects, or all that you can read.",
+    "project_id": "List only the objects of this project.",
+    "by": """`"user"` reads the user's list, GET /api/v1/checkpoints. `"run"` reads the list of each training run, in parallel; some servers
+leave sampler checkpoints out of the user's list. `"auto"` reads the user's list, or by run if the server has none.""",
+    "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if reading takes over a second.",
+    "require_complete": "Raise `IncompleteListingError` if the listing cannot be proved complete, instead of warning.",
+}
+TABLE_ERRORS = (InvalidRequestError, NotSupportedError, IncompleteListingError, *REQUEST_ERRORS)
+
+
+def _document_table(table: Table) -> Callable[[M], M]:
+    """Return a decorator that completes the docstring of a table's method: parameters, columns with dtypes, errors."""
+    about = f"""{table.row[0].upper()}{table.row[1:]}. Sizes are in bytes, and as `size_gb` in 10^9 bytes; times are in UTC; unknown values are NA.
+`frame.attrs["tinker"]` says whether the listing is complete, when it was read and what was malformed. Columns:
+
+{format_columns(table.columns)}"""
+    return document(
+        TABLE_PARAMETERS, returns=format_entries({"DataFrame": about}), raises=describe_errors(*TABLE_ERRORS)
+    )
 
 
 def _add_tables(cls: type[Client]) -> type[Client]:
@@ -45,9 +72,11 @@ def _make_table_method(table: Table) -> Callable[..., pd.DataFrame]:
     read.__name__, read.__qualname__ = table.name, f"Client.{table.name}"
     read.__doc__ = f"""Return {table.row}, from every page of {table.source}.
 
-        Parameters, attrs and errors are as for `sessions`.
+        Examples
+        --------
+        >>> client.{table.name}(limit=10)  # doctest: +SKIP
         """
-    return read
+    return _document_table(table)(read)
 
 
 @_add_tables
@@ -87,6 +116,7 @@ class Client:
 
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @_document_table(catalog.SESSIONS)
     def sessions(
         self,
         *,
@@ -107,31 +137,11 @@ class Client:
         ----------
         details
             Add the columns `training_run_ids` and `sampler_ids` (tuples of str), by one request per session, in parallel.
-        refresh
-            Bypass the cache.
-        limit
-            Maximum number of rows; None for all, 0 for none.
-        access_scope
-            `"owned"` for your own, `"accessible"` for all that you can read.
-        project_id
-            Only those of this project.
-        progress
-            Whether to show a progress bar. With None, one is shown in a terminal or notebook if reading takes over a second.
-        require_complete
-            Raise an error if the listing cannot be proved complete, instead of a warning.
-
-        Returns
-        -------
-        DataFrame
-            Sizes in bytes and, as `size_gb`, in 10^9 bytes; times in UTC. `frame.attrs["tinker"]` says whether every row is
-            there and when it was read.
 
         Raises
         ------
         NotSupportedError
             If the server has no sessions, or cannot list those of one project.
-        IncompleteListingError
-            If rows may be missing, with `require_complete`.
 
         Examples
         --------
@@ -140,6 +150,7 @@ class Client:
         options = Options(refresh, limit, access_scope, project_id, progress)
         return self._finish(self._reader.sessions(options, details=details), require_complete)
 
+    @_document_table(catalog.TRAINING_RUNS)
     def training_runs(
         self,
         *,
@@ -153,7 +164,7 @@ class Client:
         """Return one row per training run, from every page of GET /api/v1/training_runs.
 
         `session_id` is parsed from the run's id. On servers whose ids do not contain it, it is NA unless `sessions(details=True)`
-        was called before. Parameters, attrs and errors are as for `sessions`.
+        was called before.
 
         Examples
         --------
@@ -162,6 +173,7 @@ class Client:
         options = Options(refresh, limit, access_scope, project_id, progress)
         return self._finish(self._reader.training_runs(options), require_complete)
 
+    @_document_table(catalog.CHECKPOINTS)
     def checkpoints(
         self,
         training_run_id: str | Iterable[str] | None = None,
@@ -174,20 +186,13 @@ class Client:
     ) -> pd.DataFrame:
         """Return one row per checkpoint: all of the user's, or those of some training runs.
 
+        Reads every page of GET /api/v1/checkpoints, or GET /api/v1/training_runs/{run}/checkpoints of each run. `age_days` and
+        `expires_in_days` are as of this call, also for a cached listing.
+
         Parameters
         ----------
         training_run_id
-            Only those of this run, or of these runs, from GET /api/v1/training_runs/{run}/checkpoints.
-        by
-            `"user"` reads every page of GET /api/v1/checkpoints. `"run"` reads the list of each run, in parallel; some servers
-            leave sampler checkpoints out of the user's list. `"auto"` reads the user's list, or by run if the server has none.
-        refresh, limit, progress, require_complete
-            As for `sessions`.
-
-        Returns
-        -------
-        DataFrame
-            `size_bytes` in bytes, `size_gb` in 10^9 bytes; times in UTC; `age_days` and `expires_in_days` as of this call.
+            List only the checkpoints of this run, or of these runs.
 
         Raises
         ------
@@ -195,8 +200,6 @@ class Client:
             If there is no such run.
         NotSupportedError
             If the server has no list of the user's checkpoints, with `by="user"`.
-        IncompleteListingError
-            If rows may be missing, with `require_complete`.
 
         Examples
         --------
@@ -205,6 +208,7 @@ class Client:
         options = Options(refresh, limit, progress=progress)
         return self._finish(self._reader.checkpoints(training_run_id, by, options), require_complete)
 
+    @_document_table(catalog.SAMPLERS)
     def samplers(
         self,
         *,
@@ -215,9 +219,9 @@ class Client:
         progress: bool | None = None,
         require_complete: bool = False,
     ) -> pd.DataFrame:
-        """Return one row per sampler that a session lists, from GET /api/v1/samplers/{sampler}, in parallel.
+        """Return one row per sampler that a session lists.
 
-        Parameters, attrs and errors are as for `sessions`.
+        Sends one GET /api/v1/samplers/{sampler} per sampler, in parallel, after reading the sessions with their details.
 
         Examples
         --------
@@ -226,6 +230,7 @@ class Client:
         options = Options(refresh, limit, access_scope, project_id, progress)
         return self._finish(self._reader.samplers(options), require_complete)
 
+    @_document_table(catalog.INVENTORY)
     def inventory(
         self,
         *,
@@ -240,7 +245,7 @@ class Client:
 
         Columns that two tables have are prefixed `run_` or `session_`; `base_model` is the checkpoint's, else the run's.
         If the ids do not contain the session, the sessions' own lists of runs are read. The joins are left joins: no row is
-        lost or duplicated, and missing values are NA. Parameters, attrs and errors are as for `checkpoints`.
+        lost or duplicated, and missing values are NA. Reads what `checkpoints`, `training_runs` and `sessions` read.
 
         Examples
         --------

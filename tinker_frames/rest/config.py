@@ -23,6 +23,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, ge
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequestError
+from ..schema.docstrings import describe_parameter, format_entries, join_sections, split_sections
 from .credentials import Credential, access_headers, check_secret, find_credential
 from .secret import Secret, hide
 
@@ -232,13 +233,11 @@ def hide_secrets(args: Any, kwargs: Any) -> tuple[Any, Any]:
 def document_options(documented: T) -> T:
     """Put the section `Parameters`, with every setting, into the docstring of what takes the options."""
     if documented.__doc__:
-        head, separator, tail = inspect.cleandoc(documented.__doc__).partition("\nRaises\n------")
-        described = "\n".join(
-            f"{name} : {inspect.formatannotation(parameter.annotation)}, default {parameter.default!r}\n"
-            + textwrap.fill(setting.doc, 110, initial_indent="    ", subsequent_indent="    ")
-            for name, parameter, setting in describe_settings()
-        )
-        documented.__doc__ = f"{head}\nParameters\n----------\n{described}\n{separator}{tail}"
+        entries = {
+            describe_parameter(parameter): textwrap.fill(setting.doc, 110)
+            for _, parameter, setting in describe_settings()
+        }
+        documented.__doc__ = join_sections(split_sections(documented.__doc__) | {"Parameters": format_entries(entries)})
     return documented
 
 

@@ -1,23 +1,23 @@
 """One method per endpoint of the wire contract, returning the parsed JSON.
 
-Single objects come through the cached session (`refresh=True` reads them anew). Pages are never cached one by one: a listing
+Single objects come through the cached session (`refresh=True` bypasses the cache). Pages are never cached one by one: a listing
 made of pages of different ages would be inconsistent. Writes are never cached, and every write invalidates the cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Protocol
-from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .. import errors
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.durations import check_ttl
 from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
+from .answers import format_utc, parse_object, read_archive
+from .endpoint_docs import document_endpoints
 from .progress import Progress
-from .retry import parse_http_date
-from .session import Answer, Session
+from .session import Session
 
 AccessScope = Literal["owned", "accessible"]
 Json = dict[str, Any]
@@ -30,8 +30,9 @@ class Write(Protocol):
         """Send it."""
 
 
+@document_endpoints
 class Rest:
-    """The REST calls of one client, as `client.rest`.
+    """The REST calls of one client, as `client.rest`: one method per endpoint.
 
     Parameters
     ----------
@@ -50,12 +51,26 @@ class Rest:
     # ── reads ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get_session(self, session_id: str, access_scope: AccessScope | None = None, *, refresh: bool = False) -> Json:
-        """GET /api/v1/sessions/{session}: `training_run_ids`, `sampler_ids`, `user_metadata`, `display_name`."""
+        """Return one session: `training_run_ids`, `sampler_ids`, `user_metadata`, `display_name`.
+
+        Sends GET /api/v1/sessions/{session}; cached.
+
+        Examples
+        --------
+        >>> client.rest.get_session(session_id)["training_run_ids"]  # doctest: +SKIP
+        """
         path = f"{SESSION_IDS.path}/{component(session_id, 'session id')}"
         return self._get_object(path, {"access_scope": check_scope(access_scope)}, refresh)
 
     def list_sessions(self, limit: int = 20, offset: int = 0, access_scope: AccessScope | None = None) -> Json:
-        """GET /api/v1/sessions: one page, `{"sessions": [id, …]}`."""
+        """Return one page of session ids: `{"sessions": [id, …]}`.
+
+        Sends GET /api/v1/sessions; never cached. `client.sessions()` reads every page.
+
+        Examples
+        --------
+        >>> client.rest.list_sessions(limit=5)["sessions"]  # doctest: +SKIP
+        """
         return self._get_page(
             SESSION_IDS.path, {"limit": limit, "offset": offset, "access_scope": check_scope(access_scope)}
         )
@@ -63,43 +78,92 @@ class Rest:
     def list_training_runs(
         self, limit: int = 20, offset: int = 0, access_scope: AccessScope | None = None, project_id: str | None = None
     ) -> Json:
-        """GET /api/v1/training_runs: one page, `{"training_runs": […], "cursor": …}`."""
+        """Return one page of training runs: `{"training_runs": […], "cursor": …}`.
+
+        Sends GET /api/v1/training_runs; never cached. `client.training_runs()` reads every page.
+
+        Examples
+        --------
+        >>> client.rest.list_training_runs(limit=5)["training_runs"]  # doctest: +SKIP
+        """
         params = {"limit": limit, "offset": offset, "access_scope": check_scope(access_scope), "project_id": project_id}
         return self._get_page(TRAINING_RUNS.path, params)
 
     def get_training_run(
         self, training_run_id: str, access_scope: AccessScope | None = None, *, refresh: bool = False
     ) -> Json:
-        """GET /api/v1/training_runs/{run}."""
+        """Return one training run: `training_run_id`, `base_model`, `is_lora`, `last_checkpoint` and so on.
+
+        Sends GET /api/v1/training_runs/{run}; cached.
+
+        Examples
+        --------
+        >>> client.rest.get_training_run(run_id)["base_model"]  # doctest: +SKIP
+        """
         return self._get_object(run_url(training_run_id), {"access_scope": check_scope(access_scope)}, refresh)
 
     def get_training_run_by_tinker_path(
         self, tinker_path: str, access_scope: AccessScope | None = None, *, refresh: bool = False
     ) -> Json:
-        """GET /api/v1/training_runs/{run} of the run that a tinker path names."""
+        """Return the training run that a tinker path names, as `get_training_run` does.
+
+        Sends GET /api/v1/training_runs/{run}; cached.
+
+        Examples
+        --------
+        >>> client.rest.get_training_run_by_tinker_path("tinker://<run>/weights/0001")  # doctest: +SKIP
+        """
         return self.get_training_run(parse(tinker_path).training_run_id, access_scope, refresh=refresh)
 
     def list_checkpoints(self, training_run_id: str) -> Json:
-        """GET /api/v1/training_runs/{run}/checkpoints: all of a run's, or one page and a `cursor` on servers that page it."""
+        """Return a training run's checkpoints: all of them, or one page and a `cursor` on servers that page this list.
+
+        Sends GET /api/v1/training_runs/{run}/checkpoints; never cached. `client.checkpoints(run_id)` reads every page.
+
+        Examples
+        --------
+        >>> client.rest.list_checkpoints(run_id)["checkpoints"]  # doctest: +SKIP
+        """
         return self._get_page(f"{run_url(training_run_id)}/checkpoints", {})
 
     def list_user_checkpoints(self, limit: int = 100, offset: int = 0) -> Json:
-        """GET /api/v1/checkpoints: one page of the caller's own, newest first, `{"checkpoints": […], "cursor": …}`."""
+        """Return one page of your checkpoints, newest first: `{"checkpoints": […], "cursor": …}`; sizes in bytes, times in UTC.
+
+        Sends GET /api/v1/checkpoints; never cached. `client.checkpoints()` reads every page.
+
+        Raises
+        ------
+        NotSupportedError
+            If the server has no such list.
+
+        Examples
+        --------
+        >>> client.rest.list_user_checkpoints(limit=5)["checkpoints"]  # doctest: +SKIP
+        """
         return self._get_page(CHECKPOINTS.path, {"limit": limit, "offset": offset})
 
     def get_sampler(self, sampler_id: str, *, refresh: bool = False) -> Json:
-        """GET /api/v1/samplers/{sampler}: `sampler_id`, `base_model`, `model_path`."""
+        """Return one sampler: `sampler_id`, `base_model`, `model_path`.
+
+        Sends GET /api/v1/samplers/{sampler}; cached.
+
+        Examples
+        --------
+        >>> client.rest.get_sampler(sampler_id)["model_path"]  # doctest: +SKIP
+        """
         return self._get_object(f"{SAMPLERS.path}/{component(sampler_id, 'sampler id')}", {}, refresh)
 
     def get_weights_info_by_tinker_path(self, tinker_path: str, *, refresh: bool = False) -> Json:
-        """POST /api/v1/weights_info, a read: base model and LoRA shape; also for other people's public checkpoints.
+        """Return a checkpoint's base model and LoRA shape; also of other users' public checkpoints.
 
-        The path is sent as it is.
+        Sends POST /api/v1/weights_info, which only reads, with the path as it is; cached.
+
+        Examples
+        --------
+        >>> client.rest.get_weights_info_by_tinker_path("tinker://<run>/weights/0001")["lora_rank"]  # doctest: +SKIP
         """
         body = {"tinker_path": tinker_path}
-        return _parse_object(
-            self._session.call("POST", "/api/v1/weights_info", body=body, cached=True, refresh=refresh)
-        )
+        return parse_object(self._session.call("POST", "/api/v1/weights_info", body=body, cached=True, refresh=refresh))
 
     def search_sessions(
         self,
@@ -113,7 +177,34 @@ class Rest:
         limit: int = 50,
         cursor: Mapping[str, Any] | None = None,
     ) -> Json:
-        """POST /api/v1/sessions/search, a read: one page, `{"sessions": […], "next_cursor": …}`, newest first."""
+        """Return one page of the sessions that match, newest first: `{"sessions": […], "next_cursor": …}`.
+
+        Sends POST /api/v1/sessions/search, which only reads; never cached. `client.sessions()` reads every page.
+
+        Parameters
+        ----------
+        session_id
+            Only the session of this id.
+        display_name
+            Only the sessions of this name.
+        project_ids
+            Only the sessions of these projects.
+        user_metadata
+            Only the sessions whose metadata has these values.
+        owner
+            Whose sessions, e.g. `{"type": "own"}` or `{"type": "accessible"}`.
+        statuses
+            Only the sessions in one of these states, e.g. `[{"type": "active"}]`.
+
+        Raises
+        ------
+        NotSupportedError
+            If the server has no search.
+
+        Examples
+        --------
+        >>> client.rest.search_sessions(statuses=[{"type": "active"}])["sessions"]  # doctest: +SKIP
+        """
         given = {
             "session_id": session_id,
             "display_name": display_name,
@@ -125,28 +216,71 @@ class Rest:
             "cursor": dict(cursor) if cursor is not None else None,
         }
         body = {name: value for name, value in given.items() if value is not None}
-        return _parse_object(self._session.call("POST", SESSIONS.path, body=body))
+        return parse_object(self._session.call("POST", SESSIONS.path, body=body))
 
     def get_server_capabilities(self, *, refresh: bool = False) -> Json:
-        """GET /api/v1/get_server_capabilities: the models this account may use; 402 where billing is missing."""
+        """Return what the server offers this account, such as the models it may use.
+
+        Sends GET /api/v1/get_server_capabilities; cached.
+
+        Raises
+        ------
+        BillingError
+            If billing is not set up for the organization.
+
+        Examples
+        --------
+        >>> client.rest.get_server_capabilities()["supported_models"]  # doctest: +SKIP
+        """
         return self._get_object("/api/v1/get_server_capabilities", {}, refresh)
 
     def get_external_weights_urls(self, tinker_path: str) -> Json:
-        """GET …/checkpoints/{ck}/external_weights_urls: `{"urls": {file: signed url}, "expires": …}`; never cached.
+        """Return the signed URLs of an external export: `{"urls": {file: URL}, "expires": time in UTC}`.
 
-        The URLs let anybody read the files: do not print or store them.
+        Sends GET /api/v1/training_runs/{run}/checkpoints/{ck}/external_weights_urls; never cached. Anybody can read the files with
+        these URLs until they expire: do not print or store them.
+
+        Examples
+        --------
+        >>> urls = client.rest.get_external_weights_urls("tinker://<run>/external/final")["urls"]  # doctest: +SKIP
         """
         return self._get_page(self._build_checkpoint_url(tinker_path, None, "external_weights_urls"), {})
 
     def get_billing_usage_events(self, starting_on: datetime | str, ending_before: datetime | str) -> Json:
-        """GET /api/v1/billing/usage/events: usage by UTC hour, at most 14 days; for organization and billing admins."""
+        """Return the usage of each UTC hour, for at most 14 days; for organization and billing admins.
+
+        Sends GET /api/v1/billing/usage/events; never cached.
+
+        Parameters
+        ----------
+        starting_on
+            The first time, as text in ISO 8601 or a datetime (in UTC if it has no time zone).
+        ending_before
+            The time at which it ends, not included; in the same form.
+
+        Raises
+        ------
+        InvalidRequestError
+            If the server refuses the interval, e.g. as longer than 14 days.
+
+        Examples
+        --------
+        >>> client.rest.get_billing_usage_events("2026-01-01T00:00:00Z", "2026-01-08T00:00:00Z")  # doctest: +SKIP
+        """
         return self._get_page(
             "/api/v1/billing/usage/events",
             {"starting_on": _format_bound(starting_on), "ending_before": _format_bound(ending_before)},
         )
 
     def get_current_checkpoint_usage(self, project_id: str | None = None) -> Json:
-        """GET /api/v1/billing/usage/checkpoints/current: stored bytes and their rate, by project and owner."""
+        """Return the bytes stored now and the rate in dollars per gigabyte and month, by project and owner.
+
+        Sends GET /api/v1/billing/usage/checkpoints/current; never cached.
+
+        Examples
+        --------
+        >>> client.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]  # doctest: +SKIP
+        """
         return self._get_page("/api/v1/billing/usage/checkpoints/current", {"project_id": project_id})
 
     def get_checkpoint_archive_url(
@@ -158,11 +292,29 @@ class Rest:
         retry_delay: float = 30.0,
         progress: Progress | None = None,
     ) -> Json:
-        """GET …/checkpoints/{ck}/archive: `{"url", "status", "expires"}`, by path or by run and checkpoint id; never cached.
+        """Return the signed URL of a checkpoint's archive: `{"url": …, "status": HTTP status, "expires": time in UTC}`.
 
-        An archive that is still being built (503, 409 in progress, 425) is asked for again every `retry_delay` seconds,
-        `max_retries` times in all. The URL lets anybody read the archive until it expires: do not print or store it.
-        Only https URLs and ones of the server itself are returned.
+        Sends GET /api/v1/training_runs/{run}/checkpoints/{ck}/archive; never cached. While the archive is being built (503, 425, or 409),
+        it is requested again. Anybody can read the archive with the URL until it expires: do not print or store it. Only https URLs and
+        URLs of the server itself are returned.
+
+        Parameters
+        ----------
+        max_retries
+            Number of requests while the archive is being built.
+        retry_delay
+            Seconds between these requests.
+
+        Raises
+        ------
+        NotSupportedError
+            If the server answers with an address that cannot be trusted.
+        ConflictError
+            If the wait was cancelled, or the archive is still being built.
+
+        Examples
+        --------
+        >>> url = client.rest.get_checkpoint_archive_url("tinker://<run>/weights/0001")["url"]  # doctest: +SKIP
         """
         path, progress = self._build_checkpoint_url(path_or_run, checkpoint_id, "archive"), progress or Progress()
         for left in range(max(max_retries, 1) - 1, -1, -1):
@@ -173,7 +325,7 @@ class Rest:
                     raise
                 progress.report_wait(retry_delay, f"the archive is being built; asking {left} more time(s)")
             else:
-                return self._read_archive(answer)
+                return read_archive(answer, self._session.settings.base_url)
             if progress.stop.wait(retry_delay):
                 break
         raise errors.ConflictError("waiting for the archive was given up", url=self._session.settings.base_url + path)
@@ -181,41 +333,57 @@ class Rest:
     # ── writes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def delete_checkpoint(self, path_or_run: str, checkpoint_id: str | None = None) -> None:
-        """DELETE …/checkpoints/{ck}, by tinker path or by run and checkpoint id (taken verbatim). It cannot be undone.
+        """Delete a checkpoint for good; this cannot be undone.
 
-        Like every write, it is sent as the rows of a plan are: repeated under one idempotency key, settled by reading the run
-        after an unclear answer, and verified by reading it at the end.
+        Sends DELETE /api/v1/training_runs/{run}/checkpoints/{ck}. Like every write, it is sent as the rows of a plan are: repeated under
+        one idempotency key, settled by reading the run after an unclear answer, and verified by reading it at the end.
 
-        Raises
-        ------
-        NotFoundError
-            If there is no such checkpoint.
-        ConflictError
-            Before anything is sent, if the server knows checkpoints by bare name and the run has two of that name.
+        Examples
+        --------
+        >>> client.rest.delete_checkpoint("tinker://<run>/weights/0001")  # doctest: +SKIP
         """
         self._write("delete", *self._parse_ids(path_or_run, checkpoint_id))
 
     def publish_checkpoint(self, tinker_path: str) -> None:
-        """POST …/checkpoints/{ck}/publish: any Tinker user can then load it. One that is public already is not an error.
+        """Make a checkpoint public: any Tinker user can then load it. One that is public already is not an error.
 
-        Raises
-        ------
-        ConflictError
-            Before anything is sent, if the server knows checkpoints by bare name and the run has two of that name.
+        Sends POST /api/v1/training_runs/{run}/checkpoints/{ck}/publish, as a plan does.
+
+        Examples
+        --------
+        >>> client.rest.publish_checkpoint("tinker://<run>/sampler_weights/final")  # doctest: +SKIP
         """
         self._write("publish", *self._parse_ids(tinker_path))
 
     def unpublish_checkpoint(self, tinker_path: str) -> None:
-        """DELETE …/checkpoints/{ck}/publish: private again; copies that others made meanwhile stay."""
+        """Make a checkpoint private again; copies that others have made are not affected.
+
+        Sends DELETE /api/v1/training_runs/{run}/checkpoints/{ck}/publish, as a plan does.
+
+        Examples
+        --------
+        >>> client.rest.unpublish_checkpoint("tinker://<run>/sampler_weights/final")  # doctest: +SKIP
+        """
         self._write("unpublish", *self._parse_ids(tinker_path))
 
     def set_checkpoint_ttl_from_tinker_path(self, tinker_path: str, ttl_seconds: int | None) -> None:
-        """PUT …/checkpoints/{ck}/ttl: it expires that many seconds from now (an hour to ten years); None: never.
+        """Set when a checkpoint expires, counted from now.
+
+        Sends PUT /api/v1/training_runs/{run}/checkpoints/{ck}/ttl, as a plan does.
+
+        Parameters
+        ----------
+        ttl_seconds
+            Seconds from now, from an hour to ten years; None for never.
 
         Raises
         ------
         InvalidRequestError
-            For a TTL that is out of range, before anything is sent.
+            If the TTL is out of range; nothing is sent then.
+
+        Examples
+        --------
+        >>> client.rest.set_checkpoint_ttl_from_tinker_path("tinker://<run>/weights/0001", 86_400)  # doctest: +SKIP
         """
         if ttl_seconds is not None:
             check_ttl(ttl_seconds)
@@ -224,10 +392,10 @@ class Rest:
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _get_object(self, path: str, params: Mapping[str, Any], refresh: bool) -> Json:
-        return _parse_object(self._session.call("GET", path, params=_drop_none(params), cached=True, refresh=refresh))
+        return parse_object(self._session.call("GET", path, params=_drop_none(params), cached=True, refresh=refresh))
 
     def _get_page(self, path: str, params: Mapping[str, Any]) -> Json:
-        return _parse_object(self._session.call("GET", path, params=_drop_none(params)))
+        return parse_object(self._session.call("GET", path, params=_drop_none(params)))
 
     def _build_checkpoint_url(self, path_or_run: str, checkpoint_id: str | None, action: str = "") -> str:
         """Return the URL path of a checkpoint named by tinker path, or by run and checkpoint id."""
@@ -244,46 +412,6 @@ class Rest:
         parts = parse_known(path_or_run)
         return parts.training_run_id, parts.checkpoint_id
 
-    def _read_archive(self, answer: Answer) -> Json:
-        """Read where the archive is: the Location of a redirect, or the url of a JSON answer."""
-        if 300 <= answer.status < 400:
-            url, date = answer.headers.get("Location", ""), parse_http_date(answer.headers.get("Expires"))
-            expires = _format_utc(date) if date else ""
-        else:
-            body = _parse_object(answer)
-            url, expires = str(body.get("url") or ""), str(body.get("expires") or "")
-        base = urlsplit(self._session.settings.base_url)
-        target = _resolve_url(url, answer.url)
-        if target.scheme != "https" and (target.scheme, target.netloc) != (base.scheme, base.netloc):
-            raise errors.NotSupportedError(
-                f"the server says that the archive is at a {target.scheme or 'missing'} URL, which cannot be trusted",
-                status=answer.status,
-                url=errors.strip_query(answer.url),
-                hint="Copy it on the server itself, or ask whoever runs it for an https address.",
-            )
-        return {"url": target.geturl(), "status": answer.status, "expires": expires or _default_archive_expiry()}
-
-
-def _parse_object(answer: Answer) -> Json:
-    """Return the object in an answer."""
-    try:
-        body = answer.json()
-    except (ValueError, RecursionError):
-        body = None
-    if isinstance(body, dict):
-        return body
-    raise errors.SchemaError(
-        "the answer is not a JSON object", status=answer.status, url=errors.strip_query(answer.url)
-    )
-
-
-def _resolve_url(url: str, where: str) -> SplitResult:
-    """Return the parts of an address that a server gave, joined to where it was asked; empty ones if it is not a URL."""
-    try:
-        return urlsplit(urljoin(where, url) if url else "")
-    except ValueError:
-        return urlsplit("")
-
 
 def _drop_none(params: Mapping[str, Any]) -> Json:
     return {name: value for name, value in params.items() if value is not None}
@@ -298,13 +426,5 @@ def check_scope(access_scope: str | None) -> str | None:
     return access_scope
 
 
-def _default_archive_expiry() -> str:
-    return _format_utc(datetime.now(UTC) + timedelta(minutes=15))
-
-
-def _format_utc(date: datetime) -> str:
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def _format_bound(when: datetime | str) -> str:
-    return when if isinstance(when, str) else _format_utc(when)
+    return when if isinstance(when, str) else format_utc(when)

@@ -1,0 +1,66 @@
+"""Parse answers of the server: the JSON object in one, and the address of a checkpoint's archive."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from .. import errors
+from .retry import parse_http_date
+from .session import Answer
+
+
+def parse_object(answer: Answer) -> dict[str, Any]:
+    """Return the object in an answer."""
+    try:
+        body = answer.json()
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict):
+        return body
+    raise errors.SchemaError(
+        "the answer is not a JSON object", status=answer.status, url=errors.strip_query(answer.url)
+    )
+
+
+def read_archive(answer: Answer, base_url: str) -> dict[str, Any]:
+    """Return where an archive is, from the Location of a redirect or the url of a JSON answer.
+
+    Raises
+    ------
+    NotSupportedError
+        If it is neither at an https address nor on the server itself.
+    """
+    if 300 <= answer.status < 400:
+        url, date = answer.headers.get("Location", ""), parse_http_date(answer.headers.get("Expires"))
+        expires = format_utc(date) if date else ""
+    else:
+        body = parse_object(answer)
+        url, expires = str(body.get("url") or ""), str(body.get("expires") or "")
+    base, target = urlsplit(base_url), _resolve_url(url, answer.url)
+    if target.scheme != "https" and (target.scheme, target.netloc) != (base.scheme, base.netloc):
+        raise errors.NotSupportedError(
+            f"the server says that the archive is at a {target.scheme or 'missing'} URL, which cannot be trusted",
+            status=answer.status,
+            url=errors.strip_query(answer.url),
+            hint="Copy it on the server itself, or ask whoever runs it for an https address.",
+        )
+    return {"url": target.geturl(), "status": answer.status, "expires": expires or _default_archive_expiry()}
+
+
+def format_utc(date: datetime) -> str:
+    """Return a time in ISO 8601, in UTC; one without a time zone is taken as UTC."""
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _resolve_url(url: str, where: str) -> SplitResult:
+    """Return the parts of an address that a server gave, joined to where it was asked; empty ones if it is not a URL."""
+    try:
+        return urlsplit(urljoin(where, url) if url else "")
+    except ValueError:
+        return urlsplit("")
+
+
+def _default_archive_expiry() -> str:
+    return format_utc(datetime.now(UTC) + timedelta(minutes=15))
