@@ -8,6 +8,7 @@ from .accessor import tinker as tinker
 from .client import Client as Client
 from .frames.files import export as export
 from .frames.files import read_export as read_export
+from .functions import abandon as abandon
 from .functions import checkpoints as checkpoints
 from .functions import connect as connect
 from .functions import default_client as default_client

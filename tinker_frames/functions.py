@@ -144,28 +144,77 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
 
 
 def resume(
-    plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None
+    plan: str | Plan | None = None,
+    *,
+    confirm: int | bool | None = None,
+    client: Client | None = None,
+    progress: bool | None = None,
 ) -> pd.DataFrame:
-    """Finish an interrupted plan (the last one, or the named one) and return an outcome for each of its rows.
+    """Finish an interrupted plan and return an outcome for each of its rows.
 
-    Completed rows are not repeated; rows whose answer was not received are read first.
+    Completed rows are not repeated; rows whose answer was not received are read first. Rows that changed meanwhile, or that a
+    guard holds now, are skipped.
 
-    Examples
-    --------
-    >>> resume()["outcome"].value_counts()  # doctest: +SKIP
-    """
-    return (client or default_client()).planner.resume(_get_id(plan), progress=progress)
-
-
-def undo(plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
-    """Undo a plan (the last one, or the named one), and return an outcome for each row.
-
-    Publishing, unpublishing and expiries can be undone; an expiry is never restored to a later time than it was. A delete cannot be undone.
+    Parameters
+    ----------
+    plan
+        The plan, its id, or the beginning of its id. Without it, the last unfinished plan, if it was begun in the last 24 hours.
+    confirm
+        As for `Plan.run`: without `plan`, what is left is shown and has to be confirmed in the same cases.
+    client
+        The account; else the default client's.
+    progress
+        Whether to show a progress bar.
 
     Raises
     ------
     InvalidRequestError
-        For a delete, or if there is nothing to undo.
+        If nothing is left to resume, if only an older plan is, or if another process runs the plan.
+    ConfirmationNeededError
+        Without the confirmation that it needs; nothing was sent then.
+
+    Examples
+    --------
+    >>> resume(plan)["outcome"].value_counts()  # doctest: +SKIP
+    """
+    return (client or default_client()).planner.resume(_get_id(plan), confirm=confirm, progress=progress)
+
+
+def abandon(plan: str | Plan, *, client: Client | None = None) -> None:
+    """Close an unfinished plan, so that it is not resumed any more; what it has done stays, and can be undone.
+
+    Raises
+    ------
+    InvalidRequestError
+        If there is no such plan, if it has ended, or if another process runs it.
+
+    Examples
+    --------
+    >>> abandon("20261127-0637")  # doctest: +SKIP
+    """
+    (client or default_client()).planner.abandon(plan if isinstance(plan, str) else plan.id)
+
+
+def undo(plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
+    """Undo a plan, and return an outcome for each row.
+
+    Publishing, unpublishing and expiries can be undone; an expiry is never restored to a later time than it was. A delete cannot be
+    undone. A row that somebody changed since, or that a later plan did, is skipped.
+
+    Parameters
+    ----------
+    plan
+        The plan, its id, or the beginning of its id; of a plan that was run several times, the last run that is not undone.
+        Without it, the last plan that is not undone, if it was begun in the last 24 hours: calling it again goes on to the plan before.
+    client
+        The account; else the default client's.
+    progress
+        Whether to show a progress bar.
+
+    Raises
+    ------
+    InvalidRequestError
+        For a delete, if there is nothing to undo, if the plan is undone already, or if another process runs it.
 
     Examples
     --------

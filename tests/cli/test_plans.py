@@ -753,6 +753,24 @@ def test_resume_after_an_interruption(
     assert is_sentence(run(server, "resume"))
 
 
+def test_an_unfinished_plan_is_confirmed_or_abandoned(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`resume` without a name asks as the first run did, `--yes` does it, and after `abandon` there is nothing to resume."""
+    with tkf.Client(server.key, server.url) as client:
+        client.planner.plan("delete", ours(server)).allow("newest").run(confirm=True, deadline=0)
+        client.planner.plan("publish", ours(server, 0)).run(confirm=True, deadline=0)
+        client.planner.plan("delete", ours(server, 1)).run(confirm=True, deadline=0)
+    first, second, third = plans(run, server)
+    assert run(server, "abandon", third).err == "abandoned, with 1 rows not done\n"
+    unasked = run(server, "resume")
+    assert is_sentence(unasked)
+    assert "1 checkpoints will become public" in unasked.err
+    assert not writes(server)
+    assert run(server, "resume", "--yes").err == "1 done\n"
+    assert run(server, "resume", first).code == 0
+    assert run(server, "undo", second).code == 0
+    assert is_sentence(run(server, "resume", third))
+
+
 @pytest.mark.slow
 def test_ctrl_c_before_anything_was_sent(server: DemoServer, environment: dict[str, str]) -> None:
     """Ctrl-C while the account is being listed says that nothing was changed, and that is so."""
@@ -842,7 +860,7 @@ PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-in
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
 OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "retire": PLAN | KEEPING | {"--after", "--all"},
-           "undo": CLIENT, "resume": CLIENT, "journal": CLIENT}  # fmt: skip
+           "undo": CLIENT, "resume": CLIENT | {"--yes"}, "abandon": CLIENT, "journal": CLIENT}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", OPTIONS)

@@ -208,7 +208,7 @@ def test_rate_limits_without_end_end(server: DemoServer, client_of: Make) -> Non
     assert outcomes["outcome"].tolist() == ["skipped"] * 5
     assert outcomes["error"].str.contains("deadline").all()
     server.faults.clear()
-    assert resume(client=client)["outcome"].tolist() == ["done"] * 5
+    assert resume(confirm=True, client=client)["outcome"].tolist() == ["done"] * 5
 
 
 def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client: tkf.Client) -> None:
@@ -223,7 +223,7 @@ def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client:
     assert_known(server, outcomes)
     server.faults.clear()
     server.requests.clear()
-    finished = resume(client=client)
+    finished = resume(confirm=True, client=client)
     assert (finished["outcome"] == "done").all()
     assert len(finished) == 60
     assert {path_of(call) for call in server.requests.to(DELETE)} == set(outcomes.loc[~done, "tinker_path"])
@@ -268,7 +268,7 @@ def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client
     assert len(left) == 90 - sent
     server.faults.clear()
     server.requests.clear()
-    assert (resume(client=client)["outcome"] == "done").all()
+    assert (resume(confirm=True, client=client)["outcome"] == "done").all()
     assert sorted(path_of(call) for call in server.requests.to(DELETE)) == sorted(left)
 
 
@@ -347,7 +347,7 @@ def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoSer
     assert set(outcomes["outcome"]) == {"unknown"}
     server.faults.clear()
     sent = server.requests.count(DELETE)
-    finished = resume(client=client)
+    finished = resume(confirm=True, client=client)
     assert (finished["outcome"] == "done").all()
     assert server.requests.count(DELETE) == sent
 

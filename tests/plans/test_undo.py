@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,8 +20,11 @@ import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Faults
 from tinker_frames.functions import journal, resume, undo
+from tinker_frames.plans import confirmation, history
 from tinker_frames.plans.journal import Journal
+from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.planner import Planner
+from tinker_frames.plans.preview import GUARDS
 
 Make = Callable[..., tkf.Client]
 ALL = ("public", "newest", "sampler")
@@ -78,7 +82,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             assert changed <= {path for path in paths if states[path] != "not begun"}
             stood = Counter(states.values())
             if stood["ended"] < len(paths):
-                assert (planner.resume(progress=False)["outcome"] == "done").all()
+                assert (planner.resume(confirm=True, progress=False)["outcome"] == "done").all()
             told = planner.build_journal_frame()
             assert (told["outcome"] == "done").all()
             assert all(is_as_wished(server, action, path, before) for path in paths)
@@ -140,14 +144,99 @@ def test_each_account_has_its_own_journal(client_of: Make) -> None:
 
 
 def test_nothing_to_resume_is_said(client: tkf.Client) -> None:
-    """Resuming where all is done, or a plan that the journal does not know, is an error with words; a done plan named is repeated to us."""
+    """Resuming where all is done, or a plan that the journal does not know or that has ended, is an error with words."""
     plan = client.checkpoints().query("not public").head(2).tinker.publish()
-    outcomes = plan.run(confirm=True)
+    plan.run(confirm=True)
     with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
         resume(client=client)
     with pytest.raises(errors.InvalidRequestError, match="no plan 'zzz'"):
         resume("zzz", client=client)
-    assert resume(plan, client=client)["outcome"].tolist() == outcomes["outcome"].tolist()
+    with pytest.raises(errors.InvalidRequestError, match=rf"{plan.id} has ended \(2 done\), and nothing is left"):
+        resume(plan, client=client)
+
+
+def interrupt(server: DemoServer, client: tkf.Client, rows: int = 14) -> Plan:
+    """Return a plan to delete rows that was interrupted after a few of them."""
+    plan = client.checkpoints().query("not public").head(rows).tinker.delete().allow(*GUARDS)
+    server.faults.write_latency = 0.1
+    plan.run(confirm=True, max_workers=1, deadline=0.15)
+    server.faults.clear()
+    server.requests.clear()
+    return plan
+
+
+def test_a_nameless_resume_is_shown_and_confirmed(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a name the last unfinished plan wants its number, as it did at first; a person is shown what is left."""
+    plan = interrupt(server, client)
+    client.checkpoints().query("not public").tail(1).tinker.set_ttl("30d").allow(*GUARDS).run(confirm=1)
+    left = len(Journal(client.account).read_plan(plan.id).open_rows)
+    for confirm in (None, False, left + 1):
+        with pytest.raises(errors.ConfirmationNeededError, match=rf"{left} checkpoints.*resume\(confirm={left}\)"):
+            resume(confirm=confirm, client=client)
+    assert server.requests.count("delete_checkpoint") == 0
+    shown: list[str] = []
+    monkeypatch.setattr(confirmation, "in_notebook", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: shown.append(question) or str(left))
+    assert set(resume(client=client)["outcome"]) == {"done"}
+    assert shown[0].startswith(f"the plan {plan.id}, interrupted on")
+    assert f"{left} of {left} checkpoints will be deleted" in shown[0]
+
+
+def test_an_old_plan_is_resumed_or_undone_only_by_its_name(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond a day nothing is done without a name, and the error lists what there is."""
+    done = client.checkpoints().query("not public").tail(1).tinker.publish()
+    done.run(confirm=1)
+    plan = interrupt(server, client, rows=4)
+    monkeypatch.setattr(history, "RECENT", timedelta(0))
+    with pytest.raises(errors.InvalidRequestError, match=rf"only by its name.*{plan.id} \(delete, \d rows left\)"):
+        resume(confirm=True, client=client)
+    with pytest.raises(errors.InvalidRequestError, match="undone only by its name"):
+        undo(client=client)
+    assert set(resume(plan.id, client=client)["outcome"]) == {"done"}
+    assert set(undo(done, client=client)["outcome"]) == {"done"}
+
+
+def test_an_abandoned_plan_is_not_resumed(server: DemoServer, client: tkf.Client) -> None:
+    """`abandon` closes an unfinished plan; no resume takes it up again, and a plan that has ended cannot be abandoned."""
+    plan = interrupt(server, client)
+    tkf.abandon(plan, client=client)
+    with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
+        resume(confirm=True, client=client)
+    for call in (resume, tkf.abandon):
+        with pytest.raises(errors.InvalidRequestError, match=rf"{plan.id} was abandoned, with 1\d rows not done"):
+            call(plan.id, client=client)
+    assert server.requests.count("delete_checkpoint") == 0
+
+
+def test_a_plan_of_another_version_stops_nothing(server: DemoServer, client: tkf.Client) -> None:
+    """A recorded action that this version does not have is passed over without a name, and said with one."""
+    plan = interrupt(server, client, rows=3)
+    file = Journal(client.account).find_path(plan.id)
+    file.write_text(file.read_text().replace('"action":"delete"', '"action":"archive"'))
+    assert set(journal(client=client)["action"]) == {"archive"}
+    with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
+        resume(confirm=True, client=client)
+    for call in (resume, undo):
+        with pytest.raises(errors.InvalidRequestError, match="an action 'archive' that this version does not know"):
+            call(plan.id, client=client)
+
+
+@pytest.mark.parametrize("call", [resume, undo, tkf.abandon])
+def test_a_plan_that_runs_elsewhere_is_left_alone(
+    server: DemoServer, client: tkf.Client, call: Callable[..., Any]
+) -> None:
+    """Nothing is resumed, undone or abandoned of a plan that another process or thread is running."""
+    plan = interrupt(server, client, rows=3)
+    with (
+        Journal(client.account).lock(plan.id),
+        pytest.raises(errors.InvalidRequestError, match=f"{plan.id} is being run elsewhere"),
+    ):
+        call(plan.id, client=client)
+    assert server.requests.count("delete_checkpoint") == 0
 
 
 def test_resume_does_not_touch_what_changed_meanwhile(server: DemoServer, client: tkf.Client) -> None:
@@ -251,20 +340,66 @@ def test_publishing_is_taken_back(server: DemoServer, client: tkf.Client, call: 
 
 
 def test_undo_twice_is_harmless(server: DemoServer, client: tkf.Client) -> None:
-    """A second undo finds the rows changed since and sends nothing; an undo itself cannot be undone."""
+    """What is undone already is said and nothing is sent; an undo itself cannot be undone."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
     plan = frame.tinker.expire().allow(*ALL)
     plan.run()
     first = undo(client=client)
     server.requests.clear()
     for again in (None, plan, plan.id):
-        outcomes = undo(again, client=client)
-        assert set(outcomes["outcome"]) == {"skipped"}
-        assert outcomes["error"].str.contains("changed since").all()
+        with pytest.raises(errors.InvalidRequestError, match=f"{plan.id} is undone already"):
+            undo(again, client=client)
     assert server.requests.count("set_checkpoint_ttl") == 0
     with pytest.raises(errors.InvalidRequestError, match="cannot be undone"):
         undo(first.attrs["tinker"]["plan"], client=client)
     assert set(expiries(server, frame["tinker_path"].tolist()).values()) == {None}
+
+
+def test_undo_goes_on_to_the_plan_before(server: DemoServer, client: tkf.Client) -> None:
+    """A second nameless undo takes back the plan before; a third says that it is undone already."""
+    frame = client.checkpoints().query("not public")
+    for part in (frame.head(3), frame.tail(2)):
+        part.tinker.publish().run(confirm=len(part))
+    published = [server.state.find(path) for path in pd.concat([frame.head(3), frame.tail(2)])["tinker_path"]]
+    assert [len(undo(client=client)) for _ in range(2)] == [2, 3]
+    assert not any(row.public for row in published)
+    with pytest.raises(errors.InvalidRequestError, match="is undone already"):
+        undo(client=client)
+
+
+def test_undo_of_a_plan_that_ran_twice_undoes_the_last_run_first(server: DemoServer, client: tkf.Client) -> None:
+    """`undo(plan)` after a second run takes back what that run did, then what the first did."""
+    frame = client.checkpoints().query("not public").head(3)
+    paths = frame["tinker_path"].tolist()
+    plan = frame.tinker.publish()
+    first = plan.run(confirm=3)
+    server.state.unpublish(server.state.find(paths[0]))
+    second = plan.run(confirm=3)
+    names = [outcomes.attrs["tinker"]["plan"] for outcomes in (first, second)]
+    assert names == [plan.id, f"{plan.id}-2"]
+    assert undo(plan, client=client)["tinker_path"].tolist() == [paths[0]]
+    assert [server.state.find(path).public for path in paths] == [False, True, True]
+    assert undo(plan, client=client).set_index("tinker_path").loc[paths, "outcome"].tolist() == [
+        "skipped",
+        "done",
+        "done",
+    ]
+    assert undo(plan, client=client)["outcome"].tolist() == ["skipped"]  # the row that somebody unpublished
+
+
+def test_undo_leaves_what_a_later_plan_did(server: DemoServer, client: tkf.Client) -> None:
+    """A row that was unpublished and published again by later plans stays public; another property may have changed."""
+    frame = client.checkpoints().query("not public").head(2)
+    paths = frame["tinker_path"].tolist()
+    plan = frame.tinker.publish()
+    plan.run(confirm=2)
+    client.checkpoints().query("tinker_path == @paths[0]").tinker.unpublish().run()
+    client.checkpoints().query("tinker_path == @paths[0]").tinker.publish().run(confirm=1)
+    client.checkpoints().query("tinker_path == @paths[1]").tinker.set_ttl("30d").allow(*GUARDS).run(confirm=1)
+    outcomes = undo(plan, client=client).set_index("tinker_path").loc[paths]
+    assert outcomes["outcome"].tolist() == ["skipped", "done"]
+    assert re.search("the plan .* has changed it since", outcomes["error"].iloc[0])
+    assert [server.state.find(path).public for path in paths] == [True, False]
 
 
 def test_a_name_that_several_plans_begin_with_is_refused(server: DemoServer, client: tkf.Client) -> None:

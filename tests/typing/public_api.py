@@ -120,7 +120,8 @@ assert_type(plan.run(confirm=3, progress=False, max_workers=2, deadline=60.0), p
 assert_type(plan.run(confirm=True), pd.DataFrame)
 assert_type(tkf.load_plan("plan.json", client=client), tkf.Plan)
 assert_type(tkf.journal(client=client), pd.DataFrame)
-assert_type(tkf.resume("plan id", client=client, progress=False), pd.DataFrame)
+assert_type(tkf.resume("plan id", confirm=3, client=client, progress=False), pd.DataFrame)
+assert_type(tkf.abandon(plan, client=client), None)
 assert_type(tkf.undo(plan, client=client, progress=False), pd.DataFrame)
 
 plan.run(confirm="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

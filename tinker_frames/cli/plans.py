@@ -1,4 +1,4 @@
-"""The commands that write, one for each action of `plans.actions.ACTIONS`, and `undo`, `resume` and `journal`.
+"""The commands that write, one for each action of `plans.actions.ACTIONS`, and `undo`, `resume`, `abandon` and `journal`.
 
 A command's name, help, argument and options come from the action, `--allow` from the guards, and the options that keep checkpoints
 from the keep rules. Exit codes: 0 all done, 1 usage or error, 2 some rows failed or are not known, 3 the listing could not be
@@ -151,11 +151,35 @@ def undo(plan: str | None, form: str, base_url: str | None) -> int:
 
 @click.command()
 @click.argument("plan", required=False)
+@click.option("--yes", is_flag=True, help="Do it without being asked for the number of rows.")
 @_add_client_options
-def resume(plan: str | None, form: str, base_url: str | None) -> int:
-    """Finish an interrupted plan: the last one, or the one named. What is done is not done again."""
+def resume(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
+    """Finish an interrupted plan: the one named, or the last one if it is of the last 24 hours.
+
+    What is done is not done again. The last one is shown, and asks for its number of rows as the command that began it.
+    """
     with _open_client(base_url) as client:
-        return _report(client.planner.resume(plan), form)
+        try:
+            with redirect_stdout(sys.stderr):
+                outcomes = client.planner.resume(plan, confirm=True if yes else None)
+        except ConfirmationNeededError as error:
+            problem = error.what
+        else:
+            return _report(outcomes, form)
+    raise InvalidRequestError(
+        problem, hint="Look at it with tinker-frames journal, then resume it by its name or with --yes, or abandon it."
+    )
+
+
+@click.command()
+@click.argument("plan")
+@_add_client_options
+def abandon(plan: str, form: str, base_url: str | None) -> int:  # noqa: ARG001  # --format is taken by every command
+    """Close an unfinished plan, so that it is not resumed any more; what it has done stays, and can be undone."""
+    with _open_client(base_url) as client:
+        left = client.planner.abandon(plan)
+    click.echo(f"abandoned, with {left:,} rows not done", err=True)
+    return 0
 
 
 @click.command()
@@ -185,7 +209,13 @@ def journal(plan: str | None, form: str, base_url: str | None) -> int:
     return 0
 
 
-COMMANDS = (*(_make_command(action) for action in ACTIONS.values() if action.is_offered), undo, resume, journal)
+COMMANDS = (
+    *(_make_command(action) for action in ACTIONS.values() if action.is_offered),
+    undo,
+    resume,
+    abandon,
+    journal,
+)
 
 
 def _run_action(action: Action, options: dict[str, Any]) -> int:

@@ -32,7 +32,12 @@ def count_public(sends: pd.DataFrame) -> int:
 
 
 def require_confirmation(
-    action: Action, sends: pd.DataFrame, confirm: int | bool | None, effect: str, lines: Callable[[], list[str]]
+    action: Action,
+    sends: pd.DataFrame,
+    confirm: int | bool | None,
+    effect: str,
+    lines: Callable[[], list[str]],
+    hint: str = "Look at plan.frame, then plan.run(confirm={number}).",
 ) -> None:
     """Return if the rows may be sent; where a person watches, ask for their number, below the plan's first lines.
 
@@ -49,7 +54,10 @@ def require_confirmation(
     typed = _ask(number, lines()) if confirm is None else None
     if typed != str(number):
         public = ", public ones among them" if count_public(sends) else ""
-        raise _build_error(number, f"{number} checkpoints will {effect}{public}", _explain(number, confirm, typed))
+        what = f"{number} checkpoints will {effect}{public}; {_explain(number, confirm, typed)}, and nothing was sent"
+        error = ConfirmationNeededError(what, hint=hint.format(number=number))
+        error.rows = number
+        raise error
 
 
 def _explain(number: int, confirm: Any, typed: str | None) -> str:
@@ -57,14 +65,6 @@ def _explain(number: int, confirm: Any, typed: str | None) -> str:
     if typed is not None:
         return "another number was typed"
     return f"that needs confirm={number}" + ("" if confirm is None else f" and not confirm={confirm!r}")
-
-
-def _build_error(number: int, what: str, why: str) -> ConfirmationNeededError:
-    error = ConfirmationNeededError(
-        f"{what}; {why}, and nothing was sent", hint=f"Look at plan.frame, then plan.run(confirm={number})."
-    )
-    error.rows = number
-    return error
 
 
 def _ask(number: int, lines: list[str]) -> str | None:

@@ -21,12 +21,14 @@ from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, bare_name, run_of, run_url
 from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
+from .history import build_journal_frame
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
 from .preview import collect_facts
+from .resume import abandon_plan, resume_plan
 from .review import Review, build_read
 from .runner import Runner
-from .undo import build_journal_frame, resume_plan, undo_plan
+from .undo import undo_plan
 from .writer import Read, Writer, write_one
 
 
@@ -81,9 +83,19 @@ class Planner:
         """Return the plan that `Plan.save` wrote."""
         return load_plan(path, self)
 
-    def resume(self, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
+    def resume(
+        self,
+        plan: str | None = None,
+        *,
+        confirm: int | bool | None = None,
+        progress: bool | Progress | None = None,
+    ) -> pd.DataFrame:
         """Finish an interrupted plan, and return an outcome for each of its rows."""
-        return resume_plan(self, plan, progress=progress)
+        return resume_plan(self, plan, confirm=confirm, progress=progress)
+
+    def abandon(self, plan: str) -> int:
+        """Close an unfinished plan, and return how many of its rows are not done."""
+        return abandon_plan(self, plan)
 
     def undo(self, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
         """Undo a plan where that can be done, and return an outcome for each row."""
@@ -91,7 +103,7 @@ class Planner:
 
     def build_journal_frame(self) -> pd.DataFrame:
         """Return one row per checkpoint and plan."""
-        return build_journal_frame(self.journal())
+        return build_journal_frame(self.journal().read_plans())
 
     # ── what plans need ──────────────────────────────────────────────────────────────────────────────────────────────
 

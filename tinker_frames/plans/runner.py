@@ -77,7 +77,7 @@ class Runner:
         if len(work.ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in work.ended.values()):
             self.journal.record_end(plan)
         why = "it was cancelled" if bar.stop.is_set() else "the deadline was reached"
-        return [work.ended.get(job.tinker_path) or _build_unfinished(job, why) for job in jobs]
+        return [work.ended.get(job.tinker_path) or _build_unfinished(job, plan, why) for job in jobs]
 
     def _workers(self, work: _Run, jobs: list[Job], max_workers: int | None, deadline: float | None) -> Workers:
         settings = self.session.settings
@@ -222,9 +222,9 @@ def _group_by_run(jobs: list[Job]) -> dict[str, list[Job]]:
     return groups
 
 
-def _build_unfinished(job: Job, why: str) -> Outcome:
+def _build_unfinished(job: Job, plan: str, why: str) -> Outcome:
     begun = "not done" if job.attempts else "not begun"
-    error = f"{begun} when {why}; tkf.resume() or `tinker-frames resume` goes on"
+    error = f"{begun} when {why}; tkf.resume({plan!r}) or `tinker-frames resume {plan}` goes on"
     return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))
 
 

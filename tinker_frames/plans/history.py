@@ -1,0 +1,182 @@
+"""What the journal tells of an account's plans: as a frame, and which of them is meant to be resumed or undone. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from ..errors import InvalidRequestError
+from ..schema.columns import pandas_array
+from .actions import ACTIONS, Action
+from .journal import Entry, Record
+from .preview import OUTCOMES
+
+RECENT = timedelta(days=1)  # an older plan has to be named to be resumed or undone
+LOOK = "Look at the journal: tkf.journal(), or `tinker-frames journal`."
+
+
+def build_journal_frame(records: list[Record]) -> pd.DataFrame:
+    """Return one row per checkpoint and plan, in the order of the plans."""
+    pairs = [(record, row) for record in records for row in record.rows.values()]
+    return pd.DataFrame(
+        {
+            "plan": pandas_array("text", [record.plan for record, _ in pairs]),
+            "begun_at": pandas_array("time", [record.begun_at for record, _ in pairs]),
+            "action": pandas_array("text", [record.action for record, _ in pairs]),
+            "tinker_path": pandas_array("text", [row.tinker_path for _, row in pairs]),
+            "state": pd.Categorical([row.state for _, row in pairs], categories=["not begun", "begun", "ended"]),
+            "outcome": pd.Categorical([row.outcome for _, row in pairs], categories=OUTCOMES),
+            "status": pandas_array("int", [row.status for _, row in pairs]),
+            "error": pandas_array("text", [row.error for _, row in pairs]),
+            "attempts": pandas_array("int", [row.attempts for _, row in pairs]),
+            "sent_at": pandas_array("time", [row.sent_at for _, row in pairs]),
+            "ended_at": pandas_array("time", [row.ended_at for _, row in pairs]),
+            "public_before": pandas_array("bool", [row.before.public for _, row in pairs]),
+            "expires_before": pandas_array("time", [row.before.expires_at for _, row in pairs]),
+            "undoes": pandas_array("text", [record.undoes for record, _ in pairs]),
+        }
+    )
+
+
+def find_action(record: Record) -> Action:
+    """Return the action of a plan.
+
+    Raises
+    ------
+    InvalidRequestError
+        If this version has no such action.
+    """
+    action = ACTIONS.get(record.action)
+    if action is None or not action.method:
+        raise InvalidRequestError(
+            f"the plan {record.plan} is of an action {record.action!r} that this version does not know",
+            hint="Use the version that ran it.",
+        )
+    return action
+
+
+def find_unfinished(records: list[Record], plan: str | None) -> Record:
+    """Return the plan to be resumed: the last unfinished run of the named one, else the last of all, if it is recent.
+
+    Raises
+    ------
+    InvalidRequestError
+        If there is none, or only older ones and none is named.
+    """
+    if plan is not None:
+        runs = find_runs(records, plan)
+        return next((run for run in reversed(runs) if run.is_unfinished), None) or _refuse_finished(runs[-1])
+    undone = {record.undoes for record in records}
+    known = (record for record in records if record.action in ACTIONS and record.plan not in undone)
+    left = [record for record in known if record.is_unfinished]
+    if not left:
+        raise InvalidRequestError("no interrupted plan is in the journal", hint=LOOK)
+    if _is_old(left[-1]):
+        listed = ", ".join(f"{each.plan} ({each.action}, {len(each.open_rows):,} rows left)" for each in left[-5:])
+        raise InvalidRequestError(
+            f"the last unfinished plan is of {left[-1].begun_at:%Y-%m-%d %H:%M} UTC, and an old one is resumed only by its name",
+            hint=f"Name one of {listed} to resume it, or close it with tkf.abandon() or `tinker-frames abandon`.",
+        )
+    return left[-1]
+
+
+def find_undoable(records: list[Record], plan: str | None) -> Record:
+    """Return the plan to be undone: the last run of the named one that left something, else the last that is not undone yet.
+
+    Raises
+    ------
+    InvalidRequestError
+        If there is none, if it is undone already or an undo itself, or if it is old and not named.
+    """
+    if plan is not None:
+        runs = find_runs(records, plan)
+        if runs[-1].undoes is not None:
+            raise InvalidRequestError(
+                f"the plan {runs[-1].plan} is the undo of {runs[-1].undoes}, and an undo cannot be undone",
+                hint="Make the plan that it undid again.",
+            )
+        return next((run for run in reversed(runs) if list_done(run, records)), runs[-1])
+    forward = [record for record in records if record.undoes is None]
+    if not forward:
+        raise InvalidRequestError("the journal has no plan that could be undone", hint=LOOK)
+    last = next((record for record in reversed(forward) if not is_undone(record, records)), forward[-1])
+    if _is_old(last):
+        raise InvalidRequestError(
+            f"the last plan that is not undone is {last.plan}, and an old one is undone only by its name", hint=LOOK
+        )
+    return last
+
+
+def find_runs(records: list[Record], plan: str) -> list[Record]:
+    """Return the runs of a plan, by its id, the name of one run, or the beginning of either; that of several plans names none.
+
+    Raises
+    ------
+    InvalidRequestError
+        If there is none, or more than one.
+    """
+    exact = [record for record in records if plan in (record.plan, record.base)]
+    found = exact or [record for record in records if plan and record.plan.startswith(plan)]
+    plans = list(dict.fromkeys(record.base for record in found))
+    if len(plans) > 1:
+        several = ", ".join(plans[-5:])
+        raise InvalidRequestError(f"{plan!r} is the beginning of several plans", hint=f"Give more of one of {several}.")
+    if not plans:
+        raise InvalidRequestError(f"the journal has no plan {plan!r}", hint=f"{LOOK} Each account has its own.")
+    return found
+
+
+def list_done(record: Record, records: list[Record]) -> list[Entry]:
+    """Return the rows that a plan changed, or may have, and that no undo has taken back."""
+    back = {
+        row.tinker_path
+        for other in records
+        if other.undoes == record.plan
+        for row in other.rows.values()
+        if row.outcome in ("done", "unchanged")
+    }
+    changed = (row for row in record.rows.values() if row.outcome == "done" or row.state == "begun")
+    return [row for row in changed if row.tinker_path not in back]
+
+
+def is_undone(record: Record, records: list[Record]) -> bool:
+    """Tell whether all that a plan did was taken back."""
+    return any(other.undoes == record.plan for other in records) and not list_done(record, records)
+
+
+def find_later_changes(record: Record, records: list[Record]) -> dict[str, str]:
+    """Return the rows whose same property was changed by a later plan that is not undone, and say so of each."""
+    action = find_action(record)
+    later = records[[each.plan for each in records].index(record.plan) + 1 :]
+    return {
+        row.tinker_path: f"the plan {other.plan} has changed it since"
+        for other in later
+        if other.undoes is None and _concern_the_same(action, ACTIONS.get(other.action))
+        for row in list_done(other, records)
+    }
+
+
+def _concern_the_same(one: Action, other: Action | None) -> bool:
+    """Tell whether both change the expiry, or both whether a checkpoint is public."""
+    if other is None:
+        return True
+    is_publishing = one.public_after is not None and other.public_after is not None
+    return is_publishing or (one.sets_expiry and other.sets_expiry)
+
+
+def _refuse_finished(record: Record) -> Record:
+    """Raise for a plan of which nothing is left to be resumed."""
+    if record.abandoned:
+        raise InvalidRequestError(
+            f"the plan {record.plan} was abandoned, with {len(record.open_rows):,} rows not done",
+            hint="Make the plan again, of the rows that are left.",
+        )
+    counts = Counter(row.outcome for row in record.rows.values())
+    ended = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
+    raise InvalidRequestError(f"the plan {record.plan} has ended ({ended}), and nothing is left to resume", hint=LOOK)
+
+
+def _is_old(record: Record) -> bool:
+    return datetime.now(UTC) - record.begun_at > RECENT

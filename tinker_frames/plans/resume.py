@@ -1,0 +1,69 @@
+"""Resume an interrupted plan from the journal, or abandon it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from ..rest.progress import Progress
+from .actions import Outcome
+from .confirmation import require_confirmation
+from .history import find_action, find_unfinished
+from .journal import Entry, Record
+from .plan import Plan
+from .preview import build_outcome_frame, restore_jobs
+from .undo import Source, build_job
+
+
+def resume_plan(
+    source: Source,
+    plan: str | None = None,
+    *,
+    confirm: int | bool | None = None,
+    progress: bool | Progress | None = None,
+) -> pd.DataFrame:
+    """Finish an interrupted plan, and return an outcome for each of its rows; what is done is not done again.
+
+    Rows that were sent and whose answer was not received are read first. A plan that is not named is shown and confirmed as `Plan.run` does.
+    """
+    journal = source.journal()
+    record = find_unfinished(journal.read_plans(), plan)
+    with journal.lock(record.base):
+        record = find_unfinished(journal.read_plans(), record.plan)  # another process may have finished it meanwhile
+        if plan is None or confirm is not None:
+            _confirm(source, record, confirm)
+        jobs = [build_job(row) for row in record.open_rows]
+        outcomes = source.runner().run(
+            record.plan, find_action(record), jobs, allowed=record.allowed, progress=progress
+        )
+    ended = [_build_outcome(row) for row in record.rows.values() if row.state == "ended"]
+    return build_outcome_frame(record.plan, find_action(record), ended + outcomes)
+
+
+def abandon_plan(source: Source, plan: str) -> int:
+    """Close an unfinished plan, so that it is not resumed any more, and return how many of its rows are not done."""
+    journal = source.journal()
+    record = find_unfinished(journal.read_plans(), plan)
+    with journal.lock(record.base):
+        record = find_unfinished(journal.read_plans(), record.plan)
+        journal.record_end(record.plan, abandoned=True)
+    return len(record.open_rows)
+
+
+def _confirm(source: Source, record: Record, confirm: int | bool | None) -> None:
+    """Require confirmation of what is left of a plan."""
+    jobs = [build_job(row) for row in record.open_rows]
+    rows = restore_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
+    plan = Plan(record.plan, find_action(record), rows, source, record.allowed, record.undoes)
+    frame = plan.frame
+    lines: Callable[[], list[str]] = lambda: [  # noqa: E731
+        f"the plan {record.plan}, interrupted on {record.begun_at:%Y-%m-%d at %H:%M} UTC:",
+        *plan.summarize(frame),
+    ]
+    hint = f'See plan {record.plan} in tkf.journal(), then tkf.resume(confirm={{number}}), or tkf.abandon("{record.plan}").'
+    require_confirmation(plan.action, frame[frame["verdict"] == "send"], confirm, plan.effect, lines, hint)
+
+
+def _build_outcome(row: Entry) -> Outcome:
+    return Outcome(row.tinker_path, row.outcome or "unknown", row.status, row.error, row.attempts)
