@@ -407,6 +407,67 @@ def test_a_damaged_plan_is_refused(quiet: tkf.Client, tmp_path: Path) -> None:
             load_plan(target, client=quiet)
 
 
+def change(content: dict[str, Any], **values: Any) -> None:
+    content.update(values)
+
+
+def change_row(content: dict[str, Any], name: str, **values: Any) -> None:
+    content["rows"][0][name].update(values)
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "account null": (lambda plan: change(plan, account=None), "account"),
+    "allowed as text": (lambda plan: change(plan, allowed="public"), "allowed"),
+    "unknown guard": (lambda plan: change(plan, allowed=["everything"]), "no guard 'everything'"),
+    "action as a list": (lambda plan: change(plan, action=["delete"]), "action"),
+    "choosing action": (lambda plan: change(plan, action="retire"), "no action 'retire'"),
+    "id as a path": (lambda plan: change(plan, id="../../x"), "not the id of a plan"),
+    "undoes as a path": (lambda plan: change(plan, undoes="../x"), "not the id of a plan"),
+    "rows twice": (lambda plan: plan["rows"].append(plan["rows"][0]), "stands in it twice"),
+    "rows null": (lambda plan: change(plan, rows=None), "rows"),
+    "row without path": (lambda plan: plan["rows"][0].pop("tinker_path"), "tinker_path"),
+    "row without state": (lambda plan: plan["rows"][0].pop("before"), "before"),
+    "TTL too short": (lambda plan: change_row(plan, "expiry", ttl_seconds=5), "3600"),
+    "TTL too long": (lambda plan: change_row(plan, "expiry", ttl_seconds=10**12), "315360000|ten years|950400000"),
+    "TTL as text": (lambda plan: change_row(plan, "expiry", ttl_seconds="1d"), "ttl_seconds"),
+    "TTL true": (lambda plan: change_row(plan, "expiry", ttl_seconds=True), "ttl_seconds"),
+    "TTL null": (lambda plan: change_row(plan, "expiry", ttl_seconds=None), "None|TTL|duration"),
+    "TTL of a delete": (lambda plan: change(plan, action="delete"), "takes no TTL"),
+    "time of expiry": (lambda plan: change_row(plan, "expiry", until="2036-01-01T00:00:00Z"), "no time of expiry"),
+    "public as text": (lambda plan: change_row(plan, "before", public="no"), "public"),
+    "odd expiry": (lambda plan: change_row(plan, "before", expires_at="soon"), "expires_at"),
+    "no time zone": (lambda plan: change_row(plan, "before", expires_at="2026-12-01T00:00:00"), "no time zone"),
+}
+
+
+@pytest.mark.parametrize(("edit", "words"), EDITS.values(), ids=EDITS)
+def test_an_edited_plan_is_checked_as_arguments_are(
+    quiet: tkf.Client, saved_plan: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], Any], words: str
+) -> None:
+    """What no call could have made is refused with the file and what is wrong with it."""
+    content = json.loads(saved_plan.read_text())
+    edit(content)
+    target = tmp_path / "edited.json"
+    target.write_text(json.dumps(content))
+    with pytest.raises(errors.InvalidRequestError, match=rf"edited\.json is not a saved plan.*({words})"):
+        load_plan(target, client=quiet)
+
+
+@pytest.fixture(scope="module")
+def saved_plan(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved plan to let three checkpoints expire."""
+    folder = tmp_path_factory.mktemp("saved")
+    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=folder) as client:
+        return client.checkpoints().head(3).tinker.expire().save(folder / "plan.json")
+
+
+def test_a_file_that_cannot_be_read_is_said(quiet: tkf.Client, tmp_path: Path) -> None:
+    """A missing file and a folder are errors of ours, with words."""
+    for path in (tmp_path / "nowhere.json", tmp_path):
+        with pytest.raises(errors.InvalidRequestError, match=f"{path} cannot be read"):
+            load_plan(path, client=quiet)
+
+
 def test_a_plan_of_another_account_is_refused(client_of: Make, tmp_path: Path) -> None:
     """Loading with a client of another account names both accounts and reads nothing of them."""
     with DemoServer(runs=4, keys={"tml-one": 1, "tml-two": 2}) as server:

@@ -409,17 +409,6 @@ def dump_job(job: Job) -> dict[str, Any]:
     return plain
 
 
-def load_job(entry: Any) -> Job:
-    """Return the job that plain values stand for.
-
-    Raises
-    ------
-    ValueError
-        If they have another shape.
-    """
-    return msgspec.convert(entry, StoredJob).to_job()
-
-
 def find_journal_folder() -> Path:
     """Return where this system keeps a user's state."""
     import platformdirs

@@ -5,7 +5,6 @@ A plan never changes: `only`, `drop` and `allow` return another one.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ from ..frames.query import evaluate_condition
 from ..rest.progress import Progress
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
 from .confirmation import require_confirmation
-from .journal import dump_job, load_job
+from .journal import StoredJob
 from .preview import (
     GUARDS,
     add_expiries,
@@ -33,9 +32,8 @@ from .preview import (
     restore_jobs,
 )
 from .runner import Runner
+from .saved import FORMAT, SavedPlan, read_saved_plan
 from .summary import PYTHON, Hints, format_plan_html, format_plan_text, get_common_ttl, summarize_plan
-
-FORMAT = 1
 
 
 class Source(Protocol):
@@ -199,20 +197,22 @@ class Plan:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the plan to a file, to be run later from `load_plan`; it holds no key."""
         target = Path(path).expanduser()
-        content = {
-            "tinker_frames_plan": FORMAT,
-            "id": self.id,
-            "account": self.source.account,
-            "base_url": self.source.base_url,
-            "action": self.action.name,
-            "allowed": sorted(self.allowed),
-            "undoes": self.undoes,
-            "rule": self.rule,
-            "code": self.code,
-            "rows": [dump_job(replace(job, key="")) for job in build_jobs(self.rows)],  # each run has keys of its own
-        }
-        text = json.dumps(content, ensure_ascii=False, indent=1)
-        write_atomically(target, lambda file: file.write(text.encode()))
+        rows = [
+            StoredJob(job.tinker_path, job.before, job.expiry) for job in build_jobs(self.rows)
+        ]  # each run has keys of its own
+        saved = SavedPlan(
+            FORMAT,
+            self.id,
+            self.source.account,
+            self.source.base_url,
+            self.action.name,
+            sorted(self.allowed),
+            rows,
+            self.undoes,
+            self.rule,
+            self.code,
+        )
+        write_atomically(target, lambda file: file.write(saved.to_json()))
         return target
 
     def __len__(self) -> int:
@@ -269,33 +269,28 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
     Raises
     ------
     InvalidRequestError
-        If the file is not a saved plan, or of another account.
+        If the file is not a saved plan, was edited to something that a plan could not be, or is of another account.
     """
-    file = Path(path).expanduser()
-    try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
-        fits = content["tinker_frames_plan"] == FORMAT
-        name, action, allowed = content["id"], ACTIONS[content["action"]], frozenset(content["allowed"])
-        account, base_url, rule = content["account"], content["base_url"], content.get("rule", "")
-        jobs = [load_job(entry) for entry in content["rows"]]
-        fits = fits and bool(action.method)
-    except (ValueError, TypeError, KeyError):
-        fits = False
-    if not fits:
-        raise InvalidRequestError(
-            f"{file} is not a saved plan of this version", hint="Use a file that Plan.save wrote."
-        )
-    check_account(account, base_url, source)
+    saved = read_saved_plan(Path(path).expanduser())
+    check_account(saved.account, saved.base_url, source)
+    action, jobs = ACTIONS[saved.action], [row.to_job() for row in saved.rows]
     rows = restore_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
-    rate = _find_rate(action, source)
     return Plan(
-        name, action, rows, source, allowed, content.get("undoes"), rule=rule, rate=rate, code=content.get("code", "")
+        saved.id,
+        action,
+        rows,
+        source,
+        frozenset(saved.allowed),
+        saved.undoes,
+        rule=saved.rule,
+        rate=_find_rate(action, source),
+        code=saved.code,
     )
 
 
-def check_account(account: str | None, base_url: str, source: Source) -> None:
+def check_account(account: str, base_url: str, source: Source) -> None:
     """Raise for a plan of another account."""
-    if account is not None and account != source.account:
+    if account != source.account:
         raise InvalidRequestError(
             f"this belongs to the account {account} of {base_url}, and the client is of {source.account} of {source.base_url}",
             hint="Pass client= a client of that account.",

@@ -1,0 +1,90 @@
+"""Saved plans: their form as a file, and the checks of one that somebody may have edited."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import InvalidRequestError
+from .actions import ACTIONS, Action, RequestedExpiry
+from .journal import StoredJob
+from .preview import GUARDS
+
+FORMAT = 1
+PLAN_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # it becomes the name of a file of the journal
+
+
+class SavedPlan(msgspec.Struct):
+    """A plan as it stands in a file."""
+
+    tinker_frames_plan: int
+    id: str
+    account: str
+    base_url: str
+    action: str
+    allowed: list[str]
+    rows: list[StoredJob]
+    undoes: str | None = None
+    rule: str = ""
+    code: str = ""
+
+    def to_json(self) -> bytes:
+        """Return the content of the file."""
+        return json.dumps(msgspec.to_builtins(self), ensure_ascii=False, indent=1).encode()
+
+
+def read_saved_plan(file: Path) -> SavedPlan:
+    """Return the plan that a file holds, checked as the arguments of an action are.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the file cannot be read, is not a saved plan, or has a value that a plan could not have.
+    """
+    try:
+        saved = msgspec.json.decode(file.read_bytes(), type=SavedPlan)
+        check_saved_plan(saved)
+    except OSError as error:
+        problem = f"{file} cannot be read ({error.strerror or type(error).__name__})"
+    except (ValueError, RecursionError) as error:
+        problem = f"{file} is not a saved plan of this version: {error}"
+    except InvalidRequestError as error:
+        problem = f"{file} is not a saved plan of this version: {error.what}"
+    else:
+        return saved
+    raise InvalidRequestError(problem, hint="Use a file that Plan.save wrote.")
+
+
+def check_saved_plan(saved: SavedPlan) -> None:
+    """Raise ValueError or InvalidRequestError for values that a plan could not have."""
+    if saved.tinker_frames_plan != FORMAT:
+        raise ValueError(f"it is of format {saved.tinker_frames_plan}, and this version reads {FORMAT}")
+    for name in (saved.id, saved.undoes):
+        if name is not None and not PLAN_ID.fullmatch(name):
+            raise ValueError(f"{name!r} is not the id of a plan")
+    action = ACTIONS.get(saved.action)
+    if action is None or not action.method:
+        raise ValueError(f"there is no action {saved.action!r}")
+    if unknown := [guard for guard in saved.allowed if guard not in GUARDS]:
+        raise ValueError(f"there is no guard {unknown[0]!r}; the guards are {', '.join(GUARDS)}")
+    paths: set[str] = set()
+    for row in saved.rows:
+        if row.tinker_path in paths:
+            raise ValueError(f"{row.tinker_path} stands in it twice")
+        paths.add(row.tinker_path)
+        _check_expiry(action, row.expiry)
+
+
+def _check_expiry(action: Action, expiry: RequestedExpiry) -> None:
+    """Check the expiry that is asked for a row: in the range of TTLs, and of the kind that the action asks for."""
+    parameter: Any = next((each for each in action.parameters if each.kind == "duration"), None)
+    if parameter is not None:
+        parameter.parse(expiry.ttl_seconds)
+    elif expiry.ttl_seconds is not None:
+        raise ValueError(f"{action.name} takes no TTL")
+    if expiry.until is not None and (action.is_offered or not action.sets_expiry):
+        raise ValueError(f"{action.name} takes no time of expiry")
