@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tinker_frames.errors import SchemaError
 from tinker_frames.listings.decode import BATCH_ROWS, Decoder
+from tinker_frames.listings.records import MOST_UNKNOWN
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import Column, Table
 
@@ -554,3 +555,23 @@ def test_arrows_default_pool_is_not_swapped() -> None:
     data = decoder.finish()
     assert seen == {default.backend_name}
     assert default.backend_name == "system" or default.bytes_allocated() - before < data.nbytes / 10
+
+
+def test_unknown_fields_that_differ_in_every_row_cost_linear_time() -> None:
+    """Rows with unknown fields of their own are all kept, and no record type grows with them."""
+    decoder = Decoder(catalog.SAMPLERS)
+    for page in range(30):
+        rows = [
+            {
+                "sampler_id": f"{page}:{row}",
+                "base_model": "m",
+                "model_path": None,
+                "session_id": "s",
+                f"key{page}.{row}": row,
+            }
+            for row in range(100)
+        ]
+        decoder.feed_rows(rows)
+    found = decoder.finish()
+    assert len(decoder._layout.unknown) <= MOST_UNKNOWN
+    assert found["extra"].to_pylist() == [f'{{"key{page}.{row}":{row}}}' for page in range(30) for row in range(100)]

@@ -30,6 +30,9 @@ _TEXT_BY_TEXT = msgspec.json.Decoder(dict[str, str])
 # Escapes that are not needed, blanks between tokens, and numbers, which have many forms. A blank inside a text stands beside a
 # quote only at the text's own begin; that, or a text such as "a:1", only costs a look.
 _NOT_CANONICAL = r'\\[u/]|"[:,]?\s|[:,\[{}\]]\s+["\[{}\]]|[:\[,]\s*[-0-9tfn]'
+MOST_UNKNOWN = (
+    64  # fields; rows that differ in more are coerced one by one, since each field would cost time in every row
+)
 _NO_JSON = pa.array(["null", ""], pa.large_string())
 
 
@@ -66,12 +69,20 @@ class RecordLayout:
             elif have < len(rows) or top in self.gone:
                 self.optional.add(top)
                 self.gone.discard(top)
-        for row in rows:
-            self._learn_unknown(row, (), declared)
+        self._learn_unknown_of(rows, declared)
         if before == (self.optional, self.gone, list(self.unknown)):
             return False
         self.decoder = self._compile()
         return True
+
+    def _learn_unknown_of(self, rows: list[dict[str, Any]], declared: dict[tuple[str, ...], set[str]]) -> None:
+        """Learn the unknown fields of these rows, unless they are too many: then those of a page at least are not the next one's."""
+        known = dict(self.unknown)
+        for row in rows:
+            self._learn_unknown(row, (), declared)
+            if len(self.unknown) > MOST_UNKNOWN:
+                self.unknown = known
+                return
 
     def _learn_unknown(
         self, value: dict[str, Any], path: tuple[str, ...], declared: dict[tuple[str, ...], set[str]]
