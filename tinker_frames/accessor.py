@@ -55,7 +55,9 @@ class TinkerAccessor(_Actions):
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
 
-    def expand_metadata(self, column: str = "user_metadata", *, numeric: bool = False) -> pd.DataFrame:
+    def expand_metadata(
+        self, column: str = "user_metadata", *, numeric: bool = False, max_keys: int | None = 500
+    ) -> pd.DataFrame:
         """Return the frame with a `meta.<key>` column for every key of its metadata.
 
         Parameters
@@ -64,6 +66,8 @@ class TinkerAccessor(_Actions):
             The column with the metadata as JSON text.
         numeric
             Make float64 columns of those whose every value is a number; otherwise all are text, as the service keeps them.
+        max_keys
+            Of more keys than that, the most frequent are kept, with a warning; None keeps all.
 
         Raises
         ------
@@ -80,7 +84,7 @@ class TinkerAccessor(_Actions):
         from .frames.metadata import expand_metadata
 
         self._require_column(column)
-        return expand_metadata(self._frame, column, numeric=numeric)
+        return expand_metadata(self._frame, column, numeric=numeric, max_keys=max_keys)
 
     def _make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:
         """Return the plan of an action named by text, with its arguments: what the method of that name calls."""

@@ -6,6 +6,7 @@ Messages are shown to people and written to logs: they never hold a key or the q
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from typing import Any
@@ -312,6 +313,15 @@ def _format_request(status: int | None, url: str | None) -> str:
 def strip_request(text: str) -> str:
     """Return an error's text without the request that failed: for where it stands beside what was asked for, and of which row."""
     return re.sub(r"^[A-Z]+ \S+ failed: |(?<=\(HTTP \d{3}), https?://[^\s)]+(?=\))", "", text)
+
+
+def find_caller() -> int:
+    """Return the stack level of the first frame outside this package, for the warnings of whoever calls this to point at."""
+    package = __name__.partition(".")[0]
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _rebuild(kind: type[TinkerError], text: str, what: str) -> TinkerError:

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinker_frames.frames.metadata import expand_metadata
+from tinker_frames.frames.metadata import MOST_KEYS, MetadataWarning, expand_metadata
 from tinker_frames.schema.columns import text_dtype
 
 
@@ -41,3 +42,19 @@ def test_metadata_becomes_columns_whatever_it_holds(entries: list[Any]) -> None:
                 assert pd.isna(shown)
             else:
                 assert shown == value if isinstance(value, str) else json.loads(shown) == value
+
+
+def test_of_too_many_keys_the_most_frequent_are_kept() -> None:
+    """Fifty thousand keys are a warning and the most frequent of them, unless all are asked for."""
+    rows = [json.dumps({"step": str(row), f"only.{row}": "1", "loss": "0.5"}) for row in range(5000)]
+    rows[0] = json.dumps(dict.fromkeys((f"key{number}" for number in range(45_000)), "x"))
+    frame = pd.DataFrame({"user_metadata": pd.array(rows, dtype=text_dtype())})
+    with pytest.warns(MetadataWarning, match=r"49,999|50,001") as warned:
+        expanded = expand_metadata(frame)
+    assert warned[0].filename == __file__
+    assert expanded.shape == (5000, 1 + MOST_KEYS)
+    assert {"meta.step", "meta.loss"} < set(expanded.columns)
+    few = frame.iloc[1:5]
+    assert expand_metadata(few, max_keys=None).shape == (4, 1 + 6)
+    with pytest.warns(MetadataWarning, match="max_keys=None"):
+        assert list(expand_metadata(few, max_keys=1)) == ["user_metadata", "meta.loss"]

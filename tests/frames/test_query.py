@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.frames.query import _check_query, filter_rows
+from tinker_frames.frames.query import _check_query, filter_rows, sort_rows
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +141,18 @@ def test_a_query_allows_no_method_that_writes_or_calls() -> None:
     for name in risky:
         with pytest.raises(InvalidRequestError):
             _check_query(f"name.{name}")
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("meta.step", ["200", "9600", "13600", "1e6", "diverged", "none", None]),
+        ("-meta.step", ["none", "diverged", "1e6", "13600", "9600", "200", None]),
+    ],
+)
+def test_metadata_is_sorted_by_its_numbers(sort: str, expected: list[str | None]) -> None:
+    """Metadata is text, and its numbers are sorted as numbers, before other texts; absent values come last."""
+    frame = pd.DataFrame({"meta.step": ["9600", None, "diverged", "13600", "none", "200", "1e6"], "n": range(7)})
+    for typed in (frame, frame.convert_dtypes()):
+        found = sort_rows(typed, [sort, "n"])["meta.step"]
+        assert [None if pd.isna(value) else value for value in found] == expected

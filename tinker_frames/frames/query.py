@@ -31,6 +31,7 @@ _METHODS = {
     "clip", "fillna",
     "min", "max", "mean", "median", "sum", "std", "quantile", "rank", "any", "all", "duplicated", "nunique", "mode",
 }  # fmt: skip
+METADATA_PREFIX = "meta."
 TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads parse, and raise SystemError for nothing
 _QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\\n]|\\.)*'|(?<!\w)"(?:[^"\\\n]|\\.)*"|`[^`'"\n]*`""")
 
@@ -53,12 +54,27 @@ def select(
 
 
 def sort_rows(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Return the rows in the order of some columns, the first counting most; a `-` before the name is for descending."""
+    """Return the rows in the order of some columns, the first counting most; a `-` before the name is for descending.
+
+    Metadata that is a number is sorted as one.
+    """
     columns = [name.removeprefix("-") for name in names]
     check_columns(frame, columns)
     if not columns:
         return frame
-    return frame.sort_values(columns, ascending=[not name.startswith("-") for name in names], kind="stable")
+    ascending = [not name.startswith("-") for name in names]
+    return frame.sort_values(columns, ascending=ascending, kind="stable", key=_rank_metadata)
+
+
+def _rank_metadata(values: pd.Series) -> pd.Series:
+    """Return what to sort a column by: metadata, which the service keeps as text, by its numbers and then by its other texts."""
+    import pandas as pd
+
+    if not str(values.name).startswith(METADATA_PREFIX) or pd.api.types.is_numeric_dtype(values):
+        return values
+    numbers = pd.to_numeric(values.astype(object), errors="coerce").astype("float64")
+    texts = values.astype(object).where(numbers.isna())
+    return numbers.rank(method="dense").fillna(texts.rank(method="dense") + numbers.nunique())
 
 
 def filter_rows(frame: pd.DataFrame, query: str, called: str = "--where") -> pd.DataFrame:

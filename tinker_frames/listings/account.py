@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from ..errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError
+from ..errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError, find_caller
 from ..rest.session import Session
 from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from ..schema.columns import Table, empty_frame
@@ -112,14 +111,5 @@ class Account:
         message = f"{table.name}: the listing cannot be proved complete ({why})"
         if require_complete:
             raise IncompleteListingError(message, url=base_url)
-        warnings.warn(f'{message}. See frame.attrs["tinker"].', IncompleteListingWarning, stacklevel=_outside())
+        warnings.warn(f'{message}. See frame.attrs["tinker"].', IncompleteListingWarning, stacklevel=find_caller())
         return frame
-
-
-def _outside() -> int:
-    """Return the stack level of the first caller outside this package, for warnings to point at."""
-    package = __name__.partition(".")[0]
-    frame, level = sys._getframe(1), 1  # noqa: SLF001
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        frame, level = frame.f_back, level + 1
-    return level

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import SplitResult, urlsplit
 
-from ..errors import InvalidRequestError
+from ..errors import InvalidRequestError, find_caller
 from ..schema.docstrings import describe_parameter, format_entries, join_sections, split_sections
 from .credentials import Credential, access_headers, check_secret, find_credential
 from .secret import Secret, hide
@@ -324,15 +324,6 @@ def _check_bundle(path: str, source: str) -> str:
 
 def _describe(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
-
-
-def find_caller() -> int:
-    """Return the stack level of the first frame outside this package, for warnings to point at."""
-    package = __name__.partition(".")[0]
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _check_url(url: str) -> str:
