@@ -24,7 +24,7 @@ from tinker_frames.rest.failures import PROXY_VARIABLES
 
 KEY = "tml-AbCdEfGh0123456789WxYz"
 TLS = Path(__file__).with_name("tls.pem")  # a certificate of its own for 127.0.0.1, and its key
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 Send = Callable[[socket.socket], None]
 
 
