@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .plans.actions import ACTIONS, Action, Parameter
+from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_entries, join_sections
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +20,27 @@ if TYPE_CHECKING:
     from .views.widget import View
 
 
+PARAMETERS = {
+    "client": "The client of the account; None for the one that the frame came from, else the default client.",
+    "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if it takes over a second.",
+}
+
+
 def tinker(frame: pd.DataFrame) -> TinkerAccessor:
     """Return `frame.tinker` with its type, which pandas does not give to registered accessors.
 
     Type checkers take `frame.tinker` for `Any`, and some editors offer the methods of a Series; on `tkf.tinker(frame)` both know
     the methods and their parameters.
+
+    Parameters
+    ----------
+    frame
+        Any frame; each method says which column it needs.
+
+    Returns
+    -------
+    TinkerAccessor
+        The accessor of the frame.
 
     Examples
     --------
@@ -48,8 +65,17 @@ class _Actions:
 class TinkerAccessor(_Actions):
     """Calls on a frame of Tinker rows, as `df.tinker`.
 
-    A call on a frame without the column that it needs raises `AttributeError`. Calls that write return a `Plan` and send nothing. `client=` names the
-    client; else it is the one that the frame came from, else the default one. A frame of another account is refused.
+    Calls that write return a `Plan` and send nothing. Every call but `expand_metadata` needs the column `tinker_path`, or, for
+    `explore`, any key of a table; other columns and the index do not matter.
+
+    Raises
+    ------
+    AttributeError
+        If the frame lacks the column that a method needs.
+
+    Examples
+    --------
+    >>> client.checkpoints().query("age_days > 90").tinker.expire(after="24h")  # doctest: +SKIP
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -65,9 +91,15 @@ class TinkerAccessor(_Actions):
         column
             The column with the metadata as JSON text.
         numeric
-            Make float64 columns of those whose every value is a number; otherwise all are text, as the service keeps them.
+            Make float64 columns of those in which every value is a number; otherwise all are text, as the service stores them.
         max_keys
-            Of more keys than that, the most frequent are kept, with a warning; None keeps all.
+            Maximum number of keys that become columns: the most frequent ones, with a warning if there are more; None for all.
+
+        Returns
+        -------
+        DataFrame
+            One row per row of the frame, in the same order and with the same index; the new columns are str (or float64), NA where
+            a row does not have the key. Sends no request.
 
         Raises
         ------
@@ -91,30 +123,83 @@ class TinkerAccessor(_Actions):
         rows = self._require_path()
         return self._find_client(client).planner.plan(action, rows, given)
 
+    @document(PARAMETERS, raises={})
     def weights_info(self, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
-        """Return one row per checkpoint with `base_model, is_lora, lora_rank, train_unembed, train_mlp, train_attn, optimizer`.
+        """Return the base model and LoRA shape of each checkpoint; also of other users' public checkpoints.
 
-        From POST /api/v1/weights_info, one request each, in parallel; also for other people's public checkpoints. `error` says
-        why a row has nothing.
+        Sends one POST /api/v1/weights_info per checkpoint, in parallel.
+
+        Returns
+        -------
+        DataFrame
+            One row per checkpoint: `tinker_path`, `base_model` (str), `is_lora` (boolean), `lora_rank` (Int64), `train_unembed`,
+            `train_mlp`, `train_attn` (boolean), `optimizer` (str), and `error` (str): why a row is otherwise NA.
+
+        Raises
+        ------
+        AttributeError
+            If the frame has no column `tinker_path`.
+        InvalidRequestError
+            If the frame is of another account.
+
+        Examples
+        --------
+        >>> client.checkpoints().tinker.weights_info()["lora_rank"].value_counts()  # doctest: +SKIP
         """
         from .listings.weights import weights_info
 
         paths, client = self._collect_paths(), self._find_client(client)
         return weights_info(client.rest, paths, client.transport.settings.max_workers, progress)
 
+    @document(PARAMETERS, raises={})
     def archive_urls(self, *, client: Client | None = None, progress: bool | None = None) -> ArchiveUrls:
-        """Return a mapping of tinker path to the signed URL of its archive (GET …/archive); its repr hides the URLs.
+        """Return the signed URL of each checkpoint's archive, after waiting for archives that are still being built.
 
-        An archive that is still being built is waited for. Whoever has such a URL can read the weights until it expires.
-        An archive that is not available is missing from the mapping; `errors` says why.
+        Sends GET /api/v1/training_runs/{run}/checkpoints/{ck}/archive for each, in parallel. Anybody can read the weights with such a
+        URL until it expires.
+
+        Returns
+        -------
+        ArchiveUrls
+            A mapping of tinker path to URL; its repr hides the URLs. Archives that are not available are missing from it, and
+            `errors` says why.
+
+        Raises
+        ------
+        AttributeError
+            If the frame has no column `tinker_path`.
+        InvalidRequestError
+            If the frame is of another account.
+
+        Examples
+        --------
+        >>> urls = client.checkpoints().tail(1).tinker.archive_urls()  # doctest: +SKIP
         """
         from .listings.weights import archive_urls
 
         paths, client = self._collect_paths(), self._find_client(client)
         return ArchiveUrls(archive_urls(client.rest, paths, client.transport.settings.max_workers, progress))
 
+    @document(PARAMETERS, raises={})
     def explore(self, *, client: Client | None = None) -> View:
-        """Return a view of the frame in which to filter and select rows and act on them, as `tkf.explore(frame)`."""
+        """Return a view of the frame in which to filter and select rows and act on them, as `tkf.explore(frame)`.
+
+        Returns
+        -------
+        View
+            A `CheckpointsView`, `TrainingRunsView` or `SessionsView`; a notebook shows it.
+
+        Raises
+        ------
+        ImportError
+            Without the extra `lab`.
+        InvalidRequestError
+            If the frame has no rows of a table that can be explored, or is of another account.
+
+        Examples
+        --------
+        >>> client.checkpoints().query("size_gb > 1").tinker.explore()  # doctest: +SKIP
+        """
         from .views import explore
 
         return explore(self._frame, client)
@@ -172,23 +257,26 @@ def _build_docstring(action: Action) -> str:
     """Return the docstring of an action's method."""
     url = f"/api/v1/training_runs/{{run}}/checkpoints/{{ck}}{action.suffix and '/' + action.suffix}"
     sent = f": {action.method} {url}" if action.method else ""
-    parts = [f"Plan to {action.doc[0].lower()}{action.doc[1:]}"]
-    parts.append(f"Nothing is sent until `plan.run()`, which sends one request per checkpoint{sent}.")
-    documented = [(parameter.name, parameter.doc) for parameter in action.parameters]
-    documented.append(("client", "The account; else the one that the frame came from, else the default one."))
-    listed = "\n".join(f"{name}\n    {doc}" for name, doc in documented)
-    parts.append(f"Parameters\n----------\n{listed}")
-    parts.append("Returns\n-------\nPlan\n    One row per checkpoint of the frame, with a verdict on each.")
-    parts.append(
-        "Raises\n------\nInvalidRequestError\n    For an invalid argument, or a frame of another account.\n"
-        "AttributeError\n    If the frame has no column `tinker_path`."
-    )
+    documented = {parameter.name: parameter.doc for parameter in action.parameters} | {"client": PARAMETERS["client"]}
     example = ", ".join(parameter.example for parameter in action.parameters if parameter.is_required)
-    parts.append(
-        f"Examples\n--------\n>>> plan = client.checkpoints().tinker.{action.name}({example})  # doctest: +SKIP"
+    return join_sections(
+        {
+            "": f"Plan to {action.doc[0].lower()}{action.doc[1:]}\n\n"
+            f"Nothing is sent until `plan.run()`, which sends one request per checkpoint{sent}.",
+            "Parameters": format_entries(documented),
+            "Returns": format_entries(
+                {"Plan": "One row per checkpoint of the frame; `plan.frame` has a verdict on each."}
+            ),
+            "Raises": format_entries(_PLAN_ERRORS),
+            "Examples": f">>> plan = client.checkpoints().tinker.{action.name}({example})  # doctest: +SKIP",
+        }
     )
-    return "\n\n".join(parts)
 
+
+_PLAN_ERRORS = {
+    "AttributeError": "If the frame has no column `tinker_path`, or lacks a column that a keep rule needs.",
+    "InvalidRequestError": "For an invalid argument, or a frame of another account.",
+} | describe_errors(*REQUEST_ERRORS)
 
 for _action in ACTIONS.values():
     if _action.is_offered:

@@ -12,8 +12,10 @@ import pandas as pd
 
 from .client import Client, registry
 from .errors import InvalidRequestError, TinkerError
+from .plans.plan import OUTCOMES_DOC
 from .rest import config
 from .schema import catalog
+from .schema.docstrings import document
 
 if TYPE_CHECKING:
     from .plans.plan import Plan
@@ -23,7 +25,17 @@ R = TypeVar("R")
 
 
 def default_client() -> Client:
-    """Return the default client, made from the environment at its first use.
+    """Return the default client, made from the environment at its first use; sends no request.
+
+    Returns
+    -------
+    Client
+        The client that `connect` made last, else one with default settings.
+
+    Raises
+    ------
+    AuthenticationError
+        If there is no usable credential for the official service.
 
     Examples
     --------
@@ -66,12 +78,21 @@ def _make_connect(make: Callable[P, Client]) -> Callable[P, Client]:
 
     @config.document_options
     def connect(*args: P.args, **kwargs: P.kwargs) -> Client:
-        """Make a client the default one, which the module's functions use from now on, and return it.
+        """Make a client, which the module's functions use from now on, and return it; sends no request.
+
+        Returns
+        -------
+        Client
+            The new default client; `default_client()` returns it.
 
         Raises
         ------
-        AuthenticationError, InvalidRequestError
-            As `Client` does.
+        AuthenticationError
+            If there is no usable credential for the official service.
+        InvalidRequestError
+            If an argument is out of range, or a key would be sent over plain http.
+        TypeError
+            For an unknown argument.
 
         Examples
         --------
@@ -130,11 +151,32 @@ def _default_for_frame(of_frame: str) -> Client:
         ) from None
 
 
-def journal(*, client: Client | None = None) -> pd.DataFrame:
-    """Return the journal of the account's writes: one row per checkpoint and plan.
+PLAN_PARAMETERS = {
+    "path": "The file that `Plan.save` wrote.",
+    "client": "The client of the account; None for the default client.",
+    "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if it takes over a second.",
+}
 
-    Columns: `plan`, `begun_at`, `action`, `tinker_path`, `state` (`not begun`, `begun`, `ended`), `outcome`, `status`, `error`,
-    `attempts`, `sent_at`, `ended_at`, `public_before`, `expires_before`, `undoes`; times in UTC.
+
+@document(PLAN_PARAMETERS, raises={"AuthenticationError": "If there is no usable credential."})
+def journal(*, client: Client | None = None) -> pd.DataFrame:
+    """Return the journal of the account's writes, which is kept on this machine; sends no request.
+
+    Returns
+    -------
+    DataFrame
+        One row per checkpoint and plan, in the order of the plans; times in UTC:
+
+        * `plan` (str): the plan's id
+        * `begun_at`, `sent_at`, `ended_at` (datetime64[us, UTC]): when the plan was begun, the write last sent, its outcome known
+        * `action`, `tinker_path` (str)
+        * `state` (category): `not begun`, `begun` (sent, outcome not known) or `ended`
+        * `outcome` (category): as of `Plan.run`; NA unless ended
+        * `status` (Int64): the last HTTP status
+        * `error` (str): why it was not done
+        * `attempts` (Int64): number of requests
+        * `public_before` (boolean), `expires_before` (datetime64[us, UTC]): the state before
+        * `undoes` (str): the id of the plan that it undoes
 
     Examples
     --------
@@ -143,6 +185,7 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
     return (client or default_client()).planner.build_journal_frame()
 
 
+@document(PLAN_PARAMETERS, returns=OUTCOMES_DOC)
 def resume(
     plan: str | Plan | None = None,
     *,
@@ -150,28 +193,24 @@ def resume(
     client: Client | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
-    """Finish an interrupted plan and return an outcome for each of its rows.
+    """Finish an interrupted plan, and return an outcome for each of its rows.
 
-    Completed rows are not repeated; rows whose answer was not received are read first. Rows that changed meanwhile, or that a
-    guard holds now, are skipped.
+    Rows that have an outcome are not sent again; rows whose answer was not received are read first. Rows that have changed since
+    or are held by a guard now are skipped. Sends one request per checkpoint, as `Plan.run`.
 
     Parameters
     ----------
     plan
-        The plan, its id, or the beginning of its id. Without it, the last unfinished plan, if it was begun in the last 24 hours.
+        The plan, its id, or the beginning of its id; None for the last unfinished plan, if it was begun in the last 24 hours.
     confirm
         As for `Plan.run`: without `plan`, what is left is shown and has to be confirmed in the same cases.
-    client
-        The account; else the default client's.
-    progress
-        Whether to show a progress bar.
 
     Raises
     ------
     InvalidRequestError
-        If nothing is left to resume, if only an older plan is, or if another process runs the plan.
+        If nothing is left to resume, only an older plan is, or another process is running the plan.
     ConfirmationNeededError
-        Without the confirmation that it needs; nothing was sent then.
+        Without the confirmation that it needs; nothing is sent then.
 
     Examples
     --------
@@ -180,13 +219,21 @@ def resume(
     return (client or default_client()).planner.resume(_get_id(plan), confirm=confirm, progress=progress)
 
 
+@document(PLAN_PARAMETERS, raises={"AuthenticationError": "If there is no usable credential."})
 def abandon(plan: str | Plan, *, client: Client | None = None) -> None:
-    """Close an unfinished plan, so that it is not resumed any more; what it has done stays, and can be undone.
+    """Close an unfinished plan in the journal, so that it is not resumed any more; sends no request.
+
+    What the plan has done stays, and can be undone.
+
+    Parameters
+    ----------
+    plan
+        The plan, its id, or the beginning of its id.
 
     Raises
     ------
     InvalidRequestError
-        If there is no such plan, if it has ended, or if another process runs it.
+        If there is no such plan, it has ended, or another process is running it.
 
     Examples
     --------
@@ -195,26 +242,23 @@ def abandon(plan: str | Plan, *, client: Client | None = None) -> None:
     (client or default_client()).planner.abandon(plan if isinstance(plan, str) else plan.id)
 
 
+@document(PLAN_PARAMETERS, returns=OUTCOMES_DOC)
 def undo(plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
-    """Undo a plan, and return an outcome for each row.
+    """Undo a plan, and return an outcome for each of its rows.
 
-    Publishing, unpublishing and expiries can be undone; an expiry is never restored to a later time than it was. A delete cannot be
-    undone. A row that somebody changed since, or that a later plan did, is skipped.
+    Publishing, unpublishing and expiries can be undone; an expiry is never restored to a later time than it was. Deletes cannot
+    be undone. Rows that were changed since, also by a later plan, are skipped. Sends one request per checkpoint, as `Plan.run`.
 
     Parameters
     ----------
     plan
         The plan, its id, or the beginning of its id; of a plan that was run several times, the last run that is not undone.
-        Without it, the last plan that is not undone, if it was begun in the last 24 hours: calling it again goes on to the plan before.
-    client
-        The account; else the default client's.
-    progress
-        Whether to show a progress bar.
+        None for the last plan that is not undone, if it was begun in the last 24 hours; a second call undoes the plan before.
 
     Raises
     ------
     InvalidRequestError
-        For a delete, if there is nothing to undo, if the plan is undone already, or if another process runs it.
+        If the plan deleted checkpoints or is undone already, nothing is left to undo, or another process is running it.
 
     Examples
     --------
@@ -223,8 +267,24 @@ def undo(plan: str | Plan | None = None, *, client: Client | None = None, progre
     return (client or default_client()).planner.undo(_get_id(plan), progress=progress)
 
 
+@document(PLAN_PARAMETERS)
 def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> Plan:
-    """Return the plan that `Plan.save` wrote; rows that changed since will be skipped when it runs.
+    """Return the plan that `Plan.save` wrote; sends no write.
+
+    Reads the training runs concerned, GET /api/v1/training_runs/{run}/checkpoints. Rows that changed since the plan was saved are
+    skipped when it runs.
+
+    Returns
+    -------
+    Plan
+        The plan, with the id that it had.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the file is not a saved plan, or a plan of another account.
+    FileNotFoundError
+        If there is no such file.
 
     Examples
     --------

@@ -1,8 +1,6 @@
-"""Keep rules: which checkpoints stay. Pure functions of a frame, combined with `&`, `|` and `~`.
+"""Keep rules: which checkpoints stay. Pure functions of a frame of checkpoints, combined with `&`, `|` and `~`.
 
-A rule that takes one value or none is declared by `@keep_rule`: the option of `retire` and the field of the view's form are made from it.
-
-A rule is called with a frame of checkpoints and returns one bool per row: True for the rows it keeps. `reasons` gives the reason per row.
+A function with `@keep_rule` declares a rule; the option of `retire` and the field of the view's form are made from it.
 
 >>> rule = keep_last(3) | keep_public() | keep_named("final")
 >>> rule
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import InvalidRequestError
 from .schema.coerce import parse_object
+from .schema.docstrings import document
 from .schema.durations import Duration, parse_duration
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def __dir__() -> list[str]:
 
 
 class Rule:
-    """A condition on checkpoints: call it with a frame for one bool per row."""
+    """A condition on checkpoints: call it with a frame for one bool per row; combine rules with `&`, `|` and `~`."""
 
     def __init__(
         self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), precedence: int = 3, code: str = ""
@@ -71,7 +70,7 @@ class Rule:
         return self._code
 
     def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
-        """Return which rows it keeps; an unknown value counts as not fulfilled.
+        """Return a boolean Series with the index of the frame: True for the rows it keeps, False where a value is unknown.
 
         Raises
         ------
@@ -83,7 +82,7 @@ class Rule:
         return mask.astype("boolean").fillna(False).astype(bool).set_axis(frame.index)
 
     def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
-        """Return per row which part of the rule keeps it; empty for rows that it does not keep."""
+        """Return a str Series with the index of the frame: the part of the rule that keeps the row, empty for rows it does not keep."""
         import pandas as pd
 
         mask = self(frame)
@@ -111,7 +110,7 @@ class Rule:
 
 
 class Both(Rule):
-    """Keeps what both keep."""
+    """A rule that keeps the rows that both of its parts keep."""
 
     def __init__(self, one: Rule, other: Rule) -> None:
         super().__init__(
@@ -123,7 +122,7 @@ class Both(Rule):
 
 
 class Either(Rule):
-    """Keeps what either keeps."""
+    """A rule that keeps the rows that either of its parts keeps."""
 
     def __init__(self, one: Rule, other: Rule) -> None:
         super().__init__(
@@ -147,6 +146,7 @@ class KeepRule:
 
     name: str
     doc: str  # the first sentence of its docstring
+    help: str  # the same for the command line and forms, where a parameter goes by its metavar: N, not `n`
     kind: Literal["flag", "count", "duration", "text"]  # of the value that it takes, from its signature
     make: Callable[[Any], Rule]
     metavar: str
@@ -167,8 +167,9 @@ def keep_rule(
     least: int = 0,
     suggested: int | bool | None = None,
     parse: Callable[[str], tuple[Any, ...]] | None = None,
+    example: str = "",
 ) -> Callable[[Maker], Maker]:
-    """Declare a function that makes a rule; `parse` splits a text into its arguments, where it takes several."""
+    """Declare a function that makes a rule; `parse` splits a text into several arguments, `example` goes into the docstring."""
 
     def declare(function: Maker) -> Maker:
         kind = _infer_kind(function)
@@ -176,12 +177,35 @@ def keep_rule(
         def make(value: Any) -> Rule:
             return function() if kind == "flag" else function(*parse(value)) if parse else function(value)
 
-        doc = (function.__doc__ or "").split("\n")[0]
-        name = function.__name__
-        RULES[name] = KeepRule(name, doc, kind, make, metavar or _METAVARS[kind], label, least, suggested)
+        name, doc = function.__name__, (function.__doc__ or "").split("\n")[0]
+        text = re.sub(r"`([a-z])`", lambda found: found[1].upper(), doc).replace("`", "")
+        RULES[name] = KeepRule(name, doc, text, kind, make, metavar or _METAVARS[kind], label, least, suggested)
+        _document_rule(function, example)
         return function
 
     return declare
+
+
+_PARAMETERS = {
+    "n": "Number of checkpoints to keep; 0 for none.",
+    "k": "A whole number of 1 or more.",
+    "pattern": "A regular expression, searched for in `name`.",
+    **dict.fromkeys(("age", "within"), 'E.g. "7d" or "12h"; seconds, or a timedelta.'),
+    "key": "A key of `user_metadata`.",
+    "value": "The value that it must have, compared as text; None for any.",
+    "smallest": "Whether smaller values are better.",
+    "per": "The column that makes the groups.",
+}
+_RETURNS = """Rule
+    Combine it with `&`, `|` and `~`; call it with a frame of checkpoints for one bool per row. That raises `AttributeError`
+    if the frame lacks a column that the rule needs."""
+
+
+def _document_rule(function: Callable[..., Rule], example: str) -> None:
+    raises = {"InvalidRequestError": "For an invalid value."} if inspect.signature(function).parameters else {}
+    used = f"Examples\n--------\n>>> ckpts.tinker.retire(keep=tkf.policies.{function.__name__}({example}))  # doctest: +SKIP"
+    function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{used}"
+    document(_PARAMETERS, returns=_RETURNS, raises=raises)(function)
 
 
 _METAVARS = {"flag": "", "count": "N", "duration": "DURATION", "text": "TEXT"}
@@ -220,14 +244,20 @@ def join_rules(values: Mapping[str, Any]) -> Rule:
         found += [RULES[name].make(each) for each in given if each is not None and each is not False]
     if not found:
         raise InvalidRequestError(
-            "the rule keeps nothing", hint="Say what to keep; to remove all, use expire or delete."
+            "the rule keeps nothing", hint="Name a rule; to remove every checkpoint, use expire or delete."
         )
     return functools.reduce(operator.or_, found)
 
 
-@keep_rule("Newest of each run", suggested=3)
+@keep_rule("Newest of each run", suggested=3, example="3")
 def keep_last(n: int, by: str = "training_run_id") -> Rule:
-    """Keep the newest `n` of each training run (or of each value of another column, or of several in a list)."""
+    """Keep the newest `n` of each training run (or of each value of another column, or of several in a list).
+
+    Parameters
+    ----------
+    by
+        The column that makes the groups, or a list of columns.
+    """
     _check_count(n, 0)
     groups = [by] if isinstance(by, str) else list(by)
 
@@ -241,29 +271,29 @@ def keep_last(n: int, by: str = "training_run_id") -> Rule:
     return Rule(text, mask, needs=("tinker_path", "time", *groups))
 
 
-@keep_rule("Steps that are multiples of", metavar="K", least=1)
+@keep_rule("Steps that are multiples of", metavar="K", least=1, example="1000")
 def keep_every(k: int) -> Rule:
-    """Keep those whose step is a multiple of `k`; a checkpoint without a step is not kept by this rule."""
+    """Keep checkpoints whose step is a multiple of `k`; those without a step are not kept by this rule."""
     _check_count(k, 1)
     return Rule(f"keep_every({k})", lambda frame: _to_numbers(frame["step"]) % k == 0, needs=("step",))
 
 
 @keep_rule("Named final or last", suggested=True)
 def keep_final() -> Rule:
-    """Keep those named final (also `final-…`, `…-final`, `last`)."""
+    """Keep checkpoints named final (also `final-…`, `…-final`, `last`)."""
     final = _compile_matcher(r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])")
     return Rule("keep_final()", lambda frame: frame["name"].map(final), needs=("name",))
 
 
 @keep_rule("Public", suggested=True)
 def keep_public() -> Rule:
-    """Keep what is public, and what may be: where the server does not say."""
+    """Keep public checkpoints, and those of which the server does not say whether they are public."""
     return Rule("keep_public()", lambda frame: ~_is_known_false(frame["public"]), needs=("public",))
 
 
-@keep_rule(metavar="REGEX")
+@keep_rule(metavar="REGEX", example="'^eval-'")
 def keep_named(pattern: str) -> Rule:
-    """Keep those whose name the regular expression matches somewhere."""
+    """Keep checkpoints whose name contains a match of the regular expression."""
     try:
         re.compile(pattern)
     except re.error as error:
@@ -277,18 +307,18 @@ def keep_named(pattern: str) -> Rule:
     )
 
 
-@keep_rule("Younger than")
+@keep_rule("Younger than", example="'7d'")
 def newer_than(age: Duration) -> Rule:
-    """Keep those created within this time from now; those whose time is unknown are kept."""
+    """Keep checkpoints younger than this, and those whose time is unknown."""
     days = parse_duration(age) / DAY_S
     return Rule(
         f"newer_than({_format_duration(age)})", lambda frame: ~(_compute_age_days(frame) > days), needs=("time",)
     )
 
 
-@keep_rule(metavar="KEY[=VALUE]", parse=lambda text: tuple(text.split("=", 1)))
+@keep_rule(metavar="KEY[=VALUE]", parse=lambda text: tuple(text.split("=", 1)), example="'project', 'alpha'")
 def has_metadata(key: str, value: Any = None) -> Rule:
-    """Keep those whose metadata has this key, and this value if one is given."""
+    """Keep checkpoints whose metadata has this key, and this value if one is given."""
 
     def has(text: Any) -> bool:
         found = parse_object(text) or {}
@@ -300,7 +330,7 @@ def has_metadata(key: str, value: Any = None) -> Rule:
 
 @keep_rule("Loaded by a sampler", suggested=True)
 def used_by_samplers() -> Rule:
-    """Keep what a sampler has loaded, or may have: `loaded_by_sampler` is true or not known; `retire` fills it in."""
+    """Keep checkpoints that a sampler has loaded or may have loaded: `loaded_by_sampler` is true or unknown; `retire` adds that column."""
     return Rule(
         "used_by_samplers()", lambda frame: ~_is_known_false(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",)
     )
@@ -308,13 +338,13 @@ def used_by_samplers() -> Rule:
 
 @keep_rule()
 def no_ttl() -> Rule:
-    """Keep those that never expire."""
+    """Keep checkpoints that never expire."""
     return Rule("no_ttl()", lambda frame: _to_times(frame["expires_at"]).isna(), needs=("expires_at",))
 
 
-@keep_rule()
+@keep_rule(example="'7d'")
 def expiring(within: Duration = "7d") -> Rule:
-    """Keep those that expire within this time from now anyway."""
+    """Keep checkpoints that expire within this time anyway."""
     days = parse_duration(within) / DAY_S
     text = f"expiring({_format_duration(within)})"
     return Rule(text, lambda frame: -_compute_age_days(frame, "expires_at") <= days, needs=("expires_at",))
@@ -330,9 +360,15 @@ def _split_best(text: str) -> tuple[str, int]:
     return column, int(number)
 
 
-@keep_rule(metavar="COLUMN[:N]", parse=_split_best)
+@keep_rule(metavar="COLUMN[:N]", parse=_split_best, example="'meta.loss', n=2")
 def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "training_run_id") -> Rule:
-    """Keep the best `n` of each training run by a column, or by a metadata key as `meta.<key>`."""
+    """Keep the best `n` of each training run by a column, or by a metadata key as `meta.<key>`.
+
+    Parameters
+    ----------
+    by
+        A column with numbers, or `meta.<key>` for a key of `user_metadata`; rows without a number are not kept.
+    """
     _check_count(n, 0)
 
     def mask(frame: pd.DataFrame) -> Any:

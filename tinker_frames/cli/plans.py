@@ -97,7 +97,7 @@ def _own_options(parameter: Parameter) -> list[_Decorator]:
 
 def _rule_option(rule: KeepRule) -> _Decorator:
     """Return the option of a keep rule."""
-    text, doc = _flag(rule.name), rule.doc.replace("`", "")
+    text, doc = _flag(rule.name), rule.help
     if rule.kind == "flag":
         return click.option(text, rule.name, is_flag=True, help=doc)
     if rule.kind == "count":

@@ -19,6 +19,7 @@ from ..errors import InvalidRequestError
 from ..frames.files import write_atomically
 from ..frames.query import evaluate_condition
 from ..rest.progress import Progress
+from ..schema.docstrings import document
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
 from .confirmation import require_confirmation
 from .journal import StoredJob
@@ -34,6 +35,21 @@ from .preview import (
 from .runner import Runner
 from .saved import FORMAT, SavedPlan, read_saved_plan
 from .summary import PYTHON, Hints, format_plan_html, format_plan_text, get_common_ttl, summarize_plan
+
+# What running, resuming and undoing a plan return.
+OUTCOMES_DOC = """DataFrame
+    One row per checkpoint of the plan:
+
+    * `tinker_path` (str)
+    * `action` (str): the name of the action
+    * `outcome` (category): `done`, `unchanged` (already in that state), `skipped` (not sent), `failed`, or `unknown` (sent, and its
+      effect could not be read)
+    * `status` (Int64): the last HTTP status; NA where nothing was sent or no answer came
+    * `error` (str): why it was not done
+    * `attempts` (Int64): number of requests
+    * `seconds` (float64): time they took
+
+    `attrs["tinker"]["plan"]` is the plan's id in the journal."""
 
 
 class Source(Protocol):
@@ -72,6 +88,11 @@ class Plan:
         What it does.
     frame
         One row per checkpoint: see `Plan.frame`.
+
+    Examples
+    --------
+    >>> plan = client.checkpoints().query("age_days > 90").tinker.expire(after="24h")  # doctest: +SKIP
+    >>> plan.only("size_gb > 1").run(confirm=True)["outcome"].value_counts()  # doctest: +SKIP
     """
 
     id: str
@@ -89,9 +110,21 @@ class Plan:
     def frame(self) -> pd.DataFrame:
         """One row per checkpoint: what will happen to it, and why.
 
-        `verdict` is `send`, `held` (by a guard; `allow` lifts it), `unchanged` (already in that state) or `refused` (cannot be
-        written), and `reason` explains it. `public_after` and `expires_after` are the state that the plan leads to; NA for a delete.
-        `warnings` lists what to check before running it. `size_bytes` is in bytes, `size_gb` in 10^9 bytes; times are in UTC.
+        Columns, besides those of `client.checkpoints()` that describe the checkpoint:
+
+        * `action` (str): the name of the action
+        * `verdict` (str): `send`, `held` (by a guard; `allow` lifts it), `unchanged` (already in that state) or `refused` (cannot be
+          written)
+        * `reason` (str): the reason for the verdict
+        * `warnings` (str): what to check before running the plan
+        * `shortens` (bool): whether the checkpoint will be gone earlier than without the plan
+        * `public_after` (boolean) and `expires_after` (datetime64[us, UTC]): the state that the plan leads to; NA for a delete
+
+        `size_bytes` is in bytes, `size_gb` in 10^9 bytes; times are in UTC.
+
+        Examples
+        --------
+        >>> plan.frame.query("verdict == 'held'")["reason"].value_counts()  # doctest: +SKIP
         """
         note = f"not kept by {self.rule}" if self.rule else ""
         return preview_rows(self.rows, self.action, self.allowed, datetime.now(UTC), note)
@@ -106,12 +139,22 @@ class Plan:
         return summarize_plan(self.action, frame, self.rows, self.rate, hints)
 
     def only(self, mask: Any) -> Plan:
-        """Return the plan of the rows that a mask, a function of `frame`, or a pandas query keeps.
+        """Return a plan of some of the rows; sends nothing.
+
+        Parameters
+        ----------
+        mask
+            The rows to keep: a boolean Series or array, one value per row of `frame`; a function that returns one for `frame`; or a
+            pandas query.
 
         Raises
         ------
         InvalidRequestError
             For a query that is not a condition on the columns, or could do more than compare them.
+
+        Examples
+        --------
+        >>> plan.only("size_gb > 1 and not public")  # doctest: +SKIP
         """
         frame = self.frame
         if isinstance(mask, str):
@@ -121,17 +164,36 @@ class Plan:
         return self._select(set(frame[mask]["tinker_path"]))
 
     def drop(self, paths: str | Iterable[str]) -> Plan:
-        """Return the plan without these tinker paths."""
+        """Return a plan without some rows; sends nothing.
+
+        Parameters
+        ----------
+        paths
+            A tinker path, or several; paths that are not in the plan are ignored.
+
+        Examples
+        --------
+        >>> plan.drop("tinker://<run>/weights/0001")  # doctest: +SKIP
+        """
         gone = {paths} if isinstance(paths, str) else set(paths)
         return self._select(set(self.rows["tinker_path"]) - gone)
 
     def allow(self, *guards: str) -> Plan:
-        """Return the plan with guards lifted, by name: `public`, `newest`, `sampler`.
+        """Return a plan that also sends the rows that these guards hold back; sends nothing.
+
+        Parameters
+        ----------
+        *guards
+            `"public"` (public checkpoints), `"newest"` (the newest of a run), `"sampler"` (loaded by a sampler).
 
         Raises
         ------
         InvalidRequestError
             For a guard that does not exist.
+
+        Examples
+        --------
+        >>> plan.allow("newest", "sampler").run(confirm=True)  # doctest: +SKIP
         """
         unknown = [guard for guard in guards if not isinstance(guard, str) or guard not in GUARDS]
         if unknown:
@@ -141,6 +203,7 @@ class Plan:
             )
         return replace(self, allowed=self.allowed | set(guards))
 
+    @document({}, returns=OUTCOMES_DOC)
     def run(
         self,
         confirm: int | bool | None = None,
@@ -148,17 +211,19 @@ class Plan:
         max_workers: int | None = None,
         deadline: float | None = None,
     ) -> pd.DataFrame:
-        """Carry out the plan and return one row per checkpoint: `tinker_path, action, outcome, status, error, attempts, seconds`.
+        """Carry out the plan and return an outcome for each row: one request per checkpoint that is sent.
 
-        The runs concerned and what samplers have loaded are read again first, and rows that are gone, no longer as planned or
-        held by a guard now are skipped; rows that are sent over a minute later have it read once more. An unclear answer is settled by reading. At the end the runs are listed again, and a write that had no effect is `failed`.
+        The training runs and what samplers have loaded are read again first; rows that are gone, have changed since the plan was
+        made or are held by a guard now are skipped. Rows that are sent over a minute later are checked again. An unclear answer is
+        settled by reading the run. At the end the runs are listed again, and a write that had no effect is `failed`. An error of a
+        single row is in its outcome and does not stop the others.
 
         Parameters
         ----------
         confirm
             The number of rows that are sent, or True for any number. Scripts need it for more than ten rows, for making any
-            public, and for ending or shortening the life of a public one; where a person watches, the number is asked for.
-            With False nothing is ever sent.
+            public, and for ending or shortening the life of a public one; in a terminal or notebook, the number is asked for.
+            With False nothing is sent.
         progress
             A progress bar, as for listings; or a `Progress` that receives the progress and can cancel the run.
         max_workers
@@ -166,15 +231,17 @@ class Plan:
         deadline
             Seconds after which no further request is sent; `tkf.resume()` continues.
 
-        Returns
-        -------
-        DataFrame
-            `outcome` is `done`, `unchanged`, `skipped`, `failed` or `unknown`; `attrs["tinker"]["plan"]` is the plan's id.
-
         Raises
         ------
         ConfirmationNeededError
-            Without the confirmation that it needs; nothing was sent then.
+            Without the confirmation that it needs; nothing is sent then.
+        InvalidRequestError
+            If `max_workers` is below 1, or another process is running this plan; nothing is sent then.
+
+        Examples
+        --------
+        >>> outcomes = plan.run(confirm=len(plan))  # doctest: +SKIP
+        >>> outcomes.query("outcome == 'failed'")["error"]  # doctest: +SKIP
         """
         if max_workers is not None and max_workers < 1:
             raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
@@ -195,7 +262,27 @@ class Plan:
         return build_outcome_frame(name, self.action, outcomes, frame)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the plan to a file, to be run later from `load_plan`; it holds no key."""
+        """Write the plan to a file, from which `tkf.load_plan` restores it; the file holds no key.
+
+        Parameters
+        ----------
+        path
+            The file; an existing one is replaced, whole or not at all.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> plan.save("plan.json")  # doctest: +SKIP
+        """
         target = Path(path).expanduser()
         rows = [
             StoredJob(job.tinker_path, job.before, job.expiry) for job in build_jobs(self.rows)

@@ -129,7 +129,7 @@ def _make_duration_field(parameter: Parameter) -> FormField:
 def _make_rule_field(rule: KeepRule) -> FormField:
     """Return the field of a keep rule."""
     value = rule.suggested if rule.suggested is not None else rule.kind != "flag" and ""
-    return {**_make_field(rule.name, rule.label, rule.kind, value, rule.doc.replace("`", "")), "least": rule.least}
+    return {**_make_field(rule.name, rule.label, rule.kind, value, rule.help), "least": rule.least}
 
 
 def _make_file_fields(table: str) -> list[FormField]:
