@@ -495,7 +495,7 @@ def test_slow_answers_are_counted_as_they_come(calm: DemoServer, client_of: Make
         def advance(self, rows: int) -> None:
             counted.append(rows)
 
-    reader = TableReader(client_of(calm, max_workers=2).session)
+    reader = TableReader(client_of(calm, max_workers=2).transport)
     runs = [run.training_run_id for run in calm.state.runs()][:8]
     for latency in (0.0, 0.4):
         calm.faults.latency_of["list_checkpoints"] = latency

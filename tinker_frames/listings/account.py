@@ -14,8 +14,8 @@ from ..rest.session import Session
 from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from ..schema.columns import Table, empty_frame
 from .joins import add_details, build_frame, describe_frame, fill_sessions, join_inventory, map_members, merge_lacks
-from .listing import Report, merge_reports
-from .tables import By, Options, Tables
+from .listing import Listing, Report, join_listings, merge_reports
+from .tables import By, Options, Tables, apply_limit
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Account:
         self._tables = Tables(session)
         self._session_of: dict[str, str] = {}  # run → session, as far as sessions were asked for their runs
 
-    def sessions(self, options: Options, *, details: bool) -> TableFrame:
+    def sessions(self, options: Options, *, details: bool, listing: Listing | None = None) -> TableFrame:
         """Read sessions; with `details`, each one's own answer too, which names its training runs and samplers."""
-        listing = self._tables.sessions(options)
+        listing = listing or self._tables.sessions(options)
         frame, report = build_frame(SESSIONS, listing), listing.report
         if not details:
             return TableFrame(frame, SESSIONS, report)
@@ -78,19 +78,40 @@ class Account:
     def inventory(self, by: By, options: Options) -> TableFrame:
         """Read checkpoints, and join their training runs and sessions; a limit is of the checkpoints."""
         every = replace(options, limit=None)
-        checkpoints = self.checkpoints(None, by, replace(options, access_scope="owned"))
-        runs = self.training_runs(every)
-        known = checkpoints.frame["session_id"].notna().all() and runs.frame["session_id"].notna().all()
-        try:
-            sessions = self.sessions(every, details=not known)
-        except NotSupportedError:
+        runs, sessions = self._tables.read_paged(TRAINING_RUNS, every), self._list_sessions(every)
+        checkpoints = self._list_accessible(by, options, runs, sessions)
+        rows, run_rows = build_frame(CHECKPOINTS, checkpoints), build_frame(TRAINING_RUNS, runs)
+        known = rows["session_id"].notna().all() and run_rows["session_id"].notna().all()
+        if sessions is None:
             report = Report(lacks=["sessions"], started=runs.report.started, from_cache=True)
-            sessions = TableFrame(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report)
-        reports = [part.report for part in (checkpoints, runs, sessions)]
-        rows = fill_sessions(checkpoints.frame, self._session_of)
+            found = TableFrame(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report)
+        else:
+            found = self.sessions(every, details=not known, listing=sessions)
+        reports = [checkpoints.report, runs.report, found.report]
+        rows, run_rows = (fill_sessions(part, self._session_of) for part in (rows, run_rows))
         report = merge_reports(reports)
         report.lacks = merge_lacks(*(part.lacks for part in reports))
-        return TableFrame(join_inventory(rows, runs.frame, sessions.frame), INVENTORY, report)
+        return TableFrame(join_inventory(rows, run_rows, found.frame), INVENTORY, report)
+
+    def _list_sessions(self, options: Options) -> Listing | None:
+        """Return the sessions; None where the server has none."""
+        try:
+            return self._tables.sessions(options)
+        except NotSupportedError:
+            return None
+
+    def _list_accessible(self, by: By, options: Options, runs: Listing, sessions: Listing | None) -> Listing:
+        """Return the user's checkpoints; with access_scope="accessible", those of the other runs too, as far as they are listed."""
+        own = replace(options, access_scope="owned")
+        if options.access_scope == "owned":
+            return self._tables.checkpoints(None, by, own, runs=runs, sessions=sessions)
+        owned = self._tables.read_paged(TRAINING_RUNS, replace(own, limit=None))
+        checkpoints = self._tables.checkpoints(None, by, own, runs=owned)
+        mine = set(owned.data["training_run_id"].to_pylist())
+        others = [run for run in runs.data["training_run_id"].to_pylist() if run not in mine]
+        if not others or checkpoints.report.cut:
+            return checkpoints
+        return apply_limit(join_listings(checkpoints, self._tables.read_others(others, own)), options.limit)
 
     def read_runs(self, training_run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
         """Return the checkpoints of some runs, read anew, and the runs that could not be read; raises for neither.

@@ -115,3 +115,12 @@ class Listing:
         except (pa.ArrowException, OSError, AttributeError, KeyError, TypeError, ValueError):
             return None
         return cls(data.replace_schema_metadata(None), report) if rows == data.num_rows else None
+
+
+def join_listings(first: Listing, other: Listing) -> Listing:
+    """Return the rows of two listings of one table, which have none in common, under one report."""
+    report = merge_reports([first.report, other.report])
+    report.lacks = [name for name in first.report.lacks if name in other.report.lacks or not other.data.num_rows]
+    if first.report.total is not None:
+        report.total = None if other.report.doubted else first.report.total + other.data.num_rows
+    return Listing(pa.concat_tables([first.data, other.data]).unify_dictionaries().combine_chunks(), report)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..errors import InvalidRequestError, SchemaError
+from ..errors import InvalidRequestError, NotSupportedError, SchemaError
 from ..rest.progress import Progress
 from ..rest.session import Answer, Session
 from ..schema.coerce import parse_object
@@ -128,11 +128,13 @@ class Sweeper:
         for batch in _batches(run_in_order(todo, read, self._session.settings.max_workers, progress)):
             lost += [(key, found) for key, found in batch if isinstance(found, Exception)]
             good = [(key, found) for key, found in batch if not isinstance(found, Exception)]
-            progress.advance(_feed(decoder, good, into_row))
+            before = decoder.rows
+            lost += _feed(decoder, good, into_row)
+            progress.advance(decoder.rows - before)
             report.pages += sum(len(found.contents) for _, found in good)
             doubts += [(key, found.doubt) for key, found in good if found.doubt]
         if lost and len(lost) == len(todo) and not all_may_be_lost:
-            raise lost[-1][1]
+            raise next((error for _, error in lost if not isinstance(error, NotSupportedError)), lost[-1][1])
         _report_lost(report, lost, doubts, len(todo))
         return _finish(decoder.finish(), report, decoder, None)
 
@@ -206,12 +208,25 @@ def _feed(
     decoder: Decoder,
     found: list[tuple[str, Pages]],
     into_row: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
-) -> int:
-    """Decode the pages of some keys, or the rows made of their single objects; return the number of rows."""
-    if into_row is None:
-        return sum(decoder.feed(content).rows for _, pages in found for content in pages.contents)
-    rows = [into_row(key, _parse_answer(content, decoder.table)) for key, pages in found for content in pages.contents]
-    return decoder.feed_rows(rows).rows if rows else 0
+) -> list[tuple[str, Exception]]:
+    """Decode the pages of some keys, or the rows made of their single objects; return the keys whose answers make no rows."""
+    if into_row is not None:
+        try:
+            rows = [into_row(key, _parse_answer(c, decoder.table)) for key, pages in found for c in pages.contents]
+            decoder.feed_rows(rows)
+        except SchemaError as error:
+            if len(found) == 1:
+                return [(found[0][0], error)]
+            return [lost for one in found for lost in _feed(decoder, [one], into_row)]  # of some, which hide no others
+        return []
+    lost: list[tuple[str, Exception]] = []
+    for key, pages in found:
+        try:
+            for content in pages.contents:
+                decoder.feed(content)
+        except SchemaError as error:
+            lost.append((key, error))
+    return lost
 
 
 def _report_lost(report: Report, lost: list[tuple[str, Exception]], doubts: list[tuple[str, str]], total: int) -> None:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pyarrow as pa
 
-from ..errors import InvalidRequestError, NotFoundError, NotSupportedError, ServerError, TinkerError
+from ..errors import (
+    AuthenticationError,
+    BillingError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    TinkerError,
+)
 from ..rest.endpoints import AccessScope, check_scope
 from ..rest.progress import Progress, open_progress
 from ..rest.session import Session
@@ -25,12 +37,15 @@ from ..schema.catalog import (
     TRAINING_RUNS,
 )
 from ..schema.columns import Table, empty_arrow
-from ..schema.paths import component, run_url
+from ..schema.paths import component, run_of, run_url
+from .claims import Claims, collect_claims, may_have_another_list
 from .listing import Listing, Report, merge_reports
+from .proof import union_sweeps
 from .run_lists import Pages
 from .sweep import Sweeper
 
 By = Literal["auto", "user", "run"]
+MOST_UNREACHABLE = 3  # objects of one listing whose connection may fail before the server is taken to be gone
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,18 @@ class Options:
         check_scope(self.access_scope)
         if self.limit is not None and self.limit < 0:
             raise InvalidRequestError(f"limit={self.limit} is below 0", hint="Use None for all rows, 0 for none.")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The training runs and sessions that were read before the checkpoints."""
+
+    runs: Listing | None = None
+    sessions: Listing | None = None
+
+    def collect(self) -> Claims:
+        """Return what they say of their checkpoints."""
+        return collect_claims(*(None if part is None else part.data for part in (self.runs, self.sessions)))
 
 
 class Tables:
@@ -92,21 +119,38 @@ class Tables:
             lambda bar: self._reader.read_paged(table, bar, limit=limit, access_scope=scope, project_id=project),
         )
 
-    def checkpoints(self, run_ids: list[str] | None, by: By, options: Options) -> Listing:
-        """Return the checkpoints of some runs, or all of the user's: from the user's list, or run by run."""
+    def checkpoints(
+        self,
+        run_ids: list[str] | None,
+        by: By,
+        options: Options,
+        *,
+        runs: Listing | None = None,
+        sessions: Listing | None = None,
+    ) -> Listing:
+        """Return the checkpoints of some runs, or all of the user's: from the user's list, or run by run.
+
+        The user's list is held against what training runs and sessions say, as far as they were read (`runs`, `sessions`, or
+        the cache), and against a page of runs where it may be a list of its own kind. `auto` reads by run where they contradict it.
+        """
         if by not in ("auto", "user", "run"):
             raise InvalidRequestError(f"by={by!r} is unknown", hint='Use "auto", "user" or "run".')
         if run_ids is not None:
             return apply_limit(self._of_runs(run_ids, options), options.limit)
-        if by != "run":
-            try:
-                return self._listing(
-                    CHECKPOINTS, options, lambda bar: self._reader.user_checkpoints(bar, limit=options.limit)
-                )
-            except NotSupportedError:
-                if by == "user":
-                    raise
-        return self._by_run(options)
+        known = _Known(runs, sessions)
+        if by == "run":
+            return self._by_run(options, known)
+        try:
+            listing = self._user_list(options)
+        except NotSupportedError:
+            if by == "user":
+                raise
+            return self._by_run(options, known)
+        listing, problem = self._check_user_list(listing, by, options, known)
+        other = self._try_by_run(options, known) if problem is not None and by == "auto" else None
+        if problem is not None and other is None:
+            listing.report.doubt(problem)
+        return other or listing
 
     def samplers(self, session_of: dict[str, str], options: Options) -> Listing:
         """Return the samplers with these ids, each with the session that lists it."""
@@ -121,22 +165,95 @@ class Tables:
         with Progress("reading back", None) as bar:
             return self._reader.run_checkpoints(run_ids, bar, keep_going=True)
 
-    def _by_run(self, options: Options) -> Listing:
-        """Return every run's checkpoints; as complete as the list of runs is."""
+    def read_others(self, run_ids: list[str], options: Options) -> Listing:
+        """Return the checkpoints of runs of other users, as far as the server lists them; the report names the other runs."""
+        read = lambda bar: self._reader.run_checkpoints(run_ids, bar, keep_going=True)  # noqa: E731
+        return self._listing(CHECKPOINTS, Options(refresh=options.refresh, progress=options.progress), read, of=run_ids)
+
+    def _user_list(self, options: Options) -> Listing:
+        asked = Options(options.refresh, options.limit, progress=options.progress)
+        return self._listing(CHECKPOINTS, asked, lambda bar: self._reader.user_checkpoints(bar, limit=options.limit))
+
+    def _check_user_list(self, listing: Listing, by: By, options: Options, known: _Known) -> tuple[Listing, str | None]:
+        """Return the user's list, and what contradicts it.
+
+        What contradicts it is read again with the list, since checkpoints come and go; not where another way is open that shows
+        the truth anyway.
+        """
+        if listing.report.cut or listing.report.doubted:
+            return listing, None
+        is_other = may_have_another_list(listing.data)
+        try:
+            known = self._find_known(known, options, read_runs=is_other)
+        except NotSupportedError:
+            return listing, None
+        except TinkerError as error:
+            return listing, f"the training runs, which name their newest checkpoints, could not be read: {error.what}"
+        claims = known.collect()
+        problem = claims.explain(listing.data)
+        if problem is None or (is_other and by == "auto"):
+            return listing, problem
+        listing = self._user_list(replace(options, refresh=True))
+        again = self._read_again(known, options)
+        return listing, claims.keep_common(again.collect()).explain(listing.data)
+
+    def _find_known(self, known: _Known, options: Options, *, read_runs: bool) -> _Known:
+        """Return the runs and sessions that were read already; with `read_runs`, else the first page of runs."""
+        runs = known.runs or self._find_cached(TRAINING_RUNS)
+        if runs is None and read_runs:
+            first = Options(refresh=options.refresh, limit=TRAINING_RUNS.page_size, progress=options.progress)
+            runs = self.read_paged(TRAINING_RUNS, first)
+        return _Known(runs, known.sessions or self._find_cached(SESSIONS))
+
+    def _read_again(self, known: _Known, options: Options) -> _Known:
+        """Return the runs and sessions as they are now, those of them that are known."""
+        every = Options(refresh=True, progress=options.progress)
+        runs = None if known.runs is None else self.read_paged(TRAINING_RUNS, every)
+        return _Known(runs, None if known.sessions is None else self.sessions(every))
+
+    def _try_by_run(self, options: Options, known: _Known) -> Listing | None:
+        """Return every run's checkpoints; None if that cannot be read."""
+        try:
+            return self._by_run(options, known)
+        except (NotSupportedError, NotFoundError, ServerError, PermissionDeniedError):
+            return None
+
+    def _by_run(self, options: Options, known: _Known) -> Listing:
+        """Return every run's checkpoints; as complete as the list of runs is, and what runs and sessions say."""
         every = Options(refresh=options.refresh, progress=options.progress, limit=0 if options.limit == 0 else None)
-        runs = self.read_paged(TRAINING_RUNS, every)
+        runs = known.runs or self.read_paged(TRAINING_RUNS, every)
         listing = self._of_runs(runs.data["training_run_id"].to_pylist(), options)
         report = listing.report
         report.requests += runs.report.requests
         report.started = min(report.started, runs.report.started)
         report.from_cache = report.from_cache and runs.report.from_cache
-        if not runs.report.complete and options.limit != 0:
-            report.doubt("the list of training runs is not complete")
+        if options.limit != 0:
+            if not runs.report.complete:
+                report.doubt("the list of training runs is not complete")
+            listing = self._check_by_run(listing, _Known(runs, known.sessions or self._find_cached(SESSIONS)), options)
         return apply_limit(listing, options.limit)
+
+    def _check_by_run(self, listing: Listing, known: _Known, options: Options) -> Listing:
+        """Return the runs' lists with what they lacked at first; the report says what they still lack."""
+        claims = known.collect()
+        if listing.report.doubted or claims.explain(listing.data) is None:
+            return listing
+        claims = claims.keep_common(self._read_again(known, options).collect())
+        runs = list(dict.fromkeys(run for path in claims.find_unlisted(listing.data) if (run := run_of(path))))
+        data = union_sweeps([listing.data, self.read_runs(runs).data], CHECKPOINTS.key) if runs else listing.data
+        if (problem := claims.explain(data)) is not None:
+            listing.report.doubt(problem)
+        return Listing(data, listing.report)
 
     def _of_runs(self, ids: list[str], options: Options) -> Listing:
         every = Options(refresh=options.refresh, progress=options.progress)
         return self._listing(CHECKPOINTS, every, lambda bar: self._reader.run_checkpoints(ids, bar), of=ids)
+
+    def _find_cached(self, table: Table) -> Listing | None:
+        """Return the whole of an own table if the cache has it."""
+        cache = self._session.cache
+        found = None if cache is None else cache.get(_key(table, Options(), None))
+        return None if found is None else Listing.from_bytes(found[0])
 
     def _listing(
         self, table: Table, options: Options, read: Callable[[Progress], Listing], *, of: list[str] | None = None
@@ -211,7 +328,7 @@ class TableReader:
             path = f"{run_url(run_id)}/checkpoints"
             return self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress, prove=keep_going)
 
-        tolerate = _is_lost if keep_going else _is_one_lost
+        tolerate = _is_lost if keep_going else _tolerate_ones()
         return self._sweeper.read_each(
             RUN_CHECKPOINTS, run_ids, fetch, progress, tolerate=tolerate, all_may_be_lost=keep_going
         )
@@ -253,7 +370,9 @@ class TableReader:
         def into_row(session_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return answer | {"session_id": session_id}
 
-        return self._sweeper.read_each(SESSION_DETAILS, ids, fetch, progress, into_row=into_row, tolerate=_is_one_lost)
+        return self._sweeper.read_each(
+            SESSION_DETAILS, ids, fetch, progress, into_row=into_row, tolerate=_tolerate_ones()
+        )
 
     def list_sessions(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
         """Read the list of ids, then every session: for servers without a search."""
@@ -277,7 +396,7 @@ class TableReader:
             return {"sampler_id": sampler_id} | answer | {"session_id": session_of[sampler_id]}
 
         return self._sweeper.read_each(
-            SAMPLERS, list(session_of), fetch, progress, into_row=into_row, tolerate=_is_one_lost
+            SAMPLERS, list(session_of), fetch, progress, into_row=into_row, tolerate=_tolerate_ones()
         )
 
     def _check_available(self, what: str) -> None:
@@ -315,6 +434,18 @@ def _is_lost(error: Exception) -> bool:
     return isinstance(error, TinkerError)
 
 
-def _is_one_lost(error: Exception) -> bool:
-    """Tell whether only this object could not be read: gone since it was listed, or a server that fails on it."""
-    return isinstance(error, (NotFoundError, ServerError)) and not isinstance(error, NotSupportedError)
+def _tolerate_ones() -> Callable[[Exception], bool]:
+    """Return what tells whether only one object could not be read, in whatever way, and not the server or the account.
+
+    A few lost connections and rate limits may be of single objects; more of them are the server's.
+    """
+    left = itertools.count(MOST_UNREACHABLE, -1)
+
+    def tolerate(error: Exception) -> bool:
+        if isinstance(error, (AuthenticationError, BillingError)):
+            return False
+        if isinstance(error, (ConnectionFailedError, RateLimitError)):
+            return next(left) > 0
+        return isinstance(error, TinkerError)
+
+    return tolerate

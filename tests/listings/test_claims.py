@@ -1,0 +1,197 @@
+"""What runs and sessions say of their checkpoints, held against the list: another way is taken, or the listing is doubted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.errors import IncompleteListingWarning, NotSupportedError, ServerError
+
+Make = Callable[..., tkf.Client]
+USER_LIST, RUNS, RUN_LIST = "list_user_checkpoints", "list_training_runs", "list_checkpoints"
+
+
+def about(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return what a frame says of itself."""
+    found: dict[str, Any] = frame.attrs["tinker"]
+    return found
+
+
+def list_all(server: DemoServer) -> set[str]:
+    """Return the path of every own checkpoint."""
+    return {row.tinker_path for run in server.state.runs() for row in server.state.run_checkpoints(run.training_run_id)}
+
+
+def hide(*endpoints: str, kind: str = "sampler", named: bool = True) -> Callable[[str, Any], Any]:
+    """Return an edit that leaves one type of checkpoint out of lists, and out of what runs name unless `named`."""
+
+    def edit(endpoint: str, body: Any) -> Any:
+        if endpoint in endpoints:
+            body["checkpoints"] = [row for row in body["checkpoints"] if row["checkpoint_type"] != kind]
+            if body.get("cursor"):
+                body["cursor"]["total_count"] = len(body["checkpoints"])
+        if endpoint == RUNS and not named:
+            for run in body["training_runs"]:
+                run["last_checkpoint"] = run["last_sampler_checkpoint"] = None
+        return body
+
+    return edit
+
+
+@pytest.fixture(scope="module")
+def tuft() -> Iterator[DemoServer]:
+    """A server whose user's list leaves sampler checkpoints out, and counts without them."""
+    with DemoServer(runs=15, seed=3, dialect="tuft") as running:
+        yield running
+
+
+@pytest.mark.parametrize("call", ["checkpoints", "inventory"])
+def test_a_list_of_its_own_kind_is_read_by_run(tuft: DemoServer, client_of: Make, call: str) -> None:
+    """Where the runs name checkpoints that the user's list lacks, every run is read; the next call costs nothing."""
+    client = client_of(tuft)
+    tuft.requests.clear()
+    frame = getattr(client, call)(require_complete=True)
+    assert set(frame["tinker_path"]) == list_all(tuft)
+    assert about(frame)["complete"]
+    assert {"training", "sampler"} <= set(frame["checkpoint_type"].dropna())
+    sent = tuft.requests.count()
+    assert set(getattr(client, call)()["tinker_path"]) == list_all(tuft)
+    assert tuft.requests.count() == sent
+
+
+def test_the_lists_own_way_is_doubted_if_it_was_asked_for(tuft: DemoServer, client_of: Make) -> None:
+    """`by="user"` gives the user's list, and says what it lacks."""
+    with pytest.warns(IncompleteListingWarning, match=r"training runs name \d+ checkpoints that the list lacks"):
+        frame = client_of(tuft).checkpoints(by="user")
+    assert set(frame["tinker_path"]) < list_all(tuft)
+
+
+def test_a_list_that_nothing_contradicts_costs_one_page_of_runs(client_of: Make) -> None:
+    """On a server with bare ids, a list that holds what runs name is settled by one request, and none once runs were read."""
+    with DemoServer(runs=15, seed=3, dialect="tuft") as server:
+        server.faults.edit = lambda endpoint, body: body
+        for run in server.state.runs():
+            for row in [row for row in run.checkpoints.values() if row.kind != "training"]:
+                server.state.delete(row)
+        client = client_of(server)
+        assert set(client.checkpoints(require_complete=True)["tinker_path"]) == list_all(server)
+        asked = {call.endpoint for call in server.requests}
+        assert RUN_LIST not in asked
+        assert len({call.query["offset"] for call in server.requests.to(RUNS)} - {"15"}) == 1
+        client.training_runs()
+        server.requests.clear()
+        client.checkpoints(refresh=True)
+        assert server.requests.count(RUNS) == 0
+
+
+def test_the_official_list_is_checked_without_a_request(server: DemoServer, client_of: Make) -> None:
+    """Ids with a segment need no page of runs; runs and sessions that were read anyway are held against the list."""
+    client = client_of(server)
+    client.checkpoints()
+    assert {call.endpoint for call in server.requests} <= {USER_LIST, "get_client_config"}
+    server.requests.clear()
+    inventory = client_of(server, cache=False).inventory(require_complete=True)
+    assert set(inventory["tinker_path"]) == list_all(server)
+    assert server.requests.count(RUN_LIST) == 0
+
+
+@pytest.mark.parametrize(("kind", "named"), [("sampler", True), ("sampler", False), ("external", False)])
+def test_the_official_list_that_lacks_rows_is_found_out(
+    server: DemoServer, client_of: Make, kind: str, named: bool
+) -> None:
+    """A run that names a missing checkpoint shows it, and a session that counts more than are listed does so alone."""
+    server.faults.edit = hide(USER_LIST, kind=kind, named=named)
+    client = client_of(server)
+    frame = client.inventory(require_complete=True)
+    assert set(frame["tinker_path"]) == list_all(server)
+    assert set(client.checkpoints(require_complete=True)["tinker_path"]) == list_all(server)
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("by", ["auto", "run"])
+def test_what_no_list_holds_is_said(server: DemoServer, client_of: Make, named: bool, by: Any) -> None:
+    """Where every list lacks what runs name or sessions count, the frame is not complete and says why."""
+    server.faults.edit = hide(USER_LIST, RUN_LIST, named=named)
+    words = "training runs name" if named else "the sessions count"
+    with pytest.warns(IncompleteListingWarning, match=words):
+        frame = client_of(server).inventory(by=by)
+    assert not about(frame)["complete"]
+    assert set(frame["tinker_path"]) < list_all(server)
+
+
+@pytest.mark.parametrize("change", ["delete", "save"])
+def test_a_change_between_two_readings_is_no_contradiction(server: DemoServer, client_of: Make, change: str) -> None:
+    """A checkpoint deleted after the runs were read, or saved after the list was, leaves the listing complete and the runs unread."""
+    client = client_of(server)
+    run = max(server.state.runs(), key=lambda row: len(row.checkpoints))
+    if change == "delete":
+        client.training_runs()
+        server.state.delete(run.newest_checkpoint("training"))
+        frame = client.checkpoints(refresh=True, require_complete=True)
+    else:
+        client.checkpoints()
+        server.state.add_checkpoint(run)
+        frame = client.inventory(require_complete=True)
+    assert set(frame["tinker_path"]) == list_all(server)
+    assert server.requests.count(RUN_LIST) == 0
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 410, 422, 500, "no time"])
+def test_a_runs_list_that_fails_in_any_way_costs_that_run(server: DemoServer, client_of: Make, status: Any) -> None:
+    """One run's trouble is named in `problems`, and every other run's rows are there."""
+    run = max(server.state.runs(), key=lambda row: len(row.checkpoints)).training_run_id
+
+    def spoil(endpoint: str, body: Any) -> Any:
+        if endpoint == RUN_LIST and body["checkpoints"] and f"/{run}/" in body["checkpoints"][0]["tinker_path"]:
+            del body["checkpoints"][-1]["time"]
+        return body
+
+    if status == "no time":
+        server.faults.edit = spoil
+    else:
+        place = [row.training_run_id for row in server.state.runs()].index(run)
+        server.faults.bursts = [
+            Burst(RUN_LIST, status, times=1, after=place, detail="Not Found" if status == 404 else None)
+        ]
+    client = client_of(server, retries=0, max_workers=1)
+    with pytest.warns(IncompleteListingWarning, match=f"1 of 20 could not be read .*{run}"):
+        frame = client.checkpoints(by="run")
+    assert set(frame["tinker_path"]) == {path for path in list_all(server) if path.split("/")[2] != run}
+    assert not about(frame)["complete"]
+
+
+def test_a_route_is_missing_only_if_every_run_says_so(server: DemoServer, client_of: Make) -> None:
+    """Runs' lists that are all unknown routes are not supported; if one fails otherwise, that is the error."""
+    client = client_of(server, retries=0, max_workers=1)
+    server.faults.bursts = [Burst(RUN_LIST, 404, times=None, detail="Not Found")]
+    with pytest.raises(NotSupportedError):
+        client.checkpoints(by="run")
+    server.faults.bursts = [Burst(RUN_LIST, 500, times=1), Burst(RUN_LIST, 404, times=None, detail="Not Found")]
+    with pytest.raises(ServerError):
+        client.checkpoints(by="run")
+
+
+def test_a_server_that_is_gone_is_not_asked_for_every_run(server: DemoServer, client_of: Make) -> None:
+    """After a few lost connections the error is raised."""
+    client = client_of(server, retries=0, max_workers=1)
+    runs = client.training_runs()
+    server.faults.resets = [tkf.demo.Reset(RUN_LIST, times=None)]
+    with pytest.raises(tkf.errors.ConnectionFailedError):
+        client.checkpoints(by="run")
+    assert server.requests.count(RUN_LIST) < len(runs)
+
+
+def test_an_inventory_of_what_is_accessible_says_what_it_cannot_list(server: DemoServer, client_of: Make) -> None:
+    """The service lists nobody else's checkpoints: their runs are named, and the own rows are all there."""
+    owned = {run.training_run_id for run in server.state.runs()}
+    others = {run.training_run_id for run in server.state.runs("accessible")} - owned
+    assert others
+    with pytest.warns(IncompleteListingWarning, match=f"{len(others)} of {len(others)} could not be read"):
+        frame = client_of(server).inventory(access_scope="accessible")
+    assert set(frame["tinker_path"]) == list_all(server)
+    assert not about(frame)["complete"]
