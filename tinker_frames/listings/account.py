@@ -15,6 +15,7 @@ from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, 
 from ..schema.columns import Table, empty_frame
 from .joins import add_details, build_frame, describe_frame, fill_sessions, join_inventory, map_members, merge_lacks
 from .listing import Listing, Report, join_listings, merge_reports
+from .samplers import ModelPaths
 from .tables import By, Options, Tables, apply_limit
 
 
@@ -34,6 +35,7 @@ class Account:
         self._session = session
         self._tables = Tables(session)
         self._session_of: dict[str, str] = {}  # run → session, as far as sessions were asked for their runs
+        self._model_paths = ModelPaths(self._tables, self._session_of)
 
     def sessions(self, options: Options, *, details: bool, listing: Listing | None = None) -> TableFrame:
         """Read sessions; with `details`, each one's own answer too, which names its training runs and samplers."""
@@ -43,6 +45,8 @@ class Account:
             return TableFrame(frame, SESSIONS, report)
         if "training_run_ids" not in listing.data.column_names:  # else each session was asked for already
             listing = self._tables.session_details(listing.data["session_id"].to_pylist(), options)
+            if listing.report.started >= report.started:
+                self._model_paths.remember_sessions(frame, build_frame(SESSION_DETAILS, listing))
             report = merge_reports([report, listing.report])
         frame = add_details(frame, build_frame(SESSION_DETAILS, listing))
         self._session_of |= map_members(frame, "training_run_ids")
@@ -73,7 +77,16 @@ class Account:
         sessions = self.sessions(replace(options, limit=0 if options.limit == 0 else None), details=True)
         listing = self._tables.samplers(map_members(sessions.frame, "sampler_ids"), options)
         report = merge_reports([listing.report, replace(sessions.report, lacks=[])])
-        return TableFrame(build_frame(SAMPLERS, listing), SAMPLERS, report)
+        frame = build_frame(SAMPLERS, listing)
+        self._model_paths.remember_samplers(frame)
+        return TableFrame(frame, SAMPLERS, report)
+
+    def read_model_paths(self, *, refresh: bool) -> tuple[list[str], Report]:
+        """Return what samplers have loaded; with `refresh` past the cache, as far as it can have changed: in live sessions."""
+        if refresh:
+            return self._model_paths.read()
+        samplers = self.samplers(Options())
+        return samplers.frame["model_path"].dropna().to_list(), samplers.report
 
     def inventory(self, by: By, options: Options) -> TableFrame:
         """Read checkpoints, and join their training runs and sessions; a limit is of the checkpoints."""

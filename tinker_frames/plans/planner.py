@@ -122,10 +122,10 @@ class Planner:
     def loaded(self, *, refresh: bool = False) -> set[str] | None:
         """Return the tinker paths that samplers have loaded; None if the server does not list its samplers."""
         try:
-            samplers = self._tables.samplers(Options(refresh=refresh))
+            paths, report = self._tables.read_model_paths(refresh=refresh)
         except (errors.NotSupportedError, errors.NotFoundError, errors.ServerError):
             return None
-        return set(samplers.frame["model_path"].dropna()) if samplers.report.complete else None
+        return set(paths) if report.complete else None
 
     def rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""

@@ -1,0 +1,55 @@
+"""What samplers have loaded, read past the cache: all of it, with no more requests than can bring something new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import Burst, DemoServer
+
+Make = Callable[..., tkf.Client]
+
+
+def loaded(server: DemoServer) -> set[str]:
+    """Return what the samplers of the account have loaded, from the server's own records."""
+    return {row.model_path for session in server.state.sessions() for row in session.samplers if row.model_path}
+
+
+@pytest.mark.parametrize("dialect", ["official", "tuft"])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_every_sampler_is_found(client_of: Make, dialect: str, is_known: bool) -> None:
+    """A sampler that was started a moment ago is there, whether or not the others were read before."""
+    with DemoServer(runs=12, dialect=dialect) as server:
+        client = client_of(server)
+        if is_known:
+            client.samplers()
+        path = client.checkpoints(by="run")["tinker_path"].iloc[0]
+        server.state.add_sampler(path)
+        paths, report = client._reader.read_model_paths(refresh=True)
+        assert report.complete
+        assert path in paths
+        assert set(paths) >= set(client.samplers(refresh=True)["model_path"].dropna())
+
+
+def test_only_live_sessions_and_new_samplers_are_asked_for(server: DemoServer, client: tkf.Client) -> None:
+    """Of sessions that had finished when they were read, and of known samplers, nothing is requested again."""
+    client.samplers()
+    live = [row for row in server.state.sessions() if (row.status or {}).get("type") in (None, "active")]
+    server.state.add_sampler(None, live[0])
+    server.requests.clear()
+    paths, _ = client._reader.read_model_paths(refresh=True)
+    assert set(paths) == loaded(server)
+    assert server.requests.count("get_session") == len(live) < len(server.state.sessions())
+    assert server.requests.count("get_sampler") == 1
+
+
+def test_what_cannot_be_read_is_asked_for_again(server: DemoServer, client: tkf.Client) -> None:
+    """A sampler that failed once is no known one: the reading says that it is not complete, and the next one finds it."""
+    server.faults.bursts = [Burst("get_sampler", 404, times=1)]
+    _, report = client._reader.read_model_paths(refresh=True)
+    assert not report.complete
+    paths, report = client._reader.read_model_paths(refresh=True)
+    assert report.complete
+    assert set(paths) == loaded(server)
