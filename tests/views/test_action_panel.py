@@ -208,7 +208,7 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
     assert "$" in plan["lines"][0]
     assert (plan["rule"], plan["undo"], plan["typed"]) == ("keep_last(1)", True, False)
     assert seat.make_plan("delete")["undo"] is False
-    assert any("cannot be undone" in line for line in seat.panel["lines"])
+    assert "a delete cannot be undone; Expire in 24 h can" in seat.panel["lines"]
 
 
 # ── what an action is told ───────────────────────────────────────────────────────────────────────────────────────────

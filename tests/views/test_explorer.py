@@ -420,7 +420,7 @@ def test_what_was_done_is_told_even_if_the_rows_cannot_be_shown_anew(server: Dem
     seat.state.rows.frame = pd.DataFrame()  # what nobody foresaw
     seat.send("confirm")
     assert {count["outcome"]: count["rows"] for count in seat.panel["counts"]} == {"done": 2}
-    assert "may be as they were before" in seat.panel["note"]
+    assert "may be out of date" in seat.panel["note"]
 
 
 def test_an_incomplete_reading_is_said_in_the_banner(server: DemoServer, client_of: Make) -> None:

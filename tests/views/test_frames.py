@@ -131,7 +131,7 @@ def test_what_is_no_table_is_refused(quiet_server: DemoServer, client_of: Make) 
         TableState(client.sessions(), SORTS["checkpoints"])
     twice = pd.DataFrame([["a", 1, 2]], columns=["tinker_path", "x", "x"])
     for wrong in (twice, pd.DataFrame({"tinker_path": ["a"], 5: [1]})):
-        with pytest.raises(InvalidRequestError, match="is there twice, or its name is no text"):
+        with pytest.raises(InvalidRequestError, match="is there twice, or its name is not text"):
             TableState(wrong)
 
 
@@ -208,7 +208,7 @@ def test_a_listing_that_may_lack_rows_says_so_in_a_banner(server: DemoServer, cl
         rows = client.checkpoints(by="run", refresh=True)
     banner = TableState(rows).banner()
     assert banner == TableState(rows.query("not public")).banner()
-    assert banner == f"This listing is not proved complete: {len(rows):,} rows were read. Refresh reads it anew."
+    assert banner == f"This listing is not proved complete: {len(rows):,} rows were read. Refresh reads it again."
 
 
 def test_a_listing_that_was_limited_says_that(quiet_server: DemoServer, client_of: Make) -> None:

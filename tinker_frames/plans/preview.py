@@ -63,6 +63,8 @@ GUARDS = {
         ),
     )
 }
+# The verdicts on rows, in words for summaries, the command line and views.
+VERDICTS = {"send": "will be sent", "held": "held", "refused": "refused", "unchanged": "unchanged"}
 OUTCOMES = ["done", "unchanged", "skipped", "failed", "unknown"]
 # The columns of a listing that a plan carries along.
 LISTED = (

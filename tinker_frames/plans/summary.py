@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..frames.text import escape_control_characters, format_cell
 from .actions import Action
-from .preview import GUARDS
+from .preview import GUARDS, VERDICTS
 
 ROWS_SHOWN = 8
 REASONS_SHOWN = 8  # of the rows of one verdict
@@ -39,9 +39,9 @@ def summarize_plan(
     lines = [_format_headline(action, frame, sends, rows, rate)]
     if counts := _format_counts(sends):
         lines.append("among them: " + ", ".join(counts))
-    for verdict in ("held", "refused", "unchanged"):
+    for verdict in [name for name in VERDICTS if name != "send"]:
         aside = frame[frame["verdict"] == verdict]
-        lines += [f"{verdict}: {count:,}, {reason}" for reason, count in count_reasons(aside["reason"])]
+        lines += [f"{VERDICTS[verdict]}: {count:,}, {reason}" for reason, count in count_reasons(aside["reason"])]
     if (rows["loaded_by_sampler"].isna() & (rows["refusal"] == "")).any():
         lines.append("this server does not tell what samplers have loaded")
     if action.removes:

@@ -1,4 +1,4 @@
-"""The door to the views: the one place that is there without widgets, and says what to install."""
+"""The notebook views; importable without the widget packages, with an error that names the extra to install."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | None = None) -> View:
-    """Return a view in which to filter, sort and select rows, and to act on them.
+    """Return a view of a table, with filters, sorting, selection and actions; a notebook shows it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | 
     ImportError
         Without the extra `lab`.
     InvalidRequestError
-        For a frame or a name of nothing that can be explored, or a client of another account.
+        For a frame or name that cannot be explored, or a client of another account.
 
     Examples
     --------

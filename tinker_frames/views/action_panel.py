@@ -1,6 +1,6 @@
 """The action panel: fill in an action's form, preview its plan, run it in the background, and undo it; one action at a time.
 
-The stages: `ask` (an action needs arguments), `work` (a plan is made, or carried out), `confirm`, `outcome`; none is empty.
+Stages: `ask` (the form), `work` (a plan is being made or run), `confirm`, `outcome`; empty without an action.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, strip_request
 from ..frames.files import export
+from ..plans.actions import ACTIONS
 from ..plans.confirmation import MAX_UNCONFIRMED
 from ..plans.plan import Plan
-from ..plans.preview import GUARDS
+from ..plans.preview import GUARDS, VERDICTS
 from ..plans.summary import Hints, get_common_ttl
 from ..rest.progress import StoppedError
 from . import cells
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
     from ..plans.actions import Action
     from ..plans.planner import Planner
 
-HINTS = Hints(undo="Undo")  # by the names of buttons
-MOST_LISTED = 200  # rows that are listed in a confirmation or an outcome; all are in the frames
+HINTS = Hints(reversible=ACTIONS["expire"].label, undo="Undo")  # the names of buttons
+MOST_LISTED = 200  # rows listed in a confirmation or outcome; the frames have all
 PLAN_COLUMNS = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
 OUTCOME_COLUMNS = ["tinker_path", "error", "status", "attempts", "seconds"]
 
 
 @dataclass
 class Target:
-    """What an action is about: a few words, and how its checkpoints are found out."""
+    """The rows of an action: a short description, and a function that finds their checkpoints."""
 
     text: str
     name: str
@@ -54,11 +55,11 @@ class ActionPanel:
     Parameters
     ----------
     planner
-        The account, made when it is needed.
+        Returns the account's planner; called at first use.
     changed
-        Called when what is shown has changed, from any thread.
+        Called, from any thread, when the state has changed.
     after
-        Called in the thread with the tinker paths that were sent, when they have ended.
+        Called in the background thread with the tinker paths that were sent, once the plan has ended.
     """
 
     def __init__(
@@ -76,13 +77,13 @@ class ActionPanel:
         self._preview: pd.DataFrame | None = None
         self._opened_group: tuple[str, str] | None = None
         self._note = ""
-        self._undone = ""  # the plan that was taken back
+        self._undone = ""  # the plan that was undone
         self._label = ""
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def begin(self, name: str, target: Target, given: dict[str, Any] | None = None) -> None:
-        """Begin an action on rows: show its form, unless its arguments are given or it takes none, or make its plan."""
+        """Start an action on rows: show its form, or make its plan if its arguments are given or it takes none."""
         self._require_idle()
         action, given = get_offered(name), given or {}
         is_asked = not given and bool(make_fields(action))
@@ -101,7 +102,7 @@ class ActionPanel:
         self._read_form(self._action, self._target, given)()
 
     def _read_form(self, action: Action, target: Target, given: dict[str, Any]) -> Callable[[], None]:
-        """Check what was filled in, and return what goes on with it."""
+        """Check the values of the form, and return the function that continues with them."""
         if action is EXPORT:
             path, of_checkpoints = read_file(given)
             return lambda: self._export(target, path, of_checkpoints=of_checkpoints)
@@ -113,26 +114,26 @@ class ActionPanel:
         return lambda: self._prepare(f"looking at {target.text}", plan, target)
 
     def propose(self, plan: Plan) -> None:
-        """Show a plan, whoever made it, for confirmation."""
+        """Show a plan for confirmation."""
         self._require_idle()
         self._clear()
         self._action, self._label = OFFERED.get(plan.action.name, self._action), capitalize(plan.action.verb)
         self._prepare("looking at the plan", lambda: plan, None)
 
     def allow(self, guards: list[Any]) -> None:
-        """Lift guards of the plan, those and no others."""
+        """Lift these guards of the plan, and no others."""
         plan = replace(self._require_plan(), allowed=frozenset()).allow(*guards)
         self._prepare("looking at the plan", lambda: plan, self._target)
 
     def list_rows(self, verdict: str, reason: str = "") -> None:
-        """List the rows of the plan with a verdict and a reason, or those that ended with an outcome; again, and they are put away."""
+        """List the rows of the plan with a verdict and reason, or with an outcome; hide the list if it is shown already."""
         if self.stage != "outcome":
             self._require_plan()
         self._opened_group = None if self._opened_group == (verdict, reason) else (verdict, reason)
         self._changed()
 
     def confirm(self, typed: str = "") -> None:
-        """Run the plan that is shown; where `_asks_for_number` says so, the number of its rows has to be typed."""
+        """Run the plan; if `_asks_for_number` requires it, `typed` must be the number of its rows."""
         plan, number = self._require_plan(), self._count_sends()
         if self._asks_for_number(plan) and typed.strip().replace(",", "") != str(number):
             raise InvalidRequestError(
@@ -154,7 +155,7 @@ class ActionPanel:
         self._undo_plan(self.outcomes, self.outcomes.attrs["tinker"]["plan"])
 
     def retry(self) -> None:
-        """Make a plan of the rows that failed, that nobody knows of, and that were not begun; or take them back again."""
+        """Make a plan of the rows that failed, are unknown or were not sent; after an undo, of those that were not undone."""
         outcomes, plan = self.outcomes, self.plan
         if outcomes is None or plan is None or self.stage != "outcome":
             raise InvalidRequestError("there is nothing to do again", hint="Select rows and an action.")
@@ -169,38 +170,38 @@ class ActionPanel:
         self._prepare("looking at what failed", again, None)
 
     def cancel(self) -> None:
-        """Stop what goes on: a plan that is made is forgotten, one that is carried out is stopped."""
+        """Cancel the work in progress: a plan being made is dropped, a running one is stopped."""
         with self.lock:
             if self.task is None or self.stage != "work":
                 return
             self.task.cancel()
-            if self._is_planning:  # what is being read for it is not waited for
+            if self._is_planning:  # without waiting for what is being read
                 self.stage = self._previous_stage
                 if self.stage not in ("confirm", "outcome"):
                     self._clear()
         self._changed()
 
     def close(self) -> None:
-        """Put away what is shown; what goes on cannot be put away."""
+        """Close the panel, unless work is in progress."""
         self._require_idle()
         self._clear()
         self._changed()
 
     @property
     def target(self) -> Target | None:
-        """What the plan that is shown was made of; None for one that was not made of rows of a table."""
+        """The rows that the plan was made from; None for a plan that was made elsewhere."""
         return self._target if self.plan is not None else None
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def can_undo(self) -> bool:
-        """Whether the last plan can be taken back."""
+        """Whether the last plan can be undone."""
         done = self.outcomes is not None and bool((self.outcomes["outcome"] == "done").any())
         return done and not self._undone and self.plan is not None and bool(self.plan.action.undo)
 
     def to_message(self) -> PanelState:
-        """Return what a view shows of it; plain values only."""
+        """Return the state of the panel, as JSON-compatible values."""
         with self.lock:
             if self.stage == "ask":
                 return self._describe_form()
@@ -213,7 +214,7 @@ class ActionPanel:
             return {"stage": "", "note": self._note}
 
     def _describe_action(self) -> OpenPanel:
-        """Return what is shown at every stage."""
+        """Return what every stage has in common."""
         return {
             "note": self._note,
             "action": self._action.name,
@@ -231,7 +232,13 @@ class ActionPanel:
         plan, frame = self._require_plan(), self._require_preview()
         lines = plan.summarize(frame, HINTS)
         groups: list[PlanGroup] = [
-            {"verdict": verdict, "reason": reason, "rows": rows, "open": self._opened_group == (verdict, reason)}
+            {
+                "verdict": verdict,
+                "label": VERDICTS[verdict],
+                "reason": reason,
+                "rows": rows,
+                "open": self._opened_group == (verdict, reason),
+            }
             for (verdict, reason), rows in _count_groups(frame)
         ]
         reasons = frame.loc[frame["verdict"] == "held", "reason"].fillna("")
@@ -241,7 +248,7 @@ class ActionPanel:
             "stage": "confirm",
             "number": self._count_sends(),
             "verb": plan.action.verb,
-            "lines": [line for line in lines if not line.startswith(("held", "refused", "unchanged"))],
+            "lines": [line for line in lines if not line.startswith(tuple(VERDICTS.values()))],
             "groups": groups,
             "guards": [
                 {"name": name, "label": GUARDS[name].counted, "on": name in plan.allowed}
@@ -267,7 +274,7 @@ class ActionPanel:
                 "retry": False,
             }
             return nothing
-        counts = outcomes["outcome"].value_counts(sort=False)  # done first
+        counts = outcomes["outcome"].value_counts(sort=False)  # in the order of the categories
         bad = _shorten_errors(outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED))
         look = self._opened_group[0] if self._opened_group else None
         return {
@@ -276,7 +283,7 @@ class ActionPanel:
             "counts": [
                 {"outcome": str(name), "rows": int(rows), "open": name == look} for name, rows in counts.items() if rows
             ],
-            "failed": cells.format_rows(bad, ["tinker_path", "outcome", "error"], datetime.now(UTC)),
+            "failed": _format_rows(bad, ["tinker_path", "outcome", "error"]) if len(bad) else [],
             "rows": _format_rows(_shorten_errors(outcomes[outcomes["outcome"] == look]), OUTCOME_COLUMNS)
             if look
             else [],
@@ -285,7 +292,7 @@ class ActionPanel:
         }
 
     def _list_group(self, frame: pd.DataFrame) -> list[list[Cell]]:
-        """Return the rows of the plan that somebody looks at."""
+        """Return the rows of the group that is listed."""
         if self._opened_group is None:
             return []
         verdict, reason = self._opened_group
@@ -294,7 +301,7 @@ class ActionPanel:
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _prepare(self, what: str, made: Callable[[], Plan], target: Target | None) -> None:
-        """Make a plan and judge its rows, on the thread, and show it."""
+        """Make a plan and its preview in the background, and show it."""
 
         def work(_: Task) -> tuple[Plan, pd.DataFrame]:
             plan = made()
@@ -315,7 +322,7 @@ class ActionPanel:
         def ended(result: Any, problem: BaseException | None) -> None:
             with self.lock:
                 if is_plan and task.stop.is_set():
-                    return  # it was cancelled, and something else may be going on by now
+                    return  # it was cancelled, and other work may have started
                 self.stage = self._previous_stage
                 if problem is None:
                     then(result)
@@ -338,16 +345,16 @@ class ActionPanel:
             self._undone, self._label = plan, "Undo"
             self._finish(outcomes)
 
-        self._start("taking it back", work, done)
+        self._start("undoing", work, done)
 
     def _send(self, paths: list[str], send: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         try:
             return send()
-        finally:  # also what went wrong half way has changed rows
+        finally:  # a plan that failed halfway has changed rows too
             try:
                 self._after_write(paths)
-            except Exception as error:  # noqa: BLE001  # what was done is told, whatever becomes of the rows that are shown
-                self._note = f"The rows below may be as they were before: {describe_error(error)}"
+            except Exception as error:  # noqa: BLE001  # the outcome is shown even if the rows cannot be updated
+                self._note = f"The rows below may be out of date: {describe_error(error)}"
 
     def _finish(self, outcomes: pd.DataFrame) -> None:
         self.outcomes, self.stage, self._opened_group = outcomes, "outcome", None
@@ -379,7 +386,7 @@ class ActionPanel:
         return self._preview
 
     def _asks_for_number(self, plan: Plan) -> bool:
-        """Tell whether the number of rows has to be typed: for a delete, and for making more than ten public."""
+        """Tell whether the number of rows has to be typed: to delete, and to publish more than ten."""
         return plan.action.removes or (plan.action.public_after is True and self._count_sends() > MAX_UNCONFIRMED)
 
     def _count_sends(self) -> int:
@@ -401,19 +408,19 @@ class ActionPanel:
 
 
 def _count_groups(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
-    """Return how many rows of a plan have each verdict and reason, those that are sent first, then the most."""
+    """Return the number of rows per verdict and reason, those that are sent first, then by number."""
     pairs = Counter(zip(frame["verdict"], frame["reason"].fillna(""), strict=True))
     return sorted(pairs.items(), key=lambda item: (item[0][0] != "send", -item[1]))
 
 
 def _format_rows(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
-    """Return rows as cells, under the names of their columns."""
+    """Return the names of the columns, and the rows as cells."""
     known = [name for name in columns if name in rows.columns]
     return [[*known], *cells.format_rows(rows.head(MOST_LISTED), known, datetime.now(UTC))]
 
 
 def _shorten_errors(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return outcomes with errors that do not name the request again."""
+    """Return outcomes whose errors leave out the request."""
     errors = outcomes["error"]
     return outcomes.assign(error=errors.map(strip_request, na_action="ignore").astype(errors.dtype))
 

@@ -1,4 +1,4 @@
-"""A window of rows as a view shows them: for each cell its text, what hovering over it says, and how it is marked; pure."""
+"""Format rows for the grid: the text, tooltip and mark of each cell; pure."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 LONGEST = 240  # characters of a cell; the rest can be copied
 SOON_S = 7 * 86_400
-WIDEST_NAME = 164  # pixels that a column gets at most for the sake of its name
+WIDEST_NAME = 164  # pixels up to which a column is widened for its name
 WIDTHS = {"text": 136, "id": 250, "number": 80, "time": 148, "bool": 94, "category": 96}
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
 
 def kind_of(frame: pd.DataFrame, name: str) -> str:
-    """Return what a column is to a reader: text, id, number, time, bool, category."""
+    """Return the display kind of a column: text, id, number, time, bool or category."""
     values = frame[name]
     if types.is_bool_dtype(values.dtype):
         return "bool"
@@ -47,7 +47,7 @@ def pd_categorical() -> type:
 
 
 def describe_column(frame: pd.DataFrame, name: str) -> Column:
-    """Return how a column is shown: its kind, its alignment, its width in pixels, and what it means."""
+    """Return how a column is shown: kind, alignment, width in pixels and description."""
     kind = kind_of(frame, name)
     column = known_columns().get(name.removeprefix("last_checkpoint_")) or known_columns().get(name)
     return {
@@ -61,12 +61,12 @@ def describe_column(frame: pd.DataFrame, name: str) -> Column:
 
 
 def _width(name: str, kind: str) -> int:
-    """Return the pixels that values of a kind take, or the name with the mark that it is sorted by."""
+    """Return the width in pixels that values of a kind, or the name with its sort mark, need."""
     return max(WIDTHS[kind] + (24 if name.endswith("expires_at") else 0), min(WIDEST_NAME, 8 * len(name) + 44))
 
 
 def format_rows(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Cell]]:
-    """Return the cells of some rows, row by row: text, or `[text, on hover]`, or `[text, on hover, mark]`."""
+    """Return the cells of some rows, row by row: text, `[text, tooltip]` or `[text, tooltip, mark]`."""
     columns_of_cells = [_column(frame, name, now) for name in columns]
     return (
         [list(row) for row in zip(*columns_of_cells, strict=True)]
@@ -76,7 +76,7 @@ def format_rows(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[
 
 
 def format_size(n_bytes: float | None) -> str:
-    """Return bytes as people read them, in powers of 1000; empty for what is not known."""
+    """Return a size in bytes with a unit (powers of 1000); empty if unknown."""
     if n_bytes is None or math.isnan(n_bytes):
         return ""
     for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -87,7 +87,7 @@ def format_size(n_bytes: float | None) -> str:
 
 
 def format_age(seconds: float) -> str:
-    """Return how long ago something was, or how soon it will be, in the largest fitting units."""
+    """Return how long ago, or how far ahead, a time is, in the largest fitting units."""
     length = abs(seconds)
     days, hours = divmod(int(length // 3600), 24)
     text = (
@@ -124,7 +124,7 @@ def _size(value: Any, factor: int) -> Cell:
         return [
             format_size(int(value) * factor),
             f"{int(value) * factor:,} bytes",
-        ]  # as a float, the largest would be rounded
+        ]  # a float would round the largest
     return [format_size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
 
 

@@ -1,4 +1,4 @@
-"""The lines that reproduce what was clicked: the frame, the filter, the order, the selection, the plan; pure."""
+"""Python code that reproduces a view: its frame, filters, order, selection and plan; pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 def write_script(
     state: TableState, plan: Plan | None = None, of: pd.DataFrame | None = None, *, client: str = "tkf"
 ) -> str:
-    """Return Python that gives `frame`, `filtered`, `selected` and, if one is shown, `plan` again.
+    """Return Python code that makes `frame`, `filtered`, `selected` and, if one is shown, `plan`.
 
-    `of` are the rows of this table that the plan was made of, if it was made of such; `client` is the name of what lists the
-    account: the module, or a client.
+    `of` are the rows of this table that the plan was made from, if any; `client` is the name of the client, or of the module.
     """
     lines = ["import tinker_frames as tkf", "", *_frame(state, client)]
     lines.append(f"filtered = frame.query({state.query!r})" if state.query else "filtered = frame")
@@ -48,9 +47,9 @@ def _frame(state: TableState, client: str) -> list[str]:
 
 
 def _sessions(runs: Iterable[str], client: str) -> list[str]:
-    """Return the line without which nobody knows the sessions of these runs; none where their ids tell."""
+    """Return the line that reads which session owns each run; none if the ids contain it."""
     is_told = all(session_of(run) is not None for run in runs)
-    return [] if is_told else [f"{client}.sessions(details=True)  # tells which runs they own"]
+    return [] if is_told else [f"{client}.sessions(details=True)  # with the runs that they own"]
 
 
 def _sort(state: TableState) -> str:
@@ -60,14 +59,14 @@ def _sort(state: TableState) -> str:
 
 
 def _select(state: TableState) -> str:
-    """Return the line that selects the same rows; empty if all that match, or none, are selected."""
+    """Return the line that selects the same rows; empty if all matching rows, or none, are selected."""
     rows, key = state.rows, state.sort.key
     if not rows.selection.any():
         return ""
     if (rows.selection == rows.mask).all():
         return "selected = filtered"
     keys = list(rows.get_selected()[key].dropna())
-    if not (rows.frame[key].isin(keys) == rows.selection).all():  # keys that are missing, or there twice
+    if not (rows.frame[key].isin(keys) == rows.selection).all():  # missing or duplicate keys
         return f"selected = frame.iloc[{rows.get_selected_places().tolist()!r}]"
     source, order = (
         ("frame", _sort(state) if rows.sort else "") if (rows.selection & ~rows.mask).any() else ("filtered", "")
@@ -77,7 +76,7 @@ def _select(state: TableState) -> str:
 
 
 def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -> list[str]:
-    """Return the lines of a plan: of the rows that are selected or match, if it is about those, else of rows named one by one."""
+    """Return the lines that make the plan: from the selected or matching rows if it is of those, else from a list of paths."""
     rows, key = state.rows, state.sort.key
     present = rows.get_selected() if rows.selection.any() else rows.get_filtered()
     is_of_present = of is not None and set(of[key].dropna()) == set(present[key].dropna())
@@ -96,7 +95,7 @@ def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -
 
 
 def _checkpoints(state: TableState, rows: str, runs: Iterable[str], client: str) -> list[str]:
-    """Return the lines that give the checkpoints of rows; none for rows that are checkpoints."""
+    """Return the lines that list the checkpoints of rows; none for rows that are checkpoints."""
     if state.sort.name == "training_runs":
         return [f'checkpoints = {client}.checkpoints({rows}["training_run_id"])']
     if state.sort.name == "sessions":
@@ -115,5 +114,5 @@ def _name_rows(paths: list[str]) -> list[str]:
 
 
 def _call_without_rule(plan: Plan) -> str:
-    """Return the call that makes a plan of rows which are named one by one, or of a plan that was read from a file."""
+    """Return the call that makes a plan from a list of paths, or the plan that was read from a file."""
     return plan.action.parse(repeat_arguments(plan.action, get_common_ttl(plan.rows))).code

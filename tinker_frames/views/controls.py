@@ -1,6 +1,6 @@
-"""What a view can be filtered by: its controls, and which of them mean something for a frame; pure.
+"""The filters that a view offers, and which of them apply to a frame; pure.
 
-To add a control, add an entry to `CONTROLS`; what its values stand for is in `filters`.
+To add a filter, add an entry to `CONTROLS`; `filters` turns its values into expressions.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ FUTURE: tuple[tuple[str, TimeRange], ...] = (
 
 @dataclass(frozen=True)
 class Control:
-    """One control: what it is called, what it looks like, and the columns it is about."""
+    """One filter: its label, its kind, and the columns it applies to."""
 
     name: str
     label: str
     kind: FilterKind
-    columns: tuple[str, ...]  # of those that a frame has, the first; a search and metadata take all
-    age: str = ""  # the column that counts the days of a time
+    columns: tuple[str, ...]  # the first that the frame has; a search and metadata use all
+    age: str = ""  # the column with a time's age in days
     quick: tuple[tuple[str, TimeRange], ...] = ()
     unit: str = ""
-    zone: str = "Z"  # of the times that a column holds; empty for those without one
-    loose: bool = False  # whether a column holds plain objects, of which a comparison may be neither true nor false
-    depth: int = 0  # how deep the objects of metadata nest
-    named_by: str = ""  # the column in which people have given its values names
+    zone: str = "Z"  # the time zone suffix of the column's times; empty for naive ones
+    loose: bool = False  # whether the column holds Python objects, whose comparison may return neither true nor false
+    depth: int = 0  # nesting depth of the metadata
+    named_by: str = ""  # the column with a name for each value
 
 
 CONTROLS = (
@@ -71,14 +71,14 @@ CONTROLS = (
 
 
 def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
-    """Return the controls that mean something for a frame, by name, each with the columns that the frame has."""
+    """Return the filters that apply to a frame, by name, each with the columns that the frame has."""
     found = {}
     for control in CONTROLS:
         columns = tuple(name for name in control.columns if _fits(frame, name, control.kind))
-        if control.kind == "text" and "tinker_path" in columns:  # which holds run, session and name
+        if control.kind == "text" and "tinker_path" in columns:  # it contains run, session and name
             columns = tuple(name for name in columns if name not in ("name", "training_run_id", "session_id"))
         if control.name == "count" and "tinker_path" in frame.columns:
-            continue  # that is how many the session has
+            continue  # there it is the session's number
         if columns or control.kind == "query":
             columns = columns if control.kind in ("text", "metadata") else columns[:1]
             dtypes = [str(frame[name].dtype) for name in columns]
@@ -90,7 +90,7 @@ def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
 
 
 def _fits(frame: pd.DataFrame, name: str, kind: FilterKind) -> bool:
-    """Tell whether a frame has a column, of a dtype that such a control can be about."""
+    """Tell whether a frame has a column with a dtype that the filter can use."""
     from pandas.api import types
 
     if name not in frame.columns:
@@ -106,7 +106,7 @@ def _fits(frame: pd.DataFrame, name: str, kind: FilterKind) -> bool:
 
 
 def _is_text(values: pd.Series[Any], *others: str) -> bool:
-    """Tell whether values are texts, of whatever dtype; of objects, others may do too."""
+    """Tell whether values are text, of any dtype; a column of objects may also hold other values."""
     from pandas.api import types
 
     if str(values.dtype) == "object":

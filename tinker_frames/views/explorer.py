@@ -1,6 +1,6 @@
-"""What a view does, without a widget: tables opened one from another, reading anew, and the panel of actions.
+"""The state of a view, without a widget: a stack of tables, refreshing them, and the action panel.
 
-Every request of a browser ends in a method here, by way of `handlers`; `changed` says which parts of what is shown are to be sent again.
+`handlers` calls a method here for each request of the browser; `changed` names the parts of the state to send again.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Explorer:
     state
         The first table.
     client
-        The account, asked for when it is needed.
+        Returns the client; called at first use.
     changed
-        Called with names of `PARTS` when what they show may have changed, from any thread.
+        Called, from any thread, with the names of `PARTS` that may have changed.
     """
 
     def __init__(
@@ -64,36 +64,36 @@ class Explorer:
     # ── filters, order, selection ───────────────────────────────────────────────────────────────────────────────────────
 
     def set_filter(self, name: str, value: Any) -> None:
-        """Set one control of the shown table."""
+        """Set one filter of the current table."""
         self.state.set_filter(name, value)
         self._rearranged()
 
     def set_query(self, text: str) -> None:
-        """Filter by a pandas expression and nothing else."""
+        """Filter by a pandas expression alone; other filters are cleared."""
         self.state.query = text
         self._rearranged()
 
     def reset(self) -> None:
-        """Filter by nothing."""
+        """Clear all filters."""
         self.state.set_filters({})
         self._rearranged()
 
     def order_by(self, names: list[str]) -> None:
-        """Sort by columns."""
+        """Sort the current table by columns."""
         self.state.order_by(names)
         self.clear_note()
         self.changed("grid")
 
     def show_columns(self, names: list[str]) -> None:
-        """Show these columns, in this order."""
+        """Show these columns of the current table, in this order."""
         self.state.show_columns(names)
         self.changed("grid", "facet")
 
     def select(self, how: str, first: int = 0, last: int = 0, number: int | None = None) -> None:
-        """Select rows: `toggle`, `add` or `only` those from one place to another, `all` that match, or `none`."""
+        """Change the selection: `toggle`, `add` or `only` a range of rows, `all` matching rows, or `none`."""
         rows = self.state.rows
         if number is not None and number != rows.number:
-            return  # said of an order that is gone: other rows stand there now
+            return  # the browser meant an earlier order, in which other rows had these places
         if how not in ("toggle", "add", "only", "all", "none"):
             raise InvalidRequestError(f"rows cannot be selected by {how!r}", hint="Use toggle, add, only, all or none.")
         if how in ("none", "only"):
@@ -112,7 +112,7 @@ class Explorer:
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def open(self, label: str, place: int) -> None:
-        """Open the table that a row leads to."""
+        """Open a table of the rows related to a row, e.g. the checkpoints of a run."""
         state = self.state
         found = [opening for opening in state.sort.openings if opening.label == label]
         if not found:
@@ -137,7 +137,7 @@ class Explorer:
         )
 
     def back(self, depth: int) -> None:
-        """Go back to the table that was opened `depth` tables before any other."""
+        """Go back to the table at this depth of the stack; 0 is the first."""
         if not 0 <= depth < len(self.stack) - 1:
             return
         del self.stack[depth + 1 :]
@@ -145,7 +145,7 @@ class Explorer:
         self._renew_stale()
 
     def refresh(self) -> None:
-        """Read the shown table anew; filters, order and the selection stay."""
+        """Read the current table again; filters, order and selection are kept."""
         state = self.state
         old = state.rows.frame.copy(deep=False)
         old.attrs["tinker"] = state.about
@@ -162,7 +162,7 @@ class Explorer:
         self._start_reading("reading anew", renewed, replaced)
 
     def stop_reading(self) -> None:
-        """Stop reading a table; what was shown stays, and it is said that it is as before."""
+        """Stop reading a table; the rows shown before are kept, with a note."""
         with self.lock:
             task, self.reading = self.reading, None
         if task is not None:
@@ -172,7 +172,7 @@ class Explorer:
     # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def target(self) -> Target:
-        """Return what an action is about now: the selection if there is one, else all that match. It does not change later."""
+        """Return the rows that an action applies to: the selection if there is one, else all matching rows; later changes do not affect it."""
         state, rows = self.state, self.state.rows
         selected = bool(rows.selection.any())
         frame = rows.get_selected() if selected else rows.get_filtered()
@@ -188,11 +188,11 @@ class Explorer:
         return Target(said, name, frame, lambda: refresh.read_checkpoints(self._client(), frame, name), hidden)
 
     def begin_action(self, name: str, **given: Any) -> None:
-        """Begin an action on what is selected, else on all that match; what it asks for may be given at once."""
+        """Start an action on the selected rows, else on all matching rows; its arguments may be given."""
         self.panel.begin(name, self.target(), given)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing goes on in the background; False if something still does, after so many seconds."""
+        """Wait for work in the background to finish; return False if `timeout` seconds were not enough."""
         ends = None if timeout is None else time.monotonic() + timeout
         while going := [task for task in (self.panel.task, self.reading) if task is not None and not task.join(0)]:
             if not going[0].join(None if ends is None else max(0.0, ends - time.monotonic())):
@@ -200,7 +200,7 @@ class Explorer:
         return True
 
     def code(self, client: str = "") -> str:
-        """Return the lines that reproduce frame, filter, selection and plan."""
+        """Return Python code that reproduces the frame, filters, selection and plan."""
         target = self.panel.target
         of = target.rows if target is not None and target.name == self.state.sort.name else None
         return write_script(self.state, self.panel.plan, of, client=client or self._client_name())
@@ -208,7 +208,7 @@ class Explorer:
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def part(self, name: str) -> Any:
-        """Return what one of `PARTS` shows; plain values only."""
+        """Return the state of one of `PARTS`, as JSON-compatible values."""
         with self.lock:
             made: dict[str, Callable[[], Any]] = {
                 "head": self._head_message,
@@ -249,26 +249,26 @@ class Explorer:
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def changed(self, *parts: str) -> None:
-        """Say which parts are to be shown again."""
+        """Send these parts to the browser."""
         self._notify(parts)
 
     def say(self, note: str) -> None:
-        """Show a sentence."""
+        """Show a note."""
         self.note = note
         self.changed("head")
 
     def clear_note(self) -> None:
-        """Put away the sentence that is shown."""
+        """Remove the note."""
         if self.note:
             self.say("")
 
     def open_facet(self, name: str) -> None:
-        """Show the options of a control, until those of another are asked for."""
+        """Send the options of a filter, until those of another are requested."""
         self._facet = name
         self.changed("facet")
 
     def show_charts(self, on: bool) -> None:
-        """Show the charts beside the table, or leave them out."""
+        """Show or hide the charts beside the table."""
         self.with_charts = on
         self.changed("head", "charts")
 
@@ -286,7 +286,7 @@ class Explorer:
     def _start_reading(
         self, what: str, read: Callable[[Client], pd.DataFrame], then: Callable[[pd.DataFrame], None]
     ) -> None:
-        """Read on a thread, and go on with the frame."""
+        """Read a frame in a background thread, and pass it on."""
         if self.reading is not None:
             raise InvalidRequestError("a table is being read already", hint="Wait for it.")
 
@@ -295,14 +295,14 @@ class Explorer:
         def ended(frame: pd.DataFrame | None, problem: BaseException | None) -> None:
             with self.lock:
                 if self.reading is not task:
-                    return  # it was stopped, and another may be going on by now
+                    return  # it was cancelled, and another read may have started
                 self.reading, self.note = None, "" if problem is None else describe_error(problem)
                 try:
                     if frame is not None:
                         then(frame)
                         self.state.is_stale = self.state.is_stale or writes != self._writes
                         self._renew_stale()
-                except Exception as error:  # noqa: BLE001  # it is said, and what was there stays
+                except Exception as error:  # noqa: BLE001  # shown as a note; the rows are kept
                     self.note = describe_error(error)
             self.changed("head")
 
@@ -311,7 +311,7 @@ class Explorer:
         task.start()
 
     def _after_write(self, paths: list[str]) -> None:
-        """Take over what a plan changed, in place; tables of runs and sessions are read anew."""
+        """Update the rows that a plan changed in place; tables of runs and sessions are read again."""
         with self.lock:
             self._writes += 1
             for table in self.stack:
@@ -328,18 +328,18 @@ class Explorer:
             self._renew_stale()
 
     def _renew_stale(self) -> None:
-        """Read the shown table anew if its rows were written to since it was read."""
+        """Read the current table again if a plan has changed its rows since."""
         if self.state.is_stale and self.reading is None:
             self.refresh()
 
     def _client_name(self) -> str:
         try:
             return "tkf" if is_default(self._client()) else "client"
-        except TinkerError:  # there is none, as for rows that somebody made up
+        except TinkerError:  # there is no client, e.g. for rows made by hand
             return "tkf"
 
     def summary(self) -> str:
-        """Return in a line what is shown."""
+        """Return a one-line summary of the view."""
         state, count = self.state, self.state.count()
         text = f"{count['rows']:,} of {count['total']:,} {state.sort.one}s"
         selected = int(state.rows.selection.sum())
@@ -348,6 +348,6 @@ class Explorer:
 
 
 def _name_of(row: Any, value: str) -> str:
-    """Return what the row that a table is opened from is called: by its name if it has one, and the id that tells it apart."""
+    """Return a label for the row that a table was opened from: its name, if it has one, and its id."""
     name = row.get("display_name")
     return f"of {name} ({shorten_ids(value)})" if isinstance(name, str) and name else f"of {shorten_ids(value)}"

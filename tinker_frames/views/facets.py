@@ -1,4 +1,4 @@
-"""What the rows of a view come to: how many there are of each option, and sums for its charts; pure."""
+"""Counts and sums over the rows of a view, for the options of filters and for charts; pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .messages import Bar, Chart, FilterOption, FilterValue, TimeRange
 if TYPE_CHECKING:
     from ..frames.query import Mask
 
-MOST_OPTIONS = 60  # of one control; the most frequent ones, and those that are selected
+MOST_OPTIONS = 60  # of one filter; the most frequent ones, and the selected ones
 MOST_BARS = 5
 MOST_BINS = 40
 MOST_KEYS = 100
@@ -30,7 +30,7 @@ STEPS_H = (1, 6, 24, 7 * 24, 30 * 24, 91 * 24, 365 * 24)  # widths of the bars o
 
 
 class Facets:
-    """Counts and sums over one frame; each column is coded once, and every mask after that costs an addition."""
+    """Counts and sums over one frame. Each column is encoded once, so that counting under another mask is cheap."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
@@ -39,7 +39,7 @@ class Facets:
         self._sizes: Any = None
 
     def options(self, control: Control, mask: Mask, selected: list[Any]) -> list[FilterOption]:
-        """Return the options of a control with the number of rows of each, most first; a selected one stays at 0 rows too."""
+        """Return the options of a filter with their number of rows, most frequent first; selected ones also with 0 rows."""
         codes, values = self._codes(control.columns[0])
         counts = np.bincount(codes[mask], minlength=len(values))
         order = sorted(range(len(values)), key=lambda place: (-counts[place], str(values[place])))
@@ -55,19 +55,19 @@ class Facets:
         ]
 
     def label(self, control: Control, option: Any) -> str:
-        """Return what an option is called: by the name that its rows have, if they have one, and what tells it apart."""
+        """Return the label of an option: the name that its rows have, if any, and its value."""
         text, name = option_label(control, option), self._names(control).get(option)
         return f"{name} ({text})" if name and option is not None else text
 
     def bytes(self, mask: Mask) -> float | None:
-        """Return the bytes of some rows; None if no size is known."""
+        """Return the total size of some rows in bytes; None if no size is known."""
         sizes = self._all_sizes()
         if sizes is None or (known := sizes[mask & ~np.isnan(sizes)]).size == 0:
             return None
         return float(known.sum())
 
     def bars(self, what: str, title: str, control: Control, mask: Mask) -> Chart:
-        """Return the largest values of a column by bytes, or by rows where no size is known; the others as one bar."""
+        """Return a bar for each of a column's largest values, by bytes, or by rows if no size is known; the others are one bar."""
         codes, values = self._codes(control.columns[0])
         weights, is_size = self._weights(mask)
         sums = np.bincount(codes[mask], weights=weights, minlength=len(values))
@@ -84,7 +84,7 @@ class Facets:
         return {"title": f"{'Storage' if is_size else what} by {title}", "kind": "bars", "bars": bars}
 
     def over_time(self, title: str, control: Control, mask: Mask) -> Chart:
-        """Return the number of rows per hours, days, weeks …, in so many bars as can be told apart (UTC)."""
+        """Return the number of rows per hour, day, week …, with a step that keeps the bars legible (UTC)."""
         column = self._frame[control.columns[0]]
         times = column.to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT", "s"))[mask]
         hours = times[~np.isnat(times)].astype("int64") // 3600
@@ -99,7 +99,7 @@ class Facets:
         return {"title": title, "kind": "columns", "bars": bars}
 
     def metadata_keys(self, columns: tuple[str, ...]) -> list[str]:
-        """Return the keys that metadata have, the most frequent first."""
+        """Return the keys of the metadata, most frequent first."""
         found: Counter[str] = Counter()
         for name in columns:
             for text, rows in self._frame[name].value_counts().items():
@@ -107,7 +107,7 @@ class Facets:
         return [key for key, _ in found.most_common(MOST_KEYS)]
 
     def depth(self, columns: tuple[str, ...]) -> int:
-        """Return how deep objects and lists nest within metadata; 0 where all values are plain."""
+        """Return the nesting depth of the metadata; 0 if every value is plain."""
         texts = [text for name in columns for text in self._frame[name].dropna().unique()]
         return max((_depth(text) for text in texts if any(mark in text[1:] for mark in "{[")), default=0)
 
@@ -118,7 +118,7 @@ class Facets:
         return self._coded[name]
 
     def _names(self, control: Control) -> dict[Any, str]:
-        """Return the names of a control's values, each from the first row that has one."""
+        """Return the names of a column's values, each from the first row with a name."""
         if not control.named_by:
             return {}
         column = control.columns[0]
@@ -137,7 +137,7 @@ class Facets:
         return np.nan_to_num(self._all_sizes()[mask]), True
 
     def _all_sizes(self) -> Any:
-        """Return the bytes of every row as floats; None if the frame has no sizes."""
+        """Return the size of every row in bytes, as float64; None if the frame has no sizes."""
         if self._sizes is None:
             names = [name for name in SIZES if name in self._frame.columns and is_numeric_dtype(self._frame[name])]
             if names:
@@ -166,7 +166,7 @@ def _span(hour: int, step: int, count: int, control: Control) -> Bar:
 
 
 def _at(hour: int) -> str:
-    """Return the hour since 1970 as text, within the years 1 to 9999 that Python knows."""
+    """Return an hour since 1970 as text, clipped to the years 1 to 9999."""
     first, last = (int((end - EPOCH).total_seconds()) // 3600 for end in (FIRST, LAST))
     return (EPOCH + timedelta(hours=max(first, min(last, hour)))).isoformat(" ")[:16]
 

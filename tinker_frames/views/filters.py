@@ -1,4 +1,4 @@
-"""What is said with a view's controls: the one form in which a value is kept, and the pandas expression that it stands for; pure."""
+"""Filter values of a view: their normal form, and the pandas expression of each; pure."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from ..schema.coerce import EXACT_FLOAT, INT64, canonical_json
 from .controls import Control
 from .messages import FilterKind
 
-PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # what stands in a literal as it is, beside letters and digits
+PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # not escaped in a literal, like letters and digits
 
 FLAGS = ("bool", "bool_")  # the types of True and False, numpy's too
 
 
 def clean_value(control: Control, value: Any) -> Any:
-    """Return a value in the one form that is kept, sent and compared; None for one that filters nothing.
+    """Return a value in its normal form, in which it is stored, sent and compared; None for one that filters nothing.
 
     Raises
     ------
     InvalidRequestError
-        If it is no value of such a control.
+        If the filter does not take such a value.
     """
     return None if value is None else _explain_errors(control, value, lambda: _PLAIN[control.kind](control, value))
 
 
 def build_expression(control: Control, value: Any, now: datetime | None = None) -> str:
-    """Return the pandas expression that a control's value stands for; empty for a value that filters nothing.
+    """Return the pandas expression of a filter's value; empty for a value that filters nothing.
 
     Raises
     ------
     InvalidRequestError
-        If it is no value of such a control.
+        If the filter does not take such a value.
     """
     found = clean_value(control, value)
     at = now or datetime.now(UTC)
@@ -57,13 +57,13 @@ def _explain_errors(control: Control, value: Any, made: Callable[[], Any]) -> An
 
 
 def join_expressions(expressions: list[str]) -> str:
-    """Return one expression that holds where all of them hold."""
+    """Return the conjunction of several expressions."""
     parts = [part for part in expressions if part]
     return parts[0] if len(parts) == 1 else " and ".join(map(_bound, parts))
 
 
 def option_label(control: Control, option: Any) -> str:
-    """Return what an option is called."""
+    """Return the label of an option."""
     if option is None:
         return "not known"
     if isinstance(option, bool):
@@ -72,7 +72,7 @@ def option_label(control: Control, option: Any) -> str:
 
 
 def describe_value(control: Control, value: Any, label: Callable[[Control, Any], str] = option_label) -> str:
-    """Return a value, as `plain` gives it, in a few words, for people; `label` says what an option is called."""
+    """Return a short description of a value in normal form; `label` names an option."""
     if control.kind == "options":
         names = [label(control, option) for option in value]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
@@ -87,7 +87,7 @@ def describe_value(control: Control, value: Any, label: Callable[[Control, Any],
 
 
 def literal(text: str) -> str:
-    """Return text as a literal that holds nothing which pandas, or a check of queries, takes for more than text."""
+    """Return text as a literal, escaped so that neither pandas nor the check of queries misreads it."""
     return "'" + "".join(c if c.isalnum() or c in PLAIN else _escape(c) for c in text) + "'"
 
 
@@ -99,14 +99,14 @@ def _escape(character: str) -> str:
 
 
 def _bound(part: str) -> str:
-    """Return an expression as it can stand beside `and`."""
+    """Return an expression as an operand of `and`, in parentheses if it needs them."""
     bare = re.sub(r"'(?:[^'\\]|\\.)*'", "", part)
     simple = not re.search(r"\b(?:or|if|lambda)\b|[|&\"]", bare) and "#" not in bare
     return part if simple else f"({part})"
 
 
 def _text(control: Control, value: str, _: datetime) -> str:
-    """Return where every word is found in one of the columns, whatever the case."""
+    """Return the condition that every word occurs in one of the columns, ignoring case."""
     known = ", na=False" if control.loose else ""
     found = [
         " or ".join(f"{name}.str.contains({literal(word)}, case=False{known}, regex=False)" for name in control.columns)
@@ -150,7 +150,7 @@ def _expiry(control: Control, value: dict[str, Any], now: datetime) -> str:
 
 
 def _between(control: Control, value: dict[str, Any]) -> list[str]:
-    """Return the conditions that a column lies within days, or hours of a day, both included (UTC)."""
+    """Return the conditions that a column lies between two days, or hours of a day, inclusive (UTC)."""
     column, zone, parts = control.columns[0], control.zone, []
     if "after" in value:
         parts.append(f"{column} >= '{_hour(value['after'])}{zone}'")
@@ -176,7 +176,7 @@ def _range(control: Control, value: list[float | None], _: datetime) -> str:
 
 
 def _metadata(control: Control, value: dict[str, str], _: datetime) -> str:
-    """Return where a key, at the top of the JSON text, has a value; or is there at all."""
+    """Return the condition that a top-level key of the JSON text has a value, or exists."""
     pattern = _before_key(control.depth) + re.escape(canonical_json(value["key"])) + ":"
     if value["value"]:
         forms = [canonical_json(value["value"]), *_json_of(value["value"])]
@@ -186,7 +186,7 @@ def _metadata(control: Control, value: dict[str, str], _: datetime) -> str:
 
 
 def _before_key(depth: int) -> str:
-    """Return the pattern of what stands before a key at the top of JSON text whose values nest no deeper."""
+    """Return the pattern of the JSON text before a top-level key, for values that nest no deeper than `depth`."""
     flat = found = r'"(?:[^"\\]|\\.)*"|[^"{}\[\]]'
     for _ in range(depth):
         found = rf"{flat}|[{{\[](?:{found})*[}}\]]"
@@ -194,7 +194,7 @@ def _before_key(depth: int) -> str:
 
 
 def _json_of(text: str) -> list[str]:
-    """Return the text again if it is how JSON writes something other than text."""
+    """Return the text unchanged if it is the JSON of a value other than text."""
     with suppress(ValueError, RecursionError):
         found = json.loads(text)
         return [text] if not isinstance(found, str) and canonical_json(found) == text else []
@@ -216,12 +216,12 @@ _EXPRESSIONS: dict[FilterKind, Callable[[Control, Any, datetime], str]] = {
 }
 
 
-# ── values as they are kept ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── normal form ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _plain_text(_: Control, value: Any) -> str | None:
     if not isinstance(value, str):
-        raise TypeError("it is no text")
+        raise TypeError("it is not text")
     return value if value.strip() else None
 
 
@@ -229,7 +229,7 @@ def _plain_options(_: Control, value: Any) -> list[Any] | None:
     is_one = isinstance(value, str) or type(value).__name__ in FLAGS
     found = [bool(option) if type(option).__name__ in FLAGS else option for option in ([value] if is_one else value)]
     if not all(option is None or isinstance(option, (str, bool)) for option in found):
-        raise TypeError("options are texts, True, False, or None for what is not known")
+        raise TypeError("options are text, True, False, or None for unknown values")
     return list(dict.fromkeys(found)) or None
 
 
@@ -243,7 +243,7 @@ def _plain_time(control: Control, value: Any) -> dict[str, Any] | None:
 
 
 def _plain_day(value: Any) -> str:
-    """Return a day as text, or an hour of a day."""
+    """Return a day, or an hour of a day, as text."""
     text = str(value)
     found = datetime.strptime(text, "%Y-%m-%dT%H") if "T" in text else date.fromisoformat(text)  # noqa: DTZ007  # UTC
     return found.isoformat()[:13]
@@ -258,7 +258,7 @@ def _plain_metadata(_: Control, value: Any) -> dict[str, str] | None:
     _refuse_others(value, ("key", "value"))
     key, wanted = value.get("key") or "", value.get("value")
     if not isinstance(key, str):
-        raise TypeError("the key is no text")
+        raise TypeError("the key is not text")
     wanted = "" if wanted is None else wanted if isinstance(wanted, str) else canonical_json(wanted)
     return {"key": key, "value": wanted} if key else None
 
@@ -281,7 +281,7 @@ _PLAIN: dict[FilterKind, Callable[[Control, Any], Any]] = {
 
 
 def _number(value: Any) -> float | None:
-    """Return a number, a whole one as it is: 64 bits are more than a float holds."""
+    """Return a number; integers stay integers, since a float cannot hold 64 bits."""
     if value is None or value == "":
         return None
     with suppress(ValueError):
@@ -294,7 +294,7 @@ def _number(value: Any) -> float | None:
 
 
 def _format_number(number: float) -> str:
-    """Return a number as it is written, no longer than needed and no less exact."""
+    """Return the shortest exact text of a number."""
     low, high = INT64 if isinstance(number, int) else (-EXACT_FLOAT, EXACT_FLOAT)
     return str(int(number)) if number == int(number) and low <= number <= high else repr(float(number))
 

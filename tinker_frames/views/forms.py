@@ -1,7 +1,7 @@
-"""The forms of actions: the fields that a view asks for, and what was filled in as arguments of the action; pure but for `read_file`.
+"""The forms of actions: their fields, and the values that were filled in as arguments; pure except for `read_file`.
 
 A view offers the actions of `plans.actions`, and `EXPORT`. The fields follow from an action's parameters, those of a keep rule from
-`policies.RULES`: to add an action or a rule, nothing has to be added here.
+`policies.RULES`; a new action or rule needs no change here.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ..plans.actions import ACTIONS, Action, Parameter
 from ..policies import RULES, KeepRule, join_rules
 from .messages import ActionButton, FormField
 
-# The one action that is not on checkpoints: it has no plan.
+# The only action that does not write to checkpoints; it has no plan.
 EXPORT = Action("export", "export", "be written to a file", label="Export…", doc="Write the rows to a file.")
 OFFERED = {action.name: action for action in (*ACTIONS.values(), EXPORT) if action.is_offered}
 
-PICKS = ["1d", "7d", "30d", "90d", "365d"]  # durations that are one click away
+PICKS = ["1d", "7d", "30d", "90d", "365d"]  # durations offered as buttons
 
 
 def get_offered(name: str) -> Action:
@@ -28,7 +28,7 @@ def get_offered(name: str) -> Action:
     Raises
     ------
     InvalidRequestError
-        If there is none.
+        If there is no such action.
     """
     if name not in OFFERED:
         raise InvalidRequestError(f"there is no action {name!r}", hint=f"The actions are {', '.join(OFFERED)}.")
@@ -36,12 +36,12 @@ def get_offered(name: str) -> Action:
 
 
 def make_button(action: Action) -> ActionButton:
-    """Return the button that begins an action."""
+    """Return the button of an action."""
     return {"name": action.name, "label": action.label, "doc": action.doc.replace("`", ""), "tone": action.tone}
 
 
 def make_fields(action: Action, table: str = "checkpoints") -> list[FormField]:
-    """Return the fields of an action's form, for rows of a table; none if nothing has to be asked."""
+    """Return the fields of an action's form for rows of a table; none if it takes no arguments."""
     if action is EXPORT:
         return _make_file_fields(table)
     fields: list[FormField] = []
@@ -56,12 +56,12 @@ def make_fields(action: Action, table: str = "checkpoints") -> list[FormField]:
 
 
 def read_arguments(action: Action, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that fields were filled in with, keep rules joined to one, checked as `Action.parse` does.
+    """Return the values of the fields as arguments, with keep rules joined into one, checked by `Action.parse`.
 
     Raises
     ------
     InvalidRequestError
-        For what the action does not take or lacks, and for values that cannot be.
+        For unknown or missing arguments, and for invalid values.
     """
     rule = next((parameter.name for parameter in action.parameters if parameter.kind == "rule"), "")
     rules = {name: value for name, value in given.items() if rule and name in RULES}
@@ -75,12 +75,12 @@ def read_arguments(action: Action, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_file(given: Mapping[str, Any]) -> tuple[Path, bool]:
-    """Return the file to write, and whether it is of the checkpoints that belong to the rows instead of the rows.
+    """Return the file to write, and whether to write the rows' checkpoints instead of the rows.
 
     Raises
     ------
     InvalidRequestError
-        For unknown fields, without a file name, and for a file that exists and is not to be overwritten.
+        For unknown fields, without a file name, and for an existing file without `overwrite`.
     """
     known = [field["name"] for field in make_fields(EXPORT, "sessions")]
     if unknown := [name for name in given if name not in known]:
@@ -99,7 +99,7 @@ def format_ttl_argument(ttl_seconds: int) -> str:
 
 
 def repeat_arguments(action: Action, ttl_seconds: int | None) -> dict[str, Any]:
-    """Return the arguments with which an action asks for a TTL again, of other rows."""
+    """Return the arguments with which an action sets the same TTL on other rows."""
     durations = [parameter for parameter in action.parameters if parameter.kind == "duration"]
     if ttl_seconds is None:
         return {parameter.name: None for parameter in durations if parameter.takes_none}
@@ -120,7 +120,7 @@ def _make_field(name: str, label: str, kind: Any, value: str | int | bool, hint:
 
 
 def _make_duration_field(parameter: Parameter) -> FormField:
-    """Return the field of a duration, which can be picked, typed, or said not to be."""
+    """Return the field of a duration, which can be picked, typed or, if the parameter allows it, set to none."""
     value = "" if parameter.is_required or parameter.default is None else str(parameter.default)
     field = _make_field(parameter.name, parameter.name, "duration", value, parameter.doc.replace("`", ""))
     return {**field, "picks": PICKS, "none": parameter.takes_none}
@@ -133,7 +133,7 @@ def _make_rule_field(rule: KeepRule) -> FormField:
 
 
 def _make_file_fields(table: str) -> list[FormField]:
-    """Return the fields of an export; of tables other than checkpoints, theirs can be written instead."""
+    """Return the fields of an export; for runs and sessions, their checkpoints can be written instead."""
     hint = ".parquet, .csv, .feather or .json, beside this notebook"
     fields = [_make_field("path", "file", "text", f"{table}.parquet", hint)]
     if table != "checkpoints":

@@ -1,4 +1,4 @@
-"""What each request of the browser does to an explorer: one handler per kind of request, checked against its declaration."""
+"""Handlers of the browser's requests: one per kind of request, checked against its declaration."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from . import requests as m
 from .explorer import Explorer
 from .task import describe_error
 
-CLEARS_NOTE = ("begin", "answer", "close")  # what was wrong before is being corrected
+CLEARS_NOTE = ("begin", "answer", "close")  # the error that the note reports is being corrected
 
 
 def handle(explorer: Explorer, request: Any) -> m.Reply | None:
-    """Do what a browser asks for, and return a reply if it wants one; what goes wrong is shown, never raised."""
+    """Handle a request, and return a reply if it needs one; errors are shown in the view, never raised."""
     try:
         handler = HANDLERS[request["do"]]
         with explorer.lock:
             if request["do"] in CLEARS_NOTE:
                 explorer.clear_note()
             return handler(explorer, request)
-    except Exception as error:  # noqa: BLE001  # nobody would see it otherwise
+    except Exception as error:  # noqa: BLE001  # an exception would not be visible in a notebook
         explorer.say(describe_error(error))
     return None
 

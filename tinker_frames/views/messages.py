@@ -12,7 +12,7 @@ OptionValue = str | bool | None  # One value of a filter of kind `options`; None
 
 
 class Limits(TypedDict):
-    """Numbers that the browser needs of Python."""
+    """Constants that the browser and Python share."""
 
     chunk_rows: int
     narrowest_px: int
@@ -20,7 +20,7 @@ class Limits(TypedDict):
 
 
 class Count(TypedDict):
-    """How many rows and bytes match the filters, and of how many."""
+    """Number and size of the matching rows and of all rows."""
 
     rows: int
     total: int
@@ -29,7 +29,7 @@ class Count(TypedDict):
 
 
 class Counts(TypedDict):
-    """How many rows have been worked through; `total` is 0 where it is unknown, `rate` is in rows per second."""
+    """Rows done so far; `total` is 0 if unknown, `rate` is in rows per second."""
 
     done: int
     total: int
@@ -38,7 +38,7 @@ class Counts(TypedDict):
 
 
 class Progress(Counts):
-    """How far work in the background is, and what part of it is under way."""
+    """Progress of work in the background, and its current part."""
 
     what: str
     part: str
@@ -55,7 +55,7 @@ class ActionButton(TypedDict):
 
 
 class Head(TypedDict):
-    """The line above the filters: the tables that were opened, counts, age, notes and the actions."""
+    """The header of the view: the tables that were opened, counts, age, notes and the actions."""
 
     trail: list[str]
     opened_by: list[str]
@@ -91,7 +91,7 @@ class MetadataMatch(TypedDict):
 FilterValue = None | str | list[OptionValue] | list[float | None] | TimeRange | MetadataMatch  # By the kind of filter.
 
 
-FilterKind = Literal["text", "options", "time", "expiry", "number", "metadata", "query"]  # What a filter is of.
+FilterKind = Literal["text", "options", "time", "expiry", "number", "metadata", "query"]  # The kind of a filter.
 
 
 class QuickPick(TypedDict):
@@ -102,7 +102,7 @@ class QuickPick(TypedDict):
 
 
 class FilterControl(TypedDict):
-    """One filter, what it is set to, and what is wrong with that."""
+    """One filter, its value, and the error in that value."""
 
     name: str
     label: str
@@ -115,7 +115,7 @@ class FilterControl(TypedDict):
 
 
 class FilterBar(TypedDict):
-    """The filters of the table, and the pandas query that they make together."""
+    """The filters of the table, and their pandas query."""
 
     controls: list[FilterControl]
     query: str
@@ -141,7 +141,7 @@ class ListedColumn(Column):
 class Grid(TypedDict):
     """The columns and the order of the rows, with the first chunk of rows.
 
-    `number` changes whenever rows stand at other places, `moves` whenever the grid has to begin at the top again.
+    `number` changes whenever the order of the rows changes, `moves` whenever the grid has to scroll to the top.
     """
 
     number: int
@@ -154,7 +154,7 @@ class Grid(TypedDict):
 
 
 class Selection(TypedDict):
-    """How many rows are selected, how many of them do not match the filters, and whether all that match are."""
+    """Number of selected rows, how many of them do not match the filters, and whether all matching rows are selected."""
 
     rows: int
     hidden: int
@@ -163,7 +163,7 @@ class Selection(TypedDict):
 
 
 class FilterOption(TypedDict):
-    """One option of a filter, with the number of rows that the other filters leave of it."""
+    """One option of a filter, with its number of rows under the other filters."""
 
     value: OptionValue
     label: str
@@ -171,7 +171,7 @@ class FilterOption(TypedDict):
 
 
 class Facet(TypedDict):
-    """What the popover of a filter lists: options, metadata keys, or columns."""
+    """The content of a filter's popover: options, metadata keys, or columns."""
 
     name: str
     options: NotRequired[list[FilterOption]]
@@ -189,7 +189,7 @@ class Bar(TypedDict):
 
 
 class Chart(TypedDict):
-    """A chart of the rows that match."""
+    """A chart of the matching rows."""
 
     title: str
     kind: Literal["bars", "columns"]
@@ -197,14 +197,14 @@ class Chart(TypedDict):
 
 
 class ClosedPanel(TypedDict):
-    """No action; `note` may say why the last one ended."""
+    """No action; `note` may give the reason why the last one ended."""
 
     stage: Literal[""]
     note: str
 
 
 class OpenPanel(TypedDict):
-    """What every stage of an action has."""
+    """The fields that every stage of an action has."""
 
     note: str
     action: str
@@ -214,7 +214,7 @@ class OpenPanel(TypedDict):
 
 
 class FormField(TypedDict):
-    """One field of a form: `value` is what it begins with, `picks` are offered as buttons, `none` says what null means, if anything."""
+    """One field of a form: `value` is its initial value, `picks` are offered as buttons, `none` is the meaning of null, if allowed."""
 
     name: str
     label: str
@@ -241,9 +241,10 @@ class WorkPanel(OpenPanel, Progress):
 
 
 class PlanGroup(TypedDict):
-    """The rows of a plan with the same verdict and reason."""
+    """The rows of a plan with the same verdict and reason; `label` is the verdict in words."""
 
     verdict: str
+    label: str
     reason: str
     rows: int
     open: bool
@@ -258,7 +259,7 @@ class GuardTick(TypedDict):
 
 
 class ConfirmPanel(OpenPanel):
-    """A plan to be confirmed, with its number typed or not; the first of `rows` are the names of their columns."""
+    """A plan to be confirmed, by a click or by typing its number of rows; the first of `rows` holds the names of the columns."""
 
     stage: Literal["confirm"]
     number: int
@@ -274,7 +275,7 @@ class ConfirmPanel(OpenPanel):
 
 
 class OutcomeCount(TypedDict):
-    """How many rows ended alike."""
+    """The number of rows with an outcome."""
 
     outcome: str
     rows: int
@@ -282,7 +283,7 @@ class OutcomeCount(TypedDict):
 
 
 class OutcomePanel(OpenPanel):
-    """How the rows of a plan ended; the first of `rows` are the names of their columns."""
+    """The outcome of a plan; the first of `rows` and of `failed` holds the names of the columns."""
 
     stage: Literal["outcome"]
     counts: list[OutcomeCount]

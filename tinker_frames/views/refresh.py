@@ -1,4 +1,4 @@
-"""Where the rows of a view come from, and what they are now: read again, or after a write; the joining parts are pure."""
+"""Read the rows of a view, and merge rows that were read again or changed by a write; merging is pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHANGING = ("public", "expires_at", "expires_in_days", "size_bytes", "size_gb") 
 
 
 def read_listing(client: Client, listing: str, *, refresh: bool = False) -> pd.DataFrame:
-    """Return the frame of a listing by its name; the sessions of runs are found out where ids do not tell them."""
+    """Return the frame of a listing by its name; reads the sessions if the ids of runs do not contain them."""
     if listing not in LISTINGS:
         raise InvalidRequestError(
             f"there is nothing called {listing!r} to explore", hint=f"Pass a frame, or one of {', '.join(LISTINGS)}."
@@ -38,15 +38,15 @@ def read_listing(client: Client, listing: str, *, refresh: bool = False) -> pd.D
 
 
 def find_listing(about: dict[str, Any], sort: str) -> str:
-    """Return which listing has the rows of a table: the one that they came from, where it has such rows."""
+    """Return the listing to read a table's rows from: the one that they came from, if it has such rows."""
     table = str(about.get("table"))
     return table if SORT_OF.get(table) == sort else LISTING_OF[sort]
 
 
 def merge_refreshed(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Return the new rows in the columns of the old frame; what only the old one has is kept, by key.
+    """Return the new rows with the columns of the old frame; columns that only the old frame has are kept, by key.
 
-    A frame that was not the whole listing keeps to the rows that it had, in their order.
+    A frame that was only a part of the listing keeps its rows, in their order.
     """
     known = [name for name in old.columns if name in new.columns]
     extra = [name for name in old.columns if name not in new.columns]
@@ -62,16 +62,16 @@ def merge_refreshed(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFr
 
 
 def is_whole(frame: pd.DataFrame) -> bool:
-    """Tell whether a frame still is all of the listing that it came from, as far as can be seen."""
+    """Tell whether a frame has all rows of the listing that it came from, as far as its attrs show."""
     about = frame.attrs.get("tinker") or {}
     table, is_doubted = about.get("table"), any(problem.get("column") is None for problem in about.get("problems", ()))
     if table not in LISTINGS or about.get("rows") != len(frame) or not (about.get("complete", True) or is_doubted):
-        return False  # of no listing, filtered, or limited
-    return table != "checkpoints" or about.get("total") is not None  # else those of some runs, perhaps
+        return False  # not a listing, filtered, or limited
+    return table != "checkpoints" or about.get("total") is not None  # without a total, it may be of some runs only
 
 
 def merge_written(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str], lost: set[str]) -> pd.DataFrame:
-    """Return checkpoints as they are now: `fresh` are all of some runs, but for the runs that could not be read."""
+    """Return the checkpoints with those of some runs replaced by `fresh`, except for runs that could not be read."""
     labels, about, was_whole = frame.index, dict(frame.attrs), is_whole(frame)
     frame = frame.reset_index(drop=True)
     of = frame["tinker_path"].astype("str").str.extract(PATTERN)["training_run_id"]
@@ -84,12 +84,12 @@ def merge_written(frame: pd.DataFrame, fresh: pd.DataFrame, runs: Iterable[str],
             values = now[name].reindex(kept.loc[changed, "tinker_path"])
             kept[name] = _set_values(kept[name], changed, values)
     kept = kept.reset_index(drop=True) if was_whole else kept.set_axis(labels[kept.index])
-    kept.attrs = about | ({"tinker": about["tinker"] | {"rows": len(kept)}} if was_whole else {})  # it still is
+    kept.attrs = about | ({"tinker": about["tinker"] | {"rows": len(kept)}} if was_whole else {})  # still complete
     return kept
 
 
 def _set_values(column: pd.Series[Any], places: pd.Index[Any], values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column with other values at some places; of another dtype where its own cannot hold them."""
+    """Return a column with some values replaced; its dtype changes if it cannot hold them."""
     values = values.set_axis(places)
     if str(values.dtype).endswith(", UTC]") and str(column.dtype).startswith("datetime64"):
         values = values.dt.tz_convert(getattr(column.dt, "tz", None))
@@ -102,7 +102,7 @@ def _set_values(column: pd.Series[Any], places: pd.Index[Any], values: pd.Series
 
 
 def read_checkpoints(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFrame:
-    """Return the checkpoints that belong to rows of a table: themselves, or those of runs, or of sessions' runs."""
+    """Return the checkpoints of rows: the rows themselves, or the checkpoints of runs or of sessions' runs."""
     if sort == "checkpoints":
         return rows
     if sort == "training_runs":

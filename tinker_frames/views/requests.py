@@ -1,6 +1,6 @@
-"""What the browser asks of a view, and the replies.
+"""The requests that the browser sends to Python, and the replies.
 
-A `Request` changes the state that `messages` declares, or gets a `Reply`; `handlers` has a function for each.
+A `Request` changes the state that `messages` declares or gets a `Reply`; `handlers` has a function for each.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -9,7 +9,7 @@ from .messages import FilterValue, Row
 
 
 class Command(TypedDict):
-    """A request that says nothing else."""
+    """A request without arguments."""
 
     do: Literal["ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "undo", "retry", "close"]
 
@@ -31,7 +31,7 @@ class FilterRequest(TypedDict):
 
 
 class FacetRequest(TypedDict):
-    """Send what the popover of a filter lists, until another one is opened."""
+    """Send the content of a filter's popover, until another one is opened."""
 
     do: Literal["facet"]
     name: str
@@ -70,7 +70,7 @@ class SelectRequest(TypedDict):
 
 
 class OpenRequest(TypedDict):
-    """Open the table that a row leads to."""
+    """Open a table of the rows related to a row."""
 
     do: Literal["open"]
     label: str
@@ -93,7 +93,7 @@ class ChartsRequest(TypedDict):
 
 
 class ActionRequest(TypedDict):
-    """Begin an action."""
+    """Start an action."""
 
     do: Literal["begin"]
     action: str
@@ -144,13 +144,13 @@ class RowsReply(TypedDict):
 
 
 class CodeReply(TypedDict):
-    """The Python that gives the same rows and plan."""
+    """Python code that reproduces the view."""
 
     code: str
 
 
 class HeardReply(TypedDict):
-    """The answer to a request that wants no other: Python is alive."""
+    """The reply to a request that needs no other; shows that the kernel is running."""
 
     heard: str | None
 

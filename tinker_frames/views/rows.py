@@ -1,7 +1,7 @@
-"""The rows of a frame as a view has them: filtered, sorted and selected, without moving any; pure.
+"""Filter, sort and select the rows of a frame without moving them; pure.
 
-Rows are told apart by their place in the frame; outside, they are places in the present order, and the order has a number: what
-was said about another order is not taken for this one.
+Rows are identified by their position in the frame; callers name them by their place in the current order. The order has a number, so
+that a request about an earlier order is recognised.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..frames.query import Mask
 
 Places = np.ndarray[Any, np.dtype[np.intp]]
-KEPT = 64  # conditions whose rows are remembered: what is typed letter by letter is a new one each time
+KEPT = 64  # conditions whose masks are cached; each letter typed makes a new one
 
 
 class Rows:
@@ -29,11 +29,11 @@ class Rows:
     Attributes
     ----------
     frame
-        The rows, under whatever labels they came.
+        The rows, with the index that they came with.
     order
-        The places of the rows that match, in the order of the sort.
+        The positions of the matching rows, in sort order.
     number
-        Changes whenever `order` may have changed; a change of the selection leaves it alone.
+        Changes whenever `order` may have changed; not with the selection.
     """
 
     def __init__(self, frame: pd.DataFrame, key: str) -> None:
@@ -51,15 +51,15 @@ class Rows:
     def __len__(self) -> int:
         return len(self.order)
 
-    # ── what matches ─────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── filter, sort ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def filter(self, conditions: dict[str, str]) -> None:
-        """Show the rows that meet every one of some named conditions.
+        """Show the rows that meet all of these named conditions.
 
         Raises
         ------
         InvalidRequestError
-            If one cannot be evaluated; nothing has changed then.
+            If one cannot be evaluated; nothing is changed then.
         """
         conditions = {name: text for name, text in conditions.items() if text}
         for text in conditions.values():
@@ -68,11 +68,11 @@ class Rows:
         self._arrange()
 
     def mask_without(self, name: str) -> Mask:
-        """Return the rows that meet every condition but one, which need not be set."""
+        """Return the mask of the rows that meet every condition except one."""
         return self._all(text for other, text in self._conditions.items() if other != name)
 
     def order_by(self, sort: Iterable[str]) -> None:
-        """Sort by columns, the first counting most; a `-` before the name for descending, what is not known always last.
+        """Sort by columns, the first one first; `-` before a name for descending; NA is always last.
 
         Raises
         ------
@@ -85,16 +85,16 @@ class Rows:
         self._sorted, self.sort = self._sorted_by(sort), sort
         self._arrange()
 
-    # ── what is selected ───────────────────────────────────────────────────────────────────────────────────────────────
+    # ── selection ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def select(self, first: int, last: int, *, on: bool | None = None) -> None:
-        """Select the rows between two places of the present order, both included; None turns each over."""
+        """Select the rows between two places of the current order, inclusive; None toggles each."""
         low, high = sorted((first, last))
         places = self.order[max(low, 0) : max(high + 1, 0)]
         self.selection[places] = ~self.selection[places] if on is None else on
 
     def select_all(self) -> None:
-        """Add all that match to the selection."""
+        """Add all matching rows to the selection."""
         self.selection |= self.mask
 
     def clear_selection(self) -> None:
@@ -105,17 +105,17 @@ class Rows:
         """Select the rows with these keys, and no others."""
         self.selection = np.array(
             self.frame[self.key].isin(set(keys)), dtype=bool
-        )  # a copy: pandas may give what cannot be written
+        )  # a copy: pandas may return a read-only array
 
-    # ── what changed ─────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── new rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def replace(self, frame: pd.DataFrame, conditions: dict[str, str] | None = None) -> None:
-        """Put other rows in place of these: sort, filter (or other conditions), and the selection of the keys still there stay.
+        """Replace the rows; sort order, filters (or new conditions) and the selection are kept, the latter by key.
 
         Raises
         ------
         InvalidRequestError, TypeError
-            If these rows cannot be filtered or sorted so; nothing has changed then.
+            If these rows cannot be filtered or sorted in this way; nothing is changed then.
         """
         new = Rows(frame, self.key)
         new.filter(self._conditions if conditions is None else conditions)
@@ -125,17 +125,17 @@ class Rows:
         self.__dict__.update(new.__dict__)
 
     def get_selected_places(self) -> Places:
-        """Return the places of the selected rows in the order of the sort."""
+        """Return the places of the selected rows, in sort order."""
         return self._sorted[self.selection[self._sorted]]
 
     # ── as frames ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get_filtered(self) -> pd.DataFrame:
-        """Return the rows that match, in order."""
+        """Return the matching rows, in order."""
         return self.frame.iloc[self.order]
 
     def get_selected(self) -> pd.DataFrame:
-        """Return the selected rows in the order of the sort, those that do not match included."""
+        """Return the selected rows in sort order, including those that do not match."""
         return self.frame.iloc[self.get_selected_places()]
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -156,7 +156,7 @@ class Rows:
         return mask
 
     def _mask_of(self, text: str) -> Mask:
-        """Return the rows that meet a condition, evaluated once."""
+        """Return the mask of a condition; evaluated once."""
         if text not in self._masks:
             mask = evaluate_condition(self.frame, text, called="the query")
             while len(self._masks) >= KEPT:

@@ -1,6 +1,6 @@
-"""One table as a view has it: which rows are filtered, sorted and selected, which columns are shown, and what to say of it.
+"""The state of one table of a view: filters, sort order, selection and columns, and what is shown of them.
 
-No widget, no request: `views` shows it, `explorer` joins several of them to an account.
+It has no widget and sends no request: `widget` shows it, `explorer` holds a stack of them.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from .rows import Rows
 
 CHUNK = 50  # rows that are sent at once
 NARROWEST, WIDEST = 40, 1200  # pixels of a column
-LIMITS: Limits = {"chunk_rows": CHUNK, "narrowest_px": NARROWEST, "widest_px": WIDEST}  # of these, the browser is told
+LIMITS: Limits = {"chunk_rows": CHUNK, "narrowest_px": NARROWEST, "widest_px": WIDEST}  # sent to the browser
 
 
 @dataclass(frozen=True)
 class Opening:
-    """Where a row leads: another table, filtered by one of the row's values."""
+    """A link from a row to another table, filtered by one of the row's values."""
 
     label: str
     sort: str
@@ -50,7 +50,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Sort:
-    """One sort of table: its name, what tells its rows apart, the columns that are shown at first, and where rows lead."""
+    """A kind of table: its name, its key, the columns shown first, and the links of its rows."""
 
     name: str
     title: str
@@ -58,7 +58,7 @@ class Sort:
     key: str
     columns: tuple[str, ...]
     openings: tuple[Opening, ...]
-    charts: tuple[tuple[str, str], ...]  # of a control: its name, and what it is called
+    charts: tuple[tuple[str, str], ...]  # the name of a filter, and the title of its chart
 
 
 _SESSION = Opening("session", "sessions", "session_id", "session")
@@ -90,12 +90,12 @@ SORTS = {
 
 
 def sort_of(frame: pd.DataFrame) -> Sort:
-    """Return which sort of table a frame is, by its columns.
+    """Return the kind of table that a frame is, by its columns.
 
     Raises
     ------
     InvalidRequestError
-        If it is none that can be explored.
+        If the frame cannot be explored.
     """
     for sort in SORTS.values():
         if sort.key in frame.columns and "sampler_id" not in frame.columns:
@@ -112,21 +112,21 @@ class TableState:
     Attributes
     ----------
     rows
-        The frame, what of it matches, and what is selected.
+        The rows, with filter, sort order and selection.
     values
-        What each control is set to, by its name; absent for nothing.
+        The value of each filter that is set, by its name.
     errors
-        What is wrong with a control's value, by its name.
+        The error in each invalid value, by the name of the filter.
     columns
         The columns that are shown, in order.
     moves
-        Counts what makes a view begin at the top again.
+        Incremented whenever the view has to scroll to the top.
     opened_by
-        Of what it was opened, for people; empty for a first table.
+        The label of the row that it was opened from; empty for the first table.
     keeps_order
-        Whether the rows came in the order in which they were listed, as far as can be seen.
+        Whether the rows came in the order of their listing, as far as the frame shows.
     is_stale
-        Whether rows were written to since they were read.
+        Whether a plan has changed rows since they were read.
     """
 
     def __init__(self, frame: pd.DataFrame, sort: Sort | None = None) -> None:
@@ -140,12 +140,12 @@ class TableState:
         self.controls = controls_of(frame)
         self.values: dict[str, Any] = {}
         self.errors: dict[str, str] = {}
-        self._conditions: dict[str, str] = {}  # what the sound values stand for, as of when they were set
+        self._conditions: dict[str, str] = {}  # of the valid values, as of when they were set
         self.widths: dict[str, int] = {}
         self.moves = 0
         self.opened_by = ""
         known = [name for name in self.sort.columns if name in frame.columns]
-        # What is empty in every row is worth no room; it can be had from the list of columns.
+        # Columns without a value are hidden at first; the list of columns has them.
         self.columns = [name for name in known if frame.empty or name == self.sort.key or frame[name].notna().any()]
         self.columns += [name for name in frame.columns if name.startswith("meta.")]
         self._facets: Facets | None = None
@@ -154,7 +154,7 @@ class TableState:
 
     @property
     def query(self) -> str:
-        """The pandas expression of all filters together; empty if there are none."""
+        """The pandas expression of all filters, joined by and; empty if there are none."""
         return filters.join_expressions([self._conditions[name] for name in self.controls if name in self._conditions])
 
     @query.setter
@@ -162,7 +162,7 @@ class TableState:
         self.set_filters({"query": text})
 
     def set_filter(self, name: str, value: Any) -> None:
-        """Set one control; a value that filters nothing unsets it. What is wrong is kept in `errors`, and shows no other rows."""
+        """Set one filter; a value that filters nothing unsets it. An invalid value is reported in `errors` and does not filter."""
         self._check_filters([name])
         before = self.values.get(name)
         others = {other: text for other, text in self._conditions.items() if other != name}
@@ -173,7 +173,7 @@ class TableState:
             self.rows.filter(conditions)
         except InvalidRequestError as error:
             self.errors[name], conditions = str(error), others
-            self.rows.filter(others)  # what is shown is what the others say
+            self.rows.filter(others)  # the other filters still apply
         self._conditions = conditions
         self.values = {other: kept for other, kept in self.values.items() if other != name}
         self.values |= {} if value is None else {name: value}
@@ -181,12 +181,12 @@ class TableState:
             self.moves += 1
 
     def set_filters(self, values: dict[str, Any]) -> None:
-        """Set these controls and unset all others.
+        """Set these filters and unset all others.
 
         Raises
         ------
         InvalidRequestError
-            For a value that cannot be evaluated; then nothing has changed.
+            For a value that cannot be evaluated; nothing is changed then.
         """
         self._check_filters(values)
         plain = {name: filters.clean_value(self.controls[name], value) for name, value in values.items()}
@@ -203,7 +203,7 @@ class TableState:
             raise InvalidRequestError(f"there is no filter {unknown[0]!r} here", hint=f"The filters are {known}.")
 
     def _build_conditions(self, values: dict[str, Any]) -> dict[str, str]:
-        """Return the conditions that values stand for now."""
+        """Return the conditions for these values, as of now."""
         if values.get("metadata"):
             control = self.controls["metadata"]
             self.controls["metadata"] = replace(control, depth=self.facets.depth(control.columns))
@@ -227,19 +227,19 @@ class TableState:
         self.columns = names or [self.sort.key]
 
     def resize(self, name: str, width: int) -> None:
-        """Give a column so many pixels."""
+        """Set the width of a column in pixels."""
         check_columns(self.rows.frame, [name])
         self.widths[name] = max(NARROWEST, min(WIDEST, int(width)))
 
     # ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def replace(self, frame: pd.DataFrame) -> None:
-        """Show other rows instead; filters, order, columns, widths and the selection stay.
+        """Replace the rows; filters, order, columns, widths and selection are kept.
 
         Raises
         ------
         InvalidRequestError
-            If these rows cannot be filtered or sorted as they are; nothing has changed then.
+            If these rows cannot be filtered or sorted in this way; nothing is changed then.
         """
         new = TableState(frame, self.sort)
         kept = {name: control for name, control in self.controls.items() if name in self.values}
@@ -258,7 +258,7 @@ class TableState:
 
     @property
     def facets(self) -> Facets:
-        """Counts and sums over the frame, made when they are first asked for."""
+        """Counts and sums over the frame, computed at first use."""
         if self._facets is None:
             self._facets = Facets(self.rows.frame)
         return self._facets
@@ -266,7 +266,7 @@ class TableState:
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def chunk(self, place: int) -> list[Row]:
-        """Return the rows of one chunk: `[is selected, key, cells …]` each."""
+        """Return the rows of one chunk, each as `[is selected, key, cells …]`."""
         places = self.rows.order[place * CHUNK : (place + 1) * CHUNK]
         rows = self.rows.frame.iloc[places]
         made = cells.format_rows(rows, self.columns, datetime.now(UTC))
@@ -287,7 +287,7 @@ class TableState:
         }
 
     def selection(self) -> Selection:
-        """Return how many rows are selected, how many of them do not match, and what they come to."""
+        """Return the number of selected rows, how many of them do not match the filters, and their total size."""
         rows = self.rows
         count, shown = int(rows.selection.sum()), int((rows.selection & rows.mask).sum())
         return {
@@ -298,7 +298,7 @@ class TableState:
         }
 
     def count(self) -> Count:
-        """Return how many rows and bytes match, and of how many."""
+        """Return the number and size of the matching rows and of all rows."""
         rows, facets = self.rows, self.facets
         every = rows.mask | True
         return {
@@ -309,20 +309,20 @@ class TableState:
         }
 
     def filter_bar(self) -> FilterBar:
-        """Return the controls, what they are set to, and what is wrong with that."""
+        """Return the filters with their values and errors."""
         return {"controls": [self._control(control) for control in self.controls.values()], "query": self.query}
 
     def options(self, name: str) -> list[FilterOption]:
-        """Return the options of a control with the number of rows that the other filters leave of each."""
+        """Return the options of a filter, each with the number of rows that match the other filters."""
         control = self.controls[name]
         return self.facets.options(control, self.rows.mask_without(name), self.values.get(name) or [])
 
     def metadata_keys(self) -> list[str]:
-        """Return the metadata keys that rows have."""
+        """Return the metadata keys of the rows."""
         return self.facets.metadata_keys(self.controls["metadata"].columns) if "metadata" in self.controls else []
 
     def charts(self) -> list[Chart]:
-        """Return what is drawn beside the table, of the rows that match."""
+        """Return the charts of the matching rows."""
         mask, facets = self.rows.mask, self.facets
         drawn = [
             facets.bars(self.sort.title, title, self.controls[name], mask)
@@ -336,14 +336,14 @@ class TableState:
         return drawn
 
     def all_columns(self) -> list[ListedColumn]:
-        """Return every column of the frame, with what it means and whether it is shown."""
+        """Return every column of the frame, with its description and whether it is shown."""
         frame = self.rows.frame
         return [
             {**cells.describe_column(frame, name), "shown": name in self.columns} for name in map(str, frame.columns)
         ]
 
     def banner(self) -> str:
-        """Return what people must know of a frame that is not whole; empty if nothing."""
+        """Return a warning about an incomplete or limited frame; empty for a complete one."""
         if self.about.get("complete", True):
             return ""
         total = self.about.get("total")
@@ -351,7 +351,7 @@ class TableState:
         read = f"{self.about.get('rows', len(self.rows.frame)):,}{of} rows were read"
         if not any(problem.get("column") is None for problem in self.about.get("problems", ())):
             return f"This listing was limited: {read}."
-        return f"This listing is not proved complete: {read}. Refresh reads it anew."
+        return f"This listing is not proved complete: {read}. Refresh reads it again."
 
     def _column(self, name: str) -> Column:
         shown = cells.describe_column(self.rows.frame, name)
@@ -376,13 +376,13 @@ class TableState:
 
 
 def _check_names(frame: pd.DataFrame) -> None:
-    """Refuse a frame whose columns cannot be told apart by name."""
+    """Raise for a frame with duplicate column names or names that are not text."""
     odd = [name for name in frame.columns if not isinstance(name, str)] + list(
         frame.columns[frame.columns.duplicated()]
     )
     if odd:
         raise InvalidRequestError(
-            f"the column {odd[0]!r} is there twice, or its name is no text",
+            f"the column {odd[0]!r} is there twice, or its name is not text",
             hint="Rename the columns, or leave some out.",
         )
 

@@ -18,7 +18,7 @@ TICK_S = 0.1  # a notebook's server drops messages above a thousand a second
 
 
 class Tally(Progress):
-    """Progress as numbers: rows done and expected, rows per second, and what is waited for."""
+    """A `Progress` that counts: rows done and expected, rows per second, and the wait in progress."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, False)
@@ -32,27 +32,27 @@ class Tally(Progress):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Keep what was counted."""
+        """Keep the counts."""
 
     def set_total(self, total: int | None) -> None:
-        """Say how many rows there will be."""
+        """Set the expected number of rows."""
         self._total = total or 0
 
     def advance(self, rows: int) -> None:
-        """Count rows that have ended."""
+        """Count rows as done."""
         with self._lock:
             self._done += rows
 
     def restart(self) -> None:
-        """Begin to count from 0 again."""
+        """Reset the count to 0."""
         self._done = 0
 
     def report_wait(self, seconds: float, why: str) -> None:
-        """Say that nothing is sent for a while."""
+        """Record a wait during which nothing is sent."""
         self._waits_until, self._why = time.monotonic() + seconds, why
 
     def counts(self) -> Counts:
-        """Return how far it is: `done, total, rate` (rows per second), `waiting` (text)."""
+        """Return `done`, `total`, `rate` (rows per second) and `waiting` (text)."""
         seconds = time.monotonic() - self._began
         left = self._waits_until - time.monotonic()
         return {
@@ -69,13 +69,13 @@ class Task(Tally):
     Parameters
     ----------
     what
-        A description of the work, shown to people.
+        A description of the work, shown to the user.
     work
         The function to run; it is called with the task, to report progress and to see whether to stop.
     ended
         Called in the thread with the result and the error, one of which is None.
     show
-        Called ten times a second at most while it goes on and something has changed.
+        Called after changes while the task runs, at most ten times a second.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Task(Tally):
         self._last_message: WorkProgress | None = None
 
     def start(self) -> Task:
-        """Start the thread, and return the task."""
+        """Start the thread and return the task."""
         start_threads(self._run, 1, "tinker-frames-task")
         start_threads(self._tick, 1, "tinker-frames-tick")
         return self
@@ -105,17 +105,17 @@ class Task(Tally):
                 self._part.stop.set()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the end; return False if it has not come after `timeout` seconds."""
+        """Wait for the task to finish; return False if `timeout` seconds were not enough."""
         return self._is_over.wait(timeout)
 
     def to_message(self) -> WorkProgress:
-        """Return how far it is: `what`, `part` (what is read just now), that one's `Tally.counts`, `stopping`."""
+        """Return `what`, `part` (the listing being read), its `Tally.counts`, and `stopping`."""
         part = self._part
         counts = (part or self).counts()
         return {"what": self.what, "part": part.what if part else "", **counts, "stopping": self.stop.is_set()}
 
     def follow(self, part: Part | None) -> None:
-        """Show a part of the work as how far it is, and stop it if all is stopped; None where it has ended."""
+        """Make a part of the work the one whose progress is shown, and stop it with the task; None once it has ended."""
         with self._lock:
             self._part = part
             if part is not None and self.stop.is_set():
@@ -138,7 +138,7 @@ class Task(Tally):
 
 
 class Part(Tally):
-    """One reading among the work: it is shown while it goes on, and stops with the work, or alone where it fails."""
+    """The progress of one listing read by a task: shown while it runs, and stopped with the task."""
 
     def __init__(self, what: str, of: Task) -> None:
         super().__init__(what)

@@ -1,4 +1,4 @@
-"""The views: ipywidgets that show an `Explorer` in a notebook and hand its messages on; no rules, no requests."""
+"""The widgets: show an `Explorer` in a notebook and pass messages between it and the browser."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..frames.text import escape_control_characters
 from ..functions import default_client, find_client
 from ..plans.plan import Plan
 from ..rest.progress import in_notebook
+from ..schema.docstrings import join_sections, split_sections
 from . import refresh
 from .explorer import PARTS, Explorer
 from .handlers import handle
@@ -32,11 +33,11 @@ except ImportError as error:
 STATIC = Path(__file__).parent / "static"  # bundled from frontend/
 STATIC_ROWS = 20
 STATIC_COLUMNS = 8
-AT_FIRST = ("head", "filter_bar", "grid", "selection", "action_panel")  # the rest when the first rows are there
+AT_FIRST = ("head", "filter_bar", "grid", "selection", "action_panel")  # the other parts follow after the first rows
 
 
 class View(anywidget.AnyWidget):
-    """A table of an account in which to filter, sort, select and act.
+    """A table of an account in a notebook, with filters, sorting, selection and actions; base class of the views.
 
     Parameters
     ----------
@@ -48,11 +49,24 @@ class View(anywidget.AnyWidget):
     Attributes
     ----------
     query : str
-        The pandas expression of all filters; setting it filters by it and nothing else.
+        The pandas expression of all filters; setting it replaces all filters.
     sort : list of str
-        The columns that rows are sorted by, the first counting most; `-` before a name for descending.
+        The columns that rows are sorted by, the first one first; `-` before a name for descending.
     columns : list of str
         The columns that are shown, in order.
+
+    Raises
+    ------
+    InvalidRequestError
+        For a frame that cannot be explored, or a client of another account.
+    TinkerError
+        As `Client.inventory`, `Client.training_runs` or `Client.sessions`, if the view lists the table.
+
+    Examples
+    --------
+    >>> view = tkf.CheckpointsView(client=client)  # doctest: +SKIP
+    >>> view.query = "size_gb > 1 and not public"  # doctest: +SKIP
+    >>> view.filtered["size_gb"].sum()  # doctest: +SKIP
     """
 
     _esm = (STATIC / "view.js").read_text(encoding="utf-8")
@@ -66,7 +80,9 @@ class View(anywidget.AnyWidget):
     _facet = traitlets.Any().tag(sync=True)
     _charts = traitlets.Any().tag(sync=True)
     _action_panel = traitlets.Any().tag(sync=True)
-    _static_id = traitlets.Unicode().tag(sync=True)  # of the table that stands for the view where it is not alive
+    _static_id = traitlets.Unicode().tag(
+        sync=True
+    )  # of the static table that is shown instead of the view without a kernel
 
     query = traitlets.Unicode()
     sort = traitlets.List(traitlets.Unicode())
@@ -88,21 +104,21 @@ class View(anywidget.AnyWidget):
         super().__init__(columns=state.columns, _static_id=secrets.token_hex(8), **first)
         self.on_msg(self._receive)
 
-    # ── what was clicked, as frames and code ─────────────────────────────────────────────────────────────────────────
+    # ── frames and code ──────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def frame(self) -> pd.DataFrame:
-        """All rows of the table that is shown."""
+        """All rows of the current table: a DataFrame with one row per checkpoint, training run or session; dtypes as of its listing."""
         return self._with_attrs(self._explorer.state.rows.frame)
 
     @property
     def filtered(self) -> pd.DataFrame:
-        """The rows that match, in the order of the view."""
+        """The rows of `frame` that match the filters, in the order of the view."""
         return self._with_attrs(self._explorer.state.rows.get_filtered())
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The rows that are selected, those that the filters hide included; set it to a frame or to keys."""
+        """The selected rows of `frame`, also those that the filters hide; set it to a frame or to keys (e.g. tinker paths)."""
         return self._with_attrs(self._explorer.state.rows.get_selected())
 
     @selected.setter
@@ -113,7 +129,7 @@ class View(anywidget.AnyWidget):
 
     @property
     def filters(self) -> dict[str, Any]:
-        """What each filter is set to, by its name; set it to filter by these and nothing else."""
+        """The value of each filter that is set, by its name; setting it replaces all filters."""
         return dict(self._explorer.state.values)
 
     @filters.setter
@@ -124,36 +140,77 @@ class View(anywidget.AnyWidget):
 
     @property
     def plan(self) -> Plan | None:
-        """The plan that is shown for confirmation, or was carried out last."""
+        """The plan that is shown for confirmation or was run last; None before the first."""
         return self._explorer.panel.plan
 
     @property
     def outcomes(self) -> pd.DataFrame | None:
-        """One row per checkpoint of the plan that was carried out last."""
+        """The outcomes of the plan that was run last, one row per checkpoint, as `Plan.run` returns them; None before the first."""
         return self._explorer.panel.outcomes
 
     def code(self) -> str:
-        """Return the lines of Python that reproduce the frame, the filters, the selection and the plan."""
+        """Return Python code that reproduces the frame, filters, selection and plan."""
         with self._explorer.lock:
             return self._explorer.code()
 
     def act(self, action: str, **given: Any) -> None:
-        """Show the plan of an action on what is selected, else on all that match; nothing is sent until it is confirmed.
+        """Show the plan of an action on the selected rows, else on all matching rows; no write is sent until it is confirmed.
 
-        The actions and their arguments are those of `df.tinker`: `act("set_ttl", ttl="30d")`, `act("retire", keep=rule, after="24h")`.
-        A keep rule can also be named: `act("retire", keep_last=3)`. `act("export", path="rows.parquet")` writes a file instead;
-        `checkpoints=True` writes the checkpoints of runs or sessions. Without its arguments, an action shows its form.
+        Parameters
+        ----------
+        action
+            An action of `df.tinker`, e.g. `"expire"` or `"delete"`; or `"export"`, which writes a file at once.
+        **given
+            The arguments of the action, as of `df.tinker`; a keep rule can also be given by its name, as in `keep_last=3`. Without
+            the arguments that it needs, the action shows its form. Export takes `path`, `overwrite` and, for runs and sessions,
+            `checkpoints=True` to write their checkpoints.
+
+        Raises
+        ------
+        InvalidRequestError
+            For an unknown action, invalid arguments, without rows, or while another action is in progress.
+
+        Examples
+        --------
+        >>> view.act("set_ttl", ttl="30d")  # doctest: +SKIP
+        >>> view.act("retire", keep_last=3, after="24h")  # doctest: +SKIP
+        >>> view.act("export", path="rows.parquet")  # doctest: +SKIP
         """
         with self._explorer.lock:
             self._explorer.begin_action(action, **given)
 
     def propose(self, plan: Plan) -> None:
-        """Show a plan for confirmation that was made elsewhere."""
+        """Show a plan for confirmation, e.g. one made with `df.tinker`; no write is sent until it is confirmed.
+
+        Raises
+        ------
+        InvalidRequestError
+            While another action is in progress.
+
+        Examples
+        --------
+        >>> view.propose(view.filtered.tinker.delete())  # doctest: +SKIP
+        """
         with self._explorer.lock:
             self._explorer.panel.propose(plan)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until what goes on in the background is over; False if it is not, after so many seconds."""
+        """Wait for work in the background, such as reading rows or running a plan.
+
+        Parameters
+        ----------
+        timeout
+            Maximum number of seconds to wait; None for no limit.
+
+        Returns
+        -------
+        bool
+            False if the work is still in progress after `timeout`.
+
+        Examples
+        --------
+        >>> view.wait(60)  # doctest: +SKIP
+        """
         return self._explorer.wait(timeout)
 
     # ── traits ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -179,15 +236,15 @@ class View(anywidget.AnyWidget):
                 self._explorer.show_columns(proposal.value)
             return list(self._explorer.state.columns)
 
-    # ── to and from the browser ──────────────────────────────────────────────────────────────────────────────────────
+    # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
-        # Every message is answered, also one that changes nothing: a browser that hears nothing says that the kernel is gone.
+        # Every message gets a reply, also one that changes nothing: without a reply, the browser reports a missing kernel.
         heard: HeardReply = {"heard": content.get("do")}
         self.send(handle(self._explorer, content) or heard)
 
     def _changed(self, parts: tuple[str, ...]) -> None:
-        """Send parts of what is shown, as one message."""
+        """Send parts of the state in one message."""
         with self._explorer.lock, self.hold_sync():
             for name in parts:
                 setattr(self, f"_{name}", self._explorer.part(name))
@@ -195,27 +252,27 @@ class View(anywidget.AnyWidget):
                 state = self._explorer.state
                 self.query, self.sort, self.columns = state.query, list(state.rows.sort), list(state.columns)
 
-    # ── shown elsewhere ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {escape_control_characters(self._explorer.summary())}>"
 
     def _ipython_display_(self, **_: Any) -> None:
-        """Show a static table, which the view hides as long as it is alive, and then the view.
+        """Show a static table, which the view hides while it has a kernel, and then the view.
 
-        A notebook that is opened again without its kernel, or exported, has the static table to show.
+        A notebook that is opened without its kernel, or exported, shows the static table.
         """
         if not in_notebook():
             raise NotImplementedError  # a terminal shows the repr
         from IPython.display import publish_display_data
 
-        publish: Any = publish_display_data  # it has no types
+        publish: Any = publish_display_data  # untyped in IPython
         publish({"text/html": self._static(), "text/plain": repr(self)})
         live = super()._repr_mimebundle_()
         publish(*(live if isinstance(live, tuple) else (live,)))  # with its metadata, which Colab needs
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the view, and a static table for where no widget can be shown."""
+        """Return the view, and a static table for front ends without widgets."""
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
@@ -223,7 +280,7 @@ class View(anywidget.AnyWidget):
         return bundle
 
     def _static(self) -> str:
-        """Return the first rows as HTML; everything that came from the service is escaped."""
+        """Return the first rows as HTML, with every value escaped."""
         state = self._explorer.state
         shown = state.chunk(0)[:STATIC_ROWS]
         left = 'style="text-align: left"'
@@ -248,28 +305,30 @@ class View(anywidget.AnyWidget):
 
 
 class CheckpointsView(View):
-    """Checkpoints in which to filter, select, publish, expire and delete: `CheckpointsView(frame=None, client=None)`."""
+    """A view of checkpoints, one row each, with the columns of their training runs and sessions if it lists them itself."""
 
     _table = "checkpoints"
 
 
 class TrainingRunsView(View):
-    """Training runs in which to filter, select, and act on their checkpoints: `TrainingRunsView(frame=None, client=None)`."""
+    """A view of training runs, one row each; its actions apply to their checkpoints."""
 
     _table = "training_runs"
 
 
 class SessionsView(View):
-    """Sessions in which to filter, select, and act on their checkpoints: `SessionsView(frame=None, client=None)`."""
+    """A view of sessions, one row each; its actions apply to their checkpoints."""
 
     _table = "sessions"
 
 
 VIEWS = {view._table: view for view in (CheckpointsView, TrainingRunsView, SessionsView)}  # noqa: SLF001
+for _view in VIEWS.values():  # their constructor, traits and errors are those of `View`
+    _view.__doc__ = join_sections(split_sections(View.__doc__ or "") | split_sections(_view.__doc__ or ""))
 
 
 def view_of(frame_or_name: pd.DataFrame | str, client: Client | None) -> View:
-    """Return the view of a frame, or of what is listed under a name."""
+    """Return the view of a frame, or of the listing with this name."""
     if isinstance(frame_or_name, pd.DataFrame):
         return VIEWS[sort_of(frame_or_name).name](frame_or_name, client)
     name = "checkpoints" if frame_or_name == "inventory" else frame_or_name

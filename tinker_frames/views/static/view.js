@@ -219,7 +219,6 @@ function formatProgress({ part, done, total, rate, waiting, stopping }) {
 }
 
 // src/plan_confirmation.js
-var VERDICTS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
 function makeConfirmation(panel, state) {
   const [title = "", ...lines] = state.lines;
   const facts = state.rule ? [...lines, `keeps ${state.rule}`] : lines;
@@ -236,7 +235,7 @@ function makeConfirmation(panel, state) {
   ];
 }
 function makeHiddenWarning(hidden) {
-  const text = `${formatCount(hidden)} of them are not in this view: the filters hide them.`;
+  const text = `${formatCount(hidden)} of them are hidden by the filters.`;
   return hidden ? [el("div", { class: "tkf-warn" }, text)] : [];
 }
 var isNumberTyped = (typed, number) => typed.trim().replaceAll(",", "") === String(number);
@@ -269,18 +268,18 @@ function makeTypedNumber(panel, state, run) {
   });
   return el("label", { class: "tkf-tick" }, `Type ${state.number} to ${state.verb}: `, input);
 }
-function makeGroup(panel, { verdict, reason, rows, open }) {
-  const text = `${formatCount(rows)} ${VERDICTS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
+function makeGroup(panel, { verdict, label, reason, rows, open }) {
+  const text = `${formatCount(rows)} ${label}${reason ? `: ${reason}` : ""}`;
   return button(text, () => panel.send({ do: "list", verdict, reason }), {
     class: `tkf-button tkf-group tkf-${verdict}`,
     "aria-expanded": String(open),
-    title: "look at these rows",
+    title: "Show these rows",
     "data-name": `${verdict} ${reason}`
   });
 }
 function makeGuards(panel, guards) {
   const ticks = guards.map((guard) => makeGuard(panel, guard, guards));
-  return ticks.length ? [el("div", { class: "tkf-guards" }, "Do it also for those that are: ", ...ticks)] : [];
+  return ticks.length ? [el("div", { class: "tkf-guards" }, "Also apply to checkpoints that are: ", ...ticks)] : [];
 }
 function makeGuard(panel, guard, guards) {
   const name = `guard ${guard.name}`;
@@ -295,17 +294,15 @@ function makeGuard(panel, guard, guards) {
 }
 
 // src/plan_outcome.js
-var FAILED_COLUMNS = ["tinker_path", "outcome", "why"];
 var MARKS = { done: "✓", failed: "✕", unknown: "?" };
 function makeOutcome(panel, state) {
   const counts = state.counts.map((count) => makeCount(panel, count));
-  const failed = state.failed.length ? [FAILED_COLUMNS, ...state.failed] : [];
   return [
     ...counts.length ? [makeTitle(`${state.label}: `, ...counts)] : [],
-    ...state.rows.length ? makeRowTable(state.rows) : makeRowTable(failed, "tkf-failures"),
+    ...state.rows.length ? makeRowTable(state.rows) : makeRowTable(state.failed, "tkf-failures"),
     makeButtons(
       state.undo && button("Undo", () => panel.send({ do: "undo" }), { "data-name": "undo" }),
-      state.retry && button("Try again what failed", () => panel.send({ do: "retry" }), { "data-name": "retry" }),
+      state.retry && button("Retry failed rows", () => panel.send({ do: "retry" }), { "data-name": "retry" }),
       button("Close", () => panel.send({ do: "close" }), { "data-name": "close", "data-first": true })
     )
   ];
@@ -315,7 +312,7 @@ function makeCount(panel, { outcome, rows, open }) {
   return button(text, () => panel.send({ do: "list", verdict: outcome }), {
     class: `tkf-button tkf-group tkf-outcome tkf-${outcome}`,
     "aria-expanded": String(open),
-    title: "look at these rows",
+    title: "Show these rows",
     "data-name": `outcome ${outcome}`
   });
 }

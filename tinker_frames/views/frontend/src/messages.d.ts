@@ -9,14 +9,14 @@ export type Row = Array<boolean | string | Array<string>>;
 /** One value of a filter of kind `options`; None stands for NA. */
 export type OptionValue = string | boolean | null;
 
-/** Numbers that the browser needs of Python. */
+/** Constants that the browser and Python share. */
 export interface Limits {
   chunk_rows: number;
   narrowest_px: number;
   widest_px: number;
 }
 
-/** How many rows and bytes match the filters, and of how many. */
+/** Number and size of the matching rows and of all rows. */
 export interface Count {
   rows: number;
   total: number;
@@ -24,7 +24,7 @@ export interface Count {
   total_size: string;
 }
 
-/** How many rows have been worked through; `total` is 0 where it is unknown, `rate` is in rows per second. */
+/** Rows done so far; `total` is 0 if unknown, `rate` is in rows per second. */
 export interface Counts {
   done: number;
   total: number;
@@ -32,7 +32,7 @@ export interface Counts {
   waiting: string;
 }
 
-/** How far work in the background is, and what part of it is under way. */
+/** Progress of work in the background, and its current part. */
 export interface Progress {
   done: number;
   total: number;
@@ -51,7 +51,7 @@ export interface ActionButton {
   tone: "" | "main" | "danger";
 }
 
-/** The line above the filters: the tables that were opened, counts, age, notes and the actions. */
+/** The header of the view: the tables that were opened, counts, age, notes and the actions. */
 export interface Head {
   trail: Array<string>;
   opened_by: Array<string>;
@@ -85,7 +85,7 @@ export interface MetadataMatch {
 /** By the kind of filter. */
 export type FilterValue = null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch;
 
-/** What a filter is of. */
+/** The kind of a filter. */
 export type FilterKind = "text" | "options" | "time" | "expiry" | "number" | "metadata" | "query";
 
 /** A value that a filter of times offers as a button. */
@@ -94,7 +94,7 @@ export interface QuickPick {
   value: TimeRange;
 }
 
-/** One filter, what it is set to, and what is wrong with that. */
+/** One filter, its value, and the error in that value. */
 export interface FilterControl {
   name: string;
   label: string;
@@ -106,7 +106,7 @@ export interface FilterControl {
   error: string;
 }
 
-/** The filters of the table, and the pandas query that they make together. */
+/** The filters of the table, and their pandas query. */
 export interface FilterBar {
   controls: Array<FilterControl>;
   query: string;
@@ -136,7 +136,7 @@ export interface ListedColumn {
 /**
  * The columns and the order of the rows, with the first chunk of rows.
  *
- * `number` changes whenever rows stand at other places, `moves` whenever the grid has to begin at the top again.
+ * `number` changes whenever the order of the rows changes, `moves` whenever the grid has to scroll to the top.
  */
 export interface Grid {
   number: number;
@@ -148,7 +148,7 @@ export interface Grid {
   first: Array<Array<boolean | string | Array<string>>>;
 }
 
-/** How many rows are selected, how many of them do not match the filters, and whether all that match are. */
+/** Number of selected rows, how many of them do not match the filters, and whether all matching rows are selected. */
 export interface Selection {
   rows: number;
   hidden: number;
@@ -156,14 +156,14 @@ export interface Selection {
   size: string;
 }
 
-/** One option of a filter, with the number of rows that the other filters leave of it. */
+/** One option of a filter, with its number of rows under the other filters. */
 export interface FilterOption {
   value: string | boolean | null;
   label: string;
   rows: number;
 }
 
-/** What the popover of a filter lists: options, metadata keys, or columns. */
+/** The content of a filter's popover: options, metadata keys, or columns. */
 export interface Facet {
   name: string;
   options?: Array<FilterOption>;
@@ -179,20 +179,20 @@ export interface Bar {
   picks: Record<string, null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch> | null;
 }
 
-/** A chart of the rows that match. */
+/** A chart of the matching rows. */
 export interface Chart {
   title: string;
   kind: "bars" | "columns";
   bars: Array<Bar>;
 }
 
-/** No action; `note` may say why the last one ended. */
+/** No action; `note` may give the reason why the last one ended. */
 export interface ClosedPanel {
   stage: "";
   note: string;
 }
 
-/** What every stage of an action has. */
+/** The fields that every stage of an action has. */
 export interface OpenPanel {
   note: string;
   action: string;
@@ -201,7 +201,7 @@ export interface OpenPanel {
   target: string;
 }
 
-/** One field of a form: `value` is what it begins with, `picks` are offered as buttons, `none` says what null means, if anything. */
+/** One field of a form: `value` is its initial value, `picks` are offered as buttons, `none` is the meaning of null, if allowed. */
 export interface FormField {
   name: string;
   label: string;
@@ -242,9 +242,10 @@ export interface WorkPanel {
   stage: "work";
 }
 
-/** The rows of a plan with the same verdict and reason. */
+/** The rows of a plan with the same verdict and reason; `label` is the verdict in words. */
 export interface PlanGroup {
   verdict: string;
+  label: string;
   reason: string;
   rows: number;
   open: boolean;
@@ -257,7 +258,7 @@ export interface GuardTick {
   on: boolean;
 }
 
-/** A plan to be confirmed, with its number typed or not; the first of `rows` are the names of their columns. */
+/** A plan to be confirmed, by a click or by typing its number of rows; the first of `rows` holds the names of the columns. */
 export interface ConfirmPanel {
   note: string;
   action: string;
@@ -277,14 +278,14 @@ export interface ConfirmPanel {
   hidden: number;
 }
 
-/** How many rows ended alike. */
+/** The number of rows with an outcome. */
 export interface OutcomeCount {
   outcome: string;
   rows: number;
   open: boolean;
 }
 
-/** How the rows of a plan ended; the first of `rows` are the names of their columns. */
+/** The outcome of a plan; the first of `rows` and of `failed` holds the names of the columns. */
 export interface OutcomePanel {
   note: string;
   action: string;
@@ -314,7 +315,7 @@ export interface ViewState {
   _static_id: string;
 }
 
-/** A request that says nothing else. */
+/** A request without arguments. */
 export interface Command {
   do: "ping" | "ready" | "reset" | "refresh" | "stop" | "dismiss" | "code" | "cancel" | "undo" | "retry" | "close";
 }
@@ -333,7 +334,7 @@ export interface FilterRequest {
   value: null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch;
 }
 
-/** Send what the popover of a filter lists, until another one is opened. */
+/** Send the content of a filter's popover, until another one is opened. */
 export interface FacetRequest {
   do: "facet";
   name: string;
@@ -367,7 +368,7 @@ export interface SelectRequest {
   number?: number;
 }
 
-/** Open the table that a row leads to. */
+/** Open a table of the rows related to a row. */
 export interface OpenRequest {
   do: "open";
   label: string;
@@ -387,7 +388,7 @@ export interface ChartsRequest {
   on: boolean;
 }
 
-/** Begin an action. */
+/** Start an action. */
 export interface ActionRequest {
   do: "begin";
   action: string;
@@ -427,12 +428,12 @@ export interface RowsReply {
   rows: Array<Array<boolean | string | Array<string>>>;
 }
 
-/** The Python that gives the same rows and plan. */
+/** Python code that reproduces the view. */
 export interface CodeReply {
   code: string;
 }
 
-/** The answer to a request that wants no other: Python is alive. */
+/** The reply to a request that needs no other; shows that the kernel is running. */
 export interface HeardReply {
   heard: string | null;
 }

@@ -1,4 +1,4 @@
-// A plan to be confirmed: its facts, its rows by verdict, and the guards that hold some of them.
+// A plan to be confirmed: its summary, its rows by verdict, and the guards that hold some of them.
 
 import { button, el } from "./dom.js";
 import { makeButtons, makeRowTable, makeTitle } from "./panel_parts.js";
@@ -6,9 +6,6 @@ import { capitalize, formatCount } from "./text.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
 /** @import { ConfirmPanel, GuardTick, PlanGroup } from "./messages.js" */
-
-/** @type {Record<string, string>} */
-const VERDICTS = { send: "will be sent", held: "set aside", unchanged: "already so", refused: "refused" };
 
 /** @param {ActionPanel} panel @param {ConfirmPanel} state */
 export function makeConfirmation(panel, state) {
@@ -29,7 +26,7 @@ export function makeConfirmation(panel, state) {
 
 /** @param {number} hidden rows that the filters hide */
 function makeHiddenWarning(hidden) {
-  const text = `${formatCount(hidden)} of them are not in this view: the filters hide them.`;
+  const text = `${formatCount(hidden)} of them are hidden by the filters.`;
   return hidden ? [el("div", { class: "tkf-warn" }, text)] : [];
 }
 
@@ -75,12 +72,12 @@ function makeTypedNumber(panel, state, run) {
 }
 
 /** @param {ActionPanel} panel @param {PlanGroup} group */
-function makeGroup(panel, { verdict, reason, rows, open }) {
-  const text = `${formatCount(rows)} ${VERDICTS[verdict] ?? verdict}${reason ? `: ${reason}` : ""}`;
+function makeGroup(panel, { verdict, label, reason, rows, open }) {
+  const text = `${formatCount(rows)} ${label}${reason ? `: ${reason}` : ""}`;
   return button(text, () => panel.send({ do: "list", verdict, reason }), {
     class: `tkf-button tkf-group tkf-${verdict}`,
     "aria-expanded": String(open),
-    title: "look at these rows",
+    title: "Show these rows",
     "data-name": `${verdict} ${reason}`,
   });
 }
@@ -88,7 +85,7 @@ function makeGroup(panel, { verdict, reason, rows, open }) {
 /** @param {ActionPanel} panel @param {GuardTick[]} guards */
 function makeGuards(panel, guards) {
   const ticks = guards.map((guard) => makeGuard(panel, guard, guards));
-  return ticks.length ? [el("div", { class: "tkf-guards" }, "Do it also for those that are: ", ...ticks)] : [];
+  return ticks.length ? [el("div", { class: "tkf-guards" }, "Also apply to checkpoints that are: ", ...ticks)] : [];
 }
 
 /** @param {ActionPanel} panel @param {GuardTick} guard @param {GuardTick[]} guards */

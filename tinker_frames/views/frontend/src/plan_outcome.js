@@ -1,4 +1,4 @@
-// How the rows of a plan ended: a count per outcome, the rows that failed, undo and another try.
+// The outcome of a plan: a count per outcome, the rows that failed, undo and retry.
 
 import { button } from "./dom.js";
 import { makeButtons, makeRowTable, makeTitle } from "./panel_parts.js";
@@ -7,20 +7,18 @@ import { formatCount } from "./text.js";
 /** @import { ActionPanel } from "./action_panel.js" */
 /** @import { OutcomeCount, OutcomePanel } from "./messages.js" */
 
-const FAILED_COLUMNS = ["tinker_path", "outcome", "why"];
 /** @type {Record<string, string>} */
 const MARKS = { done: "✓", failed: "✕", unknown: "?" };
 
 /** @param {ActionPanel} panel @param {OutcomePanel} state */
 export function makeOutcome(panel, state) {
   const counts = state.counts.map((count) => makeCount(panel, count));
-  const failed = state.failed.length ? [FAILED_COLUMNS, ...state.failed] : [];
   return [
     ...(counts.length ? [makeTitle(`${state.label}: `, ...counts)] : []),
-    ...(state.rows.length ? makeRowTable(state.rows) : makeRowTable(failed, "tkf-failures")),
+    ...(state.rows.length ? makeRowTable(state.rows) : makeRowTable(state.failed, "tkf-failures")),
     makeButtons(
       state.undo && button("Undo", () => panel.send({ do: "undo" }), { "data-name": "undo" }),
-      state.retry && button("Try again what failed", () => panel.send({ do: "retry" }), { "data-name": "retry" }),
+      state.retry && button("Retry failed rows", () => panel.send({ do: "retry" }), { "data-name": "retry" }),
       button("Close", () => panel.send({ do: "close" }), { "data-name": "close", "data-first": true }),
     ),
   ];
@@ -32,7 +30,7 @@ function makeCount(panel, { outcome, rows, open }) {
   return button(text, () => panel.send({ do: "list", verdict: outcome }), {
     class: `tkf-button tkf-group tkf-outcome tkf-${outcome}`,
     "aria-expanded": String(open),
-    title: "look at these rows",
+    title: "Show these rows",
     "data-name": `outcome ${outcome}`,
   });
 }
