@@ -29,7 +29,8 @@ TABLE_PARAMETERS = {
     "access_scope": "List only your own objects, or all that you can read.",
     "project_id": "List only the objects of this project.",
     "by": """`"user"` reads the user's list, GET /api/v1/checkpoints. `"run"` reads the list of each training run, in parallel; some servers
-leave sampler checkpoints out of the user's list. `"auto"` reads the user's list, or by run if the server has none.""",
+leave sampler checkpoints out of the user's list. `"auto"` reads the user's list, and by run if the server has none, or
+            if it lacks checkpoints that training runs name or sessions count.""",
     "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if reading takes over a second.",
     "require_complete": "Raise `IncompleteListingError` if the listing cannot be proved complete, instead of warning.",
 }
@@ -245,7 +246,9 @@ class Client:
 
         Columns that two tables have are prefixed `run_` or `session_`; `base_model` is the checkpoint's, else the run's.
         If the ids do not contain the session, the sessions' own lists of runs are read. The joins are left joins: no row is
-        lost or duplicated, and missing values are NA. Reads what `checkpoints`, `training_runs` and `sessions` read.
+        lost or duplicated, and missing values are NA. Reads what `checkpoints`, `training_runs` and `sessions` read. With
+        `access_scope="accessible"`, the lists of other people's runs are read too; those that the server refuses are named in
+        `problems`, and the frame is not complete.
 
         Examples
         --------

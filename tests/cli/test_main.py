@@ -569,8 +569,22 @@ def test_an_incomplete_listing(form: str, short_server: DemoServer, run: Callabl
     done = run(short_server, "ls", "checkpoints", "--columns", "tinker_path", "--format", form)
     assert done.code == 3
     assert "NOT PROVED COMPLETE" in done.err
+    assert "the server counts 243" in done.err
+    if form == "json":
+        said = json.loads(done.err.splitlines()[-1])
+        assert (said["complete"], said["total"], said["problems"][0]["column"]) == (False, 243, None)
     paths = [row.tinker_path for row in short_server.state.checkpoints_page(1000, 0)[0]]
     assert done.out.count("tinker://") == len(paths)
+
+
+def test_fewer_rows_than_there_are(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A limit or a filter is not taken for the whole: the summary says how many rows of how many, and that the listing is complete."""
+    listed = len(server.state.checkpoints_page(1000, 0)[0])
+    for options in (["--limit", "3"], ["--where", "size_gb < 0"]):
+        done = run(server, "ls", "checkpoints", *options)
+        assert done.code == 0
+        assert f"{3 if options[1] == '3' else 0} of {listed} rows" in done.err
+        assert "listing complete" in done.err
 
 
 def test_an_incomplete_export(short_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path) -> None:

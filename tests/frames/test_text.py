@@ -171,6 +171,9 @@ def test_the_summary_says_what_is_known() -> None:
     frame = pd.DataFrame({"size_gb": [1.0, float("nan"), 1233.5]})
     assert described(frame) == "3 rows, 1,234.5 GB, complete, read now"
     assert described(frame, complete=False).endswith("NOT PROVED COMPLETE, read now")
+    assert described(frame, rows=575).startswith("3 of 575 rows, 1,234.5 GB, listing complete")
+    assert described(frame, complete=False, problems=[], rows=3, total=575).startswith("3 of 575 rows")
+    assert "listing limited" in described(frame, complete=False, problems=[], total=575)
     assert described(frame, from_cache=True, age_s=61.7).endswith("read 62 s ago from the cache")
     assert described(frame, lacks=["public", "base_model"]).endswith("this server does not fill public")
     assert described(frame.iloc[:0]).startswith("0 rows")
@@ -184,5 +187,5 @@ def test_the_summary_does_not_take_unknown_for_zero() -> None:
 
 def test_the_summary_of_a_limited_listing(quiet: Any) -> None:
     """A listing that was cut by a limit, one from the cache and a whole one each say so."""
-    assert "complete, read now" in frame_text.summarize(quiet.training_runs())
+    assert "complete, read now" in frame_text.summarize(quiet.training_runs(refresh=True))
     assert "from the cache" in frame_text.summarize(quiet.training_runs())

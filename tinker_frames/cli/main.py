@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import json
 import os
 import signal
 import sys
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 # By their names on the command line: `ls runs` lists the training runs.
 TABLES = {name.removeprefix("training_"): name for name in catalog.TABLES}
+
+# What `ls --format json` reports of the listing, besides the number of rows that are printed.
+REPORTED = ("complete", "total", "fetched_at", "from_cache", "base_url", "problems", "lacks")
 
 # Options that are passed to the client's method of a table, by its parameters.
 PARAMETERS = {
@@ -89,8 +93,12 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_add_listing_options
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 def ls(table: str, form: str, **options: Any) -> int:
-    """Print a table of the account: every page, every row."""
-    from ..frames import files, text
+    """Print a table of the account: every page, every row.
+
+    Standard error says how many rows there are and whether the listing is complete; with --format json its last line is an
+    object with `complete`, `total`, `problems` and more. Exit code 3 means that rows may be missing.
+    """
+    from ..frames import files
 
     frame, about = _read_rows(table, options)
     brief = catalog.TABLES[TABLES[table]].brief
@@ -102,7 +110,9 @@ def ls(table: str, form: str, **options: Any) -> int:
         shown = frame if options["columns"] or options["metadata"] else frame[[name for name in brief if name in frame]]
         _print_table(shown, cut=options["limit"] is None)
     sys.stdout.flush()
-    _make_console(stderr=True).print(text.summarize(frame), soft_wrap=not sys.stderr.isatty())
+    _make_console(stderr=True).print(_summarize(frame), soft_wrap=not sys.stderr.isatty())
+    if form == "json":
+        click.echo(json.dumps({"rows": len(frame), **{name: about[name] for name in REPORTED}}), err=True)
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -112,11 +122,11 @@ def ls(table: str, form: str, **options: Any) -> int:
               help="Its suffix is the format: .csv, .parquet, .feather or .json (one object a line).")  # fmt: skip
 def export(table: str, output: Path, **options: Any) -> int:
     """Write a table to a file: whole, or nothing."""
-    from ..frames import files, text
+    from ..frames import files
 
     frame, about = _read_rows(table, options)
     path = files.export(frame, output)
-    click.echo(f"{path}: {text.summarize(frame)}", err=True)
+    click.echo(f"{path}: {_summarize(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -247,6 +257,13 @@ def _read_rows(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[
     frame = select(frame, **{name: options[name] for name in ("where", "sort", "limit", "columns")})
     frame.attrs["tinker"] = about
     return frame, about
+
+
+def _summarize(frame: pd.DataFrame) -> str:
+    """Return how many rows there are, and why some may be missing, a line each."""
+    from ..frames import text
+
+    return "\n".join([text.summarize(frame), *text.list_doubts(frame.attrs["tinker"])])
 
 
 def _read_table(client: Client, table: str, options: dict[str, Any]) -> pd.DataFrame:

@@ -112,18 +112,32 @@ def render_lines(frame: pd.DataFrame) -> str:
 
 
 def summarize(frame: pd.DataFrame) -> str:
-    """Return one line: how many rows and gigabytes, whether complete, and how old."""
+    """Return one line: how many rows of how many, gigabytes, whether the listing they are from is complete, and how old."""
     about = frame.attrs.get("tinker", {})
-    parts = [f"{len(frame):,} rows"]
+    listed = max(about.get("rows", 0), about.get("total") or 0)
+    is_part = bool(about) and len(frame) < listed
+    parts = [f"{len(frame):,} of {listed:,} rows" if is_part else f"{len(frame):,} rows"]
     if "size_gb" in frame.columns and (frame.empty or frame["size_gb"].notna().any()):  # not known is not zero
         parts.append(f"{frame['size_gb'].sum():,.1f} GB")
     if about:
-        parts.append("complete" if about["complete"] else "NOT PROVED COMPLETE")
+        parts.append(f"listing {_describe_proof(about)}" if is_part else _describe_proof(about))
         parts.append(f"read {about['age_s']:.0f} s ago from the cache" if about["from_cache"] else "read now")
         lacking = [name for name in about["lacks"] if name != "base_model"]
         if lacking:
             parts.append(f"this server does not fill {', '.join(lacking)}")
     return ", ".join(parts)
+
+
+def list_doubts(about: dict[str, Any]) -> list[str]:
+    """Return why rows may be missing from a listing, of what its frame says of itself."""
+    return [escape_control_characters(p["problem"]) for p in about.get("problems", ()) if p["column"] is None]
+
+
+def _describe_proof(about: dict[str, Any]) -> str:
+    """Return whether every row is there, may be missing, or was left out by a limit."""
+    if about["complete"]:
+        return "complete"
+    return "limited" if "problems" in about and not list_doubts(about) else "NOT PROVED COMPLETE"
 
 
 def _cut(text: str, room: int) -> str:
