@@ -301,7 +301,7 @@ def test_archive_urls_hide_themselves_and_fail_by_row(server: DemoServer, client
         urls["tinker://no/such/path"]
     for text in (repr(urls), str(urls), f"{urls}", repr(urls.errors)):
         assert not any(url in text for url in urls.values())
-    assert "1 could not be had" in repr(urls)
+    assert "1 not available" in repr(urls)
     assert server.requests.count("get_checkpoint_archive_url") == 3
 
 

@@ -289,7 +289,7 @@ class ArchiveUrls(Mapping[str, str]):
     Attributes
     ----------
     errors : dict
-        Tinker path to the error of those whose archive could not be had; they are not among the keys.
+        Tinker path to the error for archives that are not available; these paths are not among the keys.
     """
 
     def __init__(self, answers: dict[str, str | TinkerError]) -> None:
@@ -308,7 +308,7 @@ class ArchiveUrls(Mapping[str, str]):
         return len(self._urls)
 
     def __repr__(self) -> str:
-        failed = f", {len(self.errors)} could not be had (see .errors)" if self.errors else ""
+        failed = f", {len(self.errors)} not available (see .errors)" if self.errors else ""
         return (
             f"<ArchiveUrls of {len(self)} checkpoints{failed}; the URLs are secrets, take one with urls[tinker_path]>"
         )

@@ -313,7 +313,7 @@ class Client:
 
 
 class ClientRegistry:
-    """The client that is used where none is named: for a frame the one that it came from, else the default one.
+    """The client to use without `client=`: the one that a frame came from, else the default one.
 
     Clients that made frames are held weakly: a client without other references is garbage-collected, with its connections and its key.
     """

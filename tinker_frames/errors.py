@@ -119,7 +119,7 @@ class InvalidRequestError(TinkerError):
     Attributes
     ----------
     cap : int or None
-        The largest page size the server takes, where it says so.
+        The largest page size that the server accepts; None if it does not say.
     """
 
     cap: int | None = None
@@ -147,7 +147,7 @@ class RateLimitError(TinkerError):
     Attributes
     ----------
     retry_after : float or None
-        The seconds that the server asks to wait, where it does.
+        Seconds to wait, as the server asks; None if it does not say.
     """
 
     retry_after: float | None = None
@@ -159,7 +159,7 @@ class ServerError(TinkerError):
     """The server failed, also after retries (5xx)."""
 
     retryable = True
-    hint = "Try again later; if it stays, report it to whoever runs the server."
+    hint = "Try again later; if it persists, report it to the operator of the server."
 
 
 class ConnectionFailedError(TinkerError):
@@ -187,7 +187,7 @@ class SchemaError(TinkerError):
 class InvalidTinkerPathError(TinkerError, ValueError):
     """A text is not a `tinker://<run>/<segment>/<name>` path, or not a safe one."""
 
-    hint = "Use a tinker_path as it stands in tkf.checkpoints(), e.g. tinker://<run>/weights/0001."
+    hint = "Use a tinker_path of tkf.checkpoints(), e.g. tinker://<run>/weights/0001."
 
 
 class IncompleteListingWarning(UserWarning):
@@ -311,7 +311,7 @@ def _format_request(status: int | None, url: str | None) -> str:
 
 
 def strip_request(text: str) -> str:
-    """Return an error's text without the request that failed: for where it stands beside what was asked for, and of which row."""
+    """Return an error's text without the request that failed, for places that name the request and row already."""
     return re.sub(r"^[A-Z]+ \S+ failed: |(?<=\(HTTP \d{3}), https?://[^\s)]+(?=\))", "", text)
 
 

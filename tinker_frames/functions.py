@@ -122,7 +122,7 @@ def find_client(frame: pd.DataFrame, client: Client | None = None) -> Client:
     Raises
     ------
     InvalidRequestError
-        If the frame is of another account, or its client is gone and there is no default client of its account.
+        If the frame is of another account, or its client no longer exists and there is no default client of its account.
     """
     about = frame.attrs.get("tinker") or {}
     account = about.get("account")
@@ -140,12 +140,12 @@ def find_client(frame: pd.DataFrame, client: Client | None = None) -> Client:
 
 
 def _default_for_frame(of_frame: str) -> Client:
-    """Return the default client for a frame whose own client is gone; without a credential, say that it is gone."""
+    """Return the default client for a frame whose own client no longer exists; without a credential, raise an error that says so."""
     try:
         return default_client()
     except TinkerError as error:
         raise InvalidRequestError(
-            f"this frame is of {of_frame}, of which no client exists in this process: it was closed or garbage-collected, or the frame "
+            f"this frame is of {of_frame}, which has no client in this process: it was closed or garbage-collected, or the frame "
             f"comes from a file; and there is no default client ({error.what})",
             hint="Keep the client in a variable, or pass client= one of the frame's account.",
         ) from None

@@ -228,7 +228,7 @@ def join_rules(values: Mapping[str, Any]) -> Rule:
     Raises
     ------
     InvalidRequestError
-        If no rule is left, or there is none of a name.
+        If no rule is given, or a name is unknown.
 
     Examples
     --------
@@ -404,7 +404,7 @@ def _now() -> pd.Timestamp:
 
 
 def _to_times(values: pd.Series[Any]) -> Any:
-    """Return times in UTC, also of a frame whose times are text; other text is NA."""
+    """Return times in UTC, also from text; other text becomes NA."""
     import pandas as pd
 
     if isinstance(values.dtype, pd.DatetimeTZDtype):
@@ -413,7 +413,7 @@ def _to_times(values: pd.Series[Any]) -> Any:
 
 
 def _to_numbers(values: pd.Series[Any]) -> Any:
-    """Return finite numbers, also of a frame whose numbers are text; other text is NaN."""
+    """Return finite numbers, also from text; other text becomes NaN."""
     return values.astype("object").map(_to_number).astype("float64")
 
 
@@ -426,7 +426,7 @@ def _to_number(value: Any) -> float:
 
 
 def _is_known_false(values: pd.Series[Any]) -> Any:
-    """Return where a flag is known to be off, also of a frame whose flags are text."""
+    """Return the mask of values known to be false, also of flags that are text."""
     return (
         values.astype("object")
         .map(lambda value: str(value).strip().lower() in ("false", "0", "0.0", "no"))

@@ -128,5 +128,5 @@ def test_where_samplers_are_not_told_the_plan_says_so(skyrl: DemoServer, client_
     plan = frame.tinker.delete()
     assert plan.frame["loaded_by_sampler"].isna().all()
     assert plan.frame["warnings"].str.contains("not known whether a sampler").all()
-    assert "does not tell what samplers have loaded" in repr(plan)
+    assert "does not list what samplers have loaded" in repr(plan)
     assert len(frame.tinker.retire(keep=P.used_by_samplers())) == 0

@@ -140,7 +140,7 @@ def _find_page_cap(session: Session, table: Table) -> Finding:
             return _classify_error(what, error)
         rows, total = len(body.get(table.items) or []), (body.get("cursor") or {}).get("total_count") or 0
         if rows < size and total > rows:
-            return Finding(what, "ok", f"{rows} rows at most, although {size} were asked for")
+            return Finding(what, "ok", f"{rows} rows at most, although {size} were requested")
         known = "" if rows == size else f" (the account has {rows})"
         return Finding(what, "ok", f"{size} rows{known}")
 

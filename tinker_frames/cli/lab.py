@@ -103,7 +103,7 @@ def run(notebooks: Notebooks, url: str, key: str, stop: Event, *, port: int = 0,
 
 
 def _find_notebooks() -> list[Path]:
-    """Return the project's notebooks: in a wheel inside the package, in a checkout beside it."""
+    """Return the folder of the project's notebooks: inside the package in a wheel, next to it in a checkout."""
     package = Path(__file__).parents[1]
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if found := sorted(folder.glob("*.ipynb")):
@@ -142,6 +142,6 @@ def _stop(process: subprocess.Popen[bytes]) -> int:
     try:
         process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        process.kill()  # kernels whose server is gone end by themselves
+        process.kill()  # kernels exit when their server has exited
         process.wait()
     return 0

@@ -74,7 +74,7 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--where", metavar="QUERY", help="A pandas query, e.g. \"size_gb > 1 and not public\"."),
         click.option("--sort", metavar="COLUMNS", help="Columns to sort by, comma-separated; -column for descending."),
         click.option("--columns", metavar="COLUMNS", help="Columns to keep, comma-separated, or 'all'."),
-        click.option("--limit", type=click.IntRange(0), help="At most so many rows, after filter and sort."),
+        click.option("--limit", type=click.IntRange(0), help="Maximum number of rows, after filter and sort."),
         click.option("--details", is_flag=True, help="sessions: add the ids of their training runs and samplers."),
         click.option("--metadata", is_flag=True, help="Add a meta.<key> column for every key of the metadata."),
         click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
@@ -282,7 +282,7 @@ def _takes(table: str, option: str) -> bool:
 
 
 def _check_options(table: str, options: dict[str, Any]) -> None:
-    """Refuse an option that means nothing for a table: ignored, it would give more rows than were asked for."""
+    """Raise for an option that a table does not have: ignored, it would give more rows than requested."""
     defaults = (None, False, "auto", "owned")
     for name in ("metadata", *PARAMETERS):
         if options[name] not in defaults and not _takes(table, name):

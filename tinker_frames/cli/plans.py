@@ -3,7 +3,7 @@
 A command's name, help, argument and options come from the action, `--allow` from the guards, and the options that keep checkpoints
 from the keep rules. Exit codes: 0 all done, 1 usage or error, 2 some rows failed or are not known, 3 the listing could not be
 proved complete, and then nothing is removed without --allow-incomplete; 130 interrupted. Rows that were named and not acted on
-(held by a guard, unknown, changed meanwhile) count as failed.
+(held by a guard, unknown, changed since) count as failed.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ def _arguments(action: Action, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(action: Action, given: dict[str, Any]) -> Arguments:
-    """Return the parsed arguments of an action; what is wrong with a duration is said before any request is sent."""
+    """Return the parsed arguments of an action; an invalid duration is reported before any request is sent."""
     try:
         return action.parse(given)
     except InvalidRequestError as error:
@@ -339,7 +339,7 @@ def _is_stdin_piped() -> bool:
     """Tell whether standard input is a pipe, a socket or a file; a terminal or /dev/null selects nothing."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (AttributeError, OSError, ValueError):  # it was closed, or is no file
+    except (AttributeError, OSError, ValueError):  # it was closed, or is not a file
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
 
@@ -372,7 +372,7 @@ def _to_duration(text: str | None, parameter: Parameter) -> int | str | None:
 
 @contextmanager
 def _open_client(base_url: str | None) -> Iterator[Client]:
-    """Yield a client; where an interruption left a plan unfinished, print how to go on."""
+    """Yield a client; after an interruption that leaves a plan unfinished, print how to continue."""
     from ..client import Client
 
     with Client(base_url=base_url) as client:
@@ -384,7 +384,7 @@ def _open_client(base_url: str | None) -> Iterator[Client]:
             if journal.measure_size() == size_before:
                 raise  # nothing was sent
             click.echo(
-                "tinker-frames: interrupted; `tinker-frames journal` shows what was done, `tinker-frames resume` goes on",
+                "tinker-frames: interrupted; `tinker-frames journal` shows what was done, `tinker-frames resume` continues",
                 err=True,
             )
             raise click.exceptions.Exit(INTERRUPTED) from None

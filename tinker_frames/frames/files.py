@@ -1,6 +1,6 @@
 """`export` and `read_export`: frames to files and back with the same dtypes; a file is replaced whole or not at all.
 
-Every format goes through one Arrow table whose types follow from the catalog, both ways.
+Every format is written from, and read as, an Arrow table with the types of the catalog.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ METADATA_KEY = b"tinker_frames"
 
 
 def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = True) -> Path:
-    """Write a frame to a file whose suffix names the format, and return its path.
+    """Write a frame to a file, in the format of its suffix, and return its path.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _include_index(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _arrow_type_of(series: pd.Series[Any], column: Column | None) -> pa.DataType:
-    """Return the declared type where every value fits it unchanged, else the one that the values have by themselves."""
+    """Return the declared type if every value fits it unchanged, else the inferred type."""
     import pyarrow as pa
 
     try:

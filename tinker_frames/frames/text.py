@@ -50,7 +50,7 @@ def format_cell(value: Any) -> str:
 
 
 def render_table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:
-    """Return a frame as a table of one line a row; where it is wider than the terminal, ids are shortened first.
+    """Format a frame as a table with one line per row; to fit the terminal, ids are shortened first.
 
     Columns for which there is no room at all are left out from the right; `count_columns_shown` counts the others.
     """
@@ -86,7 +86,7 @@ def count_columns_shown(frame: pd.DataFrame, width: int) -> int:
 
 
 def render_folded(frame: pd.DataFrame) -> RichTable:
-    """Return a frame as a table whose cells go on in the next line where they are wider than the terminal."""
+    """Format a frame as a table; cells wider than their column are wrapped."""
     from rich.table import Table
     from rich.text import Text
 
@@ -161,7 +161,7 @@ def _measure_widths(names: list[str], rows: list[list[str]]) -> list[int]:
 
 
 def _allot_widths(widest: list[int], width: int) -> list[int]:
-    """Return the width that each column gets: short ones what they need, long ones a share of what is left, the shorter of them first."""
+    """Return the width of each column: short ones get what they need, long ones share the rest."""
     given = dict.fromkeys(range(len(widest)), 1)
     left, waiting = width - BETWEEN * len(widest), sorted(range(len(widest)), key=widest.__getitem__)
     for turn, place in enumerate(waiting):

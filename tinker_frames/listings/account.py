@@ -29,12 +29,12 @@ class TableFrame:
 
 
 class Account:
-    """Reads one account's tables as frames; `finish` describes a frame and warns where it is not proved complete."""
+    """Reads one account's tables as frames; `finish` sets `attrs` and warns about listings that are not proved complete."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._tables = Tables(session)
-        self._session_of: dict[str, str] = {}  # run → session, as far as sessions were asked for their runs
+        self._session_of: dict[str, str] = {}  # run → session, from the sessions that were read with details
         self._model_paths = ModelPaths(self._tables, self._session_of)
 
     def sessions(self, options: Options, *, details: bool, listing: Listing | None = None) -> TableFrame:
@@ -43,7 +43,7 @@ class Account:
         frame, report = build_frame(SESSIONS, listing), listing.report
         if not details:
             return TableFrame(frame, SESSIONS, report)
-        if "training_run_ids" not in listing.data.column_names:  # else each session was asked for already
+        if "training_run_ids" not in listing.data.column_names:  # otherwise each session was read already
             listing = self._tables.session_details(listing.data["session_id"].to_pylist(), options)
             if listing.report.started >= report.started:
                 self._model_paths.remember_sessions(frame, build_frame(SESSION_DETAILS, listing))
@@ -127,7 +127,7 @@ class Account:
         return apply_limit(join_listings(checkpoints, self._tables.read_others(others, own)), options.limit)
 
     def read_runs(self, training_run_ids: list[str]) -> tuple[pd.DataFrame, set[str]]:
-        """Return the checkpoints of some runs, read anew, and the runs that could not be read; raises for neither.
+        """Return the checkpoints of some runs, past the cache, and the runs that could not be read; an unreadable run does not raise.
 
         From GET /api/v1/training_runs/{run}/checkpoints, in parallel.
         """
@@ -135,7 +135,7 @@ class Account:
         return build_frame(CHECKPOINTS, listing), set(listing.report.lost)
 
     def finish(self, found: TableFrame, *, require_complete: bool) -> pd.DataFrame:
-        """Describe a frame, and warn or raise where rows may be missing that nobody asked to leave out."""
+        """Set the frame's `attrs`, and warn or raise if rows may be missing other than by `limit`."""
         frame, table, report = found.frame, found.table, found.report
         base_url = self._session.settings.base_url
         describe_frame(frame, table, report, base_url=base_url, account=self._session.account)

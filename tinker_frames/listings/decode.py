@@ -100,7 +100,7 @@ class Decoder:
     # ── the fast path ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _decode(self, content: bytes) -> Page | None:
-        """Decode a page whose rows have the fields of those before; None if they have not."""
+        """Decode a page whose rows have the same fields as earlier rows; None if they differ."""
         try:
             page = self._layout.decoder.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -270,7 +270,7 @@ class Decoder:
         return arrow_array(column.kind, good)
 
     def _report_non_objects(self, place: tuple[str, ...], rows: list[dict[str, Any]], keys: list[str]) -> None:
-        """Report values that stand where an object with fields of its own belongs."""
+        """Report values in the place of a nested object."""
         for number, (row, key) in enumerate(zip(rows, keys, strict=True)):
             value = get_field(row, place)
             if value is not None and value is not MISSING and not isinstance(value, dict):

@@ -23,7 +23,7 @@ class Report:
     complete
         Whether it is proved that no row is missing.
     total
-        How many rows the server says there are; None where it does not say.
+        Number of rows by the server's count; None if it gives none.
     pages, requests
         Pages used, and HTTP requests sent for them, repeats included.
     started
@@ -53,7 +53,7 @@ class Report:
 
     @property
     def doubted(self) -> bool:
-        """Whether rows may be missing that nobody asked to leave out."""
+        """Whether rows may be missing other than by `limit`."""
         return any(problem["column"] is None for problem in self.problems)
 
     def doubt(self, problem: str, rows: int = 0) -> None:

@@ -31,7 +31,7 @@ class Page:
     items: list[Any]  # typed records, or objects
     rows: int
     total: int | None = None  # of a cursor, where there is one
-    next_cursor: Any = None  # of any type: it is sent back as it came
+    next_cursor: Any = None  # of any type; it is sent back unchanged
 
     def list_keys(self, table: Table) -> list[str]:
         """Return the keys of its rows, in their order."""
@@ -78,7 +78,7 @@ class Coverage:
     totals: list[int] = field(default_factory=list)
     moved: bool = False
     repeats: int = 0
-    _none: bool = False  # the first page said that there is nothing
+    _none: bool = False  # the first page reported no rows
     _read: list[tuple[int, int]] = field(default_factory=list)  # covered ranges, sorted, disjoint
     _empty: Counter[int] = field(default_factory=Counter)  # offset → empty pages there
     _longest: int = 0  # rows of the longest page
@@ -90,7 +90,7 @@ class Coverage:
         return Request(0, self.size if self.want is None else min(self.size, self.want))
 
     def record(self, request: Request, rows: int, total: int | None, *, new: int | None = None) -> None:
-        """Note what a page gave: its number of rows, its total if it said one, and how many rows were new if that is known."""
+        """Record a page: its number of rows, its total if it has one, and the number of new rows if known."""
         if total is not None and total > 0:
             self.totals.append(total)
         self._none = self._none or (total == 0 and not rows and request.offset == 0)
@@ -116,7 +116,7 @@ class Coverage:
 
     @property
     def total(self) -> int | None:
-        """How many rows there are, as the server said it last; None where it does not say, or says too few."""
+        """The server's latest count of rows; None if it gives none, or one that is too low."""
         return (self.totals[-1] if self.totals else (0 if self._none else None)) if self.trusts_total else None
 
     @property
@@ -131,7 +131,7 @@ class Coverage:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether it is of no use to go on: pages bring nothing new, or rows that should be there stay away."""
+        """Whether reading on is useless: pages bring nothing new, or expected rows are missing."""
         end = max(self._top(), self._claim or 0)
         unanswered = max((times for at, times in self._empty.items() if at < end), default=0)
         return max(self.repeats, unanswered) >= MOST_FRUITLESS
@@ -142,7 +142,7 @@ class Coverage:
         return self._top() > self.size
 
     def skips(self, request: Request) -> bool:
-        """Tell whether a planned page need not be asked for any more: one before it was empty, or the reading was given up."""
+        """Tell whether a planned page can be skipped: an earlier one was empty, or reading was abandoned."""
         return self.is_given_up or (self._claim is not None and any(at < request.offset for at in self._empty))
 
     def missing(self) -> list[Request]:
@@ -214,7 +214,7 @@ class Coverage:
 
 
 def may_be_full_page(rows: int) -> bool:
-    """Tell whether a page of so many rows may have been cut by the server's own limit, which is a round number."""
+    """Tell whether a page may have been cut by the server's own limit: its number of rows is round."""
     return rows % PAGE_SIZES == 0
 
 
@@ -246,7 +246,7 @@ def _merge_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def parse_page(content: bytes, table: Table) -> dict[str, Any]:
-    """Parse a page leniently; raises where it holds no list of rows."""
+    """Parse a page leniently; raises if it has no list of rows."""
     body = parse_object(content)
     if body is None or not isinstance(body.get(table.items), list):
         raise SchemaError(f"{table.name}: the answer has no list named {table.items!r}")
@@ -254,7 +254,7 @@ def parse_page(content: bytes, table: Table) -> dict[str, Any]:
 
 
 def expand_bare_page(content: bytes, table: Table) -> bytes:
-    """Return a page of bare ids as a page of rows that have nothing but their key."""
+    """Return a page of bare ids as a page of rows with only their key."""
     body = parse_page(content, table)
     body[table.items] = [{table.key: row} if isinstance(row, str) else row for row in body[table.items]]
     return json.dumps(body).encode()

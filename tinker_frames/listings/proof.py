@@ -27,7 +27,7 @@ class Novelty:
         self._keys: set[str] = set()
 
     def count_new(self, page: Page) -> int | None:
-        """Return how many rows are new; None if that was not looked at."""
+        """Return the number of new rows; None if it was not determined."""
         keys = page.list_keys(self._decoder.table)
         self._samples = (
             self._samples and (page.total or 0) > 0
@@ -42,7 +42,7 @@ class Novelty:
 
 
 class Sweeps:
-    """The sweeps of one list, none of which was proof, and what they show together."""
+    """The sweeps of one list, none of which proved it complete, and what they show together."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -77,7 +77,7 @@ class Sweeps:
         return [{"column": "total_count", "problem": problem, "rows": 0, "examples": []}]
 
     def explain(self) -> str:
-        """Return why the rows may not be all: only what changed between two readings is said to have changed."""
+        """Return why rows may be missing; only differences between two readings are reported as changes."""
         rows, last = self.union().num_rows, self._coverages[-1]
         count = "does not count them" if last.total is None else f"counts {last.total}"
         found = f"{rows} different rows in {len(self._data)} sweeps, the server {count}"

@@ -76,7 +76,7 @@ class _Reading:
 
     @property
     def claim(self) -> int:
-        """The highest total; 0 where there is none."""
+        """The highest total; 0 if there is none."""
         return max(self.totals, default=0)
 
     def goes_on(self, *, prove: bool) -> bool:

@@ -68,7 +68,7 @@ class Sweeper:
         *,
         limit: int | None = None,
     ) -> Listing:
-        """Read a list that hands out a cursor for the next page; the end is where it hands out none.
+        """Read a list that is paged by cursor; the last page has none.
 
         A cursor that leads to no new rows, also when it is followed further, ends the reading, and the report says so.
         """
@@ -152,7 +152,7 @@ class Sweeper:
         *,
         trusts_total: bool,
     ) -> tuple[_Counted, Decoder]:
-        """Read every page once; the first alone, since it tells how many there are."""
+        """Read every page once; the first one alone, since its total gives the number of pages."""
         decoder = Decoder(table)
         coverage = _Counted(size=self._sizes.get(path, table.page_size), want=limit, trusts_total=trusts_total)
         seen = Novelty(decoder, samples=trusts_total)

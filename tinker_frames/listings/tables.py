@@ -45,12 +45,12 @@ from .run_lists import Pages
 from .sweep import Sweeper
 
 By = Literal["auto", "user", "run"]
-MOST_UNREACHABLE = 3  # objects of one listing whose connection may fail before the server is taken to be gone
+MOST_UNREACHABLE = 3  # failed connections within one listing after which the server counts as unreachable
 
 
 @dataclass(frozen=True)
 class Options:
-    """What every listing can be asked for."""
+    """Options that every listing takes."""
 
     refresh: bool = False
     limit: int | None = None
@@ -278,7 +278,7 @@ class Tables:
         return listing
 
     def _read_one_account(self, read: Callable[[Progress], Listing], progress: Progress) -> Listing:
-        """Read a listing; once more if the credential command began to answer for another account meanwhile."""
+        """Read a listing; again if the credential command switched to another account during the read."""
         for _ in range(2):
             account = self._session.account
             listing = read(progress)

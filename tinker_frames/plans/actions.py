@@ -18,9 +18,9 @@ from ..policies import Rule
 from ..schema.durations import format_duration, parse_duration, parse_ttl
 from ..schema.paths import checkpoint_url, parse, parse_known
 
-# How far an expiry may be from the one that was asked for: the service counts from its own clock.
+# Tolerated difference between the requested and the resulting expiry: the service uses its own clock.
 TOLERANCE = timedelta(minutes=5)
-# An expiry that must not be later than a given time is asked for with so much less: the request takes time to arrive.
+# Subtracted from an expiry that must not be later than a given time, since the request takes time to arrive.
 MARGIN = timedelta(seconds=10)
 
 
@@ -41,7 +41,7 @@ class State:
 
 @dataclass(frozen=True)
 class RequestedExpiry:
-    """The expiry that is asked for: a TTL from the moment of the request, or a time; neither means never."""
+    """The requested expiry: a TTL counted from the request, or a time; neither means never."""
 
     ttl_seconds: int | None = None
     until: datetime | None = None
@@ -65,7 +65,7 @@ class Job:
     before: State
     expiry: RequestedExpiry
     key: str = field(default_factory=lambda: str(uuid.uuid4()))  # idempotency key, the same on every attempt
-    checkpoint: tuple[str, str] | None = None  # run and checkpoint id, where they are not those of the path
+    checkpoint: tuple[str, str] | None = None  # run and checkpoint id, if they differ from those of the path
     is_listed: bool = True  # whether its run's list had it before
     attempts: int = 0
     not_before: float = 0.0
@@ -117,7 +117,7 @@ class Parameter:
     kind: Literal["duration", "rule"]
     doc: str
     default: Any = REQUIRED
-    takes_none: str = ""  # what None means, in words; empty where it is not allowed
+    takes_none: str = ""  # the meaning of None; empty if None is not allowed
     in_form: bool = True  # whether the view's form asks for it, or takes the default
     example: str = ""  # a value, as code
 
@@ -273,7 +273,7 @@ def _is_gone(state: State | None, *_: Any) -> bool:
 
 
 def _has_expiry(state: State | None, expiry: RequestedExpiry, sent: datetime) -> bool:
-    """Tell whether the expiry is the one that a request sent then asked for, give or take a few minutes."""
+    """Tell whether the expiry is the one requested at that time, within a few minutes."""
     if state is None:
         return False
     wanted = expiry.resolve(sent)
@@ -341,7 +341,7 @@ ACTIONS = {
             "publish",
             _is_public,
             undo="unpublish",
-            undo_limit="but not the copies that others make meanwhile",
+            undo_limit="but not copies that others have made by then",
             public_after=True,
             label="Publish",
             command="publish",
@@ -358,7 +358,7 @@ ACTIONS = {
             public_after=False,
             label="Unpublish",
             command="unpublish",
-            doc="Make checkpoints private again; copies that others made meanwhile stay.",
+            doc="Make checkpoints private again; copies that others have made are not affected.",
         ),
         Action(
             "retire",
@@ -379,7 +379,7 @@ ACTIONS = {
             removes=True,
             label="Delete…",
             command="rm",
-            doc="Delete checkpoints at once, for good; `expire` can be undone.",
+            doc="Delete checkpoints immediately and permanently; `expire` can be undone.",
             tone="danger",
         ),
         Action(

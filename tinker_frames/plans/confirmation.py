@@ -13,7 +13,7 @@ from ..frames.text import escape_control_characters
 from ..rest.progress import in_notebook
 from .actions import Action
 
-MAX_UNCONFIRMED = 10  # so many rows are changed without a confirmation, if nothing public is concerned
+MAX_UNCONFIRMED = 10  # rows that can be changed without confirmation, if none is public
 
 
 def needs_confirmation(action: Action, sends: pd.DataFrame) -> bool:
@@ -27,7 +27,7 @@ def needs_confirmation(action: Action, sends: pd.DataFrame) -> bool:
 
 
 def count_public(sends: pd.DataFrame) -> int:
-    """Count the rows that are public, or not known to be private, and whose life is ended or shortened."""
+    """Count the rows that are public, or may be, and will be gone earlier than before."""
     return int(sends.loc[sends["shortens"], "public"].fillna(True).sum())
 
 
@@ -68,7 +68,7 @@ def _explain(number: int, confirm: Any, typed: str | None) -> str:
 
 
 def _ask(number: int, lines: list[str]) -> str | None:
-    """Return what a person types; None where there is no terminal or notebook."""
+    """Return what the user types; None without a terminal or notebook."""
     if not (in_notebook() or (sys.stdin is not None and sys.stdin.isatty())):
         return None
     shown = [escape_control_characters(line) for line in lines]

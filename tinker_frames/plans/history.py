@@ -1,4 +1,4 @@
-"""What the journal tells of an account's plans: as a frame, and which of them is meant to be resumed or undone. Pure."""
+"""The journal as a frame, and the choice of the plan to resume or undo; pure."""
 
 from __future__ import annotations
 

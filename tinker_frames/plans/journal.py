@@ -128,7 +128,7 @@ class Record:
     ended: bool = False
     abandoned: bool = False
     undoes: str | None = None
-    repeats: str | None = None  # the plan, where it had run before
+    repeats: str | None = None  # the plan, if it was run before
     allowed: frozenset[str] = frozenset()  # the guards that were lifted
     rows: dict[str, Entry] = field(default_factory=dict)
 
@@ -144,7 +144,7 @@ class Record:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it was interrupted, and nobody has abandoned it."""
+        """Whether it was interrupted and not abandoned."""
         return bool(self.open_rows) and not self.ended
 
 
@@ -249,7 +249,7 @@ class Journal:
 
     @contextmanager
     def lock(self, plan: str) -> Iterator[None]:
-        """Hold a plan, so that no other process or thread runs, resumes, undoes or abandons it meanwhile.
+        """Lock a plan, so that no other process or thread runs, resumes, undoes or abandons it.
 
         Raises
         ------
@@ -315,7 +315,7 @@ class Journal:
         return {_get_name(name): self.folder / name for name in names}
 
     def _delete_oldest(self, files: dict[str, Path]) -> None:
-        """Delete the oldest files, where there are too many or they are too large."""
+        """Delete the oldest files if there are too many or they are too large."""
         sizes = {name: _measure(path) for name, path in files.items()}
         number, size, limit = len(sizes), sum(sizes.values()), _format_stamp(datetime.now(UTC) - KEPT)
         for name, path in files.items():
@@ -335,7 +335,7 @@ class Journal:
 
 
 class _Reader:
-    """Reads files of the journal, and counts what it has to skip: lines of a newer version, or that somebody edited."""
+    """Reads files of the journal, and counts the lines that it skips: of a newer version, or edited."""
 
     def __init__(self) -> None:
         self._skipped: list[str] = []

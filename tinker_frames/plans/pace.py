@@ -83,7 +83,7 @@ class Pace:
                 self._increase()
 
     def _evaluate_trial(self, rate: float) -> None:
-        """Keep the other number and go on that way if it was good; else go back, and wait the longer before the next trial."""
+        """Keep the new number of workers and continue in that direction if throughput rose; else go back, and wait longer before the next trial."""
         if rate <= self._required_rate():
             self._is_new = False
             self._settle(self._best)

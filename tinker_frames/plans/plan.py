@@ -135,7 +135,7 @@ class Plan:
         return self.action.describe(get_common_ttl(self.rows))
 
     def summarize(self, frame: pd.DataFrame, hints: Hints = PYTHON) -> list[str]:
-        """Return what the plan comes to, in lines; `frame` is the plan's own."""
+        """Return a summary of the plan, as lines; `frame` is the plan's own."""
         return summarize_plan(self.action, frame, self.rows, self.rate, hints)
 
     def only(self, mask: Any) -> Plan:
@@ -339,7 +339,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
         frame = frame.assign(loaded_by_sampler=flag_paths(frame["tinker_path"], source.loaded()))
     reasons = keep.reasons(frame)
     paths = frame["tinker_path"]
-    stay = set(paths[reasons != ""])  # a checkpoint that stands in several rows stays if one of them does
+    stay = set(paths[reasons != ""])  # a checkpoint in several rows is kept if one of them is
     if paths.duplicated().any():
         distinct = frame.drop_duplicates("tinker_path")  # and no row of another is counted in its place
         stay |= set(distinct.loc[keep(distinct), "tinker_path"])

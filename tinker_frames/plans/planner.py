@@ -42,13 +42,13 @@ class Planner:
     tables
         Reads what the account holds.
     journal_folder
-        Where the journal is kept; else the user's state folder.
+        Folder of the journal; None for the user's state folder.
     """
 
     def __init__(self, session: Session, tables: Account, journal_folder: Path | None = None) -> None:
         self._session, self._tables, self._journal_folder = session, tables, journal_folder
         self.rest = Rest(session, self.write)
-        self._rates: list[float | None] = []  # the answer, once it was asked for
+        self._rates: list[float | None] = []  # the answer, once it was requested
 
     @property
     def account(self) -> str:
@@ -175,7 +175,7 @@ class Planner:
         write_one(Writer(self._session, self.read_runs, ACTIONS[action], settings.retries + 1), job, settings)
 
     def _read_before(self, training_run_id: str) -> Read:
-        """Return the checkpoints of a run before a write; raises where they cannot be read, or not proved complete."""
+        """Return the checkpoints of a run before a write; raises if they cannot be read or proved complete."""
         found = self._tables.checkpoints([training_run_id], "auto", Options(refresh=True))
         if found.report.doubted:
             raise errors.IncompleteListingError(

@@ -153,7 +153,7 @@ def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, l
 
 
 def add_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
-    """Return facts with the expiry that is asked for each row."""
+    """Return facts with the requested expiry of each row."""
     return rows.assign(
         ttl_seconds=pandas_array("int", [expiry.ttl_seconds for expiry in expiries]),
         until=_to_times([expiry.until for expiry in expiries]),
@@ -283,7 +283,7 @@ def _find_newest(listed: pd.DataFrame) -> set[str]:
 
 
 def colliding_paths(listed: pd.DataFrame) -> set[str]:
-    """Return the paths whose name another type of the same run has too, on servers whose ids do not tell the type.
+    """Return the paths that share their name with another type of checkpoint in the same run, on servers with ids without a type.
 
     Such a server takes the first of them that it finds, whatever the request says.
     """

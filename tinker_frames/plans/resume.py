@@ -30,7 +30,7 @@ def resume_plan(
     journal = source.journal()
     record = find_unfinished(journal.read_plans(), plan)
     with journal.lock(record.base):
-        record = find_unfinished(journal.read_plans(), record.plan)  # another process may have finished it meanwhile
+        record = find_unfinished(journal.read_plans(), record.plan)  # another process may have finished it
         if plan is None or confirm is not None:
             _confirm(source, record, confirm)
         jobs = [build_job(row) for row in record.open_rows]
@@ -52,7 +52,7 @@ def abandon_plan(source: Source, plan: str) -> int:
 
 
 def _confirm(source: Source, record: Record, confirm: int | bool | None) -> None:
-    """Require confirmation of what is left of a plan."""
+    """Require confirmation of the remaining rows of a plan."""
     jobs = [build_job(row) for row in record.open_rows]
     rows = restore_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
     plan = Plan(record.plan, find_action(record), rows, source, record.allowed, record.undoes)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Review:
-    """Reads the runs of rows and judges the guards anew, for one run of a plan; what samplers have loaded is read once a minute.
+    """Reads the training runs of rows and evaluates the guards again, during one run of a plan; samplers are read once a minute.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Review:
     read_loaded
         Returns the tinker paths that samplers have loaded, past the cache; None where that cannot be known.
     action
-        What is done to the rows; guards hold only where it shortens a life.
+        The action on the rows; guards hold only rows that will be gone earlier.
     allowed
         The guards that are lifted.
     """

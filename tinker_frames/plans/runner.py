@@ -34,7 +34,7 @@ class Runner:
     journal
         Records every row before and after its request.
     review
-        Makes, given the action and the guards that are lifted, what reads the runs of rows and judges the guards anew.
+        Makes a `Review`, given the action and the lifted guards.
     pace
         Makes the pace of the writes, given the most that may be under way.
     """
@@ -73,7 +73,7 @@ class Runner:
             is_interrupted = self._send(workers, work, todo)
             work.verify(todo)
         if is_interrupted:
-            raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) goes on")
+            raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) continues")
         if len(work.ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in work.ended.values()):
             self.journal.record_end(plan)
         why = "it was cancelled" if bar.stop.is_set() else "the deadline was reached"
@@ -94,7 +94,7 @@ class Runner:
         except KeyboardInterrupt:
             is_interrupted = True
             work.bar.stop.set()
-        if work.bar.stop.is_set():  # also when it was cancelled by whoever shows the progress
+        if work.bar.stop.is_set():  # also after a cancellation by `progress`
             self._stop(workers, work, jobs)
         return is_interrupted
 
@@ -119,7 +119,7 @@ class _Run:
         self._plan, self._action, self._writer, self._journal, self._checks = plan, action, writer, journal, checks
 
     def check(self, jobs: list[Job]) -> list[Job]:
-        """Return the jobs whose checkpoint is as it was planned; the others end here."""
+        """Return the jobs whose checkpoint has not changed since the plan was made; record an outcome for the others."""
         self._checks.read(list_runs(jobs))
         todo = []
         for job in jobs:
@@ -224,7 +224,7 @@ def _group_by_run(jobs: list[Job]) -> dict[str, list[Job]]:
 
 def _build_unfinished(job: Job, plan: str, why: str) -> Outcome:
     begun = "not done" if job.attempts else "not begun"
-    error = f"{begun} when {why}; tkf.resume({plan!r}) or `tinker-frames resume {plan}` goes on"
+    error = f"{begun} when {why}; tkf.resume({plan!r}) or `tinker-frames resume {plan}` continues"
     return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))
 
 

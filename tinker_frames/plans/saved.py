@@ -1,4 +1,4 @@
-"""Saved plans: their form as a file, and the checks of one that somebody may have edited."""
+"""Saved plans: their file format, and the checks of a file, which may have been edited."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAN_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # it becomes the nam
 
 
 class SavedPlan(msgspec.Struct):
-    """A plan as it stands in a file."""
+    """A plan as it is stored in a file."""
 
     tinker_frames_plan: int
     id: str
@@ -80,7 +80,7 @@ def check_saved_plan(saved: SavedPlan) -> None:
 
 
 def _check_expiry(action: Action, expiry: RequestedExpiry) -> None:
-    """Check the expiry that is asked for a row: in the range of TTLs, and of the kind that the action asks for."""
+    """Check a row's requested expiry: in the range of TTLs, and of the kind that the action sets."""
     parameter: Any = next((each for each in action.parameters if each.kind == "duration"), None)
     if parameter is not None:
         parameter.parse(expiry.ttl_seconds)

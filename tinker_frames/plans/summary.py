@@ -34,7 +34,7 @@ PYTHON = Hints()
 def summarize_plan(
     action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None, hints: Hints = PYTHON
 ) -> list[str]:
-    """Return what a plan comes to, in lines; `rate` is dollars per gigabyte and month."""
+    """Return a summary of a plan, as lines; `rate` is in dollars per gigabyte and month."""
     sends = frame[frame["verdict"] == "send"]
     lines = [_format_headline(action, frame, sends, rows, rate)]
     if counts := _format_counts(sends):
@@ -43,7 +43,7 @@ def summarize_plan(
         aside = frame[frame["verdict"] == verdict]
         lines += [f"{VERDICTS[verdict]}: {count:,}, {reason}" for reason, count in count_reasons(aside["reason"])]
     if (rows["loaded_by_sampler"].isna() & (rows["refusal"] == "")).any():
-        lines.append("this server does not tell what samplers have loaded")
+        lines.append("this server does not list what samplers have loaded")
     if action.removes:
         lines.append(f"a {action.name} cannot be undone; {hints.reversible} can")
     elif action.undo and len(sends):
@@ -79,7 +79,7 @@ def _format_counts(sends: pd.DataFrame) -> list[str]:
 
 
 def get_common_ttl(rows: pd.DataFrame) -> int | None:
-    """Return the TTL that is asked for, in seconds; None where there is none."""
+    """Return the requested TTL in seconds; None if there is none."""
     found = rows["ttl_seconds"].dropna()
     return int(found.iloc[0]) if len(found) else None
 

@@ -1,4 +1,4 @@
-"""Undo a plan: give rows back what they had, where nobody has changed them since."""
+"""Undo a plan: restore the earlier state of rows that have not been changed since."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def undo_plan(source: Source, plan: str | None = None, *, progress: bool | Progr
     journal = source.journal()
     record = find_undoable(journal.read_plans(), plan)
     with journal.lock(record.base):
-        records = journal.read_plans()  # as they are now that nobody else runs it
+        records = journal.read_plans()  # read after locking it
         record = next(each for each in records if each.plan == record.plan)
         return _build_inverse(source, record, records).run(confirm=True, progress=progress)
 
@@ -102,5 +102,5 @@ def _measure_clock_offset(row: Entry) -> timedelta:
 
 
 def build_job(row: Entry) -> Job:
-    """Return what is left to do of a journaled row."""
+    """Return the remaining job of a journaled row."""
     return replace(row.stored.to_job(), unclear=row.sent_at is not None, sent_at=row.sent_at)

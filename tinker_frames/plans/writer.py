@@ -30,7 +30,7 @@ class Read:
 
     states: dict[str, State] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
-    colliding: set[str] = field(default_factory=set)  # paths that the server does not tell from another
+    colliding: set[str] = field(default_factory=set)  # paths that the server cannot distinguish from another
     ids: dict[tuple[str, str], str] = field(default_factory=dict)  # run and checkpoint id, to the path
     held: dict[str, str] = field(default_factory=dict)  # the rows that a guard holds now, and why
 
@@ -41,7 +41,7 @@ class Read:
 
 
 ReadRuns = Callable[[list[str]], Read]
-Review = Callable[[list[Job]], Read]  # reads the runs of some rows, and judges the guards anew
+Review = Callable[[list[Job]], Read]  # reads the runs of some rows, and evaluates the guards again
 
 
 class SendAgain(Exception):  # noqa: N818  # control flow, not an error
@@ -73,7 +73,7 @@ class Writer:
 
     def __init__(self, session: Session, read_runs: ReadRuns, action: Action, most_tries: int) -> None:
         self._session, self._read_runs, self._action, self._most_tries = session, read_runs, action, most_tries
-        self._futile: Counter[int | None] = Counter()  # rows whose every attempt ended with this status
+        self._futile: Counter[int | None] = Counter()  # rows for which every attempt ended with this status
         self._any_done = False
 
     def send(self, job: Job, progress: Progress) -> Outcome:
@@ -120,13 +120,13 @@ class Writer:
             yield outcome, state
 
     def is_done(self, job: Job, state: State | None) -> bool:
-        """Tell whether a checkpoint is in the state that was asked for; an expiry is compared by the server's own clock."""
+        """Tell whether a checkpoint is in the requested state; expiries are compared by the server's clock."""
         if state is not None and state.expires_at is not None:
             state = replace(state, expires_at=state.expires_at - self._session.clock_offset)
         return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
 
     def _describe_expiry(self, job: Job, state: State | None) -> str:
-        """Describe an expiry that was changed to another one than was asked for; empty if it was not changed."""
+        """Describe an expiry that differs from both the earlier and the requested one; empty if it was not changed."""
         if not self._action.sets_expiry or state is None or state.expires_at == job.before.expires_at:
             return ""
         wanted = job.expiry.resolve(job.sent_at or datetime.now(UTC))
@@ -148,7 +148,7 @@ class Writer:
         )
 
     def _settle(self, job: Job, error: TinkerError) -> Outcome:
-        """Decide what an error means: final, refused before it was looked at, or unclear, and then the run is read."""
+        """Classify an error: final, rejected without being processed, or unclear; after an unclear one, the run is read."""
         if _is_refused_by_gateway(error) and job.attempts < self._most_tries:
             raise SendAgain(backoff_s(job.attempts - 1), error)
         unclear = is_unclear(error)

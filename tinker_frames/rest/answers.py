@@ -44,7 +44,7 @@ def read_archive(answer: Answer, base_url: str) -> dict[str, Any]:
             f"the server says that the archive is at a {target.scheme or 'missing'} URL, which cannot be trusted",
             status=answer.status,
             url=errors.strip_query(answer.url),
-            hint="Copy it on the server itself, or ask whoever runs it for an https address.",
+            hint="Copy it on the server itself, or ask its operator for an https address.",
         )
     return {"url": target.geturl(), "status": answer.status, "expires": expires or _default_archive_expiry()}
 
@@ -55,7 +55,7 @@ def format_utc(date: datetime) -> str:
 
 
 def _resolve_url(url: str, where: str) -> SplitResult:
-    """Return the parts of an address that a server gave, joined to where it was asked; empty ones if it is not a URL."""
+    """Return the parts of a URL that a server gave, relative to the request's; empty ones if it is not a URL."""
     try:
         return urlsplit(urljoin(where, url) if url else "")
     except ValueError:

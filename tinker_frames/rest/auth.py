@@ -94,7 +94,7 @@ class Authenticator:
         """Return text that identifies the account without any secret; the same for every JWT of one user.
 
         It is of the credential that the settings name, also if the server enforces the command, since that is only known after a
-        request. A command that answers for somebody else changes it.
+        request. It changes if the command returns another account's credential.
         """
         with self._exclude_others():
             if self._identity is None:
@@ -200,7 +200,7 @@ class Authenticator:
 
 
 def derive_identity(credential: Secret) -> str:
-    """Return who a credential stands for: user and organization of a JWT, else a hash of the key."""
+    """Return the identity of a credential: user and organization of a JWT, else a hash of the key."""
     claims = decode_jwt(credential)
     if claims.get("sub"):
         return f"{claims.get('sub')}|{claims.get('org_id', '')}"
@@ -224,7 +224,7 @@ def decode_jwt(token: Secret) -> dict[str, Any]:
 
 
 def _read_token(answer: Any) -> Secret:
-    """Return the token in an exchange's answer; empty if there is none."""
+    """Return the token in the answer of an exchange; empty if it has none."""
     token = answer.get("jwt") if isinstance(answer, dict) else None
     return Secret(token if isinstance(token, str) else "")
 

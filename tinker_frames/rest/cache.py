@@ -154,7 +154,7 @@ class CacheView:
     settings
         Whether, where and for how long responses are cached.
     open_cache
-        Returns the account's cache, None where it is switched off; its name needs the credential, so it is opened when used.
+        Returns the account's cache, None if it is off; opened at first use, since its name depends on the credential.
     """
 
     def __init__(self, settings: Settings, open_cache: Callable[[], AccountCache | None]) -> None:

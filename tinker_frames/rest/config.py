@@ -27,7 +27,7 @@ from ..schema.docstrings import describe_parameter, format_entries, join_section
 from .credentials import Credential, access_headers, check_secret, find_credential
 from .secret import Secret, hide
 
-# What is sent with every request, or decides where it goes; servers read `-` and `_` alike.
+# Headers that every request has, or that route it; servers treat `-` and `_` as equal.
 OWN_HEADERS = {
     "x-api-key", "x-idempotency-key", "accept", "accept-encoding", "connection", "content-length", "content-type", "cookie",
     "expect", "host", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent",
@@ -143,7 +143,7 @@ def resolve(options: ClientOptions) -> Settings:
     Raises
     ------
     AuthenticationError
-        If the official service is meant and there is no credential, or only a malformed one.
+        If there is no credential for the official service, or a malformed one.
     InvalidRequestError
         If the base URL is malformed, a key would travel over plain http, a number is out of range, or there is no such CA bundle.
     TypeError
@@ -170,7 +170,7 @@ def resolve(options: ClientOptions) -> Settings:
 
 
 def check_headers(headers: Mapping[str, Any]) -> dict[str, Secret]:
-    """Return extra headers with their values hidden; one that is sent anyway, or that is none, is an error."""
+    """Return extra headers with their values hidden; raises for an invalid name and for a header that every request has."""
     checked = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, (str, Secret)):
@@ -204,7 +204,7 @@ def describe_settings() -> Iterator[tuple[str, inspect.Parameter, Setting]]:
 def accept_options(
     options: Callable[P, ClientOptions],
 ) -> Callable[[Callable[[S, ClientOptions], None]], Callable[Concatenate[S, P], None]]:
-    """Return a decorator for a method that takes options: it is called with the settings as parameters of its own."""
+    """Return a decorator that gives a method which takes `ClientOptions` a parameter for each setting."""
     parameters = [parameter for _, parameter, _ in describe_settings()]
     accepted = inspect.Signature(parameters)
 
@@ -273,7 +273,7 @@ def _parse_address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _require_encryption(base_url: str, *, allow_http: bool) -> None:
-    """Raise `InvalidRequestError` where a key would travel unencrypted to where it must not."""
+    """Raise `InvalidRequestError` if a key would be sent unencrypted to a host that does not allow it."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if (
@@ -306,7 +306,7 @@ def _check_verify(verify: bool | str | os.PathLike[str]) -> bool | str:
 
 
 def _check_bundle(path: str, source: str) -> str:
-    """Return the path of a file or folder of CA certificates; one that is none raises `InvalidRequestError`."""
+    """Return the path of a file or folder of CA certificates; raises `InvalidRequestError` if it is not one."""
     import ssl
 
     bundle = Path(path).expanduser()
@@ -358,7 +358,7 @@ def _is_official(url: str) -> bool:
 
 
 def _is_of(value: Any, kind: Any) -> bool:
-    """Tell whether a value is of a setting's type: numbers as Python's own and numpy's, but a bool is none."""
+    """Tell whether a value has a setting's type: numbers are Python's or numpy's, and a bool is not a number."""
     kinds = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     is_number = not isinstance(value, bool)
     return any(

@@ -1,6 +1,6 @@
 """The credential of an account: from an argument, the environment, a command or the SDK's credentials file.
 
-Nothing here is sent or written. What a credential holds is a `Secret` from where it is read on, so that no traceback shows it.
+Nothing here is sent or written. A credential is a `Secret` from the moment it is read, so that no traceback shows it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Credential:
 
     @property
     def is_command(self) -> bool:
-        """Whether a command prints it anew each time."""
+        """Whether it is the output of a command, which is run each time."""
         return bool(self._command)
 
     @property
@@ -48,7 +48,7 @@ class Credential:
         return bool(self._secret or self._command)
 
     def reveal(self) -> Secret:
-        """Return the secret; runs the command if that is where it comes from."""
+        """Return the secret; runs the command if there is one."""
         return _run_command(self._command) if self._command else self._secret
 
     def __repr__(self) -> str:
@@ -61,7 +61,7 @@ class Credential:
 def find_credential(api_key: Secret | None, *, official: bool) -> tuple[Credential, Credential | None]:
     """Return the credential to use, and the command's if there is one: argument, variable, command, file.
 
-    An argument that is empty means that there is none, whatever the environment has.
+    An empty argument means no credential, regardless of the environment.
     """
     if api_key is not None and not api_key:
         credential, command = None, None

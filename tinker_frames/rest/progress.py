@@ -78,7 +78,7 @@ class Progress:
             self._bar.n = 0
 
     def report_wait(self, seconds: float, why: str) -> None:
-        """Report a wait on the bar, or in the log if there is none."""
+        """Report a wait on the progress bar, or in the log without one."""
         if self._bar is not None:
             self._bar.write(f"waiting {seconds:.0f} s: {why}", file=sys.stderr)
         elif seconds >= REPORT_WAITS_FROM_S:
@@ -118,7 +118,7 @@ def in_notebook() -> bool:
 
 
 def _find_bar_class() -> Any:
-    """Return the bar of the notebook if its widgets are there, else the one of text."""
+    """Return a notebook progress bar if ipywidgets is installed, else a text one."""
     if in_notebook():
         try:
             import ipywidgets  # noqa: F401

@@ -20,7 +20,7 @@ RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 
 
 class RetryBudget:
-    """Count the attempts of one read and say how long to wait before the next, or that there is none.
+    """Count the attempts of one read, and return the wait before the next, if there is one.
 
     A 429 that names its wait is not counted as a failure: `RATE_LIMIT_RETRY_FACTOR` times as many are allowed.
     """

@@ -31,7 +31,7 @@ from .secret import Secret, strike_out, strike_out_text
 from .transport import BoundedAdapter, Protected, get_time_left, limit_time, protect
 
 CONNECT_TIMEOUT_S = 5.0
-HOLDING_STATUSES = (429, 503)  # the server as a whole is asked to be left alone, not one route
+HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to one route
 
 logger = logging.getLogger("tinker_frames")
 
@@ -286,7 +286,7 @@ class Session:
         return is_longer
 
     def _end_retries(self, outcome: Answer | errors.TinkerError, error: errors.TinkerError) -> errors.TinkerError:
-        """Return the error of a read that is given up; a wait that the server asked for holds what is sent next, and is named."""
+        """Return the error of a read that is given up; a wait that the server asked for is named, and also delays later requests."""
         asked = read_server_wait(outcome.headers) if isinstance(outcome, Answer) else None
         if asked is None or error.status not in HOLDING_STATUSES:
             return error
@@ -386,7 +386,7 @@ def _wait_after(outcome: Answer | errors.TinkerError, tries: RetryBudget) -> flo
 
 
 def _is_expected(answer: Answer, request: _Request) -> bool:
-    """Tell whether the answer is what was asked for; a read's body has to be JSON that was not cut short."""
+    """Tell whether the answer is a success; the body of a read must be complete JSON."""
     if 300 <= answer.status < 400:
         return request.redirects
     if not 200 <= answer.status < 300:

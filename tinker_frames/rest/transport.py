@@ -69,7 +69,7 @@ def protect(protected: Protected) -> Iterator[None]:
 
 
 class BoundedAdapter(HTTPAdapter):
-    """An adapter whose answers are read to their end, within the time limit and `MAX_ANSWER_BYTES`."""
+    """A requests adapter that reads each answer whole, within the time limit and `MAX_ANSWER_BYTES`."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools, of bounded connections."""
@@ -97,7 +97,7 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def _read_body(response: Response) -> bytes:
-    """Return the decompressed body; raises where it is too large, or compressed more than once, which multiplies."""
+    """Return the decompressed body; raises if it is too large or compressed more than once."""
     chunks, size = [], 0
     too_large = "," in response.headers.get("Content-Encoding", "")
     for chunk in () if too_large else response.iter_content(CHUNK_BYTES):
@@ -117,7 +117,7 @@ def _read_body(response: Response) -> bytes:
 
 
 class _BoundedReader(io.RawIOBase):
-    """A socket's input, each read of which waits for the rest of the time limit at most."""
+    """A socket's input; each read waits at most for the rest of the time limit."""
 
     def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
         self._raw, self._sock, self._patience_s = raw, sock, sock.gettimeout()
@@ -146,7 +146,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """A response whose headers come within the timeout, and whose body within the time limit."""
+    """A response that raises unless its headers arrive within the timeout and its body within the time limit."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

@@ -19,12 +19,12 @@ def _extra() -> Column:
     return Column(
         "extra",
         "json",
-        "fields this version does not know, and values it cannot read, as JSON; NA where there are none",
+        "fields this version does not know, and values it cannot read, as JSON; NA if there are none",
     )
 
 
 def _checkpoint_fields() -> tuple[Column, ...]:
-    """Return the columns of one checkpoint object, wherever it stands in an answer."""
+    """Return the columns of a checkpoint object, in a list or nested in a run."""
     return (
         Column("tinker_path", "text", "the checkpoint's address, unique on every server; name rows by it", required=True),
         Column("checkpoint_id", "text", "`<segment>/<name>` on the official service, the bare name on others", required=True),
@@ -33,10 +33,10 @@ def _checkpoint_fields() -> tuple[Column, ...]:
             required=True, categories=CHECKPOINT_TYPES,
         ),
         Column("time", "time", "created, UTC", required=True),
-        Column("size_bytes", "int", "size in bytes; NA where the server does not say"),
+        Column("size_bytes", "int", "size in bytes; NA if the server does not give it"),
         Column("public", "bool", "whether any Tinker user may load it; absent means no", default=False),
         Column("expires_at", "time", "deleted by the service at this time, UTC; NA means never"),
-        Column("base_model", "text", "the model it was trained from, where the server says so with the checkpoint"),
+        Column("base_model", "text", "the model it was trained from; NA if the server does not give it with the checkpoint"),
         Column("user_metadata", "json", "the user's metadata as JSON text; `df.tinker.expand_metadata()` makes columns of it"),
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ CHECKPOINTS = Table(
         Column(
             "session_id",
             "text",
-            "the session of that run; NA where the id does not tell",
+            "the session of that run; NA if the id does not contain it",
             derive=derived.session_of_id("training_run_id"),
         ),
         Column("name", "text", "the name it was saved under, from its path", derive=derived.name_of_path()),
@@ -116,14 +116,14 @@ TRAINING_RUNS = Table(
         Column(
             "session_id",
             "text",
-            "the session that owns it; NA where the id does not tell",
+            "the session that owns it; NA if the id does not contain it",
             derive=derived.session_of_id("training_run_id"),
         ),
         Column("base_model", "text", "the model it trains", required=True),
         Column("model_owner", "text", "who owns it (a URN on the official service)", required=True),
         Column("is_lora", "bool", "whether it trains a LoRA adapter", required=True),
         Column("lora_rank", "int", "the adapter's rank; NA for none"),
-        Column("corrupted", "bool", "whether it failed for good; absent means no", default=False),
+        Column("corrupted", "bool", "whether it failed permanently; absent means no", default=False),
         Column("last_request_time", "time", "last used, UTC", required=True),
         Column("idle_days", "float", "days since it was last used", live=derived.days_since("last_request_time")),
         *_nested("last_checkpoint", "newest training checkpoint"),
@@ -146,21 +146,21 @@ SESSIONS = Table(
     columns=(
         Column("session_id", "text", "the session's id", required=True),
         Column("display_name", "text", "its name; free text, not unique"),
-        Column("status", "category", "where it stands; NA: neither finished nor known to run", source="status.type", categories=SESSION_STATUSES),
-        Column("status_reason", "category", "why it stands there", source="status.reason.type", categories=STATUS_REASONS),
-        Column("status_category", "category", "whose fault a failure is", source="status.category", categories=("user", "internal")),
-        Column("status_message", "text", "what a failure says", source="status.message"),
+        Column("status", "category", "its state; NA: neither finished nor known to run", source="status.type", categories=SESSION_STATUSES),
+        Column("status_reason", "category", "the reason for the state", source="status.reason.type", categories=STATUS_REASONS),
+        Column("status_category", "category", "whether the user or the service caused a failure", source="status.category", categories=("user", "internal")),
+        Column("status_message", "text", "the message of a failure", source="status.message"),
         Column("status_detail", "text", "more about a cancelled or finished session", source="status.detail"),
         Column("status_request_id", "text", "the request that failed it", source="status.reason.request_id"),
         Column("status_request_type", "text", "that request's type", source="status.reason.request_type"),
         Column("status_training_run_id", "text", "the training run that failed it", source="status.reason.training_run_id"),
         Column("status_sampling_session_id", "text", "the sampling session that failed it", source="status.reason.sampling_session_id"),
-        Column("owner", "text", "whose it is (a URN)", required=True),
+        Column("owner", "text", "its owner (a URN)", required=True),
         Column("project_id", "text", "the project it belongs to", required=True),
         Column("created_at", "time", "created, UTC", required=True),
         Column("age_days", "float", "days since it was created", live=derived.days_since("created_at")),
         Column("checkpoints_count", "int", "number of checkpoints", required=True),
-        Column("checkpoint_storage_bytes", "int", "bytes its checkpoints take"),
+        Column("checkpoint_storage_bytes", "int", "total size of its checkpoints in bytes"),
         Column("size_gb", "float", "the same in gigabytes (10^9 bytes)", live=derived.gigabytes("checkpoint_storage_bytes")),
         Column("user_metadata", "json", "the user's metadata as JSON text"),
         _extra(),

@@ -67,7 +67,7 @@ def canonical_json(value: Any) -> str:
 
 
 def coerce_value(kind: Kind, value: Any) -> tuple[Any, str | None]:
-    """Return the value as its kind wants it, and what was wrong with it; None where it cannot be coerced.
+    """Return the value in the form of its kind, and the problem with it, if any; None if it cannot be coerced.
 
     Times come back as datetimes in UTC.
     """
@@ -143,7 +143,7 @@ def _parse_time(value: str) -> tuple[Any, str | None]:
 
 
 def _read_epoch(value: float, form: str) -> tuple[Any, str | None]:
-    """Return the time of a number of seconds or milliseconds since 1970; only where there is no doubt which."""
+    """Return the time of a number of seconds or milliseconds since 1970, if it is clear which."""
     low, high = EPOCH_RANGE_S
     for unit, per_second in (("seconds", 1), ("milliseconds", 1000)):
         if low * per_second <= value < high * per_second:
@@ -180,7 +180,7 @@ def replace_surrogates(text: str) -> tuple[str, str | None]:
 
 
 def _parse_int(digits: str) -> int | float:
-    """Return an integer; as a float where it has more digits than Python reads."""
+    """Return an integer, or a float if it has more digits than Python parses."""
     try:
         return int(digits)
     except ValueError:

@@ -54,7 +54,7 @@ class Column:
 
     @property
     def is_sent(self) -> bool:
-        """Whether it stands in the answer, as against being made from other columns."""
+        """Whether the server sends it; other columns are derived."""
         return self.derive is None and self.live is None and self.name != "extra"
 
     @property
@@ -68,16 +68,16 @@ class Table:
     """One table: where its rows come from, how they are paged, and its columns in order."""
 
     name: str
-    row: str  # what a row stands for
-    key: str  # the column that tells rows apart
+    row: str  # what a row is
+    key: str  # the column that identifies rows
     columns: tuple[Column, ...]
     source: str = ""  # the endpoints that its rows come from, in words
     path: str = ""  # of the endpoint; empty for a table that is joined from others
-    items: str = ""  # where the rows stand in an answer
+    items: str = ""  # the key of the rows in an answer
     page_size: int = 1000  # the largest that is tried
     default_size: int = 100  # the one that every server takes
     bare: bool = False  # rows are bare keys, not objects
-    brief: tuple[str, ...] = ()  # the columns that are shown where there is little room
+    brief: tuple[str, ...] = ()  # the columns to show if space is limited
     aliases: dict[str, str] = field(default_factory=dict, hash=False)  # older name of a field → its name
 
     def __getitem__(self, name: str) -> Column:
@@ -90,7 +90,7 @@ class Table:
 
     @property
     def sent(self) -> tuple[Column, ...]:
-        """The columns that stand in the answer."""
+        """The columns that the server sends."""
         return tuple(column for column in self.columns if column.is_sent)
 
     @property
@@ -188,7 +188,7 @@ def to_python(value: Any) -> Any:
 
 
 def to_series_data(column: Column, values: pa.ChunkedArray) -> Any:
-    """Return what pandas is to hold for an Arrow column, without a copy where that can be had."""
+    """Return the pandas array of an Arrow column, without a copy if possible."""
     import pandas as pd
 
     if column.kind == "category":
@@ -201,7 +201,7 @@ def to_series_data(column: Column, values: pa.ChunkedArray) -> Any:
 
 
 def _to_category(column: Column, values: pa.ChunkedArray) -> Any:
-    """Return a categorical with the declared categories first, then whatever else the server sent."""
+    """Return a categorical with the declared categories first, then other values that the server sent."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -216,7 +216,7 @@ def _to_category(column: Column, values: pa.ChunkedArray) -> Any:
 
 
 def empty_arrow(column: Column, rows: int = 0) -> pa.Array:
-    """Return an Arrow column of nothing but nulls."""
+    """Return an Arrow column of nulls."""
     import pyarrow as pa
 
     return pa.nulls(rows, arrow_type(column.kind))

@@ -33,7 +33,7 @@ def run_of_path(source: str = "tinker_path") -> Callable[[Columns], Any]:
 
 
 def name_of_path(source: str = "tinker_path") -> Callable[[Columns], Any]:
-    """Return the name that a tinker path ends with."""
+    """Return the last part of a tinker path."""
     return lambda columns: _split_paths(columns, source)[1]
 
 
@@ -43,7 +43,7 @@ def session_of_id(source: str) -> Callable[[Columns], Any]:
 
 
 def step_of_name(columns: Columns) -> Any:
-    """Return the number that a name ends with; null where it ends with none."""
+    """Return the number at the end of a name; null if there is none."""
     return _map_distinct(columns["name"], _step_of, "int")  # runs save under the same names
 
 
@@ -54,7 +54,7 @@ def _step_of(name: str) -> int | None:
 
 
 def gigabytes(source: str) -> Callable[[pd.DataFrame, datetime], Any]:
-    """Return bytes as gigabytes (10^9), NaN where they are not known."""
+    """Return bytes as gigabytes (10^9 bytes); NaN if unknown."""
     return lambda frame, _: frame[source].astype("float64") / BYTES_PER_GB
 
 
@@ -86,7 +86,7 @@ def _split_paths(columns: Columns, source: str) -> tuple[Any, Any]:
 
 
 def _split_by_folder(paths: Any) -> tuple[Any, Any] | None:
-    """Cut names off; of what is left, which is the same for many rows, parse each once. None if any is not a path."""
+    """Cut the names off and parse each distinct rest once; None if any is not a path."""
     import pyarrow.compute as pc
 
     halves = pc.split_pattern(paths, "/", max_splits=1, reverse=True, memory_pool=memory_pool())

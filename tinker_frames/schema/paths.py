@@ -159,6 +159,6 @@ def _check(part: str, what: str, whole: str) -> None:
 
 
 def quote_text(path: object) -> str:
-    """Return text quoted for a message, also where it is hostile or very long."""
+    """Return text quoted for a message, escaped and shortened."""
     text = ascii(path)
     return text if len(text) <= 200 else text[:199] + "…'"
