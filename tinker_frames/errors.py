@@ -49,9 +49,12 @@ class TinkerError(Exception):
         Whether the same call may succeed later.
     hint : str or None
         What to do next.
+    retry_after : float or None
+        The seconds that the server asks to wait before the same request, where it does.
     """
 
     retryable = False
+    retry_after: float | None = None
     hint: str | None = None
 
     def __init__(
@@ -142,15 +145,8 @@ class ConfirmationNeededError(InvalidRequestError):
 
 
 class RateLimitError(TinkerError):
-    """Too many requests, also after waiting (429).
+    """Too many requests, also after waiting (429)."""
 
-    Attributes
-    ----------
-    retry_after : float or None
-        Seconds to wait, as the server asks; None if it does not say.
-    """
-
-    retry_after: float | None = None
     retryable = True
     hint = "Wait a minute, or lower max_workers."
 

@@ -106,6 +106,12 @@ class Outcome:
         return self.outcome in ("done", "skipped", "unchanged") or (self.status is not None and self.status < 500)
 
 
+class Outcomes(list[Outcome]):
+    """The outcomes of a run of a plan, and what changed meanwhile of the other checkpoints of the same training runs."""
+
+    other_changes: Mapping[str, str] = {}  # tinker path, to what changed
+
+
 REQUIRED: Any = object()
 
 

@@ -215,8 +215,9 @@ class Plan:
 
         The training runs and what samplers have loaded are read again first; rows that are gone, have changed since the plan was
         made or are held by a guard now are skipped. Rows that are sent over a minute later are checked again. An unclear answer is
-        settled by reading the run. At the end the runs are listed again, and a write that had no effect is `failed`. An error of a
-        single row is in its outcome and does not stop the others.
+        settled by reading the run. At the end the runs are listed again: a write that had no effect is `failed`, one that was answered
+        with an error and had its effect is `done`, and `attrs["tinker"]["other_changes"]` and the log name what others changed in
+        these runs meanwhile. An error of a single row is in its outcome and does not stop the others.
 
         Parameters
         ----------

@@ -12,11 +12,12 @@ from typing import Any
 import pandas as pd
 
 from .. import errors
-from ..listings.account import Account
+from ..listings.account import Account, TableFrame
 from ..listings.tables import Options
 from ..rest.endpoints import Rest
 from ..rest.progress import Progress
 from ..rest.session import Session
+from ..rest.transport import limit_time
 from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, bare_name, run_of, run_url
@@ -171,12 +172,36 @@ class Planner:
         path, nothing = f"{SCHEME}{training_run_id}/{checkpoint_id}", State(None, None)
         job = Job(path, nothing, RequestedExpiry(ttl_seconds), checkpoint=ids, is_listed=False)
         job.url(ACTIONS[action].suffix)  # raises here if the id cannot be a part of a URL
-        self._resolve(job, ids, self._read_before(training_run_id))
-        write_one(Writer(self._session, self.read_runs, ACTIONS[action], settings.retries + 1), job, settings)
+        writer = Writer(self._session, self.read_runs, ACTIONS[action], settings.retries + 1)
+        with limit_time(settings.deadline):  # one for resolving, sending, settling and verifying
+            read = self._read_before(training_run_id)
+            writer.remember(read)
+            self._resolve(job, ids, read)
+            write_one(writer, job, settings)
 
     def _read_before(self, training_run_id: str) -> Read:
         """Return the checkpoints of a run before a write; raises if they cannot be read or proved complete."""
-        found = self._tables.checkpoints([training_run_id], "auto", Options(refresh=True))
+        try:
+            found = self._tables.checkpoints([training_run_id], "auto", Options(refresh=True))
+        except errors.ServerError as error:  # which is how some servers answer for a run that they do not have
+            if self._is_known(training_run_id):
+                raise
+            status = error.status
+        else:
+            return self._build_complete_read(training_run_id, found)
+        raise errors.NotFoundError(
+            f"this account has no training run {training_run_id!r}",
+            status=status,
+            url=self.base_url + run_url(training_run_id),
+        )
+
+    def _is_known(self, training_run_id: str) -> bool:
+        """Tell whether the list of training runs has this one, or is not proved complete."""
+        runs = self._tables.training_runs(Options(refresh=True))
+        return runs.report.doubted or training_run_id in set(runs.frame["training_run_id"])
+
+    def _build_complete_read(self, training_run_id: str, found: TableFrame) -> Read:
+        """Return the state of the checkpoints of a listing that is proved complete; raises for another."""
         if found.report.doubted:
             raise errors.IncompleteListingError(
                 f"the checkpoints of {training_run_id} cannot be proved complete, and nothing was sent",

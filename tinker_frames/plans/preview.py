@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidTinkerPathError
 from ..schema.columns import pandas_array, to_python
 from ..schema.paths import parse_known, quote_text
-from .actions import Action, Job, Outcome, RequestedExpiry, State
+from .actions import Action, Job, Outcome, Outcomes, RequestedExpiry, State
 from .writer import COLLISION
 
 if TYPE_CHECKING:
@@ -194,7 +194,10 @@ def build_states(frame: pd.DataFrame) -> list[State]:
 def build_outcome_frame(
     plan: str, action: Action, outcomes: list[Outcome], frame: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return one row per checkpoint of a plan, those that were not sent included."""
+    """Return one row per checkpoint of a plan, those that were not sent included.
+
+    `attrs["tinker"]["other_changes"]` says what changed meanwhile, and not by the plan: tinker path to what it was.
+    """
     import pandas as pd
 
     rows = list(outcomes)
@@ -216,7 +219,8 @@ def build_outcome_frame(
             "seconds": pandas_array("float", [row.seconds for row in rows]),
         }
     )
-    result.attrs["tinker"] = {"plan": plan, "action": action.name}
+    others = dict(outcomes.other_changes) if isinstance(outcomes, Outcomes) else {}
+    result.attrs["tinker"] = {"plan": plan, "action": action.name, "other_changes": others}
     return result
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..rest.progress import Progress, open_progress
+from ..rest.progress import Progress, SafeProgress, open_progress
 from ..rest.session import Session
-from .actions import Action, Job, Outcome, State
+from ..rest.transport import limit_time
+from ..schema.paths import run_of
+from .actions import Action, Job, Outcome, Outcomes, State
+from .changes import describe_change, find_other_changes, format_other_changes
 from .journal import Journal
 from .pace import Pace
 from .workers import Workers
@@ -19,6 +23,10 @@ from .writer import COLLISION, Read, ReadRuns, Review, Writer, list_runs
 MAX_ATTEMPTS = 5  # of one row, unclear answers included; rate limits do not count
 STALE_S = 60.0  # a row that is sent later than this after its run was read has it read again first
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
+INTERRUPTED_S = 30.0  # after Ctrl-C: how long reading what they did may take
+DEFAULT_PATIENCE_S = 300.0  # with a server that answers nothing but rate limits, where the client has no deadline
+
+logger = logging.getLogger("tinker_frames")
 
 
 @dataclass(frozen=True)
@@ -55,34 +63,38 @@ class Runner:
         progress: bool | Progress | None = None,
         max_workers: int | None = None,
         deadline: float | None = None,
-    ) -> list[Outcome]:
+    ) -> Outcomes:
         """Carry out the jobs of a plan that the journal knows, and return an outcome for each.
 
         1. The runs are read; rows that are gone, not as planned or held by a guard that is not `allowed` are skipped, rows that
            are already so are left alone. The same is done again for rows that are sent over `STALE_S` seconds later.
         2. The rest is sent, several at a time. Ctrl-C stops sending; the state of requests in flight is read and recorded, then it is raised.
-        3. The runs are read again, and what did not take effect is `failed`.
+        3. The runs are read again, and what did not take effect is `failed`; what else changed in them is logged and returned.
         """
         writer = Writer(self.session, self.read_runs, action, MAX_ATTEMPTS)
-        with open_progress(f"{action.name} checkpoints", progress) as bar:
+        with open_progress(f"{action.name} checkpoints", progress) as shown:
+            bar = SafeProgress(shown)
             bar.set_total(len(jobs))
             checks = _Checks(self.review(action, allowed), writer, action, jobs)
             work = _Run(plan, action, writer, self.journal, bar, checks)
             todo = work.check(jobs)
             workers = self._workers(work, todo, max_workers, deadline)
             is_interrupted = self._send(workers, work, todo)
-            work.verify(todo)
+            with limit_time(INTERRUPTED_S if is_interrupted else None):
+                work.verify(todo)
         if is_interrupted:
             raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) continues")
         if len(work.ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in work.ended.values()):
             self.journal.record_end(plan)
         why = "it was cancelled" if bar.stop.is_set() else "the deadline was reached"
-        return [work.ended.get(job.tinker_path) or _build_unfinished(job, plan, why) for job in jobs]
+        found = Outcomes(work.ended.get(job.tinker_path) or _build_unfinished(job, plan, why) for job in jobs)
+        found.other_changes = work.find_other_changes()
+        return found
 
     def _workers(self, work: _Run, jobs: list[Job], max_workers: int | None, deadline: float | None) -> Workers:
         settings = self.session.settings
         pace = self.pace(max_workers or settings.max_workers)
-        return Workers(work.send, jobs, pace, work.bar, deadline, settings.deadline)
+        return Workers(work.send, jobs, pace, work.bar, deadline, settings.deadline or DEFAULT_PATIENCE_S)
 
     def _send(self, workers: Workers, work: _Run, jobs: list[Job]) -> bool:
         """Send every job with as many threads as the pace allows; True if it was interrupted."""
@@ -103,9 +115,11 @@ class Runner:
         workers.stop()
         for outcome in workers.outcomes(within_s=GRACE_S):
             work.count(outcome)
-        under_way = [job for job in jobs if job.sent_at and job.tinker_path not in work.ended]
+        # What was only refused by a rate limit is not in doubt, and need not be read while the server wants to be left alone.
+        under_way = [job for job in jobs if job.attempts and job.sent_at and job.tinker_path not in work.ended]
         if under_way:
-            work.settle(under_way, self.read_runs(list_runs(under_way)))
+            with limit_time(INTERRUPTED_S):
+                work.settle(under_way)
 
 
 class _Run:
@@ -146,8 +160,9 @@ class _Run:
         self.ended[outcome.tinker_path] = outcome
         self.bar.advance(1)
 
-    def settle(self, jobs: list[Job], read: Read) -> None:
+    def settle(self, jobs: list[Job]) -> None:
         """Record the outcome of rows that were sent and whose answer was not received."""
+        read = self._writer.read(list_runs(jobs))
         for job in jobs:
             if job.training_run_id in read.unread:
                 self._finish_row(self._writer.outcome(job, "unknown"))
@@ -157,10 +172,20 @@ class _Run:
     def verify(self, jobs: list[Job]) -> None:
         """Read the runs again, and record every outcome that this corrects or completes."""
         before = {path: outcome.outcome for path, outcome in self.ended.items()}
-        for outcome, state in self._writer.verify(jobs, self.ended):
+        for outcome, state in self._writer.verify(jobs, self.ended, self.bar):
             is_news = outcome.outcome != before[outcome.tinker_path] or outcome.outcome != "done"
             if is_news or self._action.sets_expiry:
                 self._record(outcome, state)
+
+    def find_other_changes(self) -> dict[str, str]:
+        """Return what changed between the first and the last reading, and not by this plan."""
+        writer = self._writer
+        read = {run_of(path) for path in writer.after}  # the runs that were read at the end
+        before = {path: state for path, state in writer.before.items() if run_of(path) in read}
+        changes = find_other_changes(before, writer.after, writer.sent, writer.get_server_time())
+        if changes:
+            logger.warning("%s", format_other_changes(changes))
+        return changes
 
     def _finish_row(self, outcome: Outcome) -> None:
         self._record(outcome)
@@ -187,6 +212,7 @@ class _Checks:
         begun = time.monotonic()
         read = self._review([job for run_id in run_ids for job in self._jobs[run_id]])
         self._reads.update(dict.fromkeys(run_ids, (begun, read)))
+        self._writer.remember(read)
 
     def check_again(self, job: Job) -> Outcome | None:
         """Return how a job that is about to be sent ends without it, its run read again if that was long ago."""
@@ -206,7 +232,7 @@ class _Checks:
             return Outcome(job.tinker_path, "unknown" if job.unclear else "skipped", error="its run could not be read")
         if job.unclear and self._writer.is_done(job, read.find(job)):
             return Outcome(job.tinker_path, "done", attempts=job.attempts)
-        problem = COLLISION if job.tinker_path in read.colliding else _describe_change(job.before, state)
+        problem = COLLISION if job.tinker_path in read.colliding else describe_change(job.before, state)
         if problem or state is None:
             return Outcome(job.tinker_path, "skipped", error=problem)
         if self._action.is_already(state, job.expiry, datetime.now(UTC)):
@@ -226,16 +252,3 @@ def _build_unfinished(job: Job, plan: str, why: str) -> Outcome:
     begun = "not done" if job.attempts else "not begun"
     error = f"{begun} when {why}; tkf.resume({plan!r}) or `tinker-frames resume {plan}` continues"
     return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))
-
-
-def _describe_change(before: State, now: State | None) -> str:
-    """Describe how a checkpoint differs from its planned state; empty if it does not."""
-    if now is None:
-        return "it is gone"
-    if not before.is_same_object(now):
-        return f"another checkpoint has been saved under its name since, at {now.time or 'an unknown time'}"
-    if before.public != now.public:
-        return f"it has become {'public' if now.public else 'private'} since"
-    if before.expires_at != now.expires_at:
-        return f"its expiry has changed since, to {now.expires_at or 'never'}"
-    return ""

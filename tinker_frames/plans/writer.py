@@ -16,10 +16,13 @@ from ..rest.config import Settings
 from ..rest.progress import Progress
 from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
 from ..rest.session import Session
+from ..rest.transport import get_time_left
+from ..schema.paths import run_of
 from .actions import Action, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
+MOST_REREADINGS = 3  # of lists that do not show yet what was done; some 2 to 3.5 seconds together
 UNCHANGED_ERROR = "the server reported success and changed nothing"
 COLLISION = "another type of checkpoint has the same name, and this server does not tell them apart"
 
@@ -73,12 +76,17 @@ class Writer:
 
     def __init__(self, session: Session, read_runs: ReadRuns, action: Action, most_tries: int) -> None:
         self._session, self._read_runs, self._action, self._most_tries = session, read_runs, action, most_tries
+        self._pauses = [backoff_s(attempt) for attempt in range(min(session.settings.retries, MOST_REREADINGS))]
         self._futile: Counter[int | None] = Counter()  # rows for which every attempt ended with this status
         self._any_done = False
+        self.sent: set[str] = set()  # tinker paths
+        self.before: dict[str, State] = {}  # all checkpoints of the runs, as first read
+        self.after: dict[str, State] = {}  # and as last read
 
     def send(self, job: Job, progress: Progress) -> Outcome:
         """Send one row once and return its outcome; raises `SendAgain` if it has to be sent again."""
         begun = time.monotonic()
+        self.sent.add(job.tinker_path)
         try:
             self._session.call(
                 self._action.method,
@@ -89,6 +97,8 @@ class Writer:
                 progress=progress,
             )
         except RateLimitError as error:
+            if not error.retryable:
+                return self.outcome(job, "failed", error)
             raise SendAgain(error.retry_after or backoff_s(job.attempts), error) from None
         except TinkerError as error:
             job.seconds += time.monotonic() - begun
@@ -96,34 +106,78 @@ class Writer:
         job.seconds += time.monotonic() - begun
         return self.outcome(job, "done")
 
-    def verify(self, jobs: Iterable[Job], outcomes: dict[str, Outcome]) -> Iterable[tuple[Outcome, State | None]]:
-        """Read the runs of rows that are done or unknown, correct their outcomes, and yield each with its state.
+    def remember(self, read: Read) -> None:
+        """Keep what runs held before anything was sent, to find out later what else changed and which lists are not true."""
+        self.before = {**read.states, **self.before}
 
-        What the server reported as done and is not so has failed.
+    def read(self, run_ids: list[str]) -> Read:
+        """Read runs after something was sent; a list that lacks every row, also rows that nobody removed, is not believed."""
+        read = self._read_runs(run_ids)
+        self._session.invalidate_cache()  # what others have cached since may be as old as this reading
+        removed = self.sent if self._action.removes else set()
+        others = {run_of(path) for path in self.before.keys() - removed}
+        found = {run_of(path) for path in read.states}
+        read.unread.update(run for run in run_ids if run in others and run not in found)
+        return read
+
+    def verify(
+        self, jobs: Iterable[Job], outcomes: dict[str, Outcome], progress: Progress
+    ) -> Iterable[tuple[Outcome, State | None]]:
+        """Read the runs of all rows that were sent, correct their outcomes, and yield each with its state.
+
+        What the server reported as done and is not so has failed, and what it reported as failed and is so is done. Lists may be
+        a few seconds behind: rows that do not show what was reported are read again after a pause.
         """
-        claimed = [
-            job for job in jobs if job.tinker_path in outcomes and _needs_verification(outcomes[job.tinker_path])
-        ]
-        if not claimed:
+        left, pauses = [job for job in jobs if job.sent_at and job.tinker_path in outcomes], iter(self._pauses)
+        while left:
+            read, pause, later = self.read(list_runs(left)), next(pauses, None), []
+            self.after.update(read.states)
+            is_last = pause is None or progress.stop.is_set() or pause >= get_time_left()
+            for job in left:
+                outcome, state = outcomes[job.tinker_path], read.find(job)
+                if not is_last and self._may_lag(job, outcome, state):
+                    later.append(job)
+                    continue
+                self._correct_outcome(job, outcome, state, is_unread=job.training_run_id in read.unread)
+                yield outcome, state
+            left = later
+            if left:
+                progress.stop.wait(pause)
+
+    def _may_lag(self, job: Job, outcome: Outcome, state: State | None) -> bool:
+        """Tell whether a row that does not show its write may show it a little later."""
+        return not self.is_done(job, state) and (outcome.outcome in ("done", "unknown") or job.unclear)
+
+    def _is_effect(self, job: Job) -> bool:
+        """Tell whether a row that is as requested owes it to a request: it existed, and was not so before."""
+        never_existed = self._action.removes and not job.is_listed
+        return not never_existed and not self.is_done(job, job.before)
+
+    def _correct_outcome(self, job: Job, outcome: Outcome, state: State | None, *, is_unread: bool) -> None:
+        """Correct an outcome by what was read last; skipped rows are not this client's."""
+        if outcome.outcome == "skipped":
             return
-        read = self._read_runs(list_runs(claimed))
-        for job in claimed:
-            outcome, state = outcomes[job.tinker_path], read.find(job)
-            if job.training_run_id in read.unread:
-                _correct_outcome(outcome, "unknown", "its run could not be read afterwards")
-            elif self.is_done(job, state):
-                _correct_outcome(outcome, "done", None)
-            else:
-                _correct_outcome(
-                    outcome, "failed", self._describe_expiry(job, state) or outcome.error or UNCHANGED_ERROR
-                )
-            yield outcome, state
+        if is_unread:
+            if outcome.outcome != "failed" or job.unclear:
+                outcome.outcome, outcome.error = "unknown", "its run could not be read afterwards"
+        elif self.is_done(job, state):
+            if outcome.outcome == "failed" and not self._is_effect(job):
+                return
+            outcome.outcome = "done"
+            outcome.error = outcome.status = outcome.problem = None
+        else:
+            outcome.outcome = "failed"
+            outcome.error = self._describe_expiry(job, state) or outcome.error or UNCHANGED_ERROR
 
     def is_done(self, job: Job, state: State | None) -> bool:
         """Tell whether a checkpoint is in the requested state; expiries are compared by the server's clock."""
         if state is not None and state.expires_at is not None:
             state = replace(state, expires_at=state.expires_at - self._session.clock_offset)
         return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
+
+    def get_server_time(self) -> datetime:
+        """Return the present time by the server's clock."""
+        return datetime.now(UTC) + self._session.clock_offset
 
     def _describe_expiry(self, job: Job, state: State | None) -> str:
         """Describe an expiry that differs from both the earlier and the requested one; empty if it was not changed."""
@@ -150,14 +204,14 @@ class Writer:
     def _settle(self, job: Job, error: TinkerError) -> Outcome:
         """Classify an error: final, rejected without being processed, or unclear; after an unclear one, the run is read."""
         if _is_refused_by_gateway(error) and job.attempts < self._most_tries:
-            raise SendAgain(backoff_s(job.attempts - 1), error)
+            raise SendAgain(_get_wait(job, error), error)
         unclear = is_unclear(error)
         is_final = isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError))
         if is_final and not job.unclear:  # else an earlier attempt may have been carried out
             return self.outcome(job, "failed", error)
-        read = self._read_runs([job.training_run_id])
+        read = self.read([job.training_run_id])
         job.unclear = job.unclear or unclear
-        if read.unread:
+        if read.unread or (job.is_listed and not read.states):  # an empty list right after an error proves nothing
             return self.outcome(job, "unknown", error)  # read again at the end
         state = read.find(job)
         if self.is_done(job, state):
@@ -165,7 +219,7 @@ class Writer:
         if state is None:
             return self.outcome(job, "skipped", error)
         if unclear and self._may_try_again(job, error):
-            raise SendAgain(backoff_s(job.attempts - 1), error)
+            raise SendAgain(_get_wait(job, error), error)
         self._futile[error.status] += unclear
         return self.outcome(job, "failed", error)
 
@@ -183,7 +237,8 @@ class Writer:
         """Tell whether a row that an unclear error left unchanged may be sent once more."""
         job.conflicts += isinstance(error, ConflictError)
         hopeless = self._futile[error.status] >= MAX_FUTILE_ROWS and not self._any_done
-        return job.attempts < (1 if hopeless else self._most_tries) and job.conflicts < MOST_CONFLICTS
+        most = 1 if hopeless else self._most_tries
+        return error.retryable and job.attempts < most and job.conflicts < MOST_CONFLICTS
 
 
 def write_one(writer: Writer, job: Job, settings: Settings) -> None:
@@ -195,15 +250,15 @@ def write_one(writer: Writer, job: Job, settings: Settings) -> None:
         The server's error, if the write was not carried out; one that says so, if that cannot be known.
     """
     outcome = _send_until_settled(writer, job, settings)
-    if outcome.outcome == "done" and not outcome.is_read:
-        list(writer.verify([job], {job.tinker_path: outcome}))
+    if not outcome.is_read:
+        list(writer.verify([job], {job.tinker_path: outcome}, Progress()))
     if outcome.outcome != "done":
         raise _build_error(outcome, settings.base_url + job.url(""))
 
 
 def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome:
     """Send one row until there is an outcome, waiting between the attempts in this thread."""
-    progress, limits, began = Progress(), 0, time.monotonic()
+    progress, limits = Progress(), 0
     while True:
         job.attempts += 1
         job.sent_at = datetime.now(UTC)
@@ -213,9 +268,8 @@ def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome
             turn = again
         job.attempts -= turn.limited
         limits += turn.limited
-        most = settings.retries * (RATE_LIMIT_RETRY_FACTOR if getattr(turn.error, "retry_after", None) else 1)
-        is_late = settings.deadline is not None and time.monotonic() - began + turn.wait_s > settings.deadline
-        if is_late or limits > most:
+        most = settings.retries * (RATE_LIMIT_RETRY_FACTOR if turn.error.retry_after else 1)
+        if turn.wait_s >= get_time_left() or limits > most:
             return writer.outcome(job, "failed", turn.error)
         progress.report_wait(turn.wait_s, "rate limited (429)" if turn.limited else str(turn.error.what))
         time.sleep(turn.wait_s)
@@ -245,7 +299,12 @@ def is_unclear(error: TinkerError) -> bool:
     """Tell whether a write that failed with this error may have been carried out anyway."""
     if error.status is None:
         return isinstance(error, ConnectionFailedError)
-    return error.status in (408, 409) or error.status >= 500
+    return error.retryable or error.status in (408, 409, 425) or error.status >= 500
+
+
+def _get_wait(job: Job, error: TinkerError) -> float:
+    """Return the seconds to wait before the next attempt: as many as the server asks for, else more after each."""
+    return error.retry_after or backoff_s(job.attempts - 1)
 
 
 def _is_refused_by_gateway(error: TinkerError) -> bool:
@@ -255,13 +314,3 @@ def _is_refused_by_gateway(error: TinkerError) -> bool:
 
 def _format_expiry(at: datetime | None) -> str:
     return "never" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def _needs_verification(outcome: Outcome) -> bool:
-    return outcome.outcome in ("done", "unknown")
-
-
-def _correct_outcome(outcome: Outcome, now: str, error: str | None) -> None:
-    outcome.outcome, outcome.error = now, error
-    if now == "done":
-        outcome.status = outcome.problem = None

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 logger = logging.getLogger("tinker_frames")
@@ -53,24 +54,37 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self._show:
-            self._bar = _find_bar_class()(desc=self._what, unit=" rows", delay=DELAY_S, leave=False, dynamic_ncols=True)
+            with self._survive():
+                options = {"desc": self._what, "unit": " rows", "delay": DELAY_S, "leave": False, "dynamic_ncols": True}
+                self._bar = _find_bar_class()(**options)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with self._survive():
+                self._bar.close()
+
+    @contextmanager
+    def _survive(self) -> Iterator[None]:
+        """Go on without a bar where drawing it fails: a notebook was closed, or standard error is gone."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001  # whatever a bar may raise
+            self._bar = None
 
     def set_total(self, total: int | None) -> None:
         """Set the expected number of rows."""
         if self._bar is not None and total is not None and total != self._bar.total:
-            self._bar.total = total  # not drawn: the delay is not over
-            if hasattr(self._bar, "container"):
-                self._bar.container.children[1].max = total
+            with self._survive():
+                self._bar.total = total  # not drawn: the delay is not over
+                if hasattr(self._bar, "container"):
+                    self._bar.container.children[1].max = total
 
     def advance(self, rows: int) -> None:
         """Count rows that have been read."""
         if self._bar is not None:
-            self._bar.update(rows)
+            with self._survive():
+                self._bar.update(rows)
 
     def restart(self) -> None:
         """Count from 0 again, for another sweep of the same listing."""
@@ -80,9 +94,41 @@ class Progress:
     def report_wait(self, seconds: float, why: str) -> None:
         """Report a wait on the progress bar, or in the log without one."""
         if self._bar is not None:
-            self._bar.write(f"waiting {seconds:.0f} s: {why}", file=sys.stderr)
+            with self._survive():
+                self._bar.write(f"waiting {seconds:.0f} s: {why}", file=sys.stderr)
         elif seconds >= REPORT_WAITS_FROM_S:
             logger.warning("waiting %.0f s: %s", seconds, why)
+
+
+class SafeProgress(Progress):
+    """A progress for work that must not end because its display fails: what another one raises is logged once, and it is left alone.
+
+    Parameters
+    ----------
+    inner
+        Receives everything, until it raises; its `stop` is this one's.
+    """
+
+    def __init__(self, inner: Progress) -> None:
+        super().__init__()
+        self.stop, self._inner, self._is_broken = inner.stop, inner, False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in _FORWARDED:
+            return super().__getattribute__(name)
+        return partial(self._forward, name)
+
+    def _forward(self, name: str, *args: Any) -> None:
+        if self._is_broken:
+            return
+        try:
+            getattr(self._inner, name)(*args)
+        except Exception as error:  # noqa: BLE001  # whatever a display may raise
+            self._is_broken = True
+            logger.warning("progress is shown no further: %s: %s", type(error).__name__, error)
+
+
+_FORWARDED = frozenset({"count_request", "count_struck", "set_total", "advance", "restart", "report_wait"})
 
 
 def open_progress(what: str, progress: bool | Progress | None) -> Progress:

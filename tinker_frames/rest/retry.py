@@ -58,10 +58,15 @@ def is_complete_json(content: bytes) -> bool:
 
 def is_retryable(status: int, headers: Mapping[str, str]) -> bool:
     """Tell whether an answer allows sending the same read again."""
-    header = headers.get("x-should-retry", "").lower()
-    if header in ("true", "false"):
-        return header == "true"
+    advice = read_retry_advice(headers)
+    if advice is not None:
+        return advice
     return is_gateway_refusal(status, headers) or status in RETRYABLE_STATUSES or status >= 500
+
+
+def read_retry_advice(headers: Mapping[str, str]) -> bool | None:
+    """Return whether the server advises to send the request again (`x-should-retry`), whatever the status; None if it says nothing."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())
 
 
 def is_gateway_refusal(status: int, headers: Mapping[str, str]) -> bool:

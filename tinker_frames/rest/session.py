@@ -26,7 +26,14 @@ from .cache import AccountCache, touch_marker
 from .config import Settings, is_loopback
 from .failures import describe_failure
 from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
-from .retry import RetryBudget, is_complete_json, is_gateway_refusal, parse_http_date, read_server_wait
+from .retry import (
+    RetryBudget,
+    is_complete_json,
+    is_gateway_refusal,
+    parse_http_date,
+    read_retry_advice,
+    read_server_wait,
+)
 from .secret import Secret, strike_out, strike_out_text
 from .transport import BoundedAdapter, Protected, get_time_left, limit_time, protect
 
@@ -130,12 +137,12 @@ class Session:
             wants_json=is_read,
         )
         if not is_read:
-            self._invalidate_cache()
+            self.invalidate_cache()
         try:
             return self._send_with_retries(request, repeat, progress)
         finally:
             if not is_read:
-                self._invalidate_cache()
+                self.invalidate_cache()
 
     def check_open(self) -> None:
         """Raise `TinkerError` if the session is closed; for reads that the cache may answer."""
@@ -172,7 +179,7 @@ class Session:
                 error = self._build_error(request, outcome) if isinstance(outcome, Answer) else outcome
                 wait = _wait_after(outcome, tries) if repeat else None
                 if wait is None or wait >= get_time_left():
-                    raise self._end_retries(outcome, error) if repeat else error
+                    raise self._end_retries(outcome, error)
                 self._wait_before_retry(wait, error, progress)
 
     def _send_once(self, request: _Request, token: Token | None, progress: Progress) -> Answer | errors.TinkerError:
@@ -255,10 +262,10 @@ class Session:
             is_page = "html" in answer.headers.get("Content-Type", "")
             body = "" if is_page else answer.content.decode("utf-8", "replace")
         error = errors.build_error(answer.status, body, request.url, what=what)
-        if isinstance(error, errors.RateLimitError):
-            error.retry_after = read_server_wait(answer.headers)
-        if is_gateway_refusal(answer.status, answer.headers):
-            error.retryable = True
+        error.retry_after = read_server_wait(answer.headers)
+        advice = read_retry_advice(answer.headers)
+        if advice is not None or is_gateway_refusal(answer.status, answer.headers):
+            error.retryable = advice is not False
         return error
 
     def _measure_clock(self, header: str | None) -> None:
@@ -286,7 +293,7 @@ class Session:
         return is_longer
 
     def _end_retries(self, outcome: Answer | errors.TinkerError, error: errors.TinkerError) -> errors.TinkerError:
-        """Return the error of a read that is given up; a wait that the server asked for is named, and also delays later requests."""
+        """Return the error of what is not sent again; a wait that the server asked for is named, and also delays later requests."""
         asked = read_server_wait(outcome.headers) if isinstance(outcome, Answer) else None
         if asked is None or error.status not in HOLDING_STATUSES:
             return error
@@ -316,7 +323,7 @@ class Session:
         """Return what must not be in any answer."""
         return (*self.auth.secrets(), *(value for _, value in self.settings.extra_headers))
 
-    def _invalidate_cache(self) -> None:
+    def invalidate_cache(self) -> None:
         """Mark the cache as outdated; also with the cache switched off, since other clients may use it."""
         cache = self.cache
         if cache is None:
@@ -413,8 +420,7 @@ def _build_wait_error(error: errors.TinkerError, seconds: float) -> errors.Tinke
         url=error.url,
         hint=f"Try again after {when:%Y-%m-%d %H:%M:%S} UTC, or pass a longer deadline= to have it waited for.",
     )
-    if isinstance(late, errors.RateLimitError):
-        late.retry_after = seconds
+    late.retry_after, late.retryable = seconds, error.retryable
     return late
 
 

@@ -121,6 +121,7 @@ def checkpoint_url(training_run_id: str, checkpoint_id: str, action: str = "") -
 
     `checkpoint_id` is `<segment>/<name>`, or a bare name for servers that know no segments.
     """
+    _check_text(checkpoint_id, "checkpoint id")
     parts = checkpoint_id.split("/")
     if len(parts) > 2:
         raise InvalidTinkerPathError(f"{quote_text(checkpoint_id)} is not a checkpoint id: more than one slash")
@@ -140,9 +141,15 @@ def component(text: str, what: str) -> str:
     return quote(text, safe=":")
 
 
+def _check_text(value: object, what: str) -> None:
+    if not isinstance(value, str):
+        raise InvalidTinkerPathError(f"{quote_text(value)} is not a {what}, which is text")
+
+
 def _check(part: str, what: str, whole: str) -> None:
     """Refuse a part that would make the URL name something else."""
-    if not isinstance(part, str) or not part:
+    _check_text(part, what)
+    if not part:
         raise InvalidTinkerPathError(f"{quote_text(whole)} has an empty {what}")
     if part in (".", ".."):
         raise InvalidTinkerPathError(f"{quote_text(whole)} has {part!r} as its {what}, which URLs read as a folder")

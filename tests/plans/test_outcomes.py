@@ -1,0 +1,240 @@
+"""Outcomes say what is so: whatever a server answers, however late its lists are, and whatever else changes meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import errors
+from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.plans import runner
+from tinker_frames.plans.plan import Plan
+from tinker_frames.plans.preview import GUARDS
+from tinker_frames.rest.progress import Progress
+
+Make = Callable[..., tkf.Client]
+
+DELETE, LIST = "delete_checkpoint", "list_checkpoints"
+
+
+def plan_of(client: tkf.Client, rows: int, call: str = "delete") -> Plan:
+    """Return a plan for some private rows of one run that has more of them."""
+    frame = client.checkpoints().query("not public and expires_at.isna()")
+    run = frame["training_run_id"].value_counts().index[0]
+    plan: Plan = getattr(frame[frame["training_run_id"] == run].head(rows).tinker, call)()
+    return plan.allow(*GUARDS)
+
+
+@pytest.mark.parametrize("call", ["delete", "publish", "expire"])
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_a_write_that_happened_is_done_whatever_was_answered(
+    server: DemoServer, client: tkf.Client, call: str, status: int
+) -> None:
+    """An error that usually means no is corrected by the reading at the end, for a row of a plan and for a single write."""
+    endpoint = {"delete": DELETE, "publish": "publish_checkpoint", "expire": "set_checkpoint_ttl"}[call]
+    server.faults.bursts = [Burst(endpoint, status, times=2, then="apply")]
+    plan = plan_of(client, 2, call)
+    outcomes = plan.run(confirm=True)
+    assert outcomes["outcome"].tolist() == ["done"] * 2
+    assert outcomes[["status", "error"]].isna().all(axis=None)
+    if call == "delete":
+        server.faults.bursts = [Burst(endpoint, status, times=1, then="apply")]
+        client.rest.delete_checkpoint(client.checkpoints().query("not public")["tinker_path"].iloc[0])
+
+
+def test_a_list_that_lags_is_read_again(server: DemoServer, client: tkf.Client) -> None:
+    """Where a list shows deleted rows for a while longer, they are done and not said to be unchanged."""
+    plan = plan_of(client, 3)
+    old: list[Any] = []
+    reads = []
+
+    def lag(endpoint: str, content: Any) -> Any:
+        if endpoint != LIST:
+            return content
+        if not server.requests.count(DELETE):
+            old[:] = [content]
+        else:
+            reads.append(endpoint)
+        return old[0] if len(reads) in (1, 2) else content
+
+    server.faults.edit = lag
+    assert plan.run()["outcome"].tolist() == ["done"] * 3
+    assert len(reads) == 3
+
+
+@pytest.mark.parametrize("status", [500, 204])
+def test_an_empty_list_is_no_proof_that_everything_is_gone(server: DemoServer, client_of: Make, status: int) -> None:
+    """A list that lacks also rows which nobody deleted is not believed: the outcome is unknown, and resume finds out."""
+    client = client_of(server, retries=0)
+    plan = plan_of(client, 2)
+    server.faults.bursts = [Burst(DELETE, 500, times=None)] if status == 500 else []
+    server.faults.edit = lambda endpoint, content: (
+        {"checkpoints": []} if endpoint == LIST and server.requests.count(DELETE) else content
+    )
+    outcomes = plan.run()
+    assert outcomes["outcome"].tolist() == ["unknown"] * 2
+    with pytest.raises(errors.TinkerError):
+        client.rest.delete_checkpoint(plan.frame["tinker_path"].iloc[0])
+    server.faults.clear()
+    assert tkf.resume(outcomes.attrs["tinker"]["plan"], client=client)["outcome"].tolist() == ["done"] * 2
+
+
+def test_what_others_changed_meanwhile_is_said(
+    server: DemoServer, client: tkf.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows of the same runs that were deleted or published by others during a run are in its attributes and in the log."""
+    plan = plan_of(client, 2)
+    mine = set(plan.frame["tinker_path"])
+    run = server.state.find(next(iter(mine))).run
+    gone, published = [row for row in run.checkpoints.values() if row.tinker_path not in mine and not row.public][:2]
+
+    def meddle(endpoint: str, content: Any) -> Any:
+        if endpoint == DELETE and server.state.find(gone.tinker_path):
+            server.state.delete(gone)
+            server.state.publish(published)
+        return content
+
+    server.faults.bursts = [Burst(DELETE, 500, times=1)]
+    server.faults.edit = lambda endpoint, content: meddle(DELETE, content) if server.requests.count(DELETE) else content
+    with caplog.at_level(logging.WARNING, "tinker_frames"):
+        outcomes = plan.run()
+    assert outcomes["outcome"].tolist() == ["done"] * 2
+    changes = outcomes.attrs["tinker"]["other_changes"]
+    assert set(changes) == {gone.tinker_path, published.tinker_path}
+    assert "gone" in changes[gone.tinker_path]
+    assert "public" in changes[published.tinker_path]
+    assert "2 other checkpoints of these runs changed meanwhile" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["advance", "report_wait", "set_total", "count_request"])
+def test_progress_that_fails_costs_no_outcome(server: DemoServer, client: tkf.Client, method: str) -> None:
+    """Whatever a progress raises, in whichever thread, every row is sent and its outcome returned."""
+
+    def fail(*_: object) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'comm'")
+
+    progress = type("Broken", (Progress,), {method: fail})()
+    server.faults.bursts = [Burst(DELETE, 429, times=1, retry_after="0.1")]
+    assert plan_of(client, 3).run(progress=progress)["outcome"].tolist() == ["done"] * 3
+
+
+class GoneBar:
+    """A bar whose notebook or stream is gone: whatever is drawn fails."""
+
+    total = None
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def update(self, *_: object, **__: object) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'comm'")
+
+    write = close = update
+
+
+def test_a_bar_that_fails_is_dropped(client: tkf.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bar that cannot be drawn any more does not end the work."""
+    monkeypatch.setattr("tinker_frames.rest.progress._find_bar_class", lambda: GoneBar)
+    for call in ("update", "report_wait", "close"):
+        with Progress("rows", show=True) as bar:
+            bar.advance(1) if call == "update" else bar.report_wait(0, "busy") if call == "report_wait" else None
+    assert plan_of(client, 1).run(progress=True)["outcome"].tolist() == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("burst", "outcome", "sent"),
+    [
+        (Burst(DELETE, 503, times=1, retry_after="0.4"), "done", 2),
+        (Burst(DELETE, 500, times=None, headers={"x-should-retry": "false"}), "failed", 1),
+        (Burst(DELETE, 429, times=None, headers={"x-should-retry": "false"}), "failed", 1),
+        (Burst(DELETE, 403, times=1, headers={"x-should-retry": "true"}), "done", 2),
+        (Burst(DELETE, 425, times=1), "done", 2),
+    ],
+    ids=["retry-after", "500 final", "429 final", "403 again", "425"],
+)
+def test_what_the_server_says_of_repeating_is_done(
+    server: DemoServer, client_of: Make, burst: Burst, outcome: str, sent: int
+) -> None:
+    """A write is sent again when and only if the server says so, in a plan and alone; 425 is sent again."""
+    client = client_of(server, retries=1)
+    for is_plan in (True, False):
+        plan = plan_of(client, 1)
+        burst.hits = burst.passed = 0
+        server.faults.bursts = [burst]
+        server.requests.clear()
+        if is_plan:
+            assert plan.run()["outcome"].tolist() == [outcome]
+        elif outcome == "done":
+            client.rest.delete_checkpoint(plan.frame["tinker_path"].iloc[0])
+        else:
+            with pytest.raises(errors.TinkerError):
+                client.rest.delete_checkpoint(plan.frame["tinker_path"].iloc[0])
+        calls = server.requests.to(DELETE)
+        assert len(calls) == sent
+        if burst.retry_after:
+            assert calls[1].started - calls[0].ended >= 0.39
+
+
+def test_a_rate_limit_of_one_write_holds_other_threads(server: DemoServer, client: tkf.Client) -> None:
+    """After a 429 to a single write nothing else is sent by this client until the time that it names is over."""
+    path = plan_of(client, 1).frame["tinker_path"].iloc[0]
+    server.faults.bursts = [Burst(DELETE, 429, times=1, retry_after="1")]
+    thread = threading.Thread(target=client.rest.delete_checkpoint, args=(path,))
+    thread.start()
+    while not [call for call in server.requests.to(DELETE) if call.ended]:
+        time.sleep(0.005)
+    limited = server.requests.to(DELETE)[0].ended
+    time.sleep(0.1)  # the answer arrives
+    client.rest.list_sessions()
+    thread.join()
+    assert server.requests.to("list_sessions")[-1].started - limited >= 0.9
+
+
+def test_one_deadline_for_the_whole_write(server: DemoServer, client_of: Make) -> None:
+    """Resolving, sending, settling and verifying share the deadline, also where each takes less than it."""
+    client = client_of(server, deadline=1.0, retries=4)
+    path = plan_of(client, 1).frame["tinker_path"].iloc[0]
+    server.faults.latency_of = {LIST: 0.4}
+    server.faults.bursts = [Burst(DELETE, 500, times=None)]
+    begun = time.monotonic()
+    with pytest.raises(errors.TinkerError):
+        client.rest.delete_checkpoint(path)
+    assert time.monotonic() - begun < 8  # its phases one by one would take far more: it is there, and lists are slow
+
+
+def test_endless_rate_limits_end_without_a_deadline(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `deadline=None` a server that answers nothing but 429 is given up after a while."""
+    monkeypatch.setattr(runner, "DEFAULT_PATIENCE_S", 0.5)
+    client = client_of(server, deadline=None)
+    server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="0.2")]
+    assert plan_of(client, 2).run()["outcome"].tolist() == ["skipped"] * 2
+
+
+@pytest.mark.parametrize("checkpoint", [123, b"weights/0001", ["weights/0001"], 1.5])
+def test_what_is_not_text_is_an_error_in_words(client: tkf.Client, checkpoint: Any) -> None:
+    """A checkpoint id or path of another type is refused before anything is sent, with its value named."""
+    with pytest.raises(errors.InvalidTinkerPathError, match="is not a checkpoint id, which is text"):
+        client.rest.delete_checkpoint("run", checkpoint)
+    with pytest.raises(errors.InvalidTinkerPathError):
+        client.rest.delete_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("dialect", ["official", "tuft", "skyrl"])
+def test_what_never_existed_is_not_found(client_of: Make, dialect: str) -> None:
+    """Deleting a checkpoint or a run that never existed is an error that says so, whatever status the server gives it."""
+    with DemoServer(runs=4, dialect=dialect) as server:
+        client = client_of(server, retries=1)
+        run = next(iter(server.state.runs("owned"))).training_run_id
+        for path in (f"tinker://{run}/weights/never", "tinker://11111111-1111-4111-8111-111111111111/weights/never"):
+            with pytest.raises((errors.NotFoundError, errors.NotSupportedError)):
+                client.rest.delete_checkpoint(path)
+        with pytest.raises((errors.NotFoundError, errors.NotSupportedError, errors.InvalidRequestError)):
+            client.rest.delete_checkpoint(run, "never")
