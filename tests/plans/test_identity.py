@@ -47,6 +47,21 @@ def test_between_plan_and_run(
         assert (row.public, row.expires_at) == (False, None)
 
 
+@pytest.mark.parametrize("call", ["delete", "retire"])
+def test_between_listing_and_plan(server: DemoServer, client: tkf.Client, call: str) -> None:
+    """A row that was saved again after its frame was read is refused with words, also of a frame whose times were changed."""
+    frame = client.checkpoints().query("not public").head(4)
+    path = frame["tinker_path"].iloc[0]
+    save_again(server, path)
+    client.cache.clear()
+    for rows in (frame, frame.assign(time=frame["time"].dt.floor("D"))):
+        given = {"keep": tkf.policies.keep_named("no such name")} if call == "retire" else {}
+        plan = getattr(rows.tinker, call)(**given).allow(*ALL)
+        verdicts = plan.frame.set_index("tinker_path")[["verdict", "reason"]]
+        assert verdicts.loc[path].tolist() == ["refused", f"{WORDS} the frame was read"]
+        assert (verdicts["verdict"].drop(path) == "send").all()
+
+
 def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client) -> None:
     """`resume` skips rows that were saved again meanwhile, and so does `undo`."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
 from .history import build_journal_frame
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
-from .preview import collect_facts
+from .preview import collect_facts, refuse_replaced
 from .resume import abandon_plan, resume_plan
 from .review import Review, build_read
 from .runner import Runner
@@ -76,9 +77,11 @@ class Planner:
         if arguments.keep is not None:
             if not isinstance(rows, pd.DataFrame):
                 raise TypeError(f"{action} needs a frame: a keep rule is judged on its columns")
-            return make_retirement(rows, arguments, self)
-        paths = rows["tinker_path"].dropna() if isinstance(rows, pd.DataFrame) else rows
-        return make_plan(declared, [str(path) for path in paths], self, arguments)
+            plan = make_retirement(rows, arguments, self)
+        else:
+            paths = rows["tinker_path"].dropna() if isinstance(rows, pd.DataFrame) else rows
+            plan = make_plan(declared, [str(path) for path in paths], self, arguments)
+        return replace(plan, rows=refuse_replaced(plan.rows, rows)) if isinstance(rows, pd.DataFrame) else plan
 
     def load(self, path: str | os.PathLike[str]) -> Plan:
         """Return the plan that `Plan.save` wrote."""

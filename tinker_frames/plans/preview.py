@@ -65,6 +65,7 @@ GUARDS = {
 }
 # The verdicts on rows, in words for summaries, the command line and views.
 VERDICTS = {"send": "will be sent", "held": "held", "refused": "refused", "unchanged": "unchanged"}
+REPLACED = "another checkpoint has been saved under its name since the frame was read"
 OUTCOMES = ["done", "unchanged", "skipped", "failed", "unknown"]
 # The columns of a listing that a plan carries along.
 LISTED = (
@@ -150,6 +151,22 @@ def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, l
     facts = collect_facts([job.tinker_path for job in jobs], listed, loaded)
     rows = _select_records(facts, ["tinker_path", "refusal", *(guard.column for guard in GUARDS.values())])
     return {row["tinker_path"]: hold for row in rows if not row["refusal"] and (hold := _find_hold(row, allowed))}
+
+
+def refuse_replaced(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return facts in which a checkpoint is refused that was saved again under its name since the frame was read.
+
+    It is a later one than the reading, and its time is another than in the frame; frames that do not tell are left alone.
+    """
+    import pandas as pd
+
+    fetched_at = (frame.attrs.get("tinker") or {}).get("fetched_at")
+    if fetched_at is None or "time" not in frame.columns or not isinstance(frame["time"].dtype, pd.DatetimeTZDtype):
+        return rows
+    shown = frame.drop_duplicates("tinker_path").set_index("tinker_path")["time"].reindex(rows["tinker_path"])
+    is_other = shown.isna().to_numpy() | (shown.array != rows["time"].array)
+    is_replaced = (rows["refusal"] == "") & (rows["time"] > pd.Timestamp(fetched_at)) & is_other
+    return rows.assign(refusal=rows["refusal"].where(~is_replaced, REPLACED))
 
 
 def add_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
