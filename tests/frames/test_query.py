@@ -109,6 +109,28 @@ def test_a_query_runs_nothing(query: str, rows: pd.DataFrame, tmp_path: Path) ->
     assert list(tmp_path.glob("evil*")) == []
 
 
+ALTERING = [
+    "size_gb.fillna(0, inplace=True)",
+    "size_gb.clip(0, 1, inplace = True)",
+    "size_gb.clip(0, 1, out=size_gb)",
+    "public.replace(True, False, inplace=size_gb > 0)",
+    "`public`.replace(True, False,\tｉｎｐｌａｃｅ=True)",
+    "public and public.fillna(False, inplace=True).isna()",
+    "size_gb += 1",
+    "size_gb.replace(to_replace=[1], value=2, inplace=public)",
+    "public = False",
+]
+
+
+@pytest.mark.parametrize("query", ALTERING)
+def test_a_refused_query_alters_nothing(query: str, rows: pd.DataFrame) -> None:
+    """What a query would change in place is refused before it is evaluated, and the frame stays as it was."""
+    frame = rows.copy()
+    with pytest.raises(InvalidRequestError):
+        filter_rows(frame, query)
+    assert_frame_equal(frame, rows)
+
+
 WORDS = ["name", "size_gb", "public", "`name`", ".", "str", "to_csv", "__class__", "map", "(", ")", "[", "]", "'", '"', "`", "@", "#",
          ";", ">", "==", " ", "1", ".5", "f", "and", "not", "~", "\\", "\n", "'made'", "open", "isna", "contains", ",", "=", "'''", "ﬁ"]  # fmt: skip
 

@@ -7,6 +7,7 @@ view and `Plan.only` are all evaluated by `evaluate_condition`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ _METHODS = {
 }  # fmt: skip
 METADATA_PREFIX = "meta."
 TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads parse, and raise SystemError for nothing
+# Before pandas 3 a column of a frame that is queried shares its memory: `fillna(0, inplace=True)` would alter the caller's frame.
+_ALTERS = re.compile(r"\b(?:inplace|out)\s*=(?!=)")
 _QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\\n]|\\.)*'|(?<!\w)"(?:[^"\\\n]|\\.)*"|`[^`'"\n]*`""")
 
 
@@ -121,6 +124,8 @@ def _check_query(query: str, called: str = "--where") -> None:
     bare = _QUOTED.sub(" _ ", query)
     odd = [mark for mark in "@#;`'\"\\\n\r" if mark in bare] + [mark for mark in ("'''", '"""') if mark in query]
     problem = f"it holds {odd[0]!r} where only columns can stand" if odd else ""
+    if _ALTERS.search(unicodedata.normalize("NFKC", bare)):  # names are normalized where Python reads them
+        problem = problem or "'inplace' and 'out' would alter the frame"
     for after in re.findall(r"(?<![0-9])\.\s*(\w*)|\.\s*([^\W0-9]\w*)", bare):
         name = "".join(after)
         if name not in _METHODS and not name.isdigit():
