@@ -180,6 +180,15 @@ def test_a_frame_without_paths_is_refused_by_name(call: Callable[..., object]) -
         call(pd.DataFrame({"path": ["x"]}))
 
 
+def test_paths_in_the_index_are_paths(client: tkf.Client) -> None:
+    """A frame indexed by its paths, alone or with others, is acted on as the same rows"""
+    frame = client.checkpoints().head(6)
+    for labels in ("tinker_path", ["training_run_id", "tinker_path"]):
+        plan = frame.set_index(labels).tinker.delete()
+        assert list(plan.rows["tinker_path"]) == list(frame["tinker_path"])
+    assert len(frame.set_index("tinker_path").tinker.retire(keep=tkf.policies.keep_last(0))) == 6
+
+
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_every_call_finds_the_client_that_the_frame_came_from(client_of: Make, call: Callable[..., object]) -> None:
     """With two accounts alive and another default, a frame, also filtered, goes to its own account; another client is refused."""

@@ -187,6 +187,43 @@ def test_rules_read_as_they_were_written() -> None:
     assert repr(one & (two | ~three)) == "keep_last(3) & (keep_public() | ~expiring('7d'))"
 
 
+def test_the_mask_of_a_rule_of_ones_own_is_aligned() -> None:
+    """A Series in another order is put into the order of the rows; what is of other rows, or is no mask, is refused by name."""
+    frame = pd.DataFrame({"step": [3, 1, 2]}, index=[7, 7, 8])
+    asked = {
+        "sorted": lambda rows: rows.sort_values("step")["step"] > 1,
+        "array": lambda rows: (rows["step"] > 1).to_numpy(),
+    }
+    for name, mask in asked.items():
+        assert P.Rule(name, mask)(frame).tolist() == [True, False, True]
+    wrong = {
+        "fewer": lambda rows: rows[rows["step"] > 1]["step"] > 1,
+        "others": lambda rows: (rows["step"] > 1).set_axis([5, 6, 7]),
+        "numbers": lambda rows: rows["step"],
+        "one": lambda rows: True,
+        "frame": lambda rows: rows > 1,
+        "a set": lambda rows: {True, False},
+    }
+    for name, mask in wrong.items():
+        with pytest.raises(InvalidRequestError, match=f"the mask of {name} "):
+            P.Rule(name, mask)(frame)
+
+
+def test_a_rule_finds_its_columns_in_the_index() -> None:
+    """Identity columns in the index are columns to a rule, and its mask has the labels of the frame."""
+    frame = pd.DataFrame(
+        {
+            "tinker_path": ["a", "b", "c"],
+            "training_run_id": ["r", "r", "s"],
+            "time": ["2026-01-01", "2026-01-02", "2026-01-01"],
+        }
+    )
+    for labels in ("tinker_path", ["training_run_id", "tinker_path"]):
+        kept = P.keep_last(1)(frame.set_index(labels))
+        assert kept.index.equals(frame.set_index(labels).index)
+        assert kept.tolist() == [False, True, True]
+
+
 def test_rules_are_not_truth_values() -> None:
     """`and`, `or` and `not` would silently drop a rule, so they are refused."""
     for combine in (lambda a, b: a and b, lambda a, b: a or b, lambda a, b: not a):

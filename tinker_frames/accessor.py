@@ -208,8 +208,12 @@ class TinkerAccessor(_Actions):
         return [str(path) for path in self._require_path()["tinker_path"].dropna()]
 
     def _require_path(self) -> pd.DataFrame:
-        self._require_column("tinker_path")
-        return self._frame
+        from .schema.identity import restore_keys
+
+        frame = restore_keys(self._frame)
+        if "tinker_path" not in frame.columns:
+            self._require_column("tinker_path")
+        return frame
 
     def _find_client(self, client: Client | None) -> Client:
         from .functions import find_client

@@ -23,6 +23,7 @@ from .errors import InvalidRequestError
 from .schema.coerce import parse_object
 from .schema.docstrings import document
 from .schema.durations import Duration, parse_duration
+from .schema.identity import align_mask, restore_keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,10 +77,13 @@ class Rule:
         ------
         AttributeError
             If the frame lacks a column that the rule needs.
+        InvalidRequestError
+            If the mask of a rule of one's own is of other rows; a Series is aligned by its index.
         """
+        labels, frame = frame.index, restore_keys(frame).reset_index(drop=True)  # rows may repeat labels
         _require_columns(self, frame, *self._needs)
-        mask = self._mask(frame.reset_index(drop=True))  # rows may repeat labels
-        return mask.astype("boolean").fillna(False).astype(bool).set_axis(frame.index)
+        mask = align_mask(self._mask(frame), frame.index, f"the mask of {self}")
+        return mask.fillna(False).astype(bool).set_axis(labels)
 
     def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
         """Return a str Series with the index of the frame: the part of the rule that keeps the row, empty for rows it does not keep."""

@@ -114,7 +114,7 @@ ALTERING = [
     "size_gb.clip(0, 1, inplace = True)",
     "size_gb.clip(0, 1, out=size_gb)",
     "public.replace(True, False, inplace=size_gb > 0)",
-    "`public`.replace(True, False,\tｉｎｐｌａｃｅ=True)",
+    "`public`.replace(True, False,\t\uff49\uff4e\uff50\uff4c\uff41\uff43\uff45=True)",
     "public and public.fillna(False, inplace=True).isna()",
     "size_gb += 1",
     "size_gb.replace(to_replace=[1], value=2, inplace=public)",

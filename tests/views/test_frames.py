@@ -15,7 +15,8 @@ from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.files import export, read_export
-from tinker_frames.views.table import SORTS, TableState, sort_of
+from tinker_frames.views.sorts import SORTS, sort_of
+from tinker_frames.views.table import TableState
 
 Make = Callable[..., tkf.Client]
 LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")
@@ -86,7 +87,7 @@ MADE = {
     "one column": pd.DataFrame({"tinker_path": ["a", "b"]}),
     "no rows": pd.DataFrame({"tinker_path": []}),
     "no rows of a run": pd.DataFrame({"training_run_id": [], "base_model": []}),
-    "keys twice": pd.DataFrame({"session_id": ["a", "a", "b"], "created_at": pd.to_datetime(["2026-01-01"] * 3)}),
+    "keys twice": pd.DataFrame({"tinker_path": ["a", "a", "b"], "time": pd.to_datetime(["2026-01-01"] * 3)}),
     "keys missing": pd.DataFrame({"tinker_path": ["a", None, None], "size_gb": [1, 2, None]}),
     "no keys": pd.DataFrame({"tinker_path": [None, None]}),
     "numbers as keys": pd.DataFrame({"tinker_path": [1, 2]}),
@@ -133,6 +134,38 @@ def test_what_is_no_table_is_refused(quiet_server: DemoServer, client_of: Make) 
     for wrong in (twice, pd.DataFrame({"tinker_path": ["a"], 5: [1]})):
         with pytest.raises(InvalidRequestError, match="is there twice, or its name is not text"):
             TableState(wrong)
+
+
+def test_a_key_in_the_index_is_a_key(quiet_server: DemoServer, client_of: Make) -> None:
+    """A frame whose identity column stands in its index opens as the rows that it has, and reaches no other checkpoint."""
+    checkpoints = client_of(quiet_server).checkpoints()
+    for labels in ("tinker_path", ["training_run_id", "tinker_path"]):
+        state = TableState(checkpoints.set_index(labels))
+        assert (state.sort.name, len(state.rows), state.keeps_order) == ("checkpoints", len(checkpoints), False)
+    with pytest.raises(InvalidRequestError, match="no table that can be explored"):
+        TableState(client_of(quiet_server).samplers().set_index("sampler_id"))
+
+
+def test_rows_of_another_kind_are_refused(quiet_server: DemoServer, client_of: Make) -> None:
+    """Rows without their own identity column, or with a key that repeats, are not shown as the runs or sessions that own them."""
+    client = client_of(quiet_server)
+    checkpoints, runs = client.checkpoints(), client.training_runs()
+    without = checkpoints.drop(columns="tinker_path")
+    for wrong, kind in (
+        (without, "checkpoints"),
+        (without.head(1), "checkpoints"),
+        (without[["training_run_id", "name", "size_gb"]].head(1), "checkpoints"),
+        (client.samplers().drop(columns="sampler_id"), "samplers"),
+        (runs.drop(columns="training_run_id"), "training runs"),
+    ):
+        with pytest.raises(InvalidRequestError, match=f"these are rows of {kind}"):
+            TableState(wrong)
+    with pytest.raises(InvalidRequestError, match="these are rows of checkpoints"):
+        TableState(checkpoints, SORTS["training_runs"])
+    with pytest.raises(InvalidRequestError, match="several rows have the same training_run_id"):
+        TableState(pd.concat([runs, runs.head(1)]))
+    counted = checkpoints.groupby("training_run_id", observed=True).agg(checkpoints=("tinker_path", "size"))
+    assert TableState(counted).sort.name == "training_runs"
 
 
 def test_a_frame_is_the_table_of_its_most_specific_key(quiet_server: DemoServer, client_of: Make) -> None:

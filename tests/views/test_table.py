@@ -14,7 +14,8 @@ import tinker_frames as tkf
 from tests.views.sample_frames import as_json, everything, frame_of, keys, settings_of_filters, tables
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.views.table import CHUNK, NARROWEST, WIDEST, TableState, sort_of
+from tinker_frames.views.sorts import sort_of
+from tinker_frames.views.table import CHUNK, NARROWEST, WIDEST, TableState
 
 Make = Callable[..., tkf.Client]
 LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")

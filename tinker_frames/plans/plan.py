@@ -20,6 +20,7 @@ from ..frames.files import write_atomically
 from ..frames.query import evaluate_condition
 from ..rest.progress import Progress
 from ..schema.docstrings import document
+from ..schema.paths import SCHEME
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
 from .confirmation import require_confirmation
 from .journal import StoredJob
@@ -34,6 +35,7 @@ from .preview import (
 )
 from .runner import Runner
 from .saved import FORMAT, SavedPlan, read_saved_plan
+from .selection import find_paths
 from .summary import PYTHON, Hints, format_plan_html, format_plan_text, get_common_ttl, summarize_plan
 
 # What running, resuming and undoing a plan return.
@@ -138,44 +140,48 @@ class Plan:
         """Return a summary of the plan, as lines; `frame` is the plan's own."""
         return summarize_plan(self.action, frame, self.rows, self.rate, hints)
 
-    def only(self, mask: Any) -> Plan:
-        """Return a plan of some of the rows; sends nothing.
+    def only(self, rows: Any) -> Plan:
+        """Return a plan of some of the rows and no others; sends nothing.
 
         Parameters
         ----------
-        mask
-            The rows to keep: a boolean Series or array, one value per row of `frame`; a function that returns one for `frame`; or a
-            pandas query.
+        rows
+            A pandas query or a mask of `plan.frame`, a function of it, a frame with a `tinker_path` column, or tinker paths. A mask
+            is aligned by its index, which has to be that of `plan.frame` or be named `tinker_path`; where it is NA, the row is left out.
 
         Raises
         ------
         InvalidRequestError
-            For a query that is not a condition on the columns, or could do more than compare them.
+            For a path that names no row of the plan, a mask of other rows, and a query that is not a condition on the columns.
 
         Examples
         --------
-        >>> plan.only("size_gb > 1 and not public")  # doctest: +SKIP
+        >>> plan.only("size_gb > 1")  # doctest: +SKIP
         """
         frame = self.frame
-        if isinstance(mask, str):
-            mask = evaluate_condition(frame, mask, "the query")
-        elif callable(mask):
-            mask = mask(frame)
-        return self._select(set(frame[mask]["tinker_path"]))
+        if isinstance(rows, str) and not rows.startswith(SCHEME):
+            rows = evaluate_condition(frame, rows, "the query")
+        return self._select(find_paths(frame, rows, "plan.only", unknown=False))
 
-    def drop(self, paths: str | Iterable[str]) -> Plan:
-        """Return a plan without some rows; sends nothing.
+    def drop(self, rows: Any) -> Plan:
+        """Return a plan without some of the rows; sends nothing.
 
         Parameters
         ----------
-        paths
-            A tinker path, or several; paths that are not in the plan are ignored.
+        rows
+            A tinker path or several, a frame with a `tinker_path` column, a mask of `plan.frame`, or a function of it. A mask is
+            aligned as for `only`; where it is NA, the row is dropped.
+
+        Raises
+        ------
+        InvalidRequestError
+            For a path that names no row of the plan, and a mask of other rows.
 
         Examples
         --------
-        >>> plan.drop("tinker://<run>/weights/0001")  # doctest: +SKIP
+        >>> plan.drop(frame[frame["name"] == "final"])  # doctest: +SKIP
         """
-        gone = {paths} if isinstance(paths, str) else set(paths)
+        gone = find_paths(self.frame, rows, "plan.drop", unknown=True)
         return self._select(set(self.rows["tinker_path"]) - gone)
 
     def allow(self, *guards: str) -> Plan:

@@ -19,7 +19,8 @@ from .cells import format_size
 from .codegen import write_script
 from .forms import OFFERED, make_button
 from .messages import Facet, Head
-from .table import SORTS, TableState
+from .sorts import SORTS
+from .table import TableState
 from .task import Task, describe_error
 
 if TYPE_CHECKING:

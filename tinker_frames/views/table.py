@@ -6,7 +6,7 @@ It has no widget and sends no request: `widget` shows it, `explorer` holds a sta
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 from ..errors import InvalidRequestError
 from ..frames.query import check_columns
 from ..frames.text import escape_control_characters
+from ..schema.identity import restore_keys
 from . import cells, filters
 from .controls import CONTROLS, Control, controls_of
 from .facets import Facets
@@ -32,78 +33,11 @@ from .messages import (
     Selection,
 )
 from .rows import Rows
+from .sorts import Sort, check_kind, sort_of
 
 CHUNK = 50  # rows that are sent at once
 NARROWEST, WIDEST = 40, 1200  # pixels of a column
 LIMITS: Limits = {"chunk_rows": CHUNK, "narrowest_px": NARROWEST, "widest_px": WIDEST}  # sent to the browser
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A link from a row to another table, filtered by one of the row's values."""
-
-    label: str
-    sort: str
-    column: str
-    control: str
-
-
-@dataclass(frozen=True)
-class Sort:
-    """A kind of table: its name, its key, the columns shown first, and the links of its rows."""
-
-    name: str
-    title: str
-    one: str
-    key: str
-    columns: tuple[str, ...]
-    openings: tuple[Opening, ...]
-    charts: tuple[tuple[str, str], ...]  # the name of a filter, and the title of its chart
-
-
-_SESSION = Opening("session", "sessions", "session_id", "session")
-_RUN = Opening("run", "training_runs", "training_run_id", "run")
-_RUNS = Opening("runs", "training_runs", "session_id", "session")
-_OF_RUN = Opening("checkpoints", "checkpoints", "training_run_id", "run")
-_OF_SESSION = Opening("checkpoints", "checkpoints", "session_id", "session")
-
-SORTS = {
-    sort.name: sort
-    for sort in (
-        Sort(
-            "checkpoints", "Checkpoints", "checkpoint", "tinker_path",
-            ("name", "display_name", "size_gb", "public", "time", "expires_at", "checkpoint_type", "base_model", "training_run_id", "tinker_path"),
-            (_RUN, _SESSION), (("run", "run"), ("model", "model")),
-        ),
-        Sort(
-            "training_runs", "Training runs", "training run", "training_run_id",
-            ("training_run_id", "base_model", "lora_rank", "corrupted", "last_request_time", "last_checkpoint_path", "session_id", "user_metadata"),
-            (_OF_RUN, _SESSION), (("model", "model"), ("session", "session")),
-        ),
-        Sort(
-            "sessions", "Sessions", "session", "session_id",
-            ("display_name", "status", "checkpoints_count", "size_gb", "created_at", "project_id", "owner", "session_id", "user_metadata"),
-            (_RUNS, _OF_SESSION), (("session", "session"), ("project", "project")),
-        ),
-    )
-}  # fmt: skip
-
-
-def sort_of(frame: pd.DataFrame) -> Sort:
-    """Return the kind of table that a frame is, by its columns.
-
-    Raises
-    ------
-    InvalidRequestError
-        If the frame cannot be explored.
-    """
-    for sort in SORTS.values():
-        if sort.key in frame.columns and "sampler_id" not in frame.columns:
-            return sort
-    keys = ", ".join(sort.key for sort in SORTS.values())
-    raise InvalidRequestError(
-        "this frame is of no table that can be explored", hint=f"It needs one of the columns {keys}; keep it."
-    )
 
 
 class TableState:
@@ -130,11 +64,13 @@ class TableState:
     """
 
     def __init__(self, frame: pd.DataFrame, sort: Sort | None = None) -> None:
+        self.keeps_order = frame.index.equals(pd.RangeIndex(len(frame)))
+        frame = restore_keys(frame)
         self.sort = sort or sort_of(frame)
         _check_names(frame)
         check_columns(frame, [self.sort.key])
         self.about: dict[str, Any] = dict(frame.attrs.get("tinker") or {})
-        self.keeps_order = frame.index.equals(pd.RangeIndex(len(frame)))
+        check_kind(frame, self.sort, str(self.about.get("table")))
         self.is_stale = False
         self.rows = Rows(frame, self.sort.key)
         self.controls = controls_of(frame)

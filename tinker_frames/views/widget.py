@@ -16,11 +16,13 @@ from ..functions import default_client, find_client
 from ..plans.plan import Plan
 from ..rest.progress import in_notebook
 from ..schema.docstrings import join_sections, split_sections
+from ..schema.identity import restore_keys
 from . import refresh
 from .explorer import PARTS, Explorer
 from .handlers import handle
 from .requests import HeardReply
-from .table import LIMITS, SORTS, TableState, sort_of
+from .sorts import SORTS, sort_of
+from .table import LIMITS, TableState
 
 MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]"'
 
@@ -125,7 +127,7 @@ class View(anywidget.AnyWidget):
     def selected(self, rows: pd.DataFrame | Iterable[str]) -> None:
         key = self._explorer.state.sort.key
         with self._explorer.lock:
-            self._explorer.select_keys(list(rows[key] if isinstance(rows, pd.DataFrame) else rows))
+            self._explorer.select_keys(list(restore_keys(rows)[key] if isinstance(rows, pd.DataFrame) else rows))
 
     @property
     def filters(self) -> dict[str, Any]:

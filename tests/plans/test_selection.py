@@ -1,0 +1,119 @@
+"""`Plan.only` and `Plan.drop`: the rows that are meant, or an error that names what means none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import policies as P  # noqa: N812
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.plans.plan import Plan
+
+ROWS = 12
+
+
+@pytest.fixture(scope="module")
+def account(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[pd.DataFrame, Plan]]:
+    """A whole listing, and the plan of some of its rows."""
+    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
+        frame = client.checkpoints()
+        yield frame, frame.iloc[5 : 5 + ROWS].tinker.delete(client=client)
+
+
+NAMED: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "one path": lambda some: some["tinker_path"].iloc[0],
+    "a list": lambda some: some["tinker_path"].tolist(),
+    "a set": lambda some: set(some["tinker_path"]),
+    "an iterator": lambda some: iter(some["tinker_path"].tolist()),
+    "a column": lambda some: some["tinker_path"],
+    "a frame": lambda some: some,
+    "a frame indexed by path": lambda some: some.set_index("tinker_path"),
+    "an index of paths": lambda some: some.set_index("tinker_path").index,
+    "an index of several": lambda some: some.set_index(["name", "tinker_path"]).index,
+    "a mask": lambda some: pd.Series([i in some.index for i in range(ROWS)]),
+    "a mask in another order": lambda some: pd.Series([i in some.index for i in range(ROWS)]).iloc[::-1],
+    "a mask of objects": lambda some: pd.Series([i in some.index for i in range(ROWS)], dtype="object"),
+    "an array": lambda some: np.array([i in some.index for i in range(ROWS)]),
+    "a list of flags": lambda some: [i in some.index for i in range(ROWS)],
+    "a function": lambda some: lambda frame: frame["tinker_path"].isin(some["tinker_path"]),
+    "no paths": lambda some: some["tinker_path"].tolist()[:0],
+}
+
+
+@pytest.mark.parametrize("how", NAMED)
+def test_rows_are_named_in_many_ways(account: tuple[pd.DataFrame, Plan], how: str) -> None:
+    """`only` keeps exactly the rows that are named, and `drop` exactly the others, however they are named."""
+    _, plan = account
+    some = plan.frame.iloc[[1, 4, 5]] if how != "one path" else plan.frame.iloc[[4]]
+    wanted = set() if how == "no paths" else set(some["tinker_path"])
+    assert set(plan.only(NAMED[how](some)).frame["tinker_path"]) == wanted
+    assert set(plan.drop(NAMED[how](some)).frame["tinker_path"]) == set(plan.frame["tinker_path"]) - wanted
+
+
+def test_a_mask_indexed_by_path_may_be_of_more_rows(account: tuple[pd.DataFrame, Plan]) -> None:
+    """A mask of the whole listing is aligned where its index is the path, and refused where it is a number."""
+    frame, plan = account
+    middle = plan.frame["size_gb"].median()
+    big = frame.set_index("tinker_path")["size_gb"] > middle
+    wanted = set(plan.frame.loc[plan.frame["size_gb"] > middle, "tinker_path"])
+    assert 0 < len(wanted) < ROWS
+    assert set(plan.only(big).frame["tinker_path"]) == wanted
+    with pytest.raises(InvalidRequestError, match=r"the mask of plan\.only"):
+        plan.only(frame["size_gb"] > middle)
+
+
+def test_a_row_of_which_a_mask_does_not_tell_is_not_acted_on(account: tuple[pd.DataFrame, Plan]) -> None:
+    """Where a mask is NA, `only` leaves the row out and `drop` drops it."""
+    _, plan = account
+    mask = pd.Series([True, False, None] * (ROWS // 3), dtype="boolean")
+    assert len(plan.only(mask)) == ROWS // 3
+    assert len(plan.drop(mask)) == ROWS // 3
+
+
+def test_a_keep_rule_selects_rows(account: tuple[pd.DataFrame, Plan]) -> None:
+    """A rule is a function of the frame, so it can name rows."""
+    _, plan = account
+    assert len(plan.only(P.keep_last(0))) == 0
+
+
+WRONG: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
+    "an unknown path": lambda *_: ["tinker://oops/weights/x"],
+    "text that is no path": lambda *_: "nonsense",
+    "a frame of other rows": lambda frame, _: frame.tail(3),
+    "a frame without paths": lambda frame, _: frame[["name"]],
+    "a mask of other labels": lambda frame, _: frame.iloc[5 : 5 + ROWS]["step"] > 1,
+    "a mask of fewer rows": lambda _, own: (own["step"] > 1).iloc[:5],
+    "a mask of no rows": lambda _, own: (own["step"] > 1).iloc[:0],
+    "a mask by path of fewer rows": lambda _, own: own.set_index("tinker_path")["step"].iloc[:5] > 1,
+    "an array of another length": lambda *_: np.ones(ROWS + 1, dtype=bool),
+    "positions": lambda *_: [0, 1],
+    "labels": lambda _, own: own.index[:2],
+    "flags and paths": lambda _, own: [True, own["tinker_path"].iloc[0]],
+    "a nested list": lambda _, own: [own["tinker_path"].tolist()],
+    "nothing": lambda *_: None,
+    "Nones": lambda *_: [None] * ROWS,
+    "a number": lambda *_: 3,
+    "true": lambda *_: True,
+    "bytes": lambda *_: b"tinker://a/weights/b",
+    "a dict": lambda _, own: dict.fromkeys(own["tinker_path"], True),
+    "a function of nothing": lambda *_: lambda frame: None,
+    "a table of flags": lambda *_: np.ones((ROWS, 2), dtype=bool),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+def test_what_names_no_row_is_refused(account: tuple[pd.DataFrame, Plan], how: str) -> None:
+    """Whatever names no row of the plan, or could mean other rows, is an error in words, and never a plan."""
+    frame, plan = account
+    for edit in (plan.only, plan.drop):
+        with pytest.raises(InvalidRequestError) as caught:
+            edit(WRONG[how](frame, plan.frame))
+        assert caught.value.hint
+        assert len(str(caught.value)) < 700
+    assert len(plan) == ROWS

@@ -1,0 +1,92 @@
+"""Which rows of a plan are meant: named by path, by a frame that has them, or by a mask, a function or a query of `plan.frame`; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_bool_dtype
+
+from ..errors import InvalidRequestError
+from ..schema.identity import align_mask, is_flags, restore_keys
+from ..schema.paths import quote_text
+
+KEY = "tinker_path"
+_HINT = f"Pass tinker paths, a frame with a column {KEY!r}, or a mask made from plan.frame."
+
+
+def find_paths(frame: pd.DataFrame, rows: Any, called: str, *, unknown: bool) -> set[str]:
+    """Return the tinker paths of the rows that are meant.
+
+    Parameters
+    ----------
+    frame
+        The plan's frame.
+    rows
+        A frame, a mask, a path, paths, or a function of the plan's frame that returns one of them.
+    called
+        The call that an error names.
+    unknown
+        Whether a row of which a mask does not tell is meant.
+
+    Raises
+    ------
+    InvalidRequestError
+        For a path that names no row of the plan, a mask of other rows, and anything else.
+    """
+    if callable(rows):
+        rows = rows(frame)
+    if isinstance(rows, pd.DataFrame):
+        return _check_paths(frame, _get_paths(rows, called), called)
+    values = _to_series(rows, called)
+    if is_bool_dtype(values.dtype) or (is_flags(values) and values.notna().any()):
+        mask = _align(frame, values if isinstance(rows, pd.Series) else values.array, called)
+        return set(frame.loc[mask.fillna(unknown).to_numpy(dtype=bool), KEY])
+    return _check_paths(frame, list(values.dropna() if isinstance(rows, pd.Series) else values), called)
+
+
+def _get_paths(rows: pd.DataFrame, called: str) -> list[Any]:
+    rows = restore_keys(rows)
+    if KEY not in rows.columns:
+        raise InvalidRequestError(f"{called} was given a frame without a column {KEY!r}", hint=_HINT)
+    return list(rows[KEY].dropna())
+
+
+def _to_series(rows: Any, called: str) -> pd.Series[Any]:
+    """Return masks and paths as a Series; refuse everything else."""
+    if isinstance(rows, pd.Series):
+        return rows
+    if isinstance(rows, str):
+        rows = [rows]
+    if isinstance(rows, pd.MultiIndex) and KEY in rows.names:
+        rows = rows.get_level_values(KEY)
+    if not isinstance(rows, Iterable) or isinstance(rows, (bytes, Mapping)):
+        raise InvalidRequestError(f"{called} was given {_describe(rows)}, which names no rows", hint=_HINT)
+    return pd.Series(list(rows), dtype="object")
+
+
+def _align(frame: pd.DataFrame, mask: Any, called: str) -> pd.Series[Any]:
+    """Return a mask in the order of the plan's rows; one that is labelled by path may be of more rows."""
+    called = f"the mask of {called}"
+    if not isinstance(mask, pd.Series) or mask.index.name != KEY:
+        return align_mask(mask, frame.index, called)
+    return align_mask(mask[mask.index.isin(frame[KEY])], pd.Index(frame[KEY]), called)
+
+
+def _check_paths(frame: pd.DataFrame, paths: list[Any], called: str) -> set[str]:
+    """Return these paths, every one of which has to name a row of the plan."""
+    odd = [path for path in paths if not isinstance(path, str)]
+    if odd:
+        raise InvalidRequestError(f"{called} was given {_describe(odd[0])}, which is not a tinker path", hint=_HINT)
+    found = set(paths)
+    missing = sorted(found - set(frame[KEY]))
+    if missing:
+        more = f" (nor do {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise InvalidRequestError(f"{called}: {quote_text(missing[0])} names no row of this plan{more}", hint=_HINT)
+    return found
+
+
+def _describe(value: object) -> str:
+    is_short = value is None or isinstance(value, (str, bytes, int, float))
+    return quote_text(value) if is_short else f"a {type(value).__name__}"

@@ -1,0 +1,66 @@
+"""Which rows are meant: identity columns that stand in a frame's index, and boolean masks aligned by their own index; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidRequestError
+from .catalog import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = tuple(dict.fromkeys(table.key for table in TABLES.values()))
+
+
+def restore_keys(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with the identity columns that stand in its index as columns; one that is a column already stays as it is.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> restore_keys(pd.DataFrame({"tinker_path": ["a"], "step": [1]}).set_index("tinker_path")).columns.tolist()
+    ['tinker_path', 'step']
+    """
+    found = [name for name in frame.index.names if name in KEYS and name not in frame.columns]
+    return frame.reset_index(level=found) if found else frame
+
+
+def align_mask(mask: Any, index: pd.Index[Any], called: str) -> pd.Series[Any]:
+    """Return a mask as `boolean`, NA where it is not known, in the order of an index.
+
+    A Series is aligned by its own index; anything else has no labels, and only its length can be compared.
+
+    Raises
+    ------
+    InvalidRequestError
+        For a mask of other rows, and for what is not a mask; `called` is what the error calls it.
+    """
+    import pandas as pd
+
+    if not pd.api.types.is_list_like(mask) or getattr(mask, "ndim", 1) != 1 or isinstance(mask, (dict, set, frozenset)):
+        raise InvalidRequestError(f"{called} is not one true or false per row, but {type(mask).__name__}", hint=_HINT)
+    flags = mask if isinstance(mask, pd.Series) else pd.Series(list(mask), index=None, dtype="object")
+    if len(flags) != len(index):
+        raise InvalidRequestError(f"{called} has {len(flags)} values for {len(index)} rows", hint=_HINT)
+    if not isinstance(mask, pd.Series):
+        flags = flags.set_axis(index)
+    elif not flags.index.equals(index):
+        if not (flags.index.is_unique and index.is_unique and index.isin(flags.index).all()):
+            raise InvalidRequestError(f"{called} is of other rows: its index has other labels", hint=_HINT)
+        flags = flags.reindex(index)
+    if flags.empty:  # then any dtype is one
+        return pd.Series(dtype="boolean", index=index)
+    if not is_flags(flags):
+        raise InvalidRequestError(f"{called} is not true or false for every row, but {flags.dtype}", hint=_HINT)
+    return flags.astype("boolean")
+
+
+def is_flags(values: pd.Series[Any]) -> bool:
+    """Tell whether every value is true, false or not known."""
+    from pandas.api.types import infer_dtype, is_bool_dtype
+
+    return is_bool_dtype(values.dtype) or (values.dtype == object and infer_dtype(values) in ("boolean", "empty"))
+
+
+_HINT = "Make it from the columns of the frame that it is for; plan.only and plan.drop also align a mask indexed by tinker_path."
