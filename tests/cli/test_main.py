@@ -376,6 +376,21 @@ def test_details_and_metadata(quiet_server: DemoServer, run: Callable[..., Outco
     ]
 
 
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_sentences(
+    quiet_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning is one line on standard error, with no line of source, and the command goes on."""
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
+    ended = run(quiet_server, "ls", "runs", "--limit", "1")
+    assert ended.code == 0
+    said = [line for line in ended.err.splitlines() if "warn" in line.lower()]
+    assert len(said) == 1
+    assert said[0].startswith("tinker-frames: warning: the cache at ")
+    assert ".py" not in ended.err
+
+
 def test_one_runs_checkpoints(
     quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:

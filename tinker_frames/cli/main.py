@@ -220,20 +220,32 @@ for _command in COMMANDS:
 
 def main() -> None:
     """Run the command line, with errors as one sentence and the exit codes that the module's docstring names."""
-    warnings.simplefilter("ignore", IncompleteListingWarning)  # summaries and exit codes say it; the process is our own
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names are any text, which not every terminal can show
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IncompleteListingWarning)  # summaries and exit codes say it
+        warnings.showwarning = _print_warning
+        code = _run_command()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run_command() -> Any:
+    """Run the command that the arguments name; return its exit code."""
     try:
-        code = cli.main(prog_name="tinker-frames", standalone_mode=False)
+        return cli.main(prog_name="tinker-frames", standalone_mode=False)
     except click.exceptions.Abort:
-        code = _print_error("interrupted; nothing was changed", 130)
+        return _print_error("interrupted; nothing was changed", 130)
     except click.ClickException as error:
         error.show()
-        code = 1
+        return 1
     except (TinkerError, ImportError, OSError) as error:
-        code = _print_error(str(error), 1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return _print_error(str(error), 1)
+
+
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as a sentence, without the line of source that it came from."""
+    _print_error(f"warning: {message}", 0)
 
 
 def _print_error(message: str, code: int) -> int:
