@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinker_frames as tkf
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer
 
@@ -278,3 +279,40 @@ def test_scrub_is_linear() -> None:
     """A hostile body of a megabyte is scrubbed in a moment (it took minutes with a backtracking pattern)."""
     for hostile in ("a" * 1_000_000, "a://" * 250_000, "?=" * 500_000, "://@" * 250_000):
         errors.scrub(hostile)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, frame: client.checkpoints(limit="3"),
+        lambda client, frame: client.checkpoints(limit=True),
+        lambda client, frame: client.checkpoints(5),
+        lambda client, frame: client.sessions(refresh="no"),
+        lambda client, frame: client.sessions(project_id=5),
+        lambda client, frame: client.rest.get_session(5),
+        lambda client, frame: client.rest.list_sessions(limit="x"),
+        lambda client, frame: client.rest.get_weights_info_by_tinker_path(float("nan")),
+        lambda client, frame: client.rest.search_sessions(user_metadata="x"),
+        lambda client, frame: client.rest.search_sessions(user_metadata={"a": object()}),
+        lambda client, frame: client.rest.search_sessions(user_metadata={"a": float("nan")}),
+        lambda client, frame: client.rest.search_sessions(project_ids={1}),
+        lambda client, frame: client.rest.get_billing_usage_events(5, 6),
+        lambda client, frame: client.rest.delete_checkpoint("run", 5),
+        lambda client, frame: tkf.journal(client="x"),
+        lambda client, frame: tkf.resume(5, client=client),
+        lambda client, frame: tkf.undo(frame, client=client),
+        lambda client, frame: tkf.load_plan("x", client=tkf.Client),
+        lambda client, frame: frame.tinker.delete(client="x"),
+        lambda client, frame: tkf.explore(frame, "x"),
+    ],
+)
+def test_arguments_of_another_type_are_named(
+    call: Any, quiet_server: DemoServer, client_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An argument of a wrong type is an error of ours in words, before anything is sent."""
+    client = client_of(quiet_server)
+    frame = client.checkpoints(limit=1)
+    before = quiet_server.requests.count()
+    with pytest.raises(errors.InvalidRequestError, match=r"must be .*, not \w+|cannot be sent as JSON"):
+        call(client, frame)
+    assert quiet_server.requests.count() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
@@ -18,22 +19,25 @@ from .rest.cache import CacheView
 from .rest.endpoints import AccessScope
 from .rest.session import Session
 from .schema import catalog
+from .schema.arguments import check_methods
 from .schema.columns import Table
 from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_columns, format_entries
 
 M = TypeVar("M", bound=Callable[..., pd.DataFrame])
 
-TABLE_PARAMETERS = {
-    "refresh": "Bypass the cache; the new listing replaces the cached one.",
-    "limit": "Maximum number of rows; None for all, 0 for none (an empty frame with every column).",
-    "access_scope": "List only your own objects, or all that you can read.",
-    "project_id": "List only the objects of this project.",
-    "by": """`"user"` reads the user's list, GET /api/v1/checkpoints. `"run"` reads the list of each training run, in parallel; some servers
+TABLE_PARAMETERS = MappingProxyType(
+    {
+        "refresh": "Bypass the cache; the new listing replaces the cached one.",
+        "limit": "Maximum number of rows; None for all, 0 for none (an empty frame with every column).",
+        "access_scope": "List only your own objects, or all that you can read.",
+        "project_id": "List only the objects of this project.",
+        "by": """`"user"` reads the user's list, GET /api/v1/checkpoints. `"run"` reads the list of each training run, in parallel; some servers
 leave sampler checkpoints out of the user's list. `"auto"` reads the user's list, and by run if the server has none, or
             if it lacks checkpoints that training runs name or sessions count.""",
-    "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if reading takes over a second.",
-    "require_complete": "Raise `IncompleteListingError` if the listing cannot be proved complete, instead of warning.",
-}
+        "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if reading takes over a second.",
+        "require_complete": "Raise `IncompleteListingError` if the listing cannot be proved complete, instead of warning.",
+    }
+)
 TABLE_ERRORS = (InvalidRequestError, NotSupportedError, IncompleteListingError, *REQUEST_ERRORS)
 
 
@@ -80,6 +84,7 @@ def _make_table_method(table: Table) -> Callable[..., pd.DataFrame]:
     return _document_table(table)(read)
 
 
+@check_methods
 @_add_tables
 @config.document_options
 class Client:

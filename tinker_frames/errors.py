@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 __all__ = [
+    "ArgumentTypeError",
     "AuthenticationError",
     "BillingError",
     "ConfirmationNeededError",
@@ -127,6 +128,10 @@ class InvalidRequestError(TinkerError):
 
     cap: int | None = None
     hint = "Correct the argument that is named above."
+
+
+class ArgumentTypeError(InvalidRequestError, TypeError):
+    """An argument is of another type than its parameter takes; nothing was sent."""
 
 
 class ConfirmationNeededError(InvalidRequestError):

@@ -6,15 +6,17 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
 from .client import Client, registry
-from .errors import InvalidRequestError, TinkerError
+from .errors import ArgumentTypeError, InvalidRequestError, TinkerError
 from .plans.plan import OUTCOMES_DOC
 from .rest import config
 from .schema import catalog
+from .schema.arguments import check_argument
 from .schema.docstrings import document
 
 if TYPE_CHECKING:
@@ -124,10 +126,11 @@ def find_client(frame: pd.DataFrame, client: Client | None = None) -> Client:
     InvalidRequestError
         If the frame is of another account, or its client no longer exists and there is no default client of its account.
     """
+    check_argument("client", client, Client | None)
     about = frame.attrs.get("tinker") or {}
     account = about.get("account")
     if account is None:
-        return client or default_client()
+        return _choose(client)
     of_frame = f"the account {account} of {about.get('base_url')}"
     if client is None:
         client = registry.find_by_account(account) or _default_for_frame(of_frame)
@@ -151,11 +154,13 @@ def _default_for_frame(of_frame: str) -> Client:
         ) from None
 
 
-PLAN_PARAMETERS = {
-    "path": "The file that `Plan.save` wrote.",
-    "client": "The client of the account; None for the default client.",
-    "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if it takes over a second.",
-}
+PLAN_PARAMETERS = MappingProxyType(
+    {
+        "path": "The file that `Plan.save` wrote.",
+        "client": "The client of the account; None for the default client.",
+        "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if it takes over a second.",
+    }
+)
 
 
 @document(PLAN_PARAMETERS, raises={"AuthenticationError": "If there is no usable credential."})
@@ -182,7 +187,7 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
     --------
     >>> journal().groupby("plan")["outcome"].value_counts()  # doctest: +SKIP
     """
-    return (client or default_client()).planner.build_journal_frame()
+    return _choose(client).planner.build_journal_frame()
 
 
 @document(PLAN_PARAMETERS, returns=OUTCOMES_DOC)
@@ -216,7 +221,7 @@ def resume(
     --------
     >>> resume(plan)["outcome"].value_counts()  # doctest: +SKIP
     """
-    return (client or default_client()).planner.resume(_get_id(plan), confirm=confirm, progress=progress)
+    return _choose(client).planner.resume(_get_id(plan), confirm=confirm, progress=progress)
 
 
 @document(PLAN_PARAMETERS, raises={"AuthenticationError": "If there is no usable credential."})
@@ -239,7 +244,7 @@ def abandon(plan: str | Plan, *, client: Client | None = None) -> None:
     --------
     >>> abandon("20261127-0637")  # doctest: +SKIP
     """
-    (client or default_client()).planner.abandon(plan if isinstance(plan, str) else plan.id)
+    _choose(client).planner.abandon(plan if isinstance(plan, str) else plan.id)
 
 
 @document(PLAN_PARAMETERS, returns=OUTCOMES_DOC)
@@ -264,7 +269,7 @@ def undo(plan: str | Plan | None = None, *, client: Client | None = None, progre
     --------
     >>> undo(plan)  # doctest: +SKIP
     """
-    return (client or default_client()).planner.undo(_get_id(plan), progress=progress)
+    return _choose(client).planner.undo(_get_id(plan), progress=progress)
 
 
 @document(PLAN_PARAMETERS)
@@ -290,8 +295,16 @@ def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> 
     --------
     >>> load_plan("plan.json").run(confirm=True)  # doctest: +SKIP
     """
-    return (client or default_client()).planner.load(path)
+    return _choose(client).planner.load(path)
+
+
+def _choose(client: Client | None) -> Client:
+    """Return the given client, else the default one."""
+    check_argument("client", client, Client | None)
+    return default_client() if client is None else client
 
 
 def _get_id(plan: str | Plan | None) -> str | None:
+    if plan is not None and not isinstance(plan, str) and not isinstance(getattr(plan, "id", None), str):
+        raise ArgumentTypeError(f"plan must be a plan or its id, not {type(plan).__name__}")
     return plan if plan is None or isinstance(plan, str) else plan.id

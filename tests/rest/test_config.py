@@ -88,6 +88,8 @@ def test_empty_variables_count_as_unset(empty: str, monkeypatch: pytest.MonkeyPa
         ("", "https://b.example/services/t", "https://b.example/services/t"),
         (None, None, PRODUCTION),
         (" https://a.example ", None, "https://a.example"),
+        ("https://a.example/x/api/v1", None, "https://a.example/x"),
+        (None, "https://a.example/api/v1/", "https://a.example"),
     ],
 )
 def test_base_url_order(argument: str | None, variable: str | None, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +97,18 @@ def test_base_url_order(argument: str | None, variable: str | None, used: str, m
     if variable is not None:
         monkeypatch.setenv("TINKER_BASE_URL", variable)
     assert resolve("tml-0123456789", argument).base_url == used
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_argument_means_no_key(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`api_key=""` is no credential, whatever the environment has; the official service needs one."""
+    monkeypatch.setenv("TINKER_API_KEY", KEYS["variable"])
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 9")
+    write_file(keys_file())
+    assert repr(resolve(empty, OTHER).credential) == "no credential"
+    assert resolve(empty, "http://example.org").command is None
+    with pytest.raises(AuthenticationError, match="api_key= is empty"):
+        resolve(empty, OFFICIAL)
 
 
 @pytest.mark.parametrize("by_variable", [True, False])
@@ -343,10 +357,20 @@ def test_any_base_url_is_settings_or_our_error(text: str) -> None:
         {"deadline": 0},
         {"timeout": float("nan")},
         {"cache_ttl": float("nan")},
+        {"timeout": float("inf")},
+        {"cache_ttl": float("inf")},
+        {"max_workers": 10**9},
+        {"timeout": "60"},
+        {"max_workers": True},
+        {"retries": 1.5},
+        {"cache": "no"},
+        {"cache_dir": 5},
+        {"verify": None},
+        {"headers": "X-A: b"},
     ],
 )
-def test_numbers_out_of_range(options: dict[str, Any]) -> None:
-    """A number that makes no sense is refused, and the message names it."""
+def test_settings_out_of_range(options: dict[str, Any]) -> None:
+    """A number that makes no sense, or another type, is refused, and the message names it."""
     with pytest.raises(InvalidRequestError, match=next(iter(options))) as caught:
         resolve("tml-0123456789", OTHER, **options)
     assert caught.value.hint

@@ -60,6 +60,8 @@ class Options:
 
     def __post_init__(self) -> None:
         check_scope(self.access_scope)
+        if self.limit is not None:
+            object.__setattr__(self, "limit", int(self.limit))  # numpy's integers are none of JSON's
         if self.limit is not None and self.limit < 0:
             raise InvalidRequestError(f"limit={self.limit} is below 0", hint="Use None for all rows, 0 for none.")
 

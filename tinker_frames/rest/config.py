@@ -9,20 +9,19 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import numbers
 import os
 import re
 import textwrap
-import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequestError, find_caller
+from ..schema.arguments import check_argument
 from ..schema.docstrings import describe_parameter, format_entries, join_sections, split_sections
 from .credentials import Credential, access_headers, check_secret, find_credential
 from .secret import Secret, hide
@@ -34,6 +33,7 @@ OWN_HEADERS = {
 }  # fmt: skip
 # Variables that name a bundle of CA certificates, in the order in which they count.
 BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+YEAR_S = 366 * 86_400
 PRODUCTION = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 URL_VARIABLE = "TINKER_BASE_URL"
 
@@ -48,21 +48,25 @@ class UnverifiedWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a setting is besides its type and default: its documentation, and the least number it can be."""
+    """What a setting is besides its type and default: its documentation, and the numbers it can be."""
 
     doc: str
     minimum: float | None = None
+    maximum: float | None = None
     above: float | None = None
 
     def check(self, name: str, value: Any, kind: Any) -> None:
-        """Raise `TypeError` for a value of another type, which is not shown, and `InvalidRequestError` for a number out of range, also NaN."""
-        if not _is_of(value, kind):
-            raise TypeError(f"{name} must be {inspect.formatannotation(kind)}, not {type(value).__name__}")
+        """Raise `TypeError` for a value of another type, and `InvalidRequestError` for a number out of range, also NaN."""
+        check_argument(name, "" if isinstance(value, Secret) else value, kind)
         if value is None:
             return
         if self.minimum is not None and not value >= self.minimum:
             raise InvalidRequestError(
                 f"{name}={value!r} is below {self.minimum}", hint=f"Pass {name}={self.minimum} or more."
+            )
+        if self.maximum is not None and not value <= self.maximum:
+            raise InvalidRequestError(
+                f"{name}={value!r} is above {self.maximum}", hint=f"Pass {name}={self.maximum} or less."
             )
         if self.above is not None and not value > self.above:
             raise InvalidRequestError(
@@ -94,14 +98,22 @@ class ClientOptions:
         str | os.PathLike[str] | None, Setting("Folder of the cache. Default: the system's folder for caches.")
     ] = None
     cache_ttl: Annotated[
-        float, Setting("Seconds for which a cached listing is used; 0 turns the cache off.", minimum=0)
+        float, Setting("Seconds for which a cached listing is used; 0 turns the cache off.", minimum=0, maximum=YEAR_S)
     ] = 300
-    max_workers: Annotated[int, Setting("Requests in flight at once.", minimum=1)] = 16
-    retries: Annotated[int, Setting("How often a request that is safe to repeat is sent again.", minimum=0)] = 4
-    timeout: Annotated[float, Setting("Seconds without a byte after which a request has failed.", above=0)] = 60
+    max_workers: Annotated[int, Setting("Requests in flight at once.", minimum=1, maximum=256)] = 16
+    retries: Annotated[
+        int, Setting("How often a request that is safe to repeat is sent again.", minimum=0, maximum=1000)
+    ] = 4
+    timeout: Annotated[
+        float, Setting("Seconds without a byte after which a request has failed.", above=0, maximum=YEAR_S)
+    ] = 60
     deadline: Annotated[
         float | None,
-        Setting("Seconds that one request may take with all its retries and waits; None for no limit.", above=0),
+        Setting(
+            "Seconds that one request may take with all its retries and waits; None for no limit.",
+            above=0,
+            maximum=YEAR_S,
+        ),
     ] = 300
     verify: Annotated[
         bool | str | os.PathLike[str],
@@ -355,17 +367,3 @@ def _split_url(url: str) -> SplitResult | None:
 def _is_official(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     return host == "thinkingmachines.dev" or host.endswith(".thinkingmachines.dev")
-
-
-def _is_of(value: Any, kind: Any) -> bool:
-    """Tell whether a value has a setting's type: numbers are Python's or numpy's, and a bool is not a number."""
-    kinds = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    is_number = not isinstance(value, bool)
-    return any(
-        (value is None and one in (None, types.NoneType))
-        or (one is float and is_number and isinstance(value, numbers.Real))
-        or (one is int and is_number and isinstance(value, numbers.Integral))
-        or (one is str and isinstance(value, Secret))
-        or (one is not int and isinstance(value, get_origin(one) or one))
-        for one in kinds
-    )

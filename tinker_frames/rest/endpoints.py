@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from .. import errors
+from ..schema.arguments import check_methods
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.durations import check_ttl
 from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
@@ -30,6 +31,7 @@ class Write(Protocol):
         """Send it."""
 
 
+@check_methods
 @document_endpoints
 class Rest:
     """The REST calls of one client, as `client.rest`: one method per endpoint.

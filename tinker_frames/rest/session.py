@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import operator
 import threading
 import time
 import uuid
@@ -125,11 +126,12 @@ class Session:
         progress = progress or Progress()
         is_read = repeat or method == "GET"
         headers = {} if method == "GET" else {"X-Idempotency-Key": key or str(uuid.uuid4())}
+        content = _encode_body(body)
         request = _Request(
             method,
             self.settings.base_url + path,
             params=params,
-            body=body,
+            body=content,
             headers=headers,
             cached=cached,
             refresh=refresh,
@@ -196,8 +198,8 @@ class Session:
                     request.method,
                     request.url,
                     params=request.params,
-                    json=request.body,
-                    headers=dict(request.headers),
+                    data=request.body,
+                    headers=request.headers | ({} if request.body is None else {"Content-Type": "application/json"}),
                     timeout=(min(CONNECT_TIMEOUT_S, patience_s), patience_s),
                     allow_redirects=False,
                     verify=self.settings.verify,
@@ -311,7 +313,7 @@ class Session:
 
     def _post_with(self, path: str, body: dict[str, Any], credential: Secret) -> Any:
         """Send a POST that the authenticator needs, with the credential that it names."""
-        request = _Request("POST", self.settings.base_url + path, body=body, yields_token=True)
+        request = _Request("POST", self.settings.base_url + path, body=_encode_body(body), yields_token=True)
         answer = self._send_with_retries(request, True, Progress(), credential)
         try:
             return answer.json()
@@ -347,8 +349,8 @@ class _Request:
     method: str
     url: str
     params: Mapping[str, Any] | None = None
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
     cached: bool = False
     refresh: bool = False
     redirects: bool = False
@@ -381,6 +383,15 @@ def _configure_session(session: requests.Session, settings: Settings) -> Any:
             False  # a proxy would carry the key off this machine, or further than the network it may travel in
         )
     return session
+
+
+def _encode_body(body: Any) -> bytes | None:
+    """Return a body as JSON, also with numpy's whole numbers; what is none is refused before anything is sent."""
+    try:
+        return None if body is None else json.dumps(body, allow_nan=False, default=operator.index).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = str(error)
+    raise errors.InvalidRequestError(f"an argument cannot be sent as JSON: {problem}")
 
 
 def _wait_after(outcome: Answer | errors.TinkerError, tries: RetryBudget) -> float | None:

@@ -1,0 +1,71 @@
+"""Types of arguments, checked against annotations when a public method is called, so that a mistake is named at once; pure."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+import types
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from ..errors import ArgumentTypeError
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C")
+
+
+def check_methods(cls: type[C]) -> type[C]:
+    """Check the arguments of every public method of a class; a class decorator."""
+    for name, method in list(vars(cls).items()):
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(cls, name, check_arguments(method))
+    return cls
+
+
+def check_arguments(function: F) -> F:
+    """Return a function that raises `ArgumentTypeError` for an argument of another type than its annotation; a decorator.
+
+    What a list or mapping holds is not looked at, nor are annotations that only type checkers can resolve.
+    """
+    signature = inspect.signature(function)
+
+    @functools.cache
+    def find_kinds() -> dict[str, Any]:
+        try:
+            return get_type_hints(function)
+        except NameError:  # of an import for type checkers
+            return {}
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        kinds = find_kinds()
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            if name in kinds:
+                check_argument(name, value, kinds[name])
+        return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def check_argument(name: str, value: Any, kind: Any) -> None:
+    """Raise `ArgumentTypeError` for a value of another type; the value, which may be a key in the wrong place, is not shown."""
+    if not _is_of(value, kind):
+        raise ArgumentTypeError(f"{name} must be {inspect.formatannotation(kind)}, not {type(value).__name__}")
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Tell whether a value is of a type: numbers are Python's own and numpy's, but truth values are none."""
+    return any(_is_of_one(value, one) for one in (get_args(kind) if isinstance(kind, types.UnionType) else (kind,)))
+
+
+def _is_of_one(value: Any, kind: Any) -> bool:
+    is_truth = isinstance(value, bool) or type(value).__name__ == "bool_"
+    if kind is bool:
+        return is_truth or type(value).__name__ == "bool"  # numpy's
+    if kind in (int, float):
+        return isinstance(value, numbers.Integral if kind is int else numbers.Real) and not is_truth
+    if kind is None:
+        return value is None
+    plain = get_origin(kind) or kind
+    return not isinstance(plain, type) or isinstance(value, plain)
