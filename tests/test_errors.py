@@ -271,7 +271,7 @@ def test_without_its_request_an_error_says_the_rest() -> None:
     assert str(error).startswith("GET ")
     said = errors.strip_request(str(error))
     assert said == f"Not (yet) yours, see https://x.example/y. (HTTP 403) {errors.PermissionDeniedError.hint}"
-    for text in ("not begun when it was cancelled", "POST failed", "Told (HTTP 409) already.", ""):
+    for text in ("not sent when it was cancelled", "POST failed", "Told (HTTP 409) already.", ""):
         assert errors.strip_request(text) == text
 
 

@@ -175,7 +175,7 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
         * `plan` (str): the plan's id
         * `begun_at`, `sent_at`, `ended_at` (datetime64[us, UTC]): when the plan was begun, the write last sent, its outcome known
         * `action`, `tinker_path` (str)
-        * `state` (category): `not begun`, `begun` (sent, outcome not known) or `ended`
+        * `state` (category): `planned` (not sent), `sent` (outcome not known) or `ended`
         * `outcome` (category): as of `Plan.run`; NA unless ended
         * `status` (Int64): the last HTTP status
         * `error` (str): why it was not done

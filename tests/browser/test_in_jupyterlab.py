@@ -60,7 +60,7 @@ def test_from_a_fresh_notebook_to_500_expiring_checkpoints_in_under_ten_clicks(l
 
 
 def test_cancel_sends_nothing_further_and_other_cells_run_meanwhile(lab: Lab, server: DemoServer) -> None:
-    """While a slow server publishes, another cell runs; after Cancel what was not begun is said to be so, and was not sent."""
+    """While a slow server publishes, another cell runs; after Cancel the remaining rows are listed as not sent, and were not."""
     with exploring(lab, server, "6 * 7") as visit:
         server.faults.write_latency = 0.4
         visit.begin("publish")
@@ -74,7 +74,7 @@ def test_cancel_sends_nothing_further_and_other_cells_run_meanwhile(lab: Lab, se
         sent = server.requests.count("publish_checkpoint")
         assert sent == outcomes["done"] == sum(call.status == 204 for call in server.requests.to("publish_checkpoint"))
         assert outcomes["skipped"] > 100
-        assert "not begun when it was cancelled" in visit.panel()
+        assert "not sent when it was cancelled" in visit.panel()
         visit.click("refresh")
         visit.hands.until(lambda: visit.named("refresh").get_attribute("aria-disabled") is None)
         assert server.requests.count("publish_checkpoint") == sent, "nothing is sent afterwards either"

@@ -46,7 +46,7 @@ def test_a_row_is_not_begun_then_begun_then_ended(tmp_path: Path) -> None:
     assert len(journal.read_plans()[0].open_rows) == 1
     journal.record_outcome("plan-1", path, "done")
     states.append(journal.read_plans()[0].rows[path].state)
-    assert states == ["not begun", "begun", "begun", "ended"]
+    assert states == ["planned", "sent", "sent", "ended"]
     row = journal.read_plans()[0].rows[path]
     assert (row.outcome, row.status, row.error, row.attempts) == ("done", None, None, 1)
     assert journal.read_plans()[0].open_rows == []
@@ -160,7 +160,7 @@ def test_a_line_of_another_shape_is_skipped_with_one_warning(tmp_path: Path, lin
     with pytest.warns(errors.JournalWarning, match=r"in 2 places, .*skipped: line 2 of") as caught:
         (record,) = journal.read_plans()
     assert len(caught) == 1
-    assert [row.state for row in record.rows.values()] == ["not begun"] * 3
+    assert [row.state for row in record.rows.values()] == ["planned"] * 3
 
 
 @pytest.mark.parametrize(

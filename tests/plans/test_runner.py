@@ -212,7 +212,7 @@ def test_rate_limits_without_end_end(server: DemoServer, client_of: Make) -> Non
 
 
 def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client: tkf.Client) -> None:
-    """At the deadline nothing further is begun, rows that were not begun say so, and resume finishes exactly them."""
+    """At the deadline nothing further is sent, rows that were not sent say so, and resume finishes exactly them."""
     plan = delete_of(client, 60)
     server.faults.write_latency = 0.1
     outcomes = plan.run(confirm=60, max_workers=2, deadline=0.5)

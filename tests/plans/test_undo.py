@@ -79,7 +79,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             assert set(told["tinker_path"]) == set(paths)
             states = dict(zip(told["tinker_path"], told["state"], strict=True))
             assert {path for path in paths if states[path] == "ended"} <= changed
-            assert changed <= {path for path in paths if states[path] != "not begun"}
+            assert changed <= {path for path in paths if states[path] != "planned"}
             stood = Counter(states.values())
             if stood["ended"] < len(paths):
                 assert (planner.resume(confirm=True, progress=False)["outcome"] == "done").all()
@@ -94,14 +94,14 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_fifty_kills_lose_no_row(tmp_path: Path) -> None:
-    """After SIGKILL at a random moment each row is not begun, begun or done as the server has it, and resume finishes exactly the rest."""
+    """After SIGKILL at a random moment each row is planned, sent or done as the server has it, and resume finishes exactly the rest."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.plans.test_undo", "tinker_frames.plans.planner", "tinker_frames.plans.plan"])
     folders = [tmp_path / str(number) for number in range(KILLS)]
     with ThreadPoolExecutor(4) as pool:
         stood = sum(pool.map(killed_and_resumed, range(KILLS), folders), Counter())
-    assert stood["begun"] > 10
-    assert stood["not begun"] > 100
+    assert stood["sent"] > 10
+    assert stood["planned"] > 100
     assert stood["ended"] > 100
 
 
@@ -440,7 +440,7 @@ def test_undo_leaves_rows_that_somebody_changed_meanwhile(server: DemoServer, cl
 
 
 def test_undo_of_an_interrupted_plan_takes_back_what_was_done(server: DemoServer, client: tkf.Client) -> None:
-    """Rows that were not begun stay as they are, those sent without a note of their end are taken back, and resume leaves it at that."""
+    """Rows that were not sent stay as they are, those sent without a note of their end are taken back, and resume leaves it at that."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(12)
     plan = frame.tinker.expire(after="24h").allow(*ALL)
     server.faults.write_latency = 0.1

@@ -26,7 +26,7 @@ def build_journal_frame(records: list[Record]) -> pd.DataFrame:
             "begun_at": pandas_array("time", [record.begun_at for record, _ in pairs]),
             "action": pandas_array("text", [record.action for record, _ in pairs]),
             "tinker_path": pandas_array("text", [row.tinker_path for _, row in pairs]),
-            "state": pd.Categorical([row.state for _, row in pairs], categories=["not begun", "begun", "ended"]),
+            "state": pd.Categorical([row.state for _, row in pairs], categories=["planned", "sent", "ended"]),
             "outcome": pd.Categorical([row.outcome for _, row in pairs], categories=OUTCOMES),
             "status": pandas_array("int", [row.status for _, row in pairs]),
             "error": pandas_array("text", [row.error for _, row in pairs]),
@@ -137,7 +137,7 @@ def list_done(record: Record, records: list[Record]) -> list[Entry]:
         for row in other.rows.values()
         if row.outcome in ("done", "unchanged")
     }
-    changed = (row for row in record.rows.values() if row.outcome == "done" or row.state == "begun")
+    changed = (row for row in record.rows.values() if row.outcome == "done" or row.state == "sent")
     return [row for row in changed if row.tinker_path not in back]
 
 

@@ -1,7 +1,7 @@
 """The journal of writes: an append-only file of JSON lines for each run of a plan, in a folder per account.
 
 A line is written before each request and after its outcome is known, so that the state of every row is known after a kill at
-any moment: not begun, begun, or ended. The files hold paths and states, never a key or a signed URL, and only their owner can
+any moment: planned, sent, or ended. The files hold paths and states, never a key or a signed URL, and only their owner can
 read them. While a plan runs, its lock file is held, so that no other process runs, resumes or undoes it; a dead process holds none.
 """
 
@@ -110,10 +110,10 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """`not begun`, `begun` (sent, and how it ended is not known), or `ended`."""
+        """`planned` (not sent), `sent` (outcome not known) or `ended`."""
         if self.outcome is not None and self.outcome != "unknown":
             return "ended"
-        return "begun" if self.sent_at is not None else "not begun"
+        return "sent" if self.sent_at is not None else "planned"
 
 
 @dataclass
@@ -139,7 +139,7 @@ class Record:
 
     @property
     def open_rows(self) -> list[Entry]:
-        """The rows whose outcome is not known, or that were not begun."""
+        """The rows that were not sent, or whose outcome is not known."""
         return [row for row in self.rows.values() if row.state != "ended"]
 
     @property
@@ -381,7 +381,7 @@ class _Reader:
         return record
 
     def _begin(self, line: _PlanLine, name: str) -> Record:
-        """Return the record of a plan whose rows are not begun."""
+        """Return the record of a plan before any row was sent."""
         record = Record(
             name,
             line.account,

@@ -249,6 +249,6 @@ def _group_by_run(jobs: list[Job]) -> dict[str, list[Job]]:
 
 
 def _build_unfinished(job: Job, plan: str, why: str) -> Outcome:
-    begun = "not done" if job.attempts else "not begun"
-    error = f"{begun} when {why}; tkf.resume({plan!r}) or `tinker-frames resume {plan}` continues"
+    what = "not done" if job.attempts else "not sent"
+    error = f"{what} when {why}; tkf.resume({plan!r}) or `tinker-frames resume {plan}` continues"
     return Outcome(job.tinker_path, "skipped", error=error, attempts=job.attempts, seconds=round(job.seconds, 3))

@@ -394,7 +394,7 @@ class ActionPanel:
 
     @staticmethod
     def _find_unfinished(outcomes: pd.DataFrame) -> list[str]:
-        late = outcomes["error"].fillna("").str.startswith(("not begun", "not done"))
+        late = outcomes["error"].fillna("").str.startswith(("not sent", "not done"))
         return list(outcomes.loc[outcomes["outcome"].isin(["failed", "unknown"]) | late, "tinker_path"])
 
     def _require_idle(self) -> None:
