@@ -492,6 +492,23 @@ def test_writes_that_do_not_take(command: str, server: DemoServer, run: Callable
     assert "2 failed" in done.err
 
 
+def test_a_closed_output_costs_no_outcome(server: DemoServer, run: Callable[..., Outcome], monkeypatch: Any) -> None:
+    """Where standard output is gone when a plan has run, the counts are on standard error, with where the outcomes are."""
+    (path,) = ours(server, 1)
+
+    class Closed(io.StringIO):
+        @property
+        def buffer(self) -> Any:
+            raise ValueError("I/O operation on closed file")
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    done = run(server, "rm", path, "--format", "json")
+    assert done.code == 0
+    assert done.err.startswith("1 done\n")
+    assert "tinker-frames journal" in done.err
+    assert path not in state(server)
+
+
 def test_some_failed(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """When some rows fail the others are done, exit 2, and JSON says which is which."""
     server.faults.bursts = [Burst("delete_checkpoint", 403, times=1, detail="not yours")]

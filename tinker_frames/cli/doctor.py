@@ -38,10 +38,12 @@ class Finding:
 def examine(session: Session) -> Iterator[Finding]:
     """Yield findings, the most basic first; stop where no further check can succeed."""
     settings = session.settings
-    yield Finding("server", "ok", settings.base_url)
-    yield Finding("credential", "ok", repr(settings.credential))
     found, server_date = _check_latency(session)
-    yield found
+    is_reached = found.what != "server"
+    yield Finding("server", "ok", settings.base_url) if is_reached else found
+    yield Finding("credential", "ok", repr(settings.credential))
+    if is_reached:
+        yield found
     if found.verdict == "wrong":
         return
     yield _check_clock(server_date)
@@ -66,7 +68,7 @@ def _check_latency(session: Session) -> tuple[Finding, str]:
     except (errors.AuthenticationError, errors.PermissionDeniedError) as error:
         return Finding("account", "wrong", str(error)), ""
     except errors.TinkerError as error:
-        return Finding("latency", "wrong", str(error)), ""
+        return Finding("latency" if error.status else "server", "wrong", str(error)), ""
     median = statistics.median(took) * 1000
     return Finding("latency", "ok", f"{median:.0f} ms an answer (median of {PINGS})"), date
 

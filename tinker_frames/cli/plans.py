@@ -416,28 +416,43 @@ def _report(
     """Print how it ended: the counts, and every row that failed or is not known; return 2 if there is one.
 
     So it does if one of the rows that were named was skipped. `quiet` leaves the counts out if all went well and standard error is
-    not a terminal.
+    not a terminal. The counts come first: standard output may be closed by now.
     """
-    from ..frames import files
-    from ..frames.text import escape_control_characters
-    from ..plans.summary import count_reasons
-
     failed = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
     skipped = outcomes[outcomes["outcome"] == "skipped"]
     is_well = failed.empty and not skipped[HEADER].isin(list(named)).any()
-    if form == "json":
-        files.write_json_array(outcomes, sys.stdout.buffer)
-    elif len(failed):
-        _print_rows(failed[["tinker_path", "outcome", "error"]])
-    if quiet and is_well and not sys.stderr.isatty():
-        return 0
+    if not (quiet and is_well and not sys.stderr.isatty()):
+        _print_counts(outcomes, skipped, undo_hint)
+    try:
+        _print_outcomes(outcomes, failed, form)
+    except (OSError, ValueError, AttributeError):  # it is closed, or there is none
+        click.echo("standard output is closed; `tinker-frames journal` has every outcome", err=True)
+    return 0 if is_well else FAILED
+
+
+def _print_counts(outcomes: pd.DataFrame, skipped: pd.DataFrame, undo_hint: str) -> None:
+    """Print the number of rows of each outcome, why rows were skipped, and how to undo the rest, to standard error."""
+    from ..frames.text import escape_control_characters
+    from ..plans.summary import count_reasons
+
     counts = outcomes["outcome"].value_counts()
     click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to do", err=True)
     for reason, count in count_reasons(skipped["error"]):
         click.echo(f"  skipped: {count:,}, {escape_control_characters(reason)}", err=True)
     if undo_hint and counts.get("done", 0):
         click.echo(undo_hint, err=True)
-    return 0 if is_well else FAILED
+
+
+def _print_outcomes(outcomes: pd.DataFrame, failed: pd.DataFrame, form: str) -> None:
+    """Print all outcomes as JSON, or the rows that failed or are not known as lines."""
+    from ..frames import files
+
+    if form == "json":
+        files.write_json_array(outcomes, sys.stdout.buffer)
+    elif len(failed):
+        _print_rows(failed[["tinker_path", "outcome", "error"]])
+    if form == "json" or len(failed):
+        sys.stdout.flush()
 
 
 def _print_rows(frame: pd.DataFrame) -> None:

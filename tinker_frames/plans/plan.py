@@ -51,7 +51,8 @@ OUTCOMES_DOC = """DataFrame
     * `attempts` (Int64): number of requests
     * `seconds` (float64): time they took
 
-    `attrs["tinker"]["plan"]` is the plan's id in the journal."""
+    `attrs["tinker"]["plan"]` is the plan's id in the journal; `attrs["tinker"]["other_changes"]` what others changed meanwhile in
+    the same training runs: tinker path to what it was."""
 
 
 class Source(Protocol):

@@ -209,15 +209,20 @@ def build_states(frame: pd.DataFrame) -> list[State]:
 
 
 def build_outcome_frame(
-    plan: str, action: Action, outcomes: list[Outcome], frame: pd.DataFrame | None = None
+    plan: str,
+    action: Action,
+    outcomes: list[Outcome],
+    frame: pd.DataFrame | None = None,
+    *,
+    ended: Iterable[Outcome] = (),
 ) -> pd.DataFrame:
-    """Return one row per checkpoint of a plan, those that were not sent included.
+    """Return one row per checkpoint of a plan: those that had ended before, those of this run, and those that were not sent.
 
     `attrs["tinker"]["other_changes"]` says what changed meanwhile, and not by the plan: tinker path to what it was.
     """
     import pandas as pd
 
-    rows = list(outcomes)
+    rows = [*ended, *outcomes]
     if frame is not None:
         asides = {"held": "skipped", "refused": "skipped", "unchanged": "unchanged"}
         rest = frame[frame["verdict"] != "send"]

@@ -38,7 +38,7 @@ def resume_plan(
             record.plan, find_action(record), jobs, allowed=record.allowed, progress=progress
         )
     ended = [_build_outcome(row) for row in record.rows.values() if row.state == "ended"]
-    return build_outcome_frame(record.plan, find_action(record), ended + outcomes)
+    return build_outcome_frame(record.plan, find_action(record), outcomes, ended=ended)
 
 
 def abandon_plan(source: Source, plan: str) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidRequestError, strip_request
 from ..frames.files import export
 from ..plans.actions import ACTIONS
+from ..plans.changes import format_other_changes
 from ..plans.confirmation import MAX_UNCONFIRMED
 from ..plans.plan import Plan
 from ..plans.preview import GUARDS, VERDICTS
@@ -358,6 +359,9 @@ class ActionPanel:
 
     def _finish(self, outcomes: pd.DataFrame) -> None:
         self.outcomes, self.stage, self._opened_group = outcomes, "outcome", None
+        others = outcomes.attrs.get("tinker", {}).get("other_changes")
+        if others:
+            self._note = " ".join(filter(None, [self._note, f"{capitalize(format_other_changes(others))}."]))
 
     def _export(self, target: Target, path: Path, *, of_checkpoints: bool) -> None:
         def written(task: Task) -> tuple[Path, int]:
