@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
+from tinker_frames import errors
 from tinker_frames.demo import DemoServer
 from tinker_frames.demo.data.records import Checkpoint
 from tinker_frames.functions import resume
@@ -107,6 +108,26 @@ def test_what_becomes_public_meanwhile_is_left_whatever_is_allowed(
     outcomes = rows.tinker.delete().allow(*GUARDS).run(confirm=True, max_workers=1).set_index("tinker_path")
     assert outcomes.loc[paths[2], "outcome"] == "skipped"
     assert "become public" in outcomes.loc[paths[2], "error"]
+
+
+def test_a_reading_that_fails_on_the_way_leaves_rows_alone(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows whose guards cannot be judged again are skipped, and the outcomes of the others are not lost."""
+    for module in (review, runner):
+        monkeypatch.setattr(module, "STALE_S", 0.0)
+    rows, read = rows_of_one_run(client).head(3), client._reader.read_model_paths
+    plan = rows.tinker.delete()
+
+    def read_once(**options: bool) -> object:
+        if server.requests.count("delete_checkpoint"):
+            raise errors.ConnectionFailedError("the connection was reset")
+        return read(**options)
+
+    monkeypatch.setattr(client._reader, "read_model_paths", read_once)
+    outcomes = plan.run(confirm=True, max_workers=1)
+    assert outcomes["outcome"].tolist() == ["done", "skipped", "skipped"]
+    assert set(outcomes["error"].iloc[1:]) == {"its run could not be read"}
 
 
 @pytest.mark.parametrize(("call", "lifted", "samplers"), [("delete", (), True), ("delete", ("sampler",), False), ("publish", (), False)])  # fmt: skip

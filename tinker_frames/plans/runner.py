@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ..errors import TinkerError
 from ..rest.progress import Progress, SafeProgress, open_progress
 from ..rest.session import Session
 from ..rest.transport import limit_time
@@ -221,8 +222,15 @@ class _Checks:
         run_id = job.training_run_id
         with self._locks[run_id]:
             if time.monotonic() - self._reads[run_id][0] > STALE_S:
-                self.read([run_id])
+                self._read_again(run_id)
         return self.check(job)
+
+    def _read_again(self, run_id: str) -> None:
+        """Read a run while the plan runs: where that fails, its rows are left alone, and the others go on."""
+        try:
+            self.read([run_id])
+        except TinkerError:
+            self._reads[run_id] = time.monotonic(), Read(unread={run_id})
 
     def check(self, job: Job) -> Outcome | None:
         """Return how a job ends without being sent; None if it has to be sent."""
