@@ -10,12 +10,14 @@ where the database itself is locked and nothing in it can be deleted.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,7 @@ class AccountCache:
     """
 
     def __init__(self, folder: Path, account: str, ttl_s: float) -> None:
+        _import_requests_cache()
         from requests_cache import CachedSession
 
         from .store import SQLiteStore, StoredCache
@@ -178,6 +181,18 @@ class CacheView:
         if not self._settings.cache:
             return "<Cache off>"
         return f"<Cache of {self._settings.cache_ttl:g} s in {self._settings.cache_dir}>"
+
+
+def _import_requests_cache() -> None:
+    """Import requests-cache, the first time in a thread.
+
+    It keeps the errors of imports that are optional, and with them every frame that is active then: the client would never be
+    garbage-collected, nor what its caller's variables hold.
+    """
+    if "requests_cache" not in sys.modules:
+        loader = threading.Thread(target=import_module, args=("requests_cache",))
+        loader.start()
+        loader.join()
 
 
 def touch_marker(folder: Path, account: str) -> int:
