@@ -372,7 +372,7 @@ def test_a_frame_whose_client_is_gone_says_so(
     gc.collect()
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(
-        InvalidRequestError, match=r"no client exists.*closed or garbage-collected.*no credential.*client="
+        InvalidRequestError, match=r"no client in this process.*closed or garbage-collected.*no credential.*client="
     ) as caught:
         frame.tinker.publish()
     assert frame.attrs["tinker"]["account"] in str(caught.value)
