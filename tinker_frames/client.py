@@ -15,7 +15,7 @@ from .listings.account import Account, TableFrame
 from .listings.tables import By, Options
 from .plans.planner import Planner
 from .rest import config
-from .rest.cache import CacheView
+from .rest.cache import ClientCache
 from .rest.endpoints import AccessScope
 from .rest.session import Session
 from .schema import catalog
@@ -118,7 +118,7 @@ class Client:
         self._closers: list[Callable[[], None]] = []
         self.planner = Planner(self._transport, self._reader)
         self.rest = self.planner.rest
-        self.cache = CacheView(self._settings, lambda: self._transport.cache)
+        self.cache = ClientCache(self._settings, lambda: self._transport.cache)
 
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

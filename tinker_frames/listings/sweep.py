@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ..errors import InvalidRequestError, NotSupportedError, SchemaError
 from ..rest.progress import Progress
-from ..rest.session import Answer, Session
+from ..rest.session import Response, Session
 from ..schema.coerce import parse_object
 from ..schema.columns import Table
 from .decode import Decoder
@@ -193,7 +193,7 @@ class Sweeper:
             else:
                 return request, answer.content
 
-    def _get(self, path: str, params: Mapping[str, Any], progress: Progress) -> Answer:
+    def _get(self, path: str, params: Mapping[str, Any], progress: Progress) -> Response:
         given = {name: value for name, value in params.items() if value is not None}
         return self._session.call("GET", path, params=given, progress=progress)
 

@@ -8,10 +8,10 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .. import errors
 from .retry import parse_http_date
-from .session import Answer
+from .session import Response
 
 
-def parse_object(answer: Answer) -> dict[str, Any]:
+def parse_object(answer: Response) -> dict[str, Any]:
     """Return the object in an answer."""
     try:
         body = answer.json()
@@ -24,7 +24,7 @@ def parse_object(answer: Answer) -> dict[str, Any]:
     )
 
 
-def read_archive(answer: Answer, base_url: str) -> dict[str, Any]:
+def read_archive(answer: Response, base_url: str) -> dict[str, Any]:
     """Return where an archive is, from the Location of a redirect or the url of a JSON answer.
 
     Raises

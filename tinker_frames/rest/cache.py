@@ -149,7 +149,7 @@ class AccountCache:
         warnings.warn(message, CacheWarning, stacklevel=2)
 
 
-class CacheView:
+class ClientCache:
     """The cache of a client's account, as `client.cache`.
 
     Parameters

@@ -45,7 +45,7 @@ logger = logging.getLogger("tinker_frames")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An HTTP response: status, headers, body, and when it was read (Unix seconds)."""
 
     status: int
@@ -111,7 +111,7 @@ class Session:
         redirects: bool = False,
         key: str | None = None,
         progress: Progress | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Send one logical request and return its answer.
 
         1. A write (neither a GET nor a POST with `repeat`) marks the cache as outdated before and after. Everything but a GET gets one
@@ -161,7 +161,7 @@ class Session:
 
     def _send_with_retries(
         self, request: _Request, repeat: bool, progress: Progress, credential: Secret | None = None
-    ) -> Answer:
+    ) -> Response:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
         with limit_time(self.settings.deadline):
             replayed, tries = False, RetryBudget(self.settings.retries)
@@ -170,7 +170,7 @@ class Session:
                 self.check_open()
                 token = self.auth.get_token() if credential is None else Token(credential, "")
                 outcome = self._send_once(request, token, progress)
-                if isinstance(outcome, Answer):
+                if isinstance(outcome, Response):
                     if _is_expected(outcome, request):
                         self._log_deprecation(outcome)
                         return outcome
@@ -178,13 +178,13 @@ class Session:
                     if may_replay and token is not None and self.auth.replace(token.secret):
                         replayed = True
                         continue
-                error = self._build_error(request, outcome) if isinstance(outcome, Answer) else outcome
+                error = self._build_error(request, outcome) if isinstance(outcome, Response) else outcome
                 wait = _wait_after(outcome, tries) if repeat else None
                 if wait is None or wait >= get_time_left():
                     raise self._end_retries(outcome, error)
                 self._wait_before_retry(wait, error, progress)
 
-    def _send_once(self, request: _Request, token: Token | None, progress: Progress) -> Answer | errors.TinkerError:
+    def _send_once(self, request: _Request, token: Token | None, progress: Progress) -> Response | errors.TinkerError:
         """Send once; a transport failure is returned, so that no exception that holds the request is chained to ours."""
         patience_s = max(0.1, min(self.settings.timeout, get_time_left()))
         cache = self._find_cache(request, token)
@@ -224,7 +224,7 @@ class Session:
             from_cache and cache is not None and cache.is_outdated(age_base)
         ):  # a write has overtaken it, or it is too old
             return self._send_once(replace(request, refresh=True), token, progress)
-        return Answer(response.status_code, response.headers, content, request.url, age_base, from_cache)
+        return Response(response.status_code, response.headers, content, request.url, age_base, from_cache)
 
     def _find_cache(self, request: _Request, token: Token | None) -> AccountCache | None:
         """Return the cache for what this token may read; None for requests that are not cached."""
@@ -245,7 +245,7 @@ class Session:
             response._content = content  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
             struck.append(count)
 
-    def _build_error(self, request: _Request, answer: Answer) -> errors.TinkerError:
+    def _build_error(self, request: _Request, answer: Response) -> errors.TinkerError:
         what = request.what
         if 200 <= answer.status < 300:
             return errors.ConnectionFailedError(
@@ -294,9 +294,9 @@ class Session:
             self._not_before = max(self._not_before, until)
         return is_longer
 
-    def _end_retries(self, outcome: Answer | errors.TinkerError, error: errors.TinkerError) -> errors.TinkerError:
+    def _end_retries(self, outcome: Response | errors.TinkerError, error: errors.TinkerError) -> errors.TinkerError:
         """Return the error of what is not sent again; a wait that the server asked for is named, and also delays later requests."""
-        asked = read_server_wait(outcome.headers) if isinstance(outcome, Answer) else None
+        asked = read_server_wait(outcome.headers) if isinstance(outcome, Response) else None
         if asked is None or error.status not in HOLDING_STATUSES:
             return error
         self._hold_requests(asked)
@@ -333,7 +333,7 @@ class Session:
         else:
             cache.invalidate()
 
-    def _log_deprecation(self, answer: Answer) -> None:
+    def _log_deprecation(self, answer: Response) -> None:
         """Log a server's deprecation note once."""
         note = answer.headers.get("x-deprecation-note")
         if note and note not in self._logged_notes:
@@ -394,7 +394,7 @@ def _encode_body(body: Any) -> bytes | None:
     raise errors.InvalidRequestError(f"an argument cannot be sent as JSON: {problem}")
 
 
-def _wait_after(outcome: Answer | errors.TinkerError, tries: RetryBudget) -> float | None:
+def _wait_after(outcome: Response | errors.TinkerError, tries: RetryBudget) -> float | None:
     """Return the seconds to wait before a repeat, None for no repeat; a 2xx that is not good was cut short on its way."""
     if isinstance(outcome, errors.TinkerError):
         return tries.wait_after_loss() if outcome.retryable else None
@@ -403,7 +403,7 @@ def _wait_after(outcome: Answer | errors.TinkerError, tries: RetryBudget) -> flo
     return tries.wait_after(outcome.status, outcome.headers)
 
 
-def _is_expected(answer: Answer, request: _Request) -> bool:
+def _is_expected(answer: Response, request: _Request) -> bool:
     """Tell whether the answer is a success; the body of a read must be complete JSON."""
     if 300 <= answer.status < 400:
         return request.redirects
@@ -412,7 +412,7 @@ def _is_expected(answer: Answer, request: _Request) -> bool:
     return not request.wants_json or is_complete_json(answer.content)
 
 
-def _is_invalid_token(answer: Answer) -> bool:
+def _is_invalid_token(answer: Response) -> bool:
     return answer.status == 401 and 'error="invalid_token"' in answer.headers.get("WWW-Authenticate", "")
 
 
