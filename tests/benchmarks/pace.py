@@ -36,9 +36,9 @@ class FixedPlanner(Planner):
 
     number = 0
 
-    def runner(self) -> Runner:
+    def make_runner(self) -> Runner:
         """Return what carries plans out at that number."""
-        runner = super().runner()
+        runner = super().make_runner()
         return replace(runner, pace=lambda most: Fixed(most, self.number)) if self.number else runner
 
 

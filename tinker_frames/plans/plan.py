@@ -66,16 +66,16 @@ class Source(Protocol):
     def base_url(self) -> str:
         """The server's address."""
 
-    def facts(self, paths: list[str]) -> pd.DataFrame:
+    def read_facts(self, paths: list[str]) -> pd.DataFrame:
         """Return what is known of checkpoints now, as `preview.collect_facts`."""
 
-    def runner(self) -> Runner:
-        """Return what runs plans."""
+    def make_runner(self) -> Runner:
+        """Return a runner of this account's plans."""
 
-    def loaded(self) -> set[str] | None:
+    def read_loaded_paths(self) -> set[str] | None:
         """Return the tinker paths that samplers have loaded; None where that cannot be known."""
 
-    def rate(self) -> float | None:
+    def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if that is known."""
 
 
@@ -256,7 +256,7 @@ class Plan:
         frame = self.frame
         is_sent = (frame["verdict"] == "send").to_numpy()
         require_confirmation(self.action, frame[is_sent], confirm, self.effect, lambda: self.summarize(frame))
-        runner, jobs = self.source.runner(), build_jobs(self.rows[is_sent])
+        runner, jobs = self.source.make_runner(), build_jobs(self.rows[is_sent])
         if not jobs:
             return build_outcome_frame(
                 self.id, self.action, [], frame
@@ -326,7 +326,7 @@ class Plan:
 
 def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: Arguments) -> Plan:
     """Return a plan for these tinker paths."""
-    rows = source.facts(list(paths))
+    rows = source.read_facts(list(paths))
     rows = add_expiries(rows, [RequestedExpiry(arguments.ttl_seconds)] * len(rows))
     rate = _find_rate(action, source)
     return Plan(make_plan_id(), action, rows, source, rate=rate, code=arguments.code)
@@ -334,7 +334,7 @@ def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: A
 
 def _find_rate(action: Action, source: Source) -> float | None:
     """Return dollars per gigabyte and month, for actions that save storage."""
-    return source.rate() if action.removes or action.only_sooner else None
+    return source.read_rate() if action.removes or action.only_sooner else None
 
 
 def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -> Plan:
@@ -344,7 +344,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
         raise InvalidRequestError("a retirement needs a keep rule", hint="Make one with tkf.policies.")
     frame = frame[frame["tinker_path"].notna()]
     if "loaded_by_sampler" not in frame.columns:
-        frame = frame.assign(loaded_by_sampler=flag_paths(frame["tinker_path"], source.loaded()))
+        frame = frame.assign(loaded_by_sampler=flag_paths(frame["tinker_path"], source.read_loaded_paths()))
     reasons = keep.reasons(frame)
     paths = frame["tinker_path"]
     stay = set(paths[reasons != ""])  # a checkpoint in several rows is kept if one of them is
@@ -369,7 +369,7 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
     saved = read_saved_plan(Path(path).expanduser())
     check_account(saved.account, saved.base_url, source)
     action, jobs = ACTIONS[saved.action], [row.to_job() for row in saved.rows]
-    rows = restore_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
+    rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
     return Plan(
         saved.id,
         action,

@@ -111,11 +111,11 @@ class Planner:
 
     # ── what plans need ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def facts(self, paths: list[str]) -> pd.DataFrame:
+    def read_facts(self, paths: list[str]) -> pd.DataFrame:
         """Return what is known of these checkpoints: their runs' lists, and what samplers have loaded."""
-        return collect_facts(paths, self.listed(paths), self.loaded())
+        return collect_facts(paths, self.read_listed(paths), self.read_loaded_paths())
 
-    def listed(self, paths: Iterable[str]) -> pd.DataFrame:
+    def read_listed(self, paths: Iterable[str]) -> pd.DataFrame:
         """Return every checkpoint of the runs that these paths name; a run that cannot be read has none."""
         runs = list(dict.fromkeys(run for path in paths if (run := run_of(path))))
         try:  # what is missing is refused, row by row
@@ -123,7 +123,7 @@ class Planner:
         except (errors.NotFoundError, errors.ServerError):
             return empty_frame(CHECKPOINTS, datetime.now(UTC))
 
-    def loaded(self, *, refresh: bool = False) -> set[str] | None:
+    def read_loaded_paths(self, *, refresh: bool = False) -> set[str] | None:
         """Return the tinker paths that samplers have loaded; None if the server does not list its samplers."""
         try:
             paths, report = self._tables.read_model_paths(refresh=refresh)
@@ -131,15 +131,15 @@ class Planner:
             return None
         return set(paths) if report.complete else None
 
-    def rate(self) -> float | None:
+    def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""
         if not self._rates:
             self._rates.append(self._fetch_rate())
         return self._rates[0]
 
-    def runner(self) -> Runner:
-        """Return what runs this account's plans."""
-        review = partial(Review, self._read_frame, partial(self.loaded, refresh=True))
+    def make_runner(self) -> Runner:
+        """Return a runner of this account's plans."""
+        review = partial(Review, self._read_frame, partial(self.read_loaded_paths, refresh=True))
         return Runner(self._session, self.read_runs, self.journal(), review)
 
     def journal(self) -> Journal:

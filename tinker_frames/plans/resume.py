@@ -34,7 +34,7 @@ def resume_plan(
         if plan is None or confirm is not None:
             _confirm(source, record, confirm)
         jobs = [build_job(row) for row in record.open_rows]
-        outcomes = source.runner().run(
+        outcomes = source.make_runner().run(
             record.plan, find_action(record), jobs, allowed=record.allowed, progress=progress
         )
     ended = [_build_outcome(row) for row in record.rows.values() if row.state == "ended"]
@@ -54,7 +54,7 @@ def abandon_plan(source: Source, plan: str) -> int:
 def _confirm(source: Source, record: Record, confirm: int | bool | None) -> None:
     """Require confirmation of the remaining rows of a plan."""
     jobs = [build_job(row) for row in record.open_rows]
-    rows = restore_jobs(source.facts([job.tinker_path for job in jobs]), jobs)
+    rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
     plan = Plan(record.plan, find_action(record), rows, source, record.allowed, record.undoes)
     frame = plan.frame
     lines: Callable[[], list[str]] = lambda: [  # noqa: E731

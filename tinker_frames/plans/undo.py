@@ -62,7 +62,7 @@ def _build_inverse(source: Source, record: Record, records: list[Record]) -> Pla
     done, action, later = _list_undoable(record, records), find_action(record), find_later_changes(record, records)
     inverse, now = ACTIONS[action.undo], datetime.now(UTC)
     states = source.read_runs(list(dict.fromkeys(parse(row.tinker_path).training_run_id for row in done))).states
-    rows = source.facts([row.tinker_path for row in done])
+    rows = source.read_facts([row.tinker_path for row in done])
     expiries, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
         before = row.before.expires_at
