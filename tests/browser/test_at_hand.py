@@ -78,6 +78,7 @@ def stages(visit: Visit) -> Iterator[str]:
     yield "plan"
     visit.hands.click(visit.on_panel("close"))
     visit.begin("publish")
+    visit.type_number()
     visit.go_on("run")
     yield "outcomes"
 

@@ -64,6 +64,7 @@ def test_cancel_sends_nothing_further_and_other_cells_run_meanwhile(lab: Lab, se
     with exploring(lab, server, "6 * 7") as visit:
         server.faults.write_latency = 0.4
         visit.begin("publish")
+        visit.type_number()
         visit.hands.click(visit.on_panel("run"))
         visit.notebook.run(1)
         assert visit.notebook.text(1) == "42"

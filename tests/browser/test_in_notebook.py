@@ -78,6 +78,7 @@ def test_an_action_goes_on_while_another_cell_is_busy(lab: Lab, server: DemoServ
         visit.hands.press("Control+Enter")
         visit.search("final", sum("final" in path for path in checkpoints(server)))
         visit.begin("publish")
+        visit.type_number()
         visit.go_on("run")
         assert visit.outcomes()["done"] == server.requests.count("publish_checkpoint") > 5
         assert visit.notebook.ask("panel => panel.content.widgets[1].model.executionCount") is None, "it still is busy"

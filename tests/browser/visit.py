@@ -93,6 +93,12 @@ class Visit(Shown):
         """Click an action, and wait until its plan, or what it asks, is shown."""
         self._followed(self.named(action))
 
+    def type_number(self) -> None:
+        """Type the number of rows, where the plan asks for it."""
+        if self.on_panel("typed").count():
+            self.on_panel("typed").focus()
+            self.hands.write(self.on_panel("run").inner_text().split()[-1])
+
     def go_on(self, name: str) -> None:
         """Click a control of the action that is prepared, and wait until what follows is over."""
         self._followed(self.on_panel(name))

@@ -220,10 +220,10 @@ def test_endless_rate_limits_end_without_a_deadline(
 
 @pytest.mark.parametrize("checkpoint", [123, b"weights/0001", ["weights/0001"], 1.5])
 def test_what_is_not_text_is_an_error_in_words(client: tkf.Client, checkpoint: Any) -> None:
-    """A checkpoint id or path of another type is refused before anything is sent, with its value named."""
-    with pytest.raises(errors.InvalidTinkerPathError, match="is not a checkpoint id, which is text"):
+    """A checkpoint id or path of another type is refused before anything is sent, with its name."""
+    with pytest.raises(errors.TinkerError, match="checkpoint_id must be str"):
         client.rest.delete_checkpoint("run", checkpoint)
-    with pytest.raises(errors.InvalidTinkerPathError):
+    with pytest.raises(errors.TinkerError, match="must be str"):
         client.rest.delete_checkpoint(checkpoint)
 
 
