@@ -35,12 +35,17 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = Tr
     path
         `.csv`, `.parquet`, `.feather`, or `.json` (one object a line). Written under a temporary name and then renamed.
     safe
-        In CSV, put an apostrophe before text that a spreadsheet would run as a formula; `read_export` takes it off again.
+        In CSV, put an apostrophe before text that a spreadsheet would run as a formula; `read_export` removes it.
+
+    Returns
+    -------
+    Path
+        The file that was written; an existing one is replaced, whole or not at all.
 
     Raises
     ------
     InvalidRequestError
-        For another suffix, a folder that is not there, or a column that no file can hold.
+        For another suffix, a folder that does not exist, or a column that the format cannot store.
 
     Examples
     --------
@@ -100,10 +105,17 @@ def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFr
     safe
         As it was for `export`.
 
+    Returns
+    -------
+    DataFrame
+        One row per row of the exported frame; columns of the catalog have their dtypes, e.g. Int64 and datetime64[us, UTC].
+
     Raises
     ------
     InvalidRequestError
-        For another suffix, or a file that does not hold what its suffix says.
+        For another suffix, or a file that is not in the format of its suffix.
+    FileNotFoundError
+        If there is no such file.
 
     Examples
     --------

@@ -165,14 +165,29 @@ class ClientCache:
         self._open = open_cache
 
     def info(self) -> dict[str, Any]:
-        """Return `enabled`, `path`, `entries`, `size_bytes` (on disk) and `ttl_s` (life of an entry in seconds)."""
+        """Return what the cache of the account holds; sends no request.
+
+        Returns
+        -------
+        dict
+            `enabled`, `path` (the file), `entries` (their number), `size_bytes` (on disk) and `ttl_s` (life of an entry in seconds).
+
+        Examples
+        --------
+        >>> client.cache.info()["size_bytes"]  # doctest: +SKIP
+        """
         cache = self._open()
         if cache is None:
             return {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
         return cache.info()
 
     def clear(self) -> None:
-        """Delete everything cached for this account; other accounts' caches stay."""
+        """Delete the cache of this account; other accounts' caches are kept. Sends no request.
+
+        Examples
+        --------
+        >>> client.cache.clear()  # doctest: +SKIP
+        """
         cache = self._open()
         if cache is not None:
             cache.clear()
