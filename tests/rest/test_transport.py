@@ -106,7 +106,7 @@ def test_dripping_servers_end(start: bytes, again: bytes, limit: dict[str, float
         pytest.raises(errors.ConnectionFailedError),
     ):
         client.rest.list_training_runs()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40  # a hang is meant; a busy machine takes long to import
 
 
 def test_dripping_answers_to_writes_end() -> None:
@@ -138,7 +138,7 @@ def test_threads_wait_for_a_token_no_longer_than_the_deadline() -> None:
         for thread in threads:
             thread.join()
     assert len(found) == 30
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40  # a hang is meant; a busy machine takes long to import
 
 
 @pytest.mark.parametrize("kind", ["endless", "length", "gzip", "deflate", "twice"])
@@ -268,6 +268,17 @@ def test_extra_headers_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
     stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert stored
     assert not [value for value in extra.values() if value in shown or value.encode() in stored]
+
+
+def test_a_header_that_is_no_secret_alters_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team's name in a header stays in the rows, a token is struck out of them; an access header is given once."""
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "of-the-environment")
+    extra = {"X-Team": "research-team-7", "X-Lab-Token": "0123456789abcdef", "cf-access-client-id": "of-the-caller"}
+    body = b'{"training_runs": ["research-team-7", "0123456789abcdef"]}'
+    with serve(reply(body)) as (url, seen), make(url, headers=extra) as client:
+        assert client.rest.list_training_runs() == {"training_runs": ["research-team-7", "[key]"]}
+    assert b"cf-access-client-id: of-the-caller\r\n" in seen[-1]
+    assert b"of-the-environment" not in seen[-1]
 
 
 @pytest.mark.parametrize("name", ["X-API-Key", "x_api_key", "host", "Content-Length", "Cookie", "a b", "", "X\r\nEvil"])

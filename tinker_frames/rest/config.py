@@ -165,7 +165,10 @@ def resolve(options: ClientOptions) -> Settings:
         setting.check(name, getattr(options, name), parameter.annotation)
     base_url = _check_url(options.base_url or os.environ.get(URL_VARIABLE) or PRODUCTION)
     credential, command = find_credential(hide(options.api_key), official=_is_official(base_url))
-    extra_headers = tuple((dict(access_headers()) | check_headers(options.headers or {})).items())
+    given_headers = check_headers(options.headers or {})
+    names = {name.lower() for name in given_headers}
+    from_environment = (header for header in access_headers() if header[0].lower() not in names)
+    extra_headers = (*from_environment, *given_headers.items())
     if credential.exists or extra_headers:
         _require_encryption(base_url, allow_http=options.allow_http)
     resolved = {

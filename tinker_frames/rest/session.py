@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import operator
+import re
 import threading
 import time
 import uuid
@@ -39,6 +40,8 @@ from .secret import Secret, strike_out, strike_out_text
 from .transport import BoundedAdapter, Protected, get_time_left, limit_time, protect
 
 CONNECT_TIMEOUT_S = 5.0
+# Extra headers whose values are struck out of answers; the others, such as a team's name, may be in the account's names as well.
+SECRET_NAMES = re.compile("auth|key|token|secret|access|pass|cred", re.IGNORECASE)
 HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to one route
 
 logger = logging.getLogger("tinker_frames")
@@ -323,7 +326,8 @@ class Session:
 
     def _secrets(self) -> tuple[Secret, ...]:
         """Return what must not be in any answer."""
-        return (*self.auth.secrets(), *(value for _, value in self.settings.extra_headers))
+        headers = (value for name, value in self.settings.extra_headers if SECRET_NAMES.search(name))
+        return (*self.auth.secrets(), *headers)
 
     def invalidate_cache(self) -> None:
         """Mark the cache as outdated; also with the cache switched off, since other clients may use it."""
