@@ -73,8 +73,8 @@ def _describe_undo(action: Action) -> str:
 
 def render_guards() -> str:
     """Return the guards."""
-    lines = ["| guard | holds a checkpoint that is |", "|---|---|"]
-    lines += [f"| `{guard.name}` | {guard.reason} |" for guard in GUARDS.values()]
+    lines = ["| guard | reason of a row that it holds | where it cannot tell |", "|---|---|---|"]
+    lines += [f"| `{guard.name}` | {guard.describe(True)} | {guard.describe(None)} |" for guard in GUARDS.values()]
     return "\n".join([*lines, ""])
 
 

@@ -1,6 +1,7 @@
 """Keep rules: which checkpoints stay. Pure functions of a frame of checkpoints, combined with `&`, `|` and `~`.
 
 A function with `@keep_rule` declares a rule; the option of `retire` and the field of the view's form are made from it.
+What is not known is not no: a row of which a rule cannot tell is kept, by the rule and by its negation.
 
 >>> rule = keep_last(3) | keep_public() | keep_named("final")
 >>> rule
@@ -14,7 +15,7 @@ import inspect
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from .errors import InvalidRequestError
 from .schema.coerce import parse_object
 from .schema.docstrings import document
-from .schema.durations import Duration, parse_duration
+from .schema.durations import parse_duration
 from .schema.identity import align_mask, restore_keys
 
 if TYPE_CHECKING:
@@ -43,8 +44,13 @@ __all__ = [
     "used_by_samplers",
 ]
 
+Age = str | timedelta
 Mask = Callable[["pd.DataFrame"], "pd.Series[bool]"]
 DAY_S = 86_400
+RUN_AND_TYPE = (
+    "training_run_id",
+    "checkpoint_type",
+)  # what is counted separately: a run needs its training state and its weights
 
 
 def __dir__() -> list[str]:
@@ -54,6 +60,8 @@ def __dir__() -> list[str]:
 
 class Rule:
     """A condition on checkpoints: call it with a frame for one bool per row; combine rules with `&`, `|` and `~`."""
+
+    __pandas_priority__ = 5000  # above that of Series, which would try `|` with each of its values
 
     def __init__(
         self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), precedence: int = 3, code: str = ""
@@ -71,7 +79,7 @@ class Rule:
         return self._code
 
     def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
-        """Return a boolean Series with the index of the frame: True for the rows it keeps, False where a value is unknown.
+        """Return a boolean Series with the index of the frame: True for the rows it keeps, and for those of which it cannot tell.
 
         Raises
         ------
@@ -80,27 +88,40 @@ class Rule:
         InvalidRequestError
             If the mask of a rule of one's own is of other rows; a Series is aligned by its index.
         """
+        return self.judge(frame).fillna(True).astype(bool)
+
+    def judge(self, frame: pd.DataFrame) -> pd.Series[Any]:
+        """Return which rows fulfil the condition, as `boolean`: NA where that is not known."""
         labels, frame = frame.index, restore_keys(frame).reset_index(drop=True)  # rows may repeat labels
         _require_columns(self, frame, *self._needs)
-        mask = align_mask(self._mask(frame), frame.index, f"the mask of {self}")
-        return mask.fillna(False).astype(bool).set_axis(labels)
+        return align_mask(self._mask(frame), frame.index, f"the mask of {self}").set_axis(labels)
 
     def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
         """Return a str Series with the index of the frame: the part of the rule that keeps the row, empty for rows it does not keep."""
         import pandas as pd
 
-        mask = self(frame)
-        return pd.Series(str(self), index=frame.index).where(mask, "")
+        mask = self.judge(frame)
+        texts = {True: str(self), False: "", None: f"not known: {self}"}
+        return pd.Series([texts[None if kept is pd.NA else kept] for kept in mask], index=frame.index)
 
     def __and__(self, other: Rule) -> Rule:
-        return Both(self, other)
+        return Both(self, self._check_other(other))
 
     def __or__(self, other: Rule) -> Rule:
-        return Either(self, other)
+        return Either(self, self._check_other(other))
+
+    __rand__, __ror__ = __and__, __or__  # for what is no rule: two rules never come here
 
     def __invert__(self) -> Rule:
         code = f"~{self.wrap(self.code, 3)}"
-        return Rule(f"~{self.wrap(str(self), 3)}", lambda frame: ~self(frame), precedence=3, code=code)
+        return Rule(f"~{self.wrap(str(self), 3)}", lambda frame: ~self.judge(frame), precedence=3, code=code)
+
+    def _check_other(self, other: object) -> Rule:
+        if isinstance(other, Rule):
+            return other
+        raise TypeError(
+            f"{self} can be combined with a keep rule only, and {other!r} is none; make one with tkf.policies"
+        )
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self} is a rule, not a truth value; combine rules with & | ~ instead of and, or, not")
@@ -119,7 +140,7 @@ class Both(Rule):
     def __init__(self, one: Rule, other: Rule) -> None:
         super().__init__(
             f"{one.wrap(str(one), 2)} & {other.wrap(str(other), 2)}",
-            lambda frame: one(frame) & other(frame),
+            lambda frame: one.judge(frame) & other.judge(frame),
             precedence=2,
             code=f"{one.wrap(one.code, 2)} & {other.wrap(other.code, 2)}",
         )
@@ -131,7 +152,7 @@ class Either(Rule):
     def __init__(self, one: Rule, other: Rule) -> None:
         super().__init__(
             f"{one} | {other}",
-            lambda frame: one(frame) | other(frame),
+            lambda frame: one.judge(frame) | other.judge(frame),
             precedence=1,
             code=f"{one.code} | {other.code}",
         )
@@ -152,11 +173,12 @@ class KeepRule:
     doc: str  # the first sentence of its docstring
     help: str  # the same for the command line and forms, where a parameter goes by its metavar: N, not `n`
     kind: Literal["flag", "count", "duration", "text"]  # of the value that it takes, from its signature
-    make: Callable[[Any], Rule]
+    make: Callable[..., Rule]  # of a value, and of the columns to count by where `counts`
     metavar: str
     label: str  # of the field in a view's form; empty for rules that are not in it
     least: int  # the smallest count
     suggested: int | bool | None  # what the field of a form begins with
+    counts: bool  # whether it counts within groups
 
 
 RULES: dict[str, KeepRule] = {}
@@ -177,28 +199,39 @@ def keep_rule(
 
     def declare(function: Maker) -> Maker:
         kind = _infer_kind(function)
+        grouping = [p.name for p in inspect.signature(function).parameters.values() if p.default is RUN_AND_TYPE]
 
-        def make(value: Any) -> Rule:
-            return function() if kind == "flag" else function(*parse(value)) if parse else function(value)
+        def make(value: Any, per: Any = RUN_AND_TYPE) -> Rule:
+            if kind == "flag":
+                _check_flag(function.__name__, value)
+                return function()
+            return function(*(parse(value) if parse else (value,)), **dict.fromkeys(grouping, per))
 
         name, doc = function.__name__, (function.__doc__ or "").split("\n")[0]
         text = re.sub(r"`([a-z])`", lambda found: found[1].upper(), doc).replace("`", "")
-        RULES[name] = KeepRule(name, doc, text, kind, make, metavar or _METAVARS[kind], label, least, suggested)
+        RULES[name] = KeepRule(
+            name, doc, text, kind, make, metavar or _METAVARS[kind], label, least, suggested, bool(grouping)
+        )
         _document_rule(function, example)
         return function
 
     return declare
 
 
+def _check_flag(name: str, value: Any) -> None:
+    if value is not True:
+        raise InvalidRequestError(f"{name} takes True or False, not {value!r}", hint="Leave it out for False.")
+
+
 _PARAMETERS = {
     "n": "Number of checkpoints to keep; 0 for none.",
     "k": "A whole number of 1 or more.",
     "pattern": "A regular expression, searched for in `name`.",
-    **dict.fromkeys(("age", "within"), 'E.g. "7d" or "12h"; seconds, or a timedelta.'),
+    **dict.fromkeys(("age", "within"), 'E.g. "7d" or "12h", or a timedelta.'),
     "key": "A key of `user_metadata`.",
     "value": "The value that it must have, compared as text; None for any.",
     "smallest": "Whether smaller values are better.",
-    "per": "The column that makes the groups.",
+    "per": "The column that makes the groups, or several.",
 }
 _RETURNS = """Rule
     Combine it with `&`, `|` and `~`; call it with a frame of checkpoints for one bool per row. That raises `AttributeError`
@@ -220,19 +253,20 @@ def _infer_kind(function: Callable[..., Rule]) -> Literal["flag", "count", "dura
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters:
         return "flag"
-    kinds: dict[Any, Literal["count", "duration", "text"]] = {"int": "count", "Duration": "duration"}
+    kinds: dict[Any, Literal["count", "duration", "text"]] = {"int": "count", "Age": "duration"}
     return kinds.get(parameters[0].annotation, "text")
 
 
-def join_rules(values: Mapping[str, Any]) -> Rule:
+def join_rules(values: Mapping[str, Any], per: str | Sequence[str] | None = None) -> Rule:
     """Return the rule that keeps what any of the declared rules named in `values` keeps.
 
-    A value of None or False leaves a rule out; a list makes a rule of each of its values.
+    A value of None or False leaves a rule out; a list makes a rule of each of its values. `per` names the columns that rules
+    which count do it by, instead of run and type.
 
     Raises
     ------
     InvalidRequestError
-        If no rule is given, or a name is unknown.
+        If no rule is given, a name is unknown, or a value is not one that its rule takes.
 
     Examples
     --------
@@ -242,10 +276,12 @@ def join_rules(values: Mapping[str, Any]) -> Rule:
     unknown = [name for name in values if name not in RULES]
     if unknown:
         raise InvalidRequestError(f"there is no keep rule {unknown[0]!r}", hint=f"The rules are {', '.join(RULES)}.")
+    groups = {"per": per} if per else {}
     found = []
     for name, value in values.items():
         given = value if isinstance(value, (list, tuple)) else [value]
-        found += [RULES[name].make(each) for each in given if each is not None and each is not False]
+        options = groups if RULES[name].counts else {}
+        found += [RULES[name].make(each, **options) for each in given if each is not None and each is not False]
     if not found:
         raise InvalidRequestError(
             "the rule keeps nothing", hint="Name a rule; to remove every checkpoint, use expire or delete."
@@ -254,8 +290,10 @@ def join_rules(values: Mapping[str, Any]) -> Rule:
 
 
 @keep_rule("Newest of each run", suggested=3, example="3")
-def keep_last(n: int, by: str = "training_run_id") -> Rule:
-    """Keep the newest `n` of each training run (or of each value of another column, or of several in a list).
+def keep_last(n: int, by: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
+    """Keep the newest `n` of each type in each training run, or of each value of other columns.
+
+    Of equally new ones all are kept, and so is what may be among the newest since a time is unknown.
 
     Parameters
     ----------
@@ -263,16 +301,13 @@ def keep_last(n: int, by: str = "training_run_id") -> Rule:
         The column that makes the groups, or a list of columns.
     """
     _check_count(n, 0)
-    groups = [by] if isinstance(by, str) else list(by)
+    groups = _list_columns(by)
 
     def mask(frame: pd.DataFrame) -> Any:
-        rows = frame[list(dict.fromkeys(["tinker_path", *groups]))].assign(_time=_to_times(frame["time"]))
-        newest_first = rows.sort_values(["_time", "tinker_path"], ascending=False, kind="stable", na_position="first")
-        rank = newest_first.groupby(groups, dropna=False, observed=True, sort=False).cumcount()
-        return (rank < n).reindex(frame.index)
+        return _are_first(_to_times(frame["time"]), frame[groups], n, smallest=False)
 
-    text = f"keep_last({n})" if by == "training_run_id" else f"keep_last({n}, by={by!r})"
-    return Rule(text, mask, needs=("tinker_path", "time", *groups))
+    text = f"keep_last({n})" if groups == list(RUN_AND_TYPE) else f"keep_last({n}, by={_format_columns(groups)})"
+    return Rule(text, mask, needs=("time", *groups))
 
 
 @keep_rule("Steps that are multiples of", metavar="K", least=1, example="1000")
@@ -292,12 +327,13 @@ def keep_final() -> Rule:
 @keep_rule("Public", suggested=True)
 def keep_public() -> Rule:
     """Keep public checkpoints, and those of which the server does not say whether they are public."""
-    return Rule("keep_public()", lambda frame: ~_is_known_false(frame["public"]), needs=("public",))
+    return Rule("keep_public()", lambda frame: _to_flags(frame["public"]), needs=("public",))
 
 
 @keep_rule(metavar="REGEX", example="'^eval-'")
 def keep_named(pattern: str) -> Rule:
     """Keep checkpoints whose name contains a match of the regular expression."""
+    _check_text(pattern, "a regular expression")
     try:
         re.compile(pattern)
     except re.error as error:
@@ -312,17 +348,21 @@ def keep_named(pattern: str) -> Rule:
 
 
 @keep_rule("Younger than", example="'7d'")
-def newer_than(age: Duration) -> Rule:
+def newer_than(age: Age) -> Rule:
     """Keep checkpoints younger than this, and those whose time is unknown."""
-    days = parse_duration(age) / DAY_S
-    return Rule(
-        f"newer_than({_format_duration(age)})", lambda frame: ~(_compute_age_days(frame) > days), needs=("time",)
-    )
+    days = _parse_days(age)
+
+    def mask(frame: pd.DataFrame) -> Any:
+        ages = _compute_age_days(_to_times(frame["time"]))
+        return (ages <= days).astype("boolean").where(ages.notna())
+
+    return Rule(f"newer_than({_format_duration(age)})", mask, needs=("time",))
 
 
 @keep_rule(metavar="KEY[=VALUE]", parse=lambda text: tuple(text.split("=", 1)), example="'project', 'alpha'")
 def has_metadata(key: str, value: Any = None) -> Rule:
     """Keep checkpoints whose metadata has this key, and this value if one is given."""
+    _check_text(key, "a key of the metadata")
 
     def has(text: Any) -> bool:
         found = parse_object(text) or {}
@@ -335,23 +375,30 @@ def has_metadata(key: str, value: Any = None) -> Rule:
 @keep_rule("Loaded by a sampler", suggested=True)
 def used_by_samplers() -> Rule:
     """Keep checkpoints that a sampler has loaded or may have loaded: `loaded_by_sampler` is true or unknown; `retire` adds that column."""
-    return Rule(
-        "used_by_samplers()", lambda frame: ~_is_known_false(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",)
-    )
+    return Rule("used_by_samplers()", lambda frame: _to_flags(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",))
 
 
 @keep_rule()
 def no_ttl() -> Rule:
-    """Keep checkpoints that never expire."""
-    return Rule("no_ttl()", lambda frame: _to_times(frame["expires_at"]).isna(), needs=("expires_at",))
+    """Keep checkpoints that never expire, and those whose expiry is not known."""
+
+    def mask(frame: pd.DataFrame) -> Any:
+        times, unknown = _read_expiries(frame)
+        return times.isna().astype("boolean").mask(unknown)
+
+    return Rule("no_ttl()", mask, needs=("expires_at",))
 
 
 @keep_rule(example="'7d'")
-def expiring(within: Duration = "7d") -> Rule:
-    """Keep checkpoints that expire within this time anyway."""
-    days = parse_duration(within) / DAY_S
-    text = f"expiring({_format_duration(within)})"
-    return Rule(text, lambda frame: -_compute_age_days(frame, "expires_at") <= days, needs=("expires_at",))
+def expiring(within: Age = "7d") -> Rule:
+    """Keep checkpoints that expire within this time anyway, and those whose expiry is not known."""
+    days = _parse_days(within)
+
+    def mask(frame: pd.DataFrame) -> Any:
+        times, unknown = _read_expiries(frame)
+        return (-_compute_age_days(times) <= days).astype("boolean").mask(unknown)
+
+    return Rule(f"expiring({_format_duration(within)})", mask, needs=("expires_at",))
 
 
 def _split_best(text: str) -> tuple[str, int]:
@@ -365,40 +412,77 @@ def _split_best(text: str) -> tuple[str, int]:
 
 
 @keep_rule(metavar="COLUMN[:N]", parse=_split_best, example="'meta.loss', n=2")
-def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str = "training_run_id") -> Rule:
-    """Keep the best `n` of each training run by a column, or by a metadata key as `meta.<key>`.
+def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
+    """Keep the best `n` of each type in each training run by a column, or by a metadata key as `meta.<key>`.
+
+    Of equally good ones all are kept. Where no row has a number, the rule raises when it is called: it would keep nothing.
 
     Parameters
     ----------
     by
         A column with numbers, or `meta.<key>` for a key of `user_metadata`; rows without a number are not kept.
+    n
+        Number of checkpoints to keep, 1 or more.
     """
-    _check_count(n, 0)
+    _check_count(n, 1)
+    _check_text(by, "a column")
+    groups = _list_columns(per)
 
     def mask(frame: pd.DataFrame) -> Any:
-        is_key = by.startswith("meta.") and by not in frame.columns
-        _require_columns(rule, frame, "user_metadata" if is_key else by)
-        key = by.removeprefix("meta.")
-        values = _to_numbers(
-            frame["user_metadata"].map(lambda text: (parse_object(text) or {}).get(key)) if is_key else frame[by]
-        )
-        known = values[values.notna()].sort_values(ascending=smallest, kind="stable")
-        rank = known.groupby(frame[per].reindex(known.index), dropna=False, observed=True, sort=False).cumcount()
-        return (rank < n).reindex(frame.index)
+        values = _to_numbers(_read_metric(rule, frame, by))
+        if len(frame) and values.isna().all():
+            raise InvalidRequestError(
+                f"{rule} would keep nothing: no row has a number as {by}", hint="Check its name, or leave the rule out."
+            )
+        values = values[values.notna()]  # without a number, a row is not among the best
+        first = _are_first(values, frame.loc[values.index, groups], n, smallest=smallest)
+        return first.reindex(frame.index, fill_value=False)
 
     options = [repr(by)] + ([f"n={n}"] if n != 1 else []) + ([] if smallest else ["smallest=False"])
-    options += [] if per == "training_run_id" else [f"per={per!r}"]
-    rule = Rule(f"best({', '.join(options)})", mask, needs=(per,))
+    options += [] if groups == list(RUN_AND_TYPE) else [f"per={_format_columns(groups)}"]
+    rule = Rule(f"best({', '.join(options)})", mask, needs=tuple(groups))
     return rule
 
 
-def _format_duration(value: Duration) -> str:
+def _format_duration(value: Age) -> str:
     """Return a duration as code that needs no import."""
     return repr(f"{parse_duration(value)}s" if isinstance(value, timedelta) else value)
 
 
-def _compute_age_days(frame: pd.DataFrame, column: str = "time") -> Any:
-    return (_now() - _to_times(frame[column])).dt.total_seconds() / DAY_S
+def _read_metric(rule: Rule, frame: pd.DataFrame, by: str) -> Any:
+    """Return a column, or a key of the metadata as one."""
+    is_key = by.startswith("meta.") and by not in frame.columns
+    _require_columns(rule, frame, "user_metadata" if is_key else by)
+    key = by.removeprefix("meta.")
+    return frame["user_metadata"].map(lambda text: (parse_object(text) or {}).get(key)) if is_key else frame[by]
+
+
+def _are_first(values: pd.Series[Any], keys: pd.DataFrame, n: int, *, smallest: bool) -> Any:
+    """Return which rows are among the first `n` of their group by a value, equal ones alike; NA where missing values leave it open."""
+    known = values.notna()
+
+    def group(values: pd.Series[Any]) -> Any:
+        return values.groupby([keys[name] for name in keys.columns], dropna=False, observed=True, sort=False)
+
+    best_place = group(values).rank(method="min", ascending=smallest).fillna(1)
+    size, missing = group(known).transform("size"), group(~known).transform("sum")
+    worst_place = (best_place + missing).where(known, size)
+    first = (worst_place <= n).astype("boolean")
+    return first.where(first | (best_place > n))
+
+
+def _read_expiries(frame: pd.DataFrame) -> tuple[Any, Any]:
+    """Return when rows expire, NaT for never, and where that is not known."""
+    values = frame["expires_at"]
+    times = _to_times(values)
+    unknown = values.notna() & (values.astype("object").map(str).str.strip() != "") & times.isna()
+    if "expiry_unknown" in frame.columns:
+        unknown |= times.isna() & _to_flags(frame["expiry_unknown"]).fillna(True).astype(bool)
+    return times, unknown
+
+
+def _compute_age_days(times: Any) -> Any:
+    return (_now() - times).dt.total_seconds() / DAY_S
 
 
 def _now() -> pd.Timestamp:
@@ -429,13 +513,12 @@ def _to_number(value: Any) -> float:
     return found if math.isfinite(found) else math.nan
 
 
-def _is_known_false(values: pd.Series[Any]) -> Any:
-    """Return the mask of values known to be false, also of flags that are text."""
-    return (
-        values.astype("object")
-        .map(lambda value: str(value).strip().lower() in ("false", "0", "0.0", "no"))
-        .astype(bool)
-    )
+_FLAGS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
+
+
+def _to_flags(values: pd.Series[Any]) -> Any:
+    """Return three-valued flags, also of a frame whose flags are text; other text is NA."""
+    return values.astype("object").map(lambda value: _FLAGS.get(str(value).strip().lower())).astype("boolean")
 
 
 def _require_columns(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:
@@ -452,3 +535,33 @@ def _compile_matcher(pattern: str) -> Callable[[Any], bool]:
 def _check_count(n: int, least: int) -> None:
     if isinstance(n, bool) or not isinstance(n, int) or n < least:
         raise InvalidRequestError(f"{n!r} is not a whole number of {least} or more", hint="Pass a count.")
+
+
+def _check_text(value: str, what: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise InvalidRequestError(f"{value!r} is not {what}", hint="Pass it as text.")
+
+
+def _parse_days(age: Age) -> float:
+    """Return a duration in days; a bare number has no unit that people agree on."""
+    seconds = parse_duration(age) if isinstance(age, (str, timedelta)) else 0
+    if seconds > 0:
+        return seconds / DAY_S
+    raise InvalidRequestError(
+        f"{age!r} is not a duration with a unit", hint="Use e.g. 30d, 12h or 90m, or a timedelta."
+    )
+
+
+def _list_columns(names: str | Sequence[str]) -> list[str]:
+    """Return the columns to count by; text is one column, on the command line and in forms several with commas between."""
+    found = names.split(",") if isinstance(names, str) else list(names)
+    if not found:
+        raise InvalidRequestError("no column is named to count by", hint="Name one, e.g. training_run_id.")
+    found = [name.strip() if isinstance(name, str) else name for name in found]
+    for name in found:
+        _check_text(name, "the name of a column")
+    return list(dict.fromkeys(found))
+
+
+def _format_columns(names: list[str]) -> str:
+    return repr(names[0] if len(names) == 1 else names)

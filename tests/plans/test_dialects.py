@@ -11,9 +11,10 @@ import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.functions import undo
+from tinker_frames.plans.preview import GUARDS
 
 Make = Callable[..., tkf.Client]
-ALL = ("public", "newest", "sampler")
+ALL = tuple(GUARDS)
 WRITES = ("delete_checkpoint", "publish_checkpoint", "unpublish_checkpoint", "set_checkpoint_ttl", "unknown")
 
 
@@ -122,11 +123,17 @@ def test_skyrl_has_no_writes_and_says_so(skyrl: DemoServer, client_of: Make, cal
 
 
 def test_where_samplers_are_not_told_the_plan_says_so(skyrl: DemoServer, client_of: Make) -> None:
-    """Without a way to know what samplers loaded, rows are warned of and the plan's text says it; `used_by_samplers` keeps all."""
+    """Without a way to know what samplers loaded, every row is held and says so, until that is allowed; `used_by_samplers` keeps all."""
     client = client_of(skyrl)
     frame = client.checkpoints(by="run")
     plan = frame.tinker.delete()
     assert plan.frame["loaded_by_sampler"].isna().all()
     assert plan.frame["warnings"].str.contains("not known whether a sampler").all()
-    assert "does not list what samplers have loaded" in repr(plan)
+    rows = plan.frame.query("verdict != 'refused'")
+    assert (rows["verdict"] == "held").all()
+    assert rows["reason"].str.contains("not known whether a sampler has loaded it").all()
+    assert " 0 loaded by a sampler" not in repr(plan)
+    allowed = plan.allow(*ALL)
+    number = (allowed.frame["verdict"] == "send").sum()
+    assert f"{number} perhaps loaded by a sampler" in " ".join(repr(allowed).split())
     assert len(frame.tinker.retire(keep=P.used_by_samplers())) == 0

@@ -12,8 +12,9 @@ from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.functions import load_plan, resume, undo
 from tinker_frames.plans.actions import State
 from tinker_frames.plans.plan import Plan
+from tinker_frames.plans.preview import GUARDS
 
-ALL = ("public", "newest", "sampler")
+ALL = tuple(GUARDS)
 WORDS = "another checkpoint has been saved under its name since"
 
 

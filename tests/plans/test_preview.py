@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tinker_frames.plans.preview import LISTED, collect_facts
+from tinker_frames.plans.samplers import UNKNOWN, Loaded, find_loaded
 from tinker_frames.schema.catalog import CHECKPOINTS
 from tinker_frames.schema.columns import empty_frame, pandas_array
 
@@ -25,7 +26,7 @@ def listed(*rows: tuple[str, int], bare: bool = False) -> pd.DataFrame:
         columns["tinker_path"][place], columns["training_run_id"][place], columns["name"][place] = path, run, name
         columns["checkpoint_id"][place] = name if bare else f"{segment}/{name}"
         columns["checkpoint_type"][place], columns["time"][place] = kinds[segment], TIME.replace(day=day)
-        columns["public"][place] = False
+        columns["public"][place] = columns["expiry_unknown"][place] = False
     frame = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
     return frame.astype({name: empty[name].dtype for name in columns if name != "checkpoint_type"})
 
@@ -33,7 +34,7 @@ def listed(*rows: tuple[str, int], bare: bool = False) -> pd.DataFrame:
 def test_one_row_per_distinct_path_in_their_order() -> None:
     """Paths given twice are one row, in the order in which they first came, with the listing's columns and dtypes."""
     table = listed(("tinker://r/weights/a", 1), ("tinker://r/weights/b", 2))
-    rows = collect_facts(["tinker://r/weights/b", "tinker://r/weights/a", "tinker://r/weights/b"], table, set())
+    rows = collect_facts(["tinker://r/weights/b", "tinker://r/weights/a", "tinker://r/weights/b"], table, Loaded())
     assert rows["tinker_path"].tolist() == ["tinker://r/weights/b", "tinker://r/weights/a"]
     assert list(rows["refusal"]) == ["", ""]
     for name in ("time", "public", "expires_at", "size_bytes"):
@@ -55,7 +56,7 @@ def test_one_row_per_distinct_path_in_their_order() -> None:
 )
 def test_what_is_unknown_or_unsafe_is_refused_with_the_reason(path: str, why: str) -> None:
     """Paths that are no safe name of an own checkpoint carry why, and nothing else is known of them."""
-    rows = collect_facts([path, "tinker://r/weights/a"], listed(("tinker://r/weights/a", 1)), set())
+    rows = collect_facts([path, "tinker://r/weights/a"], listed(("tinker://r/weights/a", 1)), Loaded())
     assert why in rows["refusal"].iloc[0]
     assert rows["refusal"].iloc[1] == ""
     assert rows[list(LISTED)].iloc[0].isna().all()
@@ -71,14 +72,14 @@ def test_newest_and_last_training_are_judged_by_all_of_the_run() -> None:
         ("tinker://r/sampler_weights/4", 3),
         ("tinker://q/weights/1", 1),
     )
-    rows = collect_facts(table["tinker_path"], table, None).set_index("tinker_path")
+    rows = collect_facts(table["tinker_path"], table, UNKNOWN).set_index("tinker_path")
     assert rows.index[rows["is_newest"]].tolist() == [
         "tinker://r/sampler_weights/3",
         "tinker://r/sampler_weights/4",
         "tinker://q/weights/1",
     ]
     assert rows.index[rows["is_last_training"]].tolist() == ["tinker://r/weights/2", "tinker://q/weights/1"]
-    alone = collect_facts(["tinker://r/weights/1"], table, None)
+    alone = collect_facts(["tinker://r/weights/1"], table, UNKNOWN)
     assert not alone["is_newest"].iloc[0]
     assert not alone["is_last_training"].iloc[0]
 
@@ -86,9 +87,9 @@ def test_newest_and_last_training_are_judged_by_all_of_the_run() -> None:
 def test_what_samplers_have_loaded_may_not_be_known() -> None:
     """The flag is true, false, or NA where the server does not tell."""
     table = listed(("tinker://r/sampler_weights/1", 1), ("tinker://r/sampler_weights/2", 2))
-    known = collect_facts(table["tinker_path"], table, {"tinker://r/sampler_weights/2"})
+    known = collect_facts(table["tinker_path"], table, Loaded(frozenset({"tinker://r/sampler_weights/2"})))
     assert known["loaded_by_sampler"].tolist() == [False, True]
-    unknown = collect_facts(table["tinker_path"], table, None)
+    unknown = collect_facts(table["tinker_path"], table, UNKNOWN)
     assert unknown["loaded_by_sampler"].isna().all()
     assert known["loaded_by_sampler"].dtype == unknown["loaded_by_sampler"].dtype == pandas_array("bool", [True]).dtype
 
@@ -96,19 +97,66 @@ def test_what_samplers_have_loaded_may_not_be_known() -> None:
 def test_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> None:
     """Same name, other type: refused both where ids are bare, fine where they have their segment, fine in another run."""
     pair = (("tinker://r/weights/1", 1), ("tinker://r/sampler_weights/1", 2), ("tinker://q/weights/1", 1))
-    bare = collect_facts([path for path, _ in pair], listed(*pair, bare=True), None)
+    bare = collect_facts([path for path, _ in pair], listed(*pair, bare=True), UNKNOWN)
     assert [bool(text) for text in bare["refusal"]] == [True, True, False]
     assert "does not tell them apart" in bare["refusal"].iloc[0]
-    one = collect_facts([pair[0][0]], listed(*pair, bare=True), None)
+    one = collect_facts([pair[0][0]], listed(*pair, bare=True), UNKNOWN)
     assert one["refusal"].iloc[0]  # also when only one of the two was picked
-    full = collect_facts([path for path, _ in pair], listed(*pair), None)
+    full = collect_facts([path for path, _ in pair], listed(*pair), UNKNOWN)
     assert not full["refusal"].any()
 
 
 def test_nothing_is_known_of_nothing() -> None:
     """No paths give no rows, with all columns; an empty listing refuses every path."""
-    none = collect_facts([], listed(("tinker://r/weights/1", 1)), set())
+    none = collect_facts([], listed(("tinker://r/weights/1", 1)), Loaded())
     assert len(none) == 0
-    rows = collect_facts(["tinker://r/weights/1"], empty_frame(CHECKPOINTS, TIME), set())
+    rows = collect_facts(["tinker://r/weights/1"], empty_frame(CHECKPOINTS, TIME), Loaded())
     assert list(rows.columns) == list(none.columns)
     assert rows["refusal"].str.contains("not among").all()
+
+
+RUN = "5b1f0c9e-2d7a-4c44-9f1b-7a3c1e2d4f60"
+ROWS = (
+    f"tinker://{RUN}/weights/a",
+    f"tinker://{RUN}/sampler_weights/a",
+    f"tinker://{RUN}/weights/b",
+    "tinker://other/weights/a",
+)
+
+
+@pytest.mark.parametrize(
+    ("model_paths", "flags"),
+    [
+        ([], [False, False, False, False]),
+        ([ROWS[0]], [True, False, False, False]),
+        (["tinker://elsewhere/weights/x"], [False, False, False, False]),
+        ([f"/srv/checkpoints/{RUN}/a/adapter"], [True, True, False, False]),  # both types share a directory
+        ([f"/srv/checkpoints/{RUN}/a/adapter", ROWS[3]], [True, True, False, True]),
+        ([f"/srv/checkpoints/{RUN}/gone/adapter"], [None, None, None, False]),  # no such name: called otherwise on the disk?
+        ([f"/srv/{RUN}/sampler_weights/a"], [None, None, None, False]),  # another layout
+        ([f"/srv/checkpoints/{RUN}/gone/adapter", ROWS[0]], [True, None, None, False]),
+        (["/srv/checkpoints/x/a/adapter"], [None, None, None, None]),
+        (["/srv/checkpoints/x/a/adapter", ROWS[0]], [True, None, None, None]),
+        (["tinker://r/a"], [None, None, None, None]),
+        ([""], [None, None, None, None]),
+    ],
+)  # fmt: skip
+def test_a_path_that_does_not_tell_what_is_loaded_is_not_a_no(model_paths: list[str], flags: list[bool | None]) -> None:
+    """What no tinker path names is unknown: of its run where a local path names that, else of every checkpoint."""
+    loaded = find_loaded(model_paths, {RUN, "other"}, is_complete=True)
+    assert [None if flag is pd.NA else flag for flag in loaded.flag(ROWS)] == flags
+    doubtful = find_loaded(model_paths, {RUN, "other"}, is_complete=False)
+    assert [None if flag is pd.NA else flag for flag in doubtful.flag(ROWS)] == [flag or None for flag in flags]
+
+
+def test_a_time_or_a_type_that_is_not_known_leaves_open_what_is_the_newest() -> None:
+    """Beside a checkpoint without a time none is known to be the newest or the last; nor is one without a type."""
+    table = listed(("tinker://r/weights/1", 1), ("tinker://r/weights/2", 2), ("tinker://r/weights/3", 3))
+    table.loc[0, "time"] = pd.NaT
+    rows = collect_facts(table["tinker_path"], table, Loaded())
+    for column in ("is_newest", "is_last_training"):
+        assert rows[column].isna().tolist() == [True, False, True]
+        assert rows[column].fillna(True).tolist() == [True, False, True]
+    table = listed(("tinker://r/weights/1", 1), ("tinker://r/weights/2", 2)).assign(checkpoint_type=[None, "training"])
+    rows = collect_facts(table["tinker_path"], table, Loaded())
+    assert [None if flag is pd.NA else flag for flag in rows["is_last_training"]] == [None, True]

@@ -20,9 +20,10 @@ from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, RecordedRequest, Reset, Truncate
 from tinker_frames.functions import journal, resume
 from tinker_frames.plans.plan import Plan
+from tinker_frames.plans.preview import GUARDS
 
 Make = Callable[..., tkf.Client]
-ALL = ("public", "newest", "sampler")
+ALL = tuple(GUARDS)
 DELETE, LIST = "delete_checkpoint", "list_checkpoints"
 
 

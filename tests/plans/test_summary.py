@@ -13,10 +13,11 @@ import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer, Faults
 from tinker_frames.plans.plan import Plan
+from tinker_frames.plans.preview import GUARDS
 from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons
 
 Make = Callable[..., tkf.Client]
-ALL = ("public", "newest", "sampler")
+ALL = tuple(GUARDS)
 
 
 def texts(plan: Plan) -> tuple[str, str]:
@@ -33,7 +34,7 @@ def texts(plan: Plan) -> tuple[str, str]:
 
 def test_the_numbers_are_right(quiet: tkf.Client) -> None:
     """Rows, gigabytes, dollars a month, and how many are public, newest, last, loaded, without expiry: as counted from the frame."""
-    plan = quiet.checkpoints().tinker.delete().allow("newest", "sampler")
+    plan = quiet.checkpoints().tinker.delete().allow("newest", "last_training", "sampler")
     sends = plan.frame.query("verdict == 'send'")
     held = plan.frame.query("verdict == 'held'")
     rate = quiet.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]

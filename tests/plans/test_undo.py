@@ -27,7 +27,7 @@ from tinker_frames.plans.planner import Planner
 from tinker_frames.plans.preview import GUARDS
 
 Make = Callable[..., tkf.Client]
-ALL = ("public", "newest", "sampler")
+ALL = tuple(GUARDS)
 WRITES = {"delete": "delete_checkpoint", "expire": "set_checkpoint_ttl", "publish": "publish_checkpoint"}
 KILLS = 50
 

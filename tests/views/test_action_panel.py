@@ -16,10 +16,11 @@ from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.files import read_export
+from tinker_frames.plans.preview import GUARDS
 from tinker_frames.views.forms import OFFERED, make_fields
 
 State = tuple[bool, datetime | None]
-ALL = ("newest", "public", "sampler")
+ALL = tuple(GUARDS)
 
 
 def in_time(at: datetime | None, **ahead: int) -> bool:
@@ -146,7 +147,7 @@ def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) 
 def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, seat: Seat) -> None:
     """What guards hold back is told by reason, its rows are listed on asking, and lifting a guard sends them; lifting is taken back too."""
     plan = seat.make_plan("delete")
-    assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(ALL, False)
+    assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(set(ALL) - {"expiry"}, False)
     held = [group for group in plan["groups"] if group["verdict"] == "held"]
     assert held
     assert sum(group["rows"] for group in plan["groups"]) == len(seat.keys)
@@ -160,7 +161,7 @@ def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, sea
     assert seat.panel["rows"] == []
     seat.send("allow", guards=list(ALL))
     assert seat.panel["number"] == len(seat.keys)
-    assert [guard["on"] for guard in seat.panel["guards"]] == [True] * 3
+    assert [guard["on"] for guard in seat.panel["guards"]] == [True] * len(ALL)
     seat.send("allow", guards=["sampler"])
     assert plan["number"] < seat.panel["number"] < len(seat.keys)
     seat.send("allow", guards=[])

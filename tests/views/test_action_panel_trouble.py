@@ -372,7 +372,7 @@ def test_two_views_act_at_the_same_time(server: DemoServer, client_of: Make) -> 
         seat.send("filter", name="query", value=ROWS)
         seat.select(*paths)
         seat.make_plan(act, **({"ttl": "30d"} if act == "set_ttl" else {}))
-        seat.send("allow", guards=["newest", "sampler"])
+        seat.send("allow", guards=["newest", "last_training", "sampler"])
         assert seat.panel["number"] == 15
     for seat in seats:
         seat.say("confirm", typed=str(seat.panel["number"]))

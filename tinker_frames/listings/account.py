@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -36,6 +36,11 @@ class Account:
         self._tables = Tables(session)
         self._session_of: dict[str, str] = {}  # run → session, from the sessions that were read with details
         self._model_paths = ModelPaths(self._tables, self._session_of)
+
+    @property
+    def known_runs(self) -> Collection[str]:
+        """The training runs that sessions have named so far."""
+        return self._session_of.keys()
 
     def sessions(self, options: Options, *, details: bool, listing: Listing | None = None) -> TableFrame:
         """Read sessions; with `details`, each one's own answer too, which names its training runs and samplers."""

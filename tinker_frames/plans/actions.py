@@ -32,6 +32,7 @@ class State:
     expires_at: datetime | None
     time: datetime | None = None  # when it was saved: with the size, it tells this checkpoint from a later one
     size_bytes: int | None = None
+    expiry_unknown: bool | None = False  # whether it has an expiry that cannot be read; `expires_at` is None then too
 
     def is_same_object(self, other: State) -> bool:
         """Tell whether both are of one checkpoint, and not of two that were saved under one name; sizes may be filled in later."""
@@ -222,6 +223,8 @@ class Action:
             return False
         if not self.sets_expiry:
             return self.is_done(state, expiry, now)
+        if state.expiry_unknown:
+            return False
         wanted = expiry.resolve(now)
         if self.only_sooner:
             return state.expires_at is not None and wanted is not None and state.expires_at <= wanted
@@ -230,8 +233,8 @@ class Action:
         return expiry.until is not None and timedelta(0) <= wanted - state.expires_at <= 2 * MARGIN
 
     def shortens(self, state: State, expiry: RequestedExpiry, now: datetime) -> bool:
-        """Tell whether it removes the checkpoint, now or earlier than it would expire."""
-        if self.removes:
+        """Tell whether it removes the checkpoint, now or earlier than it would expire, as far as that is known."""
+        if self.removes or (self.sets_expiry and state.expiry_unknown):
             return True
         wanted = expiry.resolve(now) if self.sets_expiry else None
         return wanted is not None and (state.expires_at is None or wanted < state.expires_at)
@@ -280,7 +283,7 @@ def _is_gone(state: State | None, *_: Any) -> bool:
 
 def _has_expiry(state: State | None, expiry: RequestedExpiry, sent: datetime) -> bool:
     """Tell whether the expiry is the one requested at that time, within a few minutes."""
-    if state is None:
+    if state is None or state.expiry_unknown:
         return False
     wanted = expiry.resolve(sent)
     if wanted is None or state.expires_at is None:

@@ -17,7 +17,10 @@ def describe_change(before: State, now: State | None) -> str:
     if not before.is_same_object(now):
         return f"another checkpoint has been saved under its name since, at {now.time or 'an unknown time'}"
     if before.public != now.public:
-        return f"it has become {'public' if now.public else 'private'} since"
+        names = {True: "public", False: "private", None: "of unknown access"}
+        return f"it has become {names[now.public]} since"
+    if before.expiry_unknown != now.expiry_unknown:
+        return f"its expiry {'can no longer be read' if now.expiry_unknown else 'was not known, and now is'}"
     if before.expires_at != now.expires_at:
         return f"its expiry has changed since, to {now.expires_at or 'never'}"
     return ""

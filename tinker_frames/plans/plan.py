@@ -29,11 +29,11 @@ from .preview import (
     add_expiries,
     build_jobs,
     build_outcome_frame,
-    flag_paths,
     preview_rows,
     restore_jobs,
 )
 from .runner import Runner
+from .samplers import Loaded
 from .saved import FORMAT, SavedPlan, read_saved_plan
 from .selection import find_paths
 from .summary import PYTHON, Hints, format_plan_html, format_plan_text, get_common_ttl, summarize_plan
@@ -72,8 +72,8 @@ class Source(Protocol):
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""
 
-    def read_loaded_paths(self) -> set[str] | None:
-        """Return the tinker paths that samplers have loaded; None where that cannot be known."""
+    def read_loaded(self) -> Loaded:
+        """Return what samplers have loaded, as far as that is known."""
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if that is known."""
@@ -188,10 +188,13 @@ class Plan:
     def allow(self, *guards: str) -> Plan:
         """Return a plan that also sends the rows that these guards hold back; sends nothing.
 
+        A guard also holds a row of which it cannot tell. `"newest"` lifts `"last_training"` too, for rows that both hold.
+
         Parameters
         ----------
         *guards
-            `"public"` (public checkpoints), `"newest"` (the newest of a run), `"sampler"` (loaded by a sampler).
+            `"public"` (public checkpoints), `"newest"` (the newest of a run), `"last_training"` (the last training checkpoint of
+            a run), `"sampler"` (loaded by a sampler), `"expiry"` (of an expiry that could not be read).
 
         Raises
         ------
@@ -344,7 +347,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
         raise InvalidRequestError("a retirement needs a keep rule", hint="Make one with tkf.policies.")
     frame = frame[frame["tinker_path"].notna()]
     if "loaded_by_sampler" not in frame.columns:
-        frame = frame.assign(loaded_by_sampler=flag_paths(frame["tinker_path"], source.read_loaded_paths()))
+        frame = frame.assign(loaded_by_sampler=source.read_loaded().flag(frame["tinker_path"]))
     reasons = keep.reasons(frame)
     paths = frame["tinker_path"]
     stay = set(paths[reasons != ""])  # a checkpoint in several rows is kept if one of them is

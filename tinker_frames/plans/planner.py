@@ -30,6 +30,7 @@ from .preview import collect_facts, refuse_replaced
 from .resume import abandon_plan, resume_plan
 from .review import Review, build_read
 from .runner import Runner
+from .samplers import UNKNOWN, Loaded, find_loaded
 from .undo import undo_plan
 from .writer import Read, Writer, write_one
 
@@ -113,7 +114,7 @@ class Planner:
 
     def read_facts(self, paths: list[str]) -> pd.DataFrame:
         """Return what is known of these checkpoints: their runs' lists, and what samplers have loaded."""
-        return collect_facts(paths, self.read_listed(paths), self.read_loaded_paths())
+        return collect_facts(paths, self.read_listed(paths), self.read_loaded())
 
     def read_listed(self, paths: Iterable[str]) -> pd.DataFrame:
         """Return every checkpoint of the runs that these paths name; a run that cannot be read has none."""
@@ -123,13 +124,15 @@ class Planner:
         except (errors.NotFoundError, errors.ServerError):
             return empty_frame(CHECKPOINTS, datetime.now(UTC))
 
-    def read_loaded_paths(self, *, refresh: bool = False) -> set[str] | None:
-        """Return the tinker paths that samplers have loaded; None if the server does not list its samplers."""
+    def read_loaded(self, *, refresh: bool = False) -> Loaded:
+        """Return what samplers have loaded; what cannot be read of them leaves open what else they have."""
         try:
             paths, report = self._tables.read_model_paths(refresh=refresh)
-        except (errors.NotSupportedError, errors.NotFoundError, errors.ServerError):
-            return None
-        return set(paths) if report.complete else None
+        except (errors.AuthenticationError, errors.ConnectionFailedError):
+            raise
+        except errors.TinkerError:
+            return UNKNOWN
+        return find_loaded(paths, self._tables.known_runs, is_complete=report.complete)
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""
@@ -139,7 +142,7 @@ class Planner:
 
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""
-        review = partial(Review, self._read_frame, partial(self.read_loaded_paths, refresh=True))
+        review = partial(Review, self._read_frame, partial(self.read_loaded, refresh=True))
         return Runner(self._session, self.read_runs, self.journal(), review)
 
     def journal(self) -> Journal:

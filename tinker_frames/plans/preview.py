@@ -11,15 +11,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidTinkerPathError
+from ..policies import keep_last
 from ..schema.columns import pandas_array, to_python
 from ..schema.paths import parse_known, quote_text
 from .actions import Action, Job, Outcome, Outcomes, RequestedExpiry, State
+from .samplers import Loaded
 from .writer import COLLISION
 
 if TYPE_CHECKING:
     import pandas as pd  # imported where frames are made: the command line's help reads the guards without it
-
-Paths = set[str]
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,53 @@ class Guard:
     reason: str
     counted: str  # as in "3 newest of their run"
     warning: str = ""  # beside a row that is sent nevertheless
-    unknown: str = ""  # beside a row whose flag is NA
-    find: Callable[[pd.DataFrame, Paths | None], Paths | None] | None = None
-    """Return the flagged paths, given all checkpoints of the runs and those that samplers have loaded; None where not known.
+    unknown: str = ""  # the reason where the flag is NA
+    lifted_with: str = ""  # another guard: to lift it lifts this one too, of rows that both hold
+    find: Callable[[pd.DataFrame, Loaded], Any] | None = None
+    """Return the flag of each row, given all checkpoints of the runs and what samplers have loaded.
 
     Without it, the column is one of the listing.
     """
+
+    def describe(self, flag: bool | None) -> str:
+        """Return why it holds a row with this flag; empty if it does not. What is not known holds as well."""
+        if flag is None:
+            return self.unknown or f"not known whether it is {self.reason}"
+        return self.reason if flag else ""
+
+    def is_named_in(self, reason: str) -> bool:
+        """Tell whether it is one of those that a reason names."""
+        return self.describe(True) in reason or self.describe(None) in reason
 
 
 # In the order in which they are named.
 GUARDS = {
     guard.name: guard
     for guard in (
-        Guard("public", "public", "public: others may be using it", "public", "public"),
+        Guard(
+            "public",
+            "public",
+            "public: others may be using it",
+            "public",
+            "public",
+            "not known whether it is public",
+        ),
         Guard(
             "newest",
             "is_newest",
             "the newest of its run",
             "newest of their run",
             "newest of its run",
-            find=lambda listed, _: _find_newest(listed),
+            find=lambda listed, _: _flag_newest(listed),
+        ),
+        Guard(
+            "last_training",
+            "is_last_training",
+            "the last training checkpoint of its run",
+            "last training checkpoint of a run",
+            "last training checkpoint of its run",
+            lifted_with="newest",
+            find=lambda listed, _: _flag_last_training(listed),
         ),
         Guard(
             "sampler",
@@ -59,7 +86,15 @@ GUARDS = {
             "loaded by a sampler",
             "loaded by a sampler",
             "not known whether a sampler has loaded it",
-            find=lambda _, loaded: loaded,
+            find=lambda listed, loaded: loaded.flag(listed["tinker_path"]),
+        ),
+        Guard(
+            "expiry",
+            "expiry_unknown",
+            "its expiry is not known",
+            "with an expiry that is not known",
+            "its expiry is not known",
+            "its expiry is not known",
         ),
     )
 }
@@ -79,11 +114,12 @@ LISTED = (
     "size_gb",
     "public",
     "expires_at",
+    "expiry_unknown",
     "user_metadata",
 )
 
 
-def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] | None) -> pd.DataFrame:
+def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: Loaded) -> pd.DataFrame:
     """Return one row per distinct path, in their order, with what the account's listing says of it.
 
     Parameters
@@ -93,35 +129,27 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: set[str] |
     listed
         Every checkpoint of the runs concerned.
     loaded
-        The paths that samplers have loaded; None if not known.
+        What samplers have loaded.
 
     Returns
     -------
     DataFrame
-        The columns of `LISTED`, NA where not found; `refusal` (why it must not be touched; empty if it may); `is_last_training`;
+        The columns of `LISTED`, NA where not found; `refusal` (why it must not be touched; empty if it may);
         and the column of every guard: true, false, or NA where not known.
     """
     import pandas as pd
 
     rows = pd.DataFrame({"tinker_path": pandas_array("text", dict.fromkeys(map(str, paths)))})
-    rows = rows.merge(
-        listed[["tinker_path", *LISTED]].assign(_found=True), on="tinker_path", how="left", validate="1:1"
-    )
+    flags = {guard.column: guard.find(listed, loaded) for guard in GUARDS.values() if guard.find is not None}
+    known = listed[["tinker_path", *LISTED]].assign(**flags, _found=True)
+    rows = rows.merge(known, on="tinker_path", how="left", validate="1:1")
     found = rows.pop("_found").notna()
     rows["refusal"] = [_find_refusal(path, here) for path, here in zip(rows["tinker_path"], found, strict=True)]
     colliding = colliding_paths(listed)
     rows.loc[(rows["refusal"] == "") & rows["tinker_path"].isin(colliding), "refusal"] = COLLISION
-    training = listed[listed["checkpoint_type"] == "training"]
-    rows["is_last_training"] = rows["tinker_path"].isin(_find_newest(training))
-    for guard in GUARDS.values():
-        if guard.find is not None:
-            rows[guard.column] = flag_paths(rows["tinker_path"], guard.find(listed, loaded))
+    for column in flags:
+        rows[column] = rows[column].astype("boolean").where(found, other=False)
     return rows
-
-
-def flag_paths(paths: Iterable[str], flagged: Paths | None) -> Any:
-    """Return whether each path is flagged; NA where that is not known."""
-    return pandas_array("bool", [None if flagged is None else path in flagged for path in paths])
 
 
 def preview_rows(
@@ -146,7 +174,7 @@ def preview_rows(
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
 
 
-def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, loaded: Paths | None) -> dict[str, str]:
+def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, loaded: Loaded) -> dict[str, str]:
     """Return the jobs that a guard holds, and why, as `collect_facts` has it of these listings; those not listed are left out."""
     facts = collect_facts([job.tinker_path for job in jobs], listed, loaded)
     rows = _select_records(facts, ["tinker_path", "refusal", *(guard.column for guard in GUARDS.values())])
@@ -188,6 +216,8 @@ def restore_jobs(facts: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
     rows["public"] = rows["public"].where(~present, pandas_array("bool", [job.before.public for job in found]))
     rows["expires_at"] = rows["expires_at"].where(~present, _to_times([job.before.expires_at for job in found]))
     rows["time"] = rows["time"].where(~present, _to_times([job.before.time for job in found]))
+    unknown = pd.Series(pandas_array("bool", [job.before.expiry_unknown for job in found]))
+    rows["expiry_unknown"] = rows["expiry_unknown"].where(~present, unknown)
     sizes = pd.Series(pandas_array("int", [job.before.size_bytes for job in found]))
     rows["size_bytes"] = rows["size_bytes"].where(~present, sizes)
     return rows
@@ -258,8 +288,10 @@ def _decide(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[st
 
 def _find_hold(row: dict[Any, Any], allowed: frozenset[str]) -> str:
     """Return the reasons of the guards that hold a row; empty if none does."""
-    guards = (guard for guard in GUARDS.values() if guard.name not in allowed)
-    return "; ".join(guard.reason for guard in guards if to_python(row[guard.column]))
+    found = {guard.name: guard.describe(to_python(row[guard.column])) for guard in GUARDS.values()}
+    holding = {name for name, reason in found.items() if reason}
+    lifted = {name for name in holding if {name, GUARDS[name].lifted_with} & allowed & holding}
+    return "; ".join(reason for name, reason in found.items() if name in holding - lifted)
 
 
 def _select_records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any, Any]]:
@@ -267,17 +299,16 @@ def _select_records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any,
     return frame[[name for name in names if name in frame.columns]].to_dict("records")
 
 
-_WARNED_OF = ("shortens", "is_last_training", "name", *(guard.column for guard in GUARDS.values()))
+_WARNED_OF = ("shortens", "name", *(guard.column for guard in GUARDS.values()))
 
 
 def _find_warnings(row: dict[Any, Any]) -> str:
     """Return what to consider before this row is changed."""
-    found = []
+    found: list[str] = []
     if row["shortens"]:
         for guard in GUARDS.values():
             flag = to_python(row[guard.column])
-            found += [guard.warning] if flag else [guard.unknown] if flag is None and guard.unknown else []
-        found += ["last training checkpoint of its run"] * bool(row["is_last_training"])
+            found += filter(None, [guard.warning if flag else guard.describe(flag)])
     if str(row.get("name")) in ("publish", "ttl", "archive"):
         found.append(f"it is named {row['name']!r}, which a server could read as an action")
     return "; ".join(found)
@@ -302,10 +333,16 @@ def _to_times(values: list[datetime | None]) -> pd.Series[Any]:
     return pd.Series(pandas_array("time", values))
 
 
-def _find_newest(listed: pd.DataFrame) -> set[str]:
-    """Return the newest checkpoint of every run; all of those that share the newest time."""
-    latest = listed.groupby("training_run_id", observed=True)["time"].transform("max")
-    return set(listed.loc[listed["time"] == latest, "tinker_path"])
+def _flag_newest(listed: pd.DataFrame) -> pd.Series[Any]:
+    """Return which checkpoints are the newest of their run, by the rule that keeps them; NA where that is not known."""
+    return keep_last(1, by="training_run_id").judge(listed)
+
+
+def _flag_last_training(listed: pd.DataFrame) -> pd.Series[Any]:
+    """Return which checkpoints are the newest training state of their run; NA where that, or the type, is not known."""
+    kinds = listed["checkpoint_type"]
+    newest = _flag_newest(listed[kinds == "training"]).reindex(listed.index)
+    return newest.where((kinds == "training") | kinds.isna(), other=False)
 
 
 def colliding_paths(listed: pd.DataFrame) -> set[str]:

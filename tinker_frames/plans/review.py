@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .actions import Action, Job
 from .preview import GUARDS, build_states, colliding_paths, find_holds
 from .runner import STALE_S
+from .samplers import Loaded
 from .writer import Read, list_runs
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Review:
     read_frame
         Returns the present checkpoints of some runs, past the cache, and the runs that could not be read.
     read_loaded
-        Returns the tinker paths that samplers have loaded, past the cache; None where that cannot be known.
+        Returns what samplers have loaded, past the cache.
     action
         The action on the rows; guards hold only rows that will be gone earlier.
     allowed
@@ -35,26 +36,26 @@ class Review:
     def __init__(
         self,
         read_frame: Callable[[list[str]], tuple[pd.DataFrame, set[str]]],
-        read_loaded: Callable[[], set[str] | None],
+        read_loaded: Callable[[], Loaded],
         action: Action,
         allowed: frozenset[str],
     ) -> None:
         self._read_frame, self._read_loaded, self._action, self._allowed = read_frame, read_loaded, action, allowed
         self._lock = threading.Lock()
-        self._loaded: tuple[float, set[str] | None] | None = None  # when that began, in monotonic seconds
+        self._loaded: tuple[float, Loaded] | None = None  # when that began, in monotonic seconds
 
     def __call__(self, jobs: list[Job]) -> Read:
         """Return the present state of the runs of some rows, and which of the rows a guard holds."""
         now = datetime.now(UTC)
         guarded = [job for job in jobs if self._action.shortens(job.before, job.expiry, now)]
-        loaded = self._find_loaded() if guarded and "sampler" not in self._allowed else set()
+        loaded = self._find_loaded() if guarded and "sampler" not in self._allowed else Loaded()
         frame, unread = self._read_frame(list_runs(jobs))
         read = build_read(frame, unread)
         if guarded and set(GUARDS) - self._allowed:
             read.held.update(find_holds(guarded, self._allowed, frame, loaded))
         return read
 
-    def _find_loaded(self) -> set[str] | None:
+    def _find_loaded(self) -> Loaded:
         with self._lock:
             begun = time.monotonic()
             if self._loaded is None or begun - self._loaded[0] > STALE_S:

@@ -42,8 +42,6 @@ def summarize_plan(
     for verdict in [name for name in VERDICTS if name != "send"]:
         aside = frame[frame["verdict"] == verdict]
         lines += [f"{VERDICTS[verdict]}: {count:,}, {reason}" for reason, count in count_reasons(aside["reason"])]
-    if (rows["loaded_by_sampler"].isna() & (rows["refusal"] == "")).any():
-        lines.append("this server does not list what samplers have loaded")
     if action.removes:
         lines.append(f"a {action.name} cannot be undone; {hints.reversible} can")
     elif action.undo and len(sends):
@@ -72,10 +70,13 @@ def _format_headline(
 
 
 def _format_counts(sends: pd.DataFrame) -> list[str]:
-    counts: dict[str, Any] = {guard.counted: (sends[guard.column] == True).sum() for guard in GUARDS.values()}  # noqa: E712  # three-valued
-    counts["last training checkpoint of a run"] = sends["is_last_training"].sum()
-    counts["without expiry"] = sends["expires_at"].isna().sum()
-    return [f"{int(count):,} {what}" for what, count in counts.items() if count]
+    """Return how many of the rows that are sent are, or may be, what guards hold; nothing of what none is."""
+    found = []
+    for guard in GUARDS.values():
+        flags = sends[guard.column]
+        found += [(int(flags.sum()), guard.counted), (int(flags.isna().sum()), f"perhaps {guard.counted}")]
+    never = sends["expires_at"].isna() & ~sends["expiry_unknown"].fillna(True)
+    return [f"{count:,} {what}" for count, what in [*found, (int(never.sum()), "without expiry")] if count]
 
 
 def get_common_ttl(rows: pd.DataFrame) -> int | None:

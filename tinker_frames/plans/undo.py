@@ -82,8 +82,11 @@ def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: d
     """Return why a row cannot be restored; empty if it can."""
     if state is None:
         return "it is gone"
-    if not row.before.is_same_object(state):
+    before = row.before
+    if not before.is_same_object(state):
         return "another checkpoint has been saved under its name since"
+    if unknown := _describe_unknown(before, state, action):
+        return unknown
     if row.after is not None:
         is_ours = state.expires_at == row.after
     else:
@@ -92,6 +95,15 @@ def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: d
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
     if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
         return "less than an hour of its old life is left, and the service takes no shorter one"
+    return ""
+
+
+def _describe_unknown(before: State, now: State, action: Action) -> str:
+    """Return what is not known of the state that an undo would have to give back, or to compare; empty if all is."""
+    if action.sets_expiry and (before.expiry_unknown or now.expiry_unknown):
+        return f"the expiry that it {'had before' if before.expiry_unknown else 'has now'} is not known"
+    if action.public_after is not None and (before.public is None or now.public is None):
+        return f"whether it {'was public before' if before.public is None else 'is public now'} is not known"
     return ""
 
 

@@ -35,7 +35,7 @@ def _checkpoint_fields() -> tuple[Column, ...]:
         Column("time", "time", "created, UTC", required=True),
         Column("size_bytes", "int", "size in bytes; NA if the server does not give it"),
         Column("public", "bool", "whether any Tinker user may load it; absent means no", default=False),
-        Column("expires_at", "time", "deleted by the service at this time, UTC; NA means never"),
+        Column("expires_at", "time", "deleted by the service at this time, UTC; NA means never, unless `expiry_unknown`"),
         Column("base_model", "text", "the model it was trained from; NA if the server does not give it with the checkpoint"),
         Column("user_metadata", "json", "the user's metadata as JSON text; `df.tinker.expand_metadata()` makes columns of it"),
     )  # fmt: skip
@@ -89,7 +89,16 @@ CHECKPOINTS = Table(
         _CHECKPOINT["public"],
         _CHECKPOINT["expires_at"],
         Column(
-            "expires_in_days", "float", "days until it expires; NA means never", live=derived.days_until("expires_at")
+            "expires_in_days",
+            "float",
+            "days until it expires; NA as `expires_at` is",
+            live=derived.days_until("expires_at"),
+        ),
+        Column(
+            "expiry_unknown",
+            "bool",
+            "whether it was sent with an expiry that cannot be read; then `expires_at` is NA, and that is not never",
+            derive=derived.is_unread("expires_at"),
         ),
         _CHECKPOINT["base_model"],
         _CHECKPOINT["user_metadata"],

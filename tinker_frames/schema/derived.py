@@ -12,6 +12,7 @@ from datetime import UTC
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from .coerce import parse_object
 from .columns import Kind, arrow_array, memory_pool
 from .paths import PATTERN, run_of_folder, session_of
 
@@ -51,6 +52,21 @@ def step_of_name(columns: Columns) -> Any:
 def _step_of(name: str) -> int | None:
     match = STEP.search(name)
     return int(match[1]) if match else None
+
+
+def is_unread(field: str) -> Callable[[Columns], Any]:
+    """Return whether a field was sent with a value that could not be read: such values stand in `extra`."""
+
+    def find(columns: Columns) -> Any:
+        import pyarrow.compute as pc
+
+        extra = columns["extra"]
+        named = pc.fill_null(pc.match_substring(extra, f'"{field}"', memory_pool=memory_pool()), False)
+        if not pc.any(named).as_py():
+            return named
+        return arrow_array("bool", [field in (parse_object(text) or {}) for text in extra.to_pylist()])
+
+    return find
 
 
 def gigabytes(source: str) -> Callable[[pd.DataFrame, datetime], Any]:

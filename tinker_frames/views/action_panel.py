@@ -242,8 +242,8 @@ class ActionPanel:
             }
             for (verdict, reason), rows in _count_groups(frame)
         ]
-        reasons = frame.loc[frame["verdict"] == "held", "reason"].fillna("")
-        held = [name for name, guard in GUARDS.items() if reasons.str.contains(guard.reason, regex=False).any()]
+        reasons = frame.loc[frame["verdict"] == "held", "reason"].unique()
+        held = [name for name, guard in GUARDS.items() if any(map(guard.is_named_in, reasons))]
         return {
             **self._describe_action(),
             "stage": "confirm",

@@ -1,0 +1,80 @@
+"""What samplers have loaded, and of which checkpoints that is not known; pure.
+
+A sampler names what it loaded by a tinker path, on some servers by a path of the server's own disk. What cannot be read, or does
+not say which checkpoint it is, leaves the answer open: of the checkpoints of its run where that is named, else of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..schema.columns import pandas_array
+from ..schema.paths import SCHEME, run_of
+
+LOCAL_PARTS = ("run", "name", "adapter")  # how TuFT's local paths end
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What samplers have loaded, as far as that is known."""
+
+    paths: frozenset[str] = frozenset()  # tinker paths
+    names: frozenset[tuple[str, str]] = frozenset()  # run and name, of either type: a local path does not tell it
+    open_runs: frozenset[str] = frozenset()  # a sampler has loaded something of these, and does not say what
+    is_complete: bool = True  # whether nothing else may be loaded
+
+    def flag(self, paths: Iterable[str]) -> Any:
+        """Return whether each of these checkpoints is loaded; NA where that is not known."""
+        paths = [str(path) for path in paths]
+        if not (self.names or self.open_runs):
+            return pandas_array("bool", [path in self.paths or self._rest for path in paths])
+        parts = [_split_path(path) for path in paths]
+        unmatched = {run for run, _ in self.names - set(parts)}  # gone, or called otherwise on the disk
+        runs = self.open_runs | unmatched
+        return pandas_array(
+            "bool",
+            [
+                path in self.paths or part in self.names or (None if part[0] in runs else self._rest)
+                for path, part in zip(paths, parts, strict=True)
+            ],
+        )
+
+    @property
+    def _rest(self) -> bool | None:
+        return False if self.is_complete else None
+
+
+UNKNOWN = Loaded(is_complete=False)
+
+
+def find_loaded(model_paths: Iterable[str], run_ids: Collection[str], *, is_complete: bool) -> Loaded:
+    """Return what samplers with these model paths have loaded; `run_ids` are the account's runs, to be found in local paths."""
+    paths, names, open_runs = set(), set(), set()
+    for path in model_paths:
+        if run_of(path) is not None:
+            paths.add(path)
+            continue
+        run, name = _find_local(path, run_ids)
+        if name is not None:
+            names.add((run, name))
+        elif run is not None:
+            open_runs.add(run)
+        else:
+            is_complete = False
+    return Loaded(frozenset(paths), frozenset(names), frozenset(open_runs), is_complete)
+
+
+def _find_local(path: str, run_ids: Collection[str]) -> tuple[Any, str | None]:
+    """Return the run and the name that a local path holds; None for what it does not tell."""
+    parts = path.split("/")
+    if len(parts) > len(LOCAL_PARTS) and parts[-3] in run_ids and parts[-1] == LOCAL_PARTS[-1]:
+        return parts[-3], parts[-2]
+    return next((part for part in parts if part in run_ids), None), None
+
+
+def _split_path(path: str) -> tuple[str, str]:
+    """Return the run and the name of a tinker path."""
+    parts = path.removeprefix(SCHEME).split("/")
+    return parts[0], parts[-1]
