@@ -40,18 +40,60 @@ def clear_of_collisions(client: tkf.Client, rows: int) -> pd.DataFrame:
     return frame[~frame.duplicated(["training_run_id", "name"], keep=False)].head(rows)
 
 
-def test_tuft_deletes_the_right_checkpoints_only(tuft: DemoServer, client_of: Make) -> None:
-    """Where the server ignores the type, colliding names are refused, and exactly the others are gone afterwards."""
+def test_half_of_a_pair_is_refused_where_types_are_ignored(tuft: DemoServer, client_of: Make) -> None:
+    """Where the server ignores the type, one of two namesakes is refused, of any action, and exactly the others are gone afterwards."""
     client = client_of(tuft)
     frame = client.checkpoints(by="run")
-    colliding = set(frame.loc[frame.duplicated(["training_run_id", "name"], keep=False), "tinker_path"])
-    assert 0 < len(colliding) < len(frame)
-    plan = frame.tinker.delete().allow(*ALL)
-    assert set(plan.frame.query("verdict == 'refused'")["tinker_path"]) == colliding
+    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
+    half = set(pairs.drop_duplicates(["training_run_id", "name"])["tinker_path"])
+    assert 0 < len(pairs) < len(frame)
+    assert set(pairs.tinker.publish().frame["verdict"]) == {"refused"}
+    rest = frame[~frame["tinker_path"].isin(set(pairs["tinker_path"]) - half)]
+    plan = rest.tinker.delete().allow(*ALL)
+    assert set(plan.frame.query("verdict == 'refused'")["tinker_path"]) == half
     outcomes = plan.run(confirm=True).set_index("tinker_path")
-    assert set(outcomes.loc[sorted(colliding), "outcome"]) == {"skipped"}
-    assert set(outcomes.drop(list(colliding))["outcome"]) == {"done"}
-    assert set(client.checkpoints(by="run")["tinker_path"]) == colliding
+    assert set(outcomes.loc[sorted(half), "outcome"]) == {"skipped"}
+    assert set(outcomes.drop(list(half))["outcome"]) == {"done"}
+    assert set(client.checkpoints(by="run")["tinker_path"]) == set(pairs["tinker_path"])
+
+
+def test_a_pair_of_which_both_go_is_deleted_anywhere(tuft: DemoServer, client_of: Make) -> None:
+    """Two namesakes are deleted together also where the server ignores the type; if one is held, or gone from the plan, neither is."""
+    client = client_of(tuft)
+    frame = client.checkpoints(by="run")
+    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
+    plan = pairs.tinker.delete().allow(*ALL)
+    assert set(plan.frame["verdict"]) == {"send"}
+    one = plan.frame["tinker_path"].iloc[0]
+    assert (plan.drop(one).frame["verdict"] == "refused").sum() == 1
+    assert set(plan.run(confirm=True)["outcome"]) == {"done"}
+    assert set(client.checkpoints(by="run")["tinker_path"]) == set(frame["tinker_path"]) - set(pairs["tinker_path"])
+
+
+def test_a_pair_is_judged_again_when_it_is_sent(tuft: DemoServer, client_of: Make) -> None:
+    """If one of two namesakes has changed since the plan was made, the other is not sent either."""
+    client = client_of(tuft)
+    frame = client.checkpoints(by="run").query("not public")
+    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)].head(2)
+    assert pairs["name"].nunique() == 1
+    plan = pairs.tinker.delete().allow(*ALL)
+    changed = tuft.state.find(pairs["tinker_path"].iloc[0])
+    assert changed is not None
+    tuft.state.publish(changed)
+    outcomes = plan.run(confirm=True)
+    assert set(outcomes["outcome"]) == {"skipped"}
+    assert writes(tuft) == 0
+
+
+def test_half_of_a_pair_may_go_where_the_server_distinguishes_types(skyrl: DemoServer, client_of: Make) -> None:
+    """A server that lists bare ids and refuses to describe a sampler's weights reads the type: one of two namesakes is not refused."""
+    frame = client_of(skyrl).checkpoints(by="run")
+    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
+    assert not frame["checkpoint_id"].str.contains("/").any()
+    assert len(pairs) > 2
+    plan = pairs[pairs["checkpoint_type"] == "training"].tinker.delete().allow(*ALL)
+    assert set(plan.frame["verdict"]) == {"send"}
+    assert skyrl.requests.count("get_weights_info") == 2
 
 
 def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, client_of: Make) -> None:

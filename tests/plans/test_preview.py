@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tinker_frames.plans.preview import LISTED, collect_facts
+from tinker_frames.plans.actions import ACTIONS, RequestedExpiry
+from tinker_frames.plans.preview import GUARDS, LISTED, add_expiries, collect_facts, preview_rows
 from tinker_frames.plans.samplers import UNKNOWN, Loaded, find_loaded
 from tinker_frames.schema.catalog import CHECKPOINTS
 from tinker_frames.schema.columns import empty_frame, pandas_array
@@ -94,16 +95,25 @@ def test_what_samplers_have_loaded_may_not_be_known() -> None:
     assert known["loaded_by_sampler"].dtype == unknown["loaded_by_sampler"].dtype == pandas_array("bool", [True]).dtype
 
 
-def test_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> None:
-    """Same name, other type: refused both where ids are bare, fine where they have their segment, fine in another run."""
+def test_half_of_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> None:
+    """Same name, other type: counted where ids are bare, also if only one was picked; not with segments, nor in another run."""
     pair = (("tinker://r/weights/1", 1), ("tinker://r/sampler_weights/1", 2), ("tinker://q/weights/1", 1))
     bare = collect_facts([path for path, _ in pair], listed(*pair, bare=True), UNKNOWN)
-    assert [bool(text) for text in bare["refusal"]] == [True, True, False]
-    assert "does not tell them apart" in bare["refusal"].iloc[0]
+    assert bare["namesakes"].tolist() == [2, 2, 0]
     one = collect_facts([pair[0][0]], listed(*pair, bare=True), UNKNOWN)
-    assert one["refusal"].iloc[0]  # also when only one of the two was picked
+    assert one["namesakes"].tolist() == [2]
     full = collect_facts([path for path, _ in pair], listed(*pair), UNKNOWN)
-    assert not full["refusal"].any()
+    assert full["namesakes"].tolist() == [0, 0, 0]
+    nothing = [RequestedExpiry()] * 3
+    for rows, action, refused in (
+        (bare, "publish", [True, True, False]),
+        (bare, "delete", [False, False, False]),
+        (one, "delete", [True]),
+        (full, "publish", [False, False, False]),
+    ):
+        frame = preview_rows(add_expiries(rows, nothing[: len(rows)]), ACTIONS[action], frozenset(GUARDS), TIME)
+        assert (frame["verdict"] == "refused").tolist() == refused
+        assert frame["reason"].str.contains("does not tell them apart").tolist() == refused
 
 
 def test_nothing_is_known_of_nothing() -> None:

@@ -26,7 +26,7 @@ from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
 from .history import build_journal_frame
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
-from .preview import collect_facts, refuse_replaced
+from .preview import collect_facts, find_namesakes, refuse_replaced
 from .resume import abandon_plan, resume_plan
 from .review import Review, build_read
 from .runner import Runner
@@ -52,6 +52,7 @@ class Planner:
         self._session, self._tables, self._journal_folder = session, tables, journal_folder
         self.rest = Rest(session, self.write)
         self._rates: list[float | None] = []  # the answer, once it was requested
+        self._distinguished: list[bool] = []  # whether the server distinguishes namesakes, once it was requested
 
     @property
     def account(self) -> str:
@@ -120,7 +121,7 @@ class Planner:
         """Return every checkpoint of the runs that these paths name; a run that cannot be read has none."""
         runs = list(dict.fromkeys(run for path in paths if (run := run_of(path))))
         try:  # what is missing is refused, row by row
-            return self._tables.checkpoints(runs, "auto", Options()).frame
+            return self._complete_ids(self._tables.checkpoints(runs, "auto", Options()).frame)
         except (errors.NotFoundError, errors.ServerError):
             return empty_frame(CHECKPOINTS, datetime.now(UTC))
 
@@ -157,12 +158,42 @@ class Planner:
         """Return the checkpoints of some runs, past the cache, and the runs that could not be read."""
         if run_ids:
             try:
-                return self._tables.read_runs(run_ids)
+                frame, failed = self._tables.read_runs(run_ids)
+                return self._complete_ids(frame), failed
             except errors.SchemaError:  # of one of them, which must not hide the others
                 if len(run_ids) > 1:
                     frames, unread = zip(*(self._read_frame([run_id]) for run_id in run_ids), strict=True)
                     return pd.concat(frames, ignore_index=True), set().union(*unread)
         return empty_frame(CHECKPOINTS, datetime.now(UTC)), set(run_ids)
+
+    def _complete_ids(self, listed: pd.DataFrame) -> pd.DataFrame:
+        """Return checkpoints with the type in the ids of namesakes, on a server that lists them without and distinguishes them."""
+        namesakes = find_namesakes(listed)
+        if not namesakes or not self._distinguishes_types(namesakes):
+            return listed
+        full = listed["tinker_path"].str.split("/").str[-2:].str.join("/")
+        return listed.assign(checkpoint_id=listed["checkpoint_id"].where(~listed["tinker_path"].isin(namesakes), full))
+
+    def _distinguishes_types(self, namesakes: dict[str, list[str]]) -> bool:
+        """Tell whether the server reads the type in a path, by asking for the weights of two namesakes; requested once.
+
+        A server that does has weights to describe of training checkpoints only, and refuses the sampler's path; the others describe both.
+        """
+        pair = next((p for p in map(sorted, namesakes.values()) if len(p) == 2 and _is_pair(p)), None)
+        if not self._distinguished and pair is not None:
+            statuses = [self._fetch_weights_status(path) for path in pair]
+            if None in statuses:
+                return False  # not known now
+            self._distinguished.append(statuses == [400, 200])
+        return self._distinguished == [True]
+
+    def _fetch_weights_status(self, path: str) -> int | None:
+        """Return 200 or 400 as the server answers for a path; None for anything else, which proves nothing."""
+        try:
+            self.rest.get_weights_info_by_tinker_path(path, refresh=True)
+        except errors.TinkerError as error:
+            return 400 if error.status == 400 else None
+        return 200
 
     # ── single writes ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -213,7 +244,7 @@ class Planner:
                 f"the checkpoints of {training_run_id} cannot be proved complete, and nothing was sent",
                 url=self.base_url + run_url(training_run_id),
             )
-        return build_read(found.frame, set())
+        return build_read(self._complete_ids(found.frame), set())
 
     def _resolve(self, job: Job, ids: tuple[str, str], read: Read) -> None:
         """Find a row named by its ids, and refuse a write that could change another checkpoint.
@@ -227,7 +258,7 @@ class Planner:
         url = self.base_url + run_url(run_id)
         if not job.is_listed and read.ids and not any("/" in str(listed) for _, listed in read.ids):
             raise errors.NotFoundError(f"{run_id} has no checkpoint {checkpoint_id!r}", url=url)
-        if job.tinker_path in read.colliding:
+        if job.tinker_path in read.namesakes:
             raise errors.ConflictError(
                 f"this server knows checkpoints by bare name, and {run_id} has several called"
                 f" {bare_name(checkpoint_id)!r}: it cannot tell which one is meant",
@@ -242,3 +273,8 @@ class Planner:
         except errors.TinkerError:
             return None
         return float(found) if isinstance(found, (int, float)) else None
+
+
+def _is_pair(paths: list[str]) -> bool:
+    """Tell whether two sorted paths are those of a sampler's weights and of a training state."""
+    return [path.split("/")[-2] for path in paths] == ["sampler_weights", "weights"]

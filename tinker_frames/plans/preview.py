@@ -5,6 +5,7 @@ A guard is declared once, as an entry of `GUARDS`: previews, `Plan.allow`, `--al
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -134,7 +135,8 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: Loaded) ->
     Returns
     -------
     DataFrame
-        The columns of `LISTED`, NA where not found; `refusal` (why it must not be touched; empty if it may);
+        The columns of `LISTED`, NA where not found; `refusal` (why it must not be touched; empty if it may); `namesakes`
+        (of how many paths the server cannot tell it apart, itself included; 0 if it can);
         and the column of every guard: true, false, or NA where not known.
     """
     import pandas as pd
@@ -145,8 +147,8 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: Loaded) ->
     rows = rows.merge(known, on="tinker_path", how="left", validate="1:1")
     found = rows.pop("_found").notna()
     rows["refusal"] = [_find_refusal(path, here) for path, here in zip(rows["tinker_path"], found, strict=True)]
-    colliding = colliding_paths(listed)
-    rows.loc[(rows["refusal"] == "") & rows["tinker_path"].isin(colliding), "refusal"] = COLLISION
+    namesakes = find_namesakes(listed)
+    rows["namesakes"] = [len(namesakes.get(path, ())) for path in rows["tinker_path"]]
     for column in flags:
         rows[column] = rows[column].astype("boolean").where(found, other=False)
     return rows
@@ -163,6 +165,7 @@ def preview_rows(
     frame["shortens"] = pd.Series([action.shortens(job.before, job.expiry, now) for job in jobs], dtype="bool")
     flags = _select_records(rows, ["refusal", *(guard.column for guard in GUARDS.values())])
     verdicts = [_decide(row, job, action, allowed, now) for row, job in zip(flags, jobs, strict=True)]
+    verdicts = _refuse_mistakable(rows, verdicts, action)
     frame["action"] = pandas_array("text", [action.name] * len(frame))
     frame["verdict"] = pandas_array("text", [verdict for verdict, _ in verdicts])
     frame["reason"] = pandas_array("text", [note if verdict == "send" else reason for verdict, reason in verdicts])
@@ -170,7 +173,7 @@ def preview_rows(
     frame["expires_after"] = _find_expires_after(frame["expires_at"], jobs, action, now)
     frame["warnings"] = pandas_array("text", [_find_warnings(row) for row in _select_records(frame, _WARNED_OF)])
     front = ["tinker_path", "action", "verdict", "reason", "warnings"]
-    hidden = ["refusal", "ttl_seconds", "until", "user_metadata"]
+    hidden = ["refusal", "namesakes", "ttl_seconds", "until", "user_metadata"]
     return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
 
 
@@ -286,6 +289,17 @@ def _decide(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[st
     return ("held", reason) if reason else ("send", "")
 
 
+def _refuse_mistakable(rows: pd.DataFrame, verdicts: list[tuple[str, str]], action: Action) -> list[tuple[str, str]]:
+    """Return the verdicts, with rows refused that the server could take for another, unless a delete takes all of that name."""
+    names = list(zip(rows["training_run_id"], rows["name"], strict=True))
+    sent = Counter(name for name, (verdict, _) in zip(names, verdicts, strict=True) if verdict == "send")
+    found = []
+    for name, count, (verdict, reason) in zip(names, rows["namesakes"], verdicts, strict=True):
+        is_half = verdict != "refused" if not action.removes else verdict == "send" and sent[name] != count
+        found.append(("refused", COLLISION) if count and is_half else (verdict, reason))
+    return found
+
+
 def _find_hold(row: dict[Any, Any], allowed: frozenset[str]) -> str:
     """Return the reasons of the guards that hold a row; empty if none does."""
     found = {guard.name: guard.describe(to_python(row[guard.column])) for guard in GUARDS.values()}
@@ -345,14 +359,15 @@ def _flag_last_training(listed: pd.DataFrame) -> pd.Series[Any]:
     return newest.where((kinds == "training") | kinds.isna(), other=False)
 
 
-def colliding_paths(listed: pd.DataFrame) -> set[str]:
-    """Return the paths that share their name with another type of checkpoint in the same run, on servers with ids without a type.
+def find_namesakes(listed: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the paths that a server without types in its ids may take for another, each with all paths of its run and name.
 
     Such a server takes the first of them that it finds, whatever the request says.
     """
     bare = listed[~listed["checkpoint_id"].astype(str).str.contains("/", regex=False)]
-    twice = bare.duplicated(["training_run_id", "name"], keep=False)
-    return set(bare.loc[twice, "tinker_path"])
+    bare = bare[bare.duplicated(["training_run_id", "name"], keep=False)]
+    groups = bare.groupby(["training_run_id", "name"], observed=True)["tinker_path"]
+    return {path: paths for _, group in groups for paths in [list(group)] for path in paths}
 
 
 def _find_refusal(path: str, found: bool) -> str:

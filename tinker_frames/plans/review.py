@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .actions import Action, Job
-from .preview import GUARDS, build_states, colliding_paths, find_holds
+from .preview import GUARDS, build_states, find_holds, find_namesakes
 from .runner import STALE_S
 from .samplers import Loaded
 from .writer import Read, list_runs
@@ -67,4 +67,4 @@ def build_read(frame: pd.DataFrame, unread: set[str]) -> Read:
     """Return the state of the checkpoints in a frame."""
     states = dict(zip(frame["tinker_path"], build_states(frame), strict=True))
     ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
-    return Read(states, unread, colliding_paths(frame), ids)
+    return Read(states, unread, find_namesakes(frame), ids)

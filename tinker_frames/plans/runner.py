@@ -234,13 +234,29 @@ class _Checks:
 
     def check(self, job: Job) -> Outcome | None:
         """Return how a job ends without being sent; None if it has to be sent."""
+        outcome = self._check_row(job)
+        if outcome is None and self._is_mistakable(job):
+            return Outcome(job.tinker_path, "skipped", error=COLLISION)
+        return outcome
+
+    def _is_mistakable(self, job: Job) -> bool:
+        """Tell whether the server could take the row for another of its name that is not deleted as well."""
+        _, read = self._reads[job.training_run_id]
+        others = [path for path in read.namesakes.get(job.tinker_path, ()) if path != job.tinker_path]
+        if not others or not self._action.removes:
+            return bool(others)
+        jobs = {each.tinker_path: each for each in self._jobs[job.training_run_id]}
+        return any(path not in jobs or self._check_row(jobs[path]) is not None for path in others)
+
+    def _check_row(self, job: Job) -> Outcome | None:
+        """Return how a job ends by itself, whatever other checkpoints have its name."""
         _, read = self._reads[job.training_run_id]
         state = read.states.get(job.tinker_path)
         if job.training_run_id in read.unread:
             return Outcome(job.tinker_path, "unknown" if job.unclear else "skipped", error="its run could not be read")
         if job.unclear and self._writer.is_done(job, read.find(job)):
             return Outcome(job.tinker_path, "done", attempts=job.attempts)
-        problem = COLLISION if job.tinker_path in read.colliding else describe_change(job.before, state)
+        problem = describe_change(job.before, state)
         if problem or state is None:
             return Outcome(job.tinker_path, "skipped", error=problem)
         if self._action.is_already(state, job.expiry, datetime.now(UTC)):

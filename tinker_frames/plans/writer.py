@@ -33,7 +33,7 @@ class Read:
 
     states: dict[str, State] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
-    colliding: set[str] = field(default_factory=set)  # paths that the server cannot distinguish from another
+    namesakes: dict[str, list[str]] = field(default_factory=dict)  # as `preview.find_namesakes`
     ids: dict[tuple[str, str], str] = field(default_factory=dict)  # run and checkpoint id, to the path
     held: dict[str, str] = field(default_factory=dict)  # the rows that a guard holds now, and why
 
