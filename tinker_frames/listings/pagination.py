@@ -32,6 +32,7 @@ class Page:
     rows: int
     total: int | None = None  # of a cursor, where there is one
     next_cursor: Any = None  # of any type; it is sent back unchanged
+    limit: int | None = None  # of the cursor
 
     def list_keys(self, table: Table) -> list[str]:
         """Return the keys of its rows, in their order."""
@@ -89,8 +90,10 @@ class Coverage:
         """Return the page to begin with."""
         return Request(0, self.size if self.want is None else min(self.size, self.want))
 
-    def record(self, request: Request, rows: int, total: int | None, *, new: int | None = None) -> None:
-        """Record a page: its number of rows, its total if it has one, and the number of new rows if known."""
+    def record(
+        self, request: Request, rows: int, total: int | None, *, new: int | None = None, limit: int | None = None
+    ) -> None:
+        """Record a page: its number of rows, its total and limit if it has them, and the number of new rows if known."""
         if total is not None and total > 0:
             self.totals.append(total)
         self._none = self._none or (total == 0 and not rows and request.offset == 0)
@@ -99,18 +102,18 @@ class Coverage:
         elif new == 0:
             self.repeats += 1
         else:
-            self._cover(request, rows, new)
+            self._cover(request, rows, new, limit)
             if rows < request.limit and request.offset == 0 and (self._claim is None or self._claim > rows):
                 self.size = min(self.size, rows)  # the server lowered the limit silently
 
-    def _cover(self, request: Request, rows: int, new: int | None) -> None:
+    def _cover(self, request: Request, rows: int, new: int | None, limit: int | None) -> None:
         """Note the places of a page with new rows."""
         before, end = self._length(), request.offset + rows
         self._read = _merge_ranges([*self._read, (request.offset, end)])
         self.repeats = 0
         self._empty.pop(request.offset, None)
         self.moved = self.moved or (new is not None and new < self._length() - before)
-        if rows < request.limit and (request.limit <= self._longest or not may_be_full_page(rows)):
+        if rows < request.limit and (request.limit <= self._longest or not may_be_full_page(rows, limit)):
             self._short_ends.add(end)
         self._longest = max(self._longest, rows)
 
@@ -213,9 +216,9 @@ class Coverage:
         return self._read[0][1] if self._read and self._read[0][0] == 0 else 0
 
 
-def may_be_full_page(rows: int) -> bool:
-    """Tell whether a page may have been cut by the server's own limit: its number of rows is round."""
-    return rows % PAGE_SIZES == 0
+def may_be_full_page(rows: int, limit: int | None) -> bool:
+    """Tell whether a page may have been cut by the server's own limit: the one in its cursor, or a round number."""
+    return rows % PAGE_SIZES == 0 or (limit is not None and limit <= rows)
 
 
 def reduce_page_size(error: TinkerError, asked: int, default: int) -> int:
@@ -260,8 +263,13 @@ def expand_bare_page(content: bytes, table: Table) -> bytes:
     return json.dumps(body).encode()
 
 
-def read_cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, Any]:
-    """Return the total of an offset cursor and a cursor of the next page, from parsed or raw JSON; None for what is not there."""
+def read_cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, Any, int | None]:
+    """Return the total of an offset cursor, a cursor of the next page, and the offset cursor's limit; None for what is not there."""
     offset, following = (parse_json(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
-    total = offset.get("total_count") if isinstance(offset, dict) else None
-    return total if isinstance(total, int) and not isinstance(total, bool) else None, following or None
+    total, limit = (_get_count(offset, name) for name in ("total_count", "limit"))
+    return total, following or None, limit
+
+
+def _get_count(cursor: Any, name: str) -> int | None:
+    found = cursor.get(name) if isinstance(cursor, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from ..schema.columns import Table
 from .decode import Decoder
-from .pagination import MOST_FRUITLESS, Coverage, Page
+from .pagination import Coverage, Page
 
 MOST_SWEEPS = 4
 MOVED = "changed while it was read"
@@ -81,7 +81,7 @@ class Sweeps:
         rows, last = self.union().num_rows, self._coverages[-1]
         count = "does not count them" if last.total is None else f"counts {last.total}"
         found = f"{rows} different rows in {len(self._data)} sweeps, the server {count}"
-        if last.repeats >= MOST_FRUITLESS:
+        if last.repeats:
             return f"the server gives the same rows at every offset: {found}"
         varied = any(not coverage.is_quiet and len(set(coverage.totals)) > 1 for coverage in self._coverages)
         other = any(self._has_changed(place) for place in range(len(self._data) - 1))
@@ -102,7 +102,7 @@ class Sweeps:
 
 def is_proved(coverage: Coverage, rows: int, limit: int | None) -> bool:
     """Tell whether a sweep proves itself complete: nothing moved, its end was seen, and it has as many rows as the server counts."""
-    if coverage.is_given_up or coverage.is_contradicted or not coverage.is_quiet:
+    if coverage.repeats or coverage.is_given_up or coverage.is_contradicted or not coverage.is_quiet:
         return False
     expected = rows if coverage.total is None else coverage.total
     return rows == (expected if limit is None else min(limit, expected))

@@ -36,7 +36,7 @@ def read_run_list(get: Get, table: Table, *, prove: bool = False) -> Pages:
     for _ in range(MOST_SWEEPS):
         content = get({})
         rows = content.count(f'"{table.key}"'.encode())  # or more
-        if b'"total_count"' not in content and not _may_be_cut(rows) and (rows or not prove):
+        if b'"total_count"' not in content and not _may_be_cut(rows, None) and (rows or not prove):
             return Pages([content])
         reading = _read_once(content, get, table, prove=prove)
         if reading.is_proved:
@@ -59,6 +59,7 @@ class _Reading:
     totals: list[int] = field(default_factory=list)
     rows: int = 0  # of the pages that brought something new
     overlaps: bool = False
+    limit: int | None = None  # of the first page, as its cursor says
     fruitless: int = 0  # pages in a row without a new row
 
     def add(self, content: bytes) -> None:
@@ -67,6 +68,7 @@ class _Reading:
         keys = set(page.list_keys(self.table))
         new = keys - self.keys
         self.totals += [page.total] if page.total else []
+        self.limit = self.limit if self.contents else page.limit
         self.fruitless = 0 if new else self.fruitless + 1
         if new or not self.contents:
             self.contents.append(content)
@@ -87,7 +89,7 @@ class _Reading:
             is_open = self.claim != len(self.keys) if self.keys else prove
             return is_open and self.fruitless < MOST_FRUITLESS - 1
         is_wrong = 0 < self.claim < len(self.keys)
-        return not self.fruitless and (is_wrong or _may_be_cut(self.rows))
+        return not self.fruitless and (is_wrong or _may_be_cut(self.rows, self.limit))
 
     @property
     def is_proved(self) -> bool:
@@ -108,8 +110,8 @@ def _read_once(content: bytes, get: Get, table: Table, *, prove: bool) -> _Readi
     return reading
 
 
-def _may_be_cut(rows: int) -> bool:
-    return rows >= SHORTEST_PAGE and may_be_full_page(rows)
+def _may_be_cut(rows: int, limit: int | None) -> bool:
+    return rows >= min(SHORTEST_PAGE, limit or SHORTEST_PAGE) and may_be_full_page(rows, limit)
 
 
 def _has_changed(readings: list[_Reading]) -> bool:

@@ -159,7 +159,7 @@ class Sweeper:
 
         def take(request: Request, content: bytes) -> None:
             page = decoder.feed(content)
-            coverage.record(request, page.rows, page.total, new=seen.count_new(page))
+            coverage.record(request, page.rows, page.total, new=seen.count_new(page), limit=page.limit)
             coverage.pages += 1
             progress.set_total(coverage.total)
             progress.advance(page.rows)
