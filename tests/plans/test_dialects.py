@@ -179,3 +179,19 @@ def test_where_samplers_are_not_told_the_plan_says_so(skyrl: DemoServer, client_
     number = (allowed.frame["verdict"] == "send").sum()
     assert f"{number} perhaps loaded by a sampler" in " ".join(repr(allowed).split())
     assert len(frame.tinker.retire(keep=P.used_by_samplers())) == 0
+
+
+def test_a_path_of_the_servers_disk_tells_what_a_sampler_has_loaded(tuft: DemoServer, client_of: Make) -> None:
+    """TuFT's samplers name a folder; checkpoints of that run and name are held, also where a plan runs later."""
+    client = client_of(tuft)
+    folders = client.samplers()["model_path"].dropna()
+    assert len(folders) > 0
+    assert folders.str.endswith("/adapter").all()
+    frame = client.checkpoints(by="run")
+    plan = frame.tinker.delete().frame
+    named = (plan["training_run_id"] + "/" + plan["name"]).isin(
+        [path.split("checkpoints/")[1][:-8] for path in folders]
+    )
+    assert named.any()
+    assert plan.loc[named, "loaded_by_sampler"].all()
+    assert (plan.loc[named, "verdict"] != "send").all()

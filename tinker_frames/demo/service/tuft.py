@@ -86,8 +86,9 @@ async def list_user_checkpoints(
 
 @router.serve()
 async def get_sampler(account: Account, sampler: str) -> Response:
-    """Return a sampler."""
-    return build_json(serialize_sampler(account.sampler(sampler)))
+    """Return a sampler, with a path on the server's disk instead of a tinker path."""
+    row = serialize_sampler(account.sampler(sampler))
+    return build_json(row | {"model_path": _find_local_path(row["model_path"])})
 
 
 @router.serve()
@@ -167,6 +168,14 @@ async def session_heartbeat() -> Response:
 async def send_telemetry() -> Response:
     """Accept telemetry and discard it."""
     return build_json({"status": "accepted"})
+
+
+def _find_local_path(tinker_path: str | None) -> str | None:
+    """Return where the weights of a checkpoint are on the server's disk; both types of a name share the folder."""
+    if tinker_path is None:
+        return None
+    run, _, name = tinker_path.removeprefix("tinker://").split("/")
+    return f"/var/lib/tuft/checkpoints/{run}/{name}/adapter"
 
 
 def _find_checkpoint(account: State, run: str, checkpoint: str) -> Checkpoint:
