@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.errors import InvalidRequestError
+from tinker_frames.frames import values
 
 NOW = pd.Timestamp.now("UTC").as_unit("us")
 
@@ -308,7 +309,7 @@ def test_rules_are_not_truth_values() -> None:
 
 def test_frames_read_back_as_text_give_the_same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a CSV without any dtypes every rule keeps what it kept before, at the same moment: rows may be about to expire."""
-    monkeypatch.setattr(P, "_now", lambda: NOW)
+    monkeypatch.setattr(values, "_now", lambda: NOW)
     with tkf.demo.account(runs=14, seed=2) as client:
         frame = client.checkpoints()
     frame["loaded_by_sampler"] = frame["public"]

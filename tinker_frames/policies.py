@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +20,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import InvalidRequestError
+from .frames.rules import Rule, require_columns
+from .frames.values import DAY_S, are_first, compute_age_days, read_expiries, to_flags, to_numbers, to_times
 from .schema.coerce import parse_object
 from .schema.docstrings import document
 from .schema.durations import parse_duration
-from .schema.identity import align_mask, restore_keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +45,6 @@ __all__ = [
 ]
 
 Age = str | timedelta
-Mask = Callable[["pd.DataFrame"], "pd.Series[bool]"]
-DAY_S = 86_400
 RUN_AND_TYPE = (
     "training_run_id",
     "checkpoint_type",
@@ -56,113 +54,6 @@ RUN_AND_TYPE = (
 def __dir__() -> list[str]:
     """List the rules, also one that is added without a line in `__all__`, for completion."""
     return sorted({*__all__, *RULES})
-
-
-class Rule:
-    """A condition on checkpoints: call it with a frame for one bool per row; combine rules with `&`, `|` and `~`."""
-
-    __pandas_priority__ = 5000  # above that of Series, which would try `|` with each of its values
-
-    def __init__(
-        self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), precedence: int = 3, code: str = ""
-    ) -> None:
-        self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
-        self._code = code or f"tkf.policies.{text}"
-
-    @property
-    def code(self) -> str:
-        """The rule as code that runs after `import tinker_frames as tkf`.
-
-        >>> (keep_last(3) & ~keep_public()).code
-        'tkf.policies.keep_last(3) & ~tkf.policies.keep_public()'
-        """
-        return self._code
-
-    def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
-        """Return a boolean Series with the index of the frame: True for the rows it keeps, and for those of which it cannot tell.
-
-        Raises
-        ------
-        AttributeError
-            If the frame lacks a column that the rule needs.
-        InvalidRequestError
-            If the mask of a rule of one's own is of other rows; a Series is aligned by its index.
-        """
-        return self.judge(frame).fillna(True).astype(bool)
-
-    def judge(self, frame: pd.DataFrame) -> pd.Series[Any]:
-        """Return which rows fulfil the condition, as `boolean`: NA where that is not known."""
-        labels, frame = frame.index, restore_keys(frame).reset_index(drop=True)  # rows may repeat labels
-        _require_columns(self, frame, *self._needs)
-        return align_mask(self._mask(frame), frame.index, f"the mask of {self}").set_axis(labels)
-
-    def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
-        """Return a str Series with the index of the frame: the part of the rule that keeps the row, empty for rows it does not keep."""
-        import pandas as pd
-
-        mask = self.judge(frame)
-        texts = {True: str(self), False: "", None: f"not known: {self}"}
-        return pd.Series([texts[None if kept is pd.NA else kept] for kept in mask], index=frame.index)
-
-    def __and__(self, other: Rule) -> Rule:
-        return Both(self, self._check_other(other))
-
-    def __or__(self, other: Rule) -> Rule:
-        return Either(self, self._check_other(other))
-
-    __rand__, __ror__ = __and__, __or__  # for what is no rule: two rules never come here
-
-    def __invert__(self) -> Rule:
-        code = f"~{self.wrap(self.code, 3)}"
-        return Rule(f"~{self.wrap(str(self), 3)}", lambda frame: ~self.judge(frame), precedence=3, code=code)
-
-    def _check_other(self, other: object) -> Rule:
-        if isinstance(other, Rule):
-            return other
-        raise TypeError(
-            f"{self} can be combined with a keep rule only, and {other!r} is none; make one with tkf.policies"
-        )
-
-    def __bool__(self) -> bool:
-        raise TypeError(f"{self} is a rule, not a truth value; combine rules with & | ~ instead of and, or, not")
-
-    def __repr__(self) -> str:
-        return self._text
-
-    def wrap(self, text: str, precedence: int) -> str:
-        """Return the rule's text or code, in parentheses if the operator around it binds more tightly."""
-        return text if self._precedence >= precedence else f"({text})"
-
-
-class Both(Rule):
-    """A rule that keeps the rows that both of its parts keep."""
-
-    def __init__(self, one: Rule, other: Rule) -> None:
-        super().__init__(
-            f"{one.wrap(str(one), 2)} & {other.wrap(str(other), 2)}",
-            lambda frame: one.judge(frame) & other.judge(frame),
-            precedence=2,
-            code=f"{one.wrap(one.code, 2)} & {other.wrap(other.code, 2)}",
-        )
-
-
-class Either(Rule):
-    """A rule that keeps the rows that either of its parts keeps."""
-
-    def __init__(self, one: Rule, other: Rule) -> None:
-        super().__init__(
-            f"{one} | {other}",
-            lambda frame: one.judge(frame) | other.judge(frame),
-            precedence=1,
-            code=f"{one.code} | {other.code}",
-        )
-        self._parts = (one, other)
-
-    def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
-        """Return per row the parts that keep it."""
-        one, other = (part.reasons(frame) for part in self._parts)
-        both = one.where(other == "", one + "; " + other)
-        return both.where(one != "", other)
 
 
 @dataclass(frozen=True)
@@ -304,7 +195,7 @@ def keep_last(n: int, by: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
     groups = _list_columns(by)
 
     def mask(frame: pd.DataFrame) -> Any:
-        return _are_first(_to_times(frame["time"]), frame[groups], n, smallest=False)
+        return are_first(to_times(frame["time"]), frame[groups], n, smallest=False)
 
     text = f"keep_last({n})" if groups == list(RUN_AND_TYPE) else f"keep_last({n}, by={_format_columns(groups)})"
     return Rule(text, mask, needs=("time", *groups))
@@ -314,7 +205,7 @@ def keep_last(n: int, by: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
 def keep_every(k: int) -> Rule:
     """Keep checkpoints whose step is a multiple of `k`; those without a step are not kept by this rule."""
     _check_count(k, 1)
-    return Rule(f"keep_every({k})", lambda frame: _to_numbers(frame["step"]) % k == 0, needs=("step",))
+    return Rule(f"keep_every({k})", lambda frame: to_numbers(frame["step"]) % k == 0, needs=("step",))
 
 
 @keep_rule("Named final or last", suggested=True)
@@ -327,7 +218,7 @@ def keep_final() -> Rule:
 @keep_rule("Public", suggested=True)
 def keep_public() -> Rule:
     """Keep public checkpoints, and those of which the server does not say whether they are public."""
-    return Rule("keep_public()", lambda frame: _to_flags(frame["public"]), needs=("public",))
+    return Rule("keep_public()", lambda frame: to_flags(frame["public"]), needs=("public",))
 
 
 @keep_rule(metavar="REGEX", example="'^eval-'")
@@ -353,7 +244,7 @@ def newer_than(age: Age) -> Rule:
     days = _parse_days(age)
 
     def mask(frame: pd.DataFrame) -> Any:
-        ages = _compute_age_days(_to_times(frame["time"]))
+        ages = compute_age_days(to_times(frame["time"]))
         return (ages <= days).astype("boolean").where(ages.notna())
 
     return Rule(f"newer_than({_format_duration(age)})", mask, needs=("time",))
@@ -375,7 +266,7 @@ def has_metadata(key: str, value: Any = None) -> Rule:
 @keep_rule("Loaded by a sampler", suggested=True)
 def used_by_samplers() -> Rule:
     """Keep checkpoints that a sampler has loaded or may have loaded: `loaded_by_sampler` is true or unknown; `retire` adds that column."""
-    return Rule("used_by_samplers()", lambda frame: _to_flags(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",))
+    return Rule("used_by_samplers()", lambda frame: to_flags(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",))
 
 
 @keep_rule()
@@ -383,7 +274,7 @@ def no_ttl() -> Rule:
     """Keep checkpoints that never expire, and those whose expiry is not known."""
 
     def mask(frame: pd.DataFrame) -> Any:
-        times, unknown = _read_expiries(frame)
+        times, unknown = read_expiries(frame)
         return times.isna().astype("boolean").mask(unknown)
 
     return Rule("no_ttl()", mask, needs=("expires_at",))
@@ -395,8 +286,8 @@ def expiring(within: Age = "7d") -> Rule:
     days = _parse_days(within)
 
     def mask(frame: pd.DataFrame) -> Any:
-        times, unknown = _read_expiries(frame)
-        return (-_compute_age_days(times) <= days).astype("boolean").mask(unknown)
+        times, unknown = read_expiries(frame)
+        return (-compute_age_days(times) <= days).astype("boolean").mask(unknown)
 
     return Rule(f"expiring({_format_duration(within)})", mask, needs=("expires_at",))
 
@@ -429,13 +320,13 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
     groups = _list_columns(per)
 
     def mask(frame: pd.DataFrame) -> Any:
-        values = _to_numbers(_read_metric(rule, frame, by))
+        values = to_numbers(_read_metric(rule, frame, by))
         if len(frame) and values.isna().all():
             raise InvalidRequestError(
                 f"{rule} would keep nothing: no row has a number as {by}", hint="Check its name, or leave the rule out."
             )
         values = values[values.notna()]  # without a number, a row is not among the best
-        first = _are_first(values, frame.loc[values.index, groups], n, smallest=smallest)
+        first = are_first(values, frame.loc[values.index, groups], n, smallest=smallest)
         return first.reindex(frame.index, fill_value=False)
 
     options = [repr(by)] + ([f"n={n}"] if n != 1 else []) + ([] if smallest else ["smallest=False"])
@@ -452,79 +343,9 @@ def _format_duration(value: Age) -> str:
 def _read_metric(rule: Rule, frame: pd.DataFrame, by: str) -> Any:
     """Return a column, or a key of the metadata as one."""
     is_key = by.startswith("meta.") and by not in frame.columns
-    _require_columns(rule, frame, "user_metadata" if is_key else by)
+    require_columns(rule, frame, "user_metadata" if is_key else by)
     key = by.removeprefix("meta.")
     return frame["user_metadata"].map(lambda text: (parse_object(text) or {}).get(key)) if is_key else frame[by]
-
-
-def _are_first(values: pd.Series[Any], keys: pd.DataFrame, n: int, *, smallest: bool) -> Any:
-    """Return which rows are among the first `n` of their group by a value, equal ones alike; NA where missing values leave it open."""
-    known = values.notna()
-
-    def group(values: pd.Series[Any]) -> Any:
-        return values.groupby([keys[name] for name in keys.columns], dropna=False, observed=True, sort=False)
-
-    best_place = group(values).rank(method="min", ascending=smallest).fillna(1)
-    size, missing = group(known).transform("size"), group(~known).transform("sum")
-    worst_place = (best_place + missing).where(known, size)
-    first = (worst_place <= n).astype("boolean")
-    return first.where(first | (best_place > n))
-
-
-def _read_expiries(frame: pd.DataFrame) -> tuple[Any, Any]:
-    """Return when rows expire, NaT for never, and where that is not known."""
-    values = frame["expires_at"]
-    times = _to_times(values)
-    unknown = values.notna() & (values.astype("object").map(str).str.strip() != "") & times.isna()
-    if "expiry_unknown" in frame.columns:
-        unknown |= times.isna() & _to_flags(frame["expiry_unknown"]).fillna(True).astype(bool)
-    return times, unknown
-
-
-def _compute_age_days(times: Any) -> Any:
-    return (_now() - times).dt.total_seconds() / DAY_S
-
-
-def _now() -> pd.Timestamp:
-    import pandas as pd
-
-    return pd.Timestamp.now("UTC")
-
-
-def _to_times(values: pd.Series[Any]) -> Any:
-    """Return times in UTC, also from text; other text becomes NA."""
-    import pandas as pd
-
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return values
-    return pd.to_datetime(values.astype("object"), utc=True, errors="coerce", format="ISO8601")
-
-
-def _to_numbers(values: pd.Series[Any]) -> Any:
-    """Return finite numbers, also from text; other text becomes NaN."""
-    return values.astype("object").map(_to_number).astype("float64")
-
-
-def _to_number(value: Any) -> float:
-    try:
-        found = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-    return found if math.isfinite(found) else math.nan
-
-
-_FLAGS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
-
-
-def _to_flags(values: pd.Series[Any]) -> Any:
-    """Return three-valued flags, also of a frame whose flags are text; other text is NA."""
-    return values.astype("object").map(lambda value: _FLAGS.get(str(value).strip().lower())).astype("boolean")
-
-
-def _require_columns(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise AttributeError(f"{rule} needs the column {', '.join(map(repr, missing))}, and the frame has none")
 
 
 def _compile_matcher(pattern: str) -> Callable[[Any], bool]:

@@ -22,6 +22,7 @@ from ..errors import ConfirmationNeededError, InvalidRequestError
 from ..plans.actions import ACTIONS, Action, Arguments, Parameter
 from ..plans.preview import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
+from .reports import HEADER, make_hints, print_plan, print_rows, report_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
 
     from ..client import Client
     from ..plans.plan import Plan
-    from ..plans.summary import Hints
 
-FAILED, INCOMPLETE, INTERRUPTED = 2, 3, 130
-HEADER = "tinker_path"
+INCOMPLETE, INTERRUPTED = 3, 130
 DURATION = "DURATION"
 
 _Command = Callable[..., Any]
@@ -146,7 +145,7 @@ def _takes_rule(action: Action) -> bool:
 def undo(plan: str | None, form: str, base_url: str | None) -> int:
     """Undo a plan where that can be done: the last one, or the one named."""
     with _open_client(base_url) as client:
-        return _report(client.planner.undo(plan), form)
+        return report_outcomes(client.planner.undo(plan), form)
 
 
 @click.command()
@@ -165,7 +164,7 @@ def resume(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
         except ConfirmationNeededError as error:
             problem = error.what
         else:
-            return _report(outcomes, form)
+            return report_outcomes(outcomes, form)
     raise InvalidRequestError(
         problem, hint="Look at it with tinker-frames journal, then resume it by its name or with --yes, or abandon it."
     )
@@ -201,7 +200,7 @@ def journal(plan: str | None, form: str, base_url: str | None) -> int:
     counts = frame.groupby(
         ["plan", "begun_at", "action", "state", "outcome"], observed=True, dropna=False, sort=False
     ).size()
-    _print_rows(
+    print_rows(
         counts.reset_index(name="rows")
         if plan is None
         else frame[["tinker_path", "action", "state", "outcome", "error"]]
@@ -234,7 +233,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
             return INCOMPLETE
         plan = _make_plan(client, action, _select_rows(frame, paths, options["where"]), given).allow(*options["guards"])
         named = [] if paths is None else _find_required(plan, paths, by_rule=by_rule)
-        code = _print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named, by_rule)
+        code = print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named, by_rule)
     return code or (INCOMPLETE if incomplete else 0)
 
 
@@ -293,9 +292,7 @@ def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool
     try:
         with redirect_stdout(sys.stderr):
             if not options["yes"]:
-                require_confirmation(
-                    plan.action, sends, None, plan.effect, lambda: plan.summarize(frame, _make_hints())
-                )
+                require_confirmation(plan.action, sends, None, plan.effect, lambda: plan.summarize(frame, make_hints()))
             outcomes = plan.run(confirm=True if options["yes"] else len(sends))
     except ConfirmationNeededError as error:
         needed = error.rows
@@ -303,7 +300,7 @@ def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool
         undo_hint = (
             f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else f"a {plan.action.name} cannot be undone"
         )
-        return _report(outcomes, options["form"], undo_hint, named=named, quiet=quiet)
+        return report_outcomes(outcomes, options["form"], undo_hint, named=named, quiet=quiet)
     raise InvalidRequestError(
         f"{needed} checkpoints will {plan.effect}; that number was not confirmed, and nothing was sent",
         hint="Print the plan with --dry-run, run it with --yes.",
@@ -388,74 +385,3 @@ def _open_client(base_url: str | None) -> Iterator[Client]:
                 err=True,
             )
             raise click.exceptions.Exit(INTERRUPTED) from None
-
-
-def _print_plan(plan: Plan, form: str) -> int:
-    """Print a plan; its text names commands where Python's names calls."""
-    from ..frames import files
-    from ..plans.summary import format_plan_text
-
-    if form == "json":
-        files.write_json_array(plan.frame, sys.stdout.buffer)
-        return 0
-    click.echo(format_plan_text(plan.action, plan.frame, plan.rows, plan.rate, _make_hints()))
-    return 0
-
-
-def _make_hints() -> Hints:
-    """Return what to do next as commands."""
-    from ..plans.summary import Hints
-
-    reversible = f"tinker-frames {ACTIONS['expire'].command}"
-    return Hints(reversible, "tinker-frames undo", all_rows="--format json has all", last_line="Nothing was sent.")
-
-
-def _report(
-    outcomes: pd.DataFrame, form: str, undo_hint: str = "", *, named: Sequence[str] = (), quiet: bool = False
-) -> int:
-    """Print how it ended: the counts, and every row that failed or is not known; return 2 if there is one.
-
-    So it does if one of the rows that were named was skipped. `quiet` leaves the counts out if all went well and standard error is
-    not a terminal. The counts come first: standard output may be closed by now.
-    """
-    failed = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
-    skipped = outcomes[outcomes["outcome"] == "skipped"]
-    is_well = failed.empty and not skipped[HEADER].isin(list(named)).any()
-    if not (quiet and is_well and not sys.stderr.isatty()):
-        _print_counts(outcomes, skipped, undo_hint)
-    try:
-        _print_outcomes(outcomes, failed, form)
-    except (OSError, ValueError, AttributeError):  # it is closed, or there is none
-        click.echo("standard output is closed; `tinker-frames journal` has every outcome", err=True)
-    return 0 if is_well else FAILED
-
-
-def _print_counts(outcomes: pd.DataFrame, skipped: pd.DataFrame, undo_hint: str) -> None:
-    """Print the number of rows of each outcome, why rows were skipped, and how to undo the rest, to standard error."""
-    from ..frames.text import escape_control_characters
-    from ..plans.summary import count_reasons
-
-    counts = outcomes["outcome"].value_counts()
-    click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to do", err=True)
-    for reason, count in count_reasons(skipped["error"]):
-        click.echo(f"  skipped: {count:,}, {escape_control_characters(reason)}", err=True)
-    if undo_hint and counts.get("done", 0):
-        click.echo(undo_hint, err=True)
-
-
-def _print_outcomes(outcomes: pd.DataFrame, failed: pd.DataFrame, form: str) -> None:
-    """Print all outcomes as JSON, or the rows that failed or are not known as lines."""
-    from ..frames import files
-
-    if form == "json":
-        files.write_json_array(outcomes, sys.stdout.buffer)
-    elif len(failed):
-        _print_rows(failed[["tinker_path", "outcome", "error"]])
-    if form == "json" or len(failed):
-        sys.stdout.flush()
-
-
-def _print_rows(frame: pd.DataFrame) -> None:
-    from ..frames.text import render_lines
-
-    sys.stdout.write(render_lines(frame))

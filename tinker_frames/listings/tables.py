@@ -330,7 +330,7 @@ class TableReader:
             path = f"{run_url(run_id)}/checkpoints"
             return self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress, prove=keep_going)
 
-        tolerate = _is_lost if keep_going else _tolerate_ones()
+        tolerate = (lambda error: isinstance(error, TinkerError)) if keep_going else _tolerate_ones()
         return self._sweeper.read_each(
             RUN_CHECKPOINTS, run_ids, fetch, progress, tolerate=tolerate, all_may_be_lost=keep_going
         )
@@ -429,11 +429,6 @@ def _key(table: Table, options: Options, of: list[str] | None) -> str:
 
 def _no_rows(table: Table) -> pa.Table:
     return pa.table({column.name: empty_arrow(column) for column in table.stored})
-
-
-def _is_lost(error: Exception) -> bool:
-    """Tell whether reading failed in any way of the service or the network."""
-    return isinstance(error, TinkerError)
 
 
 def _tolerate_ones() -> Callable[[Exception], bool]:

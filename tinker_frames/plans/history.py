@@ -10,8 +10,8 @@ import pandas as pd
 from ..errors import InvalidRequestError
 from ..schema.columns import pandas_array
 from .actions import ACTIONS, Action
-from .journal import Entry, Record
 from .preview import OUTCOMES
+from .records import Entry, Record
 
 RECENT = timedelta(days=1)  # an older plan has to be named to be resumed or undone
 LOOK = "Look at the journal: tkf.journal(), or `tinker-frames journal`."

@@ -10,142 +10,20 @@ from __future__ import annotations
 import json
 import os
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
-from ..errors import InvalidRequestError, InvalidTinkerPathError, JournalWarning, TinkerError
-from ..schema.paths import parse
-from .actions import Job, RequestedExpiry, State
+from ..errors import InvalidRequestError, TinkerError
+from .actions import Job
+from .records import EndLine, Line, OutcomeLine, PlanLine, Record, RecordReader, SendLine, dump_job, get_run_name
 
 MOST_PLANS, MOST_BYTES = 1000, 100_000_000  # what is kept; beyond, the oldest files go
 KEPT = timedelta(days=30)  # but none that is younger
-BEGINNING = b'{"event"'  # of every line
-
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class StoredJob(msgspec.Struct):
-    """One row of a plan as it is stored, in the journal and in saved plans."""
-
-    tinker_path: str
-    before: State
-    expiry: RequestedExpiry
-    key: str = ""  # of idempotency: an interrupted row is sent again under the same one
-
-    def __post_init__(self) -> None:
-        for time in (self.before.expires_at, self.before.time, self.expiry.until):
-            if time is not None and time.tzinfo is None:
-                raise ValueError(f"{time} has no time zone")
-
-    def to_job(self) -> Job:
-        """Return the job that it stands for; without a key, one with a new key."""
-        job = Job(self.tinker_path, self.before, self.expiry)
-        return replace(job, key=self.key) if self.key else job
-
-
-class _Line(msgspec.Struct, tag_field="event", kw_only=True):
-    at: Time
-
-
-class _PlanLine(_Line, tag="plan"):
-    plan: str
-    account: str
-    base_url: str
-    action: str
-    rows: list[Any]
-    undoes: str | None = None
-    repeats: str | None = None
-    allowed: list[str] = []
-
-
-class _SendLine(_Line, tag="send"):
-    tinker_path: str
-    attempt: int = 1
-
-
-class _OutcomeLine(_Line, tag="outcome"):
-    tinker_path: str
-    outcome: Literal["done", "unchanged", "skipped", "failed", "unknown"]
-    status: int | None = None
-    error: str | None = None
-    after: Time | None = None
-
-
-class _EndLine(_Line, tag="end"):
-    abandoned: bool = False
-
-
-_DECODER = msgspec.json.Decoder(_PlanLine | _SendLine | _OutcomeLine | _EndLine)
-
-
-@dataclass
-class Entry:
-    """One row of a plan, as recorded in the journal."""
-
-    stored: StoredJob
-    sent_at: datetime | None = None
-    attempts: int = 0
-    outcome: str | None = None
-    status: int | None = None
-    error: str | None = None
-    ended_at: datetime | None = None
-    after: datetime | None = None  # the expiry that was read afterwards, where the action changes it
-
-    @property
-    def tinker_path(self) -> str:
-        """The checkpoint."""
-        return self.stored.tinker_path
-
-    @property
-    def before(self) -> State:
-        """The state that it was planned for."""
-        return self.stored.before
-
-    @property
-    def state(self) -> str:
-        """`planned` (not sent), `sent` (outcome not known) or `ended`."""
-        if self.outcome is not None and self.outcome != "unknown":
-            return "ended"
-        return "sent" if self.sent_at is not None else "planned"
-
-
-@dataclass
-class Record:
-    """One run of a plan, as recorded in the journal."""
-
-    plan: str  # its own name: another than the plan's where the plan had run before
-    account: str
-    base_url: str
-    action: str
-    begun_at: datetime
-    ended: bool = False
-    abandoned: bool = False
-    undoes: str | None = None
-    repeats: str | None = None  # the plan, if it was run before
-    allowed: frozenset[str] = frozenset()  # the guards that were lifted
-    rows: dict[str, Entry] = field(default_factory=dict)
-
-    @property
-    def base(self) -> str:
-        """The plan that was run."""
-        return self.repeats or self.plan
-
-    @property
-    def open_rows(self) -> list[Entry]:
-        """The rows that were not sent, or whose outcome is not known."""
-        return [row for row in self.rows.values() if row.state != "ended"]
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether it was interrupted and not abandoned."""
-        return bool(self.open_rows) and not self.ended
 
 
 class Journal:
@@ -185,7 +63,7 @@ class Journal:
             name = f"{plan}-{number}"
         self._delete_oldest(files)
         self._paths[name] = self.folder / f"{_format_stamp(datetime.now(UTC))}_{name}.jsonl"
-        line = _PlanLine(
+        line = PlanLine(
             at=datetime.now(UTC),
             plan=name,
             account=self._account,
@@ -201,7 +79,7 @@ class Journal:
 
     def record_attempt(self, plan: str, tinker_path: str, attempt: int) -> None:
         """Record that a request is about to be sent."""
-        self._append(plan, _SendLine(at=datetime.now(UTC), tinker_path=tinker_path, attempt=attempt))
+        self._append(plan, SendLine(at=datetime.now(UTC), tinker_path=tinker_path, attempt=attempt))
 
     def record_outcome(
         self,
@@ -216,25 +94,25 @@ class Journal:
 
         `after` is the expiry that was read afterwards; `undo` compares it to find out whether it was changed since.
         """
-        line = _OutcomeLine(
+        line = OutcomeLine(
             at=datetime.now(UTC), tinker_path=tinker_path, outcome=outcome, status=status, error=error, after=after
         )
         self._append(plan, line)
 
     def record_end(self, plan: str, *, abandoned: bool = False) -> None:
         """Record that every row of a plan has ended, or that the rest is not to be done."""
-        self._append(plan, _EndLine(at=datetime.now(UTC), abandoned=abandoned), force=True)
+        self._append(plan, EndLine(at=datetime.now(UTC), abandoned=abandoned), force=True)
 
     def read_plans(self) -> list[Record]:
         """Return what was run, in the order in which it was begun; what cannot be read is skipped with one warning."""
-        reader = _Reader()
+        reader = RecordReader()
         records = [reader.read(path) for path in self._list_files().values()]
         reader.warn()
         return [record for record in records if record is not None]
 
     def read_plan(self, name: str) -> Record | None:
         """Return one run of a plan, by its name; None if there is none."""
-        path, reader = self._list_files().get(name), _Reader()
+        path, reader = self._list_files().get(name), RecordReader()
         return None if path is None else reader.read(path)
 
     def find_path(self, plan: str) -> Path:
@@ -274,7 +152,7 @@ class Journal:
         finally:
             lock.release()
 
-    def _append(self, plan: str, line: _Line, *, force: bool = False) -> None:
+    def _append(self, plan: str, line: Line, *, force: bool = False) -> None:
         """Write one line with one call, so that lines of several threads do not mix."""
         text = json.dumps(msgspec.to_builtins(line), ensure_ascii=False, separators=(",", ":")) + "\n"
         with self._lock:
@@ -312,7 +190,7 @@ class Journal:
             return {}
         except OSError as error:
             raise self._build_error("read", error) from None
-        return {_get_name(name): self.folder / name for name in names}
+        return {get_run_name(name): self.folder / name for name in names}
 
     def _delete_oldest(self, files: dict[str, Path]) -> None:
         """Delete the oldest files if there are too many or they are too large."""
@@ -334,81 +212,6 @@ class Journal:
         )
 
 
-class _Reader:
-    """Reads files of the journal, and counts the lines that it skips: of a newer version, or edited."""
-
-    def __init__(self) -> None:
-        self._skipped: list[str] = []
-
-    def read(self, path: Path) -> Record | None:
-        """Return what a file says; None if it cannot be read, or is of no plan."""
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            self._skipped.append(f"{path} ({error.strerror or type(error).__name__})")
-            return None
-        name, record = _get_name(path.name), None
-        for number, raw in enumerate(content.split(b"\n"), 1):
-            try:
-                record = self._apply(record, _DECODER.decode(raw), name)
-            except (ValueError, InvalidTinkerPathError):
-                if raw.strip() and not _is_torn(raw):
-                    self._skipped.append(f"line {number} of {path}")
-        return record
-
-    def warn(self) -> None:
-        """Warn of what was skipped, if anything was."""
-        if self._skipped:
-            warnings.warn(
-                f"the journal cannot be read in {len(self._skipped):,} places, which were skipped: {self._skipped[0]}",
-                JournalWarning,
-                stacklevel=4,
-            )
-
-    def _apply(self, record: Record | None, line: _Line, name: str) -> Record:
-        """Return the record with one line applied; raises ValueError for one that belongs to nothing."""
-        if isinstance(line, _PlanLine) and record is None:
-            return self._begin(line, name)
-        if record is None or isinstance(line, _PlanLine):
-            raise ValueError("a line before its plan, or a second plan")
-        if isinstance(line, _EndLine):
-            record.ended, record.abandoned = True, line.abandoned
-        elif isinstance(line, (_SendLine, _OutcomeLine)):
-            row = record.rows.get(line.tinker_path)
-            if row is None:
-                raise ValueError("no row of this plan")
-            _apply_to_row(row, line)
-        return record
-
-    def _begin(self, line: _PlanLine, name: str) -> Record:
-        """Return the record of a plan before any row was sent."""
-        record = Record(
-            name,
-            line.account,
-            line.base_url,
-            line.action,
-            line.at,
-            undoes=line.undoes,
-            repeats=line.repeats,
-            allowed=frozenset(line.allowed),
-        )
-        for row in line.rows:
-            try:
-                stored = msgspec.convert(row, StoredJob)
-                parse(stored.tinker_path)
-            except (ValueError, InvalidTinkerPathError):
-                self._skipped.append(f"a row of the plan {name}")
-            else:
-                record.rows[stored.tinker_path] = Entry(stored)
-        return record
-
-
-def dump_job(job: Job) -> dict[str, Any]:
-    """Return a job as plain values."""
-    plain: dict[str, Any] = msgspec.to_builtins(StoredJob(job.tinker_path, job.before, job.expiry, job.key))
-    return plain
-
-
 def find_journal_folder() -> Path:
     """Return where this system keeps a user's state."""
     import platformdirs
@@ -416,35 +219,11 @@ def find_journal_folder() -> Path:
     return platformdirs.user_state_path("tinker-frames") / "journal"
 
 
-def _apply_to_row(row: Entry, line: _SendLine | _OutcomeLine) -> None:
-    if isinstance(line, _SendLine):
-        row.sent_at, row.attempts, row.outcome = line.at, line.attempt, None
-    else:
-        row.outcome, row.status, row.error = line.outcome, line.status, line.error
-        row.ended_at, row.after = line.at, line.after
-
-
-def _is_torn(raw: bytes) -> bool:
-    """Tell whether a line is the beginning of one, cut short by a kill."""
-    if not (raw.startswith(BEGINNING) or BEGINNING.startswith(raw)):
-        return False
-    try:
-        json.loads(raw)
-    except ValueError:
-        return True
-    return False
-
-
 def _measure(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _get_name(file: str) -> str:
-    """Return the name of the run that a file is of."""
-    return file.removesuffix(".jsonl").partition("_")[2]
 
 
 def _format_stamp(time: datetime) -> str:

@@ -23,7 +23,6 @@ from ..schema.docstrings import document
 from ..schema.paths import SCHEME
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
 from .confirmation import require_confirmation
-from .journal import StoredJob
 from .preview import (
     GUARDS,
     add_expiries,
@@ -32,6 +31,7 @@ from .preview import (
     preview_rows,
     restore_jobs,
 )
+from .records import StoredJob
 from .runner import Runner
 from .samplers import Loaded
 from .saved import FORMAT, SavedPlan, read_saved_plan

@@ -10,9 +10,9 @@ from ..rest.progress import Progress
 from .actions import Outcome
 from .confirmation import require_confirmation
 from .history import find_action, find_unfinished
-from .journal import Entry, Record
 from .plan import Plan
 from .preview import build_outcome_frame, restore_jobs
+from .records import Entry, Record
 from .undo import Source, build_job
 
 

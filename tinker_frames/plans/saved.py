@@ -11,8 +11,8 @@ import msgspec
 
 from ..errors import InvalidRequestError
 from .actions import ACTIONS, Action, RequestedExpiry
-from .journal import StoredJob
 from .preview import GUARDS
+from .records import StoredJob
 
 FORMAT = 1
 PLAN_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # it becomes the name of a file of the journal

@@ -16,10 +16,11 @@ from ..schema.durations import TTL_RANGE_S
 from ..schema.paths import parse
 from .actions import ACTIONS, MARGIN, Action, Job, RequestedExpiry, State
 from .history import LOOK, find_action, find_later_changes, find_undoable, is_undone, list_done
-from .journal import Entry, Journal, Record
+from .journal import Journal
 from .plan import Plan, make_plan_id
 from .plan import Source as PlanSource
 from .preview import GUARDS, add_expiries
+from .records import Entry, Record
 from .writer import Read
 
 

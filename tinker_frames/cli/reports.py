@@ -1,0 +1,92 @@
+"""What the commands that write print: a plan, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from ..plans.actions import ACTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..plans.plan import Plan
+    from ..plans.summary import Hints
+
+FAILED = 2  # the exit code
+HEADER = "tinker_path"
+
+
+def print_plan(plan: Plan, form: str) -> int:
+    """Print a plan; its text names commands where Python's names calls."""
+    from ..frames import files
+    from ..plans.summary import format_plan_text
+
+    if form == "json":
+        files.write_json_array(plan.frame, sys.stdout.buffer)
+        return 0
+    click.echo(format_plan_text(plan.action, plan.frame, plan.rows, plan.rate, make_hints()))
+    return 0
+
+
+def make_hints() -> Hints:
+    """Return what to do next as commands."""
+    from ..plans.summary import Hints
+
+    reversible = f"tinker-frames {ACTIONS['expire'].command}"
+    return Hints(reversible, "tinker-frames undo", all_rows="--format json has all", last_line="Nothing was sent.")
+
+
+def report_outcomes(
+    outcomes: pd.DataFrame, form: str, undo_hint: str = "", *, named: Sequence[str] = (), quiet: bool = False
+) -> int:
+    """Print how it ended: the counts, and every row that failed or is not known; return 2 if there is one.
+
+    So it does if one of the rows that were named was skipped. `quiet` leaves the counts out if all went well and standard error is
+    not a terminal. The counts come first: standard output may be closed by now.
+    """
+    failed = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
+    skipped = outcomes[outcomes["outcome"] == "skipped"]
+    is_well = failed.empty and not skipped[HEADER].isin(list(named)).any()
+    if not (quiet and is_well and not sys.stderr.isatty()):
+        _print_counts(outcomes, skipped, undo_hint)
+    try:
+        _print_outcomes(outcomes, failed, form)
+    except (OSError, ValueError, AttributeError):  # it is closed, or there is none
+        click.echo("standard output is closed; `tinker-frames journal` has every outcome", err=True)
+    return 0 if is_well else FAILED
+
+
+def _print_counts(outcomes: pd.DataFrame, skipped: pd.DataFrame, undo_hint: str) -> None:
+    """Print the number of rows of each outcome, why rows were skipped, and how to undo the rest, to standard error."""
+    from ..frames.text import escape_control_characters
+    from ..plans.summary import count_reasons
+
+    counts = outcomes["outcome"].value_counts()
+    click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to do", err=True)
+    for reason, count in count_reasons(skipped["error"]):
+        click.echo(f"  skipped: {count:,}, {escape_control_characters(reason)}", err=True)
+    if undo_hint and counts.get("done", 0):
+        click.echo(undo_hint, err=True)
+
+
+def _print_outcomes(outcomes: pd.DataFrame, failed: pd.DataFrame, form: str) -> None:
+    """Print all outcomes as JSON, or the rows that failed or are not known as lines."""
+    from ..frames import files
+
+    if form == "json":
+        files.write_json_array(outcomes, sys.stdout.buffer)
+    elif len(failed):
+        print_rows(failed[["tinker_path", "outcome", "error"]])
+    if form == "json" or len(failed):
+        sys.stdout.flush()
+
+
+def print_rows(frame: pd.DataFrame) -> None:
+    """Print rows as lines of text."""
+    from ..frames.text import render_lines
+
+    sys.stdout.write(render_lines(frame))

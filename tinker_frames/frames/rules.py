@@ -1,0 +1,131 @@
+"""`Rule`: a condition on the rows of a frame that may not be known of a row; rules are combined with `&`, `|` and `~`. Pure.
+
+`policies` declares the keep rules of checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..schema.identity import align_mask, restore_keys
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Mask = Callable[["pd.DataFrame"], "pd.Series[bool]"]
+
+
+class Rule:
+    """A condition on checkpoints: call it with a frame for one bool per row; combine rules with `&`, `|` and `~`."""
+
+    __pandas_priority__ = 5000  # above that of Series, which would try `|` with each of its values
+
+    def __init__(
+        self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), precedence: int = 3, code: str = ""
+    ) -> None:
+        self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
+        self._code = code or f"tkf.policies.{text}"
+
+    @property
+    def code(self) -> str:
+        """The rule as code that runs after `import tinker_frames as tkf`.
+
+        >>> from tinker_frames.policies import keep_last, keep_public
+        >>> (keep_last(3) & ~keep_public()).code
+        'tkf.policies.keep_last(3) & ~tkf.policies.keep_public()'
+        """
+        return self._code
+
+    def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
+        """Return a boolean Series with the index of the frame: True for the rows it keeps, and for those of which it cannot tell.
+
+        Raises
+        ------
+        AttributeError
+            If the frame lacks a column that the rule needs.
+        InvalidRequestError
+            If the mask of a rule of one's own is of other rows; a Series is aligned by its index.
+        """
+        return self.judge(frame).fillna(True).astype(bool)
+
+    def judge(self, frame: pd.DataFrame) -> pd.Series[Any]:
+        """Return which rows fulfil the condition, as `boolean`: NA where that is not known."""
+        labels, frame = frame.index, restore_keys(frame).reset_index(drop=True)  # rows may repeat labels
+        require_columns(self, frame, *self._needs)
+        return align_mask(self._mask(frame), frame.index, f"the mask of {self}").set_axis(labels)
+
+    def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
+        """Return a str Series with the index of the frame: the part of the rule that keeps the row, empty for rows it does not keep."""
+        import pandas as pd
+
+        mask = self.judge(frame)
+        texts = {True: str(self), False: "", None: f"not known: {self}"}
+        return pd.Series([texts[None if kept is pd.NA else kept] for kept in mask], index=frame.index)
+
+    def __and__(self, other: Rule) -> Rule:
+        return Both(self, self._check_other(other))
+
+    def __or__(self, other: Rule) -> Rule:
+        return Either(self, self._check_other(other))
+
+    __rand__, __ror__ = __and__, __or__  # for what is no rule: two rules never come here
+
+    def __invert__(self) -> Rule:
+        code = f"~{self.wrap(self.code, 3)}"
+        return Rule(f"~{self.wrap(str(self), 3)}", lambda frame: ~self.judge(frame), precedence=3, code=code)
+
+    def _check_other(self, other: object) -> Rule:
+        if isinstance(other, Rule):
+            return other
+        raise TypeError(
+            f"{self} can be combined with a keep rule only, and {other!r} is none; make one with tkf.policies"
+        )
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self} is a rule, not a truth value; combine rules with & | ~ instead of and, or, not")
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def wrap(self, text: str, precedence: int) -> str:
+        """Return the rule's text or code, in parentheses if the operator around it binds more tightly."""
+        return text if self._precedence >= precedence else f"({text})"
+
+
+class Both(Rule):
+    """A rule that keeps the rows that both of its parts keep."""
+
+    def __init__(self, one: Rule, other: Rule) -> None:
+        super().__init__(
+            f"{one.wrap(str(one), 2)} & {other.wrap(str(other), 2)}",
+            lambda frame: one.judge(frame) & other.judge(frame),
+            precedence=2,
+            code=f"{one.wrap(one.code, 2)} & {other.wrap(other.code, 2)}",
+        )
+
+
+class Either(Rule):
+    """A rule that keeps the rows that either of its parts keeps."""
+
+    def __init__(self, one: Rule, other: Rule) -> None:
+        super().__init__(
+            f"{one} | {other}",
+            lambda frame: one.judge(frame) | other.judge(frame),
+            precedence=1,
+            code=f"{one.code} | {other.code}",
+        )
+        self._parts = (one, other)
+
+    def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
+        """Return per row the parts that keep it."""
+        one, other = (part.reasons(frame) for part in self._parts)
+        both = one.where(other == "", one + "; " + other)
+        return both.where(one != "", other)
+
+
+def require_columns(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:
+    """Raise `AttributeError` if a frame lacks a column that a rule needs."""
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise AttributeError(f"{rule} needs the column {', '.join(map(repr, missing))}, and the frame has none")

@@ -1,0 +1,76 @@
+"""The columns of any frame as times, numbers and flags, NA where a value cannot be read; and which rows are first by one. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DAY_S = 86_400
+
+
+def are_first(values: pd.Series[Any], keys: pd.DataFrame, n: int, *, smallest: bool) -> Any:
+    """Return which rows are among the first `n` of their group by a value, equal ones alike; NA where missing values leave it open."""
+    known = values.notna()
+
+    def group(values: pd.Series[Any]) -> Any:
+        return values.groupby([keys[name] for name in keys.columns], dropna=False, observed=True, sort=False)
+
+    best_place = group(values).rank(method="min", ascending=smallest).fillna(1)
+    size, missing = group(known).transform("size"), group(~known).transform("sum")
+    worst_place = (best_place + missing).where(known, size)
+    first = (worst_place <= n).astype("boolean")
+    return first.where(first | (best_place > n))
+
+
+def read_expiries(frame: pd.DataFrame) -> tuple[Any, Any]:
+    """Return when rows expire, NaT for never, and where that is not known."""
+    values = frame["expires_at"]
+    times = to_times(values)
+    unknown = values.notna() & (values.astype("object").map(str).str.strip() != "") & times.isna()
+    if "expiry_unknown" in frame.columns:
+        unknown |= times.isna() & to_flags(frame["expiry_unknown"]).fillna(True).astype(bool)
+    return times, unknown
+
+
+def compute_age_days(times: Any) -> Any:
+    """Return how many days ago times are; below 0 for those to come."""
+    return (_now() - times).dt.total_seconds() / DAY_S
+
+
+def _now() -> pd.Timestamp:
+    import pandas as pd
+
+    return pd.Timestamp.now("UTC")
+
+
+def to_times(values: pd.Series[Any]) -> Any:
+    """Return times in UTC, also from text; other text becomes NA."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values
+    return pd.to_datetime(values.astype("object"), utc=True, errors="coerce", format="ISO8601")
+
+
+def to_numbers(values: pd.Series[Any]) -> Any:
+    """Return finite numbers, also from text; other text becomes NaN."""
+    return values.astype("object").map(_to_number).astype("float64")
+
+
+def _to_number(value: Any) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return found if math.isfinite(found) else math.nan
+
+
+_FLAGS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
+
+
+def to_flags(values: pd.Series[Any]) -> Any:
+    """Return three-valued flags, also of a frame whose flags are text; other text is NA."""
+    return values.astype("object").map(lambda value: _FLAGS.get(str(value).strip().lower())).astype("boolean")
