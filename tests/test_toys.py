@@ -158,7 +158,9 @@ with tkf.demo.account(runs=3) as client:
 
 GUARD = Toy(
     "plans/preview.py",
-    """        Guard("public", "public", "public: others""",
+    """        Guard(
+            "public",
+""",
     """        Guard("toy", "is_toy", "somebody's toy", "toys", find=lambda listed, _: listed["tinker_path"] != ""),
 """,
 )
@@ -172,7 +174,8 @@ with tkf.demo.account(runs=3) as client:
     assert plan.frame["is_toy"].all()
     assert (plan.frame["verdict"] == "held").all()
     assert plan.frame["reason"].str.contains("somebody's toy").all()
-    assert " toys" in repr(plan)
+    assert "somebody's toy" in repr(plan)
+    assert " toys" in repr(plan.allow("toy"))
     assert (plan.allow("toy").frame["verdict"] == "send").any()
     path = plan.allow("toy").frame.query("verdict == 'send'")["tinker_path"].iloc[0]
     assert "[toy|public|" in run(client, "rm", "--help")
@@ -203,7 +206,7 @@ with tkf.demo.account(runs=3) as client:
     kept = set(frame.loc[frame["name"].str.startswith(letter), "tinker_path"])
     assert set(frame.tinker.retire(tkf.policies.keep_toys(letter)).kept["tinker_path"]) == kept
     assert "--keep-toys LETTER Keep those whose names begin with a letter; can be given" in run(client, "retire", "--help")
-    planned = json.loads(run(client, "retire", "--keep-toys", letter, "--dry-run", "--format", "json"))
+    planned = json.loads(run(client, "retire", "--all", "--keep-toys", letter, "--dry-run", "--format", "json"))
     assert {{row["tinker_path"] for row in planned}} == set(frame["tinker_path"]) - kept
 """
 

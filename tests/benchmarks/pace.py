@@ -11,6 +11,7 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer, Faults
 from tinker_frames.plans.pace import Pace
 from tinker_frames.plans.planner import Planner
+from tinker_frames.plans.preview import GUARDS
 from tinker_frames.plans.runner import Runner
 
 from .rounds import Outcome, Result, UnequalError
@@ -70,7 +71,7 @@ def writing_s(faults: Faults, rows: int, number: int) -> float:
             planner = FixedPlanner(client._transport, client._reader, Path(folder) / "journal")
             planner.number = number
             plan = planner.plan("delete", client.checkpoints(progress=False))
-            outcomes = plan.allow("public", "newest", "sampler").run(confirm=rows, progress=False)
+            outcomes = plan.allow(*GUARDS).run(confirm=rows, progress=False)
         if not (outcomes["outcome"] == "done").all() or len(outcomes) != rows:
             raise UnequalError(f"pace: not every one of {rows} rows was deleted")
         calls = server.requests.to(DELETE)

@@ -18,7 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -318,14 +318,22 @@ def _server(folder: Path, patience: float = 60) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + patience
-        while not (told := list((folder / "runtime").glob("jpserver-*.json"))):
+        while not (url := _read_url(folder / "runtime")):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
             time.sleep(0.05)
-        yield json.loads(told[0].read_text())["url"]
+        yield url
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _read_url(folder: Path) -> str:
+    """Return the server's address from the file that it writes; empty as long as it is not there, or not whole."""
+    for path in folder.glob("jpserver-*.json"):
+        with suppress(ValueError):
+            return str(json.loads(path.read_text())["url"])
+    return ""
 
 
 def _furnished(folder: Path) -> dict[str, str]:

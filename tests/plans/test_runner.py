@@ -108,7 +108,7 @@ def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of
         assert len(outcomes) == 1000
         assert_known(server, outcomes)
         assert_no_needless_repeat(server)
-        assert (outcomes["outcome"] == "done").all()
+        assert (outcomes["outcome"] == "done").all(), outcomes[outcomes["outcome"] != "done"].to_dict("records")
         told = journal(client=client)
         assert told.set_index("tinker_path")["outcome"].equals(outcomes.set_index("tinker_path")["outcome"])
         faults.clear()

@@ -41,8 +41,10 @@ USE_ACTION = """
 
 GUARD = Toy(
     "plans/preview.py",
-    '        Guard("public", "public",',
-    '        Guard("toy", "is_toy", "it is a toy", "toys", find=lambda listed, _: set(listed["tinker_path"])),\n',
+    """        Guard(
+            "public",
+""",
+    '        Guard("toy", "is_toy", "it is a toy", "toys", find=lambda listed, _: listed["tinker_path"] != ""),\n',
 )
 USE_GUARD = """
     panel = begin(view, "delete")
