@@ -94,7 +94,7 @@ WAYS: list[Any] = [
 def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of: Make) -> None:
     """Limits, errors before and after the delete, resets, timeouts and cut answers leave no row unknown, and none is repeated in vain."""
     with DemoServer(runs=30, checkpoints=1000, write_status=200) as server:
-        client = client_of(server, timeout=0.8, retries=2)
+        client = client_of(server, timeout=2.0, retries=2)
         plan = delete_of(client, 1000)
         server.requests.clear()
         faults = server.faults

@@ -164,7 +164,7 @@ class RecordReader:
         for number, raw in enumerate(content.split(b"\n"), 1):
             try:
                 record = self._apply(record, _DECODER.decode(raw), name)
-            except (ValueError, InvalidTinkerPathError):
+            except (ValueError, msgspec.MsgspecError, InvalidTinkerPathError):  # no ValueError before msgspec 0.19
                 if raw.strip() and not _is_torn(raw):
                     self._skipped.append(f"line {number} of {path}")
         return record
@@ -209,7 +209,7 @@ class RecordReader:
             try:
                 stored = msgspec.convert(row, StoredJob)
                 parse(stored.tinker_path)
-            except (ValueError, InvalidTinkerPathError):
+            except (ValueError, msgspec.MsgspecError, InvalidTinkerPathError):  # no ValueError before msgspec 0.19
                 self._skipped.append(f"a row of the plan {name}")
             else:
                 record.rows[stored.tinker_path] = Entry(stored)

@@ -50,7 +50,7 @@ def read_saved_plan(file: Path) -> SavedPlan:
         check_saved_plan(saved)
     except OSError as error:
         problem = f"{file} cannot be read ({error.strerror or type(error).__name__})"
-    except (ValueError, RecursionError) as error:
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:  # no ValueError before msgspec 0.19
         problem = f"{file} is not a saved plan of this version: {error}"
     except InvalidRequestError as error:
         problem = f"{file} is not a saved plan of this version: {error.what}"
