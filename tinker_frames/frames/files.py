@@ -121,8 +121,8 @@ def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFr
     --------
     >>> import pandas as pd, tempfile
     >>> path = export(pd.DataFrame({"size_bytes": [2**53 + 1, None]}, dtype="Int64"), tempfile.mkdtemp() + "/sizes.csv")
-    >>> read_export(path)["size_bytes"][0]
-    np.int64(9007199254740993)
+    >>> int(read_export(path)["size_bytes"][0])
+    9007199254740993
     """
     source = Path(path).expanduser()
     read, _ = format_of(source)
