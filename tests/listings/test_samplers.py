@@ -53,3 +53,16 @@ def test_what_cannot_be_read_is_asked_for_again(server: DemoServer, client: tkf.
     paths, report = client._reader.read_model_paths(refresh=True)
     assert report.complete
     assert set(paths) == loaded(server)
+
+
+@pytest.mark.parametrize(("endpoint", "field"), [("get_sampler", "model_path"), ("get_session", "sampler_ids")])
+def test_what_a_sampler_names_unreadably_is_not_known(
+    server: DemoServer, client: tkf.Client, endpoint: str, field: str
+) -> None:
+    """Where a value cannot be read, no checkpoint is said to be loaded by no sampler, however often it is asked for."""
+    server.faults.edit = lambda name, body: body | {field: 7} if name == endpoint else body
+    rows = client.checkpoints()
+    for _ in range(2):
+        loaded = client.planner.read_loaded(refresh=True)
+        assert not loaded.is_complete
+        assert (loaded.flag(rows["tinker_path"]) != False).fillna(True).all()  # noqa: E712  # three-valued

@@ -38,7 +38,9 @@ class ModelPaths:
                 self._finished[session_id] = dict.fromkeys(ids, session_id)
 
     def remember_samplers(self, samplers: pd.DataFrame) -> None:
-        """Keep what samplers have loaded."""
+        """Keep what samplers have loaded, but of those that name it in a way that cannot be read."""
+        unread = samplers["extra"].fillna("").str.contains('"model_path"', regex=False)
+        samplers = samplers[~unread.astype(bool)]
         paths = samplers["model_path"].astype("object").where(samplers["model_path"].notna(), None)
         self._paths.update(zip(samplers["sampler_id"], paths, strict=True))
 

@@ -133,7 +133,8 @@ class Planner:
             raise
         except errors.TinkerError:
             return UNKNOWN
-        return find_loaded(paths, self._tables.known_runs, is_complete=report.complete)
+        unread = any(problem["column"] in ("sampler_ids", "model_path") for problem in report.problems)
+        return find_loaded(paths, self._tables.known_runs, is_complete=report.complete and not unread)
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""
