@@ -197,17 +197,21 @@ def test_what_expires_is_marked_by_more_than_colour() -> None:
     assert end(days=8) == ["2026-06-23 12:00", "expires: 2026-06-23 12:00:00 UTC, in 8 d"]
     assert end(days=7) == ["⚠ 2026-06-22 12:00", "expires: 2026-06-22 12:00:00 UTC, in 7 d", "soon"]
     assert end(hours=-1) == ["✕ 2026-06-15 11:00", "expired: 2026-06-15 11:00:00 UTC, 1 h ago", "soon"]
+    odd = pd.DataFrame({"expires_at": pd.Series([None] * 3, dtype="datetime64[us, UTC]"),
+                        "expiry_unknown": pd.Series([True, False, None], dtype="boolean")})  # fmt: skip
+    assert [row[0][0] for row in format_rows(odd, ["expires_at"], NOW)] == ["not known", "never", "not known"]
     assert cell("last_checkpoint_expires_at", NOW)[0] == "✕ 2026-06-15 12:00"
 
 
 def test_flags_are_words() -> None:
-    """Public, private, failed and the other flags are words; what is not known is empty."""
+    """Public, private, failed and the other flags are words; what is not known is empty, but said of `public`, which guards."""
     for dtype in ("bool", "boolean"):
         assert cell("public", True, dtype) == ["◉ public", "any Tinker user may load it", "public"]
         assert cell("public", False, dtype) == ["private", "", "muted"]
         assert cell("corrupted", True, dtype)[0] == "✕ yes"
         assert cell("is_lora", np.bool_(True), dtype) == "yes"
-    assert cell("public", None, "boolean") == ""
+    assert cell("public", None, "boolean")[0] == "not known"
+    assert cell("is_lora", None, "boolean") == ""
 
 
 # ── columns ──────────────────────────────────────────────────────────────────────────────────────────────────────────

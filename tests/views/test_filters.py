@@ -304,6 +304,11 @@ def test_an_expression_is_what_a_person_would_write(quiet_server: Any, client_of
     assert text("created", {"older_than": 30}) == "age_days > 30"
     assert text("used", {"newer_than": 7}) == "idle_days <= 7"
     assert text("expires", {"never": True}) == "expires_at.isna()"
+    odd = pd.DataFrame(
+        {"expires_at": pd.to_datetime([None, None, NOW], utc=True), "expiry_unknown": [True, False, False]}
+    )
+    expression = build_expression(controls_of(odd)["expires"], {"never": True}, NOW)
+    assert list(odd.index[evaluate_condition(odd, expression)]) == [1]
     assert text("size", [1, None]) == "size_gb >= 1"
     assert text("public", [False]) == "not public"
     assert text("model", ["Qwen/Qwen3-8B"]) == "base_model == 'Qwen/Qwen3-8B'"

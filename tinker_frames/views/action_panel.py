@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, strip_request
 from ..frames.files import export
+from ..frames.text import count_checkpoints
 from ..plans.actions import ACTIONS
 from ..plans.changes import format_other_changes
 from ..plans.confirmation import MAX_UNCONFIRMED
@@ -144,7 +145,7 @@ class ActionPanel:
             raise InvalidRequestError("no row of this plan is sent", hint="Lift a guard, or select other rows.")
         sent = list(self._require_preview()["tinker_path"])
         self._start(
-            f"{plan.action.verb} {number:,} checkpoints",
+            f"{plan.action.verb} {count_checkpoints(number)}",
             lambda task: self._send(sent, lambda: plan.run(confirm=True, progress=task)),
             self._finish,
         )

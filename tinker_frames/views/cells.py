@@ -111,7 +111,11 @@ def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Cell]:
         factor = 10**9 if name.endswith("_gb") else 1
         return [_size(value, factor) for value in values]
     if kind == "time":
-        return [_time(value, now, is_end=name.endswith("expires_at")) for value in values]
+        cells = [_time(value, now, is_end=name.endswith("expires_at")) for value in values]
+        if name != "expires_at" or "expiry_unknown" not in frame:
+            return cells
+        unknown = frame["expires_at"].isna() & frame["expiry_unknown"].fillna(True).astype(bool)
+        return [_NO_EXPIRY_KNOWN if odd else cell for cell, odd in zip(cells, unknown, strict=True)]
     if kind == "bool":
         return [_flag(value, name) for value in values]
     return [_number(value) if kind == "number" else _text(value) for value in values]
@@ -126,6 +130,9 @@ def _size(value: Any, factor: int) -> Cell:
             f"{int(value) * factor:,} bytes",
         ]  # a float would round the largest
     return [format_size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
+
+
+_NO_EXPIRY_KNOWN: Cell = ["not known", "it has an expiry that cannot be read", "soon"]
 
 
 def _time(value: Any, now: datetime, *, is_end: bool) -> Cell:
@@ -143,7 +150,7 @@ def _time(value: Any, now: datetime, *, is_end: bool) -> Cell:
 
 def _flag(value: Any, name: str) -> Cell:
     if value is None:
-        return ""
+        return ["not known", "the server did not say whether it is public", "soon"] if name == "public" else ""
     if name == "public":
         return ["◉ public", "any Tinker user may load it", "public"] if value else ["private", "", "muted"]
     if name == "corrupted":

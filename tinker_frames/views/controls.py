@@ -46,13 +46,14 @@ class Control:
     loose: bool = False  # whether the column holds Python objects, whose comparison may return neither true nor false
     depth: int = 0  # nesting depth of the metadata
     named_by: str = ""  # the column with a name for each value
+    unknown: str = ""  # the column that tells values that are not known from missing ones; empty where all are known
 
 
 CONTROLS = (
     Control("text", "Search", "text", ("tinker_path", "name", "training_run_id", "session_id", "display_name", *METADATA)),
     Control("created", "Created", "time", ("time", "created_at"), "age_days", PAST),
     Control("used", "Last used", "time", ("last_request_time",), "idle_days", PAST),
-    Control("expires", "Expires", "expiry", ("expires_at",), "expires_in_days", FUTURE),
+    Control("expires", "Expires", "expiry", ("expires_at",), "expires_in_days", FUTURE, unknown="expiry_unknown"),
     Control("model", "Base model", "options", ("base_model",)),
     Control("type", "Type", "options", ("checkpoint_type",)),
     Control("public", "Public", "options", ("public",)),
@@ -84,9 +85,16 @@ def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
             dtypes = [str(frame[name].dtype) for name in columns]
             age, named_by = (name if name in frame.columns else "" for name in (control.age, control.named_by))
             zone = "" if any(re.fullmatch(r"datetime64\[\w+\]", dtype) for dtype in dtypes) else "Z"
-            loose = "object" in dtypes
-            found[control.name] = replace(control, columns=columns, age=age, zone=zone, loose=loose, named_by=named_by)
+            loose, unknown = "object" in dtypes, control.unknown if _has_unknown(frame, control.unknown) else ""
+            found[control.name] = replace(
+                control, columns=columns, age=age, zone=zone, loose=loose, named_by=named_by, unknown=unknown
+            )
     return found
+
+
+def _has_unknown(frame: pd.DataFrame, name: str) -> bool:
+    """Tell whether a column says of any row that a value is, or may be, not known."""
+    return name in frame.columns and bool(frame[name].fillna(True).astype(bool).any())
 
 
 def _fits(frame: pd.DataFrame, name: str, kind: FilterKind) -> bool:

@@ -146,6 +146,8 @@ def _expiry(control: Control, value: dict[str, Any], now: datetime) -> str:
         parts.append(f"{column}.notna()")
     dated = join_expressions(parts)
     never = f"{column}.isna()" if value.get("never") else ""
+    if never and control.unknown:
+        never = f"({never} and not {control.unknown})"
     return " or ".join(filter(None, (_bound(dated), never)))
 
 
