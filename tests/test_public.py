@@ -6,8 +6,10 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import tinker_frames as tkf
@@ -81,3 +83,18 @@ def test_nothing_is_changed_for_the_whole_process() -> None:
     package = Path(tkf.__file__).parent
     found = {str(file.relative_to(package)) for file in package.rglob("*.py") if calls.search(file.read_text("utf-8"))}
     assert found <= {"cli/main.py", "demo/__main__.py"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: tkf.export("text", "x.csv"),
+        lambda: tkf.export(pd.DataFrame(), 5),
+        lambda: tkf.tinker([1]),
+        lambda: tkf.abandon(3, client=tkf.Client("", "http://127.0.0.1:9")),
+    ],
+)
+def test_an_argument_of_another_type_is_named(call: Callable[[], object]) -> None:
+    """What is no frame, path or plan is refused in words, before anything is read or written."""
+    with pytest.raises(tkf.errors.ArgumentTypeError, match=r"^(frame|path|plan) must be "):
+        call()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .plans.actions import ACTIONS, Action, Parameter
+from .schema.arguments import check_argument
 from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_entries, join_sections
 
 if TYPE_CHECKING:
@@ -42,10 +43,18 @@ def tinker(frame: pd.DataFrame) -> TinkerAccessor:
     TinkerAccessor
         The accessor of the frame.
 
+    Raises
+    ------
+    ArgumentTypeError
+        If it is no DataFrame.
+
     Examples
     --------
     >>> plan = tinker(client.checkpoints()).expire(after="24h")  # doctest: +SKIP
     """
+    import pandas as pd
+
+    check_argument("frame", frame, pd.DataFrame)
     return TinkerAccessor(frame)
 
 

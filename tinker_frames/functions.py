@@ -244,7 +244,7 @@ def abandon(plan: str | Plan, *, client: Client | None = None) -> None:
     --------
     >>> abandon("20261127-0637")  # doctest: +SKIP
     """
-    _choose(client).planner.abandon(plan if isinstance(plan, str) else plan.id)
+    _choose(client).planner.abandon(_require_id(plan))
 
 
 @document(PLAN_PARAMETERS, returns=OUTCOMES_DOC)
@@ -305,6 +305,10 @@ def _choose(client: Client | None) -> Client:
 
 
 def _get_id(plan: str | Plan | None) -> str | None:
-    if plan is not None and not isinstance(plan, str) and not isinstance(getattr(plan, "id", None), str):
+    return None if plan is None else _require_id(plan)
+
+
+def _require_id(plan: str | Plan) -> str:
+    if not isinstance(plan, str) and not isinstance(getattr(plan, "id", None), str):
         raise ArgumentTypeError(f"plan must be a plan or its id, not {type(plan).__name__}")
-    return plan if plan is None or isinstance(plan, str) else plan.id
+    return plan if isinstance(plan, str) else plan.id

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import InvalidRequestError
+from ..schema.arguments import check_argument
 from ..schema.columns import Column, arrow_type, text_dtype, to_series_data
 from . import formats
 from .formats import ROWS_A_TIME, find_column, format_of, is_text
@@ -46,6 +47,8 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = Tr
     ------
     InvalidRequestError
         For another suffix, a folder that does not exist, or a column that the format cannot store.
+    ArgumentTypeError
+        If it is no DataFrame, or the path is not one.
 
     Examples
     --------
@@ -54,6 +57,10 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = Tr
     >>> read_export(path)["name"][0]
     '=1+1'
     """
+    import pandas as pd
+
+    check_argument("frame", frame, pd.DataFrame)
+    check_argument("path", path, str | os.PathLike)
     target = Path(path).expanduser()
     _, write = format_of(target)
     if not target.parent.is_dir() or target.is_dir():

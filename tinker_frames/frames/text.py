@@ -35,6 +35,11 @@ def escape_control_characters(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def count_checkpoints(number: int) -> str:
+    """Return a number of checkpoints in words: `1 checkpoint`, `1,200 checkpoints`."""
+    return f"{number:,} checkpoint{'' if number == 1 else 's'}"
+
+
 def format_cell(value: Any) -> str:
     """Return one value as people read it: times to the minute (UTC), floats to one decimal, yes and no."""
     value = to_python(value)

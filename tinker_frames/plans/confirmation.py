@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ConfirmationNeededError
-from ..frames.text import escape_control_characters
+from ..frames.text import count_checkpoints, escape_control_characters
 from ..rest.progress import in_notebook
 from .actions import Action
 
@@ -54,7 +54,7 @@ def require_confirmation(
     typed = _ask(number, lines()) if confirm is None else None
     if typed != str(number):
         public = ", public ones among them" if count_public(sends) else ""
-        what = f"{number} checkpoints will {effect}{public}; {_explain(number, confirm, typed)}, and nothing was sent"
+        what = f"{count_checkpoints(number)} will {effect}{public}; {_explain(number, confirm, typed)}, and nothing was sent"
         error = ConfirmationNeededError(what, hint=hint.format(number=number))
         error.rows = number
         raise error

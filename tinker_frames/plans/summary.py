@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..frames.text import escape_control_characters, format_cell
+from ..frames.text import count_checkpoints, escape_control_characters, format_cell
 from .actions import Action
 from .preview import GUARDS, VERDICTS
 
@@ -66,7 +66,7 @@ def _format_headline(
     is_gone = action.removes or action.only_sooner
     money = f", about ${size * rate:,.2f} a month" if rate is not None and is_gone else ""
     effect = action.describe(get_common_ttl(rows))
-    return f"{len(sends):,} of {len(frame):,} checkpoints will {effect}, {size:,.1f} GB{known}{money}"
+    return f"{len(sends):,} of {count_checkpoints(len(frame))} will {effect}, {size:,.1f} GB{known}{money}"
 
 
 def _format_counts(sends: pd.DataFrame) -> list[str]:
