@@ -226,16 +226,27 @@ def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome
     assert len(writes(server)) == 3
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
 @pytest.mark.parametrize("columns", ["name,tinker_path,size_gb", ""])
-def test_what_ls_prints_can_be_piped_in(columns: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """The lines of `ls` choose the rows that they show, wherever the column of paths stands in them."""
+def test_what_ls_prints_can_be_piped_in(
+    columns: str, form: str, server: DemoServer, run: Callable[..., Outcome]
+) -> None:
+    """What `ls` prints selects the rows that it shows, in each of its forms, wherever the column of paths stands."""
     before = state(server)
     listed = run(
-        server, "ls", "checkpoints", "--where", "name in ['plan-00', 'plan-04']", *(["--columns", columns] * bool(columns))
+        server, "ls", "checkpoints", "--format", form, "--where", "name in ['plan-00', 'plan-04']",
+        *(["--columns", columns] * bool(columns)),
     )  # fmt: skip
     assert run(server, "publish", "--yes", stdin=listed.out).code == 0
     changed = {path for path, facts in state(server).items() if before[path] != facts}
     assert changed == set(ours(server, 0, 4))
+
+
+def test_a_keep_rule_says_which_named_paths_the_account_lacks(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """What is piped into `retire` and unknown to the account is counted, and the exit code says so; so is JSON of other things."""
+    done = run(server, "retire", "--keep-last", "1", "--dry-run", stdin="tinker://x/weights/1\n" + ours(server, 0)[0])
+    assert (done.code, "not among this account's checkpoints: 1" in done.err) == (2, True)
+    assert is_usage_error(run(server, "retire", "--keep-last", "1", stdin='[{"name": "x"}]'))
 
 
 @pytest.mark.slow
@@ -780,7 +791,7 @@ def test_an_unfinished_plan_is_confirmed_or_abandoned(server: DemoServer, run: C
     assert run(server, "abandon", third).err == "abandoned, with 1 rows not done\n"
     unasked = run(server, "resume")
     assert is_sentence(unasked)
-    assert "1 checkpoints will become public" in unasked.err
+    assert "1 checkpoint will become public" in unasked.err
     assert not writes(server)
     assert run(server, "resume", "--yes").err == "1 done\n"
     assert run(server, "resume", first).code == 0

@@ -8,9 +8,6 @@ proved complete, and then nothing is removed without --allow-incomplete; 130 int
 
 from __future__ import annotations
 
-import io
-import os
-import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -22,7 +19,8 @@ from ..errors import ConfirmationNeededError, InvalidRequestError
 from ..plans.actions import ACTIONS, Action, Arguments, Parameter
 from ..plans.preview import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
-from .reports import HEADER, make_hints, print_plan, print_rows, report_outcomes
+from .piped import HEADER, is_stdin_piped, read_stdin
+from .reports import make_hints, print_plan, print_rows, report_outcomes, report_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,6 +232,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
         plan = _make_plan(client, action, _select_rows(frame, paths, options["where"]), given).allow(*options["guards"])
         named = [] if paths is None else _find_required(plan, paths, by_rule=by_rule)
         code = print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named, by_rule)
+        code = code or (report_unknown(paths or (), frame[HEADER]) if by_rule else 0)  # else the plan refuses them
     return code or (INCOMPLETE if incomplete else 0)
 
 
@@ -301,8 +300,10 @@ def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool
             f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else f"a {plan.action.name} cannot be undone"
         )
         return report_outcomes(outcomes, options["form"], undo_hint, named=named, quiet=quiet)
+    from ..frames.text import count_checkpoints
+
     raise InvalidRequestError(
-        f"{needed} checkpoints will {plan.effect}; that number was not confirmed, and nothing was sent",
+        f"{count_checkpoints(needed)} will {plan.effect}; that number was not confirmed, and nothing was sent",
         hint="Print the plan with --dry-run, run it with --yes.",
     )
 
@@ -321,33 +322,15 @@ def _select_rows(frame: pd.DataFrame, paths: list[str] | None, where: str | None
 
 def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool) -> list[str] | None:
     """Return the paths of the arguments (`-`: those on standard input), or of a pipe; None where only --where selects."""
-    is_piped = not arguments and _is_stdin_piped()
+    is_piped = not arguments and is_stdin_piped()
     sources = ("-",) if is_piped else arguments
-    found = [path for source in sources for path in (_read_stdin() if source == "-" else [source])]
+    found = [path for source in sources for path in (read_stdin() if source == "-" else [source])]
     if is_piped and not found:
         raise click.UsageError("standard input is empty, so no checkpoint is selected; < /dev/null leaves it out.")
     if not sources and where is None:
         whole = ", or take the whole account with --all" if by_rule else ""
         raise click.UsageError(f"name tinker paths, pipe them in, or select rows with --where{whole}.")
     return list(dict.fromkeys(path for path in found if path != HEADER)) if sources else None
-
-
-def _is_stdin_piped() -> bool:
-    """Tell whether standard input is a pipe, a socket or a file; a terminal or /dev/null selects nothing."""
-    try:
-        mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (AttributeError, OSError, ValueError):  # it was closed, or is not a file
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
-
-
-def _read_stdin() -> list[str]:
-    """Return the paths on standard input, one a line, or one column of the lines that `ls` prints; its header is one of them."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="backslashreplace")  # no path that this account has, but no traceback either
-    rows = [line.rstrip("\r\n").split("\t") for line in sys.stdin or () if line.strip()]
-    place = rows[0].index(HEADER) if rows and HEADER in rows[0] else 0
-    return [row[place].lstrip() for row in rows if len(row) > place]
 
 
 def _keep_rule(options: dict[str, Any]) -> Rule:

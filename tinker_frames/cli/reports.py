@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..plans.actions import ACTIONS
+from .piped import HEADER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ..plans.summary import Hints
 
 FAILED = 2  # the exit code
-HEADER = "tinker_path"
 
 
 def print_plan(plan: Plan, form: str) -> int:
@@ -90,3 +90,16 @@ def print_rows(frame: pd.DataFrame) -> None:
     from ..frames.text import render_lines
 
     sys.stdout.write(render_lines(frame))
+
+
+def report_unknown(paths: Sequence[str], known: pd.Series[Any]) -> int:
+    """Print how many of the named paths this account does not have, and return the exit code for it."""
+    from ..frames.text import escape_control_characters
+
+    there = set(known)
+    unknown = [path for path in paths if path not in there]
+    if not unknown:
+        return 0
+    example = escape_control_characters(unknown[0])
+    click.echo(f"  not among this account's checkpoints: {len(unknown):,}, e.g. {example}", err=True)
+    return FAILED

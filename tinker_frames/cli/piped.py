@@ -1,0 +1,55 @@
+"""Standard input as tinker paths, in any form that `ls` and `export` write: lines with tabs, CSV, or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import stat
+import sys
+
+import click
+
+HEADER = "tinker_path"
+
+
+def is_stdin_piped() -> bool:
+    """Tell whether standard input is a pipe, a socket or a file; a terminal or /dev/null selects nothing."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):  # it was closed, or is not a file
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
+
+
+def read_stdin() -> list[str]:
+    """Return the paths on standard input; a header is one of them."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="backslashreplace")  # no path that this account has, but no traceback either
+    return parse_paths(sys.stdin.read() if sys.stdin else "")
+
+
+def parse_paths(text: str) -> list[str]:
+    """Return the paths that a text names: one a line, or those of its column `tinker_path`."""
+    if text.lstrip().startswith(("[", "{")):
+        return _parse_json(text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    rows = [line.split("\t") for line in lines]
+    if lines and HEADER not in rows[0] and HEADER in next(csv.reader(lines[:1])):
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    place = rows[0].index(HEADER) if rows and HEADER in rows[0] else 0
+    return [row[place].lstrip() for row in rows if len(row) > place]
+
+
+def _parse_json(text: str) -> list[str]:
+    """Return the paths of an array of objects, or of one object a line."""
+    try:
+        rows = (
+            json.loads(text)
+            if text.lstrip().startswith("[")
+            else [json.loads(line) for line in text.splitlines() if line.strip()]
+        )
+        return [HEADER, *(row[HEADER] for row in rows)]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise click.UsageError(f"standard input looks like JSON, but is no list of objects with {HEADER!r}.") from None
