@@ -68,6 +68,29 @@ def test_a_list_that_lags_is_read_again(server: DemoServer, client: tkf.Client) 
     assert len(reads) == 3
 
 
+@pytest.mark.parametrize(
+    ("call", "field", "odd"), [("expire", "expires_at", "later"), ("publish", "public", "perhaps")]
+)
+def test_what_cannot_be_read_afterwards_is_unknown(
+    server: DemoServer, client_of: Make, call: str, field: str, odd: str
+) -> None:
+    """A row whose expiry or public flag makes no sense after its write is neither done nor failed."""
+    client = client_of(server, retries=0)
+    plan = plan_of(client, 2, call)
+    paths = set(plan.frame["tinker_path"])
+
+    def garble(endpoint: str, content: Any) -> Any:
+        if endpoint == LIST and sum(map(server.requests.count, ("set_checkpoint_ttl", "publish_checkpoint"))):
+            for row in content["checkpoints"]:
+                row.update({field: odd} if row["tinker_path"] in paths else {})
+        return content
+
+    server.faults.edit = garble
+    outcomes = plan.run(confirm=True)
+    assert outcomes["outcome"].tolist() == ["unknown"] * 2
+    assert outcomes["error"].str.contains("cannot be read").all()
+
+
 @pytest.mark.parametrize("status", [500, 204])
 def test_an_empty_list_is_no_proof_that_everything_is_gone(server: DemoServer, client_of: Make, status: int) -> None:
     """A list that lacks also rows which nobody deleted is not believed: the outcome is unknown, and resume finds out."""

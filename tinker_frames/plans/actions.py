@@ -217,6 +217,11 @@ class Action:
         """Tell whether it removes checkpoints, now or later."""
         return self.removes or (self.sets_expiry and arguments.ttl_seconds is not None)
 
+    def is_readable(self, state: State) -> bool:
+        """Tell whether what it changes is known of a checkpoint: its expiry, or whether it is public."""
+        is_open = self.public_after is not None and state.public is None
+        return not (is_open or (self.sets_expiry and state.expiry_unknown))
+
     def is_already(self, state: State, expiry: RequestedExpiry, now: datetime) -> bool:
         """Tell whether there is nothing to do."""
         if self.removes:

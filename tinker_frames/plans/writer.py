@@ -165,6 +165,9 @@ class Writer:
                 return
             outcome.outcome = "done"
             outcome.error = outcome.status = outcome.problem = None
+        elif state is not None and not self._action.is_readable(state):
+            if outcome.outcome != "failed" or job.unclear:
+                outcome.outcome, outcome.error = "unknown", "what the server says of it afterwards cannot be read"
         else:
             outcome.outcome = "failed"
             outcome.error = self._describe_expiry(job, state) or outcome.error or UNCHANGED_ERROR
