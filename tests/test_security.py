@@ -118,7 +118,7 @@ def _faults(server: DemoServer) -> dict[str, Callable[[], object]]:
 
 
 def _reprs(client: tkf.Client) -> list[object]:
-    session = client._transport
+    session = client.transport
     parts = [client, client.rest, client.cache, session, session.auth, session.settings, session.settings.credential]
     parts += (
         [session.cache, session.cache.session, session.cache.session.cache, session._plain] if session.cache else []
@@ -161,7 +161,7 @@ def test_the_key_is_nowhere(
             if fault != "none":
                 client.rest.get_server_capabilities()  # past config, so that the trouble is met by what follows
             if fault == "hang":
-                client._transport.settings = replace(client._transport.settings, timeout=0.05)
+                client.transport.settings = replace(client.transport.settings, timeout=0.05)
             calls = _calls(client, server)
             _faults(server)[fault]()
             for call in calls:
@@ -305,7 +305,7 @@ def _fail_with(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         "urllib3.connectionpool.HTTPConnectionPool.urlopen",
         "urllib3.connection.HTTPConnection.getresponse",
         "requests.sessions.Session.send",
-        "tinker_frames.rest.session.strike_out",
+        "tinker_frames.rest.transport.strike_out",
         "tinker_frames.rest.auth.derive_identity",
         "tinker_frames.rest.credentials.check_secret",
         "tinker_frames.rest.config.resolve",

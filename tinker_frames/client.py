@@ -17,7 +17,7 @@ from .plans.planner import Planner
 from .rest import config
 from .rest.cache import ClientCache
 from .rest.endpoints import AccessScope
-from .rest.session import Session
+from .rest.transport import Transport
 from .schema import catalog
 from .schema.arguments import check_methods
 from .schema.columns import Table
@@ -113,7 +113,7 @@ class Client:
     @config.accept_options(config.ClientOptions)
     def __init__(self, options: config.ClientOptions) -> None:
         self._settings = config.resolve(options)
-        self._transport = Session(self._settings)
+        self._transport = Transport(self._settings)
         self._reader = Account(self._transport)
         self._closers: list[Callable[[], None]] = []
         self.planner = Planner(self._transport, self._reader)
@@ -265,7 +265,7 @@ class Client:
     # ── for plans ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
-    def transport(self) -> Session:
+    def transport(self) -> Transport:
         """The HTTP transport of this client."""
         return self._transport
 

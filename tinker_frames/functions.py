@@ -173,7 +173,7 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
         One row per checkpoint and plan, in the order of the plans; times in UTC:
 
         * `plan` (str): the plan's id
-        * `begun_at`, `sent_at`, `ended_at` (datetime64[us, UTC]): when the plan was begun, the write last sent, its outcome known
+        * `started_at`, `sent_at`, `ended_at` (datetime64[us, UTC]): when the plan was started, the write last sent, its outcome known
         * `action`, `tinker_path` (str)
         * `state` (category): `planned` (not sent), `sent` (outcome not known) or `ended`
         * `outcome` (category): as of `Plan.run`; NA unless ended
@@ -206,7 +206,7 @@ def resume(
     Parameters
     ----------
     plan
-        The plan, its id, or the beginning of its id; None for the last unfinished plan, if it was begun in the last 24 hours.
+        The plan, its id, or the beginning of its id; None for the last unfinished plan, if it was started in the last 24 hours.
     confirm
         As for `Plan.run`: without `plan`, what is left is shown and has to be confirmed in the same cases.
 
@@ -258,7 +258,7 @@ def undo(plan: str | Plan | None = None, *, client: Client | None = None, progre
     ----------
     plan
         The plan, its id, or the beginning of its id; of a plan that was run several times, the last run that is not undone.
-        None for the last plan that is not undone, if it was begun in the last 24 hours; a second call undoes the plan before.
+        None for the last plan that is not undone, if it was started in the last 24 hours; a second call undoes the plan before.
 
     Raises
     ------

@@ -68,7 +68,7 @@ def writing_s(faults: Faults, rows: int, number: int) -> float:
     """Return the seconds from the first delete to the end of the last, as the server saw them."""
     with DemoServer(runs=20, checkpoints=rows, faults=faults) as server, tempfile.TemporaryDirectory() as folder:
         with tkf.Client(server.key, server.url, cache_dir=folder) as client:
-            planner = FixedPlanner(client._transport, client._reader, Path(folder) / "journal")
+            planner = FixedPlanner(client.transport, client._reader, Path(folder) / "journal")
             planner.number = number
             plan = planner.plan("delete", client.checkpoints(progress=False))
             outcomes = plan.allow(*GUARDS).run(confirm=rows, progress=False)

@@ -16,7 +16,7 @@ from tinker_frames.cli.doctor import Finding, examine
 from tinker_frames.demo import Burst, DemoServer, Faults
 from tinker_frames.demo.endpoints import ENDPOINTS
 from tinker_frames.rest.config import ClientOptions, resolve
-from tinker_frames.rest.session import Session
+from tinker_frames.rest.transport import Transport
 
 Examined = dict[str, Finding]
 READS = {name for name, (method, _) in ENDPOINTS.items() if method == "GET"} | {
@@ -35,11 +35,11 @@ def look(tmp_path: Path) -> Callable[..., Examined]:
     def look(server: DemoServer, key: str | None = None, **options: Any) -> Examined:
         given = {"retries": 0, "cache_dir": tmp_path} | options
         settings = resolve(ClientOptions(key or server.key, server.url, **given))
-        session = Session(settings)
+        transport = Transport(settings)
         try:
-            findings = list(examine(session))
+            findings = list(examine(transport))
         finally:
-            session.close()
+            transport.close()
         assert {call.endpoint for call in server.requests} <= READS
         assert len({finding.what for finding in findings}) == len(findings)
         assert not any(settings.credential.exists and server.key in finding.detail for finding in findings)
@@ -101,9 +101,9 @@ def test_no_server(look: Callable[..., Examined], tmp_path: Path) -> None:
     """Where nobody listens, the server is wrong, with the address and what to do, and the examination ends."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    session = Session(resolve(ClientOptions("tml-demo", url, retries=0, cache_dir=tmp_path)))
-    findings = list(examine(session))
-    session.close()
+    transport = Transport(resolve(ClientOptions("tml-demo", url, retries=0, cache_dir=tmp_path)))
+    findings = list(examine(transport))
+    transport.close()
     assert [(f.what, f.verdict) for f in findings] == [("server", "wrong"), ("credential", "ok")]
     assert url in findings[0].detail
     assert "TINKER_BASE_URL" in findings[0].detail

@@ -52,10 +52,10 @@ class Outcome(NamedTuple):
 def server() -> Iterator[DemoServer]:
     """A small account with a run of thirteen private checkpoints, plan-00 to plan-12, one a minute."""
     with DemoServer(runs=4, seed=1) as running:
-        run, begun = running.state.add_run(), datetime.now(UTC) - timedelta(days=2)
+        run, started = running.state.add_run(), datetime.now(UTC) - timedelta(days=2)
         for number in range(13):
             running.state.add_checkpoint(
-                run, "training", f"plan-{number:02}", time=begun + timedelta(minutes=number), size_bytes=10**9
+                run, "training", f"plan-{number:02}", time=started + timedelta(minutes=number), size_bytes=10**9
             )
         yield running
 
@@ -742,7 +742,7 @@ def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) 
     assert "expire" in deleted.err
 
 
-def begun(server: DemoServer, env: dict[str, str], least: int) -> subprocess.Popen[str]:
+def start(server: DemoServer, env: dict[str, str], least: int) -> subprocess.Popen[str]:
     """Start to let all thirteen expire on a slow server, and return the process once some writes have ended."""
     server.faults.write_latency = 0.3
     call = [*COMMAND, "rm", "--where", OURS, "--yes"]
@@ -759,7 +759,7 @@ def test_resume_after_an_interruption(
     number: signal.Signals, server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]
 ) -> None:
     """After a kill or Ctrl-C `resume` finishes the plan; no row that was done is sent again, and Ctrl-C says how to go on."""
-    process = begun(server, environment, least=2)
+    process = start(server, environment, least=2)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert out == ""

@@ -43,14 +43,14 @@ def test_results_come_in_the_order_of_the_jobs(workers: int, count: int) -> None
 
 
 def test_no_more_is_begun_than_the_caller_can_take() -> None:
-    """Two results a worker wait at most; the rest is begun as the caller takes."""
-    begun: list[int] = []
-    results = run_in_order(range(100), begun.append, 4, Progress())
+    """Two results a worker wait at most; the rest is started as the caller takes."""
+    started: list[int] = []
+    results = run_in_order(range(100), started.append, 4, Progress())
     next(results)
     deadline = time.monotonic() + 0.3
     while time.monotonic() < deadline:
         time.sleep(0.02)
-    assert len(begun) <= 2 * 4 + 1
+    assert len(started) <= 2 * 4 + 1
     results.close()
     assert ended(ours())
 
@@ -114,11 +114,11 @@ def test_a_caller_that_stops_taking_stops_the_threads(how: str) -> None:
 
 @pytest.mark.parametrize("workers", [1, 3, 16])
 def test_work_that_somebody_else_stops_ends_for_its_caller(workers: int) -> None:
-    """Whoever holds the progress can stop it: what is under way ends, nothing more is begun, and the caller hears of it."""
-    progress, begun = Progress(), list[int]()
+    """Whoever holds the progress can stop it: what is under way ends, nothing more is started, and the caller hears of it."""
+    progress, started = Progress(), list[int]()
 
     def run(number: int) -> int:
-        begun.append(number)
+        started.append(number)
         if number == 5:
             progress.stop.set()
         return number
@@ -126,8 +126,8 @@ def test_work_that_somebody_else_stops_ends_for_its_caller(workers: int) -> None
     taken = []
     with pytest.raises(StoppedError):
         taken += [job for job, _ in run_in_order(range(500), run, workers, progress)]
-    assert 5 in begun
-    assert len(begun) <= 6 + workers
+    assert 5 in started
+    assert len(started) <= 6 + workers
     assert ended(ours())
 
 

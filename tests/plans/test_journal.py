@@ -27,8 +27,8 @@ Make = Callable[..., tkf.Client]
 CHECKOUT = Path(__file__).parents[1]
 
 
-def begun(folder: Path, rows: int = 3) -> Journal:
-    """Return a journal with one plan begun."""
+def start(folder: Path, rows: int = 3) -> Journal:
+    """Return a journal with one plan started."""
     journal = Journal("acc", folder / "journal")
     jobs = [Job(f"tinker://r/weights/{n}", State(False, None), RequestedExpiry()) for n in range(rows)]
     journal.record_plan("plan-1", "http://server", "delete", jobs)
@@ -37,7 +37,7 @@ def begun(folder: Path, rows: int = 3) -> Journal:
 
 def test_a_row_is_not_begun_then_begun_then_ended(tmp_path: Path) -> None:
     """Each note moves a row on; an unknown end leaves it open, and a later note corrects an earlier one."""
-    journal, path = begun(tmp_path, 1), "tinker://r/weights/0"
+    journal, path = start(tmp_path, 1), "tinker://r/weights/0"
     states = [journal.read_plans()[0].rows[path].state]
     journal.record_attempt("plan-1", path, 1)
     states.append(journal.read_plans()[0].rows[path].state)
@@ -56,7 +56,7 @@ def test_a_row_is_not_begun_then_begun_then_ended(tmp_path: Path) -> None:
 
 def test_file_and_folder_are_the_owners_alone(tmp_path: Path) -> None:
     """The file is 0600 in a folder 0700, and is listed as the account's."""
-    journal = begun(tmp_path)
+    journal = start(tmp_path)
     assert stat.S_IMODE(journal.find_path("plan-1").stat().st_mode) == 0o600
     assert stat.S_IMODE(journal.folder.stat().st_mode) == 0o700
     assert [path.name for path in (tmp_path / "journal").iterdir()] == ["acc"]
@@ -64,7 +64,7 @@ def test_file_and_folder_are_the_owners_alone(tmp_path: Path) -> None:
 
 def test_it_is_only_ever_appended_to(tmp_path: Path) -> None:
     """What was written stays byte for byte, whatever is noted afterwards."""
-    journal = begun(tmp_path)
+    journal = start(tmp_path)
     path = journal.find_path("plan-1")
     first = path.read_bytes()
     journal.record_attempt("plan-1", "tinker://r/weights/0", 1)
@@ -80,7 +80,7 @@ def test_it_is_only_ever_appended_to(tmp_path: Path) -> None:
 @settings(max_examples=30)
 def test_a_torn_last_line_costs_that_line_only(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     """After a kill in the middle of a line all lines before it are read, and what is noted next is whole."""
-    journal = begun(tmp_path_factory.mktemp("torn"))
+    journal = start(tmp_path_factory.mktemp("torn"))
     path = journal.find_path("plan-1")
     whole = path.stat().st_size
     journal.record_outcome("plan-1", "tinker://r/weights/0", "done")
@@ -103,7 +103,7 @@ def test_lines_of_several_threads_and_processes_do_not_mix(tmp_path: Path) -> No
         "threads = [threading.Thread(target=write, args=(t,)) for t in range(3)]\n"
         "[t.start() for t in threads]; [t.join() for t in threads]\n"
     )
-    journal = begun(tmp_path)
+    journal = start(tmp_path)
     command = [sys.executable, "-c", script, str(journal.folder.parent)]
     with (
         subprocess.Popen([*command, "one"], cwd=CHECKOUT) as one,
@@ -125,7 +125,7 @@ def test_lines_of_several_threads_and_processes_do_not_mix(tmp_path: Path) -> No
 @settings(max_examples=18)
 def test_foreign_lines_are_passed_over(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     """Lines that are no notes of ours, or of a plan that is not known, change nothing of the plans that are."""
-    journal = begun(tmp_path_factory.mktemp("foreign"))
+    journal = start(tmp_path_factory.mktemp("foreign"))
     with journal.find_path("plan-1").open("ab") as file:
         file.write("\n".join(lines).encode("utf-8", "replace"))
     journal.record_outcome("plan-1", "tinker://r/weights/1", "done")
@@ -154,7 +154,7 @@ ODD_LINES = {
 @pytest.mark.parametrize("line", ODD_LINES.values(), ids=ODD_LINES)
 def test_a_line_of_another_shape_is_skipped_with_one_warning(tmp_path: Path, line: str) -> None:
     """Whatever a line is, it costs itself only: the rows stay as they were, and the reader is told once."""
-    journal = begun(tmp_path)
+    journal = start(tmp_path)
     with journal.find_path("plan-1").open("a") as file:
         file.write(f"{line}\n{line}\n")
     with pytest.warns(errors.JournalWarning, match=r"in 2 places, .*skipped: line 2 of") as caught:
@@ -178,7 +178,7 @@ def test_a_line_of_another_shape_is_skipped_with_one_warning(tmp_path: Path, lin
 )
 def test_a_row_of_another_shape_costs_that_row_only(tmp_path: Path, old: str, new: str) -> None:
     """A row of a plan that cannot be read is skipped with a warning; the other rows are there."""
-    journal = begun(tmp_path)
+    journal = start(tmp_path)
     path = journal.find_path("plan-1")
     content = path.read_text()
     assert old in content
@@ -203,7 +203,7 @@ def test_a_run_reads_no_other_plan(server: DemoServer, client: tkf.Client) -> No
 
 def test_the_oldest_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound on files or bytes the oldest are deleted, but none of the last 30 days."""
-    journal = begun(tmp_path)
+    journal = start(tmp_path)
     for day in range(1, 6):
         (journal.folder / f"202001{day:02}T000000000000_old-{day}.jsonl").write_text("x" * 100)
         (journal.folder / f"old-{day}.lock").touch()
@@ -277,7 +277,7 @@ def test_without_a_journal_nothing_is_sent(server: DemoServer, client: tkf.Clien
 
 
 def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, client: tkf.Client) -> None:
-    """If the journal breaks in the middle, what is begun is what was noted, and nothing further is sent."""
+    """If the journal breaks in the middle, what is started is what was noted, and nothing further is sent."""
     plan = client.checkpoints().query("not public").head(40).tinker.publish()
     server.faults.write_latency = 0.03
     failed: list[BaseException] = []

@@ -225,10 +225,10 @@ def test_one_deadline_for_the_whole_write(server: DemoServer, client_of: Make) -
     path = plan_of(client, 1).frame["tinker_path"].iloc[0]
     server.faults.latency_of = {LIST: 0.4}
     server.faults.bursts = [Burst(DELETE, 500, times=None)]
-    begun = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(errors.TinkerError):
         client.rest.delete_checkpoint(path)
-    assert time.monotonic() - begun < 8  # its phases one by one would take far more: it is there, and lists are slow
+    assert time.monotonic() - started < 8  # its phases one by one would take far more: it is there, and lists are slow
 
 
 def test_endless_rate_limits_end_without_a_deadline(

@@ -186,7 +186,7 @@ def test_a_row_that_somebody_else_deleted_first_is_not_claimed(
 
 @pytest.mark.parametrize("retry_after", ["0.6"])
 def test_retry_after_holds_every_write(server: DemoServer, client: tkf.Client, retry_after: str) -> None:
-    """After a 429 nothing is begun until the time that it names is over, by no thread; the row is not counted as tried."""
+    """After a 429 nothing is started until the time that it names is over, by no thread; the row is not counted as tried."""
     plan = delete_of(client, 40)
     server.faults.write_latency = 0.02
     server.faults.bursts = [Burst(DELETE, 429, times=1, after=10, retry_after=retry_after)]

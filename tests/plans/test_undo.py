@@ -38,7 +38,7 @@ KILLS = 50
 def run_plan(url: str, key: str, folder: str, action: str, paths: list[str]) -> None:
     """Run a plan in a process of its own, which is going to be killed."""
     with tkf.Client(key, url, cache_dir=Path(folder) / "cache") as client:
-        planner = Planner(client._transport, client._reader, Path(folder) / "journal")
+        planner = Planner(client.transport, client._reader, Path(folder) / "journal")
         plan = planner.plan(action, paths, {"after": "24h"} if action == "expire" else {})
         plan.allow(*ALL).run(confirm=True, progress=False)
 
@@ -69,7 +69,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             victim.kill()
             victim.join()
             time.sleep(0.1)  # what is on the wire arrives
-            planner = Planner(client._transport, client._reader, folder / "journal")
+            planner = Planner(client.transport, client._reader, folder / "journal")
             told = planner.build_journal_frame()
             changed = {path for path in paths if is_as_wished(server, action, path, before)}
             sent = server.requests.count(WRITES[action])
@@ -126,7 +126,7 @@ def test_the_journal_is_a_typed_frame(client: tkf.Client) -> None:
     assert told["expires_before"].isna().tolist() == [*frame["expires_at"].isna(), frame["expires_at"].isna().iloc[0]]
     assert set(told["state"]) == {"ended"}
     assert set(told["outcome"]) == {"done"}
-    for column in ("begun_at", "sent_at", "ended_at", "expires_before"):
+    for column in ("started_at", "sent_at", "ended_at", "expires_before"):
         assert str(told[column].dtype) == "datetime64[us, UTC]"
     assert (told["sent_at"] <= told["ended_at"]).all()
 

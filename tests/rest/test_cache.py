@@ -285,7 +285,7 @@ def test_failed_writes_outdate_everything_too(server: DemoServer, client_of: Mak
 
 
 def test_write_during_a_sweep(server: DemoServer, client_of: Make) -> None:
-    """A listing that was begun before a write ended is not kept: the next frame is true."""
+    """A listing that was started before a write ended is not kept: the next frame is true."""
     reader, writer = client_of(server), client_of(server)
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)
     reader.rest.get_server_capabilities()
@@ -393,7 +393,7 @@ def test_unusable_cache_is_said_once(server: DemoServer, client_of: Make, tmp_pa
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if trouble == "full":
-            cache = client._transport.cache
+            cache = client.transport.cache
             assert cache is not None
             cache.clear()
             connection = cache._store._connect()
@@ -512,7 +512,7 @@ def test_client_is_usable_in_a_forked_child(server: DemoServer, client: tkf.Clie
 
 
 def test_put_and_get(tmp_path: Path) -> None:
-    """Bytes and the time of reading come back; what was begun before a write does not."""
+    """Bytes and the time of reading come back; what was started before a write does not."""
     cache = AccountCache(tmp_path, "a", 300)
     began = time.time()
     cache.put("k", b"body", began)

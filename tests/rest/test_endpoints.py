@@ -292,14 +292,14 @@ def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: 
 
     said: list[str] = []
 
-    class Teller(Progress):
+    class WaitRecorder(Progress):
         def report_wait(self, seconds: float, why: str) -> None:
             said.append(f"{seconds:g} {why}")
             threading.Timer(0.1, self.stop.set).start()
 
     server.switches.archive_building = 99
     with pytest.raises(errors.ConflictError, match="given up"):
-        client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, progress=Teller())
+        client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, progress=WaitRecorder())
     assert said == ["30 the archive is being built; asking 5 more time(s)"]
 
 

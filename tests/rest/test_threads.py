@@ -45,7 +45,7 @@ def test_an_error_is_raised_where_the_result_is_taken(kind: type[BaseException])
 
 
 def test_nothing_is_run_once_stopped() -> None:
-    """Work whose progress is stopped is not begun, and its result says so."""
+    """Work whose progress is stopped is not started, and its result says so."""
     progress, ran = Progress(), []
     progress.stop.set()
     with pytest.raises(StoppedError):

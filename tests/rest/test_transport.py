@@ -1,16 +1,16 @@
-"""Answers end in time and below a size, over TLS and proxies too, and failures name their reason."""
+"""The only network I/O: what is repeated, waited for, said, and never sent."""
 
 from __future__ import annotations
 
-import contextlib
-import gzip
+import http.server
+import itertools
+import logging
 import socket
-import ssl
 import threading
 import time
-import zlib
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,326 +18,514 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.rest import transport
-from tinker_frames.rest.config import BUNDLE_VARIABLES, UnverifiedWarning
-from tinker_frames.rest.failures import PROXY_VARIABLES
+from tinker_frames.demo import Burst, DemoServer, Hang, Reset, Truncate
+from tinker_frames.rest.progress import Progress
 
-KEY = "tml-AbCdEfGh0123456789WxYz"
-TLS = Path(__file__).with_name("tls.pem")  # a certificate of its own for 127.0.0.1, and its key
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-Send = Callable[[socket.socket], None]
+RUNS = "list_training_runs"
+Make = Callable[..., tkf.Client]
+
+
+class Elsewhere:
+    """A second server on loopback that gives one answer to everything and keeps what it was sent."""
+
+    def __init__(self, answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> None:
+        self.headers: list[dict[str, str]] = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.headers.append({name.lower(): value for name, value in self.headers.items()})
+                answer(self)
+
+            do_POST = do_PUT = do_DELETE = do_CONNECT = do_GET  # noqa: N815  # the names that http.server calls
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Elsewhere:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def reply(status: int, body: bytes = b"{}", **headers: str) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception with all that is chained to it."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
 
 
 @pytest.fixture(autouse=True)
-def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither bundles nor proxies of whoever runs the tests are used."""
-    for name in (*BUNDLE_VARIABLES, *PROXY_VARIABLES, "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
+def _short_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the wait is not the subject, it is short."""
+    if "real_waits" not in request.fixturenames:
+        monkeypatch.setattr("tinker_frames.rest.retry.backoff_s", lambda attempt: 0.01)
 
 
-@contextmanager
-def serve(answer: Send, *, tls: bool = False) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve one answer, byte by byte as it likes, on every connection; yields its address and what it was sent."""
-    seen: list[bytes] = []
-    listener = socket.create_server(("127.0.0.1", 0))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(TLS)
-
-    def talk(one: socket.socket) -> None:
-        with contextlib.suppress(OSError), context.wrap_socket(one, server_side=True) if tls else one as line:
-            seen.append(line.recv(65536))
-            answer(line)
-            if not seen[-1].startswith(b"CONNECT"):
-                line.shutdown(socket.SHUT_RDWR)
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}", seen
-    finally:
-        listener.close()
+@pytest.fixture
+def real_waits() -> None:
+    """Ask for the waits that users get."""
 
 
-def drip(start: bytes, again: bytes) -> Send:
-    def send(line: socket.socket) -> None:
-        line.sendall(start)
-        while True:
-            line.sendall(again)
-            time.sleep(0.05)
-
-    return send
+@pytest.fixture
+def ready(client: tkf.Client, server: DemoServer) -> tkf.Client:
+    """A client that has asked for its config already, on a server that has forgotten it."""
+    client.rest.get_server_capabilities()
+    server.requests.clear()
+    return client
 
 
-def reply(body: bytes = b'{"training_runs": []}', head: bytes = HEAD) -> Send:
-    return lambda line: line.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+def start(client: tkf.Client, server: DemoServer, timeout: float | None = None) -> tkf.Client:
+    """Let a client ask for its config, with all the time it needs; only what follows has the given timeout."""
+    client.rest.get_server_capabilities()
+    server.requests.clear()
+    if timeout is not None:
+        client.transport.settings = replace(client.transport.settings, timeout=timeout)
+    return client
 
 
-def make(url: str, **options: Any) -> tkf.Client:
-    return tkf.Client(**{"api_key": KEY, "base_url": url, "cache": False, "retries": 0, "timeout": 20} | options)
+# ── repeats ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# ── bounds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 503])
+def test_reads_are_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
+    """A read survives one answer of a kind that may pass."""
+    server.faults.bursts.append(Burst(RUNS, status, times=1))
+    assert ready.rest.list_training_runs()["training_runs"]
+    assert [call.status for call in server.requests] == [status, 200]
 
 
-@pytest.mark.parametrize("limit", [{"deadline": 0.4}, {"timeout": 0.3, "deadline": 0.6}])
-@pytest.mark.parametrize(
-    ("start", "again"),
-    [
-        (b"", b"H"),
-        (b"HTTP/1.1 200 OK\r\n", b"X"),
-        (HEAD, b"X-A: b\r\n"),
-        (HEAD + b"Content-Length: 5000\r\n\r\n", b" "),
-        (HEAD + b"\r\n", b" "),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    ],
-    ids=["status", "header", "headers", "body", "endless", "chunks", "continue"],
-)
-def test_dripping_servers_end(start: bytes, again: bytes, limit: dict[str, float]) -> None:
-    """A server that sends a byte at a time, in whatever part of its answer, ends with the time limits."""
-    began = time.monotonic()
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+def test_final_answers_are_not_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
+    """What cannot pass is raised after one request."""
+    server.faults.bursts.append(Burst(RUNS, status, times=None))
+    with pytest.raises(errors.TinkerError):
+        ready.rest.list_training_runs()
+    assert server.requests.count() == 1
+
+
+@pytest.mark.parametrize(("said", "status", "count"), [("false", 500, 1), ("true", 404, 2)])
+def test_should_retry(server: DemoServer, client_of: Make, said: str, status: int, count: int) -> None:
+    """`x-should-retry` overrides what the status says."""
+    client = start(client_of(server, retries=1), server)
+    server.faults.bursts.append(Burst(RUNS, status, times=None, headers={"x-should-retry": said}))
+    with pytest.raises(errors.TinkerError):
+        client.rest.list_training_runs()
+    assert server.requests.count() == count
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries: int) -> None:
+    """`retries` is how often a request is sent again, and no more than that."""
+    client = start(client_of(server, retries=retries), server)
+    server.faults.bursts.append(Burst(RUNS, 500, times=None))
+    with pytest.raises(errors.ServerError):
+        client.rest.list_training_runs()
+    assert server.requests.count() == 1 + retries
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("real_waits")
+def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
+    """With the defaults, a server that answers 500 for ever is an error after five requests, and the waits are said."""
+    server.faults.bursts.append(Burst(RUNS, 500, times=None))
+    with caplog.at_level(logging.WARNING, "tinker_frames"), pytest.raises(errors.ServerError):
+        ready.rest.list_training_runs()
+    assert server.requests.count() == 5
+    assert any("waiting" in record.message and "500" in record.message for record in caplog.records)
+
+
+def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:
+    """No wait is started that would end past the deadline."""
+    client = start(client_of(server, deadline=2), server)
+    server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="30"))
+    with pytest.raises(errors.RateLimitError):
+        client.rest.list_training_runs()
+    assert server.requests.count() == 1
+
+
+@pytest.mark.parametrize(("status", "retries"), [(429, 4), (503, 4), (429, 0)])
+def test_waits_past_the_deadline_end_at_once(server: DemoServer, client_of: Make, status: int, retries: int) -> None:
+    """A wait of an hour is named and ends every call at once; until it is over, none of them sends anything."""
+    client = start(client_of(server, deadline=20, retries=retries), server)
+    server.faults.bursts.append(Burst(RUNS, status, times=None, retry_after="3600"))
+    for call in [client.rest.list_training_runs, client.rest.list_sessions, client.checkpoints]:
+        with pytest.raises(errors.TinkerError, match=r"asks to wait (3600|3599) s.*Try again after 2") as caught:
+            call()
+        assert caught.value.retryable
+    assert server.requests.count() == 1
+
+
+def test_long_waits_are_kept_where_the_deadline_allows(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait of over a minute within the deadline is waited for, and nothing is sent before it is over."""
+    slept: list[float] = []
+    client = start(client_of(server, deadline=300), server)
+
+    def sleep(seconds: float, _: Progress) -> None:
+        slept.append(seconds)
+        client.transport._not_before -= seconds
+
+    monkeypatch.setattr("tinker_frames.rest.transport._sleep", sleep)
+    server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="90"))
+    client.rest.list_training_runs()
+    assert slept == [pytest.approx(90, abs=2)]
+    assert server.requests.count() == 2
+
+
+def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None:
+    """A wait that another thread was told of does not hold a request past its deadline."""
+    client = start(client_of(server, deadline=3), server)
+    client.transport._not_before = time.monotonic() + 20
+    with pytest.raises(errors.RateLimitError, match="past the deadline") as caught:
+        client.rest.list_training_runs()
+    assert caught.value.retryable
+    assert server.requests.count() == 0
+
+
+def test_gateway_refusal_is_repeated(server: DemoServer, ready: tkf.Client) -> None:
+    """400 with an empty body is a gateway's: the request is sent again."""
+    server.faults.bursts.append(Burst(RUNS, 400, times=1, body=b""))
+    ready.rest.list_training_runs()
+    assert [call.status for call in server.requests] == [400, 200]
+
+
+@pytest.mark.parametrize("trouble", ["resets", "truncate"])
+def test_lost_answers_of_reads_are_repeated(server: DemoServer, ready: tkf.Client, trouble: str) -> None:
+    """A reset connection or a body cut short costs a repeat, and never a row."""
+    kind = Reset if trouble == "resets" else Truncate
+    getattr(server.faults, trouble).append(kind(RUNS, times=1))
+    assert len(ready.rest.list_training_runs(limit=100)["training_runs"]) == 20
+    assert server.requests.count() == 2
+
+
+@pytest.mark.parametrize(("keep", "cached"), [(0.0, True), (0.99, True), (0.3, False)])
+def test_truncated_bodies_are_errors(server: DemoServer, client_of: Make, keep: float, cached: bool) -> None:
+    """A body that is always cut short is a connection failure, with the fields that every error has, and is not cached."""
+    client = start(client_of(server, retries=0, cache=cached), server)
+    run = server.state.runs()[0].training_run_id
+    server.faults.truncate.append(Truncate("get_training_run", times=1, keep=keep))
+    with pytest.raises(errors.ConnectionFailedError) as caught:
+        client.rest.get_training_run(run)
+    assert caught.value.retryable
+    assert caught.value.url
+    assert caught.value.hint
+    assert client.rest.get_training_run(run)["training_run_id"] == run
+
+
+def test_body_cut_without_a_length_is_repeated() -> None:
+    """A body that ends too early without saying how long it is, is found out and asked for again."""
+    answers = [b'{"training_runs": [{"tr', b'{"training_runs": []}']
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(answers.pop(0))
+
+    with Elsewhere(answer) as odd, tkf.Client(None, odd.url, cache=False) as client:
+        assert client.rest.list_training_runs() == {"training_runs": []}
+    assert answers == []
+
+
+def test_web_page_with_status_200_is_an_error() -> None:
+    """A page of a gateway that says 200 is no answer."""
     with (
-        serve(drip(start, again)) as (url, _),
-        make(url, **limit) as client,
-        pytest.raises(errors.ConnectionFailedError),
+        Elsewhere(reply(200, b"<html>log in</html>")) as odd,
+        tkf.Client(None, odd.url, cache=False, retries=0) as client,
+        pytest.raises(errors.ConnectionFailedError, match="incomplete JSON"),
     ):
         client.rest.list_training_runs()
-    assert time.monotonic() - began < 40  # a hang is meant; a busy machine takes long to import
 
 
-def test_dripping_answers_to_writes_end() -> None:
-    """A write ends with the deadline as well, and that says that its outcome is not known."""
-    with (
-        serve(drip(HEAD + b"Content-Length: 5000\r\n\r\n", b" ")) as (url, _),
-        make(url, api_key="", deadline=0.4) as client,
-        pytest.raises(errors.ConnectionFailedError, match="within the deadline") as caught,
-    ):
-        client._transport.call("DELETE", "/api/v1/x", repeat=False)
+def test_hanging_server_times_out(server: DemoServer, client_of: Make) -> None:
+    """A server that does not answer is given up after `timeout`, and that is said."""
+    client = start(client_of(server, retries=0), server, timeout=0.3)
+    server.faults.hang.append(Hang(RUNS, times=None, seconds=20))
+    with pytest.raises(errors.ConnectionFailedError, match="no answer from"):
+        client.rest.list_training_runs()
+    assert server.requests.count() == 1
+
+
+def test_hang_is_repeated(server: DemoServer, client_of: Make) -> None:
+    """A read that was lost to a hanging server is sent again."""
+    client = start(client_of(server), server, timeout=0.7)
+    server.faults.hang.append(Hang(RUNS, times=1, seconds=20))
+    assert client.rest.list_training_runs()["training_runs"]
+    assert server.requests.count() == 2
+
+
+def test_refused_connection(client_of: Make) -> None:
+    """A server that is not there is a connection failure that names the host."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        client = tkf.Client("tml-0123456789", f"http://127.0.0.1:{port}", cache=False, retries=0)
+        with pytest.raises(errors.ConnectionFailedError, match=f"no connection to 127.0.0.1:{port}") as caught:
+            client.rest.list_training_runs()
+        client.close()
     assert caught.value.status is None
+    assert caught.value.retryable
 
 
-def test_threads_wait_for_a_token_no_longer_than_the_deadline() -> None:
-    """Where config does not answer, every thread ends with its own deadline, not one after the other."""
-    found: list[Exception] = []
+# ── rate limits ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def call(client: tkf.Client) -> None:
-        try:
-            client.rest.list_training_runs()
-        except errors.ConnectionFailedError as error:
-            found.append(error)
 
-    began = time.monotonic()
-    with serve(drip(HEAD + b"Content-Length: 5000\r\n\r\n", b" ")) as (url, _), make(url, deadline=0.5) as client:
-        threads = [threading.Thread(target=call, args=(client,)) for _ in range(30)]
-        for thread in threads:
+def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
+    """What a 429 asks one thread to wait, all threads wait, and it is said once."""
+    server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="1.1"))
+    first = threading.Thread(target=ready.rest.list_training_runs)
+    others = [threading.Thread(target=ready.rest.list_sessions) for _ in range(8)]
+    with caplog.at_level(logging.WARNING, "tinker_frames"):
+        first.start()
+        while not ready._transport._not_before:
+            time.sleep(0.005)
+        for thread in others:
             thread.start()
-        for thread in threads:
+        for thread in [first, *others]:
             thread.join()
-    assert len(found) == 30
-    assert time.monotonic() - began < 40  # a hang is meant; a busy machine takes long to import
+    refused, *later = sorted(server.requests, key=lambda call: call.started)
+    assert refused.status == 429
+    assert len(later) == 9
+    assert min(call.started for call in later) - (refused.ended or 0) >= 1.0
+    said = [record.message for record in caplog.records if "rate limited" in record.message]
+    assert len(said) == 1
 
 
-@pytest.mark.parametrize("kind", ["endless", "length", "gzip", "deflate", "twice"])
-def test_answers_have_a_size_limit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endless body, one that says so, and one that grows when it is unpacked are errors, asked for once."""
-    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 2**20)
-    packed = {
-        "gzip": gzip.compress(bytes(2**23)),
-        "deflate": zlib.compress(bytes(2**23)),
-        "twice": gzip.compress(b"{}"),
-    }
-    encoding = {"twice": "gzip, gzip"}.get(kind, kind).encode()
+def test_rate_limited_writes_wait_too(server: DemoServer, ready: tkf.Client) -> None:
+    """A 429 to a write was surely not done: it is repeated after the wait, with the same idempotency key."""
+    path = next(row for row in server.state.checkpoints_page(1000, 0)[0] if not row.public).tinker_path
+    ready.rest.list_checkpoints(path.split("/")[2])
+    server.faults.bursts.append(Burst("publish_checkpoint", 429, times=2, retry_after="0.3"))
+    ready.rest.publish_checkpoint(path)
+    calls = server.requests.to("publish_checkpoint")
+    assert [call.status for call in calls] == [429, 429, 204]
+    assert len({call.headers["x-idempotency-key"] for call in calls}) == 1
+    assert all(later.started - (earlier.ended or 0) >= 0.25 for earlier, later in itertools.pairwise(calls))
 
-    def endless(line: socket.socket) -> None:
-        line.sendall(HEAD + (b"Content-Length: 99999999999\r\n\r\n" if kind == "length" else b"\r\n"))
-        while True:
-            line.sendall(bytes(2**16))
 
-    send = reply(packed[kind], HEAD + b"Content-Encoding: " + encoding + b"\r\n") if kind in packed else endless
-    with (
-        serve(send) as (url, seen),
-        make(url, api_key="", retries=3) as client,
-        pytest.raises(errors.ConnectionFailedError, match="larger than 1 MiB") as caught,
-    ):
+def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
+    """A rate limit that always names its wait is borne longer than a failure, but not for ever."""
+    client = start(client_of(server, retries=1), server)
+    server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="0.05"))
+    with pytest.raises(errors.RateLimitError):
         client.rest.list_training_runs()
-    assert len(seen) == 1
-    assert not caught.value.retryable
+    assert server.requests.count() == 5
 
 
-# ── TLS and proxies ───────────────────────────────────────────────────────────────────────────────────────────────────
+def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) -> None:
+    """Work that was given up wakes from its wait at once and sends nothing."""
+    from tinker_frames.rest.progress import StoppedError
+
+    progress = Progress()
+    server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))
+    threading.Timer(0.3, progress.stop.set).start()
+    with pytest.raises(StoppedError):
+        ready._transport.call("GET", "/api/v1/training_runs", progress=progress)
+    assert server.requests.count() == progress.requests == 1
 
 
-def test_unknown_certificates_are_refused_with_their_reason() -> None:
-    """A certificate that nobody vouches for is refused at once; the reason and the way out are named, and no key is sent."""
-    with (
-        serve(reply(), tls=True) as (url, seen),
-        make(url, retries=3) as client,
-        pytest.raises(errors.ConnectionFailedError, match=r"self.signed certificate.*SSL_CERT_FILE") as caught,
-    ):
-        client.rest.list_training_runs()
-    assert seen == []
-    assert not caught.value.retryable
+# ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("by", ["verify=", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_bundles_are_used(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bundle of CA certificates is taken from the setting, or from any of the usual variables."""
-    if by != "verify=":
-        monkeypatch.setenv(by, str(TLS))
-    with serve(reply(), tls=True) as (url, seen), make(url, **({"verify": TLS} if by == "verify=" else {})) as client:
-        assert client.rest.list_training_runs() == {"training_runs": []}
-    assert f"X-API-Key: {KEY}".encode() in seen[-1]
+def test_headers_of_a_read(server: DemoServer, ready: tkf.Client) -> None:
+    """A GET names us, asks for JSON, carries the key, and has no idempotency key."""
+    ready.rest.list_training_runs()
+    headers = server.requests[0].headers
+    assert headers["user-agent"] == f"tinker-frames/{tkf.__version__}"
+    assert headers["accept"] == "application/json"
+    assert headers["x-api-key"] == server.key
+    assert not {"x-idempotency-key", "authorization", "cookie"} & set(headers)
 
 
-def test_verify_false_warns_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`verify=False` takes any certificate, also where the environment names a bundle, and warns where the client is made."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
-    with serve(reply(), tls=True) as (url, _):
-        with pytest.warns(UnverifiedWarning, match="read the key") as warned:
-            client = make(url, verify=False)
-        assert [Path(warning.filename).name for warning in warned] == ["test_transport.py"]
-        assert client.rest.list_training_runs() == {"training_runs": []}
-        client.close()
+def test_idempotency_key_is_one_per_write(server: DemoServer, ready: tkf.Client) -> None:
+    """Each logical write has a key of its own, a fresh uuid, the same on its repeats."""
+    path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
+    server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=1))
+    for _ in range(2):
+        ready.rest.set_checkpoint_ttl_from_tinker_path(path, 7200)
+    keys = [call.headers["x-idempotency-key"] for call in server.requests.to("set_checkpoint_ttl")]
+    assert len(keys) == 3
+    assert keys[0] == keys[1] != keys[2]
+    assert all(uuid.UUID(key).version == 4 for key in keys)
 
 
-@pytest.mark.parametrize("by", ["verify=", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
-@pytest.mark.parametrize(("bundle", "said"), [("missing.pem", "does not exist"), ("empty.pem", "cannot be used")])
-def test_wrong_bundles_are_named(
-    by: str, bundle: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_access_headers_are_sent(server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The access headers of the environment go with every request, cached or not."""
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "cf-id")
+    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf-secret")
+    client = client_of(server)
+    client.rest.list_training_runs()
+    client.rest.get_server_capabilities()
+    sent = {(call.headers["cf-access-client-id"], call.headers["cf-access-client-secret"]) for call in server.requests}
+    assert sent == {("cf-id", "cf-secret")}
+
+
+def test_cookies_are_not_kept(server: DemoServer, ready: tkf.Client) -> None:
+    """A cookie that a server sets is not sent back."""
+    server.faults.headers = {"set-cookie": "session=abc; Path=/"}
+    for _ in range(2):
+        ready.rest.list_training_runs()
+        ready.rest.get_server_capabilities(refresh=True)
+    assert not [call for call in server.requests if "cookie" in call.headers]
+
+
+def test_netrc_is_not_used(server: DemoServer, ready: tkf.Client) -> None:
+    """A password that ~/.netrc has for the host is not sent."""
+    netrc = Path.home() / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    ready.rest.list_training_runs()
+    ready.rest.get_server_capabilities(refresh=True)
+    assert not [call for call in server.requests if "authorization" in call.headers]
+
+
+def test_proxies_are_not_used_for_loopback(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bundle that is not there or holds no certificate is our error, which names it and where it was given."""
-    (tmp_path / "empty.pem").write_text("nothing")
-    if by != "verify=":
-        monkeypatch.setenv(by, str(tmp_path / bundle))
-    with pytest.raises(errors.InvalidRequestError, match=f"{bundle}' of {by} {said}"):
-        make("https://example.org", **({"verify": tmp_path / bundle} if by == "verify=" else {}))
-
-
-def test_plain_http_at_a_tls_address_is_named() -> None:
-    """A server that speaks plain http where TLS is expected is said to."""
-    with (
-        serve(reply()) as (url, _),
-        make(url.replace("http:", "https:")) as client,
-        pytest.raises(errors.ConnectionFailedError, match=r"no TLS connection to .*plain http"),
-    ):
+    """A proxy of the environment never sees a request to this machine, with its key in it."""
+    with Elsewhere(reply(200)) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        client = client_of(server)
         client.rest.list_training_runs()
-
-
-@pytest.mark.parametrize(
-    ("proxy", "said"),
-    [
-        (None, "answers 407 Proxy Authentication Required"),
-        ("http://127.0.0.1:9", "cannot be reached"),
-        ("http://", "is malformed"),
-        ("socks5://127.0.0.1:9", "SOCKS"),
-    ],
-)
-def test_proxy_failures_name_the_variable(proxy: str | None, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that refuses, is not there or has no valid address is named by its variable; its address and the key are not shown."""
-    with serve(lambda line: line.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as (url, seen):
-        monkeypatch.setenv("HTTPS_PROXY", proxy or url.replace("http://", "http://me:hidden@"))
-        with make("https://tuft.example", retries=2) as client:
-            with pytest.raises(errors.ConnectionFailedError, match=f"proxy of HTTPS_PROXY.*{said}") as caught:
-                client.rest.list_training_runs()
-            assert "hidden" not in str(caught.value)
-    assert not [request for request in seen if KEY.encode() in request]
-
-
-# ── headers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_extra_headers_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
-    """Extra headers go with every request, config's included, once each, and neither a repr nor the cache has them."""
-    extra = {"Authorization": "Bearer 0123456789abcdef", "X-Route": "lab-seven-0123"}
-    with serve(reply()) as (url, seen), make(url, headers=extra, cache=True, cache_dir=tmp_path) as client:
         client.rest.get_server_capabilities()
-        shown = (
-            repr(client)
-            + repr(client._settings)
-            + repr(vars(client._transport))
-            + repr(client._transport.cache.session)
-        )  # type: ignore[union-attr]
-    assert len(seen) == 2
-    for request in seen:
-        for line in (f"X-API-Key: {KEY}", *(f"{name}: {value}" for name, value in extra.items())):
-            assert request.count(line.encode() + b"\r\n") == 1
-    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert stored
-    assert not [value for value in extra.values() if value in shown or value.encode() in stored]
+    assert server.requests.count() == 3
+    assert proxy.headers == []
 
 
-def test_a_header_that_is_no_secret_alters_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A team's name in a header stays in the rows, a token is struck out of them; an access header is given once."""
-    monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "of-the-environment")
-    extra = {"X-Team": "research-team-7", "X-Lab-Token": "0123456789abcdef", "cf-access-client-id": "of-the-caller"}
-    body = b'{"training_runs": ["research-team-7", "0123456789abcdef"]}'
-    with serve(reply(body)) as (url, seen), make(url, headers=extra) as client:
-        assert client.rest.list_training_runs() == {"training_runs": ["research-team-7", "[key]"]}
-    assert b"cf-access-client-id: of-the-caller\r\n" in seen[-1]
-    assert b"of-the-environment" not in seen[-1]
+@pytest.mark.parametrize("status", [301, 307])
+def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, status: int) -> None:
+    """A redirect is an error that says so; the other host is not asked, and its address is not shown with its query."""
+    path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
+    run = server.state.runs()[0].training_run_id
+    with Elsewhere(reply(200)) as other:
+        location = {"location": f"{other.url}/x?X-Sig=abc"}
+        server.faults.bursts.append(Burst("*", status, times=None, headers=location))
+        calls: list[Callable[[], object]] = [
+            ready.rest.list_training_runs,
+            lambda: ready.rest.get_training_run(run),
+            lambda: ready.rest.get_weights_info_by_tinker_path(path),
+            lambda: ready.rest.set_checkpoint_ttl_from_tinker_path(path, 7200),
+            lambda: ready.rest.delete_checkpoint(path),
+        ]
+        for call in calls:
+            with pytest.raises(errors.TinkerError, match="redirect") as caught:
+                call()
+            assert "X-Sig" not in str(caught.value)
+    assert other.headers == []
 
 
-@pytest.mark.parametrize("name", ["X-API-Key", "x_api_key", "host", "Content-Length", "Cookie", "a b", "", "X\r\nEvil"])
-def test_headers_of_our_own_cannot_be_set(name: str) -> None:
-    """No extra header replaces the key's or those of HTTP, or is none; its value is not shown."""
-    with pytest.raises(errors.InvalidRequestError, match="headers") as caught:
-        make("https://example.org", headers={name: "tml-other-0123456789"})
-    assert "other" not in str(caught.value)
+def test_archive_redirect_is_returned_and_not_followed(server: DemoServer, ready: tkf.Client) -> None:
+    """The one redirect that is expected is handed over, and nobody goes there."""
+    row = server.state.checkpoints_page(1, 0)[0][0]
+    with Elsewhere(reply(200)) as other:
+        location = other.url.replace("http:", "https:") + "/x?X-Sig=abc"
+        burst = Burst("get_checkpoint_archive_url", 302, times=None, headers={"location": location})
+        server.faults.bursts.append(burst)
+        assert ready.rest.get_checkpoint_archive_url(row.tinker_path)["url"] == location
+    assert other.headers == []
 
 
-@pytest.mark.parametrize("headers", [{"X-A": "b\r\nX-Evil: 1"}, {"X-A": 5}, {5: "x"}, "X-A: b", [("X-A", "b")]])
-def test_malformed_headers_are_refused(headers: Any) -> None:
-    """A value that no header can carry, and what is no mapping of text to text, is refused in words."""
-    with pytest.raises((TypeError, errors.TinkerError), match="headers"):
-        make("https://example.org", headers=headers)
-
-
-# ── plain http ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("host", "allowed"),
-    [
-        ("192.168.1.5", True),
-        ("10.0.0.1:8000", True),
-        ("[fd00::1]", True),
-        ("gpu-box", True),
-        ("8.8.8.8", False),
-        ("[2001:4860:4860::8888]", False),
-        ("[::ffff:8.8.8.8]", False),
-        ("0.0.0.0", False),
-        ("tinker.thinkingmachines.dev", False),
-    ],
-)
-def test_plain_http_in_private_networks(host: str, allowed: bool) -> None:
-    """`allow_http=True` permits plain http to names and to addresses of private networks, never to public ones."""
-    with pytest.raises(errors.InvalidRequestError, match="allow_http=True"):
-        make(f"http://{host}")
-    if allowed:
-        make(f"http://{host}", allow_http=True).close()
-    else:
-        with pytest.raises(errors.InvalidRequestError, match="plain http"):
-            make(f"http://{host}", allow_http=True)
-
-
-@pytest.mark.parametrize(
-    ("address", "allow", "sent"), [("93.184.216.34", True, False), ("10.1.2.3", True, True), ("10.1.2.3", False, False)]
-)
-def test_a_name_is_judged_by_its_address(
-    address: str, allow: bool, sent: bool, monkeypatch: pytest.MonkeyPatch
+def test_deprecation_note_is_logged_once(
+    server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where a name leads to decides: a key goes to a private address only if that is allowed, and never to a public one."""
-    with serve(reply()) as (url, seen):
-        client = make(url, allow_http=allow)
-        monkeypatch.setattr(socket.socket, "getpeername", lambda self: (address, 80))
-        if sent:
-            client.rest.list_training_runs()
-        else:
-            with pytest.raises(errors.InvalidRequestError, match=address):
-                client.rest.list_training_runs()
-        client.close()
-    assert any(KEY.encode() in request for request in seen) is sent
+    """What the server says of deprecation is logged once, at the level that it names."""
+    server.faults.headers = {"x-deprecation-note": "Upgrade by May.", "x-deprecation-level": "error"}
+    with caplog.at_level(logging.DEBUG, "tinker_frames"):
+        ready.rest.list_training_runs()
+        ready.rest.list_sessions()
+    said = [(record.levelname, record.message) for record in caplog.records if "Upgrade" in record.message]
+    assert said == [("ERROR", "the server says: Upgrade by May.")]
+    server.faults.headers = {"x-deprecation-note": "Again."}
+    with caplog.at_level(logging.DEBUG, "tinker_frames"):
+        ready.rest.list_sessions()
+    assert [record.levelname for record in caplog.records if "Again" in record.message] == ["WARNING"]
+
+
+# ── what an exception holds ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("trouble", "cached"),
+    [(trouble, True) for trouble in ("reset", "truncate", "hang", "refused", "status", "page", "redirect")]
+    + [("reset", False), ("redirect", False)],
+)
+def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble: str, cached: bool) -> None:
+    """No exception that reaches the caller has anything of requests or urllib3 chained to it: they hold the key."""
+    client = start(client_of(server, retries=0, cache=cached), server, timeout=0.1 if trouble == "hang" else None)
+    faults = server.faults
+    if trouble == "reset":
+        faults.resets.append(Reset("*", times=None))
+    elif trouble == "truncate":
+        faults.truncate.append(Truncate("*", times=None))
+    elif trouble == "hang":
+        faults.hang.append(Hang("*", times=None, seconds=5))
+    elif trouble == "refused":
+        server.stop()
+    else:
+        status = {"status": 500, "page": 200, "redirect": 302}[trouble]
+        faults.bursts.append(Burst("*", status, times=None, body=b"oops", headers={"location": "file:///x?sig=1"}))
+    path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
+    calls: list[Callable[[], object]] = [
+        lambda: client.rest.get_server_capabilities(refresh=True),
+        client.rest.list_training_runs,
+        lambda: client.rest.delete_checkpoint(path),
+        lambda: client.rest.get_checkpoint_archive_url(path, max_retries=1, retry_delay=0),
+        lambda: client.rest.set_checkpoint_ttl_from_tinker_path(path, 7200),
+    ]
+    if trouble in ("page", "truncate"):  # a write's body is not read
+        del calls[-1]
+    if trouble == "truncate":  # nor is that of a redirect
+        del calls[-1]
+    for call in calls:
+        with pytest.raises(errors.TinkerError) as caught:
+            call()
+        for error in chain(caught.value):
+            assert isinstance(error, errors.TinkerError)
+            assert server.key not in repr(error) + repr(error.args) + repr(vars(error))
+            assert "sig=1" not in repr(vars(error))
+
+
+def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) -> None:
+    """A write is sent once, whatever became of it."""
+    for trouble in (Burst("delete_checkpoint", 500, times=1), Reset("delete_checkpoint", times=1)):
+        (server.faults.bursts if isinstance(trouble, Burst) else server.faults.resets).append(trouble)  # type: ignore[arg-type]
+        server.requests.clear()
+        with pytest.raises(errors.TinkerError):
+            ready._transport.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", repeat=False)
+        assert server.requests.count() == 1
+
+
+def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
+    """A progress counts every request of its work, repeats included, and none that came from the cache."""
+    server.faults.bursts.append(Burst("get_server_capabilities", 500, times=1))
+    progress = Progress()
+    path = "/api/v1/get_server_capabilities"
+    ready._transport.call("GET", path, cached=True, refresh=True, progress=progress)
+    assert progress.requests == 2
+    ready._transport.call("GET", path, cached=True, progress=progress)
+    assert progress.requests == server.requests.count() == 2

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from .. import errors
 from ..listings.pagination import reduce_page_size
-from ..rest.session import Session
+from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.columns import Table
 
@@ -35,10 +35,10 @@ class Finding:
     detail: str
 
 
-def examine(session: Session) -> Iterator[Finding]:
+def examine(transport: Transport) -> Iterator[Finding]:
     """Yield findings, the most basic first; stop where no further check can succeed."""
-    settings = session.settings
-    found, server_date = _check_latency(session)
+    settings = transport.settings
+    found, server_date = _check_latency(transport)
     is_reached = found.what != "server"
     yield Finding("server", "ok", settings.base_url) if is_reached else found
     yield Finding("credential", "ok", repr(settings.credential))
@@ -47,20 +47,20 @@ def examine(session: Session) -> Iterator[Finding]:
     if found.verdict == "wrong":
         return
     yield _check_clock(server_date)
-    yield _check_account(session)
-    yield from _check_routes(session)
+    yield _check_account(transport)
+    yield from _check_routes(transport)
     for table in (SESSION_IDS, TRAINING_RUNS, CHECKPOINTS):
-        yield _find_page_cap(session, table)
-    yield _check_cache(session)
+        yield _find_page_cap(transport, table)
+    yield _check_cache(transport)
 
 
-def _check_latency(session: Session) -> tuple[Finding, str]:
+def _check_latency(transport: Transport) -> tuple[Finding, str]:
     """Request the server's health a few times, and return the median latency and the time that the server gives."""
     took, date = [], ""
     try:
         for _ in range(PINGS):
             start = time.perf_counter()
-            answer = session.call("GET", "/api/v1/healthz")
+            answer = transport.call("GET", "/api/v1/healthz")
             took.append(time.perf_counter() - start)
             date = answer.headers.get("Date", "")
     except (errors.NotSupportedError, errors.NotFoundError):
@@ -85,37 +85,37 @@ def _check_clock(server_date: str) -> Finding:
     return Finding("clock", "ok", "agrees with the server's to a few seconds")
 
 
-def _check_account(session: Session) -> Finding:
+def _check_account(transport: Transport) -> Finding:
     """Request the capabilities, the cheapest call that needs an accepted credential."""
     try:
-        models = session.call("GET", "/api/v1/get_server_capabilities").json().get("supported_models") or []
+        models = transport.call("GET", "/api/v1/get_server_capabilities").json().get("supported_models") or []
     except errors.TinkerError as error:
         return _classify_error("account", error)
-    way = "a JWT it was exchanged for" if session.auth.exchanges else "as it is"
+    way = "a JWT it was exchanged for" if transport.auth.exchanges else "as it is"
     return Finding(
-        "account", "ok", f"the credential is accepted ({way}); {len(models)} models; fingerprint {session.account}"
+        "account", "ok", f"the credential is accepted ({way}); {len(models)} models; fingerprint {transport.account}"
     )
 
 
-def _check_routes(session: Session) -> Iterator[Finding]:
+def _check_routes(transport: Transport) -> Iterator[Finding]:
     """Request every route that is read."""
-    run = _get_first_run(session)
+    run = _get_first_run(transport)
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     day = {
         "starting_on": _format_time(hour - timedelta(hours=24)),
         "ending_before": _format_time(hour - timedelta(hours=23)),
     }
     tries: list[tuple[str, Callable[[], Any]]] = [
-        ("sessions", lambda: session.call("GET", SESSION_IDS.path, params={"limit": 1})),
-        ("sessions/search", lambda: session.call("POST", SESSIONS.path, body={"limit": 1})),
-        ("training_runs", lambda: session.call("GET", TRAINING_RUNS.path, params={"limit": 1})),
-        ("checkpoints", lambda: session.call("GET", CHECKPOINTS.path, params={"limit": 1})),
-        ("billing usage", lambda: session.call("GET", "/api/v1/billing/usage/events", params=day)),
-        ("storage usage", lambda: session.call("GET", "/api/v1/billing/usage/checkpoints/current")),
+        ("sessions", lambda: transport.call("GET", SESSION_IDS.path, params={"limit": 1})),
+        ("sessions/search", lambda: transport.call("POST", SESSIONS.path, body={"limit": 1})),
+        ("training_runs", lambda: transport.call("GET", TRAINING_RUNS.path, params={"limit": 1})),
+        ("checkpoints", lambda: transport.call("GET", CHECKPOINTS.path, params={"limit": 1})),
+        ("billing usage", lambda: transport.call("GET", "/api/v1/billing/usage/events", params=day)),
+        ("storage usage", lambda: transport.call("GET", "/api/v1/billing/usage/checkpoints/current")),
     ]
     if run:
         tries.insert(
-            3, ("checkpoints of a run", lambda: session.call("GET", f"{TRAINING_RUNS.path}/{run}/checkpoints"))
+            3, ("checkpoints of a run", lambda: transport.call("GET", f"{TRAINING_RUNS.path}/{run}/checkpoints"))
         )
     for what, attempt in tries:
         try:
@@ -126,12 +126,12 @@ def _check_routes(session: Session) -> Iterator[Finding]:
             yield Finding(what, "ok", "")
 
 
-def _find_page_cap(session: Session, table: Table) -> Finding:
+def _find_page_cap(transport: Transport, table: Table) -> Finding:
     """Find the largest page of a list, also where the server lowers the limit silently."""
     what, size = f"page of {table.name.replace('_', ' ')}", table.page_size
     while True:
         try:
-            body = session.call("GET", table.path, params={"limit": size}).json()
+            body = transport.call("GET", table.path, params={"limit": size}).json()
         except errors.InvalidRequestError as error:
             try:
                 size = reduce_page_size(error, size, table.default_size)
@@ -147,8 +147,8 @@ def _find_page_cap(session: Session, table: Table) -> Finding:
         return Finding(what, "ok", f"{size} rows{known}")
 
 
-def _check_cache(session: Session) -> Finding:
-    cache = session.cache
+def _check_cache(transport: Transport) -> Finding:
+    cache = transport.cache
     if cache is None:
         return Finding("cache", "lacks", "switched off")
     about = cache.info()
@@ -158,9 +158,9 @@ def _check_cache(session: Session) -> Finding:
     return Finding("cache", "ok" if about["enabled"] else "wrong", detail)
 
 
-def _get_first_run(session: Session) -> str:
+def _get_first_run(transport: Transport) -> str:
     try:
-        body = session.call("GET", TRAINING_RUNS.path, params={"limit": 1}).json()
+        body = transport.call("GET", TRAINING_RUNS.path, params={"limit": 1}).json()
         return str(body["training_runs"][0]["training_run_id"])
     except (errors.TinkerError, LookupError, TypeError, json.JSONDecodeError):
         return ""

@@ -139,14 +139,14 @@ def doctor(form: str, base_url: str | None) -> int:
 
     from ..frames import files, text
     from ..rest.config import ClientOptions, resolve
-    from ..rest.session import Session
+    from ..rest.transport import Transport
     from .doctor import examine
 
-    session = Session(resolve(ClientOptions(base_url=base_url, retries=1, timeout=20)))
+    transport = Transport(resolve(ClientOptions(base_url=base_url, retries=1, timeout=20)))
     try:
-        findings = list(examine(session))
+        findings = list(examine(transport))
     finally:
-        session.close()
+        transport.close()
     frame = pd.DataFrame([(f.what, f.verdict, f.detail) for f in findings], columns=["what", "verdict", "detail"])
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)

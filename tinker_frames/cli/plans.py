@@ -196,7 +196,7 @@ def journal(plan: str | None, form: str, base_url: str | None) -> int:
         files.write_json_array(frame, sys.stdout.buffer)
         return 0
     counts = frame.groupby(
-        ["plan", "begun_at", "action", "state", "outcome"], observed=True, dropna=False, sort=False
+        ["plan", "started_at", "action", "state", "outcome"], observed=True, dropna=False, sort=False
     ).size()
     print_rows(
         counts.reset_index(name="rows")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from ..errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError, find_caller
-from ..rest.session import Session
+from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
 from ..schema.columns import Table, empty_frame
 from .joins import add_details, build_frame, describe_frame, fill_sessions, join_inventory, map_members, merge_lacks
@@ -31,9 +31,9 @@ class TableFrame:
 class Account:
     """Reads one account's tables as frames; `finish` sets `attrs` and warns about listings that are not proved complete."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._tables = Tables(session)
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._tables = Tables(transport)
         self._session_of: dict[str, str] = {}  # run → session, from the sessions that were read with details
         self._model_paths = ModelPaths(self._tables, self._session_of)
 
@@ -142,8 +142,8 @@ class Account:
     def finish(self, found: TableFrame, *, require_complete: bool) -> pd.DataFrame:
         """Set the frame's `attrs`, and warn or raise if rows may be missing other than by `limit`."""
         frame, table, report = found.frame, found.table, found.report
-        base_url = self._session.settings.base_url
-        describe_frame(frame, table, report, base_url=base_url, account=self._session.account)
+        base_url = self._transport.settings.base_url
+        describe_frame(frame, table, report, base_url=base_url, account=self._transport.account)
         if not report.doubted:
             return frame
         why = "; ".join(p["problem"] for p in report.problems if p["column"] is None)

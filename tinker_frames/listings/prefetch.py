@@ -20,7 +20,7 @@ def run_in_order(
 ) -> Iterator[tuple[_Job, _Result]]:
     """Yield each job with its result, in the order of the jobs, running up to `workers` at a time.
 
-    At most two results a worker wait to be taken. The first failure is raised at its place, and nothing more is begun.
+    At most two results a worker wait to be taken. The first failure is raised at its place, and nothing more is started.
     When the caller stops taking (an exception, Ctrl-C), `progress.stop` wakes the threads from their waits; set
     from elsewhere, it stops the caller too.
     """

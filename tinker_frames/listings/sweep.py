@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ..errors import InvalidRequestError, NotSupportedError, SchemaError
 from ..rest.progress import Progress
-from ..rest.session import Response, Session
+from ..rest.transport import Response, Transport
 from ..schema.coerce import parse_object
 from ..schema.columns import Table
 from .decode import Decoder
@@ -22,10 +22,10 @@ from .run_lists import Pages, read_run_list
 
 
 class Sweeper:
-    """Reads whole lists through a session; remembers the page size that the server accepts for each."""
+    """Reads whole lists through a transport; remembers the page size that the server accepts for each."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._sizes: dict[str, int] = {}
 
     def read_by_offset(
@@ -125,7 +125,7 @@ class Sweeper:
                     return error
                 raise
 
-        for batch in _batches(run_in_order(todo, read, self._session.settings.max_workers, progress)):
+        for batch in _batches(run_in_order(todo, read, self._transport.settings.max_workers, progress)):
             lost += [(key, found) for key, found in batch if isinstance(found, Exception)]
             good = [(key, found) for key, found in batch if not isinstance(found, Exception)]
             before = decoder.rows
@@ -172,7 +172,7 @@ class Sweeper:
 
         take(*self._first(table, path, params, coverage, progress))
         while requests := coverage.missing():
-            for request, content in run_in_order(requests, fetch, self._session.settings.max_workers, progress):
+            for request, content in run_in_order(requests, fetch, self._transport.settings.max_workers, progress):
                 if content is not None:
                     take(request, content)
         if coverage.has_more_than_a_page:
@@ -195,7 +195,7 @@ class Sweeper:
 
     def _get(self, path: str, params: Mapping[str, Any], progress: Progress) -> Response:
         given = {name: value for name, value in params.items() if value is not None}
-        return self._session.call("GET", path, params=given, progress=progress)
+        return self._transport.call("GET", path, params=given, progress=progress)
 
 
 class _Counted(Coverage):
@@ -261,11 +261,11 @@ def _parse_answer(content: bytes, table: Table) -> dict[str, Any]:
 def _batches(results: Iterable[Any], size: int = 200, seconds: float = 0.5) -> Iterable[list[Any]]:
     """Cut results into lists, so that many small answers are decoded together; sooner if they are slow, so that progress shows."""
     batch: list[Any] = []
-    begun = time.monotonic()
+    started = time.monotonic()
     for result in results:
         batch.append(result)
-        if len(batch) >= size or time.monotonic() - begun >= seconds:
+        if len(batch) >= size or time.monotonic() - started >= seconds:
             yield batch
-            batch, begun = [], time.monotonic()
+            batch, started = [], time.monotonic()
     if batch:
         yield batch

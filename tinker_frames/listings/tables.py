@@ -26,7 +26,7 @@ from ..errors import (
 )
 from ..rest.endpoints import AccessScope, check_scope
 from ..rest.progress import Progress, open_progress
-from ..rest.session import Session
+from ..rest.transport import Transport
 from ..schema.catalog import (
     CHECKPOINTS,
     RUN_CHECKPOINTS,
@@ -81,9 +81,9 @@ class _Known:
 class Tables:
     """Reads listings of one account; `report.from_cache` says which came from the cache."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._reader = TableReader(session)
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._reader = TableReader(transport)
 
     def sessions(self, options: Options) -> Listing:
         """Return the sessions: searched for, or listed and read one by one where the server has no search.
@@ -253,7 +253,7 @@ class Tables:
 
     def _find_cached(self, table: Table) -> Listing | None:
         """Return the whole of an own table if the cache has it."""
-        cache = self._session.cache
+        cache = self._transport.cache
         found = None if cache is None else cache.get(_key(table, Options(), None))
         return None if found is None else Listing.from_bytes(found[0])
 
@@ -261,10 +261,10 @@ class Tables:
         self, table: Table, options: Options, read: Callable[[Progress], Listing], *, of: list[str] | None = None
     ) -> Listing:
         """Return a listing from the cache, or read it, and cache it unless rows may be missing."""
-        self._session.check_open()
+        self._transport.check_open()
         if options.limit == 0:
             return apply_limit(Listing(_no_rows(table), Report(started=time.time())), 0)
-        cache, key = self._session.cache, _key(table, options, of)
+        cache, key = self._transport.cache, _key(table, options, of)
         if cache is not None and not options.refresh and (found := cache.get(key)) is not None:
             listing = Listing.from_bytes(found[0])
             if listing is not None:
@@ -274,7 +274,7 @@ class Tables:
             listing = self._read_one_account(read, bar)
             listing.report.requests = bar.requests
             listing.report.note_struck(bar.struck)
-        cache = self._session.cache
+        cache = self._transport.cache
         if cache is not None and not listing.report.doubted:
             cache.put(key, listing.to_bytes(), listing.report.started)
         return listing
@@ -282,9 +282,9 @@ class Tables:
     def _read_one_account(self, read: Callable[[Progress], Listing], progress: Progress) -> Listing:
         """Read a listing; again if the credential command switched to another account during the read."""
         for _ in range(2):
-            account = self._session.account
+            account = self._transport.account
             listing = read(progress)
-            if account == self._session.account:
+            if account == self._transport.account:
                 return listing
             progress.restart()
         listing.report.doubt("the credential command answers for another account each time")
@@ -294,9 +294,9 @@ class Tables:
 class TableReader:
     """Reads listings from the server, past the cache; remembers which endpoints it lacks."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._sweeper = Sweeper(session)
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._sweeper = Sweeper(transport)
         self._lacks: dict[str, NotSupportedError] = {}
 
     def read_paged(
@@ -345,7 +345,7 @@ class TableReader:
 
         def fetch(size: int, cursor: Any) -> bytes:
             body = asked | {"limit": size} | ({"cursor": cursor} if cursor is not None else {})
-            return self._session.call("POST", SESSIONS.path, body=body, progress=progress).content
+            return self._transport.call("POST", SESSIONS.path, body=body, progress=progress).content
 
         try:
             return self._sweeper.read_by_cursor(SESSIONS, fetch, progress, limit=limit)
@@ -367,7 +367,7 @@ class TableReader:
 
         def fetch(session_id: str) -> Pages:
             path = f"{SESSION_DETAILS.path}/{component(session_id, 'session id')}"
-            return Pages([self._session.call("GET", path, params=params, progress=progress).content])
+            return Pages([self._transport.call("GET", path, params=params, progress=progress).content])
 
         def into_row(session_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return answer | {"session_id": session_id}
@@ -392,7 +392,7 @@ class TableReader:
 
         def fetch(sampler_id: str) -> Pages:
             path = f"{SAMPLERS.path}/{component(sampler_id, 'sampler id')}"
-            return Pages([self._session.call("GET", path, progress=progress).content])
+            return Pages([self._transport.call("GET", path, progress=progress).content])
 
         def into_row(sampler_id: str, answer: dict[str, Any]) -> dict[str, Any]:
             return {"sampler_id": sampler_id} | answer | {"session_id": session_of[sampler_id]}

@@ -23,7 +23,7 @@ def build_journal_frame(records: list[Record]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "plan": pandas_array("text", [record.plan for record, _ in pairs]),
-            "begun_at": pandas_array("time", [record.begun_at for record, _ in pairs]),
+            "started_at": pandas_array("time", [record.started_at for record, _ in pairs]),
             "action": pandas_array("text", [record.action for record, _ in pairs]),
             "tinker_path": pandas_array("text", [row.tinker_path for _, row in pairs]),
             "state": pd.Categorical([row.state for _, row in pairs], categories=["planned", "sent", "ended"]),
@@ -76,7 +76,7 @@ def find_unfinished(records: list[Record], plan: str | None) -> Record:
     if _is_old(left[-1]):
         listed = ", ".join(f"{each.plan} ({each.action}, {len(each.open_rows):,} rows left)" for each in left[-5:])
         raise InvalidRequestError(
-            f"the last unfinished plan is of {left[-1].begun_at:%Y-%m-%d %H:%M} UTC, and an old one is resumed only by its name",
+            f"the last unfinished plan is of {left[-1].started_at:%Y-%m-%d %H:%M} UTC, and an old one is resumed only by its name",
             hint=f"Name one of {listed} to resume it, or close it with tkf.abandon() or `tinker-frames abandon`.",
         )
     return left[-1]
@@ -179,4 +179,4 @@ def _refuse_finished(record: Record) -> Record:
 
 
 def _is_old(record: Record) -> bool:
-    return datetime.now(UTC) - record.begun_at > RECENT
+    return datetime.now(UTC) - record.started_at > RECENT

@@ -104,7 +104,7 @@ class Journal:
         self._append(plan, EndLine(at=datetime.now(UTC), abandoned=abandoned), force=True)
 
     def read_plans(self) -> list[Record]:
-        """Return what was run, in the order in which it was begun; what cannot be read is skipped with one warning."""
+        """Return what was run, in the order in which it was started; what cannot be read is skipped with one warning."""
         reader = RecordReader()
         records = [reader.read(path) for path in self._list_files().values()]
         reader.warn()

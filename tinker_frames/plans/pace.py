@@ -30,7 +30,7 @@ class Pace:
 
     most: int
     limit: int = START
-    _begun: float | None = None  # when the round began
+    _started: float | None = None  # when the round began
     _ignored: int = 0  # endings that still belong to a larger number, and say nothing of this one
     _done: int = 0
     _bad: int = 0
@@ -46,24 +46,24 @@ class Pace:
 
     def record_outcome(self, now: float, *, well: bool) -> None:
         """Record that a write ended at this time (any clock, in seconds), and whether the server coped with it."""
-        if self._ignored or self._begun is None:
-            self._begun, self._ignored = now, max(0, self._ignored - 1)
+        if self._ignored or self._started is None:
+            self._started, self._ignored = now, max(0, self._ignored - 1)
             return
         self._done += 1
         self._bad += not well
-        seconds, round_of = max(now - self._begun, 1e-9), 2 * self.limit
+        seconds, round_of = max(now - self._started, 1e-9), 2 * self.limit
         is_lost = (
             self.limit != self._best and round_of < self._required_rate() * seconds
         )  # a trial that cannot succeed any more
         if self._done >= round_of or is_lost:
             is_too_much, rate = self._bad > ERRORS * self._done, self._done / seconds
-            self._begun, self._done, self._bad = now, 0, 0
+            self._started, self._done, self._bad = now, 0, 0
             self._evaluate_round(rate, is_too_much=is_too_much)
 
     def record_rate_limit(self) -> None:
         """Record a rate limit: reduce the number at once, and grow again slowly."""
         self._decrease()
-        self._begun = None  # nothing is sent for a while, and that time does not count
+        self._started = None  # nothing is sent for a while, and that time does not count
 
     def _evaluate_round(self, rate: float, *, is_too_much: bool) -> None:
         """Decide on the next round's number from this round's endings per second."""

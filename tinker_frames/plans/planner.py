@@ -15,10 +15,10 @@ import pandas as pd
 from .. import errors
 from ..listings.account import Account, TableFrame
 from ..listings.tables import Options
+from ..rest.adapter import limit_time
 from ..rest.endpoints import Rest
 from ..rest.progress import Progress
-from ..rest.session import Session
-from ..rest.transport import limit_time
+from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, bare_name, run_of, run_url
@@ -40,7 +40,7 @@ class Planner:
 
     Parameters
     ----------
-    session
+    transport
         Sends the writes.
     tables
         Reads what the account holds.
@@ -48,21 +48,21 @@ class Planner:
         Folder of the journal; None for the user's state folder.
     """
 
-    def __init__(self, session: Session, tables: Account, journal_folder: Path | None = None) -> None:
-        self._session, self._tables, self._journal_folder = session, tables, journal_folder
-        self.rest = Rest(session, self.write)
+    def __init__(self, transport: Transport, tables: Account, journal_folder: Path | None = None) -> None:
+        self._transport, self._tables, self._journal_folder = transport, tables, journal_folder
+        self.rest = Rest(transport, self.write)
         self._rates: list[float | None] = []  # the answer, once it was requested
         self._distinguished: list[bool] = []  # whether the server distinguishes namesakes, once it was requested
 
     @property
     def account(self) -> str:
         """The account's fingerprint."""
-        return self._session.account
+        return self._transport.account
 
     @property
     def base_url(self) -> str:
         """The server's address."""
-        return self._session.settings.base_url
+        return self._transport.settings.base_url
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -145,7 +145,7 @@ class Planner:
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""
         review = partial(Review, self._read_frame, partial(self.read_loaded, refresh=True))
-        return Runner(self._session, self.read_runs, self.journal(), review)
+        return Runner(self._transport, self.read_runs, self.journal(), review)
 
     def journal(self) -> Journal:
         """Return the account's journal."""
@@ -206,11 +206,11 @@ class Planner:
         TinkerError
             The error that the server gave, if the write was not carried out or that cannot be known.
         """
-        settings, ids = self._session.settings, (training_run_id, checkpoint_id)
+        settings, ids = self._transport.settings, (training_run_id, checkpoint_id)
         path, nothing = f"{SCHEME}{training_run_id}/{checkpoint_id}", State(None, None)
         job = Job(path, nothing, RequestedExpiry(ttl_seconds), checkpoint=ids, is_listed=False)
         job.url(ACTIONS[action].suffix)  # raises here if the id cannot be a part of a URL
-        writer = Writer(self._session, self.read_runs, ACTIONS[action], settings.retries + 1)
+        writer = Writer(self._transport, self.read_runs, ACTIONS[action], settings.retries + 1)
         with limit_time(settings.deadline):  # one for resolving, sending, settling and verifying
             read = self._read_before(training_run_id)
             writer.remember(read)

@@ -123,7 +123,7 @@ class Record:
     account: str
     base_url: str
     action: str
-    begun_at: datetime
+    started_at: datetime
     ended: bool = False
     abandoned: bool = False
     undoes: str | None = None

@@ -58,7 +58,7 @@ def _confirm(source: Source, record: Record, confirm: int | bool | None) -> None
     plan = Plan(record.plan, find_action(record), rows, source, record.allowed, record.undoes)
     frame = plan.frame
     lines: Callable[[], list[str]] = lambda: [  # noqa: E731
-        f"the plan {record.plan}, interrupted on {record.begun_at:%Y-%m-%d at %H:%M} UTC:",
+        f"the plan {record.plan}, interrupted on {record.started_at:%Y-%m-%d at %H:%M} UTC:",
         *plan.summarize(frame),
     ]
     hint = f'See plan {record.plan} in tkf.journal(), then tkf.resume(confirm={{number}}), or tkf.abandon("{record.plan}").'

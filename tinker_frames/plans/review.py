@@ -57,9 +57,9 @@ class Review:
 
     def _find_loaded(self) -> Loaded:
         with self._lock:
-            begun = time.monotonic()
-            if self._loaded is None or begun - self._loaded[0] > STALE_S:
-                self._loaded = begun, self._read_loaded()
+            started = time.monotonic()
+            if self._loaded is None or started - self._loaded[0] > STALE_S:
+                self._loaded = started, self._read_loaded()
             return self._loaded[1]
 
 

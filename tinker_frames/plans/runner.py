@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..errors import TinkerError
+from ..rest.adapter import limit_time
 from ..rest.progress import Progress, SafeProgress, open_progress
-from ..rest.session import Session
-from ..rest.transport import limit_time
+from ..rest.transport import Transport
 from ..schema.paths import run_of
 from .actions import Action, Job, Outcome, Outcomes, State
 from .changes import describe_change, find_other_changes, format_other_changes
@@ -36,7 +36,7 @@ class Runner:
 
     Parameters
     ----------
-    session
+    transport
         Sends the requests.
     read_runs
         Returns the present state of every checkpoint of some runs, past the cache.
@@ -48,7 +48,7 @@ class Runner:
         Makes the pace of the writes, given the most that may be under way.
     """
 
-    session: Session
+    transport: Transport
     read_runs: ReadRuns
     journal: Journal
     review: Callable[[Action, frozenset[str]], Review]
@@ -72,7 +72,7 @@ class Runner:
         2. The rest is sent, several at a time. Ctrl-C stops sending; the state of requests in flight is read and recorded, then it is raised.
         3. The runs are read again, and what did not take effect is `failed`; what else changed in them is logged and returned.
         """
-        writer = Writer(self.session, self.read_runs, action, MAX_ATTEMPTS)
+        writer = Writer(self.transport, self.read_runs, action, MAX_ATTEMPTS)
         with open_progress(f"{action.name} checkpoints", progress) as shown:
             bar = SafeProgress(shown)
             bar.set_total(len(jobs))
@@ -93,7 +93,7 @@ class Runner:
         return found
 
     def _workers(self, work: _Run, jobs: list[Job], max_workers: int | None, deadline: float | None) -> Workers:
-        settings = self.session.settings
+        settings = self.transport.settings
         pace = self.pace(max_workers or settings.max_workers)
         return Workers(work.send, jobs, pace, work.bar, deadline, settings.deadline or DEFAULT_PATIENCE_S)
 
@@ -210,9 +210,9 @@ class _Checks:
 
     def read(self, run_ids: Iterable[str]) -> None:
         """Read some runs, for all their jobs."""
-        begun = time.monotonic()
+        started = time.monotonic()
         read = self._review([job for run_id in run_ids for job in self._jobs[run_id]])
-        self._reads.update(dict.fromkeys(run_ids, (begun, read)))
+        self._reads.update(dict.fromkeys(run_ids, (started, read)))
         self._writer.remember(read)
 
     def check_again(self, job: Job) -> Outcome | None:

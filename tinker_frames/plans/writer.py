@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
+from ..rest.adapter import get_time_left
 from ..rest.config import Settings
 from ..rest.progress import Progress
 from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
-from ..rest.session import Session
-from ..rest.transport import get_time_left
+from ..rest.transport import Transport
 from ..schema.paths import run_of
 from .actions import Action, Job, Outcome, State
 
@@ -64,7 +64,7 @@ class Writer:
 
     Parameters
     ----------
-    session
+    transport
         Sends the requests.
     read_runs
         Returns the present state of every checkpoint of some runs, past the cache.
@@ -74,9 +74,9 @@ class Writer:
         Attempts for one row, unclear answers included; rate limits do not count.
     """
 
-    def __init__(self, session: Session, read_runs: ReadRuns, action: Action, most_tries: int) -> None:
-        self._session, self._read_runs, self._action, self._most_tries = session, read_runs, action, most_tries
-        self._pauses = [backoff_s(attempt) for attempt in range(min(session.settings.retries, MOST_REREADINGS))]
+    def __init__(self, transport: Transport, read_runs: ReadRuns, action: Action, most_tries: int) -> None:
+        self._transport, self._read_runs, self._action, self._most_tries = transport, read_runs, action, most_tries
+        self._pauses = [backoff_s(attempt) for attempt in range(min(transport.settings.retries, MOST_REREADINGS))]
         self._futile: Counter[int | None] = Counter()  # rows for which every attempt ended with this status
         self._any_done = False
         self.sent: set[str] = set()  # tinker paths
@@ -85,10 +85,10 @@ class Writer:
 
     def send(self, job: Job, progress: Progress) -> Outcome:
         """Send one row once and return its outcome; raises `SendAgain` if it has to be sent again."""
-        begun = time.monotonic()
+        started = time.monotonic()
         self.sent.add(job.tinker_path)
         try:
-            self._session.call(
+            self._transport.call(
                 self._action.method,
                 job.url(self._action.suffix),
                 body=self._action.body(job.expiry),
@@ -101,9 +101,9 @@ class Writer:
                 return self.outcome(job, "failed", error)
             raise SendAgain(error.retry_after or backoff_s(job.attempts), error) from None
         except TinkerError as error:
-            job.seconds += time.monotonic() - begun
+            job.seconds += time.monotonic() - started
             return self._settle(job, error)
-        job.seconds += time.monotonic() - begun
+        job.seconds += time.monotonic() - started
         return self.outcome(job, "done")
 
     def remember(self, read: Read) -> None:
@@ -113,7 +113,7 @@ class Writer:
     def read(self, run_ids: list[str]) -> Read:
         """Read runs after something was sent; a list that lacks every row, also rows that nobody removed, is not believed."""
         read = self._read_runs(run_ids)
-        self._session.invalidate_cache()  # what others have cached since may be as old as this reading
+        self._transport.invalidate_cache()  # what others have cached since may be as old as this reading
         removed = self.sent if self._action.removes else set()
         others = {run_of(path) for path in self.before.keys() - removed}
         found = {run_of(path) for path in read.states}
@@ -175,19 +175,19 @@ class Writer:
     def is_done(self, job: Job, state: State | None) -> bool:
         """Tell whether a checkpoint is in the requested state; expiries are compared by the server's clock."""
         if state is not None and state.expires_at is not None:
-            state = replace(state, expires_at=state.expires_at - self._session.clock_offset)
+            state = replace(state, expires_at=state.expires_at - self._transport.clock_offset)
         return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
 
     def get_server_time(self) -> datetime:
         """Return the present time by the server's clock."""
-        return datetime.now(UTC) + self._session.clock_offset
+        return datetime.now(UTC) + self._transport.clock_offset
 
     def _describe_expiry(self, job: Job, state: State | None) -> str:
         """Describe an expiry that differs from both the earlier and the requested one; empty if it was not changed."""
         if not self._action.sets_expiry or state is None or state.expires_at == job.before.expires_at:
             return ""
         wanted = job.expiry.resolve(job.sent_at or datetime.now(UTC))
-        by_server = None if wanted is None else wanted + self._session.clock_offset
+        by_server = None if wanted is None else wanted + self._transport.clock_offset
         return f"it expires {_format_expiry(state.expires_at)} now, and not {_format_expiry(by_server)} as asked"
 
     def outcome(self, job: Job, outcome: str, error: TinkerError | None = None, *, is_read: bool = False) -> Outcome:

@@ -18,10 +18,10 @@ from typing import Any
 
 from ..errors import AuthenticationError, ConnectionFailedError, NotFoundError, NotSupportedError, TinkerError
 from ..schema.coerce import parse_object
+from .adapter import get_time_left
 from .config import Settings
 from .credentials import Credential, check_secret
 from .secret import Secret
-from .transport import get_time_left
 
 # The protocol release that the contract was read from; the config endpoint wants one.
 PROTOCOL = "0.38.0"

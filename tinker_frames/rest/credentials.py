@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import AuthenticationError
+from .adapter import get_time_left
 from .secret import Secret
-from .transport import get_time_left
 
 KEY_VARIABLE = "TINKER_API_KEY"
 COMMAND_VARIABLE = "TINKER_CREDENTIAL_CMD"

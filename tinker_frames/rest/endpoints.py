@@ -15,10 +15,10 @@ from ..schema.arguments import check_methods
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.durations import check_ttl
 from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
-from .answers import format_utc, parse_object, read_archive
 from .endpoint_docs import document_endpoints
 from .progress import Progress
-from .session import Session
+from .responses import format_utc, parse_object, read_archive
+from .transport import Transport
 
 AccessScope = Literal["owned", "accessible"]
 Json = dict[str, Any]
@@ -38,17 +38,17 @@ class Rest:
 
     Parameters
     ----------
-    session
+    transport
         Sends the reads.
     write
         Sends the writes; it is the one that plans use.
     """
 
-    def __init__(self, session: Session, write: Write) -> None:
-        self._session, self._write = session, write
+    def __init__(self, transport: Transport, write: Write) -> None:
+        self._transport, self._write = transport, write
 
     def __repr__(self) -> str:
-        return f"<Rest {self._session.settings.base_url}>"
+        return f"<Rest {self._transport.settings.base_url}>"
 
     # ── reads ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,7 +165,9 @@ class Rest:
         >>> client.rest.get_weights_info_by_tinker_path("tinker://<run>/weights/0001")["lora_rank"]  # doctest: +SKIP
         """
         body = {"tinker_path": tinker_path}
-        return parse_object(self._session.call("POST", "/api/v1/weights_info", body=body, cached=True, refresh=refresh))
+        return parse_object(
+            self._transport.call("POST", "/api/v1/weights_info", body=body, cached=True, refresh=refresh)
+        )
 
     def search_sessions(
         self,
@@ -218,7 +220,7 @@ class Rest:
             "cursor": dict(cursor) if cursor is not None else None,
         }
         body = {name: value for name, value in given.items() if value is not None}
-        return parse_object(self._session.call("POST", SESSIONS.path, body=body))
+        return parse_object(self._transport.call("POST", SESSIONS.path, body=body))
 
     def get_server_capabilities(self, *, refresh: bool = False) -> Json:
         """Return what the server offers this account, such as the models it may use.
@@ -321,16 +323,16 @@ class Rest:
         path, progress = self._build_checkpoint_url(path_or_run, checkpoint_id, "archive"), progress or Progress()
         for left in range(max(max_retries, 1) - 1, -1, -1):
             try:
-                answer = self._session.call("GET", path, repeat=False, redirects=True, progress=progress)
+                response = self._transport.call("GET", path, repeat=False, redirects=True, progress=progress)
             except errors.TinkerError as error:
                 if error.status not in (409, 425, 503) or not left:
                     raise
                 progress.report_wait(retry_delay, f"the archive is being built; asking {left} more time(s)")
             else:
-                return read_archive(answer, self._session.settings.base_url)
+                return read_archive(response, self._transport.settings.base_url)
             if progress.stop.wait(retry_delay):
                 break
-        raise errors.ConflictError("waiting for the archive was given up", url=self._session.settings.base_url + path)
+        raise errors.ConflictError("waiting for the archive was given up", url=self._transport.settings.base_url + path)
 
     # ── writes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -394,10 +396,10 @@ class Rest:
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _get_object(self, path: str, params: Mapping[str, Any], refresh: bool) -> Json:
-        return parse_object(self._session.call("GET", path, params=_drop_none(params), cached=True, refresh=refresh))
+        return parse_object(self._transport.call("GET", path, params=_drop_none(params), cached=True, refresh=refresh))
 
     def _get_page(self, path: str, params: Mapping[str, Any]) -> Json:
-        return parse_object(self._session.call("GET", path, params=_drop_none(params)))
+        return parse_object(self._transport.call("GET", path, params=_drop_none(params)))
 
     def _build_checkpoint_url(self, path_or_run: str, checkpoint_id: str | None, action: str = "") -> str:
         """Return the URL path of a checkpoint named by tinker path, or by run and checkpoint id."""

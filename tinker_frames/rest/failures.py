@@ -12,7 +12,7 @@ import requests
 import urllib3
 
 from ..errors import ConnectionFailedError
-from .transport import get_time_left
+from .adapter import get_time_left
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 PROXY_FAULTS = (

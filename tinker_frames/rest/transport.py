@@ -1,203 +1,444 @@
-"""The HTTP transport under the sessions: every answer ends at a deadline and below a size, however slowly or endlessly it comes.
+"""The only network I/O: one `call()`, through which every request goes.
 
-Secret headers are added as a request is written to its connection: no object of requests, requests-cache or urllib3 holds
-them, so none can show or store them, and no redirect or proxy gets them.
+It adds the credential, sends reads through the cached session and writes past it, never follows a redirect, retries reads,
+waits as the server asks, and raises every other outcome as one of `errors`.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
-import math
+import json
+import logging
+import operator
+import re
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cache
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
-from urllib3.connectionpool import HTTPSConnectionPool
+import requests
+import urllib3
 
-from ..errors import ConnectionFailedError, InvalidRequestError
-from .secret import Secret
+from .. import errors
+from .adapter import BoundedAdapter, Protected, get_time_left, limit_time, protect
+from .auth import Authenticator, Token, fingerprint
+from .cache import AccountCache, touch_marker
+from .config import Settings, is_loopback
+from .failures import describe_failure
+from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
+from .retry import (
+    RetryBudget,
+    is_complete_json,
+    is_gateway_refusal,
+    parse_http_date,
+    read_retry_advice,
+    read_server_wait,
+)
+from .secret import Secret, strike_out, strike_out_text
 
-MAX_ANSWER_BYTES = 256 * 2**20  # of one answer, decompressed; a page of a thousand rows is half a megabyte
-CHUNK_BYTES = 2**16
+CONNECT_TIMEOUT_S = 5.0
+# Extra headers whose values are struck out of answers; the others, such as a team's name, may be in the account's names as well.
+SECRET_NAMES = re.compile("auth|key|token|secret|access|pass|cred", re.IGNORECASE)
+HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to one route
 
-_ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
+logger = logging.getLogger("tinker_frames")
 
 
 @dataclass(frozen=True)
-class Protected:
-    """The secret headers of a request, and the hosts that may get them over plain http, by address."""
+class Response:
+    """An HTTP response: status, headers, body, and when it was read (Unix seconds)."""
 
-    headers: tuple[tuple[str, Secret], ...] = ()
-    may_reach: Callable[[str], bool] = lambda address: True  # noqa: ARG005
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    url: str
+    fetched_at: float
+    from_cache: bool = False
 
-
-_UNPROTECTED = Protected()
-_protected: ContextVar[Protected] = ContextVar("protected", default=_UNPROTECTED)
-
-
-@contextmanager
-def limit_time(seconds: float | None) -> Iterator[None]:
-    """End what is sent inside within these seconds, or sooner where an outer limit says so; None adds no limit."""
-    ends_at = math.inf if seconds is None else time.monotonic() + seconds
-    token = _ends_at.set(min(_ends_at.get(), ends_at))
-    try:
-        yield
-    finally:
-        _ends_at.reset(token)
+    def json(self) -> Any:
+        """Return the parsed body; an empty one is None."""
+        return json.loads(self.content) if self.content.strip() else None
 
 
-def get_time_left() -> float:
-    """Return the seconds until the time limit; infinite without one."""
-    return _ends_at.get() - time.monotonic()
+class Transport:
+    """Sends requests for one account.
 
+    The account's cache is opened at its first use, since its name needs the credential.
+    """
 
-@contextmanager
-def protect(protected: Protected) -> Iterator[None]:
-    """Add secret headers to what is sent inside."""
-    token = _protected.set(protected)
-    try:
-        yield
-    finally:
-        _protected.reset(token)
-
-
-class BoundedAdapter(HTTPAdapter):
-    """A requests adapter that reads each answer whole, within the time limit and `MAX_ANSWER_BYTES`."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools, of bounded connections."""
-        super().init_poolmanager(*args, **kwargs)
-        _bind_pools(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the pools of a proxy, of bounded connections."""
-        is_new = proxy not in self.proxy_manager
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        if is_new:
-            _bind_pools(manager)
-        return manager
-
-    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """Send a request, and read the whole answer."""
-        response = super().send(request, *args, **kwargs)
-        try:
-            response._content = _read_body(response)  # noqa: SLF001  # requests keeps a body there
-        except BaseException:
-            response.close()
-            raise
-        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
-        return response
-
-
-def _read_body(response: Response) -> bytes:
-    """Return the decompressed body; raises if it is too large or compressed more than once."""
-    chunks, size = [], 0
-    too_large = "," in response.headers.get("Content-Encoding", "")
-    for chunk in () if too_large else response.iter_content(CHUNK_BYTES):
-        size += len(chunk)
-        too_large = size > MAX_ANSWER_BYTES
-        if too_large:
-            break
-        chunks.append(chunk)
-    if too_large:
-        raise ConnectionFailedError(
-            f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB, and was not read to its end",
-            url=(response.url or "").partition("?")[0],
-            retryable=False,
-            hint="Check TINKER_BASE_URL: a Tinker server sends such answers in pages.",
-        )
-    return b"".join(chunks)
-
-
-class _BoundedReader(io.RawIOBase):
-    """A socket's input; each read waits at most for the rest of the time limit."""
-
-    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
-        self._raw, self._sock, self._patience_s = raw, sock, sock.gettimeout()
-        self.ends_at = _ends_at.get()
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.auth = Authenticator(settings, self._post_with)
+        self._plain = _configure_session(requests.Session(), settings)
+        self._lock = threading.RLock()
+        self._caches: dict[str, AccountCache] = {}
+        self.is_closed = False
+        self._not_before = 0.0  # monotonic; a rate limit met by one thread holds all of them
+        self.clock_offset = timedelta(0)  # of the server's clock, ahead of ours, by the last `Date` that it sent
+        self._logged_notes: set[str] = set()
 
     @property
-    def patience_s(self) -> float:
-        """Seconds to wait for the next byte."""
-        return math.inf if self._patience_s is None else float(self._patience_s)
+    def account(self) -> str:
+        """The fingerprint of server and credential; the key cannot be recovered from it.
 
-    def readable(self) -> bool:
-        return True
+        It changes if a credential command begins to answer for another account.
+        """
+        return fingerprint(self.settings.base_url, self.auth.identity())
 
-    def readinto(self, buffer: Any) -> int | None:
-        left = self.ends_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the time limit is over")
-        wait = min(self.patience_s, left)
-        self._sock.settimeout(None if wait == math.inf else wait)
-        read: int | None = self._raw.readinto(buffer)
-        return read
+    @property
+    def cache(self) -> AccountCache | None:
+        """The account's cache; None if it is switched off."""
+        return self._open_cache(self.account) if self.settings.cache else None
+
+    def _open_cache(self, account: str) -> AccountCache:
+        with self._lock:
+            if account not in self._caches:
+                cache = AccountCache(self.settings.cache_dir, account, self.settings.cache_ttl)
+                _configure_session(cache.session, self.settings)
+                self._caches[account] = cache
+            return self._caches[account]
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        repeat: bool = True,
+        cached: bool = False,
+        refresh: bool = False,
+        redirects: bool = False,
+        key: str | None = None,
+        progress: Progress | None = None,
+    ) -> Response:
+        """Send one logical request and return its response.
+
+        1. A write (neither a GET nor a POST with `repeat`) marks the cache as outdated before and after. Everything but a GET gets one
+           idempotency key: `key`, or a new one.
+        2. The credential is put into `X-API-Key`; a 401 `invalid_token` gets a new one and one replay.
+        3. A read with `cached` goes through the cached session, everything else through a plain one.
+        4. A 2xx is returned; a 3xx too where `redirects` says that one is expected.
+        5. With `repeat`, for reads, what may be repeated is, after the wait the server asks for, within `retries` and `deadline`.
+        6. Anything else is raised as one of `errors`; after `close`, nothing is sent.
+        """
+        self.check_open()
+        progress = progress or Progress()
+        is_read = repeat or method == "GET"
+        headers = {} if method == "GET" else {"X-Idempotency-Key": key or str(uuid.uuid4())}
+        content = _encode_body(body)
+        request = _Request(
+            method,
+            self.settings.base_url + path,
+            params=params,
+            body=content,
+            headers=headers,
+            cached=cached,
+            refresh=refresh,
+            redirects=redirects,
+            wants_json=is_read,
+        )
+        if not is_read:
+            self.invalidate_cache()
+        try:
+            return self._send_with_retries(request, repeat, progress)
+        finally:
+            if not is_read:
+                self.invalidate_cache()
+
+    def check_open(self) -> None:
+        """Raise `TinkerError` if the transport is closed; for reads that the cache may answer."""
+        if self.is_closed:
+            raise errors.TinkerError("this client is closed", hint="Make another one: tkf.Client(…) or tkf.connect(…).")
 
     def close(self) -> None:
-        self._raw.close()
-        super().close()
+        """Close connections and cache; calls from now on, and repeats of earlier ones, raise `TinkerError`."""
+        self.is_closed = True
+        self._plain.close()
+        with self._lock:
+            for cache in self._caches.values():
+                cache.close()
 
+    def _send_with_retries(
+        self, request: _Request, repeat: bool, progress: Progress, credential: Secret | None = None
+    ) -> Response:
+        """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
+        with limit_time(self.settings.deadline):
+            replayed, tries = False, RetryBudget(self.settings.retries)
+            while True:
+                self._wait_for_rate_limit(progress)
+                self.check_open()
+                token = self.auth.get_token() if credential is None else Token(credential, "")
+                outcome = self._send_once(request, token, progress)
+                if isinstance(outcome, Response):
+                    if _is_expected(outcome, request):
+                        self._log_deprecation(outcome)
+                        return outcome
+                    may_replay = credential is None and not replayed and _is_invalid_token(outcome)
+                    if may_replay and token is not None and self.auth.replace(token.secret):
+                        replayed = True
+                        continue
+                error = self._build_error(request, outcome) if isinstance(outcome, Response) else outcome
+                wait = _wait_after(outcome, tries) if repeat else None
+                if wait is None or wait >= get_time_left():
+                    raise self._end_retries(outcome, error)
+                self._wait_before_retry(wait, error, progress)
 
-class _BoundedResponse(http.client.HTTPResponse):
-    """A response that raises unless its headers arrive within the timeout and its body within the time limit."""
-
-    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self._reader = _BoundedReader(self.fp.detach(), sock)
-        self.fp: Any = io.BufferedReader(self._reader, CHUNK_BYTES)
-
-    def begin(self) -> None:
-        self._reader.ends_at = min(_ends_at.get(), time.monotonic() + self._reader.patience_s)
-        super().begin()
-        self._reader.ends_at = _ends_at.get()
-
-
-class _BoundedConnection:
-    """What is put over a connection of urllib3: bounded responses, secret headers, and where these may go."""
-
-    response_class = _BoundedResponse
-    default_port: int
-    sock: Any
-
-    def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
-        protected = _protected.get()
-        if self.default_port == 80 and protected.headers:
-            address = str(self.sock.getpeername()[0])
-            if not protected.may_reach(address):
-                self.close()  # type: ignore[attr-defined]
-                raise InvalidRequestError(
-                    f"the host's address is {address}, to which a key must not travel unencrypted",
-                    hint="Use an https:// base URL; allow_http=True permits plain http within private networks.",
+    def _send_once(self, request: _Request, token: Token | None, progress: Progress) -> Response | errors.TinkerError:
+        """Send once; a transport failure is returned, so that no exception that holds the request is chained to ours."""
+        patience_s = max(0.1, min(self.settings.timeout, get_time_left()))
+        cache = self._find_cache(request, token)
+        session = self._plain if cache is None else cache.session
+        options: dict[str, Any] = {} if cache is None else {"force_refresh": request.refresh}
+        began = time.time() if cache is None else cache.start_read()
+        struck: list[int] = []
+        try:
+            with protect(self._protect(token)):
+                response = session.request(
+                    request.method,
+                    request.url,
+                    params=request.params,
+                    data=request.body,
+                    headers=request.headers | ({} if request.body is None else {"Content-Type": "application/json"}),
+                    timeout=(min(CONNECT_TIMEOUT_S, patience_s), patience_s),
+                    allow_redirects=False,
+                    verify=self.settings.verify,
+                    hooks={"response": lambda response, **_: self._strike_out(request, response, struck)},
+                    **options,
                 )
+            content = response.content
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as fault:
+            progress.count_request()
+            return describe_failure(request.what, request.url, fault, patience_s)
+        except errors.TinkerError as fault:  # of the transport itself
+            progress.count_request()
+            return fault.with_traceback(None)
+        from_cache = bool(getattr(response, "from_cache", False))
+        if not from_cache:
+            progress.count_request()
+            self._measure_clock(response.headers.get("Date"))
+        progress.count_struck(sum(struck))
+        created = getattr(response, "created_at", None)
+        age_base = created.timestamp() if from_cache and created else began
+        if (
+            from_cache and cache is not None and cache.is_outdated(age_base)
+        ):  # a write has overtaken it, or it is too old
+            return self._send_once(replace(request, refresh=True), token, progress)
+        return Response(response.status_code, response.headers, content, request.url, age_base, from_cache)
 
-    def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        for name, secret in _protected.get().headers:
-            self.putheader(name, secret.reveal())  # type: ignore[attr-defined]
-        super().endheaders(*args, **kwargs)  # type: ignore[misc]
+    def _find_cache(self, request: _Request, token: Token | None) -> AccountCache | None:
+        """Return the cache for what this token may read; None for requests that are not cached."""
+        if not (request.cached and self.settings.cache):
+            return None
+        return self._open_cache(self.account if token is None else fingerprint(self.settings.base_url, token.identity))
+
+    def _protect(self, token: Token | None) -> Protected:
+        own = () if token is None else (("X-API-Key", token.secret),)
+        return Protected((*self.settings.extra_headers, *own), self.settings.may_reach)
+
+    def _strike_out(self, request: _Request, response: requests.Response, struck: list[int]) -> None:
+        """Remove the credential from an answer before anything sees it; only an exchange may answer with one."""
+        if request.yields_token and response.ok:
+            return
+        content, count = strike_out(response.content, self._secrets())
+        if count:
+            response._content = content  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
+            struck.append(count)
+
+    def _build_error(self, request: _Request, response: Response) -> errors.TinkerError:
+        what = request.what
+        if 200 <= response.status < 300:
+            return errors.ConnectionFailedError(
+                f"{what} was answered with incomplete JSON", status=response.status, url=request.url
+            )
+        if 300 <= response.status < 400:
+            return errors.TinkerError(
+                f"{what} was answered with a redirect, which is not followed: it could carry the key elsewhere",
+                status=response.status,
+                url=request.url,
+                hint="Set base_url to the address that it leads to, if you trust it.",
+            )
+        try:
+            body = response.json()
+        except (ValueError, RecursionError):
+            is_page = "html" in response.headers.get("Content-Type", "")
+            body = "" if is_page else response.content.decode("utf-8", "replace")
+        error = errors.build_error(response.status, body, request.url, what=what)
+        error.retry_after = read_server_wait(response.headers)
+        advice = read_retry_advice(response.headers)
+        if advice is not None or is_gateway_refusal(response.status, response.headers):
+            error.retryable = advice is not False
+        return error
+
+    def _measure_clock(self, header: str | None) -> None:
+        """Compare the server's clock with ours by the date of a response, which is exact to a second."""
+        date = parse_http_date(header)
+        if date is not None:
+            self.clock_offset = date + timedelta(milliseconds=500) - datetime.now(UTC)
+
+    def _wait_before_retry(self, seconds: float, error: errors.TinkerError, progress: Progress) -> None:
+        """Wait before a repeat; a rate limit or an overloaded server holds every thread, and only the first of them says so."""
+        why = _describe_cause(error)
+        if error.status in HOLDING_STATUSES:
+            if self._hold_requests(seconds):
+                progress.report_wait(seconds, why)
+            return
+        progress.report_wait(seconds, why)
+        _sleep(seconds, progress)
+
+    def _hold_requests(self, seconds: float) -> bool:
+        """Let no thread send before these seconds are over; True if that is longer than they wait already."""
+        with self._lock:
+            until = time.monotonic() + seconds
+            is_longer = until > self._not_before + REPORT_WAITS_FROM_S
+            self._not_before = max(self._not_before, until)
+        return is_longer
+
+    def _end_retries(self, outcome: Response | errors.TinkerError, error: errors.TinkerError) -> errors.TinkerError:
+        """Return the error of what is not sent again; a wait that the server asked for is named, and also delays later requests."""
+        asked = read_server_wait(outcome.headers) if isinstance(outcome, Response) else None
+        if asked is None or error.status not in HOLDING_STATUSES:
+            return error
+        self._hold_requests(asked)
+        return _build_wait_error(error, asked) if asked >= get_time_left() else error
+
+    def _wait_for_rate_limit(self, progress: Progress) -> None:
+        while (seconds := self._not_before - time.monotonic()) > 0:
+            if seconds >= get_time_left():
+                held = errors.RateLimitError("nothing was sent", url=self.settings.base_url)
+                raise _build_wait_error(held, seconds)
+            _sleep(seconds, progress)
+        if progress.stop.is_set():
+            raise StoppedError
+
+    def _post_with(self, path: str, body: dict[str, Any], credential: Secret) -> Any:
+        """Send a POST that the authenticator needs, with the credential that it names."""
+        request = _Request("POST", self.settings.base_url + path, body=_encode_body(body), yields_token=True)
+        response = self._send_with_retries(request, True, Progress(), credential)
+        try:
+            return response.json()
+        except (ValueError, RecursionError):
+            pass  # raised below, where no exception that quotes a token is chained to it
+        raise errors.SchemaError("the answer is not JSON", status=response.status, url=request.url)
+
+    def _secrets(self) -> tuple[Secret, ...]:
+        """Return what must not be in any response."""
+        headers = (value for name, value in self.settings.extra_headers if SECRET_NAMES.search(name))
+        return (*self.auth.secrets(), *headers)
+
+    def invalidate_cache(self) -> None:
+        """Mark the cache as outdated; also with the cache switched off, since other clients may use it."""
+        cache = self.cache
+        if cache is None:
+            touch_marker(self.settings.cache_dir, self.account)
+        else:
+            cache.invalidate()
+
+    def _log_deprecation(self, response: Response) -> None:
+        """Log a server's deprecation note once."""
+        note = response.headers.get("x-deprecation-note")
+        if note and note not in self._logged_notes:
+            self._logged_notes.add(note)
+            level = logging.ERROR if response.headers.get("x-deprecation-level") == "error" else logging.WARNING
+            logger.log(level, "the server says: %s", errors.scrub(strike_out_text(note, self._secrets()))[:500])
 
 
-def _validate(_: Any, connection: Any) -> None:
-    """Connect; without a warning for each host where certificates are not verified, since the client has given one."""
-    if connection.is_closed:
-        connection.connect()
+@dataclass(frozen=True)
+class _Request:
+    """One logical request, the same on every attempt."""
+
+    method: str
+    url: str
+    params: Mapping[str, Any] | None = None
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    cached: bool = False
+    refresh: bool = False
+    redirects: bool = False
+    wants_json: bool = True
+    yields_token: bool = False
+
+    @property
+    def what(self) -> str:
+        """The method and path, as errors name them."""
+        return f"{self.method} {urlsplit(self.url).path}"
 
 
-def _bind_pools(manager: Any) -> None:
-    """Have a manager make pools of bounded connections; proxies of SOCKS have classes of their own."""
-    classes = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _bind_pool(pool) for scheme, pool in classes.items()}
+def _configure_session(session: requests.Session, settings: Settings) -> Any:
+    """Give a session its pools and headers, and take away whatever could send other credentials or keep cookies."""
+    import http.cookiejar
+
+    from ..version import __version__
+
+    adapter = BoundedAdapter(pool_connections=4, pool_maxsize=max(settings.max_workers, 4), max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers["Accept"] = "application/json"
+    session.headers["User-Agent"] = f"tinker-frames/{__version__}"
+    session.auth = lambda request: request  # else a password from ~/.netrc is sent
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005  # else the next request is prepared
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    parts = urlsplit(settings.base_url)
+    if parts.scheme == "http" or is_loopback(parts.hostname or ""):
+        session.trust_env = (
+            False  # a proxy would carry the key off this machine, or further than the network it may travel in
+        )
+    return session
 
 
-@cache
-def _bind_pool(pool: Any) -> Any:
-    connection = type("BoundedConnection", (_BoundedConnection, pool.ConnectionCls), {})
-    own = {"_validate_conn": _validate} if issubclass(pool, HTTPSConnectionPool) else {}
-    return type("BoundedPool", (pool,), {"ConnectionCls": connection, **own})
+def _encode_body(body: Any) -> bytes | None:
+    """Return a body as JSON, also with numpy's whole numbers; what is none is refused before anything is sent."""
+    try:
+        return None if body is None else json.dumps(body, allow_nan=False, default=operator.index).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = str(error)
+    raise errors.InvalidRequestError(f"an argument cannot be sent as JSON: {problem}")
+
+
+def _wait_after(outcome: Response | errors.TinkerError, tries: RetryBudget) -> float | None:
+    """Return the seconds to wait before a repeat, None for no repeat; a 2xx that is not good was cut short on its way."""
+    if isinstance(outcome, errors.TinkerError):
+        return tries.wait_after_loss() if outcome.retryable else None
+    if 200 <= outcome.status < 300:
+        return tries.wait_after_loss()
+    return tries.wait_after(outcome.status, outcome.headers)
+
+
+def _is_expected(response: Response, request: _Request) -> bool:
+    """Tell whether the answer is a success; the body of a read must be complete JSON."""
+    if 300 <= response.status < 400:
+        return request.redirects
+    if not 200 <= response.status < 300:
+        return False
+    return not request.wants_json or is_complete_json(response.content)
+
+
+def _is_invalid_token(response: Response) -> bool:
+    return response.status == 401 and 'error="invalid_token"' in response.headers.get("WWW-Authenticate", "")
+
+
+def _describe_cause(error: errors.TinkerError) -> str:
+    if error.status == 429:
+        return "rate limited (429)"
+    return f"the server answers {error.status}" if error.status else str(error.what)
+
+
+def _build_wait_error(error: errors.TinkerError, seconds: float) -> errors.TinkerError:
+    """Return the error of a read that would have to wait past its deadline, with the time to wait until."""
+    when = datetime.now(UTC) + timedelta(seconds=seconds)
+    late = type(error)(
+        f"{error.what}: the server asks to wait {seconds:.0f} s, which is past the deadline",
+        status=error.status,
+        url=error.url,
+        hint=f"Try again after {when:%Y-%m-%d %H:%M:%S} UTC, or pass a longer deadline= to have it waited for.",
+    )
+    late.retry_after, late.retryable = seconds, error.retryable
+    return late
+
+
+def _sleep(seconds: float, progress: Progress) -> None:
+    if progress.stop.wait(seconds):
+        raise StoppedError

@@ -8,45 +8,45 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .. import errors
 from .retry import parse_http_date
-from .session import Response
+from .transport import Response
 
 
-def parse_object(answer: Response) -> dict[str, Any]:
-    """Return the object in an answer."""
+def parse_object(response: Response) -> dict[str, Any]:
+    """Return the object in a response."""
     try:
-        body = answer.json()
+        body = response.json()
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         return body
     raise errors.SchemaError(
-        "the answer is not a JSON object", status=answer.status, url=errors.strip_query(answer.url)
+        "the answer is not a JSON object", status=response.status, url=errors.strip_query(response.url)
     )
 
 
-def read_archive(answer: Response, base_url: str) -> dict[str, Any]:
-    """Return where an archive is, from the Location of a redirect or the url of a JSON answer.
+def read_archive(response: Response, base_url: str) -> dict[str, Any]:
+    """Return where an archive is, from the Location of a redirect or the url of a JSON response.
 
     Raises
     ------
     NotSupportedError
         If it is neither at an https address nor on the server itself.
     """
-    if 300 <= answer.status < 400:
-        url, date = answer.headers.get("Location", ""), parse_http_date(answer.headers.get("Expires"))
+    if 300 <= response.status < 400:
+        url, date = response.headers.get("Location", ""), parse_http_date(response.headers.get("Expires"))
         expires = format_utc(date) if date else ""
     else:
-        body = parse_object(answer)
+        body = parse_object(response)
         url, expires = str(body.get("url") or ""), str(body.get("expires") or "")
-    base, target = urlsplit(base_url), _resolve_url(url, answer.url)
+    base, target = urlsplit(base_url), _resolve_url(url, response.url)
     if target.scheme != "https" and (target.scheme, target.netloc) != (base.scheme, base.netloc):
         raise errors.NotSupportedError(
             f"the server says that the archive is at a {target.scheme or 'missing'} URL, which cannot be trusted",
-            status=answer.status,
-            url=errors.strip_query(answer.url),
+            status=response.status,
+            url=errors.strip_query(response.url),
             hint="Copy it on the server itself, or ask its operator for an https address.",
         )
-    return {"url": target.geturl(), "status": answer.status, "expires": expires or _default_archive_expiry()}
+    return {"url": target.geturl(), "status": response.status, "expires": expires or _default_archive_expiry()}
 
 
 def format_utc(date: datetime) -> str:
