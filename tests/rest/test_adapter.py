@@ -256,10 +256,7 @@ def test_extra_headers_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
     with serve(reply()) as (url, seen), make(url, headers=extra, cache=True, cache_dir=tmp_path) as client:
         client.rest.get_server_capabilities()
         shown = (
-            repr(client)
-            + repr(client._settings)
-            + repr(vars(client.transport))
-            + repr(client.transport.cache.session)
+            repr(client) + repr(client._settings) + repr(vars(client.transport)) + repr(client.transport.cache.session)
         )  # type: ignore[union-attr]
     assert len(seen) == 2
     for request in seen:

@@ -56,29 +56,29 @@ objects = st.dictionaries(st.sampled_from(KEYS), nested_json, max_size=3)
 times = st.integers(-24 * 400, 24 * 400).map(lambda hours: NOW + timedelta(hours=hours))
 
 
-def perhaps(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def with_none(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Return the values, and None for what is not known."""
     return st.none() | values
 
 
-def as_json(value: Any) -> str:
+def to_json_text(value: Any) -> str:
     """Return JSON text in the form that frames hold."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 rows = st.fixed_dictionaries(
     {
-        "tinker_path": perhaps(texts),
-        "base_model": perhaps(st.sampled_from(WORDS)),
-        "project_id": perhaps(st.sampled_from(WORDS[:4])),
-        "checkpoint_type": perhaps(st.sampled_from(CHECKPOINT_TYPES)),
-        "public": perhaps(st.booleans()),
-        "time": perhaps(times),
-        "expires_at": perhaps(times),
-        "size_gb": perhaps(st.sampled_from([0.0, 0.1, 0.3, 1.5, 1e-9, 1e9, -2.0])),
-        "size_bytes": perhaps(st.sampled_from(INTS)),
-        "step": perhaps(st.sampled_from(INTS)),
-        "user_metadata": perhaps(objects.map(as_json)),
+        "tinker_path": with_none(texts),
+        "base_model": with_none(st.sampled_from(WORDS)),
+        "project_id": with_none(st.sampled_from(WORDS[:4])),
+        "checkpoint_type": with_none(st.sampled_from(CHECKPOINT_TYPES)),
+        "public": with_none(st.booleans()),
+        "time": with_none(times),
+        "expires_at": with_none(times),
+        "size_gb": with_none(st.sampled_from([0.0, 0.1, 0.3, 1.5, 1e-9, 1e9, -2.0])),
+        "size_bytes": with_none(st.sampled_from(INTS)),
+        "step": with_none(st.sampled_from(INTS)),
+        "user_metadata": with_none(objects.map(to_json_text)),
     }
 )
 tables = st.lists(rows, max_size=7)
@@ -113,19 +113,19 @@ ages = st.fixed_dictionaries({}, optional={"older_than": days, "newer_than": day
 expiries = st.fixed_dictionaries(
     {}, optional={"within": days, "after": dates, "before": dates, "ever": st.just(True), "never": st.just(True)}
 )
-ends = perhaps(st.sampled_from([0, 0.1, 1.5, 7, 2**53 + 1, 2**63 - 1, -(2**63), 1e300]))
+ends = with_none(st.sampled_from([0, 0.1, 1.5, 7, 2**53 + 1, 2**63 - 1, -(2**63), 1e300]))
 FILTERS = {
     "text": texts,
-    "model": st.lists(perhaps(st.sampled_from(WORDS)), max_size=3),
-    "project": st.lists(perhaps(st.sampled_from(WORDS[:4])), max_size=3),
-    "type": st.lists(perhaps(st.sampled_from(["training", "sampler", "external", "other"])), max_size=3),
-    "public": st.lists(perhaps(st.booleans()), max_size=3),
+    "model": st.lists(with_none(st.sampled_from(WORDS)), max_size=3),
+    "project": st.lists(with_none(st.sampled_from(WORDS[:4])), max_size=3),
+    "type": st.lists(with_none(st.sampled_from(["training", "sampler", "external", "other"])), max_size=3),
+    "public": st.lists(with_none(st.booleans()), max_size=3),
     "created": ages,
     "expires": expiries,
     "size": st.tuples(ends, ends).map(list),
     "step": st.tuples(ends, ends).map(list),
     "metadata": st.fixed_dictionaries(
-        {"key": st.sampled_from(KEYS), "value": st.one_of(texts, plain_json.map(as_json))}
+        {"key": st.sampled_from(KEYS), "value": st.one_of(texts, plain_json.map(to_json_text))}
     ),
 }
 settings_of_filters = st.fixed_dictionaries({}, optional=FILTERS)
@@ -155,7 +155,7 @@ def _has(text: str | None, key: str, wanted: str) -> bool:
     found = {} if text is None else json.loads(text)
     if key not in found or not wanted:
         return key in found
-    return wanted == (found[key] if isinstance(found[key], str) else as_json(found[key]))
+    return wanted == (found[key] if isinstance(found[key], str) else to_json_text(found[key]))
 
 
 def _is_within(known: datetime | None, value: dict[str, Any], now: datetime) -> bool:
@@ -173,7 +173,7 @@ def _is_within(known: datetime | None, value: dict[str, Any], now: datetime) -> 
     return all(parts)
 
 
-def passing(table: list[dict[str, Any]], values: dict[str, Any]) -> list[int]:
+def find_matching(table: list[dict[str, Any]], values: dict[str, Any]) -> list[int]:
     """Return the places of the rows that meet every filter."""
     return [place for place, row in enumerate(table) if all(matches(*item, row) for item in values.items())]
 
@@ -186,7 +186,7 @@ def keys(state: TableState) -> list[Any]:
     return state.rows.get_filtered()[state.sort.key].tolist()
 
 
-def everything(state: TableState) -> str:
+def dump_state(state: TableState) -> str:
     """Return all that a view shows, as JSON."""
     options = {name: state.options(name) for name, control in state.controls.items() if control.kind == "options"}
     shown = [state.filter_bar(), state.grid(), state.selection(), state.count(), state.charts(), state.all_columns()]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.views.sample_panels import Seat, as_shown, present, writes
+from tests.views.headless import HeadlessView, count_writes, get_frame_state, get_server_state
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
@@ -23,7 +23,7 @@ State = tuple[bool, datetime | None]
 ALL = tuple(GUARDS)
 
 
-def in_time(at: datetime | None, **ahead: int) -> bool:
+def is_due(at: datetime | None, **ahead: int) -> bool:
     return at is not None and abs(at - datetime.now(UTC) - timedelta(**ahead)) < timedelta(minutes=5)
 
 
@@ -31,49 +31,49 @@ def in_time(at: datetime | None, **ahead: int) -> bool:
 DONE: dict[str, tuple[str, dict[str, Any], str, Callable[[State | None], bool]]] = {
     "publish": ("publish", {}, "not public", lambda row: row is not None and row[0]),
     "unpublish": ("unpublish", {}, "public", lambda row: row is not None and not row[0]),
-    "set_ttl": ("set_ttl", {"ttl": "30d"}, "size_gb > 1", lambda row: row is not None and in_time(row[1], days=30)),
+    "set_ttl": ("set_ttl", {"ttl": "30d"}, "size_gb > 1", lambda row: row is not None and is_due(row[1], days=30)),
     "never": ("set_ttl", {"ttl": None}, "expires_at.notna()", lambda row: row is not None and row[1] is None),
-    "expire": ("expire", {}, "expires_at.isna()", lambda row: row is not None and in_time(row[1], days=1)),
+    "expire": ("expire", {}, "expires_at.isna()", lambda row: row is not None and is_due(row[1], days=1)),
     "delete": ("delete", {}, "not public", lambda row: row is None),
-    "retire": ("retire", {"keep_last": 2, "keep_public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and in_time(row[1], days=2)),
+    "retire": ("retire", {"keep_last": 2, "keep_public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and is_due(row[1], days=2)),
     "retire at once": ("retire", {"keep_every": 10**6, "keep_final": True, "used_by_samplers": True, "newer_than": "1h"}, "size_gb > 0", lambda row: row is None),
 }  # fmt: skip
 
 
 @pytest.fixture
-def seat(client: tkf.Client) -> Seat:
+def view(client: tkf.Client) -> HeadlessView:
     """A view of all checkpoints."""
-    return Seat(client.inventory(), client)
+    return HeadlessView(client.inventory(), client)
 
 
 # ── from the filter to the outcome ───────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("name", DONE)
-def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, seat: Seat, name: str) -> None:
+def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, view: HeadlessView, name: str) -> None:
     """From filter to outcome: so many rows are written as were shown, each is as wished, all others are as before, the table shows it."""
     act, given, query, is_done = DONE[name]
-    seat.send("filter", name="query", value=query)
-    before, matching = present(server), set(seat.keys)
-    plan = seat.make_plan(act, **given)
+    view.send("filter", name="query", value=query)
+    before, matching = get_server_state(server), set(view.keys)
+    plan = view.make_plan(act, **given)
     sent = {group["rows"] for group in plan["groups"] if group["verdict"] == "send"}
     assert sent == {plan["number"]}
     assert 0 < plan["number"] <= len(matching)
-    assert writes(server) == 0
-    outcomes = seat.confirm()
-    assert writes(server) == plan["number"] == (outcomes["outcome"] == "done").sum()
-    done, after = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"]), present(server)
+    assert count_writes(server) == 0
+    outcomes = view.confirm()
+    assert count_writes(server) == plan["number"] == (outcomes["outcome"] == "done").sum()
+    done, after = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"]), get_server_state(server)
     assert done <= matching
     assert all(is_done(after.get(path)) for path in done)
     assert {path: after.get(path) for path in before if path not in done} == {
         p: before[p] for p in before if p not in done
     }
-    assert as_shown(seat.state.rows.frame) == after
-    assert seat.keys == seat.state.rows.frame.query(query)["tinker_path"].tolist()
-    assert {count["outcome"]: count["rows"] for count in seat.panel["counts"]} == outcomes[
+    assert get_frame_state(view.state.rows.frame) == after
+    assert view.keys == view.state.rows.frame.query(query)["tinker_path"].tolist()
+    assert {count["outcome"]: count["rows"] for count in view.panel["counts"]} == outcomes[
         "outcome"
     ].value_counts().loc[lambda n: n > 0].to_dict()
-    assert seat.explorer.panel.plan is not None
+    assert view.explorer.panel.plan is not None
 
 
 @pytest.mark.parametrize(
@@ -85,131 +85,133 @@ def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
     """Selected runs or sessions mean their checkpoints and no others; afterwards the table is read anew, and the selection is still there."""
     act, given, _, is_done = DONE[name]
     rows, every = getattr(client, table)(), client.checkpoints()
-    seat = Seat(rows, client)
-    key = seat.state.sort.key
+    view = HeadlessView(rows, client)
+    key = view.state.sort.key
     largest = every.groupby(key)["size_bytes"].sum().nlargest(2).index
-    seat.select(*largest)
-    plan = seat.make_plan(act, **given)
+    view.select(*largest)
+    plan = view.make_plan(act, **given)
     theirs = set(every.loc[every[key].isin(largest), "tinker_path"])
-    before = present(server)
-    paths = set(seat.explorer.panel.plan.rows["tinker_path"])
+    before = get_server_state(server)
+    paths = set(view.explorer.panel.plan.rows["tinker_path"])
     assert paths == theirs if act != "retire" else 0 < len(paths) < len(theirs) and paths < theirs
-    assert plan["target"] == f"2 {seat.state.sort.one}s selected"
-    outcomes = seat.confirm()
-    done, after = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"]), present(server)
+    assert plan["target"] == f"2 {view.state.sort.one}s selected"
+    outcomes = view.confirm()
+    done, after = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"]), get_server_state(server)
     assert len(done) == plan["number"] > 0
     assert all(is_done(after.get(path)) for path in done)
     assert {path: after[path] for path in before if path not in done} == {p: before[p] for p in before if p not in done}
-    assert set(seat.selected) == set(largest)
+    assert set(view.selected) == set(largest)
     same = [column for column in rows.columns if not column.endswith("_days")]
-    pd.testing.assert_frame_equal(seat.state.rows.frame[same], getattr(client, table)(refresh=True)[same])
-    assert not seat.note
+    pd.testing.assert_frame_equal(view.state.rows.frame[same], getattr(client, table)(refresh=True)[same])
+    assert not view.note
 
 
-def test_an_action_is_on_the_selection_else_on_all_that_match(seat: Seat) -> None:
+def test_an_action_is_on_the_selection_else_on_all_that_match(view: HeadlessView) -> None:
     """Selected rows are what is meant, those that the filters hide too, which is said; without a selection it is all that match."""
-    path, *_ = seat.keys
-    seat.send("filter", name="public", value=[True])
-    matching = len(seat.keys)
-    assert seat.make_plan("unpublish")["target"] == f"{matching} checkpoints matching"
-    assert seat.panel["hidden"] == 0
-    seat.select(seat.keys[0], path)
-    plan = seat.make_plan("unpublish")
+    path, *_ = view.keys
+    view.send("filter", name="public", value=[True])
+    matching = len(view.keys)
+    assert view.make_plan("unpublish")["target"] == f"{matching} checkpoints matching"
+    assert view.panel["hidden"] == 0
+    view.select(view.keys[0], path)
+    plan = view.make_plan("unpublish")
     assert (plan["target"], plan["hidden"]) == ("2 checkpoints selected", 1)
-    assert set(seat.explorer.panel.plan.rows["tinker_path"]) == {seat.keys[0], path}
-    seat.send("filter", name="query", value="size_gb < 0")
-    seat.send("select", how="none")
-    seat.send("begin", action="expire")
-    assert "no row is selected" in seat.note.lower()
-    assert seat.panel["target"] == "2 checkpoints selected"
+    assert set(view.explorer.panel.plan.rows["tinker_path"]) == {view.keys[0], path}
+    view.send("filter", name="query", value="size_gb < 0")
+    view.send("select", how="none")
+    view.send("begin", action="expire")
+    assert "no row is selected" in view.note.lower()
+    assert view.panel["target"] == "2 checkpoints selected"
 
 
-def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, seat: Seat) -> None:
+def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, view: HeadlessView) -> None:
     """Filters, selection and table may change while a plan is shown: what is sent are the rows that it showed."""
-    seat.send("filter", name="query", value="not public and expires_at.isna()")
-    selected = seat.keys[:12]
-    seat.select(*selected)
-    plan = seat.make_plan("publish")
-    seat.send("reset")
-    seat.send("select", how="all")
-    seat.send("open", label="run", place=0, number=seat.state.rows.number)
-    assert seat.state.sort.name == "training_runs"
-    assert seat.panel["number"] == plan["number"] == 12
-    outcomes = seat.confirm()
+    view.send("filter", name="query", value="not public and expires_at.isna()")
+    selected = view.keys[:12]
+    view.select(*selected)
+    plan = view.make_plan("publish")
+    view.send("reset")
+    view.send("select", how="all")
+    view.send("open", label="run", place=0, number=view.state.rows.number)
+    assert view.state.sort.name == "training_runs"
+    assert view.panel["number"] == plan["number"] == 12
+    outcomes = view.confirm()
     assert outcomes["tinker_path"].tolist() == selected
-    assert all(present(server)[path][0] for path in selected)
-    assert writes(server) == 12
+    assert all(get_server_state(server)[path][0] for path in selected)
+    assert count_writes(server) == 12
 
 
 # ── what is shown before ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, seat: Seat) -> None:
+def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, view: HeadlessView) -> None:
     """What guards hold back is told by reason, its rows are listed on asking, and lifting a guard sends them; lifting is taken back too."""
-    plan = seat.make_plan("delete")
+    plan = view.make_plan("delete")
     assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(set(ALL) - {"expiry"}, False)
     held = [group for group in plan["groups"] if group["verdict"] == "held"]
     assert held
-    assert sum(group["rows"] for group in plan["groups"]) == len(seat.keys)
+    assert sum(group["rows"] for group in plan["groups"]) == len(view.keys)
     for group in held:
-        seat.send("list", verdict="held", reason=group["reason"])
-        names, *rows = seat.panel["rows"]
+        view.send("list", verdict="held", reason=group["reason"])
+        names, *rows = view.panel["rows"]
         assert len(rows) == group["rows"]
         assert {row[names.index("reason")] for row in rows} == {group["reason"]}
-        assert [one["reason"] for one in seat.panel["groups"] if one["open"]] == [group["reason"]]
-    seat.send("list", verdict="held", reason=held[-1]["reason"])
-    assert seat.panel["rows"] == []
-    seat.send("allow", guards=list(ALL))
-    assert seat.panel["number"] == len(seat.keys)
-    assert [guard["on"] for guard in seat.panel["guards"]] == [True] * len(ALL)
-    seat.send("allow", guards=["sampler"])
-    assert plan["number"] < seat.panel["number"] < len(seat.keys)
-    seat.send("allow", guards=[])
-    assert seat.panel["number"] == plan["number"]
-    seat.send("allow", guards=["everything"])
-    assert "no guard 'everything'" in seat.note
-    assert writes(server) == 0
+        assert [one["reason"] for one in view.panel["groups"] if one["open"]] == [group["reason"]]
+    view.send("list", verdict="held", reason=held[-1]["reason"])
+    assert view.panel["rows"] == []
+    view.send("allow", guards=list(ALL))
+    assert view.panel["number"] == len(view.keys)
+    assert [guard["on"] for guard in view.panel["guards"]] == [True] * len(ALL)
+    view.send("allow", guards=["sampler"])
+    assert plan["number"] < view.panel["number"] < len(view.keys)
+    view.send("allow", guards=[])
+    assert view.panel["number"] == plan["number"]
+    view.send("allow", guards=["everything"])
+    assert "no guard 'everything'" in view.note
+    assert count_writes(server) == 0
 
 
 @pytest.mark.parametrize("action", ["delete", "publish"])
-def test_a_delete_and_publishing_many_want_their_number_typed(server: DemoServer, seat: Seat, action: str) -> None:
+def test_a_delete_and_publishing_many_want_their_number_typed(
+    server: DemoServer, view: HeadlessView, action: str
+) -> None:
     """Nothing is sent without the very number of rows, typed; thousands may have their comma."""
-    seat.send("filter", name="query", value="not public and size_gb > 1")
-    plan = seat.make_plan(action)
+    view.send("filter", name="query", value="not public and size_gb > 1")
+    plan = view.make_plan(action)
     assert plan["typed"]
     assert plan["number"] > 10
     for typed in ("", "yes", str(plan["number"] + 1), f"{plan['number']}0", "-1", "0"):
-        seat.send("confirm", typed=typed)
-        assert f"Type {plan['number']} to {action}" in seat.note
-        assert seat.panel["stage"] == "confirm"
-    assert writes(server) == 0
-    seat.send("confirm", typed=f" {plan['number']:,} ")
-    assert seat.panel["stage"] == "outcome"
-    assert writes(server) == plan["number"]
+        view.send("confirm", typed=typed)
+        assert f"Type {plan['number']} to {action}" in view.note
+        assert view.panel["stage"] == "confirm"
+    assert count_writes(server) == 0
+    view.send("confirm", typed=f" {plan['number']:,} ")
+    assert view.panel["stage"] == "outcome"
+    assert count_writes(server) == plan["number"]
 
 
-def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, seat: Seat) -> None:
+def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, view: HeadlessView) -> None:
     """Where all rows are already so, the plan says so, and confirming it is refused."""
-    seat.send("filter", name="query", value="public")
-    plan = seat.make_plan("publish")
+    view.send("filter", name="query", value="public")
+    plan = view.make_plan("publish")
     assert (plan["number"], {group["verdict"] for group in plan["groups"]}) == (0, {"unchanged"})
-    seat.send("confirm", typed="0")
-    assert "no row of this plan is sent" in seat.note
-    assert (seat.panel["stage"], writes(server)) == ("confirm", 0)
+    view.send("confirm", typed="0")
+    assert "no row of this plan is sent" in view.note
+    assert (view.panel["stage"], count_writes(server)) == ("confirm", 0)
 
 
-def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
+def test_what_a_plan_comes_to_is_said(server: DemoServer, view: HeadlessView) -> None:
     """The confirmation has rows, bytes and dollars, what is at stake, the rule, and whether it can be undone."""
-    seat.send("filter", name="query", value="size_gb > 1 and not public")
-    plan = seat.make_plan("retire", keep_last=1, after="24h")
-    sends = seat.explorer.panel.plan.frame.query("verdict == 'send'")
+    view.send("filter", name="query", value="size_gb > 1 and not public")
+    plan = view.make_plan("retire", keep_last=1, after="24h")
+    sends = view.explorer.panel.plan.frame.query("verdict == 'send'")
     assert plan["lines"][0].startswith(f"{plan['number']} of ")
     assert "checkpoints will expire in 24 h" in plan["lines"][0]
     assert f"{sends['size_bytes'].sum() / 1e9:,.1f} GB" in plan["lines"][0]
     assert "$" in plan["lines"][0]
     assert (plan["rule"], plan["undo"], plan["typed"]) == ("keep_last(1)", True, False)
-    assert seat.make_plan("delete")["undo"] is False
-    assert "a delete cannot be undone; Expire in 24 h can" in seat.panel["lines"]
+    assert view.make_plan("delete")["undo"] is False
+    assert "a delete cannot be undone; Expire in 24 h can" in view.panel["lines"]
 
 
 # ── what an action is told ───────────────────────────────────────────────────────────────────────────────────────────
@@ -227,20 +229,20 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, seat: Seat) -> None:
     ],
 )  # fmt: skip
 def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
-    server: DemoServer, seat: Seat, act: str, given: dict[str, Any], problem: str
+    server: DemoServer, view: HeadlessView, act: str, given: dict[str, Any], problem: str
 ) -> None:
     """A wrong answer is explained, and asked for again; nothing was planned or sent."""
-    seat.send("begin", action=act)
-    assert seat.panel["fields"] == make_fields(OFFERED[act])
-    seat.send("answer", given=given)
-    assert problem in seat.note.lower() or problem in seat.note
-    assert (seat.panel["stage"], seat.explorer.panel.plan, writes(server)) == ("ask", None, 0)
+    view.send("begin", action=act)
+    assert view.panel["fields"] == make_fields(OFFERED[act])
+    view.send("answer", given=given)
+    assert problem in view.note.lower() or problem in view.note
+    assert (view.panel["stage"], view.explorer.panel.plan, count_writes(server)) == ("ask", None, 0)
 
 
-def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
+def test_from_python_everything_is_told_at_once(view: HeadlessView) -> None:
     """What an action asks can be given with it; what it does not take, or cannot be, is refused and leaves what is shown."""
-    seat.make_plan("publish")
-    before = seat.panel
+    view.make_plan("publish")
+    before = view.panel
     for act, given in (
         ("expire", {"before": "48h"}),
         ("retire", {"keep": P.keep_last(1), "keep_final": True}),
@@ -250,30 +252,30 @@ def test_from_python_everything_is_told_at_once(seat: Seat) -> None:
         ("publish", {"path": 1}),
     ):
         with pytest.raises(InvalidRequestError):
-            seat.explorer.begin_action(act, **given)
-        assert seat.panel == before
-    seat.explorer.begin_action("retire", keep=P.keep_last(2) | P.keep_public(), after="48h")
-    assert seat.wait()["rule"] == "keep_last(2) | keep_public()"
-    seat.explorer.begin_action("set_ttl", ttl=None)
-    assert seat.wait()["verb"] == "set the expiry of"
-    seat.explorer.begin_action("retire", keep_last=3)
-    assert seat.wait()["rule"] == "keep_last(3)"
+            view.explorer.begin_action(act, **given)
+        assert view.panel == before
+    view.explorer.begin_action("retire", keep=P.keep_last(2) | P.keep_public(), after="48h")
+    assert view.wait()["rule"] == "keep_last(2) | keep_public()"
+    view.explorer.begin_action("set_ttl", ttl=None)
+    assert view.wait()["verb"] == "set the expiry of"
+    view.explorer.begin_action("retire", keep_last=3)
+    assert view.wait()["rule"] == "keep_last(3)"
 
 
-def test_an_answer_that_was_not_asked_for_does_nothing(seat: Seat) -> None:
+def test_an_answer_that_was_not_asked_for_does_nothing(view: HeadlessView) -> None:
     """Answers, confirmations, guards and the like without their stage are explained, and change nothing."""
     for message in (
         {"do": "answer", "given": {"ttl": "1d"}}, {"do": "confirm"}, {"do": "allow", "guards": []}, {"do": "list", "verdict": "send", "reason": ""},
         {"do": "undo"}, {"do": "retry"}, {"do": "begin", "action": "sell"},
     ):  # fmt: skip
-        seat.explorer.say("")
-        seat.send(**message)
-        assert seat.note, message
-        assert seat.panel["stage"] == ""
-    seat.send("dismiss")
-    seat.send("cancel")
-    seat.send("close")
-    assert (seat.note, seat.panel) == ("", {"stage": "", "note": ""})
+        view.explorer.set_note("")
+        view.send(**message)
+        assert view.note, message
+        assert view.panel["stage"] == ""
+    view.send("dismiss")
+    view.send("cancel")
+    view.send("close")
+    assert (view.note, view.panel) == ("", {"stage": "", "note": ""})
 
 
 # ── export ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -287,21 +289,21 @@ def test_export_writes_the_rows_that_match_in_their_order(
     client: tkf.Client, tmp_path: Path, suffix: str, table: str
 ) -> None:
     """The file holds exactly the rows that match, or are selected, in the order of the view, and reads back as they are."""
-    seat = Seat(getattr(client, table)(), client)
-    seat.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
-    assert seat.send("begin", action="export") is None
-    assert seat.panel["fields"][0]["value"] == f"{seat.state.sort.name}.parquet"
+    view = HeadlessView(getattr(client, table)(), client)
+    view.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
+    assert view.send("begin", action="export") is None
+    assert view.panel["fields"][0]["value"] == f"{view.state.sort.name}.parquet"
     path = tmp_path / f"rows.{suffix}"
-    seat.send("answer", given={"path": str(path)})
-    assert (seat.panel["stage"], seat.panel["note"]) == ("outcome", f"wrote {len(seat.keys):,} rows to {path}")
-    rows = seat.state.rows.get_filtered().reset_index(drop=True)
+    view.send("answer", given={"path": str(path)})
+    assert (view.panel["stage"], view.panel["note"]) == ("outcome", f"wrote {len(view.keys):,} rows to {path}")
+    rows = view.state.rows.get_filtered().reset_index(drop=True)
     pd.testing.assert_frame_equal(read_export(path), rows, check_exact=False)
-    seat.select(*seat.keys[3:5])
-    seat.send("begin", action="export")
-    seat.send("answer", given={"path": str(path)})
-    assert "exists" in seat.note
-    seat.send("answer", given={"path": str(path), "overwrite": True})
-    assert read_export(path)[seat.state.sort.key].tolist() == seat.selected
+    view.select(*view.keys[3:5])
+    view.send("begin", action="export")
+    view.send("answer", given={"path": str(path)})
+    assert "exists" in view.note
+    view.send("answer", given={"path": str(path), "overwrite": True})
+    assert read_export(path)[view.state.sort.key].tolist() == view.selected
 
 
 @pytest.mark.parametrize(("table", "key"), [("training_runs", "training_run_id"), ("sessions", "session_id")])
@@ -309,27 +311,27 @@ def test_export_writes_the_checkpoints_of_rows_if_asked_to(
     client: tkf.Client, tmp_path: Path, table: str, key: str
 ) -> None:
     """Of runs and of sessions the file can hold all their checkpoints instead; a table of checkpoints does not offer it."""
-    inventory, seat = client.inventory(), Seat(getattr(client, table)(), client)
+    inventory, view = client.inventory(), HeadlessView(getattr(client, table)(), client)
     selected = inventory[key].value_counts().index[:2].tolist()
-    seat.select(*selected)
-    seat.send("begin", action="export")
-    assert [field["name"] for field in seat.panel["fields"]] == ["path", "checkpoints", "overwrite"]
-    seat.send("answer", given={"path": str(tmp_path / "theirs.parquet"), "checkpoints": True})
+    view.select(*selected)
+    view.send("begin", action="export")
+    assert [field["name"] for field in view.panel["fields"]] == ["path", "checkpoints", "overwrite"]
+    view.send("answer", given={"path": str(tmp_path / "theirs.parquet"), "checkpoints": True})
     written, theirs = read_export(tmp_path / "theirs.parquet"), inventory[inventory[key].isin(selected)]
     assert sorted(written["tinker_path"]) == sorted(theirs["tinker_path"])
-    assert f"wrote {len(theirs):,} rows" in seat.panel["note"]
-    seat = Seat(inventory, client)
-    seat.send("begin", action="export")
-    assert [field["name"] for field in seat.panel["fields"]] == ["path", "overwrite"]
+    assert f"wrote {len(theirs):,} rows" in view.panel["note"]
+    view = HeadlessView(inventory, client)
+    view.send("begin", action="export")
+    assert [field["name"] for field in view.panel["fields"]] == ["path", "overwrite"]
 
 
-def test_a_file_that_cannot_be_written_is_explained(seat: Seat, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_explained(view: HeadlessView, tmp_path: Path) -> None:
     """A folder that is not there, or a suffix that nobody knows, is said, and asked for again."""
-    seat.send("begin", action="export")
+    view.send("begin", action="export")
     for path in (tmp_path / "no" / "rows.csv", tmp_path / "rows"):
-        seat.send("answer", given={"path": str(path)})
-        assert seat.panel["stage"] == "ask"
-        assert seat.panel["note"]
-        assert "journal" not in seat.panel["note"]
-    seat.send("close")
-    assert seat.panel["stage"] == ""
+        view.send("answer", given={"path": str(path)})
+        assert view.panel["stage"] == "ask"
+        assert view.panel["note"]
+        assert "journal" not in view.panel["note"]
+    view.send("close")
+    assert view.panel["stage"] == ""

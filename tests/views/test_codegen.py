@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinker_frames as tkf
+from tests.views.headless import HeadlessView, Make
 from tests.views.sample_frames import ROW_COLUMNS, frame_of, settings_of_filters, tables
-from tests.views.sample_panels import Make, Seat
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.functions import set_default
 from tinker_frames.plans.plan import Plan
@@ -29,76 +29,76 @@ def run(code: str, **known: Any) -> dict[str, Any]:
     return known
 
 
-def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
     """Compare frames, rows and order and labels, but for the ages, which go on."""
     columns = [name for name in one.columns if name not in AGES]
     pd.testing.assert_frame_equal(one[columns], other[columns])
     assert list(one.columns) == list(other.columns)
 
 
-def same_plan(one: Plan, other: Plan) -> None:
+def assert_same_plan(one: Plan, other: Plan) -> None:
     """Compare what plans would do to which checkpoints, and what was lifted."""
     assert (one.action.name, one.allowed) == (other.action.name, other.allowed)
     columns = ["tinker_path", "ttl_seconds"]
     pd.testing.assert_frame_equal(sorted_rows(one.rows[columns]), sorted_rows(other.rows[columns]))
-    assert sent(one) == sent(other)
+    assert get_sent_paths(one) == get_sent_paths(other)
 
 
 def sorted_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values("tinker_path").reset_index(drop=True)
 
 
-def sent(plan: Plan) -> set[str]:
+def get_sent_paths(plan: Plan) -> set[str]:
     return set(plan.frame.query("verdict == 'send'")["tinker_path"])
 
 
-def ran(seat: Seat, client: tkf.Client, **known: Any) -> dict[str, Any]:
+def run_view_code(view: HeadlessView, client: tkf.Client, **known: Any) -> dict[str, Any]:
     """Run the code of a view, and compare all that it makes with what the view has."""
-    code, rows = seat.explorer.code(), seat.state.rows
+    code, rows = view.explorer.code(), view.state.rows
     made = run(code, client=client, **known)
-    same(made["frame"], rows.frame)
-    same(made["filtered"], rows.get_filtered())
+    assert_same(made["frame"], rows.frame)
+    assert_same(made["filtered"], rows.get_filtered())
     assert ("selected" in made) == bool(rows.selection.any())
     if "selected" in made:
-        same(made["selected"], rows.get_selected())
-    plan = seat.explorer.panel.plan
+        assert_same(made["selected"], rows.get_selected())
+    plan = view.explorer.panel.plan
     assert ("plan" in made) == (plan is not None)
     if plan is not None:
-        same_plan(made["plan"], plan)
-        assert f"# plan.run(confirm={len(sent(plan))})" in code
+        assert_same_plan(made["plan"], plan)
+        assert f"# plan.run(confirm={len(get_sent_paths(plan))})" in code
     return made
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def views(seat: Seat) -> list[Callable[[], Any]]:
+def views(view: HeadlessView) -> list[Callable[[], Any]]:
     """Return what people do with a table, one after another."""
-    key, column = seat.state.sort.key, seat.state.columns[1]
+    key, column = view.state.sort.key, view.state.columns[1]
     return [
         lambda: None,
-        lambda: seat.send("filter", name="query", value=f"{key} > '7' or {column}.isna()"),
-        lambda: seat.send("sort", sort=[f"-{column}", key]),
-        lambda: seat.select(*seat.keys[3:6]),
-        lambda: seat.send("filter", name="text", value="a"),
-        lambda: seat.send("filter", name="query", value=f"{key} < '5'"),
-        lambda: seat.send("select", how="all", number=seat.state.rows.number),
-        lambda: seat.send("reset"),
-        lambda: seat.send("select", how="none"),
-        lambda: seat.send("select", how="all"),
-        lambda: seat.send("sort", sort=[]),
+        lambda: view.send("filter", name="query", value=f"{key} > '7' or {column}.isna()"),
+        lambda: view.send("sort", sort=[f"-{column}", key]),
+        lambda: view.select(*view.keys[3:6]),
+        lambda: view.send("filter", name="text", value="a"),
+        lambda: view.send("filter", name="query", value=f"{key} < '5'"),
+        lambda: view.send("select", how="all", number=view.state.rows.number),
+        lambda: view.send("reset"),
+        lambda: view.send("select", how="none"),
+        lambda: view.send("select", how="all"),
+        lambda: view.send("sort", sort=[]),
     ]
 
 
 @pytest.mark.parametrize("name", ["inventory", "sessions"])
 def test_the_code_gives_the_rows_at_every_step(quiet: tkf.Client, name: str) -> None:
     """Filtered, sorted, selected, hidden: whatever a view of a listing shows, its code lists it anew and gives the same frames."""
-    seat = Seat(getattr(quiet, name)(), quiet)
-    for do in views(seat):
+    view = HeadlessView(getattr(quiet, name)(), quiet)
+    for do in views(view):
         do()
-        assert not seat.note
-        assert f"frame = client.{name}()" in seat.explorer.code()
-        ran(seat, quiet)
+        assert not view.note
+        assert f"frame = client.{name}()" in view.explorer.code()
+        run_view_code(view, quiet)
 
 
 @settings(max_examples=21)
@@ -127,16 +127,16 @@ def test_the_code_gives_the_rows_of_any_frame(
 
 def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client) -> None:
     """A view of the default client's account is reproduced by the module's functions, without a client to be named."""
-    seat = Seat(quiet.inventory(), quiet)
-    assert "client.inventory()" in seat.explorer.code()
+    view = HeadlessView(quiet.inventory(), quiet)
+    assert "client.inventory()" in view.explorer.code()
     set_default(quiet)
-    seat.send("filter", name="public", value=[False])
-    seat.select(*seat.keys[:4])
-    seat.make_plan("set_ttl", ttl="36h")
-    code = seat.explorer.code()
+    view.send("filter", name="public", value=[False])
+    view.select(*view.keys[:4])
+    view.make_plan("set_ttl", ttl="36h")
+    code = view.explorer.code()
     assert "frame = tkf.inventory()" in code
     assert "client" not in code
-    same_plan(run(code)["plan"], seat.explorer.panel.plan)
+    assert_same_plan(run(code)["plan"], view.explorer.panel.plan)
 
 
 def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client) -> None:
@@ -147,12 +147,12 @@ def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client
         whole.query("not public"), whole.assign(mine=1), quiet.inventory(limit=9), quiet.checkpoints(run_id), pd.DataFrame({"tinker_path": whole["tinker_path"], "public": whole["public"]}),
     ]  # fmt: skip
     for frame in parts:
-        seat = Seat(frame, quiet)
-        seat.send("filter", name="public", value=[False])
-        seat.select(*seat.keys[:2])
-        seat.make_plan("publish")
-        assert "# frame is the one that was passed to explore()" in seat.explorer.code()
-        ran(seat, quiet, frame=frame)
+        view = HeadlessView(frame, quiet)
+        view.send("filter", name="public", value=[False])
+        view.select(*view.keys[:2])
+        view.make_plan("publish")
+        assert "# frame is the one that was passed to explore()" in view.explorer.code()
+        run_view_code(view, quiet, frame=frame)
 
 
 def test_rows_without_an_account_have_code_too() -> None:
@@ -181,18 +181,18 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
 def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> None:
     """The plan of selected rows, of what matches, and with a guard lifted is made again for the same checkpoints, rule and duration."""
     act, given = PLANS[which]
-    seat = Seat(getattr(quiet, name)(), quiet)
-    seat.send("filter", name="query", value=f"{seat.state.sort.key} > '4'")
-    seat.make_plan(act, **given)
-    made = ran(seat, quiet)
-    assert made["plan"].rule == seat.panel["rule"]
-    seat.send("sort", sort=[seat.state.columns[1]])
-    seat.select(*seat.keys[1:4])
-    seat.send("reset")
-    seat.make_plan(act, **given)
-    seat.send("allow", guards=["newest"])
-    ran(seat, quiet)
-    assert not seat.note
+    view = HeadlessView(getattr(quiet, name)(), quiet)
+    view.send("filter", name="query", value=f"{view.state.sort.key} > '4'")
+    view.make_plan(act, **given)
+    made = run_view_code(view, quiet)
+    assert made["plan"].rule == view.panel["rule"]
+    view.send("sort", sort=[view.state.columns[1]])
+    view.select(*view.keys[1:4])
+    view.send("reset")
+    view.make_plan(act, **given)
+    view.send("allow", guards=["newest"])
+    run_view_code(view, quiet)
+    assert not view.note
 
 
 @pytest.mark.parametrize(
@@ -201,53 +201,53 @@ def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> No
 def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(quiet: tkf.Client, name: str, which: str) -> None:
     """Once filter, selection or table have changed, the code still gives the plan that is shown, and not one of the rows that are there now."""
     act, given = PLANS[which]
-    seat = Seat(getattr(quiet, name)(), quiet)
-    seat.select(*seat.keys[:3])
-    seat.make_plan(act, **given)
-    paths = set(seat.explorer.panel.plan.rows["tinker_path"])
-    seat.send("select", how="none")
-    assert set(ran(seat, quiet)["plan"].rows["tinker_path"]) == paths
-    label, kept = seat.state.sort.openings[0].label, seat.explorer.panel.plan
-    seat.send("open", label=label, place=0, number=seat.state.rows.number)
-    assert len(seat.explorer.stack) == 2
-    assert seat.explorer.panel.plan is kept
-    assert set(ran(seat, quiet)["plan"].rows["tinker_path"]) == paths
+    view = HeadlessView(getattr(quiet, name)(), quiet)
+    view.select(*view.keys[:3])
+    view.make_plan(act, **given)
+    paths = set(view.explorer.panel.plan.rows["tinker_path"])
+    view.send("select", how="none")
+    assert set(run_view_code(view, quiet)["plan"].rows["tinker_path"]) == paths
+    label, kept = view.state.sort.openings[0].label, view.explorer.panel.plan
+    view.send("open", label=label, place=0, number=view.state.rows.number)
+    assert len(view.explorer.stack) == 2
+    assert view.explorer.panel.plan is kept
+    assert set(run_view_code(view, quiet)["plan"].rows["tinker_path"]) == paths
 
 
 def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(quiet: tkf.Client) -> None:
     """A plan that was proposed is given as it is, and not as one of all rows that the view happens to show."""
     frame = quiet.inventory()
-    seat = Seat(frame, quiet)
-    seat.explorer.panel.propose(frame.query("size_gb > 1").head(3).tinker.delete(client=quiet).allow("public"))
-    seat.wait()
-    assert len(ran(seat, quiet)["plan"]) == 3
+    view = HeadlessView(frame, quiet)
+    view.explorer.panel.propose(frame.query("size_gb > 1").head(3).tinker.delete(client=quiet).allow("public"))
+    view.wait()
+    assert len(run_view_code(view, quiet)["plan"]) == 3
     bare = frame[["tinker_path"]].copy()
     bare.attrs.clear()
-    seat = Seat(bare, quiet)
-    seat.explorer.panel.propose(bare.head(2).tinker.publish(client=quiet))
-    seat.wait()
-    assert "client=client" in seat.explorer.code()
-    assert len(ran(seat, quiet, frame=bare)["plan"]) == 2
+    view = HeadlessView(bare, quiet)
+    view.explorer.panel.propose(bare.head(2).tinker.publish(client=quiet))
+    view.wait()
+    assert "client=client" in view.explorer.code()
+    assert len(run_view_code(view, quiet, frame=bare)["plan"]) == 2
 
 
 def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, client: tkf.Client) -> None:
     """After a delete the code lists the account as it is now; of failed rows that are tried again it names those."""
-    seat = Seat(client.inventory(), client)
-    seat.send("filter", name="query", value="not public")
-    seat.select(*seat.keys[:20])
-    seat.make_plan("delete")
+    view = HeadlessView(client.inventory(), client)
+    view.send("filter", name="query", value="not public")
+    view.select(*view.keys[:20])
+    view.make_plan("delete")
     server.faults.bursts.append(Burst("delete_checkpoint", 403, times=2))
-    assert (seat.confirm()["outcome"] == "failed").sum() == 2
+    assert (view.confirm()["outcome"] == "failed").sum() == 2
     server.faults.clear()
-    code = seat.explorer.code()
+    code = view.explorer.code()
     assert "frame = client.inventory()" in code
     made = run(code, client=client)
-    assert made["filtered"]["tinker_path"].tolist() == seat.keys
-    seat.send("retry")
-    assert seat.panel["number"] == 2
-    assert len(run(seat.explorer.code(), client=client)["plan"]) == 2
-    seat.send("close")
-    assert "plan" not in seat.explorer.code()
+    assert made["filtered"]["tinker_path"].tolist() == view.keys
+    view.send("retry")
+    assert view.panel["number"] == 2
+    assert len(run(view.explorer.code(), client=client)["plan"]) == 2
+    view.send("close")
+    assert "plan" not in view.explorer.code()
 
 
 @pytest.mark.parametrize("table", ["training_runs", "sessions"])
@@ -255,24 +255,24 @@ def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make)
     """Where runs know their session only from the sessions, the code asks those first, so that a fresh client gives the same too."""
     with DemoServer(runs=6, dialect="tuft") as server:
         client, fresh = client_of(server), client_of(server, cache=False)
-        seat = Seat(read_listing(client, table), client)
-        seat.select(seat.keys[0])
-        seat.make_plan("publish")
-        assert "client.sessions(details=True)" in seat.explorer.code()
-        made = run(seat.explorer.code(), client=fresh)
-        same(made["frame"], seat.state.rows.frame)
-        same_plan(made["plan"], seat.explorer.panel.plan)
+        view = HeadlessView(read_listing(client, table), client)
+        view.select(view.keys[0])
+        view.make_plan("publish")
+        assert "client.sessions(details=True)" in view.explorer.code()
+        made = run(view.explorer.code(), client=fresh)
+        assert_same(made["frame"], view.state.rows.frame)
+        assert_same_plan(made["plan"], view.explorer.panel.plan)
 
 
 def test_code_is_what_a_person_would_write(quiet: tkf.Client) -> None:
     """The lines are short, in the order in which one thinks, and nothing is in them that is not needed."""
-    seat = Seat(quiet.inventory(), quiet)
-    assert seat.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
-    seat.send("filter", name="created", value={"older_than": 7})
-    seat.send("sort", sort=["-size_gb", "name"])
-    seat.make_plan("retire", keep_last=1, after="24h")
-    number = seat.panel["number"]
-    assert seat.explorer.code().splitlines()[2:] == [
+    view = HeadlessView(quiet.inventory(), quiet)
+    assert view.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
+    view.send("filter", name="created", value={"older_than": 7})
+    view.send("sort", sort=["-size_gb", "name"])
+    view.make_plan("retire", keep_last=1, after="24h")
+    number = view.panel["number"]
+    assert view.explorer.code().splitlines()[2:] == [
         "frame = client.inventory()",
         "filtered = frame.query('age_days > 7')",
         "filtered = filtered.sort_values(['size_gb', 'name'], ascending=[False, True], kind=\"stable\")",

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.views.sample_frames import COLUMN_OF, NOW, as_json, frame_of, objects, passing, tables
+from tests.views.sample_frames import COLUMN_OF, NOW, find_matching, frame_of, objects, tables, to_json_text
 from tinker_frames.frames.query import evaluate_condition
 from tinker_frames.schema.columns import pandas_array
 from tinker_frames.views.controls import CONTROLS, Control, controls_of
@@ -32,7 +32,7 @@ def mask_of(bits: list[bool], table: Table) -> np.ndarray:
     return np.array(bits[: len(table)], dtype=bool)
 
 
-def kept(frame: pd.DataFrame, picks: dict[str, Any]) -> np.ndarray:
+def apply_picks(frame: pd.DataFrame, picks: dict[str, Any]) -> np.ndarray:
     """Return the rows that a click on a bar leaves."""
     (name, value), *_ = picks.items()
     control = next(control for control in CONTROLS if control.name == name)
@@ -82,7 +82,7 @@ many = st.lists(
 )
 
 
-def sized(table: Table) -> pd.DataFrame:
+def make_frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(
         {
             name: pandas_array(kind, [row[name] for row in table])
@@ -95,7 +95,7 @@ def sized(table: Table) -> pd.DataFrame:
 @given(table=many, data=st.data())
 def test_bars_add_up_to_all_bytes_and_a_click_leaves_their_rows(table: Table, data: st.DataObject) -> None:
     """The largest values and the others together have the bytes of the rows; where no size is known, their number; each bar its own."""
-    frame = sized(table)
+    frame = make_frame(table)
     mask = np.array([data.draw(st.booleans()) for _ in table], dtype=bool)
     facets = Facets(frame)
     bars = facets.bars("Checkpoints", "model", MODEL, mask)["bars"]
@@ -109,7 +109,7 @@ def test_bars_add_up_to_all_bytes_and_a_click_leaves_their_rows(table: Table, da
         (bar["value"] for bar in bars[:MOST_BARS]), reverse=True
     )
     for bar in (bar for bar in bars if bar["picks"]):
-        rows = mask & kept(frame, bar["picks"])
+        rows = mask & apply_picks(frame, bar["picks"])
         assert bar["value"] == (facets.bytes(rows) if known else rows.sum())
     assert json.dumps(bars)
 
@@ -117,10 +117,10 @@ def test_bars_add_up_to_all_bytes_and_a_click_leaves_their_rows(table: Table, da
 def test_bars_say_what_they_are_of() -> None:
     """The title tells storage from numbers, and the last bar how many others there are."""
     table = [{"base_model": name, "size_bytes": 10**9} for name in "abcdefg"]
-    picture = Facets(sized(table)).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
+    picture = Facets(make_frame(table)).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
     assert (picture["title"], picture["bars"][-1]["label"]) == ("Storage by model", "2 others")
     assert [bar["text"] for bar in picture["bars"]] == ["1.00 GB"] * 5 + ["2.00 GB"]
-    bare = Facets(sized(table)[["base_model"]]).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
+    bare = Facets(make_frame(table)[["base_model"]]).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
     assert (bare["title"], bare["bars"][0]["text"]) == ("Checkpoints by model", "1")
 
 
@@ -203,7 +203,7 @@ def test_bars_over_time_name_their_days() -> None:
 def test_metadata_keys_are_those_at_the_top_the_most_frequent_first(entries: list[dict[str, Any] | None]) -> None:
     """Every key of a row's own metadata is told as it is, however often, before rarer ones."""
     frame = pd.DataFrame(
-        {"user_metadata": pandas_array("json", [None if entry is None else as_json(entry) for entry in entries])}
+        {"user_metadata": pandas_array("json", [None if entry is None else to_json_text(entry) for entry in entries])}
     )
     expected = Counter(key for entry in entries for key in entry or {})
     found = Facets(frame).metadata_keys(("user_metadata",))
@@ -224,7 +224,7 @@ def test_what_is_no_object_has_no_keys() -> None:
 )
 def test_depth_is_how_far_objects_nest(entry: dict[str, Any], depth: int) -> None:
     """Brackets within text count for nothing, objects and lists count alike."""
-    frame = pd.DataFrame({"user_metadata": [as_json(entry), '{"x":1}', None]})
+    frame = pd.DataFrame({"user_metadata": [to_json_text(entry), '{"x":1}', None]})
     assert Facets(frame).depth(("user_metadata",)) == depth
 
 
@@ -236,4 +236,4 @@ def test_counts_are_those_of_the_rows_that_a_selection_leaves(table: Table, valu
     control = next(control for control in CONTROLS if control.name == "type")
     options = Facets(frame).options(control, np.ones(len(table), dtype=bool), value)
     counted = sum(option["rows"] for option in options if option["value"] in value)
-    assert counted == len(passing(table, {"type": value}))
+    assert counted == len(find_matching(table, {"type": value}))

@@ -16,13 +16,13 @@ from tests.views.sample_frames import (
     KEYS,
     NOW,
     WORDS,
-    as_json,
+    find_matching,
     frame_of,
     matches,
     objects,
-    passing,
     settings_of_filters,
     tables,
+    to_json_text,
 )
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.query import evaluate_condition
@@ -46,7 +46,7 @@ def expressions(frame: pd.DataFrame, values: Row) -> dict[str, str]:
     return {name: build_expression(controls[name], value, NOW) for name, value in values.items() if name in controls}
 
 
-def kept(table: list[Row], values: Row, **options: Any) -> list[int]:
+def filter_rows(table: list[Row], values: Row, **options: Any) -> list[int]:
     """Return the places of the rows that filters keep of a frame."""
     frame = frame_of(table, **options)
     return np.flatnonzero(
@@ -65,7 +65,7 @@ def test_any_combination_keeps_what_each_value_means(kind: str, table: list[Row]
     frame = frame_of([*ROWS, *table], ages=ages, kind=kind)
     found, rows = expressions(frame, values), Rows(frame, "tinker_path")
     rows.filter(found)
-    expected = passing([*ROWS, *table], values)
+    expected = find_matching([*ROWS, *table], values)
     assert np.flatnonzero(rows.mask).tolist() == expected
     query = join_expressions(list(found.values()))
     assert rows.get_filtered().index.tolist() == (frame.query(query) if query else frame).index.tolist() == expected
@@ -103,10 +103,10 @@ def test_a_search_is_for_every_word_wherever_it_stands() -> None:
     """Words are looked for one by one, in path and metadata, in any order and case, and as they are: dots and stars mean themselves."""
     first = ROW | {"tinker_path": "tinker://R1/weights/Step-10", "user_metadata": '{"note":"a.b*"}'}
     table = [first, ROW | {"tinker_path": "tinker://r2/weights/step-10", "user_metadata": None}]
-    assert kept(table, {"text": "STEP-10"}) == [0, 1]
-    assert kept(table, {"text": "a.b* r1"}) == [0]
-    assert kept(table, {"text": "a?b"}) == []
-    assert kept(table, {"text": " \t"}) == [0, 1]
+    assert filter_rows(table, {"text": "STEP-10"}) == [0, 1]
+    assert filter_rows(table, {"text": "a.b* r1"}) == [0]
+    assert filter_rows(table, {"text": "a?b"}) == []
+    assert filter_rows(table, {"text": " \t"}) == [0, 1]
 
 
 # ── metadata ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,11 +116,15 @@ def test_a_search_is_for_every_word_wherever_it_stands() -> None:
 @given(entries=st.lists(objects, min_size=1, max_size=6), key=st.sampled_from(KEYS), data=st.data())
 def test_metadata_are_found_by_key_and_value_at_the_top_only(entries: list[Row], key: str, data: st.DataObject) -> None:
     """Exactly the rows are kept whose own metadata have the key with the value: no nested object, no text that looks like it."""
-    present = [value if isinstance(value, str) else as_json(value) for entry in entries for value in entry.values()]
+    present = [
+        value if isinstance(value, str) else to_json_text(value) for entry in entries for value in entry.values()
+    ]
     wanted = data.draw(st.sampled_from([*present, *WORDS, '1,"step":12', '12"', "{}"]))
-    table = [ROW | {"user_metadata": as_json(entry)} for entry in entries]
+    table = [ROW | {"user_metadata": to_json_text(entry)} for entry in entries]
     value = {"key": key, "value": wanted}
-    assert kept(table, {"metadata": value}) == [n for n, row in enumerate(table) if matches("metadata", value, row)]
+    assert filter_rows(table, {"metadata": value}) == [
+        n for n, row in enumerate(table) if matches("metadata", value, row)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_metadata_are_found_by_key_and_value_at_the_top_only(entries: list[Row],
 )
 def test_metadata_one_by_one(entry: Row, value: Row, is_found: bool) -> None:
     """The key at the top with that value, as text or as the JSON that it is; neither a part of it nor what is nested in it."""
-    assert kept([ROW | {"user_metadata": as_json(entry)}], {"metadata": value}) == [0] * is_found
+    assert filter_rows([ROW | {"user_metadata": to_json_text(entry)}], {"metadata": value}) == [0] * is_found
 
 
 # ── options, numbers, times ──────────────────────────────────────────────────────────────────────────────────────────
@@ -156,9 +160,9 @@ def test_whole_numbers_of_64_bits_are_compared_exactly() -> None:
     """A range that begins one above 2**53 leaves 2**53 out, given as a number or as the text of one."""
     table = [ROW | {"step": step} for step in (2**53, 2**53 + 1, 2**63 - 1)]
     for end in (2**53 + 1, str(2**53 + 1), np.int64(2**53 + 1)):
-        assert kept(table, {"step": [end, None]}) == [1, 2]
-        assert kept(table, {"step": [None, end]}) == [0, 1]
-    assert kept(table, {"step": [2**63 - 1, 1e300]}) == [2]
+        assert filter_rows(table, {"step": [end, None]}) == [1, 2]
+        assert filter_rows(table, {"step": [None, end]}) == [0, 1]
+    assert filter_rows(table, {"step": [2**63 - 1, 1e300]}) == [2]
 
 
 @pytest.mark.parametrize("ages", [True, False])
@@ -166,8 +170,8 @@ def test_days_are_whole_days_of_utc(ages: bool) -> None:
     """From a day to a day keeps both days from their first to their last moment, and nothing beyond."""
     moments = ["2026-01-01T23:59:59.999999", "2026-01-02T00:00", "2026-01-03T23:59:59.999999", "2026-01-04T00:00"]
     table = [ROW | {"time": datetime.fromisoformat(text).replace(tzinfo=UTC)} for text in moments]
-    assert kept(table, {"created": {"after": "2026-01-02", "before": "2026-01-03"}}, ages=ages) == [1, 2]
-    assert kept(table, {"created": {"after": date(2026, 1, 2), "before": None}}, ages=ages) == [1, 2, 3]
+    assert filter_rows(table, {"created": {"after": "2026-01-02", "before": "2026-01-03"}}, ages=ages) == [1, 2]
+    assert filter_rows(table, {"created": {"after": date(2026, 1, 2), "before": None}}, ages=ages) == [1, 2, 3]
 
 
 def test_the_quick_picks_mean_what_they_say() -> None:
@@ -175,27 +179,27 @@ def test_the_quick_picks_mean_what_they_say() -> None:
     hours = {"1 h": 1, "3 d": 72, "20 d": 480, "60 d": 1440, "100 d": 2400}
     past = [ROW | {"time": NOW - timedelta(hours=h)} for h in hours.values()]
     picks = dict(PAST)
-    assert [kept(past, {"created": picks[name]}) for name in ("last 24 h", "last 7 d")] == [[0], [0, 1]]
-    older = [kept(past, {"created": picks[f"older than {d} d"]}) for d in (7, 30, 90)]
+    assert [filter_rows(past, {"created": picks[name]}) for name in ("last 24 h", "last 7 d")] == [[0], [0, 1]]
+    older = [filter_rows(past, {"created": picks[f"older than {d} d"]}) for d in (7, 30, 90)]
     assert older == [[2, 3, 4], [3, 4], [4]]
     future = [ROW | {"expires_at": NOW + timedelta(hours=h)} for h in hours.values()] + [ROW | {"expires_at": None}]
     picks = dict(FUTURE)
-    assert [kept(future, {"expires": picks[f"within {w}"]}) for w in ("24 h", "7 d", "30 d")] == [
+    assert [filter_rows(future, {"expires": picks[f"within {w}"]}) for w in ("24 h", "7 d", "30 d")] == [
         [0],
         [0, 1],
         [0, 1, 2],
     ]
-    assert kept(future, {"expires": picks["has an expiry"]}) == [0, 1, 2, 3, 4]
-    assert kept(future, {"expires": picks["never expires"]}) == [5]
+    assert filter_rows(future, {"expires": picks["has an expiry"]}) == [0, 1, 2, 3, 4]
+    assert filter_rows(future, {"expires": picks["never expires"]}) == [5]
 
 
 def test_a_single_option_may_be_given_as_it_is() -> None:
     """One text, True or False is an option of one; False is a value and not nothing."""
     table = [ROW, ROW | {"public": False}, ROW | {"public": None, "base_model": "n"}]
-    assert kept(table, {"public": False}) == [1]
-    assert kept(table, {"public": np.bool_(True)}) == kept(table, {"public": [np.bool_(True)]}) == [0]
-    assert kept(table, {"model": "n"}) == [2]
-    assert kept(table, {"public": [None]}) == [2]
+    assert filter_rows(table, {"public": False}) == [1]
+    assert filter_rows(table, {"public": np.bool_(True)}) == filter_rows(table, {"public": [np.bool_(True)]}) == [0]
+    assert filter_rows(table, {"model": "n"}) == [2]
+    assert filter_rows(table, {"public": [None]}) == [2]
 
 
 # ── what is no value ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,7 +251,7 @@ def test_the_kept_form_is_plain_and_says_the_same(values: Row) -> None:
         assert clean_value(controls[name], found) == found
         assert build_expression(controls[name], found, NOW) == build_expression(controls[name], value, NOW)
         if found is not None:
-            assert as_json(found)
+            assert to_json_text(found)
             assert describe_value(controls[name], found)
 
 

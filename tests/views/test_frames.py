@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.views.sample_frames import everything, keys
+from tests.views.sample_frames import dump_state, keys
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.errors import InvalidRequestError
@@ -31,7 +31,7 @@ def frame(quiet: tkf.Client) -> pd.DataFrame:
 # ── rows that people make ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def used(rows: pd.DataFrame) -> TableState:
+def use_table(rows: pd.DataFrame) -> TableState:
     """Make a table of rows, set every control, sort by every shown column, select, and show all of it."""
     state = TableState(rows)
     examples = {
@@ -47,13 +47,13 @@ def used(rows: pd.DataFrame) -> TableState:
             name, [o["value"] for o in state.options(name)] if control.kind == "options" else examples[control.kind]
         )
         assert not state.errors
-        assert everything(state)
+        assert dump_state(state)
     for name in state.columns:
         state.order_by([f"-{name}"])
     state.set_filters({})
     state.rows.select_all()
     assert state.selection()["rows"] == state.count()["rows"] == len(rows)
-    assert everything(state)
+    assert dump_state(state)
     return state
 
 
@@ -77,7 +77,7 @@ def test_rows_read_back_from_files_are_explored_as_well(
         back = pd.read_pickle(tmp_path / "rows.pkl")
     else:
         back = read_export(export(rows, tmp_path / f"rows.{form}"))
-    state = used(back)
+    state = use_table(back)
     if form != "pandas csv":
         assert list(state.controls) == list(TableState(rows).controls)
         assert state.columns == TableState(rows).columns
@@ -117,7 +117,7 @@ MADE = {
 def test_rows_made_by_hand_are_explored(name: str) -> None:
     """A frame that only has the key, with any index and any values, can be shown, and is itself left as it was."""
     before = MADE[name].copy()
-    state = used(MADE[name])
+    state = use_table(MADE[name])
     assert state.banner() == ""
     pd.testing.assert_frame_equal(MADE[name], before)
 

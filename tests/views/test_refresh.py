@@ -35,7 +35,7 @@ AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they 
 TOTALS = ["checkpoints_count", "checkpoint_storage_bytes", "session_size_gb"]  # of the session, as it was listed
 
 
-def part(client: tkf.Client) -> pd.DataFrame:
+def take_rows(client: tkf.Client) -> pd.DataFrame:
     """Return some rows in an order of their own, with a column of somebody's own."""
     rows = client.inventory().sort_values("size_gb", ascending=False).head(7)
     return rows.assign(mine=range(7), size_gb=0.0)
@@ -111,7 +111,7 @@ def test_a_whole_listing_has_the_rows_that_there_are_now(server: DemoServer, cli
 
 def test_a_part_stays_that_part_in_its_order(server: DemoServer, client: tkf.Client) -> None:
     """Rows that somebody filtered and sorted stay those rows, as they are now, without those that are gone and without others."""
-    old = part(client)
+    old = take_rows(client)
     paths = old["tinker_path"].tolist()
     server.state.delete(server.state.find(paths[2]))
     server.state.publish(server.state.find(paths[0]))
@@ -145,7 +145,7 @@ def test_rows_without_a_key_or_with_that_of_others_are_read_anew(quiet: tkf.Clie
 # ── after a write ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def written(server: DemoServer, paths: list[str]) -> None:
+def change_checkpoints(server: DemoServer, paths: list[str]) -> None:
     """Publish, expire, and delete a checkpoint each."""
     server.state.publish(server.state.find(paths[0]))
     server.state.set_ttl(server.state.find(paths[1]), 7200)
@@ -167,7 +167,7 @@ def test_rows_after_a_write_are_as_a_new_listing_has_them(server: DemoServer, cl
     """What was changed is as the server has it, what was deleted is gone, and everything else, order and dtypes too, is untouched."""
     old = getattr(client, name)()
     paths = candidates(old)
-    written(server, paths)
+    change_checkpoints(server, paths)
     fresh, lost = client.read_runs(runs_of(paths))
     frame = merge_written(old, fresh, runs_of(paths), lost)
     new = getattr(client, name)(refresh=True)
@@ -184,7 +184,7 @@ def test_a_run_that_could_not_be_read_is_left_as_it_was(server: DemoServer, clie
     """Of a run whose list did not come, no row is changed and none is taken for deleted."""
     old = client.checkpoints()
     paths = candidates(old)
-    written(server, paths)
+    change_checkpoints(server, paths)
     fresh, _ = client.read_runs(runs_of(paths))
     lost = {runs_of(paths[3:])[0]}
     fresh = fresh[~fresh["training_run_id"].isin(lost)]
@@ -215,7 +215,7 @@ def test_rows_of_any_dtype_take_over_what_was_written(server: DemoServer, client
     """Rows as people make them show the new state too: in their own dtype where it can hold it, else in the listing's."""
     old = MADE[how](client.checkpoints()).reset_index(drop=True)
     paths = candidates(client.checkpoints())
-    written(server, paths)
+    change_checkpoints(server, paths)
     fresh, lost = client.read_runs(runs_of(paths))
     frame = merge_written(old, fresh, runs_of(paths), lost)
     assert set(frame["tinker_path"].dropna()) == set(old["tinker_path"].dropna()) - {paths[3]}

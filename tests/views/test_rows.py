@@ -18,19 +18,19 @@ from tinker_frames.views.rows import KEPT, Rows
 STEPS = ["step > 1", "step < 5", "name.str.contains('a')", ""]
 
 
-def small(steps: list[int | None], first: int = 0) -> pd.DataFrame:
+def make_rows(steps: list[int | None], first: int = 0) -> pd.DataFrame:
     """Return rows with keys k0, k1, … and a step each."""
     keys = pandas_array("text", [f"k{n}" for n in range(first, first + len(steps))])
     frame = pd.DataFrame({"key": keys, "step": pandas_array("int", steps)})
     return frame.assign(name=frame["key"].str.replace("k1", "a"))
 
 
-def shown(rows: Rows) -> list[str]:
+def list_matching(rows: Rows) -> list[str]:
     """Return the keys that match, in order."""
     return rows.get_filtered()["key"].tolist()
 
 
-def selected(rows: Rows) -> set[str]:
+def list_selected(rows: Rows) -> set[str]:
     """Return the selected keys."""
     return set(rows.get_selected()["key"])
 
@@ -59,22 +59,22 @@ def test_rows_are_sorted_as_pandas_sorts_them(
 
 def test_an_order_that_cannot_be_changes_nothing() -> None:
     """An unknown column, or values that cannot be compared, are refused, and the order stays."""
-    rows = Rows(small([3, 1, 2]).assign(odd=[1, "a", None]), "key")
+    rows = Rows(make_rows([3, 1, 2]).assign(odd=[1, "a", None]), "key")
     rows.order_by(["step"])
     before = rows.number
     with pytest.raises(InvalidRequestError, match="no column 'nothing'"):
         rows.order_by(["nothing"])
     with pytest.raises(TypeError):
         rows.order_by(["odd"])
-    assert (rows.sort, rows.number, shown(rows)) == (("step",), before, ["k1", "k2", "k0"])
+    assert (rows.sort, rows.number, list_matching(rows)) == (("step",), before, ["k1", "k2", "k0"])
 
 
 def test_the_first_of_a_repeated_sort_counts() -> None:
     """A column that is named twice sorts as it does the first time, and a `-` in front turns it round."""
-    rows = Rows(small([3, 1, None, 2]), "key")
+    rows = Rows(make_rows([3, 1, None, 2]), "key")
     rows.order_by(["-step", "-step"])
     assert rows.sort == ("-step",)
-    assert shown(rows) == ["k0", "k3", "k1", "k2"]
+    assert list_matching(rows) == ["k0", "k3", "k1", "k2"]
 
 
 # ── what matches ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -82,19 +82,19 @@ def test_the_first_of_a_repeated_sort_counts() -> None:
 
 def test_a_condition_that_cannot_be_evaluated_changes_nothing() -> None:
     """With one wrong condition among sound ones, the rows are those of before."""
-    rows = Rows(small([1, 2, 3]), "key")
+    rows = Rows(make_rows([1, 2, 3]), "key")
     rows.filter({"a": "step > 1"})
     before = rows.number
     for wrong in ("step >", "nothing > 1", "step", "name.to_csv('x')"):
         with pytest.raises(InvalidRequestError):
             rows.filter({"a": "step > 2", "b": wrong})
-    assert (shown(rows), rows.number) == (["k1", "k2"], before)
+    assert (list_matching(rows), rows.number) == (["k1", "k2"], before)
     assert rows.mask_without("a").tolist() == [True, True, True]
 
 
 def test_the_rows_without_one_condition_meet_all_others() -> None:
     """`mask_without` leaves out the named condition only, whether it is set or not."""
-    rows = Rows(small([1, 2, 3, 4]), "key")
+    rows = Rows(make_rows([1, 2, 3, 4]), "key")
     rows.filter({"a": "step > 1", "b": "step < 4", "c": ""})
     assert rows.mask_without("a").tolist() == [True, True, True, False]
     assert rows.mask_without("b").tolist() == [False, True, True, True]
@@ -103,12 +103,12 @@ def test_the_rows_without_one_condition_meet_all_others() -> None:
 
 def test_conditions_are_evaluated_once_and_no_more_are_remembered_than_needed() -> None:
     """Typing letter by letter evaluates what is new only, and keeps the rows of some conditions, not of all there ever were."""
-    rows = Rows(small(list(range(20))), "key")
+    rows = Rows(make_rows(list(range(20))), "key")
     rows.filter({"typed": "step >= 1"})
     found = rows._masks["step >= 1"]
     for end in range(KEPT * 2):
         rows.filter({"typed": f"step >= {end}", "other": "step < 15"})
-        assert shown(rows) == [f"k{n}" for n in range(end, 15)]
+        assert list_matching(rows) == [f"k{n}" for n in range(end, 15)]
         assert end != 1 or rows._masks["step >= 1"] is found
         assert len(rows._masks) <= KEPT
 
@@ -133,7 +133,7 @@ doings = st.lists(
 def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
     """Do one thing with rows, and return what should be selected then, by key."""
     what, *given_ = doing
-    present = shown(rows)
+    present = list_matching(rows)
     if what == "range":
         first, last, on = given_
         rows.select(first, last, on=on)
@@ -147,7 +147,7 @@ def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
         rows.select_keys(given_[0])
         return set(given_[0]) & set(rows.frame["key"])
     if what == "replace":
-        rows.replace(small(given_[1], first=given_[0]))
+        rows.replace(make_rows(given_[1], first=given_[0]))
         return expected & set(rows.frame["key"])
     rows.filter({"x": given_[0]}) if what == "filter" else rows.order_by(given_[0])
     return expected
@@ -157,13 +157,13 @@ def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
 @given(steps=st.lists(st.none() | st.integers(0, 7), max_size=7), todo=doings)
 def test_the_selection_goes_by_key_through_everything(steps: list[int | None], todo: list[tuple[Any, ...]]) -> None:
     """Ranges, all, none, filters, sorts and other rows leave selected exactly the keys that they should; only the latter three change the number."""
-    rows, expected = Rows(small(steps), "key"), set[str]()
+    rows, expected = Rows(make_rows(steps), "key"), set[str]()
     for doing in todo:
         number = rows.number
         expected = do(rows, expected, doing)
-        assert selected(rows) == expected
+        assert list_selected(rows) == expected
         assert (rows.number > number) == (doing[0] in ("filter", "sort", "replace"))
-        assert set(shown(rows)) == set(rows.frame["key"][rows.mask])
+        assert set(list_matching(rows)) == set(rows.frame["key"][rows.mask])
         assert sorted(rows.order) == sorted(set(rows.order))
         in_order = [key for key in rows.frame.iloc[rows._sorted]["key"] if key in expected]
         assert rows.get_selected()["key"].tolist() == in_order
@@ -184,19 +184,19 @@ def test_keys_that_are_missing_or_there_twice_are_selected_by_place() -> None:
 
 def test_other_rows_that_cannot_be_filtered_or_sorted_so_are_not_taken() -> None:
     """Rows without the column of the filter or of the sort are refused, and everything stays as it was."""
-    rows = Rows(small([3, 1, 2]), "key")
+    rows = Rows(make_rows([3, 1, 2]), "key")
     rows.filter({"a": "step > 1"})
     rows.order_by(["-step"])
     rows.select(0, 0, on=True)
-    for wrong in (small([1]).drop(columns="step"), small([1]).assign(step=["x"])):
+    for wrong in (make_rows([1]).drop(columns="step"), make_rows([1]).assign(step=["x"])):
         with pytest.raises(InvalidRequestError):
             rows.replace(wrong)
-    assert (shown(rows), selected(rows), rows.number) == (["k0", "k2"], {"k0"}, 2)
+    assert (list_matching(rows), list_selected(rows), rows.number) == (["k0", "k2"], {"k0"}, 2)
 
 
 def test_rows_keep_their_labels() -> None:
     """A frame with repeated or named labels is filtered, sorted and selected as any other, and its rows are given back under their labels."""
-    frame = small([1, 2, 3]).set_index(pd.Index([7, 7, 7], name="step_"))
+    frame = make_rows([1, 2, 3]).set_index(pd.Index([7, 7, 7], name="step_"))
     rows = Rows(frame, "key")
     rows.filter({"a": "step > 1"})
     rows.order_by(["-step"])
@@ -208,29 +208,29 @@ def test_rows_keep_their_labels() -> None:
 
 def test_no_rows_are_rows() -> None:
     """A frame without rows can be filtered, sorted and selected from."""
-    rows = Rows(small([]), "key")
+    rows = Rows(make_rows([]), "key")
     rows.filter({"a": "step > 1"})
     rows.order_by(["step"])
     rows.select(0, 5)
     rows.select_all()
-    assert (len(rows), shown(rows), selected(rows)) == (0, [], set())
+    assert (len(rows), list_matching(rows), list_selected(rows)) == (0, [], set())
 
 
 def test_a_parser_that_miscounts_is_asked_again() -> None:
     """Pythons before 3.11.8 say SystemError of a sound query when another thread parses at the same time; one that stays is told."""
 
-    class Raced(pd.DataFrame):
+    class RacingFrame(pd.DataFrame):
         left = 0
 
         def eval(self, *args: Any, **kwargs: Any) -> Any:
-            if Raced.left:
-                Raced.left -= 1
+            if RacingFrame.left:
+                RacingFrame.left -= 1
                 raise SystemError("AST constructor recursion depth mismatch")
             return super().eval(*args, **kwargs)
 
-    frame = Raced({"a": [1, 2, 3]})
-    for Raced.left in range(4):
+    frame = RacingFrame({"a": [1, 2, 3]})
+    for RacingFrame.left in range(4):
         assert evaluate_condition(frame, "a > 1").tolist() == [False, True, True]
-    Raced.left = 9
+    RacingFrame.left = 9
     with pytest.raises(InvalidRequestError, match="recursion depth"):
         evaluate_condition(frame, "a > 1")

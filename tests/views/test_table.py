@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 
 import tinker_frames as tkf
-from tests.views.sample_frames import as_json, everything, frame_of, keys, settings_of_filters, tables
+from tests.views.sample_frames import dump_state, frame_of, keys, settings_of_filters, tables, to_json_text
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.views.sorts import sort_of
@@ -45,7 +45,7 @@ def test_what_is_shown_is_what_the_query_says(table: list[dict[str, Any]], value
         assert state.rows.get_filtered().index.tolist() == expected.index.tolist()
     at_once.set_filters(values)
     assert (at_once.query, at_once.values) == (state.query, state.values)
-    assert everything(state)
+    assert dump_state(state)
     for name in values:
         state.set_filter(name, None)
     assert (state.query, state.values, len(state.rows)) == ("", {}, len(rows))
@@ -120,7 +120,7 @@ def test_a_wrong_value_of_any_control_is_its_error(frame: pd.DataFrame) -> None:
         state.set_filter(name, value)
     assert set(state.errors) == set(wrong)
     assert keys(state) == before
-    assert everything(state)
+    assert dump_state(state)
     state.set_filters({})
     assert (state.errors, state.values, len(state.rows)) == ({}, {}, len(frame))
 
@@ -179,7 +179,7 @@ def test_an_age_is_reckoned_from_when_it_was_asked_for(frame: pd.DataFrame) -> N
 def test_metadata_that_nest_are_searched_at_the_top_only() -> None:
     """A key within an object of metadata is not the row's own, also where others have it at the top behind such an object."""
     entries = [{"step": "1"}, {"o": {"step": "1"}}, {"o": {"p": [{"step": "1"}]}, "step": "1"}]
-    rows = pd.DataFrame({"tinker_path": list("abc"), "user_metadata": [as_json(entry) for entry in entries]})
+    rows = pd.DataFrame({"tinker_path": list("abc"), "user_metadata": [to_json_text(entry) for entry in entries]})
     state = TableState(rows)
     state.set_filter("metadata", {"key": "step", "value": "1"})
     assert keys(state) == ["a", "c"]

@@ -22,7 +22,7 @@ def view(quiet_server: DemoServer, client_of) -> tkf.CheckpointsView:
     return tkf.explore("checkpoints", client_of(quiet_server))
 
 
-def tell(view: tkf.CheckpointsView, **message: object) -> None:
+def send_message(view: tkf.CheckpointsView, **message: object) -> None:
     """Give the view a message as a browser would."""
     view._handle_custom_msg(message, [])
 
@@ -63,11 +63,11 @@ def test_query_goes_both_ways(view: tkf.CheckpointsView) -> None:
     view.observe(lambda change: heard.append(change.new), "query")
     view.query = "size_gb > 1 and not public"
     pd.testing.assert_frame_equal(view.filtered, view.frame.query("size_gb > 1 and not public"))
-    tell(view, do="filter", name="public", value=[True])
+    send_message(view, do="filter", name="public", value=[True])
     assert "public" in view.query.rsplit(" and ", 1)[-1] or "public" in view.query
     assert heard[0] == "size_gb > 1 and not public"
     assert heard[-1] == view.query
-    tell(view, do="reset")
+    send_message(view, do="reset")
     assert view.query == ""
     assert len(view.filtered) == len(view.frame)
 
@@ -87,11 +87,11 @@ def test_sort_columns_and_filters_go_both_ways(view: tkf.CheckpointsView) -> Non
     view.sort = ["-size_gb", "name"]
     expected = view.frame.sort_values(["size_gb", "name"], ascending=[False, True], kind="stable")
     pd.testing.assert_frame_equal(view.filtered, expected)
-    tell(view, do="sort", sort=["time"])
+    send_message(view, do="sort", sort=["time"])
     assert view.sort == ["time"]
     view.columns = ["name", "size_gb"]
     assert [column["id"] for column in view._grid["columns"]] == ["name", "size_gb"]
-    tell(view, do="columns", columns=["size_gb"])
+    send_message(view, do="columns", columns=["size_gb"])
     assert view.columns == ["size_gb"]
     view.filters = {"public": [True]}
     assert view.filters == {"public": [True]}
@@ -118,7 +118,7 @@ def test_every_message_is_answered(view: tkf.CheckpointsView, monkeypatch: pytes
         view._handle_custom_msg(message, [])
     assert len(said) == len(messages)
     assert view._head["note"]
-    tell(view, do="rows", number=view._grid["number"], place=0)
+    send_message(view, do="rows", number=view._grid["number"], place=0)
     assert len(said[-1]["rows"]) == len(view._grid["first"])
 
 
@@ -131,11 +131,11 @@ def test_an_action_waits_for_its_confirmation(server: DemoServer, client: tkf.Cl
     assert view.wait(20)
     assert len(view.plan) == 3
     assert server.requests.count("publish_checkpoint") == 0
-    tell(view, do="confirm")
+    send_message(view, do="confirm")
     assert view.wait(20)
     assert list(view.outcomes["outcome"]) == ["done"] * 3
     assert bool(view.selected["public"].all())
-    tell(view, do="undo")
+    send_message(view, do="undo")
     assert view.wait(20)
     assert not view.selected["public"].any()
 

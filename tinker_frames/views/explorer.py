@@ -168,7 +168,7 @@ class Explorer:
             task, self.reading = self.reading, None
         if task is not None:
             task.cancel()
-            self.say("Reading was stopped: the rows below are those from before.")
+            self.set_note("Reading was stopped: the rows below are those from before.")
 
     # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -253,7 +253,7 @@ class Explorer:
         """Send these parts to the browser."""
         self._notify(parts)
 
-    def say(self, note: str) -> None:
+    def set_note(self, note: str) -> None:
         """Show a note."""
         self.note = note
         self.changed("head")
@@ -261,7 +261,7 @@ class Explorer:
     def clear_note(self) -> None:
         """Remove the note."""
         if self.note:
-            self.say("")
+            self.set_note("")
 
     def open_facet(self, name: str) -> None:
         """Send the options of a filter, until those of another are requested."""

@@ -21,7 +21,7 @@ def handle(explorer: Explorer, request: Any) -> m.Reply | None:
                 explorer.clear_note()
             return handler(explorer, request)
     except Exception as error:  # noqa: BLE001  # an exception would not be visible in a notebook
-        explorer.say(describe_error(error))
+        explorer.set_note(describe_error(error))
     return None
 
 
@@ -110,7 +110,7 @@ HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "refresh": lambda explorer, _: explorer.refresh(),
     "stop": lambda explorer, _: explorer.stop_reading(),
     "charts": _charts,
-    "dismiss": lambda explorer, _: explorer.say(""),
+    "dismiss": lambda explorer, _: explorer.set_note(""),
     "code": _code,
     "begin": _begin,
     "answer": _answer,

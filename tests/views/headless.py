@@ -21,12 +21,12 @@ WRITES = ("delete_checkpoint", "publish_checkpoint", "unpublish_checkpoint", "se
 PATIENCE_S = 60
 
 
-class Seat:
+class HeadlessView:
     """Where somebody sits in front of a view: messages in, what is shown out."""
 
     def __init__(self, frame: pd.DataFrame, client: tkf.Client) -> None:
-        self.told: list[tuple[str, ...]] = []
-        self.explorer = Explorer(TableState(frame), lambda: client, self._take)
+        self.updates: list[tuple[str, ...]] = []
+        self.explorer = Explorer(TableState(frame), lambda: client, self._receive_update)
         self.shown: dict[str, Any] = {name: self.explorer.part(name) for name in PARTS}
 
     @property
@@ -56,11 +56,11 @@ class Seat:
 
     def send(self, do: str, **message: Any) -> dict[str, Any] | None:
         """Hand over a message as a browser sends it, and wait until nothing goes on any more."""
-        answer = self.say(do, **message)
+        answer = self.post(do, **message)
         self.wait()
         return answer
 
-    def say(self, do: str, **message: Any) -> dict[str, Any] | None:
+    def post(self, do: str, **message: Any) -> dict[str, Any] | None:
         """Hand over a message as a browser sends it, and go on."""
         return handle(self.explorer, json.loads(json.dumps({"do": do} | message)))
 
@@ -89,13 +89,13 @@ class Seat:
         assert outcomes is not None
         return outcomes
 
-    def _take(self, parts: tuple[str, ...]) -> None:
-        self.told.append(parts)
+    def _receive_update(self, parts: tuple[str, ...]) -> None:
+        self.updates.append(parts)
         for name in parts:
             self.shown[name] = json.loads(json.dumps(self.explorer.part(name), allow_nan=False))
 
 
-def until(condition: Callable[[], Any]) -> None:
+def wait_until(condition: Callable[[], Any]) -> None:
     """Wait until something is so."""
     ends = time.monotonic() + PATIENCE_S
     while not condition():
@@ -103,18 +103,18 @@ def until(condition: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
-def present(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
+def get_server_state(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
     """Return what the server has: for each tinker path whether it is public, and when it expires."""
     rows, _ = server.state.checkpoints_page(10**6, 0)
     return {row.tinker_path: (row.public, row.expires_at) for row in rows}
 
 
-def writes(server: DemoServer) -> int:
+def count_writes(server: DemoServer) -> int:
     """Return how many writes the server was asked for."""
     return sum(server.requests.count(name) for name in WRITES)
 
 
-def as_shown(frame: pd.DataFrame) -> dict[str, tuple[bool, datetime | None]]:
-    """Return what rows show, as `present` returns it."""
+def get_frame_state(frame: pd.DataFrame) -> dict[str, tuple[bool, datetime | None]]:
+    """Return what rows show, as `get_server_state` returns it."""
     ends = [None if pd.isna(at) else at.to_pydatetime() for at in frame["expires_at"]]
     return dict(zip(frame["tinker_path"], zip(frame["public"].astype(bool), ends, strict=True), strict=True))
