@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.browser.chromium import launched, missing
-from tests.browser.lab import Notebook, serving
+from tests.browser.chromium import explain_missing, launch_browser
+from tests.browser.lab import Notebook, serve_lab
 
 from .rounds import Outcome, Result, Skipped, Times, ratio
 from .server import ROWS_PER_RUN
@@ -105,7 +105,7 @@ NO_QUAK = Skipped("needs the browser extra: quak is not installed")
 
 def view(setup: Setup) -> dict[str, Outcome]:
     """Measure the first rows of a frame in the notebook, ours and quak's in turn, then what our view does on its own."""
-    if reason := missing(lab=True):
+    if reason := explain_missing(lab=True):
         return dict.fromkeys(NAMES, Skipped(f"needs the browser extra: {reason}"))
     with _opened(setup) as notebook:
         showing = Showing(notebook)
@@ -242,8 +242,8 @@ def _opened(setup: Setup) -> Iterator[Notebook]:
     cells = [*(way.cell for way in WAYS.values()), "None"]  # Shift+Enter on the last one would add another
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        launched() as browser,
-        serving(browser, Path(folder)) as lab,
+        launch_browser() as browser,
+        serve_lab(browser, Path(folder)) as lab,
         lab.notebook(cells, setup=prepare) as notebook,
     ):
         yield notebook

@@ -22,7 +22,7 @@ from tests.benchmarks.peers import official_sdk
 from tests.benchmarks.rounds import UnequalError, require_equal
 from tests.benchmarks.setup import CHECKOUT, SMALL, Peer, Setup
 from tests.benchmarks.table import LINES
-from tests.browser.chromium import missing
+from tests.browser.chromium import explain_missing
 
 TINY = Setup(**SMALL | {"rows": 500})
 WRONG = {
@@ -56,7 +56,7 @@ def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Pat
             assert find_spec("tinker") is None, what
             assert value == "-", what
         elif verdict.startswith("skipped: needs the browser extra"):
-            assert missing(lab=True) or find_spec("quak") is None, what
+            assert explain_missing(lab=True) or find_spec("quak") is None, what
             assert value == "-", what
         else:
             assert math.isfinite(float(value.split()[0])), what

@@ -1,1 +1,1 @@
-"""Tests in a real browser: widgets on a blank page (`stage`), and notebooks in JupyterLab (`lab`)."""
+"""Tests in a real browser: widgets on a blank page (`host`), and notebooks in JupyterLab (`lab`)."""

@@ -36,7 +36,7 @@ def executable() -> str | None:
     return shutil.which("chromium")
 
 
-def missing(*, lab: bool = False) -> str:
+def explain_missing(*, lab: bool = False) -> str:
     """Return why a browser test, or one in JupyterLab, cannot run here; '' if it can."""
     for name in NEEDED_IN_LAB if lab else NEEDED:
         if find_spec(name) is None:
@@ -45,7 +45,7 @@ def missing(*, lab: bool = False) -> str:
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
+def launch_browser() -> Iterator[Browser]:
     """Give a headless Chromium with a fresh profile; its home is a folder of its own, gone afterwards.
 
     While it is up, this thread has a running asyncio loop (that is how playwright's sync library works), so `asyncio.run`
@@ -65,17 +65,17 @@ def launched() -> Iterator[Browser]:
             browser.close()
 
 
-def keep_inside(context: BrowserContext, told: Callable[[str], object]) -> None:
+def block_external(context: BrowserContext, report: Callable[[str], object]) -> None:
     """Abort every request of the context that would leave this machine, and tell its address."""
 
     def refuse(route: Route) -> None:
-        told(route.request.url)
+        report(route.request.url)
         route.abort()
 
     context.route(OUTSIDE, refuse)
-    context.on("page", lambda page: page.on("websocket", lambda socket: _told_of(socket.url, told)))
+    context.on("page", lambda page: page.on("websocket", lambda socket: _report_url(socket.url, report)))
 
 
-def _told_of(url: str, told: Callable[[str], object]) -> None:
+def _report_url(url: str, report: Callable[[str], object]) -> None:
     if OUTSIDE.match(url.replace("ws", "http", 1)):
-        told(url)
+        report(url)

@@ -12,9 +12,9 @@ import pytest
 from tinker_frames import Client, explore
 from tinker_frames.demo import DemoServer
 
-from .chromium import launched
-from .shown import Shown
-from .stage import Stage, context_of, staged, staged_in
+from .chromium import launch_browser
+from .view_page import ViewPage
+from .widget_host import WidgetHost, open_context, open_host, open_host_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,61 +34,61 @@ def quiet_server() -> Iterator[DemoServer]:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium."""
-    with launched() as running:
+    with launch_browser() as running:
         yield running
 
 
 @pytest.fixture
-def stage_of(browser: Browser) -> Iterator[Callable[..., Stage]]:
+def make_host(browser: Browser) -> Iterator[Callable[..., WidgetHost]]:
     """Open stages with options (`width`, `height`, `dark`, …); each fails the test at its end if it had problems."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(staged(browser, **options))
+        yield lambda **options: stack.enter_context(open_host(browser, **options))
 
 
 @pytest.fixture(scope="package")
-def plain(browser: Browser) -> Iterator[BrowserContext]:
+def shared_context(browser: Browser) -> Iterator[BrowserContext]:
     """One context for all tests that want nothing special; its first page keeps its process, so that others start sooner."""
-    with context_of(browser) as context:
+    with open_context(browser) as context:
         context.new_page()
         yield context
 
 
 @pytest.fixture
-def stage(plain: BrowserContext) -> Iterator[Stage]:
+def host(shared_context: BrowserContext) -> Iterator[WidgetHost]:
     """A blank page for widgets of this process."""
-    with staged_in(plain) as opened:
+    with open_host_in(shared_context) as opened:
         yield opened
 
 
 @pytest.fixture(scope="package")
-def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def listing_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache for all tests that only read, so that the account is listed once."""
     return tmp_path_factory.mktemp("listed")
 
 
 @pytest.fixture
-def account(quiet_server: DemoServer, client_of: Callable[..., Client], listed: Path) -> Client:
+def account(quiet_server: DemoServer, client_of: Callable[..., Client], listing_cache: Path) -> Client:
     """A client for tests that only read; what it lists was listed before."""
-    return client_of(quiet_server, cache_dir=listed)
+    return client_of(quiet_server, cache_dir=listing_cache)
 
 
 @pytest.fixture(scope="package")
-def inventory(quiet_server: DemoServer, listed: Path) -> pd.DataFrame:
+def inventory(quiet_server: DemoServer, listing_cache: Path) -> pd.DataFrame:
     """All checkpoints of the account; a test that changes the frame copies it."""
-    with Client(api_key=quiet_server.key, base_url=quiet_server.url, cache_dir=listed) as client:
+    with Client(api_key=quiet_server.key, base_url=quiet_server.url, cache_dir=listing_cache) as client:
         return client.inventory()
 
 
 @pytest.fixture
-def shown(stage: Stage, account: Client, inventory: pd.DataFrame) -> Shown:
+def view(host: WidgetHost, account: Client, inventory: pd.DataFrame) -> ViewPage:
     """A view of the account's checkpoints, on a blank page."""
-    return Shown(stage, explore(inventory, account))
+    return ViewPage(host, explore(inventory, account))
 
 
 @pytest.fixture(scope="package")
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One JupyterLab and its page."""
-    from .lab import serving
+    from .lab import serve_lab
 
-    with serving(browser, tmp_path_factory.mktemp("lab")) as running:
+    with serve_lab(browser, tmp_path_factory.mktemp("lab")) as running:
         yield running

@@ -1,6 +1,6 @@
 """One JupyterLab on loopback with nothing of the developer's own in it, and notebooks in tabs of its one page.
 
->>> with serving(browser, folder) as lab, lab.notebook(["1 + 1"]) as notebook:  # doctest: +SKIP
+>>> with serve_lab(browser, folder) as lab, lab.notebook(["1 + 1"]) as notebook:  # doctest: +SKIP
 ...     notebook.run(0)
 ...     assert notebook.text(0) == "2"
 
@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .chromium import keep_inside
+from .chromium import block_external
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebSocket
@@ -122,7 +122,7 @@ class Lab:
         page.on("console", self._console)
         page.on("pageerror", lambda error: self._problem(f"error in the page: {error.stack or error}"))
         page.on("websocket", self._socket)
-        keep_inside(page.context, lambda address: self._problem(f"the page asked for {address}"))
+        block_external(page.context, lambda address: self._problem(f"the page asked for {address}"))
         page.goto(f"{url}lab")
         page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=60_000)
         page.evaluate("jupyterapp.shell.collapseLeft()")
@@ -271,7 +271,7 @@ class Notebook:
         self._lost += not same_kernel
         self._open()
 
-    def until(self, condition: Callable[[], Any], timeout: float = 10) -> Any:
+    def wait_until(self, condition: Callable[[], Any], timeout: float = 10) -> Any:
         """Wait until a condition holds, and return what it gave; for what playwright's own locators cannot wait for."""
         deadline = time.monotonic() + timeout
         while not (found := condition()):
@@ -303,7 +303,7 @@ class Notebook:
 
 
 @contextmanager
-def serving(browser: Browser, folder: Path, *, width: int = 1280, height: int = 900) -> Iterator[Lab]:
+def serve_lab(browser: Browser, folder: Path, *, width: int = 1280, height: int = 900) -> Iterator[Lab]:
     """Give a JupyterLab that keeps everything in a folder, and its page."""
     with _server(folder) as url, closing(browser.new_context(viewport={"width": width, "height": height})) as context:
         context.set_default_timeout(20_000)
@@ -313,7 +313,7 @@ def serving(browser: Browser, folder: Path, *, width: int = 1280, height: int = 
 @contextmanager
 def _server(folder: Path, patience: float = 60) -> Iterator[str]:
     command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.root_dir={folder / 'notebooks'}"]
-    environment, log = _furnished(folder), folder / "log"
+    environment, log = _prepare_folder(folder), folder / "log"
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -336,7 +336,7 @@ def _read_url(folder: Path) -> str:
     return ""
 
 
-def _furnished(folder: Path) -> dict[str, str]:
+def _prepare_folder(folder: Path) -> dict[str, str]:
     """Write the kernel and the settings, and return the environment of the server."""
     for name, values in SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"

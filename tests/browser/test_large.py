@@ -12,10 +12,10 @@ import pytest
 
 import tinker_frames as tkf
 
-from .shown import Shown
+from .view_page import ViewPage
 
 if TYPE_CHECKING:
-    from .stage import Stage
+    from .widget_host import WidgetHost
 
 pytestmark = pytest.mark.browser
 
@@ -31,17 +31,17 @@ SWEEP = """grid => {
 
 
 @pytest.fixture(scope="module")
-def many(inventory: pd.DataFrame) -> pd.DataFrame:
+def large_inventory(inventory: pd.DataFrame) -> pd.DataFrame:
     """An account of a hundred thousand checkpoints: the demo account over and over, each path once."""
     copies = -(-MANY // len(inventory))
-    large = pd.concat([inventory] * copies, ignore_index=True).head(MANY)
-    large["tinker_path"] += "-" + large.index.astype("str")
-    large.attrs = {"tinker": inventory.attrs["tinker"] | {"table": None, "rows": MANY, "total": MANY}}
-    return large
+    repeated = pd.concat([inventory] * copies, ignore_index=True).head(MANY)
+    repeated["tinker_path"] += "-" + repeated.index.astype("str")
+    repeated.attrs = {"tinker": inventory.attrs["tinker"] | {"table": None, "rows": MANY, "total": MANY}}
+    return repeated
 
 
 @pytest.fixture(scope="module")
-def huge() -> pd.DataFrame:
+def huge_inventory() -> pd.DataFrame:
     """Two million checkpoints that only have a path."""
     numbers = pa.array(range(HUGE)).cast(pa.string())
     paths = pc.binary_join_element_wise("tinker://run:train:0/weights/", numbers, "")
@@ -49,67 +49,69 @@ def huge() -> pd.DataFrame:
 
 
 @pytest.fixture
-def large(stage: Stage, many: pd.DataFrame, account: tkf.Client) -> Shown:
+def large_view(host: WidgetHost, large_inventory: pd.DataFrame, account: tkf.Client) -> ViewPage:
     """A view of the hundred thousand."""
-    return Shown(stage, tkf.explore(many, account))
+    return ViewPage(host, tkf.explore(large_inventory, account))
 
 
-def test_few_bytes_show_many_rows(large: Shown) -> None:
+def test_few_bytes_show_many_rows(large_view: ViewPage) -> None:
     """Rows, filters and pictures of a hundred thousand checkpoints come as 200 kB at most, the view's own code included."""
-    large.stage.until(lambda: large.find(".tkf-bar-row").count() > 3)
-    large.stage.settle()
-    assert large.counts() == "100,000 of 100,000"
-    assert large.stage.bytes_sent < MOST_BYTES
+    large_view.host.wait_until(lambda: large_view.find(".tkf-bar-row").count() > 3)
+    large_view.host.settle()
+    assert large_view.counts() == "100,000 of 100,000"
+    assert large_view.host.bytes_sent < MOST_BYTES
 
 
-def test_every_tenth_part_of_many_rows_is_reached(large: Shown, many: pd.DataFrame) -> None:
+def test_every_tenth_part_of_many_rows_is_reached(large_view: ViewPage, large_inventory: pd.DataFrame) -> None:
     """Wherever one scrolls to, the rows that are there have the keys that the frame has there."""
     for place in [*range(0, MANY, MANY // 10), MANY - 10]:
-        large.scroll(place * 28)
-        large.row(place)
-        rows = large.rows()
-        assert [row.key for row in rows] == list(many["tinker_path"].iloc[[row.place for row in rows]])
+        large_view.scroll(place * 28)
+        large_view.row(place)
+        rows = large_view.rows()
+        assert [row.key for row in rows] == list(large_inventory["tinker_path"].iloc[[row.place for row in rows]])
 
 
 @pytest.mark.parametrize("by", ["key", "scrolling"])
 def test_the_last_of_two_million_rows_is_reached(
-    stage: Stage, huge: pd.DataFrame, account: tkf.Client, by: str
+    host: WidgetHost, huge_inventory: pd.DataFrame, account: tkf.Client, by: str
 ) -> None:
     """Far beyond what a browser can scroll the last row is in sight at the end, and rows lie one below the other."""
-    shown = Shown(stage, tkf.explore(huge, account))
+    view = ViewPage(host, tkf.explore(huge_inventory, account))
     if by == "key":
-        shown.grid.focus()
-        shown.press("Control+End")
+        view.grid.focus()
+        view.press("Control+End")
     else:
-        shown.scroll(10**9)
-    shown.row(HUGE - 1)
-    rows = shown.rows()
+        view.scroll(10**9)
+    view.row(HUGE - 1)
+    rows = view.rows()
     assert [row.place for row in rows] == list(range(HUGE - len(rows), HUGE))
-    assert rows[-1].key == huge["tinker_path"].iloc[-1]
+    assert rows[-1].key == huge_inventory["tinker_path"].iloc[-1]
     assert [round(low.top - high.top) for high, low in pairwise(rows)] == [28] * (len(rows) - 1)
 
 
-def test_keys_go_row_by_row_through_two_million(stage: Stage, huge: pd.DataFrame, account: tkf.Client) -> None:
+def test_keys_go_row_by_row_through_two_million(
+    host: WidgetHost, huge_inventory: pd.DataFrame, account: tkf.Client
+) -> None:
     """In the middle of two million rows each arrow goes one row on, PageDown a window, and the row is in sight."""
-    shown = Shown(stage, tkf.explore(huge, account))
-    shown.grid.focus()
-    shown.scroll(7_000_000)
-    shown.stage.until(lambda: len(shown.rows()) > 10)
-    middle = shown.rows()[3].place
-    shown.stage.click(shown.row(middle).locator(".tkf-cell").nth(1))
+    view = ViewPage(host, tkf.explore(huge_inventory, account))
+    view.grid.focus()
+    view.scroll(7_000_000)
+    view.host.wait_until(lambda: len(view.rows()) > 10)
+    middle = view.rows()[3].place
+    view.host.click(view.row(middle).locator(".tkf-cell").nth(1))
     for key, step in {"ArrowDown": 1, "PageDown": 16, "ArrowUp": 15, "PageUp": 0}.items():
-        shown.press(key)
-        shown.row(middle + step)
-        assert middle + step in [row.place for row in shown.rows()], key
-        at = shown.grid.get_attribute("aria-activedescendant") or ""
+        view.press(key)
+        view.row(middle + step)
+        assert middle + step in [row.place for row in view.rows()], key
+        at = view.grid.get_attribute("aria-activedescendant") or ""
         assert at.split("-")[2] == str(middle + step)
 
 
-def test_scrolling_fast_asks_only_for_what_is_seen(large: Shown) -> None:
+def test_scrolling_fast_asks_only_for_what_is_seen(large_view: ViewPage) -> None:
     """Scrolled over in one go, rows in between are not asked for."""
-    large.stage.settle()
-    before = len(large.stage.heard)
-    large.grid.evaluate(SWEEP)
-    large.stage.until(lambda: large.rows() and large.rows()[0].place > MANY - 3000)
-    asked = [message.data["content"] for message in large.stage.heard[before:]]
+    large_view.host.settle()
+    before = len(large_view.host.received)
+    large_view.grid.evaluate(SWEEP)
+    large_view.host.wait_until(lambda: large_view.rows() and large_view.rows()[0].place > MANY - 3000)
+    asked = [message.data["content"] for message in large_view.host.received[before:]]
     assert len([content for content in asked if content["do"] == "rows"]) < 15

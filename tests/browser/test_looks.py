@@ -8,14 +8,14 @@ import pytest
 
 import tinker_frames as tkf
 
-from .shown import Shown
+from .view_page import ViewPage
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tinker_frames.demo import DemoServer
 
-    from .stage import Stage
+    from .widget_host import WidgetHost
 
 pytestmark = pytest.mark.browser
 
@@ -58,25 +58,25 @@ CONTROLS = {
 NAMED = CONTROLS | {"toolbar", "region", "navigation", "columnheader"}
 
 
-def sized(stage: Stage, width: int) -> Stage:
+def resize(host: WidgetHost, width: int) -> WidgetHost:
     """Return the stage in a window of so many pixels."""
-    stage.page.set_viewport_size({"width": width, "height": 800})
-    return stage
+    host.page.set_viewport_size({"width": width, "height": 800})
+    return host
 
 
-def dim(shown: Shown) -> list[Any]:
+def find_low_contrast(view: ViewPage) -> list[Any]:
     """Return the texts that are hard to read, in light and in dark."""
     found = []
     for scheme in ("light", "dark"):
-        shown.page.emulate_media(color_scheme=scheme)
-        shown.stage.settle()
-        found += [(scheme, *text) for text in shown.root.evaluate(CONTRASTS) if text[2] < 4.5]
+        view.page.emulate_media(color_scheme=scheme)
+        view.host.settle()
+        found += [(scheme, *text) for text in view.root.evaluate(CONTRASTS) if text[2] < 4.5]
     return found
 
 
-def tree(shown: Shown) -> list[tuple[str, str, dict[str, Any]]]:
+def read_accessibility_tree(view: ViewPage) -> list[tuple[str, str, dict[str, Any]]]:
     """Return what a screen reader is told: role, name and properties of everything in the page."""
-    session = shown.page.context.new_cdp_session(shown.page)
+    session = view.page.context.new_cdp_session(view.page)
     nodes = [node for node in session.send("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
     return [
         (
@@ -88,10 +88,10 @@ def tree(shown: Shown) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def nameless(shown: Shown) -> list[Any]:
+def find_nameless(view: ViewPage) -> list[Any]:
     """Return the controls that have no name."""
-    shown.stage.settle()
-    found = tree(shown)
+    view.host.settle()
+    found = read_accessibility_tree(view)
     assert sum(role in CONTROLS for role, _, _ in found) > 10
     return [(role, properties) for role, name, properties in found if role in NAMED and not name.strip()]
 
@@ -99,62 +99,62 @@ def nameless(shown: Shown) -> list[Any]:
 # ---- colours
 
 
-def test_texts_can_be_read(stage: Stage, account: tkf.Client) -> None:
+def test_texts_can_be_read(host: WidgetHost, account: tkf.Client) -> None:
     """Every text of rows (selected, public, expiring), filters, pictures, an error and a banner has a contrast of 4.5."""
     frame = account.inventory()
     frame.attrs["tinker"] = frame.attrs["tinker"] | {"complete": False, "total": 600}
-    shown = Shown(sized(stage, 1300), tkf.explore(frame, account))
-    shown.view.filters = {
+    view = ViewPage(resize(host, 1300), tkf.explore(frame, account))
+    view.widget.filters = {
         "query": "public or expires_in_days < 9 or public.isna() or expires_at.isna()",
         "size": [0, None],
     }
-    shown.view.sort = ["-public", "expires_at"]
-    shown.sees(shown.sorts, {"public": "▼1", "expires_at": "▲2"})
-    shown.stage.until(lambda: shown.find(".tkf-bar-row").count() > 3)
-    shown.stage.click(shown.cell(1, "name"))
-    shown.view.filters = shown.view.filters | {"step": [10**9, None]}
-    shown.says(shown.selection, "1 not in this view")
-    assert dim(shown) == []
-    shown.click("off step")
-    shown.stage.click(shown.row(2).locator("[data-copy]"))
-    shown.type("query", " >")
-    shown.stage.until(lambda: shown.find(".tkf-bar .tkf-error").inner_text())
-    assert dim(shown) == []
+    view.widget.sort = ["-public", "expires_at"]
+    view.wait_for(view.sorts, {"public": "▼1", "expires_at": "▲2"})
+    view.host.wait_until(lambda: view.find(".tkf-bar-row").count() > 3)
+    view.host.click(view.cell(1, "name"))
+    view.widget.filters = view.widget.filters | {"step": [10**9, None]}
+    view.wait_for_text(view.selection, "1 not in this view")
+    assert find_low_contrast(view) == []
+    view.click("off step")
+    view.host.click(view.row(2).locator("[data-copy]"))
+    view.type("query", " >")
+    view.host.wait_until(lambda: view.find(".tkf-bar .tkf-error").inner_text())
+    assert find_low_contrast(view) == []
 
 
-def test_popovers_can_be_read(shown: Shown) -> None:
+def test_popovers_can_be_read(view: ViewPage) -> None:
     """Labels, counts and quick picks of every popover, pressed or not, have a contrast of 4.5."""
-    shown.view.filters = {"created": {"older_than": 30}, "model": ["Qwen/Qwen3-8B"]}
+    view.widget.filters = {"created": {"older_than": 30}, "model": ["Qwen/Qwen3-8B"]}
     for name in ("model", "created", "size", "metadata", "columns"):
-        shown.click(name)
-        assert dim(shown) == [], name
-        shown.stage.press("Escape")
+        view.click(name)
+        assert find_low_contrast(view) == [], name
+        view.host.press("Escape")
 
 
-def test_the_panel_can_be_read(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
+def test_the_panel_can_be_read(host: WidgetHost, server: DemoServer, client: tkf.Client) -> None:
     """What an action asks, its plan with what is held and listed, and outcomes that failed have a contrast of 4.5."""
-    shown = Shown(stage, tkf.explore("checkpoints", client))
+    view = ViewPage(host, tkf.explore("checkpoints", client))
     for name in ("retire", "set_ttl", "export"):
-        shown.act(name)
-        assert dim(shown) == []
-        shown.answer("close")
-    shown.act("delete")
-    shown.stage.click(shown.find(".tkf-action-panel .tkf-held").first)
-    shown.stage.fill(shown.inside("typed"), shown.inside("run").inner_text().split()[-1])
-    assert dim(shown) == []
-    shown.answer("close")
+        view.click_and_wait(name)
+        assert find_low_contrast(view) == []
+        view.answer_panel("close")
+    view.click_and_wait("delete")
+    view.host.click(view.find(".tkf-action-panel .tkf-held").first)
+    view.host.fill(view.panel_control("typed"), view.panel_control("run").inner_text().split()[-1])
+    assert find_low_contrast(view) == []
+    view.answer_panel("close")
     server.faults.missing = ("publish_checkpoint",)
-    shown.view.selected = shown.view.frame.query("not public").head(2)
-    shown.act("publish")
-    shown.answer("run")
-    shown.says(shown.panel, "failed")
-    assert dim(shown) == []
+    view.widget.selected = view.widget.frame.query("not public").head(2)
+    view.click_and_wait("publish")
+    view.answer_panel("run")
+    view.wait_for_text(view.panel, "failed")
+    assert find_low_contrast(view) == []
 
 
-def test_what_has_the_focus_is_seen(shown: Shown) -> None:
+def test_what_has_the_focus_is_seen(view: ViewPage) -> None:
     """Whatever sort of control the keyboard comes to has an outline of its own."""
-    shown.stage.until(lambda: shown.find(".tkf-column").count())
-    shown.stage.press("Tab")
+    view.host.wait_until(lambda: view.find(".tkf-column").count())
+    view.host.press("Tab")
     outline = "control => { control.focus(); const style = getComputedStyle(control); return style.outlineStyle + parseFloat(style.outlineWidth); }"
     for name in (
         "input",
@@ -165,46 +165,46 @@ def test_what_has_the_focus_is_seen(shown: Shown) -> None:
         ".tkf-bar-row",
         ".tkf-column",
     ):
-        assert shown.find(name).first.evaluate(outline) == "solid2", name
+        assert view.find(name).first.evaluate(outline) == "solid2", name
 
 
 # ---- room
 
 
 @pytest.mark.parametrize("table", ["checkpoints", "training_runs", "sessions"])
-def test_narrow_windows_do_not_scroll_sideways(stage: Stage, account: tkf.Client, table: str) -> None:
+def test_narrow_windows_do_not_scroll_sideways(host: WidgetHost, account: tkf.Client, table: str) -> None:
     """In a window of 420 pixels nothing but the rows is wider than the window, whatever is open."""
-    shown = Shown(sized(stage, 420), tkf.explore(table, account))
-    shown.stage.until(lambda: shown.find(".tkf-chart").count() == 3)
-    assert shown.page.evaluate(OVERFLOWS) == []
-    openers = shown.find(".tkf-opener").evaluate_all("all => all.map(button => button.dataset.name)")
+    view = ViewPage(resize(host, 420), tkf.explore(table, account))
+    view.host.wait_until(lambda: view.find(".tkf-chart").count() == 3)
+    assert view.page.evaluate(OVERFLOWS) == []
+    openers = view.find(".tkf-opener").evaluate_all("all => all.map(button => button.dataset.name)")
     for name in (*openers, "columns"):
-        shown.click(name)
-        shown.stage.pump()
-        assert shown.page.evaluate(OVERFLOWS) == [], name
-        shown.stage.press("Escape")
+        view.click(name)
+        view.host.pump()
+        assert view.page.evaluate(OVERFLOWS) == [], name
+        view.host.press("Escape")
 
 
-def test_a_narrow_panel_does_not_scroll_sideways(stage: Stage, account: tkf.Client) -> None:
+def test_a_narrow_panel_does_not_scroll_sideways(host: WidgetHost, account: tkf.Client) -> None:
     """In a window of 420 pixels forms and plans fit, also with rows listed."""
-    shown = Shown(sized(stage, 420), tkf.explore("checkpoints", account))
+    view = ViewPage(resize(host, 420), tkf.explore("checkpoints", account))
     for name in ("retire", "set_ttl", "export", "delete"):
-        shown.act(name)
-        assert shown.page.evaluate(OVERFLOWS) == [], name
+        view.click_and_wait(name)
+        assert view.page.evaluate(OVERFLOWS) == [], name
         if name != "delete":
-            shown.answer("close")
-    shown.stage.click(shown.find(".tkf-action-panel .tkf-held").first)
-    shown.stage.until(lambda: shown.find(".tkf-listed").count())
-    assert shown.page.evaluate(OVERFLOWS) == []
+            view.answer_panel("close")
+    view.host.click(view.find(".tkf-action-panel .tkf-held").first)
+    view.host.wait_until(lambda: view.find(".tkf-listed").count())
+    assert view.page.evaluate(OVERFLOWS) == []
 
 
-def test_pictures_stand_beside_or_below(shown: Shown) -> None:
+def test_pictures_stand_beside_or_below(view: ViewPage) -> None:
     """With room the pictures are to the right of the rows, without it below them."""
     boxes = "root => ['.tkf-grid', '.tkf-charts'].map(name => root.querySelector(name).getBoundingClientRect()).map(box => [box.right, box.bottom])"
-    shown.stage.until(lambda: shown.find(".tkf-chart").count() == 3)
+    view.host.wait_until(lambda: view.find(".tkf-chart").count() == 3)
     for width, axis in ((1200, 0), (600, 1)):
-        sized(shown.stage, width)
-        grid, pictures = shown.root.evaluate(boxes)
+        resize(view.host, width)
+        grid, pictures = view.root.evaluate(boxes)
         assert pictures[axis] > grid[axis]
         assert pictures[1 - axis] <= grid[1 - axis] + 1
 
@@ -212,57 +212,57 @@ def test_pictures_stand_beside_or_below(shown: Shown) -> None:
 # ---- what a screen reader is told
 
 
-def test_every_control_has_a_name(stage: Stage, inventory: pd.DataFrame, account: tkf.Client) -> None:
+def test_every_control_has_a_name(host: WidgetHost, inventory: pd.DataFrame, account: tkf.Client) -> None:
     """Every button, box, header, dialog and region in the accessibility tree has a name, whatever popover is open."""
-    shown = Shown(stage, tkf.explore(inventory.head(5), account))
-    shown.stage.until(lambda: shown.find(".tkf-column").count())
-    assert nameless(shown) == []
+    view = ViewPage(host, tkf.explore(inventory.head(5), account))
+    view.host.wait_until(lambda: view.find(".tkf-column").count())
+    assert find_nameless(view) == []
     for name in ("model", "created", "expires", "size", "metadata", "columns"):
-        shown.click(name)
-        assert nameless(shown) == [], name
-        shown.stage.press("Escape")
+        view.click(name)
+        assert find_nameless(view) == [], name
+        view.host.press("Escape")
 
 
-def test_every_control_of_the_panel_has_a_name(stage: Stage, server: DemoServer, client: tkf.Client) -> None:
+def test_every_control_of_the_panel_has_a_name(host: WidgetHost, server: DemoServer, client: tkf.Client) -> None:
     """Forms, plans, progress and outcomes have names for all controls as well."""
-    shown = Shown(stage, tkf.explore(client.inventory().tail(5), client))
+    view = ViewPage(host, tkf.explore(client.inventory().tail(5), client))
     for name in ("retire", "set_ttl", "export", "delete"):
-        shown.act(name)
-        assert nameless(shown) == [], name
-        shown.answer("close")
-    shown.act("expire")
+        view.click_and_wait(name)
+        assert find_nameless(view) == [], name
+        view.answer_panel("close")
+    view.click_and_wait("expire")
     server.faults.write_latency = 0.2
-    shown.stage.click(shown.inside("run"))
-    shown.stage.until(lambda: shown.find(".tkf-progress").count())
-    assert nameless(shown) == []
-    shown.stage.click(shown.inside("cancel"))
+    view.host.click(view.panel_control("run"))
+    view.host.wait_until(lambda: view.find(".tkf-progress").count())
+    assert find_nameless(view) == []
+    view.host.click(view.panel_control("cancel"))
     server.faults.clear()
-    shown.over()
-    assert nameless(shown) == []
+    view.wait_until_idle()
+    assert find_nameless(view) == []
 
 
-def test_the_grid_is_a_grid(shown: Shown) -> None:
+def test_the_grid_is_a_grid(view: ViewPage) -> None:
     """Roles, counts, places and states of rows and headers are those of a grid that shows a part of its rows."""
-    shown.stage.click(shown.head("time"))
-    shown.sees(shown.sorts, {"time": "▲"})
-    shown.stage.click(shown.cell(3, "name"))
-    shown.sees(shown.selected, [3])
-    found = tree(shown)
+    view.host.click(view.header("time"))
+    view.wait_for(view.sorts, {"time": "▲"})
+    view.host.click(view.cell(3, "name"))
+    view.wait_for(view.selected, [3])
+    found = read_accessibility_tree(view)
     roles = [role for role, _, _ in found]
-    assert (roles.count("grid"), roles.count("columnheader")) == (1, len(shown.columns()) + 2)
-    assert roles.count("row") == len(shown.drawn()) + 1
-    assert roles.count("gridcell") == len(shown.drawn()) * (len(shown.columns()) + 2)
-    grid = shown.grid
+    assert (roles.count("grid"), roles.count("columnheader")) == (1, len(view.columns()) + 2)
+    assert roles.count("row") == len(view.drawn_rows()) + 1
+    assert roles.count("gridcell") == len(view.drawn_rows()) * (len(view.columns()) + 2)
+    grid = view.grid
     assert (grid.get_attribute("aria-rowcount"), grid.get_attribute("aria-multiselectable")) == ("583", "true")
-    assert [shown.row(place).get_attribute("aria-rowindex") for place in (0, 3)] == ["2", "5"]
-    assert [shown.row(place).get_attribute("aria-selected") for place in (0, 3)] == ["false", "true"]
-    assert shown.head("time").get_attribute("aria-sort") == "ascending"
-    assert shown.head("name").get_attribute("aria-sort") == "none"
+    assert [view.row(place).get_attribute("aria-rowindex") for place in (0, 3)] == ["2", "5"]
+    assert [view.row(place).get_attribute("aria-selected") for place in (0, 3)] == ["false", "true"]
+    assert view.header("time").get_attribute("aria-sort") == "ascending"
+    assert view.header("name").get_attribute("aria-sort") == "none"
 
 
-def test_the_active_cell_is_there(shown: Shown) -> None:
+def test_the_active_cell_is_there(view: ViewPage) -> None:
     """Wherever the keys lead, what `aria-activedescendant` names is in the page and marked."""
-    shown.grid.focus()
+    view.grid.focus()
     active = (
         "grid => document.getElementById(grid.getAttribute('aria-activedescendant'))?.classList.contains('tkf-cursor')"
     )
@@ -277,13 +277,13 @@ def test_the_active_cell_is_there(shown: Shown) -> None:
         "ArrowUp",
         "ArrowRight",
     ):
-        shown.press(key)
-        assert shown.grid.evaluate(active), key
+        view.press(key)
+        assert view.grid.evaluate(active), key
 
 
-def test_what_happens_is_announced(shown: Shown) -> None:
+def test_what_happens_is_announced(view: ViewPage) -> None:
     """Counts, the selection and notes are live regions; errors are alerts."""
-    live = shown.root.evaluate(
+    live = view.root.evaluate(
         "root => [...root.querySelectorAll('[role=status], [role=alert]')].map(part => part.className.split(' ')[0])"
     )
     assert {"tkf-count", "tkf-note-text", "tkf-selected-count", "tkf-error"} <= set(live)

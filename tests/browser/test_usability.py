@@ -10,7 +10,7 @@ import pytest
 
 from tinker_frames.demo import Burst
 
-from .visit import CELL, Hands, Visit, checkpoints, environment, exploring
+from .notebook_view import CELL, NotebookView, UserInput, checkpoints, environment, open_view
 
 if TYPE_CHECKING:
     from tinker_frames.demo import DemoServer
@@ -59,27 +59,27 @@ CELLS = "panel => panel.content.model.sharedModel.cells.map(cell => [cell.cell_t
 # ---- colours and room
 
 
-def stages(visit: Visit) -> Iterator[str]:
+def open_every_part(view: NotebookView) -> Iterator[str]:
     """Go through all that can be seen of a view: filters, a question, a plan, outcomes."""
     yield "at first"
-    visit.click("public", "option private")
-    visit.sees(visit.chips, ["Public: private"])
+    view.click("public", "option private")
+    view.wait_for(view.chips, ["Public: private"])
     yield "filter"
-    visit.hands.press("Escape")
-    visit.hands.click(visit.cell(0, "name"))
-    visit.says(visit.selection, "1 selected")
-    visit.begin("retire")
+    view.user_input.press("Escape")
+    view.user_input.click(view.cell(0, "name"))
+    view.wait_for_text(view.selection, "1 selected")
+    view.begin("retire")
     yield "question"
-    visit.hands.click(visit.on_panel("close"))
-    visit.click("none")
-    visit.begin("delete")
-    visit.hands.click(visit.find(".tkf-group").last)
-    visit.find(".tkf-listed").wait_for()
+    view.user_input.click(view.panel_control("close"))
+    view.click("none")
+    view.begin("delete")
+    view.user_input.click(view.find(".tkf-group").last)
+    view.find(".tkf-listed").wait_for()
     yield "plan"
-    visit.hands.click(visit.on_panel("close"))
-    visit.begin("publish")
-    visit.type_number()
-    visit.go_on("run")
+    view.user_input.click(view.panel_control("close"))
+    view.begin("publish")
+    view.type_number()
+    view.continue_action("run")
     yield "outcomes"
 
 
@@ -87,98 +87,98 @@ def stages(visit: Visit) -> Iterator[str]:
 def test_colours_are_those_of_the_theme_and_every_text_can_be_read(lab: Lab, server: DemoServer, theme: str) -> None:
     """The view stands on the notebook's own colour, also when the theme changes, and each text has a contrast of 4.5 or more."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=3))
-    with exploring(lab, server) as visit, lab.dark() if theme == "dark" else nullcontext():
-        back = visit.root.evaluate("root => getComputedStyle(root).backgroundColor")
-        assert back == visit.root.evaluate(PAINT, "--jp-layout-color1")
+    with open_view(lab, server) as view, lab.dark() if theme == "dark" else nullcontext():
+        back = view.root.evaluate("root => getComputedStyle(root).backgroundColor")
+        assert back == view.root.evaluate(PAINT, "--jp-layout-color1")
         assert (sum(map(int, back[4:-1].split(", "))) < 200) is (theme == "dark")
-        for stage in stages(visit):
-            faint = [f"{text} ({ratio:.2f})" for text, ratio in visit.root.evaluate(CONTRASTS) if ratio < 4.5]
-            assert not faint, stage
+        for host in open_every_part(view):
+            faint = [f"{text} ({ratio:.2f})" for text, ratio in view.root.evaluate(CONTRASTS) if ratio < 4.5]
+            assert not faint, host
 
 
 # ---- keys
 
 
-def tab_to(visit: Visit, name: str, key: str = "Tab") -> None:
+def tab_to(view: NotebookView, name: str, key: str = "Tab") -> None:
     """Press Tab until a control has the focus."""
     for _ in range(60):
-        if visit.active() == name:
+        if view.active() == name:
             return
-        visit.hands.press(key)
-    raise AssertionError(f"{name} is not reached with {key}; the focus is on {visit.active()!r}")
+        view.user_input.press(key)
+    raise AssertionError(f"{name} is not reached with {key}; the focus is on {view.active()!r}")
 
 
 def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None:
     """Run the cell, go into the view, search, select rows, let them expire and take it back: without the mouse."""
     before = {path: row.expires_at for path, row in checkpoints(server).items()}
     with lab.notebook([CELL, "1"], env=environment(server)) as notebook:
-        hands = Hands(notebook)
+        user_input = UserInput(notebook)
         notebook.select(0)
-        hands.press("Control+Enter")
-        visit = Visit(notebook, hands=hands)
-        tab_to(visit, "text")
-        hands.write("step-")
-        visit.says(visit.counts, f"{sum('step-' in path for path in before)} of ")
-        tab_to(visit, "tkf-grid")
-        hands.press("ArrowDown", *["Shift+ArrowDown"] * 3)
-        visit.sees(visit.selected, [1, 2, 3, 4])
-        selected = {row.key for row in visit.rows() if row.selected}
-        tab_to(visit, "set_ttl", "Shift+Tab")
-        hands.press("Enter")
-        visit.sees(visit.active, "ttl")
-        tab_to(visit, "never", "Tab")
-        tab_to(visit, "ttl", "Shift+Tab")
-        hands.write("2d")
-        hands.press("Enter")
-        visit.sees(visit.active, "run")
-        hands.press("Enter")
-        visit.hands.until(visit.outcomes)
-        visit.over()
+        user_input.press("Control+Enter")
+        view = NotebookView(notebook, user_input=user_input)
+        tab_to(view, "text")
+        user_input.write("step-")
+        view.wait_for_text(view.counts, f"{sum('step-' in path for path in before)} of ")
+        tab_to(view, "tkf-grid")
+        user_input.press("ArrowDown", *["Shift+ArrowDown"] * 3)
+        view.wait_for(view.selected, [1, 2, 3, 4])
+        selected = {row.key for row in view.rows() if row.selected}
+        tab_to(view, "set_ttl", "Shift+Tab")
+        user_input.press("Enter")
+        view.wait_for(view.active, "ttl")
+        tab_to(view, "never", "Tab")
+        tab_to(view, "ttl", "Shift+Tab")
+        user_input.write("2d")
+        user_input.press("Enter")
+        view.wait_for(view.active, "run")
+        user_input.press("Enter")
+        view.user_input.wait_until(view.outcomes)
+        view.wait_until_idle()
         changed = {path for path, row in checkpoints(server).items() if row.expires_at != before[path]}
         assert changed <= selected
-        assert 0 < len(changed) == visit.outcomes()["done"]
-        tab_to(visit, "undo", "Shift+Tab")
-        hands.press("Space")
-        visit.says(visit.panel, "Undo:")
-        hands.press("Escape")
-        visit.sees(visit.panel, "")
-        assert hands.clicks == 0
+        assert 0 < len(changed) == view.outcomes()["done"]
+        tab_to(view, "undo", "Shift+Tab")
+        user_input.press("Space")
+        view.wait_for_text(view.panel, "Undo:")
+        user_input.press("Escape")
+        view.wait_for(view.panel, "")
+        assert user_input.clicks == 0
 
 
 def test_no_key_of_the_notebook_works_in_the_view(lab: Lab, server: DemoServer) -> None:
     """With the focus on any kind of control d,d deletes no cell, and no other key of the notebook does what it does; outside they do."""
     known: list[str] = []
-    with exploring(lab, server, "1", "2") as visit:
-        before = visit.notebook.ask(CELLS)
+    with open_view(lab, server, "1", "2") as view:
+        before = view.notebook.ask(CELLS)
 
         def tried() -> None:
-            while kind := visit.root.evaluate(ANOTHER, known):
+            while kind := view.root.evaluate(ANOTHER, known):
                 assert kind not in known, "it does not take the focus"
                 known.append(kind)
-                assert visit.page.evaluate(SUPPRESSED), f"a notebook that listens before the view does, hears {kind}"
-                visit.hands.press(*NOTEBOOK_KEYS)
-                assert visit.notebook.ask(CELLS) == before, kind
+                assert view.page.evaluate(SUPPRESSED), f"a notebook that listens before the view does, hears {kind}"
+                view.user_input.press(*NOTEBOOK_KEYS)
+                assert view.notebook.ask(CELLS) == before, kind
 
         tried()
-        visit.click("reset")
+        view.click("reset")
         for name in ("model", "created", "size", "metadata", "columns"):
-            visit.click(name)
-            visit.find(".tkf-popover :is(input, button)").first.wait_for()
+            view.click(name)
+            view.find(".tkf-popover :is(input, button)").first.wait_for()
             tried()
-            visit.hands.press("Escape")
-        visit.click("reset")
-        visit.hands.click(visit.row(0).locator("[data-open]").first)
-        visit.find(".tkf-back").wait_for()
+            view.user_input.press("Escape")
+        view.click("reset")
+        view.user_input.click(view.row(0).locator("[data-open]").first)
+        view.find(".tkf-back").wait_for()
         tried()
-        visit.click("back 0")
+        view.click("back 0")
         for action in ("set_ttl", "retire", "export", "delete"):
-            visit.begin(action)
+            view.begin(action)
             if action == "delete":
-                visit.hands.click(visit.find(".tkf-group").first)
-                visit.find(".tkf-listed").wait_for()
+                view.user_input.click(view.find(".tkf-group").first)
+                view.find(".tkf-listed").wait_for()
             tried()
-            visit.hands.click(visit.on_panel("close"))
+            view.user_input.click(view.panel_control("close"))
         assert len(known) > 20
-        visit.notebook.select(1)
-        visit.hands.press("d", "d")
-        assert visit.notebook.cells == 2
+        view.notebook.select(1)
+        view.user_input.press("d", "d")
+        assert view.notebook.cells == 2

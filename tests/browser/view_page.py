@@ -1,8 +1,8 @@
 """A view on a stage, with the words in which tests say what a person does there and sees.
 
->>> shown = Shown(stage, tkf.explore("checkpoints", client))  # doctest: +SKIP
->>> shown.click("model")
->>> shown.sees(shown.counts, "113 of 582")
+>>> view = ViewPage(host, tkf.explore("checkpoints", client))  # doctest: +SKIP
+>>> view.click("model")
+>>> view.wait_for(view.counts, "113 of 582")
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tinker_frames.views.widget import View
 
-    from .stage import Stage
+    from .widget_host import WidgetHost
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ ROWS = """root => {
     return {
       place: Number(row.dataset.place), key: row.dataset.key, selected: row.getAttribute('aria-selected') === 'true',
       cells: [...row.querySelectorAll('.tkf-cell')].map(cell => cell.textContent), top: box.top - top - head,
-      there: !row.classList.contains('tkf-absent'), inside: box.top >= top + head - 1 && box.bottom <= bottom + 1,
+      there: !row.classList.contains('tkf-absent'), in_sight: box.top >= top + head - 1 && box.bottom <= bottom + 1,
     };
   }).sort((one, other) => one.place - other.place);
 }"""
@@ -46,10 +46,10 @@ class Row(NamedTuple):
     cells: list[str]
     top: float
     there: bool
-    inside: bool
+    in_sight: bool
 
 
-class Shown:
+class ViewPage:
     """One display of a view.
 
     Attributes
@@ -58,11 +58,11 @@ class Shown:
         Its element, and the one with the rows.
     """
 
-    def __init__(self, stage: Stage, view: View) -> None:
-        self.stage, self.page, self.view = stage, stage.page, view
-        self.root = stage.mount(view)
+    def __init__(self, host: WidgetHost, widget: View) -> None:
+        self.host, self.page, self.widget = host, host.page, widget
+        self.root = host.mount(widget)
         self.grid = self.root.locator(".tkf-grid")
-        stage.until(lambda: self.rows() or self.find(".tkf-empty").is_visible())
+        host.wait_until(lambda: self.rows() or self.find(".tkf-empty").is_visible())
 
     # ---- what a person does
 
@@ -70,48 +70,48 @@ class Shown:
         """Return the locator of a selector inside this view."""
         return self.root.locator(target)
 
-    def named(self, name: str) -> Locator:
+    def control(self, name: str) -> Locator:
         """Return the control that has a name of its own, such as `reset` or `option Qwen/Qwen3-8B`."""
         return self.root.locator(f'[data-name="{name}"]')
 
     def click(self, *names: str, **options: Any) -> None:
         """Click controls by their names, one after another."""
         for name in names:
-            self.stage.click(self.named(name), **options)
+            self.host.click(self.control(name), **options)
 
-    def act(self, *names: str) -> None:
+    def click_and_wait(self, *names: str) -> None:
         """Click controls outside of the panel, and wait each time until what goes on is over."""
         for name in names:
-            self.stage.click(self.find(f'[data-name="{name}"]:not(.tkf-action-panel *)'))
-            self.over()
+            self.host.click(self.find(f'[data-name="{name}"]:not(.tkf-action-panel *)'))
+            self.wait_until_idle()
 
-    def answer(self, *names: str) -> None:
+    def answer_panel(self, *names: str) -> None:
         """Click controls of the panel, and wait each time until what goes on is over."""
         for name in names:
-            self.stage.click(self.inside(name))
-            self.over()
+            self.host.click(self.panel_control(name))
+            self.wait_until_idle()
 
-    def inside(self, name: str) -> Locator:
+    def panel_control(self, name: str) -> Locator:
         """Return a control of the panel by its name."""
         return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
     def row(self, place: int) -> Locator:
         """Return a row by its place in the order, once it is there."""
         found = self.find(f'.tkf-row[data-place="{place}"]:not(.tkf-absent)')
-        self.stage.until(lambda: found.count() == 1)
+        self.host.wait_until(lambda: found.count() == 1)
         return found
 
     def cell(self, place: int, column: str) -> Locator:
         """Return a cell by its row's place and its column."""
         return self.row(place).locator(".tkf-cell").nth(self.columns().index(column) + 1)
 
-    def head(self, column: str) -> Locator:
+    def header(self, column: str) -> Locator:
         """Return the header of a column."""
         return self.find(f'.tkf-head-cell[data-column="{column}"]')
 
     def press(self, *keys: str) -> None:
         """Press keys on the grid."""
-        self.stage.press(*keys, on=self.grid)
+        self.host.press(*keys, on=self.grid)
 
     def scroll(self, pixels: int) -> None:
         """Scroll the rows so far from the top."""
@@ -119,23 +119,23 @@ class Shown:
 
     def type(self, name: str, text: str) -> None:
         """Type into a control letter by letter."""
-        self.named(name).press_sequentially(text)
-        self.stage.pump()
+        self.control(name).press_sequentially(text)
+        self.host.pump()
 
-    def over(self, timeout: float = 20) -> None:
+    def wait_until_idle(self, timeout: float = 20) -> None:
         """Wait until nothing goes on in the kernel, and what came of it is shown."""
-        explorer = self.view._explorer
-        self.stage.settle()  # what was asked for last has come to the kernel
-        self.stage.until(lambda: explorer.wait(0), timeout)
-        self.stage.settle()
+        explorer = self.widget._explorer
+        self.host.settle()  # what was asked for last has come to the kernel
+        self.host.wait_until(lambda: explorer.wait(0), timeout)
+        self.host.settle()
 
     # ---- what a person sees
 
     def rows(self) -> list[Row]:
         """Return the rows that are in sight and there, from the top down."""
-        return [row for row in self.drawn() if row.there and row.inside]
+        return [row for row in self.drawn_rows() if row.there and row.in_sight]
 
-    def drawn(self) -> list[Row]:
+    def drawn_rows(self) -> list[Row]:
         """Return all rows that are drawn, those above and below the window included."""
         return [Row(**row) for row in self.root.evaluate(ROWS)]
 
@@ -194,16 +194,16 @@ class Shown:
         """Return what has the focus, by its name or class; empty if it is nothing of this view."""
         return self.root.evaluate(ACTIVE)
 
-    def sees(self, look: Callable[[], T], wanted: T) -> None:
+    def wait_for(self, look: Callable[[], T], wanted: T) -> None:
         """Wait until what one looks at is what is wanted; fail with what it is instead."""
         try:
-            self.stage.until(lambda: look() == wanted)
+            self.host.wait_until(lambda: look() == wanted)
         except AssertionError:
             assert look() == wanted
 
-    def says(self, look: Callable[[], str], part: str) -> None:
+    def wait_for_text(self, look: Callable[[], str], part: str) -> None:
         """Wait until a text has a part; fail with what it is instead."""
         try:
-            self.stage.until(lambda: part in look())
+            self.host.wait_until(lambda: part in look())
         except AssertionError:
             assert part in look()

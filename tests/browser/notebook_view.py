@@ -1,9 +1,9 @@
-"""A view in a notebook of JupyterLab, with the words of `shown.py`, and every click and key press counted.
+"""A view in a notebook of JupyterLab, with the words of `view_page.py`, and every click and key press counted.
 
->>> with exploring(lab, server) as visit:  # doctest: +SKIP
-...     visit.begin("expire")
-...     visit.go_on("run")
-...     assert visit.hands.clicks == 2
+>>> with open_view(lab, server) as view:  # doctest: +SKIP
+...     view.begin("expire")
+...     view.continue_action("run")
+...     assert view.user_input.clicks == 2
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .shown import Shown
+from .view_page import ViewPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CELL = "import tinker_frames as tkf\n\nview = tkf.explore()\nview"
 
 
-class Hands:
+class UserInput:
     """What a person has to use a notebook with; a stage has the same words.
 
     Attributes
@@ -35,7 +35,7 @@ class Hands:
     """
 
     def __init__(self, notebook: Notebook) -> None:
-        self.page, self.until = notebook.page, notebook.until
+        self.page, self.wait_until = notebook.page, notebook.wait_until
         self.clicks = self.keys = 0
 
     def click(self, target: Locator, **options: Any) -> None:
@@ -60,59 +60,61 @@ class Hands:
         """Do nothing: here messages cross by themselves."""
 
 
-class Visit(Shown):
+class NotebookView(ViewPage):
     """The view that a cell shows."""
 
-    def __init__(self, notebook: Notebook, cell: int = 0, hands: Hands | None = None) -> None:
+    def __init__(self, notebook: Notebook, cell: int = 0, user_input: UserInput | None = None) -> None:
         self.notebook, self.page = notebook, notebook.page
-        self.hands = self.stage = hands or Hands(notebook)  # type: ignore[assignment]
+        self.user_input = self.host = user_input or UserInput(notebook)  # type: ignore[assignment]
         self.root = notebook.output(cell).locator(".tkf").last
         self.root.wait_for()
         self.grid = self.root.locator(".tkf-grid")
-        notebook.until(lambda: self.rows() or self.find(".tkf-empty").is_visible())
+        notebook.wait_until(lambda: self.rows() or self.find(".tkf-empty").is_visible())
 
-    def named(self, name: str) -> Locator:
+    def control(self, name: str) -> Locator:
         """Return the control that has a name of its own, but for those of the action that is prepared."""
         return self.find(f'[data-name="{name}"]').and_(self.find(":not(.tkf-action-panel *)"))
 
-    def on_panel(self, name: str) -> Locator:
+    def panel_control(self, name: str) -> Locator:
         """Return a control of the action that is prepared, such as `run`, `typed` or `close`."""
         return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
     def type(self, name: str, text: str) -> None:
         """Type into a control letter by letter."""
-        self.named(name).focus()
-        self.hands.write(text)
+        self.control(name).focus()
+        self.user_input.write(text)
 
     def search(self, text: str, rows: int) -> None:
         """Search for a text, and wait until so many rows are said to match."""
         self.type("text", text)
-        self.says(self.counts, f"{rows:,} of ")
+        self.wait_for_text(self.counts, f"{rows:,} of ")
 
     def begin(self, action: str) -> None:
         """Click an action, and wait until its plan, or what it asks, is shown."""
-        self._followed(self.named(action))
+        self._click_and_follow(self.control(action))
 
     def type_number(self) -> None:
         """Type the number of rows, where the plan asks for it."""
-        if self.on_panel("typed").count():
-            self.on_panel("typed").focus()
-            self.hands.write(self.on_panel("run").inner_text().split()[-1])
+        if self.panel_control("typed").count():
+            self.panel_control("typed").focus()
+            self.user_input.write(self.panel_control("run").inner_text().split()[-1])
 
-    def go_on(self, name: str) -> None:
+    def continue_action(self, name: str) -> None:
         """Click a control of the action that is prepared, and wait until what follows is over."""
-        self._followed(self.on_panel(name))
+        self._click_and_follow(self.panel_control(name))
 
-    def _followed(self, target: Locator) -> None:
+    def _click_and_follow(self, target: Locator) -> None:
         """Click, wait until something else is shown of the action, and until that is over."""
-        shown = self.find(".tkf-action-panel > *").element_handles()[:1]
-        self.hands.click(target)
-        self.hands.until(lambda: not any(element.evaluate("element => element.isConnected") for element in shown))
-        self.over()
+        before = self.find(".tkf-action-panel > *").element_handles()[:1]
+        self.user_input.click(target)
+        self.user_input.wait_until(
+            lambda: not any(element.evaluate("element => element.isConnected") for element in before)
+        )
+        self.wait_until_idle()
 
-    def over(self, timeout: float = 20) -> None:
+    def wait_until_idle(self, timeout: float = 20) -> None:
         """Wait until an action is neither prepared nor carried out, and something is shown of it."""
-        self.hands.until(lambda: self.panel() and not self.on_panel("cancel").is_visible(), timeout)
+        self.user_input.wait_until(lambda: self.panel() and not self.panel_control("cancel").is_visible(), timeout)
 
     def outcomes(self) -> dict[str, int]:
         """Return how many rows are said to have ended in which way."""
@@ -125,11 +127,11 @@ class Visit(Shown):
 
 
 @contextmanager
-def exploring(lab: Lab, server: DemoServer, *more: str, cell: str = CELL, setup: str = "") -> Iterator[Visit]:
+def open_view(lab: Lab, server: DemoServer, *more: str, cell: str = CELL, setup: str = "") -> Iterator[NotebookView]:
     """Give the view that the first cell of a new notebook shows; of the account of a server, by the environment alone."""
     with lab.notebook([cell, *more], setup=setup, env=environment(server)) as notebook:
         notebook.run(0)
-        yield Visit(notebook)
+        yield NotebookView(notebook)
 
 
 def environment(server: DemoServer) -> dict[str, str]:
@@ -143,7 +145,7 @@ def checkpoints(server: DemoServer) -> dict[str, Checkpoint]:
 
 
 @contextmanager
-def resized(lab: Lab, **size: int) -> Iterator[None]:
+def resize_window(lab: Lab, **size: int) -> Iterator[None]:
     """Give the window another width or height for a while."""
     before: Any = lab.page.viewport_size
     lab.page.set_viewport_size(before | size)

@@ -1,6 +1,6 @@
 """The picture of the README: made from the real thing, and no older than that.
 
-`TINKER_FRAMES_PICTURE=1 pytest -n 0 -m browser tests/browser/test_picture.py` makes it anew.
+`TINKER_FRAMES_PICTURE=1 pytest -n 0 -m browser tests/browser/test_readme_picture.py` makes it anew.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from tinker_frames.demo import DemoServer
 
 from .lab import CHECKOUT
-from .visit import CELL, Visit, exploring, resized
+from .notebook_view import CELL, NotebookView, open_view, resize_window
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -39,20 +39,20 @@ SELECTED = (1, 4, 5, 8)
 
 
 @contextmanager
-def scene(lab: Lab) -> Iterator[Visit]:
+def open_picture(lab: Lab) -> Iterator[NotebookView]:
     """Give the view as it is in the picture."""
     with (
-        resized(lab, **WINDOW),
+        resize_window(lab, **WINDOW),
         DemoServer(runs=60, checkpoints=1200, seed=1) as server,
-        exploring(lab, server, cell=SHOWN) as visit,
+        open_view(lab, server, cell=SHOWN) as view,
     ):
         for place in SELECTED:
-            visit.hands.click(visit.cell(place, "name"))
-        visit.sees(visit.selected, list(SELECTED))
-        visit.find(".tkf-chart").last.wait_for()
-        visit.page.mouse.move(0, 0)
-        visit.page.evaluate("document.activeElement.blur()")
-        yield visit
+            view.user_input.click(view.cell(place, "name"))
+        view.wait_for(view.selected, list(SELECTED))
+        view.find(".tkf-chart").last.wait_for()
+        view.page.mouse.move(0, 0)
+        view.page.evaluate("document.activeElement.blur()")
+        yield view
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -64,9 +64,9 @@ def size(png: bytes) -> tuple[int, int]:
 
 def test_the_picture_of_the_readme_is_what_the_view_looks_like(lab: Lab) -> None:
     """It is stored, shown in the README, and as large as the view is now; the view in it has text that every font has."""
-    with scene(lab) as visit:
-        assert all(ord(letter) < 0x2E80 for letter in visit.root.inner_text())
-        png = visit.root.screenshot()
+    with open_picture(lab) as view:
+        assert all(ord(letter) < 0x2E80 for letter in view.root.inner_text())
+        png = view.root.screenshot()
     if os.environ.get("TINKER_FRAMES_PICTURE"):
         PICTURE.write_bytes(png)
     (width, height), (now_width, now_height) = size(PICTURE.read_bytes()), size(png)

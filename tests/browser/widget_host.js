@@ -1,4 +1,4 @@
-// The front end of the stage. `toPython` is bound by stage.py, which calls what `window.stage` has.
+// The front end of the stage. `toPython` is bound by widget_host.py, which calls what `window.host` has.
 (() => {
   const models = new Map();
   const styled = new Set();
@@ -118,5 +118,5 @@
     }
   };
 
-  window.stage = { mount, mounted, receive };
+  window.host = { mount, mounted, receive };
 })();

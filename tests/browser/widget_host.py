@@ -1,12 +1,12 @@
 """A blank page that shows widgets of this very process, without Jupyter: what crosses, crosses as JSON, in both directions.
 
->>> with staged(browser) as stage:  # doctest: +SKIP
-...     root = stage.mount(widget)
-...     stage.click("button")
-...     stage.until(lambda: root.locator(".tkf-row").count() == 3)
+>>> with open_host(browser) as host:  # doctest: +SKIP
+...     root = host.mount(widget)
+...     host.click("button")
+...     host.wait_until(lambda: root.locator(".tkf-row").count() == 3)
 
-The page has the front-end API of anywidget and nothing else (stage.js). Python handlers run in the thread of the test,
-whenever the stage pumps: so use its own `find`, `click`, `press`, `fill` and `until`, and playwright's `wait_for…` only for
+The page has the front-end API of anywidget and nothing else (widget_host.js). Python handlers run in the thread of the test,
+whenever the stage pumps: so use its own `find`, `click`, `press`, `fill` and `wait_until`, and playwright's `wait_for…` only for
 what the page does all by itself.
 """
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from anywidget import AnyWidget
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route
 
-PAGE = "http://localhost/stage"  # no server is behind it; a secure origin, as that of JupyterLab on loopback is
+PAGE = "http://localhost/host"  # no server is behind it; a secure origin, as that of JupyterLab on loopback is
 HTML = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>stage</title><link rel="icon" href="data:,">'
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>host</title><link rel="icon" href="data:,">'
     '<meta name="color-scheme" content="light dark"></head><body><main></main></body></html>'
 )
-SCRIPT = Path(__file__).with_name("stage.js")
+SCRIPT = Path(__file__).with_name("widget_host.js")
 TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 POLL_MS = 5
 Target = "str | Locator"
@@ -45,7 +45,7 @@ class Message(NamedTuple):
     size: int
 
 
-class Wire:
+class FakeComm:
     """Stands where a widget has its comm. What Python sends waits, from whatever thread, until the stage pumps."""
 
     def __init__(self, comm_id: str, outbox: deque[str], problems: list[str]) -> None:
@@ -67,7 +67,7 @@ class Wire:
         """Take the widget's handler of messages."""
         self._handler = handler
 
-    def hand_over(self, data: dict[str, Any]) -> None:
+    def receive(self, data: dict[str, Any]) -> None:
         """Give the widget a message as the kernel would."""
         if self._handler is not None:
             self._handler({"content": {"comm_id": self.comm_id, "data": data}, "buffers": []})
@@ -78,7 +78,7 @@ class Wire:
         self._outbox.append(json.dumps({"id": self.comm_id, "data": {"method": "close"}}))
 
 
-class Stage:
+class WidgetHost:
     """One page, the widgets on it, and what crossed between them and Python.
 
     Attributes
@@ -93,14 +93,14 @@ class Stage:
 
     def __init__(self, page: Page) -> None:
         self.page, self.problems = page, list[str]()
-        self.sent, self.heard = list[Message](), list[Message]()
+        self.sent, self.received = list[Message](), list[Message]()
         self._outbox, self._inbox = deque[str](), deque[str]()
-        self._wires, self._widgets, self._numbers = dict[str, Wire](), list["AnyWidget"](), count()
+        self._comms, self._widgets, self._numbers = dict[str, FakeComm](), list["AnyWidget"](), count()
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.problems.append(f"error in the page: {error.stack or error}"))
         page.on("websocket", lambda socket: self.problems.append(f"the page asked for {socket.url}"))
         page.expose_binding("toPython", lambda source, message: self._inbox.append(message))
-        page.route("**/*", self._answer)
+        page.route("**/*", self._handle_route)
         page.goto(PAGE)
 
     @property
@@ -111,14 +111,14 @@ class Stage:
     def mount(self, widget: AnyWidget) -> Locator:
         """Show a widget below those that are there, and return its element; a second time, a second view of it."""
         place, model_id = f"view-{next(self._numbers)}", widget.model_id
-        if model_id not in self._wires:
-            self._wires[model_id] = widget.comm = Wire(model_id, self._outbox, self.problems)
+        if model_id not in self._comms:
+            self._comms[model_id] = widget.comm = FakeComm(model_id, self._outbox, self.problems)
             self._widgets.append(widget)
         given = {"id": model_id, "state": widget.get_state()}
         as_json = json.dumps(given, allow_nan=False)
-        self._note(self.sent, {"id": model_id, "data": {"method": "open", "state": given["state"]}}, as_json)
-        self.page.evaluate("([given, place]) => window.stage.mount(given, place)", [as_json, place])
-        said = self.until(f"window.stage.mounted[{place!r}]")
+        self._record(self.sent, {"id": model_id, "data": {"method": "open", "state": given["state"]}}, as_json)
+        self.page.evaluate("([given, place]) => window.host.mount(given, place)", [as_json, place])
+        said = self.wait_until(f"window.host.mounted[{place!r}]")
         assert said == "ready", f"the widget did not render: {said}"
         return self.page.locator(f"#{place}")
 
@@ -127,14 +127,14 @@ class Stage:
         while self._outbox or self._inbox:
             while self._inbox:
                 message = self._inbox.popleft()
-                noted = self._note(self.heard, json.loads(message), message)
-                self._wires[noted.widget].hand_over(noted.data)
+                noted = self._record(self.received, json.loads(message), message)
+                self._comms[noted.widget].receive(noted.data)
             messages = [self._outbox.popleft() for _ in range(len(self._outbox))]
             for message in messages:
-                self._note(self.sent, json.loads(message), message)
-            self.page.evaluate("messages => window.stage.receive(messages)", messages)
+                self._record(self.sent, json.loads(message), message)
+            self.page.evaluate("messages => window.host.receive(messages)", messages)
 
-    def until(self, condition: str | Callable[[], Any], timeout: float = 5) -> Any:
+    def wait_until(self, condition: str | Callable[[], Any], timeout: float = 5) -> Any:
         """Pump until a condition holds, JavaScript or a callable, and return what it gave."""
         deadline = time.monotonic() + timeout
         while True:
@@ -142,26 +142,26 @@ class Stage:
             if found := self.page.evaluate(condition) if isinstance(condition, str) else condition():
                 return found
             if time.monotonic() > deadline:
-                raise AssertionError(f"not within {timeout:g} s: {condition}\n{self._told()}")
+                raise AssertionError(f"not within {timeout:g} s: {condition}\n{self._describe()}")
             self.page.wait_for_timeout(POLL_MS)
 
     def settle(self) -> None:
         """Pump until nothing crossed during two frames: for tests that something does not happen."""
         before = -1
-        while before != (before := len(self.sent) + len(self.heard)):
+        while before != (before := len(self.sent) + len(self.received)):
             self.page.evaluate(TWO_FRAMES)
             self.pump()
 
     def find(self, target: str | Locator) -> Locator:
         """Return the locator of a selector (or a locator) once one element is there."""
         found = self.page.locator(target) if isinstance(target, str) else target
-        self.until(lambda: found.count() > 0)
+        self.wait_until(lambda: found.count() > 0)
         return found
 
     def click(self, target: str | Locator, **options: Any) -> None:
         """Click an element once it is visible and enabled; the options are those of playwright."""
         found = self.find(target)
-        self.until(lambda: found.is_visible() and found.is_enabled())
+        self.wait_until(lambda: found.is_visible() and found.is_enabled())
         found.click(**options)
         self.pump()
 
@@ -194,9 +194,9 @@ class Stage:
     def check(self) -> None:
         """Fail if there were problems."""
         self.pump()
-        assert not self.problems, self._told()
+        assert not self.problems, self._describe()
 
-    def _told(self) -> str:
+    def _describe(self) -> str:
         seen = self.page.locator("main").inner_text()[:2000]
         return "\n".join([*self.problems, f"the page shows: {seen!r}"])
 
@@ -205,27 +205,27 @@ class Stage:
             where = message.location
             self.problems.append(f"console error: {message.text} ({where.get('url')}:{where.get('lineNumber')})")
 
-    def _answer(self, route: Route) -> None:
+    def _handle_route(self, route: Route) -> None:
         if route.request.url == PAGE and route.request.is_navigation_request():
             route.fulfill(body=HTML, content_type="text/html")
         else:
             self.problems.append(f"the page asked for {route.request.url}")
             route.abort()
 
-    def _note(self, where: list[Message], message: dict[str, Any], as_json: str) -> Message:
+    def _record(self, where: list[Message], message: dict[str, Any], as_json: str) -> Message:
         where.append(Message(message["id"], message["data"], len(as_json.encode())))
         return where[-1]
 
 
 @contextmanager
-def staged(browser: Browser, **options: Any) -> Iterator[Stage]:
-    """Give a stage in a context of its own, and fail at the end if it had problems; options are those of `context_of`."""
-    with context_of(browser, **options) as context, staged_in(context) as stage:
-        yield stage
+def open_host(browser: Browser, **options: Any) -> Iterator[WidgetHost]:
+    """Give a stage in a context of its own, and fail at the end if it had problems; options are those of `open_context`."""
+    with open_context(browser, **options) as context, open_host_in(context) as host:
+        yield host
 
 
 @contextmanager
-def context_of(
+def open_context(
     browser: Browser, *, width: int = 1000, height: int = 700, dark: bool = False, **options: Any
 ) -> Iterator[BrowserContext]:
     """Give a context for stages; further options are playwright's."""
@@ -239,25 +239,25 @@ def context_of(
 
 
 @contextmanager
-def staged_in(context: BrowserContext) -> Iterator[Stage]:
+def open_host_in(context: BrowserContext) -> Iterator[WidgetHost]:
     """Give a stage on a new page of a context, and fail at the end if it had problems."""
     with closing(context.new_page()) as page:
-        with _python_errors(stage := Stage(page)):
-            yield stage
-            stage.close()
-        stage.check()
+        with _python_errors(host := WidgetHost(page)):
+            yield host
+            host.close()
+        host.check()
 
 
 @contextmanager
-def _python_errors(stage: Stage) -> Iterator[None]:
+def _python_errors(host: WidgetHost) -> Iterator[None]:
     """Note exceptions of Python handlers: ipywidgets swallows them outside of a kernel, and only logs a warning."""
     from traitlets import log
 
-    class Noted(logging.Handler):
+    class Recorder(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            stage.problems.append(f"exception in Python: {logging.Formatter().format(record)}")
+            host.problems.append(f"exception in Python: {logging.Formatter().format(record)}")
 
-    handler, logger = Noted(logging.WARNING), logging.getLogger(log.get_logger().name)
+    handler, logger = Recorder(logging.WARNING), logging.getLogger(log.get_logger().name)
     logger.addHandler(handler)
     try:
         yield

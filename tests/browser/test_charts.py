@@ -1,0 +1,76 @@
+"""The pictures beside the rows in a real page: what they tell, and that a click on them filters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tinker_frames.frames.text import shorten_ids
+from tinker_frames.views.cells import format_size
+
+from .view_page import ViewPage
+
+if TYPE_CHECKING:
+    pass
+
+pytestmark = pytest.mark.browser
+
+BARS = """figure => [...figure.querySelectorAll('.tkf-bar-row')].map(
+  row => [row.querySelector('.tkf-bar-label').textContent, row.querySelector('.tkf-bar-text').textContent])"""
+
+
+def bars(view: ViewPage, title: str) -> dict[str, str]:
+    """Return the bars of a picture with what is said of them, once it is drawn."""
+    figure = view.find(f'figure:has(figcaption:text-is("{title}"))')
+    view.host.wait_until(lambda: figure.count() == 1)
+    return dict(figure.evaluate(BARS))
+
+
+def columns(view: ViewPage) -> dict[str, int]:
+    """Return the rows of each column over time, by its label."""
+    labels = view.find(".tkf-column").evaluate_all("all => all.map(column => column.getAttribute('aria-label'))")
+    return {text.rsplit(": ", 1)[0]: int(text.rsplit(": ", 1)[1].replace(",", "")) for text in labels}
+
+
+def test_bars_of_runs_are_called_by_their_names(view: ViewPage) -> None:
+    """Beside its id a run's bar has the name of its session, where it has one; and so have its option and its chip."""
+    sizes = view.widget.frame.groupby("training_run_id")["size_gb"].sum()
+    names = view.widget.frame.groupby("training_run_id")["display_name"].first()
+    largest = sizes.idxmax()
+    label, said = next(iter(bars(view, "Storage by run").items()))
+    assert (label, said) == (f"{names[largest]} ({shorten_ids(largest)})", format_size(sizes[largest] * 1e9))
+    view.click("run")
+    view.host.wait_until(view.options)
+    assert label in view.options()
+    view.click(f"option {label}")
+    view.wait_for(view.chips, [f"Run: {label}"])
+
+
+@pytest.mark.parametrize("how", ["click", "Enter"])
+def test_a_bar_filters(view: ViewPage, how: str) -> None:
+    """A click on a bar, or Enter, shows the rows that it stands for; what is not one value cannot be clicked."""
+    model = next(iter(bars(view, "Storage by model")))
+    bar = view.control(f"Storage by model {model}")
+    view.host.click(bar) if how == "click" else view.host.press("Enter", on=bar)
+    view.wait_for(lambda: view.widget.filters, {"model": [model]})
+    assert set(view.widget.filtered["base_model"]) == {model}
+    assert list(bars(view, "Storage by model")) == [model]
+    assert view.control("Storage by run 50 others").count() == 0
+
+
+def test_the_others_are_no_button(view: ViewPage) -> None:
+    """The bar of all others together cannot be clicked, since it is no one value."""
+    bars(view, "Storage by run")
+    assert view.control("Storage by run 50 others").is_disabled()
+
+
+@pytest.mark.parametrize("how", ["click", "Enter", " "])
+def test_a_column_filters(view: ViewPage, how: str) -> None:
+    """A click on a column, Enter or Space show as many rows as it said."""
+    view.host.wait_until(lambda: columns(view))
+    label, rows = max(columns(view).items(), key=lambda item: item[1])
+    column = view.control(f"Checkpoints over time {label}")
+    view.host.click(column) if how == "click" else view.host.press(how, on=column)
+    view.wait_for(view.counts, f"{rows} of 582")
+    assert view.chips()[0].startswith("Created: from ")
