@@ -72,9 +72,10 @@ def test_tuft_lacks_the_newer_routes(look: Callable[..., Examined]) -> None:
     assert not verdicts(found, "wrong")
 
 
-def test_skyrl_lacks_sessions_and_the_users_list(look: Callable[..., Examined]) -> None:
-    """On SkyRL also sessions and the user's checkpoints are lacking, with their pages, and nothing is wrong."""
-    with DemoServer(runs=5, dialect="skyrl") as server:
+@pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main", "twinkle"])
+def test_others_lack_sessions_and_the_users_list(dialect: str, look: Callable[..., Examined]) -> None:
+    """On SkyRL and Twinkle also sessions and the user's checkpoints are lacking, with their pages, and nothing is wrong."""
+    with DemoServer(runs=5, dialect=dialect) as server:
         found = look(server)
     assert verdicts(found, "lacks") == NEWER | {"sessions", "checkpoints", "page of session ids", "page of checkpoints"}
     assert not verdicts(found, "wrong")

@@ -1,4 +1,4 @@
-"""TuFT and SkyRL: each row of the difference matrix."""
+"""The dialects but the official one: each row of the difference matrix."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -242,3 +242,104 @@ def test_skyrl_samplers_and_config(skyrl):
     assert {frozenset(model) for model in skyrl.json("get_server_capabilities")["supported_models"]} == {
         frozenset(["model_name"])
     }
+
+
+# SkyRL's later source
+
+
+@pytest.fixture
+def skyrl_main(serve, browse):
+    """Return a client of a server like SkyRL's later source."""
+    return browse(serve(runs=20, dialect="skyrl-main"), None)
+
+
+def test_skyrl_main_deletes_by_type(skyrl_main):
+    """A delete needs the type, by the segment or in the query, and takes no namesake; pending is a 425, missing a 404."""
+    state = skyrl_main.server.state
+    run = state.runs()[0]
+    rows = [state.add_checkpoint(run, kind, "both") for kind in ("training", "sampler")]
+    late = add_pending(skyrl_main, "training")
+    base = f"training_runs/{run.training_run_id}/checkpoints"
+    asked = [f"{base}/both", f"{base}/external_weights/both", f"{base}/weights/both?checkpoint_type=sampler"]
+    asked += [f"{base}/weights/a/b", f"{base}/weights/none", f"{base}/weights/both/publish"]
+    asked += [build_route(late.tinker_path)]
+    assert [skyrl_main.delete(path).status_code for path in asked] == [400, 400, 400, 422, 404, 422, 425]
+    assert "'weights/<name>'" in skyrl_main.delete(f"{base}/both").json()["detail"]
+    reply = skyrl_main.delete(f"{base}/sampler_weights/both")
+    assert (reply.status_code, reply.content) == (204, b"")
+    assert [state.find(row.tinker_path) for row in rows] == [rows[0], None]
+    assert skyrl_main.delete(f"{base}/both?checkpoint_type=training").status_code == 204
+    assert skyrl_main.post(f"{base}/weights/both/publish").status_code == 405
+    assert skyrl_main.put(f"{base}/weights/both/ttl", json={"ttl_seconds": None}).status_code == 405
+
+
+def test_skyrl_main_lists_as_before(skyrl_main):
+    """The lists are those of SkyRL 0.3.0: bare ids, four fields, neither sessions nor a user list."""
+    rows = list_all_checkpoints(skyrl_main)
+    assert {frozenset(row) for row in rows} == {frozenset(["checkpoint_id", "checkpoint_type", "time", "tinker_path"])}
+    assert not any("/" in row["checkpoint_id"] for row in rows)
+    assert [skyrl_main.get(path).status_code for path in ("sessions", "checkpoints")] == [404, 404]
+
+
+# Twinkle
+
+
+@pytest.fixture
+def twinkle(serve, browse):
+    """Return a client of a Twinkle-like server."""
+    return browse(serve(runs=20, dialect="twinkle"))
+
+
+def test_twinkle_runs(twinkle):
+    """Runs have no cap, name the caller's key as their owner, and give local times without a zone."""
+    page = twinkle.json("training_runs", limit=10**6)
+    assert page["cursor"] == {"offset": 0, "limit": 10**6, "total_count": 20}
+    for shown in page["training_runs"]:
+        row = twinkle.server.state.run(shown["training_run_id"])
+        assert shown["model_owner"] == twinkle.server.key
+        local = datetime.fromisoformat(shown["last_request_time"])
+        assert local == row.last_request_time.replace(tzinfo=None) + timedelta(hours=8)
+
+
+def test_twinkle_checkpoints(twinkle):
+    """A run's list has a null cursor, ids with segments, paths of its own scheme, and no expiry."""
+    rows = list_all_checkpoints(twinkle)
+    assert {row["tinker_path"].split("/")[3] for row in rows} == {"weights", "sampler_weights"}
+    for row in rows:
+        assert row["tinker_path"].startswith("twinkle://")
+        assert row["tinker_path"].endswith(f"/{row['checkpoint_id']}")
+        assert "expires_at" not in row
+        assert row["public"] is False
+    run = twinkle.json("training_runs")["training_runs"][0]["training_run_id"]
+    assert twinkle.json(f"training_runs/{run}/checkpoints")["cursor"] is None
+    assert twinkle.get("training_runs/none/checkpoints").status_code == 404
+
+
+def test_twinkle_writes(twinkle):
+    """A publish is a 204 that leaves the checkpoint private, a delete a 200 with a null; an unpublish finds nothing, a TTL is a 405."""
+    path = list_all_checkpoints(twinkle)[0]["tinker_path"]
+    route = build_route(path.replace("twinkle://", "tinker://"))
+    assert twinkle.post(route + "/publish").status_code == 204
+    assert not twinkle.server.state.find(path).public
+    assert twinkle.delete(route + "/publish").status_code == 404
+    assert twinkle.put(route + "/ttl", json={"ttl_seconds": 7200}).status_code == 405
+    reply = twinkle.delete(route)
+    assert (reply.status_code, reply.json()) == (200, None)
+    assert twinkle.delete(route).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["sessions", "checkpoints", "samplers/a", "billing/usage/events", "audit"])
+def test_twinkle_lacks(twinkle, path):
+    """Sessions, samplers, the user's list and reports are unknown routes."""
+    assert twinkle.get(path).json() == {"detail": "Not Found"}
+
+
+def test_twinkle_authentication(serve, browse):
+    """A wrong key is a 401; where its own headers are required, a request without them is refused."""
+    server = serve(runs=1, dialect="twinkle", require_authorization=True)
+    web = browse(server)
+    assert web.get("training_runs").status_code == 400
+    web.headers["X-Ray-Serve-Request-Id"] = "sticky"
+    assert web.get("training_runs").status_code == 401
+    web.headers["Authorization"] = f"Bearer {server.key}"
+    assert web.get("training_runs").status_code == 200

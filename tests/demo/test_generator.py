@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tinker_frames.demo import DIALECTS
 from tinker_frames.demo.data.generator import generate_account
 from tinker_frames.demo.data.vocabulary import HOSTILE, HOSTILE_NAMES
 
@@ -53,7 +54,7 @@ def test_the_same_seed_gives_the_same_account(account):
     )
 
 
-@pytest.mark.parametrize("dialect", ["official", "tuft", "skyrl"])
+@pytest.mark.parametrize("dialect", list(DIALECTS))
 @pytest.mark.parametrize(
     ("runs", "checkpoints"), [(0, None), (1, None), (3, 7), (60, None), (60, 0), (60, 1), (60, 5000)]
 )
@@ -129,6 +130,6 @@ def test_sizes_fit_rank_and_type(account):
 
 
 def test_an_unknown_dialect_is_refused():
-    """An unknown dialect is a ValueError that lists the three dialects."""
-    with pytest.raises(ValueError, match="official, tuft, skyrl"):
+    """An unknown dialect is a ValueError that lists those there are."""
+    with pytest.raises(ValueError, match=", ".join(DIALECTS)):
         generate_account(1, 1, now=NOW, dialect="klingon")

@@ -1,32 +1,38 @@
-"""The same calls on the official service, TuFT and SkyRL: what each has, and how it says what it lacks."""
+"""The same calls in every dialect of the demo server: what each has, and how it says what it lacks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames.demo import DemoServer
+from tinker_frames.demo import DIALECTS, DemoServer
 from tinker_frames.errors import IncompleteListingWarning, NotSupportedError
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import pandas_dtype
 
+KEY = "tml-0123456789abcdef"
 NAMES = ["sessions", "training_runs", "checkpoints", "samplers", "inventory"]
-MISSING = {"official": set(), "tuft": set(), "skyrl": {"sessions", "samplers"}}
+NO_SESSIONS = {"sessions", "samplers"}
+MISSING = {"official": set(), "tuft": set(), "skyrl": NO_SESSIONS, "skyrl-main": NO_SESSIONS, "twinkle": NO_SESSIONS}
+SKYRL_LACKS = {"base_model", "user_metadata", "size_bytes", "public", "expires_at"}
+BARE_IDS = {"tuft", "skyrl", "skyrl-main"}
 CHECKPOINT_LACKS = {
     "official": {"base_model"},
     "tuft": {"base_model", "user_metadata"},
-    "skyrl": {"base_model", "user_metadata", "size_bytes", "public", "expires_at"},
+    "skyrl": SKYRL_LACKS,
+    "skyrl-main": SKYRL_LACKS,
+    "twinkle": {"base_model", "expires_at"},
 }
 
 
-@pytest.fixture(scope="module", params=["official", "tuft", "skyrl"])
+@pytest.fixture(scope="module", params=list(DIALECTS))
 def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
     """One server of each kind, never changed."""
-    with DemoServer(runs=15, seed=3, dialect=request.param) as running:
+    with DemoServer(runs=15, seed=3, dialect=request.param, key=KEY) as running:
         yield running
 
 
@@ -81,7 +87,7 @@ def test_runs_list_every_checkpoint(server: DemoServer, client: tkf.Client) -> N
     by_run = client.checkpoints(by="run")
     assert set(by_run["tinker_path"]) == everything
     assert by_run["tinker_path"].is_unique
-    if server.dialect == "skyrl":
+    if MISSING[server.dialect]:  # then there is no user list either
         with pytest.raises(NotSupportedError):
             client.checkpoints(by="user")
         assert set(client.checkpoints()["tinker_path"]) == everything
@@ -101,20 +107,21 @@ def test_ids_with_and_without_segment_are_told_apart_by_path(server: DemoServer,
     frame = client.checkpoints(by="run")
     assert frame["name"].notna().all()
     segmented = frame["checkpoint_id"].str.contains("/")
-    assert segmented.all() if server.dialect == "official" else not segmented.any()
+    assert not segmented.any() if server.dialect in BARE_IDS else segmented.all()
     for row in frame.itertuples():
         assert row.tinker_path.endswith(f"/{row.name}")
         assert row.tinker_path.split("/")[2] == row.training_run_id
 
 
 def test_naive_times_are_utc_and_reported(server: DemoServer, client: tkf.Client) -> None:
-    """SkyRL's times have no zone: they are taken as UTC and listed as odd; the others' are not."""
+    """Times without a zone (SkyRL, Twinkle) are taken as UTC, even where they are local ones, and listed as odd; no others are."""
+    ahead = pd.Timedelta(hours=server.switches.utc_offset if server.dialect == "twinkle" else 0)
     frame = client.checkpoints(by="run")
     rows = {row.tinker_path: row for run in server.state.runs() for row in run.checkpoints.values()}
     for path, shown in zip(frame["tinker_path"], frame["time"], strict=True):
-        assert shown == pd.Timestamp(rows[path].time)
+        assert shown == pd.Timestamp(rows[path].time) + ahead
     odd = [p for p in frame.attrs["tinker"]["problems"] if p["column"] == "time"]
-    assert [p["rows"] for p in odd] == ([len(frame)] if server.dialect == "skyrl" else [])
+    assert [p["rows"] for p in odd] == ([len(frame)] if server.dialect in ("skyrl", "skyrl-main", "twinkle") else [])
 
 
 def test_what_is_not_there_is_asked_for_once(server: DemoServer, client: tkf.Client) -> None:
@@ -134,13 +141,30 @@ def test_what_is_not_there_is_asked_for_once(server: DemoServer, client: tkf.Cli
 
 
 def test_any_key_will_do_where_keys_are_ignored(server: DemoServer, tmp_path: object) -> None:
-    """SkyRL takes any key; the others refuse a wrong one with the matching error."""
+    """SkyRL takes any key; the others refuse a wrong one with the matching error: TuFT with its 403."""
     with tkf.Client("tml-wrong", server.url, cache=False, retries=0) as stranger:
-        if server.dialect == "skyrl":
+        if server.dialect.startswith("skyrl"):
             assert len(stranger.training_runs()) > 0
         else:
-            expected = (
-                tkf.errors.AuthenticationError if server.dialect == "official" else tkf.errors.PermissionDeniedError
-            )
+            expected = tkf.errors.PermissionDeniedError if server.dialect == "tuft" else tkf.errors.AuthenticationError
             with pytest.raises(expected):
                 stranger.training_runs()
+
+
+def test_a_key_that_is_sent_back_is_struck_out(server: DemoServer, client: tkf.Client) -> None:
+    """Twinkle names the caller's key as the owner of every run: it is in no frame, and that is said."""
+    runs = client.training_runs()
+    struck = [p["rows"] for p in runs.attrs["tinker"]["problems"] if "credential" in p["problem"]]
+    assert struck == ([len(runs)] if server.dialect == "twinkle" else [])
+    assert KEY not in runs.to_csv() + client.inventory().to_csv() + str(runs.attrs)
+
+
+def test_twinkle_may_want_headers_of_its_own(client_of: Callable[..., tkf.Client]) -> None:
+    """Where Twinkle wants `Authorization` and a request id, they can be given, and their key is struck out as well."""
+    with DemoServer(runs=3, dialect="twinkle", key=KEY, require_authorization=True) as server:
+        with pytest.raises(tkf.errors.InvalidRequestError, match="request id"):
+            client_of(server, retries=0).training_runs()
+        headers = {"Authorization": f"Bearer {KEY}", "X-Ray-Serve-Request-Id": "sticky"}
+        runs = client_of(server, api_key="tml-another-key-0001", headers=headers).training_runs()
+        assert len(runs) == 3
+        assert KEY not in runs.to_csv()

@@ -24,12 +24,6 @@ def tuft() -> Iterator[DemoServer]:
         yield server
 
 
-@pytest.fixture
-def skyrl() -> Iterator[DemoServer]:
-    with DemoServer(runs=8, dialect="skyrl") as server:
-        yield server
-
-
 def writes(server: DemoServer) -> int:
     return sum(server.requests.count(name) for name in WRITES)
 
@@ -85,15 +79,51 @@ def test_a_pair_is_judged_again_when_it_is_sent(tuft: DemoServer, client_of: Mak
     assert writes(tuft) == 0
 
 
-def test_half_of_a_pair_may_go_where_the_server_distinguishes_types(skyrl: DemoServer, client_of: Make) -> None:
-    """A server that lists bare ids and refuses to describe a sampler's weights reads the type: one of two namesakes is not refused."""
-    frame = client_of(skyrl).checkpoints(by="run")
-    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
-    assert not frame["checkpoint_id"].str.contains("/").any()
-    assert len(pairs) > 2
-    plan = pairs[pairs["checkpoint_type"] == "training"].tinker.delete().allow(*ALL)
-    assert set(plan.frame["verdict"]) == {"send"}
-    assert skyrl.requests.count("get_weights_info") == 2
+@pytest.mark.parametrize("kind", ["training", "sampler"])
+@pytest.mark.parametrize(("dialect", "requests"), [("skyrl-main", 2), ("twinkle", 0), ("official", 0)])
+def test_half_of_a_pair_goes_where_the_server_distinguishes_types(
+    dialect: str, requests: int, kind: str, client_of: Make
+) -> None:
+    """Of namesakes exactly the half that was planned is deleted, also where ids are bare: such a server describes no sampler's weights."""
+    with DemoServer(runs=5, dialect=dialect) as server:
+        client = client_of(server)
+        frame = client.checkpoints(by="run")
+        pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
+        half = pairs[pairs["checkpoint_type"] == kind]
+        assert 1 < len(half) < len(pairs)
+        server.requests.clear()
+        plan = half.tinker.delete().allow(*ALL)
+        assert set(plan.frame["verdict"]) == {"send"}
+        assert server.requests.count("get_weights_info") == requests
+        assert set(plan.run(confirm=True)["outcome"]) == {"done"}
+        assert set(client.checkpoints(by="run")["tinker_path"]) == set(frame["tinker_path"]) - set(half["tinker_path"])
+
+
+def test_one_half_is_deleted_by_its_path_alone(client_of: Make) -> None:
+    """`rest.delete_checkpoint` takes the half that the path names; a bare id is refused by the server, and deletes none."""
+    with DemoServer(runs=5, dialect="skyrl-main") as server:
+        client = client_of(server)
+        frame = client.checkpoints(by="run")
+        pair = frame[frame.duplicated(["training_run_id", "name"], keep=False)].sort_values("tinker_path").head(2)
+        with pytest.raises(tkf.errors.InvalidRequestError, match="Expected format"):
+            client.rest.delete_checkpoint(pair["training_run_id"].iloc[0], pair["name"].iloc[0])
+        client.rest.delete_checkpoint(pair["tinker_path"].iloc[0])
+        found = [server.state.find(path) is None for path in pair["tinker_path"]]
+        assert found == [True, False]
+
+
+@pytest.mark.parametrize(("dialect", "statuses"), [("skyrl-main", {405}), ("twinkle", {405}), ("skyrl", {404})])
+def test_half_of_a_pair_is_asked_for_what_the_server_lacks(dialect: str, statuses: set[int], client_of: Make) -> None:
+    """Where types are told apart, a TTL of one half is no collision: it fails since the server lacks it, and changes nothing."""
+    with DemoServer(runs=5, dialect=dialect) as server:
+        client = client_of(server, retries=0)
+        frame = client.checkpoints(by="run")
+        pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
+        outcomes = pairs.drop_duplicates("training_run_id").tinker.set_ttl("30d").allow(*ALL).run(confirm=True)
+        assert set(outcomes["outcome"]) == {"failed"}
+        assert set(outcomes["status"]) == statuses
+        assert outcomes["error"].str.contains("lacks").all()
+        assert set(client.checkpoints(by="run", refresh=True)["tinker_path"]) == set(frame["tinker_path"])
 
 
 def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, client_of: Make) -> None:
@@ -111,7 +141,7 @@ def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, clie
     assert after.loc[frame["tinker_path"], "public"].all()
 
 
-@pytest.mark.parametrize("dialect", ["tuft", "skyrl"])
+@pytest.mark.parametrize("dialect", ["tuft", "skyrl", "skyrl-main", "twinkle"])
 def test_a_server_without_expiry_says_so(dialect: str, client_of: Make) -> None:
     """TTL, expire and retire with `after` fail on every row, with words, and change nothing."""
     with DemoServer(runs=8, dialect=dialect) as server:
@@ -149,24 +179,51 @@ def test_tuft_says_500_for_what_is_gone(tuft: DemoServer, client_of: Make) -> No
 
 
 @pytest.mark.parametrize("call", ["publish", "unpublish"])
-def test_skyrl_has_no_writes_and_says_so(skyrl: DemoServer, client_of: Make, call: str) -> None:
-    """On a server without write routes every row fails at its first try, with the hint that the server lacks it, and is still there."""
-    client = client_of(skyrl)
-    frame = clear_of_collisions(client, 6)
-    plan = getattr(frame.tinker, call)().allow(*ALL)
-    outcomes = plan.run(confirm=True)
-    if call == "unpublish":  # it shows nothing as public
-        assert set(outcomes["outcome"]) == {"unchanged"}
-        return
-    assert set(outcomes["outcome"]) == {"failed"}
-    assert set(outcomes["attempts"]) == {1}
-    assert outcomes["error"].str.contains("lacks").all()
-    assert set(frame["tinker_path"]) <= set(client.checkpoints(by="run")["tinker_path"])
+@pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main", "twinkle"])
+def test_what_is_never_public_says_so(dialect: str, client_of: Make, call: str) -> None:
+    """Publishing fails on each row at its first try, also where the server reports success and nothing is public; nothing is to unpublish."""
+    with DemoServer(runs=8, dialect=dialect) as server:
+        client = client_of(server, retries=0)
+        frame = clear_of_collisions(client, 6)
+        outcomes = getattr(frame.tinker, call)().allow(*ALL).run(confirm=True)
+        if call == "unpublish":  # it shows nothing as public
+            assert set(outcomes["outcome"]) == {"unchanged"}
+            return
+        assert set(outcomes["outcome"]) == {"failed"}
+        assert set(outcomes["attempts"]) == {1}
+        assert outcomes["error"].str.contains("as it was" if dialect == "twinkle" else "lacks").all()
+        after = client.checkpoints(by="run", refresh=True).set_index("tinker_path")
+        assert not after.loc[frame["tinker_path"], "public"].any()
+        with pytest.raises(tkf.errors.InvalidRequestError):  # nothing was done
+            undo(client=client)
 
 
-def test_where_samplers_are_not_told_the_plan_says_so(skyrl: DemoServer, client_of: Make) -> None:
+def test_single_writes_of_twinkle_paths_end_as_plans_do(client_of: Make) -> None:
+    """`client.rest` takes `twinkle://` paths: a delete is done, and what the server does not do raises."""
+    with DemoServer(runs=5, dialect="twinkle") as server:
+        client = client_of(server, retries=0)
+        path = client.checkpoints()["tinker_path"].iloc[0]
+        assert client.rest.get_weights_info_by_tinker_path(path)["base_model"]
+        with pytest.raises(tkf.errors.TinkerError, match="as it was"):
+            client.rest.publish_checkpoint(path)
+        with pytest.raises(tkf.errors.NotFoundError):
+            client.rest.unpublish_checkpoint(path)
+        with pytest.raises(tkf.errors.NotSupportedError):
+            client.rest.set_checkpoint_ttl_from_tinker_path(path, 86_400)
+        with pytest.raises(tkf.errors.NotSupportedError):
+            client.rest.get_checkpoint_archive_url(path)
+        client.rest.delete_checkpoint(path)
+        assert server.state.find(path) is None
+
+
+@pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main", "twinkle"])
+def test_where_samplers_are_not_told_the_plan_says_so(dialect: str, client_of: Make) -> None:
     """Without a way to know what samplers loaded, every row is held and says so, until that is allowed; `used_by_samplers` keeps all."""
-    client = client_of(skyrl)
+    with DemoServer(runs=8, dialect=dialect) as server:
+        _check_held_for_samplers(client_of(server))
+
+
+def _check_held_for_samplers(client: tkf.Client) -> None:
     frame = client.checkpoints(by="run")
     plan = frame.tinker.delete()
     assert plan.frame["loaded_by_sampler"].isna().all()

@@ -12,7 +12,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.demo import DIALECTS, Burst, DemoServer
 from tinker_frames.plans import runner
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.preview import GUARDS
@@ -250,7 +250,7 @@ def test_what_is_not_text_is_an_error_in_words(client: tkf.Client, checkpoint: A
         client.rest.delete_checkpoint(checkpoint)
 
 
-@pytest.mark.parametrize("dialect", ["official", "tuft", "skyrl"])
+@pytest.mark.parametrize("dialect", list(DIALECTS))
 def test_what_never_existed_is_not_found(client_of: Make, dialect: str) -> None:
     """Deleting a checkpoint or a run that never existed is an error that says so, whatever status the server gives it."""
     with DemoServer(runs=4, dialect=dialect) as server:

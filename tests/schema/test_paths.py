@@ -14,7 +14,9 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidTinkerPathError, TinkerError
 from tinker_frames.schema.paths import (
+    PARTS,
     PATTERN,
+    SCHEMES,
     SEGMENTS,
     TinkerPath,
     bare_name,
@@ -78,12 +80,12 @@ BAD_PATHS = [
 BAD_PARTS = ["", ".", "..", "a/b", "/", "../x", "\udfff"]
 
 
-@given(run=PART, segment=PART, name=PART)
-def test_parse_and_str_are_inverse(run: str, segment: str, name: str) -> None:
+@given(run=PART, segment=PART, name=PART, scheme=st.sampled_from(SCHEMES))
+def test_parse_and_str_are_inverse(run: str, segment: str, name: str, scheme: str) -> None:
     """Every path of three fit parts is parsed into these parts, and written back as it was."""
-    path = f"tinker://{run}/{segment}/{name}"
+    path = f"{scheme}{run}/{segment}/{name}"
     parts = parse(path)
-    assert parts == (run, segment, name)
+    assert parts == (run, segment, name, scheme)
     assert str(parts) == path
     assert parts.checkpoint_id == f"{segment}/{name}"
 
@@ -272,13 +274,13 @@ def test_writes_to_an_unknown_segment_are_not_sent(own_server: DemoServer, own_c
     assert len(own_server.requests) == start
 
 
-@given(st.builds(TinkerPath, PART, PART, PART))
+@given(st.builds(TinkerPath, PART, PART, PART, st.sampled_from(SCHEMES)))
 def test_the_patterns_and_the_lenient_readers_follow_the_grammar(path: TinkerPath) -> None:
     """What `parse` takes, the pattern for many paths takes with the same parts, and `run_of` names its run."""
     text = str(path)
     found = re.match(PATTERN, text)
     assert found is not None
-    assert found.groupdict() == path._asdict()
+    assert found.groupdict() == {part: getattr(path, part) for part in PARTS}
     assert run_of(text) == run_of_folder(text.removesuffix(f"/{path.name}")) == path.training_run_id
     assert bare_name(path.checkpoint_id) == path.name
 

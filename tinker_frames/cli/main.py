@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..demo import DIALECTS
 from ..errors import IncompleteListingWarning, TinkerError
 from ..schema import catalog
 from ..version import __version__
@@ -160,7 +161,7 @@ def doctor(form: str, base_url: str | None) -> int:
 @cli.command()
 @click.option("--runs", type=click.IntRange(1), default=60, show_default=True, help="Training runs in the account.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another account.")
-@click.option("--dialect", type=click.Choice(["official", "tuft", "skyrl"]), default="official", show_default=True,
+@click.option("--dialect", type=click.Choice(list(DIALECTS)), default="official", show_default=True,
               help="The server that it behaves like.")  # fmt: skip
 @click.option("--serve", is_flag=True, help="Keep serving after the tour, until Ctrl-C.")
 @click.option("--lab", is_flag=True, help="Instead of the tour: JupyterLab on a copy of the notebooks, until Ctrl-C.")

@@ -1,5 +1,7 @@
 # The public names, each listed once: read by type checkers, and by lazy_loader when tinker_frames.demo is imported.
 
+from .data.dialects import DIALECTS as DIALECTS
+from .data.dialects import Dialect as Dialect
 from .data.state import State as State
 from .endpoints import ENDPOINTS as ENDPOINTS
 from .server import DemoServer as DemoServer

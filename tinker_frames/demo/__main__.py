@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from .data.generator import DIALECTS
+from .data.dialects import DIALECTS
 from .endpoints import PAGED
 from .server import DemoServer
 from .traffic.faults import Faults
@@ -20,7 +20,7 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=60, help="number of training runs")
     parser.add_argument("--seed", type=int, default=1, help="seed of the account")
     parser.add_argument("--checkpoints", type=int, default=None, help="total number of checkpoints")
-    parser.add_argument("--dialect", choices=DIALECTS, default="official", help="server to emulate")
+    parser.add_argument("--dialect", choices=list(DIALECTS), default="official", help="server to emulate")
     parser.add_argument("--latency", type=float, default=0.0, help="delay of every response in seconds")
     parser.add_argument("--page-cap", type=int, default=None, help="largest page of every list")
     return parser.parse_args(argv)

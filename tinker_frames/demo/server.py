@@ -43,7 +43,7 @@ class DemoServer:
     checkpoints
         The total number of checkpoints of those runs; by default each run has a typical number.
     dialect
-        The server to emulate: `official`, `tuft` or `skyrl`.
+        The server to emulate: one of `DIALECTS`, which says what each stands for.
     faults
         The faults to inject; can be changed while the server runs.
     host, port
@@ -255,6 +255,8 @@ class AccountOptions(TypedDict, total=False):
     write_status: int
     user_list_external: bool
     admin: bool
+    require_authorization: bool
+    utc_offset: float
 
     cache: bool
     cache_ttl: float

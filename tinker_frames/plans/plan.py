@@ -20,7 +20,7 @@ from ..frames.files import write_atomically
 from ..frames.query import evaluate_condition
 from ..rest.progress import Progress
 from ..schema.docstrings import document
-from ..schema.paths import SCHEME
+from ..schema.paths import starts_with_scheme
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
 from .confirmation import require_confirmation
 from .preview import (
@@ -160,7 +160,7 @@ class Plan:
         >>> plan.only("size_gb > 1")  # doctest: +SKIP
         """
         frame = self.frame
-        if isinstance(rows, str) and not rows.startswith(SCHEME):
+        if isinstance(rows, str) and not starts_with_scheme(rows):
             rows = evaluate_condition(frame, rows, "the query")
         return self._select(find_paths(frame, rows, "plan.only", unknown=False))
 

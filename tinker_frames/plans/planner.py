@@ -21,7 +21,7 @@ from ..rest.progress import Progress
 from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import empty_frame
-from ..schema.paths import SCHEME, bare_name, run_of, run_url
+from ..schema.paths import SCHEME, SCHEMES, bare_name, run_of, run_url
 from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
 from .history import build_journal_frame
 from .journal import Journal
@@ -252,10 +252,11 @@ class Planner:
 
         Some servers drop the type from an id, and take the first checkpoint of that name.
         """
-        job.tinker_path = read.ids.get(ids, job.tinker_path)
+        run_id, checkpoint_id = ids
+        paths = (f"{scheme}{run_id}/{checkpoint_id}" for scheme in SCHEMES)
+        job.tinker_path = read.ids.get(ids) or next((path for path in paths if path in read.states), job.tinker_path)
         if job.tinker_path in read.states:
             job.before, job.is_listed = read.states[job.tinker_path], True
-        run_id, checkpoint_id = ids
         url = self.base_url + run_url(run_id)
         if not job.is_listed and read.ids and not any("/" in str(listed) for _, listed in read.ids):
             raise errors.NotFoundError(f"{run_id} has no checkpoint {checkpoint_id!r}", url=url)

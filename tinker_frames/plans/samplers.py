@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..schema.columns import pandas_array
-from ..schema.paths import SCHEME, run_of
+from ..schema.paths import run_of
 
 LOCAL_PARTS = ("run", "name", "adapter")  # how TuFT's local paths end
 
@@ -76,5 +76,5 @@ def _find_local(path: str, run_ids: Collection[str]) -> tuple[Any, str | None]:
 
 def _split_path(path: str) -> tuple[str, str]:
     """Return the run and the name of a tinker path."""
-    parts = path.removeprefix(SCHEME).split("/")
+    parts = path.partition("://")[2].split("/")
     return parts[0], parts[-1]

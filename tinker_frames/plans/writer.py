@@ -23,7 +23,7 @@ from .actions import Action, Job, Outcome, State
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
 MOST_REREADINGS = 3  # of lists that do not show yet what was done; some 2 to 3.5 seconds together
-UNCHANGED_ERROR = "the server reported success and changed nothing"
+UNCHANGED_ERROR = "the server reported success, and its list shows the checkpoint as it was"
 COLLISION = "another type of checkpoint has the same name, and this server does not tell them apart"
 
 

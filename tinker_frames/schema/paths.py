@@ -1,6 +1,6 @@
 """The grammar of tinker paths and of the ids in them, and safe URLs made from them; pure.
 
-A path is `tinker://<run>/<segment>/<name>`: three parts, none empty. Names are free text chosen at save time, so each
+A path is `tinker://<run>/<segment>/<name>`: three parts, none empty; ModelScope Twinkle's begin with `twinkle://`. Names are free text chosen at save time, so each
 part is percent-encoded on its own before it goes into a URL; what a proxy or `requests` could read as another path is refused.
 """
 
@@ -15,17 +15,22 @@ from urllib.parse import quote
 from ..errors import InvalidTinkerPathError
 
 SCHEME = "tinker://"
+SCHEMES = (SCHEME, "twinkle://")  # no others: `file://` and `s3://` paths are none of checkpoints
 
 # Segment of a path to the `checkpoint_type` of the rows that have it.
 SEGMENTS = {"weights": "training", "sampler_weights": "sampler", "external_weights": "external"}
 
 
+PARTS = ("training_run_id", "segment", "name")
+
+
 class TinkerPath(NamedTuple):
-    """The three parts of a tinker path."""
+    """The three parts of a tinker path, and its scheme."""
 
     training_run_id: str
     segment: str
     name: str
+    scheme: str = SCHEME
 
     @property
     def checkpoint_id(self) -> str:
@@ -38,11 +43,11 @@ class TinkerPath(NamedTuple):
         return SEGMENTS.get(self.segment)
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.training_run_id}/{self.segment}/{self.name}"
+        return f"{self.scheme}{self.training_run_id}/{self.segment}/{self.name}"
 
 
 # For many paths at once: the parts as named groups, in Python's and in Arrow's regular expressions.
-FOLDER_PATTERN = SCHEME + "/".join(f"(?P<{part}>[^/]+)" for part in TinkerPath._fields[:-1])
+FOLDER_PATTERN = f"(?:{'|'.join(SCHEMES)})" + "/".join(f"(?P<{part}>[^/]+)" for part in PARTS[:-1])
 PATTERN = rf"^{FOLDER_PATTERN}/(?P<name>[^/]+)$"
 
 _OFFICIAL_ID = re.compile(r"(.+):(?:train|sample):[0-9]+", re.DOTALL)
@@ -61,14 +66,21 @@ def parse(path: str) -> TinkerPath:
     >>> parse("tinker://5b1f:train:0/weights/0001").name
     '0001'
     """
-    if not isinstance(path, str) or not path.startswith(SCHEME):
+    if not starts_with_scheme(path):
         raise InvalidTinkerPathError(f"{quote_text(path)} does not start with {SCHEME}")
-    parts = path[len(SCHEME) :].split("/")
+    scheme, _, rest = path.partition("://")
+    parts = rest.split("/")
     if len(parts) != 3:
         raise InvalidTinkerPathError(f"{quote_text(path)} has {len(parts)} parts, not run, segment and name")
-    for part, what in zip(parts, TinkerPath._fields, strict=True):
+    for part, what in zip(parts, PARTS, strict=True):
         _check(part, what.replace("_", " "), path)
-    return TinkerPath(*parts)
+    run, segment, name = parts
+    return TinkerPath(run, segment, name, f"{scheme}://")
+
+
+def starts_with_scheme(text: object) -> bool:
+    """Tell whether this is a text that begins like a path of a checkpoint."""
+    return isinstance(text, str) and text.startswith(SCHEMES)
 
 
 def parse_known(path: str) -> TinkerPath:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from .dialects import get_dialect
 from .records import Account, Checkpoint, Person, Run, Sampler, Session
 from .vocabulary import (
     CHECKPOINT_NAMES,
@@ -26,8 +27,6 @@ from .vocabulary import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-DIALECTS = ("official", "tuft", "skyrl")
 
 
 @dataclass(frozen=True)
@@ -80,10 +79,10 @@ class IdGenerator:
     """Generates ids in the format of a dialect."""
 
     def __init__(self, rng: random.Random, dialect: str) -> None:
-        self._rng, self._dialect = rng, dialect
+        self._rng, self._form = rng, get_dialect(dialect).ids
 
     def _new(self, prefix: str) -> str:
-        if self._dialect == "skyrl":
+        if self._form == "prefixed":
             return f"{prefix}_{self._rng.getrandbits(32):08x}"
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
@@ -93,18 +92,20 @@ class IdGenerator:
 
     def new_run(self, session: Session, number: int) -> str:
         """Return the id of the session's run with this number."""
-        return f"{session.session_id}:train:{number}" if self._dialect == "official" else self._new("model")
+        if self._form == "dated":
+            return f"{session.created_at:%Y%m%d_%H%M%S}-{self._rng.getrandbits(32):08x}"
+        return f"{session.session_id}:train:{number}" if self._form == "nested" else self._new("model")
 
     def new_sampler(self, session: Session, number: int) -> str:
         """Return the id of the session's sampler with this number."""
-        return f"{session.session_id}:sample:{number}" if self._dialect == "official" else self._new("sampling")
+        return f"{session.session_id}:sample:{number}" if self._form == "nested" else self._new("sampling")
 
 
 class RecordGenerator:
     """Generates sessions, runs, checkpoints and samplers from a seeded random number generator."""
 
     def __init__(self, seed: int, now: datetime, dialect: str = "official") -> None:
-        self.rng, self.now, self.dialect = random.Random(seed), now, dialect  # noqa: S311 - repeatable on purpose
+        self.rng, self.now, self.dialect = random.Random(seed), now, get_dialect(dialect)  # noqa: S311 - repeatable
         self.ids = IdGenerator(self.rng, dialect)
 
     def generate_people(self) -> list[Person]:
@@ -135,6 +136,7 @@ class RecordGenerator:
             corrupted=profile.corrupted,
             user_metadata={"run": str(number), "recipe": "sft"} if number % 3 else None,
             trains=(number % 4 != 1, True, number % 7 != 3),
+            scheme=self.dialect.scheme,
         )
         if number % 11 == 5:
             run.optimizer_config = {"type": "dimuon", "version": 1}
@@ -159,7 +161,7 @@ class RecordGenerator:
             self._fill(row, profile, index, saved[kind] * every, last=not remaining[kind])
             run.checkpoints[row.key] = row
         run.last_request_time = time + min(timedelta(minutes=9), (self.now - time) * 0.5)
-        if self.dialect == "skyrl":
+        if self.dialect.has_pending:
             row.pending = self.rng.random() < 0.3
 
     def _fill(self, row: Checkpoint, profile: RunProfile, index: int, step: int, *, last: bool) -> None:
@@ -169,12 +171,11 @@ class RecordGenerator:
         row.public = profile.public and last
 
     def _select_kinds(self, profile: RunProfile) -> tuple[str, ...]:
-        return tuple(kind for kind in profile.kinds if kind != "external" or self.dialect == "official")
+        return tuple(kind for kind in profile.kinds if kind != "external" or self.dialect.has_external)
 
     def _pick_name(self, profile: RunProfile, number: int, step: int, *, last: bool) -> str:
         plain = profile.naming in {"step", "number", "bare"}
-        # SkyRL allows only letters, digits, hyphens and underscores.
-        return CHECKPOINT_NAMES[profile.naming if plain or self.dialect != "skyrl" else "step"](number, step, last)
+        return CHECKPOINT_NAMES[profile.naming if plain or not self.dialect.plain_names else "step"](number, step, last)
 
     def _compute_size(self, row: Checkpoint) -> int:
         run, model = row.run, MODELS_BY_NAME[row.run.base_model]
@@ -275,13 +276,10 @@ def generate_account(
     runs: int = 60, seed: int = 1, *, now: datetime, checkpoints: int | None = None, dialect: str = "official"
 ) -> Account:
     """Return an account in which the caller owns exactly `runs` runs (and `checkpoints` checkpoints, if given)."""
-    if dialect not in DIALECTS:
-        raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}")
     generator = RecordGenerator(seed, now, dialect)
     people = generator.generate_people()
     organization = str(uuid.UUID(int=generator.rng.getrandbits(128), version=4))
     sessions = _generate_sessions(generator, people[:1], PROJECTS, runs, checkpoints)
-    # SkyRL has a single owner.
-    others = 0 if dialect == "skyrl" else -(-runs // 5)
+    others = 0 if generator.dialect.has_one_owner else -(-runs // 5)
     sessions += _generate_sessions(generator, people[1:], [*PROJECTS, PRIVATE_PROJECT], others, None)
     return Account(people[0], people, list(PROJECTS), organization, sessions)

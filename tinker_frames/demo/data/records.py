@@ -46,7 +46,7 @@ class Checkpoint:
     @property
     def tinker_path(self) -> str:
         """The tinker path; unique within the account."""
-        return f"tinker://{self.run.training_run_id}/{self.key}"
+        return f"{self.run.scheme}{self.run.training_run_id}/{self.key}"
 
     @property
     def sort_key(self) -> tuple[datetime, int]:
@@ -69,6 +69,7 @@ class Run:
     trains: tuple[bool, bool, bool] = (True, True, True)
     optimizer_config: dict[str, Any] = field(default_factory=lambda: {"type": "adamw"})
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict, repr=False)
+    scheme: str = "tinker://"
 
     def newest_checkpoint(self, kind: str) -> Checkpoint | None:
         """Return the newest completed checkpoint of a type, or None."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .dialects import get_dialect
 from .generator import IdGenerator
 from .records import KINDS, SEGMENTS, Account, Checkpoint, Run, Sampler, Session
 
@@ -40,6 +41,7 @@ class State:
         self.log: list[tuple[datetime, str, str]] = []
         self._clock_offset = timedelta(0) if now is None else now - datetime.now(UTC)
         self._lock, self._rng = threading.RLock(), random.Random(0)  # noqa: S311 - repeatable on purpose
+        self._scheme = get_dialect(dialect).scheme
         self._ids = IdGenerator(random.Random(self._rng.getrandbits(32)), dialect)  # noqa: S311 - repeatable on purpose
         self._sessions: dict[str, Session] = {}
         self._runs: dict[str, Run] = {}
@@ -121,7 +123,7 @@ class State:
 
     def find(self, tinker_path: str, *, public_only: bool = False) -> Checkpoint | None:
         """Return a checkpoint by tinker path if the caller can read it: own, visible or public."""
-        run_id, _, key = tinker_path.removeprefix("tinker://").partition("/")
+        run_id, _, key = tinker_path.partition("://")[2].partition("/")
         with self._lock_and_expire():
             run = self._runs.get(run_id)
             row = run.checkpoints.get(key) if run else None
@@ -187,7 +189,8 @@ class State:
         """Start a training run of the caller now; without a session, in a new one."""
         with self._lock_and_expire():
             session = session or self.add_session(display_name="appeared")
-            run = Run(self._ids.new_run(session, len(session.runs)), session, base_model, self.now(), **fields)
+            run_id = self._ids.new_run(session, len(session.runs))
+            run = Run(run_id, session, base_model, self.now(), scheme=self._scheme, **fields)
             session.runs.append(run)
             self._runs[run.training_run_id] = run
             return run

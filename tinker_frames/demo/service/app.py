@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from ..data.state import ServiceError
-from . import official, skyrl, storage, tuft
+from . import official, skyrl, storage, tuft, twinkle
 from .dependencies import BACKEND, build_json
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ ROUTERS: dict[str, list[APIRouter]] = {
     "official": [official.router, storage.router],
     "tuft": [tuft.router],
     "skyrl": [skyrl.router],
+    "skyrl-main": [skyrl.router, skyrl.main_router],
+    "twinkle": [twinkle.router],
 }
 
 

@@ -31,6 +31,8 @@ class Switches:
     write_status: int = 204  #: success status of publish, unpublish, TTL and delete
     user_list_external: bool = True  #: whether the user's list includes external checkpoints
     admin: bool = True  #: whether the caller can read billing and audit
+    require_authorization: bool = False  #: whether Twinkle requires `Authorization` and `X-Ray-Serve-Request-Id`
+    utc_offset: float = 8.0  #: hours by which Twinkle's local times are ahead of UTC
 
 
 @dataclass

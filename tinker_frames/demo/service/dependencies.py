@@ -83,6 +83,23 @@ def select_skyrl_account(request: Request) -> State:
     return get_backend(request).find_state(request.headers.get("x-api-key"))
 
 
+def authenticate_twinkle(request: Request) -> State:
+    """Return the caller's account as Twinkle does: 401 without a known key."""
+    backend, key = get_backend(request), read_twinkle_key(request)
+    if backend.switches.require_authorization and not request.headers.get("x-ray-serve-request-id"):
+        raise ServiceError(400, "Missing request id header")
+    if key not in backend.states:
+        raise ServiceError(401, "Invalid token")
+    return backend.states[key]
+
+
+def read_twinkle_key(request: Request) -> str:
+    """Return the key of a request: that of `Authorization`, and of `X-API-Key` unless the former is required."""
+    authorization = request.headers.get("authorization", "").removeprefix("Bearer ")
+    is_enough = not get_backend(request).switches.require_authorization
+    return authorization or (request.headers.get("x-api-key", "") if is_enough else "")
+
+
 def depend_on(caller: Callable[[Request], State]) -> Any:
     """Return a dependency that runs on the event loop, where it does not wait for a thread."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +23,11 @@ def format_time(time: datetime) -> str:
 def format_naive_time(time: datetime) -> str:
     """Format a time as SkyRL does: UTC without a time zone."""
     return format_time(time)[:-1]
+
+
+def format_local_time(time: datetime, utc_offset: float) -> str:
+    """Format a time as Twinkle does: that of the server's own time zone, `utc_offset` hours ahead of UTC, without saying so."""
+    return format_naive_time(time + timedelta(hours=utc_offset))
 
 
 def serialize_checkpoint(row: Checkpoint) -> dict[str, Any]:

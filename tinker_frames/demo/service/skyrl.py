@@ -1,12 +1,13 @@
-"""The routes of SkyRL 0.3.0: no authentication, no sessions, no writes."""
+"""The routes of SkyRL 0.3.0, without authentication, sessions and writes; and of its later source, which can delete."""
 
 # No `from __future__ import annotations`: FastAPI evaluates the annotations of the handlers.
+import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request, Response
 
-from ..data.records import Checkpoint, Run
+from ..data.records import KINDS, SEGMENTS, Checkpoint, Run
 from ..data.state import ServiceError, State
 from ..data.vocabulary import MODELS
 from .dependencies import EndpointRouter, build_json, depend_on, select_skyrl_account
@@ -20,10 +21,13 @@ from .serializers import (
 )
 from .storage import build_archive, format_http_date
 
-router = EndpointRouter()
+router, main_router = EndpointRouter(), EndpointRouter()
 
 Account = Annotated[State, depend_on(select_skyrl_account)]
-Id = Annotated[str, Path(pattern=r"^[a-zA-Z0-9_-]+$", max_length=255)]
+ID_PATTERN, ID_LENGTH = r"^[a-zA-Z0-9_-]+$", 255
+PATH_KINDS = {segment: kind for segment, kind in KINDS.items() if kind != "external"}
+Id = Annotated[str, Path(pattern=ID_PATTERN, max_length=ID_LENGTH)]
+Kind = Literal["training", "sampler"]
 CHECKPOINT = "/api/v1/training_runs/{run}/checkpoints/{checkpoint}"  # SkyRL matches no id with a segment
 
 
@@ -90,6 +94,18 @@ async def download_checkpoint(account: Account, run: Id, checkpoint: Id) -> Resp
     return Response(build_archive(), media_type="application/octet-stream")
 
 
+# It takes the `/publish` of an unpublish as a part of the name, which may have no slash.
+@main_router.serve()
+async def delete_checkpoint(
+    account: Account, run: Id, checkpoint: str, checkpoint_type: Annotated[Kind | None, Query()] = None
+) -> Response:
+    """Delete a checkpoint permanently, of the type that its id or the query says; names of both types are told apart."""
+    row = account.checkpoint(run, _find_key(checkpoint, checkpoint_type))
+    _require_completed(row)
+    account.delete(row)
+    return Response(status_code=204)
+
+
 @router.serve()
 async def get_server_capabilities() -> Response:
     """List the names of the base models."""
@@ -124,6 +140,22 @@ async def session_heartbeat() -> Response:
 async def send_telemetry() -> Response:
     """Accept telemetry and discard it."""
     return build_json({"status": "accepted"})
+
+
+def _find_key(checkpoint: str, kind: Kind | None) -> str:
+    """Return a checkpoint id with its segment, which a bare name has by the type in the query."""
+    segment, slash, name = checkpoint.partition("/")
+    if not slash:
+        segment, name = SEGMENTS[kind] if kind else "", checkpoint
+    elif segment not in PATH_KINDS:
+        raise ServiceError(400, f"Invalid checkpoint path: {checkpoint}")
+    elif kind not in {None, PATH_KINDS[segment]}:
+        raise ServiceError(400, "checkpoint_type does not match checkpoint path")
+    if not re.fullmatch(ID_PATTERN, name) or len(name) > ID_LENGTH:
+        raise ServiceError(422, "Invalid checkpoint_id")
+    if not segment:
+        raise ServiceError(400, "Invalid checkpoint identifier. Expected format 'weights/<name>'")
+    return f"{segment}/{name}"
 
 
 def _find_sampler_checkpoint(run: Run, name: str) -> Checkpoint | None:
