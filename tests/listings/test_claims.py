@@ -35,8 +35,8 @@ def hide(*endpoints: str, kind: str = "sampler", named: bool = True) -> Callable
             body["checkpoints"] = [row for row in body["checkpoints"] if row["checkpoint_type"] != kind]
             if body.get("cursor"):
                 body["cursor"]["total_count"] = len(body["checkpoints"])
-        if endpoint == RUNS and not named:
-            for run in body["training_runs"]:
+        if endpoint in (RUNS, "get_training_run") and not named:
+            for run in body.get("training_runs", [body]):
                 run["last_checkpoint"] = run["last_sampler_checkpoint"] = None
         return body
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from math import ceil
 from typing import Any
 
@@ -461,6 +462,44 @@ def test_a_paged_list_of_one_run_is_followed_and_repaired(client_of: Make) -> No
         server.faults.churn[:] = [Churn("list_checkpoints", added_per_page=1)]
         with pytest.warns(IncompleteListingWarning, match="lists changed"):
             client.checkpoints(run.training_run_id)
+
+
+def add_to_run(server: DemoServer, rows: int) -> str:
+    """Save checkpoints until a run has so many; return its id."""
+    run = server.state.add_run()
+    for number in range(rows):
+        server.state.add_checkpoint(run, "training" if number % 2 else "sampler", f"step-{number:04d}")
+    return run.training_run_id
+
+
+@pytest.mark.parametrize("cursor", [True, False])
+@pytest.mark.parametrize("others", [True, False])
+@pytest.mark.parametrize("rows", [100, 120])
+def test_a_page_that_comes_again_is_no_end(client_of: Make, cursor: bool, others: bool, rows: int) -> None:
+    """Where a gateway drops the query of a run's list, its first page is not taken for all: other lists or the run itself show it."""
+    with DemoServer(runs=2, dialect="tuft", checkpoints=4) as server:
+        run = add_to_run(server, rows)
+        server.faults.no_cursor = () if cursor else {"list_checkpoints"}
+        dropped = ["list_checkpoints", "list_training_runs"] if others else ["list_checkpoints"]
+        server.faults.drop_query = dict.fromkeys(dropped, ("limit", "offset"))
+        is_whole = rows == 100 and not others
+        with nullcontext() if is_whole else pytest.warns(IncompleteListingWarning, match="come again|do not hold"):
+            frame = client_of(server, cache=False).checkpoints(run)
+        assert len(frame) == 100
+        assert about(frame)["complete"] == is_whole
+
+
+@pytest.mark.parametrize("dialect", ["official", "skyrl-main", "twinkle"])
+@pytest.mark.parametrize("rows", [20, 100, 128])
+def test_a_list_that_comes_at_once_is_whole(client_of: Make, dialect: str, rows: int) -> None:
+    """A run's list that comes again since its server does not page it is complete, also if it is as long as a page could be."""
+    with DemoServer(runs=2, dialect=dialect) as server:
+        runs = [add_to_run(server, rows) for _ in range(2)]
+        client = client_of(server, cache=False)
+        server.requests.clear()
+        frame = client.checkpoints(runs, require_complete=True)
+        assert len(frame) == 2 * rows
+        assert server.requests.count("list_training_runs") <= 2  # asked once, or by both threads at the same time
 
 
 @pytest.mark.parametrize("again", ["same", "fresh"])

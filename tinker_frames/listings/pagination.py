@@ -21,6 +21,7 @@ from ..schema.columns import Table
 
 MOST_AT_ONCE = 1024  # requests planned ahead: a total far beyond the truth must not become as many requests
 PAGE_SIZES = 5  # the sizes of pages are multiples of it
+LEAST_POWER = 32  # or powers of two from here on
 MOST_FRUITLESS = 3  # pages in a row without a new row, or empty answers at one place, after which a reading is given up
 
 
@@ -217,8 +218,9 @@ class Coverage:
 
 
 def may_be_full_page(rows: int, limit: int | None) -> bool:
-    """Tell whether a page may have been cut by the server's own limit: the one in its cursor, or a round number."""
-    return rows % PAGE_SIZES == 0 or (limit is not None and limit <= rows)
+    """Tell whether a page may have been cut by the server's own limit: the one in its cursor, a round number, or a power of two."""
+    is_round = rows % PAGE_SIZES == 0 or (rows >= LEAST_POWER and rows.bit_count() == 1)
+    return is_round or (limit is not None and limit <= rows)
 
 
 def reduce_page_size(error: TinkerError, asked: int, default: int) -> int:

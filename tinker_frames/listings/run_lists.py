@@ -15,6 +15,7 @@ from .proof import MOST_SWEEPS, MOVED
 SHORTEST_PAGE = 20  # rows, of servers that page such a list
 
 Get = Callable[[Mapping[str, Any]], bytes]
+Explain = Callable[[set[str]], str | None]
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,15 @@ class Pages:
     doubt: str | None = None
 
 
-def read_run_list(get: Get, table: Table, *, prove: bool = False) -> Pages:
+def read_run_list(get: Get, table: Table, *, prove: bool = False, explain_repeat: Explain = lambda _: None) -> Pages:
     """Return the pages of the list of one run; it is read again while pages and totals do not agree.
 
     A list without a total, or with one that counts a single page, may be the first page of a longer one: where it is as long as
     a page could be, the rows beyond are asked for. With `prove`, since it decides whether checkpoints are gone, an empty list is
     read twice.
+
+    Servers that give the list at once give it again at any offset, and so does a gateway that drops the query:
+    `explain_repeat` returns why rows may be missing then, given the keys; None if none are.
     """
     readings: list[_Reading] = []
     for _ in range(MOST_SWEEPS):
@@ -39,13 +43,14 @@ def read_run_list(get: Get, table: Table, *, prove: bool = False) -> Pages:
         if b'"total_count"' not in content and not _may_be_cut(rows, None) and (rows or not prove):
             return Pages([content])
         reading = _read_once(content, get, table, prove=prove)
-        if reading.is_proved:
+        why = explain_repeat(reading.keys) if reading.repeats else None
+        if reading.is_proved and why is None:
             return Pages(reading.contents)
         readings.append(reading)
         if len(readings) > 1 and not _has_changed(readings[-2:]):
             break
     contents = [content for reading in readings for content in reading.contents]
-    why = f"lists {MOVED}" if _has_changed(readings) else "lists do not hold what they count"
+    why = why or (f"lists {MOVED}" if _has_changed(readings) else "lists do not hold what they count")
     return Pages(contents, why)
 
 
@@ -61,6 +66,7 @@ class _Reading:
     overlaps: bool = False
     limit: int | None = None  # of the first page, as its cursor says
     fruitless: int = 0  # pages in a row without a new row
+    repeats: bool = False  # whether a page held rows, and none that was new
 
     def add(self, content: bytes) -> None:
         """Note a page."""
@@ -70,6 +76,7 @@ class _Reading:
         self.totals += [page.total] if page.total else []
         self.limit = self.limit if self.contents else page.limit
         self.fruitless = 0 if new else self.fruitless + 1
+        self.repeats = self.repeats or (bool(keys) and not new)
         if new or not self.contents:
             self.contents.append(content)
             self.overlaps = self.overlaps or len(new) < page.rows

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from ..errors import InvalidRequestError, NotSupportedError, SchemaError
+from ..errors import InvalidRequestError, NotFoundError, NotSupportedError, SchemaError
 from ..rest.progress import Progress
 from ..rest.transport import Response, Transport
+from ..schema.catalog import TRAINING_RUNS
 from ..schema.coerce import parse_object
 from ..schema.columns import Table
+from .claims import collect_claims
 from .decode import Decoder
 from .listing import Listing, Report
-from .pagination import MOST_FRUITLESS, Coverage, Request, reduce_page_size
+from .pagination import MOST_FRUITLESS, Coverage, Request, parse_page, reduce_page_size
 from .prefetch import run_in_order
 from .proof import Novelty, Sweeps, is_proved
 from .run_lists import Pages, read_run_list
+
+FAR_BEYOND = 10**6  # an offset that no account has as many training runs as
 
 
 class Sweeper:
@@ -27,6 +32,7 @@ class Sweeper:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._sizes: dict[str, int] = {}
+        self._has_end: bool | None = None  # see `_finds_end`
 
     def read_by_offset(
         self,
@@ -140,7 +146,38 @@ class Sweeper:
 
     def read_run_list(self, path: str, table: Table, progress: Progress, *, prove: bool = False) -> Pages:
         """Read the list of one run, as `read_run_list` of `run_lists` says."""
-        return read_run_list(lambda params: self._get(path, params, progress).content, table, prove=prove)
+        get = lambda params: self._get(path, params, progress).content  # noqa: E731
+        explain = partial(self._explain_repeat, path, progress)
+        return read_run_list(get, table, prove=prove, explain_repeat=explain)
+
+    def _explain_repeat(self, path: str, progress: Progress, keys: set[str]) -> str | None:
+        """Return why the list of a run may be only its first page, if it comes again at every offset; None if it is whole.
+
+        It is not where offsets do not reach the server, or the run itself names a newest checkpoint that the list lacks.
+        """
+        if not self._finds_end(progress):
+            return "lists come again at every offset, and so do other lists: they may be first pages only"
+        run = Decoder(TRAINING_RUNS)
+        try:
+            run.feed_rows([parse_object(self._get(path.rpartition("/")[0], {}, progress).content) or {}])
+        except (NotFoundError, NotSupportedError):  # of another user, or no such route
+            return None
+        unlisted = collect_claims(run.finish(), None).named - keys
+        if not unlisted:
+            return None
+        return f"lists come again at every offset, and their training runs name others, such as {min(unlisted)}"
+
+    def _finds_end(self, progress: Progress) -> bool:
+        """Tell whether a list has an end for this client: no training run is there far beyond the last. Asked once."""
+        if self._has_end is None:
+            try:
+                content = self._get(TRAINING_RUNS.path, {"limit": 1, "offset": FAR_BEYOND}, progress).content
+                self._has_end = not parse_page(content, TRAINING_RUNS)[TRAINING_RUNS.items]
+            except InvalidRequestError:
+                self._has_end = True  # the offset arrived
+            except NotSupportedError:
+                self._has_end = False  # not known
+        return self._has_end
 
     def _sweep(
         self,
