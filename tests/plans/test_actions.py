@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinker_frames.plans.actions import ACTIONS, MARGIN, TOLERANCE, Job, RequestedExpiry, State
+from tinker_frames.plans.changes import describe_change
+from tinker_frames.plans.preview import GUARDS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -118,3 +120,19 @@ def test_what_can_be_undone_names_how() -> None:
         "restore": "restore",
         "delete": "",
     }
+
+
+@pytest.mark.parametrize("unknown", [True, None])
+@pytest.mark.parametrize("action", ["set_ttl", "expire", "restore"])
+@pytest.mark.parametrize("expiry", [RequestedExpiry(86_400), RequestedExpiry()])
+def test_an_expiry_that_may_be_unknown_is_no_never(action: str, unknown: bool | None, expiry: RequestedExpiry) -> None:
+    """Without knowing that an expiry can be read, a row is not already so, not done, and may be shortened: guards hold it."""
+    state, declared = State(False, None, expiry_unknown=unknown), ACTIONS[action]
+    assert not state.is_expiry_known
+    assert not declared.is_readable(state)
+    assert not declared.is_already(state, expiry, NOW)
+    assert not declared.is_done(state, expiry, NOW)
+    assert declared.shortens(state, expiry, NOW)
+    assert GUARDS["expiry"].describe(unknown)
+    assert describe_change(state, State(False, None))
+    assert not describe_change(state, State(False, None, expiry_unknown=True))

@@ -32,7 +32,12 @@ class State:
     expires_at: datetime | None
     time: datetime | None = None  # when it was saved: with the size, it tells this checkpoint from a later one
     size_bytes: int | None = None
-    expiry_unknown: bool | None = False  # whether it has an expiry that cannot be read; `expires_at` is None then too
+    expiry_unknown: bool | None = False  # whether it has an expiry that cannot be read, None if even that is not known
+
+    @property
+    def is_expiry_known(self) -> bool:
+        """Whether `expires_at` says when it expires, None being never."""
+        return self.expires_at is not None or self.expiry_unknown is False
 
     def is_same_object(self, other: State) -> bool:
         """Tell whether both are of one checkpoint, and not of two that were saved under one name; sizes may be filled in later."""
@@ -220,7 +225,7 @@ class Action:
     def is_readable(self, state: State) -> bool:
         """Tell whether what it changes is known of a checkpoint: its expiry, or whether it is public."""
         is_open = self.public_after is not None and state.public is None
-        return not (is_open or (self.sets_expiry and state.expiry_unknown))
+        return not (is_open or (self.sets_expiry and not state.is_expiry_known))
 
     def is_already(self, state: State, expiry: RequestedExpiry, now: datetime) -> bool:
         """Tell whether there is nothing to do."""
@@ -228,7 +233,7 @@ class Action:
             return False
         if not self.sets_expiry:
             return self.is_done(state, expiry, now)
-        if state.expiry_unknown:
+        if not state.is_expiry_known:
             return False
         wanted = expiry.resolve(now)
         if self.only_sooner:
@@ -239,7 +244,7 @@ class Action:
 
     def shortens(self, state: State, expiry: RequestedExpiry, now: datetime) -> bool:
         """Tell whether it removes the checkpoint, now or earlier than it would expire, as far as that is known."""
-        if self.removes or (self.sets_expiry and state.expiry_unknown):
+        if self.removes or (self.sets_expiry and not state.is_expiry_known):
             return True
         wanted = expiry.resolve(now) if self.sets_expiry else None
         return wanted is not None and (state.expires_at is None or wanted < state.expires_at)
@@ -288,7 +293,7 @@ def _is_gone(state: State | None, *_: Any) -> bool:
 
 def _has_expiry(state: State | None, expiry: RequestedExpiry, sent: datetime) -> bool:
     """Tell whether the expiry is the one requested at that time, within a few minutes."""
-    if state is None or state.expiry_unknown:
+    if state is None or not state.is_expiry_known:
         return False
     wanted = expiry.resolve(sent)
     if wanted is None or state.expires_at is None:

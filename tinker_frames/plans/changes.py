@@ -19,8 +19,8 @@ def describe_change(before: State, now: State | None) -> str:
     if before.public != now.public:
         names = {True: "public", False: "private", None: "of unknown access"}
         return f"it has become {names[now.public]} since"
-    if before.expiry_unknown != now.expiry_unknown:
-        return f"its expiry {'can no longer be read' if now.expiry_unknown else 'was not known, and now is'}"
+    if before.is_expiry_known != now.is_expiry_known:
+        return f"its expiry {'can no longer be read' if before.is_expiry_known else 'was not known, and now is'}"
     if before.expires_at != now.expires_at:
         return f"its expiry has changed since, to {now.expires_at or 'never'}"
     return ""

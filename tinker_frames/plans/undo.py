@@ -101,8 +101,8 @@ def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: d
 
 def _describe_unknown(before: State, now: State, action: Action) -> str:
     """Return what is not known of the state that an undo would have to give back, or to compare; empty if all is."""
-    if action.sets_expiry and (before.expiry_unknown or now.expiry_unknown):
-        return f"the expiry that it {'had before' if before.expiry_unknown else 'has now'} is not known"
+    if action.sets_expiry and not (before.is_expiry_known and now.is_expiry_known):
+        return f"the expiry that it {'has now' if before.is_expiry_known else 'had before'} is not known"
     if action.public_after is not None and (before.public is None or now.public is None):
         return f"whether it {'was public before' if before.public is None else 'is public now'} is not known"
     return ""
