@@ -17,9 +17,19 @@ HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 def test_billing_usage_adds_up(serve, browse):
     """Usage is listed by hour; a cost equals rate times quantity, or is null if it is not known yet."""
-    reply = get_usage(browse(serve()), HOUR - timedelta(days=14), HOUR).json()
+    web = browse(serve())
+    reply = get_usage(web, HOUR - timedelta(days=14), HOUR).json()
     events = reply["data"]
-    assert {event["event_info"]["type"] for event in events} == {"training", "storage"}
+    fields = {event["event_info"]["type"]: set(event["event_info"]) - {"type"} for event in events}
+    assert fields == {
+        "training": {"token_count"},
+        "sampling_sample": {"token_count"},
+        "sampling_prefill": {"token_count", "cached"},
+        "checkpoint": {"count"},
+        "storage": {"gigabyte_hours", "free"},
+    }
+    saved = sum(event["event_info"].get("count", 0) for event in events)
+    assert 0 < saved <= len(web.rows("checkpoints", "checkpoints", 1000)) * 2
     assert [e["bucket_start"] for e in events] == sorted(e["bucket_start"] for e in events)
     assert None in {event["estimated_cost_usd"] for event in events}
     for event in events:

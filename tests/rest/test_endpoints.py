@@ -586,11 +586,23 @@ def test_tuft_reads(tuft: DemoServer, client_of: Make) -> None:
         rest.get_training_run("missing")
 
 
-def test_tuft_archive_is_on_its_own_disk(tuft: DemoServer, client_of: Make) -> None:
-    """The file:// address is refused, and not shown."""
+@pytest.mark.parametrize("name", ["plain", "模型", "a b", "100%", "a\u202eb"])
+def test_tuft_archive_is_on_its_own_disk(tuft: DemoServer, client_of: Make, name: str) -> None:
+    """The file:// address is refused, and not shown, whatever the checkpoint is called."""
+    row = tuft.state.add_checkpoint(kind="training", name=name)
     with pytest.raises(errors.NotSupportedError, match="file URL") as caught:
-        client_of(tuft).rest.get_checkpoint_archive_url(checkpoint(tuft).tinker_path)
+        client_of(tuft, retries=0).rest.get_checkpoint_archive_url(row.tinker_path)
+    assert caught.value.status == 302
     assert "/var/lib" not in str(caught.value)
+
+
+@pytest.mark.parametrize("location", ["file:///srv/模型.tar.gz", "C:\\tuft\\a", "", "file:a"])
+def test_an_archive_at_a_local_path_is_refused(tuft: DemoServer, client_of: Make, location: str) -> None:
+    """A Location on the server's disk is refused in words, also one that is empty, or in bytes beyond ASCII."""
+    tuft.faults.bursts.append(Burst(ARCHIVE, 302, headers={"Location": location.encode().decode("latin-1")}))
+    with pytest.raises(errors.NotSupportedError, match="cannot be trusted") as caught:
+        client_of(tuft, retries=0).rest.get_checkpoint_archive_url(checkpoint(tuft).tinker_path)
+    assert "srv" not in str(caught.value)
 
 
 def test_tuft_writes(tuft: DemoServer, client_of: Make) -> None:

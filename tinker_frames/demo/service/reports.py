@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -10,18 +11,27 @@ from typing import TYPE_CHECKING, Any
 from .serializers import format_time
 
 if TYPE_CHECKING:
-    from ..data.records import Run, Session
+    from ..data.records import Run, Sampler, Session
     from ..data.state import State
 
 GB_MONTH = 0.1
 HOUR = timedelta(hours=1)
+# Kinds of sampling, in dollars per million tokens.
+SAMPLING_RATES: list[tuple[dict[str, Any], float]] = [
+    ({"type": "sampling_sample"}, 0.6),
+    ({"type": "sampling_prefill", "cached": False}, 0.2),
+    ({"type": "sampling_prefill", "cached": True}, 0.05),
+]
 
 
 def report_usage(state: State, start: datetime, end: datetime) -> dict[str, Any]:
     """Return the usage of every hour in the interval, sorted by hour and descending token count."""
     sessions = state.sessions("accessible")
     events = [event for session in sessions for run in session.runs for event in _list_training_events(run, start, end)]
-    events += [event for session in sessions for event in _list_storage_events(session, start, end)]
+    events += [event for session in sessions for run in session.runs for event in _list_save_events(run, start, end)]
+    for session in sessions:
+        events += _list_storage_events(session, start, end)
+        events += [event for sampler in session.samplers for event in _list_sampling_events(sampler, start, end)]
     events.sort(key=lambda event: (event["bucket_start"], -event["event_info"].get("token_count", 0)))
     known = {session.session_id: {"user_metadata": session.user_metadata} for session in sessions}
     used = dict.fromkeys(event["session_id"] for event in events if event["session_id"])
@@ -44,6 +54,29 @@ def _list_training_events(run: Run, start: datetime, end: datetime) -> list[dict
                 _build_event(run.session, hour, run.base_model, cost, info, tokens_rate=rate if cost else None)
             )
         hour += HOUR
+    return events
+
+
+def _list_save_events(run: Run, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Return how many checkpoints the run saved in each hour, which is not priced."""
+    saved = Counter(row.time.replace(minute=0, second=0, microsecond=0) for row in run.checkpoints.values())
+    hours = sorted(hour for hour in saved if start <= hour < end)
+    infos = [{"type": "checkpoint", "count": saved[hour]} for hour in hours]
+    return [
+        _build_event(run.session, hour, run.base_model, None, info) for hour, info in zip(hours, infos, strict=True)
+    ]
+
+
+def _list_sampling_events(sampler: Sampler, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Return the tokens that the sampler read, from its cache or not, and wrote in its first hours."""
+    rng = random.Random(sampler.sampler_id)  # noqa: S311 - the same sampler always costs the same
+    first, events = sampler.session.created_at.replace(minute=0, second=0, microsecond=0), []
+    for hour in (first + HOUR * number for number in range(1, 4)):
+        for kind, rate in SAMPLING_RATES:
+            info = kind | {"token_count": rng.randrange(10_000, 900_000)}
+            cost = round(rate * info["token_count"] / 1e6, 6)
+            if start <= hour < end:
+                events.append(_build_event(sampler.session, hour, sampler.base_model, cost, info, tokens_rate=rate))
     return events
 
 

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: FastAPI evaluates the annotations of the handlers.
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Request, Response
 
@@ -30,6 +31,7 @@ from .serializers import (
 from .storage import format_http_date
 
 router = EndpointRouter()
+FOLDER = "/var/lib/tuft/checkpoints"  # on the server's disk
 
 caller = depend_on(authenticate_tuft)
 Account = Annotated[State, caller]
@@ -112,9 +114,9 @@ async def publish_checkpoint(account: Account, run: str, checkpoint: str) -> Res
 
 @router.serve()
 async def get_checkpoint_archive_url(account: Account, run: str, checkpoint: str) -> Response:
-    """Redirect to a path on the server's disk."""
+    """Redirect to a path on the server's disk, percent-encoded since a header takes no other characters."""
     row = _find_checkpoint(account, run, checkpoint)
-    location = f"file:///var/lib/tuft/checkpoints/{row.run.training_run_id}/{row.name}.tar.gz"
+    location = f"file://{FOLDER}/{row.run.training_run_id}/{quote(row.name, safe='')}.tar.gz"
     expires = format_http_date(account.now() + timedelta(minutes=15))
     return Response(status_code=302, headers={"Location": location, "Expires": expires})
 
@@ -175,7 +177,7 @@ def _find_local_path(tinker_path: str | None) -> str | None:
     if tinker_path is None:
         return None
     run, _, name = tinker_path.removeprefix("tinker://").split("/")
-    return f"/var/lib/tuft/checkpoints/{run}/{name}/adapter"
+    return f"{FOLDER}/{run}/{name}/adapter"
 
 
 def _find_checkpoint(account: State, run: str, checkpoint: str) -> Checkpoint:
