@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: run all of them, or some, and print one table."""
+"""`python -m tests.benchmarks`: run all or some of the benchmarks and print one table."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from . import browser, building, listing, manners, pace, starting
+from . import browser, building, listing, overhead, pace, starting
 from .peers import official_sdk
 from .rounds import Outcome, UnequalError
 from .setup import SMALL, Setup
-from .table import LINES, printed
+from .table import LINES, render_table
 
-# Each measures some lines together, since they share a peer or a server.
+# Each one measures several lines together because they share a peer or a server.
 BENCHMARKS: dict[Callable[[Setup], dict[str, Outcome]], tuple[str, ...]] = {
     building.frames: ("build_sdk", "build_floor"),
     building.memory: ("memory",),
-    listing.near: ("cold_near", "warm"),
-    listing.far: ("waves", "waves_again", "cold_far"),
-    listing.local: ("caching", "cold_local"),
+    listing.measure_near: ("cold_near", "warm"),
+    listing.measure_far: ("waves", "waves_again", "cold_far"),
+    listing.measure_local: ("caching", "cold_local"),
     starting.imports: ("import",),
-    manners.requests: ("requests",),
-    manners.failing: ("failing",),
+    overhead.requests: ("requests",),
+    overhead.failing: ("failing",),
     pace.paces: ("pace", "pace_scales", "pace_limited"),
     browser.view: browser.NAMES,
 }
 
 
-def measured(setup: Setup, only: Iterable[str] = ()) -> dict[str, Outcome]:
-    """Return the outcome of every line, or of those named and what is measured together with them."""
+def measure(setup: Setup, only: Iterable[str] = ()) -> dict[str, Outcome]:
+    """Run all benchmarks, or those that measure the named lines, and return the outcome of each line."""
     wanted = set(only) or set(LINES)
     outcomes: dict[str, Outcome] = {}
     for benchmark, names in BENCHMARKS.items():
@@ -40,7 +40,7 @@ def measured(setup: Setup, only: Iterable[str] = ()) -> dict[str, Outcome]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the table; 1 if two ways differed, so that nothing could be compared."""
+    """Print the table; return 1 if two implementations returned different rows and cannot be compared."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, help="checkpoints of the account (default: 100000)")
     parser.add_argument("--rounds", type=int, help="rounds that count (default: 5)")
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     setup = replace(Setup(sdk=official_sdk()), **sizes)
     try:
-        print(printed(measured(setup, given.only), setup))
+        print(render_table(measure(setup, given.only), setup))
     except UnequalError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 1

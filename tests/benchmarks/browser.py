@@ -1,7 +1,7 @@
-"""The view in JupyterLab, in a real browser: until its first rows are seen beside quak's, and what it does with 100,000 rows.
+"""The view in JupyterLab: time to the first rows compared with quak, and the response times with 100,000 rows.
 
-One JupyterLab, one kernel that has the frame; each round makes new widgets, one way after another. The clock runs in the page:
-from the key or the button that was pressed until what was waited for is in the document, and two frames more.
+One JupyterLab and one kernel hold the frame; each round makes new widgets, in alternation. The time is taken in the page, from
+the key or button press until the expected content is in the document and two more frames were painted.
 """
 
 from __future__ import annotations
@@ -40,10 +40,8 @@ FORGET = "import ipywidgets; ipywidgets.Widget.close_all(); get_ipython().displa
 CLEAR = "(panel, cell) => { panel.content.widgets[cell].model.outputs.clear(); }"
 QUIET_MS = 300
 PATIENCE_S = 10
-TRIES = (
-    5  # for a peer; of quak 0.3.5, some showings fail: kernels of today call it from two threads, and DuckDB refuses
-)
-# The text of the first element that has a word in it, also inside of shadow roots (quak's).
+TRIES = 5  # for a peer; quak 0.3.5 sometimes fails: current kernels call it from two threads, which DuckDB refuses
+# The text of the first non-empty element, including elements in shadow roots (quak uses one).
 FIRST_TEXT = """const first = (root, selector) => {
     for (const element of root.querySelectorAll(selector)) if (/\\w/.test(element.textContent)) return element.textContent;
     for (const { shadowRoot } of root.querySelectorAll("*")) {
@@ -82,12 +80,12 @@ CLOCK = f"""(panel, [cell, selector, before, event, patience]) => {{
 
 
 class UnseenError(Exception):
-    """What was waited for did not come."""
+    """The expected content did not appear."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """A cell that shows the frame, and where its rows are in the document."""
+    """A cell that shows the frame, and the selector of its rows."""
 
     cell: str
     rows: str
@@ -104,7 +102,7 @@ NO_QUAK = Skipped("needs the browser extra: quak is not installed")
 
 
 def view(setup: Setup) -> dict[str, Outcome]:
-    """Measure the first rows of a frame in the notebook, ours and quak's in turn, then what our view does on its own."""
+    """Measure the time to the first rows for our view and quak in alternating rounds, then our view's response times."""
     if reason := explain_missing(lab=True):
         return dict.fromkeys(NAMES, Skipped(f"needs the browser extra: {reason}"))
     with _opened(setup) as notebook:
@@ -118,13 +116,13 @@ def view(setup: Setup) -> dict[str, Outcome]:
         "view_narrow": showing.beside(times, "narrow", "quak is given fewer"),
         "view_filter": _seconds(filtering),
         "view_sort": _seconds(sorting),
-        "view_bytes": showing.told_megabytes(),
+        "view_bytes": showing.measure_megabytes(),
         "view_errors": Result(len(errors), note="; ".join(errors) or "none"),
     }
 
 
 class Showing:
-    """Rounds in which each way shows the frame, with the bytes that came for it and the errors of ours."""
+    """Rounds in which each implementation shows the frame, with the bytes received and the errors of our view."""
 
     def __init__(self, notebook: Notebook) -> None:
         self.notebook = notebook
@@ -133,7 +131,7 @@ class Showing:
         self.failed = Counter[str]()
 
     def in_turn(self, rounds: int, warm_ups: int) -> Times:
-        """Return the seconds of every way, in rounds that count."""
+        """Return the seconds of each implementation in the rounds that count."""
         times: Times = {name: [] for name in WAYS}
         for number in range(warm_ups + rounds):
             for cell, name in enumerate(WAYS):
@@ -143,7 +141,7 @@ class Showing:
         return times
 
     def _shown(self, cell: int, name: str) -> float:
-        """Show a frame; a peer that fails may try again, and what it failed is told."""
+        """Show a frame; retry a peer that fails, and report its failures."""
         known = len(self.notebook.lab.problems)
         while True:
             try:
@@ -170,19 +168,19 @@ class Showing:
         return seconds
 
     def beside(self, times: Times, name: str, note: str) -> Outcome:
-        """Return our time divided by that of a peer."""
+        """Return our time divided by a peer's."""
         failed = f"; it failed {self.failed[name]} times and was asked again" if self.failed[name] else ""
         return ratio(times, "ours", name, note + failed) if name in times else NO_QUAK
 
-    def told_megabytes(self) -> Result:
+    def measure_megabytes(self) -> Result:
         """Return the median of our megabytes, with quak's in the note."""
         found = {name: [sent / 1e6 for sent in counts] for name, counts in self.bytes.items()}
-        told = ", ".join(f"{name} {median(sent):.3g} MB" for name, sent in found.items())
-        return Result(median(found["ours"]), min(found["ours"]), max(found["ours"]), told)
+        describe_measurement = ", ".join(f"{name} {median(sent):.3g} MB" for name, sent in found.items())
+        return Result(median(found["ours"]), min(found["ours"]), max(found["ours"]), describe_measurement)
 
 
 class Acting:
-    """One view of ours, in which letters are typed and columns are sorted by."""
+    """One view in which the search is typed into and columns are sorted."""
 
     def __init__(self, notebook: Notebook) -> None:
         self.notebook, self.cell = notebook, list(WAYS).index("ours")
@@ -192,11 +190,11 @@ class Acting:
 
     @property
     def errors(self) -> list[str]:
-        """The errors since the view was shown."""
+        """The errors since the view was displayed."""
         return self.notebook.lab.problems[self._known :]
 
     def filtering(self, times: int) -> list[float]:
-        """Return the seconds that a digit takes which is typed behind `step-00` in the search."""
+        """Return the seconds it takes to type one more digit after `step-00` in the search."""
         found = []
         for _, digit in zip(range(times), cycle("123"), strict=False):
             self._fill("step-00")
@@ -205,7 +203,7 @@ class Acting:
         return found
 
     def sorting(self, times: int, column: str = "size_gb") -> list[float]:
-        """Return the seconds that a click on the head of a column takes, up, down, and so on."""
+        """Return the seconds it takes to click a column header, ascending and descending in turn."""
         header = self._output.locator(f'.tkf [role="columnheader"][data-column="{column}"]')
         return [self._clocked(OURS.rows, "pointerdown", header.click) for _ in range(times)]
 
@@ -225,7 +223,7 @@ class Acting:
 
 
 def clocked(notebook: Notebook, cell: int, selector: str, event: str, act: Callable[[], object]) -> float:
-    """Return the seconds from an event until the first text of a cell's elements is another one, and seen."""
+    """Return the seconds from an event until the text of the cell's first matching element changes and is painted."""
     before = notebook.ask(TEXT, [cell, selector])
     notebook.ask(CLOCK, [cell, selector, before, event, PATIENCE_S])
     act()
@@ -239,7 +237,7 @@ def clocked(notebook: Notebook, cell: int, selector: str, event: str, act: Calla
 @contextmanager
 def _opened(setup: Setup) -> Iterator[Notebook]:
     prepare = PREPARE.format(rows=setup.rows, runs=max(20, setup.rows // ROWS_PER_RUN))
-    cells = [*(way.cell for way in WAYS.values()), "None"]  # Shift+Enter on the last one would add another
+    cells = [*(way.cell for way in WAYS.values()), "None"]  # Shift+Enter on the last cell would add another one
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         launch_browser() as browser,
@@ -247,11 +245,11 @@ def _opened(setup: Setup) -> Iterator[Notebook]:
         lab.notebook(cells, setup=prepare) as notebook,
     ):
         yield notebook
-        lab.problems.clear()  # they are a line of the table
+        lab.problems.clear()  # they are reported as a line of the table
 
 
 def _quiet(notebook: Notebook) -> None:
-    """Wait until nothing comes any more: what one widget still asks for must not cost the next one time."""
+    """Wait until no more bytes arrive, so that one widget's requests do not slow down the next."""
     before = -1
     while before != (before := notebook.received):
         notebook.page.wait_for_timeout(QUIET_MS)

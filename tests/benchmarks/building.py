@@ -1,4 +1,4 @@
-"""Frames out of pages that are already here: CPU time beside the SDK and beside bare decoding, and the peak of memory."""
+"""Building frames from pages in memory: CPU time compared with the SDK and with bare decoding, and peak memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def our_frame(contents: Iterable[bytes]) -> pd.DataFrame:
 
 
 def frames(setup: Setup) -> dict[str, Outcome]:
-    """Measure building: ours, bare decoding, and the SDK if there is one."""
+    """Measure building: ours, bare decoding, and the SDK if it is installed."""
     contents = list(pages(setup.rows))
     ours = our_frame(contents)
     if bare_decoding(contents) != len(ours) or len(ours) != setup.rows:
@@ -52,10 +52,10 @@ def frames(setup: Setup) -> dict[str, Outcome]:
 
 
 def memory(setup: Setup) -> dict[str, Outcome]:
-    """Measure the peak of memory while a process of its own builds the frame from a file, a page at a time.
+    """Measure peak memory while a separate process builds the frame from a file, one page at a time.
 
-    It is the process's resident memory, so that Python, Arrow, pandas and what allocators keep all count: above what it
-    was once everything had been imported and one page had been built.
+    This is the resident memory of the process, including Python, Arrow, pandas and memory kept by allocators, minus its
+    value after all imports and one page.
     """
     with tempfile.TemporaryDirectory() as folder:
         path, size = Path(folder) / "pages.jsonl", 0

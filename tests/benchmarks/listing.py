@@ -1,4 +1,4 @@
-"""Whole listings over the wire: cold and warm beside the SDK's loop, cold beside the wave floor, and what caching adds."""
+"""Complete listings over HTTP: cold and warm against the SDK's loop, cold against the lower bound, and the cost of caching."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import tinker_frames as tkf
 
 from .rounds import NO_SDK, Outcome, Result, UnequalError, in_turn, ratio, require_equal
-from .server import KEY, served
+from .server import KEY, serve_account
 from .setup import Setup
 
 if TYPE_CHECKING:
@@ -23,39 +23,39 @@ WORKERS = 16
 Way = Callable[[], "pd.DataFrame"]
 
 
-def near(setup: Setup) -> dict[str, Outcome]:
-    """Measure a near server: the SDK's loop, a cold listing that is cached, and the same listing read back."""
+def measure_near(setup: Setup) -> dict[str, Outcome]:
+    """Measure a nearby server: the SDK's loop, a cold cached listing, and the same listing read from the cache."""
     if setup.sdk is None:
         return dict.fromkeys(("cold_near", "warm"), NO_SDK)
     sdk = setup.sdk
-    with served(setup.rows, setup.near_s) as url, our_ways(url) as (cold, warm, _):
+    with serve_account(setup.rows, setup.near_s) as url, our_ways(url) as (cold, warm, _):
         ways = {"sdk": lambda: sdk.listing(url, KEY), "cold": cold, "warm": warm}
-        frame = checked(cold, setup)
+        frame = check_listing(cold, setup)
         require_equal(frame, ways["sdk"](), "cold listing")
-        require_equal(frame, checked(warm, setup, cached=True), "warm listing")
+        require_equal(frame, check_listing(warm, setup, cached=True), "warm listing")
         del frame
         times = in_turn(ways, setup.rounds, setup.warm_ups)
     return {"cold_near": ratio(times, "sdk", "cold"), "warm": ratio(times, "sdk", "warm")}
 
 
-def local(setup: Setup) -> dict[str, Outcome]:
-    """Measure a server without latency: caching beside none in many rounds, and the SDK's loop in a few."""
-    with served(setup.rows, 0) as url, our_ways(url) as (cold, _, uncached):
-        require_equal(checked(cold, setup), checked(uncached, setup), "caching")
+def measure_local(setup: Setup) -> dict[str, Outcome]:
+    """Measure a server without latency: with and without the cache in many rounds, and the SDK's loop in a few."""
+    with serve_account(setup.rows, 0) as url, our_ways(url) as (cold, _, uncached):
+        require_equal(check_listing(cold, setup), check_listing(uncached, setup), "caching")
         times = in_turn({"cold": cold, "uncached": uncached}, 3 * setup.rounds, setup.warm_ups)
         found = ratio(times, "cold", "uncached")
         added = Result(*(100 * (n - 1) for n in (found.value, found.low, found.high)), note=found.note)
         return {"caching": added, "cold_local": _beside_sdk(setup, url, cold, setup.rounds)}
 
 
-def far(setup: Setup) -> dict[str, Outcome]:
-    """Measure a far server beside the least that so many threads can need, and beside one round of the SDK's loop."""
+def measure_far(setup: Setup) -> dict[str, Outcome]:
+    """Measure a distant server against the least time this many threads need, and one round of the SDK's loop."""
     floor = (1 + math.ceil((setup.pages - 1) / WORKERS)) * setup.far_s
-    with served(setup.rows, setup.far_s) as url, our_ways(url) as (cold, _, _):
-        checked(cold, setup)
-        with connected(url, cache=False) as client:
+    with serve_account(setup.rows, setup.far_s) as url, our_ways(url) as (cold, _, _):
+        check_listing(cold, setup)
+        with connect(url, cache=False) as client:
             ways = {"new": cold, "again": lambda: client.checkpoints(refresh=True, progress=False)}
-            checked(ways["again"], setup)
+            check_listing(ways["again"], setup)
             times = in_turn(ways, setup.rounds, setup.warm_ups) | {"floor": [floor] * setup.rounds}
         return {
             "waves": ratio(
@@ -77,30 +77,30 @@ def _beside_sdk(setup: Setup, url: str, cold: Way, rounds: int) -> Outcome:
 
 @contextmanager
 def our_ways(url: str) -> Iterator[tuple[Way, Way, Way]]:
-    """Give three ways to list the account with a new client: cold and cached, warm, and without a cache."""
+    """Return three ways to list the account with a new client: cold with the cache, warm, and without the cache."""
     with tempfile.TemporaryDirectory() as folder:
         numbers = count()
 
-        def listed(cache_dir: Path, *, cache: bool = True) -> pd.DataFrame:
-            with connected(url, cache=cache, cache_dir=cache_dir) as client:
+        def list_checkpoints(cache_dir: Path, *, cache: bool = True) -> pd.DataFrame:
+            with connect(url, cache=cache, cache_dir=cache_dir) as client:
                 return client.checkpoints(progress=False)
 
         warm_dir = Path(folder) / "warm"
-        listed(warm_dir)
+        list_checkpoints(warm_dir)
         yield (
-            lambda: listed(Path(folder) / f"cold-{next(numbers)}"),
-            lambda: listed(warm_dir),
-            lambda: listed(Path(folder) / "none", cache=False),
+            lambda: list_checkpoints(Path(folder) / f"cold-{next(numbers)}"),
+            lambda: list_checkpoints(warm_dir),
+            lambda: list_checkpoints(Path(folder) / "none", cache=False),
         )
 
 
-def connected(url: str, **options: Any) -> tkf.Client:
+def connect(url: str, **options: Any) -> tkf.Client:
     """Return a new client of the account."""
     return tkf.Client(KEY, url, cache_ttl=3600, max_workers=WORKERS, **options)
 
 
-def checked(way: Way, setup: Setup, *, cached: bool = False) -> pd.DataFrame:
-    """Return what a way gives, if it is every row, proved complete, and from where it is said to be."""
+def check_listing(way: Way, setup: Setup, *, cached: bool = False) -> pd.DataFrame:
+    """Return the frame after checking that it is complete and came from the expected source."""
     frame = way()
     about = frame.attrs["tinker"]
     if len(frame) != setup.rows or not about["complete"] or about["from_cache"] != cached:

@@ -1,4 +1,4 @@
-"""How long a plan takes at the pace it finds by itself, against the best of fixed numbers of writes at once."""
+"""The duration of a plan with the adaptive pace, compared with the best fixed number of parallel writes."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ RATE = 60  # deletes a second
 
 
 class Fixed(Pace):
-    """A number that never changes."""
+    """A pace that never changes."""
 
-    def finished(self, now: float, *, well: bool) -> None:
-        """Take no note."""
+    def record_outcome(self, now: float, *, well: bool) -> None:
+        """Do nothing."""
 
-    def limited(self) -> None:
-        """Take no note; the wait that the server asks for is kept all the same."""
+    def record_rate_limit(self) -> None:
+        """Do nothing; the wait that the server requested is still observed."""
 
 
 class FixedPlanner(Planner):
-    """An account whose plans send so many writes at once; 0 for the pace that they find."""
+    """A planner whose plans send a fixed number of parallel writes; 0 selects the adaptive pace."""
 
     number = 0
 
     def make_runner(self) -> Runner:
-        """Return what carries plans out at that number."""
+        """Return a runner with this number of parallel writes."""
         runner = super().make_runner()
         return replace(runner, pace=lambda most: Fixed(most, self.number)) if self.number else runner
 
@@ -51,21 +51,21 @@ def paces(setup: Setup) -> dict[str, Outcome]:
         "pace_scales": lambda: Faults(write_latency=seconds),
         "pace_limited": lambda: Faults(write_latency=seconds, rate_limit=RATE, rate_limited=DELETE),
     }
-    return {name: compared(faults, rows) for name, faults in servers.items()}
+    return {name: compare_paces(faults, rows) for name, faults in servers.items()}
 
 
-def compared(faults: Callable[[], Faults], rows: int) -> Result:
-    """Return how many times as long it takes as with the best fixed number."""
+def compare_paces(faults: Callable[[], Faults], rows: int) -> Result:
+    """Return the duration relative to the best fixed number."""
     fixed = {number: writing_s(faults(), rows, number) for number in NUMBERS}
     best = min(fixed, key=fixed.__getitem__)
-    ours = min(writing_s(faults(), rows, 0) for _ in range(2))  # the better of two for both, since other work disturbs
+    ours = min(writing_s(faults(), rows, 0) for _ in range(2))  # the better of two runs, as other processes interfere
     fixed[best] = min(fixed[best], writing_s(faults(), rows, best))
-    told = ", ".join(f"{number}: {seconds:.3g} s" for number, seconds in fixed.items())
-    return Result(ours / fixed[best], note=f"{ours:.3g} s for {rows} deletes; fixed numbers {told}")
+    timings = ", ".join(f"{number}: {seconds:.3g} s" for number, seconds in fixed.items())
+    return Result(ours / fixed[best], note=f"{ours:.3g} s for {rows} deletes; fixed numbers {timings}")
 
 
 def writing_s(faults: Faults, rows: int, number: int) -> float:
-    """Return the seconds from the first delete to the end of the last, as the server saw them."""
+    """Return the seconds from the first delete to the end of the last, as seen by the server."""
     with DemoServer(runs=20, checkpoints=rows, faults=faults) as server, tempfile.TemporaryDirectory() as folder:
         with tkf.Client(server.key, server.url, cache_dir=folder) as client:
             planner = FixedPlanner(client.transport, client._reader, Path(folder) / "journal")

@@ -1,4 +1,4 @@
-"""Pages of checkpoints as the official service sends them, the same on every run; nothing is served and nothing is kept."""
+"""Pages of checkpoints as the official service sends them, identical in every run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 from .setup import PAGE_ROWS
 
-ROWS_PER_PAIR = 500  # two runs save in turn, so a page of 1000 holds four runs
+ROWS_PER_PAIR = 500  # two runs save alternately, so a page of 1000 contains four runs
 NEWEST = datetime(2026, 11, 20, 9, 12, tzinfo=UTC)
 SEGMENTS = {"training": "weights", "sampler": "sampler_weights"}
 
 
 def pages(rows: int, size: int = PAGE_ROWS, seed: int = 1) -> Iterator[bytes]:
-    """Yield the pages of an account, newest first; about 308 bytes a row, metadata on every other one."""
+    """Yield the pages of an account, newest first; about 308 bytes per row, metadata on every other row."""
     found = _rows(rows, random.Random(seed))
     for offset in range(0, rows, size):
         page = [next(found) for _ in range(min(size, rows - offset))]

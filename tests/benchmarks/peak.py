@@ -1,4 +1,4 @@
-"""A process that builds one frame and tells its peak of resident memory: `python -m tests.benchmarks.peak FILE`."""
+"""Build one frame in this process and print its peak resident memory: `python -m tests.benchmarks.peak FILE`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .building import our_frame
 
 
 def main(path: Path) -> None:
-    """Print the rows of the frame, and the bytes by which building it raised the peak."""
+    """Print the number of rows and the bytes by which building the frame raised the peak."""
     with path.open("rb") as lines:
         our_frame(islice(lines, 1))
     reset = _reset()
@@ -23,7 +23,7 @@ def main(path: Path) -> None:
 
 
 def _reset() -> bool:
-    """Make the kernel count the peak anew; False where it cannot, and then the peak so far is what is compared with."""
+    """Reset the kernel's peak counter; return False where that is not supported, so the current peak is the baseline."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

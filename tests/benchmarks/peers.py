@@ -1,4 +1,4 @@
-"""What is measured beside ours: the official SDK as its own command line uses it, and bare decoding."""
+"""The peers: the official SDK, used as its own command line uses it, and bare decoding."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def official_sdk() -> Peer | None:
-    """Return the official SDK, None where it is not installed."""
+    """Return the official SDK, or None if it is not installed."""
     if find_spec("tinker") is None:
         return None
-    os.environ["TINKER_TELEMETRY"] = "0"  # its reports would cost it time that no listing needs
+    os.environ["TINKER_TELEMETRY"] = "0"  # telemetry would slow it down
     return Peer(sdk_frame, sdk_listing)
 
 
 def sdk_frame(pages: Iterable[bytes]) -> pd.DataFrame:
-    """Return the frame of pages: each made into the SDK's response model by the two steps that its client takes."""
+    """Return the frame of pages, each parsed into the SDK's response model by the two steps of its client."""
     from tinker.types import CheckpointsListResponse
 
     found: list[Any] = []
@@ -33,9 +33,9 @@ def sdk_frame(pages: Iterable[bytes]) -> pd.DataFrame:
 
 
 def sdk_listing(url: str, key: str) -> pd.DataFrame:
-    """Return the frame of a whole account: one page after another, as `tinker checkpoint list` asks for them.
+    """Return the frame of an entire account, page by page as `tinker checkpoint list` requests them.
 
-    The SDK keeps its connections for the life of the process, so only its first listing pays for its start.
+    The SDK keeps its connections until the process ends, so only the first listing pays for its startup.
     """
     import tinker
 
@@ -49,7 +49,7 @@ def sdk_listing(url: str, key: str) -> pd.DataFrame:
 
 
 def bare_decoding(pages: Iterable[bytes]) -> int:
-    """Decode every page and drop it: what nothing that looks at the rows can be quicker than. Returns the rows seen."""
+    """Decode and discard every page, a lower bound for anything that reads the rows; return the number of rows."""
     import orjson
 
     return sum(len(orjson.loads(content)["checkpoints"]) for content in pages)

@@ -1,4 +1,4 @@
-"""Rounds in turn, their medians, and the refusal to compare what is not equal."""
+"""Alternating rounds, their medians, and the check that only equal results are compared."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ WALL = time.perf_counter
 
 
 class UnequalError(Exception):
-    """Two ways gave different rows, so their times cannot be compared."""
+    """Two implementations returned different rows, so their times cannot be compared."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a line measured; `low` and `high` are of single rounds, the note says what the number is made of."""
+    """The measurement of a line; `low` and `high` are from single rounds, the note explains the value."""
 
     value: float
     low: float | None = None
@@ -30,8 +30,8 @@ class Result:
     note: str = ""
 
     @property
-    def told(self) -> str:
-        """The note and the extremes in words."""
+    def describe_measurement(self) -> str:
+        """The note and the extremes as text."""
         return self.note if self.low is None else f"{self.note} (single rounds {self.low:.3g} to {self.high:.3g})"
 
 
@@ -51,7 +51,7 @@ Times = dict[str, list[float]]
 def in_turn(
     ways: Mapping[str, Callable[[], Any]], rounds: int, warm_ups: int, clock: Callable[[], float] = WALL
 ) -> Times:
-    """Run every way once a round, and return their seconds; the collector runs before each, and is on as users have it."""
+    """Run each implementation once per round and return the seconds; the garbage collector runs before each."""
     times: Times = {name: [] for name in ways}
     for number in range(warm_ups + rounds):
         for name, way in ways.items():
@@ -66,16 +66,19 @@ def in_turn(
 
 
 def ratio(times: Times, above: str, below: str, note: str = "") -> Result:
-    """Return how many times longer one way takes than the other: of the medians, with the extremes of single rounds."""
+    """Return the ratio of two medians, with the extremes of single rounds."""
     single = [a / b for a, b in zip(times[above], times[below], strict=True)]
-    told = f"{median(times[above]):.3g} s / {median(times[below]):.3g} s"
+    describe_measurement = f"{median(times[above]):.3g} s / {median(times[below]):.3g} s"
     return Result(
-        median(times[above]) / median(times[below]), min(single), max(single), f"{told}; {note}" if note else told
+        median(times[above]) / median(times[below]),
+        min(single),
+        max(single),
+        f"{describe_measurement}; {note}" if note else describe_measurement,
     )
 
 
 def require_equal(ours: pd.DataFrame, peer: pd.DataFrame, what: str) -> None:
-    """Refuse to go on where row count, sum of sizes or the set of keys differ."""
+    """Raise if the row count, the sum of sizes or the set of keys differ."""
     for fact, of in FACTS.items():
         have, other = of(ours), of(peer)
         if have != other:

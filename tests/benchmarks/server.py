@@ -1,4 +1,4 @@
-"""A demo account served by a process of its own, so that its work does not take the interpreter lock of who is measured."""
+"""A demo account served by a separate process, so that it does not hold the interpreter lock of the measured process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ROWS_PER_RUN = 500
 
 
 @contextmanager
-def served(rows: int, latency_s: float) -> Iterator[str]:
-    """Serve an account of so many checkpoints, each answer after so many seconds; gives its address."""
+def serve_account(rows: int, latency_s: float) -> Iterator[str]:
+    """Serve an account with this many checkpoints and this latency; yield its address."""
     asked = {"--runs": max(20, rows // ROWS_PER_RUN), "--checkpoints": rows, "--latency": latency_s}
     command = [sys.executable, "-m", "tinker_frames.demo", *(str(part) for pair in asked.items() for part in pair)]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""What one run of the benchmarks is given: how many rows, how many rounds, which latencies, and the official SDK if it is there."""
+"""The parameters of one run of the benchmarks: rows, rounds, latencies, and the official SDK if it is installed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-CHECKOUT = Path(__file__).parents[2]  # other processes start here, so that they import what this one does
+CHECKOUT = Path(__file__).parents[2]  # the working directory of other processes, so that they import the same package
 PAGE_ROWS = 1000
 
 
 @dataclass(frozen=True)
 class Peer:
-    """What a user writes today: pages to a frame, and a server's whole list to a frame."""
+    """What a user writes today: pages to a frame, and a complete listing to a frame."""
 
     frame_of: Callable[[Iterable[bytes]], pd.DataFrame]
     listing: Callable[[str, str], pd.DataFrame]
@@ -25,20 +25,20 @@ class Peer:
 
 @dataclass(frozen=True)
 class Setup:
-    """The sizes of one run.
+    """The parameters of one run.
 
     Attributes
     ----------
     rows
         Checkpoints of the account.
     rounds
-        Rounds that count; `warm_ups` are run before and dropped.
+        Rounds that count; `warm_ups` are run first and discarded.
     writes
         Checkpoints that a plan deletes.
     near_s, far_s
         The latency of a near server (50 ms) and of a far one (250 ms).
     sdk
-        The official SDK, None where it is not installed.
+        The official SDK, or None if it is not installed.
     """
 
     rows: int = 100_000
@@ -51,7 +51,7 @@ class Setup:
 
     @property
     def pages(self) -> int:
-        """How many pages the list has."""
+        """The number of pages of the list."""
         return math.ceil(self.rows / PAGE_ROWS)
 
 

@@ -1,4 +1,4 @@
-"""What `import tinker_frames` costs beside a bare interpreter."""
+"""The cost of `import tinker_frames` compared with a bare interpreter."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 from .rounds import Outcome, in_turn, ratio
 from .setup import CHECKOUT, Setup
 
-# Neither the user's site nor the environment counts; the working directory does, so that the checkout can be imported.
+# The user's site-packages and environment are ignored, but not the working directory, from which the checkout is imported.
 FLAGS = ["-E", "-s"]
 
 
 def imports(setup: Setup) -> dict[str, Outcome]:
-    """Measure the CPU time of processes that import the package, and of those that do nothing."""
+    """Measure the CPU time of processes that import the package and of processes that do nothing."""
     ways = {name: (lambda code=code: _run(code)) for name, code in CODES.items()}
     with contextlib.chdir(CHECKOUT):
         times = in_turn(ways, 4 * setup.rounds, 1, clock=_children)

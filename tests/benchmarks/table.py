@@ -1,4 +1,4 @@
-"""The lines that must be reached (measured.md 6), and the one table that is printed."""
+"""The lines of the table with their minimum and target, and the printed table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """One line: what is measured, the least that is wanted and the aim; neither for lines that only inform."""
+    """One line: its description, minimum and target; neither for lines that are informative only."""
 
     what: str
     least: float | None = None
@@ -26,7 +26,7 @@ class Line:
     unit: str = ""
 
     def verdict(self, outcome: Outcome) -> str:
-        """Return how far it got."""
+        """Return how the outcome compares with the minimum and the target."""
         if isinstance(outcome, Skipped):
             return f"skipped: {outcome.reason}"
         if self.least is None:
@@ -37,7 +37,7 @@ class Line:
         return "reached" if sign * outcome.value >= sign * self.least else "NOT reached"
 
     def bound(self, number: float | None) -> str:
-        """Return the least or the aim as text."""
+        """Return the minimum or the target as text."""
         return "-" if number is None else f"{'<= ' if self.at_most else ''}{number:g}{self.unit}"
 
 
@@ -71,25 +71,27 @@ SHOWN = (
 )  # fmt: skip
 
 
-def printed(outcomes: Mapping[str, Outcome], setup: Setup) -> str:
-    """Return the table of what was measured, in the order of `LINES`, then what each number is made of."""
+def render_table(outcomes: Mapping[str, Outcome], setup: Setup) -> str:
+    """Return the table in the order of `LINES`, followed by a note for each value."""
     words = {"rows": setup.rows, "near": setup.near_s * 1000, "far": setup.far_s * 1000}
     found = {name: outcomes[name] for name in LINES if name in outcomes}
     cells = [HEADS, *(_cells(LINES[name], outcome, words) for name, outcome in found.items())]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     rows.insert(1, "-|-".join("-" * width for width in widths))
-    told = [f"{name}: {outcome.told}" for name, outcome in found.items() if isinstance(outcome, Result)]
-    return "\n".join([*rows, "", *told, "", machine()])
+    describe_measurement = [
+        f"{name}: {outcome.describe_measurement}" for name, outcome in found.items() if isinstance(outcome, Result)
+    ]
+    return "\n".join([*rows, "", *describe_measurement, "", machine()])
 
 
 def _cells(line: Line, outcome: Outcome, words: Mapping[str, float]) -> tuple[str, ...]:
-    measured = "-" if isinstance(outcome, Skipped) else f"{outcome.value:.3g}{line.unit}"
-    return line.what.format(**words), line.bound(line.least), line.bound(line.aim), measured, line.verdict(outcome)
+    measure = "-" if isinstance(outcome, Skipped) else f"{outcome.value:.3g}{line.unit}"
+    return line.what.format(**words), line.bound(line.least), line.bound(line.aim), measure, line.verdict(outcome)
 
 
 def machine() -> str:
-    """Return one paragraph on where it was measured and with what."""
+    """Return a paragraph on the machine and the versions."""
     versions = ", ".join(f"{name} {_version(name)}" for name in SHOWN)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = "/".join(f"{number:.1f}" for number in os.getloadavg())

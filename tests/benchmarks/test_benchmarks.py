@@ -1,4 +1,4 @@
-"""The benchmarks run and are honest; that anything is quick is not tested here, since it would say more of the machine."""
+"""The benchmarks run and compare equal results; speed itself is not tested, since it depends on the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from tests.benchmarks import building
-from tests.benchmarks.__main__ import BENCHMARKS, measured
+from tests.benchmarks.__main__ import BENCHMARKS, measure
 from tests.benchmarks.pages import pages
 from tests.benchmarks.peers import official_sdk
 from tests.benchmarks.rounds import UnequalError, require_equal
@@ -33,14 +33,14 @@ WRONG = {
 
 
 def our_own_frame(contents: Any) -> pd.DataFrame:
-    """A right peer without the SDK: our own frame."""
+    """A correct peer without the SDK: our own frame."""
     return building.our_frame(contents)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)  # some four minutes with the SDK, Chromium and another process beside it
+@pytest.mark.timeout(400)  # about four minutes with the SDK, Chromium and another busy process
 def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Path) -> None:
-    """`python -m tests.benchmarks --small` prints all lines, each with a finite number and a verdict, or why it was skipped."""
+    """`python -m tests.benchmarks --small` prints all lines, each with a finite number and a verdict, or the reason why it was skipped."""
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "PYTHONWARNINGS": "default"}
     command = [sys.executable, "-m", "tests.benchmarks", "--small"]
     said = subprocess.run(
@@ -67,7 +67,7 @@ def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Pat
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
 def test_a_peer_that_builds_other_rows_is_refused(change: Any) -> None:
-    """A peer with a row less, another size or another key stops the benchmark before anything is timed."""
+    """A peer with a missing row, another size or another key stops the benchmark before anything is timed."""
     wrong = Peer(lambda contents: change(our_own_frame(contents)), lambda url, key: pd.DataFrame())
     with pytest.raises(UnequalError, match="nothing was timed"):
         building.frames(replace(TINY, sdk=wrong))
@@ -75,16 +75,16 @@ def test_a_peer_that_builds_other_rows_is_refused(change: Any) -> None:
 
 @pytest.mark.peer
 def test_the_official_sdk_builds_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK's models make of our pages what we make of them."""
-    monkeypatch.setenv("TINKER_TELEMETRY", "0")  # what `official_sdk` sets does not outlive the test
+    """The SDK's models give the same rows for our pages."""
+    monkeypatch.setenv("TINKER_TELEMETRY", "0")  # undone after the test, unlike what `official_sdk` sets
     sdk = official_sdk()
-    assert sdk is not None  # the mark has seen to it; an SDK that is there and cannot be used must not go unseen
+    assert sdk is not None  # guaranteed by the marker; an installed SDK that cannot be used must fail the test
     contents = list(pages(300))
     require_equal(building.our_frame(contents), sdk.frame_of(contents), "building")
 
 
 def test_every_line_has_one_benchmark_and_can_be_asked_for_alone() -> None:
-    """Each line of the table is measured by exactly one benchmark, and only what was asked for is run."""
+    """Each line is measured by exactly one benchmark, and only the requested benchmarks run."""
     names = [name for lines in BENCHMARKS.values() for name in lines]
     assert sorted(names) == sorted(LINES)
-    assert set(measured(TINY, ["build_floor"])) == {"build_sdk", "build_floor"}
+    assert set(measure(TINY, ["build_floor"])) == {"build_sdk", "build_floor"}

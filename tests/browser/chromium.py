@@ -1,4 +1,4 @@
-"""Debian's Chromium through the playwright library, and whether a browser test can run here at all."""
+"""Debian's Chromium through playwright, and whether browser tests can run here."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
-    "--process-per-site",  # blank pages share a process: a new one for each test would take longer than most tests
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1",  # no name leaves the machine
+    "--process-per-site",  # blank pages share a process: starting one for each test would take longer than most tests
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1",  # no host name is resolved outside this machine
 )
 OUTSIDE = re.compile(r"^https?://(?!(127\.0\.0\.1|localhost)[:/])")
 NEEDED = ("playwright", "anywidget")
@@ -32,7 +32,7 @@ NEEDED_IN_LAB = (*NEEDED, "jupyterlab", "ipykernel")
 
 
 def executable() -> str | None:
-    """Return where Chromium is, None where it is not installed."""
+    """Return the path of Chromium, or None if it is not installed."""
     return shutil.which("chromium")
 
 
@@ -46,10 +46,9 @@ def explain_missing(*, lab: bool = False) -> str:
 
 @contextmanager
 def launch_browser() -> Iterator[Browser]:
-    """Give a headless Chromium with a fresh profile; its home is a folder of its own, gone afterwards.
+    """Yield a headless Chromium with a fresh profile in a temporary home folder.
 
-    While it is up, this thread has a running asyncio loop (that is how playwright's sync library works), so `asyncio.run`
-    fails in it; afterwards it works again.
+    While it runs, this thread has a running asyncio loop (which playwright's sync API needs), so `asyncio.run` fails in it.
     """
     from playwright.sync_api import sync_playwright
 
@@ -66,7 +65,7 @@ def launch_browser() -> Iterator[Browser]:
 
 
 def block_external(context: BrowserContext, report: Callable[[str], object]) -> None:
-    """Abort every request of the context that would leave this machine, and tell its address."""
+    """Abort and report every request of the context to another machine."""
 
     def refuse(route: Route) -> None:
         report(route.request.url)

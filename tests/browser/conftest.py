@@ -1,4 +1,4 @@
-"""One Chromium and one JupyterLab for all tests of this folder; each test has a page or a notebook tab of its own."""
+"""One Chromium and one JupyterLab for all browser tests; each test has its own page or notebook tab."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def quiet_server() -> Iterator[DemoServer]:
-    """An account of many screens; nobody changes it."""
+    """A server with many screens of rows; its state does not change."""
     with DemoServer(runs=60, seed=1) as running:
         yield running
 
 
-# Of the package, not of the session: while playwright is up its loop runs in this thread, and other tests need asyncio.
+# Scoped to the package, not the session: playwright's loop runs in this thread, and other tests need asyncio.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium."""
@@ -40,14 +40,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def make_host(browser: Browser) -> Iterator[Callable[..., WidgetHost]]:
-    """Open stages with options (`width`, `height`, `dark`, …); each fails the test at its end if it had problems."""
+    """Open widget hosts with options (`width`, `height`, `dark`, …); each fails the test at its end if it had problems."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(open_host(browser, **options))
 
 
 @pytest.fixture(scope="package")
 def shared_context(browser: Browser) -> Iterator[BrowserContext]:
-    """One context for all tests that want nothing special; its first page keeps its process, so that others start sooner."""
+    """One browser context for all tests without special needs; its first page keeps its process alive, so that others open faster."""
     with open_context(browser) as context:
         context.new_page()
         yield context
@@ -62,19 +62,19 @@ def host(shared_context: BrowserContext) -> Iterator[WidgetHost]:
 
 @pytest.fixture(scope="package")
 def listing_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache for all tests that only read, so that the account is listed once."""
+    """A cache folder for all read-only tests, so that the account is listed once."""
     return tmp_path_factory.mktemp("listed")
 
 
 @pytest.fixture
 def account(quiet_server: DemoServer, client_of: Callable[..., Client], listing_cache: Path) -> Client:
-    """A client for tests that only read; what it lists was listed before."""
+    """A client for read-only tests, with a warm cache."""
     return client_of(quiet_server, cache_dir=listing_cache)
 
 
 @pytest.fixture(scope="package")
 def inventory(quiet_server: DemoServer, listing_cache: Path) -> pd.DataFrame:
-    """All checkpoints of the account; a test that changes the frame copies it."""
+    """All checkpoints of the account; tests copy the frame before changing it."""
     with Client(api_key=quiet_server.key, base_url=quiet_server.url, cache_dir=listing_cache) as client:
         return client.inventory()
 

@@ -1,11 +1,11 @@
-"""One JupyterLab on loopback with nothing of the developer's own in it, and notebooks in tabs of its one page.
+"""A JupyterLab on loopback with isolated settings, and notebooks in tabs of one page.
 
 >>> with serve_lab(browser, folder) as lab, lab.notebook(["1 + 1"]) as notebook:  # doctest: +SKIP
 ...     notebook.run(0)
 ...     assert notebook.text(0) == "2"
 
-What a user does goes through the keyboard and the mouse of the page; what only prepares or reads goes through JupyterLab's
-own objects, which `--expose-app-in-browser` makes reachable.
+User input goes through the keyboard and the mouse of the page; setup and inspection go through JupyterLab's own objects,
+which `--expose-app-in-browser` makes accessible.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .chromium import block_external
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebSocket
 
-CHECKOUT = Path(__file__).parents[2]  # kernels import what this process does
+CHECKOUT = Path(__file__).parents[2]  # kernels import the same package as this process
 OPTIONS = (
     "--no-browser",
     "--allow-root",
@@ -46,15 +46,15 @@ SETTINGS = {
     "docmanager-extension/plugin": {"autosave": False},
 }
 KERNEL = "this"
-# What JupyterLab says on its own account, each with why it is none of ours.
+# Messages of JupyterLab itself, each with the reason why it is ignored.
 NOISE = (
-    # It asks for a subshell for each widget, and a kernel that restarts does not answer.
+    # It requests a subshell for each widget, and a restarting kernel does not reply.
     re.compile(
         r"^error in the page: Error: Canceled future for create_subshell_request message before replies were done"
     ),
-    # Its server lists kernels now and then, and has no time of last activity for one that starts at that moment (2.21).
+    # Its server polls kernels and has no last activity for one that is just starting (2.21).
     re.compile(r"^console error: .* status of 500 .*/api/kernels\?\d+\)$"),
-    # A notebook that is opened without the kernel that its widgets lived in; `Notebook.problems` looks at it where it matters.
+    # A notebook opened without the kernel of its widgets; `Notebook.problems` checks for this where it matters.
     re.compile(r"^console error: Error: widget model not found\s+at .*/@jupyter-widgets/jupyterlab-manager/static/"),
 )
 LOST = "Error displaying widget"
@@ -90,7 +90,7 @@ EXECUTE = """async (panel, code) => {
   const reply = await future.done;
   return [reply.content.status, printed.join('')];
 }"""
-# A promise that never settles would hang the test: playwright's `evaluate` has no limit of its own.
+# A promise that never settles would hang the test, because playwright's `evaluate` has no timeout.
 LIMITED = """([panel, given, seconds]) => Promise.race([
   (%s)(panel, given),
   new Promise((_, refuse) => setTimeout(() => refuse(new Error(`no answer in ${seconds} s`)), 1000 * seconds)),
@@ -108,11 +108,11 @@ class Lab:
     Attributes
     ----------
     page, folder
-        The page of playwright, and where the notebooks are.
+        The playwright page, and the folder of the notebooks.
     problems
-        Errors on the console or in the page, and requests that would have left the machine; JupyterLab's own left out.
+        Errors on the console or in the page, and requests to other machines, except for known messages of JupyterLab.
     received
-        Bytes that came by websocket, by kernel.
+        Bytes received by websocket, by kernel.
     """
 
     def __init__(self, page: Page, url: str, folder: Path) -> None:
@@ -131,16 +131,16 @@ class Lab:
     def notebook(
         self, code_cells: Sequence[str], *, setup: str = "", env: Mapping[str, str] | None = None
     ) -> Iterator[Notebook]:
-        """Give a new notebook in a tab of its own, with a new kernel; both are gone afterwards.
+        """Yield a new notebook in its own tab with a new kernel; both are closed afterwards.
 
         Parameters
         ----------
         code_cells
-            The sources of its cells.
+            The source of each cell.
         setup
-            Code that the kernel runs first, outside of any cell.
+            Code that the kernel runs first, outside any cell.
         env
-            Environment variables of the kernel, set before that (`TINKER_API_KEY`, `TINKER_BASE_URL`, …).
+            Environment variables of the kernel, set before `setup` (`TINKER_API_KEY`, `TINKER_BASE_URL`, …).
         """
         path = self.folder / f"notebook-{next(self._numbers)}.ipynb"
         path.write_text(json.dumps(_notebook(code_cells)), "utf-8")
@@ -154,7 +154,7 @@ class Lab:
 
     @contextmanager
     def dark(self) -> Iterator[None]:
-        """Use JupyterLab's dark theme for a while."""
+        """Use JupyterLab's dark theme temporarily."""
         self._theme("JupyterLab Dark", light=False)
         try:
             yield
@@ -180,7 +180,7 @@ class Lab:
 
 
 class Notebook:
-    """One notebook in its tab; cells are counted from 0."""
+    """A notebook in its tab; cells are counted from 0."""
 
     def __init__(self, lab: Lab, path: Path, env: dict[str, str]) -> None:
         self.lab, self.page, self.path, self._env = lab, lab.page, path, env
@@ -194,12 +194,12 @@ class Notebook:
 
     @property
     def cells(self) -> int:
-        """How many cells there are."""
+        """The number of cells."""
         return int(self.ask("panel => panel.content.model.cells.length"))
 
     @property
     def received(self) -> int:
-        """How many bytes came from the kernel by websocket since the notebook was opened."""
+        """The number of bytes received from the kernel by websocket since the notebook was opened."""
         return self.lab.received[self.ask("panel => panel.sessionContext.session.kernel.id")]
 
     @property
@@ -210,7 +210,7 @@ class Notebook:
         return [*self.lab.problems[self._before :], *dialogs, *["a widget that the kernel does not have"] * lost]
 
     def ask(self, script: str, given: Any = None, *, timeout: float = 30) -> Any:
-        """Return what a JavaScript function of JupyterLab's panel of this notebook (and of what is given) returns."""
+        """Return the result of a JavaScript function called with this notebook's panel and an optional argument."""
         return self.page.evaluate(LIMITED % script, [self._panel, given, timeout])
 
     def cell(self, index: int) -> Locator:
@@ -218,16 +218,16 @@ class Notebook:
         return self.root.locator(".jp-Notebook .jp-Cell").nth(index)
 
     def output(self, index: int) -> Locator:
-        """Return where a cell shows its outputs."""
+        """Return the output area of a cell."""
         return self.cell(index).locator(".jp-Cell-outputArea")
 
     def select(self, index: int) -> None:
-        """Make a cell the active one, in command mode and with the focus, as if it had never run."""
+        """Make a cell active, in command mode and with the focus, as if it had never run."""
         self.ask(SELECT, index)
         self.page.wait_for_function(FOCUSED, arg=[self._panel])
 
     def run(self, index: int, *, keys: str = "Control+Enter", timeout: float = 30) -> None:
-        """Run a cell by its keys and wait until the kernel is idle; an exception in it fails the test."""
+        """Run a cell by keyboard and wait until the kernel is idle; an exception in the cell fails the test."""
         self.select(index)
         self.page.keyboard.press(keys)
         self.page.wait_for_function(RAN, arg=[self._panel, index], timeout=timeout * 1000)
@@ -235,13 +235,13 @@ class Notebook:
         assert not raised, "\n".join(raised[0]["traceback"])
 
     def execute(self, code: str) -> str:
-        """Run code in the kernel outside of any cell, and return what it printed; an exception in it fails the test."""
+        """Run code in the kernel outside any cell and return its output; an exception in it fails the test."""
         status, printed = self.ask(EXECUTE, code)
         assert status == "ok", printed
         return str(printed)
 
     def outputs(self, index: int) -> list[dict[str, Any]]:
-        """Return a cell's outputs as the notebook's file has them."""
+        """Return a cell's outputs as they are stored in the notebook file."""
         return list(self.ask("(panel, index) => panel.content.widgets[index].model.outputs.toJSON()", index))
 
     def text(self, index: int) -> str:
@@ -250,29 +250,29 @@ class Notebook:
         return "".join(part if isinstance(part, str) else "".join(part) for part in found)
 
     def press(self, *keys: str) -> None:
-        """Press keys one after another on whatever has the focus."""
+        """Press keys one after another on the focused element."""
         for key in keys:
             self.page.keyboard.press(key)
 
     def restart(self) -> None:
-        """Restart the kernel; what it knew is gone, but its environment stays."""
+        """Restart the kernel; its state is lost, but its environment is kept."""
         self.ask("async panel => { await panel.sessionContext.restartKernel(); }")
         self._prepare()
 
     def save(self) -> dict[str, Any]:
-        """Save the notebook, and return what is in the file."""
+        """Save the notebook and return the contents of the file."""
         self.ask("async panel => { await panel.context.save(); }")
         return dict(json.loads(self.path.read_text("utf-8")))
 
     def reopen(self, *, same_kernel: bool = False) -> None:
-        """Save the notebook, close its tab and open it again, with a new kernel unless said otherwise."""
+        """Save the notebook, close its tab and reopen it, by default with a new kernel."""
         self.save()
         self._leave(shutdown=not same_kernel)
         self._lost += not same_kernel
         self._open()
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 10) -> Any:
-        """Wait until a condition holds, and return what it gave; for what playwright's own locators cannot wait for."""
+        """Wait until a condition holds and return its value, for conditions that playwright's locators cannot express."""
         deadline = time.monotonic() + timeout
         while not (found := condition()):
             assert time.monotonic() < deadline, f"not within {timeout:g} s: {condition}"
@@ -285,7 +285,7 @@ class Notebook:
         assert not found, "\n".join(found)
 
     def close(self) -> None:
-        """Close the tab without saving, whatever dialog is open, and shut the kernel down."""
+        """Close the tab without saving, despite any open dialog, and shut the kernel down."""
         if self.page.locator(".jp-Dialog").count():
             self.page.keyboard.press("Escape")
         self._leave(shutdown=True)
@@ -304,7 +304,7 @@ class Notebook:
 
 @contextmanager
 def serve_lab(browser: Browser, folder: Path, *, width: int = 1280, height: int = 900) -> Iterator[Lab]:
-    """Give a JupyterLab that keeps everything in a folder, and its page."""
+    """Yield a JupyterLab that stores everything in one folder, and its page."""
     with _server(folder) as url, closing(browser.new_context(viewport={"width": width, "height": height})) as context:
         context.set_default_timeout(20_000)
         yield Lab(context.new_page(), url, folder / "notebooks")
@@ -329,7 +329,7 @@ def _server(folder: Path, patience: float = 60) -> Iterator[str]:
 
 
 def _read_url(folder: Path) -> str:
-    """Return the server's address from the file that it writes; empty as long as it is not there, or not whole."""
+    """Return the server's address from the file it writes; empty until the file is complete."""
     for path in folder.glob("jpserver-*.json"):
         with suppress(ValueError):
             return str(json.loads(path.read_text())["url"])
@@ -337,7 +337,7 @@ def _read_url(folder: Path) -> str:
 
 
 def _prepare_folder(folder: Path) -> dict[str, str]:
-    """Write the kernel and the settings, and return the environment of the server."""
+    """Write the kernel spec and the settings, and return the environment of the server."""
     for name, values in SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A view in a notebook of JupyterLab, with the words of `view_page.py`, and every click and key press counted.
+"""A view in a JupyterLab notebook, with the methods of `ViewPage`, counting every click and key press.
 
 >>> with open_view(lab, server) as view:  # doctest: +SKIP
 ...     view.begin("expire")
@@ -26,12 +26,12 @@ CELL = "import tinker_frames as tkf\n\nview = tkf.explore()\nview"
 
 
 class UserInput:
-    """What a person has to use a notebook with; a stage has the same words.
+    """The mouse and keyboard of a notebook, with the same methods as a `WidgetHost`.
 
     Attributes
     ----------
     clicks, keys
-        How often the mouse and the keyboard were used.
+        The number of clicks and key presses.
     """
 
     def __init__(self, notebook: Notebook) -> None:
@@ -44,7 +44,7 @@ class UserInput:
         self.clicks += 1
 
     def press(self, *keys: str, on: Locator | None = None) -> None:
-        """Press keys one after another, on an element or on whatever has the focus."""
+        """Press keys one after another, on an element or on the focused one."""
         if on is not None:
             on.focus()
         for key in keys:
@@ -52,16 +52,16 @@ class UserInput:
         self.keys += len(keys)
 
     def write(self, text: str) -> None:
-        """Type a text into whatever has the focus."""
+        """Type text into the focused element."""
         self.page.keyboard.type(text)
         self.keys += len(text)
 
     def pump(self) -> None:
-        """Do nothing: here messages cross by themselves."""
+        """Do nothing, since messages are delivered by JupyterLab."""
 
 
 class NotebookView(ViewPage):
-    """The view that a cell shows."""
+    """The view in the output of a cell."""
 
     def __init__(self, notebook: Notebook, cell: int = 0, user_input: UserInput | None = None) -> None:
         self.notebook, self.page = notebook, notebook.page
@@ -72,39 +72,39 @@ class NotebookView(ViewPage):
         notebook.wait_until(lambda: self.rows() or self.find(".tkf-empty").is_visible())
 
     def control(self, name: str) -> Locator:
-        """Return the control that has a name of its own, but for those of the action that is prepared."""
+        """Return a control by name, outside the action panel."""
         return self.find(f'[data-name="{name}"]').and_(self.find(":not(.tkf-action-panel *)"))
 
     def panel_control(self, name: str) -> Locator:
-        """Return a control of the action that is prepared, such as `run`, `typed` or `close`."""
+        """Return a control of the action panel, such as `run`, `typed` or `close`."""
         return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
     def type(self, name: str, text: str) -> None:
-        """Type into a control letter by letter."""
+        """Type into a control key by key."""
         self.control(name).focus()
         self.user_input.write(text)
 
     def search(self, text: str, rows: int) -> None:
-        """Search for a text, and wait until so many rows are said to match."""
+        """Search for a text and wait until this many rows match."""
         self.type("text", text)
         self.wait_for_text(self.counts, f"{rows:,} of ")
 
     def begin(self, action: str) -> None:
-        """Click an action, and wait until its plan, or what it asks, is shown."""
+        """Click an action and wait until its plan or form is shown."""
         self._click_and_follow(self.control(action))
 
     def type_number(self) -> None:
-        """Type the number of rows, where the plan asks for it."""
+        """Type the number of rows if the plan requires it."""
         if self.panel_control("typed").count():
             self.panel_control("typed").focus()
             self.user_input.write(self.panel_control("run").inner_text().split()[-1])
 
     def continue_action(self, name: str) -> None:
-        """Click a control of the action that is prepared, and wait until what follows is over."""
+        """Click a control of the action panel and wait until the next step is finished."""
         self._click_and_follow(self.panel_control(name))
 
     def _click_and_follow(self, target: Locator) -> None:
-        """Click, wait until something else is shown of the action, and until that is over."""
+        """Click, wait until the action panel has changed, and wait until it is idle."""
         before = self.find(".tkf-action-panel > *").element_handles()[:1]
         self.user_input.click(target)
         self.user_input.wait_until(
@@ -113,40 +113,40 @@ class NotebookView(ViewPage):
         self.wait_until_idle()
 
     def wait_until_idle(self, timeout: float = 20) -> None:
-        """Wait until an action is neither prepared nor carried out, and something is shown of it."""
+        """Wait until the action panel shows a result and no action is being prepared or run."""
         self.user_input.wait_until(lambda: self.panel() and not self.panel_control("cancel").is_visible(), timeout)
 
     def outcomes(self) -> dict[str, int]:
-        """Return how many rows are said to have ended in which way."""
+        """Return the number of rows per outcome."""
         said = [text.split(" ")[1:] for text in self.find(".tkf-outcome").all_inner_texts()]
         return {outcome: int(rows.replace(",", "")) for rows, outcome in said}
 
     def python(self, code: str) -> str:
-        """Return what code prints in the kernel of the notebook."""
+        """Return the output of code run in the notebook's kernel."""
         return self.notebook.execute(code).strip()
 
 
 @contextmanager
 def open_view(lab: Lab, server: DemoServer, *more: str, cell: str = CELL, setup: str = "") -> Iterator[NotebookView]:
-    """Give the view that the first cell of a new notebook shows; of the account of a server, by the environment alone."""
+    """Yield the view of the first cell of a new notebook, with the server's account set in the environment."""
     with lab.notebook([cell, *more], setup=setup, env=environment(server)) as notebook:
         notebook.run(0)
         yield NotebookView(notebook)
 
 
 def environment(server: DemoServer) -> dict[str, str]:
-    """Return what a kernel has to know of an account."""
+    """Return the environment of a kernel that uses this account."""
     return {"TINKER_API_KEY": server.key, "TINKER_BASE_URL": server.url}
 
 
 def checkpoints(server: DemoServer) -> dict[str, Checkpoint]:
-    """Return the caller's checkpoints as the server has them now, by tinker path."""
+    """Return the caller's checkpoints from the server, by tinker path."""
     return {row.tinker_path: row for row in server.state.checkpoints_page(10**6, 0)[0]}
 
 
 @contextmanager
 def resize_window(lab: Lab, **size: int) -> Iterator[None]:
-    """Give the window another width or height for a while."""
+    """Change the window's width or height temporarily."""
     before: Any = lab.page.viewport_size
     lab.page.set_viewport_size(before | size)
     try:

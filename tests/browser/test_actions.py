@@ -1,4 +1,4 @@
-"""Actions in a real page: what they ask, the plan that is confirmed, what became of it, and the way back."""
+"""Actions in a real page: their forms, the confirmed plan, the outcomes, and undo."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ WRITES = ("publish_checkpoint", "unpublish_checkpoint", "set_checkpoint_ttl", "d
 
 @pytest.fixture
 def own_view(host: WidgetHost, client: tkf.Client) -> ViewPage:
-    """A view of an account of this test's own."""
+    """A view of this test's own account."""
     return ViewPage(host, tkf.explore("checkpoints", client))
 
 
 def select(view: ViewPage, query: str, rows: int) -> list[str]:
-    """Select rows that meet a condition and that no guard holds, from Python, and return their keys."""
+    """Select rows from Python that match a query and are not held by a guard, and return their keys."""
     frame = view.widget.frame
-    older = frame.duplicated(["training_run_id", "checkpoint_type"])  # than the newest of their run, which come first
+    older = frame.duplicated(["training_run_id", "checkpoint_type"])  # than the newest of their run, which is first
     found = frame[older].query(query).head(rows)
     view.widget.selected = found
     view.wait_for_text(view.selection, f"{rows} selected")
@@ -38,23 +38,23 @@ def select(view: ViewPage, query: str, rows: int) -> list[str]:
 
 
 def writes(server: DemoServer) -> int:
-    """Return how many writes the server was sent."""
+    """Return the number of writes the server received."""
     return sum(call.endpoint in WRITES for call in server.requests)
 
 
 def read_values(view: ViewPage, keys: list[str], column: str) -> set[object]:
-    """Return what a column of the frame has for some rows."""
+    """Return the values of a column for some rows."""
     frame = view.widget.frame
     return set(
         frame.loc[frame["tinker_path"].isin(keys), column].astype(object).where(lambda values: values.notna(), None)
     )
 
 
-# ---- to confirm, to do, to undo
+# ---- confirm, run, undo
 
 
 def test_expire_and_undo(own_view: ViewPage, server: DemoServer) -> None:
-    """Two clicks let the selected rows expire tomorrow, which is seen in the rows at once; a third takes it back."""
+    """Two clicks expire the selected rows tomorrow and update them in the grid; a third click undoes it."""
     keys = select(own_view, "expires_at.isna() and not public", 3)
     own_view.click_and_wait("expire")
     assert "3 checkpoints" in own_view.panel()
@@ -77,7 +77,7 @@ def test_expire_and_undo(own_view: ViewPage, server: DemoServer) -> None:
 
 @pytest.mark.parametrize("way", ["close", "Escape"])
 def test_a_plan_is_put_away(own_view: ViewPage, server: DemoServer, way: str) -> None:
-    """Cancel and Escape close a plan, nothing was sent, and the focus is back on the button that began it."""
+    """Cancel and Escape close a plan without sending it and return the focus to its button."""
     select(own_view, "not public", 2)
     own_view.click_and_wait("publish")
     own_view.wait_for_text(own_view.panel, "become public")
@@ -88,7 +88,7 @@ def test_a_plan_is_put_away(own_view: ViewPage, server: DemoServer, way: str) ->
 
 
 def test_a_guard_that_is_lifted_changes_the_number(own_view: ViewPage) -> None:
-    """Ticking a guard plans its rows too, the number to type is another one, and the focus stays on the box."""
+    """Ticking a guard adds its rows to the plan, changes the number to type, and keeps the focus on the box."""
     own_view.click_and_wait("delete")
     before = int(own_view.panel_control("run").inner_text().split()[-1])
     own_view.host.fill(own_view.panel_control("typed"), str(before))
@@ -107,7 +107,7 @@ def test_a_guard_that_is_lifted_changes_the_number(own_view: ViewPage) -> None:
 
 
 def test_a_delete_wants_its_number_typed(own_view: ViewPage, server: DemoServer) -> None:
-    """The button of a delete can be pressed only with the exact number typed; Enter does it, and the rows are gone."""
+    """The button of a delete is enabled only by the exact number; Enter runs it, and the rows are removed."""
     keys = select(own_view, "checkpoint_type == 'sampler' and not public and step == step", 5)
     own_view.click_and_wait("delete")
     number = int(own_view.panel_control("run").inner_text().split()[-1])
@@ -127,11 +127,11 @@ def test_a_delete_wants_its_number_typed(own_view: ViewPage, server: DemoServer)
     assert not set(own_view.widget.frame["tinker_path"]) & {key for key in keys if server.state.find(key) is None}
 
 
-# ---- what is asked first
+# ---- forms
 
 
 def test_ttl_in_own_words(own_view: ViewPage) -> None:
-    """A length that cannot be read is refused with what to write, and stays to be corrected; a good one leads on with Enter."""
+    """An invalid duration shows what to write and stays editable; Enter submits a valid one."""
     select(own_view, "expires_at.isna() and not public", 1)
     own_view.click_and_wait("set_ttl")
     for text in ("soon", "", "5 s"):
@@ -147,7 +147,7 @@ def test_ttl_in_own_words(own_view: ViewPage) -> None:
 
 
 def test_retire_by_a_rule(own_view: ViewPage) -> None:
-    """The form of the keep rule leads to a plan of what it does not keep, which says the rule."""
+    """The form of the keep rule leads to a plan of the rows it does not keep, and the plan names the rule."""
     own_view.click_and_wait("retire")
     assert own_view.active() == "keep_last"
     own_view.host.fill(own_view.panel_control("keep_last"), "2")
@@ -163,7 +163,7 @@ def test_retire_by_a_rule(own_view: ViewPage) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_export(own_view: ViewPage, tmp_path: Path, suffix: str) -> None:
-    """The selected rows are written to a file, where it is is said; a file that exists is not overwritten unless one says so."""
+    """The selected rows are written to a file and its path is shown; an existing file is overwritten only on request."""
     keys = select(own_view, "not public", 3)
     path = tmp_path / f"rows{suffix}"
     own_view.click_and_wait("export")

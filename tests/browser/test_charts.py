@@ -1,4 +1,4 @@
-"""The pictures beside the rows in a real page: what they tell, and that a click on them filters."""
+"""The charts beside the rows in a real page: their contents, and filtering by a click."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ BARS = """figure => [...figure.querySelectorAll('.tkf-bar-row')].map(
 
 
 def bars(view: ViewPage, title: str) -> dict[str, str]:
-    """Return the bars of a picture with what is said of them, once it is drawn."""
+    """Return the bars of a chart with their descriptions, once it is drawn."""
     figure = view.find(f'figure:has(figcaption:text-is("{title}"))')
     view.host.wait_until(lambda: figure.count() == 1)
     return dict(figure.evaluate(BARS))
 
 
 def columns(view: ViewPage) -> dict[str, int]:
-    """Return the rows of each column over time, by its label."""
+    """Return the row count of each column over time, by label."""
     labels = view.find(".tkf-column").evaluate_all("all => all.map(column => column.getAttribute('aria-label'))")
     return {text.rsplit(": ", 1)[0]: int(text.rsplit(": ", 1)[1].replace(",", "")) for text in labels}
 
 
 def test_bars_of_runs_are_called_by_their_names(view: ViewPage) -> None:
-    """Beside its id a run's bar has the name of its session, where it has one; and so have its option and its chip."""
+    """The bar, option and chip of a run show the name of its session, if any, beside its id."""
     sizes = view.widget.frame.groupby("training_run_id")["size_gb"].sum()
     names = view.widget.frame.groupby("training_run_id")["display_name"].first()
     largest = sizes.idxmax()
@@ -49,7 +49,7 @@ def test_bars_of_runs_are_called_by_their_names(view: ViewPage) -> None:
 
 @pytest.mark.parametrize("how", ["click", "Enter"])
 def test_a_bar_filters(view: ViewPage, how: str) -> None:
-    """A click on a bar, or Enter, shows the rows that it stands for; what is not one value cannot be clicked."""
+    """A click or Enter on a bar shows its rows; a bar that is not one value cannot be clicked."""
     model = next(iter(bars(view, "Storage by model")))
     bar = view.control(f"Storage by model {model}")
     view.host.click(bar) if how == "click" else view.host.press("Enter", on=bar)
@@ -60,14 +60,14 @@ def test_a_bar_filters(view: ViewPage, how: str) -> None:
 
 
 def test_the_others_are_no_button(view: ViewPage) -> None:
-    """The bar of all others together cannot be clicked, since it is no one value."""
+    """The bar for all other values cannot be clicked."""
     bars(view, "Storage by run")
     assert view.control("Storage by run 50 others").is_disabled()
 
 
 @pytest.mark.parametrize("how", ["click", "Enter", " "])
 def test_a_column_filters(view: ViewPage, how: str) -> None:
-    """A click on a column, Enter or Space show as many rows as it said."""
+    """A click, Enter or Space on a column shows as many rows as its label says."""
     view.host.wait_until(lambda: columns(view))
     label, rows = max(columns(view).items(), key=lambda item: item[1])
     column = view.control(f"Checkpoints over time {label}")

@@ -1,4 +1,4 @@
-"""Filters in a real page: each popover, the search and the query box, chips, and where the focus is meanwhile."""
+"""Filters in a real page: popovers, the search and query boxes, chips, and the focus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABELS = {"created": "Created", "expires": "Expires", "size": "Size", "metadata"
 
 
 def matches(view: ViewPage, wanted: Any) -> None:
-    """Wait until as many rows match as a condition holds for, which are some and not all, and these are the rows."""
+    """Wait until the matching rows are those of a condition, which must be some but not all."""
     keys = list(view.widget.frame.loc[wanted.fillna(False).astype(bool), "tinker_path"])
     assert 0 < len(keys) < len(view.widget.frame)
     view.wait_for(view.counts, f"{len(keys):,} of 582")
@@ -23,15 +23,15 @@ def matches(view: ViewPage, wanted: Any) -> None:
     assert view.keys() == keys[: len(view.keys())]
 
 
-# ---- what is typed
+# ---- typing
 
 
 def test_fast_typing_loses_no_letter(view: ViewPage) -> None:
-    """Letters that are typed while older ones are still being answered stay, and the last text is what is searched."""
+    """Letters typed while earlier requests are pending are kept, and the final text is searched."""
     view.control("text").focus()
     for part in ("st", "ep-", "000", "25", "0"):
         view.page.keyboard.type(part)
-        view.page.wait_for_timeout(70)  # longer than what is typed is collected, so that each part is sent
+        view.page.wait_for_timeout(70)  # longer than the debounce, so that each part is sent
     view.host.pump()
     assert view.control("text").input_value() == "step-000250"
     view.host.settle()
@@ -42,7 +42,7 @@ def test_fast_typing_loses_no_letter(view: ViewPage) -> None:
 
 
 def test_the_caret_stays_where_one_types(view: ViewPage) -> None:
-    """In the middle of a text the caret goes on behind the letter that was typed, and is not put to the end."""
+    """The caret stays behind a letter typed in the middle of a text."""
     view.type("text", "stp")
     view.host.press("ArrowLeft")
     view.type("text", "e")
@@ -53,7 +53,7 @@ def test_the_caret_stays_where_one_types(view: ViewPage) -> None:
 
 
 def test_a_wrong_query_says_so_and_stays(view: ViewPage) -> None:
-    """While a query does not parse the error stands under it, text and caret stay, rows stay; mended, it filters."""
+    """A query that does not parse shows its error and keeps text, caret and rows; once corrected, it filters."""
     box, error = view.control("query"), view.find(".tkf-bar .tkf-error")
     view.type("query", "size_gb >> ")
     view.host.wait_until(error.inner_text)
@@ -68,12 +68,12 @@ def test_a_wrong_query_says_so_and_stays(view: ViewPage) -> None:
 
 
 def test_what_was_typed_last_does_not_come_back_after_reset(view: ViewPage) -> None:
-    """Reset within a moment of typing is the last word."""
+    """A reset right after typing discards the typed text."""
     view.widget.query = "public"
     view.wait_for(view.counts, "13 of 582")
     view.control("query").press_sequentially(" and size_gb < 0.2")
     view.control("reset").click()
-    view.page.wait_for_timeout(300)  # longer than what is typed is collected
+    view.page.wait_for_timeout(300)  # longer than the debounce
     view.host.settle()
     assert (view.counts(), view.widget.query) == ("582 of 582", "")
     assert view.control("query").input_value() == ""
@@ -83,7 +83,7 @@ def test_what_was_typed_last_does_not_come_back_after_reset(view: ViewPage) -> N
 
 
 def test_options_have_numbers_and_combine(view: ViewPage) -> None:
-    """Each option says how many rows it has; several are joined by or, and the popover stays open with the same numbers."""
+    """Each option shows its row count; several are combined with or, and the popover stays open with the same counts."""
     models = view.widget.frame["base_model"].value_counts().to_dict()
     view.click("model")
     view.wait_for(view.options, models)
@@ -97,7 +97,7 @@ def test_options_have_numbers_and_combine(view: ViewPage) -> None:
 
 
 def test_many_options_can_be_searched(view: ViewPage) -> None:
-    """Among many options the box finds by a part of the label, and says when there is none."""
+    """The search box finds options by a part of the label, and says so if none matches."""
     view.click("run")
     view.host.wait_until(view.options)
     first = next(iter(view.options()))
@@ -110,7 +110,7 @@ def test_many_options_can_be_searched(view: ViewPage) -> None:
 
 
 def test_keys_tick_options(view: ViewPage) -> None:
-    """The focus goes into the list, Space ticks, and after the list was drawn again it is still on the same box."""
+    """Space ticks the focused option, and the focus stays on its box after the list is redrawn."""
     view.click("type")
     view.host.wait_until(view.options)
     assert view.active() == "option training"
@@ -126,7 +126,7 @@ def test_keys_tick_options(view: ViewPage) -> None:
 
 
 def test_quick_picks_of_dates(view: ViewPage) -> None:
-    """A quick pick filters and is pressed; another takes its place; pressed again it is taken back."""
+    """A quick pick filters and looks pressed; another one replaces it; a second press removes it."""
     age = view.widget.frame["age_days"]
     view.click("created", "older than 30 d")
     matches(view, age > 30)
@@ -140,7 +140,7 @@ def test_quick_picks_of_dates(view: ViewPage) -> None:
 
 
 def test_ranges_of_numbers(view: ViewPage) -> None:
-    """Both ends of a range hold, follow what is typed, and are taken back when they are emptied."""
+    """Both ends of a range filter as they are typed, and are removed when they are emptied."""
     size = view.widget.frame["size_gb"]
     view.click("size")
     view.type("at least", "0.5")
@@ -155,11 +155,11 @@ def test_ranges_of_numbers(view: ViewPage) -> None:
     assert view.active() == "at most"
 
 
-# ---- what is set
+# ---- active filters
 
 
 def test_chips_and_reset(view: ViewPage) -> None:
-    """Every filter has a chip with a cross that takes it back alone; Reset takes all back, the search and the query as well."""
+    """Every filter has a chip whose cross removes only that filter; Reset removes all, including the search and the query."""
     view.widget.filters = {"public": [False], "size": [1, None], "text": "final", "query": "step != 3"}
     view.wait_for(view.chips, ["Public: private", "Size: ≥ 1 GB"])
     assert (view.control("text").input_value(), view.control("query").input_value()) == ("final", "step != 3")
@@ -179,7 +179,7 @@ def test_chips_and_reset(view: ViewPage) -> None:
 
 @pytest.mark.parametrize("name", LABELS)
 def test_a_popover_takes_the_focus_and_gives_it_back(view: ViewPage, name: str) -> None:
-    """A popover is a dialog with a name, takes the focus when it opens, and Escape closes it and gives the focus back."""
+    """A popover is a named dialog that takes the focus, and Escape closes it and returns the focus."""
     view.control(name).focus()
     view.host.press("Enter")
     popover = view.find(".tkf-popover")
@@ -192,7 +192,7 @@ def test_a_popover_takes_the_focus_and_gives_it_back(view: ViewPage, name: str) 
 
 
 def test_popovers_close_by_a_click_elsewhere(view: ViewPage) -> None:
-    """A click outside, a second click on the button, and another popover close it; the click does what it would have done."""
+    """A click outside, a second click on the button, or another popover closes it, and the click still has its effect."""
     popover = view.find(".tkf-popover")
     view.click("model")
     view.host.click(view.header("size_gb"), position={"x": 5, "y": 5})
@@ -206,14 +206,14 @@ def test_popovers_close_by_a_click_elsewhere(view: ViewPage) -> None:
 
 
 def test_a_popover_closes_when_the_focus_leaves_it(view: ViewPage) -> None:
-    """Tab out of a popover closes it, so that it does not stand in the way of what has the focus."""
+    """Tabbing out of a popover closes it, so that it does not cover the focused element."""
     view.click("size")
     view.host.press("Tab", "Shift+Tab", "Shift+Tab")
     assert not view.find(".tkf-popover").is_visible()
 
 
 def test_popovers_stay_inside_of_the_view(view: ViewPage) -> None:
-    """Every popover lies within the width of the view, also of the last buttons of a line."""
+    """Every popover stays within the width of the view, including those of the last buttons in a line."""
     outside = """root => {
       const [inner, outer] = [root.querySelector('.tkf-popover'), root.querySelector('.tkf')].map(box => box.getBoundingClientRect());
       return inner.left < outer.left || inner.right > outer.right;
@@ -226,7 +226,7 @@ def test_popovers_stay_inside_of_the_view(view: ViewPage) -> None:
 
 
 def test_focus_stays_when_parts_are_drawn_again(view: ViewPage) -> None:
-    """A change from elsewhere redraws buttons, chips and lists, and what had the focus has it still."""
+    """The focus survives a change from Python that redraws buttons, chips and lists."""
     view.widget.filters = {"public": [False]}
     view.wait_for(view.chips, ["Public: private"])
     for name in ("expire", "refresh", "columns", "pictures", "off public", "model", "all"):

@@ -1,4 +1,4 @@
-"""The rows in a real page: which are there, what order they have, and which columns they show."""
+"""The grid in a real page: its rows, their order, and the columns."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WIDTHS = "grid => grid.style.getPropertyValue('--tkf-columns').split(' ').map(pa
 
 
 def get_expected_keys(view: ViewPage) -> list[str]:
-    """Return the keys that Python has where rows are in sight."""
+    """Return the keys of the frame at the positions in sight."""
     places = [row.place for row in view.rows()]
     return list(view.widget.filtered["tinker_path"].iloc[places])
 
 
 def width(view: ViewPage, column: str) -> float:
-    """Return how wide a column is, in pixels."""
+    """Return the width of a column in pixels."""
     return view.grid.evaluate(WIDTHS)[view.columns().index(column) + 1]
 
 
@@ -35,7 +35,7 @@ def width(view: ViewPage, column: str) -> float:
 
 
 def test_the_first_rows_are_there_at_once(view: ViewPage) -> None:
-    """The first rows of the frame are in sight in its order, from the first on, and the grid knows how many there are."""
+    """The first rows are in sight in the frame's order, and the grid knows the row count."""
     assert [row.place for row in view.rows()] == list(range(len(view.rows())))
     assert len(view.rows()) > 10
     assert view.keys() == get_expected_keys(view)
@@ -43,7 +43,7 @@ def test_the_first_rows_are_there_at_once(view: ViewPage) -> None:
 
 
 def test_the_first_rows_need_no_answer_of_the_kernel(host: WidgetHost, account: tkf.Client) -> None:
-    """Rows are drawn from the first state alone, before anything was asked for."""
+    """The initial state alone renders rows, before the first request."""
     widget = tkf.explore("checkpoints", account)
     host.pump = lambda: None  # type: ignore[method-assign]
     root = host.mount(widget)
@@ -52,7 +52,7 @@ def test_the_first_rows_need_no_answer_of_the_kernel(host: WidgetHost, account: 
 
 
 def test_every_row_is_reached_by_scrolling(view: ViewPage) -> None:
-    """In a grid that was made taller, scrolled down window by window, every key of the frame is seen once, in order."""
+    """Scrolling down a taller grid page by page shows every key of the frame once, in order."""
     seen: dict[int, str] = {}
     view.grid.evaluate("grid => { grid.style.height = '1500px' }")
     view.row(45)
@@ -67,7 +67,7 @@ def test_every_row_is_reached_by_scrolling(view: ViewPage) -> None:
 
 
 def test_keys_move_through_the_rows(view: ViewPage) -> None:
-    """Arrows go one row on, PageDown a window, Ctrl+End to the last row and Ctrl+Home back; the row is always in sight."""
+    """Arrows move by a row, PageDown by a page, Ctrl+End and Ctrl+Home to the last and first row, which stays in sight."""
     last = len(view.widget.frame) - 1
 
     def cursor() -> int:
@@ -84,7 +84,7 @@ def test_keys_move_through_the_rows(view: ViewPage) -> None:
 
 
 def test_public_and_expiring_rows_are_marked_by_more_than_colour(view: ViewPage) -> None:
-    """A sign stands before what is public and before what expires within days."""
+    """Public checkpoints and those that expire within days are marked with a sign."""
     view.widget.query = "public"
     view.wait_for(lambda: set(view.column("public")), {"◉ public"})
     view.widget.query = "expires_in_days < 7"
@@ -95,7 +95,7 @@ def test_public_and_expiring_rows_are_marked_by_more_than_colour(view: ViewPage)
 
 
 def test_a_click_sorts_another_turns_it_round_a_third_ends_it(view: ViewPage) -> None:
-    """Three clicks on a header sort upwards, downwards and not at all, and rows follow."""
+    """Clicks on a header sort ascending, descending, and not at all."""
     for sort, mark, aria in ((["size_gb"], "▲", "ascending"), (["-size_gb"], "▼", "descending"), ([], "", "none")):
         view.host.click(view.header("size_gb"))
         view.wait_for(view.sorts, {"size_gb": mark} if mark else {})
@@ -105,7 +105,7 @@ def test_a_click_sorts_another_turns_it_round_a_third_ends_it(view: ViewPage) ->
 
 
 def test_shift_click_sorts_by_several(view: ViewPage) -> None:
-    """With Shift a header is added, turned round and taken out; numbers say which counts first."""
+    """Shift+click adds a sort column, reverses it and removes it; numbers show the priority."""
     view.host.click(view.header("public"))
     steps: list[dict[str, str]] = [
         {"public": "▲1", "size_gb": "▲2"},
@@ -119,7 +119,7 @@ def test_shift_click_sorts_by_several(view: ViewPage) -> None:
 
 
 def test_keys_sort_in_the_header(view: ViewPage) -> None:
-    """From the first row one step up is the header: Enter sorts, again turns round, and the cursor stays there."""
+    """The header is one step above the first row; Enter sorts by a column, a second Enter reverses it, and the cursor stays there."""
     view.grid.focus()
     view.press("ArrowUp", "ArrowRight")
     for mark in ("▲", "▼"):
@@ -130,7 +130,7 @@ def test_keys_sort_in_the_header(view: ViewPage) -> None:
 
 
 def test_sorting_begins_at_the_top_again(view: ViewPage) -> None:
-    """After a sort the first row is in sight, and the cursor is not left far below."""
+    """Sorting scrolls to the first row and moves the cursor there."""
     view.grid.focus()
     view.press("Control+End")
     view.row(581)
@@ -155,7 +155,7 @@ def test_columns_are_selected_and_hidden_in_a_list(view: ViewPage) -> None:
 
 
 def test_columns_change_places_in_a_list(view: ViewPage) -> None:
-    """The arrows of the list move a column, more than once, and the focus stays on the arrow."""
+    """The arrows of the list move a column repeatedly, and the focus stays on the arrow."""
     before = view.columns()
     view.click("columns", "down name")
     view.wait_for(view.columns, [before[1], "name", *before[2:]])
@@ -167,17 +167,17 @@ def test_columns_change_places_in_a_list(view: ViewPage) -> None:
 
 
 def drag(view: ViewPage, what: Locator, onto: Locator) -> None:
-    """Drag something with the mouse onto something else."""
+    """Drag one element onto another with the mouse."""
     what.hover()
     view.page.mouse.down()
-    for _ in range(2):  # the first move begins it, the second one is over the target
+    for _ in range(2):  # the first move starts the drag, the second one is over the target
         onto.hover()
     view.page.mouse.up()
     view.host.pump()
 
 
 def test_a_dragged_header_moves_its_column(view: ViewPage) -> None:
-    """A header that is dropped on another one takes its place."""
+    """A header dropped on another one takes its position."""
     before = view.columns()
     drag(view, view.header("size_gb"), view.header("name"))
     view.wait_for(view.columns, ["size_gb", *[name for name in before if name != "size_gb"]])
@@ -185,7 +185,7 @@ def test_a_dragged_header_moves_its_column(view: ViewPage) -> None:
 
 
 def test_keys_move_columns(view: ViewPage) -> None:
-    """Alt+Shift and an arrow in the header move the column and the cursor with it."""
+    """Alt+Shift+arrow in the header moves the column and the cursor with it."""
     before = view.columns()
     view.grid.focus()
     view.press("ArrowUp", "ArrowRight", "Alt+Shift+ArrowRight", "Alt+Shift+ArrowRight")
@@ -195,7 +195,7 @@ def test_keys_move_columns(view: ViewPage) -> None:
 
 
 def drag_handle(view: ViewPage, column: str, by: int) -> None:
-    """Take the edge of a column with the mouse and carry it so far."""
+    """Drag the edge of a column by this many pixels."""
     box: Any = view.header(column).locator(".tkf-handle").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     view.page.mouse.move(x, y)
@@ -208,7 +208,7 @@ def drag_handle(view: ViewPage, column: str, by: int) -> None:
 
 @pytest.mark.parametrize("by", [60, -50])
 def test_a_dragged_edge_sizes_its_column(view: ViewPage, by: int) -> None:
-    """A column follows the mouse that drags its edge, is not sorted by it, and keeps its width; so does no other column."""
+    """Dragging an edge resizes only its column, permanently and without sorting by it."""
     before, other = width(view, "name"), width(view, "time")
     drag_handle(view, "name", by)
     assert (width(view, "name"), width(view, "time")) == (before + by, other)
@@ -230,7 +230,7 @@ def test_a_double_click_fits_a_column(view: ViewPage) -> None:
 
 
 def test_keys_size_columns(view: ViewPage) -> None:
-    """Alt and an arrow in the header make the column wider or narrower, but never too narrow to be seen."""
+    """Alt+arrow in the header resizes the column, but never below a visible width."""
     before = width(view, "name")
     view.grid.focus()
     view.press("ArrowUp", "ArrowRight", "Alt+ArrowRight")
@@ -240,7 +240,7 @@ def test_keys_size_columns(view: ViewPage) -> None:
 
 
 def test_narrow_windows_scroll_to_the_column_of_the_cursor(view: ViewPage) -> None:
-    """Arrows to the right bring the column into sight, beside the one that stays; arrows to the left bring the first back."""
+    """Arrow keys scroll the column of the cursor into sight, beside the sticky one."""
     view.page.set_viewport_size({"width": 640, "height": 700})
     hidden = """grid => {
       const [cell, last] = ['.tkf-cursor', '.tkf-row .tkf-openings'].map(name => grid.querySelector(name).getBoundingClientRect());

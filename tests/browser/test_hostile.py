@@ -1,4 +1,4 @@
-"""Text of the service in a real page: whatever it says, it is shown as text, everywhere, and nothing of it runs."""
+"""Hostile text from the service in a real page is shown as text everywhere and never executed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OURS = {
 
 
 def hostile(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame in which every text, but for keys and ids, is hostile, with a column of such a name and such metadata."""
+    """Return a frame in which all text except keys and ids is hostile, including a column name and metadata."""
     made = frame.head(12).copy()
     for name in made.columns:
         if str(made[name].dtype) in ("str", "category") and not name.endswith(("_path", "_id", "metadata", "extra")):
@@ -48,7 +48,7 @@ def hostile(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_harmless(view: ViewPage) -> None:
-    """Check that the page has elements of the view only, that none runs or loads anything, and that nothing has run."""
+    """Check that the page contains only the view's elements, that none loads anything, and that no script ran."""
     view.host.settle()
     assert set(view.page.evaluate(TAGS)) <= OURS
     assert view.page.evaluate(HANDLERS) == []
@@ -57,14 +57,14 @@ def is_harmless(view: ViewPage) -> None:
 
 @pytest.fixture
 def view(host: WidgetHost, account: tkf.Client) -> ViewPage:
-    """A view of a frame that is hostile everywhere, with every column shown."""
+    """A view of a frame with hostile text everywhere and every column visible."""
     widget = tkf.explore(hostile(account.inventory()), account)
     widget.columns = list(widget.frame.columns)
     return ViewPage(host, widget)
 
 
 def test_cells_headers_and_hovers_are_text(view: ViewPage) -> None:
-    """In every column the text stands as it is, what cannot be printed spelled out, also on hover and as a header."""
+    """Cells, headers and tooltips of every column show the text, with control characters escaped."""
     is_harmless(view)
     cell = view.cell(0, "display_name")
     for part in (IMAGE, BREAKOUT, "\\u202egnp.exe", "שלום", "\\x1b[31mred\\x00 two\\nlines\\ttab"):
@@ -74,7 +74,7 @@ def test_cells_headers_and_hovers_are_text(view: ViewPage) -> None:
 
 
 def test_options_chips_and_pictures_are_text(view: ViewPage) -> None:
-    """Options, chips and bars show hostile values as text, and a click on them filters by exactly those."""
+    """Options, chips and bars show hostile values as text, and a click on them filters by exactly those values."""
     for name, column in (("project", "project_id"), ("owner", "owner"), ("status", "status")):
         view.click(name)
         view.host.wait_until(view.options)
@@ -89,7 +89,7 @@ def test_options_chips_and_pictures_are_text(view: ViewPage) -> None:
 
 
 def test_metadata_keys_are_text(view: ViewPage) -> None:
-    """Keys of metadata are offered as text, and can be filtered by."""
+    """Metadata keys are shown as text and can be filtered by."""
     key = "<img src=x onerror=window.ran=4>"
     view.click("metadata")
     view.host.wait_until(lambda: view.find("datalist option").count())
@@ -100,7 +100,7 @@ def test_metadata_keys_are_text(view: ViewPage) -> None:
 
 
 def test_what_is_copied_is_exact(view: ViewPage) -> None:
-    """The path that is copied is the path, and the note that says so is text."""
+    """The copied path is exact, and the note about it is text."""
     view.host.click(view.row(0).locator("[data-copy]"))
     path = view.widget.frame["tinker_path"].iloc[0]
     view.wait_for(lambda: view.page.evaluate("navigator.clipboard.readText()"), path)
@@ -109,7 +109,7 @@ def test_what_is_copied_is_exact(view: ViewPage) -> None:
 
 
 def test_tables_that_are_opened_are_named_as_text(host: WidgetHost, account: tkf.Client) -> None:
-    """The way from a hostile session to its runs shows its name as text."""
+    """The breadcrumb from a hostile session to its runs shows its name as text."""
     frame = account.sessions().query("checkpoints_count > 0").head(3)
     frame["display_name"] = ALL
     view = ViewPage(host, tkf.explore(frame, account))
@@ -120,7 +120,7 @@ def test_tables_that_are_opened_are_named_as_text(host: WidgetHost, account: tkf
 
 
 def test_what_is_typed_and_its_errors_are_text(view: ViewPage) -> None:
-    """A query that is hostile itself is told in its error as text."""
+    """The error of a hostile query shows it as text."""
     view.host.fill(view.control("query"), f"name == {IMAGE} and {BREAKOUT}")
     view.host.wait_until(lambda: view.find(".tkf-bar .tkf-error").inner_text())
     view.host.fill(view.control("text"), ALL)
@@ -129,7 +129,7 @@ def test_what_is_typed_and_its_errors_are_text(view: ViewPage) -> None:
 
 
 def test_plans_and_outcomes_are_text(host: WidgetHost, server: DemoServer, client: tkf.Client) -> None:
-    """Rows of a plan with hostile names, and what a hostile server says of them when it fails, are text."""
+    """Hostile names in a plan, and a hostile server's error messages in its outcomes, are text."""
     run = server.state.add_run(base_model=BREAKOUT)
     for name in (IMAGE, BREAKOUT.replace("/", "\u2044"), RIGHT_TO_LEFT, CONTROL):
         server.state.add_checkpoint(run, name=name, user_metadata={IMAGE: ALL})
@@ -152,7 +152,7 @@ def test_plans_and_outcomes_are_text(host: WidgetHost, server: DemoServer, clien
 
 
 def test_what_a_failing_server_says_is_text(host: WidgetHost, server: DemoServer, client: tkf.Client) -> None:
-    """The words of a server that refuses to be read are shown as text, at the top and in the panel."""
+    """The error message of a failing server is shown as text, in the note and in the panel."""
     view = ViewPage(host, tkf.explore("checkpoints", client))
     server.faults.bursts = [Burst("*", 403, times=None, detail=ALL)]
     view.click_and_wait("refresh")
@@ -163,7 +163,7 @@ def test_what_a_failing_server_says_is_text(host: WidgetHost, server: DemoServer
 
 
 def test_text_that_runs_the_other_way_stays_in_its_place(view: ViewPage) -> None:
-    """Hebrew in a name does not turn round what stands beside it: cells, chips, bars and options are isolated."""
+    """Right-to-left text is isolated in cells, chips, bars and options, so that it does not reorder its neighbours."""
     view.widget.filters = {"project": [ALL]}
     view.click("project")
     view.host.wait_until(view.options)

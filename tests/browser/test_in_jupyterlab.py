@@ -1,4 +1,4 @@
-"""What people come for, in the real notebook: find checkpoints of an account, let them expire, publish and delete them."""
+"""Typical tasks in JupyterLab: finding checkpoints of an account, expiring, publishing and deleting them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ DAY = timedelta(hours=24, minutes=1)
 
 
 def list_expiring(server: DemoServer) -> set[str]:
-    """Return the paths that are gone tomorrow."""
+    """Return the paths that expire by tomorrow."""
     tomorrow = server.state.now() + DAY
     return {path for path, row in checkpoints(server).items() if row.expires_at and row.expires_at < tomorrow}
 
 
 def is_old(server: DemoServer, path: str) -> bool:
-    """Tell whether a checkpoint is private and was saved more than 30 days ago."""
+    """Return whether a checkpoint is private and older than 30 days."""
     row = checkpoints(server)[path]
     return not row.public and server.state.now() - row.time > timedelta(days=30)
 
 
 def test_from_a_fresh_notebook_to_500_expiring_checkpoints_in_under_ten_clicks(lab: Lab) -> None:
-    """The cell is run, two filters and the action are clicked, and 500 more of 1,200 checkpoints are gone tomorrow; undone, none."""
+    """Running the cell, two filters and the action expire 500 more of 1,200 checkpoints tomorrow; undo restores all."""
     with DemoServer(runs=40, checkpoints=1200) as server:
         before, soon = {path: row.expires_at for path, row in checkpoints(server).items()}, list_expiring(server)
         with lab.notebook(["import tinker_frames as tkf\n\ntkf.explore()"], env=environment(server)) as notebook:
@@ -60,7 +60,7 @@ def test_from_a_fresh_notebook_to_500_expiring_checkpoints_in_under_ten_clicks(l
 
 
 def test_cancel_sends_nothing_further_and_other_cells_run_meanwhile(lab: Lab, server: DemoServer) -> None:
-    """While a slow server publishes, another cell runs; after Cancel the remaining rows are listed as not sent, and were not."""
+    """Another cell runs while a slow server publishes; after Cancel the remaining rows are listed as not sent, and were not."""
     with open_view(lab, server, "6 * 7") as view:
         server.faults.write_latency = 0.4
         view.begin("publish")

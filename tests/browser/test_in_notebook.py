@@ -1,4 +1,4 @@
-"""A view as a part of its notebook: among other cells, beside other views, after its kernel, in the saved and the exported file."""
+"""A view in its notebook: next to other cells and views, after its kernel is gone, and in the saved and exported file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 SAME = "print([list(made[name]['tinker_path']) == list(getattr(view, name)['tinker_path']) for name in ('frame', 'filtered', 'selected')])"
 TABLE = "[data-tkf-static] table"
 GONE = "The kernel of this view is gone. Run this cell again."
-# What would run if any of it were taken for HTML.
+# Would run if any of it were interpreted as HTML.
 NASTY = (
     "<img src=x onerror='window.ran = 1'>",
     '"><svg onload="window.ran = 1">',
@@ -40,11 +40,11 @@ NASTY = (
 FOREIGN = "root => [...root.querySelectorAll('img, script, iframe, style, b, svg[onload], [onerror], [onmouseover]')].map(e => e.outerHTML)"
 
 
-# ---- among other cells
+# ---- with other cells
 
 
 def test_what_is_clicked_is_read_in_the_next_cell(lab: Lab, server: DemoServer) -> None:
-    """Filter, order and selection of the browser are those of the frames, and the code of the view makes the same frames."""
+    """The browser's filter, order and selection are those of the frames, and the view's code makes the same frames."""
     with open_view(lab, server) as view:
         view.click("public", "option private")
         view.type("text", "step")
@@ -63,7 +63,7 @@ def test_what_is_clicked_is_read_in_the_next_cell(lab: Lab, server: DemoServer) 
 
 
 def test_a_view_lives_in_a_box(lab: Lab, server: DemoServer) -> None:
-    """Inside of another widget a view is the same: its rows are there, and a filter is heard."""
+    """A view inside another widget shows its rows and filters."""
     cell = "import ipywidgets, tinker_frames as tkf\nview = tkf.explore()\nipywidgets.VBox([view])"
     with open_view(lab, server, cell=cell) as view:
         view.search("final", sum("final" in path for path in checkpoints(server)))
@@ -71,7 +71,7 @@ def test_a_view_lives_in_a_box(lab: Lab, server: DemoServer) -> None:
 
 
 def test_an_action_goes_on_while_another_cell_is_busy(lab: Lab, server: DemoServer) -> None:
-    """Begun while a cell keeps the kernel busy, an action is planned, carried out and shown, and nobody says the kernel is gone."""
+    """An action started while a cell blocks the kernel is planned, run and shown, and the view does not report a dead kernel."""
     busy = "import time, os\nwhile not os.path.exists('enough'): time.sleep(0.01)\n'over'"
     with open_view(lab, server, busy) as view:
         view.notebook.select(1)
@@ -87,11 +87,11 @@ def test_an_action_goes_on_while_another_cell_is_busy(lab: Lab, server: DemoServ
         view.user_input.wait_until(lambda: view.notebook.text(1) == "'over'")
 
 
-# ---- beside other views
+# ---- with other views
 
 
 def test_one_view_in_two_cells_is_one(lab: Lab, server: DemoServer) -> None:
-    """Both displays follow what is done in either, each where it was scrolled to; and neither shows its static table."""
+    """Two displays of a view share all changes but scroll independently, and neither shows its static table."""
     with open_view(lab, server, "view") as view:
         view.notebook.run(1)
         again = NotebookView(view.notebook, 1)
@@ -106,11 +106,11 @@ def test_one_view_in_two_cells_is_one(lab: Lab, server: DemoServer) -> None:
         assert view.notebook.root.locator(f"{TABLE}:visible").count() == 0
 
 
-# ---- after its kernel
+# ---- without its kernel
 
 
 def test_a_view_whose_kernel_is_gone_says_so(lab: Lab, server: DemoServer) -> None:
-    """After a restart the view says what to do, a click on it throws nothing, and the cell that is run again shows a live one."""
+    """After a restart the view says what to do, a click on it does not fail, and rerunning the cell shows a live view."""
     with open_view(lab, server) as view:
         view.notebook.restart()
         view.wait_for(view.note, GONE)
@@ -125,7 +125,7 @@ def test_a_view_whose_kernel_is_gone_says_so(lab: Lab, server: DemoServer) -> No
 
 
 def test_a_saved_notebook_shows_its_first_rows_as_a_table(lab: Lab, server: DemoServer) -> None:
-    """While the view lives its static table is not seen; opened with a new kernel, the notebook shows that, with the first rows."""
+    """The static table is hidden while the view is live; opened with a new kernel, the notebook shows it with the first rows."""
     with open_view(lab, server) as view:
         view.type("text", "final")
         view.wait_for_text(view.counts, f"{sum('final' in path for path in checkpoints(server))} of ")
@@ -142,11 +142,11 @@ def test_a_saved_notebook_shows_its_first_rows_as_a_table(lab: Lab, server: Demo
         assert "Run the cell for the view" in again.inner_text()
 
 
-# ---- text of others
+# ---- untrusted text
 
 
 class Elements(HTMLParser):
-    """The names of the elements in HTML."""
+    """Collects the names of the elements in HTML."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -154,12 +154,12 @@ class Elements(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element; of attributes there may be those of ours."""
+        """Record an element; only known attributes are allowed."""
         self.found |= {tag, *(f"@{name}" for name, _ in attrs if name not in ("style", "data-tkf-static"))}
 
 
 def inject_html(server: DemoServer) -> None:
-    """Put what would run into everything of an account that has a text."""
+    """Put HTML into every text field of an account."""
     for text in NASTY:
         session = server.state.add_session(display_name=text, user_metadata={text: text})
         run = server.state.add_run(session, base_model=text, user_metadata={text: text})
@@ -168,7 +168,7 @@ def inject_html(server: DemoServer) -> None:
 
 @contextmanager
 def open_export(notebook: Path, browser: Browser) -> Iterator[Page]:
-    """Give the page that a saved notebook is exported to, without any network."""
+    """Yield the page of the notebook's HTML export, without network access."""
     made = notebook.with_suffix(".html")
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "--log-level", "ERROR", str(notebook)]
     subprocess.run(command, check=True, timeout=60, cwd=notebook.parent)
@@ -180,7 +180,7 @@ def open_export(notebook: Path, browser: Browser) -> Iterator[Page]:
 
 
 def test_what_is_saved_and_exported_is_a_table_of_text(lab: Lab, server: DemoServer, browser: Browser) -> None:
-    """The file has a plain table with all text escaped, and its HTML export, opened without a network, shows that table."""
+    """The notebook file has a plain table with escaped text, and its HTML export shows it without a network."""
     inject_html(server)
     with open_view(lab, server) as view:
         html = "".join(view.notebook.save()["cells"][0]["outputs"][0]["data"]["text/html"])

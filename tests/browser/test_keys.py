@@ -1,4 +1,4 @@
-"""Only the keyboard in a real page: every control is reached, none is a trap, and a notebook's own keys stay out."""
+"""Keyboard access in a real page: every control can be reached and left, and the notebook's shortcuts are off."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tab_to(view: ViewPage, name: str, key: str = "Tab") -> None:
 
 
 def tab_through(view: ViewPage) -> int:
-    """Press Tab through the whole view, and return how many stops it has; each keeps the notebook's keys out."""
+    """Tab through the entire view and return the number of stops; each suppresses the notebook's shortcuts."""
     view.page.evaluate(BEFORE)
     stops = 0
     view.host.press("Tab")
@@ -49,7 +49,7 @@ def tab_through(view: ViewPage) -> int:
 
 
 def stops_of(view: ViewPage, part: str) -> None:
-    """Press Tab from the first control of a part to its last; each is reached and keeps the notebook's keys out."""
+    """Tab from the first control of a part to its last; each is reached and suppresses the notebook's shortcuts."""
     root = view.find(part)
     view.host.wait_until(lambda: root.evaluate(HAS_FOCUS))
     root.locator(FIRST).first.focus()
@@ -62,7 +62,7 @@ def stops_of(view: ViewPage, part: str) -> None:
 
 
 def test_every_stop_keeps_the_notebooks_keys_out(view: ViewPage) -> None:
-    """Tab passes every control that is seen and leaves the view again; no stop is without the mark that JupyterLab heeds."""
+    """Tab visits every visible control and leaves the view; every stop has the marker that JupyterLab respects."""
     view.widget.filters = {"size": [0, None]}
     view.wait_for(view.chips, ["Size: ≥ 0 GB"])
     view.host.wait_until(lambda: view.find(".tkf-column").count())
@@ -71,7 +71,7 @@ def test_every_stop_keeps_the_notebooks_keys_out(view: ViewPage) -> None:
 
 
 def test_every_stop_of_the_panel_keeps_them_out(host: WidgetHost, inventory: pd.DataFrame, account: tkf.Client) -> None:
-    """The same with forms and plans open, rows of the plan listed."""
+    """The same holds for open forms and plans with their rows listed."""
     view = ViewPage(host, tkf.explore(inventory.tail(5), account))
     view.click("pictures")
     for name in ("retire", "set_ttl", "export", "delete"):
@@ -85,14 +85,14 @@ def test_every_stop_of_the_panel_keeps_them_out(host: WidgetHost, inventory: pd.
 
 @pytest.mark.parametrize("name", ["model", "created", "metadata", "columns"])
 def test_every_stop_of_a_popover_keeps_them_out(view: ViewPage, name: str) -> None:
-    """The same within popovers: each of their controls is reached by Tab from where the focus goes first."""
+    """Every control of a popover is reached by Tab from its initial focus and suppresses the notebook's shortcuts."""
     view.widget.columns = ["name", "tinker_path"]
     view.click(name)
     stops_of(view, ".tkf-popover")
 
 
 def test_keys_do_not_leave_the_view(view: ViewPage) -> None:
-    """No key that is pressed in the view reaches the page around it, where a notebook would listen."""
+    """No key pressed in the view reaches the surrounding page, where a notebook would listen."""
     view.page.evaluate("window.leaked = []; document.addEventListener('keydown', event => leaked.push(event.key))")
     view.grid.focus()
     view.host.press("d", "d", "ArrowDown", "a", "Enter", "x", "Escape")
@@ -104,7 +104,7 @@ def test_keys_do_not_leave_the_view(view: ViewPage) -> None:
 
 
 def test_focus_is_never_nowhere(view: ViewPage) -> None:
-    """After a button that takes itself away the focus is still in the view."""
+    """After a button that removes itself the focus is still in the view."""
     view.widget.filters = {"size": [0, None], "public": [False]}
     view.wait_for(lambda: len(view.chips()), 2)
     for name in ("off size", "off public", "all", "none"):

@@ -32,7 +32,7 @@ SWEEP = """grid => {
 
 @pytest.fixture(scope="module")
 def large_inventory(inventory: pd.DataFrame) -> pd.DataFrame:
-    """An account of a hundred thousand checkpoints: the demo account over and over, each path once."""
+    """A hundred thousand checkpoints: the demo account repeated, with unique paths."""
     copies = -(-MANY // len(inventory))
     repeated = pd.concat([inventory] * copies, ignore_index=True).head(MANY)
     repeated["tinker_path"] += "-" + repeated.index.astype("str")
@@ -50,12 +50,12 @@ def huge_inventory() -> pd.DataFrame:
 
 @pytest.fixture
 def large_view(host: WidgetHost, large_inventory: pd.DataFrame, account: tkf.Client) -> ViewPage:
-    """A view of the hundred thousand."""
+    """A view of the hundred thousand checkpoints."""
     return ViewPage(host, tkf.explore(large_inventory, account))
 
 
 def test_few_bytes_show_many_rows(large_view: ViewPage) -> None:
-    """Rows, filters and pictures of a hundred thousand checkpoints come as 200 kB at most, the view's own code included."""
+    """Rows, filters and charts of a hundred thousand checkpoints take at most 200 kB, including the view's own code."""
     large_view.host.wait_until(lambda: large_view.find(".tkf-bar-row").count() > 3)
     large_view.host.settle()
     assert large_view.counts() == "100,000 of 100,000"
@@ -63,7 +63,7 @@ def test_few_bytes_show_many_rows(large_view: ViewPage) -> None:
 
 
 def test_every_tenth_part_of_many_rows_is_reached(large_view: ViewPage, large_inventory: pd.DataFrame) -> None:
-    """Wherever one scrolls to, the rows that are there have the keys that the frame has there."""
+    """At any scroll position the rows have the keys of the frame at that position."""
     for place in [*range(0, MANY, MANY // 10), MANY - 10]:
         large_view.scroll(place * 28)
         large_view.row(place)
@@ -75,7 +75,7 @@ def test_every_tenth_part_of_many_rows_is_reached(large_view: ViewPage, large_in
 def test_the_last_of_two_million_rows_is_reached(
     host: WidgetHost, huge_inventory: pd.DataFrame, account: tkf.Client, by: str
 ) -> None:
-    """Far beyond what a browser can scroll the last row is in sight at the end, and rows lie one below the other."""
+    """The last row can be reached beyond the browser's scroll limit, and rows do not overlap."""
     view = ViewPage(host, tkf.explore(huge_inventory, account))
     if by == "key":
         view.grid.focus()
@@ -92,7 +92,7 @@ def test_the_last_of_two_million_rows_is_reached(
 def test_keys_go_row_by_row_through_two_million(
     host: WidgetHost, huge_inventory: pd.DataFrame, account: tkf.Client
 ) -> None:
-    """In the middle of two million rows each arrow goes one row on, PageDown a window, and the row is in sight."""
+    """In the middle of two million rows an arrow moves by a row, PageDown by a page, and the row is in sight."""
     view = ViewPage(host, tkf.explore(huge_inventory, account))
     view.grid.focus()
     view.scroll(7_000_000)
@@ -108,7 +108,7 @@ def test_keys_go_row_by_row_through_two_million(
 
 
 def test_scrolling_fast_asks_only_for_what_is_seen(large_view: ViewPage) -> None:
-    """Scrolled over in one go, rows in between are not asked for."""
+    """Rows skipped by fast scrolling are not requested."""
     large_view.host.settle()
     before = len(large_view.host.received)
     large_view.grid.evaluate(SWEEP)

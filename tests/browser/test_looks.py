@@ -1,4 +1,4 @@
-"""How a view looks in a real page: contrast in light and dark, and room in narrow windows; and what a screen reader is told."""
+"""The appearance of a view in a real page: contrast in light and dark, narrow windows, and the accessibility tree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-# Every text that is seen, with the contrast to what lies behind it; a canvas mixes the colours as the browser does.
+# Every visible text with its contrast to the background; a canvas blends the colours as the browser does.
 CONTRASTS = """root => {
   const brush = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
   const paint = color => { brush.fillStyle = color; brush.fillRect(0, 0, 1, 1); return [...brush.getImageData(0, 0, 1, 1).data]; };
@@ -59,13 +59,13 @@ NAMED = CONTROLS | {"toolbar", "region", "navigation", "columnheader"}
 
 
 def resize(host: WidgetHost, width: int) -> WidgetHost:
-    """Return the stage in a window of so many pixels."""
+    """Return the host after resizing its window to this width."""
     host.page.set_viewport_size({"width": width, "height": 800})
     return host
 
 
 def find_low_contrast(view: ViewPage) -> list[Any]:
-    """Return the texts that are hard to read, in light and in dark."""
+    """Return the texts with a low contrast, in light and in dark mode."""
     found = []
     for scheme in ("light", "dark"):
         view.page.emulate_media(color_scheme=scheme)
@@ -75,7 +75,7 @@ def find_low_contrast(view: ViewPage) -> list[Any]:
 
 
 def read_accessibility_tree(view: ViewPage) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return what a screen reader is told: role, name and properties of everything in the page."""
+    """Return role, name and properties of every node of the accessibility tree."""
     session = view.page.context.new_cdp_session(view.page)
     nodes = [node for node in session.send("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
     return [
@@ -89,7 +89,7 @@ def read_accessibility_tree(view: ViewPage) -> list[tuple[str, str, dict[str, An
 
 
 def find_nameless(view: ViewPage) -> list[Any]:
-    """Return the controls that have no name."""
+    """Return the controls without an accessible name."""
     view.host.settle()
     found = read_accessibility_tree(view)
     assert sum(role in CONTROLS for role, _, _ in found) > 10
@@ -100,7 +100,7 @@ def find_nameless(view: ViewPage) -> list[Any]:
 
 
 def test_texts_can_be_read(host: WidgetHost, account: tkf.Client) -> None:
-    """Every text of rows (selected, public, expiring), filters, pictures, an error and a banner has a contrast of 4.5."""
+    """Every text of rows (selected, public, expiring), filters, charts, an error and a banner has a contrast of 4.5."""
     frame = account.inventory()
     frame.attrs["tinker"] = frame.attrs["tinker"] | {"complete": False, "total": 600}
     view = ViewPage(resize(host, 1300), tkf.explore(frame, account))
@@ -123,7 +123,7 @@ def test_texts_can_be_read(host: WidgetHost, account: tkf.Client) -> None:
 
 
 def test_popovers_can_be_read(view: ViewPage) -> None:
-    """Labels, counts and quick picks of every popover, pressed or not, have a contrast of 4.5."""
+    """Labels, counts and quick picks of every popover have a contrast of 4.5."""
     view.widget.filters = {"created": {"older_than": 30}, "model": ["Qwen/Qwen3-8B"]}
     for name in ("model", "created", "size", "metadata", "columns"):
         view.click(name)
@@ -132,7 +132,7 @@ def test_popovers_can_be_read(view: ViewPage) -> None:
 
 
 def test_the_panel_can_be_read(host: WidgetHost, server: DemoServer, client: tkf.Client) -> None:
-    """What an action asks, its plan with what is held and listed, and outcomes that failed have a contrast of 4.5."""
+    """An action's form, its plan with held and listed rows, and failed outcomes have a contrast of 4.5."""
     view = ViewPage(host, tkf.explore("checkpoints", client))
     for name in ("retire", "set_ttl", "export"):
         view.click_and_wait(name)
@@ -152,7 +152,7 @@ def test_the_panel_can_be_read(host: WidgetHost, server: DemoServer, client: tkf
 
 
 def test_what_has_the_focus_is_seen(view: ViewPage) -> None:
-    """Whatever sort of control the keyboard comes to has an outline of its own."""
+    """Every kind of control shows an outline when it has the focus."""
     view.host.wait_until(lambda: view.find(".tkf-column").count())
     view.host.press("Tab")
     outline = "control => { control.focus(); const style = getComputedStyle(control); return style.outlineStyle + parseFloat(style.outlineWidth); }"
@@ -168,12 +168,12 @@ def test_what_has_the_focus_is_seen(view: ViewPage) -> None:
         assert view.find(name).first.evaluate(outline) == "solid2", name
 
 
-# ---- room
+# ---- layout
 
 
 @pytest.mark.parametrize("table", ["checkpoints", "training_runs", "sessions"])
 def test_narrow_windows_do_not_scroll_sideways(host: WidgetHost, account: tkf.Client, table: str) -> None:
-    """In a window of 420 pixels nothing but the rows is wider than the window, whatever is open."""
+    """In a window of 420 pixels only the rows are wider than the window, whichever popover is open."""
     view = ViewPage(resize(host, 420), tkf.explore(table, account))
     view.host.wait_until(lambda: view.find(".tkf-chart").count() == 3)
     assert view.page.evaluate(OVERFLOWS) == []
@@ -199,7 +199,7 @@ def test_a_narrow_panel_does_not_scroll_sideways(host: WidgetHost, account: tkf.
 
 
 def test_pictures_stand_beside_or_below(view: ViewPage) -> None:
-    """With room the pictures are to the right of the rows, without it below them."""
+    """The charts are to the right of the rows if there is room, and below them otherwise."""
     boxes = "root => ['.tkf-grid', '.tkf-charts'].map(name => root.querySelector(name).getBoundingClientRect()).map(box => [box.right, box.bottom])"
     view.host.wait_until(lambda: view.find(".tkf-chart").count() == 3)
     for width, axis in ((1200, 0), (600, 1)):
@@ -209,11 +209,11 @@ def test_pictures_stand_beside_or_below(view: ViewPage) -> None:
         assert pictures[1 - axis] <= grid[1 - axis] + 1
 
 
-# ---- what a screen reader is told
+# ---- accessibility
 
 
 def test_every_control_has_a_name(host: WidgetHost, inventory: pd.DataFrame, account: tkf.Client) -> None:
-    """Every button, box, header, dialog and region in the accessibility tree has a name, whatever popover is open."""
+    """Every button, box, header, dialog and region in the accessibility tree has a name, whichever popover is open."""
     view = ViewPage(host, tkf.explore(inventory.head(5), account))
     view.host.wait_until(lambda: view.find(".tkf-column").count())
     assert find_nameless(view) == []
@@ -224,7 +224,7 @@ def test_every_control_has_a_name(host: WidgetHost, inventory: pd.DataFrame, acc
 
 
 def test_every_control_of_the_panel_has_a_name(host: WidgetHost, server: DemoServer, client: tkf.Client) -> None:
-    """Forms, plans, progress and outcomes have names for all controls as well."""
+    """All controls of forms, plans, progress and outcomes have names."""
     view = ViewPage(host, tkf.explore(client.inventory().tail(5), client))
     for name in ("retire", "set_ttl", "export", "delete"):
         view.click_and_wait(name)
@@ -242,7 +242,7 @@ def test_every_control_of_the_panel_has_a_name(host: WidgetHost, server: DemoSer
 
 
 def test_the_grid_is_a_grid(view: ViewPage) -> None:
-    """Roles, counts, places and states of rows and headers are those of a grid that shows a part of its rows."""
+    """Rows and headers have the roles, counts, positions and states of a grid that shows a part of its rows."""
     view.host.click(view.header("time"))
     view.wait_for(view.sorts, {"time": "▲"})
     view.host.click(view.cell(3, "name"))
@@ -261,7 +261,7 @@ def test_the_grid_is_a_grid(view: ViewPage) -> None:
 
 
 def test_the_active_cell_is_there(view: ViewPage) -> None:
-    """Wherever the keys lead, what `aria-activedescendant` names is in the page and marked."""
+    """The element named by `aria-activedescendant` always exists and is marked."""
     view.grid.focus()
     active = (
         "grid => document.getElementById(grid.getAttribute('aria-activedescendant'))?.classList.contains('tkf-cursor')"

@@ -1,6 +1,6 @@
-"""The picture of the README: made from the real thing, and no older than that.
+"""The screenshot in the README, taken from a real view, and the check that it is current.
 
-`TINKER_FRAMES_PICTURE=1 pytest -n 0 -m browser tests/browser/test_readme_picture.py` makes it anew.
+`TINKER_FRAMES_PICTURE=1 pytest -n 0 -m browser tests/browser/test_readme_picture.py` takes it again.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.browser
 
 PICTURE = CHECKOUT / "notebooks" / "view.png"
 WIDTH = 1180
-WINDOW = {"width": 1360, "height": 1100}  # in which a view is as wide as that, and not cut off
-# Not names of all the world: the machine that takes the picture has no fonts for some.
+WINDOW = {"width": 1360, "height": 1100}  # wide enough to show the entire view
+# No names in other scripts: the machine that takes the screenshot lacks fonts for some.
 SHOWN = f"""{CELL.removesuffix("view")}
 view.filters = {{
     "created": {{"older_than": 7}},
@@ -40,7 +40,7 @@ SELECTED = (1, 4, 5, 8)
 
 @contextmanager
 def open_picture(lab: Lab) -> Iterator[NotebookView]:
-    """Give the view as it is in the picture."""
+    """Yield the view as it is in the screenshot."""
     with (
         resize_window(lab, **WINDOW),
         DemoServer(runs=60, checkpoints=1200, seed=1) as server,
@@ -56,14 +56,14 @@ def open_picture(lab: Lab) -> Iterator[NotebookView]:
 
 
 def size(png: bytes) -> tuple[int, int]:
-    """Return the width and the height that a PNG says of itself."""
+    """Return the width and height of a PNG."""
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", png[16:24])
     return width, height
 
 
 def test_the_picture_of_the_readme_is_what_the_view_looks_like(lab: Lab) -> None:
-    """It is stored, shown in the README, and as large as the view is now; the view in it has text that every font has."""
+    """The stored screenshot is shown in the README and has the current size of the view, whose text every font covers."""
     with open_picture(lab) as view:
         assert all(ord(letter) < 0x2E80 for letter in view.root.inner_text())
         png = view.root.screenshot()

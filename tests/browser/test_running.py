@@ -1,4 +1,4 @@
-"""Plans under way in a real page: progress, Cancel, servers that fail, and the rows meanwhile."""
+"""Running plans in a real page: progress, Cancel, failing servers, and the rows meanwhile."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def own_view(host: WidgetHost, server: DemoServer, client: tkf.Client) -> Iterator[ViewPage]:
-    """A view of an account of this test's own; what goes on at the end is stopped and waited for."""
+    """A view of this test's own account; running work is stopped at the end."""
     view = ViewPage(host, tkf.explore("checkpoints", client))
     yield view
     server.faults.clear()
@@ -34,7 +34,7 @@ def own_view(host: WidgetHost, server: DemoServer, client: tkf.Client) -> Iterat
 def select(view: ViewPage, rows: int) -> list[str]:
     """Select rows that no guard holds and that do not expire, and return their keys."""
     frame = view.widget.frame
-    older = frame.duplicated(["training_run_id", "checkpoint_type"])  # than the newest of their run, which come first
+    older = frame.duplicated(["training_run_id", "checkpoint_type"])  # than the newest of their run, which is first
     found = frame[older & frame["expires_at"].isna() & ~frame["public"]].head(rows)
     view.widget.selected = found
     view.wait_for_text(view.selection, f"{rows} selected")
@@ -42,20 +42,20 @@ def select(view: ViewPage, rows: int) -> list[str]:
 
 
 def read_progress(view: ViewPage) -> float:
-    """Return how much of the progress bar is filled."""
+    """Return the filled fraction of the progress bar."""
     return float(view.find(".tkf-progress-fill").evaluate("bar => parseFloat(bar.style.width) / 100 || 0"))
 
 
 def read_done(view: ViewPage) -> int:
-    """Return how many rows the progress bar counts."""
+    """Return the row count of the progress bar."""
     return int(view.find(".tkf-progress").get_attribute("aria-valuenow") or 0)
 
 
-# ---- while it goes on
+# ---- while it runs
 
 
 def test_progress_is_seen_as_it_goes(own_view: ViewPage, server: DemoServer) -> None:
-    """The bar grows with the rows that have ended, beside their number and how many a second, which is what it says to a screen reader."""
+    """The bar grows with the finished rows, shows their number and rate, and announces them to screen readers."""
     select(own_view, 40)
     own_view.click_and_wait("expire")
     server.faults.write_latency = 0.25
@@ -73,7 +73,7 @@ def test_progress_is_seen_as_it_goes(own_view: ViewPage, server: DemoServer) -> 
 
 
 def test_rows_can_be_looked_at_meanwhile(own_view: ViewPage, server: DemoServer) -> None:
-    """While a plan goes on one types, filters and sorts; progress and its end do not take the focus away."""
+    """Typing, filtering and sorting work while a plan runs; progress and its end do not move the focus."""
     select(own_view, 20)
     own_view.click_and_wait("expire")
     server.faults.write_latency = 0.2
@@ -92,7 +92,7 @@ def test_rows_can_be_looked_at_meanwhile(own_view: ViewPage, server: DemoServer)
 
 
 def test_rows_change_in_place(own_view: ViewPage) -> None:
-    """After a plan the rows are new where they are: scroll, filter, sort and the rest of the selection stay."""
+    """After a plan the rows are updated in place: scroll position, filter, sort and the remaining selection are kept."""
     own_view.widget.query = "not public"
     own_view.widget.sort = ["name"]
     own_view.wait_for(own_view.sorts, {"name": "▲"})
@@ -117,7 +117,7 @@ def test_rows_change_in_place(own_view: ViewPage) -> None:
 
 
 def test_rows_of_an_outcome_are_listed_by_a_click(own_view: ViewPage, server: DemoServer) -> None:
-    """A click on the number of an outcome lists its rows in place of the failures, a second one brings those back; focus stays."""
+    """A click on the count of an outcome lists its rows instead of the failures, a second click restores those; the focus stays."""
     keys = select(own_view, 4)
     own_view.click_and_wait("publish")
     server.faults.bursts = [Burst("publish_checkpoint", 403, times=1)]

@@ -1,4 +1,4 @@
-"""Selecting rows in a real page: with the mouse and the keyboard, all that match, and what is said of those that are hidden."""
+"""Selecting rows in a real page: with the mouse, the keyboard, all matching rows, and the count of hidden ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def click(view: ViewPage, place: int, *modifiers: str) -> None:
 
 
 def test_a_click_selects_and_another_takes_back(view: ViewPage) -> None:
-    """A click on a row adds it to the selection, also the very first one on the page; a second click takes it out."""
+    """A click on a row, including the very first click on the page, adds it to the selection; a second click removes it."""
     for place, selected in ((2, [2]), (5, [2, 5]), (2, [5])):
         click(view, place)
         view.wait_for(view.selected, selected)
@@ -33,7 +33,7 @@ def test_a_click_selects_and_another_takes_back(view: ViewPage) -> None:
 
 
 def test_shift_click_selects_what_lies_between(view: ViewPage) -> None:
-    """From a click to a Shift+click far below, rows that were never loaded are selected as well."""
+    """Shift+click selects all rows in between, including rows that were never loaded."""
     click(view, 3)
     view.scroll(400 * 28)
     click(view, 405, "Shift")
@@ -48,7 +48,7 @@ def test_shift_click_selects_what_lies_between(view: ViewPage) -> None:
 
 
 def test_space_and_shift_arrows_select(view: ViewPage) -> None:
-    """Space selects the row of the cursor, Shift and an arrow extend it, Shift+Space goes up to the cursor."""
+    """Space selects the row of the cursor, Shift+arrow extends the selection, Shift+Space selects up to the cursor."""
     view.grid.focus()
     view.press("ArrowDown", " ")
     view.wait_for(view.selected, [1])
@@ -59,7 +59,7 @@ def test_space_and_shift_arrows_select(view: ViewPage) -> None:
 
 
 def test_shift_with_page_and_end_selects_far(view: ViewPage) -> None:
-    """Ctrl+Shift+End selects from the cursor to the last row, Shift+PageDown a window."""
+    """Ctrl+Shift+End selects from the cursor to the last row, Shift+PageDown a page."""
     view.grid.focus()
     view.press("Shift+PageDown")
     view.wait_for_text(view.selection, "16 selected")
@@ -70,7 +70,7 @@ def test_shift_with_page_and_end_selects_far(view: ViewPage) -> None:
 
 
 def test_ctrl_a_and_escape(view: ViewPage) -> None:
-    """Ctrl+A selects all that match, Escape nothing."""
+    """Ctrl+A selects all matching rows, Escape clears the selection."""
     view.grid.focus()
     view.press("Control+a")
     view.wait_for_text(view.selection, "582 selected, 1.82 TB")
@@ -81,7 +81,7 @@ def test_ctrl_a_and_escape(view: ViewPage) -> None:
 
 
 def test_rows_seen_before_are_selected_too(view: ViewPage) -> None:
-    """Rows that were loaded before all were selected are shown as selected when one scrolls back to them."""
+    """Rows loaded before all were selected are shown as selected after scrolling back."""
     view.scroll(300 * 28)
     view.row(300)
     view.scroll(0)
@@ -95,7 +95,7 @@ def test_rows_seen_before_are_selected_too(view: ViewPage) -> None:
 
 
 def test_the_box_in_the_header_selects_all_or_none(view: ViewPage) -> None:
-    """The box is empty, half or full with the selection; a click on it selects all that match, and none if all are."""
+    """The header box is empty, mixed or checked; a click selects all matching rows, or none if all are selected."""
     box = view.find(".tkf-header .tkf-check")
     assert box.inner_text() == "☐"
     click(view, 0)
@@ -107,7 +107,7 @@ def test_the_box_in_the_header_selects_all_or_none(view: ViewPage) -> None:
 
 
 def test_buttons_select_all_that_match_or_clear(view: ViewPage) -> None:
-    """The button names the number that match and is gone once they are selected; Clear selects nothing; focus is not lost."""
+    """The button shows the number of matching rows and disappears once they are selected; Clear selects none; the focus is kept."""
     view.widget.query = "checkpoint_type == 'sampler'"
     view.wait_for(lambda: view.control("all").inner_text(), "Select all 271 matching")
     view.click("all")
@@ -121,7 +121,7 @@ def test_buttons_select_all_that_match_or_clear(view: ViewPage) -> None:
 
 
 def test_marked_text_is_not_a_click(view: ViewPage) -> None:
-    """Dragging over a cell marks its text, selects nothing, and Ctrl+C copies what was marked."""
+    """Dragging over a cell marks its text without selecting the row, and Ctrl+C copies the marked text."""
     box = view.cell(4, "name").bounding_box()
     assert box is not None
     view.page.mouse.move(box["x"] + 11, box["y"] + 14)
@@ -139,7 +139,7 @@ def test_marked_text_is_not_a_click(view: ViewPage) -> None:
 
 @pytest.mark.parametrize("how", ["button", "keys"])
 def test_the_path_is_copied(view: ViewPage, how: str) -> None:
-    """The button of a row, and Ctrl+C on it, copy its whole path, say so, and select nothing."""
+    """The copy button of a row, and Ctrl+C on it, copy its full path, show a note, and select nothing."""
     if how == "button":
         view.host.click(view.row(3).locator("[data-copy]"))
     else:
@@ -153,7 +153,7 @@ def test_the_path_is_copied(view: ViewPage, how: str) -> None:
 
 
 def test_a_cell_is_copied_whole(host: WidgetHost, account: tkf.Client) -> None:
-    """Ctrl+C on a cell copies its text, also what had to be cut to be shown."""
+    """Ctrl+C on a cell copies its full text, even if it is truncated on screen."""
     frame = account.inventory().head(3)
     frame["user_metadata"] = "x" * 500
     widget = tkf.explore(frame, account)

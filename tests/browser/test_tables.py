@@ -1,4 +1,4 @@
-"""From table to table in a real page, two views beside one another, and the parts around the rows."""
+"""Navigating between tables in a real page, two views on one page, and the parts around the rows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def sessions(host: WidgetHost, account: tkf.Client) -> ViewPage:
-    """A view of the account's sessions, the one with most checkpoints first."""
+    """A view of the account's sessions, sorted by number of checkpoints, descending."""
     widget = tkf.explore("sessions", account)
     widget.sort = ["-checkpoints_count"]
     return ViewPage(host, widget)
 
 
 def read_trail(view: ViewPage) -> list[str]:
-    """Return the tables that were opened, the last one being shown."""
+    """Return the breadcrumb of opened tables."""
     return [
         re.split(" of | ?\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", text)[0]
         for text in view.find(".tkf-trail > *").all_inner_texts()
@@ -36,16 +36,16 @@ def read_trail(view: ViewPage) -> list[str]:
 
 
 def open_(view: ViewPage, label: str, place: int = 0) -> None:
-    """Click what opens another table."""
+    """Click a link to another table."""
     view.host.click(view.row(place).locator(f'[data-open="{label}"]'))
     view.wait_until_idle()
 
 
-# ---- from row to row
+# ---- navigation
 
 
 def test_back_again_all_is_as_it_was(sessions: ViewPage) -> None:
-    """The way back leads to the same filter, order and selection."""
+    """Going back restores filter, order and selection."""
     sessions.widget.query = "checkpoints_count > 5"
     sessions.host.click(sessions.cell(2, "status"))
     sessions.wait_for_text(sessions.selection, "1 selected")
@@ -59,7 +59,7 @@ def test_back_again_all_is_as_it_was(sessions: ViewPage) -> None:
 
 
 def test_enter_and_shift_enter_open(view: ViewPage) -> None:
-    """Enter on a checkpoint opens its run, Shift+Enter its session; the keys go on working in the new rows."""
+    """Enter on a checkpoint opens its run, Shift+Enter its session; the keyboard keeps working in the new rows."""
     view.grid.focus()
     for key, table in (("Enter", "Training runs"), ("Shift+Enter", "Sessions")):
         view.press("Control+Home", key)
@@ -73,7 +73,7 @@ def test_enter_and_shift_enter_open(view: ViewPage) -> None:
 
 
 def start_slow_refresh(host: WidgetHost, server: DemoServer, client: tkf.Client) -> ViewPage:
-    """Return a view that is being read anew from a server that takes a second for the sessions."""
+    """Return a view that is refreshing from a server that takes a second for the sessions."""
     view = ViewPage(host, tkf.explore("checkpoints", client))
     server.faults.latency_of["search_sessions"] = 1
     view.host.click(view.find("[data-name=refresh]"))
@@ -84,7 +84,7 @@ def start_slow_refresh(host: WidgetHost, server: DemoServer, client: tkf.Client)
 def test_a_refresh_that_takes_long_is_counted_and_can_be_cancelled(
     host: WidgetHost, server: DemoServer, client: tkf.Client
 ) -> None:
-    """What is read is shown beside its name and number, with Cancel, which leaves the rows that were there."""
+    """A slow refresh shows the name and count of what is read, and Cancel keeps the previous rows."""
     view = start_slow_refresh(host, server, client)
     keys = view.keys()
     assert view.note().startswith("Reading anew … ")
@@ -99,7 +99,7 @@ def test_a_refresh_that_takes_long_is_counted_and_can_be_cancelled(
 def test_a_note_that_goes_leaves_the_keyboard_where_it_can_go_on(
     host: WidgetHost, server: DemoServer, client: tkf.Client
 ) -> None:
-    """From Cancel the focus goes to what closes the note, and from there to the rows; it is never lost."""
+    """The focus moves from Cancel to the note's close button and from there to the rows; it is never lost."""
     view = start_slow_refresh(host, server, client)
     view.host.press("Enter", on=view.find("[data-name=stop]"))
     view.wait_for_text(view.note, "was stopped")
@@ -111,7 +111,7 @@ def test_a_note_that_goes_leaves_the_keyboard_where_it_can_go_on(
 
 
 def test_after_nothing_matched_the_keys_begin_with_the_first_row(view: ViewPage) -> None:
-    """When rows come back after an empty result the cursor is on the first of them, not in the header."""
+    """When rows return after an empty result the cursor is on the first row, not in the header."""
     view.widget.query = "size_gb < 0"
     view.host.wait_until(lambda: view.find(".tkf-empty").is_visible())
     view.widget.query = ""
@@ -121,11 +121,11 @@ def test_after_nothing_matched_the_keys_begin_with_the_first_row(view: ViewPage)
     view.wait_for(view.selected, [0])
 
 
-# ---- several at once
+# ---- several views
 
 
 def test_ids_of_two_views_are_their_own(host: WidgetHost, account: tkf.Client) -> None:
-    """No id stands twice on a page with two views and a second display of one of them."""
+    """Element ids are unique on a page with two views and a second display of one."""
     widget = tkf.explore("checkpoints", account)
     for view in (widget, tkf.explore("checkpoints", account), widget):
         ViewPage(host, view).click("metadata")
@@ -135,7 +135,7 @@ def test_ids_of_two_views_are_their_own(host: WidgetHost, account: tkf.Client) -
 
 
 def test_a_view_that_is_gone_leaves_nothing_behind(view: ViewPage) -> None:
-    """When a view is closed no listener of it is left that would fail at the next click or key."""
+    """A closed view leaves no listener that would fail at the next click or key."""
     view.click("model")
     view.widget.close()
     view.host.wait_until(lambda: view.root.count() == 0)
@@ -144,11 +144,11 @@ def test_a_view_that_is_gone_leaves_nothing_behind(view: ViewPage) -> None:
     view.host.settle()
 
 
-# ---- what stands around the rows
+# ---- around the rows
 
 
 def test_the_code_is_copied(view: ViewPage) -> None:
-    """Copy code puts the lines that give the same rows on the clipboard, and says so."""
+    """Copy code copies the code that reproduces the rows, and shows a note."""
     view.widget.query = "public"
     view.click("code")
     view.wait_for(view.note, "copied the code of this view")
@@ -158,7 +158,7 @@ def test_the_code_is_copied(view: ViewPage) -> None:
 
 
 def test_pictures_can_be_put_away(view: ViewPage) -> None:
-    """The button hides the pictures, which gives their room to the rows, and brings them back."""
+    """The button hides the charts, gives their space to the rows, and shows them again."""
     view.host.wait_until(lambda: view.find(".tkf-chart").count() == 3)
     before = view.grid.evaluate("grid => grid.clientWidth")
     view.click("pictures")
@@ -170,7 +170,7 @@ def test_pictures_can_be_put_away(view: ViewPage) -> None:
 
 
 def test_a_kernel_that_is_silent_is_told(view: ViewPage) -> None:
-    """If no answer comes for a while the view says so, and takes it back with the next answer."""
+    """If the kernel does not respond for a while the view says so, and clears the note on the next response."""
     view.host.settle()
     view.page.clock.install()
     view.grid.evaluate("grid => grid.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")

@@ -1,4 +1,4 @@
-"""What it is like to use a view in JupyterLab: large, dark, narrow, with the keyboard alone, and safe from the notebook's own keys."""
+"""Using a view in JupyterLab: large, dark, narrow, with the keyboard alone, and isolated from the notebook's shortcuts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-# Everything that is seen and has a text of its own, with the contrast of its colour to what is painted behind it.
+# Every visible element with its own text, and the contrast of its colour to its background.
 CONTRASTS = """root => {
   const paper = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const painted = (colours) => {
@@ -42,7 +42,7 @@ CONTRASTS = """root => {
   });
 }"""
 PAINT = "(root, name) => { root.style.setProperty('outline-color', `var(${name})`); return getComputedStyle(root).outlineColor; }"
-# Gives the focus to an element of a kind that is not known yet, and returns its kind; inputs last, since typing changes the rest.
+# Focus an element of a kind not seen before and return its kind; inputs come last, since typing changes the rest.
 ANOTHER = """(root, known) => {
   const kind = (element) => [element.tagName, element.getAttribute("type"), element.getAttribute("class")].join(" ");
   const all = [...root.querySelectorAll("button:enabled, input:enabled, [tabindex='0']")];
@@ -56,11 +56,11 @@ SUPPRESSED = "document.activeElement.dataset.lmSuppressShortcuts === 'true'"
 CELLS = "panel => panel.content.model.sharedModel.cells.map(cell => [cell.cell_type, cell.id, cell.source])"
 
 
-# ---- colours and room
+# ---- colours and layout
 
 
 def open_every_part(view: NotebookView) -> Iterator[str]:
-    """Go through all that can be seen of a view: filters, a question, a plan, outcomes."""
+    """Step through the parts of a view: filters, a form, a plan, outcomes."""
     yield "at first"
     view.click("public", "option private")
     view.wait_for(view.chips, ["Public: private"])
@@ -85,7 +85,7 @@ def open_every_part(view: NotebookView) -> Iterator[str]:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_colours_are_those_of_the_theme_and_every_text_can_be_read(lab: Lab, server: DemoServer, theme: str) -> None:
-    """The view stands on the notebook's own colour, also when the theme changes, and each text has a contrast of 4.5 or more."""
+    """The view follows the notebook's theme, also when it changes, and every text has a contrast of at least 4.5."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=3))
     with open_view(lab, server) as view, lab.dark() if theme == "dark" else nullcontext():
         back = view.root.evaluate("root => getComputedStyle(root).backgroundColor")
@@ -109,7 +109,7 @@ def tab_to(view: NotebookView, name: str, key: str = "Tab") -> None:
 
 
 def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None:
-    """Run the cell, go into the view, search, select rows, let them expire and take it back: without the mouse."""
+    """Running the cell, searching, selecting rows, expiring them and undoing it work without the mouse."""
     before = {path: row.expires_at for path, row in checkpoints(server).items()}
     with lab.notebook([CELL, "1"], env=environment(server)) as notebook:
         user_input = UserInput(notebook)
@@ -146,7 +146,7 @@ def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None
 
 
 def test_no_key_of_the_notebook_works_in_the_view(lab: Lab, server: DemoServer) -> None:
-    """With the focus on any kind of control d,d deletes no cell, and no other key of the notebook does what it does; outside they do."""
+    """While any kind of control has the focus, d,d deletes no cell and no other notebook shortcut works; outside the view they do."""
     known: list[str] = []
     with open_view(lab, server, "1", "2") as view:
         before = view.notebook.ask(CELLS)

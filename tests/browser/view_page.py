@@ -1,4 +1,4 @@
-"""A view on a stage, with the words in which tests say what a person does there and sees.
+"""A view on a page, with methods for what a user does and sees.
 
 >>> view = ViewPage(host, tkf.explore("checkpoints", client))  # doctest: +SKIP
 >>> view.click("model")
@@ -38,7 +38,7 @@ MARKED = "() => getSelection().toString()"
 
 
 class Row(NamedTuple):
-    """A row as it is drawn: where in the order, its key, its cells, how far below the header, and whether in sight."""
+    """A rendered row: its position, key, selection and cells, its offset below the header, and whether it is loaded and in sight."""
 
     place: int
     key: str
@@ -55,7 +55,7 @@ class ViewPage:
     Attributes
     ----------
     root, grid
-        Its element, and the one with the rows.
+        The element of the view, and the grid of rows in it.
     """
 
     def __init__(self, host: WidgetHost, widget: View) -> None:
@@ -64,45 +64,45 @@ class ViewPage:
         self.grid = self.root.locator(".tkf-grid")
         host.wait_until(lambda: self.rows() or self.find(".tkf-empty").is_visible())
 
-    # ---- what a person does
+    # ---- what a user does
 
     def find(self, target: str) -> Locator:
         """Return the locator of a selector inside this view."""
         return self.root.locator(target)
 
     def control(self, name: str) -> Locator:
-        """Return the control that has a name of its own, such as `reset` or `option Qwen/Qwen3-8B`."""
+        """Return the control with a name, such as `reset` or `option Qwen/Qwen3-8B`."""
         return self.root.locator(f'[data-name="{name}"]')
 
     def click(self, *names: str, **options: Any) -> None:
-        """Click controls by their names, one after another."""
+        """Click controls by name, one after another."""
         for name in names:
             self.host.click(self.control(name), **options)
 
     def click_and_wait(self, *names: str) -> None:
-        """Click controls outside of the panel, and wait each time until what goes on is over."""
+        """Click controls outside the panel, waiting after each until the view is idle."""
         for name in names:
             self.host.click(self.find(f'[data-name="{name}"]:not(.tkf-action-panel *)'))
             self.wait_until_idle()
 
     def answer_panel(self, *names: str) -> None:
-        """Click controls of the panel, and wait each time until what goes on is over."""
+        """Click controls of the panel, waiting after each until the view is idle."""
         for name in names:
             self.host.click(self.panel_control(name))
             self.wait_until_idle()
 
     def panel_control(self, name: str) -> Locator:
-        """Return a control of the panel by its name."""
+        """Return a control of the panel by name."""
         return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
     def row(self, place: int) -> Locator:
-        """Return a row by its place in the order, once it is there."""
+        """Return a row by its position, once it is loaded."""
         found = self.find(f'.tkf-row[data-place="{place}"]:not(.tkf-absent)')
         self.host.wait_until(lambda: found.count() == 1)
         return found
 
     def cell(self, place: int, column: str) -> Locator:
-        """Return a cell by its row's place and its column."""
+        """Return a cell by the position of its row and by its column."""
         return self.row(place).locator(".tkf-cell").nth(self.columns().index(column) + 1)
 
     def header(self, column: str) -> Locator:
@@ -114,29 +114,29 @@ class ViewPage:
         self.host.press(*keys, on=self.grid)
 
     def scroll(self, pixels: int) -> None:
-        """Scroll the rows so far from the top."""
+        """Scroll the rows to this many pixels from the top."""
         self.grid.evaluate("(grid, pixels) => { grid.scrollTop = pixels }", pixels)
 
     def type(self, name: str, text: str) -> None:
-        """Type into a control letter by letter."""
+        """Type into a control key by key."""
         self.control(name).press_sequentially(text)
         self.host.pump()
 
     def wait_until_idle(self, timeout: float = 20) -> None:
-        """Wait until nothing goes on in the kernel, and what came of it is shown."""
+        """Wait until the kernel has no work left and the result is displayed."""
         explorer = self.widget._explorer
-        self.host.settle()  # what was asked for last has come to the kernel
+        self.host.settle()  # the last request has reached the kernel
         self.host.wait_until(lambda: explorer.wait(0), timeout)
         self.host.settle()
 
-    # ---- what a person sees
+    # ---- what a user sees
 
     def rows(self) -> list[Row]:
-        """Return the rows that are in sight and there, from the top down."""
+        """Return the loaded rows that are in sight, from top to bottom."""
         return [row for row in self.drawn_rows() if row.there and row.in_sight]
 
     def drawn_rows(self) -> list[Row]:
-        """Return all rows that are drawn, those above and below the window included."""
+        """Return all rendered rows, including those above and below the visible part."""
         return [Row(**row) for row in self.root.evaluate(ROWS)]
 
     def keys(self) -> list[str]:
@@ -144,65 +144,65 @@ class ViewPage:
         return [row.key for row in self.rows()]
 
     def selected(self) -> list[int]:
-        """Return the places of the rows in sight that are selected."""
+        """Return the positions of the selected rows in sight."""
         return [row.place for row in self.rows() if row.selected]
 
     def columns(self) -> list[str]:
-        """Return the columns that are shown, from the left."""
+        """Return the visible columns from left to right."""
         return self.find(".tkf-head-cell[data-column]").evaluate_all("cells => cells.map(cell => cell.dataset.column)")
 
     def column(self, name: str) -> list[str]:
-        """Return the texts of a column, of the rows in sight."""
+        """Return the texts of a column for the rows in sight."""
         at = self.columns().index(name) + 1
         return [row.cells[at] for row in self.rows()]
 
     def sorts(self) -> dict[str, str]:
-        """Return the marks of the columns that rows are sorted by."""
+        """Return the sort marks of the sorted columns."""
         pairs = self.find(".tkf-head-cell[data-column]").evaluate_all(
             "cells => cells.map(cell => [cell.dataset.column, cell.querySelector('.tkf-sort').textContent])"
         )
         return {column: mark for column, mark in pairs if mark}
 
     def counts(self) -> str:
-        """Return how many rows match of how many, without their bytes."""
+        """Return the counts of matching and all rows, without their bytes."""
         return self.find(".tkf-count").inner_text().split(" · ")[0]
 
     def selection(self) -> str:
-        """Return what is said of the selection."""
+        """Return the text about the selection."""
         return self.find(".tkf-selected-count > span").inner_text()
 
     def note(self) -> str:
-        """Return what is said at the top; empty if nothing."""
+        """Return the note at the top, or an empty string."""
         note = self.find(".tkf-note").first
         return note.inner_text().removesuffix("\N{MULTIPLICATION SIGN}").strip() if note.is_visible() else ""
 
     def chips(self) -> list[str]:
-        """Return what the filters are set to."""
+        """Return the text of each filter chip."""
         return self.find(".tkf-chip-text").all_inner_texts()
 
     def options(self) -> dict[str, int]:
-        """Return the options of the popover with their numbers of rows."""
+        """Return the options of the popover with their row counts."""
         labels, rows = (self.find(f".tkf-option-{what}").all_inner_texts() for what in ("label", "rows"))
         return {label: int(number.replace(",", "")) for label, number in zip(labels, rows, strict=True)}
 
     def panel(self) -> str:
-        """Return the text of the place where actions are prepared; empty if it is closed."""
+        """Return the text of the action panel; empty if it is closed."""
         panel = self.find(".tkf-action-panel")
         return panel.inner_text() if panel.is_visible() else ""
 
     def active(self) -> str:
-        """Return what has the focus, by its name or class; empty if it is nothing of this view."""
+        """Return the name or class of the focused element; empty if it is outside this view."""
         return self.root.evaluate(ACTIVE)
 
     def wait_for(self, look: Callable[[], T], wanted: T) -> None:
-        """Wait until what one looks at is what is wanted; fail with what it is instead."""
+        """Wait until `look()` equals the wanted value; fail with the actual value."""
         try:
             self.host.wait_until(lambda: look() == wanted)
         except AssertionError:
             assert look() == wanted
 
     def wait_for_text(self, look: Callable[[], str], part: str) -> None:
-        """Wait until a text has a part; fail with what it is instead."""
+        """Wait until `look()` contains a text; fail with the actual text."""
         try:
             self.host.wait_until(lambda: part in look())
         except AssertionError:

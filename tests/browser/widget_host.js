@@ -1,12 +1,12 @@
-// The front end of the stage. `toPython` is bound by widget_host.py, which calls what `window.host` has.
+// The front end of the widget host. `toPython` is bound by widget_host.py, which calls the functions of `window.host`.
 (() => {
   const models = new Map();
   const styled = new Set();
-  const mounted = {}; // what became of each view: "ready", or the error that it ended in
+  const mounted = {}; // the result of each mount: "ready" or an error
   const text = (value) => JSON.stringify(value);
   const tell = (id, data) => window.toPython(text({ id, data }));
 
-  // What a module is given as `model`; its events are as Backbone has them, which anywidget stands on.
+  // The `model` passed to a module, with the events of Backbone, which anywidget builds on.
   class Model {
     constructor(id, state) {
       Object.assign(this, { id, state, unsaved: {}, handlers: [], endings: [], widget: undefined });
@@ -23,7 +23,7 @@
       if (Object.keys(state).length) tell(this.id, { method: "update", state, buffer_paths: [] });
     }
     send(content, callbacks, buffers) {
-      if (buffers?.length) throw new Error("the stage carries JSON only, no buffers");
+      if (buffers?.length) throw new Error("only JSON is supported, no buffers");
       tell(this.id, { method: "custom", content });
     }
     on(names, callback) {
@@ -37,7 +37,7 @@
     emit(name, ...given) {
       for (const handler of [...this.handlers]) if (handler.name === name) handler.callback(...given);
     }
-    // All values are in place before the first handler runs; an equal value is no change.
+    // All values are set before the first handler runs; an equal value is not a change.
     assign(given, unsaved = {}) {
       const changed = Object.keys(given).filter((name) => text(given[name]) !== text(this.state[name]));
       for (const name of changed) this.state[name] = unsaved[name] = given[name];
@@ -53,7 +53,7 @@
       models.delete(this.id);
       for (const end of this.endings.splice(0).reverse()) end();
     }
-    // What anywidget hands out, and nothing else.
+    // The methods of anywidget's model, and nothing else.
     get proxy() {
       const names = ["get", "set", "save_changes", "send", "on", "off"];
       return Object.fromEntries(names.map((name) => [name, this[name].bind(this)]));
@@ -73,7 +73,7 @@
     document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
   };
 
-  // Run one hook of a module; when the model closes, its signal is aborted and what it returned is called.
+  // Run one hook of a module; when the model closes, abort its signal and call its cleanup function.
   const run = async (hook, model, given) => {
     const controller = new AbortController();
     const clean = await hook?.({ model: model.proxy, signal: controller.signal, ...given });
@@ -86,7 +86,7 @@
 
   const opened = async (id, state) => {
     const model = new Model(id, state);
-    models.set(id, model); // before anything is waited for: messages may come at once
+    models.set(id, model); // before the first await, since messages may arrive immediately
     model.widget = await imported(state._esm);
     await run(model.widget.initialize, model, {});
     return model;
@@ -100,7 +100,7 @@
     await run(model.widget.render, model, { el });
   };
 
-  // Nobody waits here: a module may ask Python for something while it renders.
+  // Not awaited: a module may send a request to Python while it renders.
   const mount = (given, place) => {
     shown(JSON.parse(given), place).then(
       () => (mounted[place] = "ready"),
@@ -113,7 +113,7 @@
       try {
         models.get(id)?.receive(data);
       } catch (error) {
-        console.error(error?.stack ?? error); // a handler that throws costs this message only
+        console.error(error?.stack ?? error); // a handler that throws loses this message only
       }
     }
   };

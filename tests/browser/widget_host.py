@@ -1,13 +1,13 @@
-"""A blank page that shows widgets of this very process, without Jupyter: what crosses, crosses as JSON, in both directions.
+"""A blank page that displays widgets of this process without Jupyter; all messages cross as JSON, in both directions.
 
 >>> with open_host(browser) as host:  # doctest: +SKIP
 ...     root = host.mount(widget)
 ...     host.click("button")
 ...     host.wait_until(lambda: root.locator(".tkf-row").count() == 3)
 
-The page has the front-end API of anywidget and nothing else (widget_host.js). Python handlers run in the thread of the test,
-whenever the stage pumps: so use its own `find`, `click`, `press`, `fill` and `wait_until`, and playwright's `wait_for…` only for
-what the page does all by itself.
+The page has the front-end API of anywidget and nothing else (widget_host.js). Python handlers run in the thread of the
+test, whenever the host delivers messages: use its own `find`, `click`, `press`, `fill` and `wait_until`, and playwright's
+`wait_for…` only for what happens in the page alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from anywidget import AnyWidget
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route
 
-PAGE = "http://localhost/host"  # no server is behind it; a secure origin, as that of JupyterLab on loopback is
+PAGE = "http://localhost/host"  # no server is behind it; a secure origin, like JupyterLab on loopback
 HTML = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>host</title><link rel="icon" href="data:,">'
     '<meta name="color-scheme" content="light dark"></head><body><main></main></body></html>'
@@ -38,7 +38,7 @@ Target = "str | Locator"
 
 
 class Message(NamedTuple):
-    """One message that crossed: of which widget, what it said, and its bytes as JSON."""
+    """One message: its widget, its content, and its size as JSON in bytes."""
 
     widget: str
     data: dict[str, Any]
@@ -46,7 +46,7 @@ class Message(NamedTuple):
 
 
 class FakeComm:
-    """Stands where a widget has its comm. What Python sends waits, from whatever thread, until the stage pumps."""
+    """A comm that queues what Python sends, from any thread, until the host delivers it."""
 
     def __init__(self, comm_id: str, outbox: deque[str], problems: list[str]) -> None:
         self.comm_id = comm_id
@@ -54,39 +54,39 @@ class FakeComm:
         self._handler: Callable[[dict[str, Any]], None] | None = None
 
     def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
-        """Queue a message; one that is not plain JSON fails here, where it was sent, and the test at its end."""
+        """Queue a message; one that is not plain JSON raises here and fails the test."""
         try:
             if buffers:
-                raise ValueError("the stage carries JSON only, no buffers")
+                raise ValueError("only JSON is supported, no buffers")
             self._outbox.append(json.dumps({"id": self.comm_id, "data": data}, allow_nan=False, ensure_ascii=False))
         except (TypeError, ValueError) as error:
-            self._problems.append(f"Python sent what is not JSON: {error}")
+            self._problems.append(f"Python sent a message that is not JSON: {error}")
             raise
 
     def on_msg(self, handler: Callable[[dict[str, Any]], None]) -> None:
-        """Take the widget's handler of messages."""
+        """Set the widget's message handler."""
         self._handler = handler
 
     def receive(self, data: dict[str, Any]) -> None:
-        """Give the widget a message as the kernel would."""
+        """Pass a message to the widget as the kernel would."""
         if self._handler is not None:
             self._handler({"content": {"comm_id": self.comm_id, "data": data}, "buffers": []})
 
     def close(self, *_: Any, **__: Any) -> None:
-        """Tell the page that the widget is gone."""
+        """Tell the page that the widget is closed."""
         self._handler = None
         self._outbox.append(json.dumps({"id": self.comm_id, "data": {"method": "close"}}))
 
 
 class WidgetHost:
-    """One page, the widgets on it, and what crossed between them and Python.
+    """One page, the widgets on it, and the messages between them and Python.
 
     Attributes
     ----------
     page
-        The page of playwright.
+        The playwright page.
     sent, heard
-        Messages from Python to the browser (the first of each widget is its whole state), and from the browser to Python.
+        Messages from Python to the browser (the first of each widget is its entire state), and from the browser to Python.
     problems
         What fails the test at its end: errors on the console or in the page, exceptions in Python handlers, and any request.
     """
@@ -105,11 +105,11 @@ class WidgetHost:
 
     @property
     def bytes_sent(self) -> int:
-        """How many bytes of JSON went from Python to the browser."""
+        """The number of bytes of JSON sent from Python to the browser."""
         return sum(message.size for message in self.sent)
 
     def mount(self, widget: AnyWidget) -> Locator:
-        """Show a widget below those that are there, and return its element; a second time, a second view of it."""
+        """Display a widget below the others and return its element; mounting it again adds a second display."""
         place, model_id = f"view-{next(self._numbers)}", widget.model_id
         if model_id not in self._comms:
             self._comms[model_id] = widget.comm = FakeComm(model_id, self._outbox, self.problems)
@@ -123,7 +123,7 @@ class WidgetHost:
         return self.page.locator(f"#{place}")
 
     def pump(self) -> None:
-        """Deliver what waits, in both directions, until nothing does."""
+        """Deliver queued messages in both directions until there are none."""
         while self._outbox or self._inbox:
             while self._inbox:
                 message = self._inbox.popleft()
@@ -135,7 +135,7 @@ class WidgetHost:
             self.page.evaluate("messages => window.host.receive(messages)", messages)
 
     def wait_until(self, condition: str | Callable[[], Any], timeout: float = 5) -> Any:
-        """Pump until a condition holds, JavaScript or a callable, and return what it gave."""
+        """Deliver messages until a condition (JavaScript or a callable) holds, and return its value."""
         deadline = time.monotonic() + timeout
         while True:
             self.pump()
@@ -146,47 +146,47 @@ class WidgetHost:
             self.page.wait_for_timeout(POLL_MS)
 
     def settle(self) -> None:
-        """Pump until nothing crossed during two frames: for tests that something does not happen."""
+        """Deliver messages until none was sent for two frames, for tests that something does not happen."""
         before = -1
         while before != (before := len(self.sent) + len(self.received)):
             self.page.evaluate(TWO_FRAMES)
             self.pump()
 
     def find(self, target: str | Locator) -> Locator:
-        """Return the locator of a selector (or a locator) once one element is there."""
+        """Return the locator of a selector (or a locator) once it matches an element."""
         found = self.page.locator(target) if isinstance(target, str) else target
         self.wait_until(lambda: found.count() > 0)
         return found
 
     def click(self, target: str | Locator, **options: Any) -> None:
-        """Click an element once it is visible and enabled; the options are those of playwright."""
+        """Click an element once it is visible and enabled; the options are playwright's."""
         found = self.find(target)
         self.wait_until(lambda: found.is_visible() and found.is_enabled())
         found.click(**options)
         self.pump()
 
     def press(self, *keys: str, on: str | Locator | None = None) -> None:
-        """Press keys one after another, on an element or on whatever has the focus; pump after each."""
+        """Press keys one after another, on an element or on the focused one, delivering messages after each."""
         for key in keys:
             (self.page.keyboard if on is None else self.find(on)).press(key)
             self.pump()
 
     def fill(self, target: str | Locator, text: str) -> None:
-        """Put a text in place of what an input holds."""
+        """Replace the text of an input."""
         self.find(target).fill(text)
         self.pump()
 
     def text(self, target: str | Locator) -> str:
-        """Return the text of an element as it is seen."""
+        """Return the visible text of an element."""
         return self.find(target).inner_text()
 
     def screenshot(self, path: str | Path) -> None:
-        """Save a picture of the page."""
+        """Save a screenshot of the page."""
         self.settle()
         self.page.screenshot(path=path)
 
     def close(self) -> None:
-        """Close the widgets and let the page take leave of them."""
+        """Close the widgets and let the page clean up."""
         for widget in self._widgets:
             widget.close()
         self.settle()
@@ -219,7 +219,7 @@ class WidgetHost:
 
 @contextmanager
 def open_host(browser: Browser, **options: Any) -> Iterator[WidgetHost]:
-    """Give a stage in a context of its own, and fail at the end if it had problems; options are those of `open_context`."""
+    """Yield a host in its own context and fail at the end if it had problems; the options are those of `open_context`."""
     with open_context(browser, **options) as context, open_host_in(context) as host:
         yield host
 
@@ -228,7 +228,7 @@ def open_host(browser: Browser, **options: Any) -> Iterator[WidgetHost]:
 def open_context(
     browser: Browser, *, width: int = 1000, height: int = 700, dark: bool = False, **options: Any
 ) -> Iterator[BrowserContext]:
-    """Give a context for stages; further options are playwright's."""
+    """Yield a browser context for hosts; further options are playwright's."""
     viewport: Any = {"width": width, "height": height}
     scheme: Any = "dark" if dark else "light"
     with closing(browser.new_context(viewport=viewport, color_scheme=scheme, **options)) as context:
@@ -240,7 +240,7 @@ def open_context(
 
 @contextmanager
 def open_host_in(context: BrowserContext) -> Iterator[WidgetHost]:
-    """Give a stage on a new page of a context, and fail at the end if it had problems."""
+    """Yield a host on a new page of a context and fail at the end if it had problems."""
     with closing(context.new_page()) as page:
         with _python_errors(host := WidgetHost(page)):
             yield host
@@ -250,7 +250,7 @@ def open_host_in(context: BrowserContext) -> Iterator[WidgetHost]:
 
 @contextmanager
 def _python_errors(host: WidgetHost) -> Iterator[None]:
-    """Note exceptions of Python handlers: ipywidgets swallows them outside of a kernel, and only logs a warning."""
+    """Record exceptions in Python handlers, which ipywidgets only logs outside a kernel."""
     from traitlets import log
 
     class Recorder(logging.Handler):

@@ -1,4 +1,4 @@
-"""What the server sees of a listing, and how long a server that only fails keeps its caller waiting."""
+"""The number of requests of a listing, and the time until an error from a server that always fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .setup import Setup
 
 
 def requests(setup: Setup) -> dict[str, Outcome]:
-    """Count what the server got for the listing of a quiet account, above one request a page and one for its config."""
+    """Count the requests of a listing beyond one per page and one for the config."""
     with DemoServer(checkpoints=setup.rows) as server, tempfile.TemporaryDirectory() as folder:
         with tkf.Client(server.key, server.url, cache_dir=folder) as client:
             rows = len(client.checkpoints(progress=False))
@@ -24,7 +24,7 @@ def requests(setup: Setup) -> dict[str, Outcome]:
 
 
 def failing(setup: Setup) -> dict[str, Outcome]:
-    """Measure the seconds to the error with default settings, on a server that answers 500 to everything for ever."""
+    """Measure the seconds until the error, with default settings, on a server that always responds with a 500."""
     faults = Faults(bursts=[Burst("*", 500, times=None)])
     with DemoServer(runs=1, faults=faults) as server, tempfile.TemporaryDirectory() as folder:
         start = WALL()
