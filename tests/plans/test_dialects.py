@@ -238,6 +238,18 @@ def _check_held_for_samplers(client: tkf.Client) -> None:
     assert len(frame.tinker.retire(keep=P.used_by_samplers())) == 0
 
 
+def test_a_sampler_of_a_run_that_is_gone_holds_nothing_else(tuft: DemoServer, client_of: Make) -> None:
+    """Where samplers name folders, one of a run that the account no longer has leaves the others as they are, also in a new process."""
+    before = client_of(tuft).checkpoints(by="run").tinker.delete().frame.set_index("tinker_path")["loaded_by_sampler"]
+    gone = tuft.state.add_run()
+    tuft.state.add_sampler(tuft.state.add_checkpoint(gone, "sampler", "final").tinker_path)
+    tuft.state.remove_run(gone)
+    client = client_of(tuft, cache=False)
+    after = client.checkpoints(by="run").tinker.delete().frame.set_index("tinker_path")["loaded_by_sampler"]
+    assert before.notna().all()
+    assert after.to_dict() == before.to_dict()
+
+
 def test_a_path_of_the_servers_disk_tells_what_a_sampler_has_loaded(tuft: DemoServer, client_of: Make) -> None:
     """TuFT's samplers name a folder; checkpoints of that run and name are held, also where a plan runs later."""
     client = client_of(tuft)

@@ -147,6 +147,12 @@ ROWS = (
         ([f"/srv/checkpoints/{RUN}/gone/adapter", ROWS[0]], [True, None, None, False]),
         (["/srv/checkpoints/x/a/adapter"], [None, None, None, None]),
         (["/srv/checkpoints/x/a/adapter", ROWS[0]], [True, None, None, None]),
+        # A folder that holds a run of the account holds runs, also those that are gone.
+        ([f"/srv/checkpoints/{RUN}/a/adapter", "/srv/checkpoints/x/a/adapter"], [True, True, False, False]),
+        ([f"/srv/checkpoints/{RUN}/a/adapter", "/mnt/x/a/adapter"], [True, True, None, None]),
+        ([f"/srv/checkpoints/{RUN}/a/adapter", f"/srv/checkpoints/x/{RUN}/adapter"], [True, True, None, False]),
+        (["twinkle://elsewhere/weights/x"], [False, False, False, False]),
+        (["s3://other/weights/a"], [False, False, False, None]),
         (["tinker://r/a"], [None, None, None, None]),
         ([""], [None, None, None, None]),
     ],

@@ -50,28 +50,31 @@ UNKNOWN = Loaded(is_complete=False)
 
 
 def find_loaded(model_paths: Iterable[str], run_ids: Collection[str], *, is_complete: bool) -> Loaded:
-    """Return what samplers with these model paths have loaded; `run_ids` are the account's runs, to be found in local paths."""
-    paths, names, open_runs = set(), set(), set()
-    for path in model_paths:
-        if run_of(path) is not None:
-            paths.add(path)
-            continue
-        run, name = _find_local(path, run_ids)
-        if name is not None:
+    """Return what samplers with these model paths have loaded; `run_ids` are the account's runs, to be found in local paths.
+
+    A folder that holds one of them holds runs: another one there is of a run that is gone, or of somebody else.
+    """
+    found = {path: run_of(path) for path in model_paths}
+    local = {path: parts for path in found if found[path] is None and (parts := _split_local(path)) is not None}
+    folders = {folder for folder, run, _ in local.values() if run in run_ids}
+    names, open_runs = set(), set()
+    for path in (path for path, run in found.items() if run is None):
+        named = next((part for part in path.split("/") if part in run_ids), None)
+        folder, run, name = local.get(path, ("", None, ""))
+        if run is not None and folder in folders and named in (run, None):
             names.add((run, name))
-        elif run is not None:
-            open_runs.add(run)
+        elif named is not None:
+            open_runs.add(named)
         else:
             is_complete = False
-    return Loaded(frozenset(paths), frozenset(names), frozenset(open_runs), is_complete)
+    paths = frozenset(path for path, run in found.items() if run is not None)
+    return Loaded(paths, frozenset(names), frozenset(open_runs), is_complete)
 
 
-def _find_local(path: str, run_ids: Collection[str]) -> tuple[Any, str | None]:
-    """Return the run and the name that a local path holds; None for what it does not tell."""
-    parts = path.split("/")
-    if len(parts) > len(LOCAL_PARTS) and parts[-3] in run_ids and parts[-1] == LOCAL_PARTS[-1]:
-        return parts[-3], parts[-2]
-    return next((part for part in parts if part in run_ids), None), None
+def _split_local(path: str) -> tuple[str, str, str] | None:
+    """Return the folder of all runs, the run and the name that a local path of TuFT's form holds; None for another path."""
+    *folder, run, name, last = ["", "", "", *path.split("/")]
+    return ("/".join(folder), run, name) if run and name and last == LOCAL_PARTS[-1] else None
 
 
 def _split_path(path: str) -> tuple[str, str]:

@@ -233,6 +233,11 @@ class State:
         for _ in range(count):
             add.get(endpoint, self.add_checkpoint)()
 
+    def remove_run(self, run: Run) -> None:
+        """Remove a training run with its checkpoints."""
+        with self._lock_and_expire():
+            self._remove_run(run)
+
     def remove_rows(self, endpoint: str, count: int = 1) -> None:
         """Remove random rows from the list of an endpoint."""
         with self._lock_and_expire():
