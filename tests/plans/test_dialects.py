@@ -99,6 +99,22 @@ def test_half_of_a_pair_goes_where_the_server_distinguishes_types(
         assert set(client.checkpoints(by="run")["tinker_path"]) == set(frame["tinker_path"]) - set(half["tinker_path"])
 
 
+@pytest.mark.parametrize("kind", ["training", "sampler"])
+@pytest.mark.parametrize(("call", "given"), [("publish", ()), ("set_ttl", ("30d",))])
+def test_one_half_is_changed_and_the_other_is_not(
+    kind: str, call: str, given: tuple[str, ...], client_of: Make
+) -> None:
+    """Publishing and setting a TTL reach exactly the planned half of namesakes, in both directions."""
+    with DemoServer(runs=5) as server:
+        client = client_of(server)
+        frame = client.checkpoints(by="run").query("not public and expires_at.isna()")
+        pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
+        half = pairs[pairs["checkpoint_type"] == kind].head(3)
+        assert set(getattr(half.tinker, call)(*given).allow(*ALL).run(confirm=True)["outcome"]) == {"done"}
+        after = client.checkpoints(by="run").set_index("tinker_path").loc[frame["tinker_path"]]
+        assert set(after.index[after["public"] | after["expires_at"].notna()]) == set(half["tinker_path"])
+
+
 def test_one_half_is_deleted_by_its_path_alone(client_of: Make) -> None:
     """`rest.delete_checkpoint` takes the half that the path names; a bare id is refused by the server, and deletes none."""
     with DemoServer(runs=5, dialect="skyrl-main") as server:
