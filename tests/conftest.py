@@ -1,4 +1,4 @@
-"""Fixtures for every test: a real server on loopback, clients of it, and nothing of the developer's own environment."""
+"""Fixtures for every test: a real server on loopback, its clients, and an isolated environment."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tinker_frames.demo import DemoServer
 
 _connect = socket.socket.connect
 
-# No test fails because the machine is busy: speed is measured in tests/benchmarks.
+# No test fails because the machine is busy; speed is measured in tests/benchmarks.
 settings.register_profile("untimed", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, which tests send to themselves and to what they start: who is started in the background may be deaf to it."""
+    """Restore Ctrl-C, which tests send to themselves and to child processes; background processes may ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No credential, address or cache of whoever runs the tests is used."""
+    """Credentials, addresses and caches of the developer are not used."""
     for name in ("TINKER_API_KEY", "TINKER_BASE_URL", "TINKER_CREDENTIAL_CMD", "TINKER_PROJECT_ID"):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path_factory.mktemp("home")
@@ -40,7 +40,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that leaves this machine fails the test."""
+    """A connection to another machine fails the test."""
 
     def connect(self: socket.socket, address: Any) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
@@ -52,7 +52,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_default_client() -> Iterator[None]:
-    """The module's default client does not travel from test to test."""
+    """The default client is reset after each test."""
     yield
     from tinker_frames.functions import set_default
 
@@ -61,28 +61,28 @@ def _no_default_client() -> Iterator[None]:
 
 @pytest.fixture
 def server() -> Iterator[DemoServer]:
-    """A server of its own for a test that changes its state or its faults."""
+    """A server for tests that change its state or its faults."""
     with DemoServer(runs=20, seed=1) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def quiet_server() -> Iterator[DemoServer]:
-    """One server for all tests that only read; nobody changes its state or faults."""
+    """One server for all read-only tests; its state and faults do not change."""
     with DemoServer(runs=24, seed=1) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def quiet(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkf.Client]:
-    """One client of that server, which has its listings cached."""
+    """A client of that server with cached listings."""
     with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("quiet")) as client:
         yield client
 
 
 @pytest.fixture
 def client_of(tmp_path: Path) -> Iterator[Callable[..., tkf.Client]]:
-    """Make clients of a server, each closed afterwards; their cache is in this test's folder unless said otherwise."""
+    """Make clients of a server and close them afterwards; their cache is in the test's folder by default."""
     made: list[tkf.Client] = []
 
     def make(server: DemoServer, **options: Any) -> tkf.Client:
@@ -97,5 +97,5 @@ def client_of(tmp_path: Path) -> Iterator[Callable[..., tkf.Client]]:
 
 @pytest.fixture
 def client(server: DemoServer, client_of: Callable[..., tkf.Client]) -> tkf.Client:
-    """A client of this test's own server."""
+    """A client of the test's own server."""
     return client_of(server)

@@ -1,4 +1,4 @@
-"""The generated parts of the README, each between two markers: `python -m tests.readme_tables` writes them in place."""
+"""Generate the tables of the README between their markers: `python -m tests.readme_tables` writes them in place."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _render_table(table: Table) -> str:
 
 
 def render_settings() -> str:
-    """Return what `Client` and `connect` take."""
+    """Return the options of `Client` and `connect`."""
     lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
     for name, parameter, setting in describe_settings():
         kind = inspect.formatannotation(parameter.annotation).replace("|", "or")
@@ -90,7 +90,7 @@ def render_rules() -> str:
 
 
 def _lower(text: str) -> str:
-    """Return a sentence as a part of another."""
+    """Return a sentence with a lowercase start, for use within another."""
     return text[0].lower() + text[1:].removesuffix(".")
 
 
@@ -104,7 +104,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
 
 
 def fill_in(text: str) -> str:
-    """Return the README's text with its generated parts as they should be."""
+    """Return the README's text with its generated parts up to date."""
     for name, render in SECTIONS.items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         head, _, rest = text.partition(begin)

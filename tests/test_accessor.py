@@ -1,4 +1,4 @@
-"""`df.tinker`: there in any order of imports, made of the frame's columns, for the client that the frame came from."""
+"""`df.tinker`: registered in any order of imports, based on the frame's columns, bound to the client of the frame."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ ORDERS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
 def test_the_accessor_is_there_in_any_order_of_imports(order: str) -> None:
-    """However and whenever pandas is imported, also after a failed try, every frame has `.tinker`; nobody is made to import pandas."""
+    """Every frame has `.tinker` however and whenever pandas is imported, and pandas is not imported eagerly."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", ORDERS[order]], capture_output=True, text=True, check=False
     )
@@ -79,7 +79,7 @@ def test_the_accessor_is_there_in_any_order_of_imports(order: str) -> None:
 
 
 def test_metadata_is_expanded_and_the_rest_stays() -> None:
-    """Each key is a column beside the frame's own, which stay as they are, in number, order and index."""
+    """Each key is a new column; the frame's own columns, order and index are unchanged."""
     frame = metadata('{"loss":"1.5","team":"é"}', None, '{"loss":"2"}')
     frame.index = pd.Index([7, 7, 9])
     frame.attrs["tinker"] = {"rows": 3}
@@ -93,14 +93,14 @@ def test_metadata_is_expanded_and_the_rest_stays() -> None:
 
 
 def test_expanding_twice_is_expanding_once() -> None:
-    """A second time replaces the columns instead of adding them again."""
+    """Expanding again replaces the columns instead of adding them twice."""
     frame = metadata('{"a":"1"}')
     once = frame.tinker.expand_metadata()
     pd.testing.assert_frame_equal(once.tinker.expand_metadata(), once)
 
 
 def test_numeric_makes_numbers_of_columns_that_are_nothing_else() -> None:
-    """With `numeric=True` a column of numbers is float64, NaN where a row has none; one word keeps it text."""
+    """With `numeric=True` a numeric column is float64 with NaN for missing values; a single word keeps it text."""
     frame = metadata('{"loss":"1e-3","mixed":"1","n":3}', '{"mixed":"x"}')
     found = frame.tinker.expand_metadata(numeric=True)
     assert (found["meta.loss"].dtype, found["meta.n"].dtype) == ("float64", "float64")
@@ -116,13 +116,13 @@ def test_numeric_makes_numbers_of_columns_that_are_nothing_else() -> None:
     ids=lambda cell: cell[:12],
 )  # fmt: skip
 def test_what_is_no_metadata_adds_nothing_and_harms_nothing(cell: str) -> None:
-    """Text that is no JSON object leaves its row without values; the other rows have theirs."""
+    """Text that is not a JSON object leaves its row empty and the others unaffected."""
     found = metadata(cell, '{"a":"1"}').tinker.expand_metadata()
     assert found["meta.a"].isna().tolist() == [True, False]
 
 
 def test_hostile_keys_and_values_become_columns_and_text() -> None:
-    """Keys are whatever users wrote, and values that are no text become JSON text."""
+    """Keys may be any text, and non-text values become JSON text."""
     found = metadata(
         '{"":"e","a.b":"dot","=x":"f","tinker_path":"p","n":1,"l":[1,"é"],"o":{"k":null},"t":true,"s":"\\ud800"}'
     )
@@ -135,7 +135,7 @@ def test_hostile_keys_and_values_become_columns_and_text() -> None:
 
 
 def test_a_missing_column_is_named() -> None:
-    """A frame without the column is an AttributeError that names it; another column can be named."""
+    """A missing column is an AttributeError that names it; another column can be chosen."""
     with pytest.raises(AttributeError, match="'user_metadata'"):
         pd.DataFrame({"a": [1]}).tinker.expand_metadata()
     with pytest.raises(AttributeError, match="'other'"):
@@ -145,7 +145,7 @@ def test_a_missing_column_is_named() -> None:
 
 
 def test_it_survives_what_people_do_with_frames() -> None:
-    """Filtered, sorted, merged, pickled: the accessor needs nothing but the columns."""
+    """The accessor works on filtered, sorted, merged and pickled frames, since it only needs the columns."""
     frame = metadata('{"a":"1"}', '{"a":"2"}')
     for other in (
         frame[frame["tinker_path"] == "1"],
@@ -160,7 +160,7 @@ def test_it_survives_what_people_do_with_frames() -> None:
 
 
 def test_its_repr_says_what_it_can_do() -> None:
-    """Looking at `df.tinker` shows its calls."""
+    """The repr of `df.tinker` lists its methods."""
     assert "expand_metadata" in repr(metadata("{}").tinker)
 
 
@@ -168,20 +168,20 @@ def test_its_repr_says_what_it_can_do() -> None:
 
 
 def paths_of(found: Any) -> list[str]:
-    """Return the paths that an answer is about: a plan's, a frame's, or a mapping's."""
+    """Return the paths of a result: a plan's, a frame's, or a mapping's."""
     rows = getattr(found, "rows", found)
     return list(rows["tinker_path"]) if isinstance(rows, pd.DataFrame) else list(rows)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_frame_without_paths_is_refused_by_name(call: Callable[..., object]) -> None:
-    """Without the column every call is an AttributeError that names it, and asks no client for anything."""
+    """Without the column every call is an AttributeError that names it, and no client is asked."""
     with pytest.raises(AttributeError, match="'tinker_path'"):
         call(pd.DataFrame({"path": ["x"]}))
 
 
 def test_paths_in_the_index_are_paths(client: tkf.Client) -> None:
-    """A frame indexed by its paths, alone or with others, is acted on as the same rows"""
+    """Paths in the index, alone or with other levels, identify the same rows."""
     frame = client.checkpoints().head(6)
     for labels in ("tinker_path", ["training_run_id", "tinker_path"]):
         plan = frame.set_index(labels).tinker.delete()
@@ -191,7 +191,7 @@ def test_paths_in_the_index_are_paths(client: tkf.Client) -> None:
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_every_call_finds_the_client_that_the_frame_came_from(client_of: Make, call: Callable[..., object]) -> None:
-    """With two accounts alive and another default, a frame, also filtered, goes to its own account; another client is refused."""
+    """With two accounts and another default client, a frame, even filtered, uses its own account; a client of another account is refused."""
     with DemoServer(runs=6, keys={"tml-one": 1, "tml-two": 2}) as server:
         one, two = client_of(server, api_key="tml-one"), client_of(server, api_key="tml-two")
         frames = {client: client.checkpoints().query("checkpoint_type == 'training'").head(2) for client in (one, two)}
@@ -210,7 +210,7 @@ def test_every_call_finds_the_client_that_the_frame_came_from(client_of: Make, c
 def test_frames_without_an_account_use_the_default_or_the_named_client(
     server: DemoServer, client: tkf.Client, tmp_path: Path, kind: str
 ) -> None:
-    """A frame read back from a file or made by hand works with `client=`, and with the default client; then it runs."""
+    """A frame from a file or made by hand works with `client=` and with the default client."""
     frame = client.checkpoints().query("not public").head(3)
     if kind == "csv":
         frame.to_csv(tmp_path / "x.csv", index=False)
@@ -228,7 +228,7 @@ def test_frames_without_an_account_use_the_default_or_the_named_client(
 
 
 def test_a_parquet_file_that_kept_its_account_is_guarded_by_it(client_of: Make, tmp_path: Path) -> None:
-    """Attributes survive Parquet, so that a frame of one account is refused to another after reading it back, too."""
+    """Parquet keeps the attributes, so a frame of one account is refused by another account after reading it back."""
     with DemoServer(runs=4, keys={"tml-one": 1, "tml-two": 2}) as server:
         one, two = client_of(server, api_key="tml-one"), client_of(server, api_key="tml-two")
         one.checkpoints().head(2).to_parquet(tmp_path / "x.parquet")
@@ -239,7 +239,7 @@ def test_a_parquet_file_that_kept_its_account_is_guarded_by_it(client_of: Make, 
 
 
 def test_the_outcome_of_a_plan_is_a_frame_to_go_on_with(server: DemoServer, client: tkf.Client) -> None:
-    """Outcomes have the seven columns with fixed dtypes, name their plan, and are themselves a frame for another plan."""
+    """Outcomes have seven columns with fixed dtypes, name their plan, and can be used for another plan."""
     frame = client.checkpoints().query("not public").head(4)
     server.faults.bursts = [Burst("publish_checkpoint", 403, times=1)]
     plan = frame.tinker.publish()
@@ -258,7 +258,7 @@ def test_the_outcome_of_a_plan_is_a_frame_to_go_on_with(server: DemoServer, clie
 def test_a_ttl_out_of_range_is_refused_when_the_plan_is_made(
     server: DemoServer, client: tkf.Client, ttl: object
 ) -> None:
-    """Less than an hour, more than ten years, or what is not a duration is an error before anything is planned."""
+    """A TTL below an hour, above ten years, or invalid raises before anything is planned."""
     frame = client.checkpoints().head(1)
     with pytest.raises(errors.InvalidRequestError):
         frame.tinker.set_ttl(ttl)
@@ -270,7 +270,7 @@ def test_a_ttl_out_of_range_is_refused_when_the_plan_is_made(
 
 
 def test_weights_info_is_one_typed_row_a_checkpoint(server: DemoServer, client: tkf.Client) -> None:
-    """One row per row, in order, as the service tells it; what cannot be told carries its error and costs nothing else."""
+    """One row per checkpoint, in order; a failed one has its error and does not affect the others."""
     frame = client.checkpoints().head(4)
     gone = frame["tinker_path"].iloc[1]
     server.state.delete(server.state.find(gone))
@@ -289,7 +289,7 @@ def test_weights_info_is_one_typed_row_a_checkpoint(server: DemoServer, client: 
 
 
 def test_archive_urls_hide_themselves_and_fail_by_row(server: DemoServer, client: tkf.Client) -> None:
-    """A mapping of path to signed URL whose text hides the URLs; a row without one is no key, and asking for it says why."""
+    """A mapping of paths to signed URLs whose repr hides the URLs; a failed row is not a key, and looking it up raises its error."""
     frame = client.checkpoints().head(3)
     gone = frame["tinker_path"].iloc[0]
     server.state.delete(server.state.find(gone))
@@ -315,7 +315,7 @@ def test_archive_urls_hide_themselves_and_fail_by_row(server: DemoServer, client
 
 
 def test_the_types_of_the_actions_are_those_of_their_declaration() -> None:
-    """The signatures that type checkers read are the ones made from `ACTIONS`: the same names, defaults and annotations."""
+    """The signatures seen by type checkers have the names, defaults and annotations of `ACTIONS`."""
     tree = ast.parse(Path(accessor.__file__).read_text())
     (declared,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "_Actions"]
     typed = {
@@ -335,7 +335,7 @@ def test_the_types_of_the_actions_are_those_of_their_declaration() -> None:
 
 @pytest.mark.parametrize("name", [name for name, action in ACTIONS.items() if action.is_offered])
 def test_every_action_has_a_docstring_from_its_declaration(name: str) -> None:
-    """`help(df.tinker.delete)` says what it does, which request it sends, its parameters, errors and an example."""
+    """`help(df.tinker.delete)` has a summary, the endpoint, parameters, errors and an example."""
     text = getattr(tkf.TinkerAccessor, name).__doc__
     assert ACTIONS[name].doc[1:] in text
     assert ACTIONS[name].method in text

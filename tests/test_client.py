@@ -1,4 +1,4 @@
-"""What users hold: frames that describe themselves, warnings that point at the caller, one default client."""
+"""Clients and their frames: reports, warnings at the caller's line, and the default client."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def stable(frame: pd.DataFrame) -> pd.DataFrame:
 def test_every_frame_has_the_columns_and_dtypes_of_its_table(
     quiet_server: DemoServer, client_of: Make, name: str
 ) -> None:
-    """Columns, order, dtypes and key are those of the catalog, for full frames and for `limit=0`."""
+    """Columns, order, dtypes and key are those of the catalog, also for `limit=0`."""
     client, table = client_of(quiet_server), catalog.TABLES[name]
     for frame in (getattr(client, name)(), getattr(client, name)(limit=0)):
         assert list(frame.columns) == table.names
@@ -57,7 +57,7 @@ def test_every_frame_has_the_columns_and_dtypes_of_its_table(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_attrs_say_how_a_frame_came_to_be(quiet_server: DemoServer, client_of: Make, name: str) -> None:
-    """`attrs["tinker"]` has exactly the documented fields, as plain JSON values, and they are true."""
+    """`attrs["tinker"]` has exactly the documented fields as plain JSON values, and they are correct."""
     quiet_server.requests.clear()
     before = datetime.now(UTC)
     frame = getattr(client_of(quiet_server), name)()
@@ -77,7 +77,7 @@ def test_attrs_say_how_a_frame_came_to_be(quiet_server: DemoServer, client_of: M
 def test_the_second_time_comes_from_the_cache_with_its_age(
     quiet_server: DemoServer, client_of: Make, name: str
 ) -> None:
-    """A cached frame is equal, sends nothing, and says so; its age grows; `refresh` reads anew."""
+    """A cached frame is equal, sends nothing, and is marked; its age grows; `refresh` reads it again."""
     client = client_of(quiet_server)
     first = getattr(client, name)()
     quiet_server.requests.clear()
@@ -96,7 +96,7 @@ def test_the_second_time_comes_from_the_cache_with_its_age(
 
 
 def test_a_partly_cached_frame_counts_only_what_it_sent(quiet_server: DemoServer, client_of: Make) -> None:
-    """A frame joined from cached and fresh listings is not called cached, and counts this call's requests."""
+    """A frame joined from cached and fresh listings is not marked as cached, and counts this call's requests."""
     client = client_of(quiet_server)
     client.sessions()
     quiet_server.requests.clear()
@@ -106,7 +106,7 @@ def test_a_partly_cached_frame_counts_only_what_it_sent(quiet_server: DemoServer
 
 
 def test_frames_agree_with_the_raw_pages(quiet_server: DemoServer, client_of: Make) -> None:
-    """Every value of every row is the one that the server's own pages hold."""
+    """Every value equals that of the server's pages."""
     client = client_of(quiet_server)
     pages: dict[str, Any] = {
         "checkpoints": client.rest.list_user_checkpoints(limit=1000)["checkpoints"],
@@ -130,7 +130,7 @@ def test_frames_agree_with_the_raw_pages(quiet_server: DemoServer, client_of: Ma
 
 
 def test_ages_and_expiries_are_as_of_now(server: DemoServer, client: tkf.Client) -> None:
-    """Ages are days since, expiries days until, and both move on when a cached frame is asked for again."""
+    """Ages and expiries are relative to now, also in a cached frame."""
     row = server.state.checkpoints_page(1, 0)[0][0]
     server.state.set_ttl(row, 86_400)
     frame = client.checkpoints().set_index("tinker_path")
@@ -144,7 +144,7 @@ def test_ages_and_expiries_are_as_of_now(server: DemoServer, client: tkf.Client)
 
 
 def test_the_warning_points_at_the_callers_line(server: DemoServer, client: tkf.Client) -> None:
-    """An incomplete listing warns once, at the line that asked for it, by a method or by a function of the module."""
+    """An incomplete listing warns once, at the caller's line, from a method and from a module function."""
     server.faults.churn.append(Churn("list_user_checkpoints", added_per_page=1, removed_per_page=1))
     server.faults.page_caps["list_user_checkpoints"] = 20
     from tinker_frames.functions import set_default
@@ -165,7 +165,7 @@ def test_the_warning_points_at_the_callers_line(server: DemoServer, client: tkf.
 
 @pytest.mark.parametrize("name", NAMES)
 def test_module_functions_use_the_default_client(quiet_server: DemoServer, tmp_path: Any, name: str) -> None:
-    """`tkf.<table>()` is the default client's method: the same rows, parameters and docs."""
+    """`tkf.<table>()` is the default client's method, with the same rows, parameters and docs."""
     client = tkf.connect(quiet_server.key, quiet_server.url, cache_dir=tmp_path)
     try:
         assert tkf.default_client() is client
@@ -182,7 +182,7 @@ def test_module_functions_use_the_default_client(quiet_server: DemoServer, tmp_p
 def test_the_default_client_is_made_from_the_environment(
     quiet_server: DemoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without `connect`, the first call makes a client of what the environment says, and keeps it."""
+    """Without `connect`, the first call makes a client from the environment and keeps it."""
     monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
     monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
     try:
@@ -199,7 +199,7 @@ def test_connect_takes_what_a_client_takes() -> None:
 
 
 def test_dir_is_the_public_names() -> None:
-    """`dir(tkf)` is what is public, all of it can be had, and anything else is an AttributeError."""
+    """`dir(tkf)` lists exactly the importable public names; others raise AttributeError."""
     assert dir(tkf) == tkf.__all__
     for name in tkf.__all__:
         assert getattr(tkf, name) is not None
@@ -208,7 +208,7 @@ def test_dir_is_the_public_names() -> None:
 
 
 def test_other_peoples_rows_are_shown_when_asked_for(quiet_server: DemoServer, client_of: Make) -> None:
-    """`access_scope="accessible"` adds what colleagues own, in every table that can; another scope is refused."""
+    """`access_scope="accessible"` adds colleagues' rows in every table that supports it; another scope is refused."""
     client, state = client_of(quiet_server), quiet_server.state
     for name, key, rows in (
         ("sessions", "session_id", state.sessions),
@@ -226,7 +226,7 @@ def test_other_peoples_rows_are_shown_when_asked_for(quiet_server: DemoServer, c
 
 
 def test_one_project_can_be_asked_for(quiet_server: DemoServer, client_of: Make) -> None:
-    """`project_id` gives that project's sessions, runs and samplers, and is not mixed up with the whole list in the cache."""
+    """`project_id` selects that project's sessions, runs and samplers, cached separately from the complete list."""
     client, state = client_of(quiet_server), quiet_server.state
     client.sessions()
     project = state.sessions()[0].project_id
@@ -239,7 +239,7 @@ def test_one_project_can_be_asked_for(quiet_server: DemoServer, client_of: Make)
 
 
 def test_details_add_what_only_the_session_knows(quiet_server: DemoServer, client_of: Make) -> None:
-    """`details=True` adds the ids of runs and samplers, one request a session, and changes no other column."""
+    """`details=True` adds the ids of runs and samplers with one request per session."""
     client = client_of(quiet_server)
     plain, detailed = client.sessions(), client.sessions(details=True)
     assert list(detailed.columns) == catalog.WITH_DETAILS.names
@@ -251,7 +251,7 @@ def test_details_add_what_only_the_session_knows(quiet_server: DemoServer, clien
 
 
 def test_sessions_have_the_same_columns_without_a_search(server: DemoServer, client_of: Make) -> None:
-    """A server without the search gives the same columns and dtypes, names and metadata; what it cannot know is NA, and it is asked once."""
+    """A server without the search gives the same columns and dtypes; unknown values are NA, and it is asked once."""
     searched = client_of(server, cache=False).sessions()
     server.faults.missing = {"search_sessions"}
     client = client_of(server, cache=False)
@@ -270,7 +270,7 @@ def test_sessions_have_the_same_columns_without_a_search(server: DemoServer, cli
 
 
 def test_a_session_that_vanishes_meanwhile_costs_its_details_only(server: DemoServer, client_of: Make) -> None:
-    """A session that is gone when its details are asked for stays in the frame, NA there, and is said."""
+    """A session deleted before its details are read stays in the frame with NA, and is reported."""
     server.faults.bursts.append(Burst("get_session", 404, times=1, detail="Session not found."))
     with pytest.warns(IncompleteListingWarning, match=r"could not be read \(NotFoundError\)"):
         frame = client_of(server).sessions(details=True)
@@ -279,7 +279,7 @@ def test_a_session_that_vanishes_meanwhile_costs_its_details_only(server: DemoSe
 
 
 def test_a_bar_is_drawn_only_if_wanted(server: DemoServer, client_of: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    """`progress=True` draws a bar of slow work on standard error, `False` and `None` without a terminal draw nothing."""
+    """`progress=True` draws a bar on standard error; `False`, and `None` without a terminal, draw nothing."""
     server.faults.page_caps["list_user_checkpoints"] = ceil(server.state.checkpoints_page(1, 0)[1] / 5)
     server.faults.latency_of["list_user_checkpoints"] = 0.01
     client = client_of(server, cache=False, max_workers=1)
@@ -292,7 +292,7 @@ def test_a_bar_is_drawn_only_if_wanted(server: DemoServer, client_of: Make, caps
 
 
 def test_two_clients_in_threads_keep_to_themselves(client_of: Make) -> None:
-    """Clients of two accounts used at once each see their own rows, cached or not."""
+    """Clients of two accounts in parallel threads each see their own rows, cached or not."""
     with DemoServer(keys={"tml-one": 1, "tml-two": 2}, runs=15) as server:
         clients = {key: client_of(server, api_key=key) for key in server.states}
         wrong: list[str] = []
@@ -313,7 +313,7 @@ def test_two_clients_in_threads_keep_to_themselves(client_of: Make) -> None:
 
 
 def test_inventories_in_threads_leave_the_warnings_as_they_were(server: DemoServer, client_of: Make) -> None:
-    """No call touches the process's warning filters, so that none is lost in another thread."""
+    """No call changes the process's warning filters, so no warning of another thread is lost."""
     client = client_of(server, cache=False)
     before = list(warnings.filters)
     threads = [threading.Thread(target=client.inventory) for _ in range(4)]
@@ -325,7 +325,7 @@ def test_inventories_in_threads_leave_the_warnings_as_they_were(server: DemoServ
 
 
 def test_a_client_is_not_pickled_and_its_cache_can_be_looked_at(quiet_server: DemoServer, client_of: Make) -> None:
-    """A client holds a key, so it does not travel; `cache.info()` says what is kept, `clear()` drops it, also when it is off."""
+    """A client cannot be pickled, since it holds a key; `cache.info()` and `clear()` work even if the cache is off."""
     client = client_of(quiet_server)
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(client)
@@ -352,7 +352,7 @@ def test_closing_calls_what_was_asked_for_once(quiet_server: DemoServer, tmp_pat
 
 
 def test_a_closed_client_says_so_at_once(quiet_server: DemoServer, tmp_path: Any) -> None:
-    """After `close`, every call of a client raises without sending anything, also what the cache would answer."""
+    """After `close` every call raises without sending anything, even for cached results."""
     client = tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path)
     frame = client.checkpoints()
     client.close()
@@ -367,7 +367,7 @@ def test_a_closed_client_says_so_at_once(quiet_server: DemoServer, tmp_path: Any
 def test_a_frame_whose_client_is_gone_says_so(
     server: DemoServer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Clients are not kept alive by their frames: a plan then uses a default client of the account, else names what is missing."""
+    """Frames do not keep clients alive: a plan then uses a default client of the account, or says what is missing."""
     frame = tkf.Client(server.key, server.url, cache_dir=tmp_path).checkpoints()
     gc.collect()
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -387,7 +387,7 @@ def test_a_frame_whose_client_is_gone_says_so(
 
 
 def test_the_default_client_is_the_only_state_of_the_module() -> None:
-    """No module of the doors holds clients but the one object that says which client is used where none is named."""
+    """The default client is the only client held by a public module."""
     holders = [
         f"{module.__name__}.{name}"
         for module in (tkf, tkf_client, functions)

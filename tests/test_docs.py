@@ -1,4 +1,4 @@
-"""What the README, the docstrings and the changelog say is so."""
+"""The README, the docstrings and the changelog are correct."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _blocks(language: str) -> list[str]:
 
 
 def test_generated_parts_of_the_readme_are_up_to_date() -> None:
-    """The README's tables of columns and settings are what the code declares (python -m tests.readme_tables writes them)."""
+    """The README's tables match the code (python -m tests.readme_tables writes them)."""
     assert fill_in(TEXT) == TEXT
 
 
 def test_readme_begins_with_the_two_commands() -> None:
-    """The first two commands of the README are the ones that set everything up on a fresh machine."""
+    """The README starts with the two commands that set everything up on a fresh machine."""
     assert [block.strip() for block in _blocks("sh")[:2]] == [
         'pip install -e ".[demo]" && tinker-frames demo',
         'pip install -e ".[test]" && pytest',
@@ -43,7 +43,7 @@ def test_readme_begins_with_the_two_commands() -> None:
 
 @pytest.mark.parametrize("block", _blocks("python"))
 def test_readme_python_runs(block: str, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python block of the README runs as it stands, against a server, with the credential in the environment."""
+    """Every Python block of the README runs unchanged, with the credential in the environment."""
     monkeypatch.setenv("TINKER_API_KEY", server.key)
     monkeypatch.setenv("TINKER_BASE_URL", server.url)
     monkeypatch.chdir(tmp_path)
@@ -62,7 +62,7 @@ def test_readme_python_runs(block: str, server, tmp_path: Path, monkeypatch: pyt
 
 
 def test_readme_names_every_rest_method() -> None:
-    """The README lists every public method of client.rest, and none that does not exist."""
+    """The README lists every public method of client.rest and no other."""
     section = TEXT[TEXT.index("## Every endpoint") : TEXT.index("## Credential")]
     named = set(re.findall(r"`([a-z_]+)`", section)) - {"client", "rest"}
     assert named == {name for name in vars(Rest) if not name.startswith("_")}
@@ -86,20 +86,20 @@ def test_readme_names_every_attribute(quiet_server, client_of) -> None:
 
 
 def test_changelog_has_this_version() -> None:
-    """The changelog has an entry for the version that the package bears."""
+    """The changelog has an entry for the current version."""
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples_are_true(name: str) -> None:
-    """Examples in docstrings give what they show."""
+    """Examples in docstrings produce the documented output."""
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_say_what_belongs_in_them(name: str) -> None:
-    """Every module begins with a sentence on what it is for."""
+    """Every module has a docstring."""
     assert (importlib.import_module(name).__doc__ or "").strip()
 
 

@@ -1,4 +1,4 @@
-"""The exception tree: the right class, the fields that are always there, and texts that harm nobody."""
+"""The exception hierarchy: the right class, complete fields, and safe messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinker_frames.demo import Burst, DemoServer
 
 URL = "https://host.example/api/v1/sessions"
 
-# Status to class, and whether the same call may succeed later.
+# Status to class, and whether a retry may succeed.
 BY_STATUS = {
     400: (errors.InvalidRequestError, False),
     401: (errors.AuthenticationError, False),
@@ -61,7 +61,7 @@ def subclasses(kind: type[errors.TinkerError]) -> list[type[errors.TinkerError]]
 
 @pytest.mark.parametrize("status", sorted(BY_STATUS))
 def test_status_gives_class_fields_and_the_next_step(status: int) -> None:
-    """Every status becomes its class, with all four fields and a message of what, where and what to do next."""
+    """Every status maps to its class with all four fields and a message with the failure, the request and a hint."""
     error = error_of(status, {"detail": "It went wrong."})
     kind, retryable = BY_STATUS[status]
     assert type(error) is kind
@@ -75,7 +75,7 @@ def test_status_gives_class_fields_and_the_next_step(status: int) -> None:
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 409, 418, 422, 429, 500])
 def test_the_client_raises_what_the_table_says(server: DemoServer, client_of: Any, status: int) -> None:
-    """What a call raises is the class of the status, with the address that was asked and without its query."""
+    """A call raises the class of the status, with the URL without its query."""
     server.faults.bursts.append(Burst("list_training_runs", status, times=None, detail="no luck"))
     client = client_of(server, retries=0)
     with pytest.raises(BY_STATUS[status][0], match="no luck") as caught:
@@ -88,7 +88,7 @@ def test_the_client_raises_what_the_table_says(server: DemoServer, client_of: An
 
 @pytest.mark.parametrize("kind", subclasses(errors.TinkerError)[1:])
 def test_every_class_has_a_hint_in_its_message(kind: type[errors.TinkerError]) -> None:
-    """Each class tells what to do next, also when whoever raises it gives no hint, and has every field."""
+    """Each class has a default hint and every field."""
     error = kind("it happened")
     assert error.hint
     assert str(error) == f"it happened. {error.hint}"
@@ -117,18 +117,18 @@ def test_every_class_has_a_hint_in_its_message(kind: type[errors.TinkerError]) -
     ],
 )
 def test_detail_is_read_in_the_order_of_the_contract(body: Any, said: str) -> None:
-    """A server's words are `detail` (text or list), else `message`, else `error`, else the body as it is."""
+    """The detail is `detail` (text or list), else `message`, else `error`, else the body."""
     assert error_of(400, body).what == f"GET /api/v1/sessions failed: {said}"
 
 
 def test_a_body_without_words_still_says_what_failed() -> None:
-    """An empty body leaves what was asked, where and what to do next."""
+    """An empty body leaves the request, the URL and the hint."""
     assert str(error_of(502, "")).startswith(f"GET /api/v1/sessions failed. (HTTP 502, {URL}) ")
 
 
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, "Not Found"])
 def test_unknown_route_is_not_a_missing_object(body: Any) -> None:
-    """404 with exactly `Not Found` means that the server lacks the route; any other 404 an object."""
+    """A 404 with exactly `Not Found` is a missing route; any other 404 is a missing object."""
     assert type(error_of(404, body)) is errors.NotSupportedError
     assert type(error_of(404, {"detail": "Model not found."})) is errors.NotFoundError
 
@@ -146,7 +146,7 @@ def test_unknown_route_is_not_a_missing_object(body: Any) -> None:
     ],
 )
 def test_cap_is_read_from_a_validation_list(entry: dict[str, Any], cap: int | None) -> None:
-    """The bound of `limit` comes out of a 422, and nothing else does."""
+    """The bound of `limit` is read from a 422, and nothing else is."""
     error = error_of(422, {"detail": [entry]})
     assert isinstance(error, errors.InvalidRequestError)
     assert error.cap == cap
@@ -154,7 +154,7 @@ def test_cap_is_read_from_a_validation_list(entry: dict[str, Any], cap: int | No
 
 @given(body=JSON, status=st.sampled_from(sorted(BY_STATUS)))
 def test_any_json_becomes_one_printable_line(body: Any, status: int) -> None:
-    """Whatever JSON a server sends, there is an error of the right kind with one bounded line of text."""
+    """Any JSON body gives an error of the right class with one bounded line of text."""
     error = error_of(status, body)
     kinds = (BY_STATUS[status][0], errors.NotSupportedError)
     assert isinstance(error, kinds)
@@ -164,7 +164,7 @@ def test_any_json_becomes_one_printable_line(body: Any, status: int) -> None:
 
 @given(text=st.text(max_size=3000))
 def test_any_text_is_harmless(text: str) -> None:
-    """Braces, colour codes, newlines and huge texts leave one printable, bounded line."""
+    """Braces, colour codes, newlines and huge texts become one printable, bounded line."""
     error = error_of(500, {"detail": text})
     assert str(error).isprintable()
     assert len(error.what) < 1200
@@ -179,7 +179,7 @@ def test_braces_stay_and_colour_codes_go() -> None:
 
 @pytest.mark.parametrize("kind", subclasses(errors.TinkerError))
 def test_errors_survive_pickling_and_copying(kind: type[errors.TinkerError]) -> None:
-    """An error that crossed a process boundary has the same class, text and fields."""
+    """A pickled or copied error has the same class, text and fields."""
     error = kind("it {happened}", status=418, url=URL, hint="Do this.", retryable=True)
     error.add_note("a note")
     if isinstance(error, errors.InvalidRequestError):
@@ -209,7 +209,7 @@ def test_invalid_path_is_a_value_error() -> None:
     ],
 )
 def test_scrub(text: str, shown: str) -> None:
-    """The queries of addresses are struck out; other text stays."""
+    """Query strings of URLs are removed; other text is unchanged."""
     assert errors.scrub(text) == shown
 
 
@@ -219,14 +219,14 @@ def test_scrub(text: str, shown: str) -> None:
     after=st.text(max_size=30),
 )
 def test_no_signature_outlives_scrub(before: str, query: str, after: str) -> None:
-    """Whatever stands around a signed address, its signature is gone."""
+    """The signature of a URL is removed whatever surrounds it."""
     text = errors.scrub(f"{before}https://host/file?X-Sig={query}{after}")
     assert query not in text.replace(before, "").replace(after, "")
 
 
 @pytest.mark.parametrize("wrap", [json.dumps, lambda body: json.dumps(body).replace("/", "\\/")])
 def test_signed_addresses_in_error_bodies_are_cut(wrap: Any, server: DemoServer, client_of: Any) -> None:
-    """A signed address that a server quotes loses its query, also where its JSON escapes slashes."""
+    """A signed URL quoted by a server loses its query, even if its JSON escapes slashes."""
     body = wrap({"detail": "cannot read https://storage.example/x?X-Sig=SIGNATURE123"}).encode()
     server.faults.bursts.append(Burst("list_training_runs", 400, times=None, body=body))
     with pytest.raises(errors.InvalidRequestError, match=r"storage\.example/x") as caught:
@@ -247,7 +247,7 @@ def test_a_key_is_not_cut_in_two(server: DemoServer, client_of: Any, padding: in
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"{", b"\xff\xfe\x00", b'"text"', b"null", b"17"])
 def test_bodies_that_are_no_object_are_errors_all_the_same(server: DemoServer, client_of: Any, body: bytes) -> None:
-    """Broken, deeply nested or scalar error bodies still give the class of the status."""
+    """Broken, deeply nested or scalar bodies give the class of the status."""
     server.faults.bursts.append(Burst("list_training_runs", 403, times=None, body=body))
     with pytest.raises(errors.PermissionDeniedError) as caught:
         client_of(server).rest.list_training_runs()
@@ -255,7 +255,7 @@ def test_bodies_that_are_no_object_are_errors_all_the_same(server: DemoServer, c
 
 
 def test_web_pages_are_not_quoted(server: DemoServer, client_of: Any) -> None:
-    """The HTML page of a gateway is left out of the message."""
+    """A gateway's HTML page is not quoted in the message."""
     burst = Burst(
         "list_training_runs", 502, times=None, body=b"<html><b>Bad Gateway", headers={"content-type": "text/html"}
     )
@@ -266,7 +266,7 @@ def test_web_pages_are_not_quoted(server: DemoServer, client_of: Any) -> None:
 
 
 def test_without_its_request_an_error_says_the_rest() -> None:
-    """What the server said, the status and what to do next are left of an error; texts that name no request stay as they are."""
+    """Removing the request keeps the detail, status and hint; texts without a request are unchanged."""
     error = error_of(403, {"detail": "Not (yet) yours, see https://x.example/y."})
     assert str(error).startswith("GET ")
     said = errors.strip_request(str(error))
@@ -276,7 +276,7 @@ def test_without_its_request_an_error_says_the_rest() -> None:
 
 
 def test_scrub_is_linear() -> None:
-    """A hostile body of a megabyte is scrubbed in a moment (it took minutes with a backtracking pattern)."""
+    """Scrubbing a hostile megabyte takes linear time."""
     for hostile in ("a" * 1_000_000, "a://" * 250_000, "?=" * 500_000, "://@" * 250_000):
         errors.scrub(hostile)
 
@@ -309,7 +309,7 @@ def test_scrub_is_linear() -> None:
 def test_arguments_of_another_type_are_named(
     call: Any, quiet_server: DemoServer, client_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An argument of a wrong type is an error of ours in words, before anything is sent."""
+    """An argument of a wrong type raises our error before anything is sent."""
     client = client_of(quiet_server)
     frame = client.checkpoints(limit=1)
     before = quiet_server.requests.count()

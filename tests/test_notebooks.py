@@ -15,7 +15,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A kernel that is this very Python, whatever kernels the machine has installed."""
+    """A kernel of this Python, whatever kernels are installed."""
     from jupyter_client.kernelspec import KernelSpecManager
 
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
@@ -30,7 +30,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-@pytest.mark.filterwarnings("default")  # the kernel's own libraries warn of their own affairs
+@pytest.mark.filterwarnings("default")  # warnings from the kernel's libraries are ignored
 def test_notebook_runs(path: Path, kernel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The notebook runs without an error, and its last cell has an output."""
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
@@ -41,11 +41,11 @@ def test_notebook_runs(path: Path, kernel: str, tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_is_stored_without_outputs(path: Path) -> None:
-    """Notebooks are kept without outputs and counts, so that a diff shows what changed."""
+    """Notebooks are stored without outputs and execution counts, for readable diffs."""
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in cells)
 
 
 def test_there_are_notebooks() -> None:
-    """The folder is not empty, so that the tests above test something."""
+    """The folder has notebooks, so that the tests above test something."""
     assert "01_first_look" in {path.stem for path in NOTEBOOKS}

@@ -1,4 +1,4 @@
-"""The official SDK as an independent client of the same account: its view and our frames agree, before and after writes."""
+"""The official SDK and our frames agree on the same account, before and after writes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ THEIRS = tuple(f"{name.removesuffix('_from_tinker_path')}_from_tinker_path" for 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["key", "jwt"])
 def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
-    """An account with more runs than a page of the SDK; once with keys, once with the exchange for a token."""
+    """An account with more runs than a page of the SDK, with API keys and with the token exchange."""
     with DemoServer(
         runs=RUNS, seed=3, checkpoints=900, pjwt_auth_enabled=request.param, require_jwt=request.param
     ) as server:
@@ -35,7 +35,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
 
 @pytest.fixture(scope="module")
 def sdk(server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdk]:
-    """The SDK in a process of its own."""
+    """The SDK in a separate process."""
     sdk = Sdk(server, tmp_path_factory.mktemp("home"))
     yield sdk
     sdk.close()
@@ -69,7 +69,7 @@ def searched(sdk: Sdk) -> list[dict[str, Any]]:
 
 
 def at(row: dict[str, Any], path: tuple[str, ...]) -> Any:
-    """Return what stands at a place of the SDK's row, None where there is nothing."""
+    """Return the value at a path in the SDK's row, or None."""
     value: Any = row
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
@@ -88,7 +88,7 @@ def plain(cell: Any, column: Column) -> Any:
 
 
 def theirs(row: dict[str, Any], column: Column) -> Any:
-    """Return what the SDK says of a column, as plain data."""
+    """Return the SDK's value of a column as plain data."""
     value = at(row, column.path)
     if value is None:
         return column.default
@@ -96,7 +96,7 @@ def theirs(row: dict[str, Any], column: Column) -> Any:
 
 
 def agree(frame: pd.DataFrame, rows: list[dict[str, Any]], table: Table) -> None:
-    """Compare a frame with the SDK's rows: the same ones, each field that the SDK knows in a column, each cell the same."""
+    """Compare a frame with the SDK's rows: the same rows, a column for each field, and equal values."""
     ours = frame.set_index(table.key, drop=False)
     assert sorted(ours.index) == sorted(row[table.key] for row in rows)
     known = {column.path[0] for column in table.sent}
@@ -109,7 +109,7 @@ def agree(frame: pd.DataFrame, rows: list[dict[str, Any]], table: Table) -> None
 
 
 def test_sessions(sdk: Sdk, client: tkf.Client) -> None:
-    """Sessions agree row for row and field for field: with the SDK's list, its search, and its answer for each."""
+    """Sessions equal the SDK's list, its search, and its responses for each one."""
     frame = client.sessions(details=True, refresh=True)
     assert sorted(frame["session_id"]) == sorted(pages(sdk, "list_sessions", "sessions", 20))
     found = searched(sdk)
@@ -120,7 +120,7 @@ def test_sessions(sdk: Sdk, client: tkf.Client) -> None:
 
 
 def test_training_runs(sdk: Sdk, client: tkf.Client) -> None:
-    """Training runs agree with the SDK's pages of a hundred, nested checkpoints included."""
+    """Training runs equal the SDK's pages, including nested checkpoints."""
     rows = pages(sdk, "list_training_runs", "training_runs", 100)
     assert len(rows) == RUNS
     frame = client.training_runs(refresh=True)
@@ -131,7 +131,7 @@ def test_training_runs(sdk: Sdk, client: tkf.Client) -> None:
 
 
 def test_user_checkpoints(sdk: Sdk, client: tkf.Client) -> None:
-    """The user's checkpoints agree with the SDK's pages, and so does every single one as its run lists it."""
+    """The user's checkpoints equal the SDK's pages and the lists of their runs."""
     rows = pages(sdk, "list_user_checkpoints", "checkpoints", 100)
     assert len(rows) > 800
     frame = client.checkpoints(refresh=True)
@@ -141,14 +141,14 @@ def test_user_checkpoints(sdk: Sdk, client: tkf.Client) -> None:
 
 
 def test_one_runs_checkpoints(sdk: Sdk, client: tkf.Client) -> None:
-    """One run's checkpoints agree with the SDK's list of them."""
+    """One run's checkpoints equal the SDK's list of them."""
     counts = client.checkpoints().groupby("training_run_id").size()
     for run in [counts.idxmax(), counts.idxmin()]:
         agree(client.checkpoints(run), sdk("list_checkpoints", training_run_id=run)["checkpoints"], CHECKPOINTS)
 
 
 def test_samplers(sdk: Sdk, client: tkf.Client) -> None:
-    """Samplers agree with the SDK's answer for each id that its sessions name."""
+    """Samplers equal the SDK's response for each id in its sessions."""
     rows = []
     for session in pages(sdk, "list_sessions", "sessions", 100):
         ids = sdk("get_session", session_id=session)["sampler_ids"]
@@ -170,21 +170,21 @@ def test_weights_info(sdk: Sdk, client: tkf.Client) -> None:
 
 
 class Both:
-    """A checkpoint as it is seen by one client after the other one wrote."""
+    """A checkpoint that one client writes and the other reads."""
 
     def __init__(self, sdk: Sdk, client: tkf.Client, path: str) -> None:
         self.sdk, self.client, self.path = sdk, client, path
         self.run = path.removeprefix("tinker://").split("/")[0]
 
     def write(self, who: str, what: int, **arguments: Any) -> None:
-        """Do the n-th of the writes as one of the two."""
+        """Perform the n-th write with one of the two clients."""
         if who == "sdk":
             self.sdk(THEIRS[what], tinker_path=self.path, **arguments)
         else:
             getattr(self.client.rest, OURS[what])(self.path, **arguments)
 
     def read(self, who: str) -> dict[str, Any] | None:
-        """Return what the other one sees: whether it is public and when it expires; None if it is gone."""
+        """Return public flag and expiry as seen by the other client; None if the checkpoint is deleted."""
         if who == "sdk":
             frame = self.client.checkpoints(refresh=True).set_index("tinker_path")
             if self.path not in frame.index:
@@ -203,7 +203,7 @@ class Both:
 
 @pytest.mark.parametrize("who", ["sdk", "us"])
 def test_what_one_writes_the_other_sees(who: str, sdk: Sdk, client: tkf.Client) -> None:
-    """Publish, unpublish, TTL, no TTL and delete by one client are what the other one reads next, both ways."""
+    """Publish, unpublish, TTL, no TTL and delete by one client are visible to the other, both ways."""
     frame = client.checkpoints(refresh=True).query("not public and expires_at.isna() and checkpoint_type != 'external'")
     odd = frame[frame["name"].str.contains(r"[^\x00-\x7f]| ", regex=True)]
     assert len(odd)
@@ -224,7 +224,7 @@ def test_what_one_writes_the_other_sees(who: str, sdk: Sdk, client: tkf.Client) 
 
 
 def test_our_own_next_frame_is_fresh(sdk: Sdk, client: tkf.Client) -> None:
-    """After a write of ours the next frame agrees with the SDK without being asked to be fresh."""
+    """After our own write the next frame agrees with the SDK without `refresh`."""
     path = client.checkpoints().query("not public")["tinker_path"].iloc[0]
     client.rest.publish_checkpoint(path)
     frame = client.checkpoints()
@@ -233,7 +233,7 @@ def test_our_own_next_frame_is_fresh(sdk: Sdk, client: tkf.Client) -> None:
 
 
 def test_the_exchange_was_used_where_asked(sdk: Sdk, client: tkf.Client, server: DemoServer) -> None:
-    """Both clients sent a JWT for everything where the server wants that, and the key itself where it does not."""
+    """Both clients send a JWT where the server requires it, and the key otherwise."""
     client.training_runs(refresh=True)
     sdk("list_sessions", limit=1)
     sent = {

@@ -1,4 +1,4 @@
-"""Keep rules: pure functions of any frame, a boolean algebra, and never the loss of what they keep."""
+"""Keep rules: pure functions of any frame and a boolean algebra."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOW = pd.Timestamp.now("UTC").as_unit("us")
 
 
 def frame_of(**columns: list[Any]) -> pd.DataFrame:
-    """Return a frame of checkpoints with these columns and usual others."""
+    """Return a frame of checkpoints with these columns and typical others."""
     rows = len(next(iter(columns.values())))
     usual: dict[str, Any] = {
         "tinker_path": [f"tinker://r/weights/{number}" for number in range(rows)],
@@ -40,15 +40,15 @@ def frame_of(**columns: list[Any]) -> pd.DataFrame:
 
 
 def kept(rule: P.Rule, frame: pd.DataFrame) -> list[int]:
-    """Return the positions that a rule keeps."""
+    """Return the positions of the rows that a rule keeps."""
     return np.flatnonzero(rule(frame)).tolist()
 
 
-# ── each by example ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── examples of each ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_keep_last_keeps_the_newest_of_each_run() -> None:
-    """The n newest by time, per run and type or per other columns; of equally new ones all; zero keeps none."""
+    """The n newest per run and type, or per other columns, including ties; zero keeps none."""
     frame = frame_of(
         training_run_id=["a", "b", "a", "b", "a"],
         checkpoint_type=["training", "training", "sampler", "sampler", "training"],
@@ -65,7 +65,7 @@ def test_keep_last_keeps_the_newest_of_each_run() -> None:
 
 
 def test_what_may_be_among_the_newest_is_kept() -> None:
-    """A checkpoint without a time may be the newest, and so may the newest of the others; what is known to be older is not kept."""
+    """A checkpoint without a time is kept along with the newest of the others; older ones are not."""
     frame = frame_of(time=[NOW, pd.NaT, NOW - timedelta(days=1)])
     assert kept(P.keep_last(1), frame) == kept(P.keep_last(1) & ~P.keep_last(1) | P.keep_last(1), frame) == [0, 1]
     assert kept(P.keep_last(2), frame) == kept(P.keep_last(3), frame) == [0, 1, 2]
@@ -75,7 +75,7 @@ def test_what_may_be_among_the_newest_is_kept() -> None:
 
 
 def test_what_is_not_known_is_kept_by_a_rule_and_by_its_negation() -> None:
-    """Neither a rule nor its opposite lets a row go of which it cannot tell, and the reason says that it is not known."""
+    """Both a rule and its negation keep a row with unknown values, and the reason says so."""
     frame = frame_of(
         time=[pd.NaT, NOW],
         public=pd.array([None, False], dtype="boolean"),
@@ -94,26 +94,26 @@ def test_what_is_not_known_is_kept_by_a_rule_and_by_its_negation() -> None:
 
 
 def test_keep_every_keeps_steps_that_are_multiples() -> None:
-    """Steps that k divides, step 0 too; no step, no keep."""
+    """Steps divisible by k, including 0, are kept; rows without a step are not."""
     frame = frame_of(step=pd.array([0, 100, 150, 200, None], dtype="Int64"))
     assert kept(P.keep_every(100), frame) == [0, 1, 3]
     assert kept(P.keep_every(1), frame) == [0, 1, 2, 3]
 
 
 def test_keep_final_knows_the_names_of_last_checkpoints() -> None:
-    """`final` and `last` as words in any case, not as parts of other words."""
+    """`final` and `last` match as words in any case, not as parts of words."""
     names = ["final", "Final", "step-400-final", "final_2", "last", "finally", "semifinal", "blast", "0001", None]
     assert kept(P.keep_final(), frame_of(name=names)) == [0, 1, 2, 3, 4]
 
 
 def test_keep_public_keeps_what_may_be_public() -> None:
-    """Public and not known are kept, private is not."""
+    """Public and unknown are kept, private is not."""
     frame = frame_of(public=pd.array([True, False, None], dtype="boolean"))
     assert kept(P.keep_public(), frame) == [0, 2]
 
 
 def test_keep_named_searches_a_regular_expression() -> None:
-    """The expression may match anywhere; a broken one is refused when the rule is made."""
+    """The expression may match anywhere; an invalid one raises when the rule is made."""
     frame = frame_of(name=["best-a", "a-best", "x", None, "BEST"])
     assert kept(P.keep_named("best"), frame) == [0, 1]
     assert kept(P.keep_named("^best"), frame) == [0]
@@ -123,14 +123,14 @@ def test_keep_named_searches_a_regular_expression() -> None:
 
 
 def test_newer_than_keeps_the_young_and_the_undated() -> None:
-    """Created within the time, or at a time that is not known."""
+    """Checkpoints created within the duration, or at an unknown time, are kept."""
     frame = frame_of(time=[NOW - timedelta(days=40), NOW - timedelta(days=29), pd.NaT])
     assert kept(P.newer_than("30d"), frame) == [1, 2]
     assert kept(P.newer_than(timedelta(days=50)), frame) == [0, 1, 2]
 
 
 def test_has_metadata_looks_into_the_json() -> None:
-    """A key, or a key with a value as text; what is no JSON object has none."""
+    """A key, or a key with a value as text, matches; text that is not a JSON object does not."""
     texts = ['{"team":"evals"}', '{"team":"rl","n":3}', "{}", None, "not json", "[1]", '{"team":null}']
     frame = frame_of(user_metadata=texts)
     assert kept(P.has_metadata("team"), frame) == [0, 1, 6]
@@ -139,7 +139,7 @@ def test_has_metadata_looks_into_the_json() -> None:
 
 
 def test_used_by_samplers_keeps_what_may_be_loaded() -> None:
-    """Loaded and not known are kept; without the column the rule says what it needs."""
+    """Loaded and unknown are kept; without the column the rule says what it needs."""
     frame = frame_of(loaded_by_sampler=pd.array([True, False, None], dtype="boolean"))
     assert kept(P.used_by_samplers(), frame) == [0, 2]
     with pytest.raises(AttributeError, match=r"used_by_samplers\(\) needs the column 'loaded_by_sampler'"):
@@ -147,7 +147,7 @@ def test_used_by_samplers_keeps_what_may_be_loaded() -> None:
 
 
 def test_no_ttl_and_expiring_look_at_the_expiry() -> None:
-    """No expiry, or one within the time; a past one is within it."""
+    """A missing expiry, or one within the duration, including past ones, matches."""
     frame = frame_of(expires_at=[pd.NaT, NOW + timedelta(days=3), NOW + timedelta(days=30), NOW - timedelta(days=1)])
     assert kept(P.no_ttl(), frame) == [0]
     assert kept(P.expiring("7d"), frame) == [1, 3]
@@ -155,7 +155,7 @@ def test_no_ttl_and_expiring_look_at_the_expiry() -> None:
 
 
 def test_best_by_metadata_and_by_column() -> None:
-    """The best n of each run by a metadata key or a column, smallest or largest; what is no finite number is not the best."""
+    """The best n of each run by a metadata key or a column, smallest or largest; non-finite values are never best."""
     losses = ["2.0", "1.0", "x", 0.5, None, "nan", "-inf", [1], True]
     texts = [json.dumps({"loss": loss}) for loss in losses]
     frame = frame_of(user_metadata=texts, training_run_id=["a", "a", "a", "b", "b", "b", "b", "b", "a"])
@@ -188,7 +188,7 @@ def test_best_by_metadata_and_by_column() -> None:
     ids=str,
 )
 def test_a_missing_column_is_named_with_its_rule(rule: P.Rule, column: str) -> None:
-    """A frame without what a rule needs is an AttributeError that names both."""
+    """A missing column is an AttributeError that names the column and the rule."""
     frame = frame_of(name=["x"]).drop(columns=column, errors="ignore")
     with pytest.raises(AttributeError, match=rf"needs the column '{column}'"):
         rule(frame)
@@ -196,7 +196,7 @@ def test_a_missing_column_is_named_with_its_rule(rule: P.Rule, column: str) -> N
 
 @pytest.mark.parametrize("n", [-1, 1.5, "3", True, None])
 def test_a_count_has_to_be_a_count(n: Any) -> None:
-    """Anything but a whole number of zero or more is refused when the rule is made."""
+    """A count that is not a non-negative integer raises when the rule is made."""
     for make in (P.keep_last, lambda count: P.best(n=count)):
         with pytest.raises(InvalidRequestError, match="not a whole number"):
             make(n)
@@ -220,7 +220,7 @@ def test_a_count_has_to_be_a_count(n: Any) -> None:
     ],
 )
 def test_a_value_that_means_nothing_is_refused_when_the_rule_is_made(make: Any, said: str) -> None:
-    """A bare number is no age, an empty key no key: the refusal names the value."""
+    """A bare number for a duration, or an empty key, raises an error that names the value."""
     with pytest.raises(InvalidRequestError, match=said):
         make()
 
@@ -229,7 +229,7 @@ def test_a_value_that_means_nothing_is_refused_when_the_rule_is_made(make: Any, 
     "other", ["x", None, True, 3, len, pd.Series([True])], ids=["text", "none", "bool", "number", "function", "mask"]
 )
 def test_a_rule_is_combined_with_rules_only(other: Any) -> None:
-    """Anything else is refused in words, on either side."""
+    """Combining a rule with another type raises, on either side."""
     rule = P.keep_public()
     for combine in (lambda: rule | other, lambda: rule & other, lambda: other | rule, lambda: other & rule):
         with pytest.raises(TypeError, match=r"keep_public\(\) can be combined with a keep rule only"):
@@ -237,14 +237,14 @@ def test_a_rule_is_combined_with_rules_only(other: Any) -> None:
 
 
 def test_what_is_counted_by_can_be_said_once_for_several_rules() -> None:
-    """`per` is passed on to the rules that count, and to no other."""
+    """`per` is passed to the counting rules only."""
     rule = P.join_rules({"keep_last": 3, "best": ["meta.loss"], "keep_final": True}, per="training_run_id")
     assert str(rule) == "keep_last(3, by='training_run_id') | best('meta.loss', per='training_run_id') | keep_final()"
     assert {name for name, rule in P.RULES.items() if rule.counts} == {"keep_last", "best"}
 
 
 def test_rules_read_as_they_were_written() -> None:
-    """The text of a rule is the call that made it, with the parentheses that it needs; `code` runs after the usual import."""
+    """The text of a rule is the call that made it, with needed parentheses, and is valid code."""
     one, two, three = P.keep_last(3), P.keep_public(), P.expiring("7d")
     for rule in (
         one & ~three | two,
@@ -263,7 +263,7 @@ def test_rules_read_as_they_were_written() -> None:
 
 
 def test_the_mask_of_a_rule_of_ones_own_is_aligned() -> None:
-    """A Series in another order is put into the order of the rows; what is of other rows, or is no mask, is refused by name."""
+    """A custom rule's Series is aligned with the rows; other rows, or a non-mask, raise an error that names the rule."""
     frame = pd.DataFrame({"step": [3, 1, 2]}, index=[7, 7, 8])
     asked = {
         "sorted": lambda rows: rows.sort_values("step")["step"] > 1,
@@ -285,7 +285,7 @@ def test_the_mask_of_a_rule_of_ones_own_is_aligned() -> None:
 
 
 def test_a_rule_finds_its_columns_in_the_index() -> None:
-    """Identity columns in the index are columns to a rule, and its mask has the labels of the frame."""
+    """A rule reads identity columns from the index, and its mask has the frame's index."""
     frame = pd.DataFrame(
         {
             "tinker_path": ["a", "b", "c"],
@@ -301,14 +301,14 @@ def test_a_rule_finds_its_columns_in_the_index() -> None:
 
 
 def test_rules_are_not_truth_values() -> None:
-    """`and`, `or` and `not` would silently drop a rule, so they are refused."""
+    """`and`, `or` and `not` would silently drop a rule, so they raise."""
     for combine in (lambda a, b: a and b, lambda a, b: a or b, lambda a, b: not a):
         with pytest.raises(TypeError, match=r"with & \| ~"):
             combine(P.keep_public(), P.no_ttl())
 
 
 def test_frames_read_back_as_text_give_the_same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a CSV without any dtypes every rule keeps what it kept before, at the same moment: rows may be about to expire."""
+    """After a CSV without dtypes every rule keeps the same rows at the same time."""
     monkeypatch.setattr(values, "_now", lambda: NOW)
     with tkf.demo.account(runs=14, seed=2) as client:
         frame = client.checkpoints()
@@ -366,7 +366,7 @@ ROW = st.fixed_dictionaries(COLUMNS)
 
 @st.composite
 def frames(draw: Any) -> pd.DataFrame:
-    """Any frame of checkpoints: NA anywhere, usual or odd dtypes, and any index."""
+    """Any frame of checkpoints: NA, typical or unusual dtypes, and any index."""
     rows = draw(st.lists(ROW, max_size=12))
     if rows:
         rows[0]["user_metadata"] = '{"loss":1}'  # without any number, `best` is refused
@@ -408,7 +408,7 @@ FEW = settings(max_examples=21, suppress_health_check=[HealthCheck.too_slow])
 @FEW
 @given(frames(), RULE)
 def test_any_rule_on_any_frame_gives_one_bool_a_row_and_changes_nothing(frame: pd.DataFrame, rule: P.Rule) -> None:
-    """The mask is bool without NA, has the frame's index, is the same twice; the frame is as it was; reasons are for what is kept."""
+    """The mask is bool without NA, has the frame's index and is stable; the frame is unchanged; kept rows have reasons."""
     before = frame.copy(deep=True)
     mask, reasons = rule(frame), rule.reasons(frame)
     pd.testing.assert_frame_equal(frame, before)
@@ -422,7 +422,7 @@ def test_any_rule_on_any_frame_gives_one_bool_a_row_and_changes_nothing(frame: p
 @FEW
 @given(frames(), RULE, RULE)
 def test_rules_are_a_boolean_algebra(frame: pd.DataFrame, one: P.Rule, other: P.Rule) -> None:
-    """And, or and not of rules are those of what they know, row by row, with three values; what is not known is kept."""
+    """Combined rules follow three-valued logic row by row; unknown rows are kept."""
     a, b = one.judge(frame), other.judge(frame)
     assert (one & other)(frame).tolist() == (a & b).fillna(True).tolist()
     assert (one | other)(frame).tolist() == (a | b).fillna(True).tolist()
@@ -434,7 +434,7 @@ def test_rules_are_a_boolean_algebra(frame: pd.DataFrame, one: P.Rule, other: P.
 @FEW
 @given(frames(), st.integers(0, 6))
 def test_keep_last_keeps_so_many_of_every_run(frame: pd.DataFrame, n: int) -> None:
-    """Each run keeps at least min(n, its size) rows, rows without a run as one; each that it lets go has n that are newer."""
+    """Each run keeps at least min(n, its size) rows, and each dropped row has n newer ones; rows without a run count as one run."""
     mask = P.keep_last(n, by="training_run_id")(frame).to_numpy()
     runs = frame["training_run_id"].astype("object").map(lambda run: "none" if pd.isna(run) else run).to_numpy()
     times = np.array([np.inf if pd.isna(time) else time.timestamp() for time in frame["time"]])
@@ -451,7 +451,7 @@ def test_keep_last_keeps_so_many_of_every_run(frame: pd.DataFrame, n: int) -> No
 @FEW
 @given(frames(), RULE, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(frame: pd.DataFrame, rule: P.Rule, chance: Any) -> None:
-    """A shuffled frame keeps the same checkpoints, where no two are equally new or equally good."""
+    """A shuffled frame keeps the same checkpoints, unless there are ties."""
     frame = frame.assign(time=[NOW - timedelta(hours=number) for number in range(len(frame))])
     frame["user_metadata"] = [json.dumps({"loss": number}) for number in range(len(frame))]
     order = list(range(len(frame)))
@@ -463,7 +463,7 @@ def test_the_order_of_rows_does_not_matter(frame: pd.DataFrame, rule: P.Rule, ch
 
 
 def test_every_keep_rule_is_declared_once() -> None:
-    """The rules that the command line and the views offer are the functions of this module, with the kind of their value."""
+    """The rules of the command line and the views are the functions of this module."""
     public = {name for name, value in vars(P).items() if inspect.isfunction(value) and value.__module__ == P.__name__}
     makers = {name for name in public if inspect.signature(getattr(P, name)).return_annotation == "Rule"}
     assert set(P.RULES) == makers - {"join_rules"}
@@ -506,7 +506,7 @@ def test_every_keep_rule_is_declared_once() -> None:
     ],
 )
 def test_several_named_values_make_one_rule(values: dict[str, Any], rule: str | None) -> None:
-    """Values by name are joined by or; what is left out or unknown is said, and a rule that keeps nothing is refused."""
+    """Named values are combined with or; unknown names, and a rule that keeps nothing, raise."""
     if rule is None:
         with pytest.raises(InvalidRequestError):
             P.join_rules(values)

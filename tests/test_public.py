@@ -1,4 +1,4 @@
-"""The names that people use: there, typed, light to import."""
+"""The public names: importable, typed, and light to import."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _python(code: str) -> str:
 
 
 def test_all_is_sorted_and_importable() -> None:
-    """`__all__` is sorted, everything in it can be had, and nothing else public can."""
+    """`__all__` is sorted and lists exactly the importable public names."""
     assert sorted(tkf.__all__) == tkf.__all__
     assert all(getattr(tkf, name) is not None for name in tkf.__all__)
     assert set(tkf.__all__) <= set(dir(tkf))
@@ -33,7 +33,7 @@ def test_all_is_sorted_and_importable() -> None:
 
 @pytest.mark.parametrize("name", ["demo", "errors", "policies"])
 def test_completion_offers_only_what_is_public(name: str) -> None:
-    """`dir` of a public module lists its `__all__`; imports and helpers are not among it."""
+    """`dir` of a public module lists its `__all__` only."""
     module = getattr(tkf, name)
     assert [each for each in dir(module) if not each.startswith("_")] == sorted(module.__all__)
     if name == "policies":
@@ -41,7 +41,7 @@ def test_completion_offers_only_what_is_public(name: str) -> None:
 
 
 def test_import_is_light() -> None:
-    """Importing the package loads none of pandas, pyarrow, requests, ipywidgets, FastAPI, and not even typing."""
+    """Importing the package does not load pandas, pyarrow, requests, ipywidgets, FastAPI or typing."""
     heavy = (
         "typing",
         "pandas",
@@ -76,7 +76,7 @@ def test_no_function_bears_a_module_name() -> None:
 
 
 def test_nothing_is_changed_for_the_whole_process() -> None:
-    """Only programs of their own (the command line, the demo server) set warnings filters or signals; nobody swaps a pool."""
+    """Only standalone programs (the command line, the demo server) set warning filters or signals; nothing swaps a memory pool."""
     calls = re.compile(
         r"catch_warnings|simplefilter|filterwarnings|set_memory_pool|set_option|signal\.signal|setlocale"
     )
@@ -95,6 +95,6 @@ def test_nothing_is_changed_for_the_whole_process() -> None:
     ],
 )
 def test_an_argument_of_another_type_is_named(call: Callable[[], object]) -> None:
-    """What is no frame, path or plan is refused in words, before anything is read or written."""
+    """An argument of the wrong type raises before anything is read or written."""
     with pytest.raises(tkf.errors.ArgumentTypeError, match=r"^(frame|path|plan) must be "):
         call()

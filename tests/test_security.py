@@ -1,4 +1,4 @@
-"""One distinctive key, everything exercised, failures included: afterwards it is nowhere but in the one header."""
+"""The key appears only in its request header, after every call and failure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TAIL = KEY[-4:]
 
 @pytest.fixture(autouse=True)
 def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Home, cache and temporary files all below one folder of this test."""
+    """Home, cache and temporary files below one folder of this test."""
     for name, folder in (("HOME", "home"), ("XDG_CACHE_HOME", "home/cache"), ("TMPDIR", "tmp")):
         (tmp_path / folder).mkdir(exist_ok=True)
         monkeypatch.setenv(name, str(tmp_path / folder))
@@ -37,7 +37,7 @@ def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 class Gathered:
-    """All texts that a user, a log, or a file could have got to see."""
+    """All texts that could reach a user, a log or a file."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -147,7 +147,7 @@ FAULTS = [
 def test_the_key_is_nowhere(
     fault: str, exchange: bool, places: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """After every call under every kind of trouble, no file, log, warning, repr, frame or exception has the key."""
+    """After every call under every fault, no file, log, warning, repr, frame or exception contains the key."""
     gathered, out = Gathered(), io.StringIO()
     with (
         DemoServer(runs=4, key=KEY, pjwt_auth_enabled=exchange, require_jwt=exchange) as server,
@@ -159,7 +159,7 @@ def test_the_key_is_nowhere(
         warnings.simplefilter("always")
         with tkf.Client(KEY, server.url, retries=0, max_workers=2) as client:
             if fault != "none":
-                client.rest.get_server_capabilities()  # past config, so that the trouble is met by what follows
+                client.rest.get_server_capabilities()  # after the config, so that later requests meet the fault
             if fault == "hang":
                 client.transport.settings = replace(client.transport.settings, timeout=0.05)
             calls = _calls(client, server)
@@ -202,7 +202,7 @@ def test_exports_hold_no_key(places: Path) -> None:
 
 
 def test_the_key_of_a_wrong_account_is_not_shown() -> None:
-    """A key that a server refuses is not in the refusal."""
+    """The error for a refused key does not contain it."""
     with DemoServer(runs=1) as server, tkf.Client(KEY, server.url, retries=0) as client:
         with pytest.raises(errors.AuthenticationError) as caught:
             client.checkpoints()
@@ -220,7 +220,7 @@ def test_shown_of_the_key_are_its_last_four_characters(places: Path) -> None:
 
 
 def test_a_default_client_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module's functions take the key from the environment and keep it to themselves as well."""
+    """The default client does not show the key from the environment."""
     monkeypatch.setenv("TINKER_API_KEY", KEY)
     with DemoServer(runs=1, key=KEY) as server:
         monkeypatch.setenv("TINKER_BASE_URL", server.url)
@@ -231,13 +231,13 @@ def test_a_default_client_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_state_of_a_client_is_not_handed_out() -> None:
-    """No part of a client that can be pickled at all takes the key along."""
+    """No picklable part of a client contains the key."""
     with tkf.Client(KEY, "http://127.0.0.1:9") as client:
         for thing in _reprs(client):
             try:
                 stored = pickle.dumps(thing)
             except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError):
-                continue  # refused, which is as good
+                continue  # not picklable
             assert KEY[4:].encode() not in stored
 
 
@@ -246,7 +246,7 @@ def test_state_of_a_client_is_not_handed_out() -> None:
 
 @pytest.mark.parametrize("sent", [KEY, KEY[4:], KEY[:-4], f"{KEY[:9]}\\u{ord(KEY[9]):04x}{KEY[10:]}"])
 def test_an_echoed_key_is_struck_out(sent: str, places: Path, server: DemoServer) -> None:
-    """A key that a server puts into its rows, whole or in part, is in no frame, cache or export, and `problems` says so."""
+    """A key echoed in rows, even partially, is removed from frames, cache and exports, and reported in `problems`."""
     run = {
         "training_run_id": "r",
         "base_model": "m",
@@ -277,7 +277,7 @@ def test_an_echoed_key_is_struck_out(sent: str, places: Path, server: DemoServer
 
 
 def _list_locals(error: BaseException) -> Iterator[str]:
-    """Yield what a traceback with local variables prints of this package's frames and of all below them."""
+    """Yield the local variables that a traceback prints for this package's frames and those below."""
     from rich.pretty import pretty_repr
 
     entry, inside = error.__traceback__, False
@@ -289,7 +289,7 @@ def _list_locals(error: BaseException) -> Iterator[str]:
 
 
 def _fail_with(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Have something far below end as Ctrl-C does, at any place."""
+    """Make a low-level function raise KeyboardInterrupt."""
 
     def interrupt(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
@@ -297,7 +297,7 @@ def _fail_with(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(name, interrupt)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets that were left open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # unclosed sockets
 @pytest.mark.parametrize(
     "broken",
     [
@@ -314,7 +314,7 @@ def _fail_with(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 )
 @pytest.mark.parametrize("source", ["argument", "keyword", "connect", "variable", "command", "file", "header"])
 def test_no_local_variable_shows_the_key(source: str, broken: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever a call fails, no traceback that prints local variables shows the key: pytest -l, IPython's Verbose mode, rich."""
+    """No traceback with local variables (pytest -l, IPython's Verbose mode, rich) shows the key, wherever a call fails."""
     keyword = {"api_key": KEY} if source in ("argument", "keyword", "connect", "header") else {}
     if source == "variable":
         monkeypatch.setenv("TINKER_API_KEY", KEY)
@@ -325,7 +325,7 @@ def test_no_local_variable_shows_the_key(source: str, broken: str | None, monkey
         file.parent.mkdir()
         file.write_text(json.dumps({"version": 1, "default": "a", "keys": {"a": {"type": "manual", "key": KEY}}}))
     make = tkf.connect if source == "connect" else tkf.Client
-    with DemoServer(runs=1) as server:  # which refuses the key
+    with DemoServer(runs=1) as server:  # refuses the key
         if broken is not None:
             _fail_with(monkeypatch, broken)
         options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}} if source == "header" else {}
@@ -347,7 +347,7 @@ def test_no_local_variable_shows_the_key(source: str, broken: str | None, monkey
     ],
 )
 def test_a_refused_key_is_in_no_local_variable(key: str, options: dict[str, Any]) -> None:
-    """A client that cannot be made shows neither its key nor its headers in the traceback."""
+    """The traceback of a failed client construction contains neither the key nor the headers."""
     for make in (tkf.Client, tkf.connect):
         for arguments, keyword in (((key,), {}), ((), {"api_key": key})):
             with pytest.raises((errors.TinkerError, TypeError)) as caught:
@@ -359,7 +359,7 @@ def test_a_refused_key_is_in_no_local_variable(key: str, options: dict[str, Any]
 
 
 def test_a_command_for_another_account_has_its_own_cache(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the credential command answers for somebody else, nothing of the first account is served or stored as theirs."""
+    """When the credential command switches accounts, nothing of the first account is served or stored as the other's."""
     keys = {"tml-first-key-AAAA0123": 1, "tml-other-key-BBBB0123": 2}
     token = places / "token"
     with DemoServer(runs=4, keys=keys) as server:

@@ -1,4 +1,4 @@
-"""One declaration per fact: what is added in one place is found wherever it is used."""
+"""One declaration per fact: an addition in one place is used everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A copy of the package with a line added, for tests that one line is all that it takes."""
+"""A copy of the package with a line added, for tests that one line is enough."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Toy:
-    """Text to add to a file of the package, before a text that stands there once."""
+    """Text to insert into a file of the package, before a unique text."""
 
     file: str
     before: str
@@ -36,7 +36,7 @@ def copy_with(folder: Path, *toys: Toy) -> Path:
 
 
 def run_with(folder: Path, code: str) -> None:
-    """Run Python on a copy of the package, with the tests' own modules; fails with what it writes to standard error."""
+    """Run Python on a copy of the package with the tests' modules; fail with its standard error."""
     path = os.pathsep.join([str(folder), str(TESTS.parent)])
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],

@@ -1,4 +1,4 @@
-"""Files give back what was written, whatever stands in the cells, and are never half written."""
+"""Files preserve what was written, whatever the cells hold, and are written atomically."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_every_table_comes_back_equal(frames: dict[str, pd.DataFrame], name: str
 def test_expanded_metadata_and_added_columns_come_back(
     frames: dict[str, pd.DataFrame], suffix: str, tmp_path: Path
 ) -> None:
-    """Columns made of metadata, and plain ones that the user added, come back as they were."""
+    """Columns expanded from metadata, and plain columns added by the user, are preserved."""
     frame = frames["checkpoints"].tinker.expand_metadata()
     count = len(frame)
     frame = frame.assign(
@@ -83,7 +83,7 @@ def test_expanded_metadata_and_added_columns_come_back(
 
 @pytest.mark.parametrize("suffix", [".parquet", ".feather"])
 def test_richer_added_columns_come_back_where_the_format_can(suffix: str, tmp_path: Path) -> None:
-    """Parquet and Feather keep the dtypes of columns that no catalog knows."""
+    """Parquet and Feather keep the dtypes of columns that are not in the catalog."""
     frame = pd.DataFrame(
         {
             "when": pd.to_datetime(["2026-01-01", None]),
@@ -99,7 +99,7 @@ def test_richer_added_columns_come_back_where_the_format_can(suffix: str, tmp_pa
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("safe", [True, False])
 def test_hostile_cells_come_back_as_they_were(suffix: str, safe: bool, tmp_path: Path) -> None:
-    """Formulas, quotes, line ends, control characters, NUL, empty text and NA all survive, alone in a column too."""
+    """Formulas, quotes, line ends, control characters, NUL, empty text and NA all survive, even in a single column."""
     frame = pd.DataFrame({"display_name": texts(HOSTILE), "tinker_path": texts([str(n) for n in range(len(HOSTILE))])})
     assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}", safe=safe), frame)
     alone = frame[["display_name"]]
@@ -111,13 +111,13 @@ def test_hostile_cells_come_back_as_they_were(suffix: str, safe: bool, tmp_path:
 @example([None])
 @example(["", None, ""])
 def test_any_text_survives_a_csv(tmp_path_factory: pytest.TempPathFactory, values: list[str | None]) -> None:
-    """Whatever people name their things, a guarded CSV gives it back exactly."""
+    """A guarded CSV preserves any text exactly."""
     frame = pd.DataFrame({"display_name": texts(values)})
     assert_frame_equal(round_trip(frame, tmp_path_factory.getbasetemp() / "any.csv"), frame)
 
 
 def test_a_guarded_csv_holds_no_formula(tmp_path: Path) -> None:
-    """In a CSV for spreadsheets no cell and no column name begins with what a spreadsheet runs; unguarded ones are as they are."""
+    """In a CSV for spreadsheets no cell or column name starts with a formula character; an unguarded CSV is unchanged."""
     names = [text for text in HOSTILE if text]
     frame = pd.DataFrame({"display_name": texts(names), "meta.=x": texts(names), "=cmd": texts(names)})
     tkf.export(frame, tmp_path / "a.csv")
@@ -130,7 +130,7 @@ def test_a_guarded_csv_holds_no_formula(tmp_path: Path) -> None:
 
 
 def test_other_tools_read_our_files(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    """pandas alone reads Parquet, Feather, CSV and JSON lines of ours, row for row, without this package's reader."""
+    """pandas alone reads our Parquet, Feather, CSV and JSON lines row for row."""
     frame = frames["inventory"]
     readers: dict[str, Callable[..., pd.DataFrame]] = {
         ".parquet": pd.read_parquet,
@@ -172,7 +172,7 @@ def test_a_named_index_is_kept_as_a_column(suffix: str, tmp_path: Path) -> None:
     ids=["floats", "nullable floats", "objects", "text"],
 )
 def test_an_overwritten_column_is_never_cut_to_its_declaration(suffix: str, values: Any, tmp_path: Path) -> None:
-    """A known column that holds something else now keeps its values: 1.5 does not become 1."""
+    """A known column with values of another type keeps them: 1.5 does not become 1."""
     frame = pd.DataFrame({"size_bytes": values})
     assert (
         round_trip(frame, tmp_path / f"a{suffix}")["size_bytes"].dropna().tolist()
@@ -191,21 +191,21 @@ def test_an_overwritten_column_is_never_cut_to_its_declaration(suffix: str, valu
 )
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_no_file_can_hold_is_refused_by_name(frame: pd.DataFrame, named: str, suffix: str, tmp_path: Path) -> None:
-    """A column that cannot be written is named, and no file is left behind."""
+    """A column that cannot be written is named in the error, and no file is left."""
     with pytest.raises(InvalidRequestError, match=named):
         tkf.export(frame, tmp_path / f"a{suffix}")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cell_of_megabytes_survives(tmp_path: Path) -> None:
-    """A name longer than any buffer comes back from every format."""
+    """A name longer than any buffer is preserved by every format."""
     frame = pd.DataFrame({"display_name": texts(["x" * 3_000_000, "y"])})
     for suffix in SUFFIXES:
         assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}"), frame)
 
 
 def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
-    """Large tables come back exactly, 64-bit integers next to NA included."""
+    """Large tables are preserved exactly, including 64-bit integers next to NA."""
     count = 100_000
     frame = empty_frame(catalog.CHECKPOINTS, datetime.now(UTC)).reindex(range(count))
     frame["tinker_path"] = texts([f"tinker://r/weights/{number}" for number in range(count)])
@@ -229,7 +229,7 @@ def test_an_unknown_suffix_is_refused_with_the_known_ones(name: str, tmp_path: P
 
 
 def test_suffixes_may_be_written_large(tmp_path: Path) -> None:
-    """`.CSV` is CSV, and text paths do as well as `Path`s."""
+    """Suffixes are case-insensitive, and paths may be text or `Path`."""
     tkf.export(pd.DataFrame({"a": [1]}), str(tmp_path / "A.CSV"))
     assert tkf.read_export(str(tmp_path / "A.CSV"))["a"].tolist() == [1]
 
@@ -237,7 +237,7 @@ def test_suffixes_may_be_written_large(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00junk\n\xff", b"{"], ids=["empty", "junk", "cut"])
 def test_a_file_that_is_none_of_ours_is_refused(suffix: str, content: bytes, tmp_path: Path) -> None:
-    """What does not hold what its suffix says is an error with its name and what to do; a missing file is FileNotFoundError."""
+    """A file that does not match its suffix is an error that names it and says what to do; a missing file is a FileNotFoundError."""
     path = tmp_path / f"a{suffix}"
     with pytest.raises(FileNotFoundError):
         tkf.read_export(path)
@@ -271,7 +271,7 @@ while True:
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_a_kill_leaves_a_whole_file(suffix: str, tmp_path: Path) -> None:
-    """SIGKILL while a large file is being written leaves the old file, or a whole new one."""
+    """SIGKILL while a large file is being written leaves the old file or a complete new one."""
     path = tmp_path / f"a{suffix}"
     old = pd.DataFrame({"display_name": texts(["old"]), "n": [1]})
     tkf.export(old, path)
@@ -289,7 +289,7 @@ def test_a_kill_leaves_a_whole_file(suffix: str, tmp_path: Path) -> None:
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    """A file is replaced whole: where writing fails the old one is untouched, and no temporary file is left."""
+    """A failed write leaves the old file unchanged and no temporary file."""
     target = tmp_path / "plan.json"
     write_atomically(target, lambda file: file.write(b"old"))
 

@@ -28,7 +28,7 @@ from tinker_frames.schema.columns import text_dtype
     )
 )
 def test_metadata_becomes_columns_whatever_it_holds(entries: list[Any]) -> None:
-    """Every key of every row is a column; text stays text, other values become JSON, absent ones NA; what is not an object adds nothing."""
+    """Every key of every row is a column; text stays text, other values become JSON, missing ones NA; non-objects add nothing."""
     column = [json.dumps(entry, ensure_ascii=False) if isinstance(entry, dict) else entry for entry in entries]
     frame = pd.DataFrame({"user_metadata": pd.array(column, dtype=text_dtype())})
     expanded = expand_metadata(frame)
@@ -45,7 +45,7 @@ def test_metadata_becomes_columns_whatever_it_holds(entries: list[Any]) -> None:
 
 
 def test_of_too_many_keys_the_most_frequent_are_kept() -> None:
-    """Fifty thousand keys are a warning and the most frequent of them, unless all are asked for."""
+    """With fifty thousand keys the most frequent are kept with a warning, unless all are requested."""
     rows = [json.dumps({"step": str(row), f"only.{row}": "1", "loss": "0.5"}) for row in range(5000)]
     rows[0] = json.dumps(dict.fromkeys((f"key{number}" for number in range(45_000)), "x"))
     frame = pd.DataFrame({"user_metadata": pd.array(rows, dtype=text_dtype())})

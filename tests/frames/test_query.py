@@ -1,4 +1,4 @@
-"""Queries of rows: they keep what pandas keeps, and can do nothing but compare columns."""
+"""Queries keep the rows that pandas keeps, and can do nothing but compare columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tinker_frames.frames.query import _check_query, filter_rows, sort_rows
 
 @pytest.fixture(scope="module")
 def rows(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[pd.DataFrame]:
-    """Checkpoints to be queried."""
+    """Checkpoints to query."""
     with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
         yield client.checkpoints()
 
@@ -53,7 +53,7 @@ BAD = ["", " ", "0", "name", "[0, 1]", "size_gb + 1", "size_gb = 5", "1 == 1", "
 
 @pytest.mark.parametrize("query", BAD)
 def test_anything_else_is_refused(query: str, rows: pd.DataFrame) -> None:
-    """What is not a condition on rows is an error that names the query and says what to write instead."""
+    """An expression that is not a condition on rows is an error that names the query and shows a valid one."""
     with pytest.raises(InvalidRequestError) as caught:
         filter_rows(rows, query)
     assert "--where" in str(caught.value)
@@ -124,7 +124,7 @@ ALTERING = [
 
 @pytest.mark.parametrize("query", ALTERING)
 def test_a_refused_query_alters_nothing(query: str, rows: pd.DataFrame) -> None:
-    """What a query would change in place is refused before it is evaluated, and the frame stays as it was."""
+    """A query with side effects is refused before it is evaluated, and the frame is unchanged."""
     frame = rows.copy()
     with pytest.raises(InvalidRequestError):
         filter_rows(frame, query)
@@ -138,7 +138,7 @@ WORDS = ["name", "size_gb", "public", "`name`", ".", "str", "to_csv", "__class__
 @settings(max_examples=52, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.lists(st.sampled_from(WORDS), max_size=14).map("".join))
 def test_any_text_is_a_condition_or_refused(query: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is written, it gives a part of the rows or one kind of error, and no file."""
+    """Any text selects a subset of the rows or raises one kind of error, and writes no file."""
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame({"name": ["a", "b"], "size_gb": [0.5, 2.0], "public": [True, False]})
     try:
@@ -152,7 +152,7 @@ def test_any_text_is_a_condition_or_refused(query: str, tmp_path: Path, monkeypa
 
 
 def test_a_query_allows_no_method_that_writes_or_calls() -> None:
-    """Of everything that a column offers, nothing that writes, imports, or takes a function is allowed."""
+    """No method of a column that writes, imports, or takes a function is allowed."""
     text = pd.Series(["a"])
     offered = {*dir(text), *dir(text.str), *dir(pd.Series(pd.to_datetime(["2026-01-01"])).dt)}
     risky = {n for n in offered if n.startswith(("_", "to_", "plot", "hist"))} | {
@@ -173,7 +173,7 @@ def test_a_query_allows_no_method_that_writes_or_calls() -> None:
     ],
 )
 def test_metadata_is_sorted_by_its_numbers(sort: str, expected: list[str | None]) -> None:
-    """Metadata is text, and its numbers are sorted as numbers, before other texts; absent values come last."""
+    """Numeric metadata is sorted by number, before other text; missing values come last."""
     frame = pd.DataFrame({"meta.step": ["9600", None, "diverged", "13600", "none", "200", "1e6"], "n": range(7)})
     for typed in (frame, frame.convert_dtypes()):
         found = sort_rows(typed, [sort, "n"])["meta.step"]

@@ -1,4 +1,4 @@
-"""Frames as text: whatever the cells hold, nothing that a terminal would obey, and no line wider than it."""
+"""Frames as text: no control characters, and no line wider than the terminal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CELLS = st.one_of(WILD, st.none(), st.booleans(), st.integers(), st.floats(), st
 
 
 def printed(shown: Any, width: int) -> list[str]:
-    """Return the lines that a terminal of this width is given."""
+    """Return the lines printed to a terminal of this width."""
     out = io.StringIO()
     Console(file=out, width=width, force_terminal=False, highlight=False, markup=False, emoji=False).print(shown)
     return out.getvalue().split("\n")[:-1]
@@ -39,7 +39,7 @@ def printed(shown: Any, width: int) -> list[str]:
 @settings(max_examples=105)
 @given(text=WILD)
 def test_visible_holds_nothing_that_a_terminal_obeys(text: str) -> None:
-    """Shown text is printable throughout, can be encoded, and is the text itself where that is printable already."""
+    """Rendered text is printable and encodable, and printable text is unchanged."""
     shown = frame_text.escape_control_characters(text)
     assert shown.isprintable()
     assert not CONTROL & set(shown)
@@ -59,12 +59,12 @@ def test_visible_holds_nothing_that_a_terminal_obeys(text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_cell_of_every_kind(value: Any, shown: str) -> None:
-    """Times are to the minute, floats to a decimal, integers exact, booleans yes and no, lists comma-separated, NA a dash."""
+    """Times are rounded to the minute, floats to one decimal, integers are exact, booleans yes and no, lists comma-separated, NA a dash."""
     assert frame_text.format_cell(value) == shown
 
 
 def test_a_frame_of_every_kind(quiet: Any) -> None:
-    """Cells of real frames are shown without a pandas or Python word such as nan, <NA>, NaT, None, True."""
+    """Cells of real frames never show nan, <NA>, NaT, None or True."""
     for frame in (quiet.sessions(details=True), quiet.checkpoints(), quiet.training_runs()):
         words = {cell for line in frame_text.render_lines(frame).split("\n")[1:] for cell in line.split("\t")}
         assert not words & {"nan", "<NA>", "NaT", "None", "True", "False"}
@@ -72,7 +72,7 @@ def test_a_frame_of_every_kind(quiet: Any) -> None:
 
 @st.composite
 def frames(draw: st.DrawFn) -> pd.DataFrame:
-    """Frames of up to eight columns and a few rows, of anything."""
+    """Frames of up to eight columns and a few rows with arbitrary values."""
     names = draw(st.lists(WILD, min_size=1, max_size=8, unique=True))
     rows = draw(st.integers(0, 4))
     columns = {name: draw(st.lists(CELLS, min_size=rows, max_size=rows)) for name in names}
@@ -84,7 +84,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 @settings(max_examples=70)
 @given(frame=frames(), width=st.integers(40, 240))
 def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: int) -> None:
-    """A table of any cells has one line a row, none wider than the terminal, none with a control character."""
+    """Any table has one line per row, none wider than the terminal or with a control character."""
     lines = printed(frame_text.render_table(frame, width=width), width)
     assert max(map(cell_len, lines)) <= width
     assert all(line.isprintable() for line in lines)
@@ -95,7 +95,7 @@ def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: in
 @settings(max_examples=21)
 @given(text=st.text("名前検証한국日本語", min_size=1, max_size=200), width=st.integers(40, 120))
 def test_wide_characters_count_twice(text: str, width: int) -> None:
-    """A line of wide characters fits as a terminal counts them, not as Python does."""
+    """Wide characters count as two columns."""
     frame = pd.DataFrame({"name": [text, "😀" * 100], "size": [1.5, 2.5]})
     for line in printed(frame_text.render_table(frame, width=width), width):
         assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= width
@@ -104,14 +104,14 @@ def test_wide_characters_count_twice(text: str, width: int) -> None:
 @settings(max_examples=35)
 @given(frame=frames(), width=st.integers(60, 240))
 def test_folded_loses_nothing(frame: pd.DataFrame, width: int) -> None:
-    """Folded cells stay within the terminal, and a cell of one word is there as a whole."""
+    """Folded cells fit the terminal, and single words are not broken."""
     frame = frame.iloc[:, :3]
     lines = printed(frame_text.render_folded(frame), width)
     assert all(cell_len(line) <= width and line.isprintable() for line in lines)
 
 
 def test_folded_text_can_be_put_together() -> None:
-    """What is too long for a line goes on in the next one, nothing is cut."""
+    """Text that is too long for a line continues on the next one, and nothing is cut."""
     text = "x" * 300
     lines = printed(frame_text.render_folded(pd.DataFrame({"what": ["latency"], "detail": [text]})), 60)
     assert "".join(lines).replace(" ", "").removeprefix("latency") == text
@@ -119,7 +119,7 @@ def test_folded_text_can_be_put_together() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
 def test_columns_without_room_are_left_out(quiet: Any, width: int) -> None:
-    """Of the inventory's many columns a narrow terminal gets as many of the first as can be read, and their number is known."""
+    """A narrow terminal shows as many of the first columns as are readable, and the number of the others."""
     frame = quiet.inventory().head(20)
     lines = printed(frame_text.render_table(frame, width=width), width)
     count = frame_text.count_columns_shown(frame, width)
@@ -134,7 +134,7 @@ def test_columns_without_room_are_left_out(quiet: Any, width: int) -> None:
 
 
 def test_short_columns_are_whole() -> None:
-    """Where there is too little room, short columns stay whole and long texts lose their middle, not their end."""
+    """When space is short, short columns stay complete and long texts are shortened in the middle."""
     long = "tinker://5b1f0c9e-2d7a-5c44-9f1b-7a3c1e2d4f60:train:0/sampler_weights/step-000400"
     frame = pd.DataFrame({"tinker_path": [long], "size_gb": [1.5], "public": [True]})
     (row,) = printed(frame_text.render_table(frame, width=60), 60)[3:4]
@@ -150,7 +150,7 @@ def test_short_columns_are_whole() -> None:
 @settings(max_examples=35)
 @given(frame=frames())
 def test_lines_keep_every_row_and_cell(frame: pd.DataFrame) -> None:
-    """Tab-separated lines have a header and a line for every row, each with a cell for every column, whatever the cells hold."""
+    """Tab-separated output has a header and a line per row with a cell for every column."""
     lines = frame_text.render_lines(frame).split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(frame) + 1
@@ -161,13 +161,13 @@ def test_lines_keep_every_row_and_cell(frame: pd.DataFrame) -> None:
 
 
 def described(frame: pd.DataFrame, **about: Any) -> str:
-    """Return the summary of a frame of which this is known."""
+    """Return the summary of a frame with this report."""
     frame.attrs["tinker"] = {"complete": True, "from_cache": False, "age_s": 0.2, "lacks": []} | about
     return frame_text.summarize(frame)
 
 
 def test_the_summary_says_what_is_known() -> None:
-    """The summary counts rows and gigabytes, and says whether the listing is complete, where it is from, and what is lacking."""
+    """The summary has rows and gigabytes, and says whether the listing is complete, where it is from, and what is missing."""
     frame = pd.DataFrame({"size_gb": [1.0, float("nan"), 1233.5]})
     assert described(frame) == "3 rows, 1,234.5 GB, complete, read now"
     assert described(frame, complete=False).endswith("NOT PROVED COMPLETE, read now")
@@ -180,12 +180,12 @@ def test_the_summary_says_what_is_known() -> None:
 
 
 def test_the_summary_does_not_take_unknown_for_zero() -> None:
-    """Where no size is known, the summary names no size; a frame of unknown origin is counted and nothing more."""
+    """Without known sizes the summary names no size; a frame of unknown origin only has its row count."""
     assert described(pd.DataFrame({"size_gb": [float("nan")] * 2})) == "2 rows, complete, read now"
     assert frame_text.summarize(pd.DataFrame({"a": range(1500)})) == "1,500 rows"
 
 
 def test_the_summary_of_a_limited_listing(quiet: Any) -> None:
-    """A listing that was cut by a limit, one from the cache and a whole one each say so."""
+    """A limited, a cached and a complete listing each say so."""
     assert "complete, read now" in frame_text.summarize(quiet.training_runs(refresh=True))
     assert "from the cache" in frame_text.summarize(quiet.training_runs())

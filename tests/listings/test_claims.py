@@ -1,4 +1,4 @@
-"""What runs and sessions say of their checkpoints, held against the list: another way is taken, or the listing is doubted."""
+"""The checkpoints that runs and sessions refer to, compared with the list: another route is taken, or the listing is doubted."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ USER_LIST, RUNS, RUN_LIST = "list_user_checkpoints", "list_training_runs", "list
 
 
 def about(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return what a frame says of itself."""
+    """Return the report of a frame."""
     found: dict[str, Any] = frame.attrs["tinker"]
     return found
 
 
 def list_all(server: DemoServer) -> set[str]:
-    """Return the path of every own checkpoint."""
+    """Return the path of every checkpoint of the caller."""
     return {row.tinker_path for run in server.state.runs() for row in server.state.run_checkpoints(run.training_run_id)}
 
 
@@ -45,14 +45,14 @@ def hide(*endpoints: str, kind: str = "sampler", named: bool = True) -> Callable
 
 @pytest.fixture(scope="module")
 def tuft() -> Iterator[DemoServer]:
-    """A server whose user's list leaves sampler checkpoints out, and counts without them."""
+    """A server whose user list omits sampler checkpoints, and counts without them."""
     with DemoServer(runs=15, seed=3, dialect="tuft") as running:
         yield running
 
 
 @pytest.mark.parametrize("call", ["checkpoints", "inventory"])
 def test_a_list_of_its_own_kind_is_read_by_run(tuft: DemoServer, client_of: Make, call: str) -> None:
-    """Where the runs name checkpoints that the user's list lacks, every run is read; the next call costs nothing."""
+    """If runs name checkpoints that the user's list lacks, every run is read; the next call sends no request."""
     client = client_of(tuft)
     tuft.requests.clear()
     frame = getattr(client, call)(require_complete=True)
@@ -65,14 +65,14 @@ def test_a_list_of_its_own_kind_is_read_by_run(tuft: DemoServer, client_of: Make
 
 
 def test_the_lists_own_way_is_doubted_if_it_was_asked_for(tuft: DemoServer, client_of: Make) -> None:
-    """`by="user"` gives the user's list, and says what it lacks."""
+    """`by="user"` returns the user's list and reports what it lacks."""
     with pytest.warns(IncompleteListingWarning, match=r"training runs name \d+ checkpoints that the list lacks"):
         frame = client_of(tuft).checkpoints(by="user")
     assert set(frame["tinker_path"]) < list_all(tuft)
 
 
 def test_a_list_that_nothing_contradicts_costs_one_page_of_runs(client_of: Make) -> None:
-    """On a server with bare ids, a list that holds what runs name is settled by one request, and none once runs were read."""
+    """On a server with bare ids one request checks the list against the runs, and none if the runs were read before."""
     with DemoServer(runs=15, seed=3, dialect="tuft") as server:
         server.faults.edit = lambda endpoint, body: body
         for run in server.state.runs():
@@ -90,7 +90,7 @@ def test_a_list_that_nothing_contradicts_costs_one_page_of_runs(client_of: Make)
 
 
 def test_the_official_list_is_checked_without_a_request(server: DemoServer, client_of: Make) -> None:
-    """Ids with a segment need no page of runs; runs and sessions that were read anyway are held against the list."""
+    """Ids with a segment need no page of runs; runs and sessions that were read anyway are compared with the list."""
     client = client_of(server)
     client.checkpoints()
     assert {call.endpoint for call in server.requests} <= {USER_LIST, "get_client_config"}
@@ -104,7 +104,7 @@ def test_the_official_list_is_checked_without_a_request(server: DemoServer, clie
 def test_the_official_list_that_lacks_rows_is_found_out(
     server: DemoServer, client_of: Make, kind: str, named: bool
 ) -> None:
-    """A run that names a missing checkpoint shows it, and a session that counts more than are listed does so alone."""
+    """A missing row is detected from a run that names it, or from a session's count alone."""
     server.faults.edit = hide(USER_LIST, kind=kind, named=named)
     client = client_of(server)
     frame = client.inventory(require_complete=True)
@@ -115,7 +115,7 @@ def test_the_official_list_that_lacks_rows_is_found_out(
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("by", ["auto", "run"])
 def test_what_no_list_holds_is_said(server: DemoServer, client_of: Make, named: bool, by: Any) -> None:
-    """Where every list lacks what runs name or sessions count, the frame is not complete and says why."""
+    """If every list lacks checkpoints that runs name or sessions count, the frame is incomplete and says why."""
     server.faults.edit = hide(USER_LIST, RUN_LIST, named=named)
     words = "training runs name" if named else "the sessions count"
     with pytest.warns(IncompleteListingWarning, match=words):
@@ -126,7 +126,7 @@ def test_what_no_list_holds_is_said(server: DemoServer, client_of: Make, named: 
 
 @pytest.mark.parametrize("change", ["delete", "save"])
 def test_a_change_between_two_readings_is_no_contradiction(server: DemoServer, client_of: Make, change: str) -> None:
-    """A checkpoint deleted after the runs were read, or saved after the list was, leaves the listing complete and the runs unread."""
+    """A checkpoint deleted after the runs were read, or saved after the list was, does not make the listing incomplete."""
     client = client_of(server)
     run = max(server.state.runs(), key=lambda row: len(row.checkpoints))
     if change == "delete":
@@ -143,7 +143,7 @@ def test_a_change_between_two_readings_is_no_contradiction(server: DemoServer, c
 
 @pytest.mark.parametrize("status", [403, 404, 405, 410, 422, 500, "no time"])
 def test_a_runs_list_that_fails_in_any_way_costs_that_run(server: DemoServer, client_of: Make, status: Any) -> None:
-    """One run's trouble is named in `problems`, and every other run's rows are there."""
+    """A run whose list fails is named in `problems`, and the rows of all other runs are there."""
     run = max(server.state.runs(), key=lambda row: len(row.checkpoints)).training_run_id
 
     def spoil(endpoint: str, body: Any) -> Any:
@@ -166,7 +166,7 @@ def test_a_runs_list_that_fails_in_any_way_costs_that_run(server: DemoServer, cl
 
 
 def test_a_route_is_missing_only_if_every_run_says_so(server: DemoServer, client_of: Make) -> None:
-    """Runs' lists that are all unknown routes are not supported; if one fails otherwise, that is the error."""
+    """If all lists of runs are unknown routes, the table is not supported; any other failure is raised."""
     client = client_of(server, retries=0, max_workers=1)
     server.faults.bursts = [Burst(RUN_LIST, 404, times=None, detail="Not Found")]
     with pytest.raises(NotSupportedError):
@@ -177,7 +177,7 @@ def test_a_route_is_missing_only_if_every_run_says_so(server: DemoServer, client
 
 
 def test_a_server_that_is_gone_is_not_asked_for_every_run(server: DemoServer, client_of: Make) -> None:
-    """After a few lost connections the error is raised."""
+    """The error is raised after a few lost connections, not after trying every run."""
     client = client_of(server, retries=0, max_workers=1)
     runs = client.training_runs()
     server.faults.resets = [tkf.demo.Reset(RUN_LIST, times=None)]
@@ -187,7 +187,7 @@ def test_a_server_that_is_gone_is_not_asked_for_every_run(server: DemoServer, cl
 
 
 def test_an_inventory_of_what_is_accessible_says_what_it_cannot_list(server: DemoServer, client_of: Make) -> None:
-    """The service lists nobody else's checkpoints: their runs are named, and the own rows are all there."""
+    """The service does not list other users' checkpoints: their runs are named, and all own rows are there."""
     owned = {run.training_run_id for run in server.state.runs()}
     others = {run.training_run_id for run in server.state.runs("accessible")} - owned
     assert others

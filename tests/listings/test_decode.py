@@ -1,4 +1,4 @@
-"""Pages of any JSON become tables: nothing raises but a missing required field, and an odd value costs only itself."""
+"""Pages of any JSON become tables: only missing required fields raise, and a malformed value affects only itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TABLES = (
     catalog.SAMPLERS,
 )
 Row = dict[str, Any]
-# Each example compiles records of its own; to find a smaller one would take minutes.
+# Each example compiles its own records; shrinking would take minutes.
 QUICK = settings(max_examples=15, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 TEXT = st.text(max_size=6)
@@ -74,7 +74,7 @@ _DECLARED = {table.name: {column.path[0] for column in table.sent} | set(table.a
 
 
 def put(row: Row, path: tuple[str, ...], value: Any) -> None:
-    """Set a value at a place of a row, if the objects on the way are objects."""
+    """Set a value at a path in a row, if the objects on the path exist."""
     for part in path[:-1]:
         row = row.setdefault(part, {})
         if not isinstance(row, dict):
@@ -100,7 +100,7 @@ def row_of(table: Table) -> st.SearchStrategy[Row]:
 
 
 def objects(fields: Row) -> st.SearchStrategy[Row]:
-    """Nested objects with some of these fields, and sometimes one that nobody knows."""
+    """Nested objects with some of these fields, and sometimes an unknown one."""
     known = {name: objects(value) if isinstance(value, dict) else value for name, value in fields.items()}
     return st.fixed_dictionaries({}, optional=known | {"new field": JSON})
 
@@ -121,7 +121,7 @@ def content(table: Table, rows: list[Any], **rest: Any) -> bytes:
 
 
 def read(table: Table, *pages: list[Any]) -> tuple[list[Row], Decoder]:
-    """Return the rows of pages as Python values, and the decoder that read them."""
+    """Decode pages; return the rows as Python values, and the decoder."""
     decoder = Decoder(table)
     for page in pages:
         decoder.feed(content(table, page))
@@ -131,7 +131,7 @@ def read(table: Table, *pages: list[Any]) -> tuple[list[Row], Decoder]:
 
 
 def sent(row: Row, column: Column) -> Any:
-    """Return what a row says of a column: the plainest reading there is."""
+    """Return the value of a column in a row as it was sent, read in the simplest way."""
     value: Any = row
     for part in column.path:
         if not isinstance(value, dict):
@@ -141,7 +141,7 @@ def sent(row: Row, column: Column) -> Any:
 
 
 def shown(column: Column, value: Any) -> Any:
-    """Return a good value as the table is to show it."""
+    """Return a valid value as the table should show it."""
     if value is None:
         return None
     if column.kind == "time":
@@ -150,7 +150,7 @@ def shown(column: Column, value: Any) -> Any:
 
 
 def same(column: Column, found: Any, value: Any) -> bool:
-    """Tell whether a column shows a good value."""
+    """Return whether a column shows a valid value."""
     if column.kind == "json" and value is not None:
         return isinstance(found, str) and json.loads(found) == value
     return bool(found == shown(column, value))
@@ -171,7 +171,7 @@ def unknown_of(table: Table, row: Row, at: tuple[str, ...] = ()) -> Row:
 @QUICK
 @given(data=st.data())
 def test_good_values_arrive_as_they_are(table: Table, data: st.DataObject) -> None:
-    """Every good value of every row arrives unchanged, whichever fields are missing, null or unknown around it."""
+    """Valid values are unchanged, whichever fields around them are missing, null or unknown."""
     rows = data.draw(good_rows(table))
     found, decoder = read(table, rows)
     assert [row[table.key] for row in found] == [row[table.key] for row in rows]
@@ -188,7 +188,7 @@ def test_good_values_arrive_as_they_are(table: Table, data: st.DataObject) -> No
 @QUICK
 @given(data=st.data())
 def test_an_odd_value_costs_itself_and_is_listed(table: Table, data: st.DataObject) -> None:
-    """One odd value leaves every other value of its row and of all other rows as it was, and stands in `problems`; what is lost is in `extra`."""
+    """A malformed value leaves all others unchanged and is listed in `problems`; what is lost is in `extra`."""
     rows = data.draw(good_rows(table))
     assume(rows)
     plain, _ = read(table, rows)
@@ -216,7 +216,7 @@ def test_an_odd_value_costs_itself_and_is_listed(table: Table, data: st.DataObje
 @QUICK
 @given(data=st.data())
 def test_neither_page_boundaries_nor_neighbours_matter(table: Table, data: st.DataObject) -> None:
-    """The same rows give the same table however they are cut into pages, and beside a row that needs the careful way."""
+    """The same rows give the same table whatever the page boundaries, and beside a row that needs the slow path."""
     rows = data.draw(good_rows(table))
     whole, _ = read(table, rows)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
@@ -231,7 +231,7 @@ def test_neither_page_boundaries_nor_neighbours_matter(table: Table, data: st.Da
 
 
 def any_rows() -> st.SearchStrategy[list[Any]]:
-    """Lists of what no server should send: objects with declared names and any values, and things that are no objects."""
+    """Lists of invalid rows: objects with declared names and arbitrary values, and non-objects."""
     names = sorted({part for table in TABLES for column in table.sent for part in column.path})
     odd = JSON | st.just("\ud800") | st.just(10**30) | st.just(float("nan"))
     loose = st.dictionaries(st.sampled_from([*names, "-", "x2d", "\ud800", "", "class"]), odd, max_size=8)
@@ -243,8 +243,8 @@ def any_rows() -> st.SearchStrategy[list[Any]]:
 @QUICK
 @given(pages=st.lists(any_rows(), max_size=3), whole=st.booleans())
 def test_nothing_but_a_schema_error_is_ever_raised(table: Table, pages: list[list[Any]], whole: bool) -> None:
-    """Whatever stands in the list, either all pages become a table, or the error names what is missing."""
-    if whole:  # then only odd values are left
+    """Any list becomes a table or raises an error that names what is missing."""
+    if whole:  # then only malformed values are left
         needed = {column.path[0]: None for column in table.sent} | {table.key: "k"}
         pages = [[needed | row if isinstance(row, dict) and not table.bare else row for row in rows] for rows in pages]
         pages = [
@@ -276,7 +276,7 @@ def checkpoint(number: int = 0, **fields: Any) -> Row:
     "content", [b"", b"nothing", b"[]", b"null", b"{}", b'{"checkpoints":null}', b'{"checkpoints":{}}', b"\xff"]
 )
 def test_what_is_no_page_is_a_schema_error(content: bytes) -> None:
-    """An answer without the list is no empty listing."""
+    """A response without the list is a SchemaError, not an empty listing."""
     with pytest.raises(SchemaError, match="checkpoints"):
         Decoder(CHECKPOINTS).feed(content)
 
@@ -284,7 +284,7 @@ def test_what_is_no_page_is_a_schema_error(content: bytes) -> None:
 @QUICK
 @given(st.binary(max_size=30), st.sampled_from(["name", "meta", "extra", "nested"]))
 def test_bytes_that_are_no_utf8_spoil_only_their_value(noise: bytes, where: str) -> None:
-    """Any bytes inside a text leave the other rows and columns alone; what was changed is reported."""
+    """Invalid UTF-8 in a text leaves all other values unchanged and is reported."""
     assume(not set(noise) & {0x22, 0x5C} and all(byte >= 0x20 for byte in noise))
     rows = [checkpoint(0, size_bytes=2**53 + 1), checkpoint(1, size_bytes=None)]
     mark = "NOISE"
@@ -316,7 +316,7 @@ def test_bytes_that_are_no_utf8_spoil_only_their_value(noise: bytes, where: str)
 )  # fmt: skip
 @pytest.mark.parametrize("beside", [None, 5], ids=["quick", "careful"])
 def test_metadata_text_is_canonical_and_searchable(raw: str, beside: Any) -> None:
-    """However a server spells its JSON, the text is one and the same, and a search for "résumé" finds it."""
+    """Metadata text is the same however the server formats its JSON, and a search for "résumé" finds it."""
     row = json.dumps(checkpoint(0))[:-1] + f', "user_metadata": {raw}}}'
     odd = json.dumps(checkpoint(1, user_metadata=None, base_model=beside))
     decoder = Decoder(CHECKPOINTS)
@@ -326,7 +326,7 @@ def test_metadata_text_is_canonical_and_searchable(raw: str, beside: Any) -> Non
 
 @pytest.mark.parametrize("raw", ['{"a":1.0E5}', '{"a":[1e2,-0]}', '{"a":"b\\/c"}', '{"a":1,"a":2}', "{}", '{"a":null}'])
 def test_quick_and_careful_metadata_mean_the_same(raw: str) -> None:
-    """The quick way's text of any spelling reads back as the careful way's does, and is equal unless a name stands twice."""
+    """The fast and the slow path give metadata of equal meaning, and equal text unless a name is repeated."""
     texts = []
     for model in (None, 5):
         row = json.dumps(checkpoint(0, base_model=model))[:-1] + f', "user_metadata": {raw}}}'
@@ -338,7 +338,7 @@ def test_quick_and_careful_metadata_mean_the_same(raw: str) -> None:
 
 
 def test_an_unknown_checkpoint_type_is_kept_and_reported() -> None:
-    """A type that no version knew becomes a category of its own, in every page's rows, and is reported once."""
+    """An unknown checkpoint type becomes a category in all pages, and is reported once."""
     pages = [[checkpoint(0)], [checkpoint(1, checkpoint_type="hologram")], [checkpoint(2, checkpoint_type="hologram")]]
     found, decoder = read(CHECKPOINTS, *pages)
     assert [row["checkpoint_type"] for row in found] == ["training", "hologram", "hologram"]
@@ -395,7 +395,7 @@ def session(number: int, **fields: Any) -> Row:
 
 @pytest.mark.parametrize("pages", [1, 9])
 def test_every_status_union_is_flattened(pages: int) -> None:
-    """Each form that a status can take fills exactly its own columns, in one page with the other forms or alone."""
+    """Each form of a status fills exactly its own columns, alone or with other forms on the page."""
     rows = [session(number, status=status) for number, (status, _) in enumerate(STATUSES)]
     found, decoder = read(catalog.SESSIONS, *([rows] if pages == 1 else [[row] for row in rows]))
     for row, (_, expected) in zip(found, STATUSES, strict=True):
@@ -405,7 +405,7 @@ def test_every_status_union_is_flattened(pages: int) -> None:
 
 
 def test_what_is_no_object_is_reported_under_its_place() -> None:
-    """A status that is a word, or a run's last checkpoint that is a list, is NA and said to be no object."""
+    """A non-object status or last checkpoint is NA and reported."""
     found, decoder = read(
         catalog.SESSIONS, [session(0, status="failed"), session(1, status={"type": "failed", "reason": 5})]
     )
@@ -416,21 +416,21 @@ def test_what_is_no_object_is_reported_under_its_place() -> None:
 
 
 def test_rows_that_are_no_objects_are_left_out_and_counted() -> None:
-    """Things that are no rows do not become rows; the rows around them arrive."""
+    """Non-objects in a list are left out and counted; the other rows are kept."""
     found, decoder = read(CHECKPOINTS, [5, checkpoint(0), None, "x", checkpoint(1)])
     assert [row["name"] for row in found] == ["0", "1"]
     assert ("checkpoints", 3) in [(p["column"], p["rows"]) for p in decoder.problems.as_list()]
 
 
 def test_a_naive_time_is_reported_and_taken_as_utc() -> None:
-    """SkyRL's times have no zone: they are UTC, and that is said."""
+    """Times without a zone, as SkyRL sends them, are taken as UTC and reported."""
     found, decoder = read(CHECKPOINTS, [checkpoint(0, time="2026-11-20T09:12:00.000412")])
     assert found[0]["time"] == datetime(2026, 11, 20, 9, 12, 0, 412, tzinfo=UTC)
     assert [p["problem"] for p in decoder.problems.as_list()] == ["a time without zone, taken as UTC"]
 
 
 def test_the_older_name_of_a_run_id_is_taken() -> None:
-    """A run that calls its id `id` is read as one that calls it `training_run_id`; both in one page too."""
+    """`id` is read as `training_run_id`, even when a page uses both."""
     run = {"base_model": "m", "model_owner": "o", "is_lora": True, "last_request_time": "2026-11-20T09:12:00Z"}
     found, decoder = read(
         catalog.TRAINING_RUNS, [run | {"id": "a"}, run | {"training_run_id": "b"}], [run | {"id": "c"}]
@@ -441,7 +441,7 @@ def test_the_older_name_of_a_run_id_is_taken() -> None:
 
 @pytest.mark.parametrize("pages", [1, 3])
 def test_missing_fields_are_counted_or_said_to_be_lacking(pages: int) -> None:
-    """A field that some rows lack is a problem with their number; one that all rows lack is what the server lacks."""
+    """A field that some rows lack is a problem with a count; one that all rows lack is listed under `lacks`."""
     rows = [checkpoint(0, size_bytes=1), checkpoint(1), checkpoint(2)]
     found, decoder = read(CHECKPOINTS, *([rows] if pages == 1 else [[row] for row in rows]))
     assert [row["size_bytes"] for row in found] == [1, None, None]
@@ -451,7 +451,7 @@ def test_missing_fields_are_counted_or_said_to_be_lacking(pages: int) -> None:
 
 
 def test_nothing_is_lacking_where_there_are_no_rows() -> None:
-    """An empty listing says nothing about what the server fills."""
+    """An empty listing lists nothing under `lacks`."""
     found, decoder = read(CHECKPOINTS, [])
     assert (found, decoder.lacks(), decoder.problems.as_list()) == ([], [], [])
 
@@ -460,7 +460,7 @@ def test_nothing_is_lacking_where_there_are_no_rows() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99)), max_size=12), st.integers(1, 5))
 @example([(0, 1), (0, 2), (1, 3), (0, 4)], 2)
 def test_each_key_once_in_first_order_as_last_read(pairs: list[tuple[int, int]], size: int) -> None:
-    """A key that pages repeat is one row, where it first stood, as it was last read."""
+    """A key repeated by pages is one row, at its first position and with its last values."""
     rows = [checkpoint(key, size_bytes=value) for key, value in pairs]
     found, _ = read(CHECKPOINTS, *[rows[at : at + size] for at in range(0, len(rows), size)])
     assert [(row["step"], row["size_bytes"]) for row in found] == list(dict(pairs).items())
@@ -488,7 +488,7 @@ def test_each_key_once_in_first_order_as_last_read(pairs: list[tuple[int, int]],
     "rows", [[checkpoint(0)], [checkpoint(0, size_bytes="odd")], []], ids=["quick", "careful", "empty"]
 )
 def test_cursors_are_read_either_way(rows: list[Row], rest: Row, total: int | None, next_cursor: Any) -> None:
-    """What a page says besides its rows is read whether or not its rows are odd; an offset cursor of another shape has no total, and a cursor of the next page may be of any type."""
+    """A page's cursor is read whether or not its rows are malformed; a malformed offset cursor has no total, and a next cursor may be of any type."""
     page = Decoder(CHECKPOINTS).feed(content(CHECKPOINTS, rows, **rest))
     assert (page.rows, page.total) == (len(rows), total)
     assert page.next_cursor == next_cursor
@@ -496,14 +496,14 @@ def test_cursors_are_read_either_way(rows: list[Row], rest: Row, total: int | No
 
 
 def test_bare_ids_are_rows() -> None:
-    """A list of ids is a table of one column; what is no id is left out, and said."""
+    """A list of ids is a table of one column; non-ids are left out and reported."""
     found, decoder = read(catalog.SESSION_IDS, ["a", "é", 5], ["b", "a"])
     assert [row["session_id"] for row in found] == ["a", "é", "b"]
     assert [p["rows"] for p in decoder.problems.as_list()] == [1]
 
 
 def test_rows_put_together_by_hand_are_read_like_pages() -> None:
-    """Rows of single answers may hold anything that JSON holds."""
+    """Rows collected from single responses may contain any JSON."""
     decoder = Decoder(catalog.SAMPLERS)
     rows = [
         {"sampler_id": "a", "base_model": "m\ud800", "n": 10**30},
@@ -516,7 +516,7 @@ def test_rows_put_together_by_hand_are_read_like_pages() -> None:
 
 
 def test_many_pages_are_batched_and_stay_in_order() -> None:
-    """More rows than one batch holds come out in order, exact, with an odd one in their midst costing nothing else."""
+    """More rows than one batch holds keep their order and values, despite a malformed one among them."""
     count = 2 * BATCH_ROWS + 7
     rows = [checkpoint(number, size_bytes=None if number % 5 == 0 else 2**53 + number) for number in range(count)]
     rows[BATCH_ROWS]["size_bytes"] = 1.5
@@ -532,14 +532,14 @@ def test_many_pages_are_batched_and_stay_in_order() -> None:
 
 
 def test_thousands_of_brackets_are_refused_in_words() -> None:
-    """JSON that is nested beyond any use is a SchemaError, not a RecursionError."""
+    """Deeply nested JSON is a SchemaError, not a RecursionError."""
     row = json.dumps(checkpoint(0))[:-1] + ', "new": ' + "[" * 100_000 + "]" * 100_000 + "}"
     with pytest.raises(SchemaError):
         Decoder(CHECKPOINTS).feed(f'{{"checkpoints":[{row}]}}'.encode())
 
 
 def test_arrows_default_pool_is_not_swapped() -> None:
-    """A listing is built in a pool that is passed on: the process's default pool is the same meanwhile, and holds next to nothing."""
+    """A listing is built in its own memory pool; the process's default pool is unchanged and nearly unused."""
     default, seen = pa.default_memory_pool(), set[str]()
 
     def note_pool(columns: dict[str, Any]) -> Any:
@@ -558,7 +558,7 @@ def test_arrows_default_pool_is_not_swapped() -> None:
 
 
 def test_unknown_fields_that_differ_in_every_row_cost_linear_time() -> None:
-    """Rows with unknown fields of their own are all kept, and no record type grows with them."""
+    """Rows with different unknown fields are all kept, and no record type grows with them."""
     decoder = Decoder(catalog.SAMPLERS)
     for page in range(30):
         rows = [

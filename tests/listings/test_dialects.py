@@ -1,4 +1,4 @@
-"""The same calls in every dialect of the demo server: what each has, and how it says what it lacks."""
+"""The same calls on the official service, TuFT and SkyRL: what each supports, and how missing features are reported."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ CHECKPOINT_LACKS = {
 
 @pytest.fixture(scope="module", params=list(DIALECTS))
 def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
-    """One server of each kind, never changed."""
+    """One read-only server of each kind."""
     with DemoServer(runs=15, seed=3, dialect=request.param, key=KEY) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def client(server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkf.Client]:
-    """A client of it."""
+    """A client of the server."""
     with tkf.Client(server.key, server.url, cache_dir=tmp_path_factory.mktemp("cache"), retries=0) as made:
         yield made
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_is_there_with_all_columns_or_not_supported(server: DemoServer, client: tkf.Client, name: str) -> None:
-    """Each call gives the whole table with its dtypes, or raises NotSupportedError; never a frame of another shape."""
+    """Each call returns the complete table with its dtypes or raises NotSupportedError."""
     if name in MISSING[server.dialect]:
         with pytest.raises(NotSupportedError) as caught:
             getattr(client, name)()
@@ -62,7 +62,7 @@ def test_a_table_is_there_with_all_columns_or_not_supported(server: DemoServer, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_lacking_is_na_and_listed(server: DemoServer, client: tkf.Client, name: str) -> None:
-    """A sent column that is listed under `lacks` has no value but its default; every other one that is all NA was sent as null."""
+    """A column under `lacks` has only its default; any other all-NA column was sent as null."""
     if name in MISSING[server.dialect]:
         pytest.skip("no such table here")
     frame, table = getattr(client, name)(), catalog.TABLES[name]
@@ -73,7 +73,7 @@ def test_what_is_lacking_is_na_and_listed(server: DemoServer, client: tkf.Client
 
 
 def test_checkpoints_say_what_the_server_lacks(server: DemoServer, client: tkf.Client) -> None:
-    """The columns that a kind of server does not fill are exactly those of the difference matrix."""
+    """`lacks` has exactly the columns of the difference matrix."""
     frame = client.checkpoints()
     assert set(frame.attrs["tinker"]["lacks"]) == CHECKPOINT_LACKS[server.dialect]
     for column in CHECKPOINT_LACKS[server.dialect] - {"public"}:
@@ -81,7 +81,7 @@ def test_checkpoints_say_what_the_server_lacks(server: DemoServer, client: tkf.C
 
 
 def test_runs_list_every_checkpoint(server: DemoServer, client: tkf.Client) -> None:
-    """By run, every server shows training and sampler checkpoints of every own run; TuFT's user list leaves samplers out, and is said to."""
+    """By run, every server lists training and sampler checkpoints of all own runs; TuFT's user list omits samplers, which is reported."""
     state = server.state
     everything = {row.tinker_path for run in state.runs() for row in state.run_checkpoints(run.training_run_id)}
     by_run = client.checkpoints(by="run")
@@ -103,7 +103,7 @@ def test_runs_list_every_checkpoint(server: DemoServer, client: tkf.Client) -> N
 
 
 def test_ids_with_and_without_segment_are_told_apart_by_path(server: DemoServer, client: tkf.Client) -> None:
-    """Names, runs and types come from the path, whatever form the checkpoint's id has; paths are unique where ids are not."""
+    """Names, runs and types come from the path, whatever the form of the id; paths are unique where ids are not."""
     frame = client.checkpoints(by="run")
     assert frame["name"].notna().all()
     segmented = frame["checkpoint_id"].str.contains("/")
@@ -114,7 +114,7 @@ def test_ids_with_and_without_segment_are_told_apart_by_path(server: DemoServer,
 
 
 def test_naive_times_are_utc_and_reported(server: DemoServer, client: tkf.Client) -> None:
-    """Times without a zone (SkyRL, Twinkle) are taken as UTC, even where they are local ones, and listed as odd; no others are."""
+    """SkyRL's times without a zone are taken as UTC and reported; those of the other servers are not."""
     ahead = pd.Timedelta(hours=server.switches.utc_offset if server.dialect == "twinkle" else 0)
     frame = client.checkpoints(by="run")
     rows = {row.tinker_path: row for run in server.state.runs() for row in run.checkpoints.values()}
@@ -125,7 +125,7 @@ def test_naive_times_are_utc_and_reported(server: DemoServer, client: tkf.Client
 
 
 def test_what_is_not_there_is_asked_for_once(server: DemoServer, client: tkf.Client) -> None:
-    """After one `Not Found` the same client does not ask for that route again."""
+    """After one `Not Found` the client does not request that route again."""
     with tkf.Client(server.key, server.url, cache=False) as fresh:
         for _ in range(3):
             fresh.inventory()
@@ -141,7 +141,7 @@ def test_what_is_not_there_is_asked_for_once(server: DemoServer, client: tkf.Cli
 
 
 def test_any_key_will_do_where_keys_are_ignored(server: DemoServer, tmp_path: object) -> None:
-    """SkyRL takes any key; the others refuse a wrong one with the matching error: TuFT with its 403."""
+    """SkyRL accepts any key; the others refuse a wrong one with the matching error."""
     with tkf.Client("tml-wrong", server.url, cache=False, retries=0) as stranger:
         if server.dialect.startswith("skyrl"):
             assert len(stranger.training_runs()) > 0

@@ -36,7 +36,7 @@ def made(table: Table, **columns: list[Any]) -> pd.DataFrame:
     st.lists(st.sampled_from("abc"), unique=True),
 )
 def test_the_inventory_has_every_checkpoint_once(rows: list[Any], runs: list[str], sessions: list[str]) -> None:
-    """Whichever runs and sessions are known, the inventory's rows are the checkpoints, in order, each with its own run and session."""
+    """The inventory's rows are the checkpoints in order, each with its run and session, whichever of those are known."""
     paths = [f"tinker://{number}" for number in range(len(rows))]
     checkpoints = made(
         catalog.CHECKPOINTS,
@@ -77,7 +77,7 @@ def test_the_inventory_of_every_server_is_its_checkpoints(dialect: str) -> None:
 
 
 def test_sessions_listed_elsewhere_are_remembered() -> None:
-    """On servers whose ids do not tell the session, runs and checkpoints have it once the sessions were asked for their runs."""
+    """On servers whose ids do not contain the session, runs and checkpoints have it once the sessions' runs were read."""
     with tkf.demo.account(runs=6, dialect="tuft") as client:
         assert client.training_runs()["session_id"].isna().all()
         client.sessions(details=True)
@@ -86,7 +86,7 @@ def test_sessions_listed_elsewhere_are_remembered() -> None:
 
 
 def test_only_unknown_sessions_are_filled_in() -> None:
-    """What an id tells stands; a list only fills what is NA."""
+    """The session in an id wins; a list only fills NA."""
     frame = made(
         catalog.CHECKPOINTS,
         tinker_path=["x", "y", "z"],
@@ -99,7 +99,7 @@ def test_only_unknown_sessions_are_filled_in() -> None:
 
 
 def test_members_of_sessions_without_details_are_skipped() -> None:
-    """A session whose details are lost, or that lists nothing, names no members."""
+    """A session without details, or with empty lists, has no members."""
     frame = pd.DataFrame(
         {"session_id": ["s", "t", "u"], "sampler_ids": pd.Series([("a", "b"), (), None], dtype=object)}
     )
@@ -107,7 +107,7 @@ def test_members_of_sessions_without_details_are_skipped() -> None:
 
 
 def test_samplers_are_all_found_with_their_session_and_run(quiet_server: DemoServer, client_of: Any) -> None:
-    """Every sampler that any session lists is a row, with the session that lists it and the run whose weights it loaded."""
+    """Every sampler listed by a session is a row, with that session and the run whose weights it loaded."""
     frame = client_of(quiet_server).samplers().set_index("sampler_id")
     every = {row.sampler_id: row for session in quiet_server.state.sessions() for row in session.samplers}
     assert set(frame.index) == set(every)

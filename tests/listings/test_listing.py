@@ -1,4 +1,4 @@
-"""Listings with their reports: what is doubted, what is joined, and their stored form."""
+"""Listings with their reports: doubts, merged reports, and the serialized form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def listing() -> Listing:
 
 
 def test_the_stored_form_gives_the_same_listing() -> None:
-    """Rows, dtypes and report come back equal from bytes."""
+    """Rows, dtypes and report survive serialization."""
     found = Listing.from_bytes(listing().to_bytes())
     assert found == listing()
 
@@ -35,13 +35,13 @@ def test_the_stored_form_gives_the_same_listing() -> None:
 @settings(max_examples=28)
 @given(st.binary(max_size=60) | st.integers(0, 5000).map(lambda keep: listing().to_bytes()[:keep]))
 def test_bytes_that_are_no_listing_are_none(content: bytes) -> None:
-    """A damaged or foreign entry is as good as none; it never raises."""
+    """A damaged or foreign entry is treated as missing and never raises."""
     found = Listing.from_bytes(content)
     assert found is None or found == listing()
 
 
 def test_an_entry_that_was_cut_is_none() -> None:
-    """A stream that ends early, also between two of its messages, is no listing with fewer rows."""
+    """A truncated stream, even between two messages, is not a listing with fewer rows."""
     content = listing().to_bytes()
     found = [Listing.from_bytes(content[:keep]) for keep in range(0, len(content), 8)]
     assert all(cut is None or cut == listing() for cut in found)
@@ -49,7 +49,7 @@ def test_an_entry_that_was_cut_is_none() -> None:
 
 @pytest.mark.parametrize("said", [None, b"{}extra", b"[]", b"1", b'{"rows": 2, "unknown": 1}'])
 def test_a_listing_of_another_version_is_none(said: bytes | None) -> None:
-    """A stream without our report, or with one of other fields, is read anew from the server."""
+    """A stream without our report, or with other fields, is read again from the server."""
     data = listing().data.replace_schema_metadata({REPORT_KEY: said} if said else None)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, data.schema) as writer:
@@ -58,7 +58,7 @@ def test_a_listing_of_another_version_is_none(said: bytes | None) -> None:
 
 
 def test_only_a_doubt_is_a_reason_to_warn() -> None:
-    """Odd values and a caller's limit are no doubts; rows that may be missing are, whatever else holds."""
+    """Malformed values and the caller's limit are no reason to warn; possibly missing rows are."""
     odd = Report(
         problems=[{"column": "time", "problem": "not a time", "rows": 1, "examples": []}], cut=True, complete=False
     )
@@ -69,7 +69,7 @@ def test_only_a_doubt_is_a_reason_to_warn() -> None:
 
 
 def test_joined_reports_are_as_bad_as_the_worst() -> None:
-    """Together: complete only if all are, requests and pages added, the oldest age, every problem, each lack once; the parts stay as they were."""
+    """A merged report is complete only if all parts are, adds requests and pages, has the oldest age, every problem, and each lack once."""
     first = Report(total=5, pages=1, requests=2, started=9.0, lacks=["a"])
     second = Report(total=7, pages=3, requests=4, started=8.0, lacks=["a", "b"], cut=True)
     second.doubt("moved")

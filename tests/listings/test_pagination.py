@@ -1,4 +1,4 @@
-"""What to ask for next, against simulated lists: every row, never endless, no request too many."""
+"""Which page to request next, against simulated lists: every row, finitely many requests, none too many."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tinker_frames.errors import InvalidRequestError, ServerError, TinkerError
 from tinker_frames.listings.pagination import MOST_AT_ONCE, MOST_FRUITLESS, Coverage, Request, reduce_page_size
 
-PLENTY = 2000  # pages; a reading that needs more is endless
+PLENTY = 2000  # pages; a listing that needs more is considered endless
 
 
 def sweep(coverage: Coverage, size: int, caps: list[int], totals: str) -> tuple[set[int], list[Request]]:
-    """Read a list of `size` rows from a server that lowers the limit of its n-th page to `caps[n]` without a word."""
+    """Read a list of `size` rows from a server that silently lowers the limit of its n-th page to `caps[n]`."""
     found: set[int] = set()
     asked: list[Request] = []
 
@@ -49,7 +49,7 @@ def sweep(coverage: Coverage, size: int, caps: list[int], totals: str) -> tuple[
 @example(size=40, page=10, caps=[10, 5, 10], totals="none")
 @example(size=0, page=10, caps=[], totals="zero past the end")
 def test_every_row_is_read_and_the_reading_ends(size: int, page: int, caps: list[int], totals: str) -> None:
-    """Whatever the size, the cap of each page, and whether the server counts: all rows, in finitely many requests."""
+    """Whatever the size, the caps and the total, all rows are read in finitely many requests."""
     coverage = Coverage(size=page)
     found, _ = sweep(coverage, size, caps, totals)
     assert found == set(range(size))
@@ -59,7 +59,7 @@ def test_every_row_is_read_and_the_reading_ends(size: int, page: int, caps: list
 @settings(max_examples=70)
 @given(size=st.integers(0, 500), page=st.integers(1, 60))
 def test_a_quiet_list_with_totals_takes_no_request_too_many(size: int, page: int) -> None:
-    """Where the server counts and takes the page size, the requests are ceil(rows / page), and one past the end unless a page shows it that cannot be a full one."""
+    """With a total and an accepted page size, ceil(rows / page) requests are sent, and one past the end only if the last page may be full."""
     coverage = Coverage(size=page)
     _, asked = sweep(coverage, size, [], "always")
     is_shown = size % page > 0 and (size > page or size % 5 > 0)
@@ -77,7 +77,7 @@ def test_a_quiet_list_with_totals_takes_no_request_too_many(size: int, page: int
     totals=st.sampled_from(["always", "none"]),
 )
 def test_no_more_rows_are_asked_for_than_are_wanted(size: int, page: int, want: int, totals: str) -> None:
-    """With a limit, exactly the first rows are read, no request asks beyond them, and fewer rows are no trouble."""
+    """With a limit exactly the first rows are read, and no request asks for more."""
     found, asked = sweep(Coverage(size=page, want=want), size, [], totals)
     assert found == set(range(min(size, want)))
     assert all(request.offset + request.limit <= want for request in asked)
@@ -85,7 +85,7 @@ def test_no_more_rows_are_asked_for_than_are_wanted(size: int, page: int, want: 
 
 @given(cap=st.integers(1, 30), size=st.integers(1, 200))
 def test_a_silently_lowered_limit_is_learnt_from_the_first_page(cap: int, size: int) -> None:
-    """After a first page that is shorter than asked, no later page is asked to be longer."""
+    """After a short first page no later page is requested to be longer."""
     coverage = Coverage(size=50)
     _, asked = sweep(coverage, size, [cap], "always")
     assert {request.limit for request in asked[1:] if request.offset < size} <= {cap}
@@ -93,7 +93,7 @@ def test_a_silently_lowered_limit_is_learnt_from_the_first_page(cap: int, size: 
 
 
 def test_a_server_that_ignores_the_offset_ends_the_reading() -> None:
-    """Without a total, a page of known rows only is asked for once more, and beyond; then the reading is given up."""
+    """Without a total, a page of known rows is requested once more, and the next one too; then the listing stops."""
     for total in (None, 0):
         coverage = Coverage(size=10)
         coverage.record(coverage.first(), 10, total, new=10)
@@ -107,7 +107,7 @@ def test_a_server_that_ignores_the_offset_ends_the_reading() -> None:
 
 
 def test_a_page_of_known_rows_or_an_empty_one_may_be_an_accident() -> None:
-    """Rows that come when a page is asked for again, or beyond it, go into the listing, and the reading goes on."""
+    """Rows that appear when a page is requested again are added, and the listing continues."""
     for rows, new in ((10, 0), (0, 0)):
         coverage = Coverage(size=10)
         coverage.record(coverage.first(), 10, None, new=10)
@@ -120,7 +120,7 @@ def test_a_page_of_known_rows_or_an_empty_one_may_be_an_accident() -> None:
 
 
 def test_rows_that_moved_between_two_pages_are_noticed() -> None:
-    """Without a total, a page that repeats some rows shows that others came or went meanwhile."""
+    """Without a total, repeated rows show that the list changed."""
     coverage = Coverage(size=10)
     coverage.record(coverage.first(), 10, None, new=10)
     assert coverage.is_quiet
@@ -129,7 +129,7 @@ def test_rows_that_moved_between_two_pages_are_noticed() -> None:
 
 
 def test_different_totals_are_not_quiet() -> None:
-    """A total that changes between two pages shows that rows came or went."""
+    """A total that changes between two pages shows that the list changed."""
     coverage = Coverage(size=10)
     coverage.record(coverage.first(), 10, 20)
     coverage.record(Request(10, 10), 10, 21)
@@ -141,7 +141,7 @@ def test_different_totals_are_not_quiet() -> None:
 @pytest.mark.parametrize("total", [10**15, 2**63])
 @pytest.mark.parametrize("answer", ["empty", "the same rows"])
 def test_an_absurd_total_does_not_become_as_many_requests(total: int, answer: str) -> None:
-    """A total beyond all reason is approached in portions, and given up when pages are empty or bring nothing new."""
+    """An absurdly large total is approached in portions, and given up when pages bring nothing new."""
     coverage = Coverage(size=10)
     coverage.record(coverage.first(), 10, total)
     requests, asked = coverage.missing(), 0
@@ -158,7 +158,7 @@ def test_an_absurd_total_does_not_become_as_many_requests(total: int, answer: st
 
 @pytest.mark.parametrize("total", [-1, 0])
 def test_a_total_that_counts_nothing_is_no_total(total: int) -> None:
-    """A page with rows and a total of 0 or less says nothing about how many there are."""
+    """A total of 0 or less on a page with rows is ignored."""
     coverage = Coverage(size=10)
     coverage.record(coverage.first(), 10, total, new=10)
     assert coverage.total is None
@@ -166,7 +166,7 @@ def test_a_total_that_counts_nothing_is_no_total(total: int) -> None:
 
 
 def test_a_total_that_is_too_low_is_contradicted_by_rows_beyond() -> None:
-    """A total that counts one page ends the reading as contradicted; left aside, the list is read to its end."""
+    """A total that counts one page is reported as contradicted; without it the list is read to its end."""
     coverage = Coverage(size=10)
     coverage.record(coverage.first(), 10, 10)
     assert coverage.missing() == [Request(10, 10)]
@@ -182,7 +182,7 @@ def test_a_total_that_is_too_low_is_contradicted_by_rows_beyond() -> None:
 
 
 def test_an_empty_first_page_is_asked_for_again() -> None:
-    """No rows and a total of 0 twice is an empty list; a total of more rows is a contradiction, and without one nothing is known."""
+    """No rows and a total of 0 twice is an empty list; a larger total is a contradiction, and without a total nothing is proved."""
     for said, total, most in ((0, 0, 1), (None, None, 2), (250, 250, MOST_FRUITLESS - 1)):
         coverage, asked = Coverage(size=10), 0
         coverage.record(coverage.first(), 0, said)
@@ -214,7 +214,7 @@ def refusal(status: int = 422, cap: int | None = None) -> InvalidRequestError:
     ],
 )
 def test_a_refused_page_size_becomes_the_cap_or_the_half(error: InvalidRequestError, asked: int, size: int) -> None:
-    """A named cap is taken at once; else the size is halved, down to the one that every server takes."""
+    """A named cap is used at once; otherwise the size is halved, down to one that every server accepts."""
     assert reduce_page_size(error, asked, 100) == size
 
 
@@ -223,6 +223,6 @@ def test_a_refused_page_size_becomes_the_cap_or_the_half(error: InvalidRequestEr
     [(refusal(), 100), (refusal(), 1), (refusal(status=409), 1000), (ServerError("no", status=500), 1000)],
 )
 def test_what_no_page_size_can_mend_is_raised(error: TinkerError, asked: int) -> None:
-    """An error that is not about the size, or stays at the default, is the caller's."""
+    """An error that is not about the page size, or persists at the default, is raised."""
     with pytest.raises(type(error)):
         reduce_page_size(error, asked, 100)

@@ -1,4 +1,4 @@
-"""Threads that fetch ahead: in order, not too far ahead, and gone when nobody takes any more."""
+"""Threads that prefetch results: in order, with a bounded lead, and stopped when the caller stops."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tinker_frames.rest.progress import Progress, StoppedError
 
 
 def ended(threads: list[threading.Thread]) -> bool:
-    """Wait for threads, and tell whether they ended."""
+    """Wait for threads and return whether they ended."""
     for thread in threads:
         thread.join(10)
     return not any(thread.is_alive() for thread in threads)
 
 
 def ours() -> list[threading.Thread]:
-    """Return the threads of `in_order` that live."""
+    """Return the live threads of `in_order`."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("tinker-frames-")]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 16])
 @pytest.mark.parametrize("count", [0, 1, 50])
 def test_results_come_in_the_order_of_the_jobs(workers: int, count: int) -> None:
-    """Each job comes with its own result, in order, whichever thread was first."""
+    """Each job is yielded with its own result, in order, whichever thread finished first."""
 
     def run(number: int) -> int:
         time.sleep((number * 7 % 5) / 2000)
@@ -43,7 +43,7 @@ def test_results_come_in_the_order_of_the_jobs(workers: int, count: int) -> None
 
 
 def test_no_more_is_begun_than_the_caller_can_take() -> None:
-    """Two results a worker wait at most; the rest is started as the caller takes."""
+    """At most two results per worker are pending; further jobs start as the caller consumes them."""
     started: list[int] = []
     results = run_in_order(range(100), started.append, 4, Progress())
     next(results)
@@ -56,7 +56,7 @@ def test_no_more_is_begun_than_the_caller_can_take() -> None:
 
 
 def test_up_to_so_many_run_at_a_time() -> None:
-    """All workers work at once, and never more."""
+    """All workers run in parallel, and never more."""
     meet = threading.Barrier(3, timeout=10)
     level, most, lock = 0, 0, threading.Lock()
 
@@ -74,7 +74,7 @@ def test_up_to_so_many_run_at_a_time() -> None:
 
 
 def test_the_first_failure_is_raised_at_its_place() -> None:
-    """What came before a failure is given, the failure is raised as it is, and the threads end."""
+    """Results before a failure are yielded, then the failure is raised and the threads end."""
 
     def run(number: int) -> int:
         if number >= 5:
@@ -92,7 +92,7 @@ def test_the_first_failure_is_raised_at_its_place() -> None:
 
 @pytest.mark.parametrize("how", ["close", "raise"])
 def test_a_caller_that_stops_taking_stops_the_threads(how: str) -> None:
-    """A closed generator and an exception in the caller's loop both wake the threads from their waits."""
+    """Closing the generator, or an exception in the caller's loop, wakes waiting threads and ends them."""
     progress = Progress()
 
     def run(number: int) -> int:
@@ -114,7 +114,7 @@ def test_a_caller_that_stops_taking_stops_the_threads(how: str) -> None:
 
 @pytest.mark.parametrize("workers", [1, 3, 16])
 def test_work_that_somebody_else_stops_ends_for_its_caller(workers: int) -> None:
-    """Whoever holds the progress can stop it: what is under way ends, nothing more is started, and the caller hears of it."""
+    """Stopping the progress ends running work, starts no more, and raises in the caller."""
     progress, started = Progress(), list[int]()
 
     def run(number: int) -> int:
@@ -132,7 +132,7 @@ def test_work_that_somebody_else_stops_ends_for_its_caller(workers: int) -> None
 
 
 def test_a_finished_piece_of_work_is_not_stopped() -> None:
-    """After all results were taken the progress serves the next piece of work."""
+    """The progress can be reused after all results were consumed."""
     progress = Progress()
     for _ in range(2):
         assert [result for _, result in run_in_order(range(5), str, 2, progress)] == list("01234")
@@ -158,7 +158,7 @@ if sys.argv[3] == "again":
 @pytest.mark.parametrize("then", ["end", "again"])
 @pytest.mark.parametrize("page", [0, 3])
 def test_ctrl_c_ends_a_slow_sweep_at_once(tmp_path: Path, then: str, page: int) -> None:
-    """SIGINT during a slow listing raises KeyboardInterrupt; the process ends before the server answers, leaves nothing half done, and can go on."""
+    """SIGINT during a slow listing raises KeyboardInterrupt before the server responds, leaves nothing half done, and the process can continue."""
     with DemoServer(runs=10, seed=1, checkpoints=900) as server:
         server.faults.page_caps["list_user_checkpoints"] = 50
         server.faults.latency_of["list_user_checkpoints"] = 0.05 if page else 30
@@ -180,6 +180,6 @@ def test_ctrl_c_ends_a_slow_sweep_at_once(tmp_path: Path, then: str, page: int) 
             process.stdin.flush()
             assert process.stdout.readline() == f"{server.state.checkpoints_page(1, 0)[1]}\n"
         process.stdin.close()
-        assert process.wait(25) == 0  # sooner than the server answers
+        assert process.wait(25) == 0  # before the server responds
         process.stdout.close()
     assert [path for path in tmp_path.rglob("*") if path.suffix in (".tmp", ".part")] == []

@@ -1,4 +1,4 @@
-"""What samplers have loaded, read past the cache: all of it, with no more requests than can bring something new."""
+"""The checkpoints that samplers loaded, read past the cache: complete, with no unnecessary requests."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Make = Callable[..., tkf.Client]
 
 
 def loaded(server: DemoServer) -> set[str]:
-    """Return what the samplers of the account have loaded, from the server's own records."""
+    """Return the checkpoints loaded by the account's samplers, from the server's records."""
     return {row.model_path for session in server.state.sessions() for row in session.samplers if row.model_path}
 
 
 @pytest.mark.parametrize("dialect", ["official", "tuft"])
 @pytest.mark.parametrize("is_known", [False, True])
 def test_every_sampler_is_found(client_of: Make, dialect: str, is_known: bool) -> None:
-    """A sampler that was started a moment ago is there, whether or not the others were read before."""
+    """A just started sampler is found, whether or not the others were read before."""
     with DemoServer(runs=12, dialect=dialect) as server:
         client = client_of(server)
         if is_known:
@@ -34,7 +34,7 @@ def test_every_sampler_is_found(client_of: Make, dialect: str, is_known: bool) -
 
 
 def test_only_live_sessions_and_new_samplers_are_asked_for(server: DemoServer, client: tkf.Client) -> None:
-    """Of sessions that had finished when they were read, and of known samplers, nothing is requested again."""
+    """Sessions that had finished, and known samplers, are not requested again."""
     client.samplers()
     live = [row for row in server.state.sessions() if (row.status or {}).get("type") in (None, "active")]
     server.state.add_sampler(None, live[0])
@@ -46,7 +46,7 @@ def test_only_live_sessions_and_new_samplers_are_asked_for(server: DemoServer, c
 
 
 def test_what_cannot_be_read_is_asked_for_again(server: DemoServer, client: tkf.Client) -> None:
-    """A sampler that failed once is no known one: the reading says that it is not complete, and the next one finds it."""
+    """A sampler that failed to load makes the result incomplete and is requested again next time."""
     server.faults.bursts = [Burst("get_sampler", 404, times=1)]
     _, report = client._reader.read_model_paths(refresh=True)
     assert not report.complete
@@ -59,7 +59,7 @@ def test_what_cannot_be_read_is_asked_for_again(server: DemoServer, client: tkf.
 def test_what_a_sampler_names_unreadably_is_not_known(
     server: DemoServer, client: tkf.Client, endpoint: str, field: str
 ) -> None:
-    """Where a value cannot be read, no checkpoint is said to be loaded by no sampler, however often it is asked for."""
+    """If a sampler's checkpoint cannot be read, no checkpoint is reported as unused, however often it is requested."""
     server.faults.edit = lambda name, body: body | {field: 7} if name == endpoint else body
     rows = client.checkpoints()
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Every page exactly once against the real server: caps, totals, cursors, churn, failures."""
+"""Every page exactly once against a real server: caps, totals, cursors, churn, failures."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LIST = "list_user_checkpoints"
 
 @pytest.fixture(scope="module")
 def big() -> Iterator[DemoServer]:
-    """A server with an account of more than five pages; each test puts its faults back."""
+    """A server with more than five pages; each test restores its faults."""
     with DemoServer(runs=30, seed=2, checkpoints=5_300) as running:
         yield running
 
 
 @pytest.fixture
 def calm(big: DemoServer) -> Iterator[DemoServer]:
-    """The large server without faults, its records emptied."""
+    """The large server without faults and with an empty request log."""
     big.faults.clear()
     big.requests.clear()
     yield big
@@ -41,18 +41,18 @@ def calm(big: DemoServer) -> Iterator[DemoServer]:
 
 
 def truth(server: DemoServer) -> list[str]:
-    """Return every tinker path that the user's list holds, newest first."""
+    """Return every tinker path of the user's list, newest first."""
     return [row.tinker_path for row in server.state.checkpoints_page(10**9, 0)[0]]
 
 
 def about(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return what a frame says of itself."""
+    """Return the report of a frame."""
     found: dict[str, Any] = frame.attrs["tinker"]
     return found
 
 
 def test_five_thousand_rows_take_as_many_requests_as_pages(calm: DemoServer, client_of: Make) -> None:
-    """A quiet account whose last page is short costs ceil(rows / page) requests, all counted, and every row is there once, in the server's order."""
+    """A quiet account with a short last page takes ceil(rows / page) requests, all counted, and has every row once, in the server's order."""
     frame = client_of(calm).checkpoints()
     assert frame["tinker_path"].tolist() == truth(calm)
     assert calm.requests.count(LIST) == ceil(len(frame) / 1000) == about(frame)["requests"] == about(frame)["pages"]
@@ -65,7 +65,7 @@ def test_five_thousand_rows_take_as_many_requests_as_pages(calm: DemoServer, cli
 def test_a_smaller_page_size_is_adapted_to_and_remembered(
     calm: DemoServer, client_of: Make, style: Any, cap: int
 ) -> None:
-    """A refused limit costs one more request, a full last page one past the end, and the next listing begins with what the server takes."""
+    """A refused limit costs one request, a full last page another one, and the next listing starts with the accepted size."""
     calm.faults.page_caps[LIST], calm.faults.cap_style = cap, style
     client = client_of(calm, cache=False)
     frame = client.checkpoints()
@@ -79,7 +79,7 @@ def test_a_smaller_page_size_is_adapted_to_and_remembered(
 
 
 def test_a_plain_400_halves_the_limit(calm: DemoServer, client_of: Make) -> None:
-    """A server that refuses a limit without naming its cap is asked for half of it."""
+    """A limit refused without a named cap is halved."""
     calm.faults.bursts.append(Burst(LIST, 400, times=2, detail="limit is too large"))
     frame = client_of(calm).checkpoints()
     assert len(frame) == len(truth(calm))
@@ -87,7 +87,7 @@ def test_a_plain_400_halves_the_limit(calm: DemoServer, client_of: Make) -> None
 
 
 def test_an_error_that_is_not_about_the_size_is_raised(calm: DemoServer, client_of: Make) -> None:
-    """A 400 that stays is the caller's to see, after a few requests."""
+    """A persistent 400 is raised after a few requests."""
     calm.faults.bursts.append(Burst(LIST, 400, times=None))
     with pytest.raises(tkf.errors.InvalidRequestError):
         client_of(calm).checkpoints()
@@ -96,7 +96,7 @@ def test_an_error_that_is_not_about_the_size_is_raised(calm: DemoServer, client_
 
 @pytest.mark.parametrize("style", ["422", "silent"])
 def test_a_list_without_any_cursor_is_read_to_its_end(calm: DemoServer, client_of: Make, style: Any) -> None:
-    """Without a total, only an empty page or one with nothing new ends the list, also where the limit was lowered."""
+    """Without a total, only an empty page or one without new rows ends the list, even if the limit was lowered."""
     calm.faults.no_cursor = {LIST}
     calm.faults.page_caps[LIST], calm.faults.cap_style = 300, style
     frame = client_of(calm).checkpoints()
@@ -110,7 +110,7 @@ def test_a_list_without_any_cursor_is_read_to_its_end(calm: DemoServer, client_o
 def test_a_limit_gives_the_first_rows_and_asks_for_no_more(
     calm: DemoServer, client_of: Make, limit: Any, cursor: bool
 ) -> None:
-    """`limit` cuts exactly, 0 sends nothing, more than there are gives all; a cut frame is not called complete and is no reason to warn."""
+    """`limit` returns exactly the first rows, 0 sends nothing; a limited frame is not called complete and does not warn."""
     rows = truth(calm)
     wanted = {"all": len(rows), "more": len(rows) + 50}.get(limit, limit)
     calm.faults.no_cursor = () if cursor else {LIST}
@@ -123,7 +123,7 @@ def test_a_limit_gives_the_first_rows_and_asks_for_no_more(
 
 
 def test_an_empty_account_is_an_empty_frame(client_of: Make) -> None:
-    """No rows is an answer: complete, a total of 0, one request a table, every column."""
+    """No rows is a result: complete, a total of 0, one request per table, every column."""
     with DemoServer(runs=0, seed=1) as server:
         client = client_of(server)
         for name in ("checkpoints", "training_runs", "sessions", "samplers", "inventory"):
@@ -134,14 +134,14 @@ def test_an_empty_account_is_an_empty_frame(client_of: Make) -> None:
 
 
 def test_a_negative_limit_is_refused(client: tkf.Client, server: DemoServer) -> None:
-    """A limit below 0 is a mistake, and nothing is sent for it."""
+    """A negative limit is an error, and nothing is sent."""
     with pytest.raises(tkf.errors.InvalidRequestError, match="limit"):
         client.checkpoints(limit=-1)
     assert server.requests.count(LIST) == 0
 
 
 def test_rows_that_appear_and_vanish_for_a_while_are_repaired(calm: DemoServer, client_of: Make) -> None:
-    """A sweep that was disturbed is repeated until one is proved: then the frame is the account as it is."""
+    """A disturbed sweep is repeated until one is proved; then the frame is the current account."""
     calm.faults.churn.append(Churn(LIST, added_per_page=3, removed_per_page=2, times=4))
     frame = client_of(calm).checkpoints()
     assert about(frame)["complete"]
@@ -150,7 +150,7 @@ def test_rows_that_appear_and_vanish_for_a_while_are_repaired(calm: DemoServer, 
 
 
 def test_a_row_hidden_by_a_deletion_is_found(calm: DemoServer, client_of: Make) -> None:
-    """A row deleted from a page that was read shifts another out of sight; the next sweep finds it."""
+    """A row that a deletion shifted between pages is found by the next sweep."""
     client = client_of(calm, max_workers=1)
     newest = calm.state.checkpoints_page(1, 0)[0][0]
     hidden = truth(calm)[1000]
@@ -161,7 +161,7 @@ def test_a_row_hidden_by_a_deletion_is_found(calm: DemoServer, client_of: Make) 
 
 
 def test_a_row_that_a_new_one_pushed_is_there_once(calm: DemoServer, client_of: Make) -> None:
-    """A row saved meanwhile repeats another at the next page; the frame has both once."""
+    """A row repeated on the next page because of a new one appears once, and so does the new one."""
     calm.faults.churn.append(Churn(LIST, before_page={2: lambda state: state.add_checkpoint()}))
     frame = client_of(calm, max_workers=1).checkpoints()
     assert frame["tinker_path"].is_unique
@@ -169,7 +169,7 @@ def test_a_row_that_a_new_one_pushed_is_there_once(calm: DemoServer, client_of: 
 
 
 def test_churn_without_end_is_said(calm: DemoServer, client_of: Make) -> None:
-    """An account that never rests gives what was found, a warning, and the reason; `require_complete` raises instead; nothing of it is cached."""
+    """A constantly changing account gives the rows found, a warning and the reason; `require_complete` raises instead; nothing is cached."""
     calm.faults.churn.append(Churn(LIST, added_per_page=1, removed_per_page=1))
     client = client_of(calm)
     before = set(truth(calm))
@@ -188,14 +188,14 @@ def test_churn_without_end_is_said(calm: DemoServer, client_of: Make) -> None:
 
 
 def test_a_limit_does_not_hide_churn(calm: DemoServer, client_of: Make) -> None:
-    """Rows that may be missing are told apart from rows that the caller left out."""
+    """Possibly missing rows are distinguished from rows cut by the limit."""
     calm.faults.churn.append(Churn(LIST, added_per_page=2, removed_per_page=1))
     with pytest.warns(IncompleteListingWarning):
         client_of(calm).checkpoints(limit=3000)
 
 
 def lie(total: Any) -> Callable[[str, Any], Any]:
-    """Return an edit of pages that puts another total into their cursors: a number, or what `total` makes of a page."""
+    """Return an edit of pages that replaces the total in their cursors by a number or by the result of `total`."""
 
     def edit(endpoint: str, body: Any) -> Any:
         if endpoint == LIST:
@@ -219,7 +219,7 @@ def fail_once(at: int) -> Callable[[str, Any], Any]:
 
 @pytest.mark.parametrize("cap", [1000, 100, 233])
 def test_a_total_that_counts_one_page_is_left_aside(calm: DemoServer, client_of: Make, cap: int) -> None:
-    """A total of the page's own rows ends no listing: it is read to its end, complete, and the total is named in `problems`."""
+    """A total that counts only the page does not end the listing, which is complete and names the total in `problems`."""
     calm.faults.page_caps[LIST], calm.faults.cap_style = cap, "silent"
     calm.faults.edit = lie(lambda body: len(body["checkpoints"]))
     frame = client_of(calm).checkpoints(require_complete=True)
@@ -243,7 +243,7 @@ def test_a_total_that_counts_one_page_is_left_aside(calm: DemoServer, client_of:
 def test_pages_that_do_not_hold_what_is_counted_are_doubted(
     calm: DemoServer, client_of: Make, total: Any, dropped: Any, most: int, words: str
 ) -> None:
-    """A total that is too high and a gateway that drops the offset cost few requests, and are not said to be a change of the account."""
+    """A total that is too high, and a gateway that drops the offset, cost few requests and are not reported as a change of the account."""
     calm.faults.edit = lie(total)
     calm.faults.drop_query[LIST] = dropped
     with pytest.warns(IncompleteListingWarning, match=words) as caught:
@@ -257,7 +257,7 @@ def test_pages_that_do_not_hold_what_is_counted_are_doubted(
 @pytest.mark.parametrize("cursor", [True, False])
 @pytest.mark.parametrize("at", [0, 1, 5])
 def test_a_page_that_is_empty_once_costs_no_row(calm: DemoServer, client_of: Make, cursor: bool, at: int) -> None:
-    """An empty page is asked for again, with a total and without one, and so is one at the beginning and at the end."""
+    """An unexpectedly empty page is requested again, with and without a total, at any position."""
     calm.faults.no_cursor = () if cursor else {LIST}
     calm.faults.edit = fail_once(at)
     frame = client_of(calm).checkpoints()
@@ -266,7 +266,7 @@ def test_a_page_that_is_empty_once_costs_no_row(calm: DemoServer, client_of: Mak
 
 
 def test_an_empty_list_beside_a_total_is_doubted(server: DemoServer, client_of: Make) -> None:
-    """No rows on any page where the server counts 250 is no empty account."""
+    """Empty pages with a total of 250 are not an empty account."""
     server.faults.edit = lambda endpoint, body: (
         {"checkpoints": [], "cursor": {"offset": 0, "limit": 9, "total_count": 250}} if endpoint == LIST else body
     )
@@ -276,7 +276,7 @@ def test_an_empty_list_beside_a_total_is_doubted(server: DemoServer, client_of: 
 
 
 def test_a_total_of_one_page_that_comes_at_every_offset_is_doubted(calm: DemoServer, client_of: Make) -> None:
-    """A total that counts the page, from a gateway that drops the offset, agrees with the rows and proves nothing."""
+    """A page-sized total from a gateway that drops the offset matches the rows and proves nothing."""
     calm.faults.edit = lie(lambda body: len(body["checkpoints"]))
     calm.faults.drop_query[LIST] = ("offset",)
     with pytest.warns(IncompleteListingWarning, match="same rows at every offset"):
@@ -285,7 +285,7 @@ def test_a_total_of_one_page_that_comes_at_every_offset_is_doubted(calm: DemoSer
 
 @pytest.mark.parametrize("cursor", ["none", "counts the page", "says 0"])
 def test_a_runs_list_that_is_cut_without_a_word_is_read_on(server: DemoServer, client_of: Make, cursor: str) -> None:
-    """One run's list that holds as many rows as a page may is asked for what follows, whatever its cursor says."""
+    """A run's list with a full page of rows is followed further, whatever its cursor says."""
     run = server.state.runs()[0]
     for number in range(230):
         server.state.add_checkpoint(run, name=f"step-{number:04d}", size_bytes=1)
@@ -312,7 +312,7 @@ def test_a_runs_list_that_is_cut_without_a_word_is_read_on(server: DemoServer, c
 
 
 def test_a_limit_without_a_total_does_not_prove_the_end(calm: DemoServer, client_of: Make) -> None:
-    """As many rows as were wanted, of a list that does not count them, are not called complete."""
+    """The requested number of rows, from a list without a total, is not called complete."""
     calm.faults.no_cursor = {LIST}
     frame = client_of(calm).checkpoints(limit=1000, require_complete=True)
     assert (len(frame), about(frame)["complete"]) == (1000, False)
@@ -320,7 +320,7 @@ def test_a_limit_without_a_total_does_not_prove_the_end(calm: DemoServer, client
 
 @pytest.mark.parametrize("cursor", ["200", 200, ["a"], {"b": 1}])
 def test_a_cursor_of_any_type_is_sent_back_as_it_came(server: DemoServer, client_of: Make, cursor: Any) -> None:
-    """A cursor may be text, a number, a list or an object; an empty page with one is followed further."""
+    """A cursor may be text, a number, a list or an object; an empty page with a cursor is followed."""
     every = [row.session_id for row in server.state.sessions()]
     pages = iter([every[:8], [], every[8:]])
     marks = iter([cursor, [cursor], None])
@@ -340,7 +340,7 @@ def test_a_cursor_of_any_type_is_sent_back_as_it_came(server: DemoServer, client
 
     def accept(method: str, path: str, *, body: Any = None, **given: Any) -> Any:
         if path.endswith("/search"):
-            sent.append(body.pop("cursor", None))  # the demo service takes its own cursors only
+            sent.append(body.pop("cursor", None))  # the demo service only accepts its own cursors
         return call(method, path, body=body, **given)
 
     client.transport.call = accept  # type: ignore[method-assign]
@@ -351,7 +351,7 @@ def test_a_cursor_of_any_type_is_sent_back_as_it_came(server: DemoServer, client
 
 
 def test_ids_without_a_total_that_move_are_read_again(server: DemoServer, client_of: Make) -> None:
-    """Also a list of bare ids notices rows that appear while it is read, and reads again."""
+    """A list of bare ids also notices rows that appear during the listing, and is read again."""
     server.faults.missing = {"search_sessions"}
     server.faults.page_caps["list_sessions"], server.faults.cap_style = 5, "silent"
     server.faults.churn.append(Churn("list_sessions", before_page={2: lambda state: state.add_session()}))
@@ -364,8 +364,8 @@ def test_ids_without_a_total_that_move_are_read_again(server: DemoServer, client
 def test_a_page_that_fails_for_ever_is_an_error_and_leaves_no_thread(
     calm: DemoServer, client_of: Make, after: int
 ) -> None:
-    """The first failing page is raised within the retry rules, and the threads end."""
-    before = set(threading.enumerate())  # other tests may have left some that wait out a fault
+    """The first failing page is raised after its retries, and the threads end."""
+    before = set(threading.enumerate())  # other tests may have left threads waiting for a fault
     calm.faults.bursts.append(Burst(LIST, 500, times=None, after=after))
     client = client_of(calm, retries=1)
     with pytest.raises(ServerError):
@@ -380,7 +380,7 @@ def test_a_page_that_fails_for_ever_is_an_error_and_leaves_no_thread(
 
 
 def test_repeats_are_counted_as_requests(calm: DemoServer, client_of: Make) -> None:
-    """Pages that had to be asked for twice are in `requests`, not in `pages`, and cost no row."""
+    """Repeated requests count in `requests`, not in `pages`, and lose no row."""
     calm.faults.bursts.append(Burst(LIST, 500, times=1, after=1))
     calm.faults.truncate.append(Truncate(LIST, times=1, after=2))
     frame = client_of(calm).checkpoints()
@@ -391,7 +391,7 @@ def test_repeats_are_counted_as_requests(calm: DemoServer, client_of: Make) -> N
 
 
 def test_every_way_to_the_checkpoints_gives_the_same_rows(quiet_server: DemoServer, client_of: Make) -> None:
-    """The user's list and the runs' lists agree row for row; `auto` is the user's list; by run one request a run, and one where it may be cut."""
+    """The user's list and the runs' lists have equal rows; `auto` is the user's list; by run takes one request per run, and one more where it may be cut."""
     client = client_of(quiet_server, cache=False)
     by_user, auto = client.checkpoints(by="user"), client.checkpoints()
     quiet_server.requests.clear()
@@ -409,7 +409,7 @@ def test_every_way_to_the_checkpoints_gives_the_same_rows(quiet_server: DemoServ
 
 
 def test_one_run_is_read_alone(quiet_server: DemoServer, client_of: Make) -> None:
-    """One run's checkpoints take one request; a run that is not there is an error."""
+    """One run's checkpoints take one request; an unknown run is an error."""
     client = client_of(quiet_server)
     run = max(quiet_server.state.runs(), key=lambda row: len(row.checkpoints))
     quiet_server.requests.clear()
@@ -422,7 +422,7 @@ def test_one_run_is_read_alone(quiet_server: DemoServer, client_of: Make) -> Non
 
 
 def test_one_failing_run_of_many_is_said(server: DemoServer, client_of: Make) -> None:
-    """A run whose list cannot be read costs its rows only; the frame says how many runs were lost, and which."""
+    """A run whose list fails loses only its rows; the frame says how many runs failed, and which."""
     server.faults.bursts.append(Burst("list_checkpoints", 500, times=1, after=3))
     client = client_of(server, retries=0)
     with pytest.warns(IncompleteListingWarning, match=r"1 of \d+ could not be read \(ServerError\)"):
@@ -437,14 +437,14 @@ def test_one_failing_run_of_many_is_said(server: DemoServer, client_of: Make) ->
 
 
 def test_runs_that_all_fail_are_an_error(server: DemoServer, client_of: Make) -> None:
-    """If no run's list can be read there is no frame to give."""
+    """If no run's list can be read, the error is raised."""
     server.faults.bursts.append(Burst("list_checkpoints", 500, times=None))
     with pytest.raises(ServerError):
         client_of(server, retries=0).checkpoints(by="run")
 
 
 def test_a_paged_list_of_one_run_is_followed_and_repaired(client_of: Make) -> None:
-    """TuFT pages a run's list: every page is read, and a row hidden by a deletion meanwhile is found."""
+    """All pages of a run's list on TuFT are read, and a row hidden by a deletion is found."""
     with DemoServer(runs=2, seed=1, dialect="tuft", checkpoints=4) as server:
         run = server.state.runs()[0]
         for number in range(250):
@@ -504,7 +504,7 @@ def test_a_list_that_comes_at_once_is_whole(client_of: Make, dialect: str, rows:
 
 @pytest.mark.parametrize("again", ["same", "fresh"])
 def test_a_search_that_runs_in_a_circle_is_said(server: DemoServer, client_of: Make, again: str) -> None:
-    """A cursor that leads back to known rows ends the search, whether or not it looks new, and the frame says so."""
+    """A cursor that leads back to known rows ends the search, and the frame says so."""
     pages = iter(range(1000))
     first: dict[str, Any] = {}
 
@@ -526,7 +526,7 @@ def test_a_search_that_runs_in_a_circle_is_said(server: DemoServer, client_of: M
 
 
 def test_the_search_is_followed_to_its_end(server: DemoServer, client_of: Make) -> None:
-    """Every page of a search is read, also where its limit is refused; a limit cuts it exactly."""
+    """Every page of a search is read, even if its limit is refused; a limit cuts it exactly."""
     for _ in range(25):
         server.state.add_session()
     server.faults.page_caps["search_sessions"] = 7
@@ -540,7 +540,7 @@ def test_the_search_is_followed_to_its_end(server: DemoServer, client_of: Make) 
 
 
 def test_an_answer_that_is_no_list_is_an_error_and_no_empty_frame(server: DemoServer, client_of: Make) -> None:
-    """A list or a text where a page belongs is refused in words, on every way."""
+    """A list or text instead of a page raises a SchemaError on every route."""
     server.faults.edit = lambda endpoint, body: body if endpoint.startswith("get_client") else ["odd"]
     client = client_of(server, retries=0)
     calls: list[Callable[[], pd.DataFrame]] = [client.checkpoints, client.training_runs, client.sessions]
@@ -556,14 +556,14 @@ def test_an_answer_that_is_no_list_is_an_error_and_no_empty_frame(server: DemoSe
 
 
 def test_no_warning_of_a_complete_listing(calm: DemoServer, client_of: Make) -> None:
-    """A proved listing is silent."""
+    """A proved listing does not warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         client_of(calm).checkpoints()
 
 
 def test_slow_answers_are_counted_as_they_come(calm: DemoServer, client_of: Make) -> None:
-    """Where many runs are read and the server is slow, rows are counted before all of them are there."""
+    """When many runs are read from a slow server, progress counts rows before all are there."""
     counted: list[int] = []
 
     class Counting(Progress):

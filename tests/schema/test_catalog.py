@@ -1,4 +1,4 @@
-"""Contracts over every table: what a declaration promises holds for what is read."""
+"""Contracts of every table: what a declaration promises holds for decoded rows."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ WIRE = {
 
 
 def row(table: Table, *, optional: bool = True) -> dict[str, Any]:
-    """Return a row as a server sends it, with every field or with the required ones only."""
+    """Return a row as a server sends it, with all fields or only the required ones."""
     made: dict[str, Any] = {}
     for column in table.sent:
         if optional or column.required:
@@ -71,20 +71,20 @@ def row(table: Table, *, optional: bool = True) -> dict[str, Any]:
 
 
 def frame_of(table: Table, *rows: dict[str, Any]) -> tuple[pd.DataFrame, Decoder]:
-    """Return the frame of rows, and what read them."""
+    """Return the frame of rows, and its decoder."""
     decoder = Decoder(table)
     decoder.feed(json.dumps({table.items: list(rows)}).encode())
     return to_frame(table, decoder.finish(), NOW), decoder
 
 
 def every_column() -> list[tuple[str, Column]]:
-    """Return every column of every table with its table's name."""
+    """Return every column of every table with the name of its table."""
     return [(table.name, column) for table in ALL for column in table.columns]
 
 
 @pytest.mark.parametrize("table", READ, ids=lambda table: table.name)
 def test_an_empty_frame_has_the_columns_and_dtypes_of_a_full_one(table: Table) -> None:
-    """A listing without rows differs from a full one in nothing but its rows; categories that are new come on top."""
+    """An empty listing has the columns and dtypes of a full one, except for new categories."""
     full, _ = frame_of(table, row(table))
     empty, _ = frame_of(table)
     made = empty_frame(table, NOW)
@@ -100,7 +100,7 @@ def test_an_empty_frame_has_the_columns_and_dtypes_of_a_full_one(table: Table) -
 
 @pytest.mark.parametrize("table", READ, ids=lambda table: table.name)
 def test_a_full_row_arrives_value_by_value(table: Table) -> None:
-    """Every sent column of a row shows what was sent, and nothing is reported but the value that no category knows."""
+    """Every column shows the value that was sent, and only the unknown category is reported."""
     frame, decoder = frame_of(table, row(table))
     for column in table.sent:
         value, sent = frame[column.name][0], SAMPLE[column.kind]
@@ -118,7 +118,7 @@ def test_a_full_row_arrives_value_by_value(table: Table) -> None:
 
 @pytest.mark.parametrize("table", READ, ids=lambda table: table.name)
 def test_a_row_without_its_optional_fields_is_na_or_its_default(table: Table) -> None:
-    """A field that may be absent is NA, or what its absence means; the frame's dtypes stay."""
+    """A missing optional field is NA or its default; the dtypes stay the same."""
     frame, decoder = frame_of(table, row(table, optional=False))
     for column in table.sent:
         if column.required:
@@ -133,7 +133,7 @@ def test_a_row_without_its_optional_fields_is_na_or_its_default(table: Table) ->
 
 @pytest.mark.parametrize("table", READ, ids=lambda table: table.name)
 def test_missing_required_fields_are_all_listed(table: Table) -> None:
-    """Rows that lack required fields raise one SchemaError that names every one of them, and only them."""
+    """Missing required fields raise one SchemaError that names exactly them."""
     required = [column.name for column in table.sent if column.required]
     with pytest.raises(SchemaError) as caught:
         frame_of(table, {}, row(table))
@@ -143,7 +143,7 @@ def test_missing_required_fields_are_all_listed(table: Table) -> None:
 
 @pytest.mark.parametrize("table", READ, ids=lambda table: table.name)
 def test_rows_are_told_apart_by_the_key(table: Table) -> None:
-    """The key is a required text column, and a key that is read twice gives one row, as it was read last."""
+    """The key is a required text column, and a repeated key is one row with the last values."""
     assert table[table.key].kind == "text"
     assert table[table.key].required
     first, second = row(table, optional=False), row(table)
@@ -155,7 +155,7 @@ def test_rows_are_told_apart_by_the_key(table: Table) -> None:
 
 @pytest.mark.parametrize("name", WIRE)
 def test_every_field_of_the_wire_has_a_column(name: str) -> None:
-    """Each field of wire.md 3 is the source of exactly one column, and no column has a source that the wire lacks."""
+    """Each field of wire.md 3 is the source of exactly one column, and no column has an unknown source."""
     table = next(table for table in READ if table.name == name)
     sources = [".".join(column.path) for column in table.sent]
     added = {"session_id"} if name in ("session_details", "samplers") else set()
@@ -164,18 +164,18 @@ def test_every_field_of_the_wire_has_a_column(name: str) -> None:
 
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 def test_column_names_are_unique(table: Table) -> None:
-    """No table has two columns of one name."""
+    """Column names are unique within a table."""
     assert len(set(table.names)) == len(table.names)
 
 
 @pytest.mark.parametrize("table", catalog.TABLES.values(), ids=lambda table: table.name)
 def test_the_key_is_a_column_of_its_table(table: Table) -> None:
-    """Rows of every public table are named by a column, never by their position."""
+    """Rows of every public table are identified by a column, not by position."""
     assert table.key in table.names
 
 
 def test_every_column_says_what_it_means() -> None:
-    """Every column has a doc of more than its name, on one line, without the pipe that would break a table."""
+    """Every column has a one-line description, without the pipe that would break a table."""
     for table, column in every_column():
         assert len(column.doc) > 5, (table, column.name)
         assert "\n" not in column.doc
@@ -183,7 +183,7 @@ def test_every_column_says_what_it_means() -> None:
 
 
 def test_every_time_says_utc() -> None:
-    """The doc of every time names its zone."""
+    """The description of every time names its time zone."""
     times = [(table, column) for table, column in every_column() if column.kind == "time"]
     assert times
     for table, column in times:
@@ -191,7 +191,7 @@ def test_every_time_says_utc() -> None:
 
 
 def test_every_size_names_its_unit() -> None:
-    """The doc of every size, age and span names the unit."""
+    """The description of every size, age and duration names the unit."""
     units = {"_bytes": "byte", "_gb": "10^9 bytes", "_days": "days"}
     for table, column in every_column():
         for ending, unit in units.items():
@@ -200,7 +200,7 @@ def test_every_size_names_its_unit() -> None:
 
 
 def test_a_name_means_one_kind_everywhere() -> None:
-    """A column name has one kind in whichever table it stands, so that a file can be read without knowing its table."""
+    """A column name has the same kind in every table, so that a file can be read without knowing its table."""
     kinds: dict[str, set[str]] = {}
     for _, column in every_column():
         kinds.setdefault(column.name, set()).add(column.kind)
@@ -211,13 +211,13 @@ def test_a_name_means_one_kind_everywhere() -> None:
 
 
 def test_every_public_table_keeps_unknown_fields() -> None:
-    """Every table that comes from a server ends in `extra`."""
+    """Every table from a server ends with `extra`."""
     for table in READ:
         assert table.names[-1] == "extra"
 
 
 def test_the_inventory_has_every_column_of_its_parts() -> None:
-    """Each column of checkpoints, runs and sessions stands in the inventory, under its name or its prefix."""
+    """Each column of checkpoints, runs and sessions is in the inventory, under its name or its prefix."""
     names = set(catalog.INVENTORY.names)
     assert names >= set(catalog.CHECKPOINTS.names)
     for table, prefix in ((catalog.TRAINING_RUNS, "run"), (catalog.SESSIONS, "session")):

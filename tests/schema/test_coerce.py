@@ -1,4 +1,4 @@
-"""One value at a time: what fits stays, what does not is mended or null, and is said."""
+"""Coercion of single values: valid ones are kept, others are repaired or become null, and losses are reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TYPES: dict[str, Any] = {
 @example("json", {"\ud800": "\udfff"})
 @example("texts", ["\ud800", 1])
 def test_whatever_comes_fits_its_kind_or_is_null_and_is_said(kind: Kind, value: Any) -> None:
-    """Any JSON value becomes a value of its kind or null, without an exception; a loss is never silent."""
+    """Any JSON value becomes a value of its kind or null; a loss is always reported."""
     found, problem = coerce_value(kind, value)
     assert found is None or type(found) is TYPES[kind]
     if found is None and value is not None:
@@ -103,13 +103,13 @@ def test_whatever_comes_fits_its_kind_or_is_null_and_is_said(kind: Kind, value: 
     ],
 )  # fmt: skip
 def test_what_becomes_of_odd_values(kind: Kind, value: Any, found: Any, problem: str | None) -> None:
-    """Each oddity has one outcome and one name."""
+    """Each malformed value has one outcome and one problem name."""
     assert coerce_value(kind, value) == (found, problem)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_quick_and_careful_times_are_the_same(when: datetime) -> None:
-    """A time with a zone is read exactly, to the microsecond, by either way and in every year that Python knows."""
+    """The fast and the slow path read times with a zone exactly, to the microsecond, in every year Python supports."""
     for text in (when.isoformat(), when.isoformat().replace("+00:00", "Z")):
         assert parse_times([text]).to_pylist() == [when]
         assert coerce_value("time", text) == (when, None)
@@ -119,7 +119,7 @@ def test_quick_and_careful_times_are_the_same(when: datetime) -> None:
     "text", ["2026-11-20T09:14:03", "soon", "", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"]
 )
 def test_the_quick_way_refuses_what_the_careful_way_reports(text: str) -> None:
-    """No odd time slips through the quick way."""
+    """The fast path accepts no malformed time."""
     assert coerce_value("time", text)[1]
     with pytest.raises((ValueError, OverflowError)):
         parse_times(["2026-11-20T09:14:03Z", text])
@@ -127,7 +127,7 @@ def test_the_quick_way_refuses_what_the_careful_way_reports(text: str) -> None:
 
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
 def test_canonical_text_reads_back_and_is_stable(value: dict[str, Any]) -> None:
-    """Canonical text gives the original back, and is the canonical text of what it gives."""
+    """Canonical JSON parses to the original value and is stable."""
     text = canonical_json(value)
     assert canonical_json(json.loads(text)) == text
     if "NaN" not in text:
@@ -145,18 +145,18 @@ def test_canonical_text_reads_back_and_is_stable(value: dict[str, Any]) -> None:
     ids=["endless", "long", "no utf-8", "utf-8"],
 )
 def test_json_is_parsed_leniently(content: bytes, value: Any) -> None:
-    """Endless integers and bytes that are no UTF-8 spoil nothing but themselves."""
+    """Huge integers and invalid UTF-8 affect only themselves."""
     assert parse_json(content) == value
 
 
 def test_sound_text_is_said_to_be_sound() -> None:
-    """Only what was changed is reported."""
+    """Only changed text is reported."""
     assert replace_surrogates("naïve 😀") == ("naïve 😀", None)
     assert replace_surrogates("\udcff") == ("?", "not valid Unicode")
 
 
 def test_problems_are_counted_with_a_few_examples() -> None:
-    """Oddities of one kind are one entry: how many rows, and the keys of the first ones, cut to a length people read."""
+    """Problems of one kind are one entry with the row count and the first keys, shortened."""
     problems = Problems("key")
     for number in range(9):
         problems.add("time", "not a time", f"{number}" * 400)
@@ -182,5 +182,5 @@ def test_problems_are_counted_with_a_few_examples() -> None:
     ],
 )
 def test_only_an_object_is_an_object(content: object, found: object) -> None:
-    """Text or bytes that hold a JSON object give it; anything else, NA and hostile nesting included, gives None."""
+    """Text or bytes with a JSON object return it; anything else, including NA and deep nesting, returns None."""
     assert parse_object(content) == found

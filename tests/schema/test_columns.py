@@ -1,4 +1,4 @@
-"""Kinds, dtypes and empty frames: one declaration says it all."""
+"""Kinds, dtypes and empty frames."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ MEASURED = {
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_every_kind_has_a_name_an_arrow_type_and_a_dtype(kind: Kind) -> None:
-    """Every kind is complete: its printed name, its Arrow type and its pandas dtype are those of the verdict."""
+    """Every kind has its documented name, Arrow type and pandas dtype."""
     assert kind in DTYPE_NAMES
     assert isinstance(arrow_type(kind), pa.DataType)
     dtype = pandas_dtype(EVERY_KIND[kind])
@@ -62,7 +62,7 @@ def test_text_is_what_this_pandas_calls_text() -> None:
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_an_empty_column_has_the_dtype_of_a_full_one(kind: Kind) -> None:
-    """No rows, only nulls, and real values give one and the same dtype."""
+    """Empty, all-null and filled columns have the same dtype."""
     full = {
         "text": "x", "json": "{}", "category": "a", "int": 2**53 + 1, "float": 0.5, "bool": True,
         "time": NOW, "texts": ["x"],
@@ -88,7 +88,7 @@ def test_integers_next_to_nulls_stay_exact() -> None:
 
 
 def test_unknown_categories_follow_the_declared_ones() -> None:
-    """Declared categories come first and are always there; new ones follow, sorted."""
+    """Declared categories always come first; new ones follow, sorted."""
     values = pa.chunked_array([pa.array(["z", "b", None]).dictionary_encode(), pa.array(["y"]).dictionary_encode()])
     series = pd.Series(to_series_data(EVERY_KIND["category"], values))
     assert list(series.cat.categories) == ["a", "b", "y", "z"]
@@ -97,34 +97,34 @@ def test_unknown_categories_follow_the_declared_ones() -> None:
 
 
 def test_lists_of_text_are_tuples() -> None:
-    """A list of ids is a tuple, so that it can be a key; none is None."""
+    """A list of ids is a hashable tuple; null is None."""
     values = pa.chunked_array([pa.array([["a", "b"], [], None], arrow_type("texts"))])
     assert list(to_series_data(EVERY_KIND["texts"], values)) == [("a", "b"), (), None]
 
 
 def test_columns_that_the_data_lacks_are_na() -> None:
-    """A listing that lacks columns gives the whole frame, NA there."""
+    """Columns missing from a listing are NA in its frame."""
     frame = to_frame(catalog.CHECKPOINTS, pa.table({"tinker_path": pa.array(["p"], pa.large_string())}), NOW)
     assert list(frame.columns) == catalog.CHECKPOINTS.names
     assert frame.drop(columns="tinker_path").isna().all(axis=None)
 
 
 def test_live_columns_are_of_the_given_time() -> None:
-    """Ages and times left follow the clock, not the listing."""
+    """Ages and remaining times follow the clock, not the listing."""
     data = pa.table({"tinker_path": ["p"], "time": pa.array([NOW], arrow_type("time"))})
     ages = [to_frame(catalog.CHECKPOINTS, data, NOW.replace(day=day))["age_days"][0] for day in (23, 24, 30)]
     assert ages == [0.0, 1.0, 7.0]
 
 
 def test_a_column_is_found_by_name_and_a_wrong_name_is_an_error() -> None:
-    """`table[name]` is the declaration of that column; there is no silent default."""
+    """`table[name]` is the declaration of that column, and an unknown name raises."""
     assert catalog.CHECKPOINTS["size_bytes"].kind == "int"
     with pytest.raises(StopIteration):
         catalog.CHECKPOINTS["nothing"]
 
 
 def test_an_empty_frame_has_no_rows_and_a_plain_index() -> None:
-    """An empty frame is a frame like any other: RangeIndex, every column."""
+    """An empty frame has a RangeIndex and every column."""
     frame = empty_frame(catalog.SESSIONS, NOW)
     assert isinstance(frame.index, pd.RangeIndex)
     assert frame.shape == (0, len(catalog.SESSIONS.columns))
@@ -139,7 +139,7 @@ def test_an_empty_frame_has_no_rows_and_a_plain_index() -> None:
     ],
 )  # fmt: skip
 def test_a_value_of_a_frame_is_plain_python(value: object, plain: object) -> None:
-    """NA of every dtype is None, timestamps are datetimes, and numpy's scalars are Python's own of the same value."""
+    """NA of every dtype becomes None, timestamps datetimes, and numpy scalars equal Python values."""
     found = to_python(value)
     assert found == plain
     assert type(found) is type(plain)

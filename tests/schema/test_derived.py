@@ -1,4 +1,4 @@
-"""Columns made from other columns: paths, steps, sessions, sizes and ages."""
+"""Derived columns: paths, steps, sessions, sizes and ages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def columns(**lists: list[str | None]) -> dict[str, pa.Array]:
 
 
 def parts(path: str | None) -> tuple[str | None, str | None]:
-    """Return run and name of a path by its grammar, in the plainest way."""
+    """Return run and name of a path, parsed in the simplest way."""
     pieces = (path or "").split("/")
     good = len(pieces) == 5 and pieces[:2] == ["tinker:", ""] and all(pieces[2:])
     return (pieces[2], pieces[4]) if good else (None, None)
@@ -45,7 +45,7 @@ def parts(path: str | None) -> tuple[str | None, str | None]:
 @example(["tinker://r/weights/x\n"])
 @example(["tinker://r/weights/x", None])
 def test_run_and_name_are_those_of_the_grammar_whatever_stands_beside(paths: list[str | None]) -> None:
-    """Run and name of a path depend on that path alone, and a text that is no path has neither."""
+    """Run and name depend on the row's path alone, and an invalid path has neither."""
     data = columns(tinker_path=paths)
     runs, names = derived.run_of_path()(data).to_pylist(), derived.name_of_path()(data).to_pylist()
     assert list(zip(runs, names, strict=True)) == [parts(path) for path in paths]
@@ -53,7 +53,7 @@ def test_run_and_name_are_those_of_the_grammar_whatever_stands_beside(paths: lis
 
 @given(st.sampled_from(["weights", "sampler_weights", "external_weights"]), st.integers(0, 99))
 def test_run_and_name_agree_with_the_path_module(segment: str, number: int) -> None:
-    """What the columns say of a path is what `paths.parse` says of it."""
+    """The derived run and name agree with `paths.parse`."""
     path = f"tinker://5b1f0c9e:train:{number}/{segment}/step {number}"
     data, known = columns(tinker_path=[path]), parse(path)
     assert derived.run_of_path()(data).to_pylist() == [known.training_run_id]
@@ -67,7 +67,7 @@ def test_run_and_name_agree_with_the_path_module(segment: str, number: int) -> N
 @example("1" * 19)
 @example("007")
 def test_the_step_is_the_whole_number_at_the_end(name: str | None) -> None:
-    """A step is every digit at the end of a name, exactly, or NA; never a part of a number that is too long."""
+    """A step is the integer at the end of a name, or NA if it is missing or too large."""
     digits = re.search(r"[0-9]*\Z", name or "")
     text = digits[0] if digits else ""
     expected = int(text) if 0 < len(text) <= 18 else None
@@ -91,12 +91,12 @@ def test_the_step_is_the_whole_number_at_the_end(name: str | None) -> None:
     ],
 )
 def test_only_official_ids_tell_their_session(run: str | None, session: str | None) -> None:
-    """An id of the form `<session>:train:<n>` or `:sample:<n>` tells its session, any other tells none."""
+    """Only ids of the form `<session>:train:<n>` or `:sample:<n>` contain their session."""
     assert derived.session_of_id("id")(columns(id=[run, "x:train:0"])).to_pylist() == [session, "x"]
 
 
 def test_gigabytes_are_decimal_and_unknown_stays_unknown() -> None:
-    """A size in GB is bytes / 10^9, NaN where the bytes are NA."""
+    """A size in GB is bytes / 10^9, and NaN where bytes are NA."""
     frame = pd.DataFrame({"n": pd.array([1_500_000_000, 0, None], dtype="Int64")})
     sizes = derived.gigabytes("n")(frame, NOW)
     assert sizes.dtype == "float64"
@@ -105,7 +105,7 @@ def test_gigabytes_are_decimal_and_unknown_stays_unknown() -> None:
 
 
 def test_ages_and_expiries_are_days_from_now_with_their_sign() -> None:
-    """Past times are old and expired, future ones young and left; no time is NaN; the zone of now does not matter."""
+    """Ages and expiries are signed days from now; a missing time is NaN; the time zone of now does not matter."""
     stamps = [NOW - timedelta(days=2), NOW + timedelta(hours=12), None]
     frame = pd.DataFrame({"t": pd.array(stamps, dtype="datetime64[us, UTC]")})
     for now in (NOW, NOW.astimezone(timezone(timedelta(hours=5)))):

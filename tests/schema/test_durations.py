@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Parsing and formatting of durations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tinker_frames.schema.durations import format_duration, parse_duration, pars
     ],
 )
 def test_each_way_to_write_a_length(written: object, meant: int) -> None:
-    """Text with units, numbers (numpy's too) as seconds, and timedeltas give whole seconds."""
+    """Text with units, numbers (including numpy's) of seconds, and timedeltas become integer seconds."""
     assert parse_duration(written) == meant
     assert type(parse_duration(written)) is int
 
@@ -44,14 +44,14 @@ def test_each_way_to_write_a_length(written: object, meant: int) -> None:
     ["", "30", "d", "30 days", "1d-2h", "-1d", "1e3s", "30dd", None, True, float("nan"), float("inf"), 10**400, "9" * 400 + "d", [], "5h!"],
 )  # fmt: skip
 def test_what_is_no_length_is_refused_with_examples(written: object) -> None:
-    """Anything else is an error that shows how to write it, never another exception and never a guess."""
+    """Anything else raises one error that shows valid durations."""
     with pytest.raises(InvalidRequestError, match=r"not a duration.*30d"):
         parse_duration(written)
 
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans(), st.timedeltas()))
 def test_whatever_is_given_is_seconds_or_that_one_error(written: object) -> None:
-    """Every input gives an int or an InvalidRequestError."""
+    """Every input returns an int or raises InvalidRequestError."""
     try:
         found = parse_duration(written)
     except InvalidRequestError:
@@ -61,7 +61,7 @@ def test_whatever_is_given_is_seconds_or_that_one_error(written: object) -> None
 
 @given(st.integers(0, 10**9))
 def test_a_shown_length_names_about_the_same_time(length: int) -> None:
-    """What is shown is in its largest fitting unit, and within a twentieth of it the length that was meant."""
+    """A duration is formatted in its largest fitting unit, within 5 % of its value."""
     number, unit = format_duration(length).split()
     size = {"s": 1, "min": 60, "h": 3600, "d": 86_400}[unit]
     assert abs(float(number) * size - length) <= 0.06 * size
@@ -69,7 +69,7 @@ def test_a_shown_length_names_about_the_same_time(length: int) -> None:
 
 
 def test_shown_as_people_say_it() -> None:
-    """Whole units have no fraction, others have one digit."""
+    """Integers of a unit have no fraction, others one digit."""
     assert [format_duration(value) for value in (86_400, 5_400, 90, 7, 129_600)] == [
         "1 d",
         "1.5 h",
@@ -81,12 +81,12 @@ def test_shown_as_people_say_it() -> None:
 
 @pytest.mark.parametrize("written", ["1h", 3600, "3650d", timedelta(days=30)])
 def test_a_ttl_is_a_duration_that_the_service_takes(written: object) -> None:
-    """An hour to ten years, however it is written, is seconds as the service takes them."""
+    """A TTL from an hour to ten years, in any form, becomes the seconds that the service accepts."""
     assert parse_ttl(written) == parse_duration(written)
 
 
 @pytest.mark.parametrize("written", ["59m", 0, "3651d", "soon", None, True])
 def test_a_ttl_out_of_range_is_refused(written: object) -> None:
-    """Anything else is refused before it is sent."""
+    """Any other TTL is refused before it is sent."""
     with pytest.raises(InvalidRequestError, match=r"not a whole number from|not a duration"):
         parse_ttl(written)

@@ -1,4 +1,4 @@
-"""The `tinker://` grammar, and that a URL made from a path means this path and no other: the real server is asked."""
+"""The `tinker://` grammar, and URLs that address exactly their path on a real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tinker_frames.schema.paths import (
     run_url,
 )
 
-# Any text that may stand between two slashes; control characters are legal too, but not in the demo server's routes.
+# Any text that is allowed between two slashes; control characters are legal too, but not in the demo server's routes.
 PART = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1, max_size=30).filter(
     lambda text: text not in (".", "..")
 )
@@ -82,7 +82,7 @@ BAD_PARTS = ["", ".", "..", "a/b", "/", "../x", "\udfff"]
 
 @given(run=PART, segment=PART, name=PART, scheme=st.sampled_from(SCHEMES))
 def test_parse_and_str_are_inverse(run: str, segment: str, name: str, scheme: str) -> None:
-    """Every path of three fit parts is parsed into these parts, and written back as it was."""
+    """A path of three valid parts is parsed into these parts and formatted back unchanged."""
     path = f"{scheme}{run}/{segment}/{name}"
     parts = parse(path)
     assert parts == (run, segment, name, scheme)
@@ -92,13 +92,13 @@ def test_parse_and_str_are_inverse(run: str, segment: str, name: str, scheme: st
 
 @pytest.mark.parametrize(("segment", "kind"), [*SEGMENTS.items(), ("adapters", None)])
 def test_segment_tells_the_type(segment: str, kind: str | None) -> None:
-    """The segment names the checkpoint's type; an unknown one names none."""
+    """The segment determines the checkpoint's type; an unknown one has none."""
     assert TinkerPath("run", segment, "x").checkpoint_type == kind
 
 
 @given(run=PART, segment=st.sampled_from(sorted(SEGMENTS)), name=PART)
 def test_urls_decode_back(run: str, segment: str, name: str) -> None:
-    """A URL has exactly the parts it was made of, each one path component, with nothing that ends or changes the path."""
+    """A URL has exactly its parts, each as one path component, with nothing that ends or changes the path."""
     url = checkpoint_url(run, f"{segment}/{name}", "ttl")
     assert [unquote(part) for part in url.split("/")] == [
         *["", "api", "v1", "training_runs", run, "checkpoints", segment, name, "ttl"]
@@ -108,7 +108,7 @@ def test_urls_decode_back(run: str, segment: str, name: str) -> None:
 
 
 def test_the_slash_of_a_checkpoint_id_and_the_colon_of_a_run_stay() -> None:
-    """Servers want `weights/0001` with a literal slash, and the official SDK sends the colons of a run as they are."""
+    """The slash in `weights/0001` and the colons of a run are not encoded, as servers expect and the official SDK does."""
     url = checkpoint_url("5b1f:train:0", "weights/0001", "publish")
     assert url == "/api/v1/training_runs/5b1f:train:0/checkpoints/weights/0001/publish"
     assert checkpoint_url("r", "ckpt-2") == "/api/v1/training_runs/r/checkpoints/ckpt-2"
@@ -116,7 +116,7 @@ def test_the_slash_of_a_checkpoint_id_and_the_colon_of_a_run_stay() -> None:
 
 @pytest.mark.parametrize("path", BAD_PATHS, ids=range(len(BAD_PATHS)))
 def test_bad_paths_are_refused(path: str) -> None:
-    """What is no path of three fit parts is an error that says so in a bounded, printable line, and a ValueError."""
+    """An invalid path raises a ValueError with a bounded, printable message."""
     with pytest.raises(InvalidTinkerPathError) as caught:
         parse(path)
     assert isinstance(caught.value, ValueError)
@@ -128,14 +128,14 @@ def test_bad_paths_are_refused(path: str) -> None:
 
 @pytest.mark.parametrize("path", [None, 7, b"tinker://run/weights/1"])
 def test_what_is_no_text_is_refused(path: object) -> None:
-    """NA, numbers and bytes from a frame's column are bad paths, not crashes."""
+    """NA, numbers and bytes are invalid paths, not crashes."""
     with pytest.raises(InvalidTinkerPathError):
         parse(path)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("part", BAD_PARTS)
 def test_bad_parts_are_refused(part: str) -> None:
-    """No part that would change the path gets into a URL."""
+    """A part that would change the path is never put into a URL."""
     for build in (
         lambda: component(part, "id"),
         lambda: run_url(part),
@@ -147,7 +147,7 @@ def test_bad_parts_are_refused(part: str) -> None:
 
 
 def test_writes_need_a_known_segment() -> None:
-    """A path with a segment of tomorrow can be read, not written."""
+    """A path with an unknown segment can be read but not written."""
     assert parse("tinker://run/adapters/x").segment == "adapters"
     with pytest.raises(InvalidTinkerPathError, match="unknown segment"):
         parse_known("tinker://run/adapters/x")
@@ -197,7 +197,7 @@ def _round(server: DemoServer, client: tkf.Client, segment: str, name: str) -> N
 def test_any_name_reaches_its_own_checkpoint(
     own_server: DemoServer, own_client: tkf.Client, segment: str, name: str
 ) -> None:
-    """Publish, TTL, archive and delete of any name act on the checkpoint of exactly this name, and on no other."""
+    """Publish, TTL, archive and delete of any name affect exactly that checkpoint."""
     before = {row.tinker_path for row in own_server.state.checkpoints_page(10_000, 0)[0]}
     _round(own_server, own_client, segment, name)
     assert {row.tinker_path for row in own_server.state.checkpoints_page(10_000, 0)[0]} == before
@@ -205,13 +205,13 @@ def test_any_name_reaches_its_own_checkpoint(
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_reach_their_own_checkpoint(own_server: DemoServer, own_client: tkf.Client, name: str) -> None:
-    """The same for the names that URLs are most easily confused by."""
+    """The same holds for names with a special meaning in URLs."""
     _round(own_server, own_client, "weights", name)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_ids_arrive_as_they_are(own_server: DemoServer, own_client: tkf.Client, text: str) -> None:
-    """Ids of sessions, runs and samplers are one path component each, whatever they hold."""
+    """Ids of sessions, runs and samplers are one path component each, whatever they contain."""
     for ask, base in (
         (own_client.rest.get_session, "sessions"),
         (own_client.rest.get_training_run, "training_runs"),
@@ -238,7 +238,7 @@ def _refused(client: tkf.Client) -> list[Callable[[str], object]]:
 
 @pytest.mark.parametrize("path", BAD_PATHS, ids=range(len(BAD_PATHS)))
 def test_nothing_is_sent_for_a_bad_path(own_server: DemoServer, own_client: tkf.Client, path: str) -> None:
-    """Every call that takes a tinker path refuses a bad one before anything reaches the server."""
+    """Every call that takes a tinker path refuses an invalid one before sending anything."""
     start = len(own_server.requests)
     for call in _refused(own_client):
         with pytest.raises(InvalidTinkerPathError):
@@ -248,7 +248,7 @@ def test_nothing_is_sent_for_a_bad_path(own_server: DemoServer, own_client: tkf.
 
 @pytest.mark.parametrize("part", BAD_PARTS)
 def test_nothing_is_sent_for_a_bad_id(own_server: DemoServer, own_client: tkf.Client, part: str) -> None:
-    """Every call that takes ids refuses a bad one before anything reaches the server."""
+    """Every call that takes ids refuses an invalid one before sending anything."""
     start, rest = len(own_server.requests), own_client.rest
     for call in (
         lambda: rest.get_session(part),
@@ -266,7 +266,7 @@ def test_nothing_is_sent_for_a_bad_id(own_server: DemoServer, own_client: tkf.Cl
 
 
 def test_writes_to_an_unknown_segment_are_not_sent(own_server: DemoServer, own_client: tkf.Client) -> None:
-    """No write names a kind of checkpoint that this version does not know."""
+    """Writes to an unknown type of checkpoint are not sent."""
     start, path = len(own_server.requests), "tinker://run/adapters/x"
     for call in (_refused(own_client)[index] for index in (1, 2, 3, 6)):
         with pytest.raises(InvalidTinkerPathError, match="unknown segment"):
@@ -276,7 +276,7 @@ def test_writes_to_an_unknown_segment_are_not_sent(own_server: DemoServer, own_c
 
 @given(st.builds(TinkerPath, PART, PART, PART, st.sampled_from(SCHEMES)))
 def test_the_patterns_and_the_lenient_readers_follow_the_grammar(path: TinkerPath) -> None:
-    """What `parse` takes, the pattern for many paths takes with the same parts, and `run_of` names its run."""
+    """The vectorized pattern accepts what `parse` accepts, with the same parts, and `run_of` returns its run."""
     text = str(path)
     found = re.match(PATTERN, text)
     assert found is not None
@@ -287,5 +287,5 @@ def test_the_patterns_and_the_lenient_readers_follow_the_grammar(path: TinkerPat
 
 @pytest.mark.parametrize("path", [*BAD_PATHS, None, float("nan")])
 def test_what_is_not_a_path_names_no_run(path: object) -> None:
-    """A text that `parse` refuses, or NA, names no run."""
+    """Text that `parse` refuses, and NA, have no run."""
     assert run_of(path) is None
