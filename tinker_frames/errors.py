@@ -88,9 +88,9 @@ class AuthenticationError(TinkerError):
 
 
 class PermissionDeniedError(TinkerError):
-    """The credential is good, but may not do this (403)."""
+    """The credential is valid but not permitted to do this (403)."""
 
-    hint = "Ask the owner or an admin of your organization, or use another key; some servers answer 403 to a wrong key."
+    hint = "Ask the owner or an admin of your organization, or use another key; some servers respond with a 403 to an invalid key."
 
 
 class BillingError(TinkerError):
@@ -100,21 +100,21 @@ class BillingError(TinkerError):
 
 
 class NotFoundError(TinkerError):
-    """There is no such object, or it is not yours (404)."""
+    """The object does not exist or belongs to another account (404)."""
 
-    hint = "Check the id; it may be deleted, expired, or belong to another account."
+    hint = "Check the id; the object may be deleted, expired, or owned by another account."
 
 
 class NotSupportedError(TinkerError):
-    """The server does not have this route at all (404 `Not Found`, or 405)."""
+    """The server does not have this route (404 `Not Found`, or 405)."""
 
-    hint = "This server lacks the feature; `tinker-frames doctor` lists what it has."
+    hint = "This server does not support the feature; `tinker-frames doctor` lists what it supports."
 
 
 class ConflictError(TinkerError):
     """The object is already in that state, or busy (409)."""
 
-    hint = "Read the object again: it may already be as you want it."
+    hint = "Read the object again; it may already be in the desired state."
 
 
 class InvalidRequestError(TinkerError):
@@ -127,15 +127,15 @@ class InvalidRequestError(TinkerError):
     """
 
     cap: int | None = None
-    hint = "Correct the argument that is named above."
+    hint = "Correct the argument named above."
 
 
 class ArgumentTypeError(InvalidRequestError, TypeError):
-    """An argument is of another type than its parameter takes; nothing was sent."""
+    """An argument has the wrong type; nothing was sent."""
 
 
 class ConfirmationNeededError(InvalidRequestError):
-    """The number of rows of a plan was not confirmed, and the plan needs it.
+    """The plan requires confirmation of its row count.
 
     It does for more than ten rows, for making any public, and for ending or shortening the life of a public one.
 
@@ -146,25 +146,25 @@ class ConfirmationNeededError(InvalidRequestError):
     """
 
     rows: int = 0
-    hint = "Look at plan.frame; then pass the number of rows to plan.run(confirm=…)."
+    hint = "Review plan.frame, then pass the number of rows to plan.run(confirm=…)."
 
 
 class RateLimitError(TinkerError):
-    """Too many requests, also after waiting (429)."""
+    """Too many requests, even after waiting (429)."""
 
     retryable = True
     hint = "Wait a minute, or lower max_workers."
 
 
 class ServerError(TinkerError):
-    """The server failed, also after retries (5xx)."""
+    """The server failed, even after retries (5xx)."""
 
     retryable = True
     hint = "Try again later; if it persists, report it to the operator of the server."
 
 
 class ConnectionFailedError(TinkerError):
-    """No complete answer arrived: refused, reset, cut short or timed out."""
+    """No complete response arrived: the connection was refused, reset, cut short, or timed out."""
 
     retryable = True
     hint = "Check the network and TINKER_BASE_URL; `tinker-frames doctor` measures the connection."
@@ -174,13 +174,11 @@ class IncompleteListingError(TinkerError):
     """A listing could not be proved complete, and `require_complete=True` asked for proof."""
 
     retryable = True
-    hint = (
-        "Call again with refresh=True when the account is quiet, or accept what there is with require_complete=False."
-    )
+    hint = "Call again with refresh=True when the account is quiet, or accept an incomplete listing with require_complete=False."
 
 
 class SchemaError(TinkerError):
-    """The answer lacks required fields; all of them are listed."""
+    """The response lacks required fields, all of which are listed."""
 
     hint = "The server speaks another version of the protocol: upgrade tinker-frames, or check TINKER_BASE_URL."
 
@@ -213,7 +211,7 @@ _BY_STATUS: dict[int, type[TinkerError]] = {
 
 
 def build_error(status: int, body: Any, url: str, *, what: str) -> TinkerError:
-    """Build the exception for an HTTP answer; pure.
+    """Build the exception for an HTTP response; pure.
 
     `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`. The text
     is cut last: the query of an address that was cut in two would not be found any more.
@@ -226,7 +224,7 @@ def build_error(status: int, body: Any, url: str, *, what: str) -> TinkerError:
         kind = ServerError if status >= 500 else TinkerError
     hint = None
     if kind is TinkerError:
-        hint = "The server answered in a way this version does not know; check TINKER_BASE_URL."
+        hint = "This version does not know the server's response; check TINKER_BASE_URL."
     retryable = status in (408, 409, 425) or None
     message = f"{what} failed: {detail}" if detail else f"{what} failed"
     error = kind(message, status=status, url=strip_query(url), hint=hint, retryable=retryable)

@@ -816,7 +816,7 @@ def test_ctrl_c_before_anything_was_sent(server: DemoServer, environment: dict[s
 def test_journal(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`journal` counts the rows of every plan, `journal <plan>` lists one plan's rows, JSON has everything; none shows a key."""
     empty = run(server, "journal")
-    assert (empty.code, empty.out) == (0, "plan\tbegun_at\taction\tstate\toutcome\trows\n")
+    assert (empty.code, empty.out) == (0, "plan\tstarted_at\taction\tstate\toutcome\trows\n")
     assert json.loads(run(server, "journal", "--format", "json").out) == []
     run(server, "publish", "--yes", *ours(server, 1, 2))
     server.faults.ignore_writes = True

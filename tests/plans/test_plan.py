@@ -426,7 +426,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "choosing action": (lambda plan: change(plan, action="retire"), "no action 'retire'"),
     "id as a path": (lambda plan: change(plan, id="../../x"), "not the id of a plan"),
     "undoes as a path": (lambda plan: change(plan, undoes="../x"), "not the id of a plan"),
-    "rows twice": (lambda plan: plan["rows"].append(plan["rows"][0]), "stands in it twice"),
+    "rows twice": (lambda plan: plan["rows"].append(plan["rows"][0]), "occurs in it twice"),
     "rows null": (lambda plan: change(plan, rows=None), "rows"),
     "row without path": (lambda plan: plan["rows"][0].pop("tinker_path"), "tinker_path"),
     "row without state": (lambda plan: plan["rows"][0].pop("before"), "before"),

@@ -194,7 +194,7 @@ def test_an_old_plan_is_resumed_or_undone_only_by_its_name(
     monkeypatch.setattr(history, "RECENT", timedelta(0))
     with pytest.raises(errors.InvalidRequestError, match=rf"only by its name.*{plan.id} \(delete, \d rows left\)"):
         resume(confirm=True, client=client)
-    with pytest.raises(errors.InvalidRequestError, match="undone only by its name"):
+    with pytest.raises(errors.InvalidRequestError, match="undone only by name"):
         undo(client=client)
     assert set(resume(plan.id, client=client)["outcome"]) == {"done"}
     assert set(undo(done, client=client)["outcome"]) == {"done"}

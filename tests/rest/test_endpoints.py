@@ -298,7 +298,7 @@ def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: 
             threading.Timer(0.1, self.stop.set).start()
 
     server.switches.archive_building = 99
-    with pytest.raises(errors.ConflictError, match="given up"):
+    with pytest.raises(errors.ConflictError, match="stopped waiting"):
         client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, progress=WaitRecorder())
     assert said == ["30 the archive is being built; asking 5 more time(s)"]
 

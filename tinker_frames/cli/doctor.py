@@ -70,7 +70,7 @@ def _check_latency(transport: Transport) -> tuple[Finding, str]:
     except errors.TinkerError as error:
         return Finding("latency" if error.status else "server", "wrong", str(error)), ""
     median = statistics.median(took) * 1000
-    return Finding("latency", "ok", f"{median:.0f} ms an answer (median of {PINGS})"), date
+    return Finding("latency", "ok", f"{median:.0f} ms per response (median of {PINGS})"), date
 
 
 def _check_clock(server_date: str) -> Finding:
@@ -78,7 +78,7 @@ def _check_clock(server_date: str) -> Finding:
     try:
         skew = (datetime.now(UTC) - parsedate_to_datetime(server_date)).total_seconds()
     except (TypeError, ValueError):
-        return Finding("clock", "lacks", "the server does not say its time")
+        return Finding("clock", "lacks", "the server does not report its time")
     if abs(skew) > MAX_SKEW_S:
         direction = "ahead of" if skew > 0 else "behind"
         return Finding("clock", "wrong", f"this machine is {abs(skew):.0f} s {direction} the server; set its clock")

@@ -79,11 +79,11 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--details", is_flag=True, help="sessions: add the ids of their training runs and samplers."),
         click.option("--metadata", is_flag=True, help="Add a meta.<key> column for every key of the metadata."),
         click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
-                     help="checkpoints: the user's list, or every run's own."),
-        click.option("--run", metavar="ID", help="checkpoints: only this training run's."),
+                     help="checkpoints: read the user's list, or the list of each run."),
+        click.option("--run", metavar="ID", help="checkpoints: only those of this training run."),
         click.option("--access-scope", type=click.Choice(["owned", "accessible"]), default="owned", show_default=True,
-                     help="Only what is yours, or everything that you may see; not for checkpoints."),
-        click.option("--project", metavar="ID", help="sessions, runs, samplers: only this project's."),
+                     help="Only your own rows, or all that you can access; not for checkpoints."),
+        click.option("--project", metavar="ID", help="sessions, runs, samplers: only those of this project."),
         click.option("--refresh", is_flag=True, help="Read from the server, not from the cache."),
         click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
     ]  # fmt: skip
@@ -160,9 +160,9 @@ def doctor(form: str, base_url: str | None) -> int:
 
 @cli.command()
 @click.option("--runs", type=click.IntRange(1), default=60, show_default=True, help="Training runs in the account.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another account.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the generated account.")
 @click.option("--dialect", type=click.Choice(list(DIALECTS)), default="official", show_default=True,
-              help="The server that it behaves like.")  # fmt: skip
+              help="The server to imitate.")  # fmt: skip
 @click.option("--serve", is_flag=True, help="Keep serving after the tour, until Ctrl-C.")
 @click.option("--lab", is_flag=True, help="Instead of the tour: JupyterLab on a copy of the notebooks, until Ctrl-C.")
 @click.option("--no-browser", is_flag=True, help="With --lab: print JupyterLab's address instead of opening it.")
@@ -173,7 +173,7 @@ def doctor(form: str, base_url: str | None) -> int:
     help="With --serve: the account's port; with --lab: JupyterLab's; 0 for a free one.",
 )
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="FOLDER",
-              help="Where the inventory's files, or the folder of notebooks, go.  [default: here]")  # fmt: skip
+              help="Folder for the inventory's files or the notebooks.  [default: here]")  # fmt: skip
 def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser: bool, port: int, output: Path) -> int:
     """Start an embedded demo account, show everything in it, and write its inventory to CSV and Parquet."""
     from ..demo import account
@@ -314,7 +314,7 @@ def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
     console = _make_console()
     console.print(text.render_table(shown, width=console.width))
     if text.is_shortened(shown, console.width):
-        console.print("what does not fit is shortened: use a wider terminal, a pipe, --format or --columns")
+        console.print("long cells are shortened: use a wider terminal, a pipe, --format or --columns")
     if hidden := [str(name) for name in frame.columns[text.count_columns_shown(shown, console.width) :]]:
         console.print(f"… {len(hidden)} more columns: {text.escape_control_characters(', '.join(hidden))}")
     if len(shown) < len(frame):

@@ -52,4 +52,6 @@ def _parse_json(text: str) -> list[str]:
         )
         return [HEADER, *(row[HEADER] for row in rows)]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise click.UsageError(f"standard input looks like JSON, but is no list of objects with {HEADER!r}.") from None
+        raise click.UsageError(
+            f"standard input looks like JSON, but is not a list of objects with {HEADER!r}."
+        ) from None

@@ -58,12 +58,12 @@ def _add_plan_options(command: _Command) -> _Command:
         click.argument("paths", nargs=-1),
         click.option("--where", metavar="QUERY", help="A pandas query over checkpoints, e.g. \"size_gb > 1\"."),
         click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
-                     help="The user's list of checkpoints, or every run's own."),
+                     help="Read the user's list of checkpoints, or the list of each run."),
         click.option("--allow", "guards", multiple=True, type=click.Choice(list(GUARDS)),
                      help="Lift a guard; can be given several times."),
         click.option("--dry-run", is_flag=True, help="Print the plan and send nothing."),
-        click.option("--yes", is_flag=True, help="Do it without being asked for the number of rows."),
-        click.option("--allow-incomplete", is_flag=True, help="Remove also where rows may be missing from the listing."),
+        click.option("--yes", is_flag=True, help="Skip the confirmation of the row count."),
+        click.option("--allow-incomplete", is_flag=True, help="Remove rows even if the listing may be incomplete."),
     )  # fmt: skip
     return add_options(_add_client_options(command), options)
 
@@ -148,7 +148,7 @@ def undo(plan: str | None, form: str, base_url: str | None) -> int:
 
 @click.command()
 @click.argument("plan", required=False)
-@click.option("--yes", is_flag=True, help="Do it without being asked for the number of rows.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation of the row count.")
 @_add_client_options
 def resume(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
     """Finish an interrupted plan: the one named, or the last one if it is of the last 24 hours.
@@ -164,7 +164,7 @@ def resume(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
         else:
             return report_outcomes(outcomes, form)
     raise InvalidRequestError(
-        problem, hint="Look at it with tinker-frames journal, then resume it by its name or with --yes, or abandon it."
+        problem, hint="Inspect it with tinker-frames journal, then resume it by name or with --yes, or abandon it."
     )
 
 
@@ -239,7 +239,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
 def _takes_all(options: dict[str, Any]) -> bool:
     """Tell whether --all selects the whole account."""
     if options.get("all_rows") and options["paths"]:
-        raise click.UsageError("--all takes the whole account: leave out either the paths or --all.")
+        raise click.UsageError("--all selects the entire account: pass either paths or --all.")
     return bool(options.get("all_rows"))
 
 

@@ -254,7 +254,7 @@ def parse_page(content: bytes, table: Table) -> dict[str, Any]:
     """Parse a page leniently; raises if it has no list of rows."""
     body = parse_object(content)
     if body is None or not isinstance(body.get(table.items), list):
-        raise SchemaError(f"{table.name}: the answer has no list named {table.items!r}")
+        raise SchemaError(f"{table.name}: the response has no list named {table.items!r}")
     return body
 
 

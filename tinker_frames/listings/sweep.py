@@ -291,7 +291,7 @@ def _parse_answer(content: bytes, table: Table) -> dict[str, Any]:
     """Return the object that an answer holds."""
     found = parse_object(content)
     if found is None:
-        raise SchemaError(f"{table.name}: the answer is not an object")
+        raise SchemaError(f"{table.name}: the response is not an object")
     return found
 
 

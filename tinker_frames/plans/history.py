@@ -72,7 +72,7 @@ def find_unfinished(records: list[Record], plan: str | None) -> Record:
     known = (record for record in records if record.action in ACTIONS and record.plan not in undone)
     left = [record for record in known if record.is_unfinished]
     if not left:
-        raise InvalidRequestError("no interrupted plan is in the journal", hint=LOOK)
+        raise InvalidRequestError("the journal has no interrupted plan", hint=LOOK)
     if _is_old(left[-1]):
         listed = ", ".join(f"{each.plan} ({each.action}, {len(each.open_rows):,} rows left)" for each in left[-5:])
         raise InvalidRequestError(
@@ -95,16 +95,16 @@ def find_undoable(records: list[Record], plan: str | None) -> Record:
         if runs[-1].undoes is not None:
             raise InvalidRequestError(
                 f"the plan {runs[-1].plan} is the undo of {runs[-1].undoes}, and an undo cannot be undone",
-                hint="Make the plan that it undid again.",
+                hint="Make the undone plan again.",
             )
         return next((run for run in reversed(runs) if list_done(run, records)), runs[-1])
     forward = [record for record in records if record.undoes is None]
     if not forward:
-        raise InvalidRequestError("the journal has no plan that could be undone", hint=LOOK)
+        raise InvalidRequestError("the journal has no plan that can be undone", hint=LOOK)
     last = next((record for record in reversed(forward) if not is_undone(record, records)), forward[-1])
     if _is_old(last):
         raise InvalidRequestError(
-            f"the last plan that is not undone is {last.plan}, and an old one is undone only by its name", hint=LOOK
+            f"the last plan that is not undone is {last.plan}, and an older plan is undone only by name", hint=LOOK
         )
     return last
 
@@ -122,7 +122,7 @@ def find_runs(records: list[Record], plan: str) -> list[Record]:
     plans = list(dict.fromkeys(record.base for record in found))
     if len(plans) > 1:
         several = ", ".join(plans[-5:])
-        raise InvalidRequestError(f"{plan!r} is the beginning of several plans", hint=f"Give more of one of {several}.")
+        raise InvalidRequestError(f"{plan!r} matches several plans", hint=f"Use a longer prefix of one of {several}.")
     if not plans:
         raise InvalidRequestError(f"the journal has no plan {plan!r}", hint=f"{LOOK} Each account has its own.")
     return found
@@ -171,7 +171,7 @@ def _refuse_finished(record: Record) -> Record:
     if record.abandoned:
         raise InvalidRequestError(
             f"the plan {record.plan} was abandoned, with {len(record.open_rows):,} rows not done",
-            hint="Make the plan again, of the rows that are left.",
+            hint="Make a new plan of the remaining rows.",
         )
     counts = Counter(row.outcome for row in record.rows.values())
     ended = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())

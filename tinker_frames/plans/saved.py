@@ -62,7 +62,7 @@ def read_saved_plan(file: Path) -> SavedPlan:
 def check_saved_plan(saved: SavedPlan) -> None:
     """Raise ValueError or InvalidRequestError for values that a plan could not have."""
     if saved.tinker_frames_plan != FORMAT:
-        raise ValueError(f"it is of format {saved.tinker_frames_plan}, and this version reads {FORMAT}")
+        raise ValueError(f"it has format {saved.tinker_frames_plan}, but this version reads {FORMAT}")
     for name in (saved.id, saved.undoes):
         if name is not None and not PLAN_ID.fullmatch(name):
             raise ValueError(f"{name!r} is not the id of a plan")
@@ -74,7 +74,7 @@ def check_saved_plan(saved: SavedPlan) -> None:
     paths: set[str] = set()
     for row in saved.rows:
         if row.tinker_path in paths:
-            raise ValueError(f"{row.tinker_path} stands in it twice")
+            raise ValueError(f"{row.tinker_path} occurs in it twice")
         paths.add(row.tinker_path)
         _check_expiry(action, row.expiry)
 

@@ -111,7 +111,7 @@ def _read_body(response: Response) -> bytes:
             f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB, and was not read to its end",
             url=(response.url or "").partition("?")[0],
             retryable=False,
-            hint="Check TINKER_BASE_URL: a Tinker server sends such answers in pages.",
+            hint="Check TINKER_BASE_URL: a Tinker server splits such responses into pages.",
         )
     return b"".join(chunks)
 
@@ -134,7 +134,7 @@ class _BoundedReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = self.ends_at - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the time limit is over")
+            raise TimeoutError("the time limit was exceeded")
         wait = min(self.patience_s, left)
         self._sock.settimeout(None if wait == math.inf else wait)
         read: int | None = self._raw.readinto(buffer)

@@ -191,7 +191,7 @@ def check_headers(headers: Mapping[str, Any]) -> dict[str, Secret]:
         if not isinstance(name, str) or not isinstance(value, (str, Secret)):
             raise TypeError(f"headers must map str to str; {name!r:.80} is mapped to {type(value).__name__}")
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-            raise InvalidRequestError(f"headers: {name!r:.80} is not the name of a header")
+            raise InvalidRequestError(f"headers: {name!r:.80} is not a valid header name")
         if name.lower().replace("_", "-") in OWN_HEADERS:
             raise InvalidRequestError(
                 f"headers: {name} cannot be set, since every request has its own",

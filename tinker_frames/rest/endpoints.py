@@ -332,7 +332,7 @@ class Rest:
                 return read_archive(response, self._transport.settings.base_url)
             if progress.stop.wait(retry_delay):
                 break
-        raise errors.ConflictError("waiting for the archive was given up", url=self._transport.settings.base_url + path)
+        raise errors.ConflictError("stopped waiting for the archive", url=self._transport.settings.base_url + path)
 
     # ── writes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

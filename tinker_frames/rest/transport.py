@@ -259,7 +259,7 @@ class Transport:
                 f"{what} was answered with a redirect, which is not followed: it could carry the key elsewhere",
                 status=response.status,
                 url=request.url,
-                hint="Set base_url to the address that it leads to, if you trust it.",
+                hint="Set base_url to the target of the redirect if you trust it.",
             )
         try:
             body = response.json()
@@ -322,7 +322,7 @@ class Transport:
             return response.json()
         except (ValueError, RecursionError):
             pass  # raised below, where no exception that quotes a token is chained to it
-        raise errors.SchemaError("the answer is not JSON", status=response.status, url=request.url)
+        raise errors.SchemaError("the response is not JSON", status=response.status, url=request.url)
 
     def _secrets(self) -> tuple[Secret, ...]:
         """Return what must not be in any response."""
@@ -433,7 +433,7 @@ def _build_wait_error(error: errors.TinkerError, seconds: float) -> errors.Tinke
         f"{error.what}: the server asks to wait {seconds:.0f} s, which is past the deadline",
         status=error.status,
         url=error.url,
-        hint=f"Try again after {when:%Y-%m-%d %H:%M:%S} UTC, or pass a longer deadline= to have it waited for.",
+        hint=f"Try again after {when:%Y-%m-%d %H:%M:%S} UTC, or pass a longer deadline= to wait for it.",
     )
     late.retry_after, late.retryable = seconds, error.retryable
     return late
