@@ -10,8 +10,9 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
-from tinker_frames.functions import undo
-from tinker_frames.plans.preview import GUARDS
+from tinker_frames.functions import journal, resume, undo
+from tinker_frames.plans import runner
+from tinker_frames.plans.preview import GUARDS, build_jobs
 
 Make = Callable[..., tkf.Client]
 ALL = tuple(GUARDS)
@@ -77,6 +78,37 @@ def test_a_pair_is_judged_again_when_it_is_sent(tuft: DemoServer, client_of: Mak
     outcomes = plan.run(confirm=True)
     assert set(outcomes["outcome"]) == {"skipped"}
     assert writes(tuft) == 0
+
+
+@pytest.mark.parametrize("outcome", [None, "done", "failed"])
+def test_a_kill_between_the_halves_of_a_pair(tuft: DemoServer, client_of: Make, outcome: str | None) -> None:
+    """Where the server took the other half of a pair for the one that was sent, resume deletes the rest, and both are done."""
+    client = client_of(tuft)
+    frame = client.checkpoints(by="run")
+    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)].sort_values(["name", "tinker_path"])
+    plan = pairs.head(2).tinker.delete().allow(*ALL)
+    sampler, training = plan.frame["tinker_path"]
+    kept = client.planner.journal()
+    kept.record_plan(plan.id, tuft.url, "delete", build_jobs(plan.rows), None, ALL)
+    kept.record_attempt(plan.id, sampler, 1)
+    if outcome:
+        kept.record_outcome(plan.id, sampler, outcome)
+    tuft.state.delete(tuft.state.find(training))
+    assert resume(plan.id, client=client).set_index("tinker_path")["outcome"].to_dict() == dict.fromkeys((sampler, training), "done")  # fmt: skip
+    assert set(journal(client=client)["outcome"]) == {"done"}
+    assert not {sampler, training} & set(client.checkpoints(by="run")["tinker_path"])
+
+
+def test_the_halves_of_a_pair_that_are_sent_long_after_another(
+    tuft: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half that a new reading shows as gone, since the server took it for the other, leaves neither behind."""
+    monkeypatch.setattr(runner, "STALE_S", 0.0)
+    frame = client_of(tuft).checkpoints(by="run")
+    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)].sort_values("tinker_path")
+    plan = pairs.tinker.delete().allow(*ALL)
+    assert set(plan.run(confirm=True, max_workers=1)["outcome"]) == {"done"}
+    assert not any(map(tuft.state.find, pairs["tinker_path"]))
 
 
 @pytest.mark.parametrize("kind", ["training", "sampler"])

@@ -9,7 +9,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.demo import DemoServer
+from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.demo.data.records import Checkpoint
 from tinker_frames.functions import resume
 from tinker_frames.plans import review, runner
@@ -25,6 +25,13 @@ def rows_of_one_run(client: tkf.Client, least: int = 4) -> pd.DataFrame:
     loaded = client.samplers()["model_path"]
     runs = frame.loc[(sizes >= least) & ~frame["tinker_path"].isin(loaded), "training_run_id"]
     return frame[frame["training_run_id"] == runs.iloc[0]]
+
+
+def read_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every reading of a run and of samplers for too old."""
+    for module in (review, runner):
+        monkeypatch.setattr(module, "STALE_S", 0.0)
+    monkeypatch.setattr(review, "PATIENCE", 0.0)
 
 
 def load(server: DemoServer, path: str) -> None:
@@ -75,8 +82,7 @@ def test_for_rows_that_are_sent_long_after_the_last_reading(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch, guard: str, happen: Happen
 ) -> None:
     """What happens while a plan runs holds the rows that are sent later than the bound."""
-    for module in (review, runner):
-        monkeypatch.setattr(module, "STALE_S", 0.0)
+    read_always(monkeypatch)
     rows = rows_of_one_run(client).head(3)
     plan, paths, delete = rows.tinker.delete(), rows["tinker_path"].tolist(), server.state.delete
 
@@ -95,7 +101,7 @@ def test_what_becomes_public_meanwhile_is_left_whatever_is_allowed(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`allow("public")` lifts the guard on rows that were shown as public; one that a colleague publishes during the run is kept."""
-    monkeypatch.setattr(runner, "STALE_S", 0.0)
+    read_always(monkeypatch)
     rows = rows_of_one_run(client).head(3)
     paths, delete = rows["tinker_path"].tolist(), server.state.delete
 
@@ -114,8 +120,7 @@ def test_a_reading_that_fails_on_the_way_leaves_rows_alone(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows whose guards cannot be judged again are skipped, and the outcomes of the others are not lost."""
-    for module in (review, runner):
-        monkeypatch.setattr(module, "STALE_S", 0.0)
+    read_always(monkeypatch)
     rows, read = rows_of_one_run(client).head(3), client._reader.read_model_paths
     plan = rows.tinker.delete()
 
@@ -141,3 +146,40 @@ def test_samplers_are_read_only_where_they_count(
     assert set(plan.run(confirm=2)["outcome"]) == {"done"}
     assert server.requests.count("list_checkpoints") == 2
     assert (server.requests.count("search_sessions") > 0) == samplers
+
+
+def test_rows_are_sent_run_by_run(server: DemoServer, client: tkf.Client) -> None:
+    """Rows in any order are sent run by run, so that they share the readings of their run; the outcomes keep the order of the plan."""
+    rows = client.checkpoints().query("not public").sample(frac=1, random_state=1).head(12)
+    plan = rows.tinker.delete().allow(*GUARDS)
+    server.requests.clear()
+    assert plan.run(confirm=True, max_workers=1)["tinker_path"].tolist() == rows["tinker_path"].tolist()
+    runs = [call.path.split("/")[4] for call in server.requests.to("delete_checkpoint")]
+    turns = [run for run, before in zip(runs, ["", *runs], strict=False) if run != before]
+    assert len(turns) == len(set(runs)) > 1
+    last = server.requests.to("delete_checkpoint")[-1].started
+    readings = [call for call in server.requests.to("list_checkpoints") if call.started < last and not call.query]
+    assert len(readings) == len(turns)
+
+
+def test_a_guard_holds_a_row_between_its_attempts(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that becomes public while it waits for its next attempt is not sent again, and has failed."""
+    read_always(monkeypatch)
+    rows = rows_of_one_run(client).head(1)
+    path = rows["tinker_path"].iloc[0]
+    server.faults.bursts = [Burst("delete_checkpoint", 503, times=1)]
+    plan = rows.tinker.delete()
+
+    def publish(endpoint: str, content: object) -> object:
+        if endpoint == "list_checkpoints" and server.requests.count("delete_checkpoint"):
+            server.faults.edit = None
+            server.state.publish(server.state.find(path))
+        return content
+
+    server.faults.edit = publish
+    outcomes = plan.run(confirm=True)
+    assert outcomes["outcome"].tolist() == ["failed"]
+    assert "become public" in outcomes["error"].iloc[0]
+    assert server.requests.count("delete_checkpoint") == 1

@@ -88,6 +88,10 @@ WRONG: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
     "a frame of other rows": lambda frame, _: frame.tail(3),
     "a frame without paths": lambda frame, _: frame[["name"]],
     "a mask of other labels": lambda frame, _: frame.iloc[5 : 5 + ROWS]["step"] > 1,
+    "a mask of another frame with the same labels": lambda frame, _: (
+        frame.head(ROWS).reset_index(drop=True)["step"] > 1
+    ),
+    "a mask of another plan": lambda frame, _: frame.head(ROWS).tinker.publish().frame["step"] > 1,
     "a mask of fewer rows": lambda _, own: (own["step"] > 1).iloc[:5],
     "a mask of no rows": lambda _, own: (own["step"] > 1).iloc[:0],
     "a mask by path of fewer rows": lambda _, own: own.set_index("tinker_path")["step"].iloc[:5] > 1,

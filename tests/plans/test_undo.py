@@ -483,3 +483,28 @@ def test_undo_sends_nothing_that_was_never_done(client_of: Make) -> None:
         assert set(plan.run()["outcome"]) == {"failed"}
         with pytest.raises(errors.InvalidRequestError, match="nothing"):
             undo(plan, client=client)
+
+
+@pytest.mark.parametrize("given", [2 * 3600, None])
+@pytest.mark.parametrize("skew", [0, 3600])
+def test_another_expiry_than_requested_is_undone(
+    server: DemoServer, client: tkf.Client, given: int | None, skew: int
+) -> None:
+    """Rows that failed because the server set another expiry get back what they had; one that was changed since keeps it."""
+    server.state.advance(seconds=skew)
+    rows = client.checkpoints().query("not public and expires_at.isna()").head(3)
+    set_ttl = server.state.set_ttl
+    rows.tinker.set_ttl("90d").allow(*ALL).run(confirm=True)
+    before = [server.state.find(path).expires_at for path in rows["tinker_path"]]
+    plan = rows.tinker.set_ttl("30d").allow(*ALL)
+    server.state.set_ttl = lambda row, _: set_ttl(row, given)  # type: ignore[method-assign]
+    outcomes = plan.run(confirm=True)
+    server.state.set_ttl = set_ttl  # type: ignore[method-assign]
+    assert outcomes["outcome"].tolist() == ["failed"] * 3
+    last = server.state.find(rows["tinker_path"].iloc[2])
+    server.state.set_ttl(last, 9000)
+    changed = last.expires_at
+    assert undo(plan.id, client=client)["outcome"].tolist() == ["done", "done", "skipped"]
+    for path, old in zip(rows["tinker_path"].iloc[:2], before, strict=False):
+        assert timedelta(0) < old - server.state.find(path).expires_at < timedelta(minutes=1)
+    assert last.expires_at == changed

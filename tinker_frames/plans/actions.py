@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 from ..errors import InvalidRequestError, TinkerError
 from ..policies import Rule
 from ..schema.durations import format_duration, parse_duration, parse_ttl
-from ..schema.paths import checkpoint_url, parse, parse_known
+from ..schema.paths import bare_name, checkpoint_url, parse, parse_known
 
 # Tolerated difference between the requested and the resulting expiry: the service uses its own clock.
 TOLERANCE = timedelta(minutes=5)
@@ -85,6 +85,11 @@ class Job:
         """The run that it belongs to."""
         return self.checkpoint[0] if self.checkpoint is not None else parse(self.tinker_path).training_run_id
 
+    @property
+    def run_and_name(self) -> tuple[str, str]:
+        """Its run and its name without the type, by which some servers find a checkpoint."""
+        return self.training_run_id, bare_name(self.tinker_path)
+
     def url(self, suffix: str) -> str:
         """Return the URL path of a write to it."""
         if self.checkpoint is not None:
@@ -105,6 +110,7 @@ class Outcome:
     seconds: float = 0.0
     problem: TinkerError | None = field(default=None, repr=False, compare=False)  # the error behind `error`
     is_read: bool = field(default=False, repr=False, compare=False)  # it was read from the server, not only reported
+    is_other: bool = field(default=False, repr=False, compare=False)  # another expiry was set than requested
 
     @property
     def server_coped(self) -> bool:

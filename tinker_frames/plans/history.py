@@ -137,7 +137,7 @@ def list_done(record: Record, records: list[Record]) -> list[Entry]:
         for row in other.rows.values()
         if row.outcome in ("done", "unchanged")
     }
-    changed = (row for row in record.rows.values() if row.outcome == "done" or row.state == "sent")
+    changed = (row for row in record.rows.values() if row.outcome == "done" or row.state == "sent" or row.is_other)
     return [row for row in changed if row.tinker_path not in back]
 
 

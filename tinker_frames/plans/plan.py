@@ -130,7 +130,9 @@ class Plan:
         >>> plan.frame.query("verdict == 'held'")["reason"].value_counts()  # doctest: +SKIP
         """
         note = f"not kept by {self.rule}" if self.rule else ""
-        return preview_rows(self.rows, self.action, self.allowed, datetime.now(UTC), note)
+        frame = preview_rows(self.rows, self.action, self.allowed, datetime.now(UTC), note)
+        frame.attrs["tinker"] = {"plan": self.id, "action": self.action.name}
+        return frame
 
     @property
     def effect(self) -> str:
@@ -149,6 +151,9 @@ class Plan:
         rows
             A pandas query or a mask of `plan.frame`, a function of it, a frame with a `tinker_path` column, or tinker paths. A mask
             is aligned by its index, which has to be that of `plan.frame` or be named `tinker_path`; where it is NA, the row is left out.
+            One made from another table or plan is refused. An array or a list has no labels: it has to have one value for each row
+            of `plan.frame`, and is taken in their order, as pandas does; so is a mask of a frame that was made elsewhere, if it is
+            labelled 0, 1, 2 … too.
 
         Raises
         ------
@@ -224,7 +229,10 @@ class Plan:
         """Carry out the plan and return an outcome for each row: one request per checkpoint that is sent.
 
         The training runs and what samplers have loaded are read again first; rows that are gone, have changed since the plan was
-        made or are held by a guard now are skipped. Rows that are sent over a minute later are checked again. An unclear answer is
+        made or are held by a guard now are skipped. Rows are sent run by run, and a run is read again before a row of it is sent if its
+        last reading is over 5 seconds old: a change by others within these seconds, or while the request is under way, is not
+        noticed before the row is written. Of what samplers have loaded, a reading counts for 5 seconds too, or for three times as
+        long as it took, if that is longer. An unclear answer is
         settled by reading the run. At the end the runs are listed again: a write that had no effect is `failed`, one that was answered
         with an error and had its effect is `done`, and `attrs["tinker"]["other_changes"]` and the log name what others changed in
         these runs meanwhile. An error of a single row is in its outcome and does not stop the others.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,11 @@ class Planner:
     def base_url(self) -> str:
         """The server's address."""
         return self._transport.settings.base_url
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """By how much the server's clock is ahead of ours, by the last response."""
+        return self._transport.clock_offset
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

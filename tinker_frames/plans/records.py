@@ -73,6 +73,7 @@ class OutcomeLine(Line, tag="outcome"):
     status: int | None = None
     error: str | None = None
     after: Time | None = None
+    is_other: bool = False
 
 
 class EndLine(Line, tag="end"):
@@ -96,6 +97,7 @@ class Entry:
     error: str | None = None
     ended_at: datetime | None = None
     after: datetime | None = None  # the expiry that was read afterwards, where the action changes it
+    is_other: bool = False  # the server set that expiry, though another was requested
 
     @property
     def tinker_path(self) -> str:
@@ -227,7 +229,7 @@ def _apply_to_row(row: Entry, line: SendLine | OutcomeLine) -> None:
         row.sent_at, row.attempts, row.outcome = line.at, line.attempt, None
     else:
         row.outcome, row.status, row.error = line.outcome, line.status, line.error
-        row.ended_at, row.after = line.at, line.after
+        row.ended_at, row.after, row.is_other = line.at, line.after, line.is_other
 
 
 def _is_torn(raw: bytes) -> bool:

@@ -33,11 +33,12 @@ def resume_plan(
         record = find_unfinished(journal.read_plans(), record.plan)  # another process may have finished it
         if plan is None or confirm is not None:
             _confirm(source, record, confirm)
-        jobs = [build_job(row) for row in record.open_rows]
+        jobs = [build_job(row) for row in _list_rows(record)]
         outcomes = source.make_runner().run(
             record.plan, find_action(record), jobs, allowed=record.allowed, progress=progress
         )
-    ended = [_build_outcome(row) for row in record.rows.values() if row.state == "ended"]
+    paths = {job.tinker_path for job in jobs}
+    ended = [_build_outcome(row) for row in record.rows.values() if row.tinker_path not in paths]
     return build_outcome_frame(record.plan, find_action(record), outcomes, ended=ended)
 
 
@@ -51,9 +52,22 @@ def abandon_plan(source: Source, plan: str) -> int:
     return len(record.open_rows)
 
 
+def _list_rows(record: Record) -> list[Entry]:
+    """Return the rows that are open, and those that were sent and have the run and name of one.
+
+    A server that does not tell the two apart may have deleted the one when the other was sent.
+    """
+    names = {build_job(row).run_and_name for row in record.open_rows} if find_action(record).removes else set()
+    is_twin = {
+        row.tinker_path: row.sent_at is not None and build_job(row).run_and_name in names
+        for row in record.rows.values()
+    }
+    return [row for row in record.rows.values() if row.state != "ended" or is_twin[row.tinker_path]]
+
+
 def _confirm(source: Source, record: Record, confirm: int | bool | None) -> None:
     """Require confirmation of the remaining rows of a plan."""
-    jobs = [build_job(row) for row in record.open_rows]
+    jobs = [build_job(row) for row in _list_rows(record)]
     rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
     plan = Plan(record.plan, find_action(record), rows, source, record.allowed, record.undoes)
     frame = plan.frame

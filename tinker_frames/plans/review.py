@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,9 +18,13 @@ from .writer import Read, list_runs
 if TYPE_CHECKING:
     import pandas as pd
 
+PATIENCE = 3  # with large accounts, where reading the samplers takes long: at most a third of the time goes into it
+
 
 class Review:
-    """Reads the training runs of rows and evaluates the guards again, during one run of a plan; samplers are read once a minute.
+    """Reads the training runs of rows and evaluates the guards again, during one run of a plan.
+
+    Samplers are read again after `STALE_S` seconds, or after `PATIENCE` times as long as the reading took, if that is longer.
 
     Parameters
     ----------
@@ -42,7 +47,8 @@ class Review:
     ) -> None:
         self._read_frame, self._read_loaded, self._action, self._allowed = read_frame, read_loaded, action, allowed
         self._lock = threading.Lock()
-        self._loaded: tuple[float, Loaded] | None = None  # when that began, in monotonic seconds
+        self._loaded = Loaded()
+        self._loaded_until = -math.inf  # until when that counts, in monotonic seconds
 
     def __call__(self, jobs: list[Job]) -> Read:
         """Return the present state of the runs of some rows, and which of the rows a guard holds."""
@@ -58,9 +64,10 @@ class Review:
     def _find_loaded(self) -> Loaded:
         with self._lock:
             started = time.monotonic()
-            if self._loaded is None or started - self._loaded[0] > STALE_S:
-                self._loaded = started, self._read_loaded()
-            return self._loaded[1]
+            if started > self._loaded_until:
+                self._loaded = self._read_loaded()
+                self._loaded_until = started + max(STALE_S, PATIENCE * (time.monotonic() - started))
+            return self._loaded
 
 
 def build_read(frame: pd.DataFrame, unread: set[str]) -> Read:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ..errors import TinkerError
@@ -22,7 +22,7 @@ from .workers import Workers
 from .writer import COLLISION, Read, ReadRuns, Review, Writer, list_runs
 
 MAX_ATTEMPTS = 5  # of one row, unclear answers included; rate limits do not count
-STALE_S = 60.0  # a row that is sent later than this after its run was read has it read again first
+STALE_S = 5.0  # a row that is sent later than this after its run was read has it read again first
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
 INTERRUPTED_S = 30.0  # after Ctrl-C: how long reading what they did may take
 DEFAULT_PATIENCE_S = 300.0  # with a server that answers nothing but rate limits, where the client has no deadline
@@ -68,7 +68,8 @@ class Runner:
         """Carry out the jobs of a plan that the journal knows, and return an outcome for each.
 
         1. The runs are read; rows that are gone, not as planned or held by a guard that is not `allowed` are skipped, rows that
-           are already so are left alone. The same is done again for rows that are sent over `STALE_S` seconds later.
+           are already so are left alone. A run whose reading is older than `STALE_S` seconds is read again before a row of it is sent;
+           rows are sent run by run, so that they share its readings.
         2. The rest is sent, several at a time. Ctrl-C stops sending; the state of requests in flight is read and recorded, then it is raised.
         3. The runs are read again, and what did not take effect is `failed`; what else changed in them is logged and returned.
         """
@@ -78,7 +79,7 @@ class Runner:
             bar.set_total(len(jobs))
             checks = _Checks(self.review(action, allowed), writer, action, jobs)
             work = _Run(plan, action, writer, self.journal, bar, checks)
-            todo = work.check(jobs)
+            todo = [job for group in _group_by_run(work.check(jobs)).values() for job in group]
             workers = self._workers(work, todo, max_workers, deadline)
             is_interrupted = self._send(workers, work, todo)
             with limit_time(INTERRUPTED_S if is_interrupted else None):
@@ -163,7 +164,7 @@ class _Run:
 
     def settle(self, jobs: list[Job]) -> None:
         """Record the outcome of rows that were sent and whose answer was not received."""
-        read = self._writer.read(list_runs(jobs))
+        read = self._writer.read(jobs)
         for job in jobs:
             if job.training_run_id in read.unread:
                 self._finish_row(self._writer.outcome(job, "unknown"))
@@ -195,7 +196,7 @@ class _Run:
     def _record(self, outcome: Outcome, state: State | None = None) -> None:
         after = None if state is None else state.expires_at
         self._journal.record_outcome(
-            self._plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error, after
+            self._plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error, after, outcome.is_other
         )
 
 
@@ -214,16 +215,20 @@ class _Checks:
         read = self._review([job for run_id in run_ids for job in self._jobs[run_id]])
         self._reads.update(dict.fromkeys(run_ids, (started, read)))
         self._writer.remember(read)
+        self._writer.check_empty_lists(read, [job for run_id in run_ids for job in self._jobs[run_id] if job.unclear])
 
     def check_again(self, job: Job) -> Outcome | None:
-        """Return how a job that is about to be sent ends without it, its run read again if that was long ago."""
-        if job.attempts and job.unclear:  # its run was read after that attempt
-            return None
+        """Return how a job that is about to be sent ends without it, its run read again if that was some seconds ago."""
         run_id = job.training_run_id
         with self._locks[run_id]:
             if time.monotonic() - self._reads[run_id][0] > STALE_S:
                 self._read_again(run_id)
-        return self.check(job)
+        outcome = self.check(job)
+        if outcome is not None and outcome.outcome == "skipped" and job.attempts and job.unclear:
+            return replace(
+                outcome, outcome="failed", attempts=job.attempts
+            )  # the last reading says whether it was done
+        return outcome
 
     def _read_again(self, run_id: str) -> None:
         """Read a run while the plan runs: where that fails, its rows are left alone, and the others go on."""
@@ -248,6 +253,13 @@ class _Checks:
         jobs = {each.tinker_path: each for each in self._jobs[job.training_run_id]}
         return any(path not in jobs or self._check_row(jobs[path]) is not None for path in others)
 
+    def _is_swapped(self, job: Job, read: Read) -> bool:
+        """Tell whether the server has taken a row for the namesake whose request was sent, which is there still: one more is due."""
+        others = (each for each in self._jobs[job.training_run_id] if each is not job and each.sent_at is not None)
+        return self._action.removes and any(
+            other.run_and_name == job.run_and_name and read.find(other) is not None for other in others
+        )
+
     def _check_row(self, job: Job) -> Outcome | None:
         """Return how a job ends by itself, whatever other checkpoints have its name."""
         _, read = self._reads[job.training_run_id]
@@ -256,6 +268,9 @@ class _Checks:
             return Outcome(job.tinker_path, "unknown" if job.unclear else "skipped", error="its run could not be read")
         if job.unclear and self._writer.is_done(job, read.find(job)):
             return Outcome(job.tinker_path, "done", attempts=job.attempts)
+        if state is None and self._is_swapped(job, read):
+            job.unclear = True
+            return None
         problem = describe_change(job.before, state)
         if problem or state is None:
             return Outcome(job.tinker_path, "skipped", error=problem)

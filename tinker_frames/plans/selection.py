@@ -19,6 +19,10 @@ _HINT = f"Pass tinker paths, a frame with a column {KEY!r}, or a mask made from 
 def find_paths(frame: pd.DataFrame, rows: Any, called: str, *, unknown: bool) -> set[str]:
     """Return the tinker paths of the rows that are meant.
 
+    A mask made from another frame of this package is refused, even if it has as many rows and the same labels 0, 1, 2 …: it says
+    whose it is by its `attrs`. One that was made from any other frame cannot be told from one of the plan's if the labels agree, nor
+    can an array or a list, which only have a length.
+
     Parameters
     ----------
     frame
@@ -70,8 +74,22 @@ def _align(frame: pd.DataFrame, mask: Any, called: str) -> pd.Series[Any]:
     """Return a mask in the order of the plan's rows; one that is labelled by path may be of more rows."""
     called = f"the mask of {called}"
     if not isinstance(mask, pd.Series) or mask.index.name != KEY:
+        _check_origin(frame, mask, called)
         return align_mask(mask, frame.index, called)
     return align_mask(mask[mask.index.isin(frame[KEY])], pd.Index(frame[KEY]), called)
+
+
+def _check_origin(frame: pd.DataFrame, mask: Any, called: str) -> None:
+    """Refuse a mask that was made from another frame than the plan's, as its `attrs` say."""
+    origin, own = (getattr(each, "attrs", {}).get("tinker") or {} for each in (mask, frame))
+    if origin and origin.get("plan") != own["plan"]:
+        what = (
+            f"the plan {quote_text(origin['plan'])}"
+            if "plan" in origin
+            else f"a frame of {origin.get('table', 'rows')}"
+        )
+        hint = f"Pass the rows themselves, frame[mask], or a mask of a frame that is indexed by {KEY}."
+        raise InvalidRequestError(f"{called} was made from {what}, whose rows may be others", hint=hint)
 
 
 def _check_paths(frame: pd.DataFrame, paths: list[Any], called: str) -> set[str]:

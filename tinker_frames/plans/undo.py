@@ -27,6 +27,10 @@ from .writer import Read
 class Source(PlanSource, Protocol):
     """What the journal's plans need of their account: see `planner.Planner`."""
 
+    @property
+    def clock_offset(self) -> timedelta:
+        """By how much the server's clock is ahead of ours."""
+
     def journal(self) -> Journal:
         """Return the account's journal."""
 
@@ -67,7 +71,7 @@ def _build_inverse(source: Source, record: Record, records: list[Record]) -> Pla
     expiries, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
         before = row.before.expires_at
-        until = None if before is None else before - _measure_clock_offset(row)
+        until = None if before is None else before - _find_clock_offset(row, source)
         expiries.append(RequestedExpiry(until=until) if inverse.sets_expiry else RequestedExpiry())
         undo_refusal = _find_undo_refusal(row, action, states.get(row.tinker_path), until, now)
         refusals.append(refusal or undo_refusal or later.get(row.tinker_path, ""))
@@ -88,7 +92,7 @@ def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: d
         return "another checkpoint has been saved under its name since"
     if unknown := _describe_unknown(before, state, action):
         return unknown
-    if row.after is not None:
+    if row.after is not None or row.is_other:
         is_ours = state.expires_at == row.after
     else:
         is_ours = action.is_done(state, row.stored.expiry, row.sent_at or now)
@@ -108,8 +112,10 @@ def _describe_unknown(before: State, now: State, action: Action) -> str:
     return ""
 
 
-def _measure_clock_offset(row: Entry) -> timedelta:
-    """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave."""
+def _find_clock_offset(row: Entry, source: Source) -> timedelta:
+    """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave, if it is the one requested."""
+    if row.is_other:
+        return source.clock_offset
     asked = None if row.sent_at is None else row.stored.expiry.resolve(row.sent_at)
     return timedelta(0) if row.after is None or asked is None else row.after - asked
 

@@ -17,7 +17,7 @@ from ..rest.config import Settings
 from ..rest.progress import Progress
 from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
 from ..rest.transport import Transport
-from ..schema.paths import run_of
+from ..schema.paths import run_of, run_url
 from .actions import Action, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
@@ -80,6 +80,7 @@ class Writer:
         self._futile: Counter[int | None] = Counter()  # rows for which every attempt ended with this status
         self._any_done = False
         self.sent: set[str] = set()  # tinker paths
+        self._reported: set[str] = set()  # those that the server reported as done
         self.before: dict[str, State] = {}  # all checkpoints of the runs, as first read
         self.after: dict[str, State] = {}  # and as last read
 
@@ -104,21 +105,44 @@ class Writer:
             job.seconds += time.monotonic() - started
             return self._settle(job, error)
         job.seconds += time.monotonic() - started
+        self._reported.add(job.tinker_path)
         return self.outcome(job, "done")
 
     def remember(self, read: Read) -> None:
         """Keep what runs held before anything was sent, to find out later what else changed and which lists are not true."""
         self.before = {**read.states, **self.before}
 
-    def read(self, run_ids: list[str]) -> Read:
-        """Read runs after something was sent; a list that lacks every row, also rows that nobody removed, is not believed."""
+    def read(self, jobs: Iterable[Job]) -> Read:
+        """Read the runs of rows after something was sent; a list that lacks every row, also rows that nobody removed, is not believed."""
+        jobs = list(jobs)
+        run_ids = list_runs(jobs)
         read = self._read_runs(run_ids)
         self._transport.invalidate_cache()  # what others have cached since may be as old as this reading
         removed = self.sent if self._action.removes else set()
         others = {run_of(path) for path in self.before.keys() - removed}
         found = {run_of(path) for path in read.states}
         read.unread.update(run for run in run_ids if run in others and run not in found)
+        self.check_empty_lists(read, jobs)
         return read
+
+    def check_empty_lists(self, read: Read, jobs: Iterable[Job]) -> None:
+        """Count runs as unread whose list is empty, where that alone would prove a deletion and the run itself does not confirm it."""
+        found = {run_of(path) for path in read.states} | read.unread
+        doubtful = [job for job in jobs if job.is_listed and job.tinker_path not in self._reported]
+        runs = list_runs(doubtful) if self._action.removes else []
+        read.unread.update(run for run in runs if run not in found and not self._confirm_empty(run))
+
+    def _confirm_empty(self, training_run_id: str) -> bool:
+        """Tell whether a run is gone, or is answered and names no last checkpoint."""
+        try:
+            answer = self._transport.call("GET", run_url(training_run_id), repeat=False).json()
+        except NotFoundError:
+            return True
+        except (TinkerError, ValueError, RecursionError):
+            return False
+        return isinstance(answer, dict) and not any(
+            answer.get(name) for name in ("last_checkpoint", "last_sampler_checkpoint")
+        )
 
     def verify(
         self, jobs: Iterable[Job], outcomes: dict[str, Outcome], progress: Progress
@@ -130,7 +154,7 @@ class Writer:
         """
         left, pauses = [job for job in jobs if job.sent_at and job.tinker_path in outcomes], iter(self._pauses)
         while left:
-            read, pause, later = self.read(list_runs(left)), next(pauses, None), []
+            read, pause, later = self.read(left), next(pauses, None), []
             self.after.update(read.states)
             is_last = pause is None or progress.stop.is_set() or pause >= get_time_left()
             for job in left:
@@ -169,8 +193,9 @@ class Writer:
             if outcome.outcome != "failed" or job.unclear:
                 outcome.outcome, outcome.error = "unknown", "what the server says of it afterwards cannot be read"
         else:
-            outcome.outcome = "failed"
-            outcome.error = self._describe_expiry(job, state) or outcome.error or UNCHANGED_ERROR
+            expiry = self._describe_expiry(job, state)
+            outcome.is_other = bool(expiry) and outcome.outcome == "done"  # as the server reported
+            outcome.outcome, outcome.error = "failed", expiry or outcome.error or UNCHANGED_ERROR
 
     def is_done(self, job: Job, state: State | None) -> bool:
         """Tell whether a checkpoint is in the requested state; expiries are compared by the server's clock."""
@@ -212,9 +237,9 @@ class Writer:
         is_final = isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError))
         if is_final and not job.unclear:  # else an earlier attempt may have been carried out
             return self.outcome(job, "failed", error)
-        read = self.read([job.training_run_id])
+        read = self.read([job])
         job.unclear = job.unclear or unclear
-        if read.unread or (job.is_listed and not read.states):  # an empty list right after an error proves nothing
+        if read.unread:
             return self.outcome(job, "unknown", error)  # read again at the end
         state = read.find(job)
         if self.is_done(job, state):
