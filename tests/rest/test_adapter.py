@@ -1,4 +1,4 @@
-"""Answers end in time and below a size, over TLS and proxies too, and failures name their reason."""
+"""Responses are bounded in time and size, over TLS and proxies too, and failures name their reason."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from tinker_frames.rest.config import BUNDLE_VARIABLES, UnverifiedWarning
 from tinker_frames.rest.failures import PROXY_VARIABLES
 
 KEY = "tml-AbCdEfGh0123456789WxYz"
-TLS = Path(__file__).with_name("tls.pem")  # a certificate of its own for 127.0.0.1, and its key
+TLS = Path(__file__).with_name("tls.pem")  # a self-signed certificate for 127.0.0.1, and its key
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 Send = Callable[[socket.socket], None]
 
 
 @pytest.fixture(autouse=True)
 def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither bundles nor proxies of whoever runs the tests are used."""
+    """CA bundles and proxies of the developer are not used."""
     for name in (*BUNDLE_VARIABLES, *PROXY_VARIABLES, "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 
 @contextmanager
 def serve(answer: Send, *, tls: bool = False) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve one answer, byte by byte as it likes, on every connection; yields its address and what it was sent."""
+    """Serve one response, sent byte by byte, on every connection; yield the address and the received requests."""
     seen: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -98,7 +98,7 @@ def make(url: str, **options: Any) -> tkf.Client:
     ids=["status", "header", "headers", "body", "endless", "chunks", "continue"],
 )
 def test_dripping_servers_end(start: bytes, again: bytes, limit: dict[str, float]) -> None:
-    """A server that sends a byte at a time, in whatever part of its answer, ends with the time limits."""
+    """A server that sends one byte at a time, in any part of its response, is stopped by the time limits."""
     began = time.monotonic()
     with (
         serve(drip(start, again)) as (url, _),
@@ -106,11 +106,11 @@ def test_dripping_servers_end(start: bytes, again: bytes, limit: dict[str, float
         pytest.raises(errors.ConnectionFailedError),
     ):
         client.rest.list_training_runs()
-    assert time.monotonic() - began < 40  # a hang is meant; a busy machine takes long to import
+    assert time.monotonic() - began < 40  # only a hang should fail; imports are slow on a busy machine
 
 
 def test_dripping_answers_to_writes_end() -> None:
-    """A write ends with the deadline as well, and that says that its outcome is not known."""
+    """A write is stopped by the deadline too, and its outcome is reported as unknown."""
     with (
         serve(drip(HEAD + b"Content-Length: 5000\r\n\r\n", b" ")) as (url, _),
         make(url, api_key="", deadline=0.4) as client,
@@ -121,7 +121,7 @@ def test_dripping_answers_to_writes_end() -> None:
 
 
 def test_threads_wait_for_a_token_no_longer_than_the_deadline() -> None:
-    """Where config does not answer, every thread ends with its own deadline, not one after the other."""
+    """If config does not respond, every thread ends at its own deadline, not one after another."""
     found: list[Exception] = []
 
     def call(client: tkf.Client) -> None:
@@ -138,12 +138,12 @@ def test_threads_wait_for_a_token_no_longer_than_the_deadline() -> None:
         for thread in threads:
             thread.join()
     assert len(found) == 30
-    assert time.monotonic() - began < 40  # a hang is meant; a busy machine takes long to import
+    assert time.monotonic() - began < 40  # only a hang should fail; imports are slow on a busy machine
 
 
 @pytest.mark.parametrize("kind", ["endless", "length", "gzip", "deflate", "twice"])
 def test_answers_have_a_size_limit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endless body, one that says so, and one that grows when it is unpacked are errors, asked for once."""
+    """An endless, an oversized, and a decompression-bomb body are errors after one request."""
     monkeypatch.setattr(adapter, "MAX_ANSWER_BYTES", 2**20)
     packed = {
         "gzip": gzip.compress(bytes(2**23)),
@@ -172,7 +172,7 @@ def test_answers_have_a_size_limit(kind: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_unknown_certificates_are_refused_with_their_reason() -> None:
-    """A certificate that nobody vouches for is refused at once; the reason and the way out are named, and no key is sent."""
+    """An untrusted certificate is refused at once, with the reason and the remedy, and no key is sent."""
     with (
         serve(reply(), tls=True) as (url, seen),
         make(url, retries=3) as client,
@@ -185,7 +185,7 @@ def test_unknown_certificates_are_refused_with_their_reason() -> None:
 
 @pytest.mark.parametrize("by", ["verify=", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_bundles_are_used(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bundle of CA certificates is taken from the setting, or from any of the usual variables."""
+    """A CA bundle is taken from the setting or from any of the usual variables."""
     if by != "verify=":
         monkeypatch.setenv(by, str(TLS))
     with serve(reply(), tls=True) as (url, seen), make(url, **({"verify": TLS} if by == "verify=" else {})) as client:
@@ -194,7 +194,7 @@ def test_bundles_are_used(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_verify_false_warns_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`verify=False` takes any certificate, also where the environment names a bundle, and warns where the client is made."""
+    """`verify=False` accepts any certificate, even if the environment names a bundle, and warns when the client is made."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
     with serve(reply(), tls=True) as (url, _):
         with pytest.warns(UnverifiedWarning, match="read the key") as warned:
@@ -209,7 +209,7 @@ def test_verify_false_warns_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_bundles_are_named(
     by: str, bundle: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bundle that is not there or holds no certificate is our error, which names it and where it was given."""
+    """A missing or invalid bundle is an error that names it and its source."""
     (tmp_path / "empty.pem").write_text("nothing")
     if by != "verify=":
         monkeypatch.setenv(by, str(tmp_path / bundle))
@@ -218,7 +218,7 @@ def test_wrong_bundles_are_named(
 
 
 def test_plain_http_at_a_tls_address_is_named() -> None:
-    """A server that speaks plain http where TLS is expected is said to."""
+    """The error says so if a server speaks plain http where TLS is expected."""
     with (
         serve(reply()) as (url, _),
         make(url.replace("http:", "https:")) as client,
@@ -237,7 +237,7 @@ def test_plain_http_at_a_tls_address_is_named() -> None:
     ],
 )
 def test_proxy_failures_name_the_variable(proxy: str | None, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that refuses, is not there or has no valid address is named by its variable; its address and the key are not shown."""
+    """A failing proxy is named by its variable; its address and the key are not shown."""
     with serve(lambda line: line.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as (url, seen):
         monkeypatch.setenv("HTTPS_PROXY", proxy or url.replace("http://", "http://me:hidden@"))
         with make("https://tuft.example", retries=2) as client:
@@ -251,7 +251,7 @@ def test_proxy_failures_name_the_variable(proxy: str | None, said: str, monkeypa
 
 
 def test_extra_headers_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
-    """Extra headers go with every request, config's included, once each, and neither a repr nor the cache has them."""
+    """Extra headers are sent once with every request, and are in no repr or cache."""
     extra = {"Authorization": "Bearer 0123456789abcdef", "X-Route": "lab-seven-0123"}
     with serve(reply()) as (url, seen), make(url, headers=extra, cache=True, cache_dir=tmp_path) as client:
         client.rest.get_server_capabilities()
@@ -268,7 +268,7 @@ def test_extra_headers_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
 
 
 def test_a_header_that_is_no_secret_alters_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A team's name in a header stays in the rows, a token is struck out of them; an access header is given once."""
+    """Only secret header values are removed from rows; an access header is sent once."""
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "of-the-environment")
     extra = {"X-Team": "research-team-7", "X-Lab-Token": "0123456789abcdef", "cf-access-client-id": "of-the-caller"}
     body = b'{"training_runs": ["research-team-7", "0123456789abcdef"]}'
@@ -280,7 +280,7 @@ def test_a_header_that_is_no_secret_alters_no_names(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("name", ["X-API-Key", "x_api_key", "host", "Content-Length", "Cookie", "a b", "", "X\r\nEvil"])
 def test_headers_of_our_own_cannot_be_set(name: str) -> None:
-    """No extra header replaces the key's or those of HTTP, or is none; its value is not shown."""
+    """An extra header cannot replace the key's or HTTP's own, and must be valid; its value is not shown."""
     with pytest.raises(errors.InvalidRequestError, match="headers") as caught:
         make("https://example.org", headers={name: "tml-other-0123456789"})
     assert "other" not in str(caught.value)
@@ -288,7 +288,7 @@ def test_headers_of_our_own_cannot_be_set(name: str) -> None:
 
 @pytest.mark.parametrize("headers", [{"X-A": "b\r\nX-Evil: 1"}, {"X-A": 5}, {5: "x"}, "X-A: b", [("X-A", "b")]])
 def test_malformed_headers_are_refused(headers: Any) -> None:
-    """A value that no header can carry, and what is no mapping of text to text, is refused in words."""
+    """An invalid header value, or a non-mapping, raises."""
     with pytest.raises((TypeError, errors.TinkerError), match="headers"):
         make("https://example.org", headers=headers)
 
@@ -327,7 +327,7 @@ def test_plain_http_in_private_networks(host: str, allowed: bool) -> None:
 def test_a_name_is_judged_by_its_address(
     address: str, allow: bool, sent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a name leads to decides: a key goes to a private address only if that is allowed, and never to a public one."""
+    """The resolved address decides: a key goes to a private address only if allowed, and never to a public one."""
     with serve(reply()) as (url, seen):
         client = make(url, allow_http=allow)
         monkeypatch.setattr(socket.socket, "getpeername", lambda self: (address, 80))

@@ -1,4 +1,4 @@
-"""From the credential to what is sent: asked of the server, exchanged if it says so, renewed, replayed once."""
+"""Authentication: whether to exchange the credential, its renewal, and a single replay."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sent(server: DemoServer, endpoint: str) -> list[str]:
 
 @pytest.fixture
 def exchanging(server: DemoServer) -> DemoServer:
-    """A server that wants keys to be exchanged, and takes none elsewhere."""
+    """A server that requires the token exchange."""
     server.switches.pjwt_auth_enabled = server.switches.require_jwt = True
     return server
 
@@ -44,7 +44,7 @@ def exchanging(server: DemoServer) -> DemoServer:
 
 
 def test_key_is_sent_as_it_is(server: DemoServer, client: tkf.Client) -> None:
-    """Where config does not ask for it nothing is exchanged: one config call, then the key itself."""
+    """If config does not require it nothing is exchanged: one config call, then the key itself."""
     client.rest.list_training_runs()
     client.rest.list_sessions()
     assert [call.endpoint for call in server.requests] == [CONFIG, "list_training_runs", "list_sessions"]
@@ -53,7 +53,7 @@ def test_key_is_sent_as_it_is(server: DemoServer, client: tkf.Client) -> None:
 
 
 def test_exchange_where_config_says_so(exchanging: DemoServer, client: tkf.Client) -> None:
-    """The key goes to config and to the exchange only, everything else gets the JWT."""
+    """The key is sent to config and to the exchange only, everything else gets the JWT."""
     client.rest.list_training_runs()
     client.rest.list_sessions()
     assert [call.endpoint for call in exchanging.requests] == [CONFIG, TOKEN, "list_training_runs", "list_sessions"]
@@ -65,7 +65,7 @@ def test_exchange_where_config_says_so(exchanging: DemoServer, client: tkf.Clien
 
 
 def test_server_without_config(server: DemoServer, client: tkf.Client) -> None:
-    """A 404 from config means that the credential is sent as it is, and config is not asked again."""
+    """After a 404 from config the credential is sent unchanged, and config is not requested again."""
     server.faults.missing = {CONFIG}
     client.rest.list_training_runs()
     client.rest.list_sessions()
@@ -75,7 +75,7 @@ def test_server_without_config(server: DemoServer, client: tkf.Client) -> None:
 
 
 def test_failing_config_is_asked_again(server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
-    """A config that fails is an error of that call only: nothing was sent past it, and the next call asks anew."""
+    """A failing config fails only that call, sends nothing else, and is requested again by the next call."""
     server.faults.bursts.append(Burst(CONFIG, 500, times=1))
     client = client_of(server, retries=0)
     with pytest.raises(ServerError):
@@ -87,14 +87,14 @@ def test_failing_config_is_asked_again(server: DemoServer, client_of: Callable[.
 
 @pytest.mark.parametrize("body", [b"{oops}", b'{"jwt": "eyJ'])
 def test_config_that_is_no_json(server: DemoServer, client_of: Callable[..., tkf.Client], body: bytes) -> None:
-    """A config that is no JSON is one of our errors."""
+    """A config that is not JSON is one of our errors."""
     server.faults.bursts.append(Burst(CONFIG, 200, times=None, body=body))
     with pytest.raises(TinkerError):
         client_of(server, retries=0).rest.list_training_runs()
 
 
 def test_unusable_token_of_tuft_is_never_asked_for(client_of: Callable[..., tkf.Client]) -> None:
-    """A server that mints tokens it does not take says so in its config, and is not asked for one."""
+    """A server whose tokens do not work says so in its config, and no token is requested."""
     with DemoServer(runs=2, dialect="tuft") as server:
         client_of(server).rest.list_training_runs()
         assert server.requests.count(TOKEN) == 0
@@ -103,7 +103,7 @@ def test_unusable_token_of_tuft_is_never_asked_for(client_of: Callable[..., tkf.
 
 
 def test_no_credential_sends_no_header(client_of: Callable[..., tkf.Client]) -> None:
-    """For a server that asks for none, no credential is invented and no config is asked for."""
+    """A server without authentication gets no credential and no config request."""
     with DemoServer(runs=2, dialect="skyrl") as server:
         client_of(server, api_key=None).rest.list_training_runs()
         assert [call.endpoint for call in server.requests] == ["list_training_runs"]
@@ -113,7 +113,7 @@ def test_no_credential_sends_no_header(client_of: Callable[..., tkf.Client]) -> 
 def test_command_is_enforced(
     server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where config wants the command, a key gives way to it; without a command that is an error before any call."""
+    """If config enforces the command, it replaces a key; without a command this raises before any call."""
     server.switches.credential_default_source = "credential_cmd"
     with pytest.raises(AuthenticationError, match="command only"):
         client_of(server).rest.list_training_runs()
@@ -127,7 +127,7 @@ def test_command_is_enforced(
 def test_jwt_is_used_although_the_command_is_enforced(
     server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A JWT that was given is used as it is, neither exchanged nor replaced by a command."""
+    """A given JWT is used unchanged, neither exchanged nor replaced by a command."""
     server.switches.credential_default_source, server.switches.pjwt_auth_enabled = "credential_cmd", True
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 9")
     token = server.tokens.issue(600, sub=server.state.me.urn)
@@ -138,7 +138,7 @@ def test_jwt_is_used_although_the_command_is_enforced(
 
 @pytest.mark.parametrize("body", [b"{}", b'{"jwt": ""}', b'{"jwt": 5}', b"[]", b'{"jwt": "eyJ\\r\\nX-Evil: 1"}'])
 def test_exchange_for_nothing(exchanging: DemoServer, client_of: Callable[..., tkf.Client], body: bytes) -> None:
-    """An exchange that yields no token is an authentication error, and the key is not sent instead."""
+    """An exchange without a token is an authentication error, and the key is not sent instead."""
     exchanging.faults.bursts.append(Burst(TOKEN, 200, times=None, body=body))
     with pytest.raises((AuthenticationError, SchemaError)):
         client_of(exchanging, retries=0).rest.list_training_runs()
@@ -149,7 +149,7 @@ def test_exchange_for_nothing(exchanging: DemoServer, client_of: Callable[..., t
 
 
 def test_expired_jwt_is_refused_here(server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
-    """A JWT that is over is not sent at all."""
+    """An expired JWT is not sent."""
     client = client_of(server, api_key=jwt(sub="me", exp=time.time() - 90))
     with pytest.raises(AuthenticationError, match=r"expired 9\d s ago"):
         client.rest.list_training_runs()
@@ -159,7 +159,7 @@ def test_expired_jwt_is_refused_here(server: DemoServer, client_of: Callable[...
 def test_jwt_that_expires_while_in_use_is_refused_here(
     server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A JWT is looked at before every use, not only at the first."""
+    """A JWT is checked before every use, not only at the first."""
     client = client_of(server, api_key=server.tokens.issue(3600, sub=server.state.me.urn))
     client.rest.list_training_runs()
     _later(monkeypatch, 3700)
@@ -169,7 +169,7 @@ def test_jwt_that_expires_while_in_use_is_refused_here(
 
 
 def _later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Put our clock forward; the server's stays."""
+    """Advance our clock, but not the server's."""
 
     class Clock:
         @staticmethod
@@ -182,7 +182,7 @@ def _later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 def test_token_is_renewed_at_half_of_its_life(
     exchanging: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token that lives an hour is used for half an hour, then exchanged anew, once."""
+    """A token with an hour to live is exchanged again, once, after half an hour."""
     client.rest.list_training_runs()
     _later(monkeypatch, 1700)
     client.rest.list_training_runs()
@@ -199,7 +199,7 @@ def test_token_is_renewed_at_half_of_its_life(
 def test_failed_renewal_while_the_old_token_lives(
     exchanging: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch, after: float
 ) -> None:
-    """A renewal that fails costs nothing as long as the old token lives, also in its last minute, and is tried later."""
+    """A failed renewal has no effect while the old token is valid, even in its last minute, and is retried later."""
     client = client_of(exchanging, retries=0)
     client.rest.list_training_runs()
     exchanging.faults.bursts.append(Burst(TOKEN, 503, times=1))
@@ -215,7 +215,7 @@ def test_failed_renewal_while_the_old_token_lives(
 def test_failed_renewal_of_a_dead_token(
     exchanging: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once the old token is dead, a failed renewal is the error."""
+    """Once the old token has expired, a failed renewal is raised."""
     client = client_of(exchanging, retries=0)
     client.rest.list_training_runs()
     exchanging.faults.bursts.append(Burst(TOKEN, 503, times=1))
@@ -228,7 +228,7 @@ def test_failed_renewal_of_a_dead_token(
 def test_wrong_clock_does_not_kill_fresh_tokens(
     exchanging: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token that was just exchanged lives as long as it says, also if our clock is a day ahead."""
+    """A fresh token is valid for its lifetime even if our clock is a day ahead."""
     _later(monkeypatch, 86_400)
     client.rest.list_training_runs()
     client.rest.list_training_runs()
@@ -236,7 +236,7 @@ def test_wrong_clock_does_not_kill_fresh_tokens(
 
 
 def test_short_lived_tokens_are_not_exchanged_for_each_call(exchanging: DemoServer, client: tkf.Client) -> None:
-    """A token that lives half a minute serves more than one call."""
+    """A token with half a minute to live serves several calls."""
     exchanging.switches.jwt_lifetime = 30
     for _ in range(3):
         client.rest.list_training_runs()
@@ -247,7 +247,7 @@ def test_short_lived_tokens_are_not_exchanged_for_each_call(exchanging: DemoServ
 
 
 def test_invalid_token_is_replayed_once(exchanging: DemoServer, client: tkf.Client) -> None:
-    """A 401 `invalid_token` gets one exchange and one replay."""
+    """A 401 `invalid_token` leads to one exchange and one replay."""
     client.rest.list_training_runs()
     exchanging.tokens.revoke()
     client.rest.list_sessions()
@@ -256,7 +256,7 @@ def test_invalid_token_is_replayed_once(exchanging: DemoServer, client: tkf.Clie
 
 
 def test_second_invalid_token_is_final(exchanging: DemoServer, client: tkf.Client) -> None:
-    """If the new token is refused as well, that is the error: two requests, no more."""
+    """If the new token is refused too, the error is raised after two requests."""
     exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=INVALID))
     with pytest.raises(AuthenticationError):
         client.rest.list_sessions()
@@ -268,7 +268,7 @@ def test_second_invalid_token_is_final(exchanging: DemoServer, client: tkf.Clien
     "headers", [{}, {"WWW-Authenticate": "Bearer"}, {"WWW-Authenticate": 'Bearer error="expired"'}]
 )
 def test_any_other_401_is_final(exchanging: DemoServer, client: tkf.Client, headers: dict[str, str]) -> None:
-    """A 401 that does not say `invalid_token` is not repeated."""
+    """A 401 without `invalid_token` is not repeated."""
     exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=headers))
     with pytest.raises(AuthenticationError):
         client.rest.list_sessions()
@@ -277,7 +277,7 @@ def test_any_other_401_is_final(exchanging: DemoServer, client: tkf.Client, head
 
 
 def test_plain_key_has_nothing_to_replay_with(server: DemoServer, client: tkf.Client) -> None:
-    """Without an exchange or a command there is no other token, so `invalid_token` is final at once."""
+    """Without an exchange or a command `invalid_token` is final at once."""
     server.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=INVALID))
     with pytest.raises(AuthenticationError):
         client.rest.list_sessions()
@@ -287,7 +287,7 @@ def test_plain_key_has_nothing_to_replay_with(server: DemoServer, client: tkf.Cl
 def test_command_gives_the_new_token(
     server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """After `invalid_token` the command is run again, and what it prints then is sent."""
+    """After `invalid_token` the command runs again, and its new output is sent."""
     token = tmp_path / "token"
     token.write_text(server.tokens.issue(600, sub=server.state.me.urn))
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"cat {token}")
@@ -300,7 +300,7 @@ def test_command_gives_the_new_token(
 
 
 def test_sixteen_threads_exchange_once(exchanging: DemoServer, client: tkf.Client) -> None:
-    """When all threads meet `invalid_token` at the same time, one exchanges, and each replays once."""
+    """When all threads meet `invalid_token` at once, one exchanges, and each replays once."""
     client.rest.list_training_runs()
     exchanging.tokens.revoke()
     exchanging.faults.latency_of = {"list_sessions": 0.2}
@@ -323,7 +323,7 @@ def test_sixteen_threads_exchange_once(exchanging: DemoServer, client: tkf.Clien
 
 
 def test_sixteen_threads_start_once(exchanging: DemoServer, client: tkf.Client) -> None:
-    """Threads that all begin at once ask for config once and exchange once."""
+    """Threads that start at once request config once and exchange once."""
     exchanging.faults.latency_of = {CONFIG: 0.1, TOKEN: 0.1}
     threads = [threading.Thread(target=client.rest.list_sessions) for _ in range(16)]
     for thread in threads:
@@ -334,11 +334,11 @@ def test_sixteen_threads_start_once(exchanging: DemoServer, client: tkf.Client) 
     assert exchanging.requests.count("list_sessions") == 16
 
 
-# ── who it is ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── identity ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_identity_tells_accounts_apart() -> None:
-    """Every JWT of one user in one organization is one identity; other users, organizations and keys are others."""
+    """All JWTs of one user in one organization have one identity; other users, organizations and keys have others."""
 
     def identify(credential: str) -> str:
         return derive_identity(Secret(credential))
@@ -363,7 +363,7 @@ def test_identity_tells_accounts_apart() -> None:
 def test_identity_is_the_same_before_and_after_the_server_was_asked(
     server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two clients with the same settings share one account, whichever of them asked the server first."""
+    """Two clients with the same settings share one account, whichever contacted the server first."""
     server.switches.credential_default_source = "credential_cmd"
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {server.tokens.issue(600, sub=server.state.me.urn)}")
     early, late = client_of(server), client_of(server)
@@ -376,12 +376,12 @@ def test_identity_is_the_same_before_and_after_the_server_was_asked(
     "token", ["", "tml-x", "eyJ", "eyJ.", "eyJ.!!.x", "eyJ.bnVsbA.x", "eyJ.W10.x", "eyJ." + "W1tb" * 50_000 + ".x"]
 )
 def test_tokens_that_are_no_jwt_have_no_claims(token: str) -> None:
-    """What cannot be decoded has no claims, and raises nothing."""
+    """A token that cannot be decoded has no claims and does not raise."""
     assert decode_jwt(Secret(token)) == {}
 
 
 def test_authenticator_shows_no_secret() -> None:
-    """Its repr shows where the credential comes from and its last four characters."""
+    """The repr shows the credential's source and its last four characters."""
     held = Authenticator(resolve(ClientOptions("tml-AbCdEfGh0123456789WxYz", "https://example.org")), lambda *_: {})
     token = held.get_token()
     assert token is not None

@@ -1,4 +1,4 @@
-"""What is kept of an account: single objects and whole listings, apart for each key, true after every write."""
+"""The cache of an account: single objects and complete listings, separate for each key, invalidated by every write."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIST = "list_user_checkpoints"
 
 
 def count_listings(server: DemoServer, endpoint: str) -> int:
-    """Return how many readings of a list began."""
+    """Return how many times a listing was started."""
     return sum(call.query["offset"] == "0" for call in server.requests.to(endpoint))
 
 
@@ -47,11 +47,11 @@ def is_public(client: tkf.Client, path: str) -> bool:
     return bool(client.checkpoints().set_index("tinker_path").loc[path, "public"])
 
 
-# ── what is kept ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── contents ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_listing_is_one_entry(server: DemoServer, client_of: Make) -> None:
-    """A listing of several pages is read once, kept as one entry, and served without a request."""
+    """A listing of several pages is read once, cached as one entry, and served without a request."""
     server.faults.page_caps = {LIST: 50}
     cold = client_of(server).checkpoints()
     assert server.requests.count(LIST) > 3
@@ -67,7 +67,7 @@ def test_listing_is_one_entry(server: DemoServer, client_of: Make) -> None:
 
 
 def test_single_objects_are_cached_and_refreshed(server: DemoServer, client: tkf.Client) -> None:
-    """An object is asked for once, a POST that reads too; `refresh=True` asks anew and keeps what it got."""
+    """An object, even one read by POST, is requested once; `refresh=True` requests it again and caches the result."""
     row = first(server)
     run, session = row.run.training_run_id, row.run.session.session_id
     sampler = next(one for one in server.state.sessions() if one.samplers).samplers[0].sampler_id
@@ -85,7 +85,7 @@ def test_single_objects_are_cached_and_refreshed(server: DemoServer, client: tkf
 
 
 def test_objects_with_other_arguments_are_other_entries(server: DemoServer, client: tkf.Client) -> None:
-    """Scope and body are part of what was asked."""
+    """Scope and body are part of the cache key."""
     rows = server.state.checkpoints_page(100, 0)[0]
     run = rows[0].run.training_run_id
     client.rest.get_training_run(run)
@@ -98,7 +98,7 @@ def test_objects_with_other_arguments_are_other_entries(server: DemoServer, clie
 
 
 def test_refresh_of_a_listing(server: DemoServer, client: tkf.Client) -> None:
-    """`refresh=True` sees what came since, and the next plain call sees it as well."""
+    """`refresh=True` sees new rows, and the next plain call sees them too."""
     before = len(client.checkpoints())
     server.state.add_checkpoint(name="new")
     assert len(client.checkpoints()) == before
@@ -107,7 +107,7 @@ def test_refresh_of_a_listing(server: DemoServer, client: tkf.Client) -> None:
 
 
 def test_errors_and_pages_and_secrets_are_not_kept(server: DemoServer, client: tkf.Client) -> None:
-    """Neither errors nor single pages nor signed addresses nor credentials nor cookies are in the cache."""
+    """Errors, single pages, signed URLs, credentials and cookies are not cached."""
     server.faults.headers = {"set-cookie": "gate=COOKIE-SECRET"}
     client.rest.get_server_capabilities()
     client.rest.list_user_checkpoints(limit=10)
@@ -123,18 +123,18 @@ def test_errors_and_pages_and_secrets_are_not_kept(server: DemoServer, client: t
 
 
 def test_incomplete_answers_are_not_kept(server: DemoServer, client: tkf.Client) -> None:
-    """A body that was cut short is never stored."""
+    """A truncated body is never cached."""
     server.faults.truncate.append(Truncate("get_server_capabilities", times=1))
     assert client.rest.get_server_capabilities()["supported_models"]
     assert client.rest.get_server_capabilities()["supported_models"]
     assert server.requests.count("get_server_capabilities") == 2
 
 
-# ── whose it is ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── separation of accounts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_two_keys_never_share_rows(client_of: Make) -> None:
-    """With the same folder and the same server, each key sees its own account only, cold and warm."""
+    """With the same folder and server, each key sees its own account only, cold and warm."""
     keys = {"tml-first-key-AAAA": 1, "tml-other-key-BBBB": 2}
     with DemoServer(runs=5, keys=keys) as server:
         clients = {key: client_of(server, api_key=key) for key in keys}
@@ -161,14 +161,14 @@ def test_two_servers_never_share_rows(server: DemoServer, client_of: Make) -> No
 
 
 def test_all_tokens_of_a_user_share_one_cache(server: DemoServer, client_of: Make) -> None:
-    """A renewed JWT is the same account: what was read with the old one is served."""
+    """A renewed JWT has the same account and uses its cache."""
     mint = lambda: server.tokens.issue(600, sub=server.state.me.urn, org_id=server.state.organization)  # noqa: E731
     client_of(server, api_key=mint()).checkpoints()
     assert client_of(server, api_key=mint()).checkpoints().attrs["tinker"]["from_cache"]
 
 
 def test_key_is_in_no_byte(client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No file of the cache holds the key, a token, or an access secret, in its name or its content."""
+    """No file name or content in the cache contains the key, a token, or an access secret."""
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "CF-IDENTITY-0123")
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "CF-SECRET-4567")
     key = "tml-DISTINCTIVE-0123456789"
@@ -192,7 +192,7 @@ def test_key_is_in_no_byte(client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_folder_and_files_are_private(server: DemoServer, client_of: Make, tmp_path: Path) -> None:
-    """Folder 0700 and every file 0600 under the usual umask, the marker of writes included."""
+    """The folder is 0700 and every file 0600 under the usual umask, including the write marker."""
     old = os.umask(0o022)
     try:
         client = client_of(server, cache_dir=tmp_path / "mine")
@@ -208,11 +208,11 @@ def test_folder_and_files_are_private(server: DemoServer, client_of: Make, tmp_p
     assert stat.S_IMODE((tmp_path / "mine").stat().st_mode) == 0o700
 
 
-# ── after a write ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── invalidation by writes ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_write_in_this_client_outdates_everything(server: DemoServer, client: tkf.Client) -> None:
-    """After a write, listings and single objects are read anew."""
+    """A write invalidates cached listings and single objects."""
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)
     client.training_runs()
     client.rest.get_training_run(row.run.training_run_id)
@@ -230,7 +230,7 @@ def test_write_in_this_client_outdates_everything(server: DemoServer, client: tk
 def test_write_in_another_client_outdates_everything(
     server: DemoServer, client_of: Make, options: dict[str, Any]
 ) -> None:
-    """A write by another client of the account is seen at once, also if that one keeps nothing itself."""
+    """A write by another client of the account is visible at once, even if that client has no cache."""
     reader, writer = client_of(server), client_of(server, **options)
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)
     assert not is_public(reader, row.tinker_path)
@@ -251,7 +251,7 @@ with tkf.Client(key, url, cache_dir=folder) as client:
 
 @pytest.mark.slow
 def test_write_in_another_process_outdates_everything(server: DemoServer, client: tkf.Client, tmp_path: Path) -> None:
-    """A write by another process is seen at once."""
+    """A write by another process is visible at once."""
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)
     assert not is_public(client, row.tinker_path)
     arguments = [server.url, server.key, str(tmp_path / "cache"), row.tinker_path]
@@ -261,13 +261,13 @@ def test_write_in_another_process_outdates_everything(server: DemoServer, client
 
 @pytest.mark.parametrize("how", ["failed", "lost"])
 def test_failed_writes_outdate_everything_too(server: DemoServer, client_of: Make, how: str) -> None:
-    """A write that failed may have been done: nothing read before it is served again."""
+    """A failed write may have been applied, so it invalidates the cache too."""
     client = client_of(server, retries=0)
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if row.expires_at is None)
     client.checkpoints()
     if how == "failed":
         server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=None, then="apply"))
-    else:  # and what became of it cannot be read either
+    else:  # and its effect cannot be read either
         server.faults.resets.append(Reset("set_checkpoint_ttl", times=None, then="apply"))
 
         def fail_later_lists(endpoint: str, content: Any) -> Any:
@@ -276,7 +276,7 @@ def test_failed_writes_outdate_everything_too(server: DemoServer, client_of: Mak
             return content
 
         server.faults.edit = fail_later_lists
-    # The reading afterwards shows that the refused write was done; where it cannot be read either, that is the error.
+    # The verifying read shows that the refused write was applied; if that read fails too, its error is raised.
     with nullcontext() if how == "failed" else pytest.raises(tkf.errors.TinkerError):
         client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
     frame = client.checkpoints().set_index("tinker_path")
@@ -285,7 +285,7 @@ def test_failed_writes_outdate_everything_too(server: DemoServer, client_of: Mak
 
 
 def test_write_during_a_sweep(server: DemoServer, client_of: Make) -> None:
-    """A listing that was started before a write ended is not kept: the next frame is true."""
+    """A listing started before a write ended is not cached, so the next frame is correct."""
     reader, writer = client_of(server), client_of(server)
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)
     reader.rest.get_server_capabilities()
@@ -302,7 +302,7 @@ def test_write_during_a_sweep(server: DemoServer, client_of: Make) -> None:
 
 
 def test_write_during_a_single_read(server: DemoServer, client_of: Make) -> None:
-    """An object whose reading was overtaken by a write is handed over, and not kept."""
+    """An object whose read overlapped a write is returned but not cached."""
     reader, writer = client_of(server), client_of(server)
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)
     run = row.run.training_run_id
@@ -330,7 +330,7 @@ sys.stdin.readline()
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Hold the write lock of a database in another process."""
+    """Hold a database's write lock in another process."""
     holder = subprocess.Popen([sys.executable, "-c", LOCK, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdin is not None
     assert holder.stdout is not None
@@ -346,7 +346,7 @@ def locked(path: str) -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.parametrize("opened", [True, False])
 def test_locked_by_another_process(server: DemoServer, client_of: Make, opened: bool) -> None:
-    """While another process holds the lock, waits end, one warning is given, and the rows are right after a write."""
+    """While another process holds the lock, waits are bounded, one warning is given, and rows are correct after a write."""
     client = client_of(server)
     row = next(row for row in server.state.checkpoints_page(999, 0)[0] if not row.public)
     assert not is_public(client, row.tinker_path)
@@ -361,12 +361,12 @@ def test_locked_by_another_process(server: DemoServer, client_of: Make, opened: 
     assert is_public(client_of(server), row.tinker_path)
 
 
-# ── when it is unusable ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── unusable caches ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("trouble", ["corrupt", "truncated", "foreign", "folder", "file", "full"])
 def test_unusable_cache_is_said_once(server: DemoServer, client_of: Make, tmp_path: Path, trouble: str) -> None:
-    """Corrupt, cut short, foreign, no place, or full: every call still gives the right rows, with one warning in all."""
+    """With a corrupt, truncated, foreign, missing or full cache every call returns the right rows, with one warning in all."""
     server.state.add_rows("list_user_checkpoints", 300)  # more than a database of two pages holds
     good = client_of(server)
     good.checkpoints()
@@ -409,7 +409,7 @@ def test_unusable_cache_is_said_once(server: DemoServer, client_of: Make, tmp_pa
 
 
 def test_doctored_listing_is_read_anew(server: DemoServer, client: tkf.Client) -> None:
-    """A listing's entry whose bytes are no listing costs a request, and runs nothing."""
+    """A tampered entry costs a request and runs no code."""
     client.checkpoints()
     path = client.cache.info()["path"]
     with sqlite3.connect(path) as other:
@@ -419,11 +419,11 @@ def test_doctored_listing_is_read_anew(server: DemoServer, client: tkf.Client) -
     assert len(client.checkpoints()) == server.state.checkpoints_page(1, 0)[1]
 
 
-# ── age, size, switches ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── age, size, options ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_entries_expire(server: DemoServer, client_of: Make) -> None:
-    """After its time a listing and an object are read anew."""
+    """Expired listings and objects are read again."""
     client = client_of(server, cache_ttl=1)
     client.checkpoints()
     client.rest.get_server_capabilities()
@@ -434,7 +434,7 @@ def test_entries_expire(server: DemoServer, client_of: Make) -> None:
 
 
 def test_shorter_life_of_another_client_holds(server: DemoServer, client_of: Make) -> None:
-    """A client that wants nothing older than a second is not served what another meant to keep for longer."""
+    """A client with a short TTL is not served entries that another one stored for longer."""
     patient, hasty = client_of(server), client_of(server, cache_ttl=1)
     patient.checkpoints()
     patient.rest.get_server_capabilities()
@@ -446,7 +446,7 @@ def test_shorter_life_of_another_client_holds(server: DemoServer, client_of: Mak
 
 
 def test_info_and_clear(server: DemoServer, client: tkf.Client) -> None:
-    """`info` counts what is there, `clear` deletes it all, and what follows is read anew."""
+    """`info` counts the entries, `clear` deletes them all, and the next call reads again."""
     client.checkpoints()
     client.rest.get_server_capabilities()
     about = client.cache.info()
@@ -462,7 +462,7 @@ def test_info_and_clear(server: DemoServer, client: tkf.Client) -> None:
 
 @pytest.mark.parametrize("options", [{"cache": False}, {"cache_ttl": 0}])
 def test_cache_off(server: DemoServer, client_of: Make, tmp_path: Path, options: dict[str, Any]) -> None:
-    """Switched off, nothing is kept and nothing written by reads, and both calls still work."""
+    """With the cache off, reads write nothing, and `info` and `clear` still work."""
     client = client_of(server, **options)
     for _ in range(2):
         client.checkpoints()
@@ -498,7 +498,7 @@ def test_several_processes(server: DemoServer, client: tkf.Client, tmp_path: Pat
 
 
 def test_client_is_usable_in_a_forked_child(server: DemoServer, client: tkf.Client) -> None:
-    """A client that was made before a fork serves its cache in the child, and goes on in the parent."""
+    """A client made before a fork serves its cache in the child and keeps working in the parent."""
     rows = len(client.checkpoints())
     child = os.fork()
     if not child:
@@ -512,7 +512,7 @@ def test_client_is_usable_in_a_forked_child(server: DemoServer, client: tkf.Clie
 
 
 def test_put_and_get(tmp_path: Path) -> None:
-    """Bytes and the time of reading come back; what was started before a write does not."""
+    """Bytes and the time of reading are returned, but not for a read started before a write."""
     cache = AccountCache(tmp_path, "a", 300)
     began = time.time()
     cache.put("k", b"body", began)

@@ -1,4 +1,4 @@
-"""Where settings come from, what is refused, and that no secret shows."""
+"""Sources of settings, their validation, and that no secret is shown."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def keys_file(default: Any = "a", key: Any = KEYS["file"]) -> dict[str, Any]:
     return {"version": 1, "default": default, "keys": {"a": {"type": "manual", "key": key, "name": "x"}}}
 
 
-# ── where it comes from ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── sources ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("given_by", range(16))
 def test_credential_order(given_by: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argument, then variable, then command, then file: the first that is there is used, for each of the 16 combinations."""
+    """Argument, variable, command, file: the first available one is used, for each of the 16 combinations."""
     has = {name: bool(given_by & 1 << bit) for bit, name in enumerate(KEYS)}
     if has["variable"]:
         monkeypatch.setenv("TINKER_API_KEY", KEYS["variable"])
@@ -70,7 +70,7 @@ def test_credential_order(given_by: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("empty", ["", "   ", "\n"])
 def test_empty_variables_count_as_unset(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty variable is passed over, for the key and for the base URL."""
+    """An empty variable is ignored, for the key and for the base URL."""
     monkeypatch.setenv("TINKER_API_KEY", empty)
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "")
     monkeypatch.setenv("TINKER_BASE_URL", "")
@@ -93,7 +93,7 @@ def test_empty_variables_count_as_unset(empty: str, monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_base_url_order(argument: str | None, variable: str | None, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argument, then TINKER_BASE_URL, then production; slashes at the end go."""
+    """Argument, then TINKER_BASE_URL, then production; trailing slashes are removed."""
     if variable is not None:
         monkeypatch.setenv("TINKER_BASE_URL", variable)
     assert resolve("tml-0123456789", argument).base_url == used
@@ -101,7 +101,7 @@ def test_base_url_order(argument: str | None, variable: str | None, used: str, m
 
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_argument_means_no_key(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`api_key=""` is no credential, whatever the environment has; the official service needs one."""
+    """`api_key=""` means no credential, whatever the environment has; the official service needs one."""
     monkeypatch.setenv("TINKER_API_KEY", KEYS["variable"])
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 9")
     write_file(keys_file())
@@ -113,7 +113,7 @@ def test_an_empty_argument_means_no_key(empty: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("by_variable", [True, False])
 def test_jwt_is_used_as_it_is(by_variable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A JWT given as argument or variable wins over a command."""
+    """A JWT given as argument or variable takes precedence over a command."""
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 9")
     if by_variable:
         monkeypatch.setenv("TINKER_API_KEY", JWT)
@@ -123,7 +123,7 @@ def test_jwt_is_used_as_it_is(by_variable: bool, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("by_variable", [True, False])
 def test_bad_prefix_falls_to_the_command_or_is_an_error(by_variable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that the official service cannot have issued gives way to the command, and never silently to the file."""
+    """A key that the official service cannot have issued falls back to the command, never silently to the file."""
     write_file(keys_file())
     bad = "sk-another-service-1234"
     if by_variable:
@@ -138,7 +138,7 @@ def test_bad_prefix_falls_to_the_command_or_is_an_error(by_variable: bool, monke
 
 @pytest.mark.parametrize("url", [OTHER, "http://127.0.0.1:8000"])
 def test_other_servers_issue_keys_of_any_form(url: str) -> None:
-    """A compatible server's key has no prefix rule, and a server that asks for none gets none."""
+    """Keys of compatible servers may have any form, and a server without authentication gets none."""
     assert resolve("sk-odd-0123456789", url).credential.reveal().reveal() == "sk-odd-0123456789"
     nobody = resolve(None, url).credential
     assert not nobody.exists
@@ -168,7 +168,7 @@ def test_only_the_official_domain_is_official(host: str) -> None:
     ],
 )
 def test_command_failures(command: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that fails, prints nothing or prints no credential is an error that quotes neither it nor its output."""
+    """A command that fails or prints no credential is an error that quotes neither it nor its output."""
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", command)
     credential = resolve(None, OFFICIAL).credential
     with pytest.raises(AuthenticationError, match=why) as caught:
@@ -179,7 +179,7 @@ def test_command_failures(command: str, why: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_slow_command_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that hangs is given up after its time, and that is said."""
+    """A hanging command is stopped after its timeout, with an error."""
     monkeypatch.setattr(credentials, "COMMAND_TIMEOUT_S", 0.2)
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "echo tml-early; sleep 30")
     with pytest.raises(AuthenticationError, match="took over") as caught:
@@ -188,7 +188,7 @@ def test_slow_command_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_command_is_run_for_every_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The command is not run when settings are made, and again each time the credential is asked for."""
+    """The command does not run when settings are made, but each time a credential is needed."""
     count = tmp_path / "count"
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo x >> {count}; echo tml-$(wc -l < {count})")
     credential = resolve(None, OFFICIAL).credential
@@ -217,7 +217,7 @@ def test_command_is_run_for_every_token(monkeypatch: pytest.MonkeyPatch, tmp_pat
     ],
 )
 def test_files_without_a_default_key(content: Any) -> None:
-    """A file whose default points nowhere is no credential, and no crash."""
+    """A file whose default does not exist has no credential, and does not crash."""
     write_file(content)
     with pytest.raises(AuthenticationError, match="no credential"):
         resolve(None, OFFICIAL)
@@ -226,7 +226,7 @@ def test_files_without_a_default_key(content: Any) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", '{"keys": tml-secret-in-broken-file', "[" * 100_000])
 def test_broken_file_is_said_and_not_quoted(content: str) -> None:
-    """A file that is no JSON is an error of its own, which quotes nothing of it."""
+    """A file that is not JSON is an error that quotes nothing of it."""
     write_file(content)
     with pytest.raises(AuthenticationError, match="cannot be read") as caught:
         resolve(None, OFFICIAL)
@@ -235,7 +235,7 @@ def test_broken_file_is_said_and_not_quoted(content: str) -> None:
 
 
 def test_unreadable_file_is_said() -> None:
-    """A folder, or bytes that are no text, in the file's place are said too."""
+    """A folder or binary data instead of the file is an error too."""
     path = write_file("")
     path.write_bytes(b"\xff\xfe\xff")
     with pytest.raises(AuthenticationError, match="cannot be read"):
@@ -247,7 +247,7 @@ def test_unreadable_file_is_said() -> None:
 
 
 def test_file_is_not_consulted_while_something_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broken file does no harm as long as a key or a command is given."""
+    """A broken file is ignored if a key or a command is given."""
     write_file("{")
     assert resolve("tml-0123456789", OFFICIAL).credential.exists
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "echo tml-x")
@@ -255,7 +255,7 @@ def test_file_is_not_consulted_while_something_else_is_set(monkeypatch: pytest.M
 
 
 def test_file_key_is_trimmed_and_checked() -> None:
-    """A key in the file is held to the same rule as any other: no character that a header cannot carry."""
+    """A key in the file must be a valid header value, like any other."""
     write_file(keys_file(key=" tml-0123456789\n"))
     assert resolve(None, OFFICIAL).credential.reveal().reveal() == "tml-0123456789"
     write_file(keys_file(key="tml-a\r\nX-Evil: 1"))
@@ -263,12 +263,12 @@ def test_file_key_is_trimmed_and_checked() -> None:
         resolve(None, OFFICIAL)
 
 
-# ── what is refused ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── validation ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "[::1]"])
 def test_plain_http_to_this_machine(host: str) -> None:
-    """Loopback may be spoken to without encryption."""
+    """Plain http is allowed to loopback."""
     assert resolve("tml-0123456789", f"http://{host}:8000").base_url == f"http://{host}:8000"
 
 
@@ -287,7 +287,7 @@ def test_plain_http_to_this_machine(host: str) -> None:
     ],
 )
 def test_plain_http_elsewhere_carries_no_key(host: str) -> None:
-    """A key never goes to another machine unencrypted; without one, plain http is allowed."""
+    """A key is never sent to another machine unencrypted; without a key, plain http is allowed."""
     with pytest.raises(InvalidRequestError, match="plain http") as caught:
         resolve("tml-0123456789", f"http://{host}")
     assert "tml-" not in str(caught.value)
@@ -295,7 +295,7 @@ def test_plain_http_elsewhere_carries_no_key(host: str) -> None:
 
 
 def test_plain_http_carries_no_access_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The access headers are secrets like the key, also where there is no key."""
+    """The access headers are secrets like the key, even without a key."""
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf-secret")
     with pytest.raises(InvalidRequestError, match="plain http"):
         resolve(None, "http://example.org")
@@ -319,7 +319,7 @@ def test_plain_http_carries_no_access_secret(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_bad_base_urls(url: str) -> None:
-    """What is no http(s) URL is refused; the text is not shown, since it may be a key in the wrong place."""
+    """A base URL that is not http(s) is refused without being shown, since it may be a misplaced key."""
     with pytest.raises(InvalidRequestError, match="not an http") as caught:
         resolve("tml-other", url)
     assert url not in str(caught.value)
@@ -339,7 +339,7 @@ def test_base_url_with_more_than_an_address(url: str) -> None:
 @given(text=st.text(max_size=30) | st.text(max_size=20).map(lambda tail: "https://" + tail))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_base_url_is_settings_or_our_error(text: str) -> None:
-    """No text as base URL raises anything but our own errors."""
+    """Any text as base URL raises only our own errors."""
     try:
         found = resolve("tml-0123456789", text)
     except TinkerError:
@@ -370,7 +370,7 @@ def test_any_base_url_is_settings_or_our_error(text: str) -> None:
     ],
 )
 def test_settings_out_of_range(options: dict[str, Any]) -> None:
-    """A number that makes no sense, or another type, is refused, and the message names it."""
+    """A number out of range, or a value of another type, is refused with the name of the setting."""
     with pytest.raises(InvalidRequestError, match=next(iter(options))) as caught:
         resolve("tml-0123456789", OTHER, **options)
     assert caught.value.hint
@@ -386,7 +386,7 @@ def test_settings_out_of_range(options: dict[str, Any]) -> None:
     ],
 )
 def test_arguments_that_are_no_settings(arguments: tuple[Any, ...], options: dict[str, Any], said: str) -> None:
-    """An argument that is not a setting is a TypeError that names it, and the setting that may be meant; no value is shown."""
+    """An unknown setting is a TypeError that names it and the closest match; no value is shown."""
     for call in (tkf.Client, tkf.connect):
         with pytest.raises(TypeError, match=said):
             call(*arguments, **options)
@@ -394,19 +394,19 @@ def test_arguments_that_are_no_settings(arguments: tuple[Any, ...], options: dic
 
 @pytest.mark.parametrize("key", ["tml-a\nb", "tml-\x00", "tml-ключ", "tml-a\x7f"])
 def test_keys_that_no_header_can_carry(key: str) -> None:
-    """A key with control or foreign characters is refused without being shown."""
+    """A key with control or non-ASCII characters is refused without being shown."""
     with pytest.raises(AuthenticationError) as caught:
         resolve(key, OTHER)
     assert key not in str(caught.value)
 
 
-# ── what shows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── reprs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 LONG_KEY = "tml-AbCdEfGh0123456789WxYz"
 
 
 def test_repr_of_a_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A client shows its base URL, where its credential comes from and the last four characters, nothing more."""
+    """The repr of a client shows its base URL, the credential's source and last four characters, and nothing else."""
     with tkf.Client(LONG_KEY, OTHER, cache_dir=tmp_path) as client:
         assert repr(client) == f"<tinker_frames.Client {OTHER}, api_key argument tml-…WxYz>"
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {LONG_KEY}")
@@ -418,13 +418,13 @@ def test_repr_of_a_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 def test_short_keys_show_nothing() -> None:
-    """Of a key of which four characters are more than a quarter, none is shown."""
+    """No character is shown of a key so short that four are more than a quarter."""
     assert repr(resolve("abc1234", OTHER).credential) == "api_key argument …"
     assert repr(resolve("tml-0123456789", OTHER).credential) == "api_key argument tml-…"
 
 
 def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The repr of the settings and of all that hangs on them holds neither key, nor command, nor access secret."""
+    """The repr of the settings and of their parts contains no key, command or access secret."""
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {LONG_KEY}")
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "cf-identity-123")
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf-secret-456")
@@ -435,7 +435,7 @@ def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_secrets_are_not_pickled(tmp_path: Path) -> None:
-    """Neither a client nor settings nor a credential can be pickled or deep-copied."""
+    """Clients, settings and credentials cannot be pickled or deep-copied."""
     found = resolve(LONG_KEY, OTHER)
     with tkf.Client(LONG_KEY, OTHER, cache_dir=tmp_path) as client:
         for held in (client, found, found.credential):
@@ -445,7 +445,7 @@ def test_secrets_are_not_pickled(tmp_path: Path) -> None:
 
 
 def test_access_secret_must_fit_a_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An access secret that no header can carry is refused without being shown."""
+    """An access secret that is not a valid header value is refused without being shown."""
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf\nX-Evil: 1")
     with pytest.raises(AuthenticationError, match="CLOUDFLARE_ACCESS_CLIENT_SECRET") as caught:
         resolve(LONG_KEY, OTHER)
@@ -453,7 +453,7 @@ def test_access_secret_must_fit_a_header(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_nothing_of_the_file_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK's credentials file is read and never touched."""
+    """The SDK's credentials file is only read."""
     path = write_file(keys_file())
     os.utime(path, ns=(10**18, 10**18))
     before = path.read_bytes()

@@ -1,4 +1,4 @@
-"""One method per endpoint: exactly what the contract says is sent, what comes back is returned, and no write ever lies."""
+"""One method per endpoint: requests follow the contract, responses are returned, and writes are verified."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DELETE, PUBLISH, UNPUBLISH, ARCHIVE = (
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long is waited before a repeat is the subject of other tests."""
+    """Shorten the waits before retries, which other tests cover."""
     for module in ("rest.retry", "plans.writer"):
         monkeypatch.setattr(f"tinker_frames.{module}.backoff_s", lambda attempt: 0.01)
 
@@ -46,7 +46,7 @@ def reader(reading: DemoServer, client_of: Make) -> tkf.Client:
 
 
 def started(client: tkf.Client, server: DemoServer) -> tkf.Client:
-    """Let a client ask for its config, and the server forget it."""
+    """Let a client request its config, and clear the server's request log."""
     client.rest.get_server_capabilities()
     server.requests.clear()
     return client
@@ -135,7 +135,7 @@ READS: dict[str, Case] = {
 
 @pytest.mark.parametrize("name", READS)
 def test_reads_send_what_the_contract_says(reading: DemoServer, reader: tkf.Client, name: str) -> None:
-    """Each read is one GET of its path with its query and no body, and returns the parsed JSON."""
+    """Each read is one GET with its path and query and no body, and returns the parsed JSON."""
     call, path, query, right = READS[name]
     row = reading.state.checkpoints_page(1, 0)[0][0]
     session = next(found for found in reading.state.sessions() if found.samplers)
@@ -152,7 +152,7 @@ def test_reads_send_what_the_contract_says(reading: DemoServer, reader: tkf.Clie
 
 
 def test_weights_info(reading: DemoServer, reader: tkf.Client) -> None:
-    """The path goes into the body as it is, also one that is no path: what it means is the server's to say."""
+    """The path is sent unchanged, even an invalid one, which is left to the server."""
     row = reading.state.checkpoints_page(1, 0)[0][0]
     assert reader.rest.get_weights_info_by_tinker_path(row.tinker_path)["base_model"] == row.run.base_model
     with pytest.raises(errors.NotFoundError):
@@ -164,7 +164,7 @@ def test_weights_info(reading: DemoServer, reader: tkf.Client) -> None:
 
 
 def test_search_sessions(reading: DemoServer, reader: tkf.Client) -> None:
-    """Only what was given goes into the search, a cursor unchanged, and empty values stay."""
+    """Only given arguments are sent; a cursor is unchanged, and empty values are kept."""
     first = reader.rest.search_sessions(limit=1)
     reader.rest.search_sessions(
         session_id="s",
@@ -194,7 +194,7 @@ def test_search_sessions(reading: DemoServer, reader: tkf.Client) -> None:
 
 
 def test_billing_usage(reading: DemoServer, reader: tkf.Client) -> None:
-    """Times are sent in UTC, whether they were given as text or as a time of another zone."""
+    """Times are sent in UTC, whether given as text or as datetimes of another time zone."""
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     reader.rest.get_billing_usage_events(end - timedelta(days=1), end.strftime("%Y-%m-%dT%H:00:00Z"))
     want = {
@@ -205,7 +205,7 @@ def test_billing_usage(reading: DemoServer, reader: tkf.Client) -> None:
 
 
 def test_external_weights(reading: DemoServer, reader: tkf.Client) -> None:
-    """The signed addresses of an external checkpoint's files, asked anew each time."""
+    """The signed URLs of an external checkpoint's files are requested anew each time."""
     row = reading.state.add_checkpoint(kind="external", name="hf")
     for _ in range(2):
         assert reader.rest.get_external_weights_urls(row.tinker_path)["urls"]["adapter_config.json"].startswith("http")
@@ -214,7 +214,7 @@ def test_external_weights(reading: DemoServer, reader: tkf.Client) -> None:
 
 @pytest.mark.parametrize("scope", ["", "Owned"])
 def test_unknown_scope_is_refused_here(reading: DemoServer, reader: tkf.Client, scope: Any) -> None:
-    """A scope that no server knows is not sent."""
+    """An unknown scope is not sent."""
     for call in (
         lambda: reader.rest.list_sessions(access_scope=scope),
         lambda: reader.rest.get_session("s", scope),
@@ -227,7 +227,7 @@ def test_unknown_scope_is_refused_here(reading: DemoServer, reader: tkf.Client, 
 
 
 def test_answers_that_are_no_object(server: DemoServer, client_of: Make) -> None:
-    """A list, or nonsense in brackets, where an object belongs is a schema error."""
+    """A list or invalid JSON instead of an object is a schema error."""
     client = started(client_of(server, retries=0), server)
     for body in (b"[1]", b"{oops}", b"[" * 99_999 + b"]"):
         server.faults.bursts.append(Burst("list_training_runs", 200, times=1, body=body))
@@ -240,7 +240,7 @@ def test_answers_that_are_no_object(server: DemoServer, client_of: Make) -> None
 
 @pytest.mark.parametrize(("kind", "by_ids"), [("redirect", True), ("json", False)])
 def test_archive(server: DemoServer, client: tkf.Client, kind: Any, by_ids: bool) -> None:
-    """A 302 and a 200 say the same: url, status and expiry as RFC 3339; by path and by ids; never from the cache."""
+    """A 302 and a 200 give the same result: url, status and expiry as RFC 3339; by path and by ids; never cached."""
     server.switches.archive = kind
     row = checkpoint(server)
     names = (row.run.training_run_id, row.key) if by_ids else (row.tinker_path,)
@@ -258,7 +258,7 @@ def test_archive(server: DemoServer, client: tkf.Client, kind: Any, by_ids: bool
 
 @pytest.mark.parametrize("switch", ["archive_building", "archive_busy"])
 def test_archive_that_is_being_built(server: DemoServer, client: tkf.Client, switch: str) -> None:
-    """503 and 409 mean that it is being built: it is asked for again after the delay."""
+    """503 and 409 mean that the archive is being built: it is requested again after the delay."""
     setattr(server.switches, switch, 2)
     row = checkpoint(server)
     assert client.rest.get_checkpoint_archive_url(row.tinker_path, retry_delay=0.05)["url"]
@@ -269,7 +269,7 @@ def test_archive_that_is_being_built(server: DemoServer, client: tkf.Client, swi
 
 @pytest.mark.parametrize(("max_retries", "requests"), [(3, 3), (0, 1)])
 def test_archive_attempts(server: DemoServer, client: tkf.Client, max_retries: int, requests: int) -> None:
-    """`max_retries` is how often it is asked for in all, and the general repeats are not on top of that."""
+    """`max_retries` is the total number of requests, without the general retries on top."""
     server.switches.archive_building = 99
     with pytest.raises(errors.ServerError) as caught:
         client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, max_retries=max_retries, retry_delay=0)
@@ -279,7 +279,7 @@ def test_archive_attempts(server: DemoServer, client: tkf.Client, max_retries: i
 
 @pytest.mark.parametrize("status", [404, 500])
 def test_other_failures_of_the_archive_are_final(server: DemoServer, client: tkf.Client, status: int) -> None:
-    """No other status is polled."""
+    """Other statuses are not polled."""
     server.faults.bursts.append(Burst(ARCHIVE, status, times=None))
     with pytest.raises(errors.TinkerError):
         client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path, retry_delay=0)
@@ -287,7 +287,7 @@ def test_other_failures_of_the_archive_are_final(server: DemoServer, client: tkf
 
 
 def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: tkf.Client) -> None:
-    """Whoever watches is told of the wait, and can end it."""
+    """The progress shows the wait and can stop it."""
     from tinker_frames.rest.progress import Progress
 
     said: list[str] = []
@@ -314,7 +314,7 @@ def test_archive_waits_are_said_and_can_be_given_up(server: DemoServer, client: 
     ],
 )
 def test_untrusted_archive_addresses(server: DemoServer, client: tkf.Client, location: str) -> None:
-    """Only https, or the server itself, is handed on; the message quotes no address."""
+    """Only https URLs, or URLs of the server itself, are returned; the error quotes no URL."""
     server.faults.bursts.append(Burst(ARCHIVE, 302, times=None, headers={"location": location}))
     with pytest.raises(errors.NotSupportedError) as caught:
         client.rest.get_checkpoint_archive_url(checkpoint(server).tinker_path)
@@ -323,7 +323,7 @@ def test_untrusted_archive_addresses(server: DemoServer, client: tkf.Client, loc
 
 
 def test_archive_address_without_a_host(server: DemoServer, client: tkf.Client) -> None:
-    """A relative Location is one of the server itself; without an expiry a quarter of an hour is assumed."""
+    """A relative Location is resolved against the server; without an expiry, a quarter of an hour is assumed."""
     for expires in ({}, {"expires": "soon"}, {"expires": "Fri, 20 Nov 99999999999999999999 09:00:30 GMT"}):
         burst = Burst(ARCHIVE, 302, times=1, headers={"location": "/storage/x?X-Sig=1", **expires})
         server.faults.bursts.append(burst)
@@ -338,7 +338,7 @@ def test_archive_address_without_a_host(server: DemoServer, client: tkf.Client) 
 
 @pytest.mark.parametrize("status", [200, 204])
 def test_writes_send_what_the_contract_says(server: DemoServer, client: tkf.Client, status: int) -> None:
-    """Publish, unpublish, TTL and delete: method, path and body of the contract; any 2xx is done; nothing is returned."""
+    """Publish, unpublish, TTL and delete send the contract's method, path and body; any 2xx is success; nothing is returned."""
     server.switches.write_status = status
     row, rest = checkpoint(server), client.rest
     rest.publish_checkpoint(row.tinker_path)
@@ -363,7 +363,7 @@ def test_writes_send_what_the_contract_says(server: DemoServer, client: tkf.Clie
 
 
 def test_delete_by_ids(server: DemoServer, client: tkf.Client) -> None:
-    """By run and checkpoint id, the id is taken as it is."""
+    """With run and checkpoint id, the id is used unchanged."""
     row = checkpoint(server)
     client.rest.delete_checkpoint(row.run.training_run_id, row.key)
     assert server.state.find(row.tinker_path) is None
@@ -374,7 +374,7 @@ def test_delete_by_ids(server: DemoServer, client: tkf.Client) -> None:
 
 @pytest.mark.parametrize("seconds", [3599, 315_360_001, 3600.0, True, "3600"])
 def test_ttl_out_of_range_is_not_sent(server: DemoServer, client: tkf.Client, seconds: Any) -> None:
-    """A TTL below an hour, above ten years or of no whole number of seconds is refused here."""
+    """A TTL below an hour, above ten years, or not a whole number of seconds is refused."""
     with pytest.raises(errors.InvalidRequestError, match="ttl_seconds"):
         client.rest.set_checkpoint_ttl_from_tinker_path(checkpoint(server).tinker_path, seconds)
     assert server.requests.count() == 0
@@ -382,7 +382,7 @@ def test_ttl_out_of_range_is_not_sent(server: DemoServer, client: tkf.Client, se
 
 @pytest.mark.parametrize("public", [True, False])
 def test_conflict_is_settled_by_a_read(server: DemoServer, client: tkf.Client, public: bool) -> None:
-    """409 `already` is no error and no loop: one write, one read that finds it so."""
+    """409 `already` is not an error: one write, and one read that confirms the state."""
     row = checkpoint(server, public=public)
     (client.rest.publish_checkpoint if public else client.rest.unpublish_checkpoint)(row.tinker_path)
     assert [call.status for call in writes(server)] == [409]
@@ -391,7 +391,7 @@ def test_conflict_is_settled_by_a_read(server: DemoServer, client: tkf.Client, p
 
 
 def test_conflict_that_is_not_so(server: DemoServer, client: tkf.Client) -> None:
-    """409 for another reason is raised after the read; it is sent once more, since the server may have been busy."""
+    """Another 409 is raised after the read and one repeat, since the server may have been busy."""
     server.faults.bursts.append(Burst(PUBLISH, 409, times=None, detail="busy"))
     with pytest.raises(errors.ConflictError, match="busy"):
         client.rest.publish_checkpoint(checkpoint(server).tinker_path)
@@ -412,7 +412,7 @@ UNCLEAR = {
 )
 @pytest.mark.parametrize("applied", [True, False])
 def test_unclear_writes(server: DemoServer, client_of: Make, how: str, endpoint: str, applied: bool) -> None:
-    """A write whose outcome is unclear is looked up: if it was done it is not sent again, if not it is, once."""
+    """After an unclear outcome the state is read: an applied write is not sent again, another is, once."""
     client = started(client_of(server, timeout=0.5 if how == "hung" else 60), server)
     row = checkpoint(server, public=endpoint == UNPUBLISH)
     faults, trouble = UNCLEAR[how](endpoint, "apply" if applied else "answer")
@@ -426,7 +426,7 @@ def test_unclear_writes(server: DemoServer, client_of: Make, how: str, endpoint:
 
 
 def test_missing_checkpoint_is_said(server: DemoServer, client: tkf.Client) -> None:
-    """404 at the first try of a delete is an error, not a success."""
+    """A 404 at the first attempt of a delete is an error, not a success."""
     run = server.state.runs()[0].training_run_id
     with pytest.raises(errors.NotFoundError):
         client.rest.delete_checkpoint(f"tinker://{run}/weights/never-was")
@@ -434,7 +434,7 @@ def test_missing_checkpoint_is_said(server: DemoServer, client: tkf.Client) -> N
 
 
 def fail_later_lists(server: DemoServer) -> Callable[[str, Any], Any]:
-    """Return an edit of answers after which every list but the first fails."""
+    """Return an edit of responses after which every list but the first fails."""
 
     def edit(endpoint: str, content: Any) -> Any:
         if endpoint == "list_checkpoints":
@@ -445,7 +445,7 @@ def fail_later_lists(server: DemoServer) -> Callable[[str, Any], Any]:
 
 
 def test_unread_run_stops_a_write(server: DemoServer, client_of: Make) -> None:
-    """If the run cannot be read before a write, that is the error, and nothing is sent."""
+    """If the run cannot be read before a write, the error is raised and nothing is sent."""
     client, row = started(client_of(server, retries=0), server), checkpoint(server)
     server.faults.bursts.append(Burst("list_checkpoints", 502, times=None))
     for call in (client.rest.delete_checkpoint, client.rest.publish_checkpoint):
@@ -466,7 +466,7 @@ def test_success_that_cannot_be_verified_is_said(server: DemoServer, client_of: 
 
 @pytest.mark.parametrize("ttl", [None, 30 * 86_400])
 def test_ttl_that_is_ignored_is_an_error(server: DemoServer, client: tkf.Client, ttl: int | None) -> None:
-    """A TTL that the server reports as set and ignores is found out, also where the checkpoint has an expiry already."""
+    """A TTL that the server accepts but ignores is detected, even if the checkpoint has an expiry."""
     row = checkpoint(server)
     client.rest.set_checkpoint_ttl_from_tinker_path(row.tinker_path, 7200)
     before = row.expires_at
@@ -478,7 +478,7 @@ def test_ttl_that_is_ignored_is_an_error(server: DemoServer, client: tkf.Client,
 
 @pytest.mark.parametrize("status", [503, 409])
 def test_unclear_delete_of_what_never_existed(server: DemoServer, client: tkf.Client, status: int) -> None:
-    """What no list had before an unclear answer was not deleted by us: it is not found."""
+    """A checkpoint that was never listed is not found, not deleted by an unclear outcome."""
     run = server.state.runs()[0].training_run_id
     server.faults.bursts.append(Burst(DELETE, status, times=1))
     with pytest.raises(errors.NotFoundError):
@@ -486,7 +486,7 @@ def test_unclear_delete_of_what_never_existed(server: DemoServer, client: tkf.Cl
 
 
 def test_refusal_after_an_unclear_delete_is_settled(server: DemoServer, client: tkf.Client) -> None:
-    """A definite refusal of the repeat does not hide that the first attempt was carried out late."""
+    """A definite refusal of the repeat does not hide that the first attempt was applied late."""
     row = checkpoint(server)
 
     def late(endpoint: str, content: Any) -> Any:
@@ -502,7 +502,7 @@ def test_refusal_after_an_unclear_delete_is_settled(server: DemoServer, client: 
 
 
 def test_unclear_and_unreadable_is_said(server: DemoServer, client_of: Make) -> None:
-    """If neither the write nor the read that should settle it got an answer, the error says that it is not known."""
+    """If neither the write nor the verifying read got a response, the error says that the outcome is unknown."""
     client = started(client_of(server, retries=0), server)
     row = checkpoint(server)
     server.faults.bursts.append(Burst(DELETE, 502, times=None))
@@ -515,7 +515,7 @@ def test_unclear_and_unreadable_is_said(server: DemoServer, client_of: Make) -> 
 
 
 def test_write_that_always_fails(server: DemoServer, client_of: Make) -> None:
-    """A delete that fails for ever is an error after `retries` repeats, each preceded by a look."""
+    """A delete that always fails raises after `retries` repeats, each preceded by a read."""
     client = started(client_of(server, retries=1), server)
     row = checkpoint(server)
     server.faults.bursts.append(Burst(DELETE, 500, times=None))
@@ -527,7 +527,7 @@ def test_write_that_always_fails(server: DemoServer, client_of: Make) -> None:
 
 @pytest.mark.parametrize("endpoint", [DELETE, PUBLISH, "set_checkpoint_ttl"])
 def test_a_write_that_changed_nothing_is_an_error(server: DemoServer, client: tkf.Client, endpoint: str) -> None:
-    """A server that reports success and does nothing is found out by the reading that verifies the write."""
+    """A server that reports success without effect is detected by the verifying read."""
     row = checkpoint(server)
     server.faults.bursts.append(Burst(endpoint, 200, times=None))
     call = {DELETE: client.rest.delete_checkpoint, PUBLISH: client.rest.publish_checkpoint}.get(
@@ -539,7 +539,7 @@ def test_a_write_that_changed_nothing_is_an_error(server: DemoServer, client: tk
 
 
 def test_a_gateway_refusal_is_sent_again(server: DemoServer, client: tkf.Client) -> None:
-    """400 with an empty body comes from a gateway: the write is sent again without reading first."""
+    """A 400 with an empty body comes from a gateway: the write is sent again without a read."""
     row = checkpoint(server)
     server.faults.bursts.append(Burst(DELETE, 400, times=1, headers={"content-length": "0"}, body=b""))
     client.rest.delete_checkpoint(row.tinker_path)
@@ -549,7 +549,7 @@ def test_a_gateway_refusal_is_sent_again(server: DemoServer, client: tkf.Client)
 def test_local_failures_of_a_write_send_nothing(
     server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    """If there is no credential to send a write with, that is the error, and not that its outcome is unknown."""
+    """A missing credential for a write is raised as such, not as an unknown outcome."""
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 3")
     client = client_of(server, api_key=None, cache=False)
     for call in (client.rest.delete_checkpoint, client.rest.unpublish_checkpoint):
@@ -575,7 +575,7 @@ def skyrl() -> Iterator[DemoServer]:
 
 
 def test_tuft_reads(tuft: DemoServer, client_of: Make) -> None:
-    """What TuFT has is read; a search, which it lacks, is not supported; a missing object is its 500."""
+    """TuFT's endpoints are read; the missing search is not supported; a missing object is its 500."""
     rest = client_of(tuft, retries=0).rest
     run = tuft.state.runs()[0].training_run_id
     assert rest.get_training_run(run)["training_run_id"] == run
@@ -588,7 +588,7 @@ def test_tuft_reads(tuft: DemoServer, client_of: Make) -> None:
 
 @pytest.mark.parametrize("name", ["plain", "模型", "a b", "100%", "a\u202eb"])
 def test_tuft_archive_is_on_its_own_disk(tuft: DemoServer, client_of: Make, name: str) -> None:
-    """The file:// address is refused, and not shown, whatever the checkpoint is called."""
+    """A file:// URL is refused and not shown, whatever the checkpoint's name."""
     row = tuft.state.add_checkpoint(kind="training", name=name)
     with pytest.raises(errors.NotSupportedError, match="file URL") as caught:
         client_of(tuft, retries=0).rest.get_checkpoint_archive_url(row.tinker_path)
@@ -598,7 +598,7 @@ def test_tuft_archive_is_on_its_own_disk(tuft: DemoServer, client_of: Make, name
 
 @pytest.mark.parametrize("location", ["file:///srv/模型.tar.gz", "C:\\tuft\\a", "", "file:a"])
 def test_an_archive_at_a_local_path_is_refused(tuft: DemoServer, client_of: Make, location: str) -> None:
-    """A Location on the server's disk is refused in words, also one that is empty, or in bytes beyond ASCII."""
+    """A Location on the server's disk, empty, or with non-ASCII bytes is refused."""
     tuft.faults.bursts.append(Burst(ARCHIVE, 302, headers={"Location": location.encode().decode("latin-1")}))
     with pytest.raises(errors.NotSupportedError, match="cannot be trusted") as caught:
         client_of(tuft, retries=0).rest.get_checkpoint_archive_url(checkpoint(tuft).tinker_path)
@@ -606,7 +606,7 @@ def test_an_archive_at_a_local_path_is_refused(tuft: DemoServer, client_of: Make
 
 
 def test_tuft_writes(tuft: DemoServer, client_of: Make) -> None:
-    """Publish works; unpublish never does, stays public and is an error; a TTL is not supported; delete works."""
+    """Publish and delete work; unpublish fails and leaves the checkpoint public; a TTL is not supported."""
     rest = client_of(tuft, retries=0).rest
     row = tuft.state.add_checkpoint(kind="training", name="alone")
     for _ in range(2):
@@ -623,7 +623,7 @@ def test_tuft_writes(tuft: DemoServer, client_of: Make) -> None:
 
 @pytest.mark.parametrize("endpoint", [DELETE, PUBLISH])
 def test_tuft_twins_are_safe_while_the_list_fails(tuft: DemoServer, client_of: Make, endpoint: str) -> None:
-    """As long as the run cannot be read, nothing is sent that could change another checkpoint of the name."""
+    """While the run cannot be read, nothing is sent that could change a namesake."""
     run = tuft.state.runs()[0]
     training = tuft.state.add_checkpoint(run, "training", "twin")
     sampler = tuft.state.add_checkpoint(run, "sampler", "twin")
@@ -636,7 +636,7 @@ def test_tuft_twins_are_safe_while_the_list_fails(tuft: DemoServer, client_of: M
 
 @pytest.mark.parametrize("endpoint", [DELETE, PUBLISH])
 def test_tuft_would_take_another_of_the_same_name(tuft: DemoServer, client_of: Make, endpoint: str) -> None:
-    """TuFT drops the segment: where a run has two checkpoints of one name, neither is touched."""
+    """TuFT ignores the segment: of two checkpoints with one name in a run, neither is changed."""
     run = tuft.state.runs()[0]
     training = tuft.state.add_checkpoint(run, "training", "twin")
     sampler = tuft.state.add_checkpoint(run, "sampler", "twin")
@@ -681,7 +681,7 @@ def test_tuft_delete_settled_by_a_proved_reading(tuft: DemoServer, client_of: Ma
 
 
 def test_tuft_delete_of_what_never_existed(tuft: DemoServer, client_of: Make) -> None:
-    """TuFT answers 500 to a delete of a missing checkpoint; that it is missing is said before anything is sent."""
+    """TuFT responds with a 500 to a delete of a missing checkpoint; this is reported before anything is sent."""
     run = tuft.state.runs()[0].training_run_id
     with pytest.raises(errors.NotFoundError, match="never-was"):
         client_of(tuft).rest.delete_checkpoint(f"tinker://{run}/weights/never-was")
@@ -689,7 +689,7 @@ def test_tuft_delete_of_what_never_existed(tuft: DemoServer, client_of: Make) ->
 
 
 def test_skyrl(skyrl: DemoServer, client_of: Make) -> None:
-    """What SkyRL has is read; it has no sessions, no user list and no writes; its archives go by bare sampler names."""
+    """SkyRL's endpoints are read; it has no sessions, user list or writes; its archives use bare sampler names."""
     rest = client_of(skyrl, api_key=None).rest
     sampler = skyrl.state.add_checkpoint(kind="sampler", name="alone")
     run = sampler.run.training_run_id
@@ -712,7 +712,7 @@ def test_skyrl(skyrl: DemoServer, client_of: Make) -> None:
 
 
 def test_skyrl_archive_that_is_being_built(skyrl: DemoServer, client_of: Make) -> None:
-    """SkyRL's 425 is a 503 by another number: it is polled."""
+    """SkyRL's 425 is polled like a 503."""
     run = skyrl.state.runs()[0]
     row = skyrl.state.add_checkpoint(run, "sampler", "fresh", pending=True)
     threading.Timer(0.2, setattr, (row, "pending", False)).start()

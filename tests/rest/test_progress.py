@@ -1,4 +1,4 @@
-"""The bar: there when wanted, honest about waits, silent otherwise."""
+"""The progress bar: shown on request, reporting waits, and silent otherwise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinker_frames.rest.progress import DELAY_S, Progress, in_notebook, is_inter
 
 @pytest.mark.slow
 def test_nobody_watches_a_pipe() -> None:
-    """Without a terminal and outside a notebook nothing is drawn by itself."""
+    """Without a terminal and outside a notebook no bar is drawn by default."""
     assert not in_notebook()
     code = "from tinker_frames.rest.progress import is_interactive; print(is_interactive())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -22,7 +22,7 @@ def test_nobody_watches_a_pipe() -> None:
 
 @pytest.mark.slow
 def test_a_terminal_is_watched() -> None:
-    """A terminal on standard error is somebody watching."""
+    """With a terminal on standard error the bar is on by default."""
     code = "import pty,os,sys; from tinker_frames.rest.progress import is_interactive; _, end = pty.openpty(); os.dup2(end, 2); print(is_interactive())"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == "True\n"
@@ -30,7 +30,7 @@ def test_a_terminal_is_watched() -> None:
 
 @pytest.mark.parametrize("show", [False, None])
 def test_without_a_bar_everything_is_silent(show: bool | None, capsys: pytest.CaptureFixture[str]) -> None:
-    """Counting without a bar writes nothing and fails nowhere."""
+    """Counting without a bar writes nothing and does not fail."""
     assert not is_interactive()
     with Progress("rows", show) as bar:
         bar.set_total(10)
@@ -42,7 +42,7 @@ def test_without_a_bar_everything_is_silent(show: bool | None, capsys: pytest.Ca
 
 
 def test_quick_work_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """A bar that was wanted appears only when the work takes longer than its delay."""
+    """A requested bar appears only after its delay."""
     assert DELAY_S == 1
     with Progress("rows", show=True) as bar:
         bar.advance(5)
@@ -50,7 +50,7 @@ def test_quick_work_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_wait_is_said_on_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    """With a bar, a wait is said where the bar is, with its length and reason."""
+    """The bar shows the length and reason of a wait."""
     with Progress("rows", show=True) as bar:
         bar.report_wait(7.0, "the server limits the rate")
     assert "waiting 7 s: the server limits the rate" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""When a request is sent again, and after how long: pure rules."""
+"""Retry rules: whether a request is sent again, and after how long."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def headers(**given: str) -> CaseInsensitiveDict[str]:
     ],
 )
 def test_server_wait(sent: dict[str, str], wait: float | None) -> None:
-    """`retry-after-ms`, else `Retry-After` in seconds, fractions or as a date; above 0 and below a year."""
+    """`retry-after-ms`, else `Retry-After` in seconds, fractions or as a date; between 0 and a year."""
     assert read_server_wait(headers(**sent), NOW) == wait
 
 
@@ -64,7 +64,7 @@ def test_server_wait(sent: dict[str, str], wait: float | None) -> None:
     text=st.text(max_size=40) | st.from_regex(r"\A[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+(:\d+)? [-+A-Z0-9]*\Z")
 )
 def test_no_header_breaks_it(text: str) -> None:
-    """Whatever a server sends, there is a wait within bounds or none."""
+    """Any header gives a bounded wait or none."""
     for name in ("retry_after", "retry_after_ms"):
         wait = read_server_wait(headers(**{name: text}), NOW)
         assert wait is None or 0 < wait <= MAX_SERVER_WAIT_S
@@ -72,14 +72,14 @@ def test_no_header_breaks_it(text: str) -> None:
 
 @given(attempt=st.integers(0, 40))
 def test_backoff_bounds(attempt: int) -> None:
-    """The n-th wait is within a quarter below half a second doubled n times, and never above ten seconds."""
+    """The n-th wait is up to a quarter below half a second doubled n times, and at most ten seconds."""
     full = min(0.5 * 2**attempt, 10)
     assert 0.75 * full <= backoff_s(attempt) <= full
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 402, 403, 404, 405, 408, 409, 422, 425, 429, 500, 503])
 def test_statuses_after_which_a_read_is_repeated(status: int) -> None:
-    """A read is repeated where the server was busy or failed, not where it refused."""
+    """A read is repeated if the server was busy or failed, not if it refused."""
     assert is_retryable(status, headers()) is (status in {408, 409, 425, 429, 500, 503})
 
 
@@ -92,14 +92,14 @@ def test_should_retry_decides(said: str, status: int, repeat: bool) -> None:
 
 
 def test_gateway_refusal_is_repeated() -> None:
-    """400 with an empty body comes from a gateway: the service never saw the request."""
+    """A 400 with an empty body comes from a gateway and never reached the service."""
     assert is_retryable(400, headers(content_length="0"))
     assert not is_retryable(400, headers(content_length="20"))
 
 
 @given(retries=st.integers(0, 8))
 def test_tries_end(retries: int) -> None:
-    """There are as many repeats as `retries`, then none, whether answers or connections failed."""
+    """There are at most `retries` repeats, for responses and for connections."""
     tries = RetryBudget(retries)
     waits = [tries.wait_after(500, headers()) for _ in range(retries + 1)]
     assert waits[-1] is None
@@ -110,7 +110,7 @@ def test_tries_end(retries: int) -> None:
 
 @given(retries=st.integers(0, 5))
 def test_named_rate_limits_get_more_patience(retries: int) -> None:
-    """A 429 that names its wait may come `RATE_LIMIT_RETRY_FACTOR` times as often, and costs no other repeat."""
+    """A 429 with a wait may be repeated `RATE_LIMIT_RETRY_FACTOR` times as often, and does not count as another retry."""
     tries = RetryBudget(retries)
     waits = [tries.wait_after(429, headers(retry_after="2")) for _ in range(retries * RATE_LIMIT_RETRY_FACTOR + 1)]
     assert waits == [2.0] * (retries * RATE_LIMIT_RETRY_FACTOR) + [None]
@@ -123,7 +123,7 @@ def test_named_rate_limits_get_more_patience(retries: int) -> None:
     cut=st.integers(1, 50),
 )
 def test_whole_objects_look_complete(body: dict[str, object], cut: int) -> None:
-    """Every whole JSON object passes the cheap check; an empty body and one cut before its first bracket closed do not."""
+    """Every complete JSON object passes the cheap check; an empty or truncated body does not."""
     import json
 
     text = json.dumps(body).encode()

@@ -1,4 +1,4 @@
-"""Secrets show nothing, and what a server sends back of them is struck out."""
+"""Secrets are masked, and removed from what a server echoes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGFAbGFiIiwiaWF0IjoxfQ.s1gnatureS1gnature
     [("", "…"), ("abc", "…"), ("tml-short", "tml-…"), ("0123456789abcde", "…"), (KEY, "tml-…Ae1u"[:5] + KEY[-4:])],
 )
 def test_mask_shows_four_characters_of_a_long_key_only(text: str, shown: str) -> None:
-    """The last four characters of 16 or more are shown, and nothing of a shorter key."""
+    """The last four characters of 16 or more are shown, and none of a shorter key."""
     assert Secret(text).mask() == shown
     assert repr(Secret(text)) == f"{Secret(text)}" == "<secret>"
 
@@ -37,7 +37,7 @@ def test_mask_shows_four_characters_of_a_long_key_only(text: str, shown: str) ->
     ],
 )
 def test_keys_and_long_parts_are_struck_out(sent: str) -> None:
-    """A key, a long part of it, also in JSON's escapes, is gone from an answer, which is valid JSON as before."""
+    """A key or a long part of it, even with JSON escapes, is removed from a response, which stays valid JSON."""
     content = b'{"owner": "a' + sent.encode() + b'b", "path": "C:\\\\u0041", "n": 1}'
     struck, count = strike_out(content, [Secret("tml-another-key-0123456789"), Secret(KEY)])
     found = json.loads(struck)
@@ -52,20 +52,20 @@ def test_keys_and_long_parts_are_struck_out(sent: str) -> None:
     ("secret", "sent"), [(KEY, KEY[3:14]), ("tml-demo", "tml-demo"), (JWT, JWT.partition(".")[0]), ("", "x")]
 )
 def test_short_parts_and_words_stay(secret: str, sent: str) -> None:
-    """A few characters, a key that is a mere word, and the header that all JWTs share say nothing, so they stay."""
+    """A few characters, a key that is a common word, and the header shared by all JWTs reveal nothing, so they stay."""
     content = json.dumps({"name": sent}).encode()
     assert strike_out(content, [Secret(secret)]) == (content, 0)
 
 
 @pytest.mark.parametrize("sent", [JWT, JWT.split(".")[1], JWT.split(".")[2]])
 def test_tokens_are_struck_out(sent: str) -> None:
-    """A JWT, its claims and its signature are struck out."""
+    """A JWT, its claims and its signature are removed."""
     assert sent not in strike_out_text(f"token {sent} is old", [Secret(JWT)])
 
 
 @given(before=st.text(max_size=20), after=st.text(max_size=20), start=st.integers(0, 20), length=st.integers(16, 36))
 def test_no_long_part_survives(before: str, after: str, start: int, length: int) -> None:
-    """Whatever stands around 16 or more characters of a key, they are gone, and what stands around them is not."""
+    """16 or more consecutive characters of a key are removed, and the text around them is kept."""
     part = KEY[start : start + length]
     text = f"{before}|{part}|{after}"
     struck = strike_out_text(text, [Secret(KEY)])

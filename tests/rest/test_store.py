@@ -1,4 +1,4 @@
-"""The SQLite file behind the cached session: private, bounded in its waits, and never able to run code."""
+"""The SQLite file of the cached session: private, with bounded waits, and never running code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def response(body: bytes = b"{}", expires_in_s: float = 300) -> CachedResponse:
 
 
 class Told(list[str]):
-    """Collects what a store reports."""
+    """Collects the reports of a store."""
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def store(tmp_path: Path, told: Told) -> Iterator[SQLiteStore]:
 
 
 def test_what_is_put_comes_back(store: SQLiteStore, told: Told) -> None:
-    """Any bytes come back as they were, with status, address and headers."""
+    """Any bytes are returned unchanged, with status, URL and headers."""
     body = bytes(range(256)) * 10_000
     store["k"] = response(body)
     found = store["k"]
@@ -63,7 +63,7 @@ def test_what_is_put_comes_back(store: SQLiteStore, told: Told) -> None:
 
 
 def test_expired_entries_can_be_dropped(store: SQLiteStore) -> None:
-    """What has outlived its time goes, the rest stays."""
+    """Expired entries are dropped, others stay."""
     store["old"], store["new"] = response(expires_in_s=-5), response()
     store.drop_expired()
     assert list(store) == ["new"]
@@ -71,7 +71,7 @@ def test_expired_entries_can_be_dropped(store: SQLiteStore) -> None:
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
 def test_folder_and_files_are_private(tmp_path: Path, told: Told, mask: int) -> None:
-    """Folder 0700, file and side files 0600, whatever the umask."""
+    """The folder is 0700, the file and its side files 0600, whatever the umask."""
     old = os.umask(mask)
     try:
         made = SQLiteStore(tmp_path / "deep" / "cache" / "a.sqlite", told.append)
@@ -97,7 +97,7 @@ class Exploding:
 
 @pytest.mark.parametrize("kind", ["pickle", "garbage", "text", "null", "empty", "other msgpack", "half", "number"])
 def test_doctored_values_are_no_entries(store: SQLiteStore, told: Told, tmp_path: Path, kind: str) -> None:
-    """A value that we did not write is absent: no code of it runs, nothing is raised, and the others still work."""
+    """A tampered value counts as absent: none of its code runs, nothing is raised, and other entries still work."""
     store["good"] = response(b"[1]")
     mark = tmp_path / "ran"
     half = store.serialize(response(b"[1]"))
@@ -123,7 +123,7 @@ def test_doctored_values_are_no_entries(store: SQLiteStore, told: Told, tmp_path
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\x00" + b"\x01" * 5000])
 def test_corrupt_file_is_set_aside(tmp_path: Path, told: Told, content: bytes) -> None:
-    """A file that is no database is moved away and rebuilt, and that is said once."""
+    """A file that is not a database is moved away and rebuilt, with one report."""
     path = tmp_path / "a.sqlite"
     path.write_bytes(content)
     made = SQLiteStore(path, told.append)
@@ -137,7 +137,7 @@ def test_corrupt_file_is_set_aside(tmp_path: Path, told: Told, content: bytes) -
 
 
 def test_truncated_file_is_set_aside(tmp_path: Path, told: Told) -> None:
-    """A database that lost its end is rebuilt, too."""
+    """A truncated database is rebuilt, too."""
     path = tmp_path / "a.sqlite"
     first = SQLiteStore(path, told.append)
     for number in range(20):
@@ -156,7 +156,7 @@ def test_truncated_file_is_set_aside(tmp_path: Path, told: Told) -> None:
 
 @pytest.mark.parametrize("place", ["file", "folder"])
 def test_unusable_place(tmp_path: Path, told: Told, place: str) -> None:
-    """Where no file can be made, the store holds nothing, raises nothing, and says so once."""
+    """Where no file can be created, the store is empty, does not raise, and reports once."""
     path = tmp_path / "cache" / "a.sqlite"
     if place == "file":
         path.mkdir(parents=True)
@@ -175,7 +175,7 @@ def test_unusable_place(tmp_path: Path, told: Told, place: str) -> None:
 
 
 def test_foreign_database(tmp_path: Path, told: Told) -> None:
-    """Another program's database is left alone, and gone on without."""
+    """Another program's database is left alone, and the store works without it."""
     path = tmp_path / "a.sqlite"
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE responses (a)")
@@ -192,7 +192,7 @@ def test_foreign_database(tmp_path: Path, told: Told) -> None:
 
 
 def test_full_disk(store: SQLiteStore, told: Told) -> None:
-    """When no page more can be had, what is there goes unused and it is said once."""
+    """When the disk is full, the store is not used, with one report."""
     store["k"] = response(b"[1]")
     connection = store._connect()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
@@ -205,7 +205,7 @@ def test_full_disk(store: SQLiteStore, told: Told) -> None:
 
 
 def test_locked_database_is_waited_for_with_a_bound(store: SQLiteStore, told: Told) -> None:
-    """While another holds the lock, a write gives up after a bounded wait; it is said once, and not waited for again."""
+    """While another process holds the lock, a write gives up after a bounded wait, with one report and no further wait."""
     store["k"] = response(b"[1]")
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -236,7 +236,7 @@ def test_threads_share_one_store(store: SQLiteStore, told: Told) -> None:
 
 
 def test_store_works_after_a_fork(store: SQLiteStore, told: Told) -> None:
-    """A forked child uses a connection of its own, and leaves the parent's alone."""
+    """A forked child uses its own connection and leaves the parent's alone."""
     store["parent"] = response(b"[1]")
     child = os.fork()
     if not child:
@@ -255,9 +255,9 @@ def test_store_works_after_a_fork(store: SQLiteStore, told: Told) -> None:
 
 
 def test_clear_gives_the_space_back(store: SQLiteStore) -> None:
-    """Clearing leaves no entry and no bytes of one."""
+    """Clearing leaves no entry and frees the space."""
     store["k"] = response(b"SECRET-LOOKING-ROW" * 10_000)
-    store.close()  # now it is in the main file, and no longer in the log
+    store.close()  # moves it from the log to the main file
     full = store.path.stat().st_size
     store.clear()
     assert store.path.stat().st_size < full

@@ -1,4 +1,4 @@
-"""Daemon threads: the context and the errors of their work."""
+"""Daemon threads: context variables and errors of their work."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_threads_are_daemons_in_a_copy_of_the_callers_context() -> None:
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit])
 def test_an_error_is_raised_where_the_result_is_taken(kind: type[BaseException]) -> None:
-    """Any exception of the work, also one that ends a program, is kept until `get`."""
+    """Any exception of the work, including SystemExit, is raised by `get`."""
 
     def fail() -> None:
         raise kind("no")

@@ -1,4 +1,4 @@
-"""The only network I/O: what is repeated, waited for, said, and never sent."""
+"""Retries, waits, headers, and errors of the transport."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Make = Callable[..., tkf.Client]
 
 
 class Elsewhere:
-    """A second server on loopback that gives one answer to everything and keeps what it was sent."""
+    """A second server on loopback that sends one response to everything and records its requests."""
 
     def __init__(self, answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> None:
         self.headers: list[dict[str, str]] = []
@@ -68,7 +68,7 @@ def reply(status: int, body: bytes = b"{}", **headers: str) -> Callable[[http.se
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception with all that is chained to it."""
+    """Yield an exception and all exceptions chained to it."""
     found: BaseException | None = error
     while found is not None:
         yield found
@@ -77,26 +77,26 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 @pytest.fixture(autouse=True)
 def _short_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the wait is not the subject, it is short."""
+    """Shorten the waits, unless they are the subject of the test."""
     if "real_waits" not in request.fixturenames:
         monkeypatch.setattr("tinker_frames.rest.retry.backoff_s", lambda attempt: 0.01)
 
 
 @pytest.fixture
 def real_waits() -> None:
-    """Ask for the waits that users get."""
+    """Use the waits that users get."""
 
 
 @pytest.fixture
 def ready(client: tkf.Client, server: DemoServer) -> tkf.Client:
-    """A client that has asked for its config already, on a server that has forgotten it."""
+    """A client that has requested its config, on a server with an empty request log."""
     client.rest.get_server_capabilities()
     server.requests.clear()
     return client
 
 
 def start(client: tkf.Client, server: DemoServer, timeout: float | None = None) -> tkf.Client:
-    """Let a client ask for its config, with all the time it needs; only what follows has the given timeout."""
+    """Let a client request its config without a time limit; the given timeout applies afterwards."""
     client.rest.get_server_capabilities()
     server.requests.clear()
     if timeout is not None:
@@ -104,12 +104,12 @@ def start(client: tkf.Client, server: DemoServer, timeout: float | None = None) 
     return client
 
 
-# ── repeats ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── retries ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 503])
 def test_reads_are_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
-    """A read survives one answer of a kind that may pass."""
+    """A read survives one temporary failure."""
     server.faults.bursts.append(Burst(RUNS, status, times=1))
     assert ready.rest.list_training_runs()["training_runs"]
     assert [call.status for call in server.requests] == [status, 200]
@@ -117,7 +117,7 @@ def test_reads_are_repeated(server: DemoServer, ready: tkf.Client, status: int) 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_final_answers_are_not_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
-    """What cannot pass is raised after one request."""
+    """A permanent failure is raised after one request."""
     server.faults.bursts.append(Burst(RUNS, status, times=None))
     with pytest.raises(errors.TinkerError):
         ready.rest.list_training_runs()
@@ -126,7 +126,7 @@ def test_final_answers_are_not_repeated(server: DemoServer, ready: tkf.Client, s
 
 @pytest.mark.parametrize(("said", "status", "count"), [("false", 500, 1), ("true", 404, 2)])
 def test_should_retry(server: DemoServer, client_of: Make, said: str, status: int, count: int) -> None:
-    """`x-should-retry` overrides what the status says."""
+    """`x-should-retry` overrides the status."""
     client = start(client_of(server, retries=1), server)
     server.faults.bursts.append(Burst(RUNS, status, times=None, headers={"x-should-retry": said}))
     with pytest.raises(errors.TinkerError):
@@ -136,7 +136,7 @@ def test_should_retry(server: DemoServer, client_of: Make, said: str, status: in
 
 @pytest.mark.parametrize("retries", [0, 2])
 def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries: int) -> None:
-    """`retries` is how often a request is sent again, and no more than that."""
+    """`retries` is the maximum number of repeats."""
     client = start(client_of(server, retries=retries), server)
     server.faults.bursts.append(Burst(RUNS, 500, times=None))
     with pytest.raises(errors.ServerError):
@@ -148,7 +148,7 @@ def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries:
 @pytest.mark.timeout(60)
 @pytest.mark.usefixtures("real_waits")
 def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
-    """With the defaults, a server that answers 500 for ever is an error after five requests, and the waits are said."""
+    """With the defaults, a server that always responds with a 500 is an error after five requests, and the waits are reported."""
     server.faults.bursts.append(Burst(RUNS, 500, times=None))
     with caplog.at_level(logging.WARNING, "tinker_frames"), pytest.raises(errors.ServerError):
         ready.rest.list_training_runs()
@@ -157,7 +157,7 @@ def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplo
 
 
 def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:
-    """No wait is started that would end past the deadline."""
+    """No wait is started that would end after the deadline."""
     client = start(client_of(server, deadline=2), server)
     server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="30"))
     with pytest.raises(errors.RateLimitError):
@@ -167,7 +167,7 @@ def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:
 
 @pytest.mark.parametrize(("status", "retries"), [(429, 4), (503, 4), (429, 0)])
 def test_waits_past_the_deadline_end_at_once(server: DemoServer, client_of: Make, status: int, retries: int) -> None:
-    """A wait of an hour is named and ends every call at once; until it is over, none of them sends anything."""
+    """A wait of an hour is reported and fails every call at once; until it is over, nothing is sent."""
     client = start(client_of(server, deadline=20, retries=retries), server)
     server.faults.bursts.append(Burst(RUNS, status, times=None, retry_after="3600"))
     for call in [client.rest.list_training_runs, client.rest.list_sessions, client.checkpoints]:
@@ -180,7 +180,7 @@ def test_waits_past_the_deadline_end_at_once(server: DemoServer, client_of: Make
 def test_long_waits_are_kept_where_the_deadline_allows(
     server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wait of over a minute within the deadline is waited for, and nothing is sent before it is over."""
+    """A wait of over a minute within the deadline is observed."""
     slept: list[float] = []
     client = start(client_of(server, deadline=300), server)
 
@@ -196,7 +196,7 @@ def test_long_waits_are_kept_where_the_deadline_allows(
 
 
 def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None:
-    """A wait that another thread was told of does not hold a request past its deadline."""
+    """A wait requested by another thread's 429 does not hold a request past its deadline."""
     client = start(client_of(server, deadline=3), server)
     client.transport._not_before = time.monotonic() + 20
     with pytest.raises(errors.RateLimitError, match="past the deadline") as caught:
@@ -206,7 +206,7 @@ def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None
 
 
 def test_gateway_refusal_is_repeated(server: DemoServer, ready: tkf.Client) -> None:
-    """400 with an empty body is a gateway's: the request is sent again."""
+    """A 400 with an empty body comes from a gateway: the request is sent again."""
     server.faults.bursts.append(Burst(RUNS, 400, times=1, body=b""))
     ready.rest.list_training_runs()
     assert [call.status for call in server.requests] == [400, 200]
@@ -214,7 +214,7 @@ def test_gateway_refusal_is_repeated(server: DemoServer, ready: tkf.Client) -> N
 
 @pytest.mark.parametrize("trouble", ["resets", "truncate"])
 def test_lost_answers_of_reads_are_repeated(server: DemoServer, ready: tkf.Client, trouble: str) -> None:
-    """A reset connection or a body cut short costs a repeat, and never a row."""
+    """A reset connection or a truncated body costs a retry, and never a row."""
     kind = Reset if trouble == "resets" else Truncate
     getattr(server.faults, trouble).append(kind(RUNS, times=1))
     assert len(ready.rest.list_training_runs(limit=100)["training_runs"]) == 20
@@ -223,7 +223,7 @@ def test_lost_answers_of_reads_are_repeated(server: DemoServer, ready: tkf.Clien
 
 @pytest.mark.parametrize(("keep", "cached"), [(0.0, True), (0.99, True), (0.3, False)])
 def test_truncated_bodies_are_errors(server: DemoServer, client_of: Make, keep: float, cached: bool) -> None:
-    """A body that is always cut short is a connection failure, with the fields that every error has, and is not cached."""
+    """A body that is always truncated is a connection failure with all error fields, and is not cached."""
     client = start(client_of(server, retries=0, cache=cached), server)
     run = server.state.runs()[0].training_run_id
     server.faults.truncate.append(Truncate("get_training_run", times=1, keep=keep))
@@ -236,7 +236,7 @@ def test_truncated_bodies_are_errors(server: DemoServer, client_of: Make, keep: 
 
 
 def test_body_cut_without_a_length_is_repeated() -> None:
-    """A body that ends too early without saying how long it is, is found out and asked for again."""
+    """A truncated body without a length is detected and requested again."""
     answers = [b'{"training_runs": [{"tr', b'{"training_runs": []}']
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -250,7 +250,7 @@ def test_body_cut_without_a_length_is_repeated() -> None:
 
 
 def test_web_page_with_status_200_is_an_error() -> None:
-    """A page of a gateway that says 200 is no answer."""
+    """A gateway's web page with status 200 is an error."""
     with (
         Elsewhere(reply(200, b"<html>log in</html>")) as odd,
         tkf.Client(None, odd.url, cache=False, retries=0) as client,
@@ -260,7 +260,7 @@ def test_web_page_with_status_200_is_an_error() -> None:
 
 
 def test_hanging_server_times_out(server: DemoServer, client_of: Make) -> None:
-    """A server that does not answer is given up after `timeout`, and that is said."""
+    """A server that does not respond is given up after `timeout`, with an error."""
     client = start(client_of(server, retries=0), server, timeout=0.3)
     server.faults.hang.append(Hang(RUNS, times=None, seconds=20))
     with pytest.raises(errors.ConnectionFailedError, match="no answer from"):
@@ -269,7 +269,7 @@ def test_hanging_server_times_out(server: DemoServer, client_of: Make) -> None:
 
 
 def test_hang_is_repeated(server: DemoServer, client_of: Make) -> None:
-    """A read that was lost to a hanging server is sent again."""
+    """A read lost to a hanging server is sent again."""
     client = start(client_of(server), server, timeout=0.7)
     server.faults.hang.append(Hang(RUNS, times=1, seconds=20))
     assert client.rest.list_training_runs()["training_runs"]
@@ -277,7 +277,7 @@ def test_hang_is_repeated(server: DemoServer, client_of: Make) -> None:
 
 
 def test_refused_connection(client_of: Make) -> None:
-    """A server that is not there is a connection failure that names the host."""
+    """An unreachable server is a connection failure that names the host."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
@@ -293,7 +293,7 @@ def test_refused_connection(client_of: Make) -> None:
 
 
 def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
-    """What a 429 asks one thread to wait, all threads wait, and it is said once."""
+    """All threads observe the wait of one thread's 429, which is reported once."""
     server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="1.1"))
     first = threading.Thread(target=ready.rest.list_training_runs)
     others = [threading.Thread(target=ready.rest.list_sessions) for _ in range(8)]
@@ -314,7 +314,7 @@ def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, ca
 
 
 def test_rate_limited_writes_wait_too(server: DemoServer, ready: tkf.Client) -> None:
-    """A 429 to a write was surely not done: it is repeated after the wait, with the same idempotency key."""
+    """A write refused with a 429 is repeated after the wait, with the same idempotency key."""
     path = next(row for row in server.state.checkpoints_page(1000, 0)[0] if not row.public).tinker_path
     ready.rest.list_checkpoints(path.split("/")[2])
     server.faults.bursts.append(Burst("publish_checkpoint", 429, times=2, retry_after="0.3"))
@@ -326,7 +326,7 @@ def test_rate_limited_writes_wait_too(server: DemoServer, ready: tkf.Client) -> 
 
 
 def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
-    """A rate limit that always names its wait is borne longer than a failure, but not for ever."""
+    """A rate limit that always names its wait is retried more often than a failure, but not for ever."""
     client = start(client_of(server, retries=1), server)
     server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="0.05"))
     with pytest.raises(errors.RateLimitError):
@@ -335,7 +335,7 @@ def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
 
 
 def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) -> None:
-    """Work that was given up wakes from its wait at once and sends nothing."""
+    """Stopped work wakes from its wait at once and sends nothing more."""
     from tinker_frames.rest.progress import StoppedError
 
     progress = Progress()
@@ -346,11 +346,11 @@ def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) 
     assert server.requests.count() == progress.requests == 1
 
 
-# ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_headers_of_a_read(server: DemoServer, ready: tkf.Client) -> None:
-    """A GET names us, asks for JSON, carries the key, and has no idempotency key."""
+    """A GET has our user agent, accepts JSON, carries the key, and has no idempotency key."""
     ready.rest.list_training_runs()
     headers = server.requests[0].headers
     assert headers["user-agent"] == f"tinker-frames/{tkf.__version__}"
@@ -360,7 +360,7 @@ def test_headers_of_a_read(server: DemoServer, ready: tkf.Client) -> None:
 
 
 def test_idempotency_key_is_one_per_write(server: DemoServer, ready: tkf.Client) -> None:
-    """Each logical write has a key of its own, a fresh uuid, the same on its repeats."""
+    """Each logical write has a new uuid, kept by its repeats."""
     path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=1))
     for _ in range(2):
@@ -372,7 +372,7 @@ def test_idempotency_key_is_one_per_write(server: DemoServer, ready: tkf.Client)
 
 
 def test_access_headers_are_sent(server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The access headers of the environment go with every request, cached or not."""
+    """The access headers of the environment are sent with every request, cached or not."""
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "cf-id")
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_SECRET", "cf-secret")
     client = client_of(server)
@@ -392,7 +392,7 @@ def test_cookies_are_not_kept(server: DemoServer, ready: tkf.Client) -> None:
 
 
 def test_netrc_is_not_used(server: DemoServer, ready: tkf.Client) -> None:
-    """A password that ~/.netrc has for the host is not sent."""
+    """A password in ~/.netrc for the host is not sent."""
     netrc = Path.home() / ".netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     netrc.chmod(0o600)
@@ -404,7 +404,7 @@ def test_netrc_is_not_used(server: DemoServer, ready: tkf.Client) -> None:
 def test_proxies_are_not_used_for_loopback(
     server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy of the environment never sees a request to this machine, with its key in it."""
+    """A proxy of the environment never sees a request to this machine."""
     with Elsewhere(reply(200)) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -419,7 +419,7 @@ def test_proxies_are_not_used_for_loopback(
 
 @pytest.mark.parametrize("status", [301, 307])
 def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, status: int) -> None:
-    """A redirect is an error that says so; the other host is not asked, and its address is not shown with its query."""
+    """A redirect is an error; the target is not requested, and its query is not shown."""
     path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
     run = server.state.runs()[0].training_run_id
     with Elsewhere(reply(200)) as other:
@@ -440,7 +440,7 @@ def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, statu
 
 
 def test_archive_redirect_is_returned_and_not_followed(server: DemoServer, ready: tkf.Client) -> None:
-    """The one redirect that is expected is handed over, and nobody goes there."""
+    """The expected redirect of an archive is returned, not followed."""
     row = server.state.checkpoints_page(1, 0)[0][0]
     with Elsewhere(reply(200)) as other:
         location = other.url.replace("http:", "https:") + "/x?X-Sig=abc"
@@ -453,7 +453,7 @@ def test_archive_redirect_is_returned_and_not_followed(server: DemoServer, ready
 def test_deprecation_note_is_logged_once(
     server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What the server says of deprecation is logged once, at the level that it names."""
+    """A deprecation note of the server is logged once, at its level."""
     server.faults.headers = {"x-deprecation-note": "Upgrade by May.", "x-deprecation-level": "error"}
     with caplog.at_level(logging.DEBUG, "tinker_frames"):
         ready.rest.list_training_runs()
@@ -466,7 +466,7 @@ def test_deprecation_note_is_logged_once(
     assert [record.levelname for record in caplog.records if "Again" in record.message] == ["WARNING"]
 
 
-# ── what an exception holds ───────────────────────────────────────────────────────────────────────────────────────────
+# ── exceptions ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_deprecation_note_is_logged_once(
     + [("reset", False), ("redirect", False)],
 )
 def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble: str, cached: bool) -> None:
-    """No exception that reaches the caller has anything of requests or urllib3 chained to it: they hold the key."""
+    """No exception has one of requests or urllib3 chained to it, since those hold the key."""
     client = start(client_of(server, retries=0, cache=cached), server, timeout=0.1 if trouble == "hang" else None)
     faults = server.faults
     if trouble == "reset":
@@ -497,9 +497,9 @@ def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble
         lambda: client.rest.get_checkpoint_archive_url(path, max_retries=1, retry_delay=0),
         lambda: client.rest.set_checkpoint_ttl_from_tinker_path(path, 7200),
     ]
-    if trouble in ("page", "truncate"):  # a write's body is not read
+    if trouble in ("page", "truncate"):  # the response body of a write is not read
         del calls[-1]
-    if trouble == "truncate":  # nor is that of a redirect
+    if trouble == "truncate":  # nor is a redirect's
         del calls[-1]
     for call in calls:
         with pytest.raises(errors.TinkerError) as caught:
@@ -511,7 +511,7 @@ def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble
 
 
 def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) -> None:
-    """A write is sent once, whatever became of it."""
+    """A write is sent once, whatever its outcome."""
     for trouble in (Burst("delete_checkpoint", 500, times=1), Reset("delete_checkpoint", times=1)):
         (server.faults.bursts if isinstance(trouble, Burst) else server.faults.resets).append(trouble)  # type: ignore[arg-type]
         server.requests.clear()
@@ -521,7 +521,7 @@ def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) 
 
 
 def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
-    """A progress counts every request of its work, repeats included, and none that came from the cache."""
+    """A progress counts every request of its work, including retries, but not cache hits."""
     server.faults.bursts.append(Burst("get_server_capabilities", 500, times=1))
     progress = Progress()
     path = "/api/v1/get_server_capabilities"
