@@ -1,4 +1,4 @@
-"""What each action asks for, when it is already so, when it shortens a life, and when it is done."""
+"""Each action: its request, when it has no effect, when it shortens a lifetime, and when it is done."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATH = "tinker://s:train:0/weights/a b"
 
 
 def test_each_action_is_its_request_of_the_contract() -> None:
-    """Method, path and body are those of the wire contract; a null TTL is present, not left out."""
+    """Method, path and body are those of the wire contract; a null TTL is sent, not omitted."""
     base = "/api/v1/training_runs/s:train:0/checkpoints/weights/a%20b"
     job = Job(PATH, State(False, None), RequestedExpiry(86_400))
     requests = {
@@ -66,7 +66,7 @@ def test_each_action_is_its_request_of_the_contract() -> None:
 def test_when_it_is_already_so_and_when_it_shortens(
     action: str, state: State, expiry: RequestedExpiry, already: bool, shortens: bool
 ) -> None:
-    """Guards and confirmations hang on these: only what removes or brings an end forward shortens."""
+    """Guards and confirmations depend on these: only removals and earlier expiries shorten a lifetime."""
     assert ACTIONS[action].is_already(state, expiry, NOW) is already
     assert ACTIONS[action].shortens(state, expiry, NOW) is shortens
 
@@ -75,7 +75,7 @@ def test_when_it_is_already_so_and_when_it_shortens(
 def test_expire_never_puts_an_end_off_and_what_lengthens_never_counts_as_shortening(
     state: State, expiry: RequestedExpiry, name: str
 ) -> None:
-    """For every state and requested expiry: `expire` sends only what brings the end forward; only deletes and earlier ends shorten."""
+    """For every state and requested expiry, `expire` sends only earlier expiries; only deletes and earlier expiries shorten."""
     action = ACTIONS[name]
     wanted = expiry.resolve(NOW) if action.sets_expiry else state.expires_at
     earlier = wanted is not None and (state.expires_at is None or wanted < state.expires_at)
@@ -86,7 +86,7 @@ def test_expire_never_puts_an_end_off_and_what_lengthens_never_counts_as_shorten
 
 @given(STATES, EXPIRIES)
 def test_what_is_done_is_the_state_that_was_asked_for(state: State, expiry: RequestedExpiry) -> None:
-    """An action is done where the state is as requested, give or take some minutes of a clock; a checkpoint that is gone is only deleted."""
+    """An action is done if the state is as requested, within minutes of clock skew; a missing checkpoint is only deleted."""
     is_done = {name: action.is_done(state, expiry, NOW) for name, action in ACTIONS.items()}
     assert (is_done["publish"], is_done["unpublish"], is_done["delete"]) == (
         state.public is True,
@@ -104,14 +104,14 @@ def test_what_is_done_is_the_state_that_was_asked_for(state: State, expiry: Requ
 
 @given(st.integers(3700, 10**8), st.floats(0, 1))
 def test_a_time_to_end_by_is_not_passed(seconds: int, fraction: float) -> None:
-    """The TTL for ending by a time ends before it, by at most some seconds, however the request's moment falls within a second."""
+    """The TTL for an expiry ends before it, by at most a few seconds, at any fraction of a second."""
     until, now = NOW + timedelta(seconds=seconds), NOW + timedelta(seconds=fraction)
     end = now + timedelta(seconds=RequestedExpiry(until=until).seconds(now))
     assert MARGIN <= until - end <= MARGIN + timedelta(seconds=1)
 
 
 def test_what_can_be_undone_names_how() -> None:
-    """Every write but delete has an undoing one, which leads to the state before."""
+    """Every write except delete has an inverse that leads back to the earlier state."""
     assert {name: action.undo for name, action in ACTIONS.items() if action.method} == {
         "publish": "unpublish",
         "unpublish": "publish",
@@ -126,7 +126,7 @@ def test_what_can_be_undone_names_how() -> None:
 @pytest.mark.parametrize("action", ["set_ttl", "expire", "restore"])
 @pytest.mark.parametrize("expiry", [RequestedExpiry(86_400), RequestedExpiry()])
 def test_an_expiry_that_may_be_unknown_is_no_never(action: str, unknown: bool | None, expiry: RequestedExpiry) -> None:
-    """Without knowing that an expiry can be read, a row is not already so, not done, and may be shortened: guards hold it."""
+    """If an expiry may be unreadable, a row is neither unchanged nor done and may be shortened, so guards hold it."""
     state, declared = State(False, None, expiry_unknown=unknown), ACTIONS[action]
     assert not state.is_expiry_known
     assert not declared.is_readable(state)

@@ -1,4 +1,4 @@
-"""Plans on servers that are not the official one: honest outcomes, and nothing sent that hits another checkpoint."""
+"""Plans on compatible servers: correct outcomes, and no write that affects another checkpoint."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def writes(server: DemoServer) -> int:
 
 
 def clear_of_collisions(client: tkf.Client, rows: int) -> pd.DataFrame:
-    """Return private checkpoints whose name no other type of their run has."""
+    """Return private checkpoints whose name is unique within their run."""
     frame = client.checkpoints(by="run").query("not public")
     return frame[~frame.duplicated(["training_run_id", "name"], keep=False)].head(rows)
 
 
 def test_half_of_a_pair_is_refused_where_types_are_ignored(tuft: DemoServer, client_of: Make) -> None:
-    """Where the server ignores the type, one of two namesakes is refused, of any action, and exactly the others are gone afterwards."""
+    """If the server ignores the type, one of two namesakes is refused by any action, and exactly the others are gone."""
     client = client_of(tuft)
     frame = client.checkpoints(by="run")
     pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
@@ -53,7 +53,7 @@ def test_half_of_a_pair_is_refused_where_types_are_ignored(tuft: DemoServer, cli
 
 
 def test_a_pair_of_which_both_go_is_deleted_anywhere(tuft: DemoServer, client_of: Make) -> None:
-    """Two namesakes are deleted together also where the server ignores the type; if one is held, or gone from the plan, neither is."""
+    """Two namesakes are deleted together even if the server ignores the type; if one is held or dropped, neither is."""
     client = client_of(tuft)
     frame = client.checkpoints(by="run")
     pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
@@ -66,7 +66,7 @@ def test_a_pair_of_which_both_go_is_deleted_anywhere(tuft: DemoServer, client_of
 
 
 def test_a_pair_is_judged_again_when_it_is_sent(tuft: DemoServer, client_of: Make) -> None:
-    """If one of two namesakes has changed since the plan was made, the other is not sent either."""
+    """If one of two namesakes changed since the plan was made, the other is not sent either."""
     client = client_of(tuft)
     frame = client.checkpoints(by="run").query("not public")
     pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)].head(2)
@@ -116,7 +116,7 @@ def test_the_halves_of_a_pair_that_are_sent_long_after_another(
 def test_half_of_a_pair_goes_where_the_server_distinguishes_types(
     dialect: str, requests: int, kind: str, client_of: Make
 ) -> None:
-    """Of namesakes exactly the half that was planned is deleted, also where ids are bare: such a server describes no sampler's weights."""
+    """Exactly the planned one of two namesakes is deleted, even with bare ids."""
     with DemoServer(runs=5, dialect=dialect) as server:
         client = client_of(server)
         frame = client.checkpoints(by="run")
@@ -148,7 +148,7 @@ def test_one_half_is_changed_and_the_other_is_not(
 
 
 def test_one_half_is_deleted_by_its_path_alone(client_of: Make) -> None:
-    """`rest.delete_checkpoint` takes the half that the path names; a bare id is refused by the server, and deletes none."""
+    """`rest.delete_checkpoint` deletes the namesake of the path; a bare id is refused by the server and deletes none."""
     with DemoServer(runs=5, dialect="skyrl-main") as server:
         client = client_of(server)
         frame = client.checkpoints(by="run")
@@ -162,7 +162,7 @@ def test_one_half_is_deleted_by_its_path_alone(client_of: Make) -> None:
 
 @pytest.mark.parametrize(("dialect", "statuses"), [("skyrl-main", {405}), ("twinkle", {405}), ("skyrl", {404})])
 def test_half_of_a_pair_is_asked_for_what_the_server_lacks(dialect: str, statuses: set[int], client_of: Make) -> None:
-    """Where types are told apart, a TTL of one half is no collision: it fails since the server lacks it, and changes nothing."""
+    """If types are distinguished, a TTL of one namesake is not a collision: it fails because the server lacks it."""
     with DemoServer(runs=5, dialect=dialect) as server:
         client = client_of(server, retries=0)
         frame = client.checkpoints(by="run")
@@ -175,7 +175,7 @@ def test_half_of_a_pair_is_asked_for_what_the_server_lacks(dialect: str, statuse
 
 
 def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, client_of: Make) -> None:
-    """Publishing is done; unpublishing fails with its status, the rows stay public, and hundreds do not take seconds each."""
+    """Publishing is done; unpublishing fails with its status, and hundreds of rows do not take seconds each."""
     client = client_of(tuft, retries=1)
     frame = clear_of_collisions(client, 20)
     assert len(frame) > 10
@@ -191,7 +191,7 @@ def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, clie
 
 @pytest.mark.parametrize("dialect", ["tuft", "skyrl", "skyrl-main", "twinkle"])
 def test_a_server_without_expiry_says_so(dialect: str, client_of: Make) -> None:
-    """TTL, expire and retire with `after` fail on every row, with words, and change nothing."""
+    """TTL, expire and retire with `after` fail on every row with an explanation, and change nothing."""
     with DemoServer(runs=8, dialect=dialect) as server:
         client = client_of(server)
         frame = clear_of_collisions(client, 4)
@@ -208,7 +208,7 @@ def test_a_server_without_expiry_says_so(dialect: str, client_of: Make) -> None:
 
 
 def test_tuft_says_500_for_what_is_gone(tuft: DemoServer, client_of: Make) -> None:
-    """A row that somebody deleted between reading and sending is not sent five times, and is not claimed as failed."""
+    """A row deleted between reading and sending is not sent five times, and is not reported as failed."""
     client = client_of(tuft)
     frame = clear_of_collisions(client, 3)
     plan = frame.tinker.delete().allow(*ALL)
@@ -229,7 +229,7 @@ def test_tuft_says_500_for_what_is_gone(tuft: DemoServer, client_of: Make) -> No
 @pytest.mark.parametrize("call", ["publish", "unpublish"])
 @pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main", "twinkle"])
 def test_what_is_never_public_says_so(dialect: str, client_of: Make, call: str) -> None:
-    """Publishing fails on each row at its first try, also where the server reports success and nothing is public; nothing is to unpublish."""
+    """Publishing fails on each row at the first attempt, even if the server reports success; there is nothing to unpublish."""
     with DemoServer(runs=8, dialect=dialect) as server:
         client = client_of(server, retries=0)
         frame = clear_of_collisions(client, 6)
@@ -247,7 +247,7 @@ def test_what_is_never_public_says_so(dialect: str, client_of: Make, call: str) 
 
 
 def test_single_writes_of_twinkle_paths_end_as_plans_do(client_of: Make) -> None:
-    """`client.rest` takes `twinkle://` paths: a delete is done, and what the server does not do raises."""
+    """`client.rest` accepts `twinkle://` paths: a delete is done, and unsupported writes raise."""
     with DemoServer(runs=5, dialect="twinkle") as server:
         client = client_of(server, retries=0)
         path = client.checkpoints()["tinker_path"].iloc[0]
@@ -266,7 +266,7 @@ def test_single_writes_of_twinkle_paths_end_as_plans_do(client_of: Make) -> None
 
 @pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main", "twinkle"])
 def test_where_samplers_are_not_told_the_plan_says_so(dialect: str, client_of: Make) -> None:
-    """Without a way to know what samplers loaded, every row is held and says so, until that is allowed; `used_by_samplers` keeps all."""
+    """If the loaded checkpoints are unknown, every row is held for that reason until it is allowed; `used_by_samplers` keeps all."""
     with DemoServer(runs=8, dialect=dialect) as server:
         _check_held_for_samplers(client_of(server))
 
@@ -299,7 +299,7 @@ def test_a_sampler_of_a_run_that_is_gone_holds_nothing_else(tuft: DemoServer, cl
 
 
 def test_a_path_of_the_servers_disk_tells_what_a_sampler_has_loaded(tuft: DemoServer, client_of: Make) -> None:
-    """TuFT's samplers name a folder; checkpoints of that run and name are held, also where a plan runs later."""
+    """TuFT's samplers name a folder; checkpoints of that run and name are held, also in a later run of the plan."""
     client = client_of(tuft)
     folders = client.samplers()["model_path"].dropna()
     assert len(folders) > 0

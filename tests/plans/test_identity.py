@@ -1,4 +1,4 @@
-"""The same path, another checkpoint: what was saved again under a planned name is never touched."""
+"""Checkpoints saved again under a planned name are never changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS = "another checkpoint has been saved under its name since"
 
 
 def save_again(server: DemoServer, tinker_path: str, *, size_bytes: int = 1000, same_time: bool = False) -> None:
-    """Delete a checkpoint and save another one under its name."""
+    """Delete a checkpoint and save another one with the same name."""
     row = server.state.find(tinker_path)
     server.state.delete(row)
     when = {"time": row.time} if same_time else {}
@@ -31,7 +31,7 @@ def save_again(server: DemoServer, tinker_path: str, *, size_bytes: int = 1000, 
 def test_between_plan_and_run(
     server: DemoServer, client: tkf.Client, tmp_path: Path, call: str, from_file: bool
 ) -> None:
-    """A row that was saved again, later or with another size, is skipped with words; the others are done."""
+    """A checkpoint saved again, later or with another size, is skipped with the reason; the others are done."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
     paths = frame["tinker_path"].tolist()
     plan: Plan = getattr(frame.tinker, call)().allow(*ALL)
@@ -50,7 +50,7 @@ def test_between_plan_and_run(
 
 @pytest.mark.parametrize("call", ["delete", "retire"])
 def test_between_listing_and_plan(server: DemoServer, client: tkf.Client, call: str) -> None:
-    """A row that was saved again after its frame was read is refused with words, also of a frame whose times were changed."""
+    """A checkpoint saved again after its frame was read is refused with the reason, even if the frame's times were changed."""
     frame = client.checkpoints().query("not public").head(4)
     path = frame["tinker_path"].iloc[0]
     save_again(server, path)
@@ -64,7 +64,7 @@ def test_between_listing_and_plan(server: DemoServer, client: tkf.Client, call: 
 
 
 def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client) -> None:
-    """`resume` skips rows that were saved again meanwhile, and so does `undo`."""
+    """`resume` and `undo` skip checkpoints that were saved again meanwhile."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(12)
     plan = frame.tinker.expire().allow(*ALL)
     server.faults.write_latency = 0.1
@@ -85,7 +85,7 @@ def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Clie
 
 
 def test_between_an_unclear_answer_and_its_repetition(server: DemoServer, client: tkf.Client) -> None:
-    """A delete whose answer was lost, of a name that was saved again at once, is done and not sent a second time."""
+    """A delete whose response was lost, of a name that was saved again at once, is done and not sent again."""
     plan = client.checkpoints().query("not public").head(1).tinker.delete().allow(*ALL)
     path = plan.frame["tinker_path"].iloc[0]
     delete = server.state.delete
@@ -102,7 +102,7 @@ def test_between_an_unclear_answer_and_its_repetition(server: DemoServer, client
 
 
 def test_a_size_that_is_filled_in_later_is_no_other_checkpoint() -> None:
-    """An unknown size fits every size; another known size or another time does not."""
+    """An unknown size matches any size; another known size or time does not."""
     state = State(public=False, expires_at=None, size_bytes=None)
     assert state.is_same_object(replace(state, size_bytes=5))
     assert not replace(state, size_bytes=4).is_same_object(replace(state, size_bytes=5))

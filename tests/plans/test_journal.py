@@ -1,4 +1,4 @@
-"""The journal's file: append-only, private, whole after a kill, and shared by processes."""
+"""The journal file: append-only, private, intact after a kill, and shared by processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHECKOUT = Path(__file__).parents[1]
 
 
 def start(folder: Path, rows: int = 3) -> Journal:
-    """Return a journal with one plan started."""
+    """Return a journal with one started plan."""
     journal = Journal("acc", folder / "journal")
     jobs = [Job(f"tinker://r/weights/{n}", State(False, None), RequestedExpiry()) for n in range(rows)]
     journal.record_plan("plan-1", "http://server", "delete", jobs)
@@ -36,7 +36,7 @@ def start(folder: Path, rows: int = 3) -> Journal:
 
 
 def test_a_row_is_not_begun_then_begun_then_ended(tmp_path: Path) -> None:
-    """Each note moves a row on; an unknown end leaves it open, and a later note corrects an earlier one."""
+    """Each record advances a row; an unknown outcome leaves it open, and a later record corrects an earlier one."""
     journal, path = start(tmp_path, 1), "tinker://r/weights/0"
     states = [journal.read_plans()[0].rows[path].state]
     journal.record_attempt("plan-1", path, 1)
@@ -55,7 +55,7 @@ def test_a_row_is_not_begun_then_begun_then_ended(tmp_path: Path) -> None:
 
 
 def test_file_and_folder_are_the_owners_alone(tmp_path: Path) -> None:
-    """The file is 0600 in a folder 0700, and is listed as the account's."""
+    """The file is 0600 in a folder 0700, and is listed for the account."""
     journal = start(tmp_path)
     assert stat.S_IMODE(journal.find_path("plan-1").stat().st_mode) == 0o600
     assert stat.S_IMODE(journal.folder.stat().st_mode) == 0o700
@@ -63,7 +63,7 @@ def test_file_and_folder_are_the_owners_alone(tmp_path: Path) -> None:
 
 
 def test_it_is_only_ever_appended_to(tmp_path: Path) -> None:
-    """What was written stays byte for byte, whatever is noted afterwards."""
+    """Existing lines are never changed by later records."""
     journal = start(tmp_path)
     path = journal.find_path("plan-1")
     first = path.read_bytes()
@@ -79,7 +79,7 @@ def test_it_is_only_ever_appended_to(tmp_path: Path) -> None:
 @given(cut=st.integers(1, 400))
 @settings(max_examples=30)
 def test_a_torn_last_line_costs_that_line_only(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
-    """After a kill in the middle of a line all lines before it are read, and what is noted next is whole."""
+    """After a kill within a line, all earlier lines are read, and later records are intact."""
     journal = start(tmp_path_factory.mktemp("torn"))
     path = journal.find_path("plan-1")
     whole = path.stat().st_size
@@ -124,7 +124,7 @@ def test_lines_of_several_threads_and_processes_do_not_mix(tmp_path: Path) -> No
 )
 @settings(max_examples=18)
 def test_foreign_lines_are_passed_over(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
-    """Lines that are no notes of ours, or of a plan that is not known, change nothing of the plans that are."""
+    """Lines that are not records, or of an unknown plan, do not change the known plans."""
     journal = start(tmp_path_factory.mktemp("foreign"))
     with journal.find_path("plan-1").open("ab") as file:
         file.write("\n".join(lines).encode("utf-8", "replace"))
@@ -153,7 +153,7 @@ ODD_LINES = {
 
 @pytest.mark.parametrize("line", ODD_LINES.values(), ids=ODD_LINES)
 def test_a_line_of_another_shape_is_skipped_with_one_warning(tmp_path: Path, line: str) -> None:
-    """Whatever a line is, it costs itself only: the rows stay as they were, and the reader is told once."""
+    """A malformed line is skipped with one warning and changes no row."""
     journal = start(tmp_path)
     with journal.find_path("plan-1").open("a") as file:
         file.write(f"{line}\n{line}\n")
@@ -177,7 +177,7 @@ def test_a_line_of_another_shape_is_skipped_with_one_warning(tmp_path: Path, lin
     ],
 )
 def test_a_row_of_another_shape_costs_that_row_only(tmp_path: Path, old: str, new: str) -> None:
-    """A row of a plan that cannot be read is skipped with a warning; the other rows are there."""
+    """A malformed row of a plan is skipped with a warning; the other rows are kept."""
     journal = start(tmp_path)
     path = journal.find_path("plan-1")
     content = path.read_text()
@@ -189,7 +189,7 @@ def test_a_row_of_another_shape_costs_that_row_only(tmp_path: Path, old: str, ne
 
 
 def test_a_run_reads_no_other_plan(server: DemoServer, client: tkf.Client) -> None:
-    """A run writes a file of its own, whatever the others hold; reading them warns of what cannot be read, and goes on."""
+    """A run writes its own file, whatever the others contain; reading them warns about malformed ones and continues."""
     folder = Journal(client.account).folder
     folder.mkdir(parents=True)
     (folder / "20200101T000000000000_other.jsonl").write_text("no journal\n")
@@ -202,7 +202,7 @@ def test_a_run_reads_no_other_plan(server: DemoServer, client: tkf.Client) -> No
 
 
 def test_the_oldest_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound on files or bytes the oldest are deleted, but none of the last 30 days."""
+    """Beyond the limit of files or bytes the oldest are deleted, but none of the last 30 days."""
     journal = start(tmp_path)
     for day in range(1, 6):
         (journal.folder / f"202001{day:02}T000000000000_old-{day}.jsonl").write_text("x" * 100)
@@ -218,7 +218,7 @@ def test_the_oldest_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_plan_is_run_by_one_process_at_a_time(server: DemoServer, client: tkf.Client) -> None:
-    """While a process holds a plan, another one is told so and sends nothing; a process that was killed holds none."""
+    """While one process runs a plan, another one raises and sends nothing; a killed process holds no lock."""
     plan = client.checkpoints().query("not public").head(2).tinker.publish()
     script = (
         "import sys, time; from pathlib import Path; from tinker_frames.plans.journal import Journal\n"
@@ -238,7 +238,7 @@ def test_a_plan_is_run_by_one_process_at_a_time(server: DemoServer, client: tkf.
 
 
 def test_a_note_is_there_before_its_request(server: DemoServer, client: tkf.Client) -> None:
-    """When the server gets a write, the journal already says that it is being sent, and of the earlier ones how they ended."""
+    """When the server receives a write, the journal already records it as sent, and the outcomes of earlier ones."""
     plan = client.checkpoints().query("not public").head(6).tinker.publish()
     wrong: list[str] = []
     server.faults.write_latency = 0.05
@@ -262,7 +262,7 @@ def test_a_note_is_there_before_its_request(server: DemoServer, client: tkf.Clie
 
 @pytest.mark.parametrize("spoil", ["file in the way", "no folder"])
 def test_without_a_journal_nothing_is_sent(server: DemoServer, client: tkf.Client, spoil: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    """Where the journal cannot be written, run() says so with its path and what to do, and no write is sent."""
+    """If the journal cannot be written, run() raises with its path and a hint, and nothing is sent."""
     plan = client.checkpoints().query("not public").head(3).tinker.publish()
     place = tmp_path / "state"
     if spoil == "no folder":
@@ -277,7 +277,7 @@ def test_without_a_journal_nothing_is_sent(server: DemoServer, client: tkf.Clien
 
 
 def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, client: tkf.Client) -> None:
-    """If the journal breaks in the middle, what is started is what was noted, and nothing further is sent."""
+    """If the journal fails during a run, nothing further is sent, and all that was sent is recorded."""
     plan = client.checkpoints().query("not public").head(40).tinker.publish()
     server.faults.write_latency = 0.03
     failed: list[BaseException] = []
@@ -312,7 +312,7 @@ def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, cl
 
 
 def test_no_key_and_no_signed_url_is_in_it(client_of: Make) -> None:
-    """Neither the key nor the query of an address that a server quotes in its errors is written."""
+    """Neither the key nor the query of a URL in the server's errors is written."""
     with DemoServer(runs=4, key="tml-very-secret-key-0123456789") as server:
         client = client_of(server)
         plan = client.checkpoints().query("not public").head(3).tinker.publish()

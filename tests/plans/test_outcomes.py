@@ -1,4 +1,4 @@
-"""Outcomes say what is so: whatever a server answers, however late its lists are, and whatever else changes meanwhile."""
+"""Outcomes are correct whatever the server responds, however late its lists are, and whatever else changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plan_of(client: tkf.Client, rows: int, call: str = "delete") -> Plan:
 def test_a_write_that_happened_is_done_whatever_was_answered(
     server: DemoServer, client: tkf.Client, call: str, status: int
 ) -> None:
-    """An error that usually means no is corrected by the reading at the end, for a row of a plan and for a single write."""
+    """The final read corrects an error status of an applied write, in a plan and in a single write."""
     endpoint = {"delete": DELETE, "publish": "publish_checkpoint", "expire": "set_checkpoint_ttl"}[call]
     server.faults.bursts = [Burst(endpoint, status, times=2, then="apply")]
     plan = plan_of(client, 2, call)
@@ -49,7 +49,7 @@ def test_a_write_that_happened_is_done_whatever_was_answered(
 
 
 def test_a_list_that_lags_is_read_again(server: DemoServer, client: tkf.Client) -> None:
-    """Where a list shows deleted rows for a while longer, they are done and not said to be unchanged."""
+    """If a list still shows deleted rows for a while, they are done, not failed."""
     plan = plan_of(client, 3)
     old: list[Any] = []
     reads = []
@@ -74,7 +74,7 @@ def test_a_list_that_lags_is_read_again(server: DemoServer, client: tkf.Client) 
 def test_what_cannot_be_read_afterwards_is_unknown(
     server: DemoServer, client_of: Make, call: str, field: str, odd: str
 ) -> None:
-    """A row whose expiry or public flag makes no sense after its write is neither done nor failed."""
+    """A row whose expiry or public flag is malformed after its write is unknown."""
     client = client_of(server, retries=0)
     plan = plan_of(client, 2, call)
     paths = set(plan.frame["tinker_path"])
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_afterwards_is_unknown(
 
 @pytest.mark.parametrize("status", [500, 204])
 def test_an_empty_list_is_no_proof_that_everything_is_gone(server: DemoServer, client_of: Make, status: int) -> None:
-    """A list that lacks also rows which nobody deleted is not believed: the outcome is unknown, and resume finds out."""
+    """A list that also lacks rows nobody deleted is not trusted: the outcome is unknown, and resume finds out."""
     client = client_of(server, retries=0)
     plan = plan_of(client, 2)
     server.faults.bursts = [Burst(DELETE, 500, times=None)] if status == 500 else []
@@ -128,7 +128,7 @@ def test_a_run_that_is_deleted_whole_is_confirmed_by_the_run(
 def test_what_others_changed_meanwhile_is_said(
     server: DemoServer, client: tkf.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Rows of the same runs that were deleted or published by others during a run are in its attributes and in the log."""
+    """Rows of the same runs that others deleted or published during a run are in its attributes and in the log."""
     plan = plan_of(client, 2)
     mine = set(plan.frame["tinker_path"])
     run = server.state.find(next(iter(mine))).run
@@ -154,7 +154,7 @@ def test_what_others_changed_meanwhile_is_said(
 
 @pytest.mark.parametrize("method", ["advance", "report_wait", "set_total", "count_request"])
 def test_progress_that_fails_costs_no_outcome(server: DemoServer, client: tkf.Client, method: str) -> None:
-    """Whatever a progress raises, in whichever thread, every row is sent and its outcome returned."""
+    """If a progress raises, in any thread, every row is still sent and its outcome returned."""
 
     def fail(*_: object) -> None:
         raise AttributeError("'NoneType' object has no attribute 'comm'")
@@ -165,7 +165,7 @@ def test_progress_that_fails_costs_no_outcome(server: DemoServer, client: tkf.Cl
 
 
 class GoneBar:
-    """A bar whose notebook or stream is gone: whatever is drawn fails."""
+    """A bar whose notebook or stream is closed: drawing always fails."""
 
     total = None
 
@@ -179,7 +179,7 @@ class GoneBar:
 
 
 def test_a_bar_that_fails_is_dropped(client: tkf.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bar that cannot be drawn any more does not end the work."""
+    """A bar that cannot be drawn does not stop the work."""
     monkeypatch.setattr("tinker_frames.rest.progress._find_bar_class", lambda: GoneBar)
     for call in ("update", "report_wait", "close"):
         with Progress("rows", show=True) as bar:
@@ -201,7 +201,7 @@ def test_a_bar_that_fails_is_dropped(client: tkf.Client, monkeypatch: pytest.Mon
 def test_what_the_server_says_of_repeating_is_done(
     server: DemoServer, client_of: Make, burst: Burst, outcome: str, sent: int
 ) -> None:
-    """A write is sent again when and only if the server says so, in a plan and alone; 425 is sent again."""
+    """A write is repeated exactly if the server says so, in a plan and alone; a 425 is repeated."""
     client = client_of(server, retries=1)
     for is_plan in (True, False):
         plan = plan_of(client, 1)
@@ -222,7 +222,7 @@ def test_what_the_server_says_of_repeating_is_done(
 
 
 def test_a_rate_limit_of_one_write_holds_other_threads(server: DemoServer, client: tkf.Client) -> None:
-    """After a 429 to a single write nothing else is sent by this client until the time that it names is over."""
+    """After a 429 to a single write the client sends nothing until the named time is over."""
     path = plan_of(client, 1).frame["tinker_path"].iloc[0]
     server.faults.bursts = [Burst(DELETE, 429, times=1, retry_after="1")]
     thread = threading.Thread(target=client.rest.delete_checkpoint, args=(path,))
@@ -237,7 +237,7 @@ def test_a_rate_limit_of_one_write_holds_other_threads(server: DemoServer, clien
 
 
 def test_one_deadline_for_the_whole_write(server: DemoServer, client_of: Make) -> None:
-    """Resolving, sending, settling and verifying share the deadline, also where each takes less than it."""
+    """Resolving, sending, settling and verifying share one deadline."""
     client = client_of(server, deadline=1.0, retries=4)
     path = plan_of(client, 1).frame["tinker_path"].iloc[0]
     server.faults.latency_of = {LIST: 0.4}
@@ -251,7 +251,7 @@ def test_one_deadline_for_the_whole_write(server: DemoServer, client_of: Make) -
 def test_endless_rate_limits_end_without_a_deadline(
     server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With `deadline=None` a server that answers nothing but 429 is given up after a while."""
+    """With `deadline=None` a server that always responds with a 429 is given up after a while."""
     monkeypatch.setattr(runner, "DEFAULT_PATIENCE_S", 0.5)
     client = client_of(server, deadline=None)
     server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="0.2")]
@@ -260,7 +260,7 @@ def test_endless_rate_limits_end_without_a_deadline(
 
 @pytest.mark.parametrize("checkpoint", [123, b"weights/0001", ["weights/0001"], 1.5])
 def test_what_is_not_text_is_an_error_in_words(client: tkf.Client, checkpoint: Any) -> None:
-    """A checkpoint id or path of another type is refused before anything is sent, with its name."""
+    """A checkpoint id or path that is not text raises an error that names it before anything is sent."""
     with pytest.raises(errors.TinkerError, match="checkpoint_id must be str"):
         client.rest.delete_checkpoint("run", checkpoint)
     with pytest.raises(errors.TinkerError, match="must be str"):
@@ -269,7 +269,7 @@ def test_what_is_not_text_is_an_error_in_words(client: tkf.Client, checkpoint: A
 
 @pytest.mark.parametrize("dialect", list(DIALECTS))
 def test_what_never_existed_is_not_found(client_of: Make, dialect: str) -> None:
-    """Deleting a checkpoint or a run that never existed is an error that says so, whatever status the server gives it."""
+    """Deleting a checkpoint or run that never existed is a not-found error, whatever the server's status."""
     with DemoServer(runs=4, dialect=dialect) as server:
         client = client_of(server, retries=1)
         run = next(iter(server.state.runs("owned"))).training_run_id

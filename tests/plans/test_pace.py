@@ -1,4 +1,4 @@
-"""The pace of writes, simulated: no server and no clock, only how many endings a second a number of writes leads to."""
+"""The pace of writes in a simulation without a server or a clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 16
 
 @dataclass
 class Fixed:
-    """A number that never changes."""
+    """A pace that never changes."""
 
     limit: int
 
@@ -29,7 +29,7 @@ class Fixed:
 
 @dataclass
 class Scales:
-    """A server that takes equally long however much it has to do."""
+    """A server whose response time does not depend on the load."""
 
     seconds: float = 0.05
     errors: float = 0.0
@@ -40,7 +40,7 @@ class Scales:
 
 @dataclass
 class SlowsDown(Scales):
-    """A server that takes longer for each write beyond its capacity."""
+    """A server that slows down with each write beyond its capacity."""
 
     slowdown: float = 0.05
     capacity: int = 4
@@ -52,7 +52,7 @@ class SlowsDown(Scales):
 
 @dataclass
 class Limits(Scales):
-    """A server that refuses more than a rate, and asks for a second of rest."""
+    """A server that refuses writes above a rate, and asks for a pause of a second."""
 
     rate: float = 50
     tokens: float = 50
@@ -67,7 +67,7 @@ class Limits(Scales):
 
 
 def seconds_of(pace: Pace | Fixed, server: Scales, jobs: int, seed: int = 0) -> float:
-    """Return how long so many writes take at this pace."""
+    """Return the duration of this many writes at this pace."""
     chance, now, rest_until, working, left, done, serial = random.Random(seed), 0.0, 0.0, 0, jobs, 0, 0
     under_way: list[tuple[float, int, str]] = []
     while done < jobs:
@@ -107,14 +107,14 @@ SERVERS: dict[str, Callable[[], Scales]] = {
 
 @pytest.mark.parametrize("make", SERVERS.values(), ids=SERVERS)
 def test_it_is_about_as_quick_as_the_best_fixed_number(make: Callable[[], Scales]) -> None:
-    """For 1,000 writes it takes at most 1.2 times as long as the number that is best for that server, found by trying them."""
+    """1,000 writes take at most 1.2 times as long as with the best fixed number for that server."""
     for seed in range(3):
         best = min(seconds_of(Fixed(number), make(), 1000, seed) for number in (1, 2, 3, 4, 5, 6, 8, 12, MOST))
         assert seconds_of(Pace(MOST), make(), 1000, seed) <= 1.2 * best
 
 
 def test_it_begins_low_and_never_falls_silent() -> None:
-    """It starts at four writes, or at fewer where fewer are allowed."""
+    """It starts with four writes, or fewer if fewer are allowed."""
     assert [Pace(most).limit for most in (1, 2, 3, 4, 5, 100)] == [1, 2, 3, 4, 4, 4]
     assert START == 4
 
@@ -124,7 +124,7 @@ EVENTS = st.lists(st.tuples(st.floats(0, 10, allow_nan=False), st.sampled_from([
 
 @given(st.integers(1, 64), EVENTS)
 def test_whatever_happens_the_limit_stays_in_bounds(most: int, events: list[tuple[float, str]]) -> None:
-    """After any endings at any times the number is between one and the most, and no error or limit raises it."""
+    """After any outcomes the limit is between one and the maximum, and no error or rate limit raises it."""
     pace, now = Pace(most), 0.0
     for seconds, what in events:
         now, before = now + seconds, pace.limit
@@ -139,7 +139,7 @@ def test_whatever_happens_the_limit_stays_in_bounds(most: int, events: list[tupl
 @settings(max_examples=15)
 @given(EVENTS)
 def test_whatever_happened_it_recovers(events: list[tuple[float, str]]) -> None:
-    """On a server that has become well, it grows to about the most again after a while, whatever it went through before."""
+    """On a server that has recovered, the limit grows to about the maximum again."""
     pace, now = Pace(MOST), 0.0
     for seconds, what in events:
         now += seconds
@@ -151,7 +151,7 @@ def test_whatever_happened_it_recovers(events: list[tuple[float, str]]) -> None:
 
 
 def test_a_server_that_only_fails_is_left_with_one_write_at_a_time() -> None:
-    """Where every write fails, it goes down to one, step by step."""
+    """If every write fails, the limit falls to one, step by step."""
     pace, seen = Pace(MOST), []
     for moment in range(200):
         pace.record_outcome(moment * 0.1, well=False)
@@ -161,7 +161,7 @@ def test_a_server_that_only_fails_is_left_with_one_write_at_a_time() -> None:
 
 
 def test_a_server_that_becomes_slower_with_load_is_relieved() -> None:
-    """When a number that served well becomes too much, fewer are sent; when it is well again, more."""
+    """The limit falls when a server slows down under load, and grows when it recovers."""
     pace, now, chance = Pace(MOST), 0.0, random.Random(1)
     numbers = []
     for server in (Scales(), SlowsDown(slowdown=0.3, capacity=2), Scales()):

@@ -1,4 +1,4 @@
-"""What is known of the checkpoints of a plan."""
+"""What is known about the checkpoints of a plan."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def listed(*rows: tuple[str, int], bare: bool = False) -> pd.DataFrame:
 
 
 def test_one_row_per_distinct_path_in_their_order() -> None:
-    """Paths given twice are one row, in the order in which they first came, with the listing's columns and dtypes."""
+    """Duplicate paths are one row, in the order of their first occurrence, with the listing's columns and dtypes."""
     table = listed(("tinker://r/weights/a", 1), ("tinker://r/weights/b", 2))
     rows = collect_facts(["tinker://r/weights/b", "tinker://r/weights/a", "tinker://r/weights/b"], table, Loaded())
     assert rows["tinker_path"].tolist() == ["tinker://r/weights/b", "tinker://r/weights/a"]
@@ -56,7 +56,7 @@ def test_one_row_per_distinct_path_in_their_order() -> None:
     ],
 )
 def test_what_is_unknown_or_unsafe_is_refused_with_the_reason(path: str, why: str) -> None:
-    """Paths that are no safe name of an own checkpoint carry why, and nothing else is known of them."""
+    """Invalid paths, and paths of others' checkpoints, have a reason and no other values."""
     rows = collect_facts([path, "tinker://r/weights/a"], listed(("tinker://r/weights/a", 1)), Loaded())
     assert why in rows["refusal"].iloc[0]
     assert rows["refusal"].iloc[1] == ""
@@ -65,7 +65,7 @@ def test_what_is_unknown_or_unsafe_is_refused_with_the_reason(path: str, why: st
 
 
 def test_newest_and_last_training_are_judged_by_all_of_the_run() -> None:
-    """The newest is that of the whole run, not of the rows given; equally new ones all are; the last training one is its own."""
+    """The newest is that of the entire run, not of the given rows, including ties; the last training checkpoint is a separate flag."""
     table = listed(
         ("tinker://r/weights/1", 1),
         ("tinker://r/weights/2", 2),
@@ -86,7 +86,7 @@ def test_newest_and_last_training_are_judged_by_all_of_the_run() -> None:
 
 
 def test_what_samplers_have_loaded_may_not_be_known() -> None:
-    """The flag is true, false, or NA where the server does not tell."""
+    """The flag is true, false, or NA if the server does not report it."""
     table = listed(("tinker://r/sampler_weights/1", 1), ("tinker://r/sampler_weights/2", 2))
     known = collect_facts(table["tinker_path"], table, Loaded(frozenset({"tinker://r/sampler_weights/2"})))
     assert known["loaded_by_sampler"].tolist() == [False, True]
@@ -96,7 +96,7 @@ def test_what_samplers_have_loaded_may_not_be_known() -> None:
 
 
 def test_half_of_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> None:
-    """Same name, other type: counted where ids are bare, also if only one was picked; not with segments, nor in another run."""
+    """Namesakes of another type count where ids are bare, even if only one was chosen; not with segments, nor in another run."""
     pair = (("tinker://r/weights/1", 1), ("tinker://r/sampler_weights/1", 2), ("tinker://q/weights/1", 1))
     bare = collect_facts([path for path, _ in pair], listed(*pair, bare=True), UNKNOWN)
     assert bare["namesakes"].tolist() == [2, 2, 0]
@@ -117,7 +117,7 @@ def test_half_of_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> 
 
 
 def test_nothing_is_known_of_nothing() -> None:
-    """No paths give no rows, with all columns; an empty listing refuses every path."""
+    """No paths give no rows with all columns; an empty listing refuses every path."""
     none = collect_facts([], listed(("tinker://r/weights/1", 1)), Loaded())
     assert len(none) == 0
     rows = collect_facts(["tinker://r/weights/1"], empty_frame(CHECKPOINTS, TIME), Loaded())
@@ -158,7 +158,7 @@ ROWS = (
     ],
 )  # fmt: skip
 def test_a_path_that_does_not_tell_what_is_loaded_is_not_a_no(model_paths: list[str], flags: list[bool | None]) -> None:
-    """What no tinker path names is unknown: of its run where a local path names that, else of every checkpoint."""
+    """A sampler's unknown path makes its run unknown if it names one, else every checkpoint."""
     loaded = find_loaded(model_paths, {RUN, "other"}, is_complete=True)
     assert [None if flag is pd.NA else flag for flag in loaded.flag(ROWS)] == flags
     doubtful = find_loaded(model_paths, {RUN, "other"}, is_complete=False)
@@ -166,7 +166,7 @@ def test_a_path_that_does_not_tell_what_is_loaded_is_not_a_no(model_paths: list[
 
 
 def test_a_time_or_a_type_that_is_not_known_leaves_open_what_is_the_newest() -> None:
-    """Beside a checkpoint without a time none is known to be the newest or the last; nor is one without a type."""
+    """Next to a checkpoint without a time or type, none is known to be the newest or the last."""
     table = listed(("tinker://r/weights/1", 1), ("tinker://r/weights/2", 2), ("tinker://r/weights/3", 3))
     table.loc[0, "time"] = pd.NaT
     rows = collect_facts(table["tinker_path"], table, Loaded())

@@ -1,4 +1,4 @@
-"""Guards are judged when it counts: at run, at resume, and again for rows that are sent long after the last reading."""
+"""Guards are checked again at run, at resume, and for rows sent long after the last read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(server: DemoServer, path: str) -> None:
-    """Have a sampler of a new session load a checkpoint."""
+    """Let a sampler of a new session load a checkpoint."""
     server.state.add_sampler(path)
 
 
@@ -50,7 +50,7 @@ def make_newest(server: DemoServer, path: str) -> None:
 @pytest.mark.parametrize(("guard", "happen"), [("sampler", load), ("newest", make_newest)])
 @pytest.mark.parametrize("action", ["delete", "expire"])
 def test_between_plan_and_run(server: DemoServer, client: tkf.Client, guard: str, happen: Happen, action: str) -> None:
-    """A row that a guard came to hold is skipped with the guard's reason; the others are done, and `allow` lifts it."""
+    """A row that a guard holds by now is skipped with the guard's reason; the others are done, and `allow` lifts it."""
     rows = rows_of_one_run(client)
     paths = rows["tinker_path"].tolist()[:3]
     plan = getattr(rows.head(3).tinker, action)()
@@ -66,7 +66,7 @@ def test_between_plan_and_run(server: DemoServer, client: tkf.Client, guard: str
 
 @pytest.mark.parametrize(("guard", "happen"), [("sampler", load), ("newest", make_newest)])
 def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client, guard: str, happen: Happen) -> None:
-    """`resume` judges the guards that the plan had not lifted, on fresh facts."""
+    """`resume` checks the guards that the plan did not lift against the current state."""
     rows = rows_of_one_run(client)
     plan = rows.head(3).tinker.delete()
     (last,) = plan.frame.loc[plan.frame["verdict"] == "send", "tinker_path"].tolist()[2:]
@@ -81,7 +81,7 @@ def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Clie
 def test_for_rows_that_are_sent_long_after_the_last_reading(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch, guard: str, happen: Happen
 ) -> None:
-    """What happens while a plan runs holds the rows that are sent later than the bound."""
+    """Changes during a run hold the rows sent later than the time limit."""
     read_always(monkeypatch)
     rows = rows_of_one_run(client).head(3)
     plan, paths, delete = rows.tinker.delete(), rows["tinker_path"].tolist(), server.state.delete
@@ -100,7 +100,7 @@ def test_for_rows_that_are_sent_long_after_the_last_reading(
 def test_what_becomes_public_meanwhile_is_left_whatever_is_allowed(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`allow("public")` lifts the guard on rows that were shown as public; one that a colleague publishes during the run is kept."""
+    """`allow("public")` lifts the guard on rows shown as public; a row published during the run is kept."""
     read_always(monkeypatch)
     rows = rows_of_one_run(client).head(3)
     paths, delete = rows["tinker_path"].tolist(), server.state.delete
@@ -119,7 +119,7 @@ def test_what_becomes_public_meanwhile_is_left_whatever_is_allowed(
 def test_a_reading_that_fails_on_the_way_leaves_rows_alone(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows whose guards cannot be judged again are skipped, and the outcomes of the others are not lost."""
+    """Rows whose guards cannot be checked again are skipped, and the other outcomes are kept."""
     read_always(monkeypatch)
     rows, read = rows_of_one_run(client).head(3), client._reader.read_model_paths
     plan = rows.tinker.delete()
@@ -139,7 +139,7 @@ def test_a_reading_that_fails_on_the_way_leaves_rows_alone(
 def test_samplers_are_read_only_where_they_count(
     server: DemoServer, client: tkf.Client, call: str, lifted: tuple[str, ...], samplers: bool
 ) -> None:
-    """A run reads each run concerned once before and once after; samplers only if their guard could hold a row."""
+    """A plan reads each run once before and once after; samplers only if their guard could hold a row."""
     rows = rows_of_one_run(client).head(2)
     plan = getattr(rows.tinker, call)().allow(*lifted)
     server.requests.clear()

@@ -1,4 +1,4 @@
-"""`Plan.only` and `Plan.drop`: the rows that are meant, or an error that names what means none."""
+"""`Plan.only` and `Plan.drop` select the named rows, or raise for what names none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS = 12
 
 @pytest.fixture(scope="module")
 def account(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[pd.DataFrame, Plan]]:
-    """A whole listing, and the plan of some of its rows."""
+    """A complete listing, and a plan of some of its rows."""
     with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
         frame = client.checkpoints()
         yield frame, frame.iloc[5 : 5 + ROWS].tinker.delete(client=client)
@@ -48,7 +48,7 @@ NAMED: dict[str, Callable[[pd.DataFrame], Any]] = {
 
 @pytest.mark.parametrize("how", NAMED)
 def test_rows_are_named_in_many_ways(account: tuple[pd.DataFrame, Plan], how: str) -> None:
-    """`only` keeps exactly the rows that are named, and `drop` exactly the others, however they are named."""
+    """`only` keeps exactly the named rows, and `drop` the others, in whichever way they are named."""
     _, plan = account
     some = plan.frame.iloc[[1, 4, 5]] if how != "one path" else plan.frame.iloc[[4]]
     wanted = set() if how == "no paths" else set(some["tinker_path"])
@@ -57,7 +57,7 @@ def test_rows_are_named_in_many_ways(account: tuple[pd.DataFrame, Plan], how: st
 
 
 def test_a_mask_indexed_by_path_may_be_of_more_rows(account: tuple[pd.DataFrame, Plan]) -> None:
-    """A mask of the whole listing is aligned where its index is the path, and refused where it is a number."""
+    """A mask of the complete listing is aligned by path, and refused with a numeric index."""
     frame, plan = account
     middle = plan.frame["size_gb"].median()
     big = frame.set_index("tinker_path")["size_gb"] > middle
@@ -77,7 +77,7 @@ def test_a_row_of_which_a_mask_does_not_tell_is_not_acted_on(account: tuple[pd.D
 
 
 def test_a_keep_rule_selects_rows(account: tuple[pd.DataFrame, Plan]) -> None:
-    """A rule is a function of the frame, so it can name rows."""
+    """A keep rule selects rows like any function of the frame."""
     _, plan = account
     assert len(plan.only(P.keep_last(0))) == 0
 
@@ -113,7 +113,7 @@ WRONG: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
 
 @pytest.mark.parametrize("how", WRONG)
 def test_what_names_no_row_is_refused(account: tuple[pd.DataFrame, Plan], how: str) -> None:
-    """Whatever names no row of the plan, or could mean other rows, is an error in words, and never a plan."""
+    """A selection that matches no row of the plan, or is ambiguous, raises an error."""
     frame, plan = account
     for edit in (plan.only, plan.drop):
         with pytest.raises(InvalidRequestError) as caught:

@@ -1,4 +1,4 @@
-"""A plan as text and as HTML: the numbers are right, and nothing that the service wrote is taken for markup."""
+"""A plan as text and HTML: correct numbers and escaped text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALL = tuple(GUARDS)
 
 
 def texts(plan: Plan) -> tuple[str, str]:
-    """Return both texts, the HTML as a reader sees it."""
+    """Return the text and the visible text of the HTML."""
     seen: list[str] = []
 
     class Reader(HTMLParser):
@@ -61,7 +61,7 @@ def test_the_numbers_are_right(quiet: tkf.Client) -> None:
 
 
 def test_the_first_and_the_largest_rows_are_shown(quiet: tkf.Client) -> None:
-    """The head of the frame and its largest rows are in the text, each once, and it says how many more there are."""
+    """The first and the largest rows are shown once each, with the number of further rows."""
     plan = quiet.checkpoints().tinker.delete()
     largest = plan.frame.nlargest(4, "size_bytes")["tinker_path"]
     for path in [*plan.frame["tinker_path"].head(4), *largest]:
@@ -73,7 +73,7 @@ def test_the_first_and_the_largest_rows_are_shown(quiet: tkf.Client) -> None:
 
 @pytest.mark.parametrize("call", ["publish", "expire", "delete"])
 def test_a_plan_fits_a_hundred_columns(quiet: tkf.Client, call: str) -> None:
-    """No line of the text is longer than 100 characters, paths are whole, and it says how the action is undone."""
+    """No line is longer than 100 characters, paths are complete, and the way to undo is named."""
     plan = getattr(quiet.checkpoints().tinker, call)()
     assert max(map(len, repr(plan).splitlines())) <= 100
     assert all(path in repr(plan) for path in plan.frame["tinker_path"].head(4))
@@ -81,7 +81,7 @@ def test_a_plan_fits_a_hundred_columns(quiet: tkf.Client, call: str) -> None:
 
 
 def test_reasons_that_differ_on_every_row_are_few_lines() -> None:
-    """The most frequent reasons have a line each, and the others one line together."""
+    """The most frequent reasons have a line each, the others one line together."""
     reasons = pd.Series(["public"] * 5 + [f"its expiry has changed since, to {place}" for place in range(2000)])
     counts = count_reasons(reasons)
     assert counts[0] == ("public", 5)
@@ -103,14 +103,14 @@ def test_hostile_names_are_escaped_and_keys_are_not_shown(quiet_server: DemoServ
 
 
 def test_a_rule_in_a_reason_is_escaped(quiet: tkf.Client) -> None:
-    """The text of a keep rule holds what a user typed, and is text in the HTML as well."""
+    """The text of a keep rule contains user input and is escaped in the HTML too."""
     plan = quiet.checkpoints().tinker.retire(keep=P.keep_named("<script>alert(1)</script>")).allow(*ALL)
     assert "<script" not in plan._repr_html_()
     assert "&lt;script" in plan._repr_html_()
 
 
 def test_without_a_rate_no_money_is_shown(client_of: Make) -> None:
-    """Where the account may not read billing, or the server has none, the size stands alone, and showing does not fail."""
+    """Without access to billing only the size is shown, and rendering does not fail."""
     for options in ({"admin": False}, {"faults": Faults(missing=("get_current_checkpoint_storage_usage",))}):
         with DemoServer(runs=6, **options) as server:
             plan = client_of(server).checkpoints().tinker.delete()
@@ -120,7 +120,7 @@ def test_without_a_rate_no_money_is_shown(client_of: Make) -> None:
 
 @pytest.mark.parametrize("call", ["publish", "unpublish", "expire", "delete"])
 def test_an_empty_plan_can_be_shown(quiet: tkf.Client, call: str) -> None:
-    """A plan of no rows has both texts, says zero, and runs to no outcomes."""
+    """A plan without rows has both texts, says zero, and runs to no outcomes."""
     plan = getattr(quiet.checkpoints().head(0).tinker, call)()
     for text in texts(plan):
         assert "0 of 0 checkpoints" in text

@@ -1,4 +1,4 @@
-"""Journal, resume, undo: a kill loses no row, and what can be taken back is given back exactly."""
+"""Journal, resume and undo: a kill loses no row, and undo restores the earlier state exactly."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KILLS = 50
 
 
 def run_plan(url: str, key: str, folder: str, action: str, paths: list[str]) -> None:
-    """Run a plan in a process of its own, which is going to be killed."""
+    """Run a plan in a separate process that will be killed."""
     with tkf.Client(key, url, cache_dir=Path(folder) / "cache") as client:
         planner = Planner(client.transport, client._reader, Path(folder) / "journal")
         plan = planner.plan(action, paths, {"after": "24h"} if action == "expire" else {})
@@ -51,7 +51,7 @@ def is_as_wished(server: DemoServer, action: str, tinker_path: str, before: dict
 
 
 def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
-    """Kill a process while it carries out a plan, then resume; return how the rows stood after the kill."""
+    """Kill a process during a plan, then resume; return the state of the rows after the kill."""
     chance, action = random.Random(number), list(WRITES)[number % 3]
     with DemoServer(runs=6, checkpoints=60, seed=number) as server:
         context = multiprocessing.get_context("forkserver")
@@ -68,12 +68,12 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             time.sleep(chance.uniform(0, 0.02))
             victim.kill()
             victim.join()
-            time.sleep(0.1)  # what is on the wire arrives
+            time.sleep(0.1)  # lets requests in flight arrive
             planner = Planner(client.transport, client._reader, folder / "journal")
             told = planner.build_journal_frame()
             changed = {path for path in paths if is_as_wished(server, action, path, before)}
             sent = server.requests.count(WRITES[action])
-            if told.empty:  # it was killed before it began
+            if told.empty:  # it was killed before it started
                 assert not sent
                 return Counter(["no plan"])
             assert set(told["tinker_path"]) == set(paths)
@@ -87,14 +87,14 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             assert (told["outcome"] == "done").all()
             assert all(is_as_wished(server, action, path, before) for path in paths)
             answers = Counter(call.status for call in server.requests.to(WRITES[action]))
-            assert not {404, 409} & set(answers)  # which is how the server answers what was done already
+            assert not {404, 409} & set(answers)  # the responses to writes that were done already
             return stood
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_fifty_kills_lose_no_row(tmp_path: Path) -> None:
-    """After SIGKILL at a random moment each row is planned, sent or done as the server has it, and resume finishes exactly the rest."""
+    """After SIGKILL at a random moment each row is planned, sent or done as on the server, and resume finishes exactly the rest."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.plans.test_undo", "tinker_frames.plans.planner", "tinker_frames.plans.plan"])
     folders = [tmp_path / str(number) for number in range(KILLS)]
@@ -109,7 +109,7 @@ def test_fifty_kills_lose_no_row(tmp_path: Path) -> None:
 
 
 def test_the_journal_is_a_typed_frame(client: tkf.Client) -> None:
-    """One row per checkpoint and plan, in their order, with the state before; the same columns and dtypes when it is empty."""
+    """One row per checkpoint and plan, in order, with the earlier state; the same columns and dtypes when it is empty."""
     empty = journal(client=client)
     assert len(empty) == 0
     frame = client.checkpoints().query("not public").head(3)
@@ -132,7 +132,7 @@ def test_the_journal_is_a_typed_frame(client: tkf.Client) -> None:
 
 
 def test_each_account_has_its_own_journal(client_of: Make) -> None:
-    """Another key of the same server sees nothing of the first one's plans, and has nothing to resume or undo."""
+    """Another key of the same server sees none of the first one's plans, and has nothing to resume or undo."""
     with DemoServer(runs=4, keys={"tml-one": 1, "tml-two": 2}) as server:
         one, two = client_of(server, api_key="tml-one"), client_of(server, api_key="tml-two")
         one.checkpoints().head(2).tinker.set_ttl("30d").allow(*ALL).run(confirm=2)
@@ -144,7 +144,7 @@ def test_each_account_has_its_own_journal(client_of: Make) -> None:
 
 
 def test_nothing_to_resume_is_said(client: tkf.Client) -> None:
-    """Resuming where all is done, or a plan that the journal does not know or that has ended, is an error with words."""
+    """Resuming a finished or unknown plan, or without an unfinished one, is an error."""
     plan = client.checkpoints().query("not public").head(2).tinker.publish()
     plan.run(confirm=True)
     with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
@@ -168,7 +168,7 @@ def interrupt(server: DemoServer, client: tkf.Client, rows: int = 14) -> Plan:
 def test_a_nameless_resume_is_shown_and_confirmed(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a name the last unfinished plan wants its number, as it did at first; a person is shown what is left."""
+    """Without a name the last unfinished plan requires confirmation again, and shows what is left."""
     plan = interrupt(server, client)
     client.checkpoints().query("not public").tail(1).tinker.set_ttl("30d").allow(*GUARDS).run(confirm=1)
     left = len(Journal(client.account).read_plan(plan.id).open_rows)
@@ -187,7 +187,7 @@ def test_a_nameless_resume_is_shown_and_confirmed(
 def test_an_old_plan_is_resumed_or_undone_only_by_its_name(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond a day nothing is done without a name, and the error lists what there is."""
+    """A plan older than a day is resumed or undone only by name, and the error lists the candidates."""
     done = client.checkpoints().query("not public").tail(1).tinker.publish()
     done.run(confirm=1)
     plan = interrupt(server, client, rows=4)
@@ -201,7 +201,7 @@ def test_an_old_plan_is_resumed_or_undone_only_by_its_name(
 
 
 def test_an_abandoned_plan_is_not_resumed(server: DemoServer, client: tkf.Client) -> None:
-    """`abandon` closes an unfinished plan; no resume takes it up again, and a plan that has ended cannot be abandoned."""
+    """`abandon` closes an unfinished plan for good, and a finished plan cannot be abandoned."""
     plan = interrupt(server, client)
     tkf.abandon(plan, client=client)
     with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
@@ -213,7 +213,7 @@ def test_an_abandoned_plan_is_not_resumed(server: DemoServer, client: tkf.Client
 
 
 def test_a_plan_of_another_version_stops_nothing(server: DemoServer, client: tkf.Client) -> None:
-    """A recorded action that this version does not have is passed over without a name, and said with one."""
+    """An unknown recorded action is skipped without a name, and is an error with one."""
     plan = interrupt(server, client, rows=3)
     file = Journal(client.account).find_path(plan.id)
     file.write_text(file.read_text().replace('"action":"delete"', '"action":"archive"'))
@@ -229,7 +229,7 @@ def test_a_plan_of_another_version_stops_nothing(server: DemoServer, client: tkf
 def test_a_plan_that_runs_elsewhere_is_left_alone(
     server: DemoServer, client: tkf.Client, call: Callable[..., Any]
 ) -> None:
-    """Nothing is resumed, undone or abandoned of a plan that another process or thread is running."""
+    """A plan that another process or thread is running cannot be resumed, undone or abandoned."""
     plan = interrupt(server, client, rows=3)
     with (
         Journal(client.account).lock(plan.id),
@@ -240,7 +240,7 @@ def test_a_plan_that_runs_elsewhere_is_left_alone(
 
 
 def test_resume_does_not_touch_what_changed_meanwhile(server: DemoServer, client: tkf.Client) -> None:
-    """A row that was published between the interruption and resume is skipped, and the frame after resume is true."""
+    """A row published between the interruption and resume is skipped, and the next frame is correct."""
     plan = client.checkpoints().query("not public").head(40).tinker.delete().allow(*ALL)
     server.faults.write_latency = 0.1
     outcomes = plan.run(confirm=40, max_workers=1, deadline=0.3)
@@ -262,7 +262,7 @@ def expiries(server: DemoServer, paths: list[str]) -> dict[str, datetime | None]
 
 
 def test_expire_and_undo_restore_every_expiry(server: DemoServer, client: tkf.Client) -> None:
-    """After undo each row expires when it did, never later and at most a few seconds earlier; what never expired never does."""
+    """Undo restores each expiry, never later and at most a few seconds earlier, and no expiry where there was none."""
     frame = client.checkpoints()
     plan = frame.tinker.expire(after="24h").allow(*ALL)
     sent = plan.frame.query("verdict == 'send'")["tinker_path"].tolist()
@@ -285,7 +285,7 @@ def test_expire_and_undo_restore_every_expiry(server: DemoServer, client: tkf.Cl
 
 @pytest.mark.parametrize("ahead", [-900.0, -40.0, 40.0, 900.0])
 def test_a_clock_that_differs_from_the_services_changes_nothing(client_of: Make, ahead: float) -> None:
-    """With the service's clock minutes ahead or behind, expiring is done, and undo gives back the old expiry, never a later one."""
+    """With the service's clock minutes off, expiring is done, and undo restores the old expiry, never a later one."""
     with DemoServer(runs=6, now=datetime.now(UTC) + timedelta(seconds=ahead)) as server:
         client = client_of(server)
         frame = client.checkpoints().query("expires_in_days > 2").head(6)
@@ -298,7 +298,7 @@ def test_a_clock_that_differs_from_the_services_changes_nothing(client_of: Make,
 
 
 def test_less_than_an_hour_of_old_life_is_said_and_left(server: DemoServer, client: tkf.Client) -> None:
-    """An expiry that is too near to be set again is not touched, and the reason says so; the other rows are restored."""
+    """An expiry too near to be set again is left with a reason; the other rows are restored."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(3)
     paths = frame["tinker_path"].tolist()
     frame.tinker.set_ttl(3660).allow(*ALL).run()
@@ -318,7 +318,7 @@ def test_less_than_an_hour_of_old_life_is_said_and_left(server: DemoServer, clie
     file = Journal(client.account).find_path(both.id)
     text = file.read_text().replace(old.isoformat().replace("+00:00", "Z"), soon)
     assert soon in text
-    file.write_text(text)  # as if it had been twenty minutes later
+    file.write_text(text)  # as if twenty minutes had passed
     outcomes = undo(both, client=client).set_index("tinker_path")
     assert outcomes.loc[paths[0], "outcome"] == "skipped"
     assert "less than an hour" in outcomes.loc[paths[0], "error"]
@@ -329,7 +329,7 @@ def test_less_than_an_hour_of_old_life_is_said_and_left(server: DemoServer, clie
 
 @pytest.mark.parametrize(("call", "publics"), [("publish", False), ("unpublish", True)])
 def test_publishing_is_taken_back(server: DemoServer, client: tkf.Client, call: str, publics: bool) -> None:
-    """Undo of publish unpublishes and the other way round, only what the plan changed, and the next frame is true."""
+    """Undo of publish unpublishes and vice versa, only for changed rows, and the next frame is correct."""
     frame = client.checkpoints()
     picked = pd.concat([frame[frame["public"] == publics].head(2), frame[frame["public"] != publics].head(2)])
     plan = getattr(picked.tinker, call)(client=client)
@@ -340,7 +340,7 @@ def test_publishing_is_taken_back(server: DemoServer, client: tkf.Client, call: 
 
 
 def test_undo_twice_is_harmless(server: DemoServer, client: tkf.Client) -> None:
-    """What is undone already is said and nothing is sent; an undo itself cannot be undone."""
+    """Undoing again raises and sends nothing; an undo itself cannot be undone."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
     plan = frame.tinker.expire().allow(*ALL)
     plan.run()
@@ -356,7 +356,7 @@ def test_undo_twice_is_harmless(server: DemoServer, client: tkf.Client) -> None:
 
 
 def test_undo_goes_on_to_the_plan_before(server: DemoServer, client: tkf.Client) -> None:
-    """A second nameless undo takes back the plan before; a third says that it is undone already."""
+    """A second undo without a name undoes the plan before; a third raises."""
     frame = client.checkpoints().query("not public")
     for part in (frame.head(3), frame.tail(2)):
         part.tinker.publish().run(confirm=len(part))
@@ -368,7 +368,7 @@ def test_undo_goes_on_to_the_plan_before(server: DemoServer, client: tkf.Client)
 
 
 def test_undo_of_a_plan_that_ran_twice_undoes_the_last_run_first(server: DemoServer, client: tkf.Client) -> None:
-    """`undo(plan)` after a second run takes back what that run did, then what the first did."""
+    """`undo(plan)` after a second run undoes that run, then the first one."""
     frame = client.checkpoints().query("not public").head(3)
     paths = frame["tinker_path"].tolist()
     plan = frame.tinker.publish()
@@ -388,7 +388,7 @@ def test_undo_of_a_plan_that_ran_twice_undoes_the_last_run_first(server: DemoSer
 
 
 def test_undo_leaves_what_a_later_plan_did(server: DemoServer, client: tkf.Client) -> None:
-    """A row that was unpublished and published again by later plans stays public; another property may have changed."""
+    """A row unpublished and published again by later plans stays public; other properties do not matter."""
     frame = client.checkpoints().query("not public").head(2)
     paths = frame["tinker_path"].tolist()
     plan = frame.tinker.publish()
@@ -403,7 +403,7 @@ def test_undo_leaves_what_a_later_plan_did(server: DemoServer, client: tkf.Clien
 
 
 def test_a_name_that_several_plans_begin_with_is_refused(server: DemoServer, client: tkf.Client) -> None:
-    """The beginning of one plan's id names it, also where it is whole; that of several names none, and nothing is sent."""
+    """A unique prefix, or a complete id, selects a plan; an ambiguous prefix raises and sends nothing."""
     private = client.checkpoints().query("not public").head(2)
     first, second = (private.iloc[[place]].tinker.publish() for place in (0, 1))
     first.run(confirm=True)
@@ -417,14 +417,14 @@ def test_a_name_that_several_plans_begin_with_is_refused(server: DemoServer, cli
 
 
 def test_a_delete_cannot_be_undone_and_offers_expire(client: tkf.Client) -> None:
-    """Undo of a delete says why not and names what could have been undone."""
+    """Undo of a delete explains why not and suggests expire."""
     client.checkpoints().query("not public").head(1).tinker.delete().allow(*ALL).run()
     with pytest.raises(errors.InvalidRequestError, match=r"cannot be undone.*expire\(after"):
         undo(client=client)
 
 
 def test_undo_leaves_rows_that_somebody_changed_meanwhile(server: DemoServer, client: tkf.Client) -> None:
-    """A row whose expiry was set again since, also to nearly the same time, or that is gone, is left alone; the others go back."""
+    """A row whose expiry was set again, even to nearly the same time, or that is gone, is left alone; the others are restored."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
     paths = frame["tinker_path"].tolist()
     plan = frame.tinker.expire(after="24h").allow(*ALL)
@@ -440,7 +440,7 @@ def test_undo_leaves_rows_that_somebody_changed_meanwhile(server: DemoServer, cl
 
 
 def test_undo_of_an_interrupted_plan_takes_back_what_was_done(server: DemoServer, client: tkf.Client) -> None:
-    """Rows that were not sent stay as they are, those sent without a note of their end are taken back, and resume leaves it at that."""
+    """Rows not sent are unchanged, rows sent without a recorded outcome are undone, and resume does not redo them."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(12)
     plan = frame.tinker.expire(after="24h").allow(*ALL)
     server.faults.write_latency = 0.1
@@ -463,7 +463,7 @@ def test_undo_of_an_interrupted_plan_takes_back_what_was_done(server: DemoServer
 
 
 def test_undo_goes_through_the_same_faults(server: DemoServer, client: tkf.Client) -> None:
-    """An undo whose answers are unclear ends with every row restored and known."""
+    """An undo with unclear responses ends with every row restored and known."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(8)
     plan = frame.tinker.expire().allow(*ALL)
     plan.run()
@@ -476,7 +476,7 @@ def test_undo_goes_through_the_same_faults(server: DemoServer, client: tkf.Clien
 
 
 def test_undo_sends_nothing_that_was_never_done(client_of: Make) -> None:
-    """A plan whose every row failed has nothing to undo, and says so."""
+    """A plan whose every row failed has nothing to undo, which raises."""
     with DemoServer(runs=4, faults=Faults(ignore_writes=True)) as server:
         client = client_of(server)
         plan = client.checkpoints().query("not public and expires_at.isna()").head(2).tinker.expire().allow(*ALL)
