@@ -413,7 +413,7 @@ var ActionPanel = class {
     return button(text, () => this.send({ do: "close" }), { "data-name": "close" });
   }
   // ── focus ──
-  // Whoever types elsewhere meanwhile is left alone.
+  // Do not move the focus of a user who is typing elsewhere.
   hasFocus() {
     const active = document.activeElement;
     return active === document.body || this.element.contains(active) || this.actions.contains(active);
@@ -774,7 +774,7 @@ var FilterPopover = class {
     this.place();
     this.enter();
   }
-  // The focus goes in as soon as there is something to have it: options come a moment later.
+  // Move the focus in as soon as there is something to focus; options arrive a moment later.
   enter() {
     const first = this.element.querySelector("input, button");
     focusFirst(first);
@@ -814,7 +814,7 @@ var FilterPopover = class {
     const top = opener.bottom - view.top + GAP_PX;
     Object.assign(this.element.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
   }
-  // ── what Python sends ──
+  // ── messages from Python ──
   /** @param {FilterControl[]} controls */
   update(controls) {
     if (!this.control) return;
@@ -835,7 +835,7 @@ var FilterPopover = class {
     this.shownColumns = names;
     if (this.control?.kind === "columns") this.draw();
   }
-  // ── what the controls in it use ──
+  // ── used by its controls ──
   draw() {
     const { control } = this;
     if (control) redraw(this.element, () => this.element.replaceChildren(...makeControl(this, control)));
@@ -1316,7 +1316,7 @@ var Grid = class {
     this.watcher.disconnect();
     this.ask.cancel();
   }
-  // ── what Python sends ──
+  // ── messages from Python ──
   /** @param {GridState} data */
   update(data) {
     const isMoved = data.moves !== this.data.moves;
@@ -1388,7 +1388,7 @@ var Grid = class {
     this.markCursor();
     this.ask();
   }
-  // A row with the same content stays as it is: a press on it is not lost, nor is the text that is marked in it.
+  // A row with the same content keeps its element, so that clicks and marked text are not lost.
   /** @param {number} from @param {number} to @param {number} offset */
   drawRows(from, to, offset) {
     const before = this.rows;
@@ -1433,7 +1433,7 @@ var Grid = class {
     if (row >= 0) element.scrollTop = scrollToRow(row, this.data.rows, this.windowPx, element.scrollTop);
     element.scrollLeft = scrollToColumn(column, this.widths(), element.clientWidth, element.scrollLeft);
   }
-  // ── asking for rows ──
+  // ── requesting rows ──
   chunksInSight() {
     return chunksToDraw(this.span(), this.data.rows, this.limits.chunk_rows);
   }
@@ -1449,7 +1449,7 @@ var Grid = class {
     this.asked.add(place);
     this.send({ do: "rows", number: this.data.number, place });
   }
-  // ── what a person does ──
+  // ── user input ──
   /** @param {"toggle" | "add" | "all" | "none"} how @param {number} [first] @param {number} [last] */
   select(how, first = 0, last = 0) {
     this.send({ do: "select", how, first, last, number: this.data.number });
@@ -1536,7 +1536,7 @@ var Kernel = class {
   send(request) {
     if (this.post(request)) this.expectAnswer(BUSY, SILENT_MS);
   }
-  // A kernel that has gone makes sending fail, at once or in silence.
+  // If the kernel is gone, sending fails, with an error or silently.
   /** @param {Request} request */
   post(request) {
     try {
@@ -1719,7 +1719,7 @@ var View = class {
       this.bar.popover.element
     ];
   }
-  // The notebook's own keys and menus stay outside of the view.
+  // Keep the notebook's shortcuts and menus out of the view.
   keepKeys() {
     this.root.addEventListener("focusin", ({ target }) => {
       if (target instanceof Element) target.setAttribute("data-lm-suppress-shortcuts", "true");

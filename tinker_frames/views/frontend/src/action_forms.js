@@ -47,7 +47,7 @@ function makeInput(field, submit, isFirst) {
 }
 
 /**
- * Return what a field is filled in with; a count that is left out is an empty text.
+ * Return the initial value of a field; a missing count is an empty string.
  *
  * @param {FormField} field
  * @param {HTMLInputElement} input

@@ -1,4 +1,4 @@
-// The panel below the actions: a form, the plan that it leads to, its progress, and how each row ended.
+// The panel below the actions: a form, its plan, the progress, and the outcome of each row.
 
 import { makeForm } from "./action_forms.js";
 import { button, el, findNamed, focusFirst, gridOf, redraw } from "./dom.js";
@@ -20,9 +20,9 @@ export class ActionPanel {
     /** @type {string | undefined} */
     this.action = undefined;
     /** @type {string | undefined} */
-    this.begun = undefined; // the action to whose button the focus goes back
-    this.typed = ""; // the number of rows, where it is asked for
-    this.ticked = ""; // the guard that was clicked last, to which the focus goes back
+    this.begun = undefined; // the action whose button gets the focus back
+    this.typed = ""; // the typed number of rows
+    this.ticked = ""; // the last clicked guard, which gets the focus back
     /** @type {ProgressBar | null} */
     this.progress = null;
     this.element = el("section", {
@@ -83,7 +83,7 @@ export class ActionPanel {
 
   // ── focus ──
 
-  // Whoever types elsewhere meanwhile is left alone.
+  // Do not move the focus of a user who is typing elsewhere.
   hasFocus() {
     const active = document.activeElement;
     return active === document.body || this.element.contains(active) || this.actions.contains(active);

@@ -6,11 +6,11 @@
 
 export const CHART_HEIGHT = 90;
 const TALLEST = 88;
-const FEWEST_COLUMNS = 12; // a chart of fewer columns is as wide as one of so many
+const FEWEST_COLUMNS = 12; // a chart with fewer columns keeps the width of this many
 
 /**
- * Return the length of each bar in percent of the widest. The others together are often far more than the largest bar; they are
- * as long as the chart is wide, at most.
+ * Return the length of each bar in percent of the longest. The bar of all others is often far longer than the largest one; it is
+ * limited to the width of the chart.
  *
  * @param {Bar[]} bars
  */

@@ -6,7 +6,7 @@ import { el, redraw } from "./dom.js";
 /** @import { Bar, Chart, Request } from "./messages.js" */
 
 const SVG = "http://www.w3.org/2000/svg";
-const GAP = 0.08; // of a column's width, on each side
+const GAP = 0.08; // fraction of a column's width, on each side
 
 /**
  * @template {keyof SVGElementTagNameMap} Tag
@@ -95,7 +95,7 @@ function makeColumn({ x, y, width, height }) {
 }
 
 /**
- * Make what is pressed to filter by a column: as high as the chart, however low the column.
+ * Make the click target of a column, which is as high as the chart.
  *
  * @param {Chart} chart
  * @param {Bar} bar

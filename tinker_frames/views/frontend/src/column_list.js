@@ -1,4 +1,4 @@
-// The list in which columns are shown, hidden and ordered.
+// The list to show, hide and reorder columns.
 
 import { button, el } from "./dom.js";
 import { listColumns, swapWithNeighbour } from "./filter_values.js";

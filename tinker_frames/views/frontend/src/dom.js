@@ -39,7 +39,7 @@ export function button(text, click, props = {}) {
 }
 
 /**
- * Return a function that does some work once it has not been called for a while.
+ * Return a debounced version of a function.
  *
  * @template {unknown[]} Arguments
  * @param {(...given: Arguments) => void} work
@@ -73,7 +73,7 @@ export async function copyText(text) {
   }
 }
 
-// For a page that is not secure, or a frame without the right to the clipboard.
+// For pages without a secure context, or frames without permission for the clipboard.
 /** @param {string} text */
 function copyBySelection(text) {
   const area = el("textarea", { style: { position: "fixed", opacity: 0 }, value: text });
@@ -98,8 +98,8 @@ export function findNamed(root, name) {
 }
 
 /**
- * Draw a part again, and keep the focus: on what stands for the same thing, else on what stands in its place, else on the
- * rows; never on nothing, where the notebook's own keys would work.
+ * Redraw a part and keep the focus: on the element with the same meaning, else on the one in its place, else on the rows, so
+ * that the notebook's shortcuts never apply.
  *
  * @param {HTMLElement} root
  * @param {() => void} draw

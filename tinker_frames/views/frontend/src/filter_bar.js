@@ -1,4 +1,4 @@
-// The filters: a search, a button for each control, what they are set to, and a box for a pandas query.
+// The filters: a search box, a button for each control, chips of active filters, and a box for a pandas query.
 
 import { button, debounce, el, redraw } from "./dom.js";
 import { FilterPopover } from "./filter_popover.js";
@@ -6,9 +6,9 @@ import { FilterPopover } from "./filter_popover.js";
 /** @import { FilterBar as FilterBarState, FilterControl, Request } from "./messages.js" */
 /** @import { PopoverControl } from "./filter_popover.js" */
 
-const SEARCH_MS = 25; // after a key, before it is sent
+const SEARCH_MS = 25; // debounce of key presses
 const QUERY_MS = 250;
-const TYPED = ["text", "query"]; // the controls that are typed in boxes of their own
+const TYPED = ["text", "query"]; // the controls with their own text boxes
 
 export class FilterBar {
   /** @param {(request: Request) => void} send @param {HTMLElement} root */
@@ -104,7 +104,7 @@ export class FilterBar {
   }
 
   reset() {
-    this.cancelTyped(); // what was typed last is not sent after it
+    this.cancelTyped(); // do not send the last typed text afterwards
     this.search.value = this.query.value = "";
     this.send({ do: "reset" });
   }
@@ -114,7 +114,7 @@ export class FilterBar {
   }
 }
 
-// What is being typed is not put back to what Python heard of it a moment ago.
+// Do not overwrite text being typed with an older value from Python.
 /** @param {HTMLInputElement} input @param {FilterControl | undefined} control */
 function showTyped(input, control) {
   input.hidden = !control;

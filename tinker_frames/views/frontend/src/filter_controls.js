@@ -9,7 +9,7 @@ import { formatCount } from "./text.js";
 /** @import { FilterPopover, PopoverControl } from "./filter_popover.js" */
 /** @import { OptionValue, FilterControl, FilterOption, MetadataMatch, TimeRange } from "./messages.js" */
 
-const FIND_FROM = 10; // options from which there is a box to find one
+const FIND_FROM = 10; // minimum number of options for a search box
 const COUNT_BAR_PX = 40; // the length of the bar of the most frequent option
 const EXPIRY_FIELDS = { within: "within" };
 const TIME_FIELDS = { older_than: "older than", newer_than: "newer than" };
@@ -31,7 +31,7 @@ export function makeControl(popover, control) {
     case "columns":
       return makeColumnList(popover);
     default:
-      return []; // text and query have boxes of their own
+      return []; // text and query have their own boxes
   }
 }
 
@@ -94,7 +94,7 @@ function makeDates(popover, control, dayFields) {
   const value = /** @type {TimeRange & Record<string, unknown>} */ (control.value ?? {});
   const quick = control.quick.map((pick) => makeQuickPick(popover, pick, value));
   const change = (/** @type {string} */ name, /** @type {string | number | null} */ given) => {
-    // What is set now, not what was set when these fields were drawn.
+    // The current value, not the one from when these fields were drawn.
     const { control: now } = popover;
     const set = now && "value" in now ? /** @type {TimeRange} */ (now.value ?? {}) : {};
     popover.set(updateTimeRange(set, name, given));

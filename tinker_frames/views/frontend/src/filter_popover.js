@@ -1,4 +1,4 @@
-// What opens under the button of a filter, one at a time: its place, its focus, and when it closes.
+// The popover of a filter, one at a time: its position, its focus, and when it closes.
 
 import { debounce, el, focusFirst, redraw } from "./dom.js";
 import { makeControl } from "./filter_controls.js";
@@ -11,7 +11,7 @@ import { makeControl } from "./filter_controls.js";
  * @typedef {FilterControl | ColumnsControl} PopoverControl
  */
 
-const TYPED_MS = 200; // after a key, before it is sent
+const TYPED_MS = 200; // debounce of key presses
 const GAP_PX = 4; // to the button and to the edge of the view
 
 export class FilterPopover {
@@ -25,7 +25,7 @@ export class FilterPopover {
     this.opener = null;
     /** @type {Facet} */
     this.facet = { name: "" };
-    this.search = ""; // what is looked for among the options
+    this.search = ""; // the search text for options
     /** @type {string[]} */
     this.shownColumns = [];
     this.hasBeenEntered = false;
@@ -73,7 +73,7 @@ export class FilterPopover {
     this.enter();
   }
 
-  // The focus goes in as soon as there is something to have it: options come a moment later.
+  // Move the focus in as soon as there is something to focus; options arrive a moment later.
   enter() {
     /** @type {HTMLElement | null} */
     const first = this.element.querySelector("input, button");
@@ -117,7 +117,7 @@ export class FilterPopover {
     Object.assign(this.element.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
   }
 
-  // ── what Python sends ──
+  // ── messages from Python ──
 
   /** @param {FilterControl[]} controls */
   update(controls) {
@@ -132,7 +132,7 @@ export class FilterPopover {
     this.facet = facet;
     if (!this.control) return;
     this.draw();
-    this.place(); // it may have become too wide for where it is
+    this.place(); // it may have become too wide for its position
     if (!this.hasBeenEntered && document.activeElement === this.opener) this.enter();
   }
 
@@ -142,7 +142,7 @@ export class FilterPopover {
     if (this.control?.kind === "columns") this.draw();
   }
 
-  // ── what the controls in it use ──
+  // ── used by its controls ──
 
   draw() {
     const { control } = this;

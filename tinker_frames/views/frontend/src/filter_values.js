@@ -1,10 +1,10 @@
-// The values of filters as they change: no DOM.
+// Changes to the values of filters, without the DOM.
 
 /** @import { TimeRange } from "./messages.js" */
 
 /**
- * Return a filter of times with one of its fields set or emptied; null if nothing is left of it. Having an expiry or none ends
- * where days or dates are given.
+ * Return a time filter with one of its fields set or cleared; null if it is empty. Days or dates replace "has an expiry" and
+ * "never expires".
  *
  * @param {TimeRange} range
  * @param {string} name
@@ -18,14 +18,14 @@ export function updateTimeRange(range, name, given) {
 }
 
 /**
- * Return a range of numbers as it is sent: null if it has no end.
+ * Return a range of numbers as it is sent; null without a bound.
  *
  * @param {(number | null)[]} ends
  */
 export const cleanRange = (ends) => (ends.some((end) => end !== null) ? [...ends] : null);
 
 /**
- * Return the names of columns in the order in which they are listed: those that are shown first.
+ * Return the names of columns in the order of the list, visible ones first.
  *
  * @param {string[]} shown
  * @param {string[]} all
@@ -33,7 +33,7 @@ export const cleanRange = (ends) => (ends.some((end) => end !== null) ? [...ends
 export const listColumns = (shown, all) => [...shown, ...all.filter((id) => !shown.includes(id))];
 
 /**
- * Return names with the one at a place exchanged for its neighbour.
+ * Return names with one of them swapped with its neighbour.
  *
  * @param {string[]} names
  * @param {number} at

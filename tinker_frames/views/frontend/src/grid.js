@@ -1,4 +1,4 @@
-// The rows: as many elements as fit the window, whatever the number of rows. Rows, order and selection live in Python.
+// The virtualized rows: only those in sight have elements. Rows, order and selection are kept in Python.
 
 import { copyText, debounce, el, measureText, uniqueId } from "./dom.js";
 import { computeWidths, fitWidth, gridTemplate, moveColumn, nextSort } from "./grid_columns.js";
@@ -10,10 +10,10 @@ import { chunksToDraw, clamp, computeSpan, ROW_PX, rowsToDraw, scrollToColumn, s
 
 /** @import { Column, Grid as GridState, Limits, Request, Row, RowsReply, Selection } from "./messages.js" */
 
-const ASK_MS = 25; // after scrolling, before rows are asked for
+const ASK_MS = 25; // debounce of scrolling, before rows are requested
 const LEAST_HEIGHT_PX = 220;
-const FRAME_PX = 60; // the height of a grid besides its rows
-const MOST_CHUNKS = 60; // that are kept; others are asked for again
+const FRAME_PX = 60; // the height of the grid without its rows
+const MOST_CHUNKS = 60; // that are cached; others are requested again
 
 export class Grid {
   /**
@@ -28,20 +28,20 @@ export class Grid {
     this.id = uniqueId();
     /** @type {GridState} */
     this.data = { number: -1, moves: -1, rows: 0, columns: [], sort: [], openings: [], first: [] };
-    this.shape = ""; // what the columns look like: rows of another shape are drawn again
+    this.shape = ""; // the layout of the columns; rows with another one are redrawn
     /** @type {Map<number, Row[]>} */
     this.chunks = new Map();
     /** @type {Set<number>} */
     this.asked = new Set();
     this.cursor = { row: 0, column: 0 }; // row -1 is the header
     /** @type {number | null} */
-    this.anchor = null; // where a range begins
+    this.anchor = null; // the start of a range selection
     this.isRanging = false;
     /** @type {boolean | null} */
-    this.all = false; // whether all rows that match are selected; null for some
+    this.all = false; // whether all matching rows are selected; null for some
     this.drawn = "";
     /** @type {Map<number, { row: HTMLElement, content: string }>} */
-    this.rows = new Map(); // the rows that are drawn, by place
+    this.rows = new Map(); // the rendered rows, by position
     this.head = el("div", { class: "tkf-header", role: "row", "aria-rowindex": 1 });
     this.body = el("div", { class: "tkf-body", role: "rowgroup" });
     this.empty = el("div", { class: "tkf-empty", hidden: true });
@@ -69,7 +69,7 @@ export class Grid {
     this.ask.cancel();
   }
 
-  // ── what Python sends ──
+  // ── messages from Python ──
 
   /** @param {GridState} data */
   update(data) {
@@ -94,7 +94,7 @@ export class Grid {
     this.drawHead();
     this.asked = new Set();
     const seen = this.chunksInSight();
-    for (const place of this.chunks.keys()) if (!seen.includes(place)) this.chunks.delete(place); // their marks are old
+    for (const place of this.chunks.keys()) if (!seen.includes(place)) this.chunks.delete(place); // their selection marks are outdated
     for (const place of seen) this.requestChunk(place);
   }
 
@@ -154,7 +154,7 @@ export class Grid {
     this.ask();
   }
 
-  // A row with the same content stays as it is: a press on it is not lost, nor is the text that is marked in it.
+  // A row with the same content keeps its element, so that clicks and marked text are not lost.
   /** @param {number} from @param {number} to @param {number} offset */
   drawRows(from, to, offset) {
     const before = this.rows;
@@ -205,7 +205,7 @@ export class Grid {
     element.scrollLeft = scrollToColumn(column, this.widths(), element.clientWidth, element.scrollLeft);
   }
 
-  // ── asking for rows ──
+  // ── requesting rows ──
 
   chunksInSight() {
     return chunksToDraw(this.span(), this.data.rows, this.limits.chunk_rows);
@@ -225,7 +225,7 @@ export class Grid {
     this.send({ do: "rows", number: this.data.number, place });
   }
 
-  // ── what a person does ──
+  // ── user input ──
 
   /** @param {"toggle" | "add" | "all" | "none"} how @param {number} [first] @param {number} [last] */
   select(how, first = 0, last = 0) {

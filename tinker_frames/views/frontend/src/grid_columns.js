@@ -3,7 +3,7 @@
 /** @import { Column } from "./messages.js" */
 
 const CHECK_PX = 34; // the column of check marks
-const FITTED_PX = [60, 700]; // between these a column is fitted to its text
+const FITTED_PX = [60, 700]; // the limits of a column fitted to its text
 const FITTED_PADDING_PX = 26;
 
 /**
@@ -30,7 +30,7 @@ export function fitWidth(texts) {
 const sortedColumn = (name) => name.replace(/^-/, "");
 
 /**
- * Return where a column stands in a sort, and in which direction; `place` is -1 if it is not sorted by.
+ * Return the position of a column in the sort and its direction; `place` is -1 if it is not sorted by.
  *
  * @param {string[]} sort
  * @param {string} id
@@ -57,7 +57,7 @@ export function nextSort(sort, id, isAdded) {
 }
 
 /**
- * Return the columns with one of them at another place; null if nothing moves.
+ * Return the columns with one of them moved; null if nothing moves.
  *
  * @param {string[]} columns
  * @param {string} id

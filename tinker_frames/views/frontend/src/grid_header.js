@@ -1,4 +1,4 @@
-// The header of the rows: a click sorts, a drag moves a column, its edge sizes it.
+// The header of the rows: a click sorts, a drag moves a column, dragging its edge resizes it.
 
 import { el } from "./dom.js";
 import { findSort } from "./grid_columns.js";

@@ -6,11 +6,11 @@ import { clamp, pageRows } from "./grid_window.js";
 /** @import { Grid } from "./grid.js" */
 /** @import { Row } from "./messages.js" */
 
-const RESIZE_PX = 20; // that an arrow key makes a column wider or narrower
+const RESIZE_PX = 20; // by which an arrow key resizes a column
 
 /** @param {Grid} grid @param {KeyboardEvent} event */
 export function handleKey(grid, event) {
-  if (event.target !== grid.element) return; // a button within it has keys of its own
+  if (event.target !== grid.element) return; // a button within it handles its own keys
   const { row, column } = grid.cursor;
   const isInHeader = event.altKey && row < 0 && column > 0;
   if (!(isInHeader ? arrangeColumn(grid, event) : moveByKey(grid, event) || selectByKey(grid, event))) return;
@@ -19,7 +19,7 @@ export function handleKey(grid, event) {
 }
 
 /**
- * Return how far a key moves, in rows and columns; undefined if it does not move by steps.
+ * Return the step of a key in rows and columns; undefined for other keys.
  *
  * @param {string} key
  * @param {number} page rows
@@ -103,7 +103,7 @@ function selectCursor(grid, isRange) {
   grid.select("toggle", row, row);
 }
 
-// Enter opens the first table that a row leads to, Shift+Enter the second; in the header it sorts.
+// Enter opens the first linked table of a row, Shift+Enter the second; in the header it sorts.
 /** @param {Grid} grid @param {boolean} isSecond */
 function openCursor(grid, isSecond) {
   const { row, column } = grid.cursor;
@@ -121,7 +121,7 @@ function cursorText(grid) {
 }
 
 /**
- * Return what is copied of a row; of text that was cut short, all that its cell has.
+ * Return the text to copy from a row, in full length even if its cell is truncated.
  *
  * @param {Row} row
  * @param {number} column 0 is the check mark

@@ -5,7 +5,7 @@
 /** @param {Event} event */
 const targetOf = (event) => /** @type {HTMLElement} */ (event.target);
 
-// A button of a row does not take the focus, which would be lost as soon as the row is drawn again.
+// A button in a row does not take the focus, which would be lost when the row is redrawn.
 /** @param {Grid} grid @param {MouseEvent} event */
 export function handleMouseDown(grid, event) {
   const isOnButton = targetOf(event).closest("button");

@@ -1,14 +1,14 @@
-// The elements of one row: a check mark, the cells, and links to the tables that it leads to.
+// The elements of one row: a check mark, the cells, and links to other tables.
 
 import { el } from "./dom.js";
 
 /** @import { Grid } from "./grid.js" */
 /** @import { Cell, Column, Row } from "./messages.js" */
 
-const TITLE_FROM = 12; // characters from which a cell says its text also on hover
+const TITLE_FROM = 12; // characters from which a cell shows its text in a tooltip
 
 /**
- * Return the parts of a row as Python sends it.
+ * Return the parts of a row sent by Python.
  *
  * @param {Row | undefined} row undefined if it has not come yet
  */

@@ -1,8 +1,8 @@
-// Which rows are in sight, and where the grid has to scroll to: arithmetic without the DOM.
+// Visible rows and scroll positions: arithmetic without the DOM.
 
 export const ROW_PX = 28;
 const SPARE_ROWS = 8; // drawn above and below the window
-const TALLEST_PX = 15e6; // browsers cut off what is higher
+const TALLEST_PX = 15e6; // browsers limit the height of elements
 
 /**
  * @typedef {object} Span
@@ -14,7 +14,7 @@ const TALLEST_PX = 15e6; // browsers cut off what is higher
  */
 
 /**
- * Return what of some rows is seen; above the tallest height, scrolling is scaled.
+ * Return the visible part of the rows; beyond the maximum height, scrolling is scaled.
  *
  * @param {number} rows
  * @param {number} windowPx the height of the window
@@ -61,7 +61,7 @@ export function chunksToDraw(span, rows, chunkRows) {
 }
 
 /**
- * Return the scroll position that brings a row into sight; the present one if it is.
+ * Return the scroll position that brings a row into sight; the current one if it already is.
  *
  * @param {number} row
  * @param {number} rows
@@ -78,7 +78,7 @@ export function scrollToRow(row, rows, windowPx, scrollTop) {
 }
 
 /**
- * Return the scroll position that brings a column into sight; the last column stays in sight by itself.
+ * Return the scroll position that brings a column into sight; the last column is sticky.
  *
  * @param {number} column
  * @param {number[]} widths

@@ -1,4 +1,4 @@
-// The way to Python: requests, the parts of the state that it sends, and what is said if it does not answer.
+// The connection to Python: requests, the parts of the state it sends, and a note if it does not respond.
 
 /** @import { AnyModel } from "@anywidget/types" */
 /** @import { Reply, Request, ViewState } from "./messages.js" */
@@ -6,7 +6,7 @@
 /** @typedef {AnyModel<ViewState>} Model */
 /** @typedef {Parameters<Model["off"]>[0]} EventName */
 
-const SILENT_MS = 8000; // after which a kernel that does not answer is said to be busy or gone
+const SILENT_MS = 8000; // after which a kernel that does not respond is reported as busy or gone
 const PING_MS = 1500;
 const BUSY =
   "No answer from the kernel: it is busy with another cell, or gone. Run this cell again if it was restarted.";
@@ -25,7 +25,7 @@ export class Kernel {
     this.silence = undefined;
     /** @type {[EventName, () => void][]} */
     this.listeners = [];
-    // A kernel that restarts and a page that finds its kernel again look the same: an answer tells which it was.
+    // A restarting kernel and a reconnected page look the same: a response tells them apart.
     this.on("comm_live_update", () => {
       if (this.post({ do: "ping" })) this.expectAnswer(GONE, PING_MS);
     });
@@ -49,7 +49,7 @@ export class Kernel {
     if (this.post(request)) this.expectAnswer(BUSY, SILENT_MS);
   }
 
-  // A kernel that has gone makes sending fail, at once or in silence.
+  // If the kernel is gone, sending fails, with an error or silently.
   /** @param {Request} request */
   post(request) {
     try {

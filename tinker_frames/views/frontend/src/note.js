@@ -9,7 +9,7 @@ export class Note {
   /** @param {(request: Request) => void} send */
   constructor(send) {
     this.text = el("span", { class: "tkf-note-text", role: "status" });
-    this.progress = el("span", { class: "tkf-muted" }); // changes too often to be read out
+    this.progress = el("span", { class: "tkf-muted" }); // changes too often for screen readers
     const close = () => {
       this.show("");
       send({ do: "dismiss" });

@@ -1,4 +1,4 @@
-// What the stages of the action panel are made of: a title, buttons, a table of rows.
+// Parts of the action panel's stages: a title, buttons, a table of rows.
 
 import { el } from "./dom.js";
 import { readCell } from "./grid_rows.js";

@@ -1,4 +1,4 @@
-// A plan to be confirmed: its summary, its rows by verdict, and the guards that hold some of them.
+// A plan to confirm: its summary, its rows by verdict, and the guards that hold some of them.
 
 import { button, el } from "./dom.js";
 import { makeButtons, makeRowTable, makeTitle } from "./panel_parts.js";
@@ -31,7 +31,7 @@ function makeHiddenWarning(hidden) {
 }
 
 /**
- * Tell whether a text is the number of rows.
+ * Return whether a text is the number of rows.
  *
  * @param {string} typed
  * @param {number} number

@@ -1,4 +1,4 @@
-// How far work in the background is: a bar, and a line that says it.
+// The progress of background work: a bar and a line of text.
 
 import { el } from "./dom.js";
 import { formatProgress } from "./text.js";
@@ -10,7 +10,7 @@ export class ProgressBar {
   constructor(progress, cancel) {
     this.cancel = cancel;
     this.fill = el("div", { class: "tkf-progress-fill" });
-    this.line = el("div", { class: "tkf-progress-text" }); // changes too often to be read out: the bar has it as its value
+    this.line = el("div", { class: "tkf-progress-text" }); // changes too often for screen readers; the bar has it as its value
     const roles = { role: "progressbar", "aria-label": progress.what, "aria-valuemin": 0 };
     this.bar = el("div", { class: "tkf-progress", ...roles }, this.fill);
     this.update(progress);

@@ -1,4 +1,4 @@
-// How many rows are selected, and the buttons of the actions, which are for these rows or for all that match.
+// The number of selected rows, and the actions, which apply to them or to all matching rows.
 
 import { button, el, redraw } from "./dom.js";
 import { formatCount, formatRows } from "./text.js";
@@ -6,7 +6,7 @@ import { formatCount, formatRows } from "./text.js";
 /** @import { ActionButton, Head, Request, Selection } from "./messages.js" */
 
 /**
- * Return what is said of a selection.
+ * Return the text about a selection.
  *
  * @param {Selection} selection
  */

@@ -1,4 +1,4 @@
-// How numbers, ages and progress read; no DOM.
+// Formatting of numbers, ages and progress, without the DOM.
 
 /** @import { Progress } from "./messages.js" */
 
@@ -12,7 +12,7 @@ export const formatRows = (number, noun) => `${formatCount(number)} ${noun}${num
 export const capitalize = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /**
- * Return how long ago rows were read; empty for what is no time.
+ * Return how long ago rows were read; empty for an invalid time.
  *
  * @param {string} iso
  * @param {number} now milliseconds since 1970
@@ -26,7 +26,7 @@ export function formatAge(iso, now) {
 }
 
 /**
- * Return how far work in the background is, as one line.
+ * Return the progress of background work as one line.
  *
  * @param {Progress} progress
  */

@@ -1,4 +1,4 @@
-// The whole view: its parts in their places, and which part each message is for.
+// The entire view: its parts, and the messages for each part.
 
 import { ActionPanel } from "./action_panel.js";
 import { Charts } from "./charts.js";
@@ -13,7 +13,7 @@ import { capitalize, formatAge, formatCount } from "./text.js";
 /** @import { Model } from "./kernel.js" */
 /** @import { Grid as GridState, Head, Reply, Request } from "./messages.js" */
 
-const AGE_MS = 5000; // between two looks at the clock
+const AGE_MS = 5000; // between updates of the age
 
 class View {
   /** @param {Model} model @param {HTMLElement} host */
@@ -65,9 +65,9 @@ class View {
     ];
   }
 
-  // The notebook's own keys and menus stay outside of the view.
+  // Keep the notebook's shortcuts and menus out of the view.
   keepKeys() {
-    // JupyterLab looks at the focused element itself before it takes d,d for "delete this cell".
+    // JupyterLab checks the focused element before it handles d,d as "delete this cell".
     this.root.addEventListener("focusin", ({ target }) => {
       if (target instanceof Element) target.setAttribute("data-lm-suppress-shortcuts", "true");
     });
