@@ -502,6 +502,27 @@ def test_a_list_that_comes_at_once_is_whole(client_of: Make, dialect: str, rows:
         assert server.requests.count("list_training_runs") <= 2  # asked once, or by both threads at the same time
 
 
+@pytest.mark.parametrize(
+    ("faults", "complete"),
+    [
+        ({"missing": {"get_training_run"}}, True),
+        ({"missing": {"list_training_runs"}}, False),
+        ({"bursts": [Burst("list_training_runs", 422, times=None)]}, True),
+        ({"bursts": [Burst("list_training_runs", 500, times=None)]}, False),
+        ({"bursts": [Burst("list_training_runs", 403, times=None)]}, False),
+        ({"bursts": [Burst("get_training_run", 500, times=None)]}, False),
+    ],
+)
+def test_what_the_end_of_a_list_is_told_from(client_of: Make, faults: dict[str, Any], complete: bool) -> None:
+    """Without a list of runs a list that comes again is doubted, a refused offset has arrived, and what fails is no proof and no error."""
+    with DemoServer(runs=2) as server:
+        run = add_to_run(server, 20)
+        vars(server.faults).update(faults)
+        client = client_of(server, cache=False, retries=0)
+        with nullcontext() if complete else pytest.warns(IncompleteListingWarning, match="come again"):
+            assert about(client.checkpoints(run))["complete"] == complete
+
+
 @pytest.mark.parametrize("again", ["same", "fresh"])
 def test_a_search_that_runs_in_a_circle_is_said(server: DemoServer, client_of: Make, again: str) -> None:
     """A cursor that leads back to known rows ends the search, and the frame says so."""

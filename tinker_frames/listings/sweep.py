@@ -9,7 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..errors import InvalidRequestError, NotFoundError, NotSupportedError, SchemaError
+from ..errors import (
+    InvalidRequestError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+    SchemaError,
+    ServerError,
+)
 from ..rest.progress import Progress
 from ..rest.transport import Response, Transport
 from ..schema.catalog import TRAINING_RUNS
@@ -162,6 +169,8 @@ class Sweeper:
             run.feed_rows([parse_object(self._get(path.rpartition("/")[0], {}, progress).content) or {}])
         except (NotFoundError, NotSupportedError):  # of another user, or no such route
             return None
+        except (PermissionDeniedError, ServerError):
+            return "lists come again at every offset, and their training runs could not be read"
         unlisted = collect_claims(run.finish(), None).named - keys
         if not unlisted:
             return None
@@ -175,8 +184,8 @@ class Sweeper:
                 self._has_end = not parse_page(content, TRAINING_RUNS)[TRAINING_RUNS.items]
             except InvalidRequestError:
                 self._has_end = True  # the offset arrived
-            except NotSupportedError:
-                self._has_end = False  # not known
+            except (NotSupportedError, PermissionDeniedError, ServerError):
+                return False  # not known
         return self._has_end
 
     def _sweep(
