@@ -170,7 +170,7 @@ def test_half_of_a_pair_is_asked_for_what_the_server_lacks(dialect: str, statuse
         outcomes = pairs.drop_duplicates("training_run_id").tinker.set_ttl("30d").allow(*ALL).run(confirm=True)
         assert set(outcomes["outcome"]) == {"failed"}
         assert set(outcomes["status"]) == statuses
-        assert outcomes["error"].str.contains("lacks").all()
+        assert outcomes["error"].str.contains("does not support").all()
         assert set(client.checkpoints(by="run", refresh=True)["tinker_path"]) == set(frame["tinker_path"])
 
 
@@ -239,7 +239,7 @@ def test_what_is_never_public_says_so(dialect: str, client_of: Make, call: str) 
             return
         assert set(outcomes["outcome"]) == {"failed"}
         assert set(outcomes["attempts"]) == {1}
-        assert outcomes["error"].str.contains("as it was" if dialect == "twinkle" else "lacks").all()
+        assert outcomes["error"].str.contains("as it was" if dialect == "twinkle" else "does not support").all()
         after = client.checkpoints(by="run", refresh=True).set_index("tinker_path")
         assert not after.loc[frame["tinker_path"], "public"].any()
         with pytest.raises(tkf.errors.InvalidRequestError):  # nothing was done
