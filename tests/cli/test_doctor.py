@@ -1,4 +1,4 @@
-"""`doctor`: what it finds on each kind of server, and that it only reads."""
+"""`doctor`: its findings on each kind of server, and that it only reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEWER = {"sessions/search", "billing usage", "storage usage"}
 
 @pytest.fixture
 def look(tmp_path: Path) -> Callable[..., Examined]:
-    """Examine a server, check that nothing but reads was sent, and return the findings by name."""
+    """Examine a server, check that only reads were sent, and return the findings by name."""
 
     def look(server: DemoServer, key: str | None = None, **options: Any) -> Examined:
         given = {"retries": 0, "cache_dir": tmp_path} | options
@@ -49,12 +49,12 @@ def look(tmp_path: Path) -> Callable[..., Examined]:
 
 
 def verdicts(found: Examined, verdict: str) -> set[str]:
-    """Return what has this verdict."""
+    """Return the findings with this verdict."""
     return {name for name, finding in found.items() if finding.verdict == verdict}
 
 
 def test_the_official_service_has_everything(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
-    """On the official service every finding is good, and its page sizes are those that we ask for."""
+    """On the official service every finding is ok, with the page sizes that we request."""
     found = look(quiet_server)
     assert verdicts(found, "ok") == set(found)
     assert {"server", "credential", "latency", "clock", "account", "cache"} | NEEDED | NEWER <= set(found)
@@ -65,7 +65,7 @@ def test_the_official_service_has_everything(quiet_server: DemoServer, look: Cal
 
 
 def test_tuft_lacks_the_newer_routes(look: Callable[..., Examined]) -> None:
-    """On TuFT the search and billing are lacking, and nothing is wrong."""
+    """TuFT lacks the search and billing, and nothing is wrong."""
     with DemoServer(runs=5, dialect="tuft") as server:
         found = look(server)
     assert verdicts(found, "lacks") == NEWER
@@ -82,7 +82,7 @@ def test_others_lack_sessions_and_the_users_list(dialect: str, look: Callable[..
 
 
 def test_a_refused_key_is_the_accounts_finding(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
-    """A refused key is said of the account, not of the connection, and ends the examination."""
+    """A refused key is a finding of the account, not of the connection, and ends the examination."""
     found = look(quiet_server, "tml-wrong-key-7777")
     assert list(found) == ["server", "credential", "account"]
     assert verdicts(found, "wrong") == {"account"}
@@ -91,7 +91,7 @@ def test_a_refused_key_is_the_accounts_finding(quiet_server: DemoServer, look: C
 
 
 def test_a_key_that_tuft_refuses(look: Callable[..., Examined]) -> None:
-    """TuFT says 403 to a wrong key; that is wrong too, and not taken for a route that is not for this account."""
+    """TuFT's 403 for an invalid key is wrong too, and not taken for a route refused to this account."""
     with DemoServer(runs=3, dialect="tuft") as server:
         found = look(server, "tml-wrong-key-7777")
     assert verdicts(found, "wrong") == {"account"}
@@ -99,7 +99,7 @@ def test_a_key_that_tuft_refuses(look: Callable[..., Examined]) -> None:
 
 
 def test_no_server(look: Callable[..., Examined], tmp_path: Path) -> None:
-    """Where nobody listens, the server is wrong, with the address and what to do, and the examination ends."""
+    """An unreachable server is wrong, with its address and a hint, and the examination ends."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     transport = Transport(resolve(ClientOptions("tml-demo", url, retries=0, cache_dir=tmp_path)))
@@ -112,7 +112,7 @@ def test_no_server(look: Callable[..., Examined], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("skew", "direction"), [(3600.0, "behind"), (-90.0, "ahead of")])
 def test_clocks_that_disagree(server: DemoServer, look: Callable[..., Examined], skew: float, direction: str) -> None:
-    """A server whose clock differs by more than a few seconds is told, with by how much and which way."""
+    """A clock skew of more than a few seconds is reported with its amount and direction."""
     server.faults.clock_skew = skew
     found = look(server)["clock"]
     assert found.verdict == "wrong"
@@ -122,14 +122,14 @@ def test_clocks_that_disagree(server: DemoServer, look: Callable[..., Examined],
 
 
 def test_a_small_skew_is_fine(server: DemoServer, look: Callable[..., Examined]) -> None:
-    """A second or two is no finding."""
+    """A skew of a second or two is not reported."""
     server.faults.clock_skew = 2
     assert look(server)["clock"].verdict == "ok"
 
 
 @pytest.mark.parametrize("style", ["422", "silent"])
 def test_page_caps(look: Callable[..., Examined], style: Any) -> None:
-    """The largest page of a list is found, whether a larger one is refused or lowered without a word."""
+    """The largest page of a list is found, whether a larger one is refused or silently reduced."""
     caps = {"list_training_runs": 7, "list_user_checkpoints": 33}
     with DemoServer(runs=20, faults=Faults(page_caps=caps, cap_style=style)) as server:
         found = look(server)
@@ -140,7 +140,7 @@ def test_page_caps(look: Callable[..., Examined], style: Any) -> None:
 
 
 def test_a_cap_that_is_not_named(server: DemoServer, look: Callable[..., Examined]) -> None:
-    """A page size that is refused without a bound is halved until it is taken."""
+    """A page size refused without a bound is halved until it is accepted."""
     server.faults.bursts.append(Burst("list_user_checkpoints", 422, times=2, after=1, detail="limit too large"))
     found = look(server)["page of checkpoints"]
     assert [int(call.query["limit"]) for call in server.requests.to("list_user_checkpoints")] == [1, 1000, 500, 250]
@@ -149,7 +149,7 @@ def test_a_cap_that_is_not_named(server: DemoServer, look: Callable[..., Examine
 
 
 def test_latency_is_measured(server: DemoServer, look: Callable[..., Examined]) -> None:
-    """The latency is about what the server takes."""
+    """The latency is about the server's response time."""
     server.faults.latency_of = {"health_check": 0.1}
     found = look(server)["latency"]
     milliseconds = int(found.detail.split()[0])
@@ -158,7 +158,7 @@ def test_latency_is_measured(server: DemoServer, look: Callable[..., Examined]) 
 
 
 def test_a_server_without_health(server: DemoServer, look: Callable[..., Examined]) -> None:
-    """A server without a health route is examined all the same."""
+    """A server without a health route is examined too."""
     server.faults.missing = {"health_check"}
     found = look(server)
     assert found["latency"].verdict == "lacks"
@@ -166,7 +166,7 @@ def test_a_server_without_health(server: DemoServer, look: Callable[..., Examine
 
 
 def test_billing_that_is_missing(server: DemoServer, look: Callable[..., Examined]) -> None:
-    """A 402 is wrong, and says what to do."""
+    """A 402 is wrong, with a hint."""
     server.faults.bursts.append(Burst("get_server_capabilities", 402, times=None))
     found = look(server)["account"]
     assert found.verdict == "wrong"
@@ -182,7 +182,7 @@ def test_what_is_not_for_this_account(look: Callable[..., Examined]) -> None:
 
 
 def test_a_broken_route(server: DemoServer, look: Callable[..., Examined]) -> None:
-    """A route that fails is wrong, with its status, and the others are looked at all the same."""
+    """A failing route is wrong, with its status, and the others are still examined."""
     server.faults.bursts.append(Burst("search_sessions", 500, times=None))
     found = look(server)
     assert verdicts(found, "wrong") == {"sessions/search"}
@@ -190,7 +190,7 @@ def test_a_broken_route(server: DemoServer, look: Callable[..., Examined]) -> No
 
 
 def test_the_exchange_is_shown(look: Callable[..., Examined]) -> None:
-    """Where the key is exchanged for a JWT, the account's finding says so; it happens once."""
+    """If the key is exchanged for a JWT, the account's finding says so; it is exchanged once."""
     with DemoServer(runs=3, pjwt_auth_enabled=True, require_jwt=True) as server:
         found = look(server)
         assert server.requests.count("get_auth_token") == 1
@@ -199,7 +199,7 @@ def test_the_exchange_is_shown(look: Callable[..., Examined]) -> None:
 
 
 def test_the_cache_switched_off(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
-    """A cache that is switched off is told as such."""
+    """A disabled cache is reported as such."""
     assert look(quiet_server, cache=False)["cache"] == Finding("cache", "lacks", "switched off")
 
 
@@ -220,7 +220,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def test_the_command_in_json(quiet_server: DemoServer, command: Callable[..., tuple[int, str]]) -> None:
-    """`doctor --format json` is an array of what, verdict and detail, and ends with 0 if nothing is wrong."""
+    """`doctor --format json` is an array of what, verdict and detail, with exit code 0 if nothing is wrong."""
     code, out = command(quiet_server, "--format", "json")
     rows = json.loads(out)
     assert code == 0
@@ -229,7 +229,7 @@ def test_the_command_in_json(quiet_server: DemoServer, command: Callable[..., tu
 
 
 def test_the_command_in_text(quiet_server: DemoServer, command: Callable[..., tuple[int, str]]) -> None:
-    """`doctor` on a pipe is one tab-separated line a finding; something wrong ends with 1."""
+    """`doctor` on a pipe prints one tab-separated line per finding, with exit code 1 if something is wrong."""
     code, out = command(quiet_server, key="tml-wrong-key-7777")
     lines = [line.split("\t") for line in out.splitlines()]
     assert code == 1
@@ -238,6 +238,6 @@ def test_the_command_in_text(quiet_server: DemoServer, command: Callable[..., tu
 
 
 def test_lacking_routes_are_no_error(command: Callable[..., tuple[int, str]]) -> None:
-    """A server that lacks routes ends with 0."""
+    """Missing routes leave the exit code at 0."""
     with DemoServer(runs=3, dialect="skyrl") as server:
         assert command(server)[0] == 0

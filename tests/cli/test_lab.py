@@ -1,4 +1,4 @@
-"""`tinker-frames demo --lab`: a real JupyterLab on a real demo account, and what is copied and checked before it starts."""
+"""`tinker-frames demo --lab`: a real JupyterLab on a real demo account, and the checks and copies before it starts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE_S = 60
 
 
 def environment_of_a_user(home: Path) -> dict[str, str]:
-    """Return the environment of somebody who has an account, and another Python as the kernel of that name."""
+    """Return the environment of a user with an account, whose default kernel is another Python."""
     kernel = home / "jupyter" / "kernels" / "python3"
     kernel.mkdir(parents=True)
     kernel.joinpath("kernel.json").write_text(
@@ -48,7 +48,7 @@ def environment_of_a_user(home: Path) -> dict[str, str]:
 
 
 class Lab:
-    """The command in a process of its own, and the JupyterLab that it runs."""
+    """The command in a separate process, and the JupyterLab it runs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.home = folder, folder / "home"
@@ -62,18 +62,18 @@ class Lab:
 
     @property
     def output(self) -> str:
-        """What the command and JupyterLab printed so far."""
+        """The output of the command and JupyterLab so far."""
         return self.printed.read_text(encoding="utf-8")
 
     def wait_for(self, pattern: str) -> str:
-        """Wait until a line matches, and return its first group."""
+        """Wait until a line matches, and return the first group."""
         while not (found := re.search(pattern, self.output, re.MULTILINE)):
             assert self.process.poll() is None, self.output
             Event().wait(0.05)
         return found[1]
 
     def wait_for_address(self) -> str:
-        """Return the address that JupyterLab prints, once it accepts connections there."""
+        """Return the address printed by JupyterLab, once it accepts connections."""
         address = self.wait_for(r"^\s+(http://\S+\?token=\w+)$")
         while self.process.poll() is None:
             with suppress(ConnectionRefusedError):
@@ -82,7 +82,7 @@ class Lab:
         return address
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Call JupyterLab's own API."""
+        """Call JupyterLab's API."""
         address, _, token = self.wait_for_address().partition("?token=")
         headers, url = {"Authorization": f"token {token}"}, f"http://{urlsplit(address).netloc}/api/{path}"
         answer = requests.request(method, url, headers=headers, timeout=PATIENCE_S, **options)
@@ -90,7 +90,7 @@ class Lab:
         return answer
 
     def start_kernel(self) -> Any:
-        """Start a kernel as a notebook does, and return a connected client of it."""
+        """Start a kernel like a notebook does, and return a connected client of it."""
         from jupyter_client.blocking import BlockingKernelClient
 
         name = self.request("POST", "kernels", json={"name": "python3"}).json()["id"]
@@ -101,21 +101,21 @@ class Lab:
         return kernel
 
     def children(self) -> list[Any]:
-        """Return every process that the command has started, and what those have started."""
+        """Return all descendant processes of the command."""
         import psutil  # ipykernel needs it
 
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
 def evaluate(kernel: Any, code: str, **expressions: str) -> dict[str, str]:
-    """Run code in a kernel, and return what the expressions are then."""
+    """Run code in a kernel, and return the values of the expressions."""
     reply = kernel.execute(code, reply=True, timeout=PATIENCE_S, user_expressions=expressions)["content"]
     assert reply["status"] == "ok", reply
     return {name: reply["user_expressions"][name]["data"]["text/plain"] for name in expressions}
 
 
 def still_running(processes: list[Any]) -> list[Any]:
-    """Return those that still run after a moment's grace."""
+    """Return the processes that still run after a short grace period."""
     import psutil
 
     return psutil.wait_procs(processes, timeout=10)[1]
@@ -123,7 +123,7 @@ def still_running(processes: list[Any]) -> list[Any]:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Lab]:
-    """JupyterLab in a folder where one notebook was edited before; ended afterwards, however the test ended."""
+    """JupyterLab in a folder with one edited notebook; stopped after the test."""
     (tmp_path / lab.FOLDER).mkdir()
     (tmp_path / lab.FOLDER / NOTEBOOKS[0]).write_text("edited", encoding="utf-8")
     started = Lab(tmp_path)
@@ -135,7 +135,7 @@ def running(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.mark.browser
 def test_notebooks_open_on_the_demo_account_until_ctrl_c(running: Lab) -> None:
-    """The notebooks are listed to who has the token, a kernel finds the demo account and nothing of the user, and Ctrl-C ends all."""
+    """The notebooks are listed with the token, a kernel finds the demo account and nothing of the user, and Ctrl-C stops everything."""
     address = urlsplit(running.wait_for_address())
     assert address.hostname == "127.0.0.1"
     assert address.path.removeprefix("/lab/tree/") in NOTEBOOKS
@@ -173,7 +173,7 @@ def test_notebooks_open_on_the_demo_account_until_ctrl_c(running: Lab) -> None:
 
 @pytest.mark.browser
 def test_a_termination_signal_while_it_starts(running: Lab) -> None:
-    """A termination signal that comes before JupyterLab is up ends all the same, with 0."""
+    """A termination signal before JupyterLab is up stops everything, with exit code 0."""
     running.wait_for(r"(\S)")
     started = running.children()
     running.process.terminate()
@@ -182,7 +182,7 @@ def test_a_termination_signal_while_it_starts(running: Lab) -> None:
 
 
 def test_the_exit_code_of_jupyterlab_is_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What JupyterLab ends with by itself is what is returned."""
+    """JupyterLab's own exit code is returned."""
     monkeypatch.setattr(
         lab, "_build_command", lambda notebooks, **options: [sys.executable, "-c", "raise SystemExit(5)"]
     )
@@ -191,7 +191,7 @@ def test_the_exit_code_of_jupyterlab_is_returned(tmp_path: Path, monkeypatch: py
 
 
 def test_a_jupyterlab_that_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A JupyterLab that passes over the signal to end is ended without being asked."""
+    """A JupyterLab that ignores the termination signal is killed."""
     ready = tmp_path / "ready"
     code = f"import signal, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path({str(ready)!r}).touch(); signal.pause()"
     monkeypatch.setattr(lab, "_build_command", lambda notebooks, **options: [sys.executable, "-c", code])
@@ -223,7 +223,7 @@ main.main()
 @pytest.mark.slow
 @pytest.mark.parametrize("name", lab.NEEDED)
 def test_without_the_extra(name: str, tmp_path: Path) -> None:
-    """Without JupyterLab, or what the notebooks need in it, one sentence names the extra, and nothing is copied."""
+    """Without JupyterLab, or a package the notebooks need, the error names the extra, and nothing is copied."""
     code = BLOCKER.format(name=name, arguments=["demo", "--lab", "--no-browser", "-o", str(tmp_path / "out")])
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=tmp_path,
@@ -236,7 +236,7 @@ def test_without_the_extra(name: str, tmp_path: Path) -> None:
 
 
 def test_a_spec_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module that is simply not found is missing too."""
+    """A module without a spec is missing too."""
     monkeypatch.setattr(lab, "NEEDED", ("no_such_module",))
     with pytest.raises(ImportError, match=re.escape("tinker-frames[lab]")):
         lab.check_installed()
@@ -249,7 +249,7 @@ def test_a_spec_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_options_that_do_not_go_together(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """--lab with --serve, and --no-browser without --lab, are usage errors, and leave nothing behind."""
+    """--lab with --serve, and --no-browser without --lab, are usage errors without side effects."""
     from tinker_frames.cli import main
 
     monkeypatch.setattr(sys, "argv", ["tinker-frames", "demo", *arguments, "-o", str(tmp_path / "out")])
@@ -261,7 +261,7 @@ def test_options_that_do_not_go_together(
 
 
 def test_copies_are_the_projects(tmp_path: Path) -> None:
-    """Every notebook is copied as it is; a second time every one is kept, also one that is a link to nowhere."""
+    """Every notebook is copied unchanged; a second time all are kept, including a dangling link."""
     folder = tmp_path / "made" / "here"
     assert lab.copy_notebooks(folder) == (folder, NOTEBOOKS, [])
     for name in NOTEBOOKS:
@@ -274,14 +274,14 @@ def test_copies_are_the_projects(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("names", "opened"), [(["02_b.ipynb", "01_a.ipynb"], "01_a.ipynb"), (["01_a.ipynb", lab.OPENED], lab.OPENED)])  # fmt: skip
 def test_the_notebook_to_begin_with(names: list[str], opened: str, tmp_path: Path) -> None:
-    """The views are opened if there is a notebook of them, else the first one, whether copied or kept."""
+    """The notebook of the views is opened if there is one, else the first one, whether copied or kept."""
     assert lab.Notebooks(tmp_path, names, []).opened == opened
     assert lab.Notebooks(tmp_path, names[:1], names[1:]).opened == opened
 
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Put the package elsewhere, with notebooks in the folders that are named, relative to it."""
+    """Install the package elsewhere, with notebooks in the given folders."""
 
     def installed(*folders: str) -> Path:
         package = tmp_path / "site-packages" / "tinker_frames"
@@ -296,13 +296,13 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 
 def test_notebooks_of_an_installed_package(installed: Callable[..., Path]) -> None:
-    """The notebooks inside the package are used, before a folder of that name beside it."""
+    """Notebooks inside the package take precedence over a folder beside it."""
     package = installed("notebooks", "../notebooks")
     assert lab._find_notebooks() == [package / "notebooks" / "01_here.ipynb"]
 
 
 def test_no_notebooks_at_all(installed: Callable[..., Path], tmp_path: Path) -> None:
-    """An installation without notebooks is an error that names the place, and no folder is made."""
+    """An installation without notebooks is an error that names the folder, and no folder is created."""
     package = installed()
     with pytest.raises(FileNotFoundError, match=re.escape(str(package))):
         lab.copy_notebooks(tmp_path / "out")

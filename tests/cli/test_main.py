@@ -1,4 +1,4 @@
-"""The command line as a user runs it: in a process of its own, on a pipe, on a terminal; in this process where that is all one."""
+"""The command line as a user runs it: in its own process, on a pipe, on a terminal, or in this process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LIVE = ["age_days", "expires_in_days", "idle_days", "session_age_days", "run_idl
 
 
 class Outcome(NamedTuple):
-    """How a command ended and what it said."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -57,14 +57,14 @@ class Outcome(NamedTuple):
 
 @pytest.fixture(scope="module")
 def quiet_server() -> Iterator[DemoServer]:
-    """The account that `tinker-frames demo` shows; nobody changes it."""
+    """The account of `tinker-frames demo`, which does not change."""
     with DemoServer(runs=60, seed=1) as running:
         yield running
 
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """This test's own environment, in which the package is found and nothing says how wide a terminal is."""
+    """An environment in which the package is found and no terminal width is set."""
     root = str(Path(tkf.__file__).parents[1])
     kept = {
         k: v
@@ -76,13 +76,13 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def of(environment: dict[str, str]) -> Callable[[DemoServer], dict[str, str]]:
-    """The environment of somebody who has an account on a server."""
+    """The environment of a user with an account on a server."""
     return lambda server: environment | {"TINKER_BASE_URL": server.url, "TINKER_API_KEY": server.key}
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run the command line in this process, as somebody who has an account on the server."""
+    """Run the command line in this process, as a user with an account on the server."""
 
     def run(server: DemoServer | None, *arguments: str, key: str | None = None) -> Outcome:
         if server is not None:
@@ -98,13 +98,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture(scope="module")
 def read(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], pd.DataFrame]]:
-    """The frame that a table's name stands for, as Python gives it."""
+    """The frame of a table's name, as read from Python."""
     with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
         yield cache(lambda table: getattr(client, {"runs": "training_runs"}.get(table, table))())
 
 
 def spawn(*arguments: str, env: dict[str, str], **options: Any) -> Outcome:
-    """Run the command line in a process of its own, with pipes."""
+    """Run the command line in a separate process with pipes."""
     done = subprocess.run(
         [*COMMAND, *arguments],
         capture_output=True,
@@ -119,7 +119,7 @@ def spawn(*arguments: str, env: dict[str, str], **options: Any) -> Outcome:
 
 
 def on_terminal(*arguments: str, columns: int, env: dict[str, str]) -> Outcome:
-    """Run the command line on a terminal so many columns wide, and return everything that it printed there."""
+    """Run the command line on a terminal of this width, and return its output."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env) as process:
@@ -140,7 +140,7 @@ def on_terminal(*arguments: str, columns: int, env: dict[str, str]) -> Outcome:
 
 
 def tables(text: str) -> dict[str, list[str]]:
-    """Return the lines of every table in a text, by the first word of the title above it."""
+    """Return the lines of every table in a text, by the first word of its title."""
     found: dict[str, list[str]] = {}
     title, lines = "", text.splitlines()
     for place, line in enumerate(lines):
@@ -161,7 +161,7 @@ def tables(text: str) -> dict[str, list[str]]:
 def test_demo_shows_a_whole_account(
     environment: dict[str, str], tmp_path: Path, read: Callable[[str], pd.DataFrame]
 ) -> None:
-    """From an empty folder and without a credential, `demo` prints every row of three tables, sums them up, and writes two equal files."""
+    """From an empty folder without a credential, `demo` prints every row of three tables with summaries, and writes two equal files."""
     empty = tmp_path / "empty"
     empty.mkdir()
     process = subprocess.Popen(
@@ -196,7 +196,7 @@ def test_demo_shows_a_whole_account(
 
 @pytest.mark.slow
 def test_demo_output_to_a_reader_that_has_enough(environment: dict[str, str], tmp_path: Path) -> None:
-    """`demo | head -1` ends with 0 and without a word on stderr."""
+    """`demo | head -1` exits with 0 and prints nothing on stderr."""
     piped = " ".join([*COMMAND, "demo --runs 40 | head -1; exit ${PIPESTATUS[0]}"])
     done = subprocess.run(
         ["/bin/bash", "-c", piped],
@@ -212,7 +212,7 @@ def test_demo_output_to_a_reader_that_has_enough(environment: dict[str, str], tm
 
 
 def serving(folder: Path, env: dict[str, str]) -> tuple[subprocess.Popen[str], str]:
-    """Start `demo --serve` and return it with its address, once it is told."""
+    """Start `demo --serve` and return it with its address, once printed."""
     process = subprocess.Popen(
         [*COMMAND, "demo", "--runs", "4", "--serve", "-o", str(folder)],
         stdout=-1,
@@ -238,7 +238,7 @@ def test_demo_serves_until_it_is_told_to_end(
     monkeypatch: pytest.MonkeyPatch,
     number: int,
 ) -> None:
-    """`demo --serve` prints an address that another client can list, and ends with 0 on Ctrl-C or a termination signal."""
+    """`demo --serve` prints an address that another client can use, and exits with 0 on Ctrl-C or a termination signal."""
     monkeypatch.setenv("TINKER_API_KEY", "tml-demo")
     process, url = serving(tmp_path / "made" / "here", environment)
     with process:
@@ -259,7 +259,7 @@ def test_demo_serves_until_it_is_told_to_end(
 def test_json_is_complete(
     table: str, quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
-    """`--format json` is an array with an object for every row and a key for every column, in the frame's order, NA as null."""
+    """`--format json` is an array with an object per row and a key per column, in order, with NA as null."""
     done = run(quiet_server, "ls", table, "--format", "json")
     rows, frame = json.loads(done.out), read(table)
     assert done.code == 0
@@ -272,7 +272,7 @@ def test_json_is_complete(
 
 
 def test_json_values_are_exact(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """64-bit integers keep every digit, times are ISO with Z, booleans and texts are themselves, also in an empty listing."""
+    """64-bit integers are exact, times are ISO with Z, booleans and texts keep their types, and an empty listing is valid."""
 
     def edit(endpoint: str, body: Any) -> Any:
         if endpoint == "list_user_checkpoints" and body["checkpoints"]:
@@ -312,7 +312,7 @@ def test_csv_is_what_read_export_reads(
 def test_a_pipe_gets_every_row(
     table: str, quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
-    """Without a terminal, a table is a header and one tab-separated line a row, whole, without escape codes."""
+    """Without a terminal, a table is a header and one complete tab-separated line per row, without escape codes."""
     lines = run(quiet_server, "ls", table, "--columns", "all").out.split("\n")
     frame = read(table)
     assert lines.pop() == ""
@@ -330,7 +330,7 @@ def test_a_pipe_gets_every_row(
 def test_where_reaches_the_rows(
     quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
-    """`--where` filters before `--sort`, `--limit` and `--columns` do their part."""
+    """`--where` filters before `--sort`, `--limit` and `--columns` apply."""
     done = run(
         quiet_server, "ls", "checkpoints", "--where", "size_gb > 1 and not public", "--sort", "-size_gb,tinker_path",
         "--limit", "7", "--columns", "tinker_path, size_bytes", "--format", "json",
@@ -343,7 +343,7 @@ def test_where_reaches_the_rows(
 
 @pytest.mark.parametrize("order", ["step", "-step"])
 def test_sort_puts_what_is_not_known_last(order: str, quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Sorting is ascending, or descending with a minus, and rows without a value come last either way."""
+    """Sorting is ascending, or descending with a minus, and missing values are last."""
     rows = json.loads(
         run(quiet_server, "ls", "checkpoints", "--sort", order, "--columns", "step", "--format", "json").out
     )
@@ -354,7 +354,7 @@ def test_sort_puts_what_is_not_known_last(order: str, quiet_server: DemoServer, 
 
 
 def test_columns_given_twice_are_shown_once(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A column that is named twice is one column."""
+    """A column named twice is shown once."""
     done = run(
         quiet_server, "ls", "runs", "--columns", "lora_rank,base_model,lora_rank", "--format", "json", "--limit", "1"
     )
@@ -362,7 +362,7 @@ def test_columns_given_twice_are_shown_once(quiet_server: DemoServer, run: Calla
 
 
 def test_details_and_metadata(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`--details` adds lists of ids as arrays, `--metadata` a column for every key, which --where can name in backticks."""
+    """`--details` adds lists of ids as arrays, `--metadata` a column per key, usable in --where with backticks."""
     rows = json.loads(run(quiet_server, "ls", "sessions", "--details", "--metadata", "--format", "json").out)
     assert {type(row["training_run_ids"]) for row in rows} == {list}
     keys = [name for name in rows[0] if name.startswith("meta.")]
@@ -380,7 +380,7 @@ def test_details_and_metadata(quiet_server: DemoServer, run: Callable[..., Outco
 def test_warnings_are_sentences(
     quiet_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A warning is one line on standard error, with no line of source, and the command goes on."""
+    """A warning is one line on standard error without source code, and the command continues."""
     (tmp_path / "taken").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
     ended = run(quiet_server, "ls", "runs", "--limit", "1")
@@ -406,7 +406,7 @@ def test_one_runs_checkpoints(
 
 @pytest.fixture(scope="module")
 def hostile_server() -> Iterator[DemoServer]:
-    """A server whose sessions have names that try to take the terminal over."""
+    """A server whose sessions have names with terminal escape codes."""
 
     def edit(endpoint: str, body: Any) -> Any:
         if endpoint == "search_sessions":
@@ -424,7 +424,7 @@ def hostile_server() -> Iterator[DemoServer]:
 def test_a_table_fits_its_terminal(
     hostile_server: DemoServer, of: Callable[..., dict[str, str]], columns: int, wanted: str
 ) -> None:
-    """On a terminal no line is wider than it, at most 50 rows are shown and the rest is counted, and hostile names stay text."""
+    """No line is wider than the terminal, at most 50 rows are shown with a count of the rest, and hostile names are escaped."""
     arguments = ["sessions", "--columns", "all", "--metadata"] if wanted == "all" else [wanted]
     done = on_terminal("ls", *arguments, columns=columns, env=of(hostile_server))
     assert done.code == 0
@@ -444,7 +444,7 @@ def test_a_table_fits_its_terminal(
 
 
 def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """On a pipe hostile names are spelled out, each on its own line."""
+    """On a pipe hostile names are escaped, each on one line."""
     lines = run(hostile_server, "ls", "sessions", "--columns", "display_name").out.split("\n")[1:10]
     assert lines[:3] == ["[red]red[/red]", r"\x1b[31mred\x1b[0m", r"two\nlines\r\tand\x07"]
     assert lines[3:5] == [r"abc\u202edcba\u2066", r"\x9b31m"]
@@ -453,7 +453,7 @@ def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., 
 
 @pytest.mark.slow
 def test_a_limit_shows_all_that_it_allows(hostile_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
-    """With --limit a terminal shows that many rows, also more than fifty."""
+    """With --limit a terminal shows that many rows, even more than fifty."""
     done = on_terminal("ls", "checkpoints", "--limit", "60", columns=120, env=of(hostile_server))
     (rows,) = tables("Title\n" + STYLE.sub("", done.out)).values()
     assert len(rows) == 60
@@ -461,7 +461,7 @@ def test_a_limit_shows_all_that_it_allows(hostile_server: DemoServer, of: Callab
 
 @pytest.mark.slow
 def test_doctor_on_a_narrow_terminal(quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
-    """What doctor says is folded, not cut, where the terminal is narrow."""
+    """On a narrow terminal doctor's details are wrapped, not truncated."""
     done = on_terminal("doctor", columns=60, env=of(quiet_server))
     assert done.code == 0
     assert max(cell_len(line) for line in done.out.split("\n")) <= 60
@@ -474,7 +474,7 @@ def test_doctor_on_a_narrow_terminal(quiet_server: DemoServer, of: Callable[...,
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
 def test_a_reader_that_has_enough(form: str, quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
-    """`| head -1` ends the listing with 0 and without a traceback."""
+    """`| head -1` ends the listing with exit code 0 and without a traceback."""
     piped = " ".join([*COMMAND, f"ls inventory --columns all --format {form} | head -1; exit ${{PIPESTATUS[0]}}"])
     done = subprocess.run(
         ["/bin/bash", "-c", piped], capture_output=True, text=True, timeout=60, check=False, env=of(quiet_server)
@@ -525,7 +525,7 @@ def test_errors_are_said(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A wrong call ends with 1, says on stderr what is wrong, prints nothing on stdout and leaves no file."""
+    """A wrong call exits with 1 and an error on stderr, prints nothing on stdout, and leaves no file."""
     monkeypatch.chdir(tmp_path)
     done = run(quiet_server, *arguments)
     assert (done.code, done.out) == (1, "")
@@ -536,7 +536,7 @@ def test_errors_are_said(
 
 @pytest.mark.slow
 def test_an_error_is_one_line(environment: dict[str, str]) -> None:
-    """Without a credential for the official service, one line on stderr says what to do, and nothing is sent."""
+    """Without a credential for the official service, one line on stderr has a hint, and nothing is sent."""
     done = spawn("ls", "runs", env=environment)
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("tinker-frames: ")
@@ -545,7 +545,7 @@ def test_an_error_is_one_line(environment: dict[str, str]) -> None:
 
 
 def test_a_server_that_is_not_there(run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address where nobody listens is an error that names it."""
+    """An unreachable address is an error that names it."""
     monkeypatch.setenv("TINKER_API_KEY", "tml-secret-1234")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -556,7 +556,7 @@ def test_a_server_that_is_not_there(run: Callable[..., Outcome], monkeypatch: py
 
 
 def test_a_key_that_is_refused(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A refused key ends with 1 and is not shown."""
+    """A refused key exits with 1 and is not shown."""
     done = run(quiet_server, "ls", "runs", key="tml-wrong-key-7777")
     assert (done.code, done.out) == (1, "")
     assert "401" in done.err
@@ -567,7 +567,7 @@ def test_a_key_that_is_refused(quiet_server: DemoServer, run: Callable[..., Outc
 
 @pytest.fixture
 def short_server(server: DemoServer) -> DemoServer:
-    """A server that promises three checkpoints more than it has."""
+    """A server that counts three checkpoints more than it lists."""
 
     def edit(endpoint: str, body: Any) -> Any:
         if endpoint == "list_user_checkpoints":
@@ -580,7 +580,7 @@ def short_server(server: DemoServer) -> DemoServer:
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
 def test_an_incomplete_listing(form: str, short_server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A listing that cannot be proved complete is printed as far as it is there, said to be so, and ends with 3."""
+    """An incomplete listing is printed, reported as incomplete, and exits with 3."""
     done = run(short_server, "ls", "checkpoints", "--columns", "tinker_path", "--format", form)
     assert done.code == 3
     assert "NOT PROVED COMPLETE" in done.err
@@ -593,7 +593,7 @@ def test_an_incomplete_listing(form: str, short_server: DemoServer, run: Callabl
 
 
 def test_fewer_rows_than_there_are(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A limit or a filter is not taken for the whole: the summary says how many rows of how many, and that the listing is complete."""
+    """With a limit or filter the summary says how many rows of how many, and that the listing is complete."""
     listed = len(server.state.checkpoints_page(1000, 0)[0])
     for options in (["--limit", "3"], ["--where", "size_gb < 0"]):
         done = run(server, "ls", "checkpoints", *options)
@@ -603,7 +603,7 @@ def test_fewer_rows_than_there_are(server: DemoServer, run: Callable[..., Outcom
 
 
 def test_an_incomplete_export(short_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path) -> None:
-    """An incomplete listing is exported as far as it is there, and ends with 3."""
+    """An incomplete listing is exported and exits with 3."""
     done = run(short_server, "export", "checkpoints", "-o", str(tmp_path / "there.parquet"))
     assert done.code == 3
     assert "NOT PROVED COMPLETE" in done.err
@@ -620,7 +620,7 @@ def test_export_of_each_suffix(
     read: Callable[[str], pd.DataFrame],
     tmp_path: Path,
 ) -> None:
-    """`export` writes the chosen rows and columns to a file that reads back as the frame, and says what it wrote."""
+    """`export` writes the selected rows and columns to a file that reads back as the frame, and reports it."""
     path = tmp_path / f"there{suffix}"
     done = run(quiet_server, "export", "runs", "--where", "lora_rank > 8", "--sort", "-lora_rank", "-o", str(path))
     assert (done.code, done.out) == (0, "")
@@ -632,7 +632,7 @@ def test_export_of_each_suffix(
 
 @pytest.mark.slow
 def test_ctrl_c_during_a_slow_listing(server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
-    """Ctrl-C ends a listing that waits for the server at once: a short message, no traceback, code 130."""
+    """Ctrl-C ends a waiting listing at once, with a short message, no traceback, and exit code 130."""
     server.faults.latency = 60
     process = subprocess.Popen([*COMMAND, "ls", "checkpoints"], stdout=-1, stderr=-1, text=True, env=of(server))
     until = time.monotonic() + 30
@@ -667,7 +667,7 @@ def test_ctrl_c_while_pages_are_read_in_parallel(server: DemoServer, of: Callabl
 
 @pytest.mark.parametrize("name", sorted(main.cli.commands))
 def test_help_explains_every_option(name: str, run: Callable[..., Outcome]) -> None:
-    """`--help` of a command names every option, each with a word on what it does."""
+    """`--help` of a command describes every option."""
     done = run(None, name, "--help")
     assert (done.code, done.err) == (0, "")
     for option in main.cli.commands[name].params:
@@ -677,14 +677,14 @@ def test_help_explains_every_option(name: str, run: Callable[..., Outcome]) -> N
 
 
 def test_help_of_all(run: Callable[..., Outcome]) -> None:
-    """`--help` names every command and where the credential comes from; `--version` is the package's."""
+    """`--help` names every command and the source of the credential; `--version` is the package's."""
     done = run(None, "--help")
     assert all(name in done.out for name in [*main.cli.commands, "TINKER_API_KEY", "TINKER_BASE_URL"])
     assert run(None, "--version") == (0, f"tinker-frames, version {tkf.__version__}\n", "")
 
 
 def test_help_and_completion_do_not_import_pandas() -> None:
-    """The commands and their help are made without pandas, which takes longer to import than everything else."""
+    """Commands and help do not import pandas, which takes longest."""
     code = (
         "import sys, click\nfrom tinker_frames.cli.main import cli\n"
         "for command in cli.commands.values():\n    command.get_help(click.Context(command))\n"
@@ -694,7 +694,7 @@ def test_help_and_completion_do_not_import_pandas() -> None:
 
 
 def test_shell_completion(environment: dict[str, str]) -> None:
-    """The shell gets its completion script, and from it the names of commands and tables."""
+    """The completion script completes the names of commands and tables."""
     script = spawn(env=environment | {"_TINKER_FRAMES_COMPLETE": "bash_source"})
     assert script.code == 0
     assert "complete" in script.out
@@ -718,7 +718,7 @@ def test_a_server_without_the_table(run: Callable[..., Outcome]) -> None:
 
 @pytest.mark.slow
 def test_output_in_an_encoding_without_the_names(quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
-    """Names that the output's encoding does not have are spelled out, not an error."""
+    """Names that the output's encoding lacks are escaped, not an error."""
     done = spawn("ls", "checkpoints", "--columns", "name", env=of(quiet_server) | {"PYTHONIOENCODING": "ascii"})
     assert done.code == 0
     assert done.out.isascii()

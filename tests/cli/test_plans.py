@@ -1,4 +1,4 @@
-"""The commands that write, as a user, a pipe and cron run them: what the server saw, what was printed, how it ended."""
+"""The commands that write, run by users, pipes and cron: requests, output, and exit codes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2
 
 
 class Outcome(NamedTuple):
-    """How a command ended and what it said."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture
 def server() -> Iterator[DemoServer]:
-    """A small account with a run of thirteen private checkpoints, plan-00 to plan-12, one a minute."""
+    """A small account with a run of thirteen private checkpoints, plan-00 to plan-12, one per minute."""
     with DemoServer(runs=4, seed=1) as running:
         run, started = running.state.add_run(), datetime.now(UTC) - timedelta(days=2)
         for number in range(13):
@@ -61,7 +61,7 @@ def server() -> Iterator[DemoServer]:
 
 
 def open_input(text: str | None) -> io.TextIOWrapper:
-    """Return a pipe that holds a text, or /dev/null."""
+    """Return a pipe with a text, or /dev/null."""
     if text is None:
         return Path(os.devnull).open(encoding="utf-8")
     ours, theirs = os.pipe()
@@ -72,7 +72,7 @@ def open_input(text: str | None) -> io.TextIOWrapper:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run the command line in this process as somebody who has an account on the server, with a pipe or with /dev/null as its input."""
+    """Run the command line in this process as a user with an account on the server, with a pipe or /dev/null as input."""
 
     def run(server: DemoServer, *arguments: str, stdin: str | None = None) -> Outcome:
         monkeypatch.setenv("TINKER_BASE_URL", server.url)
@@ -89,31 +89,31 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def environment(server: DemoServer) -> dict[str, str]:
-    """The environment of a process of somebody who has an account on the server."""
+    """The environment of a process of a user with an account on the server."""
     root = str(Path(tkf.__file__).parents[1])
     given = {"PYTHONPATH": root, "TINKER_BASE_URL": server.url, "TINKER_API_KEY": server.key, "TERM": "xterm-256color"}
     return {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | given
 
 
 def writes(server: DemoServer) -> list[Any]:
-    """Return the writes that the server saw."""
+    """Return the writes that the server received."""
     return [call for call in server.requests if call.endpoint in WRITES]
 
 
 def state(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
-    """Return what is true of every checkpoint: path to public and expiry."""
+    """Return public flag and expiry of every checkpoint by path."""
     rows, _ = server.state.checkpoints_page(1000, 0)
     return {row.tinker_path: (row.public, row.expires_at) for row in rows}
 
 
 def ours(server: DemoServer, *numbers: int) -> list[str]:
-    """Return the paths of the thirteen, or of some of them."""
+    """Return the paths of the thirteen checkpoints, or of some of them."""
     found = sorted(path for path in state(server) if "/plan-" in path)
     return [found[number] for number in numbers] if numbers else found
 
 
 def row(server: DemoServer, path: str) -> Any:
-    """Return the server's own record of a checkpoint."""
+    """Return the server's record of a checkpoint."""
     found = server.state.find(path)
     assert found is not None
     return found
@@ -125,7 +125,7 @@ def called(value: object) -> str:
 
 
 def is_sentence(done: Outcome) -> bool:
-    """Tell whether a command ended with 1 and one line of error, nothing else."""
+    """Return whether a command exited with 1 and one line of error."""
     return (
         (done.code, done.out) == (1, "")
         and done.err.count("\n") == 1
@@ -135,7 +135,7 @@ def is_sentence(done: Outcome) -> bool:
 
 
 def is_usage_error(done: Outcome) -> bool:
-    """Tell whether a command ended with 1 and a word on its usage."""
+    """Return whether a command exited with 1 and its usage."""
     return (done.code, done.out) == (1, "") and done.err.startswith("Usage: ") and "Error: " in done.err
 
 
@@ -143,7 +143,7 @@ def is_usage_error(done: Outcome) -> bool:
 
 
 def test_rm_deletes_what_is_named_and_nothing_else(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`rm` deletes the named checkpoints, each with one request, and says how many and that there is no way back."""
+    """`rm` deletes exactly the named checkpoints, one request each, and says that this cannot be undone."""
     before, gone = state(server), ours(server, 2, 5)
     done = run(server, "rm", *gone)
     assert (done.code, done.out) == (0, "")
@@ -153,7 +153,7 @@ def test_rm_deletes_what_is_named_and_nothing_else(server: DemoServer, run: Call
 
 
 def test_publish_and_unpublish(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`publish` makes the named checkpoints public and `unpublish` private, and nothing else; what is so already is left alone."""
+    """`publish` and `unpublish` change exactly the named checkpoints; those already in that state are left alone."""
     before, chosen = state(server), ours(server, 1, 12)
     assert run(server, "publish", "--yes", *chosen).code == 0
     assert state(server) == before | dict.fromkeys(chosen, (True, None))
@@ -177,7 +177,7 @@ def test_publish_and_unpublish(server: DemoServer, run: Callable[..., Outcome]) 
 def test_lengths_of_life(
     arguments: list[str], life: timedelta, server: DemoServer, run: Callable[..., Outcome]
 ) -> None:
-    """`ttl` and `expire` take days, hours and bare seconds, and name the command that takes it back."""
+    """`ttl` and `expire` accept days, hours and bare seconds, and name the undo command."""
     before, (path,) = state(server), ours(server, 3)
     done = run(server, *arguments, path)
     assert done.code == 0
@@ -188,7 +188,7 @@ def test_lengths_of_life(
 
 
 def test_ttl_never(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`ttl never` takes the expiry away."""
+    """`ttl never` removes the expiry."""
     (path,) = ours(server, 3)
     server.state.set_ttl(row(server, path), 7200)
     assert run(server, "ttl", "never", path).code == 0
@@ -198,7 +198,7 @@ def test_ttl_never(server: DemoServer, run: Callable[..., Outcome]) -> None:
 
 
 def test_expire_leaves_alone_what_expires_sooner(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`expire` never gives a checkpoint a longer life than it had."""
+    """`expire` never extends an expiry."""
     (path,) = ours(server, 3)
     server.state.set_ttl(row(server, path), 7200)
     before = state(server)
@@ -212,7 +212,7 @@ def test_expire_leaves_alone_what_expires_sooner(server: DemoServer, run: Callab
 
 @pytest.mark.parametrize("way", ["where", "both", "blank lines and crlf"])
 def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """--where, plain lines, and `-` beside arguments all choose exactly what they name."""
+    """--where, plain lines, and `-` beside arguments all select exactly the named checkpoints."""
     before, chosen = state(server), ours(server, 0, 4, 7)
     ways = {
         "where": (["--where", "name in ['plan-00', 'plan-04', 'plan-07']"], None),
@@ -231,7 +231,7 @@ def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome
 def test_what_ls_prints_can_be_piped_in(
     columns: str, form: str, server: DemoServer, run: Callable[..., Outcome]
 ) -> None:
-    """What `ls` prints selects the rows that it shows, in each of its forms, wherever the column of paths stands."""
+    """The output of `ls` in any format selects its rows, wherever the column of paths is."""
     before = state(server)
     listed = run(
         server, "ls", "checkpoints", "--format", form, "--where", "name in ['plan-00', 'plan-04']",
@@ -262,7 +262,7 @@ def test_a_real_pipe(server: DemoServer, environment: dict[str, str]) -> None:
 
 
 def test_paths_and_where_together(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """With paths and --where, only what both name is meant."""
+    """Paths combined with --where select only rows that match both."""
     query = ["--where", "name >= 'plan-03'", "--dry-run", "--format", "json"]
     for command in ACTING.values():
         done = run(server, *command, *ours(server, 1, 2, 3), *query)
@@ -271,7 +271,7 @@ def test_paths_and_where_together(server: DemoServer, run: Callable[..., Outcome
 
 @pytest.mark.parametrize("command", sorted(ACTING))
 def test_nothing_chosen_is_never_everything(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Without paths and --where, or with an empty standard input, the usage is said and nothing is asked of the server."""
+    """Without paths and --where, or with empty standard input, the usage is printed and nothing is requested."""
     where = ["--where", OURS]
     for more, stdin in (([], None), ([], ""), ([], "\n\n"), (where, ""), (where, "\n")):
         assert is_usage_error(run(server, *ACTING[command], "--yes", *more, stdin=stdin)), (more, stdin)
@@ -292,7 +292,7 @@ def test_a_pipe_chooses_also_beside_where(command: str, server: DemoServer, run:
 
 
 def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`--where "$UNSET"` is an error, not the whole account."""
+    """`--where "$UNSET"` is an error, not the entire account."""
     for command in ACTING.values():
         done = run(server, *command, "--where", "", "--yes", "--allow", "newest")
         assert is_sentence(done), done
@@ -302,7 +302,7 @@ def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..
 
 @pytest.mark.parametrize("command", ["rm", "retire"])
 def test_a_choice_of_no_rows(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A query that nothing meets, and a pipe that found nothing, are nothing to do: no error, and nothing is sent."""
+    """A selection without rows is nothing to do: no error, and nothing is sent."""
     ways = [(["--where", "name == 'nothing'"], None), (["-"], ""), (["-"], "tinker_path\tsize_gb\n")]
     for arguments, stdin in ways:
         done = run(server, *ACTING[command], *arguments, "--yes", stdin=stdin)
@@ -311,7 +311,7 @@ def test_a_choice_of_no_rows(command: str, server: DemoServer, run: Callable[...
 
 
 def test_names_that_end_in_a_space_are_told_apart(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A path that is piped in is taken as it is: `name ` never means `name`."""
+    """A piped path is not stripped: `name ` never means `name`."""
     owner = row(server, ours(server, 0)[0]).run
     spaced = server.state.add_checkpoint(owner, "training", "plan-00 ", time=datetime.now(UTC) - timedelta(days=3))
     run(server, "publish", "--yes", stdin=spaced.tinker_path + "\n")
@@ -323,7 +323,7 @@ HOSTILE = ["-rf", "--yes", "=1+1", "@SUM(A1)", "[red]x", "a b", "名前 😀", "
 
 
 def test_hostile_names(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Whatever a checkpoint is called, what `ls` prints of it chooses it and nothing else."""
+    """The output of `ls` selects exactly its checkpoint, whatever its name."""
     owner, when = row(server, ours(server, 0)[0]).run, datetime.now(UTC) - timedelta(days=3)
     made = {server.state.add_checkpoint(owner, "training", name, time=when).tinker_path for name in HOSTILE}
     before = state(server)
@@ -336,7 +336,7 @@ def test_hostile_names(server: DemoServer, run: Callable[..., Outcome]) -> None:
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_names_that_a_terminal_would_obey(form: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Escape codes in names and in paths that somebody gives are spelled out, in plans, outcomes and errors."""
+    """Escape codes in names and given paths are escaped in plans, outcomes and errors."""
     evil = "tinker://x/weights/\x1b[31m\u202e\x9b", "\x1b]0;title\x07", "tinker://../weights/\u2066"
     for more in (["--dry-run"], []):
         done = run(server, "rm", "--format", form, *evil, *more)
@@ -349,7 +349,7 @@ def test_names_that_a_terminal_would_obey(form: str, server: DemoServer, run: Ca
 
 
 def test_bytes_that_are_no_text(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Bytes on standard input that are no UTF-8 name no checkpoint, and are no traceback."""
+    """Invalid UTF-8 on standard input names no checkpoint and causes no traceback."""
     done = run(server, "rm", stdin="tinker://x/weights/\udcff\n")
     assert (done.code, writes(server)) == (2, [])
     assert "1 skipped" in done.err
@@ -372,7 +372,7 @@ def test_dry_run_prints_the_plan(command: str, server: DemoServer, run: Callable
 
 @pytest.mark.parametrize("command", ACTING)
 def test_dry_run_as_json(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`--dry-run --format json` has every row of the plan with its verdict and what would change."""
+    """`--dry-run --format json` has every row of the plan with its verdict and change."""
     done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--format", "json")
     rows = json.loads(done.out)
     assert (done.code, done.err, writes(server)) == (0, "", [])
@@ -386,7 +386,7 @@ def test_dry_run_as_json(command: str, server: DemoServer, run: Callable[..., Ou
 
 @pytest.mark.parametrize("command", ["rm", "retire"])
 def test_more_than_ten_need_yes(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """To end more than ten lives, a script has to say --yes: else one sentence names the number and the options, and nothing is sent."""
+    """Shortening more than ten lifetimes in a script requires --yes; otherwise the error has the number and the options, and nothing is sent."""
     before = state(server)
     done = run(server, *ACTING[command], "--where", OURS)
     assert is_sentence(done), done
@@ -432,7 +432,7 @@ def test_many_refused_rows_are_one_line(server: DemoServer, run: Callable[..., O
 
 
 def test_guards(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """The newest of a run and what is public are set aside, with the reason, until --allow; a public one needs --yes besides."""
+    """The newest of a run and public checkpoints are held with the reason until --allow; a public one also needs --yes."""
     public, newest = ours(server, 0, 12)
     server.state.publish(row(server, public))
     held = run(server, "rm", public, newest)
@@ -473,7 +473,7 @@ def answered(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Outcome
 
 @pytest.mark.slow
 def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict[str, str]) -> None:
-    """On a terminal the number of rows has to be typed; the question does not get into the JSON that is written elsewhere."""
+    """On a terminal the row count must be typed; the prompt is not part of the JSON output."""
     chosen = ["rm", "--where", OURS, "--format", "json"]
     refused, said = answered(*chosen, answer="yes", env=environment)
     assert (refused.code, refused.out, writes(server)) == (1, "", [])
@@ -493,7 +493,7 @@ def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict
 
 @pytest.mark.parametrize("command", ["rm", "expire"])
 def test_writes_that_do_not_take(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A server that says yes and does nothing is found out: exit 2, and every row that failed is printed with the reason."""
+    """A server that reports success without effect is detected: exit code 2, and every failed row with its reason."""
     server.faults.ignore_writes = True
     done = run(server, *ACTING[command], *ours(server, 1, 2))
     assert done.code == 2
@@ -521,7 +521,7 @@ def test_a_closed_output_costs_no_outcome(server: DemoServer, run: Callable[...,
 
 
 def test_some_failed(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """When some rows fail the others are done, exit 2, and JSON says which is which."""
+    """If some rows fail the others are done, with exit code 2 and JSON outcomes."""
     server.faults.bursts = [Burst("delete_checkpoint", 403, times=1, detail="not yours")]
     done = run(server, "rm", *ours(server, 1, 2, 3), "--format", "json")
     rows = json.loads(done.out)
@@ -548,7 +548,7 @@ def lacking(request: pytest.FixtureRequest, server: DemoServer) -> tuple[DemoSer
 def test_an_incomplete_listing_removes_nothing(
     command: str, lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
 ) -> None:
-    """Where rows may be missing nothing is removed: exit 3 and one sentence that says --allow-incomplete."""
+    """If rows may be missing nothing is removed: exit code 3 and an error that names --allow-incomplete."""
     server, options = lacking
     done = run(server, *ACTING[command], "--where", OURS, "--yes", *options)
     assert (done.code, done.out, writes(server)) == (3, "", [])
@@ -560,7 +560,7 @@ def test_an_incomplete_listing_removes_nothing(
 def test_an_incomplete_listing_and_what_removes_nothing(
     command: str, lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
 ) -> None:
-    """What ends no life goes on with the rows that were seen, and the exit code still says 3."""
+    """Actions that shorten no lifetime continue with the rows seen, with exit code 3."""
     server, options = lacking
     (path,) = ours(server, 3)
     server.state.set_ttl(row(server, path), 7200)
@@ -631,7 +631,7 @@ def many() -> Iterator[tuple[DemoServer, Any]]:
 def test_keep_options(
     options: list[str], rule: policies.Rule, many: tuple[DemoServer, Any], run: Callable[..., Outcome]
 ) -> None:
-    """Each keep option is the rule of that name, several are joined by or, and what is kept is no row of the plan."""
+    """Each keep option is the rule of that name, several are combined with or, and kept rows are not in the plan."""
     server, frame = many
     kept = set(frame.loc[rule(frame), "tinker_path"])
     done = run(server, "retire", "--all", *options, "--dry-run", "--format", "json")
@@ -641,14 +641,14 @@ def test_keep_options(
 
 
 def test_retire_needs_a_rule(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Without anything to keep, `retire` says its usage and asks nothing of the server."""
+    """Without a rule `retire` prints its usage and requests nothing."""
     assert is_usage_error(run(server, "retire", "--yes"))
     assert is_usage_error(run(server, "retire", "--where", OURS, "--yes", "--after", "24h"))
     assert len(server.requests) == 0
 
 
 def test_retire_of_chosen_rows(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """With --where, `retire` touches no row that the query does not meet."""
+    """With --where, `retire` changes only rows that match the query."""
     before = state(server)
     assert run(server, "retire", "--keep-last", "3", "--where", OURS).code == 0
     assert set(before) - set(state(server)) == {path for path in before if re.search(r"/plan-0\d$", path)}
@@ -701,14 +701,14 @@ def test_retire_as_json(server: DemoServer, run: Callable[..., Outcome]) -> None
 
 
 def plans(run: Callable[..., Outcome], server: DemoServer) -> list[str]:
-    """Return the ids of the journal's plans, in their order."""
+    """Return the ids of the journal's plans in order."""
     rows = json.loads(run(server, "journal", "--format", "json").out)
     return list(dict.fromkeys(entry["plan"] for entry in rows))
 
 
 @pytest.mark.parametrize("name", ["the last", "a prefix"])
 def test_undo_by_name(name: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`undo` takes back the last plan, or the one that an id or its beginning names, and no other."""
+    """`undo` undoes the last plan, or the one with the given id or prefix, and no other."""
     before = state(server)
     first = run(server, "publish", "--yes", *ours(server, 1))
     after_first = state(server)
@@ -743,7 +743,7 @@ def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) 
 
 
 def start(server: DemoServer, env: dict[str, str], least: int) -> subprocess.Popen[str]:
-    """Start to let all thirteen expire on a slow server, and return the process once some writes have ended."""
+    """Start expiring all thirteen on a slow server, and return the process once some writes have ended."""
     server.faults.write_latency = 0.3
     call = [*COMMAND, "rm", "--where", OURS, "--yes"]
     process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1, text=True, env=env)
@@ -865,7 +865,7 @@ WRONG = [
 def test_errors_are_one_sentence(
     arguments: list[str], said: str, server: DemoServer, run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    """A wrong value ends with 1 and one sentence that names it; no traceback, no key, no file, nothing sent."""
+    """A wrong value exits with 1 and one sentence that names it; no traceback, key or file, and nothing is sent."""
     monkeypatch.chdir(tmp_path)
     chosen = [] if arguments[0] == "journal" or "--where" in arguments else ["--where", OURS]
     done = run(server, *arguments, *chosen)
@@ -878,7 +878,7 @@ def test_errors_are_one_sentence(
 @pytest.mark.parametrize("arguments", [["rm", "--allow", "all", "x"], ["retire", "--keep-last", "-1"], ["retire", "--keep-every", "0"],
                                        ["rm", "--by", "x", "x"], ["rm", "--format", "csv", "x"], ["ttl"], ["rm", "--nosuch", "x"]])  # fmt: skip
 def test_usage_errors(arguments: list[str], server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A wrong option ends with 1 and a word on usage, and asks nothing of the server."""
+    """A wrong option exits with 1 and the usage, and requests nothing."""
     assert is_usage_error(run(server, *arguments))
     assert len(server.requests) == 0
 

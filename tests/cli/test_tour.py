@@ -1,4 +1,4 @@
-"""The tour of the demo account: on every kind of server, every row, and what the server lacks in words."""
+"""The tour of the demo account on every kind of server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinker_frames.demo import DIALECTS, DemoServer
 
 
 def toured(client: tkf.Client, folder: Path, width: int = 100) -> str:
-    """Return what the tour prints."""
+    """Return the output of the tour."""
     out = io.StringIO()
     show_account(client, Console(file=out, width=width, highlight=False, emoji=False, markup=False), folder)
     return out.getvalue()
@@ -35,7 +35,7 @@ def section(text: str, title: str) -> list[str]:
 
 @pytest.mark.parametrize("dialect", list(DIALECTS))
 def test_every_row_is_shown(dialect: str, tmp_path: Path, client_of: Callable[..., tkf.Client]) -> None:
-    """On every kind of server each table that it has is printed whole, summed up by run and model, and written to two equal files."""
+    """On every server each available table is printed in full, summarized by run and model, and written to two equal files."""
     with DemoServer(runs=15, dialect=dialect) as server:
         client = client_of(server)
         text = toured(client, tmp_path)
@@ -59,7 +59,7 @@ def test_every_row_is_shown(dialect: str, tmp_path: Path, client_of: Callable[..
 
 
 def test_what_a_server_lacks_is_said(tmp_path: Path, client_of: Callable[..., tkf.Client]) -> None:
-    """On SkyRL the tour says that there are no sessions and no sizes, and names no size instead of a zero."""
+    """On SkyRL the tour says that there are no sessions and no sizes, instead of showing zero."""
     with DemoServer(runs=6, dialect="skyrl") as server:
         text = toured(client_of(server), tmp_path)
     assert "Sessions: this server does not list them" in text
@@ -69,7 +69,7 @@ def test_what_a_server_lacks_is_said(tmp_path: Path, client_of: Callable[..., tk
 
 
 def test_the_largest_come_first(tmp_path: Path, quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
-    """Runs and models are in order of their gigabytes, which are those of the inventory."""
+    """Runs and models are sorted by gigabytes, which equal the inventory's."""
     client = client_of(quiet_server)
     text = toured(client, tmp_path)
     expected = client.inventory().groupby("base_model", observed=True)["size_gb"].sum().sort_values(ascending=False)
@@ -90,7 +90,7 @@ def test_the_tables_fit(
 
 def test_what_to_try_next_works(quiet_server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch,
                                 tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
-    """Every `tinker-frames` line that the tour suggests is a command that ends with 0, and its Python lines run."""
+    """Every suggested `tinker-frames` command exits with 0, and the Python lines run."""
     import shlex
     import sys
     import textwrap

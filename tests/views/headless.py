@@ -1,4 +1,4 @@
-"""Views of a real account without a widget: what a browser would send, what would be shown, and what the server has."""
+"""Views of a real account without a widget: messages from the browser, the displayed state, and the server's state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE_S = 60
 
 
 class HeadlessView:
-    """Where somebody sits in front of a view: messages in, what is shown out."""
+    """A view without a browser: it accepts messages and records updates."""
 
     def __init__(self, frame: pd.DataFrame, client: tkf.Client) -> None:
         self.updates: list[tuple[str, ...]] = []
@@ -31,22 +31,22 @@ class HeadlessView:
 
     @property
     def state(self) -> TableState:
-        """The table that is shown."""
+        """The displayed table."""
         return self.explorer.state
 
     @property
     def panel(self) -> dict[str, Any]:
-        """What the panel shows."""
+        """The state of the action panel."""
         return self.explorer.panel.to_message()
 
     @property
     def note(self) -> str:
-        """The sentence above the table, or on the panel."""
+        """The note above the table, or on the panel."""
         return self.explorer.note or str(self.panel["note"])
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the rows that match, in order."""
+        """The keys of the matching rows, in order."""
         return self.state.rows.get_filtered()[self.state.sort.key].tolist()
 
     @property
@@ -55,17 +55,17 @@ class HeadlessView:
         return self.state.rows.get_selected()[self.state.sort.key].tolist()
 
     def send(self, do: str, **message: Any) -> dict[str, Any] | None:
-        """Hand over a message as a browser sends it, and wait until nothing goes on any more."""
+        """Pass a message as a browser sends it, and wait until the view is idle."""
         answer = self.post(do, **message)
         self.wait()
         return answer
 
     def post(self, do: str, **message: Any) -> dict[str, Any] | None:
-        """Hand over a message as a browser sends it, and go on."""
+        """Pass a message as a browser sends it, without waiting."""
         return handle(self.explorer, json.loads(json.dumps({"do": do} | message)))
 
     def wait(self) -> dict[str, Any]:
-        """Wait until nothing goes on, and return what the panel shows."""
+        """Wait until the view is idle, and return the state of the panel."""
         assert self.explorer.wait(PATIENCE_S), self.panel
         return self.panel
 
@@ -74,7 +74,7 @@ class HeadlessView:
         self.explorer.select_keys(list(keys))
 
     def make_plan(self, act: str, **given: Any) -> dict[str, Any]:
-        """Begin an action as a person does, answering what it asks, and return what is shown for confirmation."""
+        """Start an action, fill in its form, and return the panel with the plan to confirm."""
         self.send("begin", action=act)
         if self.panel["stage"] == "ask":
             self.send("answer", given=given)
@@ -82,7 +82,7 @@ class HeadlessView:
         return self.panel
 
     def confirm(self) -> pd.DataFrame:
-        """Confirm the plan that is shown, with its number typed, and return the outcomes."""
+        """Confirm the plan with its row count, and return the outcomes."""
         self.send("confirm", typed=str(self.panel["number"]))
         assert self.panel["stage"] == "outcome", self.note
         outcomes = self.explorer.panel.outcomes
@@ -96,7 +96,7 @@ class HeadlessView:
 
 
 def wait_until(condition: Callable[[], Any]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     ends = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < ends, condition
@@ -104,17 +104,17 @@ def wait_until(condition: Callable[[], Any]) -> None:
 
 
 def get_server_state(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
-    """Return what the server has: for each tinker path whether it is public, and when it expires."""
+    """Return public flag and expiry of each tinker path on the server."""
     rows, _ = server.state.checkpoints_page(10**6, 0)
     return {row.tinker_path: (row.public, row.expires_at) for row in rows}
 
 
 def count_writes(server: DemoServer) -> int:
-    """Return how many writes the server was asked for."""
+    """Return how many writes the server received."""
     return sum(server.requests.count(name) for name in WRITES)
 
 
 def get_frame_state(frame: pd.DataFrame) -> dict[str, tuple[bool, datetime | None]]:
-    """Return what rows show, as `get_server_state` returns it."""
+    """Return public flag and expiry of each row, like `get_server_state`."""
     ends = [None if pd.isna(at) else at.to_pydatetime() for at in frame["expires_at"]]
     return dict(zip(frame["tinker_path"], zip(frame["public"].astype(bool), ends, strict=True), strict=True))

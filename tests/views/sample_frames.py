@@ -1,4 +1,4 @@
-"""Rows that break careless filters, as plain values and as frames, and what each kind of filter means, in plain Python."""
+"""Rows with difficult values, as plain values and as frames, and a reference implementation of each filter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = {
     "tinker_path": "text", "base_model": "text", "project_id": "text", "public": "bool",
     "time": "time", "expires_at": "time", "size_gb": "float", "size_bytes": "int", "step": "int", "user_metadata": "json",
 }  # fmt: skip
-# Quotes, comments, escapes, regular expressions, JSON, control characters, bidi marks, accents: all that a query could trip over.
+# Quotes, comments, escapes, regular expressions, JSON, control characters, bidi marks, accents: anything that could break a query.
 HOSTILE = "'\"`#@\\\n\r\t\x00\x1b\u202e\u200f\u200b\u2028 .*+?^$|()[]{},:;&%!~-=<>/_é日😀aB1"
 WORDS = (
     "",
@@ -52,17 +52,17 @@ nested_json = st.recursive(
     max_leaves=4,
 )
 objects = st.dictionaries(st.sampled_from(KEYS), nested_json, max_size=3)
-# Whole hours from now, so that the float of an age is the same number that a filter names.
+# Whole hours from now, so that the float of an age equals the number in a filter.
 times = st.integers(-24 * 400, 24 * 400).map(lambda hours: NOW + timedelta(hours=hours))
 
 
 def with_none(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return the values, and None for what is not known."""
+    """Return the values, and None for an unknown one."""
     return st.none() | values
 
 
 def to_json_text(value: Any) -> str:
-    """Return JSON text in the form that frames hold."""
+    """Return JSON text in the form used in frames."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -85,7 +85,7 @@ tables = st.lists(rows, max_size=7)
 
 
 def frame_of(table: list[dict[str, Any]], *, ages: bool = True, kind: str = "listed") -> pd.DataFrame:
-    """Return rows as a frame with the dtypes of a listing; or of plain objects, or with times that have no zone."""
+    """Return rows as a frame with the dtypes of a listing, as plain objects, or with naive times."""
     columns = {name: pandas_array(of, [row[name] for row in table]) for name, of in KINDS.items()}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
     frame["checkpoint_type"] = pd.Categorical([row["checkpoint_type"] for row in table], list(CHECKPOINT_TYPES))
@@ -105,7 +105,7 @@ def _days(values: pd.Series[Any]) -> pd.Series[Any]:
     return (values - NOW).dt.total_seconds() / 86_400
 
 
-# ── what may be asked, and what it means ─────────────────────────────────────────────────────────────────────────────
+# ── filters and their meaning ─────────────────────────────────────────────────────────────────────────────
 
 days = st.sampled_from([0, 0.5, 1, 7, 30, 400])
 dates = st.integers(-400, 400).map(lambda day: f"{NOW + timedelta(days=day):%Y-%m-%d}")
@@ -134,7 +134,7 @@ COLUMN_OF = {"model": "base_model", "project": "project_id", "type": "checkpoint
 
 
 def matches(name: str, value: Any, row: dict[str, Any]) -> bool:
-    """Tell whether a row is what a filter's value asks for; a value that asks for nothing lets all pass."""
+    """Return whether a row matches a filter's value; an empty value matches all rows."""
     if name == "text":
         found = [(row[column] or "").lower() for column in ("tinker_path", "user_metadata")]
         return all(any(word.lower() in text for text in found) for word in value.split())
@@ -174,20 +174,20 @@ def _is_within(known: datetime | None, value: dict[str, Any], now: datetime) -> 
 
 
 def find_matching(table: list[dict[str, Any]], values: dict[str, Any]) -> list[int]:
-    """Return the places of the rows that meet every filter."""
+    """Return the positions of the rows that match every filter."""
     return [place for place, row in enumerate(table) if all(matches(*item, row) for item in values.items())]
 
 
-# ── what a table shows ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── the displayed state ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def keys(state: TableState) -> list[Any]:
-    """Return the keys of the rows that match, in order."""
+    """Return the keys of the matching rows, in order."""
     return state.rows.get_filtered()[state.sort.key].tolist()
 
 
 def dump_state(state: TableState) -> str:
-    """Return all that a view shows, as JSON."""
+    """Return the entire displayed state as JSON."""
     options = {name: state.options(name) for name, control in state.controls.items() if control.kind == "options"}
     shown = [state.filter_bar(), state.grid(), state.selection(), state.count(), state.charts(), state.all_columns()]
     return json.dumps([*shown, options, state.metadata_keys(), state.banner(), state.chunk(3)], allow_nan=False)

@@ -1,4 +1,4 @@
-"""Actions from the selection to the outcome, against a real server: what is planned is what is sent, and what is shown is what became of it."""
+"""Actions from the selection to the outcome, against a real server: the planned rows are sent, and the outcomes are displayed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_due(at: datetime | None, **ahead: int) -> bool:
     return at is not None and abs(at - datetime.now(UTC) - timedelta(**ahead)) < timedelta(minutes=5)
 
 
-# Each with what it is told, the rows it is tried on, and what the server has of a row then.
+# Each with its arguments, the rows it is applied to, and the expected state on the server.
 DONE: dict[str, tuple[str, dict[str, Any], str, Callable[[State | None], bool]]] = {
     "publish": ("publish", {}, "not public", lambda row: row is not None and row[0]),
     "unpublish": ("unpublish", {}, "public", lambda row: row is not None and not row[0]),
@@ -51,7 +51,7 @@ def view(client: tkf.Client) -> HeadlessView:
 
 @pytest.mark.parametrize("name", DONE)
 def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, view: HeadlessView, name: str) -> None:
-    """From filter to outcome: so many rows are written as were shown, each is as wished, all others are as before, the table shows it."""
+    """Exactly the rows of the plan are written as requested, all others are unchanged, and the table shows it."""
     act, given, query, is_done = DONE[name]
     view.send("filter", name="query", value=query)
     before, matching = get_server_state(server), set(view.keys)
@@ -82,7 +82,7 @@ def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, view
 def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
     server: DemoServer, client: tkf.Client, table: str, name: str
 ) -> None:
-    """Selected runs or sessions mean their checkpoints and no others; afterwards the table is read anew, and the selection is still there."""
+    """Actions on selected runs or sessions apply to their checkpoints only; the table is then refreshed and keeps the selection."""
     act, given, _, is_done = DONE[name]
     rows, every = getattr(client, table)(), client.checkpoints()
     view = HeadlessView(rows, client)
@@ -107,7 +107,7 @@ def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
 
 
 def test_an_action_is_on_the_selection_else_on_all_that_match(view: HeadlessView) -> None:
-    """Selected rows are what is meant, those that the filters hide too, which is said; without a selection it is all that match."""
+    """An action applies to the selected rows, including hidden ones, which is stated; without a selection, to all matching rows."""
     path, *_ = view.keys
     view.send("filter", name="public", value=[True])
     matching = len(view.keys)
@@ -125,7 +125,7 @@ def test_an_action_is_on_the_selection_else_on_all_that_match(view: HeadlessView
 
 
 def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, view: HeadlessView) -> None:
-    """Filters, selection and table may change while a plan is shown: what is sent are the rows that it showed."""
+    """Filters, selection and table may change while a plan is displayed: its own rows are sent."""
     view.send("filter", name="query", value="not public and expires_at.isna()")
     selected = view.keys[:12]
     view.select(*selected)
@@ -141,11 +141,11 @@ def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, view: Headle
     assert count_writes(server) == 12
 
 
-# ── what is shown before ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── confirmation ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, view: HeadlessView) -> None:
-    """What guards hold back is told by reason, its rows are listed on asking, and lifting a guard sends them; lifting is taken back too."""
+    """Held rows are counted by reason and listed on request; lifting a guard adds them, and can be reverted."""
     plan = view.make_plan("delete")
     assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(set(ALL) - {"expiry"}, False)
     held = [group for group in plan["groups"] if group["verdict"] == "held"]
@@ -175,7 +175,7 @@ def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, vie
 def test_a_delete_and_publishing_many_want_their_number_typed(
     server: DemoServer, view: HeadlessView, action: str
 ) -> None:
-    """Nothing is sent without the very number of rows, typed; thousands may have their comma."""
+    """Nothing is sent unless the exact row count is typed; a thousands separator is allowed."""
     view.send("filter", name="query", value="not public and size_gb > 1")
     plan = view.make_plan(action)
     assert plan["typed"]
@@ -191,7 +191,7 @@ def test_a_delete_and_publishing_many_want_their_number_typed(
 
 
 def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, view: HeadlessView) -> None:
-    """Where all rows are already so, the plan says so, and confirming it is refused."""
+    """If no row would change, the plan says so, and confirming it is refused."""
     view.send("filter", name="query", value="public")
     plan = view.make_plan("publish")
     assert (plan["number"], {group["verdict"] for group in plan["groups"]}) == (0, {"unchanged"})
@@ -201,7 +201,7 @@ def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, view: 
 
 
 def test_what_a_plan_comes_to_is_said(server: DemoServer, view: HeadlessView) -> None:
-    """The confirmation has rows, bytes and dollars, what is at stake, the rule, and whether it can be undone."""
+    """The confirmation shows rows, bytes, dollars, risks, the rule, and whether it can be undone."""
     view.send("filter", name="query", value="size_gb > 1 and not public")
     plan = view.make_plan("retire", keep_last=1, after="24h")
     sends = view.explorer.panel.plan.frame.query("verdict == 'send'")
@@ -214,7 +214,7 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, view: HeadlessView) ->
     assert "a delete cannot be undone; Expire in 24 h can" in view.panel["lines"]
 
 
-# ── what an action is told ───────────────────────────────────────────────────────────────────────────────────────────
+# ── forms ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, view: HeadlessView) ->
 def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
     server: DemoServer, view: HeadlessView, act: str, given: dict[str, Any], problem: str
 ) -> None:
-    """A wrong answer is explained, and asked for again; nothing was planned or sent."""
+    """An invalid form value is explained and can be corrected; nothing is planned or sent."""
     view.send("begin", action=act)
     assert view.panel["fields"] == make_fields(OFFERED[act])
     view.send("answer", given=given)
@@ -240,7 +240,7 @@ def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
 
 
 def test_from_python_everything_is_told_at_once(view: HeadlessView) -> None:
-    """What an action asks can be given with it; what it does not take, or cannot be, is refused and leaves what is shown."""
+    """Arguments can be passed with an action; invalid ones are refused and leave the display unchanged."""
     view.make_plan("publish")
     before = view.panel
     for act, given in (
@@ -263,7 +263,7 @@ def test_from_python_everything_is_told_at_once(view: HeadlessView) -> None:
 
 
 def test_an_answer_that_was_not_asked_for_does_nothing(view: HeadlessView) -> None:
-    """Answers, confirmations, guards and the like without their stage are explained, and change nothing."""
+    """Form values, confirmations and guards at the wrong stage are explained and change nothing."""
     for message in (
         {"do": "answer", "given": {"ttl": "1d"}}, {"do": "confirm"}, {"do": "allow", "guards": []}, {"do": "list", "verdict": "send", "reason": ""},
         {"do": "undo"}, {"do": "retry"}, {"do": "begin", "action": "sell"},
@@ -288,7 +288,7 @@ def test_an_answer_that_was_not_asked_for_does_nothing(view: HeadlessView) -> No
 def test_export_writes_the_rows_that_match_in_their_order(
     client: tkf.Client, tmp_path: Path, suffix: str, table: str
 ) -> None:
-    """The file holds exactly the rows that match, or are selected, in the order of the view, and reads back as they are."""
+    """The file has exactly the matching or selected rows in the view's order, and reads back unchanged."""
     view = HeadlessView(getattr(client, table)(), client)
     view.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
     assert view.send("begin", action="export") is None
@@ -310,7 +310,7 @@ def test_export_writes_the_rows_that_match_in_their_order(
 def test_export_writes_the_checkpoints_of_rows_if_asked_to(
     client: tkf.Client, tmp_path: Path, table: str, key: str
 ) -> None:
-    """Of runs and of sessions the file can hold all their checkpoints instead; a table of checkpoints does not offer it."""
+    """For runs and sessions the file can have their checkpoints instead; a table of checkpoints does not offer this."""
     inventory, view = client.inventory(), HeadlessView(getattr(client, table)(), client)
     selected = inventory[key].value_counts().index[:2].tolist()
     view.select(*selected)
@@ -326,7 +326,7 @@ def test_export_writes_the_checkpoints_of_rows_if_asked_to(
 
 
 def test_a_file_that_cannot_be_written_is_explained(view: HeadlessView, tmp_path: Path) -> None:
-    """A folder that is not there, or a suffix that nobody knows, is said, and asked for again."""
+    """A missing folder or an unknown suffix is explained and can be corrected."""
     view.send("begin", action="export")
     for path in (tmp_path / "no" / "rows.csv", tmp_path / "rows"):
         view.send("answer", given={"path": str(path)})

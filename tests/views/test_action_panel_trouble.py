@@ -1,4 +1,4 @@
-"""Actions that are taken back, cancelled, tried again, or go wrong: nothing is sent that was not meant, and nothing is passed over."""
+"""Undo, cancel, retry and failures of actions: nothing unintended is sent, and every failure is shown."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Way = Callable[[DemoServer], None]
 
 @pytest.fixture
 def view(client: tkf.Client) -> HeadlessView:
-    """A view of the checkpoints that are private and never expire."""
+    """A view of the private checkpoints without an expiry."""
     view = HeadlessView(client.inventory(), client)
     view.send("filter", name="query", value=ROWS)
     return view
 
 
 def run_action(view: HeadlessView, act: str, rows: int = 12, **given: Any) -> dict[str, Any]:
-    """Select some rows, confirm an action on them, and return the outcome that is shown."""
+    """Select some rows, confirm an action on them, and return its outcome."""
     view.select(*view.keys[-rows:])
     view.make_plan(act, **given)
     view.send("allow", guards=["newest", "public", "sampler"])
@@ -34,12 +34,12 @@ def run_action(view: HeadlessView, act: str, rows: int = 12, **given: Any) -> di
 
 
 def count_outcomes(shown: dict[str, Any]) -> dict[str, int]:
-    """Return how many rows had each outcome."""
+    """Return the number of rows per outcome."""
     return {count["outcome"]: count["rows"] for count in shown["counts"]}
 
 
 def list_reasons(shown: dict[str, Any]) -> list[str]:
-    """Return why each row that is listed was not done, in full."""
+    """Return the full reasons of the listed rows."""
     return [row[2] if isinstance(row[2], str) else row[2][1] for row in shown["failed"][1:]]
 
 
@@ -55,7 +55,7 @@ def list_reasons(shown: dict[str, Any]) -> list[str]:
 def test_what_was_done_is_taken_back(
     server: DemoServer, client: tkf.Client, act: str, given: dict[str, Any], query: str
 ) -> None:
-    """Undo gives every row back what it had before, in the table too, once; then there is nothing left to undo."""
+    """Undo restores every row once, in the table too; then there is nothing left to undo."""
     view = HeadlessView(client.inventory(), client)
     view.send("filter", name="query", value=query)
     before = get_server_state(server)
@@ -84,7 +84,7 @@ def test_what_was_done_is_taken_back(
 
 
 def test_a_delete_cannot_be_taken_back(server: DemoServer, view: HeadlessView) -> None:
-    """After a delete no undo is offered, and asking for it is explained."""
+    """A delete offers no undo, and requesting one is explained."""
     shown = run_action(view, "delete", 3)
     assert (count_outcomes(shown), shown["undo"]) == ({"done": 3}, False)
     view.send("undo")
@@ -93,7 +93,7 @@ def test_a_delete_cannot_be_taken_back(server: DemoServer, view: HeadlessView) -
 
 
 def test_an_undo_that_fails_can_be_tried_again(server: DemoServer, view: HeadlessView) -> None:
-    """Rows that could not be given back are told, and trying again gives back those, and does not do again what was undone."""
+    """Rows that could not be restored are listed, and a retry restores only those."""
     before = get_server_state(server)
     run_action(view, "publish", 8)
     server.faults.bursts.append(Burst("unpublish_checkpoint", 403, times=5))
@@ -108,7 +108,7 @@ def test_an_undo_that_fails_can_be_tried_again(server: DemoServer, view: Headles
 
 
 def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, view: HeadlessView) -> None:
-    """Undo leaves a row alone that was changed since, and says why."""
+    """Undo leaves a row that was changed since alone, and says why."""
     run_action(view, "expire", 6)
     path = view.selected[0]
     server.state.set_ttl(server.state.find(path), 86_400 * 20)
@@ -121,7 +121,7 @@ def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, v
 
 
 def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, view: HeadlessView) -> None:
-    """A click on an outcome lists its rows, a second one puts them away; what is undone has outcomes of its own."""
+    """A click on an outcome lists its rows, a second one hides them; an undo has its own outcomes."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5))
     shown = run_action(view, "publish")
     assert (shown["rows"], [count["open"] for count in shown["counts"]]) == ([], [False, False])
@@ -140,11 +140,11 @@ def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, view: HeadlessV
     assert (count_outcomes(view.panel), view.panel["rows"]) == ({"done": 7}, [])
 
 
-# ── again ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── retry ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_what_failed_is_tried_again_and_nothing_else(server: DemoServer, view: HeadlessView) -> None:
-    """Failed rows are shown with their reason; trying again is a plan of those rows, lifted guards included, and sends those only."""
+    """Failed rows are shown with their reason; a retry plans and sends only those, with the same lifted guards."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5, detail="Not today."))
     shown = run_action(view, "publish")
     assert (count_outcomes(shown), shown["retry"]) == ({"done": 7, "failed": 5}, True)
@@ -162,7 +162,7 @@ def test_what_failed_is_tried_again_and_nothing_else(server: DemoServer, view: H
 
 
 def test_a_plan_of_what_failed_that_cannot_be_made_leaves_the_outcome(server: DemoServer, view: HeadlessView) -> None:
-    """While the server does not even let rows be looked at, the outcome stays, says why, and can be tried again later."""
+    """If the retry's rows cannot be read, the outcome stays, says why, and can be retried later."""
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=4))
     outcome = run_action(view, "expire")
     server.faults.bursts.append(Burst("*", 401, times=None))
@@ -183,7 +183,7 @@ def test_a_plan_of_what_failed_that_cannot_be_made_leaves_the_outcome(server: De
 
 
 def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, view: HeadlessView) -> None:
-    """Whoever cancels while rows are looked at does not wait for it: another action can begin, and the first never turns up."""
+    """Cancelling during planning is immediate: another action can start, and the first never appears."""
     server.faults.hang.append(Hang("list_checkpoints", seconds=0.7, times=1))
     server.requests.clear()
     view.post("begin", action="delete")
@@ -200,7 +200,7 @@ def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, vie
 
 
 def test_a_plan_tells_what_is_read_for_it_and_cancelling_stops_that(server: DemoServer, view: HeadlessView) -> None:
-    """While rows are looked at, what is read is shown by name; after Cancel nothing that would follow is asked for."""
+    """Planning shows what is being read; after Cancel nothing more is requested."""
     server.faults.latency_of["list_checkpoints"] = 0.2
     view.post("begin", action="expire")
     wait_until(lambda: view.panel.get("part") == "checkpoints")
@@ -214,7 +214,7 @@ def test_a_plan_tells_what_is_read_for_it_and_cancelling_stops_that(server: Demo
 
 
 def test_an_export_that_is_cancelled_writes_nothing(server: DemoServer, client: tkf.Client, tmp_path: Path) -> None:
-    """Cancel while checkpoints of runs are read for a file: it says so, and there is no file."""
+    """Cancelling an export while its checkpoints are read shows a note and writes no file."""
     view = HeadlessView(client.training_runs(), client)
     server.faults.latency_of["list_checkpoints"] = 0.3
     view.post("begin", action="export")
@@ -226,7 +226,7 @@ def test_an_export_that_is_cancelled_writes_nothing(server: DemoServer, client: 
 
 
 def test_cancelling_what_is_asked_for_again_leaves_the_outcome(server: DemoServer, view: HeadlessView) -> None:
-    """Cancelling while failed rows are looked at goes back to the outcome, from which they can be tried again."""
+    """Cancelling the planning of a retry returns to the outcome, which can be retried."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=2))
     outcome = run_action(view, "publish", 4)
     server.faults.hang.append(Hang("list_checkpoints", seconds=0.3, times=1))
@@ -240,7 +240,7 @@ def test_cancelling_what_is_asked_for_again_leaves_the_outcome(server: DemoServe
 
 
 def test_cancelling_what_is_being_sent(server: DemoServer, view: HeadlessView) -> None:
-    """After a cancel nothing further is sent; each row says whether it was done, the table shows it, and the rest can be done later."""
+    """After a cancel nothing further is sent; each row shows its outcome, and the rest can be done later."""
     server.faults.write_latency = 0.05
     before = get_server_state(server)
     view.make_plan("publish")
@@ -281,7 +281,7 @@ def test_cancelling_what_is_being_sent(server: DemoServer, view: HeadlessView) -
 
 
 def test_what_goes_on_is_shown_and_waits_are_said(server: DemoServer, view: HeadlessView) -> None:
-    """While rows are sent, their number and rate are shown; where the server asks to wait, for how long and why."""
+    """While rows are sent, count and rate are shown, and for a wait its length and reason."""
     view.select(*view.keys[:20])
     view.make_plan("publish")
     server.faults.bursts.append(Burst("publish_checkpoint", 429, times=1, after=6, retry_after="1"))
@@ -296,11 +296,11 @@ def test_what_goes_on_is_shown_and_waits_are_said(server: DemoServer, view: Head
     assert any(part == ("action_panel",) for part in view.updates)
 
 
-# ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── failures ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_server_that_refuses_every_write(server: DemoServer, view: HeadlessView) -> None:
-    """Where every write fails, each row says so with its status, nothing is shown as changed, and nothing can be undone."""
+    """If every write fails, each row shows its status, no row is shown as changed, and nothing can be undone."""
     before = get_server_state(server)
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=None))
     shown = run_action(view, "expire", 5)
@@ -318,7 +318,7 @@ BROKEN: dict[str, Way] = {
 
 @pytest.mark.parametrize(("act", "how"), [*(("expire", how) for how in BROKEN), ("retire", "gone")])
 def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make, how: str, act: str) -> None:
-    """Where the rows cannot be looked at, there is no plan but the reason, on the panel, and the table stays."""
+    """If the rows cannot be read, the panel shows the reason instead of a plan, and the table stays."""
     client = client_of(server, retries=0, timeout=5)
     view = HeadlessView(client.inventory(), client)
     view.select(view.keys[0])
@@ -333,7 +333,7 @@ def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_of: Make, how: str) -> None:
-    """Where nothing can be read or sent any more, that is said of every row or of the whole, and no row is shown as changed."""
+    """If nothing can be read or sent any longer, this is shown for each row or for the plan, and no row is shown as changed."""
     client = client_of(server, retries=0, timeout=5)
     view = HeadlessView(client.inventory(), client)
     view.select(*[path for path, (public, _) in get_server_state(server).items() if not public][:1])
@@ -350,7 +350,7 @@ def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_
 
 
 def test_a_table_of_sessions_on_a_server_that_knows_their_runs_only_from_them(client_of: Make) -> None:
-    """Selected sessions mean the checkpoints of their own runs also where ids of runs tell no session."""
+    """Selected sessions stand for the checkpoints of their runs, even if run ids do not contain the session."""
     with DemoServer(runs=6, dialect="tuft") as server:
         client = client_of(server)
         view = HeadlessView(client.sessions(), client)
@@ -364,7 +364,7 @@ def test_a_table_of_sessions_on_a_server_that_knows_their_runs_only_from_them(cl
 
 
 def test_two_views_act_at_the_same_time(server: DemoServer, client_of: Make) -> None:
-    """Two views of one account carry out their plans at once, each its own rows, and neither loses its place."""
+    """Two views of one account run their plans at the same time, each on its own rows."""
     seats = [HeadlessView(client.inventory(), client) for client in (client_of(server), client_of(server))]
     private = [path for path, (public, end) in get_server_state(server).items() if not public and end is None]
     server.faults.write_latency = 0.02

@@ -1,4 +1,4 @@
-"""Cells: text that people read, nothing that a page or a terminal would obey, and marks that are more than colour."""
+"""Cells: readable text, nothing that a page or a terminal would interpret, and marks that do not rely on colour."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cell(name: str, value: Any, dtype: Any = None) -> Any:
 
 
 def texts_of(made: Any) -> list[str]:
-    """Return every text of cells."""
+    """Return every text of the cells."""
     return [made] if isinstance(made, str) else [text for part in made for text in texts_of(part)]
 
 
@@ -38,7 +38,7 @@ def texts_of(made: Any) -> list[str]:
 @settings(max_examples=52)
 @given(text=st.text(max_size=20))
 def test_text_is_shown_with_everything_unprintable_spelled_out(text: str) -> None:
-    """No control character, bidi mark or invisible one gets into a cell; text that is printable stays as it is."""
+    """Control characters, bidi marks and invisible characters are escaped; printable text is unchanged."""
     made = cell("name", text)
     assert made.isprintable()
     assert made == text or not text.isprintable()
@@ -46,7 +46,7 @@ def test_text_is_shown_with_everything_unprintable_spelled_out(text: str) -> Non
 
 
 def test_long_text_is_cut_and_hovering_shows_more() -> None:
-    """A cell has a few hundred characters at most, after spelling out; hovering shows some thousand."""
+    """A cell has at most a few hundred characters after escaping; its tooltip has some thousand."""
     assert cell("name", "x" * LONGEST) == "x" * LONGEST
     text, hover = cell("name", "\x1b" + "x" * 5000)
     assert text == "\\x1b" + "x" * (LONGEST - 4) + "…"
@@ -56,7 +56,7 @@ def test_long_text_is_cut_and_hovering_shows_more() -> None:
 @settings(max_examples=21)
 @given(table=tables)
 def test_every_row_has_a_plain_cell_for_each_column(table: list[dict[str, Any]]) -> None:
-    """A window has the shape of the rows, in texts that JSON takes, whatever the rows hold."""
+    """A window of rows has a JSON text for each row and column, whatever the rows hold."""
     frame = frame_of(table)
     made = format_rows(frame, list(frame.columns), NOW)
     assert [len(row) for row in made] == [len(frame.columns)] * len(frame)
@@ -66,7 +66,7 @@ def test_every_row_has_a_plain_cell_for_each_column(table: list[dict[str, Any]])
 
 
 def test_a_hostile_account_is_only_text(quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
-    """Every cell of every table of an account full of markup, escape codes and formulas is printable text that JSON takes."""
+    """Every cell of a hostile account's tables is printable text that JSON accepts."""
     client = client_of(quiet_server)
     for frame in (client.inventory(), client.training_runs(), client.sessions(details=True)):
         made = format_rows(frame, list(frame.columns), datetime.now(UTC))
@@ -96,7 +96,7 @@ ODD = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_columns_that_no_listing_has_are_shown_too(name: str) -> None:
-    """Rows made by hand may hold anything; each value has a printable cell."""
+    """Any value of a handmade frame has a printable cell."""
     frame = pd.DataFrame({name: ODD[name]})
     made = format_rows(frame, [name], NOW)
     assert len(made) == 2
@@ -111,7 +111,7 @@ def test_columns_that_no_listing_has_are_shown_too(name: str) -> None:
 @settings(max_examples=70)
 @given(n_bytes=st.integers(0, 10**16))
 def test_sizes_are_short_and_right_to_half_a_percent(n_bytes: int) -> None:
-    """A size has at most three or four digits and a unit, is off by half a percent at most, and hovering shows every byte."""
+    """A size has at most four digits and a unit, is accurate to half a percent, and its tooltip has every byte."""
     text, hover = cell("size_bytes", n_bytes, "Int64")
     number, unit = text.split(" ")
     factor = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
@@ -128,12 +128,12 @@ def test_sizes_are_short_and_right_to_half_a_percent(n_bytes: int) -> None:
     ],
 )  # fmt: skip
 def test_sizes_one_by_one(n_bytes: float | None, text: str) -> None:
-    """Sizes are in powers of 1000, with the unit that leaves one to three digits before the point; what is not known is empty."""
+    """Sizes use powers of 1000 and the unit that leaves one to three integer digits; unknown ones are empty."""
     assert format_size(n_bytes) == text
 
 
 def test_gigabytes_are_shown_as_the_bytes_are() -> None:
-    """A column of gigabytes reads as one of bytes does; what is not known is empty and not zero."""
+    """A column of gigabytes is formatted like one of bytes; unknown is empty, not zero."""
     assert cell("size_gb", 1.5) == ["1.50 GB", "1,500,000,000 bytes"]
     assert cell("session_size_gb", 2, "Int64") == ["2.00 GB", "2,000,000,000 bytes"]
     assert cell("size_bytes", 2**63 - 1, "Int64") == ["9,223,372 TB", "9,223,372,036,854,775,807 bytes"]
@@ -143,7 +143,7 @@ def test_gigabytes_are_shown_as_the_bytes_are() -> None:
 @settings(max_examples=35)
 @given(value=st.floats(allow_nan=False))
 def test_numbers_are_short_and_hovering_is_exact(value: float) -> None:
-    """A fraction is shown to a decimal, and on hover as the very number; whole numbers are shown whole."""
+    """A fraction is shown with one decimal and exactly in the tooltip; integers are shown in full."""
     made = cell("age_days", value)
     if isinstance(made, list):
         assert float(made[1]) == value
@@ -154,7 +154,7 @@ def test_numbers_are_short_and_hovering_is_exact(value: float) -> None:
 
 @pytest.mark.parametrize("dtype", ["int64", "Int64", "float64", "float32", "Float64"])
 def test_numbers_of_every_dtype_read_alike(dtype: str) -> None:
-    """A whole number has separators and no point; 64 bits are shown exactly; a fraction is not cut to a whole number."""
+    """Integers have separators and no point, 64 bits are exact, and fractions are not truncated to integers."""
     assert cell("step", 1234567, dtype) == "1,234,567"
     if "int" in dtype.lower():
         assert cell("step", 2**53 + 1, dtype) == "9,007,199,254,740,993"
@@ -174,12 +174,12 @@ def test_numbers_of_every_dtype_read_alike(dtype: str) -> None:
     ],
 )  # fmt: skip
 def test_ages_are_said_in_the_largest_fitting_units(seconds: float, text: str) -> None:
-    """An age is rounded down to what people say: seconds, minutes, hours, days and hours, days."""
+    """An age is rounded down to seconds, minutes, hours, days and hours, or days."""
     assert format_age(seconds) == text
 
 
 def test_times_are_in_utc_with_the_age_on_hover() -> None:
-    """A time of another zone, of none, or finer than microseconds is shown to the minute in UTC; hovering adds seconds and age."""
+    """Times of any zone or precision are shown to the minute in UTC; the tooltip adds seconds and age."""
     there = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
     expected = ["2026-06-15 12:00", "2026-06-15 12:00:00 UTC, 0 s ago"]
     assert cell("time", NOW) == cell("time", there) == cell("time", NOW.replace(tzinfo=None)) == expected
@@ -188,7 +188,7 @@ def test_times_are_in_utc_with_the_age_on_hover() -> None:
 
 
 def test_what_expires_is_marked_by_more_than_colour() -> None:
-    """Never, in a while, within a week, and past each have words or a sign of their own."""
+    """Never, later, within a week, and expired each have their own words or sign."""
 
     def end(**ahead: int) -> Any:
         return cell("expires_at", NOW + timedelta(**ahead))
@@ -204,7 +204,7 @@ def test_what_expires_is_marked_by_more_than_colour() -> None:
 
 
 def test_flags_are_words() -> None:
-    """Public, private, failed and the other flags are words; what is not known is empty, but said of `public`, which guards."""
+    """Flags are words; unknown ones are empty, except for `public`, which guards depend on."""
     for dtype in ("bool", "boolean"):
         assert cell("public", True, dtype) == ["◉ public", "any Tinker user may load it", "public"]
         assert cell("public", False, dtype) == ["private", "", "muted"]
@@ -218,7 +218,7 @@ def test_flags_are_words() -> None:
 
 
 def test_columns_say_what_they_are(quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
-    """Numbers stand at the right, ids are wide, times and flags are known by dtype, and known columns have their meaning."""
+    """Numbers are right-aligned, ids are wide, times and flags are recognized by dtype, and known columns have a description."""
     frame = client_of(quiet_server).inventory()
     kinds = {name: kind_of(frame, name) for name in frame.columns}
     assert {kinds[name] for name in ("tinker_path", "training_run_id", "session_id")} == {"id"}

@@ -1,4 +1,4 @@
-"""The code of a view: lines of Python that give the same frame, rows, selection and plan when they are run."""
+"""The code of a view reproduces its frame, rows, selection and plan."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from tinker_frames.views.codegen import write_script
 from tinker_frames.views.refresh import read_listing
 from tinker_frames.views.table import TableState
 
-AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they go on by themselves
+AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they change with time
 
 
 def run(code: str, **known: Any) -> dict[str, Any]:
-    """Run code as a notebook cell would, and return what it made."""
+    """Run code like a notebook cell, and return its variables."""
     exec(compile(code, "<cell>", "exec"), known)
     return known
 
 
 def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
-    """Compare frames, rows and order and labels, but for the ages, which go on."""
+    """Compare frames with order and labels, except for ages, which change."""
     columns = [name for name in one.columns if name not in AGES]
     pd.testing.assert_frame_equal(one[columns], other[columns])
     assert list(one.columns) == list(other.columns)
 
 
 def assert_same_plan(one: Plan, other: Plan) -> None:
-    """Compare what plans would do to which checkpoints, and what was lifted."""
+    """Compare the checkpoints, changes and lifted guards of two plans."""
     assert (one.action.name, one.allowed) == (other.action.name, other.allowed)
     columns = ["tinker_path", "ttl_seconds"]
     pd.testing.assert_frame_equal(sorted_rows(one.rows[columns]), sorted_rows(other.rows[columns]))
@@ -53,7 +53,7 @@ def get_sent_paths(plan: Plan) -> set[str]:
 
 
 def run_view_code(view: HeadlessView, client: tkf.Client, **known: Any) -> dict[str, Any]:
-    """Run the code of a view, and compare all that it makes with what the view has."""
+    """Run the code of a view, and compare its results with the view."""
     code, rows = view.explorer.code(), view.state.rows
     made = run(code, client=client, **known)
     assert_same(made["frame"], rows.frame)
@@ -73,7 +73,7 @@ def run_view_code(view: HeadlessView, client: tkf.Client, **known: Any) -> dict[
 
 
 def views(view: HeadlessView) -> list[Callable[[], Any]]:
-    """Return what people do with a table, one after another."""
+    """Yield typical states of a table."""
     key, column = view.state.sort.key, view.state.columns[1]
     return [
         lambda: None,
@@ -92,7 +92,7 @@ def views(view: HeadlessView) -> list[Callable[[], Any]]:
 
 @pytest.mark.parametrize("name", ["inventory", "sessions"])
 def test_the_code_gives_the_rows_at_every_step(quiet: tkf.Client, name: str) -> None:
-    """Filtered, sorted, selected, hidden: whatever a view of a listing shows, its code lists it anew and gives the same frames."""
+    """The code lists the table again and gives the same frames, whatever filter, order, selection and columns are set."""
     view = HeadlessView(getattr(quiet, name)(), quiet)
     for do in views(view):
         do()
@@ -106,7 +106,7 @@ def test_the_code_gives_the_rows_at_every_step(quiet: tkf.Client, name: str) -> 
 def test_the_code_gives_the_rows_of_any_frame(
     table: list[dict[str, Any]], values: dict[str, Any], data: st.DataObject
 ) -> None:
-    """Rows made by hand, with any values, keys that are missing or there twice, any filters, order and selection, are given again."""
+    """The code reproduces handmade rows with any values, missing or duplicate keys, and any filters, order and selection."""
     frame = frame_of(table)
     state = TableState(frame)
     state.set_filters({name: value for name, value in values.items() if name in state.controls})
@@ -126,7 +126,7 @@ def test_the_code_gives_the_rows_of_any_frame(
 
 
 def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client) -> None:
-    """A view of the default client's account is reproduced by the module's functions, without a client to be named."""
+    """The code for the default client's account uses the module's functions, without a client."""
     view = HeadlessView(quiet.inventory(), quiet)
     assert "client.inventory()" in view.explorer.code()
     set_default(quiet)
@@ -140,7 +140,7 @@ def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client)
 
 
 def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client) -> None:
-    """Rows that were filtered, sorted, widened or limited are not claimed to be a listing; the rest of the code holds for them."""
+    """A filtered, sorted, extended or limited frame is not treated as a listing; the rest of the code applies to it."""
     whole = quiet.inventory()
     run_id = quiet.training_runs()["training_run_id"].iloc[0]
     parts = [
@@ -156,7 +156,7 @@ def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client
 
 
 def test_rows_without_an_account_have_code_too() -> None:
-    """A view of rows that somebody made up, where no account is known, gives its code without asking for one."""
+    """A view of handmade rows without an account has code too."""
     from tinker_frames.views.explorer import Explorer
 
     frame = pd.DataFrame({"tinker_path": ["a", "b"], "step": [1, 2]})
@@ -179,7 +179,7 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
     [*(("inventory", which) for which in PLANS), ("training_runs", "retire"), ("sessions", "never")],
 )
 def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> None:
-    """The plan of selected rows, of what matches, and with a guard lifted is made again for the same checkpoints, rule and duration."""
+    """The code reproduces plans of selected and of matching rows, with lifted guards, rule and duration."""
     act, given = PLANS[which]
     view = HeadlessView(getattr(quiet, name)(), quiet)
     view.send("filter", name="query", value=f"{view.state.sort.key} > '4'")
@@ -199,7 +199,7 @@ def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> No
     ("name", "which"), [("inventory", "expire"), ("training_runs", "retire"), ("sessions", "never")]
 )
 def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(quiet: tkf.Client, name: str, which: str) -> None:
-    """Once filter, selection or table have changed, the code still gives the plan that is shown, and not one of the rows that are there now."""
+    """After filter, selection or table have changed, the code still gives the displayed plan."""
     act, given = PLANS[which]
     view = HeadlessView(getattr(quiet, name)(), quiet)
     view.select(*view.keys[:3])
@@ -215,7 +215,7 @@ def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(quiet: tkf.Cl
 
 
 def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(quiet: tkf.Client) -> None:
-    """A plan that was proposed is given as it is, and not as one of all rows that the view happens to show."""
+    """A proposed plan is reproduced by its rows, not by those that the view shows."""
     frame = quiet.inventory()
     view = HeadlessView(frame, quiet)
     view.explorer.panel.propose(frame.query("size_gb > 1").head(3).tinker.delete(client=quiet).allow("public"))
@@ -231,7 +231,7 @@ def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(quiet: tkf.Client) -
 
 
 def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, client: tkf.Client) -> None:
-    """After a delete the code lists the account as it is now; of failed rows that are tried again it names those."""
+    """After a delete the code lists the current account; for a retry it names the failed rows."""
     view = HeadlessView(client.inventory(), client)
     view.send("filter", name="query", value="not public")
     view.select(*view.keys[:20])
@@ -252,7 +252,7 @@ def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, 
 
 @pytest.mark.parametrize("table", ["training_runs", "sessions"])
 def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make) -> None:
-    """Where runs know their session only from the sessions, the code asks those first, so that a fresh client gives the same too."""
+    """If runs learn their session only from the sessions, the code reads those first, for the same result with a new client."""
     with DemoServer(runs=6, dialect="tuft") as server:
         client, fresh = client_of(server), client_of(server, cache=False)
         view = HeadlessView(read_listing(client, table), client)
@@ -265,7 +265,7 @@ def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make)
 
 
 def test_code_is_what_a_person_would_write(quiet: tkf.Client) -> None:
-    """The lines are short, in the order in which one thinks, and nothing is in them that is not needed."""
+    """The lines are short, in a natural order, and all needed."""
     view = HeadlessView(quiet.inventory(), quiet)
     assert view.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
     view.send("filter", name="created", value={"older_than": 7})

@@ -1,4 +1,4 @@
-"""Controls: which of them a frame offers, and about which of its columns they are."""
+"""Which filter controls a frame offers, and their columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinker_frames.views.controls import controls_of
 
 
 def test_a_listing_has_the_controls_of_its_columns(quiet_server: Any, client_of: Any) -> None:
-    """Each table offers what it has columns for, under one name; the pandas query always."""
+    """Each table offers the controls of its columns under unique names; the pandas query always."""
     client = client_of(quiet_server)
     found = {name: list(controls_of(getattr(client, name)())) for name in ("inventory", "training_runs", "sessions")}
     assert found["inventory"] == [
@@ -36,7 +36,7 @@ def test_a_listing_has_the_controls_of_its_columns(quiet_server: Any, client_of:
 
 
 def test_columns_of_another_kind_have_no_control() -> None:
-    """A column that holds something else than its name says, as in rows made by hand, is not offered to filter by."""
+    """A column whose values do not match its name, as in handmade frames, has no control."""
     odd = pd.DataFrame(
         {
             "tinker_path": [1, 2], "base_model": [1.5, None], "public": ["yes", "no"], "time": ["2026-01-01", "2026"], "size_gb": ["1", "2"],
@@ -48,7 +48,7 @@ def test_columns_of_another_kind_have_no_control() -> None:
 
 @pytest.mark.parametrize("name", ["run", "session"])
 def test_ids_are_called_by_the_names_that_a_frame_has_for_them(name: str) -> None:
-    """Runs and sessions are named by their session's name where the frame has it; without such a column they are ids."""
+    """Runs and sessions are labelled with their session's name if the frame has it, otherwise with ids."""
     columns = {"tinker_path": ["p"], "training_run_id": ["r"], "session_id": ["s"]}
     assert controls_of(pd.DataFrame(columns | {"display_name": ["n"]}))[name].named_by == "display_name"
     assert controls_of(pd.DataFrame(columns))[name].named_by == ""

@@ -1,4 +1,4 @@
-"""A view without a widget: every message does what it says or says why not, tables open one from another, and rows stay true."""
+"""A view without a widget: messages are applied or explained, tables open one another, and rows stay correct."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(HANDLERS))}, opti
 def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(
     view: HeadlessView, sent: list[dict[str, Any]]
 ) -> None:
-    """Whatever a page sends, in whatever order, is done or explained; every part can still be shown, and the rows are those of the query."""
+    """Any sequence of messages is applied or explained; every part can be rendered, and the rows match the query."""
     for message in sent:
         view.send(**message)
     state = view.state
@@ -53,7 +53,7 @@ def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(
     "message", [{"do": "fly"}, {"do": []}, None, "filter", {"do": "filter"}, {"do": "filter", "name": "x"}, {"do": "rows"}, {"do": "select", "how": "some"}, {"do": "sort", "sort": 5}]
 )  # fmt: skip
 def test_a_message_that_makes_no_sense_is_explained(view: HeadlessView, message: Any) -> None:
-    """What is no message, is unknown, or lacks something becomes a note, and nothing is changed."""
+    """An invalid, unknown or incomplete message becomes a note and changes nothing."""
     before = (view.keys, view.selected, view.state.query)
     assert handle(view.explorer, message) is None
     assert view.note
@@ -64,7 +64,7 @@ def test_a_message_that_makes_no_sense_is_explained(view: HeadlessView, message:
 
 
 def test_what_is_sent_back_is_small_and_enough(view: HeadlessView) -> None:
-    """Each message has just those parts sent again that it can have changed, and what is sent is what there is."""
+    """A message resends exactly the parts that it may have changed."""
 
     def parts(do: str, **message: Any) -> set[str]:
         view.updates.clear()
@@ -85,7 +85,7 @@ def test_what_is_sent_back_is_small_and_enough(view: HeadlessView) -> None:
 
 
 def test_rows_are_sent_on_asking_and_only_of_the_present_order(view: HeadlessView) -> None:
-    """A chunk of rows has its place and number; one of an order that is gone is not sent."""
+    """A chunk of rows has its position and order number; one of an outdated order is not sent."""
     number = view.state.rows.number
     answer = view.send("rows", number=number, place=2)
     assert answer is not None
@@ -97,7 +97,7 @@ def test_rows_are_sent_on_asking_and_only_of_the_present_order(view: HeadlessVie
 
 
 def test_what_was_said_of_an_order_that_is_gone_is_dropped(view: HeadlessView) -> None:
-    """A click, a range, select-all or an arrow that was meant for other rows does nothing; a selection does not make an order go."""
+    """A click, range, select-all or link for outdated rows does nothing; a selection does not outdate the order."""
     number = view.state.rows.number
     for how in ("toggle", "add", "only", "all"):
         view.send("select", how=how, first=0, last=3, number=number)
@@ -111,7 +111,7 @@ def test_what_was_said_of_an_order_that_is_gone_is_dropped(view: HeadlessView) -
 
 
 def test_rows_are_selected_as_people_click(view: HeadlessView) -> None:
-    """A click turns one row over, with Shift all between are added, a plain one selects only those; all matching adds to what is selected."""
+    """`toggle` toggles rows, `add` adds a range, `only` replaces the selection, and `all` adds the matching rows."""
     keys, number = view.keys, view.state.rows.number
 
     def click(how: str, first: int, last: int) -> list[int]:
@@ -135,7 +135,7 @@ def test_rows_are_selected_as_people_click(view: HeadlessView) -> None:
 
 
 def test_the_head_says_where_one_is(view: HeadlessView) -> None:
-    """The number and bytes that match, the age of the data, the actions, and a line about it all."""
+    """The head has the count and bytes of matching rows, the age of the data, the actions, and a description."""
     view.send("filter", name="query", value="size_gb > 1")
     view.send("select", how="only", first=0, last=1, number=view.state.rows.number)
     head, rows = view.shown["head"], view.state.rows.get_filtered()
@@ -163,7 +163,7 @@ def test_the_head_says_where_one_is(view: HeadlessView) -> None:
 
 
 def test_options_columns_and_keys_are_told_when_they_are_opened(view: HeadlessView) -> None:
-    """The options of a control with their numbers, the columns, and the keys of metadata are sent for the one that is open."""
+    """Options with counts, columns, and metadata keys are sent for the open popover only."""
     view.send("facet", name="type")
     assert view.shown["facet"]["options"] == view.state.options("type")
     view.send("filter", name="public", value=[True])
@@ -181,14 +181,14 @@ def test_options_columns_and_keys_are_told_when_they_are_opened(view: HeadlessVi
 
 
 def open_table(view: HeadlessView, label: str, key: str) -> pd.DataFrame:
-    """Open what a row leads to, and return the rows that are shown then."""
+    """Open a linked table of a row, and return its rows."""
     view.send("open", label=label, place=view.keys.index(key), number=view.state.rows.number)
     assert not view.note
     return view.state.rows.get_filtered()
 
 
 def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(quiet: tkf.Client) -> None:
-    """Each step shows exactly the rows that belong to the row it came from, says so, and going back finds everything as it was left."""
+    """Each step shows exactly the rows of the row it came from, and going back restores the earlier state."""
     every, runs = quiet.inventory(), quiet.training_runs()
     session = runs["session_id"].value_counts().index[0]
     view = HeadlessView(quiet.sessions(), quiet)
@@ -216,7 +216,7 @@ def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(quiet: tkf.
 
 @pytest.mark.parametrize("name", LISTINGS)
 def test_every_arrow_of_a_row_leads_somewhere(quiet: tkf.Client, name: str) -> None:
-    """Whatever a row offers to open is a table with rows, filtered by that row, with a way back."""
+    """Every link of a row opens a table filtered by that row, with a way back."""
     view = HeadlessView(getattr(quiet, name)(), quiet)
     frame = view.state.rows.frame
     columns = {opening.label: opening.column for opening in view.state.sort.openings}
@@ -235,14 +235,14 @@ def test_every_arrow_of_a_row_leads_somewhere(quiet: tkf.Client, name: str) -> N
     [("owner", 0, "leads to no 'owner'"), ("run", 10**6, "no row 1000000"), ("run", -1, "no row -1")],
 )
 def test_what_leads_nowhere_is_explained(view: HeadlessView, label: str, place: int, problem: str) -> None:
-    """An arrow that there is not, or of a row that there is not, says so and opens nothing."""
+    """An unknown link, or one of an unknown row, is explained and opens nothing."""
     view.send("open", label=label, place=place, number=view.state.rows.number)
     assert problem in view.note
     assert len(view.explorer.stack) == 1
 
 
 def test_a_row_that_does_not_know_its_session_says_so(client_of: Make) -> None:
-    """On a server without sessions the arrow to one explains that it is not known; that to the run works."""
+    """On a server without sessions the link to one explains that it is unknown; the link to the run works."""
     with DemoServer(runs=4, dialect="skyrl") as server:
         client = client_of(server)
         view = HeadlessView(client.inventory(), client)
@@ -251,11 +251,11 @@ def test_a_row_that_does_not_know_its_session_says_so(client_of: Make) -> None:
         assert len(open_table(view, "run", view.keys[0])) == 1
 
 
-# ── read anew ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── refresh ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_refresh_shows_what_there_is_now_and_keeps_what_was_set(server: DemoServer, client: tkf.Client) -> None:
-    """New rows come, rows that are gone go, changes show; filters, order, columns and the selection by key stay, and the age is new."""
+    """A refresh shows the current rows and keeps filters, order, columns and the selection by key."""
     view = HeadlessView(client.inventory(), client)
     view.send("filter", name="query", value="not public")
     view.send("sort", sort=["-time"])
@@ -277,7 +277,7 @@ def test_refresh_shows_what_there_is_now_and_keeps_what_was_set(server: DemoServ
 
 
 def test_rows_that_somebody_picked_stay_those_rows(server: DemoServer, client: tkf.Client) -> None:
-    """A frame that was filtered, sorted and widened by its owner is read anew as those rows, in that order, with that column."""
+    """A frame filtered, sorted and extended by its owner keeps its rows, order and columns when it is refreshed."""
     frame = client.inventory().sort_values("size_gb", ascending=False).head(9).assign(mine=range(9))
     view = HeadlessView(frame, client)
     server.state.publish(server.state.find(view.keys[0]))
@@ -296,7 +296,7 @@ def test_rows_that_somebody_picked_stay_those_rows(server: DemoServer, client: t
 
 
 def test_a_refresh_that_fails_says_why_and_leaves_the_rows(server: DemoServer, client_of: Make) -> None:
-    """Where the server does not answer, or answers with something else, the rows stay, the reason is shown, and a later try works."""
+    """If the server does not respond, or with something else, the rows stay, the reason is shown, and a retry works."""
     client = client_of(server, retries=0)
     view = HeadlessView(client.inventory(), client)
     before = view.keys
@@ -315,7 +315,7 @@ def test_a_refresh_that_fails_says_why_and_leaves_the_rows(server: DemoServer, c
 
 
 def test_a_view_can_be_used_while_it_reads(server: DemoServer, client: tkf.Client) -> None:
-    """While a table is read, what goes on is shown, filters and the selection work, a second reading is refused, and the rows then fit the filter."""
+    """During a refresh progress is shown, filters and selection work, a second refresh is refused, and the new rows match the filter."""
     view = HeadlessView(client.inventory(), client)
     server.faults.latency_of["list_user_checkpoints"] = 0.5
     view.post("refresh")
@@ -333,7 +333,7 @@ def test_a_view_can_be_used_while_it_reads(server: DemoServer, client: tkf.Clien
 
 
 def test_a_reading_can_be_stopped(server: DemoServer, client: tkf.Client) -> None:
-    """While a table is read its rows are counted; stopped, it is forgotten at once, the rows stay, and it can be read anew."""
+    """A refresh counts its rows; when stopped it is discarded at once, the rows stay, and it can be repeated."""
     view = HeadlessView(client.inventory(), client)
     before = view.keys
     server.faults.latency_of["search_sessions"] = 0.7
@@ -358,12 +358,12 @@ def test_a_reading_can_be_stopped(server: DemoServer, client: tkf.Client) -> Non
 
 
 def test_rows_that_were_read_before_a_write_are_read_again(server: DemoServer, client: tkf.Client) -> None:
-    """A reading that began before rows were written to is not the last: in the end the table shows what the server has."""
+    """A refresh started before a write is repeated, so that the table shows the server's state."""
     view = HeadlessView(client.inventory(), client)
     view.send("filter", name="query", value="not public")
     view.select(*view.keys[:2])
     view.make_plan("publish")
-    server.faults.hang.append(Hang("list_training_runs", seconds=2, times=1))  # longer than two writes take
+    server.faults.hang.append(Hang("list_training_runs", seconds=2, times=1))  # longer than two writes
     view.post("refresh")
     wait_until(lambda: server.requests.count("list_training_runs") > 1)
     view.post("confirm")
@@ -375,7 +375,7 @@ def test_rows_that_were_read_before_a_write_are_read_again(server: DemoServer, c
 
 
 def test_tables_below_are_read_anew_when_one_comes_back_to_them(server: DemoServer, client: tkf.Client) -> None:
-    """After a delete in an opened table, the sessions that one goes back to have their new sizes and numbers; without a write nothing is read."""
+    """After a delete in an opened table, the sessions are refreshed on return; without a write nothing is read."""
     view = HeadlessView(client.sessions(), client)
     largest = client.sessions().nlargest(1, "checkpoints_count").iloc[0]
     open_table(view, "checkpoints", largest["session_id"])
@@ -386,7 +386,7 @@ def test_tables_below_are_read_anew_when_one_comes_back_to_them(server: DemoServ
     number = view.panel["number"]
     view.confirm()
     assert number > 0
-    asked += 1  # when the plan runs, the guards are judged on sessions read anew
+    asked += 1  # when the plan runs, the guards are checked on freshly read sessions
     assert server.requests.count("search_sessions") == asked
     view.send("close")
     view.send("back", depth=0)
@@ -398,7 +398,7 @@ def test_tables_below_are_read_anew_when_one_comes_back_to_them(server: DemoServ
 
 
 def test_a_table_that_could_not_be_read_again_is_tried_at_the_next_return(server: DemoServer, client_of: Make) -> None:
-    """Where reading a table fails after a write, that is said, and the table is not taken for true later on."""
+    """If refreshing a table fails after a write, this is shown, and the refresh is retried on the next return."""
     client = client_of(server, retries=0)
     view = HeadlessView(client.training_runs(), client)
     open_table(view, "checkpoints", client.checkpoints().query("not public")["training_run_id"].iloc[0])
@@ -415,18 +415,18 @@ def test_a_table_that_could_not_be_read_again_is_tried_at_the_next_return(server
 
 
 def test_what_was_done_is_told_even_if_the_rows_cannot_be_shown_anew(server: DemoServer, client: tkf.Client) -> None:
-    """Where the table cannot take over what was written, the outcomes are shown all the same, with a word about the rows."""
+    """If the table cannot apply the writes, the outcomes are still shown, with a note about the rows."""
     view = HeadlessView(client.inventory(), client)
     view.select(*[path for path, (public, _) in get_server_state(server).items() if not public][:2])
     view.make_plan("publish")
-    view.state.rows.frame = pd.DataFrame()  # what nobody foresaw
+    view.state.rows.frame = pd.DataFrame()  # an unforeseen state
     view.send("confirm")
     assert {count["outcome"]: count["rows"] for count in view.panel["counts"]} == {"done": 2}
     assert "may be out of date" in view.panel["note"]
 
 
 def test_an_incomplete_reading_is_said_in_the_banner(server: DemoServer, client_of: Make) -> None:
-    """Rows that were read anew and may not be all of them say so above the table, until they are whole again."""
+    """A refresh that may be incomplete shows a banner until a complete one."""
     client = client_of(server, retries=0)
     server.faults.missing = ("list_user_checkpoints",)
     view = HeadlessView(client.inventory(), client)
@@ -443,7 +443,7 @@ def test_an_incomplete_reading_is_said_in_the_banner(server: DemoServer, client_
 
 @pytest.mark.parametrize("do", ["code", "ready", "ping", "dismiss", "cancel", "close", "reset"])
 def test_messages_without_anything_to_say_do_no_harm(view: HeadlessView, do: str) -> None:
-    """What needs nothing can be sent at any time; asking for the code answers with it."""
+    """Messages without arguments can be sent at any time; requesting the code returns it."""
     answer = view.send(do)
     assert answer is None or list(answer) == ["code"]
     assert (do == "code") == (answer is not None)
