@@ -25,6 +25,10 @@ PARAMETERS = {
     "client": "The client of the account; None for the one that the frame came from, else the default client.",
     "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if it takes over a second.",
 }
+PATH_ERRORS = {
+    "AttributeError": "If the frame has no column `tinker_path`.",
+    "InvalidRequestError": "If the frame is of another account.",
+}
 
 
 def tinker(frame: pd.DataFrame) -> TinkerAccessor:
@@ -132,7 +136,7 @@ class TinkerAccessor(_Actions):
         rows = self._require_path()
         return self._find_client(client).planner.plan(action, rows, given)
 
-    @document(PARAMETERS, raises={})
+    @document(PARAMETERS, raises=PATH_ERRORS)
     def weights_info(self, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
         """Return the base model and LoRA shape of each checkpoint; also of other users' public checkpoints.
 
@@ -144,13 +148,6 @@ class TinkerAccessor(_Actions):
             One row per checkpoint: `tinker_path`, `base_model` (str), `is_lora` (boolean), `lora_rank` (Int64), `train_unembed`,
             `train_mlp`, `train_attn` (boolean), `optimizer` (str), and `error` (str): why a row is otherwise NA.
 
-        Raises
-        ------
-        AttributeError
-            If the frame has no column `tinker_path`.
-        InvalidRequestError
-            If the frame is of another account.
-
         Examples
         --------
         >>> client.checkpoints().tinker.weights_info()["lora_rank"].value_counts()  # doctest: +SKIP
@@ -160,7 +157,7 @@ class TinkerAccessor(_Actions):
         paths, client = self._collect_paths(), self._find_client(client)
         return weights_info(client.rest, paths, client.transport.settings.max_workers, progress)
 
-    @document(PARAMETERS, raises={})
+    @document(PARAMETERS, raises=PATH_ERRORS)
     def archive_urls(self, *, client: Client | None = None, progress: bool | None = None) -> ArchiveUrls:
         """Return the signed URL of each checkpoint's archive, after waiting for archives that are still being built.
 
@@ -172,13 +169,6 @@ class TinkerAccessor(_Actions):
         ArchiveUrls
             A mapping of tinker path to URL; its repr hides the URLs. Archives that are not available are missing from it, and
             `errors` says why.
-
-        Raises
-        ------
-        AttributeError
-            If the frame has no column `tinker_path`.
-        InvalidRequestError
-            If the frame is of another account.
 
         Examples
         --------

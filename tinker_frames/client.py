@@ -33,7 +33,7 @@ TABLE_PARAMETERS = MappingProxyType(
         "project_id": "List only the objects of this project.",
         "by": """`"user"` reads the user's list, GET /api/v1/checkpoints. `"run"` reads the list of each training run, in parallel; some servers
 leave sampler checkpoints out of the user's list. `"auto"` reads the user's list, and by run if the server has none, or
-            if it lacks checkpoints that training runs name or sessions count.""",
+if it lacks checkpoints that training runs name or sessions count.""",
         "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if reading takes over a second.",
         "require_complete": "Raise `IncompleteListingError` if the listing cannot be proved complete, instead of warning.",
     }
@@ -92,15 +92,6 @@ class Client:
 
     Each table is a method; `client.rest` has one method per endpoint, `client.cache` the cached listings. No request is sent
     until the first call that needs one. Use it as a context manager, or call `close()`, to close its connections.
-
-    Raises
-    ------
-    AuthenticationError
-        If there is no usable credential for the official service.
-    InvalidRequestError
-        If an argument is out of range, or a key would be sent over plain http.
-    TypeError
-        For an unknown argument.
 
     Examples
     --------

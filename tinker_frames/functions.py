@@ -87,15 +87,6 @@ def _make_connect(make: Callable[P, Client]) -> Callable[P, Client]:
         Client
             The new default client; `default_client()` returns it.
 
-        Raises
-        ------
-        AuthenticationError
-            If there is no usable credential for the official service.
-        InvalidRequestError
-            If an argument is out of range, or a key would be sent over plain http.
-        TypeError
-            For an unknown argument.
-
         Examples
         --------
         >>> client = connect("tml-…")  # doctest: +SKIP

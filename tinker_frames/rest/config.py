@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 from urllib.parse import SplitResult, urlsplit
 
@@ -245,14 +246,27 @@ def hide_secrets(args: Any, kwargs: Any) -> tuple[Any, Any]:
     return (*map(hide, args[:1]), *args[1:]), kwargs | hidden
 
 
+# When making a client raises which error.
+OPTION_ERRORS = MappingProxyType(
+    {
+        "AuthenticationError": "If there is no usable credential for the official service.",
+        "InvalidRequestError": "If an argument is out of range, or a key would be sent over plain http.",
+        "TypeError": "For an unknown argument.",
+    }
+)
+
+
 def document_options(documented: T) -> T:
-    """Put the section `Parameters`, with every setting, into the docstring of what takes the options."""
+    """Put every setting, and the errors of invalid ones, into the docstring of a callable that takes the options."""
     if documented.__doc__:
         entries = {
             describe_parameter(parameter): textwrap.fill(setting.doc, 110)
             for _, parameter, setting in describe_settings()
         }
-        documented.__doc__ = join_sections(split_sections(documented.__doc__) | {"Parameters": format_entries(entries)})
+        documented.__doc__ = join_sections(
+            split_sections(documented.__doc__)
+            | {"Parameters": format_entries(entries), "Raises": format_entries(OPTION_ERRORS)}
+        )
     return documented
 
 
