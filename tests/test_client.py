@@ -35,7 +35,7 @@ ABOUT = {
 }  # fmt: skip
 
 
-def stable(frame: pd.DataFrame) -> pd.DataFrame:
+def drop_ages(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that do not change with the clock."""
     return frame[[name for name in frame if not name.endswith("_days")]]
 
@@ -85,7 +85,7 @@ def test_the_second_time_comes_from_the_cache_with_its_age(
     time.sleep(0.02)
     third = getattr(client, name)()
     assert len(quiet_server.requests) == 0
-    assert_frame_equal(stable(second), stable(first))
+    assert_frame_equal(drop_ages(second), drop_ages(first))
     about = second.attrs["tinker"]
     assert (about["from_cache"], about["requests"]) == (True, 0)
     assert about["fetched_at"] == first.attrs["tinker"]["fetched_at"]
@@ -170,7 +170,7 @@ def test_module_functions_use_the_default_client(quiet_server: DemoServer, tmp_p
     try:
         assert tkf.default_client() is client
         function, method = getattr(tkf, name), getattr(tkf.Client, name)
-        assert_frame_equal(stable(function()), stable(getattr(client, name)()))
+        assert_frame_equal(drop_ages(function()), drop_ages(getattr(client, name)()))
         mine = list(inspect.signature(function).parameters.values())
         assert mine == list(inspect.signature(method).parameters.values())[1:]
         assert function.__doc__ == method.__doc__
@@ -243,7 +243,7 @@ def test_details_add_what_only_the_session_knows(quiet_server: DemoServer, clien
     client = client_of(quiet_server)
     plain, detailed = client.sessions(), client.sessions(details=True)
     assert list(detailed.columns) == catalog.WITH_DETAILS.names
-    assert_frame_equal(stable(detailed)[stable(plain).columns], stable(plain))
+    assert_frame_equal(drop_ages(detailed)[drop_ages(plain).columns], drop_ages(plain))
     sessions = {row.session_id: row for row in quiet_server.state.sessions()}
     for row in detailed.itertuples():
         assert row.training_run_ids == tuple(run.training_run_id for run in sessions[row.session_id].runs)

@@ -56,7 +56,7 @@ def pages(sdk: Sdk, method: str, items: str, size: int) -> list[Any]:
     return rows
 
 
-def searched(sdk: Sdk) -> list[dict[str, Any]]:
+def search_sessions(sdk: Sdk) -> list[dict[str, Any]]:
     """Return all sessions as the SDK searches them."""
     rows: list[dict[str, Any]] = []
     cursor = None
@@ -76,7 +76,7 @@ def at(row: dict[str, Any], path: tuple[str, ...]) -> Any:
     return value
 
 
-def plain(cell: Any, column: Column) -> Any:
+def to_plain(cell: Any, column: Column) -> Any:
     """Return a cell as plain data."""
     if column.kind == "texts":
         return list(cell)
@@ -87,7 +87,7 @@ def plain(cell: Any, column: Column) -> Any:
     return json.loads(cell) if column.kind == "json" else cell
 
 
-def theirs(row: dict[str, Any], column: Column) -> Any:
+def get_sdk_value(row: dict[str, Any], column: Column) -> Any:
     """Return the SDK's value of a column as plain data."""
     value = at(row, column.path)
     if value is None:
@@ -104,15 +104,15 @@ def agree(frame: pd.DataFrame, rows: list[dict[str, Any]], table: Table) -> None
         assert set(row) <= known
     for column in table.sent:
         cells = ours[column.name]
-        said = {row[table.key]: theirs(row, column) for row in rows}
-        assert {key: plain(cell, column) for key, cell in cells.items()} == said, column.name
+        said = {row[table.key]: get_sdk_value(row, column) for row in rows}
+        assert {key: to_plain(cell, column) for key, cell in cells.items()} == said, column.name
 
 
 def test_sessions(sdk: Sdk, client: tkf.Client) -> None:
     """Sessions equal the SDK's list, its search, and its responses for each one."""
     frame = client.sessions(details=True, refresh=True)
     assert sorted(frame["session_id"]) == sorted(pages(sdk, "list_sessions", "sessions", 20))
-    found = searched(sdk)
+    found = search_sessions(sdk)
     assert len(found) > 20
     agree(client.sessions(), found, SESSIONS)
     single = [sdk("get_session", session_id=row["session_id"]) | row for row in found]
@@ -169,7 +169,7 @@ def test_weights_info(sdk: Sdk, client: tkf.Client) -> None:
         assert {name: ours.get(name) for name in said} == said
 
 
-class Both:
+class TwoClients:
     """A checkpoint that one client writes and the other reads."""
 
     def __init__(self, sdk: Sdk, client: tkf.Client, path: str) -> None:
@@ -208,7 +208,7 @@ def test_what_one_writes_the_other_sees(who: str, sdk: Sdk, client: tkf.Client) 
     odd = frame[frame["name"].str.contains(r"[^\x00-\x7f]| ", regex=True)]
     assert len(odd)
     for path in (frame["tinker_path"].iloc[-1], odd["tinker_path"].iloc[0]):
-        both = Both(sdk, client, path)
+        both = TwoClients(sdk, client, path)
         both.write(who, 0)
         assert both.read(who) == {"public": True, "expires_at": None}
         both.write(who, 1)

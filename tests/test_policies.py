@@ -39,7 +39,7 @@ def frame_of(**columns: list[Any]) -> pd.DataFrame:
     return pd.DataFrame(usual | columns)
 
 
-def kept(rule: P.Rule, frame: pd.DataFrame) -> list[int]:
+def list_kept(rule: P.Rule, frame: pd.DataFrame) -> list[int]:
     """Return the positions of the rows that a rule keeps."""
     return np.flatnonzero(rule(frame)).tolist()
 
@@ -53,25 +53,29 @@ def test_keep_last_keeps_the_newest_of_each_run() -> None:
         training_run_id=["a", "b", "a", "b", "a"],
         checkpoint_type=["training", "training", "sampler", "sampler", "training"],
     )
-    assert kept(P.keep_last(1), frame) == [1, 2, 3, 4]
-    assert kept(P.keep_last(1, by="training_run_id"), frame) == [3, 4]
-    assert kept(P.keep_last(2, by="training_run_id"), frame) == [1, 2, 3, 4]
-    assert kept(P.keep_last(0), frame) == []
-    assert kept(P.keep_last(1, by="checkpoint_type"), frame) == [3, 4]
-    assert kept(P.keep_last(1, by=("training_run_id", "checkpoint_type")), frame) == [1, 2, 3, 4]
-    assert kept(P.keep_last(1, by="training_run_id, checkpoint_type"), frame) == [1, 2, 3, 4]
+    assert list_kept(P.keep_last(1), frame) == [1, 2, 3, 4]
+    assert list_kept(P.keep_last(1, by="training_run_id"), frame) == [3, 4]
+    assert list_kept(P.keep_last(2, by="training_run_id"), frame) == [1, 2, 3, 4]
+    assert list_kept(P.keep_last(0), frame) == []
+    assert list_kept(P.keep_last(1, by="checkpoint_type"), frame) == [3, 4]
+    assert list_kept(P.keep_last(1, by=("training_run_id", "checkpoint_type")), frame) == [1, 2, 3, 4]
+    assert list_kept(P.keep_last(1, by="training_run_id, checkpoint_type"), frame) == [1, 2, 3, 4]
     twins = frame_of(time=[NOW - timedelta(days=1), NOW, NOW])
-    assert kept(P.keep_last(1), twins) == [1, 2]
+    assert list_kept(P.keep_last(1), twins) == [1, 2]
 
 
 def test_what_may_be_among_the_newest_is_kept() -> None:
     """A checkpoint without a time is kept along with the newest of the others; older ones are not."""
     frame = frame_of(time=[NOW, pd.NaT, NOW - timedelta(days=1)])
-    assert kept(P.keep_last(1), frame) == kept(P.keep_last(1) & ~P.keep_last(1) | P.keep_last(1), frame) == [0, 1]
-    assert kept(P.keep_last(2), frame) == kept(P.keep_last(3), frame) == [0, 1, 2]
-    assert kept(~P.keep_last(1), frame) == [0, 1, 2]
-    assert kept(~P.keep_last(2), frame) == [1, 2]
-    assert kept(~P.keep_last(3), frame) == []
+    assert (
+        list_kept(P.keep_last(1), frame)
+        == list_kept(P.keep_last(1) & ~P.keep_last(1) | P.keep_last(1), frame)
+        == [0, 1]
+    )
+    assert list_kept(P.keep_last(2), frame) == list_kept(P.keep_last(3), frame) == [0, 1, 2]
+    assert list_kept(~P.keep_last(1), frame) == [0, 1, 2]
+    assert list_kept(~P.keep_last(2), frame) == [1, 2]
+    assert list_kept(~P.keep_last(3), frame) == []
 
 
 def test_what_is_not_known_is_kept_by_a_rule_and_by_its_negation() -> None:
@@ -84,40 +88,40 @@ def test_what_is_not_known_is_kept_by_a_rule_and_by_its_negation() -> None:
     )
     for rule in (P.keep_public(), P.used_by_samplers(), P.newer_than("1d"), P.no_ttl(), P.expiring("7d")):
         for either in (rule, ~rule, ~~rule):
-            assert 0 in kept(either, frame)
+            assert 0 in list_kept(either, frame)
             assert either.reasons(frame).iloc[0] == f"not known: {either}"
-        assert kept(rule & ~rule, frame) == [0]
-        assert kept(rule | ~rule, frame) == [0, 1]
-    assert kept(P.keep_public() & P.keep_named("7"), frame) == []  # known not to be both
-    assert kept(P.no_ttl(), frame.drop(columns="expiry_unknown").assign(expires_at=["later", ""])) == [0, 1]
-    assert kept(P.expiring("7d"), frame.drop(columns="expiry_unknown").assign(expires_at=["later", ""])) == [0]
+        assert list_kept(rule & ~rule, frame) == [0]
+        assert list_kept(rule | ~rule, frame) == [0, 1]
+    assert list_kept(P.keep_public() & P.keep_named("7"), frame) == []  # known not to be both
+    assert list_kept(P.no_ttl(), frame.drop(columns="expiry_unknown").assign(expires_at=["later", ""])) == [0, 1]
+    assert list_kept(P.expiring("7d"), frame.drop(columns="expiry_unknown").assign(expires_at=["later", ""])) == [0]
 
 
 def test_keep_every_keeps_steps_that_are_multiples() -> None:
     """Steps divisible by k, including 0, are kept; rows without a step are not."""
     frame = frame_of(step=pd.array([0, 100, 150, 200, None], dtype="Int64"))
-    assert kept(P.keep_every(100), frame) == [0, 1, 3]
-    assert kept(P.keep_every(1), frame) == [0, 1, 2, 3]
+    assert list_kept(P.keep_every(100), frame) == [0, 1, 3]
+    assert list_kept(P.keep_every(1), frame) == [0, 1, 2, 3]
 
 
 def test_keep_final_knows_the_names_of_last_checkpoints() -> None:
     """`final` and `last` match as words in any case, not as parts of words."""
     names = ["final", "Final", "step-400-final", "final_2", "last", "finally", "semifinal", "blast", "0001", None]
-    assert kept(P.keep_final(), frame_of(name=names)) == [0, 1, 2, 3, 4]
+    assert list_kept(P.keep_final(), frame_of(name=names)) == [0, 1, 2, 3, 4]
 
 
 def test_keep_public_keeps_what_may_be_public() -> None:
     """Public and unknown are kept, private is not."""
     frame = frame_of(public=pd.array([True, False, None], dtype="boolean"))
-    assert kept(P.keep_public(), frame) == [0, 2]
+    assert list_kept(P.keep_public(), frame) == [0, 2]
 
 
 def test_keep_named_searches_a_regular_expression() -> None:
     """The expression may match anywhere; an invalid one raises when the rule is made."""
     frame = frame_of(name=["best-a", "a-best", "x", None, "BEST"])
-    assert kept(P.keep_named("best"), frame) == [0, 1]
-    assert kept(P.keep_named("^best"), frame) == [0]
-    assert kept(P.keep_named("(?i)best"), frame) == [0, 1, 4]
+    assert list_kept(P.keep_named("best"), frame) == [0, 1]
+    assert list_kept(P.keep_named("^best"), frame) == [0]
+    assert list_kept(P.keep_named("(?i)best"), frame) == [0, 1, 4]
     with pytest.raises(InvalidRequestError, match="not a regular expression"):
         P.keep_named("(")
 
@@ -125,23 +129,23 @@ def test_keep_named_searches_a_regular_expression() -> None:
 def test_newer_than_keeps_the_young_and_the_undated() -> None:
     """Checkpoints created within the duration, or at an unknown time, are kept."""
     frame = frame_of(time=[NOW - timedelta(days=40), NOW - timedelta(days=29), pd.NaT])
-    assert kept(P.newer_than("30d"), frame) == [1, 2]
-    assert kept(P.newer_than(timedelta(days=50)), frame) == [0, 1, 2]
+    assert list_kept(P.newer_than("30d"), frame) == [1, 2]
+    assert list_kept(P.newer_than(timedelta(days=50)), frame) == [0, 1, 2]
 
 
 def test_has_metadata_looks_into_the_json() -> None:
     """A key, or a key with a value as text, matches; text that is not a JSON object does not."""
     texts = ['{"team":"evals"}', '{"team":"rl","n":3}', "{}", None, "not json", "[1]", '{"team":null}']
     frame = frame_of(user_metadata=texts)
-    assert kept(P.has_metadata("team"), frame) == [0, 1, 6]
-    assert kept(P.has_metadata("team", "rl"), frame) == [1]
-    assert kept(P.has_metadata("n", 3), frame) == kept(P.has_metadata("n", "3"), frame) == [1]
+    assert list_kept(P.has_metadata("team"), frame) == [0, 1, 6]
+    assert list_kept(P.has_metadata("team", "rl"), frame) == [1]
+    assert list_kept(P.has_metadata("n", 3), frame) == list_kept(P.has_metadata("n", "3"), frame) == [1]
 
 
 def test_used_by_samplers_keeps_what_may_be_loaded() -> None:
     """Loaded and unknown are kept; without the column the rule says what it needs."""
     frame = frame_of(loaded_by_sampler=pd.array([True, False, None], dtype="boolean"))
-    assert kept(P.used_by_samplers(), frame) == [0, 2]
+    assert list_kept(P.used_by_samplers(), frame) == [0, 2]
     with pytest.raises(AttributeError, match=r"used_by_samplers\(\) needs the column 'loaded_by_sampler'"):
         P.used_by_samplers()(frame.drop(columns="loaded_by_sampler"))
 
@@ -149,9 +153,9 @@ def test_used_by_samplers_keeps_what_may_be_loaded() -> None:
 def test_no_ttl_and_expiring_look_at_the_expiry() -> None:
     """A missing expiry, or one within the duration, including past ones, matches."""
     frame = frame_of(expires_at=[pd.NaT, NOW + timedelta(days=3), NOW + timedelta(days=30), NOW - timedelta(days=1)])
-    assert kept(P.no_ttl(), frame) == [0]
-    assert kept(P.expiring("7d"), frame) == [1, 3]
-    assert kept(P.no_ttl() | P.expiring("60d"), frame) == [0, 1, 2, 3]
+    assert list_kept(P.no_ttl(), frame) == [0]
+    assert list_kept(P.expiring("7d"), frame) == [1, 3]
+    assert list_kept(P.no_ttl() | P.expiring("60d"), frame) == [0, 1, 2, 3]
 
 
 def test_best_by_metadata_and_by_column() -> None:
@@ -159,19 +163,19 @@ def test_best_by_metadata_and_by_column() -> None:
     losses = ["2.0", "1.0", "x", 0.5, None, "nan", "-inf", [1], True]
     texts = [json.dumps({"loss": loss}) for loss in losses]
     frame = frame_of(user_metadata=texts, training_run_id=["a", "a", "a", "b", "b", "b", "b", "b", "a"])
-    assert kept(P.best(), frame) == [1, 3, 8]
-    assert kept(P.best(n=3), frame) == [0, 1, 3, 8]
-    assert kept(P.best(smallest=False), frame) == [0, 3]
+    assert list_kept(P.best(), frame) == [1, 3, 8]
+    assert list_kept(P.best(n=3), frame) == [0, 1, 3, 8]
+    assert list_kept(P.best(smallest=False), frame) == [0, 3]
     for rule in (P.best(by="meta.other"), P.best(by="name")):
         with pytest.raises(InvalidRequestError, match="would keep nothing"):
             rule(frame.assign(name="x"))
-    assert kept(P.best(by="meta.other"), frame.head(0)) == []
-    assert kept(P.best(), frame_of(user_metadata=['{"loss":1}', '{"loss":1}', '{"loss":2}'])) == [0, 1]
+    assert list_kept(P.best(by="meta.other"), frame.head(0)) == []
+    assert list_kept(P.best(), frame_of(user_metadata=['{"loss":1}', '{"loss":1}', '{"loss":2}'])) == [0, 1]
     by_column = frame_of(eval=["3", None, "1", "2"])
-    assert kept(P.best(by="eval"), by_column) == [2]
-    assert kept(P.best(by="eval", n=2, smallest=False), by_column) == [0, 3]
+    assert list_kept(P.best(by="eval"), by_column) == [2]
+    assert list_kept(P.best(by="eval", n=2, smallest=False), by_column) == [0, 3]
     expanded = frame_of(**{"meta.loss": [0.1, 0.2, 0.3]}).drop(columns="user_metadata")
-    assert kept(P.best(), expanded) == [0]
+    assert list_kept(P.best(), expanded) == [0]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-class Gathered:
+class CollectedTexts:
     """All texts that could reach a user, a log or a file."""
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ def test_the_key_is_nowhere(
     fault: str, exchange: bool, places: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """After every call under every fault, no file, log, warning, repr, frame or exception contains the key."""
-    gathered, out = Gathered(), io.StringIO()
+    gathered, out = CollectedTexts(), io.StringIO()
     with (
         DemoServer(runs=4, key=KEY, pjwt_auth_enabled=exchange, require_jwt=exchange) as server,
         caplog.at_level(logging.DEBUG),
@@ -206,7 +206,7 @@ def test_the_key_of_a_wrong_account_is_not_shown() -> None:
     with DemoServer(runs=1) as server, tkf.Client(KEY, server.url, retries=0) as client:
         with pytest.raises(errors.AuthenticationError) as caught:
             client.checkpoints()
-        gathered = Gathered()
+        gathered = CollectedTexts()
         gathered.raised(caught.value)
         assert not [text for text in gathered.texts if KEY[4:] in text]
 

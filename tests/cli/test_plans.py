@@ -450,7 +450,7 @@ def test_guards(server: DemoServer, run: Callable[..., Outcome]) -> None:
 # ── on a terminal ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def answered(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Outcome, str]:
+def run_answering(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Outcome, str]:
     """Run the command line with a terminal for everything but its output; type an answer once it asks; return what it showed."""
     ours, theirs = pty.openpty()
     with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=-1, stderr=theirs, env=env) as process:
@@ -475,14 +475,14 @@ def answered(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Outcome
 def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict[str, str]) -> None:
     """On a terminal the row count must be typed; the prompt is not part of the JSON output."""
     chosen = ["rm", "--where", OURS, "--format", "json"]
-    refused, said = answered(*chosen, answer="yes", env=environment)
+    refused, said = run_answering(*chosen, answer="yes", env=environment)
     assert (refused.code, refused.out, writes(server)) == (1, "", [])
     assert "12 of 13 checkpoints will be deleted, 12.0 GB" in said
     assert "held: 1, the newest of its run" in said
     assert "a delete cannot be undone; tinker-frames expire can" in said
     assert "Type 12 to do it: " in said
     assert "nothing was sent" in said
-    done, said = answered(*chosen, answer="12", env=environment)
+    done, said = run_answering(*chosen, answer="12", env=environment)
     assert done.code == 0, said
     assert [entry["outcome"] for entry in json.loads(done.out)] == ["done"] * 12 + ["skipped"]
     assert len(ours(server)) == 1

@@ -17,7 +17,7 @@ from tinker_frames.cli.tour import FILES, LARGEST, NEXT, show_account
 from tinker_frames.demo import DIALECTS, DemoServer
 
 
-def toured(client: tkf.Client, folder: Path, width: int = 100) -> str:
+def run_tour(client: tkf.Client, folder: Path, width: int = 100) -> str:
     """Return the output of the tour."""
     out = io.StringIO()
     show_account(client, Console(file=out, width=width, highlight=False, emoji=False, markup=False), folder)
@@ -38,7 +38,7 @@ def test_every_row_is_shown(dialect: str, tmp_path: Path, client_of: Callable[..
     """On every server each available table is printed in full, summarized by run and model, and written to two equal files."""
     with DemoServer(runs=15, dialect=dialect) as server:
         client = client_of(server)
-        text = toured(client, tmp_path)
+        text = run_tour(client, tmp_path)
         inventory = client.inventory()
         shown = {"Training runs": client.training_runs(), "Checkpoints": client.checkpoints()}
         if dialect in ("official", "tuft"):
@@ -61,7 +61,7 @@ def test_every_row_is_shown(dialect: str, tmp_path: Path, client_of: Callable[..
 def test_what_a_server_lacks_is_said(tmp_path: Path, client_of: Callable[..., tkf.Client]) -> None:
     """On SkyRL the tour says that there are no sessions and no sizes, instead of showing zero."""
     with DemoServer(runs=6, dialect="skyrl") as server:
-        text = toured(client_of(server), tmp_path)
+        text = run_tour(client_of(server), tmp_path)
     assert "Sessions: this server does not list them" in text
     assert re.search(r"does not\s+fill\s+[a-z_,\s]*size_bytes", text)
     assert "0.0 GB" not in text
@@ -71,7 +71,7 @@ def test_what_a_server_lacks_is_said(tmp_path: Path, client_of: Callable[..., tk
 def test_the_largest_come_first(tmp_path: Path, quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
     """Runs and models are sorted by gigabytes, which equal the inventory's."""
     client = client_of(quiet_server)
-    text = toured(client, tmp_path)
+    text = run_tour(client, tmp_path)
     expected = client.inventory().groupby("base_model", observed=True)["size_gb"].sum().sort_values(ascending=False)
     shown = {line.split()[0]: float(line.split()[2].replace(",", "")) for line in section(text, "By base model")}
     assert list(shown) == expected.index.tolist()
@@ -83,7 +83,7 @@ def test_the_tables_fit(
     width: int, tmp_path: Path, quiet_server: DemoServer, client_of: Callable[..., tkf.Client]
 ) -> None:
     """No line of a table or its title is wider than the terminal."""
-    text = toured(client_of(quiet_server), tmp_path, width)
+    text = run_tour(client_of(quiet_server), tmp_path, width)
     tables = text[: text.index("wrote ")]
     assert max(map(cell_len, tables.split("\n"))) <= width
 

@@ -29,7 +29,7 @@ CONTROL = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *map(chr, range
 CELLS = st.one_of(WILD, st.none(), st.booleans(), st.integers(), st.floats(), st.tuples(WILD, WILD))
 
 
-def printed(shown: Any, width: int) -> list[str]:
+def print_lines(shown: Any, width: int) -> list[str]:
     """Return the lines printed to a terminal of this width."""
     out = io.StringIO()
     Console(file=out, width=width, force_terminal=False, highlight=False, markup=False, emoji=False).print(shown)
@@ -85,7 +85,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 @given(frame=frames(), width=st.integers(40, 240))
 def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: int) -> None:
     """Any table has one line per row, none wider than the terminal or with a control character."""
-    lines = printed(frame_text.render_table(frame, width=width), width)
+    lines = print_lines(frame_text.render_table(frame, width=width), width)
     assert max(map(cell_len, lines)) <= width
     assert all(line.isprintable() for line in lines)
     rule = max(place for place in (1, 2) if set(lines[place].strip()) == {"─"})  # a column can be named so, too
@@ -97,7 +97,7 @@ def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: in
 def test_wide_characters_count_twice(text: str, width: int) -> None:
     """Wide characters count as two columns."""
     frame = pd.DataFrame({"name": [text, "😀" * 100], "size": [1.5, 2.5]})
-    for line in printed(frame_text.render_table(frame, width=width), width):
+    for line in print_lines(frame_text.render_table(frame, width=width), width):
         assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= width
 
 
@@ -106,14 +106,14 @@ def test_wide_characters_count_twice(text: str, width: int) -> None:
 def test_folded_loses_nothing(frame: pd.DataFrame, width: int) -> None:
     """Folded cells fit the terminal, and single words are not broken."""
     frame = frame.iloc[:, :3]
-    lines = printed(frame_text.render_folded(frame), width)
+    lines = print_lines(frame_text.render_folded(frame), width)
     assert all(cell_len(line) <= width and line.isprintable() for line in lines)
 
 
 def test_folded_text_can_be_put_together() -> None:
     """Text that is too long for a line continues on the next one, and nothing is cut."""
     text = "x" * 300
-    lines = printed(frame_text.render_folded(pd.DataFrame({"what": ["latency"], "detail": [text]})), 60)
+    lines = print_lines(frame_text.render_folded(pd.DataFrame({"what": ["latency"], "detail": [text]})), 60)
     assert "".join(lines).replace(" ", "").removeprefix("latency") == text
 
 
@@ -121,7 +121,7 @@ def test_folded_text_can_be_put_together() -> None:
 def test_columns_without_room_are_left_out(quiet: Any, width: int) -> None:
     """A narrow terminal shows as many of the first columns as are readable, and the number of the others."""
     frame = quiet.inventory().head(20)
-    lines = printed(frame_text.render_table(frame, width=width), width)
+    lines = print_lines(frame_text.render_table(frame, width=width), width)
     count = frame_text.count_columns_shown(frame, width)
     assert max(map(cell_len, lines)) <= width
     assert len(lines) <= 20 + 5
@@ -137,12 +137,12 @@ def test_short_columns_are_whole() -> None:
     """When space is short, short columns stay complete and long texts are shortened in the middle."""
     long = "tinker://5b1f0c9e-2d7a-5c44-9f1b-7a3c1e2d4f60:train:0/sampler_weights/step-000400"
     frame = pd.DataFrame({"tinker_path": [long], "size_gb": [1.5], "public": [True]})
-    (row,) = printed(frame_text.render_table(frame, width=60), 60)[3:4]
+    (row,) = print_lines(frame_text.render_table(frame, width=60), 60)[3:4]
     assert "/step-000400" in row
     assert "…" in row
     assert row.split()[-2:] == ["1.5", "yes"]
     assert frame_text.is_shortened(frame, 60)
-    wide = printed(frame_text.render_table(frame, width=200), 200)
+    wide = print_lines(frame_text.render_table(frame, width=200), 200)
     assert any(long in line for line in wide)
     assert not frame_text.is_shortened(frame, 200)
 
@@ -160,7 +160,7 @@ def test_lines_keep_every_row_and_cell(frame: pd.DataFrame) -> None:
         assert all(cell.isprintable() for cell in cells)
 
 
-def described(frame: pd.DataFrame, **about: Any) -> str:
+def describe_frame(frame: pd.DataFrame, **about: Any) -> str:
     """Return the summary of a frame with this report."""
     frame.attrs["tinker"] = {"complete": True, "from_cache": False, "age_s": 0.2, "lacks": []} | about
     return frame_text.summarize(frame)
@@ -169,19 +169,19 @@ def described(frame: pd.DataFrame, **about: Any) -> str:
 def test_the_summary_says_what_is_known() -> None:
     """The summary has rows and gigabytes, and says whether the listing is complete, where it is from, and what is missing."""
     frame = pd.DataFrame({"size_gb": [1.0, float("nan"), 1233.5]})
-    assert described(frame) == "3 rows, 1,234.5 GB, complete, read now"
-    assert described(frame, complete=False).endswith("NOT PROVED COMPLETE, read now")
-    assert described(frame, rows=575).startswith("3 of 575 rows, 1,234.5 GB, listing complete")
-    assert described(frame, complete=False, problems=[], rows=3, total=575).startswith("3 of 575 rows")
-    assert "listing limited" in described(frame, complete=False, problems=[], total=575)
-    assert described(frame, from_cache=True, age_s=61.7).endswith("read 62 s ago from the cache")
-    assert described(frame, lacks=["public", "base_model"]).endswith("this server does not fill public")
-    assert described(frame.iloc[:0]).startswith("0 rows")
+    assert describe_frame(frame) == "3 rows, 1,234.5 GB, complete, read now"
+    assert describe_frame(frame, complete=False).endswith("NOT PROVED COMPLETE, read now")
+    assert describe_frame(frame, rows=575).startswith("3 of 575 rows, 1,234.5 GB, listing complete")
+    assert describe_frame(frame, complete=False, problems=[], rows=3, total=575).startswith("3 of 575 rows")
+    assert "listing limited" in describe_frame(frame, complete=False, problems=[], total=575)
+    assert describe_frame(frame, from_cache=True, age_s=61.7).endswith("read 62 s ago from the cache")
+    assert describe_frame(frame, lacks=["public", "base_model"]).endswith("this server does not fill public")
+    assert describe_frame(frame.iloc[:0]).startswith("0 rows")
 
 
 def test_the_summary_does_not_take_unknown_for_zero() -> None:
     """Without known sizes the summary names no size; a frame of unknown origin only has its row count."""
-    assert described(pd.DataFrame({"size_gb": [float("nan")] * 2})) == "2 rows, complete, read now"
+    assert describe_frame(pd.DataFrame({"size_gb": [float("nan")] * 2})) == "2 rows, complete, read now"
     assert frame_text.summarize(pd.DataFrame({"a": range(1500)})) == "1,500 rows"
 
 

@@ -16,7 +16,7 @@ Make = Callable[..., tkf.Client]
 USER_LIST, RUNS, RUN_LIST = "list_user_checkpoints", "list_training_runs", "list_checkpoints"
 
 
-def about(frame: pd.DataFrame) -> dict[str, Any]:
+def get_report(frame: pd.DataFrame) -> dict[str, Any]:
     """Return the report of a frame."""
     found: dict[str, Any] = frame.attrs["tinker"]
     return found
@@ -57,7 +57,7 @@ def test_a_list_of_its_own_kind_is_read_by_run(tuft: DemoServer, client_of: Make
     tuft.requests.clear()
     frame = getattr(client, call)(require_complete=True)
     assert set(frame["tinker_path"]) == list_all(tuft)
-    assert about(frame)["complete"]
+    assert get_report(frame)["complete"]
     assert {"training", "sampler"} <= set(frame["checkpoint_type"].dropna())
     sent = tuft.requests.count()
     assert set(getattr(client, call)()["tinker_path"]) == list_all(tuft)
@@ -120,7 +120,7 @@ def test_what_no_list_holds_is_said(server: DemoServer, client_of: Make, named: 
     words = "training runs name" if named else "the sessions count"
     with pytest.warns(IncompleteListingWarning, match=words):
         frame = client_of(server).inventory(by=by)
-    assert not about(frame)["complete"]
+    assert not get_report(frame)["complete"]
     assert set(frame["tinker_path"]) < list_all(server)
 
 
@@ -162,7 +162,7 @@ def test_a_runs_list_that_fails_in_any_way_costs_that_run(server: DemoServer, cl
     with pytest.warns(IncompleteListingWarning, match=f"1 of 20 could not be read .*{run}"):
         frame = client.checkpoints(by="run")
     assert set(frame["tinker_path"]) == {path for path in list_all(server) if path.split("/")[2] != run}
-    assert not about(frame)["complete"]
+    assert not get_report(frame)["complete"]
 
 
 def test_a_route_is_missing_only_if_every_run_says_so(server: DemoServer, client_of: Make) -> None:
@@ -194,4 +194,4 @@ def test_an_inventory_of_what_is_accessible_says_what_it_cannot_list(server: Dem
     with pytest.warns(IncompleteListingWarning, match=f"{len(others)} of {len(others)} could not be read"):
         frame = client_of(server).inventory(access_scope="accessible")
     assert set(frame["tinker_path"]) == list_all(server)
-    assert not about(frame)["complete"]
+    assert not get_report(frame)["complete"]

@@ -130,7 +130,7 @@ def read(table: Table, *pages: list[Any]) -> tuple[list[Row], Decoder]:
     return data.to_pylist(), decoder
 
 
-def sent(row: Row, column: Column) -> Any:
+def read_sent(row: Row, column: Column) -> Any:
     """Return the value of a column in a row as it was sent, read in the simplest way."""
     value: Any = row
     for part in column.path:
@@ -140,7 +140,7 @@ def sent(row: Row, column: Column) -> Any:
     return value
 
 
-def shown(column: Column, value: Any) -> Any:
+def to_shown(column: Column, value: Any) -> Any:
     """Return a valid value as the table should show it."""
     if value is None:
         return None
@@ -149,20 +149,20 @@ def shown(column: Column, value: Any) -> Any:
     return value
 
 
-def same(column: Column, found: Any, value: Any) -> bool:
+def is_same(column: Column, found: Any, value: Any) -> bool:
     """Return whether a column shows a valid value."""
     if column.kind == "json" and value is not None:
         return isinstance(found, str) and json.loads(found) == value
-    return bool(found == shown(column, value))
+    return bool(found == to_shown(column, value))
 
 
-def unknown_of(table: Table, row: Row, at: tuple[str, ...] = ()) -> Row:
+def find_unknown(table: Table, row: Row, at: tuple[str, ...] = ()) -> Row:
     """Return the fields of a row that no column declares."""
     paths = [column.path for column in table.sent if column.path[: len(at)] == at]
     known = {path[len(at)]: len(path) > len(at) + 1 for path in paths}
     extra = {name: value for name, value in row.items() if name not in known}
     for name, has_fields in known.items():
-        if has_fields and isinstance(row.get(name), dict) and (inner := unknown_of(table, row[name], (*at, name))):
+        if has_fields and isinstance(row.get(name), dict) and (inner := find_unknown(table, row[name], (*at, name))):
             extra[name] = inner
     return extra
 
@@ -177,8 +177,8 @@ def test_good_values_arrive_as_they_are(table: Table, data: st.DataObject) -> No
     assert [row[table.key] for row in found] == [row[table.key] for row in rows]
     for got, row in zip(found, rows, strict=True):
         for column in table.sent:
-            assert same(column, got[column.name], sent(row, column)), (column.name, row)
-        extra = unknown_of(table, row)
+            assert is_same(column, got[column.name], read_sent(row, column)), (column.name, row)
+        extra = find_unknown(table, row)
         assert (json.loads(got["extra"]) if got["extra"] else {}) == extra
     said = {problem["problem"].split(" ")[0] for problem in decoder.problems.as_list()}
     assert said <= {"absent", "unknown"}
@@ -205,7 +205,7 @@ def test_an_odd_value_costs_itself_and_is_listed(table: Table, data: st.DataObje
         for name, value in before.items():
             if number != place or name not in {column.name, "extra", *derived}:
                 assert after[name] == value, name
-    spoilt[place] = unknown_of(table, rows[place])
+    spoilt[place] = find_unknown(table, rows[place])
     if found[place][column.name] is None:
         put(spoilt[place], column.path, odd)
     assert json.loads(found[place]["extra"] or "{}") == spoilt[place]

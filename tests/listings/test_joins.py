@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 IDS = st.sampled_from(["a", "b", "c", None])
 
 
-def made(table: Table, **columns: list[Any]) -> pd.DataFrame:
+def make_frame(table: Table, **columns: list[Any]) -> pd.DataFrame:
     """Return a frame of a table with some columns filled."""
     count = len(next(iter(columns.values())))
     frame = empty_frame(table, NOW).reindex(range(count))
@@ -38,7 +38,7 @@ def made(table: Table, **columns: list[Any]) -> pd.DataFrame:
 def test_the_inventory_has_every_checkpoint_once(rows: list[Any], runs: list[str], sessions: list[str]) -> None:
     """The inventory's rows are the checkpoints in order, each with its run and session, whichever of those are known."""
     paths = [f"tinker://{number}" for number in range(len(rows))]
-    checkpoints = made(
+    checkpoints = make_frame(
         catalog.CHECKPOINTS,
         tinker_path=paths,
         training_run_id=[run for run, _ in rows],
@@ -46,8 +46,8 @@ def test_the_inventory_has_every_checkpoint_once(rows: list[Any], runs: list[str
     )
     frame = join_inventory(
         checkpoints,
-        made(catalog.TRAINING_RUNS, training_run_id=runs, base_model=[f"model {run}" for run in runs]),
-        made(catalog.SESSIONS, session_id=sessions, display_name=[f"name {of}" for of in sessions]),
+        make_frame(catalog.TRAINING_RUNS, training_run_id=runs, base_model=[f"model {run}" for run in runs]),
+        make_frame(catalog.SESSIONS, session_id=sessions, display_name=[f"name {of}" for of in sessions]),
     )
     assert list(frame.columns) == catalog.INVENTORY.names
     assert frame["tinker_path"].tolist() == paths
@@ -87,7 +87,7 @@ def test_sessions_listed_elsewhere_are_remembered() -> None:
 
 def test_only_unknown_sessions_are_filled_in() -> None:
     """The session in an id wins; a list only fills NA."""
-    frame = made(
+    frame = make_frame(
         catalog.CHECKPOINTS,
         tinker_path=["x", "y", "z"],
         training_run_id=["r", "s", None],

@@ -16,14 +16,14 @@ from tinker_frames.listings.prefetch import run_in_order
 from tinker_frames.rest.progress import Progress, StoppedError
 
 
-def ended(threads: list[threading.Thread]) -> bool:
+def wait_for_end(threads: list[threading.Thread]) -> bool:
     """Wait for threads and return whether they ended."""
     for thread in threads:
         thread.join(10)
     return not any(thread.is_alive() for thread in threads)
 
 
-def ours() -> list[threading.Thread]:
+def list_threads() -> list[threading.Thread]:
     """Return the live threads of `in_order`."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("tinker-frames-")]
 
@@ -39,7 +39,7 @@ def test_results_come_in_the_order_of_the_jobs(workers: int, count: int) -> None
 
     found = list(run_in_order(range(count), run, workers, Progress()))
     assert found == [(number, number * 10) for number in range(count)]
-    assert ended(ours())
+    assert wait_for_end(list_threads())
 
 
 def test_no_more_is_begun_than_the_caller_can_take() -> None:
@@ -52,7 +52,7 @@ def test_no_more_is_begun_than_the_caller_can_take() -> None:
         time.sleep(0.02)
     assert len(started) <= 2 * 4 + 1
     results.close()
-    assert ended(ours())
+    assert wait_for_end(list_threads())
 
 
 def test_up_to_so_many_run_at_a_time() -> None:
@@ -87,7 +87,7 @@ def test_the_first_failure_is_raised_at_its_place() -> None:
             taken.append(job)
     assert taken == [0, 1, 2, 3, 4]
     assert progress.stop.is_set()
-    assert ended(ours())
+    assert wait_for_end(list_threads())
 
 
 @pytest.mark.parametrize("how", ["close", "raise"])
@@ -109,7 +109,7 @@ def test_a_caller_that_stops_taking_stops_the_threads(how: str) -> None:
             for _ in results:
                 1 / 0  # noqa: B018
         results.close()
-    assert ended(ours())
+    assert wait_for_end(list_threads())
 
 
 @pytest.mark.parametrize("workers", [1, 3, 16])
@@ -128,7 +128,7 @@ def test_work_that_somebody_else_stops_ends_for_its_caller(workers: int) -> None
         taken += [job for job, _ in run_in_order(range(500), run, workers, progress)]
     assert 5 in started
     assert len(started) <= 6 + workers
-    assert ended(ours())
+    assert wait_for_end(list_threads())
 
 
 def test_a_finished_piece_of_work_is_not_stopped() -> None:

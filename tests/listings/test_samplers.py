@@ -12,7 +12,7 @@ from tinker_frames.demo import Burst, DemoServer
 Make = Callable[..., tkf.Client]
 
 
-def loaded(server: DemoServer) -> set[str]:
+def list_loaded(server: DemoServer) -> set[str]:
     """Return the checkpoints loaded by the account's samplers, from the server's records."""
     return {row.model_path for session in server.state.sessions() for row in session.samplers if row.model_path}
 
@@ -40,7 +40,7 @@ def test_only_live_sessions_and_new_samplers_are_asked_for(server: DemoServer, c
     server.state.add_sampler(None, live[0])
     server.requests.clear()
     paths, _ = client._reader.read_model_paths(refresh=True)
-    assert set(paths) == loaded(server)
+    assert set(paths) == list_loaded(server)
     assert server.requests.count("get_session") == len(live) < len(server.state.sessions())
     assert server.requests.count("get_sampler") == 1
 
@@ -52,7 +52,7 @@ def test_what_cannot_be_read_is_asked_for_again(server: DemoServer, client: tkf.
     assert not report.complete
     paths, report = client._reader.read_model_paths(refresh=True)
     assert report.complete
-    assert set(paths) == loaded(server)
+    assert set(paths) == list_loaded(server)
 
 
 @pytest.mark.parametrize(("endpoint", "field"), [("get_sampler", "model_path"), ("get_session", "sampler_ids")])

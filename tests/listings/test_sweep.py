@@ -25,101 +25,106 @@ LIST = "list_user_checkpoints"
 
 
 @pytest.fixture(scope="module")
-def big() -> Iterator[DemoServer]:
+def shared_large_server() -> Iterator[DemoServer]:
     """A server with more than five pages; each test restores its faults."""
     with DemoServer(runs=30, seed=2, checkpoints=5_300) as running:
         yield running
 
 
 @pytest.fixture
-def calm(big: DemoServer) -> Iterator[DemoServer]:
+def large_server(shared_large_server: DemoServer) -> Iterator[DemoServer]:
     """The large server without faults and with an empty request log."""
-    big.faults.clear()
-    big.requests.clear()
-    yield big
-    big.faults.clear()
+    shared_large_server.faults.clear()
+    shared_large_server.requests.clear()
+    yield shared_large_server
+    shared_large_server.faults.clear()
 
 
-def truth(server: DemoServer) -> list[str]:
+def list_paths(server: DemoServer) -> list[str]:
     """Return every tinker path of the user's list, newest first."""
     return [row.tinker_path for row in server.state.checkpoints_page(10**9, 0)[0]]
 
 
-def about(frame: pd.DataFrame) -> dict[str, Any]:
+def get_report(frame: pd.DataFrame) -> dict[str, Any]:
     """Return the report of a frame."""
     found: dict[str, Any] = frame.attrs["tinker"]
     return found
 
 
-def test_five_thousand_rows_take_as_many_requests_as_pages(calm: DemoServer, client_of: Make) -> None:
+def test_five_thousand_rows_take_as_many_requests_as_pages(large_server: DemoServer, client_of: Make) -> None:
     """A quiet account with a short last page takes ceil(rows / page) requests, all counted, and has every row once, in the server's order."""
-    frame = client_of(calm).checkpoints()
-    assert frame["tinker_path"].tolist() == truth(calm)
-    assert calm.requests.count(LIST) == ceil(len(frame) / 1000) == about(frame)["requests"] == about(frame)["pages"]
-    assert about(frame)["complete"]
-    assert about(frame)["total"] == about(frame)["rows"] == len(frame) > 5000
+    frame = client_of(large_server).checkpoints()
+    assert frame["tinker_path"].tolist() == list_paths(large_server)
+    assert (
+        large_server.requests.count(LIST)
+        == ceil(len(frame) / 1000)
+        == get_report(frame)["requests"]
+        == get_report(frame)["pages"]
+    )
+    assert get_report(frame)["complete"]
+    assert get_report(frame)["total"] == get_report(frame)["rows"] == len(frame) > 5000
 
 
 @pytest.mark.parametrize("style", ["422", "silent"])
 @pytest.mark.parametrize("cap", [700, 100])
 def test_a_smaller_page_size_is_adapted_to_and_remembered(
-    calm: DemoServer, client_of: Make, style: Any, cap: int
+    large_server: DemoServer, client_of: Make, style: Any, cap: int
 ) -> None:
     """A refused limit costs one request, a full last page another one, and the next listing starts with the accepted size."""
-    calm.faults.page_caps[LIST], calm.faults.cap_style = cap, style
-    client = client_of(calm, cache=False)
+    large_server.faults.page_caps[LIST], large_server.faults.cap_style = cap, style
+    client = client_of(large_server, cache=False)
     frame = client.checkpoints()
-    assert frame["tinker_path"].tolist() == truth(calm)
-    assert about(frame)["complete"]
+    assert frame["tinker_path"].tolist() == list_paths(large_server)
+    assert get_report(frame)["complete"]
     pages = ceil(len(frame) / cap) + (len(frame) % cap == 0)
-    assert calm.requests.count(LIST) == pages + (style == "422") == about(frame)["requests"]
-    calm.requests.clear()
+    assert large_server.requests.count(LIST) == pages + (style == "422") == get_report(frame)["requests"]
+    large_server.requests.clear()
     client.checkpoints()
-    assert calm.requests.count(LIST) == pages
+    assert large_server.requests.count(LIST) == pages
 
 
-def test_a_plain_400_halves_the_limit(calm: DemoServer, client_of: Make) -> None:
+def test_a_plain_400_halves_the_limit(large_server: DemoServer, client_of: Make) -> None:
     """A limit refused without a named cap is halved."""
-    calm.faults.bursts.append(Burst(LIST, 400, times=2, detail="limit is too large"))
-    frame = client_of(calm).checkpoints()
-    assert len(frame) == len(truth(calm))
-    assert [call.query["limit"] for call in calm.requests.to(LIST)][:4] == ["1000", "500", "250", "250"]
+    large_server.faults.bursts.append(Burst(LIST, 400, times=2, detail="limit is too large"))
+    frame = client_of(large_server).checkpoints()
+    assert len(frame) == len(list_paths(large_server))
+    assert [call.query["limit"] for call in large_server.requests.to(LIST)][:4] == ["1000", "500", "250", "250"]
 
 
-def test_an_error_that_is_not_about_the_size_is_raised(calm: DemoServer, client_of: Make) -> None:
+def test_an_error_that_is_not_about_the_size_is_raised(large_server: DemoServer, client_of: Make) -> None:
     """A persistent 400 is raised after a few requests."""
-    calm.faults.bursts.append(Burst(LIST, 400, times=None))
+    large_server.faults.bursts.append(Burst(LIST, 400, times=None))
     with pytest.raises(tkf.errors.InvalidRequestError):
-        client_of(calm).checkpoints()
-    assert calm.requests.count(LIST) < 8
+        client_of(large_server).checkpoints()
+    assert large_server.requests.count(LIST) < 8
 
 
 @pytest.mark.parametrize("style", ["422", "silent"])
-def test_a_list_without_any_cursor_is_read_to_its_end(calm: DemoServer, client_of: Make, style: Any) -> None:
+def test_a_list_without_any_cursor_is_read_to_its_end(large_server: DemoServer, client_of: Make, style: Any) -> None:
     """Without a total, only an empty page or one without new rows ends the list, even if the limit was lowered."""
-    calm.faults.no_cursor = {LIST}
-    calm.faults.page_caps[LIST], calm.faults.cap_style = 300, style
-    frame = client_of(calm).checkpoints()
-    assert frame["tinker_path"].tolist() == truth(calm)
-    assert about(frame)["total"] is None
-    assert about(frame)["complete"]
+    large_server.faults.no_cursor = {LIST}
+    large_server.faults.page_caps[LIST], large_server.faults.cap_style = 300, style
+    frame = client_of(large_server).checkpoints()
+    assert frame["tinker_path"].tolist() == list_paths(large_server)
+    assert get_report(frame)["total"] is None
+    assert get_report(frame)["complete"]
 
 
 @pytest.mark.parametrize("limit", [0, 1, 999, 1000, 1001, "all", "more"])
 @pytest.mark.parametrize("cursor", [True, False])
 def test_a_limit_gives_the_first_rows_and_asks_for_no_more(
-    calm: DemoServer, client_of: Make, limit: Any, cursor: bool
+    large_server: DemoServer, client_of: Make, limit: Any, cursor: bool
 ) -> None:
     """`limit` returns exactly the first rows, 0 sends nothing; a limited frame is not called complete and does not warn."""
-    rows = truth(calm)
+    rows = list_paths(large_server)
     wanted = {"all": len(rows), "more": len(rows) + 50}.get(limit, limit)
-    calm.faults.no_cursor = () if cursor else {LIST}
-    frame = client_of(calm).checkpoints(limit=wanted, require_complete=True)
+    large_server.faults.no_cursor = () if cursor else {LIST}
+    frame = client_of(large_server).checkpoints(limit=wanted, require_complete=True)
     assert frame["tinker_path"].tolist() == rows[:wanted]
-    assert sum(int(call.query["limit"]) for call in calm.requests.to(LIST)) <= wanted + 1000 * (limit == "more")
-    assert calm.requests.count(LIST) == 0 if wanted == 0 else True
+    assert sum(int(call.query["limit"]) for call in large_server.requests.to(LIST)) <= wanted + 1000 * (limit == "more")
+    assert large_server.requests.count(LIST) == 0 if wanted == 0 else True
     if cursor or wanted == 0:
-        assert about(frame)["complete"] == (wanted >= len(rows))
+        assert get_report(frame)["complete"] == (wanted >= len(rows))
 
 
 def test_an_empty_account_is_an_empty_frame(client_of: Make) -> None:
@@ -128,9 +133,9 @@ def test_an_empty_account_is_an_empty_frame(client_of: Make) -> None:
         client = client_of(server)
         for name in ("checkpoints", "training_runs", "sessions", "samplers", "inventory"):
             frame = getattr(client, name)()
-            assert about(frame)["complete"]
+            assert get_report(frame)["complete"]
             assert len(frame) == 0 or name in ("sessions", "samplers")
-        assert about(client.checkpoints())["total"] == 0
+        assert get_report(client.checkpoints())["total"] == 0
 
 
 def test_a_negative_limit_is_refused(client: tkf.Client, server: DemoServer) -> None:
@@ -140,61 +145,61 @@ def test_a_negative_limit_is_refused(client: tkf.Client, server: DemoServer) -> 
     assert server.requests.count(LIST) == 0
 
 
-def test_rows_that_appear_and_vanish_for_a_while_are_repaired(calm: DemoServer, client_of: Make) -> None:
+def test_rows_that_appear_and_vanish_for_a_while_are_repaired(large_server: DemoServer, client_of: Make) -> None:
     """A disturbed sweep is repeated until one is proved; then the frame is the current account."""
-    calm.faults.churn.append(Churn(LIST, added_per_page=3, removed_per_page=2, times=4))
-    frame = client_of(calm).checkpoints()
-    assert about(frame)["complete"]
-    assert frame["tinker_path"].tolist() == truth(calm)
-    assert 2 <= about(frame)["pages"] / ceil(len(frame) / 1000) <= MOST_SWEEPS
+    large_server.faults.churn.append(Churn(LIST, added_per_page=3, removed_per_page=2, times=4))
+    frame = client_of(large_server).checkpoints()
+    assert get_report(frame)["complete"]
+    assert frame["tinker_path"].tolist() == list_paths(large_server)
+    assert 2 <= get_report(frame)["pages"] / ceil(len(frame) / 1000) <= MOST_SWEEPS
 
 
-def test_a_row_hidden_by_a_deletion_is_found(calm: DemoServer, client_of: Make) -> None:
+def test_a_row_hidden_by_a_deletion_is_found(large_server: DemoServer, client_of: Make) -> None:
     """A row that a deletion shifted between pages is found by the next sweep."""
-    client = client_of(calm, max_workers=1)
-    newest = calm.state.checkpoints_page(1, 0)[0][0]
-    hidden = truth(calm)[1000]
-    calm.faults.churn.append(Churn(LIST, before_page={2: lambda state: state.delete(newest)}))
+    client = client_of(large_server, max_workers=1)
+    newest = large_server.state.checkpoints_page(1, 0)[0][0]
+    hidden = list_paths(large_server)[1000]
+    large_server.faults.churn.append(Churn(LIST, before_page={2: lambda state: state.delete(newest)}))
     frame = client.checkpoints()
     assert hidden in set(frame["tinker_path"])
-    assert frame["tinker_path"].tolist() == truth(calm)
+    assert frame["tinker_path"].tolist() == list_paths(large_server)
 
 
-def test_a_row_that_a_new_one_pushed_is_there_once(calm: DemoServer, client_of: Make) -> None:
+def test_a_row_that_a_new_one_pushed_is_there_once(large_server: DemoServer, client_of: Make) -> None:
     """A row repeated on the next page because of a new one appears once, and so does the new one."""
-    calm.faults.churn.append(Churn(LIST, before_page={2: lambda state: state.add_checkpoint()}))
-    frame = client_of(calm, max_workers=1).checkpoints()
+    large_server.faults.churn.append(Churn(LIST, before_page={2: lambda state: state.add_checkpoint()}))
+    frame = client_of(large_server, max_workers=1).checkpoints()
     assert frame["tinker_path"].is_unique
-    assert set(frame["tinker_path"]) == set(truth(calm))
+    assert set(frame["tinker_path"]) == set(list_paths(large_server))
 
 
-def test_churn_without_end_is_said(calm: DemoServer, client_of: Make) -> None:
+def test_churn_without_end_is_said(large_server: DemoServer, client_of: Make) -> None:
     """A constantly changing account gives the rows found, a warning and the reason; `require_complete` raises instead; nothing is cached."""
-    calm.faults.churn.append(Churn(LIST, added_per_page=1, removed_per_page=1))
-    client = client_of(calm)
-    before = set(truth(calm))
+    large_server.faults.churn.append(Churn(LIST, added_per_page=1, removed_per_page=1))
+    client = client_of(large_server)
+    before = set(list_paths(large_server))
     with pytest.warns(IncompleteListingWarning, match="changed while it was read"):
         frame = client.checkpoints()
-    assert not about(frame)["complete"]
-    assert about(frame)["problems"][0]["column"] is None
+    assert not get_report(frame)["complete"]
+    assert get_report(frame)["problems"][0]["column"] is None
     assert len(before & set(frame["tinker_path"])) > 0.98 * len(before)
     with pytest.raises(IncompleteListingError, match="refresh=True") as caught:
         client.checkpoints(require_complete=True)
     assert caught.value.retryable
-    calm.faults.clear()
-    calm.requests.clear()
-    assert about(client.checkpoints())["complete"]
-    assert calm.requests.count(LIST) > 0
+    large_server.faults.clear()
+    large_server.requests.clear()
+    assert get_report(client.checkpoints())["complete"]
+    assert large_server.requests.count(LIST) > 0
 
 
-def test_a_limit_does_not_hide_churn(calm: DemoServer, client_of: Make) -> None:
+def test_a_limit_does_not_hide_churn(large_server: DemoServer, client_of: Make) -> None:
     """Possibly missing rows are distinguished from rows cut by the limit."""
-    calm.faults.churn.append(Churn(LIST, added_per_page=2, removed_per_page=1))
+    large_server.faults.churn.append(Churn(LIST, added_per_page=2, removed_per_page=1))
     with pytest.warns(IncompleteListingWarning):
-        client_of(calm).checkpoints(limit=3000)
+        client_of(large_server).checkpoints(limit=3000)
 
 
-def lie(total: Any) -> Callable[[str, Any], Any]:
+def falsify_total(total: Any) -> Callable[[str, Any], Any]:
     """Return an edit of pages that replaces the total in their cursors by a number or by the result of `total`."""
 
     def edit(endpoint: str, body: Any) -> Any:
@@ -218,15 +223,15 @@ def fail_once(at: int) -> Callable[[str, Any], Any]:
 
 
 @pytest.mark.parametrize("cap", [1000, 100, 233])
-def test_a_total_that_counts_one_page_is_left_aside(calm: DemoServer, client_of: Make, cap: int) -> None:
+def test_a_total_that_counts_one_page_is_left_aside(large_server: DemoServer, client_of: Make, cap: int) -> None:
     """A total that counts only the page does not end the listing, which is complete and names the total in `problems`."""
-    calm.faults.page_caps[LIST], calm.faults.cap_style = cap, "silent"
-    calm.faults.edit = lie(lambda body: len(body["checkpoints"]))
-    frame = client_of(calm).checkpoints(require_complete=True)
-    assert frame["tinker_path"].tolist() == truth(calm)
-    assert about(frame)["complete"]
-    assert about(frame)["total"] is None
-    assert [problem["column"] for problem in about(frame)["problems"]] == ["total_count"]
+    large_server.faults.page_caps[LIST], large_server.faults.cap_style = cap, "silent"
+    large_server.faults.edit = falsify_total(lambda body: len(body["checkpoints"]))
+    frame = client_of(large_server).checkpoints(require_complete=True)
+    assert frame["tinker_path"].tolist() == list_paths(large_server)
+    assert get_report(frame)["complete"]
+    assert get_report(frame)["total"] is None
+    assert [problem["column"] for problem in get_report(frame)["problems"]] == ["total_count"]
 
 
 @pytest.mark.parametrize(
@@ -241,28 +246,30 @@ def test_a_total_that_counts_one_page_is_left_aside(calm: DemoServer, client_of:
     ],
 )
 def test_pages_that_do_not_hold_what_is_counted_are_doubted(
-    calm: DemoServer, client_of: Make, total: Any, dropped: Any, most: int, words: str
+    large_server: DemoServer, client_of: Make, total: Any, dropped: Any, most: int, words: str
 ) -> None:
     """A total that is too high, and a gateway that drops the offset, cost few requests and are not reported as a change of the account."""
-    calm.faults.edit = lie(total)
-    calm.faults.drop_query[LIST] = dropped
+    large_server.faults.edit = falsify_total(total)
+    large_server.faults.drop_query[LIST] = dropped
     with pytest.warns(IncompleteListingWarning, match=words) as caught:
-        frame = client_of(calm).checkpoints()
-    assert not about(frame)["complete"]
+        frame = client_of(large_server).checkpoints()
+    assert not get_report(frame)["complete"]
     assert "changed" not in str(caught[0].message)
-    assert set(frame["tinker_path"]) <= set(truth(calm))
-    assert calm.requests.count(LIST) <= most
+    assert set(frame["tinker_path"]) <= set(list_paths(large_server))
+    assert large_server.requests.count(LIST) <= most
 
 
 @pytest.mark.parametrize("cursor", [True, False])
 @pytest.mark.parametrize("at", [0, 1, 5])
-def test_a_page_that_is_empty_once_costs_no_row(calm: DemoServer, client_of: Make, cursor: bool, at: int) -> None:
+def test_a_page_that_is_empty_once_costs_no_row(
+    large_server: DemoServer, client_of: Make, cursor: bool, at: int
+) -> None:
     """An unexpectedly empty page is requested again, with and without a total, at any position."""
-    calm.faults.no_cursor = () if cursor else {LIST}
-    calm.faults.edit = fail_once(at)
-    frame = client_of(calm).checkpoints()
-    assert set(frame["tinker_path"]) == set(truth(calm))
-    assert about(frame)["complete"]
+    large_server.faults.no_cursor = () if cursor else {LIST}
+    large_server.faults.edit = fail_once(at)
+    frame = client_of(large_server).checkpoints()
+    assert set(frame["tinker_path"]) == set(list_paths(large_server))
+    assert get_report(frame)["complete"]
 
 
 def test_an_empty_list_beside_a_total_is_doubted(server: DemoServer, client_of: Make) -> None:
@@ -272,15 +279,15 @@ def test_an_empty_list_beside_a_total_is_doubted(server: DemoServer, client_of: 
     )
     with pytest.warns(IncompleteListingWarning, match="counts 250"):
         frame = client_of(server).checkpoints(by="user")
-    assert (len(frame), about(frame)["complete"], about(frame)["total"]) == (0, False, 250)
+    assert (len(frame), get_report(frame)["complete"], get_report(frame)["total"]) == (0, False, 250)
 
 
-def test_a_total_of_one_page_that_comes_at_every_offset_is_doubted(calm: DemoServer, client_of: Make) -> None:
+def test_a_total_of_one_page_that_comes_at_every_offset_is_doubted(large_server: DemoServer, client_of: Make) -> None:
     """A page-sized total from a gateway that drops the offset matches the rows and proves nothing."""
-    calm.faults.edit = lie(lambda body: len(body["checkpoints"]))
-    calm.faults.drop_query[LIST] = ("offset",)
+    large_server.faults.edit = falsify_total(lambda body: len(body["checkpoints"]))
+    large_server.faults.drop_query[LIST] = ("offset",)
     with pytest.warns(IncompleteListingWarning, match="same rows at every offset"):
-        client_of(calm).checkpoints(by="user")
+        client_of(large_server).checkpoints(by="user")
 
 
 @pytest.mark.parametrize("cursor", ["none", "counts the page", "says 0"])
@@ -307,15 +314,15 @@ def test_a_runs_list_that_is_cut_without_a_word_is_read_on(server: DemoServer, c
     server.faults.edit = cut
     frame = client_of(server).checkpoints(run.training_run_id)
     assert set(frame["tinker_path"]) == set(every)
-    assert about(frame)["complete"]
+    assert get_report(frame)["complete"]
     assert asked[:3] == [0, 100, 200]
 
 
-def test_a_limit_without_a_total_does_not_prove_the_end(calm: DemoServer, client_of: Make) -> None:
+def test_a_limit_without_a_total_does_not_prove_the_end(large_server: DemoServer, client_of: Make) -> None:
     """The requested number of rows, from a list without a total, is not called complete."""
-    calm.faults.no_cursor = {LIST}
-    frame = client_of(calm).checkpoints(limit=1000, require_complete=True)
-    assert (len(frame), about(frame)["complete"]) == (1000, False)
+    large_server.faults.no_cursor = {LIST}
+    frame = client_of(large_server).checkpoints(limit=1000, require_complete=True)
+    assert (len(frame), get_report(frame)["complete"]) == (1000, False)
 
 
 @pytest.mark.parametrize("cursor", ["200", 200, ["a"], {"b": 1}])
@@ -347,7 +354,7 @@ def test_a_cursor_of_any_type_is_sent_back_as_it_came(server: DemoServer, client
     frame = client.sessions()
     assert sent == [None, cursor, [cursor]]
     assert set(frame["session_id"]) == set(every)
-    assert about(frame)["complete"]
+    assert get_report(frame)["complete"]
 
 
 def test_ids_without_a_total_that_move_are_read_again(server: DemoServer, client_of: Make) -> None:
@@ -357,37 +364,37 @@ def test_ids_without_a_total_that_move_are_read_again(server: DemoServer, client
     server.faults.churn.append(Churn("list_sessions", before_page={2: lambda state: state.add_session()}))
     frame = client_of(server, max_workers=1).sessions()
     assert set(frame["session_id"]) == {row.session_id for row in server.state.sessions()}
-    assert about(frame)["complete"]
+    assert get_report(frame)["complete"]
 
 
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_page_that_fails_for_ever_is_an_error_and_leaves_no_thread(
-    calm: DemoServer, client_of: Make, after: int
+    large_server: DemoServer, client_of: Make, after: int
 ) -> None:
     """The first failing page is raised after its retries, and the threads end."""
     before = set(threading.enumerate())  # other tests may have left threads waiting for a fault
-    calm.faults.bursts.append(Burst(LIST, 500, times=None, after=after))
-    client = client_of(calm, retries=1)
+    large_server.faults.bursts.append(Burst(LIST, 500, times=None, after=after))
+    client = client_of(large_server, retries=1)
     with pytest.raises(ServerError):
         client.checkpoints()
     for thread in set(threading.enumerate()) - before:
         if thread.name.startswith("tinker-frames"):
             thread.join(5)
             assert not thread.is_alive()
-    assert calm.requests.count(LIST) <= after + 2 * 16
-    calm.faults.clear()
-    assert about(client.checkpoints())["complete"]
+    assert large_server.requests.count(LIST) <= after + 2 * 16
+    large_server.faults.clear()
+    assert get_report(client.checkpoints())["complete"]
 
 
-def test_repeats_are_counted_as_requests(calm: DemoServer, client_of: Make) -> None:
+def test_repeats_are_counted_as_requests(large_server: DemoServer, client_of: Make) -> None:
     """Repeated requests count in `requests`, not in `pages`, and lose no row."""
-    calm.faults.bursts.append(Burst(LIST, 500, times=1, after=1))
-    calm.faults.truncate.append(Truncate(LIST, times=1, after=2))
-    frame = client_of(calm).checkpoints()
+    large_server.faults.bursts.append(Burst(LIST, 500, times=1, after=1))
+    large_server.faults.truncate.append(Truncate(LIST, times=1, after=2))
+    frame = client_of(large_server).checkpoints()
     pages = ceil(len(frame) / 1000)
-    assert (about(frame)["pages"], about(frame)["requests"]) == (pages, pages + 2)
-    assert calm.requests.count(LIST) == pages + 2
-    assert frame["tinker_path"].tolist() == truth(calm)
+    assert (get_report(frame)["pages"], get_report(frame)["requests"]) == (pages, pages + 2)
+    assert large_server.requests.count(LIST) == pages + 2
+    assert frame["tinker_path"].tolist() == list_paths(large_server)
 
 
 def test_every_way_to_the_checkpoints_gives_the_same_rows(quiet_server: DemoServer, client_of: Make) -> None:
@@ -403,7 +410,7 @@ def test_every_way_to_the_checkpoints_gives_the_same_rows(quiet_server: DemoServ
     lengths = by_run.groupby("training_run_id").size()
     runs = len(quiet_server.state.runs()) + ((lengths >= 20) & (lengths % 5 == 0)).sum()
     assert quiet_server.requests.count("list_checkpoints") == runs
-    assert about(by_run)["requests"] == runs + quiet_server.requests.count("list_training_runs")
+    assert get_report(by_run)["requests"] == runs + quiet_server.requests.count("list_training_runs")
     with pytest.raises(tkf.errors.InvalidRequestError, match="by="):
         client.checkpoints(by="all")  # type: ignore[arg-type]
 
@@ -430,7 +437,7 @@ def test_one_failing_run_of_many_is_said(server: DemoServer, client_of: Make) ->
     lost = {row.tinker_path for row in server.state.checkpoints_page(10**9, 0)[0]} - set(frame["tinker_path"])
     failed = next(call for call in server.requests.to("list_checkpoints") if call.status == 500).path.split("/")[4]
     assert {path.split("/")[2] for path in lost} <= {failed}
-    assert failed in about(frame)["problems"][0]["problem"]
+    assert failed in get_report(frame)["problems"][0]["problem"]
     server.faults.bursts.append(Burst("list_checkpoints", 500, times=1))
     with pytest.warns(IncompleteListingWarning, match="could not be read"):
         client.checkpoints(by="run", limit=2, refresh=True)
@@ -458,7 +465,7 @@ def test_a_paged_list_of_one_run_is_followed_and_repaired(client_of: Make) -> No
         frame = client.checkpoints(run.training_run_id)
         assert hidden in set(frame["tinker_path"])
         assert set(frame["tinker_path"]) == every - {oldest.tinker_path}
-        assert about(frame)["complete"]
+        assert get_report(frame)["complete"]
         server.faults.churn[:] = [Churn("list_checkpoints", added_per_page=1)]
         with pytest.warns(IncompleteListingWarning, match="lists changed"):
             client.checkpoints(run.training_run_id)
@@ -486,7 +493,7 @@ def test_a_page_that_comes_again_is_no_end(client_of: Make, cursor: bool, others
         with nullcontext() if is_whole else pytest.warns(IncompleteListingWarning, match="come again|do not hold"):
             frame = client_of(server, cache=False).checkpoints(run)
         assert len(frame) == 100
-        assert about(frame)["complete"] == is_whole
+        assert get_report(frame)["complete"] == is_whole
 
 
 @pytest.mark.parametrize("dialect", ["official", "skyrl-main", "twinkle"])
@@ -520,7 +527,7 @@ def test_what_the_end_of_a_list_is_told_from(client_of: Make, faults: dict[str, 
         vars(server.faults).update(faults)
         client = client_of(server, cache=False, retries=0)
         with nullcontext() if complete else pytest.warns(IncompleteListingWarning, match="come again"):
-            assert about(client.checkpoints(run))["complete"] == complete
+            assert get_report(client.checkpoints(run))["complete"] == complete
 
 
 @pytest.mark.parametrize("again", ["same", "fresh"])
@@ -557,7 +564,7 @@ def test_the_search_is_followed_to_its_end(server: DemoServer, client_of: Make) 
     for limit in (1, 7, 8, len(rows), len(rows) + 1):
         frame = client.sessions(limit=limit)
         assert frame["session_id"].tolist() == rows[:limit]
-        assert about(frame)["complete"] == (limit >= len(rows))
+        assert get_report(frame)["complete"] == (limit >= len(rows))
 
 
 def test_an_answer_that_is_no_list_is_an_error_and_no_empty_frame(server: DemoServer, client_of: Make) -> None:
@@ -576,14 +583,14 @@ def test_an_answer_that_is_no_list_is_an_error_and_no_empty_frame(server: DemoSe
             again()
 
 
-def test_no_warning_of_a_complete_listing(calm: DemoServer, client_of: Make) -> None:
+def test_no_warning_of_a_complete_listing(large_server: DemoServer, client_of: Make) -> None:
     """A proved listing does not warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        client_of(calm).checkpoints()
+        client_of(large_server).checkpoints()
 
 
-def test_slow_answers_are_counted_as_they_come(calm: DemoServer, client_of: Make) -> None:
+def test_slow_answers_are_counted_as_they_come(large_server: DemoServer, client_of: Make) -> None:
     """When many runs are read from a slow server, progress counts rows before all are there."""
     counted: list[int] = []
 
@@ -591,10 +598,10 @@ def test_slow_answers_are_counted_as_they_come(calm: DemoServer, client_of: Make
         def advance(self, rows: int) -> None:
             counted.append(rows)
 
-    reader = TableReader(client_of(calm, max_workers=2).transport)
-    runs = [run.training_run_id for run in calm.state.runs()][:8]
+    reader = TableReader(client_of(large_server, max_workers=2).transport)
+    runs = [run.training_run_id for run in large_server.state.runs()][:8]
     for latency in (0.0, 0.4):
-        calm.faults.latency_of["list_checkpoints"] = latency
+        large_server.faults.latency_of["list_checkpoints"] = latency
         counted.clear()
         found = reader.run_checkpoints(runs, Counting("x"))
         assert sum(counted) == found.data.num_rows > 0

@@ -29,7 +29,7 @@ def writes(server: DemoServer) -> int:
     return sum(server.requests.count(name) for name in WRITES)
 
 
-def clear_of_collisions(client: tkf.Client, rows: int) -> pd.DataFrame:
+def find_unambiguous(client: tkf.Client, rows: int) -> pd.DataFrame:
     """Return private checkpoints whose name is unique within their run."""
     frame = client.checkpoints(by="run").query("not public")
     return frame[~frame.duplicated(["training_run_id", "name"], keep=False)].head(rows)
@@ -177,7 +177,7 @@ def test_half_of_a_pair_is_asked_for_what_the_server_lacks(dialect: str, statuse
 def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, client_of: Make) -> None:
     """Publishing is done; unpublishing fails with its status, and hundreds of rows do not take seconds each."""
     client = client_of(tuft, retries=1)
-    frame = clear_of_collisions(client, 20)
+    frame = find_unambiguous(client, 20)
     assert len(frame) > 10
     assert set(frame.tinker.publish().run(confirm=True)["outcome"]) == {"done"}
     tuft.requests.clear()
@@ -194,7 +194,7 @@ def test_a_server_without_expiry_says_so(dialect: str, client_of: Make) -> None:
     """TTL, expire and retire with `after` fail on every row with an explanation, and change nothing."""
     with DemoServer(runs=8, dialect=dialect) as server:
         client = client_of(server)
-        frame = clear_of_collisions(client, 4)
+        frame = find_unambiguous(client, 4)
         before = len(client.checkpoints(by="run"))
         for plan in (
             frame.tinker.set_ttl("30d"),
@@ -210,7 +210,7 @@ def test_a_server_without_expiry_says_so(dialect: str, client_of: Make) -> None:
 def test_tuft_says_500_for_what_is_gone(tuft: DemoServer, client_of: Make) -> None:
     """A row deleted between reading and sending is not sent five times, and is not reported as failed."""
     client = client_of(tuft)
-    frame = clear_of_collisions(client, 3)
+    frame = find_unambiguous(client, 3)
     plan = frame.tinker.delete().allow(*ALL)
     path = frame["tinker_path"].iloc[0]
 
@@ -232,7 +232,7 @@ def test_what_is_never_public_says_so(dialect: str, client_of: Make, call: str) 
     """Publishing fails on each row at the first attempt, even if the server reports success; there is nothing to unpublish."""
     with DemoServer(runs=8, dialect=dialect) as server:
         client = client_of(server, retries=0)
-        frame = clear_of_collisions(client, 6)
+        frame = find_unambiguous(client, 6)
         outcomes = getattr(frame.tinker, call)().allow(*ALL).run(confirm=True)
         if call == "unpublish":  # it shows nothing as public
             assert set(outcomes["outcome"]) == {"unchanged"}

@@ -17,7 +17,7 @@ from tinker_frames.schema.columns import empty_frame, pandas_array
 TIME = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def listed(*rows: tuple[str, int], bare: bool = False) -> pd.DataFrame:
+def make_listing(*rows: tuple[str, int], bare: bool = False) -> pd.DataFrame:
     """Return a listing of these paths, saved on these days."""
     empty = empty_frame(CHECKPOINTS, TIME)
     columns: dict[str, Any] = {name: [None] * len(rows) for name in ("tinker_path", "checkpoint_id", *LISTED)}
@@ -34,7 +34,7 @@ def listed(*rows: tuple[str, int], bare: bool = False) -> pd.DataFrame:
 
 def test_one_row_per_distinct_path_in_their_order() -> None:
     """Duplicate paths are one row, in the order of their first occurrence, with the listing's columns and dtypes."""
-    table = listed(("tinker://r/weights/a", 1), ("tinker://r/weights/b", 2))
+    table = make_listing(("tinker://r/weights/a", 1), ("tinker://r/weights/b", 2))
     rows = collect_facts(["tinker://r/weights/b", "tinker://r/weights/a", "tinker://r/weights/b"], table, Loaded())
     assert rows["tinker_path"].tolist() == ["tinker://r/weights/b", "tinker://r/weights/a"]
     assert list(rows["refusal"]) == ["", ""]
@@ -57,7 +57,7 @@ def test_one_row_per_distinct_path_in_their_order() -> None:
 )
 def test_what_is_unknown_or_unsafe_is_refused_with_the_reason(path: str, why: str) -> None:
     """Invalid paths, and paths of others' checkpoints, have a reason and no other values."""
-    rows = collect_facts([path, "tinker://r/weights/a"], listed(("tinker://r/weights/a", 1)), Loaded())
+    rows = collect_facts([path, "tinker://r/weights/a"], make_listing(("tinker://r/weights/a", 1)), Loaded())
     assert why in rows["refusal"].iloc[0]
     assert rows["refusal"].iloc[1] == ""
     assert rows[list(LISTED)].iloc[0].isna().all()
@@ -66,7 +66,7 @@ def test_what_is_unknown_or_unsafe_is_refused_with_the_reason(path: str, why: st
 
 def test_newest_and_last_training_are_judged_by_all_of_the_run() -> None:
     """The newest is that of the entire run, not of the given rows, including ties; the last training checkpoint is a separate flag."""
-    table = listed(
+    table = make_listing(
         ("tinker://r/weights/1", 1),
         ("tinker://r/weights/2", 2),
         ("tinker://r/sampler_weights/3", 3),
@@ -87,7 +87,7 @@ def test_newest_and_last_training_are_judged_by_all_of_the_run() -> None:
 
 def test_what_samplers_have_loaded_may_not_be_known() -> None:
     """The flag is true, false, or NA if the server does not report it."""
-    table = listed(("tinker://r/sampler_weights/1", 1), ("tinker://r/sampler_weights/2", 2))
+    table = make_listing(("tinker://r/sampler_weights/1", 1), ("tinker://r/sampler_weights/2", 2))
     known = collect_facts(table["tinker_path"], table, Loaded(frozenset({"tinker://r/sampler_weights/2"})))
     assert known["loaded_by_sampler"].tolist() == [False, True]
     unknown = collect_facts(table["tinker_path"], table, UNKNOWN)
@@ -98,11 +98,11 @@ def test_what_samplers_have_loaded_may_not_be_known() -> None:
 def test_half_of_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> None:
     """Namesakes of another type count where ids are bare, even if only one was chosen; not with segments, nor in another run."""
     pair = (("tinker://r/weights/1", 1), ("tinker://r/sampler_weights/1", 2), ("tinker://q/weights/1", 1))
-    bare = collect_facts([path for path, _ in pair], listed(*pair, bare=True), UNKNOWN)
+    bare = collect_facts([path for path, _ in pair], make_listing(*pair, bare=True), UNKNOWN)
     assert bare["namesakes"].tolist() == [2, 2, 0]
-    one = collect_facts([pair[0][0]], listed(*pair, bare=True), UNKNOWN)
+    one = collect_facts([pair[0][0]], make_listing(*pair, bare=True), UNKNOWN)
     assert one["namesakes"].tolist() == [2]
-    full = collect_facts([path for path, _ in pair], listed(*pair), UNKNOWN)
+    full = collect_facts([path for path, _ in pair], make_listing(*pair), UNKNOWN)
     assert full["namesakes"].tolist() == [0, 0, 0]
     nothing = [RequestedExpiry()] * 3
     for rows, action, refused in (
@@ -118,7 +118,7 @@ def test_half_of_a_name_of_two_types_is_refused_only_where_ids_do_not_tell() -> 
 
 def test_nothing_is_known_of_nothing() -> None:
     """No paths give no rows with all columns; an empty listing refuses every path."""
-    none = collect_facts([], listed(("tinker://r/weights/1", 1)), Loaded())
+    none = collect_facts([], make_listing(("tinker://r/weights/1", 1)), Loaded())
     assert len(none) == 0
     rows = collect_facts(["tinker://r/weights/1"], empty_frame(CHECKPOINTS, TIME), Loaded())
     assert list(rows.columns) == list(none.columns)
@@ -167,12 +167,14 @@ def test_a_path_that_does_not_tell_what_is_loaded_is_not_a_no(model_paths: list[
 
 def test_a_time_or_a_type_that_is_not_known_leaves_open_what_is_the_newest() -> None:
     """Next to a checkpoint without a time or type, none is known to be the newest or the last."""
-    table = listed(("tinker://r/weights/1", 1), ("tinker://r/weights/2", 2), ("tinker://r/weights/3", 3))
+    table = make_listing(("tinker://r/weights/1", 1), ("tinker://r/weights/2", 2), ("tinker://r/weights/3", 3))
     table.loc[0, "time"] = pd.NaT
     rows = collect_facts(table["tinker_path"], table, Loaded())
     for column in ("is_newest", "is_last_training"):
         assert rows[column].isna().tolist() == [True, False, True]
         assert rows[column].fillna(True).tolist() == [True, False, True]
-    table = listed(("tinker://r/weights/1", 1), ("tinker://r/weights/2", 2)).assign(checkpoint_type=[None, "training"])
+    table = make_listing(("tinker://r/weights/1", 1), ("tinker://r/weights/2", 2)).assign(
+        checkpoint_type=[None, "training"]
+    )
     rows = collect_facts(table["tinker_path"], table, Loaded())
     assert [None if flag is pd.NA else flag for flag in rows["is_last_training"]] == [None, True]

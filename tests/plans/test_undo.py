@@ -43,14 +43,14 @@ def run_plan(url: str, key: str, folder: str, action: str, paths: list[str]) -> 
         plan.allow(*ALL).run(confirm=True, progress=False)
 
 
-def is_as_wished(server: DemoServer, action: str, tinker_path: str, before: dict[str, Any]) -> bool:
+def is_applied(server: DemoServer, action: str, tinker_path: str, before: dict[str, Any]) -> bool:
     row = server.state.find(tinker_path)
     if action == "delete":
         return row is None
     return row.public if action == "publish" else row.expires_at != before[tinker_path]
 
 
-def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
+def kill_and_resume(number: int, folder: Path) -> Counter[str]:
     """Kill a process during a plan, then resume; return the state of the rows after the kill."""
     chance, action = random.Random(number), list(WRITES)[number % 3]
     with DemoServer(runs=6, checkpoints=60, seed=number) as server:
@@ -71,7 +71,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
             time.sleep(0.1)  # lets requests in flight arrive
             planner = Planner(client.transport, client._reader, folder / "journal")
             told = planner.build_journal_frame()
-            changed = {path for path in paths if is_as_wished(server, action, path, before)}
+            changed = {path for path in paths if is_applied(server, action, path, before)}
             sent = server.requests.count(WRITES[action])
             if told.empty:  # it was killed before it started
                 assert not sent
@@ -85,7 +85,7 @@ def killed_and_resumed(number: int, folder: Path) -> Counter[str]:
                 assert (planner.resume(confirm=True, progress=False)["outcome"] == "done").all()
             told = planner.build_journal_frame()
             assert (told["outcome"] == "done").all()
-            assert all(is_as_wished(server, action, path, before) for path in paths)
+            assert all(is_applied(server, action, path, before) for path in paths)
             answers = Counter(call.status for call in server.requests.to(WRITES[action]))
             assert not {404, 409} & set(answers)  # the responses to writes that were done already
             return stood
@@ -99,7 +99,7 @@ def test_fifty_kills_lose_no_row(tmp_path: Path) -> None:
     context.set_forkserver_preload(["tests.plans.test_undo", "tinker_frames.plans.planner", "tinker_frames.plans.plan"])
     folders = [tmp_path / str(number) for number in range(KILLS)]
     with ThreadPoolExecutor(4) as pool:
-        stood = sum(pool.map(killed_and_resumed, range(KILLS), folders), Counter())
+        stood = sum(pool.map(kill_and_resume, range(KILLS), folders), Counter())
     assert stood["sent"] > 10
     assert stood["planned"] > 100
     assert stood["ended"] > 100

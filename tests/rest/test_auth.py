@@ -29,12 +29,12 @@ def jwt(**claims: Any) -> str:
     return f"eyJhbGciOiJub25lIn0.{packed}.c2ln"
 
 
-def sent(server: DemoServer, endpoint: str) -> list[str]:
+def list_sent_keys(server: DemoServer, endpoint: str) -> list[str]:
     return [call.headers.get("x-api-key", "") for call in server.requests.to(endpoint)]
 
 
 @pytest.fixture
-def exchanging(server: DemoServer) -> DemoServer:
+def exchange_server(server: DemoServer) -> DemoServer:
     """A server that requires the token exchange."""
     server.switches.pjwt_auth_enabled = server.switches.require_jwt = True
     return server
@@ -52,14 +52,19 @@ def test_key_is_sent_as_it_is(server: DemoServer, client: tkf.Client) -> None:
     assert {call.headers["x-api-key"] for call in server.requests} == {server.key}
 
 
-def test_exchange_where_config_says_so(exchanging: DemoServer, client: tkf.Client) -> None:
+def test_exchange_where_config_says_so(exchange_server: DemoServer, client: tkf.Client) -> None:
     """The key is sent to config and to the exchange only, everything else gets the JWT."""
     client.rest.list_training_runs()
     client.rest.list_sessions()
-    assert [call.endpoint for call in exchanging.requests] == [CONFIG, TOKEN, "list_training_runs", "list_sessions"]
-    assert exchanging.requests[1].body == b"{}"
-    keys = [call.headers["x-api-key"] for call in exchanging.requests]
-    assert keys[:2] == [exchanging.key] * 2
+    assert [call.endpoint for call in exchange_server.requests] == [
+        CONFIG,
+        TOKEN,
+        "list_training_runs",
+        "list_sessions",
+    ]
+    assert exchange_server.requests[1].body == b"{}"
+    keys = [call.headers["x-api-key"] for call in exchange_server.requests]
+    assert keys[:2] == [exchange_server.key] * 2
     assert keys[2] == keys[3]
     assert keys[2].startswith("eyJ")
 
@@ -71,7 +76,7 @@ def test_server_without_config(server: DemoServer, client: tkf.Client) -> None:
     client.rest.list_sessions()
     assert server.requests.count(CONFIG) == 1
     assert server.requests.count(TOKEN) == 0
-    assert sent(server, "list_sessions") == [server.key]
+    assert list_sent_keys(server, "list_sessions") == [server.key]
 
 
 def test_failing_config_is_asked_again(server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
@@ -121,7 +126,7 @@ def test_command_is_enforced(
     token = server.tokens.issue(600, sub=server.state.me.urn)
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", f"echo {token}")
     client_of(server).rest.list_training_runs()
-    assert sent(server, "list_training_runs") == [token]
+    assert list_sent_keys(server, "list_training_runs") == [token]
 
 
 def test_jwt_is_used_although_the_command_is_enforced(
@@ -132,17 +137,17 @@ def test_jwt_is_used_although_the_command_is_enforced(
     monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "exit 9")
     token = server.tokens.issue(600, sub=server.state.me.urn)
     client_of(server, api_key=token).rest.list_training_runs()
-    assert sent(server, "list_training_runs") == [token]
+    assert list_sent_keys(server, "list_training_runs") == [token]
     assert server.requests.count(TOKEN) == 0
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"jwt": ""}', b'{"jwt": 5}', b"[]", b'{"jwt": "eyJ\\r\\nX-Evil: 1"}'])
-def test_exchange_for_nothing(exchanging: DemoServer, client_of: Callable[..., tkf.Client], body: bytes) -> None:
+def test_exchange_for_nothing(exchange_server: DemoServer, client_of: Callable[..., tkf.Client], body: bytes) -> None:
     """An exchange without a token is an authentication error, and the key is not sent instead."""
-    exchanging.faults.bursts.append(Burst(TOKEN, 200, times=None, body=body))
+    exchange_server.faults.bursts.append(Burst(TOKEN, 200, times=None, body=body))
     with pytest.raises((AuthenticationError, SchemaError)):
-        client_of(exchanging, retries=0).rest.list_training_runs()
-    assert exchanging.requests.count("list_training_runs") == 0
+        client_of(exchange_server, retries=0).rest.list_training_runs()
+    assert exchange_server.requests.count("list_training_runs") == 0
 
 
 # ── expiry and renewal ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,13 +167,13 @@ def test_jwt_that_expires_while_in_use_is_refused_here(
     """A JWT is checked before every use, not only at the first."""
     client = client_of(server, api_key=server.tokens.issue(3600, sub=server.state.me.urn))
     client.rest.list_training_runs()
-    _later(monkeypatch, 3700)
+    _advance_clock(monkeypatch, 3700)
     with pytest.raises(AuthenticationError, match="expired"):
         client.rest.list_training_runs()
     assert server.requests.count("list_training_runs") == 1
 
 
-def _later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+def _advance_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Advance our clock, but not the server's."""
 
     class Clock:
@@ -180,100 +185,100 @@ def _later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
 
 def test_token_is_renewed_at_half_of_its_life(
-    exchanging: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+    exchange_server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A token with an hour to live is exchanged again, once, after half an hour."""
     client.rest.list_training_runs()
-    _later(monkeypatch, 1700)
+    _advance_clock(monkeypatch, 1700)
     client.rest.list_training_runs()
-    assert exchanging.requests.count(TOKEN) == 1
-    _later(monkeypatch, 1900)
+    assert exchange_server.requests.count(TOKEN) == 1
+    _advance_clock(monkeypatch, 1900)
     client.rest.list_training_runs()
     client.rest.list_training_runs()
-    assert exchanging.requests.count(TOKEN) == 2
-    used = sent(exchanging, "list_training_runs")
+    assert exchange_server.requests.count(TOKEN) == 2
+    used = list_sent_keys(exchange_server, "list_training_runs")
     assert used[0] == used[1] != used[2] == used[3]
 
 
 @pytest.mark.parametrize("after", [1900, 3580])
 def test_failed_renewal_while_the_old_token_lives(
-    exchanging: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch, after: float
+    exchange_server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch, after: float
 ) -> None:
     """A failed renewal has no effect while the old token is valid, even in its last minute, and is retried later."""
-    client = client_of(exchanging, retries=0)
+    client = client_of(exchange_server, retries=0)
     client.rest.list_training_runs()
-    exchanging.faults.bursts.append(Burst(TOKEN, 503, times=1))
-    _later(monkeypatch, after)
+    exchange_server.faults.bursts.append(Burst(TOKEN, 503, times=1))
+    _advance_clock(monkeypatch, after)
     client.rest.list_training_runs()
     client.rest.list_training_runs()
-    assert exchanging.requests.count(TOKEN) == 2
-    _later(monkeypatch, after + 61)
+    assert exchange_server.requests.count(TOKEN) == 2
+    _advance_clock(monkeypatch, after + 61)
     client.rest.list_training_runs()
-    assert exchanging.requests.count(TOKEN) == 3
+    assert exchange_server.requests.count(TOKEN) == 3
 
 
 def test_failed_renewal_of_a_dead_token(
-    exchanging: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
+    exchange_server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once the old token has expired, a failed renewal is raised."""
-    client = client_of(exchanging, retries=0)
+    client = client_of(exchange_server, retries=0)
     client.rest.list_training_runs()
-    exchanging.faults.bursts.append(Burst(TOKEN, 503, times=1))
-    _later(monkeypatch, 3700)
+    exchange_server.faults.bursts.append(Burst(TOKEN, 503, times=1))
+    _advance_clock(monkeypatch, 3700)
     with pytest.raises(ServerError):
         client.rest.list_training_runs()
-    assert exchanging.requests.count("list_training_runs") == 1
+    assert exchange_server.requests.count("list_training_runs") == 1
 
 
 def test_wrong_clock_does_not_kill_fresh_tokens(
-    exchanging: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+    exchange_server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fresh token is valid for its lifetime even if our clock is a day ahead."""
-    _later(monkeypatch, 86_400)
+    _advance_clock(monkeypatch, 86_400)
     client.rest.list_training_runs()
     client.rest.list_training_runs()
-    assert exchanging.requests.count(TOKEN) == 1
+    assert exchange_server.requests.count(TOKEN) == 1
 
 
-def test_short_lived_tokens_are_not_exchanged_for_each_call(exchanging: DemoServer, client: tkf.Client) -> None:
+def test_short_lived_tokens_are_not_exchanged_for_each_call(exchange_server: DemoServer, client: tkf.Client) -> None:
     """A token with half a minute to live serves several calls."""
-    exchanging.switches.jwt_lifetime = 30
+    exchange_server.switches.jwt_lifetime = 30
     for _ in range(3):
         client.rest.list_training_runs()
-    assert exchanging.requests.count(TOKEN) == 1
+    assert exchange_server.requests.count(TOKEN) == 1
 
 
 # ── the one replay ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_invalid_token_is_replayed_once(exchanging: DemoServer, client: tkf.Client) -> None:
+def test_invalid_token_is_replayed_once(exchange_server: DemoServer, client: tkf.Client) -> None:
     """A 401 `invalid_token` leads to one exchange and one replay."""
     client.rest.list_training_runs()
-    exchanging.tokens.revoke()
+    exchange_server.tokens.revoke()
     client.rest.list_sessions()
-    assert exchanging.requests.count(TOKEN) == 2
-    assert [call.status for call in exchanging.requests.to("list_sessions")] == [401, 200]
+    assert exchange_server.requests.count(TOKEN) == 2
+    assert [call.status for call in exchange_server.requests.to("list_sessions")] == [401, 200]
 
 
-def test_second_invalid_token_is_final(exchanging: DemoServer, client: tkf.Client) -> None:
+def test_second_invalid_token_is_final(exchange_server: DemoServer, client: tkf.Client) -> None:
     """If the new token is refused too, the error is raised after two requests."""
-    exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=INVALID))
+    exchange_server.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=INVALID))
     with pytest.raises(AuthenticationError):
         client.rest.list_sessions()
-    assert exchanging.requests.count("list_sessions") == 2
-    assert exchanging.requests.count(TOKEN) == 2
+    assert exchange_server.requests.count("list_sessions") == 2
+    assert exchange_server.requests.count(TOKEN) == 2
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"WWW-Authenticate": "Bearer"}, {"WWW-Authenticate": 'Bearer error="expired"'}]
 )
-def test_any_other_401_is_final(exchanging: DemoServer, client: tkf.Client, headers: dict[str, str]) -> None:
+def test_any_other_401_is_final(exchange_server: DemoServer, client: tkf.Client, headers: dict[str, str]) -> None:
     """A 401 without `invalid_token` is not repeated."""
-    exchanging.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=headers))
+    exchange_server.faults.bursts.append(Burst("list_sessions", 401, times=None, headers=headers))
     with pytest.raises(AuthenticationError):
         client.rest.list_sessions()
-    assert exchanging.requests.count("list_sessions") == 1
-    assert exchanging.requests.count(TOKEN) == 1
+    assert exchange_server.requests.count("list_sessions") == 1
+    assert exchange_server.requests.count(TOKEN) == 1
 
 
 def test_plain_key_has_nothing_to_replay_with(server: DemoServer, client: tkf.Client) -> None:
@@ -299,11 +304,11 @@ def test_command_gives_the_new_token(
     assert [call.status for call in server.requests.to("list_sessions")] == [200, 401, 200]
 
 
-def test_sixteen_threads_exchange_once(exchanging: DemoServer, client: tkf.Client) -> None:
+def test_sixteen_threads_exchange_once(exchange_server: DemoServer, client: tkf.Client) -> None:
     """When all threads meet `invalid_token` at once, one exchanges, and each replays once."""
     client.rest.list_training_runs()
-    exchanging.tokens.revoke()
-    exchanging.faults.latency_of = {"list_sessions": 0.2}
+    exchange_server.tokens.revoke()
+    exchange_server.faults.latency_of = {"list_sessions": 0.2}
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -318,20 +323,20 @@ def test_sixteen_threads_exchange_once(exchanging: DemoServer, client: tkf.Clien
     for thread in threads:
         thread.join()
     assert failures == []
-    assert exchanging.requests.count(TOKEN) == 2
-    assert sorted(call.status or 0 for call in exchanging.requests.to("list_sessions")) == [200] * 16 + [401] * 16
+    assert exchange_server.requests.count(TOKEN) == 2
+    assert sorted(call.status or 0 for call in exchange_server.requests.to("list_sessions")) == [200] * 16 + [401] * 16
 
 
-def test_sixteen_threads_start_once(exchanging: DemoServer, client: tkf.Client) -> None:
+def test_sixteen_threads_start_once(exchange_server: DemoServer, client: tkf.Client) -> None:
     """Threads that start at once request config once and exchange once."""
-    exchanging.faults.latency_of = {CONFIG: 0.1, TOKEN: 0.1}
+    exchange_server.faults.latency_of = {CONFIG: 0.1, TOKEN: 0.1}
     threads = [threading.Thread(target=client.rest.list_sessions) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (exchanging.requests.count(CONFIG), exchanging.requests.count(TOKEN)) == (1, 1)
-    assert exchanging.requests.count("list_sessions") == 16
+    assert (exchange_server.requests.count(CONFIG), exchange_server.requests.count(TOKEN)) == (1, 1)
+    assert exchange_server.requests.count("list_sessions") == 16
 
 
 # ── identity ─────────────────────────────────────────────────────────────────────────────────────────────────────────

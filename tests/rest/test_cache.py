@@ -35,11 +35,11 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def held(folder: Path) -> bytes:
+def read_bytes_of_files(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in files(folder))
 
 
-def first(server: DemoServer, key: str | None = None) -> Any:
+def get_first(server: DemoServer, key: str | None = None) -> Any:
     return server.states[key or server.key].checkpoints_page(1, 0)[0][0]
 
 
@@ -68,7 +68,7 @@ def test_listing_is_one_entry(server: DemoServer, client_of: Make) -> None:
 
 def test_single_objects_are_cached_and_refreshed(server: DemoServer, client: tkf.Client) -> None:
     """An object, even one read by POST, is requested once; `refresh=True` requests it again and caches the result."""
-    row = first(server)
+    row = get_first(server)
     run, session = row.run.training_run_id, row.run.session.session_id
     sampler = next(one for one in server.state.sessions() if one.samplers).samplers[0].sampler_id
     rest = client.rest
@@ -111,13 +111,13 @@ def test_errors_and_pages_and_secrets_are_not_kept(server: DemoServer, client: t
     server.faults.headers = {"set-cookie": "gate=COOKIE-SECRET"}
     client.rest.get_server_capabilities()
     client.rest.list_user_checkpoints(limit=10)
-    client.rest.get_checkpoint_archive_url(first(server).tinker_path)
+    client.rest.get_checkpoint_archive_url(get_first(server).tinker_path)
     external = server.state.add_checkpoint(kind="external", name="hf")
     client.rest.get_external_weights_urls(external.tinker_path)
     with pytest.raises(tkf.errors.NotFoundError):
         client.rest.get_training_run("missing")
     assert client.cache.info()["entries"] == 1
-    content = held(Path(client.cache.info()["path"]).parent)
+    content = read_bytes_of_files(Path(client.cache.info()["path"]).parent)
     for secret in (b"X-Sig", b"COOKIE-SECRET", server.key.encode(), b"missing"):
         assert secret not in content
 
@@ -143,7 +143,7 @@ def test_two_keys_never_share_rows(client_of: Make) -> None:
                 rows, _ = server.states[key].checkpoints_page(10_000, 0)
                 assert set(client.checkpoints()["tinker_path"]) == {row.tinker_path for row in rows}
                 assert client.rest.get_training_run(rows[0].run.training_run_id)["base_model"]
-        mine = first(server, "tml-first-key-AAAA").run.training_run_id
+        mine = get_first(server, "tml-first-key-AAAA").run.training_run_id
         with pytest.raises(tkf.errors.NotFoundError):
             clients["tml-other-key-BBBB"].rest.get_training_run(mine)
         paths = {client.cache.info()["path"] for client in clients.values()}
@@ -178,13 +178,13 @@ def test_key_is_in_no_byte(client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp
         client.checkpoints()
         client.samplers()
         client.rest.get_server_capabilities()
-        client.rest.get_weights_info_by_tinker_path(first(server).tinker_path)
+        client.rest.get_weights_info_by_tinker_path(get_first(server).tinker_path)
         client.rest.publish_checkpoint(
             next(r for r in server.state.checkpoints_page(99, 0)[0] if not r.public).tinker_path
         )
         client.rest.get_server_capabilities()
         tokens = {call.headers["x-api-key"] for call in server.requests} - {key}
-    content = held(tmp_path) + "".join(path.name for path in files(tmp_path)).encode()
+    content = read_bytes_of_files(tmp_path) + "".join(path.name for path in files(tmp_path)).encode()
     assert tokens
     assert len(content) > 10_000
     for secret in (key, key[4:], "CF-IDENTITY", "CF-SECRET", *tokens):
@@ -329,7 +329,7 @@ sys.stdin.readline()
 
 
 @contextmanager
-def locked(path: str) -> Iterator[None]:
+def hold_lock(path: str) -> Iterator[None]:
     """Hold a database's write lock in another process."""
     holder = subprocess.Popen([sys.executable, "-c", LOCK, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdin is not None
@@ -352,7 +352,7 @@ def test_locked_by_another_process(server: DemoServer, client_of: Make, opened: 
     assert not is_public(client, row.tinker_path)
     if not opened:
         client = client_of(server)
-    with locked(client.cache.info()["path"]), warnings.catch_warnings(record=True) as caught:
+    with hold_lock(client.cache.info()["path"]), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         client.rest.publish_checkpoint(row.tinker_path)
         for _ in range(3):

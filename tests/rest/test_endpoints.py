@@ -42,10 +42,10 @@ def reading() -> Iterator[DemoServer]:
 
 @pytest.fixture
 def reader(reading: DemoServer, client_of: Make) -> tkf.Client:
-    return started(client_of(reading, cache=False), reading)
+    return start_client(client_of(reading, cache=False), reading)
 
 
-def started(client: tkf.Client, server: DemoServer) -> tkf.Client:
+def start_client(client: tkf.Client, server: DemoServer) -> tkf.Client:
     """Let a client request its config, and clear the server's request log."""
     client.rest.get_server_capabilities()
     server.requests.clear()
@@ -228,7 +228,7 @@ def test_unknown_scope_is_refused_here(reading: DemoServer, reader: tkf.Client, 
 
 def test_answers_that_are_no_object(server: DemoServer, client_of: Make) -> None:
     """A list or invalid JSON instead of an object is a schema error."""
-    client = started(client_of(server, retries=0), server)
+    client = start_client(client_of(server, retries=0), server)
     for body in (b"[1]", b"{oops}", b"[" * 99_999 + b"]"):
         server.faults.bursts.append(Burst("list_training_runs", 200, times=1, body=body))
         with pytest.raises(errors.SchemaError):
@@ -413,7 +413,7 @@ UNCLEAR = {
 @pytest.mark.parametrize("applied", [True, False])
 def test_unclear_writes(server: DemoServer, client_of: Make, how: str, endpoint: str, applied: bool) -> None:
     """After an unclear outcome the state is read: an applied write is not sent again, another is, once."""
-    client = started(client_of(server, timeout=0.5 if how == "hung" else 60), server)
+    client = start_client(client_of(server, timeout=0.5 if how == "hung" else 60), server)
     row = checkpoint(server, public=endpoint == UNPUBLISH)
     faults, trouble = UNCLEAR[how](endpoint, "apply" if applied else "answer")
     getattr(server.faults, faults).append(trouble)
@@ -446,7 +446,7 @@ def fail_later_lists(server: DemoServer) -> Callable[[str, Any], Any]:
 
 def test_unread_run_stops_a_write(server: DemoServer, client_of: Make) -> None:
     """If the run cannot be read before a write, the error is raised and nothing is sent."""
-    client, row = started(client_of(server, retries=0), server), checkpoint(server)
+    client, row = start_client(client_of(server, retries=0), server), checkpoint(server)
     server.faults.bursts.append(Burst("list_checkpoints", 502, times=None))
     for call in (client.rest.delete_checkpoint, client.rest.publish_checkpoint):
         with pytest.raises(errors.ServerError) as caught:
@@ -457,7 +457,7 @@ def test_unread_run_stops_a_write(server: DemoServer, client_of: Make) -> None:
 
 def test_success_that_cannot_be_verified_is_said(server: DemoServer, client_of: Make) -> None:
     """If the server reports success and the run cannot be read afterwards, the error says so and names the checkpoint's URL."""
-    client, row = started(client_of(server, retries=0), server), checkpoint(server)
+    client, row = start_client(client_of(server, retries=0), server), checkpoint(server)
     server.faults.edit = fail_later_lists(server)
     with pytest.raises(errors.TinkerError, match=r"reported success.*could not be read") as caught:
         client.rest.delete_checkpoint(row.tinker_path)
@@ -503,7 +503,7 @@ def test_refusal_after_an_unclear_delete_is_settled(server: DemoServer, client: 
 
 def test_unclear_and_unreadable_is_said(server: DemoServer, client_of: Make) -> None:
     """If neither the write nor the verifying read got a response, the error says that the outcome is unknown."""
-    client = started(client_of(server, retries=0), server)
+    client = start_client(client_of(server, retries=0), server)
     row = checkpoint(server)
     server.faults.bursts.append(Burst(DELETE, 502, times=None))
     server.faults.edit = fail_later_lists(server)
@@ -516,7 +516,7 @@ def test_unclear_and_unreadable_is_said(server: DemoServer, client_of: Make) -> 
 
 def test_write_that_always_fails(server: DemoServer, client_of: Make) -> None:
     """A delete that always fails raises after `retries` repeats, each preceded by a read."""
-    client = started(client_of(server, retries=1), server)
+    client = start_client(client_of(server, retries=1), server)
     row = checkpoint(server)
     server.faults.bursts.append(Burst(DELETE, 500, times=None))
     with pytest.raises(errors.ServerError):

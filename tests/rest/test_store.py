@@ -31,23 +31,23 @@ def response(body: bytes = b"{}", expires_in_s: float = 300) -> CachedResponse:
     return made
 
 
-class Told(list[str]):
+class Reports(list[str]):
     """Collects the reports of a store."""
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def reports() -> Reports:
+    return Reports()
 
 
 @pytest.fixture
-def store(tmp_path: Path, told: Told) -> Iterator[SQLiteStore]:
-    made = SQLiteStore(tmp_path / "cache" / "a.sqlite", told.append)
+def store(tmp_path: Path, reports: Reports) -> Iterator[SQLiteStore]:
+    made = SQLiteStore(tmp_path / "cache" / "a.sqlite", reports.append)
     yield made
     made.close()
 
 
-def test_what_is_put_comes_back(store: SQLiteStore, told: Told) -> None:
+def test_what_is_put_comes_back(store: SQLiteStore, reports: Reports) -> None:
     """Any bytes are returned unchanged, with status, URL and headers."""
     body = bytes(range(256)) * 10_000
     store["k"] = response(body)
@@ -59,7 +59,7 @@ def test_what_is_put_comes_back(store: SQLiteStore, told: Told) -> None:
     assert "k" not in store
     with pytest.raises(KeyError):
         del store["k"]
-    assert told == []
+    assert reports == []
 
 
 def test_expired_entries_can_be_dropped(store: SQLiteStore) -> None:
@@ -70,11 +70,11 @@ def test_expired_entries_can_be_dropped(store: SQLiteStore) -> None:
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-def test_folder_and_files_are_private(tmp_path: Path, told: Told, mask: int) -> None:
+def test_folder_and_files_are_private(tmp_path: Path, reports: Reports, mask: int) -> None:
     """The folder is 0700, the file and its side files 0600, whatever the umask."""
     old = os.umask(mask)
     try:
-        made = SQLiteStore(tmp_path / "deep" / "cache" / "a.sqlite", told.append)
+        made = SQLiteStore(tmp_path / "deep" / "cache" / "a.sqlite", reports.append)
         made["k"] = response(b"x" * 100_000)
     finally:
         os.umask(old)
@@ -96,7 +96,7 @@ class Exploding:
 
 
 @pytest.mark.parametrize("kind", ["pickle", "garbage", "text", "null", "empty", "other msgpack", "half", "number"])
-def test_doctored_values_are_no_entries(store: SQLiteStore, told: Told, tmp_path: Path, kind: str) -> None:
+def test_doctored_values_are_no_entries(store: SQLiteStore, reports: Reports, tmp_path: Path, kind: str) -> None:
     """A tampered value counts as absent: none of its code runs, nothing is raised, and other entries still work."""
     store["good"] = response(b"[1]")
     mark = tmp_path / "ran"
@@ -118,51 +118,51 @@ def test_doctored_values_are_no_entries(store: SQLiteStore, told: Told, tmp_path
         store["bad"]
     assert not mark.exists()
     assert store["good"].content == b"[1]"
-    assert told == []
+    assert reports == []
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\x00" + b"\x01" * 5000])
-def test_corrupt_file_is_set_aside(tmp_path: Path, told: Told, content: bytes) -> None:
+def test_corrupt_file_is_set_aside(tmp_path: Path, reports: Reports, content: bytes) -> None:
     """A file that is not a database is moved away and rebuilt, with one report."""
     path = tmp_path / "a.sqlite"
     path.write_bytes(content)
-    made = SQLiteStore(path, told.append)
+    made = SQLiteStore(path, reports.append)
     made["k"] = response(b"[1]")
     assert made["k"].content == b"[1]"
     assert not made.off
     assert path.with_suffix(".corrupt").read_bytes() == content
-    assert len(told) == 1
-    assert "corrupt" in told[0]
+    assert len(reports) == 1
+    assert "corrupt" in reports[0]
     made.close()
 
 
-def test_truncated_file_is_set_aside(tmp_path: Path, told: Told) -> None:
+def test_truncated_file_is_set_aside(tmp_path: Path, reports: Reports) -> None:
     """A truncated database is rebuilt, too."""
     path = tmp_path / "a.sqlite"
-    first = SQLiteStore(path, told.append)
+    first = SQLiteStore(path, reports.append)
     for number in range(20):
         first[str(number)] = response(os.urandom(60_000))
     first.close()
     with path.open("r+b") as file:
         file.truncate(65536 + 1000)
-    second = SQLiteStore(path, told.append)
+    second = SQLiteStore(path, reports.append)
     for number in range(20):
         second.get(str(number))
     second["k"] = response(b"[1]")
     assert second["k"].content == b"[1]"
-    assert len(told) == 1
+    assert len(reports) == 1
     second.close()
 
 
 @pytest.mark.parametrize("place", ["file", "folder"])
-def test_unusable_place(tmp_path: Path, told: Told, place: str) -> None:
+def test_unusable_place(tmp_path: Path, reports: Reports, place: str) -> None:
     """Where no file can be created, the store is empty, does not raise, and reports once."""
     path = tmp_path / "cache" / "a.sqlite"
     if place == "file":
         path.mkdir(parents=True)
     else:
         path.parent.write_text("in the way")
-    made = SQLiteStore(path, told.append)
+    made = SQLiteStore(path, reports.append)
     made["k"] = response()
     assert made.get("k") is None
     assert len(made) == 0
@@ -170,28 +170,28 @@ def test_unusable_place(tmp_path: Path, told: Told, place: str) -> None:
     made.clear()
     made.drop_expired()
     assert made.off
-    assert len(told) == 1
-    assert "going on without it" in told[0]
+    assert len(reports) == 1
+    assert "going on without it" in reports[0]
 
 
-def test_foreign_database(tmp_path: Path, told: Told) -> None:
+def test_foreign_database(tmp_path: Path, reports: Reports) -> None:
     """Another program's database is left alone, and the store works without it."""
     path = tmp_path / "a.sqlite"
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE responses (a)")
     other.close()
-    made = SQLiteStore(path, told.append)
+    made = SQLiteStore(path, reports.append)
     made["k"] = response()
     assert made.get("k") is None
     assert made.off
-    assert len(told) == 1
+    assert len(reports) == 1
     made.close()
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT count(*) FROM responses").fetchone() == (0,)
     other.close()
 
 
-def test_full_disk(store: SQLiteStore, told: Told) -> None:
+def test_full_disk(store: SQLiteStore, reports: Reports) -> None:
     """When the disk is full, the store is not used, with one report."""
     store["k"] = response(b"[1]")
     connection = store._connect()
@@ -200,11 +200,11 @@ def test_full_disk(store: SQLiteStore, told: Told) -> None:
     store["big"] = response(b"x" * 1_000_000)
     store["big"] = response(b"x" * 1_000_000)
     assert store.get("big") is None
-    assert len(told) == 1
-    assert "full" in told[0]
+    assert len(reports) == 1
+    assert "full" in reports[0]
 
 
-def test_locked_database_is_waited_for_with_a_bound(store: SQLiteStore, told: Told) -> None:
+def test_locked_database_is_waited_for_with_a_bound(store: SQLiteStore, reports: Reports) -> None:
     """While another process holds the lock, a write gives up after a bounded wait, with one report and no further wait."""
     store["k"] = response(b"[1]")
     other = sqlite3.connect(store.path, isolation_level=None)
@@ -212,13 +212,13 @@ def test_locked_database_is_waited_for_with_a_bound(store: SQLiteStore, told: To
     for number in range(5):
         store[str(number)] = response()
     assert store.off
-    assert len(told) == 1
-    assert "locked" in told[0]
+    assert len(reports) == 1
+    assert "locked" in reports[0]
     other.execute("ROLLBACK")
     other.close()
 
 
-def test_threads_share_one_store(store: SQLiteStore, told: Told) -> None:
+def test_threads_share_one_store(store: SQLiteStore, reports: Reports) -> None:
     """Many threads may read and write at once."""
 
     def work(number: int) -> None:
@@ -232,10 +232,10 @@ def test_threads_share_one_store(store: SQLiteStore, told: Told) -> None:
     for thread in threads:
         thread.join()
     assert len(store) == 160
-    assert told == []
+    assert reports == []
 
 
-def test_store_works_after_a_fork(store: SQLiteStore, told: Told) -> None:
+def test_store_works_after_a_fork(store: SQLiteStore, reports: Reports) -> None:
     """A forked child uses its own connection and leaves the parent's alone."""
     store["parent"] = response(b"[1]")
     child = os.fork()
@@ -246,12 +246,12 @@ def test_store_works_after_a_fork(store: SQLiteStore, told: Told) -> None:
             store["child"] = response(b"[2]")
             store.close()
         finally:
-            os._exit(0 if good and not told else 1)
+            os._exit(0 if good and not reports else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert store["child"].content == b"[2]"
     store["after"] = response(b"[3]")
     assert store["after"].content == b"[3]"
-    assert told == []
+    assert reports == []
 
 
 def test_clear_gives_the_space_back(store: SQLiteStore) -> None:

@@ -25,7 +25,7 @@ RUNS = "list_training_runs"
 Make = Callable[..., tkf.Client]
 
 
-class Elsewhere:
+class OtherServer:
     """A second server on loopback that sends one response to everything and records its requests."""
 
     def __init__(self, answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> None:
@@ -46,7 +46,7 @@ class Elsewhere:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Elsewhere:
+    def __enter__(self) -> OtherServer:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -244,7 +244,7 @@ def test_body_cut_without_a_length_is_repeated() -> None:
         handler.end_headers()
         handler.wfile.write(answers.pop(0))
 
-    with Elsewhere(answer) as odd, tkf.Client(None, odd.url, cache=False) as client:
+    with OtherServer(answer) as odd, tkf.Client(None, odd.url, cache=False) as client:
         assert client.rest.list_training_runs() == {"training_runs": []}
     assert answers == []
 
@@ -252,7 +252,7 @@ def test_body_cut_without_a_length_is_repeated() -> None:
 def test_web_page_with_status_200_is_an_error() -> None:
     """A gateway's web page with status 200 is an error."""
     with (
-        Elsewhere(reply(200, b"<html>log in</html>")) as odd,
+        OtherServer(reply(200, b"<html>log in</html>")) as odd,
         tkf.Client(None, odd.url, cache=False, retries=0) as client,
         pytest.raises(errors.ConnectionFailedError, match="incomplete JSON"),
     ):
@@ -405,7 +405,7 @@ def test_proxies_are_not_used_for_loopback(
     server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A proxy of the environment never sees a request to this machine."""
-    with Elsewhere(reply(200)) as proxy:
+    with OtherServer(reply(200)) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
@@ -422,7 +422,7 @@ def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, statu
     """A redirect is an error; the target is not requested, and its query is not shown."""
     path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
     run = server.state.runs()[0].training_run_id
-    with Elsewhere(reply(200)) as other:
+    with OtherServer(reply(200)) as other:
         location = {"location": f"{other.url}/x?X-Sig=abc"}
         server.faults.bursts.append(Burst("*", status, times=None, headers=location))
         calls: list[Callable[[], object]] = [
@@ -442,7 +442,7 @@ def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, statu
 def test_archive_redirect_is_returned_and_not_followed(server: DemoServer, ready: tkf.Client) -> None:
     """The expected redirect of an archive is returned, not followed."""
     row = server.state.checkpoints_page(1, 0)[0][0]
-    with Elsewhere(reply(200)) as other:
+    with OtherServer(reply(200)) as other:
         location = other.url.replace("http:", "https:") + "/x?X-Sig=abc"
         burst = Burst("get_checkpoint_archive_url", 302, times=None, headers={"location": location})
         server.faults.bursts.append(burst)

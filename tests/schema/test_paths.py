@@ -169,7 +169,7 @@ def own_client(own_server: DemoServer, tmp_path_factory: pytest.TempPathFactory)
         yield made
 
 
-def _round(server: DemoServer, client: tkf.Client, segment: str, name: str) -> None:
+def _check_round_trip(server: DemoServer, client: tkf.Client, segment: str, name: str) -> None:
     row = server.state.add_checkpoint(kind=SEGMENTS[segment], name=name)
     path, start = row.tinker_path, len(server.requests)
     client.rest.publish_checkpoint(path)
@@ -199,14 +199,14 @@ def test_any_name_reaches_its_own_checkpoint(
 ) -> None:
     """Publish, TTL, archive and delete of any name affect exactly that checkpoint."""
     before = {row.tinker_path for row in own_server.state.checkpoints_page(10_000, 0)[0]}
-    _round(own_server, own_client, segment, name)
+    _check_round_trip(own_server, own_client, segment, name)
     assert {row.tinker_path for row in own_server.state.checkpoints_page(10_000, 0)[0]} == before
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_reach_their_own_checkpoint(own_server: DemoServer, own_client: tkf.Client, name: str) -> None:
     """The same holds for names with a special meaning in URLs."""
-    _round(own_server, own_client, "weights", name)
+    _check_round_trip(own_server, own_client, "weights", name)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -223,7 +223,7 @@ def test_hostile_ids_arrive_as_they_are(own_server: DemoServer, own_client: tkf.
         assert own_server.requests[-1].query == {}
 
 
-def _refused(client: tkf.Client) -> list[Callable[[str], object]]:
+def _list_refused(client: tkf.Client) -> list[Callable[[str], object]]:
     rest = client.rest
     return [
         rest.get_training_run_by_tinker_path,
@@ -240,7 +240,7 @@ def _refused(client: tkf.Client) -> list[Callable[[str], object]]:
 def test_nothing_is_sent_for_a_bad_path(own_server: DemoServer, own_client: tkf.Client, path: str) -> None:
     """Every call that takes a tinker path refuses an invalid one before sending anything."""
     start = len(own_server.requests)
-    for call in _refused(own_client):
+    for call in _list_refused(own_client):
         with pytest.raises(InvalidTinkerPathError):
             call(path)
     assert len(own_server.requests) == start
@@ -268,7 +268,7 @@ def test_nothing_is_sent_for_a_bad_id(own_server: DemoServer, own_client: tkf.Cl
 def test_writes_to_an_unknown_segment_are_not_sent(own_server: DemoServer, own_client: tkf.Client) -> None:
     """Writes to an unknown type of checkpoint are not sent."""
     start, path = len(own_server.requests), "tinker://run/adapters/x"
-    for call in (_refused(own_client)[index] for index in (1, 2, 3, 6)):
+    for call in (_list_refused(own_client)[index] for index in (1, 2, 3, 6)):
         with pytest.raises(InvalidTinkerPathError, match="unknown segment"):
             call(path)
     assert len(own_server.requests) == start
