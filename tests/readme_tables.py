@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tinker_frames import policies
+from tinker_frames.frames.formats import FORMATS
 from tinker_frames.plans.actions import ACTIONS, Action
 from tinker_frames.plans.preview import GUARDS
 from tinker_frames.policies import RULES
@@ -89,6 +90,15 @@ def render_rules() -> str:
     return "\n".join([*lines, ""])
 
 
+def render_formats() -> str:
+    """Return the file formats."""
+    lines = ['| suffix | format | `ls --format` | keeps `attrs["tinker"]` |', "|---|---|---|---|"]
+    for form in FORMATS.values():
+        printed = f"`{form.name}`" if form.is_text else "-"
+        lines.append(f"| `{form.suffix}` | {form.doc} | {printed} | {'yes' if form.keeps_metadata else 'no'} |")
+    return "\n".join([*lines, ""])
+
+
 def _lower(text: str) -> str:
     """Return a sentence with a lowercase start, for use within another."""
     return text[0].lower() + text[1:].removesuffix(".")
@@ -100,6 +110,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "guards": render_guards,
     "rules": render_rules,
     "settings": render_settings,
+    "formats": render_formats,
 }
 
 

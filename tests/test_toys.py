@@ -114,6 +114,29 @@ with tkf.demo.account(runs=3) as client:
     assert run(client, "ls", "toys").startswith("toy_id " + toys["toy_id"].iloc[0])
 """
 
+FORMAT = Toy(
+    "frames/formats.py",
+    ")  # fmt: skip\nFORMATS",
+    """    Format(".toys", "a format of toys", _read_json, _write_json_lines, is_text=True),
+""",
+)
+USE_FORMAT = f"""{RUN_COMMAND}
+import inspect
+import pandas as pd
+import tinker_frames as tkf
+from tests.readme_tables import render_formats
+from tinker_frames.views.forms import EXPORT, make_fields
+
+assert "| `.toys` | a format of toys | `toys` | no |" in render_formats()
+assert all(".toys" in inspect.getdoc(call) for call in (tkf.export, tkf.read_export))
+assert ".toys" in make_fields(EXPORT)[0]["hint"]
+with tkf.demo.account(runs=3) as client:
+    assert ".toys" in run(client, "export", "--help")
+    frame = client.checkpoints()
+    assert tkf.read_export(tkf.export(frame, "rows.toys"))["tinker_path"].equals(frame["tinker_path"])
+    assert "16 rows" in run(client, "ls", "checkpoints", "--format", "toys")
+"""
+
 ACTION = Toy(
     "plans/actions.py",
     """        Action(
@@ -224,6 +247,11 @@ def test_a_column_is_declared_once(tmp_path: Path) -> None:
 def test_a_table_is_declared_once(tmp_path: Path) -> None:
     """An entry of the catalog is a method, a function, a table of `ls`, a section of the README; it is cached, proved and exported."""
     run_with(copy_with(tmp_path, TABLE), USE_TABLE)
+
+
+def test_a_format_is_declared_once(tmp_path: Path) -> None:
+    """An entry of `FORMATS` is written and read by suffix, printed by `ls`, offered by a view, and a row of the README."""
+    run_with(copy_with(tmp_path, FORMAT), USE_FORMAT)
 
 
 def test_an_action_is_declared_once(tmp_path: Path) -> None:

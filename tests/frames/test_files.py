@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,14 +23,15 @@ from pandas.testing import assert_frame_equal
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.frames.files import write_atomically
+from tinker_frames.frames.formats import FORMATS
+from tinker_frames.frames.locations import write_atomically
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import empty_frame, text_dtype
 
-SUFFIXES = [".csv", ".parquet", ".feather", ".json"]
+SUFFIXES = [suffix for suffix in FORMATS if suffix not in (".ndjson", ".xlsx")]
 TABLES = ["sessions", "details", "training_runs", "checkpoints", "samplers", "inventory"]
 HOSTILE = [
-    "=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "'=x", "''=x", 'a"b', "a,b", "a\nb", "a\r\nb", "", "x\x00y", "\x1b[31m",
+    "=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=1", " =1", "\r\n +1", "＝1", "＋1", "－1", "＠x", "\u3000=1", "\x00=1", "\u200b@x", "'\n=x", "'x", "'=x", "''=x", 'a"b', "a,b", "a\nb", "a\r\nb", "", "x\x00y", "\x1b[31m",  # noqa: RUF001  # full-width signs are meant
     None, " ", "é😀", "NA", "null", "nan", "\ufeffx", "a\rb", "\n", "0012", "1.0", "true", "2026-01-01", "'", '"', "\\N",
 ]  # fmt: skip
 
@@ -123,21 +125,27 @@ def test_a_guarded_csv_holds_no_formula(tmp_path: Path) -> None:
     tkf.export(frame, tmp_path / "a.csv")
     others = pd.read_csv(tmp_path / "a.csv", dtype=str, keep_default_na=False)
     for cell in [*others.columns, *others.to_numpy().ravel()]:
-        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert not unicodedata.normalize("NFKC", cell).lstrip("\x00\u200b\ufeff \t\r\n").startswith(tuple("=+-@"))
+        assert not cell.startswith(("\t", "\r", "\n"))
     assert list(tkf.read_export(tmp_path / "a.csv").columns) == list(frame.columns)
     tkf.export(frame, tmp_path / "b.csv", safe=False)
     assert pd.read_csv(tmp_path / "b.csv", dtype=str)["display_name"][0] == "=1+1"
 
 
 def test_other_tools_read_our_files(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    """pandas alone reads our Parquet, Feather, CSV and JSON lines row for row."""
+    """pandas alone reads every format of ours row for row."""
     frame = frames["inventory"]
     readers: dict[str, Callable[..., pd.DataFrame]] = {
         ".parquet": pd.read_parquet,
         ".feather": pd.read_feather,
         ".csv": pd.read_csv,
-        ".json": lambda path: pd.read_json(path, lines=True),
+        ".csv.gz": pd.read_csv,
+        ".json": pd.read_json,
+        ".jsonl": lambda path: pd.read_json(path, lines=True),
+        ".ndjson": lambda path: pd.read_json(path, lines=True),
+        ".xlsx": pd.read_excel,
     }
+    assert set(readers) == set(FORMATS)
     for suffix, reader in readers.items():
         found = reader(tkf.export(frame, tmp_path / f"a{suffix}"))
         assert found["tinker_path"].tolist() == frame["tinker_path"].tolist()
@@ -146,9 +154,9 @@ def test_other_tools_read_our_files(frames: dict[str, pd.DataFrame], tmp_path: P
 
 
 def test_where_a_frame_came_from_stays_with_it(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    """Parquet and Feather keep `attrs["tinker"]`; `to_parquet` takes our frames as they are."""
+    """Formats that can keep `attrs["tinker"]`; `to_parquet` takes our frames as they are."""
     frame = frames["checkpoints"]
-    for suffix in (".parquet", ".feather"):
+    for suffix in (suffix for suffix, form in FORMATS.items() if form.keeps_metadata):
         assert round_trip(frame, tmp_path / f"a{suffix}").attrs["tinker"] == frame.attrs["tinker"]
     frame.to_parquet(tmp_path / "b.parquet")
     assert len(pd.read_parquet(tmp_path / "b.parquet")) == len(frame)
@@ -217,14 +225,14 @@ def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
         assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}"), frame)
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.csv.gz", ".csv"])
+@pytest.mark.parametrize("name", ["a.xls", "a", "a.gz", ".csv", ".csv.gz", "s3://bucket/a.txt"])
 def test_an_unknown_suffix_is_refused_with_the_known_ones(name: str, tmp_path: Path) -> None:
     """Another suffix is an error that lists the formats, for writing and reading."""
     for call in (
-        lambda: tkf.export(pd.DataFrame({"a": [1]}), tmp_path / name),
-        lambda: tkf.read_export(tmp_path / name),
+        lambda: tkf.export(pd.DataFrame({"a": [1]}), name if "://" in name else tmp_path / name),
+        lambda: tkf.read_export(name if "://" in name else tmp_path / name),
     ):
-        with pytest.raises(InvalidRequestError, match=r"\.csv, \.parquet, \.feather, \.json"):
+        with pytest.raises(InvalidRequestError, match=r"\.csv, \.csv\.gz, \.parquet, \.feather, \.json"):
             call()
 
 

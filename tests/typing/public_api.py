@@ -84,7 +84,8 @@ tkf.checkpoints(project_id="p")  # type: ignore[call-arg]  # pyright: ignore[rep
 # ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 frame = tkf.checkpoints()
-assert_type(tkf.export(frame, "rows.csv", safe=False), Path)
+assert_type(tkf.export(frame, Path("rows.csv"), safe=False), Path)
+assert_type(tkf.export(frame, "s3://bucket/rows.csv", encoding="utf-8-sig"), Path | str)
 assert_type(tkf.read_export(Path("rows.csv"), safe=False), pd.DataFrame)
 
 # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -225,7 +225,7 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, view: HeadlessView) ->
         ("retire", {"keep_last": 0, "newer_than": "", "keep_final": False}, "keeps nothing"), ("retire", {"keep_last": "x"}, "whole number"),
         ("retire", {"newer_than": "soon"}, "not a duration"), ("retire", {"keep_last": 1, "after": "5m"}, "ttl"),
         ("retire", {"keep": "keep_last(1)"}, "is not a keep rule"), ("export", {}, "no file is named"),
-        ("export", {"path": "a.parquet", "format": "x"}, "does not take 'format'"), ("export", {"path": "rows.xlsx"}, "xlsx"),
+        ("export", {"path": "a.parquet", "format": "x"}, "does not take 'format'"), ("export", {"path": "rows.xls"}, "xls"),
     ],
 )  # fmt: skip
 def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(

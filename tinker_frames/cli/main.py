@@ -15,12 +15,14 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from ..demo import DIALECTS
 from ..errors import IncompleteListingWarning, TinkerError
+from ..frames.delimited import Encoding
+from ..frames.formats import TEXT_FORMATS, list_suffixes
 from ..schema import catalog
 from ..version import __version__
 from .plans import COMMANDS, INCOMPLETE, add_options
@@ -92,7 +94,7 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @cli.command()
 @_add_listing_options
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
 def ls(table: str, form: str, **options: Any) -> int:
     """Print a table of the account: every page, every row.
 
@@ -103,10 +105,8 @@ def ls(table: str, form: str, **options: Any) -> int:
 
     frame, about = _read_rows(table, options)
     brief = catalog.TABLES[TABLES[table]].brief
-    if form == "json":
-        files.write_json_array(frame, sys.stdout.buffer)
-    elif form == "csv":
-        files.write_csv(frame, sys.stdout.buffer)
+    if form in TEXT_FORMATS:
+        files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
         shown = frame if options["columns"] or options["metadata"] else frame[[name for name in brief if name in frame]]
         _print_table(shown, cut=options["limit"] is None)
@@ -119,14 +119,16 @@ def ls(table: str, form: str, **options: Any) -> int:
 
 @cli.command()
 @_add_listing_options
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Its suffix is the format: .csv, .parquet, .feather or .json (one object a line).")  # fmt: skip
-def export(table: str, output: Path, **options: Any) -> int:
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE",
+              help=f"A file, or a URL such as s3://…; its suffix is the format: {list_suffixes()}.")  # fmt: skip
+@click.option("--encoding", type=click.Choice(get_args(Encoding)), default="utf-8", show_default=True,
+              help="Of CSV; Excel shows all letters with utf-8-sig.")  # fmt: skip
+def export(table: str, output: str, encoding: Encoding, **options: Any) -> int:
     """Write a table to a file: whole, or nothing."""
     from ..frames import files
 
     frame, about = _read_rows(table, options)
-    path = files.export(frame, output)
+    path = files.export(frame, output, encoding=encoding)
     click.echo(f"{path}: {_summarize(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
 

@@ -1,4 +1,4 @@
-"""`export` and `read_export`: frames to files and back with the same dtypes; a file is replaced whole or not at all.
+"""`export` and `read_export`: frames to files and back with the same dtypes.
 
 Every format is written from, and read as, an Arrow table with the types of the catalog.
 """
@@ -7,48 +7,66 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, get_args, overload
 
 from ..errors import InvalidRequestError
 from ..schema.arguments import check_argument
-from ..schema.columns import Column, arrow_type, text_dtype, to_series_data
-from . import formats
-from .formats import ROWS_A_TIME, find_column, format_of, is_text
+from ..schema.catalog import find_column
+from ..schema.columns import Column, arrow_type, is_text, text_dtype, to_series_data
+from ..schema.docstrings import document
+from .delimited import Encoding, FileOptions
+from .formats import FORMATS, Format, find_format, list_suffixes
+from .locations import parse_location, read_location, write_location
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 METADATA_KEY = b"tinker_frames"
+PATH_DOC = f"""The file; its suffix is the format: {list_suffixes()}.
+Text with `://` is a URL, which fsspec opens (`s3://…`, `gs://…`; needs `tinker-frames[remote]` and what fsspec needs for the service)."""
 
 
-def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = True) -> Path:
+@overload
+def export(frame: pd.DataFrame, path: os.PathLike[str], *, safe: bool = True, encoding: Encoding = "utf-8") -> Path: ...
+@overload
+def export(frame: pd.DataFrame, path: str, *, safe: bool = True, encoding: Encoding = "utf-8") -> Path | str: ...
+@document({"path": PATH_DOC}, raises={})
+def export(
+    frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = True, encoding: Encoding = "utf-8"
+) -> Path | str:
     """Write a frame to a file, in the format of its suffix, and return its path.
+
+    A local file is written under a temporary name and then renamed: it is the old or the new one, whole. Parquet, Feather and Excel
+    files keep `attrs["tinker"]`, so that they say whether the listing was complete; CSV and JSON files do not.
+    A workbook holds 1,048,576 rows with its header, times in UTC to the millisecond, numbers to 15 digits, and no empty text (it
+    becomes NA); integers of more digits are text in it. JSON has null for infinite numbers.
 
     Parameters
     ----------
     frame
         Any frame; its index is kept as columns if it has a name.
-    path
-        `.csv`, `.parquet`, `.feather`, or `.json` (one object a line). Written under a temporary name and then renamed.
     safe
-        In CSV, put an apostrophe before text that a spreadsheet would run as a formula; `read_export` removes it.
+        In CSV, put an apostrophe before text that a spreadsheet would run as a formula; `read_export` removes it. In a workbook,
+        text is never a formula.
+    encoding
+        Of CSV: `"utf-8-sig"` begins with a byte order mark, without which Excel does not show other than English letters.
 
     Returns
     -------
-    Path
-        The file that was written; an existing one is replaced, whole or not at all.
+    Path or str
+        The file that was written, or the URL; an existing file is replaced.
 
     Raises
     ------
     InvalidRequestError
-        For another suffix, a folder that does not exist, or a column that the format cannot store.
+        For another suffix, a folder that does not exist, or what the format cannot store.
     ArgumentTypeError
         If it is no DataFrame, or the path is not one.
+    ImportError
+        If an extra that the format or the URL needs is not installed.
 
     Examples
     --------
@@ -60,55 +78,32 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, safe: bool = Tr
     import pandas as pd
 
     check_argument("frame", frame, pd.DataFrame)
-    check_argument("path", path, str | os.PathLike)
-    target = Path(path).expanduser()
-    _, write = format_of(target)
-    if not target.parent.is_dir() or target.is_dir():
-        hint = f"Create {target.parent} first." if not target.is_dir() else "That is a folder."
-        raise InvalidRequestError(f"{target} cannot be written", hint=hint)
-    table = _to_arrow(frame)
-    write_atomically(target, lambda file: write(table, file, safe))
-    return target
+    location, form = _find(path, safe)
+    _check_encoding(encoding, form)
+    if isinstance(location, Path) and (not location.parent.is_dir() or location.is_dir()):
+        hint = f"Create {location.parent} first." if not location.is_dir() else "That is a folder."
+        raise InvalidRequestError(f"{location} cannot be written", hint=hint)
+    table, options = _to_arrow(frame), FileOptions(safe, encoding)
+    write_location(location, lambda file: form.write(table, file, options))
+    return location
 
 
-def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under a temporary name, and rename it once all of it is on the disk: it is the old or the new one, whole."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-def write_csv(frame: pd.DataFrame, file: BinaryIO, *, safe: bool = True) -> None:
-    """Write a frame to an open file as CSV."""
-    formats.write_csv(_to_arrow(frame), file, safe)
+def write_text(frame: pd.DataFrame, file: BinaryIO, form: Format) -> None:
+    """Write a frame to an open file or standard output in a text format."""
+    form.write(_to_arrow(frame), file, FileOptions(keep_columns=False))
 
 
 def write_json_array(frame: pd.DataFrame, file: BinaryIO) -> None:
     """Write a frame to an open file as one JSON array, an object a line: every column, null for what is not known."""
-    import msgspec
-
-    before = b"[\n"
-    for batch in _to_arrow(frame).to_batches(max_chunksize=ROWS_A_TIME):
-        for row in batch.to_pylist():
-            file.write(before + msgspec.json.encode(row))
-            before = b",\n"
-    file.write(b"[]\n" if before == b"[\n" else b"\n]\n")
+    write_text(frame, file, FORMATS[".json"])
 
 
+@document({"path": PATH_DOC}, raises={})
 def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFrame:
     """Return the frame that `export` wrote, with the dtypes of the catalog for every column it knows.
 
     Parameters
     ----------
-    path
-        As for `export`.
     safe
         As it was for `export`.
 
@@ -116,13 +111,18 @@ def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFr
     -------
     DataFrame
         One row per row of the exported frame; columns of the catalog have their dtypes, e.g. Int64 and datetime64[us, UTC].
+        From Parquet, Feather and Excel files, with `attrs["tinker"]`.
 
     Raises
     ------
     InvalidRequestError
         For another suffix, or a file that is not in the format of its suffix.
+    ArgumentTypeError
+        If the path is not one.
     FileNotFoundError
         If there is no such file.
+    ImportError
+        If an extra that the format or the URL needs is not installed.
 
     Examples
     --------
@@ -131,19 +131,36 @@ def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFr
     >>> int(read_export(path)["size_bytes"][0])
     9007199254740993
     """
-    source = Path(path).expanduser()
-    read, _ = format_of(source)
+    location, form = _find(path, safe)
     import pyarrow as pa
 
     try:
-        table = read(source, safe)
+        table = read_location(location, lambda file: form.read(file, FileOptions(safe)))
     except (pa.ArrowInvalid, UnicodeDecodeError, ValueError) as error:
         problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     else:
         return _to_frame(table)
     raise InvalidRequestError(
-        f"{source} cannot be read as {source.suffix}: {problem}", hint="Check that export wrote it."
+        f"{location} cannot be read as {form.suffix}: {problem}", hint="Check that export wrote it."
     )
+
+
+def _find(path: str | os.PathLike[str], safe: bool) -> tuple[Path | str, Format]:
+    """Return where a file is, and its format."""
+    check_argument("path", path, str | os.PathLike)
+    check_argument("safe", safe, bool)
+    location = parse_location(path)
+    return location, find_format(location.name if isinstance(location, Path) else location)
+
+
+def _check_encoding(encoding: str, form: Format) -> None:
+    check_argument("encoding", encoding, str)
+    if encoding not in get_args(Encoding):
+        raise InvalidRequestError(
+            f"encoding={encoding!r} is not known", hint=f"Use one of {', '.join(get_args(Encoding))}."
+        )
+    if encoding != "utf-8" and not form.takes_bom:
+        raise InvalidRequestError(f"{form.suffix} has no encoding to choose", hint="Leave encoding out, or use .csv.")
 
 
 # ── frame ↔ Arrow ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -194,9 +211,9 @@ def _fits(values: pa.Array, column: Column) -> bool:
 
     kind, wanted = values.type, arrow_type(column.kind)
     kind = kind.value_type if types.is_dictionary(kind) else kind
-    is_text = types.is_string(kind) or types.is_large_string(kind)
+    text = is_text(kind)
     alike = {
-        "text": is_text, "json": is_text, "category": is_text, "bool": types.is_boolean(kind), "time": types.is_timestamp(kind),
+        "text": text, "json": text, "category": text, "bool": types.is_boolean(kind), "time": types.is_timestamp(kind),
         "texts": types.is_list(kind) or types.is_large_list(kind),
     }.get(column.kind, types.is_integer(kind) or types.is_floating(kind))  # fmt: skip
     if types.is_null(kind) or not alike:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from ..errors import InvalidRequestError
-from ..frames.files import write_atomically
+from ..frames.locations import write_atomically
 from ..frames.query import evaluate_condition
 from ..rest.progress import Progress
 from ..schema.docstrings import document

@@ -265,3 +265,8 @@ TABLES = {table.name: table for table in (SESSIONS, TRAINING_RUNS, CHECKPOINTS, 
 def known_columns() -> dict[str, Column]:
     """Return every column of every table by name; a name means one kind wherever it stands."""
     return {c.name: c for table in (*TABLES.values(), WITH_DETAILS) for c in table.columns}
+
+
+def find_column(name: str) -> Column | None:
+    """Return the declaration of a column by its name; None for one that the catalog does not know."""
+    return None if name.startswith("meta.") else known_columns().get(name)

@@ -117,6 +117,13 @@ def arrow_type(kind: Kind) -> pa.DataType:
     return types[kind]
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type is text."""
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
 @cache
 def memory_pool() -> pa.MemoryPool:
     """Return the pool that columns are built in: the system's, since Arrow's own keeps nearly as much again for later."""

@@ -364,16 +364,17 @@ class ActionPanel:
         if others:
             self._note = " ".join(filter(None, [self._note, f"{capitalize(format_other_changes(others))}."]))
 
-    def _export(self, target: Target, path: Path, *, of_checkpoints: bool) -> None:
-        def written(task: Task) -> tuple[Path, int]:
+    def _export(self, target: Target, path: Path | str, *, of_checkpoints: bool) -> None:
+        def written(task: Task) -> tuple[Path | str, int]:
             rows = target.checkpoints() if of_checkpoints else target.rows
             if task.stop.is_set():
                 raise StoppedError
             return export(rows, path), len(rows)
 
-        def done(written: tuple[Path, int]) -> None:
+        def done(written: tuple[Path | str, int]) -> None:
             self._clear()
-            self._note, self.stage = f"wrote {written[1]:,} rows to {written[0].resolve()}", "outcome"
+            place = written[0].resolve() if isinstance(written[0], Path) else written[0]
+            self._note, self.stage = f"wrote {written[1]:,} rows to {place}", "outcome"
 
         self._start(f"writing {path}", written, done)
 

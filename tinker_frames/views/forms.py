@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidRequestError
+from ..frames.formats import list_suffixes
+from ..frames.locations import exists, parse_location
 from ..plans.actions import ACTIONS, Action, Parameter
 from ..policies import RULES, KeepRule, join_rules
 from .messages import ActionButton, FormField
@@ -74,7 +76,7 @@ def read_arguments(action: Action, given: Mapping[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-def read_file(given: Mapping[str, Any]) -> tuple[Path, bool]:
+def read_file(given: Mapping[str, Any]) -> tuple[Path | str, bool]:
     """Return the file to write, and whether to write the rows' checkpoints instead of the rows.
 
     Raises
@@ -85,10 +87,10 @@ def read_file(given: Mapping[str, Any]) -> tuple[Path, bool]:
     known = [field["name"] for field in make_fields(EXPORT, "sessions")]
     if unknown := [name for name in given if name not in known]:
         raise InvalidRequestError(f"export does not take {unknown[0]!r}", hint=f"It takes {', '.join(known)}.")
-    path = Path(str(given.get("path") or "")).expanduser()
-    if not path.name:
+    path = parse_location(str(given.get("path") or ""))
+    if path == Path():
         raise InvalidRequestError("no file is named", hint="Write a name such as checkpoints.parquet.")
-    if path.exists() and not given.get("overwrite"):
+    if exists(path) and not given.get("overwrite"):
         raise InvalidRequestError(f"{path} exists", hint="Use another name, or tick overwrite.")
     return path, bool(given.get("checkpoints"))
 
@@ -134,7 +136,7 @@ def _make_rule_field(rule: KeepRule) -> FormField:
 
 def _make_file_fields(table: str) -> list[FormField]:
     """Return the fields of an export; for runs and sessions, their checkpoints can be written instead."""
-    hint = ".parquet, .csv, .feather or .json, beside this notebook"
+    hint = f"{list_suffixes()}, beside this notebook"
     fields = [_make_field("path", "file", "text", f"{table}.parquet", hint)]
     if table != "checkpoints":
         fields.append(_make_field("checkpoints", "their checkpoints instead of these rows", "flag", value=False))

@@ -1,0 +1,109 @@
+"""Where a file is: on this machine, written whole or not at all, or at a URL that fsspec opens."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from ..errors import InvalidRequestError
+
+MISSING_EXTRA = 'URLs need fsspec: pip install "tinker-frames[remote]"'
+T = TypeVar("T")
+
+
+def parse_location(path: str | os.PathLike[str]) -> Path | str:
+    """Return a local path, with `~` expanded, or a URL as it is; `file://` is local.
+
+    Raises
+    ------
+    InvalidRequestError
+        For a `Path` that was made of a URL, which loses one of its slashes.
+    """
+    text = os.fspath(path)
+    if isinstance(path, os.PathLike) and re.match(r"[a-z][a-z0-9+.-]+:/(?!/)", text) and not Path(text).parent.is_dir():
+        raise InvalidRequestError(f"{text!r} is a URL that lost a slash", hint="Pass URLs as text, not as a Path.")
+    if text.startswith("file://"):
+        return Path(url2pathname(urlsplit(text).path))
+    return text if "://" in text else Path(text).expanduser()
+
+
+def write_location(location: Path | str, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file where a location says: a local one is the old or the new one, whole; a remote one is sent once it is written."""
+    if isinstance(location, Path):
+        write_atomically(location, write)
+        return
+    with _local_copy(location) as (system, remote, copy):
+        with copy.open("wb") as file:
+            write(file)
+        _reach(location, lambda: system.put_file(str(copy), remote))
+
+
+def read_location(location: Path | str, read: Callable[[BinaryIO], T]) -> T:
+    """Return what `read` makes of the file at a location."""
+    if isinstance(location, Path):
+        with location.open("rb") as file:
+            return read(file)
+    with _local_copy(location) as (system, remote, copy):
+        _reach(location, lambda: system.get_file(remote, str(copy)))
+        with copy.open("rb") as file:
+            return read(file)
+
+
+def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file under a temporary name, and rename it once all of it is on the disk: it is the old or the new one, whole."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def exists(location: Path | str) -> bool:
+    """Tell whether there is a file at a location."""
+    if isinstance(location, Path):
+        return location.exists()
+    with _local_copy(location) as (system, remote, _):
+        return bool(_reach(location, lambda: system.exists(remote)))
+
+
+@contextmanager
+def _local_copy(url: str) -> Iterator[tuple[Any, str, Path]]:
+    """Return the file system of a URL, the path in it, and a file of this machine that goes away afterwards."""
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        raise ImportError(MISSING_EXTRA) from error
+    system, remote = _reach(url, lambda: url_to_fs(url))
+    with tempfile.TemporaryDirectory(prefix="tinker-frames-") as folder:
+        yield system, remote, Path(folder) / "file"
+
+
+def _reach(url: str, call: Callable[[], T]) -> T:
+    """Call a file system, whose libraries raise errors of their own."""
+    try:
+        return call()
+    except (ImportError, OSError):
+        raise  # what to install, or what is not there
+    except Exception as error:
+        raise InvalidRequestError(
+            f"{_hide_secrets(url)} cannot be reached: {_hide_secrets(str(error)[:200])}",
+            hint="Check the URL, and the credentials of its service.",
+        ) from error
+
+
+def _hide_secrets(text: str) -> str:
+    """Return text without the passwords and signatures that URLs carry."""
+    return re.sub(r"(://)[^/\s@]*@", r"\1…@", re.sub(r"\?\S*", "?…", text))
