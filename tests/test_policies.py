@@ -245,6 +245,10 @@ def test_what_is_counted_by_can_be_said_once_for_several_rules() -> None:
     rule = P.join_rules({"keep_last": 3, "best": ["meta.loss"], "keep_final": True}, per="training_run_id")
     assert str(rule) == "keep_last(3, by='training_run_id') | best('meta.loss', per='training_run_id') | keep_final()"
     assert {name for name, rule in P.RULES.items() if rule.counts} == {"keep_last", "best"}
+    others: list[dict[str, Any]] = [{"keep_final": True}, {"keep_final": True, "keep_last": None, "best": []}]
+    for other in others:
+        with pytest.raises(InvalidRequestError, match="no rule that counts"):
+            P.join_rules(other, per="name")
 
 
 def test_rules_read_as_they_were_written() -> None:

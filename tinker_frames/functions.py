@@ -172,6 +172,7 @@ def journal(*, client: Client | None = None) -> pd.DataFrame:
         * `error` (str): why it was not done
         * `attempts` (Int64): number of requests
         * `public_before` (boolean), `expires_before` (datetime64[us, UTC]): the state before
+        * `expiry_unknown_before` (boolean): whether it had an expiry that could not be read; `expires_before` is NA then, as for never
         * `undoes` (str): the id of the plan that it undoes
 
     Examples

@@ -152,7 +152,7 @@ def join_rules(values: Mapping[str, Any], per: str | Sequence[str] | None = None
     """Return the rule that keeps what any of the declared rules named in `values` keeps.
 
     A value of None or False leaves a rule out; a list makes a rule of each of its values. `per` names the columns that rules
-    which count do it by, instead of run and type.
+    which count do it by, instead of run and type; it is an error without such a rule.
 
     Raises
     ------
@@ -173,11 +173,21 @@ def join_rules(values: Mapping[str, Any], per: str | Sequence[str] | None = None
         given = value if isinstance(value, (list, tuple)) else [value]
         options = groups if RULES[name].counts else {}
         found += [RULES[name].make(each, **options) for each in given if each is not None and each is not False]
+    if per and not any(RULES[name].counts and _is_given(value) for name, value in values.items()):
+        counting = ", ".join(name for name, rule in RULES.items() if rule.counts)
+        raise InvalidRequestError(f"per={per!r} is given, and no rule that counts", hint=f"These are {counting}.")
     if not found:
         raise InvalidRequestError(
             "the rule keeps nothing", hint="Name a rule; to remove every checkpoint, use expire or delete."
         )
     return functools.reduce(operator.or_, found)
+
+
+def _is_given(value: Any) -> bool:
+    """Tell whether a value of `join_rules` makes a rule."""
+    return any(
+        each is not None and each is not False for each in (value if isinstance(value, (list, tuple)) else [value])
+    )
 
 
 @keep_rule("Newest of each run", suggested=3, example="3")

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import policies
-from tinker_frames.cli import main
+from tinker_frames.cli import main, piped
 from tinker_frames.cli import plans as plan_commands
 from tinker_frames.demo import DemoServer
 from tinker_frames.demo.endpoints import WRITES
@@ -247,6 +248,36 @@ def test_a_keep_rule_says_which_named_paths_the_account_lacks(server: DemoServer
     done = run(server, "retire", "--keep-last", "1", "--dry-run", stdin="tinker://x/weights/1\n" + ours(server, 0)[0])
     assert (done.code, "not among this account's checkpoints: 1" in done.err) == (2, True)
     assert is_usage_error(run(server, "retire", "--keep-last", "1", stdin='[{"name": "x"}]'))
+
+
+def test_rules_count_within_the_columns_of_per(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`--per` names what keep rules count within, instead of run and type; without a rule that counts it is refused."""
+    query = ["--where", OURS, "--dry-run", "--format", "json"]
+    listed = json.loads(run(server, "retire", "--keep-last", "1", "--per", "checkpoint_type, name", *query).out)
+    assert listed == []
+    assert len(json.loads(run(server, "retire", "--keep-last", "1", *query).out)) > 1
+    assert "no rule that counts" in run(server, "retire", "--keep-final", "--per", "name", *query).err
+
+
+def test_quoted_paths_are_refused_with_the_form_to_use(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Paths in quotes, as the shell passes them from CSV, name the form that can be passed."""
+    done = run(server, "rm", f'"{ours(server, 1)[0]}"', "--yes")
+    assert is_usage_error(done)
+    assert "ls checkpoints --columns tinker_path" in " ".join(done.err.split())
+
+
+def test_a_silent_pipe_is_announced(
+    server: DemoServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An open pipe that nobody writes to is waited for, and standard error says so; with paths it is not read."""
+    monkeypatch.setattr(piped, "PATIENCE_S", 0.05)
+    ours, theirs = os.pipe()
+    closing = threading.Timer(0.5, os.close, [theirs])
+    with os.fdopen(ours, encoding="utf-8") as given:
+        monkeypatch.setattr(sys, "stdin", given)
+        closing.start()
+        assert piped.read_stdin() == []
+    assert "waiting for tinker paths on standard input" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -887,7 +918,7 @@ CLIENT = {"--format", "--base-url"}
 PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-incomplete"}
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
-OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "retire": PLAN | KEEPING | {"--after", "--all"},
+OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
            "undo": CLIENT, "resume": CLIENT | {"--yes"}, "abandon": CLIENT, "journal": CLIENT}  # fmt: skip
 
 

@@ -119,3 +119,19 @@ def test_samplers_are_all_found_with_their_session_and_run(quiet_server: DemoSer
             assert pd.isna(shown["training_run_id"])
         else:
             assert shown["training_run_id"] == row.model_path.split("/")[2]
+
+
+def test_an_inventory_of_two_accounts_is_not_complete(client: tkf.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the credential begins to be another account's between the parts of an inventory, it says so and is not complete."""
+    tables = client._reader._tables
+    read = tables.read_paged
+
+    def read_and_switch(*arguments: Any) -> Any:
+        listing = read(*arguments)
+        client.transport.auth._identity = "another"
+        return listing
+
+    monkeypatch.setattr(tables, "read_paged", read_and_switch)
+    with pytest.warns(tkf.errors.IncompleteListingWarning, match="another account"):
+        frame = client.inventory()
+    assert not frame.attrs["tinker"]["complete"]

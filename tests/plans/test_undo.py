@@ -124,6 +124,7 @@ def test_the_journal_is_a_typed_frame(client: tkf.Client) -> None:
     assert told["tinker_path"].tolist() == [*frame["tinker_path"], frame["tinker_path"].iloc[0]]
     assert told["public_before"].tolist() == [False] * 3 + [True]
     assert told["expires_before"].isna().tolist() == [*frame["expires_at"].isna(), frame["expires_at"].isna().iloc[0]]
+    assert told["expiry_unknown_before"].tolist() == [False] * 4
     assert set(told["state"]) == {"ended"}
     assert set(told["outcome"]) == {"done"}
     for column in ("started_at", "sent_at", "ended_at", "expires_before"):

@@ -36,6 +36,7 @@ DONE: dict[str, tuple[str, dict[str, Any], str, Callable[[State | None], bool]]]
     "expire": ("expire", {}, "expires_at.isna()", lambda row: row is not None and is_due(row[1], days=1)),
     "delete": ("delete", {}, "not public", lambda row: row is None),
     "retire": ("retire", {"keep_last": 2, "keep_public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and is_due(row[1], days=2)),
+    "retire per session": ("retire", {"keep_last": 1, "per": "session_id, checkpoint_type", "after": "48h"}, "size_gb > 0", lambda row: row is not None and is_due(row[1], days=2)),
     "retire at once": ("retire", {"keep_every": 10**6, "keep_final": True, "used_by_samplers": True, "newer_than": "1h"}, "size_gb > 0", lambda row: row is None),
 }  # fmt: skip
 
@@ -223,7 +224,7 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, view: HeadlessView) ->
         ("set_ttl", {}, "needs ttl"), ("set_ttl", {"ttl": ""}, "not a duration"), ("set_ttl", {"ttl": "5m"}, "ttl"),
         ("set_ttl", {"ttl": "1d", "never": True}, "does not take 'never'"), ("retire", {}, "needs keep"),
         ("retire", {"keep_last": 0, "newer_than": "", "keep_final": False}, "keeps nothing"), ("retire", {"keep_last": "x"}, "whole number"),
-        ("retire", {"newer_than": "soon"}, "not a duration"), ("retire", {"keep_last": 1, "after": "5m"}, "ttl"),
+        ("retire", {"newer_than": "soon"}, "not a duration"), ("retire", {"keep_final": True, "per": "name"}, "no rule that counts"), ("retire", {"keep_last": 1, "after": "5m"}, "ttl"),
         ("retire", {"keep": "keep_last(1)"}, "is not a keep rule"), ("export", {}, "no file is named"),
         ("export", {"path": "a.parquet", "format": "x"}, "does not take 'format'"), ("export", {"path": "rows.xls"}, "xls"),
     ],

@@ -8,10 +8,14 @@ import json
 import os
 import stat
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 HEADER = "tinker_path"
+PATIENCE_S = 3.0  # with a silent pipe, before it is said what is waited for
 
 
 def is_stdin_piped() -> bool:
@@ -27,7 +31,21 @@ def read_stdin() -> list[str]:
     """Return the paths on standard input; a header is one of them."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="backslashreplace")  # no path that this account has, but no traceback either
-    return parse_paths(sys.stdin.read() if sys.stdin else "")
+    with _announce_wait():
+        return parse_paths(sys.stdin.read() if sys.stdin else "")
+
+
+@contextmanager
+def _announce_wait() -> Iterator[None]:
+    """Say on standard error what is waited for, if it takes a while: an open pipe may never be written to."""
+    message = "waiting for tinker paths on standard input; name paths as arguments, or < /dev/null leaves it out"
+    timer = threading.Timer(PATIENCE_S, click.echo, [message], {"err": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def parse_paths(text: str) -> list[str]:

@@ -83,7 +83,9 @@ def _make_command(action: Action) -> click.Command:
 def _own_options(parameter: Parameter) -> list[_Decorator]:
     """Return a parameter of an action as an argument, an option, or an option for each keep rule."""
     if parameter.kind == "rule":
-        return [_rule_option(rule) for rule in RULES.values()]
+        counting = " and ".join(_flag(rule.name) for rule in RULES.values() if rule.counts)
+        what = f"What {counting} count within, instead of run and type; several columns with commas between."
+        return [*(_rule_option(rule) for rule in RULES.values()), click.option("--per", metavar="COLUMNS", help=what)]
     if parameter.is_required:
         return [click.argument(parameter.name, metavar=DURATION)]
     default = parameter.default
@@ -322,6 +324,9 @@ def _select_rows(frame: pd.DataFrame, paths: list[str] | None, where: str | None
 
 def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool) -> list[str] | None:
     """Return the paths of the arguments (`-`: those on standard input), or of a pipe; None where only --where selects."""
+    if quoted := [path for path in arguments if path.startswith('"')]:
+        hint = "pass $(tinker-frames ls checkpoints --columns tinker_path), or pipe it in"
+        raise click.UsageError(f"{quoted[0]} is quoted, as --format csv prints it: {hint}.")
     is_piped = not arguments and is_stdin_piped()
     sources = ("-",) if is_piped else arguments
     found = [path for source in sources for path in (read_stdin() if source == "-" else [source])]
@@ -338,7 +343,7 @@ def _keep_rule(options: dict[str, Any]) -> Rule:
     values = {name: options[name] for name in RULES}
     if all(value is None or value is False or value == () for value in values.values()):
         raise click.UsageError(f"name a keep rule, e.g. {_flag(next(iter(RULES)))}; see --help.")
-    return join_rules(values)
+    return join_rules(values, options["per"])
 
 
 def _to_duration(text: str | None, parameter: Parameter) -> int | str | None:

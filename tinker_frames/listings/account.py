@@ -95,7 +95,7 @@ class Account:
 
     def inventory(self, by: By, options: Options) -> TableFrame:
         """Read checkpoints, and join their training runs and sessions; a limit is of the checkpoints."""
-        every = replace(options, limit=None)
+        account, every = self._transport.account, replace(options, limit=None)
         runs, sessions = self._tables.read_paged(TRAINING_RUNS, every), self._list_sessions(every)
         checkpoints = self._list_accessible(by, options, runs, sessions)
         rows, run_rows = build_frame(CHECKPOINTS, checkpoints), build_frame(TRAINING_RUNS, runs)
@@ -109,6 +109,8 @@ class Account:
         rows, run_rows = (fill_sessions(part, self._session_of) for part in (rows, run_rows))
         report = merge_reports(reports)
         report.lacks = merge_lacks(*(part.lacks for part in reports))
+        if self._transport.account != account:
+            report.doubt("the credential command began to answer for another account while it was read")
         return TableFrame(join_inventory(rows, run_rows, found.frame), INVENTORY, report)
 
     def _list_sessions(self, options: Options) -> Listing | None:

@@ -35,6 +35,7 @@ def build_journal_frame(records: list[Record]) -> pd.DataFrame:
             "ended_at": pandas_array("time", [row.ended_at for _, row in pairs]),
             "public_before": pandas_array("bool", [row.before.public for _, row in pairs]),
             "expires_before": pandas_array("time", [row.before.expires_at for _, row in pairs]),
+            "expiry_unknown_before": pandas_array("bool", [row.before.expiry_unknown for _, row in pairs]),
             "undoes": pandas_array("text", [record.undoes for record, _ in pairs]),
         }
     )

@@ -21,6 +21,8 @@ from .messages import ActionButton, FormField
 EXPORT = Action("export", "export", "be written to a file", label="Export…", doc="Write the rows to a file.")
 OFFERED = {action.name: action for action in (*ACTIONS.values(), EXPORT) if action.is_offered}
 
+GROUPS = "per"  # the field of the columns that keep rules count within
+
 PICKS = ["1d", "7d", "30d", "90d", "365d"]  # durations offered as buttons
 
 
@@ -51,7 +53,7 @@ def make_fields(action: Action, table: str = "checkpoints") -> list[FormField]:
         if not parameter.in_form:
             continue
         if parameter.kind == "rule":
-            fields += [_make_rule_field(rule) for rule in RULES.values() if rule.label]
+            fields += [*(_make_rule_field(rule) for rule in RULES.values() if rule.label), _make_groups_field()]
         else:
             fields.append(_make_duration_field(parameter))
     return fields
@@ -67,11 +69,12 @@ def read_arguments(action: Action, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     rule = next((parameter.name for parameter in action.parameters if parameter.kind == "rule"), "")
     rules = {name: value for name, value in given.items() if rule and name in RULES}
-    arguments = {name: value for name, value in given.items() if name not in rules}
+    arguments = {name: value for name, value in given.items() if name not in rules and (name != GROUPS or not rules)}
     if rules and rule in arguments:
         raise InvalidRequestError(f"give either {rule} or {next(iter(rules))}", hint="Join rules with |.")
     if rules:
-        arguments[rule] = join_rules({name: value for name, value in rules.items() if value not in ("", None, 0)})
+        chosen = {name: value for name, value in rules.items() if value not in ("", None, 0)}
+        arguments[rule] = join_rules(chosen, given.get(GROUPS) or None)
     action.parse(arguments)
     return arguments
 
@@ -132,6 +135,12 @@ def _make_rule_field(rule: KeepRule) -> FormField:
     """Return the field of a keep rule."""
     value = rule.suggested if rule.suggested is not None else rule.kind != "flag" and ""
     return {**_make_field(rule.name, rule.label, rule.kind, value, rule.help), "least": rule.least}
+
+
+def _make_groups_field() -> FormField:
+    """Return the field of the columns that keep rules count within."""
+    hint = "Columns, with commas between; empty for each type in each run."
+    return _make_field(GROUPS, "Counted per", "text", "", hint)
 
 
 def _make_file_fields(table: str) -> list[FormField]:
