@@ -121,6 +121,7 @@ _PARAMETERS = {
     **dict.fromkeys(("age", "within"), 'E.g. "7d" or "12h", or a timedelta.'),
     "key": "A key of `user_metadata`.",
     "value": "The value that it must have, compared as text; None for any.",
+    "ended": "Whether samplers of ended sessions count as well.",
     "smallest": "Whether smaller values are better.",
     "per": "The column that makes the groups, or several.",
 }
@@ -142,7 +143,7 @@ _METAVARS = {"flag": "", "count": "N", "duration": "DURATION", "text": "TEXT"}
 def _infer_kind(function: Callable[..., Rule]) -> Literal["flag", "count", "duration", "text"]:
     """Return what the first parameter of a function takes; a flag where every call can do without arguments."""
     parameters = list(inspect.signature(function).parameters.values())
-    if not parameters:
+    if all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters):
         return "flag"
     kinds: dict[Any, Literal["count", "duration", "text"]] = {"int": "count", "Age": "duration"}
     return kinds.get(parameters[0].annotation, "text")
@@ -274,8 +275,19 @@ def has_metadata(key: str, value: Any = None) -> Rule:
 
 
 @keep_rule("Loaded by a sampler", suggested=True)
-def used_by_samplers() -> Rule:
-    """Keep checkpoints that a sampler has loaded or may have loaded: `loaded_by_sampler` is true or unknown; `retire` adds that column."""
+def used_by_samplers(*, ended: bool = False) -> Rule:
+    """Keep checkpoints that a sampler has loaded or may have loaded: `loaded_by_sampler` is true or unknown; `retire` adds that column.
+
+    A sampler lives as long as its session. Keep with `ended` also what only samplers of ended sessions had loaded:
+    `loaded_by_ended_sampler`. That reads each of these sessions once.
+    """
+    if ended:
+        needs = ("loaded_by_sampler", "loaded_by_ended_sampler")
+        return Rule(
+            "used_by_samplers(ended=True)",
+            lambda frame: to_flags(frame[needs[0]]) | to_flags(frame[needs[1]]),
+            needs=needs,
+        )
     return Rule("used_by_samplers()", lambda frame: to_flags(frame["loaded_by_sampler"]), needs=("loaded_by_sampler",))
 
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import tinker_frames as tkf
+from tests.plans.test_plan import list_loaded
 from tinker_frames import policies
 from tinker_frames.cli import main, piped
 from tinker_frames.cli import plans as plan_commands
@@ -654,7 +655,7 @@ def many() -> Iterator[tuple[DemoServer, Any]]:
         running.state.set_ttl(rows[0], 90_000)
         with tkf.Client(running.key, running.url, cache=False) as client:
             frame = client.inventory()
-            frame["loaded_by_sampler"] = frame["tinker_path"].isin(client.samplers()["model_path"])
+            frame["loaded_by_sampler"] = frame["tinker_path"].isin(list_loaded(client))
         yield running, frame
 
 

@@ -1,68 +1,146 @@
-"""The checkpoints that samplers loaded, read past the cache: complete, with no unnecessary requests."""
+"""What samplers have loaded: all that matters, with no more requests than can bring something new."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import tinker_frames as tkf
+from tinker_frames import policies
 from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.demo.data.records import Session
 
 Make = Callable[..., tkf.Client]
 
 
-def list_loaded(server: DemoServer) -> set[str]:
-    """Return the checkpoints loaded by the account's samplers, from the server's records."""
-    return {row.model_path for session in server.state.sessions() for row in session.samplers if row.model_path}
+def list_loaded(server: DemoServer, *, ended: bool) -> set[str]:
+    """Return what samplers of active or of ended sessions have loaded, from the server's own records."""
+    sessions = [row for row in server.state.sessions() if is_ended(row) == ended]
+    return {row.model_path for session in sessions for row in session.samplers if row.model_path}
+
+
+def is_ended(session: Session) -> bool:
+    """Tell whether a session of the demo account has ended."""
+    return (session.status or {}).get("type") not in (None, "active")
+
+
+def count_reads(server: DemoServer) -> tuple[int, int]:
+    """Return how many sessions and samplers were requested since the last call."""
+    found = server.requests.count("get_session"), server.requests.count("get_sampler")
+    server.requests.clear()
+    return found
 
 
 @pytest.mark.parametrize("dialect", ["official", "tuft"])
 @pytest.mark.parametrize("is_known", [False, True])
-def test_every_sampler_is_found(client_of: Make, dialect: str, is_known: bool) -> None:
-    """A just started sampler is found, whether or not the others were read before."""
+def test_every_active_sampler_is_found(client_of: Make, dialect: str, is_known: bool) -> None:
+    """A sampler that was started a moment ago is found by a live reading, whether or not the others were read before."""
     with DemoServer(runs=12, dialect=dialect) as server:
         client = client_of(server)
         if is_known:
             client.samplers()
         loaded = client.checkpoints(by="run").iloc[0]
         server.state.add_sampler(loaded["tinker_path"])
-        paths, report = client._reader.read_model_paths(refresh=True)
-        assert report.complete
-        assert any(loaded["training_run_id"] in path and loaded["name"] in path for path in paths)  # TuFT's are local
-        assert set(paths) >= set(client.samplers(refresh=True)["model_path"].dropna())
+        found = client._reader.read_model_paths(live=True)
+        assert found.report.complete
+        assert any(loaded["training_run_id"] in path and loaded["name"] in path for path in found.active)  # local paths
+        assert {*found.active, *found.ended} <= set(client.samplers(refresh=True)["model_path"].dropna())
 
 
-def test_only_live_sessions_and_new_samplers_are_asked_for(server: DemoServer, client: tkf.Client) -> None:
-    """Sessions that had finished, and known samplers, are not requested again."""
+def test_only_active_sessions_and_new_samplers_are_requested(server: DemoServer, client: tkf.Client) -> None:
+    """Of ended sessions, and of samplers that are known, nothing is requested; what is known of them is returned."""
+    active = [row for row in server.state.sessions() if not is_ended(row)]
+    found = client._reader.read_model_paths(live=True)
+    assert set(found.active) == list_loaded(server, ended=False)
+    assert found.ended == []
+    assert count_reads(server) == (len(active), sum(len(row.samplers) for row in active))
     client.samplers()
-    live = [row for row in server.state.sessions() if (row.status or {}).get("type") in (None, "active")]
-    server.state.add_sampler(None, live[0])
+    assert count_reads(server)[0] == len(server.state.sessions())
+    server.state.add_sampler(None, active[0])
+    found = client._reader.read_model_paths(live=True)
+    assert set(found.ended) == list_loaded(server, ended=True)
+    assert count_reads(server) == (len(active), 1)
+
+
+def test_permanent_responses_are_kept_for_other_processes(server: DemoServer, client_of: Make, tmp_path: Path) -> None:
+    """A new client on the same cache folder requests no known sampler, also after the cache's lifetime; `clear` forgets them."""
+    options = {"cache_dir": tmp_path, "cache_ttl": 0.001}
+    before = client_of(server, **options).samplers()
+    total = count_reads(server)
+    client = client_of(server, **options)
+    after = client.samplers()
+    active = sum(not is_ended(row) for row in server.state.sessions())
+    assert count_reads(server) == (active, 0)
+    assert after.equals(before)
+    client.cache.clear()
+    client.samplers()
+    assert count_reads(server) == total
+
+
+def test_a_write_outdates_nothing_that_is_known_of_samplers(server: DemoServer, client: tkf.Client) -> None:
+    """A plan after a write requests neither sessions nor samplers again; its run reads those that may be active."""
+    plan = client.checkpoints().head(1).tinker.delete().allow("public", "newest", "last_training", "sampler")
+    plan.run(confirm=True, progress=False)
     server.requests.clear()
-    paths, _ = client._reader.read_model_paths(refresh=True)
-    assert set(paths) == list_loaded(server)
-    assert server.requests.count("get_session") == len(live) < len(server.state.sessions())
-    assert server.requests.count("get_sampler") == 1
+    plan = client.checkpoints().head(3).tinker.delete()
+    assert count_reads(server) == (0, 0)
+    plan.allow("newest").run(confirm=True, progress=False)
+    assert count_reads(server)[0] > 0
 
 
-def test_what_cannot_be_read_is_asked_for_again(server: DemoServer, client: tkf.Client) -> None:
-    """A sampler that failed to load makes the result incomplete and is requested again next time."""
+def test_refresh_corrects_what_was_taken_for_permanent(server: DemoServer, client: tkf.Client) -> None:
+    """A session that was reopened and a sampler id that was used again are read anew with refresh=True, and kept so."""
+    client.samplers()
+    session = next(row for row in server.state.sessions() if is_ended(row))
+    sampler = next(row for row in client.samplers()["sampler_id"] if not row.startswith(session.session_id))
+    path = client.checkpoints()["tinker_path"].iloc[0]
+    added = server.state.add_sampler(path, session)
+    server.faults.edit = lambda name, body: body | {"model_path": path} if body.get("sampler_id") == sampler else body
+    assert added.sampler_id not in set(client.samplers()["sampler_id"])
+    for refresh in (True, False):
+        samplers = client.samplers(refresh=refresh).set_index("sampler_id")
+        assert samplers.loc[[added.sampler_id, sampler], "model_path"].tolist() == [path, path]
+
+
+def test_what_cannot_be_read_is_requested_again(server: DemoServer, client: tkf.Client) -> None:
+    """A sampler that could not be read is not known: the reading is not complete, and the next one finds it."""
     server.faults.bursts = [Burst("get_sampler", 404, times=1)]
-    _, report = client._reader.read_model_paths(refresh=True)
-    assert not report.complete
-    paths, report = client._reader.read_model_paths(refresh=True)
-    assert report.complete
-    assert set(paths) == list_loaded(server)
+    assert not client._reader.read_model_paths(live=True).report.complete
+    found = client._reader.read_model_paths(live=True)
+    assert found.report.complete
+    assert set(found.active) == list_loaded(server, ended=False)
 
 
 @pytest.mark.parametrize(("endpoint", "field"), [("get_sampler", "model_path"), ("get_session", "sampler_ids")])
 def test_what_a_sampler_names_unreadably_is_not_known(
     server: DemoServer, client: tkf.Client, endpoint: str, field: str
 ) -> None:
-    """If a sampler's checkpoint cannot be read, no checkpoint is reported as unused, however often it is requested."""
+    """Where a value cannot be read, no checkpoint is said to be loaded by no sampler, however often it is requested."""
     server.faults.edit = lambda name, body: body | {field: 7} if name == endpoint else body
     rows = client.checkpoints()
     for _ in range(2):
-        loaded = client.planner.read_loaded(refresh=True)
+        loaded = client.planner.read_loaded(live=True)
         assert not loaded.is_complete
         assert (loaded.flag(rows["tinker_path"]) != False).fillna(True).all()  # noqa: E712  # three-valued
+
+
+def test_the_guard_holds_for_active_sessions_and_notes_ended_ones(server: DemoServer, client: tkf.Client) -> None:
+    """A checkpoint that only samplers of ended sessions had loaded is sent with a warning; `used_by_samplers` keeps it if asked."""
+    sessions = server.state.sessions()
+    loaded = list_loaded(server, ended=False) | list_loaded(server, ended=True)
+    rows = [path for path in client.checkpoints().query("not public")["tinker_path"] if path not in loaded][:2]
+    for path, ended in zip(rows, (False, True), strict=True):
+        server.state.add_sampler(path, next(row for row in sessions if is_ended(row) == ended))
+    frame = client.checkpoints()
+    client.samplers()
+    plan = frame.tinker.delete().allow("newest", "last_training").frame.set_index("tinker_path")
+    assert plan.loc[rows[0], "verdict"] == "held"
+    assert plan.loc[rows[1], "verdict"] == "send"
+    assert "a session that has ended" in plan.loc[rows[1], "warnings"]
+    for ended in (False, True):
+        kept = frame.tinker.retire(policies.used_by_samplers(ended=ended)).kept
+        assert set(kept["tinker_path"]) == set(frame["tinker_path"]) & (
+            list_loaded(server, ended=False) | (list_loaded(server, ended=True) if ended else set())
+        )

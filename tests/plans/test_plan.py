@@ -104,6 +104,13 @@ def test_only_takes_a_condition_and_nothing_else(quiet: tkf.Client, tmp_path: Pa
 # ── guards ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def list_loaded(client: tkf.Client) -> set[str]:
+    """Return what samplers of sessions that may still be active have loaded, found another way than the package does."""
+    sessions, samplers = client.sessions(), client.samplers()
+    active = sessions.loc[sessions["status"].isna() | (sessions["status"] == "active"), "session_id"]
+    return set(samplers.loc[samplers["session_id"].isin(active), "model_path"].dropna())
+
+
 def reasons_to_keep(frame: pd.DataFrame, loaded: set[str]) -> pd.Series:
     """Return for each path the guards that should hold it, found another way than the package does."""
     newest = frame.sort_values("time").groupby("training_run_id", observed=True)["tinker_path"].last()
@@ -123,8 +130,7 @@ def reasons_to_keep(frame: pd.DataFrame, loaded: set[str]) -> pd.Series:
 def test_guards_hold_what_a_delete_would_take_from_somebody(quiet: tkf.Client) -> None:
     """Public rows, the newest and the last training state of their run and those loaded by a sampler are set aside with each reason, and `allow` lifts each."""
     frame = quiet.checkpoints()
-    loaded = set(quiet.samplers()["model_path"].dropna())
-    expected = reasons_to_keep(frame, loaded)
+    expected = reasons_to_keep(frame, list_loaded(quiet))
     assert {guard for guards in expected for guard in guards} == set(ALL) - {"expiry"}
     for allowed in ((), ("public",), ("newest", "sampler"), ("last_training",), ALL):
         plan = frame.tinker.delete().allow(*allowed).frame.set_index("tinker_path")
@@ -506,7 +512,7 @@ def test_a_kept_row_never_appears_in_the_plan(retiring: Any, rule: P.Rule, data:
     assert kept | retired == set(part["tinker_path"])
     assert (plan.kept["reason"] != "").all()
     assert (plan.frame["reason"] != "").all()
-    with_flag = part.assign(loaded_by_sampler=part["tinker_path"].isin(client.samplers()["model_path"]))
+    with_flag = part.assign(loaded_by_sampler=part["tinker_path"].isin(list_loaded(client)))
     distinct = with_flag.drop_duplicates("tinker_path")
     assert set(distinct.loc[rule(distinct), "tinker_path"]) <= kept
 

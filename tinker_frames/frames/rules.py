@@ -26,6 +26,12 @@ class Rule:
     ) -> None:
         self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
         self._code = code or f"tkf.policies.{text}"
+        self._of: tuple[Rule, ...] = ()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the rule declares to need, with those of the rules that it is made of."""
+        return frozenset(self._needs).union(*(rule.columns for rule in self._of))
 
     @property
     def code(self) -> str:
@@ -73,7 +79,9 @@ class Rule:
 
     def __invert__(self) -> Rule:
         code = f"~{self.wrap(self.code, 3)}"
-        return Rule(f"~{self.wrap(str(self), 3)}", lambda frame: ~self.judge(frame), precedence=3, code=code)
+        rule = Rule(f"~{self.wrap(str(self), 3)}", lambda frame: ~self.judge(frame), precedence=3, code=code)
+        rule._of = (self,)
+        return rule
 
     def _check_other(self, other: object) -> Rule:
         if isinstance(other, Rule):
@@ -103,6 +111,7 @@ class Both(Rule):
             precedence=2,
             code=f"{one.wrap(one.code, 2)} & {other.wrap(other.code, 2)}",
         )
+        self._of = (one, other)
 
 
 class Either(Rule):
@@ -115,11 +124,11 @@ class Either(Rule):
             precedence=1,
             code=f"{one.code} | {other.code}",
         )
-        self._parts = (one, other)
+        self._of = (one, other)
 
     def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
         """Return per row the parts that keep it."""
-        one, other = (part.reasons(frame) for part in self._parts)
+        one, other = (part.reasons(frame) for part in self._of)
         both = one.where(other == "", one + "; " + other)
         return both.where(one != "", other)
 

@@ -15,8 +15,10 @@ from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, 
 from ..schema.columns import Table, empty_frame
 from .joins import add_details, build_frame, describe_frame, fill_sessions, join_inventory, map_members, merge_lacks
 from .listing import Listing, Report, join_listings, merge_reports
-from .samplers import ModelPaths
+from .samplers import ModelPaths, find_ended, read_model_paths
 from .tables import By, Options, Tables, apply_limit
+
+MANY_RUNS = 200  # above this, the user's list is expected to take fewer requests than each run's own
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,6 @@ class Account:
         self._transport = transport
         self._tables = Tables(transport)
         self._session_of: dict[str, str] = {}  # run → session, from the sessions that were read with details
-        self._model_paths = ModelPaths(self._tables, self._session_of)
 
     @property
     def known_runs(self) -> Collection[str]:
@@ -49,9 +50,8 @@ class Account:
         if not details:
             return TableFrame(frame, SESSIONS, report)
         if "training_run_ids" not in listing.data.column_names:  # otherwise each session was read already
-            listing = self._tables.session_details(listing.data["session_id"].to_pylist(), options)
-            if listing.report.started >= report.started:
-                self._model_paths.remember_sessions(frame, build_frame(SESSION_DETAILS, listing))
+            ids = listing.data["session_id"].to_pylist()
+            listing = self._tables.session_details(ids, options, ended=find_ended(frame))
             report = merge_reports([report, listing.report])
         frame = add_details(frame, build_frame(SESSION_DETAILS, listing))
         self._session_of |= map_members(frame, "training_run_ids")
@@ -77,21 +77,41 @@ class Account:
             fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of), CHECKPOINTS, listing.report
         )
 
+    def read_listed(self, run_ids: list[str]) -> pd.DataFrame:
+        """Return the checkpoints of some runs, from the cache if it has them.
+
+        Those of many runs come from the user's list, which takes fewer requests, where that is proved complete.
+        """
+        if len(run_ids) <= MANY_RUNS and not (len(run_ids) > 1 and self._tables.is_cached(CHECKPOINTS)):
+            return self.checkpoints(run_ids, "auto", Options()).frame
+        try:
+            found = self.checkpoints(None, "user", Options())
+        except NotSupportedError:
+            found = None
+        if found is None or found.report.doubted:
+            return self.checkpoints(run_ids, "auto", Options()).frame
+        rows = found.frame[found.frame["training_run_id"].isin(run_ids)].reset_index(drop=True)
+        rest = sorted(set(run_ids) - set(rows["training_run_id"].unique()))
+        if not rest:
+            return rows
+        others = build_frame(
+            CHECKPOINTS, self._tables.read_others(rest, Options())
+        )  # or runs of others, which are lost
+        return pd.concat([rows, fill_sessions(others, self._session_of)], ignore_index=True)
+
     def samplers(self, options: Options) -> TableFrame:
         """Read the samplers that the sessions list."""
-        sessions = self.sessions(replace(options, limit=0 if options.limit == 0 else None), details=True)
+        every = replace(options, limit=0 if options.limit == 0 else None)
+        sessions = self.sessions(every, details=True, listing=self._tables.sessions(every, ignore_writes=True))
         listing = self._tables.samplers(map_members(sessions.frame, "sampler_ids"), options)
         report = merge_reports([listing.report, replace(sessions.report, lacks=[])])
-        frame = build_frame(SAMPLERS, listing)
-        self._model_paths.remember_samplers(frame)
-        return TableFrame(frame, SAMPLERS, report)
+        return TableFrame(build_frame(SAMPLERS, listing), SAMPLERS, report)
 
-    def read_model_paths(self, *, refresh: bool) -> tuple[list[str], Report]:
-        """Return what samplers have loaded; with `refresh` past the cache, as far as it can have changed: in live sessions."""
-        if refresh:
-            return self._model_paths.read()
-        samplers = self.samplers(Options())
-        return samplers.frame["model_path"].dropna().to_list(), samplers.report
+    def read_model_paths(self, *, live: bool, ended: bool = False) -> ModelPaths:
+        """Return what samplers have loaded; with `live`, read past the cache, and with `ended`, also of all ended sessions."""
+        found = read_model_paths(self._tables, Options(live=live), ended=ended)
+        self._session_of |= found.session_of
+        return found
 
     def inventory(self, by: By, options: Options) -> TableFrame:
         """Read checkpoints, and join their training runs and sessions; a limit is of the checkpoints."""

@@ -1,6 +1,9 @@
-"""What samplers have loaded, read past the cache, and no more of it than can have changed since it was read last."""
+"""What samplers have loaded: those whose session may still be active, and those of ended sessions that are known."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -9,64 +12,53 @@ from .joins import build_frame, map_members
 from .listing import Report, merge_reports
 from .tables import Options, Tables
 
-FINISHED = ("cancelled", "client_finished", "failed")  # statuses of sessions that start no more samplers
+ENDED = ("cancelled", "client_finished", "failed")  # statuses of sessions that start no more samplers
 
 
+@dataclass(frozen=True)
 class ModelPaths:
-    """The model paths of an account's samplers.
+    """The model paths of an account's samplers, and how they were read."""
 
-    What a sampler has loaded never changes, nor which samplers a finished session had; both are kept once they were read.
+    active: list[str]  # of samplers whose session may still be active
+    ended: list[str]  # of those samplers of ended sessions that were read
+    session_of: dict[str, str]  # run to session, of the sessions that were read
+    report: Report
 
-    Parameters
-    ----------
-    tables
-        Reads the listings.
-    session_of
-        Run to session; what sessions name is added.
+
+def find_ended(sessions: pd.DataFrame) -> list[str]:
+    """Return the sessions that have ended; a status that is not known is none of these."""
+    return list(sessions.loc[sessions["status"].isin(ENDED), "session_id"])
+
+
+def read_model_paths(tables: Tables, options: Options, *, ended: bool = False) -> ModelPaths:
+    """Read what samplers have loaded; with `ended`, also of all sessions that have ended.
+
+    A sampler lives as long as its session. Of ended sessions, only what is known without a request is read otherwise. Where the
+    server does not tell statuses, each session is read.
     """
+    listing = tables.sessions(options, ignore_writes=True)
+    sessions, reports = build_frame(SESSIONS, listing), [listing.report]
+    over = set(find_ended(sessions))
+    if "sampler_ids" not in listing.data.column_names:  # else each session was read already
+        left_out = set() if ended else over - set(tables.find_permanent(SESSION_DETAILS, over))
+        ids = [session_id for session_id in sessions["session_id"] if session_id not in left_out]
+        listing = tables.session_details(ids, options, ended=over)
+    members = build_frame(SESSION_DETAILS, listing)
+    reports.append(listing.report)
+    session_of = map_members(members, "sampler_ids")
+    if not ended:
+        known = set(tables.find_permanent(SAMPLERS, session_of))
+        session_of = {key: session for key, session in session_of.items() if session not in over or key in known}
+    listing = tables.samplers(session_of, options)
+    samplers = build_frame(SAMPLERS, listing)
+    is_over = samplers["session_id"].isin(over)
+    report = merge_reports([*reports, listing.report])
+    paths = samplers["model_path"]
+    return ModelPaths(
+        _list_paths(paths[~is_over]), _list_paths(paths[is_over]), map_members(members, "training_run_ids"), report
+    )
 
-    def __init__(self, tables: Tables, session_of: dict[str, str]) -> None:
-        self._tables, self._session_of = tables, session_of
-        self._finished: dict[str, dict[str, str]] = {}  # session → its samplers, each with the session
-        self._paths: dict[str, str | None] = {}  # sampler → what it has loaded; None for the plain base model
 
-    def remember_sessions(self, sessions: pd.DataFrame, members: pd.DataFrame) -> None:
-        """Keep the samplers of finished sessions; `members` are the sessions' own answers, read after they had finished."""
-        finished = set(sessions.loc[sessions["status"].isin(FINISHED), "session_id"])
-        for session_id, ids in zip(members["session_id"], members["sampler_ids"], strict=True):
-            if session_id in finished and isinstance(ids, tuple):
-                self._finished[session_id] = dict.fromkeys(ids, session_id)
-
-    def remember_samplers(self, samplers: pd.DataFrame) -> None:
-        """Keep what samplers have loaded, but of those that name it in a way that cannot be read."""
-        unread = samplers["extra"].fillna("").str.contains('"model_path"', regex=False)
-        samplers = samplers[~unread.astype(bool)]
-        paths = samplers["model_path"].astype("object").where(samplers["model_path"].notna(), None)
-        self._paths.update(zip(samplers["sampler_id"], paths, strict=True))
-
-    def read(self) -> tuple[list[str], Report]:
-        """Return the distinct model paths of all samplers that sessions list now, and a report of how they were read."""
-        options = Options(refresh=True)
-        listing = self._tables.sessions(options)
-        sessions, reports = build_frame(SESSIONS, listing), [listing.report]
-        if "sampler_ids" not in listing.data.column_names:  # else each session was asked already
-            listed = sessions["session_id"]
-            listing = self._tables.session_details(listed[~listed.isin(list(self._finished))].to_list(), options)
-            reports.append(listing.report)
-        members = build_frame(SESSION_DETAILS, listing)
-        self.remember_sessions(sessions, members)
-        self._session_of.update(map_members(members, "training_run_ids"))
-        session_of = map_members(members, "sampler_ids")
-        for session_id in sessions["session_id"]:
-            session_of |= self._finished.get(session_id, {})
-        reports.append(self._read_new({key: session_of[key] for key in session_of if key not in self._paths}))
-        found = {self._paths.get(sampler_id) for sampler_id in session_of} - {None}
-        return sorted(path for path in found if path is not None), merge_reports(reports)
-
-    def _read_new(self, session_of: dict[str, str]) -> Report:
-        """Read samplers that are not known yet."""
-        if not session_of:
-            return Report()
-        listing = self._tables.samplers(session_of, Options(refresh=True))
-        self.remember_samplers(build_frame(SAMPLERS, listing))
-        return listing.report
+def _list_paths(paths: pd.Series[Any]) -> list[str]:
+    """Return the distinct paths."""
+    return sorted(paths.dropna().unique())

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
 from ..errors import (
-    AuthenticationError,
-    BillingError,
-    ConnectionFailedError,
     InvalidRequestError,
     NotFoundError,
     NotSupportedError,
     PermissionDeniedError,
-    RateLimitError,
     ServerError,
     TinkerError,
 )
@@ -29,34 +24,34 @@ from ..rest.progress import Progress, open_progress
 from ..rest.transport import Transport
 from ..schema.catalog import (
     CHECKPOINTS,
-    RUN_CHECKPOINTS,
     SAMPLERS,
     SESSION_DETAILS,
-    SESSION_IDS,
     SESSIONS,
     TRAINING_RUNS,
 )
 from ..schema.columns import Table, empty_arrow
-from ..schema.paths import component, run_of, run_url
+from ..schema.paths import run_of
 from .claims import Claims, collect_claims, may_have_another_list
-from .listing import Listing, Report, merge_reports
+from .listing import Listing, Report
 from .proof import union_sweeps
-from .run_lists import Pages
-from .sweep import Sweeper
+from .reader import TableReader
 
 By = Literal["auto", "user", "run"]
-MOST_UNREACHABLE = 3  # failed connections within one listing after which the server counts as unreachable
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options that every listing takes."""
+    """Options that every listing takes.
+
+    `live` reads past the cache, but for responses that never change; `refresh` reads those again, too.
+    """
 
     refresh: bool = False
     limit: int | None = None
     access_scope: AccessScope = "owned"
     project_id: str | None = None
     progress: bool | None = None
+    live: bool = False
 
     def __post_init__(self) -> None:
         check_scope(self.access_scope)
@@ -85,10 +80,11 @@ class Tables:
         self._transport = transport
         self._reader = TableReader(transport)
 
-    def sessions(self, options: Options) -> Listing:
+    def sessions(self, options: Options, *, ignore_writes: bool = False) -> Listing:
         """Return the sessions: searched for, or listed and read one by one where the server has no search.
 
-        The second way also has `training_run_ids` and `sampler_ids` among its columns.
+        The second way also has `training_run_ids` and `sampler_ids` among its columns. With `ignore_writes`, a cached listing is
+        returned also if a write of ours came later: it changes counts and sizes, not which sessions there are.
         """
         scope, project, limit = options.access_scope, options.project_id, options.limit
 
@@ -101,16 +97,20 @@ class Tables:
                     raise NotSupportedError(message, status=error.status, url=error.url) from None
             return self._reader.list_sessions(bar, limit=limit, access_scope=scope)
 
-        return self._listing(SESSIONS, options, read)
+        return self._listing(SESSIONS, options, read, ignore_writes=ignore_writes)
 
-    def session_details(self, ids: list[str], options: Options) -> Listing:
-        """Return the details of these sessions, with the ids of their training runs and samplers."""
-        return self._listing(
-            SESSION_DETAILS,
-            options,
-            lambda bar: self._reader.session_details(ids, bar, access_scope=options.access_scope),
-            of=ids,
-        )
+    def session_details(self, ids: list[str], options: Options, *, ended: Collection[str] = ()) -> Listing:
+        """Return the details of these sessions, with the ids of their training runs and samplers.
+
+        The details of those that had `ended` before never change. No write of ours changes the others.
+        """
+
+        def read(bar: Progress) -> Listing:
+            return self._reader.session_details(
+                ids, bar, access_scope=options.access_scope, ended=ended, refresh=options.refresh
+            )
+
+        return self._listing(SESSION_DETAILS, options, read, of=ids, ignore_writes=True)
 
     def read_paged(self, table: Table, options: Options) -> Listing:
         """Return a table that one endpoint lists by offset, as the catalog says."""
@@ -155,9 +155,10 @@ class Tables:
         return other or listing
 
     def samplers(self, session_of: dict[str, str], options: Options) -> Listing:
-        """Return the samplers with these ids, each with the session that lists it."""
+        """Return the samplers with these ids, each with the session that lists it. A sampler never changes."""
         wanted = dict(list(session_of.items())[: options.limit])
-        listing = self._listing(SAMPLERS, options, lambda bar: self._reader.samplers(wanted, bar), of=list(wanted))
+        read = lambda bar: self._reader.samplers(wanted, bar, refresh=options.refresh)  # noqa: E731
+        listing = self._listing(SAMPLERS, options, read, of=list(wanted), ignore_writes=True)
         if len(wanted) < len(session_of):
             listing.report.cut, listing.report.complete = True, False
         return listing
@@ -257,16 +258,32 @@ class Tables:
         found = None if cache is None else cache.get(_key(table, Options(), None))
         return None if found is None else Listing.from_bytes(found[0])
 
+    def is_cached(self, table: Table) -> bool:
+        """Tell whether the cache has the whole of an own table."""
+        return self._find_cached(table) is not None
+
+    def find_permanent(self, table: Table, ids: Iterable[str]) -> list[str]:
+        """Return those of these sessions or samplers whose response is known for good."""
+        known = self._transport.permanent.get(table.name)
+        return [key for key in ids if key in known]
+
     def _listing(
-        self, table: Table, options: Options, read: Callable[[Progress], Listing], *, of: list[str] | None = None
+        self,
+        table: Table,
+        options: Options,
+        read: Callable[[Progress], Listing],
+        *,
+        of: list[str] | None = None,
+        ignore_writes: bool = False,
     ) -> Listing:
         """Return a listing from the cache, or read it, and cache it unless rows may be missing."""
         self._transport.check_open()
         if options.limit == 0:
             return apply_limit(Listing(_no_rows(table), Report(started=time.time())), 0)
         cache, key = self._transport.cache, _key(table, options, of)
-        if cache is not None and not options.refresh and (found := cache.get(key)) is not None:
-            listing = Listing.from_bytes(found[0])
+        if cache is not None and not (options.refresh or options.live):
+            found = cache.get(key, ignore_writes=ignore_writes)
+            listing = None if found is None else Listing.from_bytes(found[0])
             if listing is not None:
                 listing.report.requests, listing.report.from_cache = 0, True  # for this call
                 return listing
@@ -291,127 +308,6 @@ class Tables:
         return listing
 
 
-class TableReader:
-    """Reads listings from the server, past the cache; remembers which endpoints it lacks."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._sweeper = Sweeper(transport)
-        self._lacks: dict[str, NotSupportedError] = {}
-
-    def read_paged(
-        self,
-        table: Table,
-        progress: Progress,
-        *,
-        limit: int | None,
-        access_scope: AccessScope,
-        project_id: str | None,
-    ) -> Listing:
-        """Read a table's own endpoint, every page, e.g. GET /api/v1/training_runs."""
-        params = {"access_scope": check_scope(access_scope), "project_id": project_id}
-        return self._sweeper.read_by_offset(table, params, progress, limit=limit)
-
-    def user_checkpoints(self, progress: Progress, *, limit: int | None) -> Listing:
-        """Read GET /api/v1/checkpoints: the caller's own, from all runs."""
-        self._check_available("user_checkpoints")
-        try:
-            return self._sweeper.read_by_offset(CHECKPOINTS, {}, progress, limit=limit)
-        except NotSupportedError as error:
-            raise self._remember_missing("user_checkpoints", error) from None
-
-    def run_checkpoints(self, run_ids: list[str], progress: Progress, *, keep_going: bool = False) -> Listing:
-        """Read GET /api/v1/training_runs/{run}/checkpoints of every given run, in parallel.
-
-        With `keep_going`, a run that cannot be read does not stop the others; the report names it.
-        """
-
-        def fetch(run_id: str) -> Pages:
-            path = f"{run_url(run_id)}/checkpoints"
-            return self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress, prove=keep_going)
-
-        tolerate = (lambda error: isinstance(error, TinkerError)) if keep_going else _tolerate_ones()
-        return self._sweeper.read_each(
-            RUN_CHECKPOINTS, run_ids, fetch, progress, tolerate=tolerate, all_may_be_lost=keep_going
-        )
-
-    def search_sessions(
-        self, progress: Progress, *, limit: int | None, access_scope: AccessScope, project_id: str | None
-    ) -> Listing:
-        """Read POST /api/v1/sessions/search."""
-        self._check_available("search_sessions")
-        owner = {"type": "accessible" if check_scope(access_scope) == "accessible" else "own"}
-        asked: dict[str, Any] = {"owner": owner} | ({"project_ids": [project_id]} if project_id is not None else {})
-
-        def fetch(size: int, cursor: Any) -> bytes:
-            body = asked | {"limit": size} | ({"cursor": cursor} if cursor is not None else {})
-            return self._transport.call("POST", SESSIONS.path, body=body, progress=progress).content
-
-        try:
-            return self._sweeper.read_by_cursor(SESSIONS, fetch, progress, limit=limit)
-        except NotSupportedError as error:
-            raise self._remember_missing("search_sessions", error) from None
-
-    def session_ids(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
-        """Read GET /api/v1/sessions: bare ids, without a total."""
-        self._check_available("sessions")
-        params = {"access_scope": check_scope(access_scope)}
-        try:
-            return self._sweeper.read_by_offset(SESSION_IDS, params, progress, limit=limit)
-        except NotSupportedError as error:
-            raise self._remember_missing("sessions", error) from None
-
-    def session_details(self, ids: list[str], progress: Progress, *, access_scope: AccessScope) -> Listing:
-        """Read GET /api/v1/sessions/{session} for every given id, in parallel."""
-        params = {"access_scope": check_scope(access_scope)}
-
-        def fetch(session_id: str) -> Pages:
-            path = f"{SESSION_DETAILS.path}/{component(session_id, 'session id')}"
-            return Pages([self._transport.call("GET", path, params=params, progress=progress).content])
-
-        def into_row(session_id: str, answer: dict[str, Any]) -> dict[str, Any]:
-            return answer | {"session_id": session_id}
-
-        return self._sweeper.read_each(
-            SESSION_DETAILS, ids, fetch, progress, into_row=into_row, tolerate=_tolerate_ones()
-        )
-
-    def list_sessions(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
-        """Read the list of ids, then every session: for servers without a search."""
-        ids = self.session_ids(progress, limit=limit, access_scope=access_scope)
-        details = self.session_details(ids.data["session_id"].to_pylist(), progress, access_scope=access_scope)
-        report = merge_reports([details.report, ids.report])
-        report.cut = ids.report.cut
-        report.lacks += [
-            c.name for c in SESSIONS.sent if c.name not in SESSION_DETAILS.names and c.name not in report.lacks
-        ]
-        return Listing(details.data, report)
-
-    def samplers(self, session_of: dict[str, str], progress: Progress) -> Listing:
-        """Read GET /api/v1/samplers/{sampler} for every given sampler id, in parallel."""
-
-        def fetch(sampler_id: str) -> Pages:
-            path = f"{SAMPLERS.path}/{component(sampler_id, 'sampler id')}"
-            return Pages([self._transport.call("GET", path, progress=progress).content])
-
-        def into_row(sampler_id: str, answer: dict[str, Any]) -> dict[str, Any]:
-            return {"sampler_id": sampler_id} | answer | {"session_id": session_of[sampler_id]}
-
-        return self._sweeper.read_each(
-            SAMPLERS, list(session_of), fetch, progress, into_row=into_row, tolerate=_tolerate_ones()
-        )
-
-    def _check_available(self, what: str) -> None:
-        """Raise at once for an endpoint that the server is known to lack."""
-        if what in self._lacks:
-            error = self._lacks[what]
-            raise NotSupportedError(error.what, status=error.status, url=error.url, hint=error.hint)
-
-    def _remember_missing(self, what: str, error: NotSupportedError) -> NotSupportedError:
-        self._lacks[what] = error
-        return error
-
-
 def apply_limit(listing: Listing, limit: int | None) -> Listing:
     """Return at most `limit` rows; the report says whether that left some out."""
     if limit is None or (limit and listing.data.num_rows <= limit):
@@ -429,20 +325,3 @@ def _key(table: Table, options: Options, of: list[str] | None) -> str:
 
 def _no_rows(table: Table) -> pa.Table:
     return pa.table({column.name: empty_arrow(column) for column in table.stored})
-
-
-def _tolerate_ones() -> Callable[[Exception], bool]:
-    """Return what tells whether only one object could not be read, in whatever way, and not the server or the account.
-
-    A few lost connections and rate limits may be of single objects; more of them are the server's.
-    """
-    left = itertools.count(MOST_UNREACHABLE, -1)
-
-    def tolerate(error: Exception) -> bool:
-        if isinstance(error, (AuthenticationError, BillingError)):
-            return False
-        if isinstance(error, (ConnectionFailedError, RateLimitError)):
-            return next(left) > 0
-        return isinstance(error, TinkerError)
-
-    return tolerate

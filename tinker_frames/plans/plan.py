@@ -10,8 +10,9 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
@@ -37,6 +38,9 @@ from .samplers import Loaded
 from .saved import FORMAT, SavedPlan, read_saved_plan
 from .selection import find_paths
 from .summary import PYTHON, Hints, format_plan_html, format_plan_text, get_common_ttl, summarize_plan
+
+if TYPE_CHECKING:
+    from ..frames.rules import Rule
 
 # What running, resuming and undoing a plan return.
 OUTCOMES_DOC = """DataFrame
@@ -72,8 +76,8 @@ class Source(Protocol):
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""
 
-    def read_loaded(self) -> Loaded:
-        """Return what samplers have loaded, as far as that is known."""
+    def read_loaded(self, *, ended: bool = False) -> Loaded:
+        """Return what samplers have loaded, as far as that is known; with `ended`, also those of all ended sessions."""
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if that is known."""
@@ -129,6 +133,11 @@ class Plan:
         --------
         >>> plan.frame.query("verdict == 'held'")["reason"].value_counts()  # doctest: +SKIP
         """
+        return self._preview.copy()
+
+    @cached_property
+    def _preview(self) -> pd.DataFrame:
+        """The frame, made once: what is shown is what is confirmed and run."""
         note = f"not kept by {self.rule}" if self.rule else ""
         frame = preview_rows(self.rows, self.action, self.allowed, datetime.now(UTC), note)
         frame.attrs["tinker"] = {"plan": self.id, "action": self.action.name}
@@ -264,7 +273,7 @@ class Plan:
         """
         if max_workers is not None and max_workers < 1:
             raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
-        frame = self.frame
+        frame = self._preview
         is_sent = (frame["verdict"] == "send").to_numpy()
         require_confirmation(self.action, frame[is_sent], confirm, self.effect, lambda: self.summarize(frame))
         runner, jobs = self.source.make_runner(), build_jobs(self.rows[is_sent])
@@ -325,10 +334,10 @@ class Plan:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return format_plan_text(self.action, self.frame, self.rows, self.rate)
+        return format_plan_text(self.action, self._preview, self.rows, self.rate)
 
     def _repr_html_(self) -> str:
-        return format_plan_html(self.action, self.frame, self.rows, self.rate)
+        return format_plan_html(self.action, self._preview, self.rows, self.rate)
 
     def _select(self, paths: set[str]) -> Plan:
         rows = self.rows[self.rows["tinker_path"].isin(paths)].reset_index(drop=True)
@@ -354,8 +363,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
     if keep is None:
         raise InvalidRequestError("a retirement needs a keep rule", hint="Make one with tkf.policies.")
     frame = frame[frame["tinker_path"].notna()]
-    if "loaded_by_sampler" not in frame.columns:
-        frame = frame.assign(loaded_by_sampler=source.read_loaded().flag(frame["tinker_path"]))
+    frame = _add_loaded(frame, keep, source)
     reasons = keep.reasons(frame)
     paths = frame["tinker_path"]
     stay = set(paths[reasons != ""])  # a checkpoint in several rows is kept if one of them is
@@ -367,6 +375,16 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
     action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
     plan = make_plan(action, paths[~mask], source, arguments)
     return replace(plan, kept=kept, rule=str(keep))
+
+
+def _add_loaded(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame:
+    """Return the frame with the columns that say what samplers have loaded; those that it has already are kept."""
+    names = {"loaded_by_sampler", *({"loaded_by_ended_sampler"} & keep.columns)} - set(frame.columns)
+    if not names:
+        return frame
+    loaded = source.read_loaded(ended="loaded_by_ended_sampler" in names)
+    flags = {"loaded_by_sampler": loaded.flag, "loaded_by_ended_sampler": loaded.flag_ended}
+    return frame.assign(**{name: flags[name](frame["tinker_path"]) for name in names})
 
 
 def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:

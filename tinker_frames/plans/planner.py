@@ -21,7 +21,7 @@ from ..rest.progress import Progress
 from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import empty_frame
-from ..schema.paths import SCHEME, SCHEMES, bare_name, run_of, run_url
+from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
 from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
 from .history import build_journal_frame
 from .journal import Journal
@@ -124,22 +124,25 @@ class Planner:
 
     def read_listed(self, paths: Iterable[str]) -> pd.DataFrame:
         """Return every checkpoint of the runs that these paths name; a run that cannot be read has none."""
-        runs = list(dict.fromkeys(run for path in paths if (run := run_of(path))))
         try:  # what is missing is refused, row by row
-            return self._complete_ids(self._tables.checkpoints(runs, "auto", Options()).frame)
+            return self._complete_ids(self._tables.read_listed(runs_of(paths)))
         except (errors.NotFoundError, errors.ServerError):
             return empty_frame(CHECKPOINTS, datetime.now(UTC))
 
-    def read_loaded(self, *, refresh: bool = False) -> Loaded:
-        """Return what samplers have loaded; what cannot be read of them leaves open what else they have."""
+    def read_loaded(self, *, live: bool = False, ended: bool = False) -> Loaded:
+        """Return what samplers have loaded; what cannot be read of them leaves open what else they have.
+
+        With `live`, it is read past the cache, and with `ended`, also of all sessions that have ended.
+        """
         try:
-            paths, report = self._tables.read_model_paths(refresh=refresh)
+            found = self._tables.read_model_paths(live=live, ended=ended)
         except (errors.AuthenticationError, errors.ConnectionFailedError):
             raise
         except errors.TinkerError:
             return UNKNOWN
-        unread = any(problem["column"] in ("sampler_ids", "model_path") for problem in report.problems)
-        return find_loaded(paths, self._tables.known_runs, is_complete=report.complete and not unread)
+        unread = any(problem["column"] in ("sampler_ids", "model_path") for problem in found.report.problems)
+        is_complete = found.report.complete and not unread
+        return find_loaded(found.active, self._tables.known_runs, is_complete=is_complete, ended=found.ended)
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""
@@ -149,7 +152,7 @@ class Planner:
 
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""
-        review = partial(Review, self._read_frame, partial(self.read_loaded, refresh=True))
+        review = partial(Review, self._read_frame, partial(self.read_loaded, live=True))
         return Runner(self._transport, self.read_runs, self.journal(), review)
 
     def journal(self) -> Journal:

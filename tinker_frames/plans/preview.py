@@ -6,7 +6,7 @@ A guard is declared once, as an entry of `GUARDS`: previews, `Plan.allow`, `--al
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidTinkerPathError
 from ..policies import keep_last
 from ..schema.columns import pandas_array, to_python
-from ..schema.paths import parse_known, quote_text
+from ..schema.paths import PLAIN_PATTERN, parse_known, quote_text
 from .actions import Action, Job, Outcome, Outcomes, RequestedExpiry, State
 from .samplers import Loaded
 from .writer import COLLISION
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd  # imported where frames are made: the command line's help reads the guards without it
 
 
@@ -102,6 +103,7 @@ GUARDS = {
 # The verdicts on rows, in words for summaries, the command line and views.
 VERDICTS = {"send": "will be sent", "held": "held", "refused": "refused", "unchanged": "unchanged"}
 REPLACED = "another checkpoint has been saved under its name since the frame was read"
+NOT_LISTED = "not among this account's checkpoints (deleted, expired, or of another account)"
 OUTCOMES = ["done", "unchanged", "skipped", "failed", "unknown"]
 # The columns of a listing that a plan carries along.
 LISTED = (
@@ -137,18 +139,19 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: Loaded) ->
     DataFrame
         The columns of `LISTED`, NA where not found; `refusal` (why it must not be touched; empty if it may); `namesakes`
         (of how many paths the server cannot tell it apart, itself included; 0 if it can);
-        and the column of every guard: true, false, or NA where not known.
+        the column of every guard: true, false, or NA where not known; and `loaded_by_ended_sampler` (boolean).
     """
     import pandas as pd
 
     rows = pd.DataFrame({"tinker_path": pandas_array("text", dict.fromkeys(map(str, paths)))})
     flags = {guard.column: guard.find(listed, loaded) for guard in GUARDS.values() if guard.find is not None}
+    flags["loaded_by_ended_sampler"] = loaded.flag_ended(listed["tinker_path"])
     known = listed[["tinker_path", *LISTED]].assign(**flags, _found=True)
     rows = rows.merge(known, on="tinker_path", how="left", validate="1:1")
     found = rows.pop("_found").notna()
-    rows["refusal"] = [_find_refusal(path, here) for path, here in zip(rows["tinker_path"], found, strict=True)]
-    namesakes = find_namesakes(listed)
-    rows["namesakes"] = [len(namesakes.get(path, ())) for path in rows["tinker_path"]]
+    rows["refusal"] = _find_refusals(rows["tinker_path"], found)
+    namesakes = {path: len(paths) for path, paths in find_namesakes(listed).items()}
+    rows["namesakes"] = rows["tinker_path"].map(namesakes).fillna(0).astype("int64") if namesakes else 0
     for column in flags:
         rows[column] = rows[column].astype("boolean").where(found, other=False)
     return rows
@@ -158,30 +161,63 @@ def preview_rows(
     rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: datetime, note: str = ""
 ) -> pd.DataFrame:
     """Return the rows with a verdict on each and what it leads to; `note` is the reason of those that are sent."""
-    import pandas as pd
+
+    def compare(public: Any, expires_at: Any, unknown: Any, *requested: Any) -> tuple[bool, bool]:
+        state, expiry = State(public, expires_at, expiry_unknown=unknown), RequestedExpiry(*requested)
+        return action.is_already(state, expiry, now), action.shortens(state, expiry, now)
+
+    def decide(refusal: str, already: bool, shortens: bool, *flags: bool | None) -> tuple[str, str]:
+        if refusal:
+            return "refused", refusal
+        if already:
+            return "unchanged", "it expires sooner anyway" if action.only_sooner else "already so"
+        reason = _find_hold(flags, allowed) if shortens else ""
+        return ("held", reason) if reason else ("send", note)
 
     frame = rows.copy()
-    jobs = build_jobs(rows)
-    frame["shortens"] = pd.Series([action.shortens(job.before, job.expiry, now) for job in jobs], dtype="bool")
-    flags = _select_records(rows, ["refusal", *(guard.column for guard in GUARDS.values())])
-    verdicts = [_decide(row, job, action, allowed, now) for row, job in zip(flags, jobs, strict=True)]
-    verdicts = _refuse_mistakable(rows, verdicts, action)
+    compared = map_distinct(rows, [*_STATE, "ttl_seconds", "until"], compare)
+    frame["already"], frame["shortens"] = _split_pairs(compared, "bool")
+    verdicts = map_distinct(frame, ["refusal", "already", "shortens", *_FLAGS], decide)
+    verdict, reason = _split_pairs(verdicts, "object")
+    is_half = _find_halves(rows, verdict, action)
+    verdict[is_half], reason[is_half] = "refused", COLLISION
     frame["action"] = pandas_array("text", [action.name] * len(frame))
-    frame["verdict"] = pandas_array("text", [verdict for verdict, _ in verdicts])
-    frame["reason"] = pandas_array("text", [note if verdict == "send" else reason for verdict, reason in verdicts])
+    frame["verdict"], frame["reason"] = pandas_array("text", verdict), pandas_array("text", reason)
     frame["public_after"] = _find_public_after(frame["public"], action)
-    frame["expires_after"] = _find_expires_after(frame["expires_at"], jobs, action, now)
-    frame["warnings"] = pandas_array("text", [_find_warnings(row) for row in _select_records(frame, _WARNED_OF)])
+    frame["expires_after"] = _find_expires_after(frame, action, now)
+    frame["misread"] = frame["name"].where(frame["name"].isin(_MISREAD_NAMES))
+    warnings = map_distinct(frame, ["shortens", "misread", "loaded_by_ended_sampler", *_FLAGS], _find_warnings)
+    frame["warnings"] = pandas_array("text", warnings)
     front = ["tinker_path", "action", "verdict", "reason", "warnings"]
-    hidden = ["refusal", "namesakes", "ttl_seconds", "until", "user_metadata"]
-    return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]]
+    hidden = [
+        "already", "misread", "loaded_by_ended_sampler", "refusal", "namesakes", "ttl_seconds", "until", "user_metadata"
+    ]  # fmt: skip
+    return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]].astype({"shortens": "bool"})
+
+
+def map_distinct(frame: pd.DataFrame, names: list[str], function: Callable[..., Any]) -> np.ndarray[Any, Any]:
+    """Return for each row what a function of the values of some columns returns, called once for each distinct combination."""
+    import numpy as np
+    import pandas as pd
+
+    codes = np.zeros(len(frame), dtype=np.int64)
+    for name in names:
+        part, distinct = pd.factorize(frame[name])
+        codes = np.unique(codes * (len(distinct) + 1) + part + 1, return_inverse=True)[1]
+    _, first, places = np.unique(codes, return_index=True, return_inverse=True)
+    columns = [map(to_python, frame[name].iloc[first]) for name in names]
+    found = np.empty(len(first), dtype="object")
+    for place, values in enumerate(zip(*columns, strict=True)):
+        found[place] = function(*values)
+    return found[places]
 
 
 def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, loaded: Loaded) -> dict[str, str]:
     """Return the jobs that a guard holds, and why, as `collect_facts` has it of these listings; those not listed are left out."""
     facts = collect_facts([job.tinker_path for job in jobs], listed, loaded)
-    rows = _select_records(facts, ["tinker_path", "refusal", *(guard.column for guard in GUARDS.values())])
-    return {row["tinker_path"]: hold for row in rows if not row["refusal"] and (hold := _find_hold(row, allowed))}
+    holds = map_distinct(facts, ["refusal", *_FLAGS], lambda refusal, *flags: refusal or _find_hold(flags, allowed))
+    is_held = (holds != "") & (facts["refusal"] == "").to_numpy(dtype=bool)
+    return dict(zip(facts.loc[is_held, "tinker_path"], holds[is_held], strict=True))
 
 
 def refuse_replaced(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
@@ -279,52 +315,51 @@ def build_outcome_frame(
     return result
 
 
-def _decide(row: dict[Any, Any], job: Job, action: Action, allowed: frozenset[str], now: datetime) -> tuple[str, str]:
-    """Return the verdict on one row and its reason: refused, unchanged, held by a guard, or to be sent."""
-    if row["refusal"]:
-        return "refused", row["refusal"]
-    if action.is_already(job.before, job.expiry, now):
-        return "unchanged", "it expires sooner anyway" if action.only_sooner else "already so"
-    reason = _find_hold(row, allowed) if action.shortens(job.before, job.expiry, now) else ""
-    return ("held", reason) if reason else ("send", "")
+_STATE = ("public", "expires_at", "expiry_unknown")
+_FLAGS = tuple(guard.column for guard in GUARDS.values())
+_MISREAD_NAMES = ("publish", "ttl", "archive")  # the last part of the URLs of actions
 
 
-def _refuse_mistakable(rows: pd.DataFrame, verdicts: list[tuple[str, str]], action: Action) -> list[tuple[str, str]]:
-    """Return the verdicts, with rows refused that the server could take for another, unless a delete takes all of that name."""
-    names = list(zip(rows["training_run_id"], rows["name"], strict=True))
-    sent = Counter(name for name, (verdict, _) in zip(names, verdicts, strict=True) if verdict == "send")
-    found = []
-    for name, count, (verdict, reason) in zip(names, rows["namesakes"], verdicts, strict=True):
-        is_half = verdict != "refused" if not action.removes else verdict == "send" and sent[name] != count
-        found.append(("refused", COLLISION) if count and is_half else (verdict, reason))
-    return found
+def _split_pairs(pairs: np.ndarray[Any, Any], dtype: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the first and the second part of each pair."""
+    import numpy as np
+
+    return np.array([one for one, _ in pairs], dtype=dtype), np.array([two for _, two in pairs], dtype=dtype)
 
 
-def _find_hold(row: dict[Any, Any], allowed: frozenset[str]) -> str:
-    """Return the reasons of the guards that hold a row; empty if none does."""
-    found = {guard.name: guard.describe(to_python(row[guard.column])) for guard in GUARDS.values()}
+def _find_halves(rows: pd.DataFrame, verdict: np.ndarray[Any, Any], action: Action) -> np.ndarray[Any, Any]:
+    """Return which rows the server could take for another of their name; a delete of all of that name is none to refuse."""
+    import numpy as np
+
+    has_namesakes = (rows["namesakes"] > 0).to_numpy(dtype=bool)
+    if not action.removes:
+        return np.asarray(has_namesakes & (verdict != "refused"))
+    is_sent = np.asarray(has_namesakes & (verdict == "send"))
+    names = list(zip(rows.loc[is_sent, "training_run_id"], rows.loc[is_sent, "name"], strict=True))
+    counts = Counter(names)
+    is_sent[is_sent] = [
+        counts[name] != count for name, count in zip(names, rows.loc[is_sent, "namesakes"], strict=True)
+    ]
+    return is_sent
+
+
+def _find_hold(flags: Sequence[bool | None], allowed: frozenset[str]) -> str:
+    """Return the reasons of the guards that hold a row with these flags; empty if none does."""
+    found = {name: guard.describe(flag) for (name, guard), flag in zip(GUARDS.items(), flags, strict=True)}
     holding = {name for name, reason in found.items() if reason}
     lifted = {name for name in holding if {name, GUARDS[name].lifted_with} & allowed & holding}
     return "; ".join(reason for name, reason in found.items() if name in holding - lifted)
 
 
-def _select_records(frame: pd.DataFrame, names: Iterable[str]) -> list[dict[Any, Any]]:
-    """Return rows as dicts of some columns: making objects of all of them takes longer than everything else."""
-    return frame[[name for name in names if name in frame.columns]].to_dict("records")
-
-
-_WARNED_OF = ("shortens", "name", *(guard.column for guard in GUARDS.values()))
-
-
-def _find_warnings(row: dict[Any, Any]) -> str:
-    """Return what to consider before this row is changed."""
+def _find_warnings(shortens: bool, misread: str | None, was_loaded: bool | None, *flags: bool | None) -> str:
+    """Return what to consider before a row is changed."""
     found: list[str] = []
-    if row["shortens"]:
-        for guard in GUARDS.values():
-            flag = to_python(row[guard.column])
+    if shortens:
+        for guard, flag in zip(GUARDS.values(), flags, strict=True):
             found += filter(None, [guard.warning if flag else guard.describe(flag)])
-    if str(row.get("name")) in ("publish", "ttl", "archive"):
-        found.append(f"it is named {row['name']!r}, which a server could read as an action")
+        found += ["a sampler of a session that has ended had loaded it"] if was_loaded else []
+    if misread is not None:
+        found.append(f"it is named {misread!r}, which a server could read as an action")
     return "; ".join(found)
 
 
@@ -334,11 +369,16 @@ def _find_public_after(public: pd.Series[Any], action: Action) -> Any:
     return public if action.public_after is None else pandas_array("bool", [action.public_after] * len(public))
 
 
-def _find_expires_after(expires_at: pd.Series[Any], jobs: list[Job], action: Action, now: datetime) -> Any:
+def _find_expires_after(rows: pd.DataFrame, action: Action, now: datetime) -> Any:
     """Return the expiry that each row will have; a removed checkpoint has none."""
+    import pandas as pd
+
     if action.removes:
-        return pandas_array("time", [None] * len(expires_at))
-    return _to_times([job.expiry.resolve(now) for job in jobs]) if action.sets_expiry else expires_at
+        return pandas_array("time", [None] * len(rows))
+    if not action.sets_expiry:
+        return rows["expires_at"]
+    by_ttl = pd.Timestamp(now) + pd.to_timedelta(rows["ttl_seconds"].astype("Float64"), unit="s")
+    return rows["until"].where(rows["until"].notna(), by_ttl.astype(rows["until"].dtype))
 
 
 def _to_times(values: list[datetime | None]) -> pd.Series[Any]:
@@ -370,9 +410,21 @@ def find_namesakes(listed: pd.DataFrame) -> dict[str, list[str]]:
     return {path: paths for _, group in groups for paths in [list(group)] for path in paths}
 
 
+def _find_refusals(paths: pd.Series[Any], found: pd.Series[bool]) -> list[str]:
+    """Return why each path must not be touched; empty if it may."""
+    is_plain = paths.str.fullmatch(PLAIN_PATTERN).to_numpy(
+        dtype=bool
+    )  # parsed one by one, 100,000 paths take longer than all else
+    plain = (NOT_LISTED, "")
+    return [
+        plain[here] if is_known else _find_refusal(path, here)
+        for path, here, is_known in zip(paths, found, is_plain, strict=True)
+    ]
+
+
 def _find_refusal(path: str, found: bool) -> str:
     try:
         parse_known(path)
     except InvalidTinkerPathError as error:
         return str(error.what).replace(quote_text(path), "its path", 1)  # rows with the same fault have the same reason
-    return "" if found else "not among this account's checkpoints (deleted, expired, or of another account)"
+    return "" if found else NOT_LISTED

@@ -18,12 +18,15 @@ LOCAL_PARTS = ("run", "name", "adapter")  # how TuFT's local paths end
 
 @dataclass(frozen=True)
 class Loaded:
-    """What samplers have loaded, as far as that is known."""
+    """What samplers have loaded, as far as that is known: those whose session may still be active, but for `ended`."""
 
     paths: frozenset[str] = frozenset()  # tinker paths
     names: frozenset[tuple[str, str]] = frozenset()  # run and name, of either type: a local path does not tell it
     open_runs: frozenset[str] = frozenset()  # a sampler has loaded something of these, and does not say what
     is_complete: bool = True  # whether nothing else may be loaded
+    ended: frozenset[str] = (
+        frozenset()
+    )  # tinker paths that samplers of ended sessions had loaded, as far as they were read
 
     def flag(self, paths: Iterable[str]) -> Any:
         """Return whether each of these checkpoints is loaded; NA where that is not known."""
@@ -41,6 +44,10 @@ class Loaded:
             ],
         )
 
+    def flag_ended(self, paths: Iterable[str]) -> Any:
+        """Return whether samplers of ended sessions had loaded each of these checkpoints, as far as they were read."""
+        return pandas_array("bool", [path in self.ended for path in paths])
+
     @property
     def _rest(self) -> bool | None:
         return False if self.is_complete else None
@@ -49,10 +56,13 @@ class Loaded:
 UNKNOWN = Loaded(is_complete=False)
 
 
-def find_loaded(model_paths: Iterable[str], run_ids: Collection[str], *, is_complete: bool) -> Loaded:
+def find_loaded(
+    model_paths: Iterable[str], run_ids: Collection[str], *, is_complete: bool, ended: Iterable[str] = ()
+) -> Loaded:
     """Return what samplers with these model paths have loaded; `run_ids` are the account's runs, to be found in local paths.
 
-    A folder that holds one of them holds runs: another one there is of a run that is gone, or of somebody else.
+    A folder that holds one of them holds runs: another one there is of a run that is gone, or of somebody else. `ended` are the
+    model paths of samplers whose session has ended.
     """
     found = {path: run_of(path) for path in model_paths}
     local = {path: parts for path in found if found[path] is None and (parts := _split_local(path)) is not None}
@@ -68,7 +78,7 @@ def find_loaded(model_paths: Iterable[str], run_ids: Collection[str], *, is_comp
         else:
             is_complete = False
     paths = frozenset(path for path, run in found.items() if run is not None)
-    return Loaded(paths, frozenset(names), frozenset(open_runs), is_complete)
+    return Loaded(paths, frozenset(names), frozenset(open_runs), is_complete, frozenset(ended))
 
 
 def _split_local(path: str) -> tuple[str, str, str] | None:

@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .permanent import Permanent
 from .retry import is_complete_json
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class AccountCache:
         self._lock = threading.Lock()
         self._read_started = threading.local()
         self._store: SQLiteStore = SQLiteStore(self.path, self._warn_once)
+        self.permanent = Permanent(self._store, account)
         self.session: CachedSession = CachedSession(
             backend=StoredCache(self._store, self._is_storable),
             expire_after=timedelta(seconds=ttl_s),
@@ -80,13 +82,16 @@ class AccountCache:
         """Tell whether a response that this thread read may be stored: it is complete, and no write came since."""
         return is_complete_json(response.content) and not self.is_outdated(getattr(self._read_started, "at", 0.0))
 
-    def get(self, key: str) -> tuple[bytes, float] | None:
-        """Return a listing's stored bytes and the time its reading began (Unix seconds); None if absent, old or outdated."""
+    def get(self, key: str, *, ignore_writes: bool = False) -> tuple[bytes, float] | None:
+        """Return a listing's stored bytes and the time its reading began (Unix seconds); None if absent, old or outdated.
+
+        With `ignore_writes`, for listings that no write of ours changes, only its age counts.
+        """
         found = self._store.get(key)
         if found is None or found.is_expired:
             return None
         started = _parse_number(found.headers.get(STARTED))
-        if started is None or self.is_outdated(started):
+        if started is None or (not ignore_writes and self.is_outdated(started)):
             return None
         return found.content, started
 
@@ -116,6 +121,7 @@ class AccountCache:
         """Delete everything cached for this account."""
         self.invalidate()
         self._store.clear()
+        self.permanent.clear()
 
     def info(self) -> dict[str, Any]:
         """Return path, number of entries, bytes on disk, lifetime in seconds, and whether the cache works."""

@@ -6,12 +6,13 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
-from ..errors import ConnectionFailedError
+from ..errors import ConnectionFailedError, TinkerError
 from .adapter import get_time_left
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
@@ -38,6 +39,26 @@ def describe_failure(what: str, url: str, fault: Exception, patience_s: float) -
     return ConnectionFailedError(
         f"{what} failed: {problem}", url=url, hint=hint, retryable=None if hint is None else False
     )
+
+
+def describe_cause(error: TinkerError) -> str:
+    """Return why a request is sent again, as a progress bar says it."""
+    if error.status == 429:
+        return "rate limited (429)"
+    return f"the server answers {error.status}" if error.status else str(error.what)
+
+
+def build_wait_error(error: TinkerError, seconds: float) -> TinkerError:
+    """Return the error of a read that would have to wait past its deadline, with the time to wait until."""
+    when = datetime.now(UTC) + timedelta(seconds=seconds)
+    late = type(error)(
+        f"{error.what}: the server asks to wait {seconds:.0f} s, which is past the deadline",
+        status=error.status,
+        url=error.url,
+        hint=f"Try again after {when:%Y-%m-%d %H:%M:%S} UTC, or pass a longer deadline= to wait for it.",
+    )
+    late.retry_after, late.retryable = seconds, error.retryable
+    return late
 
 
 def _describe_proxy(fault: Exception) -> tuple[str, str] | None:

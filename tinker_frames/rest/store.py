@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,10 @@ SERIALIZER = SerializerPipeline(
     [CattrStage(), Stage(dumps=msgspec.msgpack.encode, loads=msgspec.msgpack.decode)], name="msgpack", is_binary=True
 )
 
-_CREATE = "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value BLOB, expires INTEGER) WITHOUT ROWID"
+_CREATE = """
+CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value BLOB, expires INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS permanent (kind TEXT, id TEXT, value BLOB, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+"""
 
 
 class SQLiteStore(BaseStorage[str, Any]):
@@ -74,11 +77,28 @@ class SQLiteStore(BaseStorage[str, Any]):
     def clear(self) -> None:
         """Delete every entry, and give the space back."""
         self._write("DELETE FROM responses", ())
+        self._write("DELETE FROM permanent", ())
         self._try(lambda db: db.executescript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"), None)
 
     def drop_expired(self) -> None:
         """Delete expired entries, so that the file does not grow with every kind of call."""
         self._write("DELETE FROM responses WHERE expires <= ?", (int(time.time()),))
+
+    def read_permanent(self, kind: str) -> dict[str, bytes]:
+        """Return the permanent responses of a kind, by id."""
+        select = "SELECT id, value FROM permanent WHERE kind = ?"
+        rows: list[tuple[str, bytes]] = self._try(lambda db: db.execute(select, (kind,)).fetchall(), [])
+        return {key: value for key, value in rows if isinstance(key, str) and isinstance(value, bytes)}
+
+    def add_permanent(self, kind: str, responses: Mapping[str, bytes]) -> None:
+        """Store permanent responses of a kind, in place of those with the same id."""
+        rows = [(kind, key, value) for key, value in responses.items()]
+
+        def insert(db: sqlite3.Connection) -> None:
+            with db:
+                db.executemany("INSERT OR REPLACE INTO permanent VALUES (?, ?, ?)", rows)
+
+        self._try(insert, None)
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
@@ -159,7 +179,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA page_size=65536")  # values are megabytes
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")  # a cache lost with the power is only read again
-        connection.execute(_CREATE)
+        connection.executescript(_CREATE)
         connection.commit()
     except sqlite3.Error:
         connection.close()

@@ -27,7 +27,8 @@ from .adapter import BoundedAdapter, Protected, get_time_left, limit_time, prote
 from .auth import Authenticator, Token, fingerprint
 from .cache import AccountCache, touch_marker
 from .config import Settings, is_loopback
-from .failures import describe_failure
+from .failures import build_wait_error, describe_cause, describe_failure
+from .permanent import Permanent
 from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
 from .retry import (
     RetryBudget,
@@ -75,6 +76,7 @@ class Transport:
         self._plain = _configure_session(requests.Session(), settings)
         self._lock = threading.RLock()
         self._caches: dict[str, AccountCache] = {}
+        self._permanent: dict[str, Permanent] = {}  # by account, where the cache is off
         self.is_closed = False
         self._not_before = 0.0  # monotonic; a rate limit met by one thread holds all of them
         self.clock_offset = timedelta(0)  # of the server's clock, ahead of ours, by the last `Date` that it sent
@@ -92,6 +94,12 @@ class Transport:
     def cache(self) -> AccountCache | None:
         """The account's cache; None if it is switched off."""
         return self._open_cache(self.account) if self.settings.cache else None
+
+    @property
+    def permanent(self) -> Permanent:
+        """The account's permanent responses; in memory if the cache is switched off."""
+        cache = self.cache
+        return self._permanent.setdefault(self.account, Permanent()) if cache is None else cache.permanent
 
     def _open_cache(self, account: str) -> AccountCache:
         with self._lock:
@@ -281,7 +289,7 @@ class Transport:
 
     def _wait_before_retry(self, seconds: float, error: errors.TinkerError, progress: Progress) -> None:
         """Wait before a repeat; a rate limit or an overloaded server holds every thread, and only the first of them says so."""
-        why = _describe_cause(error)
+        why = describe_cause(error)
         if error.status in HOLDING_STATUSES:
             if self._hold_requests(seconds):
                 progress.report_wait(seconds, why)
@@ -303,13 +311,13 @@ class Transport:
         if asked is None or error.status not in HOLDING_STATUSES:
             return error
         self._hold_requests(asked)
-        return _build_wait_error(error, asked) if asked >= get_time_left() else error
+        return build_wait_error(error, asked) if asked >= get_time_left() else error
 
     def _wait_for_rate_limit(self, progress: Progress) -> None:
         while (seconds := self._not_before - time.monotonic()) > 0:
             if seconds >= get_time_left():
                 held = errors.RateLimitError("nothing was sent", url=self.settings.base_url)
-                raise _build_wait_error(held, seconds)
+                raise build_wait_error(held, seconds)
             _sleep(seconds, progress)
         if progress.stop.is_set():
             raise StoppedError
@@ -418,25 +426,6 @@ def _is_expected(response: Response, request: _Request) -> bool:
 
 def _is_invalid_token(response: Response) -> bool:
     return response.status == 401 and 'error="invalid_token"' in response.headers.get("WWW-Authenticate", "")
-
-
-def _describe_cause(error: errors.TinkerError) -> str:
-    if error.status == 429:
-        return "rate limited (429)"
-    return f"the server answers {error.status}" if error.status else str(error.what)
-
-
-def _build_wait_error(error: errors.TinkerError, seconds: float) -> errors.TinkerError:
-    """Return the error of a read that would have to wait past its deadline, with the time to wait until."""
-    when = datetime.now(UTC) + timedelta(seconds=seconds)
-    late = type(error)(
-        f"{error.what}: the server asks to wait {seconds:.0f} s, which is past the deadline",
-        status=error.status,
-        url=error.url,
-        hint=f"Try again after {when:%Y-%m-%d %H:%M:%S} UTC, or pass a longer deadline= to wait for it.",
-    )
-    late.retry_after, late.retryable = seconds, error.retryable
-    return late
 
 
 def _sleep(seconds: float, progress: Progress) -> None:

@@ -7,6 +7,7 @@ part is percent-encoded on its own before it goes into a URL; what a proxy or `r
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
@@ -49,6 +50,10 @@ class TinkerPath(NamedTuple):
 # For many paths at once: the parts as named groups, in Python's and in Arrow's regular expressions.
 FOLDER_PATTERN = f"(?:{'|'.join(SCHEMES)})" + "/".join(f"(?P<{part}>[^/]+)" for part in PARTS[:-1])
 PATTERN = rf"^{FOLDER_PATTERN}/(?P<name>[^/]+)$"
+
+# Paths that `parse_known` accepts, as most are: printable ASCII, and no part begins with a dot.
+_PLAIN_PART = r"[ -\-0-~][ -.0-~]*"
+PLAIN_PATTERN = rf"(?:{'|'.join(SCHEMES)}){_PLAIN_PART}/(?:{'|'.join(SEGMENTS)})/{_PLAIN_PART}"
 
 _OFFICIAL_ID = re.compile(r"(.+):(?:train|sample):[0-9]+", re.DOTALL)
 
@@ -102,6 +107,12 @@ def run_of(path: str) -> str | None:
     with suppress(InvalidTinkerPathError):
         return parse(path).training_run_id
     return None
+
+
+def runs_of(paths: Iterable[str]) -> list[str]:
+    """Return the distinct training runs that paths name, in their order."""
+    folders = dict.fromkeys(path.rpartition("/")[0] for path in paths)  # far fewer than paths
+    return list(dict.fromkeys(run for folder in folders if (run := run_of(f"{folder}/name"))))
 
 
 @lru_cache(maxsize=65_536)

@@ -1,0 +1,206 @@
+"""Read listings from the server: every page, or every object, of one table."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection
+from typing import Any
+
+import pyarrow.compute as pc
+
+from ..errors import (
+    AuthenticationError,
+    BillingError,
+    ConnectionFailedError,
+    NotSupportedError,
+    RateLimitError,
+    TinkerError,
+)
+from ..rest.endpoints import AccessScope, check_scope
+from ..rest.progress import Progress
+from ..rest.transport import Transport
+from ..schema.catalog import CHECKPOINTS, RUN_CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSION_IDS, SESSIONS
+from ..schema.columns import Table
+from ..schema.paths import component, run_url
+from .listing import Listing, merge_reports
+from .run_lists import Pages
+from .sweep import Sweeper
+
+MOST_UNREACHABLE = 3  # failed connections within one listing after which the server counts as unreachable
+
+
+class TableReader:
+    """Reads listings from the server, past the cache; remembers which endpoints it lacks."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._sweeper = Sweeper(transport)
+        self._lacks: dict[str, NotSupportedError] = {}
+
+    def read_paged(
+        self,
+        table: Table,
+        progress: Progress,
+        *,
+        limit: int | None,
+        access_scope: AccessScope,
+        project_id: str | None,
+    ) -> Listing:
+        """Read a table's own endpoint, every page, e.g. GET /api/v1/training_runs."""
+        params = {"access_scope": check_scope(access_scope), "project_id": project_id}
+        return self._sweeper.read_by_offset(table, params, progress, limit=limit)
+
+    def user_checkpoints(self, progress: Progress, *, limit: int | None) -> Listing:
+        """Read GET /api/v1/checkpoints: the caller's own, from all runs."""
+        self._check_available("user_checkpoints")
+        try:
+            return self._sweeper.read_by_offset(CHECKPOINTS, {}, progress, limit=limit)
+        except NotSupportedError as error:
+            raise self._remember_missing("user_checkpoints", error) from None
+
+    def run_checkpoints(self, run_ids: list[str], progress: Progress, *, keep_going: bool = False) -> Listing:
+        """Read GET /api/v1/training_runs/{run}/checkpoints of every given run, in parallel.
+
+        With `keep_going`, a run that cannot be read does not stop the others; the report names it.
+        """
+
+        def fetch(run_id: str) -> Pages:
+            path = f"{run_url(run_id)}/checkpoints"
+            return self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress, prove=keep_going)
+
+        tolerate = (lambda error: isinstance(error, TinkerError)) if keep_going else _tolerate_ones()
+        return self._sweeper.read_each(
+            RUN_CHECKPOINTS, run_ids, fetch, progress, tolerate=tolerate, all_may_be_lost=keep_going
+        )
+
+    def search_sessions(
+        self, progress: Progress, *, limit: int | None, access_scope: AccessScope, project_id: str | None
+    ) -> Listing:
+        """Read POST /api/v1/sessions/search."""
+        self._check_available("search_sessions")
+        owner = {"type": "accessible" if check_scope(access_scope) == "accessible" else "own"}
+        asked: dict[str, Any] = {"owner": owner} | ({"project_ids": [project_id]} if project_id is not None else {})
+
+        def fetch(size: int, cursor: Any) -> bytes:
+            body = asked | {"limit": size} | ({"cursor": cursor} if cursor is not None else {})
+            return self._transport.call("POST", SESSIONS.path, body=body, progress=progress).content
+
+        try:
+            return self._sweeper.read_by_cursor(SESSIONS, fetch, progress, limit=limit)
+        except NotSupportedError as error:
+            raise self._remember_missing("search_sessions", error) from None
+
+    def session_ids(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
+        """Read GET /api/v1/sessions: bare ids, without a total."""
+        self._check_available("sessions")
+        params = {"access_scope": check_scope(access_scope)}
+        try:
+            return self._sweeper.read_by_offset(SESSION_IDS, params, progress, limit=limit)
+        except NotSupportedError as error:
+            raise self._remember_missing("sessions", error) from None
+
+    def session_details(
+        self,
+        ids: list[str],
+        progress: Progress,
+        *,
+        access_scope: AccessScope,
+        ended: Collection[str] = (),
+        refresh: bool = False,
+    ) -> Listing:
+        """Read GET /api/v1/sessions/{session} for every given id, in parallel; those that have `ended`, once and for good."""
+        params = {"access_scope": check_scope(access_scope)}
+
+        def fetch(session_id: str) -> bytes:
+            path = f"{SESSION_DETAILS.path}/{component(session_id, 'session id')}"
+            return self._transport.call("GET", path, params=params, progress=progress).content
+
+        def into_row(session_id: str, response: dict[str, Any]) -> dict[str, Any]:
+            return response | {"session_id": session_id}
+
+        return self._read_once(SESSION_DETAILS, ids, fetch, into_row, progress, set(ended), refresh=refresh)
+
+    def list_sessions(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
+        """Read the list of ids, then every session: for servers without a search."""
+        ids = self.session_ids(progress, limit=limit, access_scope=access_scope)
+        details = self.session_details(ids.data["session_id"].to_pylist(), progress, access_scope=access_scope)
+        report = merge_reports([details.report, ids.report])
+        report.cut = ids.report.cut
+        report.lacks += [
+            c.name for c in SESSIONS.sent if c.name not in SESSION_DETAILS.names and c.name not in report.lacks
+        ]
+        return Listing(details.data, report)
+
+    def samplers(self, session_of: dict[str, str], progress: Progress, *, refresh: bool = False) -> Listing:
+        """Read GET /api/v1/samplers/{sampler} for every given sampler id, in parallel, once and for good."""
+
+        def fetch(sampler_id: str) -> bytes:
+            path = f"{SAMPLERS.path}/{component(sampler_id, 'sampler id')}"
+            return self._transport.call("GET", path, progress=progress).content
+
+        def into_row(sampler_id: str, response: dict[str, Any]) -> dict[str, Any]:
+            return {"sampler_id": sampler_id} | response | {"session_id": session_of[sampler_id]}
+
+        return self._read_once(
+            SAMPLERS, list(session_of), fetch, into_row, progress, session_of.keys(), refresh=refresh
+        )
+
+    def _read_once(
+        self,
+        table: Table,
+        ids: list[str],
+        fetch: Callable[[str], bytes],
+        into_row: Callable[[str, dict[str, Any]], dict[str, Any]],
+        progress: Progress,
+        permanent: Collection[str],
+        *,
+        refresh: bool,
+    ) -> Listing:
+        """Read single objects, those that are `permanent` only if they are not known yet; with `refresh`, all of them."""
+        store = self._transport.permanent
+        known, new = {} if refresh else store.get(table.name), dict[str, bytes]()
+
+        def read(key: str) -> Pages:
+            content = known.get(key) if key in permanent else None
+            if content is None:
+                content = new[key] = fetch(key)
+            return Pages([content])
+
+        listing = self._sweeper.read_each(table, ids, read, progress, into_row=into_row, tolerate=_tolerate_ones())
+        unsound = _find_unsound(listing)
+        store.add(table.name, {key: new[key] for key in new if key in permanent and key not in unsound})
+        return listing
+
+    def _check_available(self, what: str) -> None:
+        """Raise at once for an endpoint that the server is known to lack."""
+        if what in self._lacks:
+            error = self._lacks[what]
+            raise NotSupportedError(error.what, status=error.status, url=error.url, hint=error.hint)
+
+    def _remember_missing(self, what: str, error: NotSupportedError) -> NotSupportedError:
+        self._lacks[what] = error
+        return error
+
+
+def _find_unsound(listing: Listing) -> set[str]:
+    """Return the keys whose response could not be read, wholly or in a column: another reading may bring more."""
+    key, extra = listing.data.column_names[0], listing.data["extra"]
+    odd = pc.fill_null(pc.match_substring_regex(extra, '"(model_path|sampler_ids|training_run_ids)"'), False)
+    return {*listing.report.lost, *listing.data[key].filter(odd).to_pylist()}
+
+
+def _tolerate_ones() -> Callable[[Exception], bool]:
+    """Return what tells whether only one object could not be read, in whatever way, and not the server or the account.
+
+    A few lost connections and rate limits may be of single objects; more of them are the server's.
+    """
+    left = itertools.count(MOST_UNREACHABLE, -1)
+
+    def tolerate(error: Exception) -> bool:
+        if isinstance(error, (AuthenticationError, BillingError)):
+            return False
+        if isinstance(error, (ConnectionFailedError, RateLimitError)):
+            return next(left) > 0
+        return isinstance(error, TinkerError)
+
+    return tolerate
