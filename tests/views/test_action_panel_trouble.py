@@ -184,10 +184,10 @@ def test_a_plan_of_what_failed_that_cannot_be_made_leaves_the_outcome(server: De
 
 def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, view: HeadlessView) -> None:
     """Cancelling during planning is immediate: another action can start, and the first never appears."""
-    server.faults.hang.append(Hang("list_checkpoints", seconds=0.7, times=1))
+    server.faults.hang.append(Hang("get_session", seconds=0.7, times=1))
     server.requests.clear()
     view.post("begin", action="delete")
-    wait_until(lambda: server.requests.count("list_checkpoints"))
+    wait_until(lambda: server.requests.count("get_session"))
     assert view.panel["stage"] == "work"
     slow = view.explorer.panel.task
     view.post("cancel")
@@ -201,9 +201,9 @@ def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, vie
 
 def test_a_plan_tells_what_is_read_for_it_and_cancelling_stops_that(server: DemoServer, view: HeadlessView) -> None:
     """Planning shows what is being read; after Cancel nothing more is requested."""
-    server.faults.latency_of["list_checkpoints"] = 0.2
+    server.faults.latency_of["get_session"] = 0.2
     view.post("begin", action="expire")
-    wait_until(lambda: view.panel.get("part") == "checkpoints")
+    wait_until(lambda: view.panel.get("part") == "session details")
     slow = view.explorer.panel.task
     assert slow is not None
     view.post("cancel")
