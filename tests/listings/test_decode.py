@@ -14,11 +14,13 @@ import pytest
 from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
-from tinker_frames.errors import SchemaError
+from tinker_frames.errors import InvalidTinkerPathError, SchemaError
 from tinker_frames.listings.decode import BATCH_ROWS, Decoder
 from tinker_frames.listings.records import MOST_UNKNOWN
 from tinker_frames.schema import catalog
+from tinker_frames.schema.coerce import canonical_json
 from tinker_frames.schema.columns import Column, Table
+from tinker_frames.schema.paths import parse_known
 
 TABLES = (
     catalog.CHECKPOINTS,
@@ -207,7 +209,7 @@ def test_an_odd_value_costs_itself_and_is_listed(table: Table, data: st.DataObje
                 assert after[name] == value, name
     spoilt[place] = find_unknown(table, rows[place])
     if found[place][column.name] is None:
-        put(spoilt[place], column.path, odd)
+        put(spoilt[place], column.path, json.loads(canonical_json(odd)))  # infinite numbers as text
     assert json.loads(found[place]["extra"] or "{}") == spoilt[place]
     assert [p for p in decoder.problems.as_list() if p["column"] == column.name and p["problem"] != "absent"]
 
@@ -511,8 +513,8 @@ def test_rows_put_together_by_hand_are_read_like_pages() -> None:
     ]
     decoder.feed_rows(rows)
     data = decoder.finish()
-    assert data["base_model"].to_pylist() == ["m?", "m"]
-    assert [json.loads(text)["n"] for text in data["extra"].to_pylist()] == [10**30, float("inf")]
+    assert data["base_model"].to_pylist() == ["m\ufffdd800", "m"]
+    assert [json.loads(text)["n"] for text in data["extra"].to_pylist()] == [10**30, "Infinity"]
 
 
 def test_many_pages_are_batched_and_stay_in_order() -> None:
@@ -575,3 +577,34 @@ def test_unknown_fields_that_differ_in_every_row_cost_linear_time() -> None:
     found = decoder.finish()
     assert len(decoder._layout.unknown) <= MOST_UNKNOWN
     assert found["extra"].to_pylist() == [f'{{"key{page}.{row}":{row}}}' for page in range(30) for row in range(100)]
+
+
+@pytest.mark.parametrize("field", ["user_metadata", "unknown", "size_bytes"])
+@pytest.mark.parametrize("value", ["NaN", "1e400", "-Infinity", "9" * 5000])
+def test_metadata_and_extra_are_strictly_valid_json(field: str, value: str) -> None:
+    """Numbers that JSON does not have cost no row; the columns of JSON stay valid, and the alteration is listed in `problems`."""
+    row = '{"checkpoint_id":"weights/a","checkpoint_type":"training","time":"2026-01-01T00:00:00Z","tinker_path":"tinker://r/weights/a"'
+    sent = f'{{"a":{value}}}' if field == "user_metadata" else value
+    decoder = Decoder(catalog.CHECKPOINTS)
+    decoder.feed(f'{{"checkpoints":[{row},"{field}":{sent}}}]}}'.encode())
+    column = "user_metadata" if field == "user_metadata" else "extra"
+    (text,) = decoder.finish().column(column).to_pylist()
+    assert value in json.loads(text, parse_constant=pytest.fail).values()
+    assert "a number that JSON does not have, kept as text" in [one["problem"] for one in decoder.problems.as_list()]
+
+
+def test_names_that_are_not_unicode_keep_their_rows_apart() -> None:
+    """Names that differ in lone surrogates alone stay two rows of their run; no write can name them."""
+    paths = [f"tinker://r/weights/a\\ud80{number}" for number in (0, 1)]
+    rows = [
+        f'{{"checkpoint_id":"a","checkpoint_type":"training","time":"2026-01-01T00:00:00Z","tinker_path":"{path}"}}'
+        for path in paths
+    ]
+    decoder = Decoder(catalog.CHECKPOINTS)
+    decoder.feed(f'{{"checkpoints":[{",".join(rows)}]}}'.encode())
+    data = decoder.finish()
+    assert data.column("training_run_id").to_pylist() == ["r", "r"]
+    assert len(set(data.column("tinker_path").to_pylist())) == 2
+    for path in data.column("tinker_path").to_pylist():
+        with pytest.raises(InvalidTinkerPathError, match="not valid Unicode"):
+            parse_known(path)

@@ -15,6 +15,7 @@ from tinker_frames.schema.coerce import (
     Problems,
     canonical_json,
     coerce_value,
+    encode_json,
     parse_json,
     parse_object,
     parse_times,
@@ -77,7 +78,7 @@ def test_whatever_comes_fits_its_kind_or_is_null_and_is_said(kind: Kind, value: 
         ("bool", "", None, "neither true nor false"),
         ("text", "", "", None),
         ("text", 5, "5", "not a text"),
-        ("text", "a\ud800", "a?", "not valid Unicode"),
+        ("text", "a\ud800", "a\ufffdd800", "not valid Unicode"),
         ("time", "2026-11-20T09:14:03", datetime(2026, 11, 20, 9, 14, 3, tzinfo=UTC), "a time without zone, taken as UTC"),
         ("time", "2026-11-20T09:14:03+05:30", datetime(2026, 11, 20, 3, 44, 3, tzinfo=UTC), None),
         ("time", "soon", None, "not a time"),
@@ -96,9 +97,9 @@ def test_whatever_comes_fits_its_kind_or_is_null_and_is_said(kind: Kind, value: 
         ("time", True, None, "not a time"),
         ("json", {"é": "résumé"}, '{"é":"résumé"}', None),
         ("json", [1], "[1]", "not an object"),
-        ("json", {"a": "\ud800"}, '{"a":"?"}', "not valid Unicode"),
+        ("json", {"a": "\ud800"}, '{"a":"\ufffdd800"}', "not valid Unicode"),
         ("texts", ["a", 1, "b"], ["a", "b"], "a list with something other than text"),
-        ("texts", ["\ud800"], ["?"], "not valid Unicode"),
+        ("texts", ["\ud800"], ["\ufffdd800"], "not valid Unicode"),
         ("texts", "a", None, "not a list"),
     ],
 )  # fmt: skip
@@ -130,8 +131,8 @@ def test_canonical_text_reads_back_and_is_stable(value: dict[str, Any]) -> None:
     """Canonical JSON parses to the original value and is stable."""
     text = canonical_json(value)
     assert canonical_json(json.loads(text)) == text
-    if "NaN" not in text:
-        assert json.loads(text) == value
+    if encode_json(value)[1] is None:
+        assert json.loads(text, parse_constant=pytest.fail) == value
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_json_is_parsed_leniently(content: bytes, value: Any) -> None:
 def test_sound_text_is_said_to_be_sound() -> None:
     """Only changed text is reported."""
     assert replace_surrogates("naïve 😀") == ("naïve 😀", None)
-    assert replace_surrogates("\udcff") == ("?", "not valid Unicode")
+    assert replace_surrogates("\udcff") == ("\ufffddcff", "not valid Unicode")
 
 
 def test_problems_are_counted_with_a_few_examples() -> None:
@@ -184,3 +185,12 @@ def test_problems_are_counted_with_a_few_examples() -> None:
 def test_only_an_object_is_an_object(content: object, found: object) -> None:
     """Text or bytes with a JSON object return it; anything else, including NA and deep nesting, returns None."""
     assert parse_object(content) == found
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "9" * 5000])
+def test_numbers_that_json_does_not_have_are_kept_as_text(number: str) -> None:
+    """What no strict reader takes is kept as the text that was sent, and reported; what it takes is unchanged."""
+    text, problem = encode_json(parse_json(f'{{"a":[{number}],"b":1.5,"c":{10**30}}}'))
+    assert json.loads(text, parse_constant=pytest.fail) == {"a": [number], "b": 1.5, "c": 10**30}
+    assert problem == "a number that JSON does not have, kept as text"
+    assert coerce_value("float", parse_json(number)) == (None, "not a finite number")

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import SchemaError
-from ..schema.coerce import Problems, coerce_value, parse_json, parse_times, replace_surrogates
+from ..schema.coerce import Problems, coerce_value, encode_json, parse_json, parse_times
 from ..schema.columns import Column, Table, arrow_array, empty_arrow, memory_pool
 from .pagination import Page, expand_bare_page, parse_page, read_cursors
 from .records import (
@@ -183,9 +183,7 @@ class Decoder:
         """Return one row's unknown fields as JSON text, sorted by name, whatever order they came in."""
         if not unknown:
             return None
-        text, problem = replace_surrogates(
-            json.dumps(unknown, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        )
+        text, problem = encode_json(_sort_keys(unknown))
         if problem:
             self.problems.add("extra", problem, key)
         return text
@@ -291,6 +289,13 @@ class Decoder:
                 values = data[column.name]
                 for value in sorted(set(values.dictionary.to_pylist()) - set(column.categories) - {None}):
                     self.problems.add(column.name, f"unknown value {value!r:.80}")
+
+
+def _sort_keys(value: Any) -> Any:
+    """Return JSON with its objects' names in order."""
+    if isinstance(value, dict):
+        return {name: _sort_keys(value[name]) for name in sorted(value)}
+    return [_sort_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _build(column: Column, values: list[Any]) -> pa.Array:

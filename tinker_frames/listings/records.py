@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..schema.coerce import canonical_json, parse_json
+from ..schema.coerce import encode_json, parse_json
 from ..schema.columns import Table, arrow_array, memory_pool
 
 MISSING = msgspec.UNSET
@@ -241,4 +241,7 @@ def _canonical_text(text: str) -> str:
     try:
         return msgspec.json.encode(_TEXT_BY_TEXT.decode(text)).decode()
     except msgspec.MsgspecError:
-        return canonical_json(parse_json(text.encode()))
+        canonical, problem = encode_json(parse_json(text.encode()))
+    if problem:
+        raise ValueError(problem)
+    return canonical

@@ -23,6 +23,9 @@ TRUTH_WORDS = {"true": True, "1": True, "false": False, "0": False}
 EPOCH_RANGE_S = (946_684_800, 7_258_118_400)
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 class Problems:
     """Malformed values of a listing, counted by column and problem, with the keys of the first rows concerned."""
 
@@ -47,7 +50,7 @@ class Problems:
 def parse_json(content: bytes | str) -> Any:
     """Parse JSON leniently: invalid UTF-8 becomes lone surrogates, which `coerce_value` reports; endless integers become floats."""
     text = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
-    return json.loads(text, parse_int=_parse_int)
+    return json.loads(text, parse_int=_parse_int, parse_float=_parse_float)
 
 
 def parse_object(content: Any) -> dict[str, Any] | None:
@@ -63,7 +66,34 @@ def parse_object(content: Any) -> dict[str, Any] | None:
 
 def canonical_json(value: Any) -> str:
     """Return JSON text in the one form that frames hold: compact, not escaped beyond need, so that it can be searched."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return encode_json(value)[0]
+
+
+def encode_json(value: Any) -> tuple[str, str | None]:
+    """Return strictly valid JSON text, and what had to be altered for it."""
+    problem = None
+    try:
+        text = _dump(value)
+    except ValueError:  # NaN, or a number beyond every float
+        text, problem = _dump(_name_numbers(value)), "a number that JSON does not have, kept as text"
+    clean, surrogates = replace_surrogates(text)
+    return clean, problem or surrogates
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _name_numbers(value: Any) -> Any:
+    """Return a value with every number that JSON does not have as the text that the server sent."""
+    if isinstance(value, dict):
+        return {key: _name_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_name_numbers(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        named = {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+        return getattr(value, "text", named)
+    return value
 
 
 def coerce_value(kind: Kind, value: Any) -> tuple[Any, str | None]:
@@ -88,7 +118,7 @@ def parse_times(values: list[Any]) -> pa.Array:
 def _coerce_text(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, str):
         return replace_surrogates(value)
-    return replace_surrogates(canonical_json(value))[0], "not a text"
+    return encode_json(value)[0], "not a text"
 
 
 def _coerce_int(value: Any) -> tuple[Any, str | None]:
@@ -107,7 +137,11 @@ def _coerce_int(value: Any) -> tuple[Any, str | None]:
 def _coerce_float(value: Any) -> tuple[Any, str | None]:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None, "not a number"
-    return float(value), None
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    return (number, None) if math.isfinite(number) else (None, "not a finite number")
 
 
 def _coerce_bool(value: Any) -> tuple[Any, str | None]:
@@ -161,7 +195,7 @@ def _read_http_date(text: str) -> tuple[Any, str | None]:
 
 
 def _coerce_json(value: Any) -> tuple[Any, str | None]:
-    text, problem = replace_surrogates(canonical_json(value))
+    text, problem = encode_json(value)
     return text, problem if isinstance(value, dict) else "not an object"
 
 
@@ -174,17 +208,35 @@ def _coerce_texts(value: Any) -> tuple[Any, str | None]:
 
 
 def replace_surrogates(text: str) -> tuple[str, str | None]:
-    """Return text without lone surrogates, which no file format takes, and what was wrong with it."""
-    clean = text.encode("utf-8", "replace").decode("utf-8")
+    """Return text without lone surrogates, which no file format takes, and what was wrong with it.
+
+    Each becomes U+FFFD and its number, so that different names stay different; `paths` refuses to act on them.
+    """
+    clean = _SURROGATE.sub(lambda found: f"\ufffd{ord(found[0]):04x}", text)
     return clean, None if clean == text else "not valid Unicode"
 
 
+class _Unbounded(float):
+    """A number beyond every float, and the text that it was sent as."""
+
+    text = ""
+
+
 def _parse_int(digits: str) -> int | float:
-    """Return an integer, or a float if it has more digits than Python parses."""
+    """Return an integer, or an infinite float if it has more digits than Python parses."""
     try:
         return int(digits)
     except ValueError:
-        return float(digits)
+        return _parse_float(digits)
+
+
+def _parse_float(digits: str) -> float:
+    number = float(digits)
+    if math.isfinite(number):
+        return number
+    number = _Unbounded(number)
+    number.text = digits
+    return number
 
 
 _COERCERS = {

@@ -55,6 +55,8 @@ PATTERN = rf"^{FOLDER_PATTERN}/(?P<name>[^/]+)$"
 _PLAIN_PART = r"[ -\-0-~][ -.0-~]*"
 PLAIN_PATTERN = rf"(?:{'|'.join(SCHEMES)}){_PLAIN_PART}/(?:{'|'.join(SEGMENTS)})/{_PLAIN_PART}"
 
+# What `coerce` puts in the place of a lone surrogate: the name itself cannot be sent.
+_REPLACED = re.compile("\ufffdd[89a-f][0-9a-f]{2}")
 _OFFICIAL_ID = re.compile(r"(.+):(?:train|sample):[0-9]+", re.DOTALL)
 
 
@@ -99,6 +101,8 @@ def parse_known(path: str) -> TinkerPath:
     parts = parse(path)
     if parts.segment not in SEGMENTS:
         raise InvalidTinkerPathError(f"{quote_text(path)} has the unknown segment {parts.segment!r}")
+    if _REPLACED.search(path):
+        raise InvalidTinkerPathError(f"{quote_text(path)} stands for a name that is not valid Unicode")
     return parts
 
 
