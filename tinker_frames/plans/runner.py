@@ -24,7 +24,7 @@ from .writer import COLLISION, Read, ReadRuns, Review, Writer, list_runs
 MAX_ATTEMPTS = 5  # of one row, unclear answers included; rate limits do not count
 STALE_S = 5.0  # a row that is sent later than this after its run was read has it read again first
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
-INTERRUPTED_S = 30.0  # after Ctrl-C: how long reading what they did may take
+INTERRUPTED_S = 10.0  # after Ctrl-C: how long reading what they did may take
 DEFAULT_PATIENCE_S = 300.0  # with a server that answers nothing but rate limits, where the client has no deadline
 
 logger = logging.getLogger("tinker_frames")
