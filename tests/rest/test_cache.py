@@ -511,6 +511,21 @@ def test_client_is_usable_in_a_forked_child(server: DemoServer, client: tkf.Clie
     assert client.checkpoints().attrs["tinker"]["from_cache"]
 
 
+def test_entries_of_the_future_are_read_again(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the clock was set back, a listing that was read before is read again, and then cached."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
+    client.checkpoints()
+    monkeypatch.undo()
+    assert not client.checkpoints().attrs["tinker"]["from_cache"]
+    assert client.checkpoints().attrs["tinker"]["from_cache"]
+    cache = client.transport.cache
+    assert cache is not None
+    assert [cache.is_outdated(time.time() + ahead) for ahead in (-1, 1, 1e9, float("nan"))] == [False, True, True, True]
+
+
 def test_put_and_get(tmp_path: Path) -> None:
     """Bytes and the time of reading are returned, but not for a read started before a write."""
     cache = AccountCache(tmp_path, "a", 300)

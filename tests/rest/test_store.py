@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import sqlite3
 import stat
 import threading
@@ -112,7 +113,7 @@ def test_doctored_values_are_no_entries(store: SQLiteStore, reports: Reports, tm
         "number": 5,
     }[kind]
     with sqlite3.connect(store.path) as other:
-        other.execute("INSERT INTO responses VALUES ('bad', ?, NULL)", (value,))
+        other.execute("INSERT INTO responses VALUES ('a/bad', ?, NULL)", (value,))
     other.close()
     with pytest.raises(KeyError):
         store["bad"]
@@ -251,6 +252,41 @@ def test_store_works_after_a_fork(store: SQLiteStore, reports: Reports) -> None:
     assert store["child"].content == b"[2]"
     store["after"] = response(b"[3]")
     assert store["after"].content == b"[3]"
+    assert reports == []
+
+
+def test_expired_entries_give_their_space_back(store: SQLiteStore, reports: Reports) -> None:
+    """Once expired entries are dropped, the file and its log are hardly larger than what is left, also beside a reader."""
+    reader = sqlite3.connect(store.path.parent.mkdir() or store.path, isolation_level=None)
+    for number in range(20):
+        store[str(number)] = response(os.urandom(500_000), expires_in_s=-5)
+    store["new"] = response(os.urandom(500_000))
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM responses").fetchall()
+    store.drop_expired()
+    reader.close()
+    store["other"] = response(expires_in_s=-5)
+    store.drop_expired()
+    sizes = [Path(f"{store.path}{side}").stat().st_size for side in ("", "-wal")]
+    assert sum(sizes) < 1_500_000
+    assert list(store) == ["new"]
+    assert reports == []
+
+
+@pytest.mark.parametrize("how", ["copied", "renamed"])
+def test_file_of_another_account_serves_nothing(tmp_path: Path, reports: Reports, how: str) -> None:
+    """What a file holds for one account is not served under another account's name."""
+    mine = SQLiteStore(tmp_path / "a.sqlite", reports.append)
+    mine["k"] = response(b"[1]")
+    mine.close()
+    other = tmp_path / "b.sqlite"
+    shutil.copy(mine.path, other) if how == "copied" else mine.path.rename(other)
+    theirs = SQLiteStore(other, reports.append)
+    assert theirs.get("k") is None
+    assert list(theirs) == []
+    theirs["k"] = response(b"[2]")
+    assert theirs["k"].content == b"[2]"
+    theirs.close()
     assert reports == []
 
 

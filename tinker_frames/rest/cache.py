@@ -9,18 +9,17 @@ where the database itself is locked and nothing in it can be deleted.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .cache_files import delete_unused_files, touch_marker
 from .permanent import Permanent
 from .retry import is_complete_json
 
@@ -57,6 +56,7 @@ class AccountCache:
 
         from .store import SQLiteStore, StoredCache
 
+        delete_unused_files(folder, account)
         self.path = folder / f"{account}.sqlite"
         self.ttl_s = ttl_s
         self._marker = folder / f"{account}.written"
@@ -106,12 +106,16 @@ class AccountCache:
         headers = CaseInsensitiveDict({STARTED: repr(started)})
         response = CachedResponse(status_code=200, url=f"listing:{key}", headers=headers, expires=expires)
         response._content = body  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
-        self._store.drop_expired()
         self._store[key] = response
+        self._store.drop_expired()
 
     def is_outdated(self, started: float) -> bool:
-        """Tell whether a read of this time (Unix seconds) must not be served: it expired, or a write came later."""
-        return started + self.ttl_s <= time.time() or started * 1e9 <= self._last_write_ns()
+        """Tell whether a read of this time (Unix seconds) must not be served: it expired, or a write came later.
+
+        So is one of the future: the clock has been set back, and its age cannot be known.
+        """
+        now = time.time()
+        return not now - self.ttl_s < started <= now or started * 1e9 <= self._last_write_ns()
 
     def invalidate(self) -> None:
         """Invalidate everything read so far, in every process."""
@@ -214,17 +218,6 @@ def _import_requests_cache() -> None:
         loader = threading.Thread(target=import_module, args=("requests_cache",))
         loader.start()
         loader.join()
-
-
-def touch_marker(folder: Path, account: str) -> int:
-    """Touch the account's marker file and return its new time, in Unix nanoseconds."""
-    now = time.time_ns()
-    marker = folder / f"{account}.written"
-    with suppress(OSError):  # a folder that takes no marker took no cache either
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600))
-        os.utime(marker, ns=(now, now))
-    return now
 
 
 def _size(path: Path) -> int:

@@ -2,6 +2,8 @@
 
 requests-cache's own SQLite backend waits for ever for a lock, also on a read-only or full disk. This one, written against
 its documented extension point, waits `WAIT_S`, then reports once to `on_error` and acts as an empty store.
+
+Every key is stored with the account that the file is named by: a file that was copied or renamed serves nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from requests_cache.models.response import CachedResponse
 from requests_cache.serializers import CattrStage, SerializerPipeline, Stage
 
 WAIT_S = 2.0
+MOST_FREED = 1024  # pages given back at a time, 64 MiB: a store never waits long for its file to shrink
 _T = TypeVar("_T")
 
 # MessagePack cannot run code when it is read, and keeps bodies as bytes: no base64, no pickle.
@@ -34,6 +37,14 @@ CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value BLOB, expires 
 CREATE TABLE IF NOT EXISTS permanent (kind TEXT, id TEXT, value BLOB, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 """
 
+# Waits for nobody: what another process still reads is given back the next time.
+_SHRINK = f"""
+PRAGMA incremental_vacuum({MOST_FREED});
+PRAGMA busy_timeout = 0;
+PRAGMA wal_checkpoint(TRUNCATE);
+PRAGMA busy_timeout = {WAIT_S * 1000:.0f};
+"""
+
 
 class SQLiteStore(BaseStorage[str, Any]):
     """Key to stored response, in one SQLite file in WAL mode that only its owner can read."""
@@ -41,6 +52,7 @@ class SQLiteStore(BaseStorage[str, Any]):
     def __init__(self, path: Path, on_error: Callable[[str], None]) -> None:
         super().__init__(serializer=SERIALIZER)
         self.path = path
+        self._account = path.stem
         self._on_error = on_error
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -48,7 +60,8 @@ class SQLiteStore(BaseStorage[str, Any]):
         self.off = False
 
     def __getitem__(self, key: str) -> Any:
-        row = self._try(lambda db: db.execute("SELECT value FROM responses WHERE key = ?", (key,)).fetchone(), None)
+        select = "SELECT value FROM responses WHERE key = ?"
+        row = self._try(lambda db: db.execute(select, (self._name(key),)).fetchone(), None)
         if row is None:
             raise KeyError(key)
         try:
@@ -60,19 +73,20 @@ class SQLiteStore(BaseStorage[str, Any]):
         return found
 
     def __setitem__(self, key: str, value: Any) -> None:
-        row = (key, self.serialize(value), getattr(value, "expires_unix", None))
+        row = (self._name(key), self.serialize(value), getattr(value, "expires_unix", None))
         self._write("INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", row)
 
     def __delitem__(self, key: str) -> None:
-        if not self._write("DELETE FROM responses WHERE key = ?", (key,)):
+        if not self._write("DELETE FROM responses WHERE key = ?", (self._name(key),)):
             raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
+        own = self._name("")
         rows: list[tuple[str]] = self._try(lambda db: db.execute("SELECT key FROM responses").fetchall(), [])
-        return iter([key for (key,) in rows])
+        return iter([key.removeprefix(own) for (key,) in rows if key.startswith(own)])
 
     def __len__(self) -> int:
-        return int(self._try(lambda db: db.execute("SELECT count(*) FROM responses").fetchone()[0], 0))
+        return sum(1 for _ in self)
 
     def clear(self) -> None:
         """Delete every entry, and give the space back."""
@@ -81,8 +95,9 @@ class SQLiteStore(BaseStorage[str, Any]):
         self._try(lambda db: db.executescript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"), None)
 
     def drop_expired(self) -> None:
-        """Delete expired entries, so that the file does not grow with every kind of call."""
-        self._write("DELETE FROM responses WHERE expires <= ?", (int(time.time()),))
+        """Delete expired entries, and give their space back, so that the file does not grow with every kind of call."""
+        if self._write("DELETE FROM responses WHERE expires <= ?", (int(time.time()),)) > 0:
+            self._try(lambda db: db.executescript(_SHRINK), None)
 
     def read_permanent(self, kind: str) -> dict[str, bytes]:
         """Return the permanent responses of a kind, by id."""
@@ -112,6 +127,9 @@ class SQLiteStore(BaseStorage[str, Any]):
         with suppress(Exception):
             self.close()
 
+    def _name(self, key: str) -> str:
+        return f"{self._account}/{key}"
+
     def _write(self, statement: str, values: tuple[Any, ...]) -> int:
         def act(db: sqlite3.Connection) -> int:
             with db:
@@ -138,6 +156,8 @@ class SQLiteStore(BaseStorage[str, Any]):
         if self._connection is None or self._pid != os.getpid():  # a connection must not be used after a fork
             self._connection = _open(self.path)
             self._pid = os.getpid()
+        with suppress(OSError):
+            os.utime(self.path)  # in use: see `cache_files.delete_unused_files`
         return self._connection
 
     def _set_aside(self) -> bool:
@@ -173,10 +193,12 @@ class StoredCache(BaseCache):
 def _open(path: Path) -> sqlite3.Connection:
     """Open or make the file, readable by its owner only; SQLite gives the side files the same mode."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):  # to open and close one that exists would drop the locks of this process on it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = sqlite3.connect(path, timeout=WAIT_S, check_same_thread=False)
     try:
         connection.execute("PRAGMA page_size=65536")  # values are megabytes
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")  # a cache lost with the power is only read again
         connection.executescript(_CREATE)

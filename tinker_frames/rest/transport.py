@@ -25,7 +25,8 @@ import urllib3
 from .. import errors
 from .adapter import BoundedAdapter, Protected, get_time_left, limit_time, protect
 from .auth import Authenticator, Token, fingerprint
-from .cache import AccountCache, touch_marker
+from .cache import AccountCache
+from .cache_files import touch_marker
 from .config import Settings, is_loopback
 from .failures import build_wait_error, describe_cause, describe_failure
 from .permanent import Permanent
