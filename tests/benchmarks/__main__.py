@@ -16,6 +16,7 @@ from .table import LINES, render_table
 # Each one measures several lines together because they share a peer or a server.
 BENCHMARKS: dict[Callable[[Setup], dict[str, Outcome]], tuple[str, ...]] = {
     building.frames: ("build_sdk", "build_floor"),
+    building.realistic_frames: ("build_runs_sdk", "build_runs_floor"),
     building.memory: ("memory",),
     listing.measure_near: ("cold_near", "warm"),
     listing.measure_far: ("waves", "waves_again", "cold_far"),

@@ -44,6 +44,8 @@ class Line:
 LINES = {
     "build_sdk": Line("build {rows:,} checkpoints: SDK way / ours (CPU)", 12, 20),
     "build_floor": Line("same: ours / bare orjson.loads (CPU)", 2.5, 1.8, at_most=True),
+    "build_runs_sdk": Line("build {rows:,}, twenty runs at a time, own names: SDK way / ours (CPU)", 12, 16),
+    "build_runs_floor": Line("same: ours / bare orjson.loads (CPU)", 2.0, 1.7, at_most=True),
     "memory": Line("peak memory of building / JSON bytes", 1.8, 1.2, at_most=True),
     "cold_near": Line("cold listing at {near:g} ms, cached: SDK loop / ours", 10, 16),
     "waves": Line("cold at {far:g} ms, 16 threads: time / wave floor", 1.15, 1.05, at_most=True),
