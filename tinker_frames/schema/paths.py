@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -47,9 +46,9 @@ class TinkerPath(NamedTuple):
         return f"{self.scheme}{self.training_run_id}/{self.segment}/{self.name}"
 
 
-# For many paths at once: the parts as named groups, in Python's and in Arrow's regular expressions.
-FOLDER_PATTERN = f"(?:{'|'.join(SCHEMES)})" + "/".join(f"(?P<{part}>[^/]+)" for part in PARTS[:-1])
-PATTERN = rf"^{FOLDER_PATTERN}/(?P<name>[^/]+)$"
+# For many texts at once, in Python's and in Arrow's regular expressions; a path's parts are named groups.
+PATTERN = f"^(?:{'|'.join(SCHEMES)})" + "/".join(f"(?P<{part}>[^/]+)" for part in PARTS) + "$"
+OFFICIAL_ID = "(?s:(.+)):(?:train|sample):[0-9]+"
 
 # Paths that `parse_known` accepts, as most are: printable ASCII, and no part begins with a dot.
 _PLAIN_PART = r"[ -\-0-~][ -.0-~]*"
@@ -57,7 +56,6 @@ PLAIN_PATTERN = rf"(?:{'|'.join(SCHEMES)}){_PLAIN_PART}/(?:{'|'.join(SEGMENTS)})
 
 # What `coerce` puts in the place of a lone surrogate: the name itself cannot be sent.
 _REPLACED = re.compile("\ufffdd[89a-f][0-9a-f]{2}")
-_OFFICIAL_ID = re.compile(r"(.+):(?:train|sample):[0-9]+", re.DOTALL)
 
 
 def parse(path: str) -> TinkerPath:
@@ -119,17 +117,9 @@ def runs_of(paths: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(run for folder in folders if (run := run_of(f"{folder}/name"))))
 
 
-@lru_cache(maxsize=65_536)
-def run_of_folder(folder: str) -> str | None:
-    """Return the training run of a path without its name; None for what is not the start of a path."""
-    found = re.fullmatch(FOLDER_PATTERN, folder)
-    return found["training_run_id"] if found else None
-
-
-@lru_cache(maxsize=65_536)
 def session_of(run_or_sampler_id: str) -> str | None:
     """Return the session that an official id, `<session>:train:<n>` or `<session>:sample:<n>`, names; None for other ids."""
-    found = _OFFICIAL_ID.fullmatch(run_or_sampler_id)
+    found = re.fullmatch(OFFICIAL_ID, run_or_sampler_id)
     return found[1] if found else None
 
 
