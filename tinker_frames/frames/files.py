@@ -83,6 +83,8 @@ def export(
     if isinstance(location, Path) and (not location.parent.is_dir() or location.is_dir()):
         hint = f"Create {location.parent} first." if not location.is_dir() else "That is a folder."
         raise InvalidRequestError(f"{location} cannot be written", hint=hint)
+    frame = _include_index(frame)
+    form.check_size(*frame.shape)
     table, options = _to_arrow(frame), FileOptions(safe, encoding)
     write_location(location, lambda file: form.write(table, file, options))
     return location
@@ -90,7 +92,7 @@ def export(
 
 def write_text(frame: pd.DataFrame, file: BinaryIO, form: Format) -> None:
     """Write a frame to an open file or standard output in a text format."""
-    form.write(_to_arrow(frame), file, FileOptions(keep_columns=False))
+    form.write(_to_arrow(_include_index(frame)), file, FileOptions(keep_columns=False))
 
 
 def write_json_array(frame: pd.DataFrame, file: BinaryIO) -> None:
@@ -167,10 +169,10 @@ def _check_encoding(encoding: str, form: Format) -> None:
 
 
 def _to_arrow(frame: pd.DataFrame) -> pa.Table:
-    """Return the frame as an Arrow table; a column that does not fit its declaration any more stays as it is."""
+    """Return the columns of the frame as an Arrow table; a column that does not fit its declaration any more stays as it is."""
     import pyarrow as pa
 
-    frame = _include_index(frame).rename(columns=str)
+    frame = frame.rename(columns=str)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise InvalidRequestError(f"the column {twice!r} is there twice", hint="Rename or drop one of them.")

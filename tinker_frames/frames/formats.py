@@ -16,13 +16,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from ..errors import InvalidRequestError
 from ..schema.catalog import find_column
 from .delimited import FileOptions, read_csv, write_csv
-from .spreadsheet import ROWS_A_TIME, read_workbook, write_workbook
+from .spreadsheet import ROWS_A_TIME, check_size, read_workbook, write_workbook
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Reader = Callable[[BinaryIO, FileOptions], Any]
 Writer = Callable[[Any, BinaryIO, FileOptions], None]
+
+
+def _take_any_size(_rows: int, _columns: int) -> None:
+    """Refuse no number of rows and columns."""
+
 
 _COLUMNS_OF_NO_ROWS = "tinker_frames:columns"
 
@@ -38,6 +43,7 @@ class Format:
     is_text: bool = False  # `ls --format` prints it, too
     takes_bom: bool = False
     keeps_metadata: bool = False  # `attrs["tinker"]` comes back with the frame
+    check_size: Callable[[int, int], None] = _take_any_size  # raises for more rows or columns than it holds
 
     @property
     def name(self) -> str:
@@ -148,7 +154,7 @@ _ALL = (
     Format(".json", "a JSON array of objects", _read_json, _write_json_array, is_text=True),
     Format(".jsonl", "JSON, one object a line", _read_json, _write_json_lines, is_text=True),
     Format(".ndjson", "the same as `.jsonl`", _read_json, _write_json_lines, is_text=True),
-    Format(".xlsx", "an Excel workbook; needs `tinker-frames[excel]`", read_workbook, write_workbook, keeps_metadata=True),
+    Format(".xlsx", "an Excel workbook; needs `tinker-frames[excel]`", read_workbook, write_workbook, keeps_metadata=True, check_size=check_size),
 )  # fmt: skip
 FORMATS: dict[str, Format] = {form.suffix: form for form in _ALL}
 TEXT_FORMATS = {form.name: form for form in _ALL if form.is_text}

@@ -38,7 +38,6 @@ _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 def write_workbook(table: pa.Table, file: BinaryIO, _options: FileOptions) -> None:
     """Write a table as the first sheet of a workbook; text is never a formula, whatever it begins with."""
     openpyxl = _import_openpyxl()
-    _check_size(table)
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("rows")
     sheet.freeze_panes = "A2"
@@ -88,11 +87,9 @@ def _import_openpyxl() -> Any:
     return openpyxl
 
 
-def _check_size(table: pa.Table) -> None:
-    for count, most, what in (
-        (table.num_rows + 1, MOST_ROWS, "rows, header included"),
-        (table.num_columns, MOST_COLUMNS, "columns"),
-    ):
+def check_size(rows: int, columns: int) -> None:
+    """Refuse more rows or columns than a sheet holds."""
+    for count, most, what in ((rows + 1, MOST_ROWS, "rows, header included"), (columns, MOST_COLUMNS, "columns")):
         if count > most:
             raise InvalidRequestError(f"a sheet holds {most:,} {what}, and this would be {count:,}", hint=_HINT)
 

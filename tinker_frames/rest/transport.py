@@ -23,6 +23,7 @@ import requests
 import urllib3
 
 from .. import errors
+from ..schema.coerce import parse_json
 from .adapter import BoundedAdapter, Protected, get_time_left, limit_time, protect
 from .auth import Authenticator, Token, fingerprint
 from .cache import AccountCache
@@ -62,7 +63,7 @@ class Response:
 
     def json(self) -> Any:
         """Return the parsed body; an empty one is None."""
-        return json.loads(self.content) if self.content.strip() else None
+        return parse_json(self.content) if self.content.strip() else None
 
 
 class Transport:

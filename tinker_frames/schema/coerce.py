@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_EXAMPLES = 5
+MOST_DEPTH = 100  # of nested JSON; Python's own parser, and every walk through a value, ends at some hundreds
 INT64 = (-(2**63), 2**63 - 1)
 EXACT_FLOAT = 2**53
 TRUTH_WORDS = {"true": True, "1": True, "false": False, "0": False}
@@ -23,6 +24,8 @@ TRUTH_WORDS = {"true": True, "1": True, "false": False, "0": False}
 EPOCH_RANGE_S = (946_684_800, 7_258_118_400)
 
 
+# A text, also one without end, so that what is in it is not read as brackets; or a bracket.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -48,9 +51,48 @@ class Problems:
 
 
 def parse_json(content: bytes | str) -> Any:
-    """Parse JSON leniently: invalid UTF-8 becomes lone surrogates, which `coerce_value` reports; endless integers become floats."""
+    """Parse JSON leniently, so that `encode_json` can report what is malformed.
+
+    Invalid UTF-8 becomes lone surrogates, endless integers become floats, and what is nested too deeply becomes its JSON text.
+    """
     text = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
-    return json.loads(text, parse_int=_parse_int, parse_float=_parse_float)
+    pieces = _split_at_depth(text) if text.count("[") + text.count("{") > MOST_DEPTH else [text]
+    deep = pieces[1::2]
+    if deep:
+        text = "".join(json.dumps(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+    value = json.loads(text, parse_int=_parse_int, parse_float=_parse_float)
+    return _mark_deep(value, set(deep)) if deep else value
+
+
+def _split_at_depth(text: str) -> list[str]:
+    """Return JSON text in pieces, of which every other is a value that is nested too deeply."""
+    pieces, depth, start = [], 0, 0
+    for token in _TOKEN.finditer(text):
+        opens, closes = token[0] in "[{", token[0] in "]}"
+        depth += opens - closes
+        if (opens and depth == MOST_DEPTH + 1) or (closes and depth == MOST_DEPTH):
+            end = token.start() if opens else token.end()
+            pieces.append(text[start:end])
+            start = end
+    if depth > MOST_DEPTH:
+        raise ValueError("the JSON has no end")
+    return [*pieces, text[start:]]
+
+
+def _mark_deep(value: Any, texts: set[str]) -> Any:
+    """Return a value in which these texts, which stand for values that were nested too deeply, are `_DeepText`."""
+    if isinstance(value, dict):
+        return {key: _mark_deep(inner, texts) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_mark_deep(inner, texts) for inner in value]
+    return _DeepText(value) if isinstance(value, str) and value in texts else value
+
+
+def _has_deep(value: Any) -> bool:
+    """Tell whether a value holds something that was nested too deeply."""
+    if isinstance(value, (dict, list)):
+        return any(map(_has_deep, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, _DeepText)
 
 
 def parse_object(content: Any) -> dict[str, Any] | None:
@@ -76,6 +118,8 @@ def encode_json(value: Any) -> tuple[str, str | None]:
         text = _dump(value)
     except ValueError:  # NaN, or a number beyond every float
         text, problem = _dump(_name_numbers(value)), "a number that JSON does not have, kept as text"
+    if text.count("[") + text.count("{") > MOST_DEPTH // 2 and _has_deep(value):
+        problem = "nested too deeply, in part kept as text"
     clean, surrogates = replace_surrogates(text)
     return clean, problem or surrogates
 
@@ -214,6 +258,12 @@ def replace_surrogates(text: str) -> tuple[str, str | None]:
     """
     clean = _SURROGATE.sub(lambda found: f"\ufffd{ord(found[0]):04x}", text)
     return clean, None if clean == text else "not valid Unicode"
+
+
+class _DeepText(str):
+    """The JSON text of a value that was nested too deeply."""
+
+    __slots__ = ()
 
 
 class _Unbounded(float):
