@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -19,6 +20,12 @@ _connect = socket.socket.connect
 # No test fails because the machine is busy; speed is measured in tests/benchmarks.
 settings.register_profile("untimed", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run one process more than there are cores: many tests wait for a server or a clock."""
+    del config
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure() -> None:

@@ -212,6 +212,7 @@ def test_a_cell_of_megabytes_survives(tmp_path: Path) -> None:
         assert_frame_equal(round_trip(frame, tmp_path / f"a{suffix}"), frame)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
     """Large tables are preserved exactly, including 64-bit integers next to NA."""
     count = 100_000
