@@ -101,9 +101,8 @@ def _to_sheet_times(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
     if not pa.types.is_timestamp(values.type):
         return values
-    return pc.round_temporal(values.cast(pa.timestamp("us", values.type.tz), safe=False), unit="millisecond").cast(
-        pa.timestamp("us")
-    )
+    in_utc = values.cast(pa.timestamp("us", values.type.tz), safe=False).cast(pa.timestamp("us"))
+    return pc.round_temporal(in_utc, unit="millisecond")  # of a time with an offset, older Arrows look up its name
 
 
 def _make_cell(sheet: Any, value: Any) -> Any:
