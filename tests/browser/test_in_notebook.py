@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 SAME = "print([list(made[name]['tinker_path']) == list(getattr(view, name)['tinker_path']) for name in ('frame', 'filtered', 'selected')])"
+OPEN = "from tinker_frames.views.lifetime import find_open_widgets"
 TABLE = "[data-tkf-static] table"
 GONE = "The kernel of this view is gone. Run this cell again."
 # Would run if any of it were interpreted as HTML.
@@ -104,6 +105,16 @@ def test_one_view_in_two_cells_is_one(lab: Lab, server: DemoServer) -> None:
         view.wait_for_text(view.counts, f"{again.counts()}")
         view.wait_for(view.keys, again.keys())
         assert view.notebook.root.locator(f"{TABLE}:visible").count() == 0
+
+
+def test_a_cell_that_is_run_again_ends_its_earlier_view(lab: Lab, server: DemoServer) -> None:
+    """JupyterLab tells which cell is run: the view that it showed before is closed, though IPython keeps each as a result, and the new one is alive."""
+    with open_view(lab, server, cell="import tinker_frames as tkf\ntkf.explore()") as view:
+        for _ in range(2):
+            view.notebook.run(0)
+        fresh = NotebookView(view.notebook)
+        fresh.search("final", sum("final" in path for path in checkpoints(server)))
+        assert view.python(f"{OPEN}\nprint(len(list(find_open_widgets(tkf.CheckpointsView))))") == "1"
 
 
 # ---- without its kernel

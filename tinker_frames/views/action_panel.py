@@ -189,6 +189,16 @@ class ActionPanel:
         self._clear()
         self._changed()
 
+    def release(self) -> None:
+        """Release all rows: a plan being made is dropped; a running one goes on, and its outcomes are kept."""
+        if self._is_planning:
+            self.cancel()
+        with self.lock:
+            self._target = None
+            if self.stage != "work":
+                self._clear()
+                self.task = None
+
     @property
     def target(self) -> Target | None:
         """The rows that the plan was made from; None for a plan that was made elsewhere."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, TinkerError
@@ -42,16 +42,23 @@ class Explorer:
         Returns the client; called at first use.
     changed
         Called, from any thread, with the names of `PARTS` that may have changed.
+    find_frames
+        Returns the frames of the open views; a table that is read shares its columns with those of the same listing.
     """
 
     def __init__(
-        self, state: TableState, client: Callable[[], Client], changed: Callable[[tuple[str, ...]], None]
+        self,
+        state: TableState,
+        client: Callable[[], Client],
+        changed: Callable[[tuple[str, ...]], None],
+        find_frames: Callable[[], Iterable[pd.DataFrame]] | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.stack = [state]
         self.note = ""
         self.with_charts = True
         self._client, self._notify = client, changed
+        self._find_frames = find_frames or self.get_frames
         self._facet = ""
         self._writes = 0  # how often rows were written to
         self.reading: Task | None = None
@@ -59,8 +66,33 @@ class Explorer:
 
     @property
     def state(self) -> TableState:
-        """The table that is shown."""
+        """The table that is shown.
+
+        Raises
+        ------
+        InvalidRequestError
+            If the view was closed.
+        """
+        if not self.stack:
+            raise InvalidRequestError("this view was closed, and its rows were released", hint="Run its cell again.")
         return self.stack[-1]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the view was closed."""
+        return not self.stack
+
+    def get_frames(self) -> list[pd.DataFrame]:
+        """Return the frames of all tables of the stack."""
+        return [table.rows.frame for table in self.stack]
+
+    def close(self) -> None:
+        """Release all tables, and stop reading; a plan that is being run goes on, and its outcomes are kept."""
+        task, self.reading = self.reading, None
+        if task is not None:
+            task.cancel()
+        self.stack.clear()
+        self.panel.release()
 
     # ── filters, order, selection ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -250,8 +282,9 @@ class Explorer:
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def changed(self, *parts: str) -> None:
-        """Send these parts to the browser."""
-        self._notify(parts)
+        """Send these parts to the browser, unless the view was closed."""
+        if not self.is_closed:
+            self._notify(parts)
 
     def set_note(self, note: str) -> None:
         """Show a note."""
@@ -307,7 +340,10 @@ class Explorer:
                     self.note = describe_error(error)
             self.changed("head")
 
-        task = self.reading = Task(what, lambda _: read(self._client()), ended, lambda: self.changed("head"))
+        def work(_: Task) -> pd.DataFrame:
+            return refresh.share_columns(read(self._client()), self._find_frames())
+
+        task = self.reading = Task(what, work, ended, lambda: self.changed("head"))
         self.changed("head")
         task.start()
 
@@ -317,9 +353,13 @@ class Explorer:
             self._writes += 1
             for table in self.stack:
                 table.is_stale = True
+        if self.is_closed:
+            return
         runs = refresh.runs_of(paths)
         fresh, lost = self._client().read_runs(runs)
         with self.lock:
+            if self.is_closed:
+                return
             state = self.state
             if state.sort.name == "checkpoints":
                 old = state.rows.frame.copy(deep=False)

@@ -37,6 +37,33 @@ def read_listing(client: Client, listing: str, *, refresh: bool = False) -> pd.D
     return frame
 
 
+def share_columns(frame: pd.DataFrame, others: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return a frame that takes equal columns from another frame of the same listing, if there is one, so that memory holds them once.
+
+    Columns that change with the clock, such as `age_days`, differ. No frame changes with another: pandas 3 copies on write, and
+    with pandas 2 only Arrow columns are shared, which are immutable.
+    """
+    import pandas as pd
+
+    about, is_copied = _identify(frame), int(pd.__version__.split(".")[0]) < 3
+    other = next((other for other in others if _identify(other) == about and other.index.equals(frame.index)), None)
+    if about is None or other is None:
+        return frame
+    columns = dict(frame.items())
+    common = [name for name in columns if name in other.columns and other[name].equals(columns[name])]
+    columns |= {name: other[name].copy(deep=is_copied) for name in common}
+    shared = pd.DataFrame(columns, index=frame.index, copy=False)
+    shared.attrs = frame.attrs
+    return shared
+
+
+def _identify(frame: pd.DataFrame) -> tuple[Any, ...] | None:
+    """Return which listing a frame came from; None for one made by hand."""
+    about = frame.attrs.get("tinker") or {}
+    identity = tuple(about.get(name) for name in ("base_url", "account", "table", "rows", "fetched_at"))
+    return None if None in identity else identity
+
+
 def find_listing(about: dict[str, Any], sort: str) -> str:
     """Return the listing to read a table's rows from: the one that they came from, if it has such rows."""
     table = str(about.get("table"))

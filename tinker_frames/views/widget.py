@@ -17,7 +17,7 @@ from ..plans.plan import Plan
 from ..rest.progress import in_notebook
 from ..schema.docstrings import join_sections, split_sections
 from ..schema.identity import restore_keys
-from . import refresh
+from . import lifetime, refresh
 from .explorer import PARTS, Explorer
 from .handlers import handle
 from .requests import HeardReply
@@ -95,16 +95,38 @@ class View(anywidget.AnyWidget):
     def __init__(self, frame: pd.DataFrame | None = None, client: Client | None = None) -> None:
         if frame is None:
             client = client or default_client()
-            frame = refresh.read_listing(client, refresh.LISTING_OF[self._table])
+            frame = read_table(client, self._table)
         state = TableState(frame, SORTS.get(self._table))
         about = pd.DataFrame()
         about.attrs["tinker"] = state.about
         if client is not None:
             find_client(about, client)
-        self._explorer = Explorer(state, lambda: find_client(about, client), self._changed)
+        changed = lifetime.bind_weakly(self._changed)
+        self._explorer = Explorer(state, lambda: find_client(about, client), changed, find_frames)
         first = {f"_{name}": self._explorer.part(name) for name in AT_FIRST}
         super().__init__(columns=state.columns, _static_id=secrets.token_hex(8), **first)
-        self.on_msg(self._receive)
+        self.on_msg(lifetime.bind_weakly(self._receive))
+
+    def open(self) -> None:
+        """Connect the view to the notebook; done when it is made."""
+        super().open()
+        lifetime.register_weakly(self)
+
+    def close(self) -> None:
+        """Close the view, also in the notebook, and release its rows; a plan that is being run goes on.
+
+        Afterwards, its frames raise `InvalidRequestError`. A view is closed by itself once no variable refers to it and no output of
+        a cell shows it, e.g. because the cell was run again.
+
+        Examples
+        --------
+        >>> view.close()  # doctest: +SKIP
+        """
+        explorer: Explorer | None = vars(self).get("_explorer")  # None if its frame was refused
+        if explorer is not None and not explorer.is_closed:
+            explorer.close()
+            lifetime.return_memory()
+        super().close()
 
     # ── frames and code ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -257,6 +279,8 @@ class View(anywidget.AnyWidget):
     # ── display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def __repr__(self) -> str:
+        if self._explorer.is_closed:
+            return f"<{type(self).__name__}, closed>"
         return f"<{type(self).__name__} of {escape_control_characters(self._explorer.summary())}>"
 
     def _ipython_display_(self, **_: Any) -> None:
@@ -264,10 +288,11 @@ class View(anywidget.AnyWidget):
 
         A notebook that is opened without its kernel, or exported, shows the static table.
         """
-        if not in_notebook():
-            raise NotImplementedError  # a terminal shows the repr
+        if not in_notebook() or self._explorer.is_closed:
+            raise NotImplementedError  # the repr is shown
         from IPython.display import publish_display_data
 
+        lifetime.keep_while_shown(self)
         publish: Any = publish_display_data  # untyped in IPython
         publish({"text/html": self._static(), "text/plain": repr(self)})
         live = super()._repr_mimebundle_()
@@ -275,6 +300,8 @@ class View(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the view, and a static table for front ends without widgets."""
+        if in_notebook():
+            lifetime.keep_while_shown(self)
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
@@ -335,8 +362,17 @@ def view_of(frame_or_name: pd.DataFrame | str, client: Client | None) -> View:
         return VIEWS[sort_of(frame_or_name).name](frame_or_name, client)
     name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
     client = client or default_client()
-    listing = refresh.LISTING_OF.get(name, name)
-    return view_of(refresh.read_listing(client, listing), client)
+    return view_of(read_table(client, name), client)
+
+
+def read_table(client: Client, name: str) -> pd.DataFrame:
+    """Return the frame of a table; it shares its columns with open views of the same listing."""
+    return refresh.share_columns(refresh.read_listing(client, refresh.LISTING_OF.get(name, name)), find_frames())
+
+
+def find_frames() -> list[pd.DataFrame]:
+    """Return the frames of all open views."""
+    return [frame for view in lifetime.find_open_widgets(View) for frame in view._explorer.get_frames()]  # noqa: SLF001
 
 
 def _text(cell: Any) -> str:
