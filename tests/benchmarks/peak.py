@@ -15,10 +15,10 @@ def main(path: Path) -> None:
     with path.open("rb") as lines:
         our_frame(islice(lines, 1))
     reset = _reset()
-    before = _status("VmRSS") if reset else _peak()
+    before = read_status("VmRSS") if reset else _peak()
     with path.open("rb") as lines:
         frame = our_frame(lines)
-    after = _status("VmHWM") if reset else _peak()
+    after = read_status("VmHWM") if reset else _peak()
     print(len(frame), after - before)
 
 
@@ -31,7 +31,8 @@ def _reset() -> bool:
     return True
 
 
-def _status(field: str) -> int:
+def read_status(field: str) -> int:
+    """Return a field of this process's status in bytes, e.g. `VmRSS`, its resident memory."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024
 

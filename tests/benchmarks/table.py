@@ -64,6 +64,7 @@ LINES = {
     "view_sort": Line("a click on a column, until it is sorted", 0.3, at_most=True, unit=" s"),
     "view_bytes": Line("sent to the browser until the rows are there", 0.2, at_most=True, unit=" MB"),
     "view_errors": Line("errors in the browser meanwhile", 0, 0, at_most=True),
+    "view_kept": Line("ten runs of a cell with a view of {rows:,} rows: kept", 150, 90, at_most=True, unit=" MB"),
     "cold_local": Line("cold listing at 0 ms: SDK loop / ours"),
     "cold_far": Line("cold listing at {far:g} ms: SDK loop / ours"),
 }
