@@ -19,7 +19,7 @@ BENCHMARKS: dict[Callable[[Setup], dict[str, Outcome]], tuple[str, ...]] = {
     building.realistic_frames: ("build_runs_sdk", "build_runs_floor"),
     building.memory: ("memory",),
     listing.measure_near: ("cold_near", "warm"),
-    listing.measure_far: ("waves", "waves_again", "cold_far"),
+    listing.measure_far: ("waves", "waves_first", "waves_again", "cold_far"),
     listing.measure_local: ("caching", "cold_local"),
     starting.imports: ("import",),
     overhead.requests: ("requests",),

@@ -98,6 +98,79 @@ def test_config_that_is_no_json(server: DemoServer, client_of: Callable[..., tkf
         client_of(server, retries=0).rest.list_training_runs()
 
 
+@pytest.fixture
+def known_server(server: DemoServer, client_of: Callable[..., tkf.Client]) -> DemoServer:
+    """A server whose config an earlier client with the same cache folder has read."""
+    client_of(server).rest.list_training_runs()
+    server.requests.clear()
+    return server
+
+
+def test_known_config_is_not_waited_for_but_has_to_hold(
+    known_server: DemoServer, client_of: Callable[..., tkf.Client]
+) -> None:
+    """A first read is sent while config is requested; if that fails, so does the read, although it was answered."""
+    known_server.faults.bursts.append(Burst(CONFIG, 500, times=1))
+    client = client_of(known_server, retries=0)
+    with pytest.raises(ServerError):
+        client.rest.list_training_runs()
+    assert known_server.requests.count("list_training_runs") == 1
+    assert len(client.sessions(progress=False))
+    assert known_server.requests.count(CONFIG) == 2
+
+
+def test_config_that_changed_replays_the_first_read(
+    known_server: DemoServer, client_of: Callable[..., tkf.Client]
+) -> None:
+    """What was read with the key is dropped if config wants the exchange by now, also if the server still takes the key; and back."""
+    known_server.switches.pjwt_auth_enabled = True
+    client_of(known_server).rest.list_training_runs()
+    first, second = list_sent_keys(known_server, "list_training_runs")
+    assert (first, second[:3]) == (known_server.key, "eyJ")
+    known_server.requests.clear()
+    known_server.switches.pjwt_auth_enabled, known_server.faults.missing = False, {TOKEN}
+    client_of(known_server).rest.list_training_runs()
+    assert list_sent_keys(known_server, "list_training_runs") == [known_server.key]
+
+
+def test_command_enforced_since_the_last_time(known_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
+    """Rows that the key still gets are not returned once config takes a command only."""
+    known_server.switches.credential_default_source = "credential_cmd"
+    client = client_of(known_server)
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match="command only"):
+            client.checkpoints(progress=False)
+
+
+@pytest.mark.parametrize("method", ["publish_checkpoint", "get_training_run"])
+def test_writes_and_cached_reads_wait_for_config(
+    known_server: DemoServer, client_of: Callable[..., tkf.Client], method: str
+) -> None:
+    """Neither a write nor a read whose response is stored is sent by what config said an earlier time."""
+    row = client_of(known_server).checkpoints(progress=False).query("~public").iloc[0]
+    known_server.switches.pjwt_auth_enabled = True
+    known_server.requests.clear()
+    of = row["training_run_id"] if method == "get_training_run" else row["tinker_path"]
+    getattr(client_of(known_server).rest, method)(of)
+    keys = list_sent_keys(known_server, method)
+    assert keys
+    assert all(key.startswith("eyJ") for key in keys)
+
+
+def test_sixteen_threads_confirm_once(known_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
+    """Reads in parallel share one request for config, and each is sent again if config has changed."""
+    known_server.switches.pjwt_auth_enabled = True
+    client = client_of(known_server)
+    threads = [threading.Thread(target=client.rest.list_training_runs) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    keys = list_sent_keys(known_server, "list_training_runs")
+    assert sum(key.startswith("eyJ") for key in keys) == 16
+    assert (known_server.requests.count(CONFIG), known_server.requests.count(TOKEN)) == (1, 1)
+
+
 def test_unusable_token_of_tuft_is_never_asked_for(client_of: Callable[..., tkf.Client]) -> None:
     """A server whose tokens do not work says so in its config, and no token is requested."""
     with DemoServer(runs=2, dialect="tuft") as server:

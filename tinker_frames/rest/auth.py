@@ -1,19 +1,26 @@
 """Authentication: the value of `X-API-Key`, exchanged for a JWT and renewed where the server's config asks for that.
 
 One `Authenticator` per client. It sends requests through the function it is given, so that network access stays in `session`.
+
+What the config said is kept with the account's permanent responses (two flags, no secret), so that the next client's first read
+need not wait for it: it is sent as the server wanted it the last time, config is requested meanwhile, and the response is used
+only once config has said the same. That is never done for a write, for a cached read, or on the first contact: the
+config of a server decides whether the key itself may be sent to anything but config and the exchange.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import AuthenticationError, ConnectionFailedError, NotFoundError, NotSupportedError, TinkerError
@@ -21,12 +28,15 @@ from ..schema.coerce import parse_object
 from .adapter import get_time_left
 from .config import Settings
 from .credentials import Credential, check_secret
+from .permanent import Permanent
 from .secret import Secret
+from .threads import Result, attempt, start_threads
 
 # The protocol release that the contract was read from; the config endpoint wants one.
 PROTOCOL = "0.38.0"
 RETRY_RENEWAL_S = 60
 KNOWN_SECRETS = 16  # the last ones are looked for in what the server sends
+CONFIG = "client_config"  # the kind and id of what is kept
 
 logger = logging.getLogger("tinker_frames")
 
@@ -34,25 +44,38 @@ Post = Callable[[str, dict[str, Any], Secret], Any]
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the server's client config says of credentials: whether they are exchanged, and whether only a command may give one."""
+
+    exchanges: bool = False
+    command_only: bool = False
+
+
+@dataclass(frozen=True)
 class Token:
-    """What is sent as `X-API-Key`, and of whom; the same for every token of one user."""
+    """What is sent as `X-API-Key`, of whom (the same for every token of one user), under which terms, and whether those are assumed."""
 
     secret: Secret
     identity: str
+    terms: Terms | None = None
+    is_assumed: bool = False
 
 
 class Authenticator:
     """Provides the credential to send with each request.
 
-    `post(path, body, credential)` sends one POST with that credential and returns the parsed answer.
+    `post(path, body, credential)` sends one POST with that credential and returns the parsed answer; `permanent()` returns where
+    the account's config is kept.
     """
 
-    def __init__(self, settings: Settings, post: Post) -> None:
+    def __init__(self, settings: Settings, post: Post, permanent: Callable[[], Permanent] = Permanent) -> None:
         self._settings = settings
         self._post = post
+        self._permanent = permanent
         self._lock = threading.RLock()
         self._credential: Credential = settings.credential
-        self._ready = False
+        self._terms: Terms | None = None  # None before config was read
+        self._check: Future[Result[Terms]] | None = None  # config on its way, while kept terms are assumed
         self._exchanges = False
         self._token = Secret("")
         self._identity: str | None = None
@@ -60,17 +83,30 @@ class Authenticator:
         self._expires_at = float("inf")
         self._known: deque[Secret] = deque(maxlen=KNOWN_SECRETS)
 
-    def get_token(self) -> Token | None:
-        """Return what to send as `X-API-Key`, exchanging or renewing first if that is due; None if there is no credential."""
+    def get_token(self, *, may_assume: bool = False) -> Token | None:
+        """Return what to send as `X-API-Key`, exchanging or renewing first if that is due; None if there is no credential.
+
+        With `may_assume`, config is not waited for if it is known from earlier; `confirm` the token before a response to it is used.
+        """
         if not self._credential.exists:
             return None
         with self._exclude_others():
-            if not self._ready:
-                self._configure()
+            if self._terms is None:
+                self._configure(may_assume=may_assume)
+            if not may_assume:
+                self._settle()
             now = time.time()
             if now >= min(self._renew_at, self._expires_at):
                 self._renew_ahead(now)
-            return Token(self._token, self.identity())
+            return Token(self._token, self.identity(), self._terms, self._check is not None)
+
+    def confirm(self, token: Token) -> bool:
+        """Tell whether a token is what the server's config wants, after waiting for config if it was assumed."""
+        if not token.is_assumed:
+            return True
+        with self._exclude_others():
+            self._settle()
+            return token.terms == self._terms
 
     def replace(self, stale: Secret) -> bool:
         """After a 401 `invalid_token`: get another token, once for all threads; False if there is no way to."""
@@ -115,21 +151,68 @@ class Authenticator:
         finally:
             self._lock.release()
 
-    def _configure(self) -> None:
-        """Read the server's client config once; a server without one takes the credential as it is."""
-        raw = self._reveal(self._credential)
+    def _configure(self, *, may_assume: bool) -> None:
+        """Read the server's client config once, or assume what it said the last time while it is being read."""
+        raw = self._reveal(self._settings.credential)
         self._read_expiry(raw)
+        known = self._recall() if may_assume else None
+        if known is None:
+            self._adopt(self._read_config(raw))
+            return
+        self._check = check = Future[Result[Terms]]()
+        start_threads(lambda: check.set_result(attempt(lambda: self._read_config(raw))), 1, "tinker-frames-config")
+        try:
+            self._adopt(known)
+        except TinkerError as fault:
+            logger.debug("what config said the last time does not work, waiting for it: %s", fault)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Wait for config if kept terms are assumed, and adopt what it says if that differs; if it fails, the next request asks again."""
+        check, self._check = self._check, None
+        if check is None:
+            return
+        assumed, self._terms = self._terms, None
+        left = get_time_left()
+        try:
+            result = check.result(None if left == float("inf") else max(0.0, left))
+        except TimeoutError:
+            raise ConnectionFailedError(
+                "no answer to the request for the client config within the deadline", url=self._settings.base_url
+            ) from None
+        terms = result.get()
+        if terms == assumed:
+            self._terms = terms
+        else:
+            self._adopt(terms)
+
+    def _read_config(self, raw: Secret) -> Terms:
+        """Request the client config; a server without one takes the credential as it is."""
         flags: Any = {}
         try:
             flags = self._post("/api/v1/client/config", {"sdk_version": PROTOCOL}, raw)
         except (NotFoundError, NotSupportedError):
             logger.debug("the server has no client config; the credential is sent as it is")
         flags = flags if isinstance(flags, dict) else {}
-        if flags.get("credential_default_source") == "credential_cmd" and not raw.is_jwt:
+        enforced = flags.get("credential_default_source") == "credential_cmd" and not raw.is_jwt
+        return Terms(bool(flags.get("pjwt_auth_enabled")), enforced)
+
+    def _adopt(self, terms: Terms) -> None:
+        """Get the first token under these terms, and keep them for the next client once that has worked."""
+        self._credential = self._settings.credential
+        if terms.command_only:
             self._enforce_command()
-        self._exchanges = bool(flags.get("pjwt_auth_enabled")) and not self._is_static_jwt()
+        self._exchanges = terms.exchanges and not self._is_static_jwt()
         self._renew()
-        self._ready = True
+        self._terms = terms
+        if terms != self._recall():
+            self._permanent().add(CONFIG, {CONFIG: json.dumps(asdict(terms)).encode()})
+
+    def _recall(self) -> Terms | None:
+        """Return what config said the last time; None if that is not known."""
+        kept = parse_object(self._permanent().get(CONFIG).get(CONFIG, b"")) or {}
+        fits = kept.keys() == asdict(Terms()).keys() and all(isinstance(flag, bool) for flag in kept.values())
+        return Terms(**kept) if fits else None
 
     def _enforce_command(self) -> None:
         if self._settings.command is None:

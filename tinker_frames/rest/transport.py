@@ -74,7 +74,7 @@ class Transport:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.auth = Authenticator(settings, self._post_with)
+        self.auth = Authenticator(settings, self._post_with, lambda: self.permanent)
         self._plain = _configure_session(requests.Session(), settings)
         self._lock = threading.RLock()
         self._caches: dict[str, AccountCache] = {}
@@ -129,7 +129,8 @@ class Transport:
 
         1. A write (neither a GET nor a POST with `repeat`) marks the cache as outdated before and after. Everything but a GET gets one
            idempotency key: `key`, or a new one.
-        2. The credential is put into `X-API-Key`; a 401 `invalid_token` gets a new one and one replay.
+        2. The credential is put into `X-API-Key`; a 401 `invalid_token` gets a new one and one replay. A read that is not cached does
+           not wait for the server's config if that is known from earlier, and is sent again if it has changed.
         3. A read with `cached` goes through the cached session, everything else through a plain one.
         4. A 2xx is returned; a 3xx too where `redirects` says that one is expected.
         5. With `repeat`, for reads, what may be repeated is, after the wait the server asks for, within `retries` and `deadline`.
@@ -178,12 +179,16 @@ class Transport:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
         with limit_time(self.settings.deadline):
             replayed, tries = False, RetryBudget(self.settings.retries)
+            may_assume = request.wants_json and not request.cached
             while True:
                 self._wait_for_rate_limit(progress)
                 self.check_open()
-                token = self.auth.get_token() if credential is None else Token(credential, "")
+                token = self.auth.get_token(may_assume=may_assume) if credential is None else Token(credential, "")
                 outcome = self._send_once(request, token, progress)
                 if isinstance(outcome, Response):
+                    if token is not None and not self.auth.confirm(token):
+                        may_assume = False  # config has changed: what the old way brought is dropped
+                        continue
                     if _is_expected(outcome, request):
                         self._log_deprecation(outcome)
                         return outcome
