@@ -206,6 +206,15 @@ def test_every_call_finds_the_client_that_the_frame_came_from(client_of: Make, c
             call(frames[one], client=two)
 
 
+def test_a_second_client_that_was_closed_leaves_the_first_one(server: DemoServer, client_of: Make) -> None:
+    """Frames of an account go on with an open client of it, though another one that listed the account later was closed."""
+    first = client_of(server)
+    frame = first.checkpoints()
+    with client_of(server) as second:
+        second.checkpoints()
+    assert len(frame.head(1).tinker.publish()) == 1
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "by hand"])
 def test_frames_without_an_account_use_the_default_or_the_named_client(
     server: DemoServer, client: tkf.Client, tmp_path: Path, kind: str

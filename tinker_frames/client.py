@@ -317,7 +317,7 @@ class ClientRegistry:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._default: Client | None = None
-        self._by_account: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
+        self._by_account: dict[str, list[weakref.ref[Client]]] = {}  # in the order in which they made frames
 
     def default(self) -> Client:
         """Return the default client, made from the environment at its first use."""
@@ -337,12 +337,15 @@ class ClientRegistry:
 
     def remember(self, client: Client) -> None:
         """Note that a client made a frame of its account."""
-        self._by_account[client.account] = client
+        account = client.account
+        with self._lock:
+            others = [ref for ref in self._by_account.get(account, []) if ref() not in (None, client)]
+            self._by_account[account] = [*others, weakref.ref(client)]
 
     def find_by_account(self, account: str) -> Client | None:
-        """Return the client that made a frame of an account last, if it still exists and is open."""
-        client = self._by_account.get(account)
-        return None if client is None or client.transport.is_closed else client
+        """Return the client that made a frame of an account last, of those that still exist and are open."""
+        clients = (ref() for ref in reversed(self._by_account.get(account, [])))
+        return next((client for client in clients if client is not None and not client.transport.is_closed), None)
 
 
 # The one piece of state at module level: `tkf.sessions()` and `frame.tinker` have no other place for it.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from . import browser, building, listing, overhead, pace, starting, views
+from . import browser, building, listing, overhead, pace, planning, starting, views
 from .peers import official_sdk
 from .rounds import Outcome, UnequalError
 from .setup import SMALL, Setup
@@ -24,6 +24,8 @@ BENCHMARKS: dict[Callable[[Setup], dict[str, Outcome]], tuple[str, ...]] = {
     starting.imports: ("import",),
     overhead.requests: ("requests",),
     overhead.failing: ("failing",),
+    planning.few: ("plan_first", "plan_run", "plan_again", "plan_requests"),
+    planning.whole: ("plan_all", "plan_repr", "samplers_again"),
     pace.paces: ("pace", "pace_scales", "pace_limited"),
     browser.view: browser.NAMES,
     views.kept: ("view_kept",),

@@ -197,6 +197,13 @@ class Action:
         """Whether users can call it; the others are made by `undo`."""
         return bool(self.label)
 
+    @property
+    def judged_by(self) -> tuple[str, ...]:
+        """The columns of a planned row that decide whether there is nothing to do, or its life becomes shorter."""
+        if self.removes:
+            return ()
+        return ("public", "expires_at", "expiry_unknown", "ttl_seconds", "until") if self.sets_expiry else ("public",)
+
     def describe(self, ttl_seconds: int | None) -> str:
         """Return what will happen to checkpoints, as in "12 checkpoints will …"."""
         if ttl_seconds is None and self.never:

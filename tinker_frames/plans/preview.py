@@ -162,8 +162,10 @@ def preview_rows(
 ) -> pd.DataFrame:
     """Return the rows with a verdict on each and what it leads to; `note` is the reason of those that are sent."""
 
-    def compare(public: Any, expires_at: Any, unknown: Any, *requested: Any) -> tuple[bool, bool]:
-        state, expiry = State(public, expires_at, expiry_unknown=unknown), RequestedExpiry(*requested)
+    def compare(*values: Any) -> tuple[bool, bool]:
+        known = dict(zip(action.judged_by, values, strict=True))
+        expiry = RequestedExpiry(known.pop("ttl_seconds", None), known.pop("until", None))
+        state = State(**{"public": None, "expires_at": None} | known)
         return action.is_already(state, expiry, now), action.shortens(state, expiry, now)
 
     def decide(refusal: str, already: bool, shortens: bool, *flags: bool | None) -> tuple[str, str]:
@@ -175,7 +177,7 @@ def preview_rows(
         return ("held", reason) if reason else ("send", note)
 
     frame = rows.copy()
-    compared = map_distinct(rows, [*_STATE, "ttl_seconds", "until"], compare)
+    compared = map_distinct(rows, list(action.judged_by), compare)
     frame["already"], frame["shortens"] = _split_pairs(compared, "bool")
     verdicts = map_distinct(frame, ["refusal", "already", "shortens", *_FLAGS], decide)
     verdict, reason = _split_pairs(verdicts, "object")
@@ -200,14 +202,16 @@ def map_distinct(frame: pd.DataFrame, names: list[str], function: Callable[..., 
     import numpy as np
     import pandas as pd
 
-    codes = np.zeros(len(frame), dtype=np.int64)
+    places = np.zeros(len(frame), dtype=np.int64)
     for name in names:
         part, distinct = pd.factorize(frame[name])
-        codes = np.unique(codes * (len(distinct) + 1) + part + 1, return_inverse=True)[1]
-    _, first, places = np.unique(codes, return_index=True, return_inverse=True)
+        if len(distinct):  # else all of it is NA
+            places = pd.factorize(places * (len(distinct) + 1) + part)[0]
+    first = np.zeros(places.max(initial=-1) + 1, dtype=np.int64)
+    first[places[::-1]] = np.arange(len(places))[::-1]
     columns = [map(to_python, frame[name].iloc[first]) for name in names]
     found = np.empty(len(first), dtype="object")
-    for place, values in enumerate(zip(*columns, strict=True)):
+    for place, values in enumerate(zip(*columns, strict=True) if names else [()] * len(first)):
         found[place] = function(*values)
     return found[places]
 
@@ -315,7 +319,6 @@ def build_outcome_frame(
     return result
 
 
-_STATE = ("public", "expires_at", "expiry_unknown")
 _FLAGS = tuple(guard.column for guard in GUARDS.values())
 _MISREAD_NAMES = ("publish", "ttl", "archive")  # the last part of the URLs of actions
 
