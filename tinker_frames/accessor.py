@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .plans.actions import ACTIONS, Action, Parameter
-from .schema.arguments import check_argument
+from .schema.arguments import check_argument, check_methods
 from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_entries, join_sections
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class _Actions:
         def delete(self, *, client: Client | None = None) -> Plan: ...
 
 
+@check_methods
 class TinkerAccessor(_Actions):
     """Calls on a frame of Tinker rows, as `df.tinker`.
 
@@ -118,6 +119,8 @@ class TinkerAccessor(_Actions):
         ------
         AttributeError
             If the frame has no such column.
+        InvalidRequestError
+            If `max_keys` is below 0.
 
         Examples
         --------

@@ -287,6 +287,7 @@ def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> 
     --------
     >>> load_plan("plan.json").run(confirm=True)  # doctest: +SKIP
     """
+    check_argument("path", path, str | os.PathLike)
     return _choose(client).planner.load(path)
 
 

@@ -14,7 +14,7 @@ import functools
 import inspect
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from .errors import InvalidRequestError
 from .frames.rules import Rule, require_columns
 from .frames.values import DAY_S, are_first, compute_age_days, read_expiries, to_flags, to_numbers, to_times
+from .schema.arguments import check_argument
 from .schema.coerce import parse_object
 from .schema.docstrings import document
 from .schema.durations import parse_duration
@@ -281,6 +282,7 @@ def used_by_samplers(*, ended: bool = False) -> Rule:
     A sampler lives as long as its session. Keep with `ended` also what only samplers of ended sessions had loaded:
     `loaded_by_ended_sampler`. That reads each of these sessions once.
     """
+    check_argument("ended", ended, bool)
     if ended:
         needs = ("loaded_by_sampler", "loaded_by_ended_sampler")
         return Rule(
@@ -339,6 +341,7 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
     """
     _check_count(n, 1)
     _check_text(by, "a column")
+    check_argument("smallest", smallest, bool)
     groups = _list_columns(per)
 
     def mask(frame: pd.DataFrame) -> Any:
@@ -397,6 +400,8 @@ def _parse_days(age: Age) -> float:
 
 def _list_columns(names: str | Sequence[str]) -> list[str]:
     """Return the columns to count by; text is one column, on the command line and in forms several with commas between."""
+    if not isinstance(names, (str, Iterable)):
+        raise InvalidRequestError(f"{names!r} names no columns to count by", hint="Pass one as text, or a list.")
     found = names.split(",") if isinstance(names, str) else list(names)
     if not found:
         raise InvalidRequestError("no column is named to count by", hint="Name one, e.g. training_run_id.")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import find_caller
+from ..errors import InvalidRequestError, find_caller
+from ..schema.arguments import check_arguments
 from ..schema.coerce import canonical_json, parse_object, replace_surrogates
 from ..schema.columns import text_dtype
 
@@ -20,6 +21,7 @@ class MetadataWarning(UserWarning):
     """Metadata has more keys than a frame should have columns, and the rarest were left out."""
 
 
+@check_arguments
 def expand_metadata(
     frame: pd.DataFrame,
     column: str = "user_metadata",
@@ -33,6 +35,8 @@ def expand_metadata(
     Values other than text become JSON text. Text that is not a JSON object adds nothing. With `numeric`, columns whose every
     value is a number become float64. Of more than `max_keys` keys, the most frequent are kept, with a warning; None keeps all.
     """
+    if max_keys is not None and max_keys < 0:
+        raise InvalidRequestError(f"max_keys={max_keys} is below 0", hint="Use None for all keys, 0 for none.")
     entries = [parse_object(text) or {} for text in frame[column]]
     keys = _select_keys(
         Counter(key for entry in entries for key in entry if replace_surrogates(key)[1] is None), max_keys

@@ -16,7 +16,7 @@ from ..schema.columns import Table, empty_frame
 from .joins import add_details, build_frame, describe_frame, fill_sessions, join_inventory, map_members, merge_lacks
 from .listing import Listing, Report, join_listings, merge_reports
 from .samplers import ModelPaths, find_ended, read_model_paths
-from .tables import By, Options, Tables, apply_limit
+from .tables import By, Options, Tables, apply_limit, check_way
 
 MANY_RUNS = 200  # above this, the user's list is expected to take fewer requests than each run's own
 
@@ -115,6 +115,7 @@ class Account:
 
     def inventory(self, by: By, options: Options) -> TableFrame:
         """Read checkpoints, and join their training runs and sessions; a limit is of the checkpoints."""
+        check_way(by)
         account, every = self._transport.account, replace(options, limit=None)
         runs, sessions = self._tables.read_paged(TRAINING_RUNS, every), self._list_sessions(every)
         checkpoints = self._list_accessible(by, options, runs, sessions)

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import pyarrow as pa
 
@@ -22,6 +22,7 @@ from ..errors import (
 from ..rest.endpoints import AccessScope, check_scope
 from ..rest.progress import Progress, open_progress
 from ..rest.transport import Transport
+from ..schema.arguments import check_argument
 from ..schema.catalog import (
     CHECKPOINTS,
     SAMPLERS,
@@ -39,6 +40,12 @@ from .reader import TableReader
 By = Literal["auto", "user", "run"]
 
 
+def check_way(by: By) -> None:
+    """Refuse an unknown way of listing checkpoints."""
+    if by not in get_args(By):
+        raise InvalidRequestError(f"by={by!r} is unknown", hint='Use "auto", "user" or "run".')
+
+
 @dataclass(frozen=True)
 class Options:
     """Options that every listing takes.
@@ -54,7 +61,10 @@ class Options:
     live: bool = False
 
     def __post_init__(self) -> None:
+        check_argument("access_scope", self.access_scope, str)
         check_scope(self.access_scope)
+        if self.project_id == "":
+            raise InvalidRequestError("project_id is empty", hint="Use None for all projects.")
         if self.limit is not None:
             object.__setattr__(self, "limit", int(self.limit))  # numpy's integers are none of JSON's
         if self.limit is not None and self.limit < 0:
@@ -135,8 +145,7 @@ class Tables:
         The user's list is held against what training runs and sessions say, as far as they were read (`runs`, `sessions`, or
         the cache), and against a page of runs where it may be a list of its own kind. `auto` reads by run where they contradict it.
         """
-        if by not in ("auto", "user", "run"):
-            raise InvalidRequestError(f"by={by!r} is unknown", hint='Use "auto", "user" or "run".')
+        check_way(by)
         if run_ids is not None:
             return apply_limit(self._of_runs(run_ids, options), options.limit)
         known = _Known(runs, sessions)

@@ -20,6 +20,7 @@ from ..errors import InvalidRequestError
 from ..frames.locations import write_atomically
 from ..frames.query import evaluate_condition
 from ..rest.progress import Progress
+from ..schema.arguments import check_argument
 from ..schema.docstrings import document
 from ..schema.paths import starts_with_scheme
 from .actions import ACTIONS, Action, Arguments, RequestedExpiry
@@ -150,6 +151,7 @@ class Plan:
 
     def summarize(self, frame: pd.DataFrame, hints: Hints = PYTHON) -> list[str]:
         """Return a summary of the plan, as lines; `frame` is the plan's own."""
+        check_argument("frame", frame, pd.DataFrame)
         return summarize_plan(self.action, frame, self.rows, self.rate, hints)
 
     def only(self, rows: Any) -> Plan:
@@ -264,15 +266,20 @@ class Plan:
         ConfirmationNeededError
             Without the confirmation that it needs; nothing is sent then.
         InvalidRequestError
-            If `max_workers` is below 1, or another process is running this plan; nothing is sent then.
+            If `max_workers` is below 1 or `deadline` below 0, or another process is running this plan; nothing is sent then.
 
         Examples
         --------
         >>> outcomes = plan.run(confirm=len(plan))  # doctest: +SKIP
         >>> outcomes.query("outcome == 'failed'")["error"]  # doctest: +SKIP
         """
+        check_argument("progress", progress, bool | Progress | None)
+        check_argument("max_workers", max_workers, int | None)
+        check_argument("deadline", deadline, float | None)
         if max_workers is not None and max_workers < 1:
             raise InvalidRequestError(f"max_workers={max_workers} is below 1", hint="Leave it out, or pass 1 or more.")
+        if deadline is not None and not deadline >= 0:  # nor a NaN
+            raise InvalidRequestError(f"deadline={deadline} is not 0 or more", hint="Leave it out, or pass seconds.")
         frame = self._preview
         is_sent = (frame["verdict"] == "send").to_numpy()
         require_confirmation(self.action, frame[is_sent], confirm, self.effect, lambda: self.summarize(frame))
@@ -306,12 +313,17 @@ class Plan:
         ------
         OSError
             If the file cannot be written.
+        InvalidRequestError
+            If the path names no file.
 
         Examples
         --------
         >>> plan.save("plan.json")  # doctest: +SKIP
         """
+        check_argument("path", path, str | os.PathLike)
         target = Path(path).expanduser()
+        if not target.name:
+            raise InvalidRequestError(f"{str(path)!r} names no file", hint="Pass e.g. plan.json.")
         rows = [
             StoredJob(job.tinker_path, job.before, job.expiry) for job in build_jobs(self.rows)
         ]  # each run has keys of its own

@@ -7,6 +7,7 @@ import inspect
 import numbers
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import ArgumentTypeError
@@ -30,22 +31,28 @@ def check_arguments(function: F) -> F:
     """
     signature = inspect.signature(function)
 
-    @functools.cache
-    def find_kinds() -> dict[str, Any]:
-        try:
-            return get_type_hints(function)
-        except NameError:  # of an import for type checkers
-            return {}
+    several = [name for name, parameter in signature.parameters.items() if parameter.kind is parameter.VAR_POSITIONAL]
+    find_kinds = functools.cache(functools.partial(_find_kinds, function))
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         kinds = find_kinds()
         for name, value in signature.bind(*args, **kwargs).arguments.items():
-            if name in kinds:
-                check_argument(name, value, kinds[name])
+            for each in value if name in several else (value,):
+                check_argument(name, each, kinds.get(name, Any))
         return function(*args, **kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def _find_kinds(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of a function's parameters, but for those that only type checkers can resolve."""
+    kinds: dict[str, Any] = {}
+    for name, annotation in function.__annotations__.items():
+        with suppress(NameError):
+            alone = types.SimpleNamespace(__annotations__={name: annotation})
+            kinds |= get_type_hints(alone, inspect.unwrap(function).__globals__)
+    return kinds
 
 
 def check_argument(name: str, value: Any, kind: Any) -> None:
@@ -65,7 +72,7 @@ def _is_of_one(value: Any, kind: Any) -> bool:
         return is_truth or type(value).__name__ == "bool"  # numpy's
     if kind in (int, float):
         return isinstance(value, numbers.Integral if kind is int else numbers.Real) and not is_truth
-    if kind is None:
-        return value is None
+    if kind is None or kind is Any:
+        return value is None or kind is Any
     plain = get_origin(kind) or kind
     return not isinstance(plain, type) or isinstance(value, plain)

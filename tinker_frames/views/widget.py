@@ -15,6 +15,7 @@ from ..frames.text import escape_control_characters
 from ..functions import default_client, find_client
 from ..plans.plan import Plan
 from ..rest.progress import in_notebook
+from ..schema.arguments import check_argument
 from ..schema.docstrings import join_sections, split_sections
 from ..schema.identity import restore_keys
 from . import lifetime, refresh
@@ -358,6 +359,8 @@ for _view in VIEWS.values():  # their constructor, traits and errors are those o
 
 def view_of(frame_or_name: pd.DataFrame | str, client: Client | None) -> View:
     """Return the view of a frame, or of the listing with this name."""
+    check_argument("frame_or_name", frame_or_name, pd.DataFrame | str)
+    check_argument("client", client, Client | None)
     if isinstance(frame_or_name, pd.DataFrame):
         return VIEWS[sort_of(frame_or_name).name](frame_or_name, client)
     name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
