@@ -240,7 +240,13 @@ def abandon(plan: str | Plan, *, client: Client | None = None) -> None:
 
 
 @document(PLAN_PARAMETERS, returns=OUTCOMES_DOC)
-def undo(plan: str | Plan | None = None, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:
+def undo(
+    plan: str | Plan | None = None,
+    *,
+    confirm: int | bool | None = None,
+    client: Client | None = None,
+    progress: bool | None = None,
+) -> pd.DataFrame:
     """Undo a plan, and return an outcome for each of its rows.
 
     Publishing, unpublishing and expiries can be undone; an expiry is never restored to a later time than it was. Deletes cannot
@@ -251,9 +257,13 @@ def undo(plan: str | Plan | None = None, *, client: Client | None = None, progre
     plan
         The plan, its id, or the beginning of its id; of a plan that was run several times, the last run that is not undone.
         None for the last plan that is not undone, if it was started in the last 24 hours; a second call undoes the plan before.
+    confirm
+        The number of rows, or True for any number; needed to undo an `unpublish`, which makes checkpoints public again.
 
     Raises
     ------
+    ConfirmationNeededError
+        Without the confirmation that it needs; nothing is sent then.
     InvalidRequestError
         If the plan deleted checkpoints or is undone already, nothing is left to undo, or another process is running it.
 
@@ -261,7 +271,7 @@ def undo(plan: str | Plan | None = None, *, client: Client | None = None, progre
     --------
     >>> undo(plan)  # doctest: +SKIP
     """
-    return _choose(client).planner.undo(_get_id(plan), progress=progress)
+    return _choose(client).planner.undo(_get_id(plan), confirm=confirm, progress=progress)
 
 
 @document(PLAN_PARAMETERS)

@@ -920,7 +920,7 @@ PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-in
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
 OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
-           "undo": CLIENT, "resume": CLIENT | {"--yes"}, "abandon": CLIENT, "journal": CLIENT}  # fmt: skip
+           "undo": CLIENT | {"--yes"}, "resume": CLIENT | {"--yes"}, "abandon": CLIENT, "journal": CLIENT}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", OPTIONS)

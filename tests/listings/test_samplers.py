@@ -144,3 +144,42 @@ def test_the_guard_holds_for_active_sessions_and_notes_ended_ones(server: DemoSe
         assert set(kept["tinker_path"]) == set(frame["tinker_path"]) & (
             list_loaded(server, ended=False) | (list_loaded(server, ended=True) if ended else set())
         )
+
+
+@pytest.mark.parametrize("row", [None, 5, "x", []])
+def test_a_session_that_cannot_be_read_leaves_open_what_is_loaded(
+    server: DemoServer, client: tkf.Client, row: object
+) -> None:
+    """A row of the session search that is not an object makes the listing incomplete, and every checkpoint of a plan is held."""
+    server.faults.edit = lambda name, body: (
+        body | {"sessions": [row, *body["sessions"][1:]]} if name == "search_sessions" else body
+    )
+    with pytest.raises(tkf.errors.IncompleteListingError, match="not objects"):
+        client.sessions(require_complete=True)
+    plan = client.checkpoints().query("not public").tinker.delete().frame
+    assert (plan["verdict"] == "held").all()
+    assert plan["reason"].str.contains("sampler").all()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_sampler_that_two_sessions_list_is_as_active_as_either(
+    server: DemoServer, client: tkf.Client, is_first: bool
+) -> None:
+    """A sampler listed by an ended and by an active session holds its checkpoint, whatever was read before."""
+    sessions = sorted(server.state.sessions(), key=is_ended, reverse=is_first)
+    path = client.checkpoints().query("not public")["tinker_path"].iloc[0]
+    added = server.state.add_sampler(path, sessions[-1])
+    sessions[0].samplers.append(added)
+    for _ in range(2):
+        assert path in client._reader.read_model_paths(live=True).active
+        client.samplers(refresh=True)
+
+
+def test_a_sampler_without_the_field_is_read_again(server: DemoServer, client: tkf.Client) -> None:
+    """A response that lacks `model_path` is not kept for good."""
+    server.faults.edit = lambda name, body: (
+        {key: value for key, value in body.items() if key != "model_path"} if name == "get_sampler" else body
+    )
+    client.samplers()
+    server.faults.edit = None
+    assert set(client._reader.read_model_paths(live=True).active) == list_loaded(server, ended=False)

@@ -48,6 +48,14 @@ def test_a_write_that_happened_is_done_whatever_was_answered(
         client.rest.delete_checkpoint(client.checkpoints().query("not public")["tinker_path"].iloc[0])
 
 
+def test_a_publish_that_happened_is_done_also_after_a_404(server: DemoServer, client: tkf.Client) -> None:
+    """A checkpoint that was published and answered as missing is done, and undo makes it private again."""
+    plan = plan_of(client, 2, "publish")
+    server.faults.bursts = [Burst("publish_checkpoint", 404, times=2, then="apply")]
+    assert plan.run(confirm=True)["outcome"].tolist() == ["done"] * 2
+    assert tkf.undo(client=client)["outcome"].tolist() == ["done"] * 2
+
+
 def test_a_list_that_lags_is_read_again(server: DemoServer, client: tkf.Client) -> None:
     """If a list still shows deleted rows for a while, they are done, not failed."""
     plan = plan_of(client, 3)

@@ -141,11 +141,21 @@ def _takes_rule(action: Action) -> bool:
 
 @click.command()
 @click.argument("plan", required=False)
+@click.option(
+    "--yes", is_flag=True, help="Skip the confirmation of the row count, which undoing an unpublish asks for."
+)
 @_add_client_options
-def undo(plan: str | None, form: str, base_url: str | None) -> int:
+def undo(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
     """Undo a plan where that can be done: the last one, or the one named."""
     with _open_client(base_url) as client:
-        return report_outcomes(client.planner.undo(plan), form)
+        try:
+            with redirect_stdout(sys.stderr):
+                outcomes = client.planner.undo(plan, confirm=True if yes else None)
+        except ConfirmationNeededError as error:
+            problem = error.what
+        else:
+            return report_outcomes(outcomes, form)
+    raise InvalidRequestError(problem, hint="Inspect it with tinker-frames journal, then undo it with --yes.")
 
 
 @click.command()

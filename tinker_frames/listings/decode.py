@@ -61,6 +61,7 @@ class Decoder:
         self._unread: list[
             tuple[int, tuple[str, ...], Any]
         ] = []  # of a batch: place, path and value of what became null
+        self.left_out = 0  # rows that are not objects
         self._hashes: list[Any] = []  # of the keys: eight bytes each tell whether one came twice
 
     def feed(self, content: bytes) -> Page:
@@ -196,6 +197,7 @@ class Decoder:
         body = parse_page(content, self.table)
         rows = [row for row in body[self.table.items] if isinstance(row, dict)]
         strange = len(body[self.table.items]) - len(rows)
+        self.left_out += strange
         for _ in range(strange):
             self.problems.add(self.table.items, "a row that is not an object was left out")
         renamed = self._rename(rows)

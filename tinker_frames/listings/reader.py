@@ -168,7 +168,8 @@ class TableReader:
 
         listing = self._sweeper.read_each(table, ids, read, progress, into_row=into_row, tolerate=_tolerate_ones())
         unsound = _find_unsound(listing)
-        store.add(table.name, {key: new[key] for key in new if key in permanent and key not in unsound})
+        sound = (key for key in new if key in permanent and key not in unsound)
+        store.add(table.name, {key: new[key] for key in sound if _names_members(new[key])})
         return listing
 
     def _check_available(self, what: str) -> None:
@@ -180,6 +181,11 @@ class TableReader:
     def _remember_missing(self, what: str, error: NotSupportedError) -> NotSupportedError:
         self._lacks[what] = error
         return error
+
+
+def _names_members(content: bytes) -> bool:
+    """Tell whether a response has the field of a sampler, or those of a session, that are worth keeping."""
+    return b'"model_path"' in content or (b'"sampler_ids"' in content and b'"training_run_ids"' in content)
 
 
 def _find_unsound(listing: Listing) -> set[str]:

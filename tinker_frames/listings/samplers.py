@@ -45,7 +45,8 @@ def read_model_paths(tables: Tables, options: Options, *, ended: bool = False) -
         listing = tables.session_details(ids, options, ended=over)
     members = build_frame(SESSION_DETAILS, listing)
     reports.append(listing.report)
-    session_of = map_members(members, "sampler_ids")
+    is_active = ~members["session_id"].isin(over)
+    session_of = map_members(members, "sampler_ids") | map_members(members[is_active], "sampler_ids")
     if not ended:
         known = set(tables.find_permanent(SAMPLERS, session_of))
         session_of = {key: session for key, session in session_of.items() if session not in over or key in known}

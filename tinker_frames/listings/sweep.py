@@ -142,7 +142,7 @@ class Sweeper:
             lost += [(key, found) for key, found in batch if isinstance(found, Exception)]
             good = [(key, found) for key, found in batch if not isinstance(found, Exception)]
             before = decoder.rows
-            lost += _feed(decoder, good, into_row)
+            lost += _feed(decoder, good, into_row, doubts)
             progress.advance(decoder.rows - before)
             report.pages += sum(len(found.contents) for _, found in good)
             doubts += [(key, found.doubt) for key, found in good if found.doubt]
@@ -254,6 +254,7 @@ def _feed(
     decoder: Decoder,
     found: list[tuple[str, Pages]],
     into_row: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
+    doubts: list[tuple[str, str]],
 ) -> list[tuple[str, Exception]]:
     """Decode the pages of some keys, or the rows made of their single objects; return the keys whose answers make no rows."""
     if into_row is not None:
@@ -263,15 +264,20 @@ def _feed(
         except SchemaError as error:
             if len(found) == 1:
                 return [(found[0][0], error)]
-            return [lost for one in found for lost in _feed(decoder, [one], into_row)]  # of some, which hide no others
+            return [
+                lost for one in found for lost in _feed(decoder, [one], into_row, doubts)
+            ]  # of some, which hide no others
         return []
     lost: list[tuple[str, Exception]] = []
     for key, pages in found:
+        left_out = decoder.left_out
         try:
             for content in pages.contents:
                 decoder.feed(content)
         except SchemaError as error:
             lost.append((key, error))
+        if decoder.left_out > left_out:
+            doubts.append((key, "have rows that are not objects"))
     return lost
 
 
@@ -289,6 +295,8 @@ def _finish(data: pa.Table, report: Report, decoder: Decoder, limit: int | None)
     """Return the listing with its report completed: malformed values, columns lacking, rows beyond the limit."""
     report.problems += decoder.problems.as_list()
     report.lacks = decoder.lacks()
+    if decoder.left_out and not report.doubted:
+        report.doubt("rows that are not objects were left out", rows=decoder.left_out)
     if limit is not None and data.num_rows > limit:
         data = data.slice(0, limit)
     if report.cut:

@@ -108,9 +108,15 @@ class Planner:
         """Close an unfinished plan, and return how many of its rows are not done."""
         return abandon_plan(self, plan)
 
-    def undo(self, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
+    def undo(
+        self,
+        plan: str | None = None,
+        *,
+        confirm: int | bool | None = None,
+        progress: bool | Progress | None = None,
+    ) -> pd.DataFrame:
         """Undo a plan where that can be done, and return an outcome for each row."""
-        return undo_plan(self, plan, progress=progress)
+        return undo_plan(self, plan, confirm=confirm, progress=progress)
 
     def build_journal_frame(self) -> pd.DataFrame:
         """Return one row per checkpoint and plan."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -15,6 +16,7 @@ from ..schema.columns import pandas_array
 from ..schema.durations import TTL_RANGE_S
 from ..schema.paths import parse
 from .actions import ACTIONS, MARGIN, Action, Job, RequestedExpiry, State
+from .confirmation import require_confirmation
 from .history import LOOK, find_action, find_later_changes, find_undoable, is_undone, list_done
 from .journal import Journal
 from .plan import Plan, make_plan_id
@@ -38,14 +40,37 @@ class Source(PlanSource, Protocol):
         """Return the present state of every checkpoint of some runs, past the cache."""
 
 
-def undo_plan(source: Source, plan: str | None = None, *, progress: bool | Progress | None = None) -> pd.DataFrame:
-    """Take back what a plan did, where that can be done, and return an outcome for each row."""
+def undo_plan(
+    source: Source,
+    plan: str | None = None,
+    *,
+    confirm: int | bool | None = None,
+    progress: bool | Progress | None = None,
+) -> pd.DataFrame:
+    """Take back what a plan did, where that can be done, and return an outcome for each row.
+
+    What makes checkpoints public again has to be confirmed.
+    """
     journal = source.journal()
     record = find_undoable(journal.read_plans(), plan)
     with journal.lock(record.base):
         records = journal.read_plans()  # read after locking it
         record = next(each for each in records if each.plan == record.plan)
-        return _build_inverse(source, record, records).run(confirm=True, progress=progress)
+        inverse = _build_inverse(source, record, records)
+        if inverse.action.public_after:
+            _confirm_publishing(inverse, record, confirm)
+        return inverse.run(confirm=True, progress=progress)
+
+
+def _confirm_publishing(inverse: Plan, record: Record, confirm: int | bool | None) -> None:
+    """Require confirmation of the rows that an undo makes public."""
+    frame = inverse.frame
+    lines: Callable[[], list[str]] = lambda: [  # noqa: E731
+        f"undo of the plan {record.plan}, {find_action(record).name} on {record.started_at:%Y-%m-%d at %H:%M} UTC:",
+        *inverse.summarize(frame),
+    ]
+    hint = f'See plan {record.plan} in tkf.journal(), then tkf.undo("{record.plan}", confirm={{number}}).'
+    require_confirmation(inverse.action, frame[frame["verdict"] == "send"], confirm, inverse.effect, lines, hint)
 
 
 def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:

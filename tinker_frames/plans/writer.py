@@ -178,8 +178,9 @@ class Writer:
         return not never_existed and not self.is_done(job, job.before)
 
     def _correct_outcome(self, job: Job, outcome: Outcome, state: State | None, *, is_unread: bool) -> None:
-        """Correct an outcome by what was read last; skipped rows are not this client's."""
-        if outcome.outcome == "skipped":
+        """Correct an outcome by what was read last; a skipped row that is gone was deleted by another client."""
+        was_carried_out = not self._action.removes and self._is_effect(job) and self.is_done(job, state)
+        if outcome.outcome == "skipped" and not was_carried_out:
             return
         if is_unread:
             if outcome.outcome != "failed" or job.unclear:

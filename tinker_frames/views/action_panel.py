@@ -351,7 +351,7 @@ class ActionPanel:
         sent = list(outcomes["tinker_path"])
 
         def work(task: Task) -> pd.DataFrame:
-            return self._send(sent, lambda: self._planner().undo(plan, progress=task))
+            return self._send(sent, lambda: self._planner().undo(plan, confirm=True, progress=task))
 
         def done(outcomes: pd.DataFrame) -> None:
             self._undone, self._label = plan, "Undo"
