@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import sys
 import weakref
@@ -35,6 +36,7 @@ def run_cell(quiet_server: DemoServer, client_of, tmp_path: Path, monkeypatch: p
     """Run the code of a cell with an id, in a shell with `tkf` and `client`, and return its variables; displays are discarded."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # IPython replaces it
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.delattr(builtins, "_", raising=False)  # left there by Python's own prompt, it stops IPython's `_`
     config = Config()
     config.HistoryManager.enabled = config.InteractiveShell.warn_venv = False
     shell = NotebookShell.instance(config=config)
