@@ -139,6 +139,18 @@ def _takes_rule(action: Action) -> bool:
     return any(parameter.kind == "rule" for parameter in action.parameters)
 
 
+def _finish_plan(finish: Callable[..., pd.DataFrame], plan: str | None, yes: bool, form: str, what_to_do: str) -> int:
+    """Undo or resume a plan, and report its outcomes; a confirmation that is missing names what to do instead."""
+    try:
+        with redirect_stdout(sys.stderr):
+            outcomes = finish(plan, confirm=True if yes else None)
+    except ConfirmationNeededError as error:
+        problem = error.what
+    else:
+        return report_outcomes(outcomes, form)
+    raise InvalidRequestError(problem, hint=f"Inspect it with tinker-frames journal, then {what_to_do}.")
+
+
 @click.command()
 @click.argument("plan", required=False)
 @click.option(
@@ -148,14 +160,7 @@ def _takes_rule(action: Action) -> bool:
 def undo(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
     """Undo a plan where that can be done: the last one, or the one named."""
     with _open_client(base_url) as client:
-        try:
-            with redirect_stdout(sys.stderr):
-                outcomes = client.planner.undo(plan, confirm=True if yes else None)
-        except ConfirmationNeededError as error:
-            problem = error.what
-        else:
-            return report_outcomes(outcomes, form)
-    raise InvalidRequestError(problem, hint="Inspect it with tinker-frames journal, then undo it with --yes.")
+        return _finish_plan(client.planner.undo, plan, yes, form, "undo it with --yes")
 
 
 @click.command()
@@ -168,16 +173,7 @@ def resume(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
     What is done is not done again. The last one is shown, and asks for its number of rows as the command that began it.
     """
     with _open_client(base_url) as client:
-        try:
-            with redirect_stdout(sys.stderr):
-                outcomes = client.planner.resume(plan, confirm=True if yes else None)
-        except ConfirmationNeededError as error:
-            problem = error.what
-        else:
-            return report_outcomes(outcomes, form)
-    raise InvalidRequestError(
-        problem, hint="Inspect it with tinker-frames journal, then resume it by name or with --yes, or abandon it."
-    )
+        return _finish_plan(client.planner.resume, plan, yes, form, "resume it by name or with --yes, or abandon it")
 
 
 @click.command()
