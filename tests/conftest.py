@@ -74,16 +74,16 @@ def server() -> Iterator[DemoServer]:
 
 
 @pytest.fixture(scope="session")
-def quiet_server() -> Iterator[DemoServer]:
+def shared_server() -> Iterator[DemoServer]:
     """One server for all read-only tests; its state and faults do not change."""
     with DemoServer(runs=24, seed=1) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def quiet(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkf.Client]:
+def shared_client(shared_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkf.Client]:
     """A client of that server with cached listings."""
-    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("quiet")) as client:
+    with tkf.Client(shared_server.key, shared_server.url, cache_dir=tmp_path_factory.mktemp("shared")) as client:
         yield client
 
 

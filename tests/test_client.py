@@ -42,10 +42,10 @@ def drop_ages(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_frame_has_the_columns_and_dtypes_of_its_table(
-    quiet_server: DemoServer, client_of: Make, name: str
+    shared_server: DemoServer, client_of: Make, name: str
 ) -> None:
     """Columns, order, dtypes and key are those of the catalog, also for `limit=0`."""
-    client, table = client_of(quiet_server), catalog.TABLES[name]
+    client, table = client_of(shared_server), catalog.TABLES[name]
     for frame in (getattr(client, name)(), getattr(client, name)(limit=0)):
         assert list(frame.columns) == table.names
         for column in table.columns:
@@ -56,35 +56,35 @@ def test_every_frame_has_the_columns_and_dtypes_of_its_table(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_attrs_say_how_a_frame_came_to_be(quiet_server: DemoServer, client_of: Make, name: str) -> None:
+def test_attrs_say_how_a_frame_came_to_be(shared_server: DemoServer, client_of: Make, name: str) -> None:
     """`attrs["tinker"]` has exactly the documented fields as plain JSON values, and they are correct."""
-    quiet_server.requests.clear()
+    shared_server.requests.clear()
     before = datetime.now(UTC)
-    frame = getattr(client_of(quiet_server), name)()
+    frame = getattr(client_of(shared_server), name)()
     about = frame.attrs["tinker"]
     assert set(about) == ABOUT
     assert json.loads(json.dumps(about)) == about
     assert (about["table"], about["rows"], about["complete"], about["from_cache"]) == (name, len(frame), True, False)
-    assert about["requests"] == len(quiet_server.requests) - quiet_server.requests.count("get_client_config")
+    assert about["requests"] == len(shared_server.requests) - shared_server.requests.count("get_client_config")
     assert before.timestamp() - 0.01 <= datetime.fromisoformat(about["fetched_at"]).timestamp() <= time.time()
     assert about["fetched_at"].endswith("Z")
-    assert about["base_url"] == quiet_server.url
-    assert quiet_server.key not in about["account"]
+    assert about["base_url"] == shared_server.url
+    assert shared_server.key not in about["account"]
     assert about["problems"] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_second_time_comes_from_the_cache_with_its_age(
-    quiet_server: DemoServer, client_of: Make, name: str
+    shared_server: DemoServer, client_of: Make, name: str
 ) -> None:
     """A cached frame is equal, sends nothing, and is marked; its age grows; `refresh` reads it again."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     first = getattr(client, name)()
-    quiet_server.requests.clear()
+    shared_server.requests.clear()
     second = getattr(client, name)()
     time.sleep(0.02)
     third = getattr(client, name)()
-    assert len(quiet_server.requests) == 0
+    assert len(shared_server.requests) == 0
     assert_frame_equal(drop_ages(second), drop_ages(first))
     about = second.attrs["tinker"]
     assert (about["from_cache"], about["requests"]) == (True, 0)
@@ -92,22 +92,22 @@ def test_the_second_time_comes_from_the_cache_with_its_age(
     assert third.attrs["tinker"]["age_s"] > about["age_s"] > 0
     fresh = getattr(client, name)(refresh=True)
     assert not fresh.attrs["tinker"]["from_cache"]
-    assert fresh.attrs["tinker"]["requests"] == len(quiet_server.requests) > 0
+    assert fresh.attrs["tinker"]["requests"] == len(shared_server.requests) > 0
 
 
-def test_a_partly_cached_frame_counts_only_what_it_sent(quiet_server: DemoServer, client_of: Make) -> None:
+def test_a_partly_cached_frame_counts_only_what_it_sent(shared_server: DemoServer, client_of: Make) -> None:
     """A frame joined from cached and fresh listings is not marked as cached, and counts this call's requests."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     client.sessions()
-    quiet_server.requests.clear()
+    shared_server.requests.clear()
     about = client.sessions(details=True).attrs["tinker"]
     assert not about["from_cache"]
-    assert about["requests"] == len(quiet_server.requests)
+    assert about["requests"] == len(shared_server.requests)
 
 
-def test_frames_agree_with_the_raw_pages(quiet_server: DemoServer, client_of: Make) -> None:
+def test_frames_agree_with_the_raw_pages(shared_server: DemoServer, client_of: Make) -> None:
     """Every value equals that of the server's pages."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     pages: dict[str, Any] = {
         "checkpoints": client.rest.list_user_checkpoints(limit=1000)["checkpoints"],
         "training_runs": client.rest.list_training_runs(limit=500)["training_runs"],
@@ -164,9 +164,9 @@ def test_the_warning_points_at_the_callers_line(server: DemoServer, client: tkf.
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_module_functions_use_the_default_client(quiet_server: DemoServer, tmp_path: Any, name: str) -> None:
+def test_module_functions_use_the_default_client(shared_server: DemoServer, tmp_path: Any, name: str) -> None:
     """`tkf.<table>()` is the default client's method, with the same rows, parameters and docs."""
-    client = tkf.connect(quiet_server.key, quiet_server.url, cache_dir=tmp_path)
+    client = tkf.connect(shared_server.key, shared_server.url, cache_dir=tmp_path)
     try:
         assert tkf.default_client() is client
         function, method = getattr(tkf, name), getattr(tkf.Client, name)
@@ -180,15 +180,15 @@ def test_module_functions_use_the_default_client(quiet_server: DemoServer, tmp_p
 
 
 def test_the_default_client_is_made_from_the_environment(
-    quiet_server: DemoServer, monkeypatch: pytest.MonkeyPatch
+    shared_server: DemoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without `connect`, the first call makes a client from the environment and keeps it."""
-    monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
-    monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
+    monkeypatch.setenv("TINKER_API_KEY", shared_server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", shared_server.url)
     try:
         assert len(tkf.training_runs(limit=3)) == 3
         assert tkf.default_client() is tkf.default_client()
-        assert tkf.default_client().base_url == quiet_server.url
+        assert tkf.default_client().base_url == shared_server.url
     finally:
         tkf.default_client().close()
 
@@ -207,9 +207,9 @@ def test_dir_is_the_public_names() -> None:
         tkf.no_such_name  # noqa: B018
 
 
-def test_other_peoples_rows_are_shown_when_asked_for(quiet_server: DemoServer, client_of: Make) -> None:
+def test_other_peoples_rows_are_shown_when_asked_for(shared_server: DemoServer, client_of: Make) -> None:
     """`access_scope="accessible"` adds colleagues' rows in every table that supports it; another scope is refused."""
-    client, state = client_of(quiet_server), quiet_server.state
+    client, state = client_of(shared_server), shared_server.state
     for name, key, rows in (
         ("sessions", "session_id", state.sessions),
         ("training_runs", "training_run_id", state.runs),
@@ -225,9 +225,9 @@ def test_other_peoples_rows_are_shown_when_asked_for(quiet_server: DemoServer, c
         client.sessions(access_scope="all")  # type: ignore[arg-type]
 
 
-def test_one_project_can_be_asked_for(quiet_server: DemoServer, client_of: Make) -> None:
+def test_one_project_can_be_asked_for(shared_server: DemoServer, client_of: Make) -> None:
     """`project_id` selects that project's sessions, runs and samplers, cached separately from the complete list."""
-    client, state = client_of(quiet_server), quiet_server.state
+    client, state = client_of(shared_server), shared_server.state
     client.sessions()
     project = state.sessions()[0].project_id
     expected = {row.session_id for row in state.sessions() if row.project_id == project}
@@ -238,13 +238,13 @@ def test_one_project_can_be_asked_for(quiet_server: DemoServer, client_of: Make)
         client.sessions(project_id="nobody's")
 
 
-def test_details_add_what_only_the_session_knows(quiet_server: DemoServer, client_of: Make) -> None:
+def test_details_add_what_only_the_session_knows(shared_server: DemoServer, client_of: Make) -> None:
     """`details=True` adds the ids of runs and samplers with one request per session."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     plain, detailed = client.sessions(), client.sessions(details=True)
     assert list(detailed.columns) == catalog.WITH_DETAILS.names
     assert_frame_equal(drop_ages(detailed)[drop_ages(plain).columns], drop_ages(plain))
-    sessions = {row.session_id: row for row in quiet_server.state.sessions()}
+    sessions = {row.session_id: row for row in shared_server.state.sessions()}
     for row in detailed.itertuples():
         assert row.training_run_ids == tuple(run.training_run_id for run in sessions[row.session_id].runs)
         assert row.sampler_ids == tuple(sampler.sampler_id for sampler in sessions[row.session_id].samplers)
@@ -324,44 +324,44 @@ def test_inventories_in_threads_leave_the_warnings_as_they_were(server: DemoServ
     assert list(warnings.filters) == before
 
 
-def test_a_client_is_not_pickled_and_its_cache_can_be_looked_at(quiet_server: DemoServer, client_of: Make) -> None:
+def test_a_client_is_not_pickled_and_its_cache_can_be_looked_at(shared_server: DemoServer, client_of: Make) -> None:
     """A client cannot be pickled, since it holds a key; `cache.info()` and `clear()` work even if the cache is off."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(client)
-    assert quiet_server.key not in repr(client) + repr(client.cache) + repr(client.rest)
+    assert shared_server.key not in repr(client) + repr(client.cache) + repr(client.rest)
     client.checkpoints()
     assert client.cache.info()["entries"] == 1
     assert client.cache.info()["size_bytes"] > 0
     client.cache.clear()
     assert client.cache.info()["entries"] == 0
     assert not client.checkpoints().attrs["tinker"]["from_cache"]
-    off = client_of(quiet_server, cache=False)
+    off = client_of(shared_server, cache=False)
     off.cache.clear()
     assert off.cache.info() == {"enabled": False, "path": None, "entries": 0, "size_bytes": 0, "ttl_s": 0.0}
     assert repr(off.cache) == "<Cache off>"
 
 
-def test_closing_calls_what_was_asked_for_once(quiet_server: DemoServer, tmp_path: Any) -> None:
+def test_closing_calls_what_was_asked_for_once(shared_server: DemoServer, tmp_path: Any) -> None:
     """`on_close` callbacks run once, at the first close."""
     called: list[int] = []
-    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path) as client:
+    with tkf.Client(shared_server.key, shared_server.url, cache_dir=tmp_path) as client:
         client.on_close(lambda: called.append(1))
     client.close()
     assert called == [1]
 
 
-def test_a_closed_client_says_so_at_once(quiet_server: DemoServer, tmp_path: Any) -> None:
+def test_a_closed_client_says_so_at_once(shared_server: DemoServer, tmp_path: Any) -> None:
     """After `close` every call raises without sending anything, even for cached results."""
-    client = tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path)
+    client = tkf.Client(shared_server.key, shared_server.url, cache_dir=tmp_path)
     frame = client.checkpoints()
     client.close()
-    sent = len(quiet_server.requests)
+    sent = len(shared_server.requests)
     path = frame["tinker_path"].iloc[0]
     for call in (client.checkpoints, client.rest.list_training_runs, lambda: client.rest.delete_checkpoint(path)):
         with pytest.raises(TinkerError, match="this client is closed"):
             call()
-    assert len(quiet_server.requests) == sent
+    assert len(shared_server.requests) == sent
 
 
 def test_a_frame_whose_client_is_gone_says_so(

@@ -76,13 +76,13 @@ def test_readme_names_every_error() -> None:
     assert set(re.findall(r"^\| `(\w+Error)`", TEXT, re.MULTILINE)) == classes
 
 
-def test_readme_names_every_attribute(quiet_server, client_of) -> None:
+def test_readme_names_every_attribute(shared_server, client_of) -> None:
     """The README explains every entry of frame.attrs["tinker"]."""
     section = TEXT[TEXT.index('| `frame.attrs["tinker"]`') : TEXT.index("## Tables")]
     named = {
         name for line in re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)
     }
-    assert named == set(client_of(quiet_server).training_runs().attrs["tinker"])
+    assert named == set(client_of(shared_server).training_runs().attrs["tinker"])
 
 
 def test_changelog_has_this_version() -> None:

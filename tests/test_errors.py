@@ -307,12 +307,12 @@ def test_scrub_is_linear() -> None:
     ],
 )
 def test_arguments_of_another_type_are_named(
-    call: Any, quiet_server: DemoServer, client_of: Any, monkeypatch: pytest.MonkeyPatch
+    call: Any, shared_server: DemoServer, client_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An argument of a wrong type raises our error before anything is sent."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     frame = client.checkpoints(limit=1)
-    before = quiet_server.requests.count()
+    before = shared_server.requests.count()
     with pytest.raises(errors.InvalidRequestError, match=r"must be .*, not \w+|cannot be sent as JSON"):
         call(client, frame)
-    assert quiet_server.requests.count() == before
+    assert shared_server.requests.count() == before

@@ -95,7 +95,7 @@ def get_sdk_value(row: dict[str, Any], column: Column) -> Any:
     return pd.Timestamp(value) if column.kind == "time" else value
 
 
-def agree(frame: pd.DataFrame, rows: list[dict[str, Any]], table: Table) -> None:
+def assert_equal_rows(frame: pd.DataFrame, rows: list[dict[str, Any]], table: Table) -> None:
     """Compare a frame with the SDK's rows: the same rows, a column for each field, and equal values."""
     ours = frame.set_index(table.key, drop=False)
     assert sorted(ours.index) == sorted(row[table.key] for row in rows)
@@ -114,9 +114,9 @@ def test_sessions(sdk: Sdk, client: tkf.Client) -> None:
     assert sorted(frame["session_id"]) == sorted(pages(sdk, "list_sessions", "sessions", 20))
     found = search_sessions(sdk)
     assert len(found) > 20
-    agree(client.sessions(), found, SESSIONS)
+    assert_equal_rows(client.sessions(), found, SESSIONS)
     single = [sdk("get_session", session_id=row["session_id"]) | row for row in found]
-    agree(frame, single, WITH_DETAILS)
+    assert_equal_rows(frame, single, WITH_DETAILS)
 
 
 def test_training_runs(sdk: Sdk, client: tkf.Client) -> None:
@@ -124,7 +124,7 @@ def test_training_runs(sdk: Sdk, client: tkf.Client) -> None:
     rows = pages(sdk, "list_training_runs", "training_runs", 100)
     assert len(rows) == RUNS
     frame = client.training_runs(refresh=True)
-    agree(frame, rows, TRAINING_RUNS)
+    assert_equal_rows(frame, rows, TRAINING_RUNS)
     assert frame["last_checkpoint_path"].notna().any()
     one = rows[-1]["training_run_id"]
     assert sdk("get_training_run", training_run_id=one) == rows[-1]
@@ -135,16 +135,18 @@ def test_user_checkpoints(sdk: Sdk, client: tkf.Client) -> None:
     rows = pages(sdk, "list_user_checkpoints", "checkpoints", 100)
     assert len(rows) > 800
     frame = client.checkpoints(refresh=True)
-    agree(frame, rows, CHECKPOINTS)
+    assert_equal_rows(frame, rows, CHECKPOINTS)
     assert frame["tinker_path"].tolist() == [row["tinker_path"] for row in rows]
-    agree(client.checkpoints(by="run", refresh=True), rows, CHECKPOINTS)
+    assert_equal_rows(client.checkpoints(by="run", refresh=True), rows, CHECKPOINTS)
 
 
 def test_one_runs_checkpoints(sdk: Sdk, client: tkf.Client) -> None:
     """One run's checkpoints equal the SDK's list of them."""
     counts = client.checkpoints().groupby("training_run_id").size()
     for run in [counts.idxmax(), counts.idxmin()]:
-        agree(client.checkpoints(run), sdk("list_checkpoints", training_run_id=run)["checkpoints"], CHECKPOINTS)
+        assert_equal_rows(
+            client.checkpoints(run), sdk("list_checkpoints", training_run_id=run)["checkpoints"], CHECKPOINTS
+        )
 
 
 def test_samplers(sdk: Sdk, client: tkf.Client) -> None:
@@ -154,7 +156,7 @@ def test_samplers(sdk: Sdk, client: tkf.Client) -> None:
         ids = sdk("get_session", session_id=session)["sampler_ids"]
         rows += [sdk("get_sampler", sampler_id=one) | {"session_id": session} for one in ids]
     frame = client.samplers(refresh=True)
-    agree(frame, rows, SAMPLERS)
+    assert_equal_rows(frame, rows, SAMPLERS)
     assert frame["model_path"].isna().any()
 
 
@@ -229,7 +231,7 @@ def test_our_own_next_frame_is_fresh(sdk: Sdk, client: tkf.Client) -> None:
     client.rest.publish_checkpoint(path)
     frame = client.checkpoints()
     assert not frame.attrs["tinker"]["from_cache"]
-    agree(frame, pages(sdk, "list_user_checkpoints", "checkpoints", 1000), CHECKPOINTS)
+    assert_equal_rows(frame, pages(sdk, "list_user_checkpoints", "checkpoints", 1000), CHECKPOINTS)
 
 
 def test_the_exchange_was_used_where_asked(sdk: Sdk, client: tkf.Client, server: DemoServer) -> None:

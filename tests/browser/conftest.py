@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="package")
-def quiet_server() -> Iterator[DemoServer]:
+def shared_server() -> Iterator[DemoServer]:
     """A server with many screens of rows; its state does not change."""
     with DemoServer(runs=60, seed=1) as running:
         yield running
@@ -67,15 +67,15 @@ def listing_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def account(quiet_server: DemoServer, client_of: Callable[..., Client], listing_cache: Path) -> Client:
+def account(shared_server: DemoServer, client_of: Callable[..., Client], listing_cache: Path) -> Client:
     """A client for read-only tests, with a warm cache."""
-    return client_of(quiet_server, cache_dir=listing_cache)
+    return client_of(shared_server, cache_dir=listing_cache)
 
 
 @pytest.fixture(scope="package")
-def inventory(quiet_server: DemoServer, listing_cache: Path) -> pd.DataFrame:
+def inventory(shared_server: DemoServer, listing_cache: Path) -> pd.DataFrame:
     """All checkpoints of the account; tests copy the frame before changing it."""
-    with Client(api_key=quiet_server.key, base_url=quiet_server.url, cache_dir=listing_cache) as client:
+    with Client(api_key=shared_server.key, base_url=shared_server.url, cache_dir=listing_cache) as client:
         return client.inventory()
 
 

@@ -29,10 +29,10 @@ NEWER = {"sessions/search", "billing usage", "storage usage"}
 
 
 @pytest.fixture
-def look(tmp_path: Path) -> Callable[..., Examined]:
+def examine_server(tmp_path: Path) -> Callable[..., Examined]:
     """Examine a server, check that only reads were sent, and return the findings by name."""
 
-    def look(server: DemoServer, key: str | None = None, **options: Any) -> Examined:
+    def examine_server(server: DemoServer, key: str | None = None, **options: Any) -> Examined:
         given = {"retries": 0, "cache_dir": tmp_path} | options
         settings = resolve(ClientOptions(key or server.key, server.url, **given))
         transport = Transport(settings)
@@ -45,7 +45,7 @@ def look(tmp_path: Path) -> Callable[..., Examined]:
         assert not any(settings.credential.exists and server.key in finding.detail for finding in findings)
         return {finding.what: finding for finding in findings}
 
-    return look
+    return examine_server
 
 
 def verdicts(found: Examined, verdict: str) -> set[str]:
@@ -53,52 +53,56 @@ def verdicts(found: Examined, verdict: str) -> set[str]:
     return {name for name, finding in found.items() if finding.verdict == verdict}
 
 
-def test_the_official_service_has_everything(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_the_official_service_has_everything(
+    shared_server: DemoServer, examine_server: Callable[..., Examined]
+) -> None:
     """On the official service every finding is ok, with the page sizes that we request."""
-    found = look(quiet_server)
+    found = examine_server(shared_server)
     assert verdicts(found, "ok") == set(found)
     assert {"server", "credential", "latency", "clock", "account", "cache"} | NEEDED | NEWER <= set(found)
-    assert found["server"].detail == quiet_server.url
+    assert found["server"].detail == shared_server.url
     assert found["credential"].detail.endswith("tml-…")
     assert "as it is" in found["account"].detail
     assert found["page of training runs"].detail.startswith("500 rows (the account has 24)")
 
 
-def test_tuft_lacks_the_newer_routes(look: Callable[..., Examined]) -> None:
+def test_tuft_lacks_the_newer_routes(examine_server: Callable[..., Examined]) -> None:
     """TuFT lacks the search and billing, and nothing is wrong."""
     with DemoServer(runs=5, dialect="tuft") as server:
-        found = look(server)
+        found = examine_server(server)
     assert verdicts(found, "lacks") == NEWER
     assert not verdicts(found, "wrong")
 
 
 @pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main", "twinkle"])
-def test_others_lack_sessions_and_the_users_list(dialect: str, look: Callable[..., Examined]) -> None:
+def test_others_lack_sessions_and_the_users_list(dialect: str, examine_server: Callable[..., Examined]) -> None:
     """On SkyRL and Twinkle also sessions and the user's checkpoints are lacking, with their pages, and nothing is wrong."""
     with DemoServer(runs=5, dialect=dialect) as server:
-        found = look(server)
+        found = examine_server(server)
     assert verdicts(found, "lacks") == NEWER | {"sessions", "checkpoints", "page of session ids", "page of checkpoints"}
     assert not verdicts(found, "wrong")
 
 
-def test_a_refused_key_is_the_accounts_finding(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_a_refused_key_is_the_accounts_finding(
+    shared_server: DemoServer, examine_server: Callable[..., Examined]
+) -> None:
     """A refused key is a finding of the account, not of the connection, and ends the examination."""
-    found = look(quiet_server, "tml-wrong-key-7777")
+    found = examine_server(shared_server, "tml-wrong-key-7777")
     assert list(found) == ["server", "credential", "account"]
     assert verdicts(found, "wrong") == {"account"}
     assert "401" in found["account"].detail
     assert "tml-wrong-key-7777" not in str(found)
 
 
-def test_a_key_that_tuft_refuses(look: Callable[..., Examined]) -> None:
+def test_a_key_that_tuft_refuses(examine_server: Callable[..., Examined]) -> None:
     """TuFT's 403 for an invalid key is wrong too, and not taken for a route refused to this account."""
     with DemoServer(runs=3, dialect="tuft") as server:
-        found = look(server, "tml-wrong-key-7777")
+        found = examine_server(server, "tml-wrong-key-7777")
     assert verdicts(found, "wrong") == {"account"}
     assert "403" in found["account"].detail
 
 
-def test_no_server(look: Callable[..., Examined], tmp_path: Path) -> None:
+def test_no_server(examine_server: Callable[..., Examined], tmp_path: Path) -> None:
     """An unreachable server is wrong, with its address and a hint, and the examination ends."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -111,96 +115,98 @@ def test_no_server(look: Callable[..., Examined], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("skew", "direction"), [(3600.0, "behind"), (-90.0, "ahead of")])
-def test_clocks_that_disagree(server: DemoServer, look: Callable[..., Examined], skew: float, direction: str) -> None:
+def test_clocks_that_disagree(
+    server: DemoServer, examine_server: Callable[..., Examined], skew: float, direction: str
+) -> None:
     """A clock skew of more than a few seconds is reported with its amount and direction."""
     server.faults.clock_skew = skew
-    found = look(server)["clock"]
+    found = examine_server(server)["clock"]
     assert found.verdict == "wrong"
     assert direction in found.detail
     seconds = next(int(word) for word in found.detail.split() if word.isdigit())
     assert abs(seconds - abs(skew)) <= 5
 
 
-def test_a_small_skew_is_fine(server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_a_small_skew_is_fine(server: DemoServer, examine_server: Callable[..., Examined]) -> None:
     """A skew of a second or two is not reported."""
     server.faults.clock_skew = 2
-    assert look(server)["clock"].verdict == "ok"
+    assert examine_server(server)["clock"].verdict == "ok"
 
 
 @pytest.mark.parametrize("style", ["422", "silent"])
-def test_page_caps(look: Callable[..., Examined], style: Any) -> None:
+def test_page_caps(examine_server: Callable[..., Examined], style: Any) -> None:
     """The largest page of a list is found, whether a larger one is refused or silently reduced."""
     caps = {"list_training_runs": 7, "list_user_checkpoints": 33}
     with DemoServer(runs=20, faults=Faults(page_caps=caps, cap_style=style)) as server:
-        found = look(server)
+        found = examine_server(server)
     assert found["page of training runs"].detail.startswith("7 rows")
     assert found["page of checkpoints"].detail.startswith("33 rows")
     assert found["page of session ids"].detail.startswith("500 rows")
     assert not verdicts(found, "wrong")
 
 
-def test_a_cap_that_is_not_named(server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_a_cap_that_is_not_named(server: DemoServer, examine_server: Callable[..., Examined]) -> None:
     """A page size refused without a bound is halved until it is accepted."""
     server.faults.bursts.append(Burst("list_user_checkpoints", 422, times=2, after=1, detail="limit too large"))
-    found = look(server)["page of checkpoints"]
+    found = examine_server(server)["page of checkpoints"]
     assert [int(call.query["limit"]) for call in server.requests.to("list_user_checkpoints")] == [1, 1000, 500, 250]
     assert found.verdict == "ok"
     assert found.detail.startswith("250 rows")
 
 
-def test_latency_is_measured(server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_latency_is_measured(server: DemoServer, examine_server: Callable[..., Examined]) -> None:
     """The latency is about the server's response time."""
     server.faults.latency_of = {"health_check": 0.1}
-    found = look(server)["latency"]
+    found = examine_server(server)["latency"]
     milliseconds = int(found.detail.split()[0])
     assert 100 <= milliseconds < 2000
     assert server.requests.count("health_check") == 5
 
 
-def test_a_server_without_health(server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_a_server_without_health(server: DemoServer, examine_server: Callable[..., Examined]) -> None:
     """A server without a health route is examined too."""
     server.faults.missing = {"health_check"}
-    found = look(server)
+    found = examine_server(server)
     assert found["latency"].verdict == "lacks"
     assert found["training_runs"].verdict == "ok"
 
 
-def test_billing_that_is_missing(server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_billing_that_is_missing(server: DemoServer, examine_server: Callable[..., Examined]) -> None:
     """A 402 is wrong, with a hint."""
     server.faults.bursts.append(Burst("get_server_capabilities", 402, times=None))
-    found = look(server)["account"]
+    found = examine_server(server)["account"]
     assert found.verdict == "wrong"
     assert "billing" in found.detail.lower()
 
 
-def test_what_is_not_for_this_account(look: Callable[..., Examined]) -> None:
+def test_what_is_not_for_this_account(examine_server: Callable[..., Examined]) -> None:
     """Routes for admins only are refused, which is not wrong."""
     with DemoServer(runs=3, admin=False) as server:
-        found = look(server)
+        found = examine_server(server)
     assert verdicts(found, "refused") == {"billing usage", "storage usage"}
     assert not verdicts(found, "wrong")
 
 
-def test_a_broken_route(server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_a_broken_route(server: DemoServer, examine_server: Callable[..., Examined]) -> None:
     """A failing route is wrong, with its status, and the others are still examined."""
     server.faults.bursts.append(Burst("search_sessions", 500, times=None))
-    found = look(server)
+    found = examine_server(server)
     assert verdicts(found, "wrong") == {"sessions/search"}
     assert "500" in found["sessions/search"].detail
 
 
-def test_the_exchange_is_shown(look: Callable[..., Examined]) -> None:
+def test_the_exchange_is_shown(examine_server: Callable[..., Examined]) -> None:
     """If the key is exchanged for a JWT, the account's finding says so; it is exchanged once."""
     with DemoServer(runs=3, pjwt_auth_enabled=True, require_jwt=True) as server:
-        found = look(server)
+        found = examine_server(server)
         assert server.requests.count("get_auth_token") == 1
     assert "JWT" in found["account"].detail
     assert not verdicts(found, "wrong")
 
 
-def test_the_cache_switched_off(quiet_server: DemoServer, look: Callable[..., Examined]) -> None:
+def test_the_cache_switched_off(shared_server: DemoServer, examine_server: Callable[..., Examined]) -> None:
     """A disabled cache is reported as such."""
-    assert look(quiet_server, cache=False)["cache"] == Finding("cache", "lacks", "switched off")
+    assert examine_server(shared_server, cache=False)["cache"] == Finding("cache", "lacks", "switched off")
 
 
 @pytest.fixture
@@ -219,18 +225,18 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return command
 
 
-def test_the_command_in_json(quiet_server: DemoServer, command: Callable[..., tuple[int, str]]) -> None:
+def test_the_command_in_json(shared_server: DemoServer, command: Callable[..., tuple[int, str]]) -> None:
     """`doctor --format json` is an array of what, verdict and detail, with exit code 0 if nothing is wrong."""
-    code, out = command(quiet_server, "--format", "json")
+    code, out = command(shared_server, "--format", "json")
     rows = json.loads(out)
     assert code == 0
     assert {tuple(row) for row in rows} == {("what", "verdict", "detail")}
     assert {row["verdict"] for row in rows} == {"ok"}
 
 
-def test_the_command_in_text(quiet_server: DemoServer, command: Callable[..., tuple[int, str]]) -> None:
+def test_the_command_in_text(shared_server: DemoServer, command: Callable[..., tuple[int, str]]) -> None:
     """`doctor` on a pipe prints one tab-separated line per finding, with exit code 1 if something is wrong."""
-    code, out = command(quiet_server, key="tml-wrong-key-7777")
+    code, out = command(shared_server, key="tml-wrong-key-7777")
     lines = [line.split("\t") for line in out.splitlines()]
     assert code == 1
     assert lines[0] == ["what", "verdict", "detail"]

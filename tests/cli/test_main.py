@@ -56,7 +56,7 @@ class Outcome(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def quiet_server() -> Iterator[DemoServer]:
+def shared_server() -> Iterator[DemoServer]:
     """The account of `tinker-frames demo`, which does not change."""
     with DemoServer(runs=60, seed=1) as running:
         yield running
@@ -75,7 +75,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def of(environment: dict[str, str]) -> Callable[[DemoServer], dict[str, str]]:
+def environment_of(environment: dict[str, str]) -> Callable[[DemoServer], dict[str, str]]:
     """The environment of a user with an account on a server."""
     return lambda server: environment | {"TINKER_BASE_URL": server.url, "TINKER_API_KEY": server.key}
 
@@ -97,9 +97,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.fixture(scope="module")
-def read(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], pd.DataFrame]]:
+def read(
+    shared_server: DemoServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], pd.DataFrame]]:
     """The frame of a table's name, as read from Python."""
-    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
+    with tkf.Client(shared_server.key, shared_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
         yield cache(lambda table: getattr(client, {"runs": "training_runs"}.get(table, table))())
 
 
@@ -120,20 +122,20 @@ def spawn(*arguments: str, env: dict[str, str], **options: Any) -> Outcome:
 
 def on_terminal(*arguments: str, columns: int, env: dict[str, str]) -> Outcome:
     """Run the command line on a terminal of this width, and return its output."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env) as process:
-        os.close(theirs)
+    near_end, far_end = pty.openpty()
+    fcntl.ioctl(far_end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    with subprocess.Popen([*COMMAND, *arguments], stdin=far_end, stdout=far_end, stderr=far_end, env=env) as process:
+        os.close(far_end)
         parts = []
-        while select.select([ours], [], [], 60)[0]:
+        while select.select([near_end], [], [], 60)[0]:
             try:
-                part = os.read(ours, 65536)
+                part = os.read(near_end, 65536)
             except OSError:  # the other end is closed
                 break
             if not part:
                 break
             parts.append(part)
-    os.close(ours)
+    os.close(near_end)
     lines = b"".join(parts).decode().replace("\r\n", "\n").split("\n")
     left = (line.rpartition("\r")[2] for line in lines)  # a progress bar is written over
     return Outcome(process.returncode, "\n".join(left), "")
@@ -257,10 +259,10 @@ def test_demo_serves_until_it_is_told_to_end(
 
 @pytest.mark.parametrize("table", main.TABLES)
 def test_json_is_complete(
-    table: str, quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
+    table: str, shared_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
     """`--format json` is an array with an object per row and a key per column, in order, with NA as null."""
-    done = run(quiet_server, "ls", table, "--format", "json")
+    done = run(shared_server, "ls", table, "--format", "json")
     rows, frame = json.loads(done.out), read(table)
     assert done.code == 0
     assert len(rows) == len(frame) > 0
@@ -295,14 +297,14 @@ def test_json_values_are_exact(server: DemoServer, run: Callable[..., Outcome]) 
 @pytest.mark.parametrize("table", main.TABLES)
 def test_csv_is_what_read_export_reads(
     table: str,
-    quiet_server: DemoServer,
+    shared_server: DemoServer,
     run: Callable[..., Outcome],
     read: Callable[[str], pd.DataFrame],
     tmp_path: Path,
 ) -> None:
     """`--format csv > file.csv` reads back as the frame itself."""
     path = tmp_path / "there.csv"
-    path.write_text(run(quiet_server, "ls", table, "--format", "csv").out, encoding="utf-8", newline="")
+    path.write_text(run(shared_server, "ls", table, "--format", "csv").out, encoding="utf-8", newline="")
     frame = read(table)
     live = [name for name in LIVE if name in frame.columns]
     assert_frame_equal(tkf.read_export(path).drop(columns=live), frame.drop(columns=live))
@@ -310,10 +312,10 @@ def test_csv_is_what_read_export_reads(
 
 @pytest.mark.parametrize("table", main.TABLES)
 def test_a_pipe_gets_every_row(
-    table: str, quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
+    table: str, shared_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
     """Without a terminal, a table is a header and one complete tab-separated line per row, without escape codes."""
-    lines = run(quiet_server, "ls", table, "--columns", "all").out.split("\n")
+    lines = run(shared_server, "ls", table, "--columns", "all").out.split("\n")
     frame = read(table)
     assert lines.pop() == ""
     assert len(lines) == len(frame) + 1
@@ -328,11 +330,11 @@ def test_a_pipe_gets_every_row(
 
 
 def test_where_reaches_the_rows(
-    quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
+    shared_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
     """`--where` filters before `--sort`, `--limit` and `--columns` apply."""
     done = run(
-        quiet_server, "ls", "checkpoints", "--where", "size_gb > 1 and not public", "--sort", "-size_gb,tinker_path",
+        shared_server, "ls", "checkpoints", "--where", "size_gb > 1 and not public", "--sort", "-size_gb,tinker_path",
         "--limit", "7", "--columns", "tinker_path, size_bytes", "--format", "json",
     )  # fmt: skip
     frame = read("checkpoints").query("size_gb > 1 and not public")
@@ -342,10 +344,10 @@ def test_where_reaches_the_rows(
 
 
 @pytest.mark.parametrize("order", ["step", "-step"])
-def test_sort_puts_what_is_not_known_last(order: str, quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_sort_puts_what_is_not_known_last(order: str, shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Sorting is ascending, or descending with a minus, and missing values are last."""
     rows = json.loads(
-        run(quiet_server, "ls", "checkpoints", "--sort", order, "--columns", "step", "--format", "json").out
+        run(shared_server, "ls", "checkpoints", "--sort", order, "--columns", "step", "--format", "json").out
     )
     steps = [row["step"] for row in rows]
     known = [step for step in steps if step is not None]
@@ -353,23 +355,23 @@ def test_sort_puts_what_is_not_known_last(order: str, quiet_server: DemoServer, 
     assert steps == sorted(known, reverse=order.startswith("-")) + [None] * (len(steps) - len(known))
 
 
-def test_columns_given_twice_are_shown_once(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_columns_given_twice_are_shown_once(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A column named twice is shown once."""
     done = run(
-        quiet_server, "ls", "runs", "--columns", "lora_rank,base_model,lora_rank", "--format", "json", "--limit", "1"
+        shared_server, "ls", "runs", "--columns", "lora_rank,base_model,lora_rank", "--format", "json", "--limit", "1"
     )
     assert list(json.loads(done.out)[0]) == ["lora_rank", "base_model"]
 
 
-def test_details_and_metadata(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_details_and_metadata(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`--details` adds lists of ids as arrays, `--metadata` a column per key, usable in --where with backticks."""
-    rows = json.loads(run(quiet_server, "ls", "sessions", "--details", "--metadata", "--format", "json").out)
+    rows = json.loads(run(shared_server, "ls", "sessions", "--details", "--metadata", "--format", "json").out)
     assert {type(row["training_run_ids"]) for row in rows} == {list}
     keys = [name for name in rows[0] if name.startswith("meta.")]
     assert "meta.team" in keys
     team = next(row["meta.team"] for row in rows if row["meta.team"])
     chosen = run(
-        quiet_server, "ls", "sessions", "--metadata", "--where", f"`meta.team` == '{team}'", "--format", "json"
+        shared_server, "ls", "sessions", "--metadata", "--where", f"`meta.team` == '{team}'", "--format", "json"
     )
     assert [row["session_id"] for row in json.loads(chosen.out)] == [
         r["session_id"] for r in rows if r["meta.team"] == team
@@ -378,12 +380,12 @@ def test_details_and_metadata(quiet_server: DemoServer, run: Callable[..., Outco
 
 @pytest.mark.filterwarnings("default")
 def test_warnings_are_sentences(
-    quiet_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A warning is one line on standard error without source code, and the command continues."""
     (tmp_path / "taken").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
-    ended = run(quiet_server, "ls", "runs", "--limit", "1")
+    ended = run(shared_server, "ls", "runs", "--limit", "1")
     assert ended.code == 0
     said = [line for line in ended.err.splitlines() if "warn" in line.lower()]
     assert len(said) == 1
@@ -392,12 +394,12 @@ def test_warnings_are_sentences(
 
 
 def test_one_runs_checkpoints(
-    quiet_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
+    shared_server: DemoServer, run: Callable[..., Outcome], read: Callable[[str], pd.DataFrame]
 ) -> None:
     """`--run` lists the checkpoints of one run."""
     frame = read("checkpoints")
     wanted = frame["training_run_id"][0]
-    rows = json.loads(run(quiet_server, "ls", "checkpoints", "--run", wanted, "--format", "json").out)
+    rows = json.loads(run(shared_server, "ls", "checkpoints", "--run", wanted, "--format", "json").out)
     assert {row["tinker_path"] for row in rows} == set(frame.loc[frame["training_run_id"] == wanted, "tinker_path"])
 
 
@@ -422,11 +424,11 @@ def hostile_server() -> Iterator[DemoServer]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("columns", "wanted"), [(80, "sessions"), (100, "sessions"), (200, "inventory"), (80, "all")])
 def test_a_table_fits_its_terminal(
-    hostile_server: DemoServer, of: Callable[..., dict[str, str]], columns: int, wanted: str
+    hostile_server: DemoServer, environment_of: Callable[..., dict[str, str]], columns: int, wanted: str
 ) -> None:
     """No line is wider than the terminal, at most 50 rows are shown with a count of the rest, and hostile names are escaped."""
     arguments = ["sessions", "--columns", "all", "--metadata"] if wanted == "all" else [wanted]
-    done = on_terminal("ls", *arguments, columns=columns, env=of(hostile_server))
+    done = on_terminal("ls", *arguments, columns=columns, env=environment_of(hostile_server))
     assert done.code == 0
     assert set(STYLE.findall(done.out)) <= {"\x1b[1m", "\x1b[0m"}
     plain = STYLE.sub("", done.out)
@@ -452,17 +454,19 @@ def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., 
 
 
 @pytest.mark.slow
-def test_a_limit_shows_all_that_it_allows(hostile_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+def test_a_limit_shows_all_that_it_allows(
+    hostile_server: DemoServer, environment_of: Callable[..., dict[str, str]]
+) -> None:
     """With --limit a terminal shows that many rows, even more than fifty."""
-    done = on_terminal("ls", "checkpoints", "--limit", "60", columns=120, env=of(hostile_server))
+    done = on_terminal("ls", "checkpoints", "--limit", "60", columns=120, env=environment_of(hostile_server))
     (rows,) = tables("Title\n" + STYLE.sub("", done.out)).values()
     assert len(rows) == 60
 
 
 @pytest.mark.slow
-def test_doctor_on_a_narrow_terminal(quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+def test_doctor_on_a_narrow_terminal(shared_server: DemoServer, environment_of: Callable[..., dict[str, str]]) -> None:
     """On a narrow terminal doctor's details are wrapped, not truncated."""
-    done = on_terminal("doctor", columns=60, env=of(quiet_server))
+    done = on_terminal("doctor", columns=60, env=environment_of(shared_server))
     assert done.code == 0
     assert max(cell_len(line) for line in done.out.split("\n")) <= 60
     assert "…" not in re.sub(r"tml-…\w*", "", done.out)
@@ -473,11 +477,18 @@ def test_doctor_on_a_narrow_terminal(quiet_server: DemoServer, of: Callable[...,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
-def test_a_reader_that_has_enough(form: str, quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+def test_a_reader_that_has_enough(
+    form: str, shared_server: DemoServer, environment_of: Callable[..., dict[str, str]]
+) -> None:
     """`| head -1` ends the listing with exit code 0 and without a traceback."""
     piped = " ".join([*COMMAND, f"ls inventory --columns all --format {form} | head -1; exit ${{PIPESTATUS[0]}}"])
     done = subprocess.run(
-        ["/bin/bash", "-c", piped], capture_output=True, text=True, timeout=60, check=False, env=of(quiet_server)
+        ["/bin/bash", "-c", piped],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment_of(shared_server),
     )
     assert done.returncode == 0
     assert done.stdout.count("\n") == 1
@@ -520,17 +531,17 @@ WRONG = [
 def test_errors_are_said(
     arguments: list[str],
     said: str,
-    quiet_server: DemoServer,
+    shared_server: DemoServer,
     run: Callable[..., Outcome],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A wrong call exits with 1 and an error on stderr, prints nothing on stdout, and leaves no file."""
     monkeypatch.chdir(tmp_path)
-    done = run(quiet_server, *arguments)
+    done = run(shared_server, *arguments)
     assert (done.code, done.out) == (1, "")
     assert said in done.err
-    assert quiet_server.key not in done.err
+    assert shared_server.key not in done.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -555,9 +566,9 @@ def test_a_server_that_is_not_there(run: Callable[..., Outcome], monkeypatch: py
     assert "tml-secret-1234" not in done.out + done.err
 
 
-def test_a_key_that_is_refused(quiet_server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_a_key_that_is_refused(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A refused key exits with 1 and is not shown."""
-    done = run(quiet_server, "ls", "runs", key="tml-wrong-key-7777")
+    done = run(shared_server, "ls", "runs", key="tml-wrong-key-7777")
     assert (done.code, done.out) == (1, "")
     assert "401" in done.err
     assert "TINKER_API_KEY" in done.err
@@ -615,14 +626,14 @@ def test_an_incomplete_export(short_server: DemoServer, run: Callable[..., Outco
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".feather", ".json"])
 def test_export_of_each_suffix(
     suffix: str,
-    quiet_server: DemoServer,
+    shared_server: DemoServer,
     run: Callable[..., Outcome],
     read: Callable[[str], pd.DataFrame],
     tmp_path: Path,
 ) -> None:
     """`export` writes the selected rows and columns to a file that reads back as the frame, and reports it."""
     path = tmp_path / f"there{suffix}"
-    done = run(quiet_server, "export", "runs", "--where", "lora_rank > 8", "--sort", "-lora_rank", "-o", str(path))
+    done = run(shared_server, "export", "runs", "--where", "lora_rank > 8", "--sort", "-lora_rank", "-o", str(path))
     assert (done.code, done.out) == (0, "")
     assert str(path) in done.err
     frame = read("runs").query("lora_rank > 8").sort_values("lora_rank", ascending=False, kind="stable")
@@ -631,10 +642,12 @@ def test_export_of_each_suffix(
 
 
 @pytest.mark.slow
-def test_ctrl_c_during_a_slow_listing(server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+def test_ctrl_c_during_a_slow_listing(server: DemoServer, environment_of: Callable[..., dict[str, str]]) -> None:
     """Ctrl-C ends a waiting listing at once, with a short message, no traceback, and exit code 130."""
     server.faults.latency = 60
-    process = subprocess.Popen([*COMMAND, "ls", "checkpoints"], stdout=-1, stderr=-1, text=True, env=of(server))
+    process = subprocess.Popen(
+        [*COMMAND, "ls", "checkpoints"], stdout=-1, stderr=-1, text=True, env=environment_of(server)
+    )
     until = time.monotonic() + 30
     while not len(server.requests) and time.monotonic() < until:
         time.sleep(0.05)
@@ -646,11 +659,13 @@ def test_ctrl_c_during_a_slow_listing(server: DemoServer, of: Callable[..., dict
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_pages_are_read_in_parallel(server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+def test_ctrl_c_while_pages_are_read_in_parallel(
+    server: DemoServer, environment_of: Callable[..., dict[str, str]]
+) -> None:
     """Ctrl-C also ends a listing whose threads all wait for the server."""
     server.faults.latency_of = {"list_checkpoints": 60.0}
     process = subprocess.Popen(
-        [*COMMAND, "ls", "checkpoints", "--by", "run"], stdout=-1, stderr=-1, text=True, env=of(server)
+        [*COMMAND, "ls", "checkpoints", "--by", "run"], stdout=-1, stderr=-1, text=True, env=environment_of(server)
     )
     until = time.monotonic() + 30
     while server.requests.count("list_checkpoints") < 4 and time.monotonic() < until:
@@ -706,10 +721,10 @@ def test_shell_completion(environment: dict[str, str]) -> None:
 def test_a_server_without_the_table(run: Callable[..., Outcome]) -> None:
     """A table that the server lacks is an error; other tables are listed, and their missing columns are named."""
     with DemoServer(runs=5, dialect="skyrl") as server:
-        lacking = run(server, "ls", "sessions")
+        refused = run(server, "ls", "sessions")
         there = run(server, "ls", "inventory", "--format", "json")
-    assert (lacking.code, lacking.out) == (1, "")
-    assert "does not support" in lacking.err
+    assert (refused.code, refused.out) == (1, "")
+    assert "does not support" in refused.err
     assert there.code == 0
     assert {row["size_bytes"] for row in json.loads(there.out)} == {None}
     assert "does not fill" in there.err
@@ -717,9 +732,13 @@ def test_a_server_without_the_table(run: Callable[..., Outcome]) -> None:
 
 
 @pytest.mark.slow
-def test_output_in_an_encoding_without_the_names(quiet_server: DemoServer, of: Callable[..., dict[str, str]]) -> None:
+def test_output_in_an_encoding_without_the_names(
+    shared_server: DemoServer, environment_of: Callable[..., dict[str, str]]
+) -> None:
     """Names that the output's encoding lacks are escaped, not an error."""
-    done = spawn("ls", "checkpoints", "--columns", "name", env=of(quiet_server) | {"PYTHONIOENCODING": "ascii"})
+    done = spawn(
+        "ls", "checkpoints", "--columns", "name", env=environment_of(shared_server) | {"PYTHONIOENCODING": "ascii"}
+    )
     assert done.code == 0
     assert done.out.isascii()
     assert r"\u68c0" in done.out

@@ -66,10 +66,10 @@ def open_input(text: str | None) -> io.TextIOWrapper:
     """Return a pipe with a text, or /dev/null."""
     if text is None:
         return Path(os.devnull).open(encoding="utf-8")
-    ours, theirs = os.pipe()
-    with os.fdopen(theirs, "wb") as pipe:
+    near_end, far_end = os.pipe()
+    with os.fdopen(far_end, "wb") as pipe:
         pipe.write(text.encode("utf-8", "surrogateescape"))
-    return os.fdopen(ours, encoding="utf-8")
+    return os.fdopen(near_end, encoding="utf-8")
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def state(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
     return {row.tinker_path: (row.public, row.expires_at) for row in rows}
 
 
-def ours(server: DemoServer, *numbers: int) -> list[str]:
+def list_plan_paths(server: DemoServer, *numbers: int) -> list[str]:
     """Return the paths of the thirteen checkpoints, or of some of them."""
     found = sorted(path for path in state(server) if "/plan-" in path)
     return [found[number] for number in numbers] if numbers else found
@@ -121,7 +121,7 @@ def row(server: DemoServer, path: str) -> Any:
     return found
 
 
-def called(value: object) -> str:
+def name_case(value: object) -> str:
     """Return the name of a test's arguments."""
     return " ".join(value)[:40] if isinstance(value, list) else ""
 
@@ -146,7 +146,7 @@ def is_usage_error(done: Outcome) -> bool:
 
 def test_rm_deletes_what_is_named_and_nothing_else(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`rm` deletes exactly the named checkpoints, one request each, and says that this cannot be undone."""
-    before, gone = state(server), ours(server, 2, 5)
+    before, gone = state(server), list_plan_paths(server, 2, 5)
     done = run(server, "rm", *gone)
     assert (done.code, done.out) == (0, "")
     assert state(server) == {path: facts for path, facts in before.items() if path not in gone}
@@ -156,7 +156,7 @@ def test_rm_deletes_what_is_named_and_nothing_else(server: DemoServer, run: Call
 
 def test_publish_and_unpublish(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`publish` and `unpublish` change exactly the named checkpoints; those already in that state are left alone."""
-    before, chosen = state(server), ours(server, 1, 12)
+    before, chosen = state(server), list_plan_paths(server, 1, 12)
     assert run(server, "publish", "--yes", *chosen).code == 0
     assert state(server) == before | dict.fromkeys(chosen, (True, None))
     again = run(server, "publish", "--yes", *chosen)
@@ -174,13 +174,13 @@ def test_publish_and_unpublish(server: DemoServer, run: Callable[..., Outcome]) 
         (["expire"], timedelta(hours=24)),
         (["expire", "--after", "3d"], timedelta(days=3)),
     ],
-    ids=called,
+    ids=name_case,
 )
 def test_lengths_of_life(
     arguments: list[str], life: timedelta, server: DemoServer, run: Callable[..., Outcome]
 ) -> None:
     """`ttl` and `expire` accept days, hours and bare seconds, and name the undo command."""
-    before, (path,) = state(server), ours(server, 3)
+    before, (path,) = state(server), list_plan_paths(server, 3)
     done = run(server, *arguments, path)
     assert done.code == 0
     after = state(server)
@@ -191,7 +191,7 @@ def test_lengths_of_life(
 
 def test_ttl_never(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`ttl never` removes the expiry."""
-    (path,) = ours(server, 3)
+    (path,) = list_plan_paths(server, 3)
     server.state.set_ttl(row(server, path), 7200)
     assert run(server, "ttl", "never", path).code == 0
     assert state(server)[path] == (False, None)
@@ -201,7 +201,7 @@ def test_ttl_never(server: DemoServer, run: Callable[..., Outcome]) -> None:
 
 def test_expire_leaves_alone_what_expires_sooner(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`expire` never extends an expiry."""
-    (path,) = ours(server, 3)
+    (path,) = list_plan_paths(server, 3)
     server.state.set_ttl(row(server, path), 7200)
     before = state(server)
     done = run(server, "expire", path)
@@ -215,7 +215,7 @@ def test_expire_leaves_alone_what_expires_sooner(server: DemoServer, run: Callab
 @pytest.mark.parametrize("way", ["where", "both", "blank lines and crlf"])
 def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """--where, plain lines, and `-` beside arguments all select exactly the named checkpoints."""
-    before, chosen = state(server), ours(server, 0, 4, 7)
+    before, chosen = state(server), list_plan_paths(server, 0, 4, 7)
     ways = {
         "where": (["--where", "name in ['plan-00', 'plan-04', 'plan-07']"], None),
         "both": ([chosen[0], "-", chosen[1]], f"{chosen[2]}\n{chosen[0]}\n"),
@@ -241,12 +241,19 @@ def test_what_ls_prints_can_be_piped_in(
     )  # fmt: skip
     assert run(server, "publish", "--yes", stdin=listed.out).code == 0
     changed = {path for path, facts in state(server).items() if before[path] != facts}
-    assert changed == set(ours(server, 0, 4))
+    assert changed == set(list_plan_paths(server, 0, 4))
 
 
 def test_a_keep_rule_says_which_named_paths_the_account_lacks(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """What is piped into `retire` and unknown to the account is counted, and the exit code says so; so is JSON of other things."""
-    done = run(server, "retire", "--keep-last", "1", "--dry-run", stdin="tinker://x/weights/1\n" + ours(server, 0)[0])
+    done = run(
+        server,
+        "retire",
+        "--keep-last",
+        "1",
+        "--dry-run",
+        stdin="tinker://x/weights/1\n" + list_plan_paths(server, 0)[0],
+    )
     assert (done.code, "not among this account's checkpoints: 1" in done.err) == (2, True)
     assert is_usage_error(run(server, "retire", "--keep-last", "1", stdin='[{"name": "x"}]'))
 
@@ -262,7 +269,7 @@ def test_rules_count_within_the_columns_of_per(server: DemoServer, run: Callable
 
 def test_quoted_paths_are_refused_with_the_form_to_use(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Paths in quotes, as the shell passes them from CSV, name the form that can be passed."""
-    done = run(server, "rm", f'"{ours(server, 1)[0]}"', "--yes")
+    done = run(server, "rm", f'"{list_plan_paths(server, 1)[0]}"', "--yes")
     assert is_usage_error(done)
     assert "ls checkpoints --columns tinker_path" in " ".join(done.err.split())
 
@@ -272,9 +279,9 @@ def test_a_silent_pipe_is_announced(
 ) -> None:
     """An open pipe that nobody writes to is waited for, and standard error says so; with paths it is not read."""
     monkeypatch.setattr(piped, "PATIENCE_S", 0.05)
-    ours, theirs = os.pipe()
-    closing = threading.Timer(0.5, os.close, [theirs])
-    with os.fdopen(ours, encoding="utf-8") as given:
+    near_end, far_end = os.pipe()
+    closing = threading.Timer(0.5, os.close, [far_end])
+    with os.fdopen(near_end, encoding="utf-8") as given:
         monkeypatch.setattr(sys, "stdin", given)
         closing.start()
         assert piped.read_stdin() == []
@@ -290,15 +297,15 @@ def test_a_real_pipe(server: DemoServer, environment: dict[str, str]) -> None:
         capture_output=True, text=True, timeout=60, check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert [path for path in ours(server) if state(server)[path][0]] == ours(server, 3)
+    assert [path for path in list_plan_paths(server) if state(server)[path][0]] == list_plan_paths(server, 3)
 
 
 def test_paths_and_where_together(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Paths combined with --where select only rows that match both."""
     query = ["--where", "name >= 'plan-03'", "--dry-run", "--format", "json"]
     for command in ACTING.values():
-        done = run(server, *command, *ours(server, 1, 2, 3), *query)
-        assert [entry["tinker_path"] for entry in json.loads(done.out)] == ours(server, 3)
+        done = run(server, *command, *list_plan_paths(server, 1, 2, 3), *query)
+        assert [entry["tinker_path"] for entry in json.loads(done.out)] == list_plan_paths(server, 3)
 
 
 @pytest.mark.parametrize("command", sorted(ACTING))
@@ -313,7 +320,7 @@ def test_nothing_chosen_is_never_everything(command: str, server: DemoServer, ru
 @pytest.mark.parametrize("command", ["rm", "publish", "retire"])
 def test_a_pipe_chooses_also_beside_where(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """What is piped in is all that is selected from, with --where too, and for `retire`; --all means the whole account and no pipe."""
-    before, chosen = state(server), ours(server, 1, 2)
+    before, chosen = state(server), list_plan_paths(server, 1, 2)
     query = ["--where", "name <= 'plan-01'"]
     assert run(server, *ACTING[command], *query, stdin="\n".join(chosen)).code == 0
     after = state(server)
@@ -344,10 +351,10 @@ def test_a_choice_of_no_rows(command: str, server: DemoServer, run: Callable[...
 
 def test_names_that_end_in_a_space_are_told_apart(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A piped path is not stripped: `name ` never means `name`."""
-    owner = row(server, ours(server, 0)[0]).run
+    owner = row(server, list_plan_paths(server, 0)[0]).run
     spaced = server.state.add_checkpoint(owner, "training", "plan-00 ", time=datetime.now(UTC) - timedelta(days=3))
     run(server, "publish", "--yes", stdin=spaced.tinker_path + "\n")
-    assert {path for path in ours(server) if state(server)[path][0]} <= {spaced.tinker_path}
+    assert {path for path in list_plan_paths(server) if state(server)[path][0]} <= {spaced.tinker_path}
     assert not state(server)[spaced.tinker_path.rstrip()][0]
 
 
@@ -356,7 +363,7 @@ HOSTILE = ["-rf", "--yes", "=1+1", "@SUM(A1)", "[red]x", "a b", "名前 😀", "
 
 def test_hostile_names(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """The output of `ls` selects exactly its checkpoint, whatever its name."""
-    owner, when = row(server, ours(server, 0)[0]).run, datetime.now(UTC) - timedelta(days=3)
+    owner, when = row(server, list_plan_paths(server, 0)[0]).run, datetime.now(UTC) - timedelta(days=3)
     made = {server.state.add_checkpoint(owner, "training", name, time=when).tinker_path for name in HOSTILE}
     before = state(server)
     listed = run(server, "ls", "checkpoints", "--where", f"name in {HOSTILE!r}")
@@ -398,7 +405,7 @@ def test_dry_run_prints_the_plan(command: str, server: DemoServer, run: Callable
     assert re.match(r"Plan: (0|12|13) of 13 checkpoints will [a-z ]+, [\d.]+ GB", done.out)
     assert done.out.endswith("Nothing was sent.\n")
     assert not re.search(r"plan\.\w+|after=", done.out)
-    assert ours(server, 12)[0] in done.out
+    assert list_plan_paths(server, 12)[0] in done.out
     assert run(server, "journal").out.count("\n") == 1
 
 
@@ -408,12 +415,12 @@ def test_dry_run_as_json(command: str, server: DemoServer, run: Callable[..., Ou
     done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--format", "json")
     rows = json.loads(done.out)
     assert (done.code, done.err, writes(server)) == (0, "", [])
-    assert sorted(entry["tinker_path"] for entry in rows) == ours(server)
+    assert sorted(entry["tinker_path"] for entry in rows) == list_plan_paths(server)
     assert {"verdict", "reason", "size_bytes", "public", "public_after", "expires_at", "expires_after", "warnings"} <= set(rows[0])  # fmt: skip
     verdicts = {entry["tinker_path"]: entry["verdict"] for entry in rows}
-    assert verdicts[ours(server, 0)[0]] == ("unchanged" if command == "unpublish" else "send")
+    assert verdicts[list_plan_paths(server, 0)[0]] == ("unchanged" if command == "unpublish" else "send")
     guarded = {"publish": "send", "unpublish": "unchanged"}
-    assert verdicts[ours(server, 12)[0]] == guarded.get(command, "held")
+    assert verdicts[list_plan_paths(server, 12)[0]] == guarded.get(command, "held")
 
 
 @pytest.mark.parametrize("command", ["rm", "retire"])
@@ -433,25 +440,25 @@ def test_more_than_ten_need_yes(command: str, server: DemoServer, run: Callable[
 
 def test_ten_need_no_yes(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Ten private rows are deleted without --yes; none is published without, and no more than ten are unpublished."""
-    assert is_sentence(run(server, "publish", *ours(server, 1)))
+    assert is_sentence(run(server, "publish", *list_plan_paths(server, 1)))
     assert run(server, "publish", "--where", OURS, "--yes").code == 0
     assert is_sentence(run(server, "unpublish", "--where", OURS))
-    assert run(server, "unpublish", *ours(server)[:10]).code == 0
-    assert run(server, "rm", *ours(server)[:10]).code == 0
-    assert len(ours(server)) == 3
+    assert run(server, "unpublish", *list_plan_paths(server)[:10]).code == 0
+    assert run(server, "rm", *list_plan_paths(server)[:10]).code == 0
+    assert len(list_plan_paths(server)) == 3
 
 
 def test_rows_that_were_named_and_not_acted_on(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A named row that is unknown or held makes exit 2, also for `retire` and beside rows that were done; a rule may keep one."""
-    gone, newest = f"{ours(server, 0)[0]}0", ours(server, 12)[0]
+    gone, newest = f"{list_plan_paths(server, 0)[0]}0", list_plan_paths(server, 12)[0]
     for command, path in (("rm", gone), ("publish", gone), ("retire", gone), ("rm", newest)):
         done = run(server, *ACTING[command], path)
         assert (done.code, writes(server)) == (2, []), command
         assert "1 skipped" in done.err
     assert run(server, "retire", "--keep-last", "1", newest).code == 0
     assert run(server, "rm", "--where", "name == 'plan-12'").code == 0
-    assert run(server, "rm", ours(server, 1)[0], gone).code == 2
-    assert len(ours(server)) == 12
+    assert run(server, "rm", list_plan_paths(server, 1)[0], gone).code == 2
+    assert len(list_plan_paths(server)) == 12
 
 
 def test_many_refused_rows_are_one_line(server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -465,7 +472,7 @@ def test_many_refused_rows_are_one_line(server: DemoServer, run: Callable[..., O
 
 def test_guards(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """The newest of a run and public checkpoints are held with the reason until --allow; a public one also needs --yes."""
-    public, newest = ours(server, 0, 12)
+    public, newest = list_plan_paths(server, 0, 12)
     server.state.publish(row(server, public))
     held = run(server, "rm", public, newest)
     assert (held.code, writes(server)) == (2, [])
@@ -484,22 +491,22 @@ def test_guards(server: DemoServer, run: Callable[..., Outcome]) -> None:
 
 def run_answering(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Outcome, str]:
     """Run the command line with a terminal for everything but its output; type an answer once it asks; return what it showed."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=-1, stderr=theirs, env=env) as process:
-        os.close(theirs)
+    near_end, far_end = pty.openpty()
+    with subprocess.Popen([*COMMAND, *arguments], stdin=far_end, stdout=-1, stderr=far_end, env=env) as process:
+        os.close(far_end)
         shown = b""  # a part may end within a character
         while True:
-            if not select.select([ours], [], [], 100)[0]:
+            if not select.select([near_end], [], [], 100)[0]:
                 process.kill()  # it asks elsewhere, and would wait for ever
             try:
-                shown += os.read(ours, 65536)
+                shown += os.read(near_end, 65536)
             except OSError:  # the other end is closed
                 break
             if b"to do it: " in shown and answer:
-                os.write(ours, answer.encode() + b"\n")
+                os.write(near_end, answer.encode() + b"\n")
                 answer = ""
         out = process.stdout.read().decode() if process.stdout else ""
-    os.close(ours)
+    os.close(near_end)
     return Outcome(process.returncode, out, ""), shown.decode()
 
 
@@ -517,7 +524,7 @@ def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict
     done, said = run_answering(*chosen, answer="12", env=environment)
     assert done.code == 0, said
     assert [entry["outcome"] for entry in json.loads(done.out)] == ["done"] * 12 + ["skipped"]
-    assert len(ours(server)) == 1
+    assert len(list_plan_paths(server)) == 1
 
 
 # ── how it ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -527,17 +534,17 @@ def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict
 def test_writes_that_do_not_take(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A server that reports success without effect is detected: exit code 2, and every failed row with its reason."""
     server.faults.ignore_writes = True
-    done = run(server, *ACTING[command], *ours(server, 1, 2))
+    done = run(server, *ACTING[command], *list_plan_paths(server, 1, 2))
     assert done.code == 2
     header, *lines = done.out.splitlines()
     assert header.split("\t") == ["tinker_path", "outcome", "error"]
-    assert [line.split("\t")[:2] for line in lines] == [[path, "failed"] for path in ours(server, 1, 2)]
+    assert [line.split("\t")[:2] for line in lines] == [[path, "failed"] for path in list_plan_paths(server, 1, 2)]
     assert "2 failed" in done.err
 
 
 def test_a_closed_output_costs_no_outcome(server: DemoServer, run: Callable[..., Outcome], monkeypatch: Any) -> None:
     """Where standard output is gone when a plan has run, the counts are on standard error, with where the outcomes are."""
-    (path,) = ours(server, 1)
+    (path,) = list_plan_paths(server, 1)
 
     class Closed(io.StringIO):
         @property
@@ -555,7 +562,7 @@ def test_a_closed_output_costs_no_outcome(server: DemoServer, run: Callable[...,
 def test_some_failed(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """If some rows fail the others are done, with exit code 2 and JSON outcomes."""
     server.faults.bursts = [Burst("delete_checkpoint", 403, times=1, detail="not yours")]
-    done = run(server, "rm", *ours(server, 1, 2, 3), "--format", "json")
+    done = run(server, "rm", *list_plan_paths(server, 1, 2, 3), "--format", "json")
     rows = json.loads(done.out)
     assert done.code == 2
     assert sorted(entry["outcome"] for entry in rows) == ["done", "done", "failed"]
@@ -566,7 +573,7 @@ def test_some_failed(server: DemoServer, run: Callable[..., Outcome]) -> None:
 
 
 @pytest.fixture(params=["churn", "run"])
-def lacking(request: pytest.FixtureRequest, server: DemoServer) -> tuple[DemoServer, list[str]]:
+def incomplete_account(request: pytest.FixtureRequest, server: DemoServer) -> tuple[DemoServer, list[str]]:
     """An account that cannot be listed whole, and the options with which that shows: endless churn; one run that fails."""
     if request.param == "churn":
         server.faults.churn = [Churn("list_user_checkpoints", added_per_page=1, removed_per_page=0)]
@@ -578,10 +585,10 @@ def lacking(request: pytest.FixtureRequest, server: DemoServer) -> tuple[DemoSer
 
 @pytest.mark.parametrize("command", ["rm", "retire"])
 def test_an_incomplete_listing_removes_nothing(
-    command: str, lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
+    command: str, incomplete_account: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
 ) -> None:
     """If rows may be missing nothing is removed: exit code 3 and an error that names --allow-incomplete."""
-    server, options = lacking
+    server, options = incomplete_account
     done = run(server, *ACTING[command], "--where", OURS, "--yes", *options)
     assert (done.code, done.out, writes(server)) == (3, "", [])
     assert done.err.count("\n") == 1
@@ -590,11 +597,11 @@ def test_an_incomplete_listing_removes_nothing(
 
 @pytest.mark.parametrize("command", ["publish --yes", "ttl never"])
 def test_an_incomplete_listing_and_what_removes_nothing(
-    command: str, lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
+    command: str, incomplete_account: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
 ) -> None:
     """Actions that shorten no lifetime continue with the rows seen, with exit code 3."""
-    server, options = lacking
-    (path,) = ours(server, 3)
+    server, options = incomplete_account
+    (path,) = list_plan_paths(server, 3)
     server.state.set_ttl(row(server, path), 7200)
     expiry = row(server, path).expires_at
     done = run(server, *command.split(), path, *options)
@@ -605,11 +612,11 @@ def test_an_incomplete_listing_and_what_removes_nothing(
 
 
 def test_an_incomplete_listing_that_is_allowed(
-    lacking: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
+    incomplete_account: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
 ) -> None:
     """`--allow-incomplete` removes what was seen; a dry run prints the plan without it, and ends with 3."""
-    server, options = lacking
-    chosen = ours(server, 1, 2)
+    server, options = incomplete_account
+    chosen = list_plan_paths(server, 1, 2)
     looked = run(server, "rm", *chosen, "--dry-run", *options)
     assert (looked.code, writes(server)) == (3, [])
     assert looked.out.startswith("Plan: ")
@@ -643,7 +650,7 @@ KEEP = [
 
 
 @pytest.fixture(scope="module")
-def many() -> Iterator[tuple[DemoServer, Any]]:
+def varied_account() -> Iterator[tuple[DemoServer, Any]]:
     """An account in which every keep rule keeps some and not all, and its frame; nobody changes it."""
     with DemoServer(runs=6, seed=3) as running:
         owner = running.state.add_run()
@@ -659,12 +666,12 @@ def many() -> Iterator[tuple[DemoServer, Any]]:
         yield running, frame
 
 
-@pytest.mark.parametrize(("options", "rule"), KEEP, ids=called)  # fmt: skip
+@pytest.mark.parametrize(("options", "rule"), KEEP, ids=name_case)  # fmt: skip
 def test_keep_options(
-    options: list[str], rule: policies.Rule, many: tuple[DemoServer, Any], run: Callable[..., Outcome]
+    options: list[str], rule: policies.Rule, varied_account: tuple[DemoServer, Any], run: Callable[..., Outcome]
 ) -> None:
     """Each keep option is the rule of that name, several are combined with or, and kept rows are not in the plan."""
-    server, frame = many
+    server, frame = varied_account
     kept = set(frame.loc[rule(frame), "tinker_path"])
     done = run(server, "retire", "--all", *options, "--dry-run", "--format", "json")
     planned = {entry["tinker_path"] for entry in json.loads(done.out)}
@@ -742,9 +749,9 @@ def plans(run: Callable[..., Outcome], server: DemoServer) -> list[str]:
 def test_undo_by_name(name: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`undo` undoes the last plan, or the one with the given id or prefix, and no other."""
     before = state(server)
-    first = run(server, "publish", "--yes", *ours(server, 1))
+    first = run(server, "publish", "--yes", *list_plan_paths(server, 1))
     after_first = state(server)
-    second = run(server, "expire", *ours(server, 2))
+    second = run(server, "expire", *list_plan_paths(server, 2))
     ids = plans(run, server)
     assert [line.split()[-1] for line in (first.err, second.err)] == ids
     done = run(server, "undo", *([] if name == "the last" else [ids[1][:-1]]))
@@ -758,7 +765,7 @@ def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) 
     """An empty journal, an unknown plan, a delete, and what was undone already are each one sentence, and nothing is sent."""
     assert is_sentence(run(server, "undo"))
     assert is_sentence(run(server, "resume"))
-    run(server, "publish", "--yes", *ours(server, 1))
+    run(server, "publish", "--yes", *list_plan_paths(server, 1))
     assert is_sentence(run(server, "undo", "nosuch"))
     assert is_sentence(run(server, "resume", "nosuch"))
     assert run(server, "undo").code == 0
@@ -767,7 +774,7 @@ def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) 
     assert again.code in (0, 1)
     assert "Traceback" not in again.err
     assert len(writes(server)) == sent
-    run(server, "rm", *ours(server, 1))
+    run(server, "rm", *list_plan_paths(server, 1))
     deleted = run(server, "undo")
     assert is_sentence(deleted)
     assert "cannot be undone" in deleted.err
@@ -802,12 +809,12 @@ def test_resume_after_an_interruption(
         assert "Traceback" not in err
     server.faults.clear()
     time.sleep(0.4)  # what was under way ends
-    assert len(ours(server)) > 1
+    assert len(list_plan_paths(server)) > 1
     (plan,) = plans(run, server)
     done = run(server, "resume", plan[:-2], "--format", "json")
     assert done.code == 0, done.err
     assert [entry["outcome"] for entry in json.loads(done.out)] == ["done"] * 12
-    assert len(ours(server)) == 1
+    assert len(list_plan_paths(server)) == 1
     assert all(call.status in (200, 204) for call in writes(server) if call.status is not None)
     assert len({call.path for call in writes(server)}) == 12
     assert is_sentence(run(server, "resume"))
@@ -816,9 +823,9 @@ def test_resume_after_an_interruption(
 def test_an_unfinished_plan_is_confirmed_or_abandoned(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`resume` without a name asks as the first run did, `--yes` does it, and after `abandon` there is nothing to resume."""
     with tkf.Client(server.key, server.url) as client:
-        client.planner.plan("delete", ours(server)).allow("newest").run(confirm=True, deadline=0)
-        client.planner.plan("publish", ours(server, 0)).run(confirm=True, deadline=0)
-        client.planner.plan("delete", ours(server, 1)).run(confirm=True, deadline=0)
+        client.planner.plan("delete", list_plan_paths(server)).allow("newest").run(confirm=True, deadline=0)
+        client.planner.plan("publish", list_plan_paths(server, 0)).run(confirm=True, deadline=0)
+        client.planner.plan("delete", list_plan_paths(server, 1)).run(confirm=True, deadline=0)
     first, second, third = plans(run, server)
     assert run(server, "abandon", third).err == "abandoned, with 1 rows not done\n"
     unasked = run(server, "resume")
@@ -835,7 +842,9 @@ def test_an_unfinished_plan_is_confirmed_or_abandoned(server: DemoServer, run: C
 def test_ctrl_c_before_anything_was_sent(server: DemoServer, environment: dict[str, str]) -> None:
     """Ctrl-C while the account is being listed says that nothing was changed, and that is so."""
     server.faults.latency_of = {"list_user_checkpoints": 30.0}
-    process = subprocess.Popen([*COMMAND, "rm", *ours(server, 1)], stdout=-1, stderr=-1, text=True, env=environment)
+    process = subprocess.Popen(
+        [*COMMAND, "rm", *list_plan_paths(server, 1)], stdout=-1, stderr=-1, text=True, env=environment
+    )
     until = time.monotonic() + 30
     while not server.requests.count("list_user_checkpoints") and time.monotonic() < until:
         time.sleep(0.02)
@@ -850,9 +859,9 @@ def test_journal(server: DemoServer, run: Callable[..., Outcome]) -> None:
     empty = run(server, "journal")
     assert (empty.code, empty.out) == (0, "plan\tstarted_at\taction\tstate\toutcome\trows\n")
     assert json.loads(run(server, "journal", "--format", "json").out) == []
-    run(server, "publish", "--yes", *ours(server, 1, 2))
+    run(server, "publish", "--yes", *list_plan_paths(server, 1, 2))
     server.faults.ignore_writes = True
-    run(server, "rm", *ours(server, 5))
+    run(server, "rm", *list_plan_paths(server, 5))
     first, second = plans(run, server)
     table = run(server, "journal")
     lines = [line.split("\t") for line in table.out.splitlines()[1:]]
@@ -862,10 +871,10 @@ def test_journal(server: DemoServer, run: Callable[..., Outcome]) -> None:
     ]
     one = run(server, "journal", first)
     assert [line.split("\t")[:4] for line in one.out.splitlines()[1:]] == [
-        [path, "publish", "ended", "done"] for path in ours(server, 1, 2)
+        [path, "publish", "ended", "done"] for path in list_plan_paths(server, 1, 2)
     ]
     rows = json.loads(run(server, "journal", second, "--format", "json").out)
-    assert [(entry["tinker_path"], entry["outcome"]) for entry in rows] == [(ours(server, 5)[0], "failed")]
+    assert [(entry["tinker_path"], entry["outcome"]) for entry in rows] == [(list_plan_paths(server, 5)[0], "failed")]
     assert server.key not in table.out + one.out + json.dumps(rows)
 
 
@@ -893,7 +902,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=called)  # fmt: skip
+@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=name_case)  # fmt: skip
 def test_errors_are_one_sentence(
     arguments: list[str], said: str, server: DemoServer, run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip

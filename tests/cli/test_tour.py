@@ -68,9 +68,11 @@ def test_what_a_server_lacks_is_said(tmp_path: Path, client_of: Callable[..., tk
     assert {line.split()[2] for line in section(text, "By base model")} == {"-"}
 
 
-def test_the_largest_come_first(tmp_path: Path, quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
+def test_the_largest_come_first(
+    tmp_path: Path, shared_server: DemoServer, client_of: Callable[..., tkf.Client]
+) -> None:
     """Runs and models are sorted by gigabytes, which equal the inventory's."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     text = run_tour(client, tmp_path)
     expected = client.inventory().groupby("base_model", observed=True)["size_gb"].sum().sort_values(ascending=False)
     shown = {line.split()[0]: float(line.split()[2].replace(",", "")) for line in section(text, "By base model")}
@@ -80,15 +82,15 @@ def test_the_largest_come_first(tmp_path: Path, quiet_server: DemoServer, client
 
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_the_tables_fit(
-    width: int, tmp_path: Path, quiet_server: DemoServer, client_of: Callable[..., tkf.Client]
+    width: int, tmp_path: Path, shared_server: DemoServer, client_of: Callable[..., tkf.Client]
 ) -> None:
     """No line of a table or its title is wider than the terminal."""
-    text = run_tour(client_of(quiet_server), tmp_path, width)
+    text = run_tour(client_of(shared_server), tmp_path, width)
     tables = text[: text.index("wrote ")]
     assert max(map(cell_len, tables.split("\n"))) <= width
 
 
-def test_what_to_try_next_works(quiet_server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch,
+def test_what_to_try_next_works(shared_server: DemoServer, client_of: Callable[..., tkf.Client], monkeypatch: pytest.MonkeyPatch,
                                 tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     """Every suggested `tinker-frames` command exits with 0, and the Python lines run."""
     import shlex
@@ -98,8 +100,8 @@ def test_what_to_try_next_works(quiet_server: DemoServer, client_of: Callable[..
     from tinker_frames.cli import main
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TINKER_API_KEY", quiet_server.key)
-    monkeypatch.setenv("TINKER_BASE_URL", quiet_server.url)
+    monkeypatch.setenv("TINKER_API_KEY", shared_server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", shared_server.url)
     lines = [line.strip() for line in NEXT.split("\n") if line.strip().startswith("tinker-frames ")]
     assert len(lines) == 5
     for line in lines:

@@ -48,9 +48,9 @@ def round_trip(frame: pd.DataFrame, path: Path, **options: Any) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def frames(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+def frames(shared_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     """Every table of an account."""
-    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
+    with tkf.Client(shared_server.key, shared_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
         found = {name: getattr(client, name)() for name in TABLES if name != "details"}
         return found | {"details": client.sessions(details=True)}
 

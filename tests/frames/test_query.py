@@ -18,9 +18,9 @@ from tinker_frames.frames.query import _check_query, filter_rows, sort_rows
 
 
 @pytest.fixture(scope="module")
-def rows(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[pd.DataFrame]:
+def rows(shared_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[pd.DataFrame]:
     """Checkpoints to query."""
-    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
+    with tkf.Client(shared_server.key, shared_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
         yield client.checkpoints()
 
 

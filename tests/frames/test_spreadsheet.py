@@ -25,9 +25,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("table", ["sessions", "training_runs", "checkpoints", "samplers", "inventory"])
-def test_every_table_comes_back(quiet_server: DemoServer, table: str, tmp_path: Path) -> None:
+def test_every_table_comes_back(shared_server: DemoServer, table: str, tmp_path: Path) -> None:
     """Full, filtered and empty tables come back with equal dtypes, values and attributes: times to the millisecond."""
-    with tkf.Client(quiet_server.key, quiet_server.url, cache=False) as client:
+    with tkf.Client(shared_server.key, shared_server.url, cache=False) as client:
         frame = getattr(client, table)()
     for number, part in enumerate((frame, frame[frame.index % 3 == 1], frame.head(0))):
         found = tkf.read_export(tkf.export(part, tmp_path / f"{number}.xlsx"))

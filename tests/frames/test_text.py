@@ -63,9 +63,9 @@ def test_a_cell_of_every_kind(value: Any, shown: str) -> None:
     assert frame_text.format_cell(value) == shown
 
 
-def test_a_frame_of_every_kind(quiet: Any) -> None:
+def test_a_frame_of_every_kind(shared_client: Any) -> None:
     """Cells of real frames never show nan, <NA>, NaT, None or True."""
-    for frame in (quiet.sessions(details=True), quiet.checkpoints(), quiet.training_runs()):
+    for frame in (shared_client.sessions(details=True), shared_client.checkpoints(), shared_client.training_runs()):
         words = {cell for line in frame_text.render_lines(frame).split("\n")[1:] for cell in line.split("\t")}
         assert not words & {"nan", "<NA>", "NaT", "None", "True", "False"}
 
@@ -118,9 +118,9 @@ def test_folded_text_can_be_put_together() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
-def test_columns_without_room_are_left_out(quiet: Any, width: int) -> None:
+def test_columns_without_room_are_left_out(shared_client: Any, width: int) -> None:
     """A narrow terminal shows as many of the first columns as are readable, and the number of the others."""
-    frame = quiet.inventory().head(20)
+    frame = shared_client.inventory().head(20)
     lines = print_lines(frame_text.render_table(frame, width=width), width)
     count = frame_text.count_columns_shown(frame, width)
     assert max(map(cell_len, lines)) <= width
@@ -185,7 +185,7 @@ def test_the_summary_does_not_take_unknown_for_zero() -> None:
     assert frame_text.summarize(pd.DataFrame({"a": range(1500)})) == "1,500 rows"
 
 
-def test_the_summary_of_a_limited_listing(quiet: Any) -> None:
+def test_the_summary_of_a_limited_listing(shared_client: Any) -> None:
     """A limited, a cached and a complete listing each say so."""
-    assert "complete, read now" in frame_text.summarize(quiet.training_runs(refresh=True))
-    assert "from the cache" in frame_text.summarize(quiet.training_runs())
+    assert "complete, read now" in frame_text.summarize(shared_client.training_runs(refresh=True))
+    assert "from the cache" in frame_text.summarize(shared_client.training_runs())

@@ -106,10 +106,10 @@ def test_members_of_sessions_without_details_are_skipped() -> None:
     assert map_members(frame, "sampler_ids") == {"a": "s", "b": "s"}
 
 
-def test_samplers_are_all_found_with_their_session_and_run(quiet_server: DemoServer, client_of: Any) -> None:
+def test_samplers_are_all_found_with_their_session_and_run(shared_server: DemoServer, client_of: Any) -> None:
     """Every sampler listed by a session is a row, with that session and the run whose weights it loaded."""
-    frame = client_of(quiet_server).samplers().set_index("sampler_id")
-    every = {row.sampler_id: row for session in quiet_server.state.sessions() for row in session.samplers}
+    frame = client_of(shared_server).samplers().set_index("sampler_id")
+    every = {row.sampler_id: row for session in shared_server.state.sessions() for row in session.samplers}
     assert set(frame.index) == set(every)
     for key, row in every.items():
         shown = frame.loc[key]

@@ -397,32 +397,32 @@ def test_repeats_are_counted_as_requests(large_server: DemoServer, client_of: Ma
     assert frame["tinker_path"].tolist() == list_paths(large_server)
 
 
-def test_every_way_to_the_checkpoints_gives_the_same_rows(quiet_server: DemoServer, client_of: Make) -> None:
+def test_every_way_to_the_checkpoints_gives_the_same_rows(shared_server: DemoServer, client_of: Make) -> None:
     """The user's list and the runs' lists have equal rows; `auto` is the user's list; by run takes one request per run, and one more where it may be cut."""
-    client = client_of(quiet_server, cache=False)
+    client = client_of(shared_server, cache=False)
     by_user, auto = client.checkpoints(by="user"), client.checkpoints()
-    quiet_server.requests.clear()
+    shared_server.requests.clear()
     by_run = client.checkpoints(by="run")
     stable = [name for name in by_user if not name.endswith("_days")]
     sort = {"by": "tinker_path", "ignore_index": True}
     pd.testing.assert_frame_equal(by_run.sort_values(**sort)[stable], by_user.sort_values(**sort)[stable])
     pd.testing.assert_frame_equal(auto[stable], by_user[stable])
     lengths = by_run.groupby("training_run_id").size()
-    runs = len(quiet_server.state.runs()) + ((lengths >= 20) & (lengths % 5 == 0)).sum()
-    assert quiet_server.requests.count("list_checkpoints") == runs
-    assert get_report(by_run)["requests"] == runs + quiet_server.requests.count("list_training_runs")
+    runs = len(shared_server.state.runs()) + ((lengths >= 20) & (lengths % 5 == 0)).sum()
+    assert shared_server.requests.count("list_checkpoints") == runs
+    assert get_report(by_run)["requests"] == runs + shared_server.requests.count("list_training_runs")
     with pytest.raises(tkf.errors.InvalidRequestError, match="by="):
         client.checkpoints(by="all")  # type: ignore[arg-type]
 
 
-def test_one_run_is_read_alone(quiet_server: DemoServer, client_of: Make) -> None:
+def test_one_run_is_read_alone(shared_server: DemoServer, client_of: Make) -> None:
     """One run's checkpoints take one request; an unknown run is an error."""
-    client = client_of(quiet_server)
-    run = max(quiet_server.state.runs(), key=lambda row: len(row.checkpoints))
-    quiet_server.requests.clear()
+    client = client_of(shared_server)
+    run = max(shared_server.state.runs(), key=lambda row: len(row.checkpoints))
+    shared_server.requests.clear()
     frame = client.checkpoints(run.training_run_id)
     assert set(frame["tinker_path"]) == {row.tinker_path for row in run.checkpoints.values() if not row.pending}
-    assert quiet_server.requests.count("list_checkpoints") == 1
+    assert shared_server.requests.count("list_checkpoints") == 1
     assert len(client.checkpoints(run.training_run_id, limit=1)) == 1
     with pytest.raises(tkf.errors.NotFoundError):
         client.checkpoints("no-such-run:train:0")

@@ -56,9 +56,9 @@ def test_making_and_showing_a_plan_sends_no_write(server: DemoServer, client: tk
 
 
 @pytest.mark.parametrize("call", ["publish", "delete", "set_ttl"])
-def test_the_frame_of_a_plan_has_one_layout(quiet: tkf.Client, call: str) -> None:
+def test_the_frame_of_a_plan_has_one_layout(shared_client: tkf.Client, call: str) -> None:
     """Columns and dtypes are the same for full and empty plans; times are UTC, flags three-valued, sizes whole numbers."""
-    frame = quiet.checkpoints()
+    frame = shared_client.checkpoints()
     given_ttl = ["30d"] if call == "set_ttl" else []
     full, empty = (getattr(part.tinker, call)(*given_ttl).frame for part in (frame, frame.head(0)))
     assert len(full) == len(frame)
@@ -76,9 +76,9 @@ def test_the_frame_of_a_plan_has_one_layout(quiet: tkf.Client, call: str) -> Non
     assert (full.loc[full["verdict"] != "send", "reason"] != "").all()
 
 
-def test_the_frame_says_what_it_leads_to(quiet: tkf.Client) -> None:
+def test_the_frame_says_what_it_leads_to(shared_client: tkf.Client) -> None:
     """Public and expiry before and after, for each action."""
-    frame = quiet.checkpoints()
+    frame = shared_client.checkpoints()
     now = pd.Timestamp.now("UTC")
     delete, publish, ttl = frame.tinker.delete().frame, frame.tinker.publish().frame, frame.tinker.set_ttl("30d").frame
     assert delete[["public_after", "expires_after"]].isna().all(axis=None)
@@ -92,9 +92,9 @@ def test_the_frame_says_what_it_leads_to(quiet: tkf.Client) -> None:
 @pytest.mark.parametrize(
     "query", ["tinker_path.to_csv({file!r}) == 1", "@pd.io.common.os.system('touch {file}')", "size_gb + 1", ""]
 )
-def test_only_takes_a_condition_and_nothing_else(quiet: tkf.Client, tmp_path: Path, query: str) -> None:
+def test_only_takes_a_condition_and_nothing_else(shared_client: tkf.Client, tmp_path: Path, query: str) -> None:
     """A query that could write a file or call a module, or that is not a condition, is refused as `--where` refuses it."""
-    plan = quiet.checkpoints().tinker.delete()
+    plan = shared_client.checkpoints().tinker.delete()
     file = tmp_path / "written"
     with pytest.raises(errors.InvalidRequestError, match="the query"):
         plan.only(query.format(file=str(file)))
@@ -127,10 +127,10 @@ def reasons_to_keep(frame: pd.DataFrame, loaded: set[str]) -> pd.Series:
     return flags.apply(lambda row: frozenset(row.index[row]), axis=1)
 
 
-def test_guards_hold_what_a_delete_would_take_from_somebody(quiet: tkf.Client) -> None:
+def test_guards_hold_what_a_delete_would_take_from_somebody(shared_client: tkf.Client) -> None:
     """Public rows, the newest and the last training state of their run and those loaded by a sampler are set aside with each reason, and `allow` lifts each."""
-    frame = quiet.checkpoints()
-    expected = reasons_to_keep(frame, list_loaded(quiet))
+    frame = shared_client.checkpoints()
+    expected = reasons_to_keep(frame, list_loaded(shared_client))
     assert {guard for guards in expected for guard in guards} == set(ALL) - {"expiry"}
     for allowed in ((), ("public",), ("newest", "sampler"), ("last_training",), ALL):
         plan = frame.tinker.delete().allow(*allowed).frame.set_index("tinker_path")
@@ -143,9 +143,9 @@ def test_guards_hold_what_a_delete_would_take_from_somebody(quiet: tkf.Client) -
         frame.tinker.delete().allow("everything")
 
 
-def test_guards_hold_only_what_shortens_a_life(quiet: tkf.Client) -> None:
+def test_guards_hold_only_what_shortens_a_life(shared_client: tkf.Client) -> None:
     """Delete, expire and a TTL earlier than today's expiry are guarded; publishing, unpublishing and lengthening are not."""
-    frame = quiet.checkpoints()
+    frame = shared_client.checkpoints()
     guarded = set(frame.tinker.delete().frame.query("verdict == 'held'")["tinker_path"])
     for plan in (frame.tinker.publish(), frame.tinker.unpublish(), frame.tinker.set_ttl(None)):
         assert not (plan.frame["verdict"] == "held").any()
@@ -189,13 +189,13 @@ def test_refused_rows_are_never_sent(server: DemoServer, client: tkf.Client) -> 
 # ── confirmation ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def private(client: tkf.Client, rows: int) -> Plan:
+def plan_private_delete(client: tkf.Client, rows: int) -> Plan:
     return client.checkpoints().query("not public").head(rows).tinker.delete().allow(*ALL)
 
 
 def test_ten_private_rows_need_no_confirmation(server: DemoServer, client: tkf.Client) -> None:
     """Up to ten private rows are changed when asked, whatever is done to them but publishing."""
-    assert set(private(client, 10).run()["outcome"]) == {"done"}
+    assert set(plan_private_delete(client, 10).run()["outcome"]) == {"done"}
     frame = client.checkpoints().query("not public and expires_at.notna()").head(10)
     assert set(frame.tinker.set_ttl(None).run()["outcome"]) == {"done"}
 
@@ -226,14 +226,14 @@ def test_every_action_on_many_rows_and_any_publishing_needs_its_number(
 def test_false_never_runs(server: DemoServer, client: tkf.Client) -> None:
     """`confirm=False` sends nothing, also where no confirmation is needed."""
     with pytest.raises(errors.ConfirmationNeededError, match="confirm=1 and not confirm=False"):
-        private(client, 1).run(confirm=False)
+        plan_private_delete(client, 1).run(confirm=False)
     assert writes(server) == 0
 
 
 @pytest.mark.parametrize("confirm", [None, False, 10, "11"])
 def test_eleven_rows_need_their_number(server: DemoServer, client: tkf.Client, confirm: Any) -> None:
     """A script without the right number is refused, told the number, nothing is sent or journaled; the number or True does it."""
-    plan = private(client, 11)
+    plan = plan_private_delete(client, 11)
     with pytest.raises(
         errors.InvalidRequestError, match=r"11 checkpoints will be deleted.*confirm=11.*nothing was sent"
     ):
@@ -245,7 +245,7 @@ def test_eleven_rows_need_their_number(server: DemoServer, client: tkf.Client, c
 
 def test_a_wrong_number_is_refused_even_where_none_is_needed(server: DemoServer, client: tkf.Client) -> None:
     """Whoever says five means five: a plan of three rows does not run for it."""
-    for plan in (private(client, 3), client.checkpoints().query("not public").head(3).tinker.publish()):
+    for plan in (plan_private_delete(client, 3), client.checkpoints().query("not public").head(3).tinker.publish()):
         with pytest.raises(errors.InvalidRequestError, match="confirm=3"):
             plan.run(confirm=5)
     assert writes(server) == 0
@@ -271,7 +271,7 @@ def test_a_person_at_a_terminal_is_asked_for_the_number(
     runs: bool,
 ) -> None:
     """Where standard input is a terminal the number is asked for, below what the plan comes to; only the number does it."""
-    plan = private(client, 11)
+    plan = plan_private_delete(client, 11)
     master, slave = pty.openpty()
     with os.fdopen(slave, "r") as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
@@ -294,7 +294,7 @@ def test_a_terminal_that_is_closed_is_no_confirmation(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """End of input instead of a number is refused like a script without one."""
-    plan = private(client, 11)
+    plan = plan_private_delete(client, 11)
     master, slave = pty.openpty()
     with os.fdopen(slave, "r") as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
@@ -361,9 +361,9 @@ def test_a_plan_that_ran_can_run_again_and_its_first_run_stays_known(server: Dem
 # ── editing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_editing_returns_new_plans_and_leaves_the_old(quiet: tkf.Client) -> None:
+def test_editing_returns_new_plans_and_leaves_the_old(shared_client: tkf.Client) -> None:
     """`only` by mask, function and query, `drop` and `allow` give other plans of the right rows; the first is as it was."""
-    plan = quiet.checkpoints().head(40).tinker.delete()
+    plan = shared_client.checkpoints().head(40).tinker.delete()
     before = plan.frame
     mask = before["size_gb"] > before["size_gb"].median()
     wanted = before.loc[mask, "tinker_path"].tolist()
@@ -382,38 +382,40 @@ def test_editing_returns_new_plans_and_leaves_the_old(quiet: tkf.Client) -> None
 # ── saving ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_saved_plan_comes_back_as_it_was(quiet_server: DemoServer, quiet: tkf.Client, tmp_path: Path) -> None:
+def test_a_saved_plan_comes_back_as_it_was(
+    shared_server: DemoServer, shared_client: tkf.Client, tmp_path: Path
+) -> None:
     """Action, rows, requests, guards and reasons survive the file, which holds no key; what was a file before is replaced whole."""
     target = tmp_path / "plan.json"
     target.write_text("something else")
-    plan = quiet.checkpoints().head(30).tinker.retire(P.keep_last(1), after="36h").allow("newest")
+    plan = shared_client.checkpoints().head(30).tinker.retire(P.keep_last(1), after="36h").allow("newest")
     assert plan.save(target) == target
-    back = load_plan(target, client=quiet)
+    back = load_plan(target, client=shared_client)
     assert (back.id, back.action, back.allowed, back.rule) == (plan.id, plan.action, plan.allowed, plan.rule)
     columns = ["tinker_path", "verdict", "reason", "warnings", "expires_at"]
     pd.testing.assert_frame_equal(back.frame[columns], plan.frame[columns])
-    assert quiet_server.key not in target.read_text()
+    assert shared_server.key not in target.read_text()
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["plan.json"]
     assert stat.S_ISREG(target.stat().st_mode)
 
 
 @pytest.mark.parametrize("content", ["", "no json", "[]", "{}", '{"tinker_frames_plan": 99}', '{"tinker_frames_plan": 1, "action": "destroy"}'])  # fmt: skip
-def test_what_is_no_plan_is_refused(quiet: tkf.Client, tmp_path: Path, content: str) -> None:
+def test_what_is_no_plan_is_refused(shared_client: tkf.Client, tmp_path: Path, content: str) -> None:
     """Other files are an error with the path, not a plan of something."""
     target = tmp_path / "x.json"
     target.write_text(content)
     with pytest.raises(errors.InvalidRequestError, match=r"x\.json is not a saved plan"):
-        load_plan(target, client=quiet)
+        load_plan(target, client=shared_client)
 
 
-def test_a_damaged_plan_is_refused(quiet: tkf.Client, tmp_path: Path) -> None:
+def test_a_damaged_plan_is_refused(shared_client: tkf.Client, tmp_path: Path) -> None:
     """A plan that lacks a part is refused like a file that is none."""
-    target = quiet.checkpoints().head(3).tinker.delete().save(tmp_path / "x.json")
+    target = shared_client.checkpoints().head(3).tinker.delete().save(tmp_path / "x.json")
     content = json.loads(target.read_text())
     for name in ("id", "account", "base_url", "rows", "allowed"):
         target.write_text(json.dumps({key: value for key, value in content.items() if key != name}))
         with pytest.raises(errors.InvalidRequestError, match="is not a saved plan"):
-            load_plan(target, client=quiet)
+            load_plan(target, client=shared_client)
 
 
 def change(content: dict[str, Any], **values: Any) -> None:
@@ -451,7 +453,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 
 @pytest.mark.parametrize(("edit", "words"), EDITS.values(), ids=EDITS)
 def test_an_edited_plan_is_checked_as_arguments_are(
-    quiet: tkf.Client, saved_plan: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], Any], words: str
+    shared_client: tkf.Client, saved_plan: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], Any], words: str
 ) -> None:
     """What no call could have made is refused with the file and what is wrong with it."""
     content = json.loads(saved_plan.read_text())
@@ -459,22 +461,22 @@ def test_an_edited_plan_is_checked_as_arguments_are(
     target = tmp_path / "edited.json"
     target.write_text(json.dumps(content))
     with pytest.raises(errors.InvalidRequestError, match=rf"edited\.json is not a saved plan.*({words})"):
-        load_plan(target, client=quiet)
+        load_plan(target, client=shared_client)
 
 
 @pytest.fixture(scope="module")
-def saved_plan(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved_plan(shared_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved plan to let three checkpoints expire."""
     folder = tmp_path_factory.mktemp("saved")
-    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=folder) as client:
+    with tkf.Client(shared_server.key, shared_server.url, cache_dir=folder) as client:
         return client.checkpoints().head(3).tinker.expire().save(folder / "plan.json")
 
 
-def test_a_file_that_cannot_be_read_is_said(quiet: tkf.Client, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_said(shared_client: tkf.Client, tmp_path: Path) -> None:
     """A missing file and a folder are errors of ours, with words."""
     for path in (tmp_path / "nowhere.json", tmp_path):
         with pytest.raises(errors.InvalidRequestError, match=f"{path} cannot be read"):
-            load_plan(path, client=quiet)
+            load_plan(path, client=shared_client)
 
 
 def test_a_plan_of_another_account_is_refused(client_of: Make, tmp_path: Path) -> None:
@@ -490,16 +492,16 @@ def test_a_plan_of_another_account_is_refused(client_of: Make, tmp_path: Path) -
 
 
 @pytest.fixture(scope="module")
-def retiring() -> Any:
+def account_to_retire() -> Any:
     with tkf.demo.account(runs=14, seed=3) as client:
         yield client, client.checkpoints()
 
 
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(rule=RULE, data=st.data())
-def test_a_kept_row_never_appears_in_the_plan(retiring: Any, rule: P.Rule, data: st.DataObject) -> None:
+def test_a_kept_row_never_appears_in_the_plan(account_to_retire: Any, rule: P.Rule, data: st.DataObject) -> None:
     """For any rule and any part of an account, with rows given twice: kept and retired are a partition, each with its reason."""
-    client, frame = retiring
+    client, frame = account_to_retire
     places = data.draw(st.lists(st.integers(0, len(frame) - 1), max_size=40))
     part = frame.iloc[places]
     try:

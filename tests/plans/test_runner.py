@@ -39,7 +39,7 @@ def is_there(server: DemoServer, tinker_path: str) -> bool:
     return server.state.find(tinker_path) is not None
 
 
-def delete_of(client: tkf.Client, rows: int) -> Plan:
+def plan_delete(client: tkf.Client, rows: int) -> Plan:
     """Return a plan to delete so many checkpoints, whatever guards say."""
     return client.checkpoints().head(rows).tinker.delete().allow(*ALL)
 
@@ -95,7 +95,7 @@ def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of
     """Limits, errors before and after the delete, resets, timeouts and cut answers leave no row unknown, and none is repeated in vain."""
     with DemoServer(runs=30, checkpoints=1000, write_status=200) as server:
         client = client_of(server, timeout=2.0, retries=2)
-        plan = delete_of(client, 1000)
+        plan = plan_delete(client, 1000)
         server.requests.clear()
         faults = server.faults
         faults.bursts = [trouble for trouble in WAYS if isinstance(trouble, Burst)]
@@ -109,8 +109,8 @@ def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of
         assert_known(server, outcomes)
         assert_no_needless_repeat(server)
         assert (outcomes["outcome"] == "done").all(), outcomes[outcomes["outcome"] != "done"].to_dict("records")
-        told = journal(client=client)
-        assert told.set_index("tinker_path")["outcome"].equals(outcomes.set_index("tinker_path")["outcome"])
+        recorded = journal(client=client)
+        assert recorded.set_index("tinker_path")["outcome"].equals(outcomes.set_index("tinker_path")["outcome"])
         faults.clear()
         assert len(client.checkpoints()) == len(client.checkpoints(refresh=True)) == 0
 
@@ -136,7 +136,7 @@ def test_each_answer_is_settled_as_the_contract_says(
     server: DemoServer, client: tkf.Client, fault: Any, outcome: str, sent: int
 ) -> None:
     """Unclear answers are settled by reading, clear ones are believed at once, and a row is sent no oftener than that needs."""
-    plan = delete_of(client, 1)
+    plan = plan_delete(client, 1)
     fault.hits = fault.passed = 0
     (server.faults.resets if isinstance(fault, Reset) else server.faults.bursts).append(fault)
     server.requests.clear()
@@ -148,7 +148,7 @@ def test_each_answer_is_settled_as_the_contract_says(
 
 def test_a_404_after_an_own_unclear_answer_is_done(server: DemoServer, client: tkf.Client) -> None:
     """A delete that is carried out late, after it was read as not done, shows as a 404 to the repeat, and is done."""
-    plan = delete_of(client, 1)
+    plan = plan_delete(client, 1)
     path = plan.frame["tinker_path"].iloc[0]
     server.faults.bursts = [Burst(DELETE, 504, times=1)]
     server.requests.clear()
@@ -169,7 +169,7 @@ def test_a_row_that_somebody_else_deleted_first_is_not_claimed(
     server: DemoServer, client: tkf.Client, error: int
 ) -> None:
     """A 404 at the first try is reported as skipped: it was not us."""
-    plan = delete_of(client, 2)
+    plan = plan_delete(client, 2)
     path = plan.frame["tinker_path"].iloc[0]
 
     def vanish(endpoint: str, content: Any) -> Any:
@@ -187,7 +187,7 @@ def test_a_row_that_somebody_else_deleted_first_is_not_claimed(
 @pytest.mark.parametrize("retry_after", ["0.6"])
 def test_retry_after_holds_every_write(server: DemoServer, client: tkf.Client, retry_after: str) -> None:
     """After a 429 nothing is started until the time that it names is over, by no thread; the row is not counted as tried."""
-    plan = delete_of(client, 40)
+    plan = plan_delete(client, 40)
     server.faults.write_latency = 0.02
     server.faults.bursts = [Burst(DELETE, 429, times=1, after=10, retry_after=retry_after)]
     outcomes = plan.run(confirm=40)
@@ -203,7 +203,7 @@ def test_retry_after_holds_every_write(server: DemoServer, client: tkf.Client, r
 def test_rate_limits_without_end_end(server: DemoServer, client_of: Make) -> None:
     """A server that answers nothing but 429 is given up after the client's own deadline; the rows are left to resume."""
     client = client_of(server, deadline=1.0)
-    plan = delete_of(client, 5)
+    plan = plan_delete(client, 5)
     server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="0.3")]
     outcomes = plan.run()
     assert outcomes["outcome"].tolist() == ["skipped"] * 5
@@ -214,7 +214,7 @@ def test_rate_limits_without_end_end(server: DemoServer, client_of: Make) -> Non
 
 def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client: tkf.Client) -> None:
     """At the deadline nothing further is sent, rows that were not sent say so, and resume finishes exactly them."""
-    plan = delete_of(client, 60)
+    plan = plan_delete(client, 60)
     server.faults.write_latency = 0.1
     outcomes = plan.run(confirm=60, max_workers=2, deadline=0.5)
     done = outcomes["outcome"] == "done"
@@ -232,7 +232,7 @@ def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client:
 
 def test_no_more_writes_at_once_than_allowed(server: DemoServer, client: tkf.Client) -> None:
     """`max_workers` bounds the writes under way; the number begins low and grows on a server that bears it."""
-    plan = delete_of(client, 100)
+    plan = plan_delete(client, 100)
     server.faults.write_latency = 0.03
     first, rest = plan.drop(plan.frame["tinker_path"].iloc[30:]), plan.drop(plan.frame["tinker_path"].iloc[:30])
     assert (first.run(confirm=True, max_workers=3)["outcome"] == "done").all()
@@ -246,7 +246,7 @@ def test_no_more_writes_at_once_than_allowed(server: DemoServer, client: tkf.Cli
 
 def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client: tkf.Client) -> None:
     """After Ctrl-C nothing is sent any more, done rows are journaled as done, the others are there, and resume finishes."""
-    plan = delete_of(client, 90)
+    plan = plan_delete(client, 90)
     server.faults.write_latency = 0.05
 
     def interrupt() -> None:
@@ -261,11 +261,11 @@ def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client
     assert sent < 90
     time.sleep(0.3)
     assert server.requests.count(DELETE) == sent
-    told = journal(client=client)
-    assert len(told) == 90
-    for row in told.itertuples():
+    recorded = journal(client=client)
+    assert len(recorded) == 90
+    for row in recorded.itertuples():
         assert is_there(server, row.tinker_path) == (row.outcome != "done"), row
-    left = [path for path in told["tinker_path"] if is_there(server, path)]
+    left = [path for path in recorded["tinker_path"] if is_there(server, path)]
     assert len(left) == 90 - sent
     server.faults.clear()
     server.requests.clear()
@@ -275,7 +275,7 @@ def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client
 
 def test_ctrl_c_during_a_long_wait_does_not_wait_it_out(server: DemoServer, client: tkf.Client) -> None:
     """Ctrl-C while the server asked for half a minute ends the plan before the wait is over."""
-    plan = delete_of(client, 20)
+    plan = plan_delete(client, 20)
     server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="30")]
 
     def interrupt() -> None:
@@ -317,7 +317,7 @@ def test_another_expiry_than_was_asked_for_has_failed(server: DemoServer, client
 
 def test_a_route_that_is_missing_has_failed_not_done(server: DemoServer, client: tkf.Client) -> None:
     """A 404 that means that the route is missing is no proof that a checkpoint is gone."""
-    plan = delete_of(client, 3)
+    plan = plan_delete(client, 3)
     server.faults.missing = (DELETE,)
     outcomes = plan.run()
     assert outcomes["outcome"].tolist() == ["failed"] * 3
@@ -328,7 +328,7 @@ def test_a_route_that_is_missing_has_failed_not_done(server: DemoServer, client:
 def test_a_run_that_cannot_be_read_first_is_not_touched(server: DemoServer, client_of: Make) -> None:
     """Where the present state cannot be read, nothing is sent, and the row says so."""
     client = client_of(server, retries=0)
-    plan = delete_of(client, 5)
+    plan = plan_delete(client, 5)
     server.faults.bursts = [Burst(LIST, 500, times=None)]
     server.requests.clear()
     outcomes = plan.run()
@@ -340,7 +340,7 @@ def test_a_run_that_cannot_be_read_first_is_not_touched(server: DemoServer, clie
 def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoServer, client_of: Make) -> None:
     """If reading fails from the first write on, rows are unknown, never claimed; resume reads them and repeats none that is done."""
     client = client_of(server, retries=0)
-    plan = delete_of(client, 6)
+    plan = plan_delete(client, 6)
     server.requests.clear()
     reads = len(set(plan.rows["training_run_id"]))
     server.faults.bursts = [Burst(LIST, 500, times=None, after=reads), Burst(DELETE, 500, times=3, then="apply")]
@@ -369,7 +369,7 @@ def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoS
 
 def test_one_key_of_idempotency_a_row(server: DemoServer, client: tkf.Client) -> None:
     """All attempts at a row carry the same key, and no two rows share one."""
-    plan = delete_of(client, 4)
+    plan = plan_delete(client, 4)
     server.faults.bursts = [Burst(DELETE, 500, times=4)]
     plan.run()
     keys = defaultdict(set)
@@ -388,7 +388,7 @@ def test_the_next_frame_after_any_write_is_true(
     client, other = client_of(server, cache=cache), client_of(server)
     for one in (client, other):
         one.checkpoints(), one.inventory(), one.training_runs()
-    plan = delete_of(client, 10)
+    plan = plan_delete(client, 10)
     server.faults.bursts = [Burst(DELETE, 500, times=2, then="apply"), Burst(DELETE, 403, times=2, after=4)]
     outcomes = plan.run()
     gone = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"])

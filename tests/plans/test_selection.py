@@ -19,9 +19,9 @@ ROWS = 12
 
 
 @pytest.fixture(scope="module")
-def account(quiet_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[pd.DataFrame, Plan]]:
+def account(shared_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[pd.DataFrame, Plan]]:
     """A complete listing, and a plan of some of its rows."""
-    with tkf.Client(quiet_server.key, quiet_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
+    with tkf.Client(shared_server.key, shared_server.url, cache_dir=tmp_path_factory.mktemp("cache")) as client:
         frame = client.checkpoints()
         yield frame, frame.iloc[5 : 5 + ROWS].tinker.delete(client=client)
 

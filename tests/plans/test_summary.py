@@ -32,12 +32,12 @@ def texts(plan: Plan) -> tuple[str, str]:
     return repr(plan), " ".join(seen)
 
 
-def test_the_numbers_are_right(quiet: tkf.Client) -> None:
+def test_the_numbers_are_right(shared_client: tkf.Client) -> None:
     """Rows, gigabytes, dollars a month, and how many are public, newest, last, loaded, without expiry: as counted from the frame."""
-    plan = quiet.checkpoints().tinker.delete().allow("newest", "last_training", "sampler")
+    plan = shared_client.checkpoints().tinker.delete().allow("newest", "last_training", "sampler")
     sends = plan.frame.query("verdict == 'send'")
     held = plan.frame.query("verdict == 'held'")
-    rate = quiet.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]
+    rate = shared_client.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]
     gigabytes = sends["size_bytes"].sum() / 1e9
     for text in texts(plan):
         flat = " ".join(text.split())
@@ -60,9 +60,9 @@ def test_the_numbers_are_right(quiet: tkf.Client) -> None:
         assert "Nothing is sent until plan.run()" in flat
 
 
-def test_the_first_and_the_largest_rows_are_shown(quiet: tkf.Client) -> None:
+def test_the_first_and_the_largest_rows_are_shown(shared_client: tkf.Client) -> None:
     """The first and the largest rows are shown once each, with the number of further rows."""
-    plan = quiet.checkpoints().tinker.delete()
+    plan = shared_client.checkpoints().tinker.delete()
     largest = plan.frame.nlargest(4, "size_bytes")["tinker_path"]
     for path in [*plan.frame["tinker_path"].head(4), *largest]:
         assert repr(plan).count(path) == 1
@@ -72,9 +72,9 @@ def test_the_first_and_the_largest_rows_are_shown(quiet: tkf.Client) -> None:
 
 
 @pytest.mark.parametrize("call", ["publish", "expire", "delete"])
-def test_a_plan_fits_a_hundred_columns(quiet: tkf.Client, call: str) -> None:
+def test_a_plan_fits_a_hundred_columns(shared_client: tkf.Client, call: str) -> None:
     """No line is longer than 100 characters, paths are complete, and the way to undo is named."""
-    plan = getattr(quiet.checkpoints().tinker, call)()
+    plan = getattr(shared_client.checkpoints().tinker, call)()
     assert max(map(len, repr(plan).splitlines())) <= 100
     assert all(path in repr(plan) for path in plan.frame["tinker_path"].head(4))
     assert ("cannot be undone" if call == "delete" else "tkf.undo() takes it back") in repr(plan)
@@ -89,9 +89,9 @@ def test_reasons_that_differ_on_every_row_are_few_lines() -> None:
     assert len(counts) == REASONS_SHOWN + 1
 
 
-def test_hostile_names_are_escaped_and_keys_are_not_shown(quiet_server: DemoServer, quiet: tkf.Client) -> None:
+def test_hostile_names_are_escaped_and_keys_are_not_shown(shared_server: DemoServer, shared_client: tkf.Client) -> None:
     """Markup in names is text in the HTML, control characters are not in the text, and no key is in either."""
-    frame = quiet.checkpoints()
+    frame = shared_client.checkpoints()
     hostile = frame[frame["name"].str.contains(r"[<>&\"]|[^ -~]", regex=True)]
     assert hostile["name"].str.contains("<img").any()
     for start in range(0, len(hostile), 4):
@@ -99,12 +99,12 @@ def test_hostile_names_are_escaped_and_keys_are_not_shown(quiet_server: DemoServ
         html, text = plan._repr_html_(), repr(plan)
         assert not re.search(r"<(?!/?(div|b|ul|li|table|thead|tbody|tr|th|td|p|code)>)", html)
         assert all(character.isprintable() or character == "\n" for character in text)
-        assert quiet_server.key not in html + text
+        assert shared_server.key not in html + text
 
 
-def test_a_rule_in_a_reason_is_escaped(quiet: tkf.Client) -> None:
+def test_a_rule_in_a_reason_is_escaped(shared_client: tkf.Client) -> None:
     """The text of a keep rule contains user input and is escaped in the HTML too."""
-    plan = quiet.checkpoints().tinker.retire(keep=P.keep_named("<script>alert(1)</script>")).allow(*ALL)
+    plan = shared_client.checkpoints().tinker.retire(keep=P.keep_named("<script>alert(1)</script>")).allow(*ALL)
     assert "<script" not in plan._repr_html_()
     assert "&lt;script" in plan._repr_html_()
 
@@ -119,9 +119,9 @@ def test_without_a_rate_no_money_is_shown(client_of: Make) -> None:
 
 
 @pytest.mark.parametrize("call", ["publish", "unpublish", "expire", "delete"])
-def test_an_empty_plan_can_be_shown(quiet: tkf.Client, call: str) -> None:
+def test_an_empty_plan_can_be_shown(shared_client: tkf.Client, call: str) -> None:
     """A plan without rows has both texts, says zero, and runs to no outcomes."""
-    plan = getattr(quiet.checkpoints().head(0).tinker, call)()
+    plan = getattr(shared_client.checkpoints().head(0).tinker, call)()
     for text in texts(plan):
         assert "0 of 0 checkpoints" in text
     assert len(plan.run()) == 0

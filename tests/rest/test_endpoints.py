@@ -35,14 +35,14 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def reading() -> Iterator[DemoServer]:
+def rest_server() -> Iterator[DemoServer]:
     with DemoServer(runs=6, seed=4) as running:
         yield running
 
 
 @pytest.fixture
-def reader(reading: DemoServer, client_of: Make) -> tkf.Client:
-    return start_client(client_of(reading, cache=False), reading)
+def rest_client(rest_server: DemoServer, client_of: Make) -> tkf.Client:
+    return start_client(client_of(rest_server, cache=False), rest_server)
 
 
 def start_client(client: tkf.Client, server: DemoServer) -> tkf.Client:
@@ -134,39 +134,39 @@ READS: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", READS)
-def test_reads_send_what_the_contract_says(reading: DemoServer, reader: tkf.Client, name: str) -> None:
+def test_reads_send_what_the_contract_says(rest_server: DemoServer, rest_client: tkf.Client, name: str) -> None:
     """Each read is one GET with its path and query and no body, and returns the parsed JSON."""
     call, path, query, right = READS[name]
-    row = reading.state.checkpoints_page(1, 0)[0][0]
-    session = next(found for found in reading.state.sessions() if found.samplers)
+    row = rest_server.state.checkpoints_page(1, 0)[0][0]
+    session = next(found for found in rest_server.state.sessions() if found.samplers)
     about = {
         "run": row.run.training_run_id,
         "path": row.tinker_path,
         "session": session.session_id,
         "sampler": session.samplers[0].sampler_id,
     }
-    answer = call(reader.rest, about)
+    answer = call(rest_client.rest, about)
     assert right(answer)
-    (seen,) = reading.requests
+    (seen,) = rest_server.requests
     assert (seen.method, seen.raw_path, seen.query, seen.body) == ("GET", API + path.format(**about), query, b"")
 
 
-def test_weights_info(reading: DemoServer, reader: tkf.Client) -> None:
+def test_weights_info(rest_server: DemoServer, rest_client: tkf.Client) -> None:
     """The path is sent unchanged, even an invalid one, which is left to the server."""
-    row = reading.state.checkpoints_page(1, 0)[0][0]
-    assert reader.rest.get_weights_info_by_tinker_path(row.tinker_path)["base_model"] == row.run.base_model
+    row = rest_server.state.checkpoints_page(1, 0)[0][0]
+    assert rest_client.rest.get_weights_info_by_tinker_path(row.tinker_path)["base_model"] == row.run.base_model
     with pytest.raises(errors.NotFoundError):
-        reader.rest.get_weights_info_by_tinker_path("no path at all")
-    assert [(call.method, call.raw_path, json.loads(call.body)) for call in reading.requests] == [
+        rest_client.rest.get_weights_info_by_tinker_path("no path at all")
+    assert [(call.method, call.raw_path, json.loads(call.body)) for call in rest_server.requests] == [
         ("POST", f"{API}/weights_info", {"tinker_path": row.tinker_path}),
         ("POST", f"{API}/weights_info", {"tinker_path": "no path at all"}),
     ]
 
 
-def test_search_sessions(reading: DemoServer, reader: tkf.Client) -> None:
+def test_search_sessions(rest_server: DemoServer, rest_client: tkf.Client) -> None:
     """Only given arguments are sent; a cursor is unchanged, and empty values are kept."""
-    first = reader.rest.search_sessions(limit=1)
-    reader.rest.search_sessions(
+    first = rest_client.rest.search_sessions(limit=1)
+    rest_client.rest.search_sessions(
         session_id="s",
         display_name="night",
         project_ids=[],
@@ -176,7 +176,7 @@ def test_search_sessions(reading: DemoServer, reader: tkf.Client) -> None:
         limit=2,
         cursor=first["next_cursor"],
     )
-    bodies = [json.loads(call.body) for call in reading.requests]
+    bodies = [json.loads(call.body) for call in rest_server.requests]
     assert bodies == [
         {"limit": 1},
         {
@@ -190,40 +190,42 @@ def test_search_sessions(reading: DemoServer, reader: tkf.Client) -> None:
             "cursor": first["next_cursor"],
         },
     ]
-    assert {(call.method, call.raw_path) for call in reading.requests} == {("POST", f"{API}/sessions/search")}
+    assert {(call.method, call.raw_path) for call in rest_server.requests} == {("POST", f"{API}/sessions/search")}
 
 
-def test_billing_usage(reading: DemoServer, reader: tkf.Client) -> None:
+def test_billing_usage(rest_server: DemoServer, rest_client: tkf.Client) -> None:
     """Times are sent in UTC, whether given as text or as datetimes of another time zone."""
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    reader.rest.get_billing_usage_events(end - timedelta(days=1), end.strftime("%Y-%m-%dT%H:00:00Z"))
+    rest_client.rest.get_billing_usage_events(end - timedelta(days=1), end.strftime("%Y-%m-%dT%H:00:00Z"))
     want = {
         "starting_on": f"{end - timedelta(days=1):%Y-%m-%dT%H:00:00Z}",
         "ending_before": f"{end:%Y-%m-%dT%H:00:00Z}",
     }
-    assert reading.requests[0].query == want
+    assert rest_server.requests[0].query == want
 
 
-def test_external_weights(reading: DemoServer, reader: tkf.Client) -> None:
+def test_external_weights(rest_server: DemoServer, rest_client: tkf.Client) -> None:
     """The signed URLs of an external checkpoint's files are requested anew each time."""
-    row = reading.state.add_checkpoint(kind="external", name="hf")
+    row = rest_server.state.add_checkpoint(kind="external", name="hf")
     for _ in range(2):
-        assert reader.rest.get_external_weights_urls(row.tinker_path)["urls"]["adapter_config.json"].startswith("http")
-    assert [call.raw_path for call in reading.requests] == [url_of(row, "external_weights_urls")] * 2
+        assert rest_client.rest.get_external_weights_urls(row.tinker_path)["urls"]["adapter_config.json"].startswith(
+            "http"
+        )
+    assert [call.raw_path for call in rest_server.requests] == [url_of(row, "external_weights_urls")] * 2
 
 
 @pytest.mark.parametrize("scope", ["", "Owned"])
-def test_unknown_scope_is_refused_here(reading: DemoServer, reader: tkf.Client, scope: Any) -> None:
+def test_unknown_scope_is_refused_here(rest_server: DemoServer, rest_client: tkf.Client, scope: Any) -> None:
     """An unknown scope is not sent."""
     for call in (
-        lambda: reader.rest.list_sessions(access_scope=scope),
-        lambda: reader.rest.get_session("s", scope),
-        lambda: reader.rest.list_training_runs(access_scope=scope),
-        lambda: reader.rest.get_training_run("r", scope),
+        lambda: rest_client.rest.list_sessions(access_scope=scope),
+        lambda: rest_client.rest.get_session("s", scope),
+        lambda: rest_client.rest.list_training_runs(access_scope=scope),
+        lambda: rest_client.rest.get_training_run("r", scope),
     ):
         with pytest.raises(errors.InvalidRequestError, match="access_scope"):
             call()
-    assert reading.requests.count() == 0
+    assert rest_server.requests.count() == 0
 
 
 def test_answers_that_are_no_object(server: DemoServer, client_of: Make) -> None:

@@ -88,7 +88,7 @@ def real_waits() -> None:
 
 
 @pytest.fixture
-def ready(client: tkf.Client, server: DemoServer) -> tkf.Client:
+def started_client(client: tkf.Client, server: DemoServer) -> tkf.Client:
     """A client that has requested its config, on a server with an empty request log."""
     client.rest.get_server_capabilities()
     server.requests.clear()
@@ -108,19 +108,19 @@ def start(client: tkf.Client, server: DemoServer, timeout: float | None = None) 
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 503])
-def test_reads_are_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
+def test_reads_are_repeated(server: DemoServer, started_client: tkf.Client, status: int) -> None:
     """A read survives one temporary failure."""
     server.faults.bursts.append(Burst(RUNS, status, times=1))
-    assert ready.rest.list_training_runs()["training_runs"]
+    assert started_client.rest.list_training_runs()["training_runs"]
     assert [call.status for call in server.requests] == [status, 200]
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
-def test_final_answers_are_not_repeated(server: DemoServer, ready: tkf.Client, status: int) -> None:
+def test_final_answers_are_not_repeated(server: DemoServer, started_client: tkf.Client, status: int) -> None:
     """A permanent failure is raised after one request."""
     server.faults.bursts.append(Burst(RUNS, status, times=None))
     with pytest.raises(errors.TinkerError):
-        ready.rest.list_training_runs()
+        started_client.rest.list_training_runs()
     assert server.requests.count() == 1
 
 
@@ -147,11 +147,13 @@ def test_retries_count_the_repeats(server: DemoServer, client_of: Make, retries:
 @pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.usefixtures("real_waits")
-def test_server_that_fails_for_ever(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_server_that_fails_for_ever(
+    server: DemoServer, started_client: tkf.Client, caplog: pytest.LogCaptureFixture
+) -> None:
     """With the defaults, a server that always responds with a 500 is an error after five requests, and the waits are reported."""
     server.faults.bursts.append(Burst(RUNS, 500, times=None))
     with caplog.at_level(logging.WARNING, "tinker_frames"), pytest.raises(errors.ServerError):
-        ready.rest.list_training_runs()
+        started_client.rest.list_training_runs()
     assert server.requests.count() == 5
     assert any("waiting" in record.message and "500" in record.message for record in caplog.records)
 
@@ -205,19 +207,19 @@ def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None
     assert server.requests.count() == 0
 
 
-def test_gateway_refusal_is_repeated(server: DemoServer, ready: tkf.Client) -> None:
+def test_gateway_refusal_is_repeated(server: DemoServer, started_client: tkf.Client) -> None:
     """A 400 with an empty body comes from a gateway: the request is sent again."""
     server.faults.bursts.append(Burst(RUNS, 400, times=1, body=b""))
-    ready.rest.list_training_runs()
+    started_client.rest.list_training_runs()
     assert [call.status for call in server.requests] == [400, 200]
 
 
 @pytest.mark.parametrize("trouble", ["resets", "truncate"])
-def test_lost_answers_of_reads_are_repeated(server: DemoServer, ready: tkf.Client, trouble: str) -> None:
+def test_lost_answers_of_reads_are_repeated(server: DemoServer, started_client: tkf.Client, trouble: str) -> None:
     """A reset connection or a truncated body costs a retry, and never a row."""
     kind = Reset if trouble == "resets" else Truncate
     getattr(server.faults, trouble).append(kind(RUNS, times=1))
-    assert len(ready.rest.list_training_runs(limit=100)["training_runs"]) == 20
+    assert len(started_client.rest.list_training_runs(limit=100)["training_runs"]) == 20
     assert server.requests.count() == 2
 
 
@@ -292,14 +294,16 @@ def test_refused_connection(client_of: Make) -> None:
 # ── rate limits ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_rate_limit_holds_every_thread(
+    server: DemoServer, started_client: tkf.Client, caplog: pytest.LogCaptureFixture
+) -> None:
     """All threads observe the wait of one thread's 429, which is reported once."""
     server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="1.1"))
-    first = threading.Thread(target=ready.rest.list_training_runs)
-    others = [threading.Thread(target=ready.rest.list_sessions) for _ in range(8)]
+    first = threading.Thread(target=started_client.rest.list_training_runs)
+    others = [threading.Thread(target=started_client.rest.list_sessions) for _ in range(8)]
     with caplog.at_level(logging.WARNING, "tinker_frames"):
         first.start()
-        while not ready._transport._not_before:
+        while not started_client._transport._not_before:
             time.sleep(0.005)
         for thread in others:
             thread.start()
@@ -313,12 +317,12 @@ def test_rate_limit_holds_every_thread(server: DemoServer, ready: tkf.Client, ca
     assert len(said) == 1
 
 
-def test_rate_limited_writes_wait_too(server: DemoServer, ready: tkf.Client) -> None:
+def test_rate_limited_writes_wait_too(server: DemoServer, started_client: tkf.Client) -> None:
     """A write refused with a 429 is repeated after the wait, with the same idempotency key."""
     path = next(row for row in server.state.checkpoints_page(1000, 0)[0] if not row.public).tinker_path
-    ready.rest.list_checkpoints(path.split("/")[2])
+    started_client.rest.list_checkpoints(path.split("/")[2])
     server.faults.bursts.append(Burst("publish_checkpoint", 429, times=2, retry_after="0.3"))
-    ready.rest.publish_checkpoint(path)
+    started_client.rest.publish_checkpoint(path)
     calls = server.requests.to("publish_checkpoint")
     assert [call.status for call in calls] == [429, 429, 204]
     assert len({call.headers["x-idempotency-key"] for call in calls}) == 1
@@ -334,7 +338,7 @@ def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
     assert server.requests.count() == 5
 
 
-def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) -> None:
+def test_stopped_work_sends_nothing_more(server: DemoServer, started_client: tkf.Client) -> None:
     """Stopped work wakes from its wait at once and sends nothing more."""
     from tinker_frames.rest.progress import StoppedError
 
@@ -342,16 +346,16 @@ def test_stopped_work_sends_nothing_more(server: DemoServer, ready: tkf.Client) 
     server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))
     threading.Timer(0.3, progress.stop.set).start()
     with pytest.raises(StoppedError):
-        ready._transport.call("GET", "/api/v1/training_runs", progress=progress)
+        started_client._transport.call("GET", "/api/v1/training_runs", progress=progress)
     assert server.requests.count() == progress.requests == 1
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_headers_of_a_read(server: DemoServer, ready: tkf.Client) -> None:
+def test_headers_of_a_read(server: DemoServer, started_client: tkf.Client) -> None:
     """A GET has our user agent, accepts JSON, carries the key, and has no idempotency key."""
-    ready.rest.list_training_runs()
+    started_client.rest.list_training_runs()
     headers = server.requests[0].headers
     assert headers["user-agent"] == f"tinker-frames/{tkf.__version__}"
     assert headers["accept"] == "application/json"
@@ -359,12 +363,12 @@ def test_headers_of_a_read(server: DemoServer, ready: tkf.Client) -> None:
     assert not {"x-idempotency-key", "authorization", "cookie"} & set(headers)
 
 
-def test_idempotency_key_is_one_per_write(server: DemoServer, ready: tkf.Client) -> None:
+def test_idempotency_key_is_one_per_write(server: DemoServer, started_client: tkf.Client) -> None:
     """Each logical write has a new uuid, kept by its repeats."""
     path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 500, times=1))
     for _ in range(2):
-        ready.rest.set_checkpoint_ttl_from_tinker_path(path, 7200)
+        started_client.rest.set_checkpoint_ttl_from_tinker_path(path, 7200)
     keys = [call.headers["x-idempotency-key"] for call in server.requests.to("set_checkpoint_ttl")]
     assert len(keys) == 3
     assert keys[0] == keys[1] != keys[2]
@@ -382,22 +386,22 @@ def test_access_headers_are_sent(server: DemoServer, client_of: Make, monkeypatc
     assert sent == {("cf-id", "cf-secret")}
 
 
-def test_cookies_are_not_kept(server: DemoServer, ready: tkf.Client) -> None:
+def test_cookies_are_not_kept(server: DemoServer, started_client: tkf.Client) -> None:
     """A cookie that a server sets is not sent back."""
     server.faults.headers = {"set-cookie": "session=abc; Path=/"}
     for _ in range(2):
-        ready.rest.list_training_runs()
-        ready.rest.get_server_capabilities(refresh=True)
+        started_client.rest.list_training_runs()
+        started_client.rest.get_server_capabilities(refresh=True)
     assert not [call for call in server.requests if "cookie" in call.headers]
 
 
-def test_netrc_is_not_used(server: DemoServer, ready: tkf.Client) -> None:
+def test_netrc_is_not_used(server: DemoServer, started_client: tkf.Client) -> None:
     """A password in ~/.netrc for the host is not sent."""
     netrc = Path.home() / ".netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     netrc.chmod(0o600)
-    ready.rest.list_training_runs()
-    ready.rest.get_server_capabilities(refresh=True)
+    started_client.rest.list_training_runs()
+    started_client.rest.get_server_capabilities(refresh=True)
     assert not [call for call in server.requests if "authorization" in call.headers]
 
 
@@ -418,7 +422,7 @@ def test_proxies_are_not_used_for_loopback(
 
 
 @pytest.mark.parametrize("status", [301, 307])
-def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, status: int) -> None:
+def test_redirects_are_not_followed(server: DemoServer, started_client: tkf.Client, status: int) -> None:
     """A redirect is an error; the target is not requested, and its query is not shown."""
     path = server.state.checkpoints_page(1, 0)[0][0].tinker_path
     run = server.state.runs()[0].training_run_id
@@ -426,11 +430,11 @@ def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, statu
         location = {"location": f"{other.url}/x?X-Sig=abc"}
         server.faults.bursts.append(Burst("*", status, times=None, headers=location))
         calls: list[Callable[[], object]] = [
-            ready.rest.list_training_runs,
-            lambda: ready.rest.get_training_run(run),
-            lambda: ready.rest.get_weights_info_by_tinker_path(path),
-            lambda: ready.rest.set_checkpoint_ttl_from_tinker_path(path, 7200),
-            lambda: ready.rest.delete_checkpoint(path),
+            started_client.rest.list_training_runs,
+            lambda: started_client.rest.get_training_run(run),
+            lambda: started_client.rest.get_weights_info_by_tinker_path(path),
+            lambda: started_client.rest.set_checkpoint_ttl_from_tinker_path(path, 7200),
+            lambda: started_client.rest.delete_checkpoint(path),
         ]
         for call in calls:
             with pytest.raises(errors.TinkerError, match="redirect") as caught:
@@ -439,30 +443,30 @@ def test_redirects_are_not_followed(server: DemoServer, ready: tkf.Client, statu
     assert other.headers == []
 
 
-def test_archive_redirect_is_returned_and_not_followed(server: DemoServer, ready: tkf.Client) -> None:
+def test_archive_redirect_is_returned_and_not_followed(server: DemoServer, started_client: tkf.Client) -> None:
     """The expected redirect of an archive is returned, not followed."""
     row = server.state.checkpoints_page(1, 0)[0][0]
     with OtherServer(reply(200)) as other:
         location = other.url.replace("http:", "https:") + "/x?X-Sig=abc"
         burst = Burst("get_checkpoint_archive_url", 302, times=None, headers={"location": location})
         server.faults.bursts.append(burst)
-        assert ready.rest.get_checkpoint_archive_url(row.tinker_path)["url"] == location
+        assert started_client.rest.get_checkpoint_archive_url(row.tinker_path)["url"] == location
     assert other.headers == []
 
 
 def test_deprecation_note_is_logged_once(
-    server: DemoServer, ready: tkf.Client, caplog: pytest.LogCaptureFixture
+    server: DemoServer, started_client: tkf.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A deprecation note of the server is logged once, at its level."""
     server.faults.headers = {"x-deprecation-note": "Upgrade by May.", "x-deprecation-level": "error"}
     with caplog.at_level(logging.DEBUG, "tinker_frames"):
-        ready.rest.list_training_runs()
-        ready.rest.list_sessions()
+        started_client.rest.list_training_runs()
+        started_client.rest.list_sessions()
     said = [(record.levelname, record.message) for record in caplog.records if "Upgrade" in record.message]
     assert said == [("ERROR", "the server says: Upgrade by May.")]
     server.faults.headers = {"x-deprecation-note": "Again."}
     with caplog.at_level(logging.DEBUG, "tinker_frames"):
-        ready.rest.list_sessions()
+        started_client.rest.list_sessions()
     assert [record.levelname for record in caplog.records if "Again" in record.message] == ["WARNING"]
 
 
@@ -510,22 +514,22 @@ def test_exceptions_hold_no_request(server: DemoServer, client_of: Make, trouble
             assert "sig=1" not in repr(vars(error))
 
 
-def test_writes_are_not_repeated_blindly(server: DemoServer, ready: tkf.Client) -> None:
+def test_writes_are_not_repeated_blindly(server: DemoServer, started_client: tkf.Client) -> None:
     """A write is sent once, whatever its outcome."""
     for trouble in (Burst("delete_checkpoint", 500, times=1), Reset("delete_checkpoint", times=1)):
         (server.faults.bursts if isinstance(trouble, Burst) else server.faults.resets).append(trouble)  # type: ignore[arg-type]
         server.requests.clear()
         with pytest.raises(errors.TinkerError):
-            ready._transport.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", repeat=False)
+            started_client._transport.call("DELETE", "/api/v1/training_runs/r/checkpoints/weights/x", repeat=False)
         assert server.requests.count() == 1
 
 
-def test_watch_counts_requests(server: DemoServer, ready: tkf.Client) -> None:
+def test_watch_counts_requests(server: DemoServer, started_client: tkf.Client) -> None:
     """A progress counts every request of its work, including retries, but not cache hits."""
     server.faults.bursts.append(Burst("get_server_capabilities", 500, times=1))
     progress = Progress()
     path = "/api/v1/get_server_capabilities"
-    ready._transport.call("GET", path, cached=True, refresh=True, progress=progress)
+    started_client._transport.call("GET", path, cached=True, refresh=True, progress=progress)
     assert progress.requests == 2
-    ready._transport.call("GET", path, cached=True, progress=progress)
+    started_client._transport.call("GET", path, cached=True, progress=progress)
     assert progress.requests == server.requests.count() == 2

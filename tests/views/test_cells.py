@@ -65,9 +65,9 @@ def test_every_row_has_a_plain_cell_for_each_column(table: list[dict[str, Any]])
     assert format_rows(frame, [], NOW) == [[] for _ in table]
 
 
-def test_a_hostile_account_is_only_text(quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
+def test_a_hostile_account_is_only_text(shared_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
     """Every cell of a hostile account's tables is printable text that JSON accepts."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     for frame in (client.inventory(), client.training_runs(), client.sessions(details=True)):
         made = format_rows(frame, list(frame.columns), datetime.now(UTC))
         assert len(made) == len(frame)
@@ -217,9 +217,9 @@ def test_flags_are_words() -> None:
 # ── columns ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_columns_say_what_they_are(quiet_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
+def test_columns_say_what_they_are(shared_server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
     """Numbers are right-aligned, ids are wide, times and flags are recognized by dtype, and known columns have a description."""
-    frame = client_of(quiet_server).inventory()
+    frame = client_of(shared_server).inventory()
     kinds = {name: kind_of(frame, name) for name in frame.columns}
     assert {kinds[name] for name in ("tinker_path", "training_run_id", "session_id")} == {"id"}
     assert {kinds[name] for name in ("size_gb", "step", "age_days")} == {"number"}
@@ -232,5 +232,5 @@ def test_columns_say_what_they_are(quiet_server: DemoServer, client_of: Callable
     columns = [describe_column(frame, name) for name in frame.columns]
     assert all((column["align"] == "right") == (column["kind"] == "number") for column in columns)
     assert all(re.search(r"\w{3}", column["doc"]) for column in columns)
-    assert describe_column(client_of(quiet_server).training_runs(), "last_checkpoint_time")["doc"]
+    assert describe_column(client_of(shared_server).training_runs(), "last_checkpoint_time")["doc"]
     assert describe_column(pd.DataFrame({"mine": [1]}), "mine")["doc"] == ""

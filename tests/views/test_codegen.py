@@ -91,14 +91,14 @@ def views(view: HeadlessView) -> list[Callable[[], Any]]:
 
 
 @pytest.mark.parametrize("name", ["inventory", "sessions"])
-def test_the_code_gives_the_rows_at_every_step(quiet: tkf.Client, name: str) -> None:
+def test_the_code_gives_the_rows_at_every_step(shared_client: tkf.Client, name: str) -> None:
     """The code lists the table again and gives the same frames, whatever filter, order, selection and columns are set."""
-    view = HeadlessView(getattr(quiet, name)(), quiet)
+    view = HeadlessView(getattr(shared_client, name)(), shared_client)
     for do in views(view):
         do()
         assert not view.note
         assert f"frame = client.{name}()" in view.explorer.code()
-        run_view_code(view, quiet)
+        run_view_code(view, shared_client)
 
 
 @settings(max_examples=21)
@@ -125,11 +125,11 @@ def test_the_code_gives_the_rows_of_any_frame(
         pd.testing.assert_frame_equal(made["selected"], state.rows.get_selected())
 
 
-def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client) -> None:
+def test_the_code_of_the_default_client_is_that_of_the_module(shared_client: tkf.Client) -> None:
     """The code for the default client's account uses the module's functions, without a client."""
-    view = HeadlessView(quiet.inventory(), quiet)
+    view = HeadlessView(shared_client.inventory(), shared_client)
     assert "client.inventory()" in view.explorer.code()
-    set_default(quiet)
+    set_default(shared_client)
     view.send("filter", name="public", value=[False])
     view.select(*view.keys[:4])
     view.make_plan("set_ttl", ttl="36h")
@@ -139,20 +139,20 @@ def test_the_code_of_the_default_client_is_that_of_the_module(quiet: tkf.Client)
     assert_same_plan(run(code)["plan"], view.explorer.panel.plan)
 
 
-def test_what_is_no_whole_listing_is_the_frame_that_was_passed(quiet: tkf.Client) -> None:
+def test_what_is_no_whole_listing_is_the_frame_that_was_passed(shared_client: tkf.Client) -> None:
     """A filtered, sorted, extended or limited frame is not treated as a listing; the rest of the code applies to it."""
-    whole = quiet.inventory()
-    run_id = quiet.training_runs()["training_run_id"].iloc[0]
+    whole = shared_client.inventory()
+    run_id = shared_client.training_runs()["training_run_id"].iloc[0]
     parts = [
-        whole.query("not public"), whole.assign(mine=1), quiet.inventory(limit=9), quiet.checkpoints(run_id), pd.DataFrame({"tinker_path": whole["tinker_path"], "public": whole["public"]}),
+        whole.query("not public"), whole.assign(mine=1), shared_client.inventory(limit=9), shared_client.checkpoints(run_id), pd.DataFrame({"tinker_path": whole["tinker_path"], "public": whole["public"]}),
     ]  # fmt: skip
     for frame in parts:
-        view = HeadlessView(frame, quiet)
+        view = HeadlessView(frame, shared_client)
         view.send("filter", name="public", value=[False])
         view.select(*view.keys[:2])
         view.make_plan("publish")
         assert "# frame is the one that was passed to explore()" in view.explorer.code()
-        run_view_code(view, quiet, frame=frame)
+        run_view_code(view, shared_client, frame=frame)
 
 
 def test_rows_without_an_account_have_code_too() -> None:
@@ -178,56 +178,58 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
     ("name", "which"),
     [*(("inventory", which) for which in PLANS), ("training_runs", "retire"), ("sessions", "never")],
 )
-def test_the_code_gives_the_plan(quiet: tkf.Client, name: str, which: str) -> None:
+def test_the_code_gives_the_plan(shared_client: tkf.Client, name: str, which: str) -> None:
     """The code reproduces plans of selected and of matching rows, with lifted guards, rule and duration."""
     act, given = PLANS[which]
-    view = HeadlessView(getattr(quiet, name)(), quiet)
+    view = HeadlessView(getattr(shared_client, name)(), shared_client)
     view.send("filter", name="query", value=f"{view.state.sort.key} > '4'")
     view.make_plan(act, **given)
-    made = run_view_code(view, quiet)
+    made = run_view_code(view, shared_client)
     assert made["plan"].rule == view.panel["rule"]
     view.send("sort", sort=[view.state.columns[1]])
     view.select(*view.keys[1:4])
     view.send("reset")
     view.make_plan(act, **given)
     view.send("allow", guards=["newest"])
-    run_view_code(view, quiet)
+    run_view_code(view, shared_client)
     assert not view.note
 
 
 @pytest.mark.parametrize(
     ("name", "which"), [("inventory", "expire"), ("training_runs", "retire"), ("sessions", "never")]
 )
-def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(quiet: tkf.Client, name: str, which: str) -> None:
+def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(
+    shared_client: tkf.Client, name: str, which: str
+) -> None:
     """After filter, selection or table have changed, the code still gives the displayed plan."""
     act, given = PLANS[which]
-    view = HeadlessView(getattr(quiet, name)(), quiet)
+    view = HeadlessView(getattr(shared_client, name)(), shared_client)
     view.select(*view.keys[:3])
     view.make_plan(act, **given)
     paths = set(view.explorer.panel.plan.rows["tinker_path"])
     view.send("select", how="none")
-    assert set(run_view_code(view, quiet)["plan"].rows["tinker_path"]) == paths
+    assert set(run_view_code(view, shared_client)["plan"].rows["tinker_path"]) == paths
     label, kept = view.state.sort.openings[0].label, view.explorer.panel.plan
     view.send("open", label=label, place=0, number=view.state.rows.number)
     assert len(view.explorer.stack) == 2
     assert view.explorer.panel.plan is kept
-    assert set(run_view_code(view, quiet)["plan"].rows["tinker_path"]) == paths
+    assert set(run_view_code(view, shared_client)["plan"].rows["tinker_path"]) == paths
 
 
-def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(quiet: tkf.Client) -> None:
+def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(shared_client: tkf.Client) -> None:
     """A proposed plan is reproduced by its rows, not by those that the view shows."""
-    frame = quiet.inventory()
-    view = HeadlessView(frame, quiet)
-    view.explorer.panel.propose(frame.query("size_gb > 1").head(3).tinker.delete(client=quiet).allow("public"))
+    frame = shared_client.inventory()
+    view = HeadlessView(frame, shared_client)
+    view.explorer.panel.propose(frame.query("size_gb > 1").head(3).tinker.delete(client=shared_client).allow("public"))
     view.wait()
-    assert len(run_view_code(view, quiet)["plan"]) == 3
+    assert len(run_view_code(view, shared_client)["plan"]) == 3
     bare = frame[["tinker_path"]].copy()
     bare.attrs.clear()
-    view = HeadlessView(bare, quiet)
-    view.explorer.panel.propose(bare.head(2).tinker.publish(client=quiet))
+    view = HeadlessView(bare, shared_client)
+    view.explorer.panel.propose(bare.head(2).tinker.publish(client=shared_client))
     view.wait()
     assert "client=client" in view.explorer.code()
-    assert len(run_view_code(view, quiet, frame=bare)["plan"]) == 2
+    assert len(run_view_code(view, shared_client, frame=bare)["plan"]) == 2
 
 
 def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, client: tkf.Client) -> None:
@@ -264,9 +266,9 @@ def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make)
         assert_same_plan(made["plan"], view.explorer.panel.plan)
 
 
-def test_code_is_what_a_person_would_write(quiet: tkf.Client) -> None:
+def test_code_is_what_a_person_would_write(shared_client: tkf.Client) -> None:
     """The lines are short, in a natural order, and all needed."""
-    view = HeadlessView(quiet.inventory(), quiet)
+    view = HeadlessView(shared_client.inventory(), shared_client)
     assert view.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
     view.send("filter", name="created", value={"older_than": 7})
     view.send("sort", sort=["-size_gb", "name"])

@@ -10,9 +10,9 @@ import pytest
 from tinker_frames.views.controls import controls_of
 
 
-def test_a_listing_has_the_controls_of_its_columns(quiet_server: Any, client_of: Any) -> None:
+def test_a_listing_has_the_controls_of_its_columns(shared_server: Any, client_of: Any) -> None:
     """Each table offers the controls of its columns under unique names; the pandas query always."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     found = {name: list(controls_of(getattr(client, name)())) for name in ("inventory", "training_runs", "sessions")}
     assert found["inventory"] == [
         "text", "created", "used", "expires", "model", "type", "public", "status", "corrupted", "project", "owner",

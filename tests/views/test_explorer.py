@@ -22,9 +22,9 @@ LISTINGS = ("inventory", "training_runs", "sessions")
 
 
 @pytest.fixture
-def view(quiet: tkf.Client) -> HeadlessView:
+def view(shared_client: tkf.Client) -> HeadlessView:
     """A view of all checkpoints of that account."""
-    return HeadlessView(quiet.inventory(), quiet)
+    return HeadlessView(shared_client.inventory(), shared_client)
 
 
 # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -187,11 +187,11 @@ def open_table(view: HeadlessView, label: str, key: str) -> pd.DataFrame:
     return view.state.rows.get_filtered()
 
 
-def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(quiet: tkf.Client) -> None:
+def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(shared_client: tkf.Client) -> None:
     """Each step shows exactly the rows of the row it came from, and going back restores the earlier state."""
-    every, runs = quiet.inventory(), quiet.training_runs()
+    every, runs = shared_client.inventory(), shared_client.training_runs()
     session = runs["session_id"].value_counts().index[0]
-    view = HeadlessView(quiet.sessions(), quiet)
+    view = HeadlessView(shared_client.sessions(), shared_client)
     view.send("sort", sort=["-size_gb"])
     view.select(session)
     of_session = open_table(view, "runs", session)
@@ -215,9 +215,9 @@ def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(quiet: tkf.
 
 
 @pytest.mark.parametrize("name", LISTINGS)
-def test_every_arrow_of_a_row_leads_somewhere(quiet: tkf.Client, name: str) -> None:
+def test_every_arrow_of_a_row_leads_somewhere(shared_client: tkf.Client, name: str) -> None:
     """Every link of a row opens a table filtered by that row, with a way back."""
-    view = HeadlessView(getattr(quiet, name)(), quiet)
+    view = HeadlessView(getattr(shared_client, name)(), shared_client)
     frame = view.state.rows.frame
     columns = {opening.label: opening.column for opening in view.state.sort.openings}
     full = frame[frame["checkpoints_count"] > 0] if "checkpoints_count" in frame else frame

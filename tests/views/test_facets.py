@@ -74,7 +74,7 @@ def test_of_many_options_the_most_frequent_are_told_and_those_that_are_selected(
 
 # ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-many = st.lists(
+model_tables = st.lists(
     st.tuples(st.sampled_from("abcdefghij"), st.none() | st.integers(0, 9)).map(
         lambda pair: {"base_model": pair[0], "size_bytes": pair[1]}
     ),
@@ -92,7 +92,7 @@ def make_frame(table: Table) -> pd.DataFrame:
 
 
 @settings(max_examples=35)
-@given(table=many, data=st.data())
+@given(table=model_tables, data=st.data())
 def test_bars_add_up_to_all_bytes_and_a_click_leaves_their_rows(table: Table, data: st.DataObject) -> None:
     """The largest values and the others together have the bytes of the rows; where no size is known, their number; each bar its own."""
     frame = make_frame(table)

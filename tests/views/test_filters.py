@@ -298,9 +298,9 @@ def test_parts_are_joined_so_that_all_of_them_hold(parts: list[str], whole: str)
     assert join_expressions(parts) == whole
 
 
-def test_an_expression_is_what_a_person_would_write(quiet_server: Any, client_of: Any) -> None:
+def test_an_expression_is_what_a_person_would_write(shared_server: Any, client_of: Any) -> None:
     """The expressions of plain values are short pandas, to be read and typed."""
-    controls = controls_of(client_of(quiet_server).inventory())
+    controls = controls_of(client_of(shared_server).inventory())
 
     def text(name: str, value: Any) -> str:
         return build_expression(controls[name], value, NOW)

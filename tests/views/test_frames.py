@@ -23,9 +23,9 @@ LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")
 
 
 @pytest.fixture
-def frame(quiet: tkf.Client) -> pd.DataFrame:
+def frame(shared_client: tkf.Client) -> pd.DataFrame:
     """The inventory of an account."""
-    return quiet.inventory()
+    return shared_client.inventory()
 
 
 # ── rows that people make ────────────────────────────────────────────────────────────────────────────────────────────
@@ -65,10 +65,10 @@ def use_table(rows: pd.DataFrame) -> TableState:
     ],
 )  # fmt: skip
 def test_rows_read_back_from_files_are_explored_as_well(
-    quiet: tkf.Client, tmp_path: Path, listing: str, form: str
+    shared_client: tkf.Client, tmp_path: Path, listing: str, form: str
 ) -> None:
     """Our own files and those of pandas give tables that can be filtered, sorted, selected and shown, as far as their columns tell."""
-    rows = getattr(quiet, listing)().head(60)
+    rows = getattr(shared_client, listing)().head(60)
     if form == "pandas csv":
         rows.to_csv(tmp_path / "rows.csv", index=False)
         back = pd.read_csv(tmp_path / "rows.csv")
@@ -122,9 +122,9 @@ def test_rows_made_by_hand_are_explored(name: str) -> None:
     pd.testing.assert_frame_equal(MADE[name], before)
 
 
-def test_what_is_no_table_is_refused(quiet_server: DemoServer, client_of: Make) -> None:
+def test_what_is_no_table_is_refused(shared_server: DemoServer, client_of: Make) -> None:
     """A frame of samplers, without a key, with a column twice, or with names that are no text, is refused in words."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     for wrong in (client.samplers(), pd.DataFrame({"x": [1]}), pd.DataFrame()):
         with pytest.raises(InvalidRequestError, match=r"no table that can be explored.*tinker_path"):
             TableState(wrong)
@@ -136,19 +136,19 @@ def test_what_is_no_table_is_refused(quiet_server: DemoServer, client_of: Make) 
             TableState(wrong)
 
 
-def test_a_key_in_the_index_is_a_key(quiet_server: DemoServer, client_of: Make) -> None:
+def test_a_key_in_the_index_is_a_key(shared_server: DemoServer, client_of: Make) -> None:
     """A frame whose identity column stands in its index opens as the rows that it has, and reaches no other checkpoint."""
-    checkpoints = client_of(quiet_server).checkpoints()
+    checkpoints = client_of(shared_server).checkpoints()
     for labels in ("tinker_path", ["training_run_id", "tinker_path"]):
         state = TableState(checkpoints.set_index(labels))
         assert (state.sort.name, len(state.rows), state.keeps_order) == ("checkpoints", len(checkpoints), False)
     with pytest.raises(InvalidRequestError, match="no table that can be explored"):
-        TableState(client_of(quiet_server).samplers().set_index("sampler_id"))
+        TableState(client_of(shared_server).samplers().set_index("sampler_id"))
 
 
-def test_rows_of_another_kind_are_refused(quiet_server: DemoServer, client_of: Make) -> None:
+def test_rows_of_another_kind_are_refused(shared_server: DemoServer, client_of: Make) -> None:
     """Rows without their own identity column, or with a key that repeats, are not shown as the runs or sessions that own them."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     checkpoints, runs = client.checkpoints(), client.training_runs()
     without = checkpoints.drop(columns="tinker_path")
     for wrong, kind in (
@@ -168,9 +168,9 @@ def test_rows_of_another_kind_are_refused(quiet_server: DemoServer, client_of: M
     assert TableState(counted).sort.name == "training_runs"
 
 
-def test_a_frame_is_the_table_of_its_most_specific_key(quiet_server: DemoServer, client_of: Make) -> None:
+def test_a_frame_is_the_table_of_its_most_specific_key(shared_server: DemoServer, client_of: Make) -> None:
     """A frame with the columns of several tables is one of checkpoints, else of runs, else of sessions."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     assert {name: sort_of(getattr(client, name)()).name for name in LISTINGS} == {
         "inventory": "checkpoints", "checkpoints": "checkpoints", "training_runs": "training_runs", "sessions": "sessions",
     }  # fmt: skip
@@ -244,9 +244,9 @@ def test_a_listing_that_may_lack_rows_says_so_in_a_banner(server: DemoServer, cl
     assert banner == f"This listing is not proved complete: {len(rows):,} rows were read. Refresh reads it again."
 
 
-def test_a_listing_that_was_limited_says_that(quiet_server: DemoServer, client_of: Make) -> None:
+def test_a_listing_that_was_limited_says_that(shared_server: DemoServer, client_of: Make) -> None:
     """A listing of which somebody asked for some rows only says how many of how many they are."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     total = len(client.checkpoints())
     assert (
         TableState(client.checkpoints(limit=5)).banner() == f"This listing was limited: 5 of {total:,} rows were read."

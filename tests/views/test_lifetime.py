@@ -32,7 +32,9 @@ class NotebookShell(InteractiveShell):
 
 
 @pytest.fixture
-def run_cell(quiet_server: DemoServer, client_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunCell]:
+def run_cell(
+    shared_server: DemoServer, client_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RunCell]:
     """Run the code of a cell with an id, in a shell with `tkf` and `client`, and return its variables; displays are discarded."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # IPython replaces it
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
@@ -42,7 +44,7 @@ def run_cell(quiet_server: DemoServer, client_of, tmp_path: Path, monkeypatch: p
     shell = NotebookShell.instance(config=config)
     monkeypatch.setattr("tinker_frames.views.widget.in_notebook", lambda: True)
     monkeypatch.setattr(shell.display_pub, "publish", lambda *_, **__: None)
-    shell.user_ns |= {"tkf": tkf, "client": client_of(quiet_server)}
+    shell.user_ns |= {"tkf": tkf, "client": client_of(shared_server)}
 
     def run(cell: str, code: str) -> dict[str, Any]:
         shell.parent_header = {"metadata": {"cellId": cell} if cell else {}}
@@ -66,12 +68,12 @@ def get_buffers(frame: pd.DataFrame, column: str) -> list[int]:
     return [buffer.address for chunk in chunks for buffer in chunk.buffers() if buffer is not None]
 
 
-def test_a_view_without_references_is_closed_at_once(quiet_server: DemoServer, client_of) -> None:
+def test_a_view_without_references_is_closed_at_once(shared_server: DemoServer, client_of) -> None:
     """A view whose variable is replaced is gone without a garbage collection, with its frame, and its comm is closed."""
     gc.collect()
     gc.disable()
     try:
-        view = tkf.explore("checkpoints", client_of(quiet_server))
+        view = tkf.explore("checkpoints", client_of(shared_server))
         comm, left = view.comm, [weakref.ref(view), weakref.ref(view._explorer.state.rows)]
         view = tkf.explore(view.frame)
         assert [ref() for ref in left] == [None, None]
@@ -82,19 +84,19 @@ def test_a_view_without_references_is_closed_at_once(quiet_server: DemoServer, c
 
 
 def test_an_open_view_is_known_to_ipywidgets(
-    quiet_server: DemoServer, client_of, monkeypatch: pytest.MonkeyPatch
+    shared_server: DemoServer, client_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page that is loaded again gets the state of an open view, and a message through its comm is answered."""
-    view, said = tkf.explore("checkpoints", client_of(quiet_server)), []
+    view, said = tkf.explore("checkpoints", client_of(shared_server)), []
     assert Widget.get_manager_state()["state"][view.model_id]["state"]["_grid"] == view._grid
     monkeypatch.setattr(view, "send", said.append)
     view.comm.handle_msg({"content": {"data": {"method": "custom", "content": {"do": "ping"}}}, "buffers": []})
     assert said == [{"heard": "ping"}]
 
 
-def test_a_closed_view_says_so(quiet_server: DemoServer, client_of) -> None:
+def test_a_closed_view_says_so(shared_server: DemoServer, client_of) -> None:
     """A closed view releases its rows, and its frames raise; closing it again does nothing."""
-    view = tkf.explore("checkpoints", client_of(quiet_server))
+    view = tkf.explore("checkpoints", client_of(shared_server))
     rows = weakref.ref(view._explorer.state.rows)
     view.close()
     gc.collect()
@@ -175,9 +177,9 @@ def test_a_view_that_is_used_elsewhere_is_kept(run_cell: RunCell) -> None:
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "training_runs", "sessions"])
-def test_views_of_one_listing_share_its_columns(quiet_server: DemoServer, client_of, name: str) -> None:
+def test_views_of_one_listing_share_its_columns(shared_server: DemoServer, client_of, name: str) -> None:
     """Two views of a cached listing hold its text once, also if one was opened from another table; a write to one frame stays there."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     first, other = tkf.explore(name, client), tkf.explore(name, client)
     key = first._explorer.state.sort.key
     assert get_buffers(first.frame, key) == get_buffers(other.frame, key)
@@ -188,9 +190,9 @@ def test_views_of_one_listing_share_its_columns(quiet_server: DemoServer, client
     assert other.frame.attrs["tinker"]["table"] == first.frame.attrs["tinker"]["table"]
 
 
-def test_tables_opened_in_a_view_share_its_columns(quiet_server: DemoServer, client_of) -> None:
+def test_tables_opened_in_a_view_share_its_columns(shared_server: DemoServer, client_of) -> None:
     """The checkpoints that are opened from the run of a checkpoint are those of the first table."""
-    view = tkf.explore("checkpoints", client_of(quiet_server))
+    view = tkf.explore("checkpoints", client_of(shared_server))
     for label in ("run", "checkpoints"):
         view._handle_custom_msg({"do": "open", "label": label, "place": 0, "number": view._grid["number"]}, [])
         assert view.wait(20)

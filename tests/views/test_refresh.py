@@ -44,13 +44,13 @@ def take_rows(client: tkf.Client) -> pd.DataFrame:
 # ── listings ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_listing_is_read_by_its_name(quiet: tkf.Client) -> None:
+def test_a_listing_is_read_by_its_name(shared_client: tkf.Client) -> None:
     """Each listing is the client's own; a name of none is refused before anything is sent."""
     for name in LISTINGS:
-        assert refresh.read_listing(quiet, name).attrs["tinker"]["table"] == name
+        assert refresh.read_listing(shared_client, name).attrs["tinker"]["table"] == name
     for wrong in ("samplers", "close", "", "rest"):
         with pytest.raises(InvalidRequestError, match=f"nothing called '{wrong}'.*inventory"):
-            refresh.read_listing(quiet, wrong)
+            refresh.read_listing(shared_client, wrong)
 
 
 @pytest.mark.parametrize(("dialect", "is_known"), [("official", True), ("tuft", True), ("skyrl", False)])
@@ -70,19 +70,19 @@ def test_a_table_is_read_anew_from_where_it_came() -> None:
     assert [find_listing({}, sort) for sort in refresh.LISTING_OF] == ["inventory", "training_runs", "sessions"]
 
 
-def test_a_frame_is_whole_as_long_as_nothing_was_left_out(quiet: tkf.Client) -> None:
+def test_a_frame_is_whole_as_long_as_nothing_was_left_out(shared_client: tkf.Client) -> None:
     """All of a listing is whole, with columns added too; what was filtered, limited, of some runs, or made by hand is not."""
     for name in KEYS:
-        rows = getattr(quiet, name)()
+        rows = getattr(shared_client, name)()
         assert is_whole(rows)
         assert is_whole(rows.assign(mine=1))
         assert not is_whole(rows.head(len(rows) - 1))
-        assert not is_whole(getattr(quiet, name)(limit=3))
+        assert not is_whole(getattr(shared_client, name)(limit=3))
         assert not is_whole(pd.DataFrame(rows.to_dict("list")))
-    run = quiet.training_runs()["training_run_id"].iloc[0]
-    assert not is_whole(quiet.checkpoints(run))
-    assert not is_whole(quiet.checkpoints([run]))
-    assert not is_whole(quiet.samplers())
+    run = shared_client.training_runs()["training_run_id"].iloc[0]
+    assert not is_whole(shared_client.checkpoints(run))
+    assert not is_whole(shared_client.checkpoints([run]))
+    assert not is_whole(shared_client.samplers())
 
 
 # ── read anew ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,9 +128,9 @@ def test_a_part_stays_that_part_in_its_order(server: DemoServer, client: tkf.Cli
     assert not is_whole(frame)
 
 
-def test_rows_without_a_key_or_with_that_of_others_are_read_anew(quiet: tkf.Client) -> None:
+def test_rows_without_a_key_or_with_that_of_others_are_read_anew(shared_client: tkf.Client) -> None:
     """Several rows of one checkpoint stay several; a row that names none is not there any more."""
-    new = quiet.inventory()
+    new = shared_client.inventory()
     path = new["tinker_path"].iloc[5]
     old = pd.DataFrame(
         {"tinker_path": [path, None, path, "tinker://no/weights/such"], "size_gb": 0, "mine": list("abcd")}
@@ -245,15 +245,15 @@ def test_a_size_that_is_not_known_fits_into_whole_numbers() -> None:
 # ── checkpoints of rows ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_checkpoints_of_runs_and_sessions(quiet: tkf.Client) -> None:
+def test_the_checkpoints_of_runs_and_sessions(shared_client: tkf.Client) -> None:
     """Rows of runs mean their checkpoints, rows of sessions those of their runs, each once; rows of checkpoints themselves."""
-    every, runs, sessions = quiet.checkpoints(), quiet.training_runs(), quiet.sessions()
-    assert read_checkpoints(quiet, every.head(3), "checkpoints").equals(every.head(3))
+    every, runs, sessions = shared_client.checkpoints(), shared_client.training_runs(), shared_client.sessions()
+    assert read_checkpoints(shared_client, every.head(3), "checkpoints").equals(every.head(3))
     for rows, sort, key in (
         (runs.iloc[3:9], "training_runs", "training_run_id"),
         (sessions.iloc[2:5], "sessions", "session_id"),
     ):
-        found = read_checkpoints(quiet, pd.concat([rows, rows]), sort)
+        found = read_checkpoints(shared_client, pd.concat([rows, rows]), sort)
         expected = every.loc[every[key].isin(rows[key]), "tinker_path"]
         assert sorted(found["tinker_path"]) == sorted(expected)
         assert len(expected) > 1
@@ -282,9 +282,9 @@ def test_the_runs_that_paths_name(paths: list[str], runs: list[str]) -> None:
     assert runs_of(paths) == runs
 
 
-def test_live_columns_are_all_that_may_differ(quiet: tkf.Client) -> None:
+def test_live_columns_are_all_that_may_differ(shared_client: tkf.Client) -> None:
     """Two readings of an account that nobody changes differ in the ages only, which go on."""
-    one, other = quiet.inventory(), quiet.inventory(refresh=True)
+    one, other = shared_client.inventory(), shared_client.inventory(refresh=True)
     for name in one.columns.difference(AGES):
         assert_series_equal(one[name], other[name])
     values: Any = other["age_days"] - one["age_days"]

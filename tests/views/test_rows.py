@@ -116,7 +116,7 @@ def test_conditions_are_evaluated_once_and_no_more_are_remembered_than_needed() 
 # ── what is selected ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 places = st.integers(-3, 9)
-doings = st.lists(
+selection_steps = st.lists(
     st.one_of(
         st.tuples(st.just("range"), places, places, st.sampled_from([True, False, None])),
         st.tuples(st.just("all")),
@@ -130,9 +130,9 @@ doings = st.lists(
 )
 
 
-def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
+def apply_step(rows: Rows, expected: set[str], step: tuple[Any, ...]) -> set[str]:
     """Do one thing with rows, and return what should be selected then, by key."""
-    what, *given_ = doing
+    what, *given_ = step
     present = list_matching(rows)
     if what == "range":
         first, last, on = given_
@@ -154,15 +154,15 @@ def do(rows: Rows, expected: set[str], doing: tuple[Any, ...]) -> set[str]:
 
 
 @settings(max_examples=52)
-@given(steps=st.lists(st.none() | st.integers(0, 7), max_size=7), todo=doings)
+@given(steps=st.lists(st.none() | st.integers(0, 7), max_size=7), todo=selection_steps)
 def test_the_selection_goes_by_key_through_everything(steps: list[int | None], todo: list[tuple[Any, ...]]) -> None:
     """Ranges, all, none, filters, sorts and other rows leave selected exactly the keys that they should; only the latter three change the number."""
     rows, expected = Rows(make_rows(steps), "key"), set[str]()
-    for doing in todo:
+    for step in todo:
         number = rows.number
-        expected = do(rows, expected, doing)
+        expected = apply_step(rows, expected, step)
         assert list_selected(rows) == expected
-        assert (rows.number > number) == (doing[0] in ("filter", "sort", "replace"))
+        assert (rows.number > number) == (step[0] in ("filter", "sort", "replace"))
         assert set(list_matching(rows)) == set(rows.frame["key"][rows.mask])
         assert sorted(rows.order) == sorted(set(rows.order))
         in_order = [key for key in rows.frame.iloc[rows._sorted]["key"] if key in expected]

@@ -22,9 +22,9 @@ LISTINGS = ("inventory", "checkpoints", "training_runs", "sessions")
 
 
 @pytest.fixture
-def frame(quiet_server: DemoServer, client_of: Make) -> pd.DataFrame:
+def frame(shared_server: DemoServer, client_of: Make) -> pd.DataFrame:
     """The inventory of an account."""
-    return client_of(quiet_server).inventory()
+    return client_of(shared_server).inventory()
 
 
 # ── filters ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -52,9 +52,9 @@ def test_what_is_shown_is_what_the_query_says(table: list[dict[str, Any]], value
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
-def test_every_control_of_a_listing_works_on_it(quiet_server: DemoServer, client_of: Make, listing: str) -> None:
+def test_every_control_of_a_listing_works_on_it(shared_server: DemoServer, client_of: Make, listing: str) -> None:
     """Each option that is offered leaves as many rows as stand beside it, and each other control leaves fewer rows than all."""
-    rows = getattr(client_of(quiet_server), listing)()
+    rows = getattr(client_of(shared_server), listing)()
     state = TableState(rows)
     one = str(rows[state.sort.key].iloc[0]).removeprefix("tinker://")[:8]
     examples = {"text": one, "number": [1, None], "time": {"older_than": 20}, "expiry": {"ever": True}}
@@ -227,9 +227,9 @@ def test_columns_are_selected_ordered_and_sized(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
-def test_what_is_empty_is_not_shown_at_first(quiet_server: DemoServer, client_of: Make, listing: str) -> None:
+def test_what_is_empty_is_not_shown_at_first(shared_server: DemoServer, client_of: Make, listing: str) -> None:
     """At first a table shows the columns that matter and hold something, the key always; without rows, all of them."""
-    rows = getattr(client_of(quiet_server), listing)()
+    rows = getattr(client_of(shared_server), listing)()
     sort = sort_of(rows)
     wanted = [name for name in sort.columns if name in rows.columns]
     assert TableState(rows).columns == [name for name in wanted if rows[name].notna().any()]

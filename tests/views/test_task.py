@@ -137,9 +137,9 @@ def test_nobody_draws_a_bar_meanwhile_and_the_callers_context_holds() -> None:
     assert ends == [((False, "yes", True, False), None)]
 
 
-def test_each_reading_is_a_part_of_it(quiet_server: Any, client_of: Callable[..., tkf.Client]) -> None:
+def test_each_reading_is_a_part_of_it(shared_server: Any, client_of: Callable[..., tkf.Client]) -> None:
     """What is read on its thread is shown by name, each from nothing, and is over when it ends."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     seen: list[tuple[str, int]] = []
 
     def work(task: Task) -> int:
@@ -185,9 +185,9 @@ def test_a_reading_that_fails_stops_nothing_else(server: DemoServer, client: tkf
     assert ends == [((len(server.state.checkpoints_page(10**6, 0)[0]), False), None)]
 
 
-def test_it_watches_a_real_listing(quiet_server: Any, client_of: Callable[..., tkf.Client]) -> None:
+def test_it_watches_a_real_listing(shared_server: Any, client_of: Callable[..., tkf.Client]) -> None:
     """Given to what reads or writes as its progress, it is what they count on."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     task, ends = make_task(lambda task: TableReader(client.transport).user_checkpoints(task, limit=None))
     assert task.start().join(PATIENCE_S)
     assert task.to_message()["done"] == ends[0][0].data.num_rows > 0

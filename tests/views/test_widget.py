@@ -17,9 +17,9 @@ PATH = "tinker_path"
 
 
 @pytest.fixture
-def view(quiet_server: DemoServer, client_of) -> tkf.CheckpointsView:
+def view(shared_server: DemoServer, client_of) -> tkf.CheckpointsView:
     """A view of every checkpoint of an account that nobody writes to."""
-    return tkf.explore("checkpoints", client_of(quiet_server))
+    return tkf.explore("checkpoints", client_of(shared_server))
 
 
 def send_message(view: tkf.CheckpointsView, **message: object) -> None:
@@ -27,9 +27,9 @@ def send_message(view: tkf.CheckpointsView, **message: object) -> None:
     view._handle_custom_msg(message, [])
 
 
-def test_explore_by_name_and_by_frame(quiet_server: DemoServer, client_of) -> None:
+def test_explore_by_name_and_by_frame(shared_server: DemoServer, client_of) -> None:
     """Each table has its view, by its name and by a frame of it."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     kinds = {"checkpoints": tkf.CheckpointsView, "inventory": tkf.CheckpointsView, "sessions": tkf.SessionsView}
     for name, kind in {**kinds, "training_runs": tkf.TrainingRunsView}.items():
         assert isinstance(tkf.explore(name, client), kind)
@@ -38,14 +38,14 @@ def test_explore_by_name_and_by_frame(quiet_server: DemoServer, client_of) -> No
 
 
 @pytest.mark.parametrize("kind", [tkf.CheckpointsView, tkf.TrainingRunsView, tkf.SessionsView])
-def test_a_view_without_a_frame_lists_its_table(kind: type, quiet_server: DemoServer, client_of) -> None:
+def test_a_view_without_a_frame_lists_its_table(kind: type, shared_server: DemoServer, client_of) -> None:
     """A view that is given no frame reads its own table from the client."""
-    assert len(kind(client=client_of(quiet_server)).frame) > 10
+    assert len(kind(client=client_of(shared_server)).frame) > 10
 
 
-def test_what_cannot_be_explored_is_refused(quiet_server: DemoServer, server: DemoServer, client_of, tmp_path) -> None:
+def test_what_cannot_be_explored_is_refused(shared_server: DemoServer, server: DemoServer, client_of, tmp_path) -> None:
     """A frame of samplers, an unknown name, another account's frame and unknown options are refused in words."""
-    client = client_of(quiet_server)
+    client = client_of(shared_server)
     with pytest.raises(InvalidRequestError, match="no table that can be explored"):
         tkf.explore(client.samplers(), client)
     with pytest.raises(InvalidRequestError, match="'nonsense'"):
