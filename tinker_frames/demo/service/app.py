@@ -10,7 +10,8 @@ from fastapi.responses import PlainTextResponse
 
 from ..data.state import ServiceError
 from . import official, skyrl, storage, tuft, twinkle
-from .dependencies import BACKEND, build_json
+from .client_routes import build_client_router
+from .dependencies import BACKEND, authenticate_tuft, authenticate_twinkle, build_json, depend_on, select_skyrl_account
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from ..traffic.asgi import App, Message, Receive, Send
     from .backend import Backend
 
+_SKYRL: list[APIRouter] = [skyrl.router, build_client_router(depend_on(select_skyrl_account))]
 ROUTERS: dict[str, list[APIRouter]] = {
     "official": [official.router, storage.router],
-    "tuft": [tuft.router],
-    "skyrl": [skyrl.router],
-    "skyrl-main": [skyrl.router, skyrl.main_router],
-    "twinkle": [twinkle.router],
+    "tuft": [tuft.router, build_client_router(depend_on(authenticate_tuft), is_private=True)],
+    "skyrl": _SKYRL,
+    "skyrl-main": [*_SKYRL, skyrl.main_router],
+    "twinkle": [twinkle.router, build_client_router(depend_on(authenticate_twinkle))],
 }
 
 

@@ -10,6 +10,7 @@ from fastapi import Path, Query, Request, Response
 from ..data.records import KINDS, SEGMENTS, Checkpoint, Run
 from ..data.state import ServiceError, State
 from ..data.vocabulary import MODELS
+from .client_routes import CLIENT_CONFIG
 from .dependencies import EndpointRouter, build_json, depend_on, select_skyrl_account
 from .request_models import WeightsInfo
 from .serializers import (
@@ -113,33 +114,9 @@ async def get_server_capabilities() -> Response:
 
 
 @router.serve()
-async def health_check() -> Response:
-    """Report that the server is up."""
-    return build_json({"status": "ok"})
-
-
-@router.serve()
 async def get_client_config() -> Response:
     """Return the configuration of clients; the request body is optional."""
-    return build_json({"pjwt_auth_enabled": False, "credential_default_source": "api_key"})
-
-
-@router.serve()
-async def create_session(account: Account) -> Response:
-    """Start a session."""
-    return build_json({"type": "create_session", "session_id": account.add_session().session_id})
-
-
-@router.serve()
-async def session_heartbeat() -> Response:
-    """Keep a session active."""
-    return build_json({"type": "session_heartbeat"})
-
-
-@router.serve()
-async def send_telemetry() -> Response:
-    """Accept telemetry and discard it."""
-    return build_json({"status": "accepted"})
+    return build_json(CLIENT_CONFIG)
 
 
 def _find_key(checkpoint: str, kind: Kind | None) -> str:

@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from ..data.records import Checkpoint
 from ..data.state import ServiceError, State
 from ..data.vocabulary import MODELS
+from .client_routes import CLIENT_CONFIG
 from .dependencies import (
     EndpointRouter,
     Page,
@@ -136,40 +137,16 @@ async def get_server_capabilities() -> Response:
     return build_json({"supported_models": models, "capabilities": {"lora": True, "backend": "demo"}})
 
 
-@router.serve()
-async def health_check() -> Response:
-    """Report that the server is up, without authentication."""
-    return build_json({"status": "ok"})
-
-
 @router.serve(dependencies=[caller])
 async def get_client_config(_body: dict[str, object]) -> Response:
     """Return the configuration of clients: the key is not to be exchanged."""
-    return build_json({"pjwt_auth_enabled": False, "credential_default_source": "api_key"})
+    return build_json(CLIENT_CONFIG)
 
 
 @router.serve()
 async def get_auth_token(request: Request, account: Account) -> Response:
     """Issue a JWT that no other route accepts."""
     return build_json({"jwt": get_backend(request).tokens.issue(3600, sub=account.me.urn)})
-
-
-@router.serve()
-async def create_session(account: Account) -> Response:
-    """Start a session."""
-    return build_json({"type": "create_session", "session_id": account.add_session().session_id})
-
-
-@router.serve(dependencies=[caller])
-async def session_heartbeat() -> Response:
-    """Keep a session active."""
-    return build_json({"type": "session_heartbeat"})
-
-
-@router.serve(dependencies=[caller])
-async def send_telemetry() -> Response:
-    """Accept telemetry and discard it."""
-    return build_json({"status": "accepted"})
 
 
 def _find_local_path(tinker_path: str | None) -> str | None:

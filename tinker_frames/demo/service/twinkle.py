@@ -74,30 +74,6 @@ async def get_server_capabilities() -> Response:
     return build_json({"supported_models": [{"model_name": model.name} for model in MODELS]})
 
 
-@router.serve()
-async def health_check() -> Response:
-    """Report that the server is up."""
-    return build_json({"status": "ok"})
-
-
-@router.serve()
-async def create_session(account: Account) -> Response:
-    """Start a session, which no route lists."""
-    return build_json({"type": "create_session", "session_id": account.add_session().session_id})
-
-
-@router.serve()
-async def session_heartbeat() -> Response:
-    """Keep a session active."""
-    return build_json({"type": "session_heartbeat"})
-
-
-@router.serve()
-async def send_telemetry() -> Response:
-    """Accept telemetry and discard it."""
-    return build_json({"status": "accepted"})
-
-
 def _find_checkpoint(account: State, run: str, checkpoint: str) -> Checkpoint:
     own = {row.key: row for row in account.run_checkpoints(account.run(run).training_run_id)}
     if checkpoint not in own:
