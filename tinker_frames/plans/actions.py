@@ -200,8 +200,6 @@ class Action:
     @property
     def judged_by(self) -> tuple[str, ...]:
         """The columns of a planned row that decide whether there is nothing to do, or its life becomes shorter."""
-        if self.removes:
-            return ()
         return ("public", "expires_at", "expiry_unknown", "ttl_seconds", "until") if self.sets_expiry else ("public",)
 
     def describe(self, ttl_seconds: int | None) -> str:

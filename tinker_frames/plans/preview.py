@@ -161,6 +161,7 @@ def preview_rows(
     rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: datetime, note: str = ""
 ) -> pd.DataFrame:
     """Return the rows with a verdict on each and what it leads to; `note` is the reason of those that are sent."""
+    import pandas as pd
 
     def compare(*values: Any) -> tuple[bool, bool]:
         known = dict(zip(action.judged_by, values, strict=True))
@@ -176,42 +177,44 @@ def preview_rows(
         reason = _find_hold(flags, allowed) if shortens else ""
         return ("held", reason) if reason else ("send", note)
 
-    frame = rows.copy()
-    compared = map_distinct(rows, list(action.judged_by), compare)
-    frame["already"], frame["shortens"] = _split_pairs(compared, "bool")
-    verdicts = map_distinct(frame, ["refusal", "already", "shortens", *_FLAGS], decide)
-    verdict, reason = _split_pairs(verdicts, "object")
+    already, shortens = _split_pairs(map_distinct([rows[name] for name in action.judged_by], compare), "bool")
+    flags = [rows[column] for column in _FLAGS]
+    verdict, reason = _split_pairs(map_distinct([rows["refusal"], already, shortens, *flags], decide), "object")
     is_half = _find_halves(rows, verdict, action)
     verdict[is_half], reason[is_half] = "refused", COLLISION
-    frame["action"] = pandas_array("text", [action.name] * len(frame))
-    frame["verdict"], frame["reason"] = pandas_array("text", verdict), pandas_array("text", reason)
-    frame["public_after"] = _find_public_after(frame["public"], action)
-    frame["expires_after"] = _find_expires_after(frame, action, now)
-    frame["misread"] = frame["name"].where(frame["name"].isin(_MISREAD_NAMES))
-    warnings = map_distinct(frame, ["shortens", "misread", "loaded_by_ended_sampler", *_FLAGS], _find_warnings)
-    frame["warnings"] = pandas_array("text", warnings)
-    front = ["tinker_path", "action", "verdict", "reason", "warnings"]
-    hidden = [
-        "already", "misread", "loaded_by_ended_sampler", "refusal", "namesakes", "ttl_seconds", "until", "user_metadata"
-    ]  # fmt: skip
-    return frame[front + [name for name in frame.columns if name not in (*front, *hidden)]].astype({"shortens": "bool"})
+    misread = rows["name"].where(rows["name"].isin(_MISREAD_NAMES))
+    warnings = map_distinct([shortens, misread, rows["loaded_by_ended_sampler"], *flags], _find_warnings)
+    front = {
+        "tinker_path": rows["tinker_path"],
+        "action": pandas_array("text", [action.name] * len(rows)),
+        "verdict": pandas_array("text", verdict),
+        "reason": pandas_array("text", reason),
+        "warnings": pandas_array("text", warnings),
+    }
+    shown = {name: rows[name] for name in rows.columns if name not in _NOT_SHOWN}
+    after = {
+        "shortens": shortens,
+        "public_after": _find_public_after(rows["public"], action),
+        "expires_after": _find_expires_after(rows, action, now),
+    }
+    return pd.DataFrame(front | shown | after)
 
 
-def map_distinct(frame: pd.DataFrame, names: list[str], function: Callable[..., Any]) -> np.ndarray[Any, Any]:
-    """Return for each row what a function of the values of some columns returns, called once for each distinct combination."""
+def map_distinct(columns: Sequence[Any], function: Callable[..., Any]) -> np.ndarray[Any, Any]:
+    """Return for each row what a function of the values of columns returns, called once for each distinct combination."""
     import numpy as np
     import pandas as pd
 
-    places = np.zeros(len(frame), dtype=np.int64)
-    for name in names:
-        part, distinct = pd.factorize(frame[name])
+    rows = [pd.Series(column).reset_index(drop=True) for column in columns]
+    places = np.zeros(len(rows[0]), dtype=np.int64)
+    for column in rows:
+        part, distinct = pd.factorize(column)
         if len(distinct):  # else all of it is NA
             places = pd.factorize(places * (len(distinct) + 1) + part)[0]
     first = np.zeros(places.max(initial=-1) + 1, dtype=np.int64)
     first[places[::-1]] = np.arange(len(places))[::-1]
-    columns = [map(to_python, frame[name].iloc[first]) for name in names]
     found = np.empty(len(first), dtype="object")
-    for place, values in enumerate(zip(*columns, strict=True) if names else [()] * len(first)):
+    for place, values in enumerate(zip(*(map(to_python, column.iloc[first]) for column in rows), strict=True)):
         found[place] = function(*values)
     return found[places]
 
@@ -219,7 +222,8 @@ def map_distinct(frame: pd.DataFrame, names: list[str], function: Callable[..., 
 def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, loaded: Loaded) -> dict[str, str]:
     """Return the jobs that a guard holds, and why, as `collect_facts` has it of these listings; those not listed are left out."""
     facts = collect_facts([job.tinker_path for job in jobs], listed, loaded)
-    holds = map_distinct(facts, ["refusal", *_FLAGS], lambda refusal, *flags: refusal or _find_hold(flags, allowed))
+    columns = [facts[name] for name in ("refusal", *_FLAGS)]
+    holds = map_distinct(columns, lambda refusal, *flags: refusal or _find_hold(flags, allowed))
     is_held = (holds != "") & (facts["refusal"] == "").to_numpy(dtype=bool)
     return dict(zip(facts.loc[is_held, "tinker_path"], holds[is_held], strict=True))
 
@@ -320,6 +324,8 @@ def build_outcome_frame(
 
 
 _FLAGS = tuple(guard.column for guard in GUARDS.values())
+# The columns of facts that a preview turns into its own.
+_NOT_SHOWN = {"loaded_by_ended_sampler", "refusal", "namesakes", "ttl_seconds", "until", "user_metadata"}
 _MISREAD_NAMES = ("publish", "ttl", "archive")  # the last part of the URLs of actions
 
 
