@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import inspect
 import json
@@ -24,6 +25,7 @@ from tinker_frames import client as tkf_client
 from tinker_frames import functions
 from tinker_frames.demo import Burst, Churn, DemoServer
 from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, InvalidRequestError, TinkerError
+from tinker_frames.plans.methods import PlanMethods
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import pandas_dtype
 
@@ -177,6 +179,48 @@ def test_module_functions_use_the_default_client(shared_server: DemoServer, tmp_
         assert function.__name__ == name
     finally:
         client.close()
+
+
+def test_functions_on_plans_are_methods_of_a_client() -> None:
+    """`tkf.undo` and its like are the client's methods with a `client=` more, and their static types say the same."""
+    typed = next(
+        node for node in ast.parse(inspect.getsource(functions)).body if isinstance(node, ast.If) and node.orelse
+    )
+    found = {node.name: node for node in ast.walk(typed) if isinstance(node, ast.FunctionDef)}
+    assert set(found) == {name for name in vars(PlanMethods) if not name.startswith("_")} - {"planner"}
+    for name, node in found.items():
+        method, function = getattr(tkf.Client, name), getattr(tkf, name)
+        *own, client = inspect.signature(function).parameters.values()
+        assert own == list(inspect.signature(method).parameters.values())[1:]
+        assert (client.name, client.default) == ("client", None)
+        assert str(inspect.signature(function)).replace(
+            "'", ""
+        ) == f"({ast.unparse(node.args)}) -> {ast.unparse(node.returns)}".replace("=", " = ")
+
+
+def test_a_plan_finds_the_client_of_its_account(client_of: Make) -> None:
+    """`tkf.undo` finds the open client of a plan's or an id's account, and names the account if there is none."""
+    with DemoServer(runs=4, keys={"tml-one": 1, "tml-two": 2}) as server:
+        one, two = (client_of(server, api_key=key) for key in ("tml-one", "tml-two"))
+        for find in (lambda plan: plan, lambda plan: plan.id):
+            plan = one.checkpoints().query("not public").head(1).tinker.publish()
+            assert plan.run(confirm=1)["outcome"].tolist() == ["done"]
+            assert tkf.undo(find(plan))["outcome"].tolist() == ["done"]
+        with pytest.raises(InvalidRequestError, match=f"belongs to the account {one.account}"):
+            two.undo(plan)
+        one.close()
+        for given in (plan, plan.id):
+            with pytest.raises(
+                InvalidRequestError, match=f"of the account {one.account} of {server.url}, which has no client"
+            ) as caught:
+                tkf.undo(given)
+            assert "pass client=" in str(caught.value)
+        tkf.connect("tml-two", server.url)
+        with pytest.raises(InvalidRequestError, match=f"and the client is of {two.account}"):
+            tkf.undo(plan.id)
+        with pytest.raises(InvalidRequestError, match="no plan 'zzz'"):
+            tkf.undo("zzz")
+        tkf.default_client().close()
 
 
 def test_the_default_client_is_made_from_the_environment(

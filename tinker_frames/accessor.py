@@ -136,8 +136,11 @@ class TinkerAccessor(_Actions):
 
     def _make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:
         """Return the plan of an action named by text, with its arguments: what the method of that name calls."""
-        rows = self._require_path()
-        return self._find_client(client).planner.plan(action, rows, given)
+        from .client import registry
+
+        rows, client = self._require_path(), self._find_client(client)
+        registry.remember(client)  # for `tkf.undo(plan)`
+        return client.planner.plan(action, rows, given)
 
     @document(PARAMETERS, raises=PATH_ERRORS)
     def weights_info(self, *, client: Client | None = None, progress: bool | None = None) -> pd.DataFrame:

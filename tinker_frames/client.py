@@ -13,6 +13,7 @@ import pandas as pd
 from .errors import IncompleteListingError, InvalidRequestError, NotSupportedError
 from .listings.account import Account, TableFrame
 from .listings.tables import By, Options
+from .plans.methods import PlanMethods
 from .plans.planner import Planner
 from .rest import config
 from .rest.cache import ClientCache
@@ -87,10 +88,11 @@ def _make_table_method(table: Table) -> Callable[..., pd.DataFrame]:
 @check_methods
 @_add_tables
 @config.document_options
-class Client:
+class Client(PlanMethods):
     """A Tinker account as DataFrames.
 
-    Each table is a method; `client.rest` has one method per endpoint, `client.cache` the cached listings. No request is sent
+    Each table is a method, as are `journal`, `resume`, `abandon`, `undo` and `load_plan`; `client.rest` has one method per
+    endpoint, `client.cache` the cached listings. No request is sent
     until the first call that needs one. Use it as a context manager, or call `close()`, to close its connections.
 
     Examples

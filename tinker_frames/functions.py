@@ -6,21 +6,18 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
 from .client import Client, registry
-from .errors import ArgumentTypeError, InvalidRequestError, TinkerError
-from .plans.plan import OUTCOMES_DOC
+from .errors import InvalidRequestError, TinkerError
+from .plans.journal import find_owners
+from .plans.plan import Plan
 from .rest import config
 from .schema import catalog
 from .schema.arguments import check_argument
 from .schema.docstrings import document
-
-if TYPE_CHECKING:
-    from .plans.plan import Plan
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -120,198 +117,102 @@ def find_client(frame: pd.DataFrame, client: Client | None = None) -> Client:
     check_argument("client", client, Client | None)
     about = frame.attrs.get("tinker") or {}
     account = about.get("account")
-    if account is None:
-        return _choose(client)
-    of_frame = f"the account {account} of {about.get('base_url')}"
+    return _choose(client) if account is None else _find_client_of("frame", account, about.get("base_url"), client)
+
+
+def _find_client_of(what: str, account: str, base_url: str | None, client: Client | None) -> Client:
+    """Return the client of an account, for a frame or a plan of it: the given one, an open one, or the default one."""
+    owner = f"this {what} is of the account {account} of {base_url}"
     if client is None:
-        client = registry.find_by_account(account) or _default_for_frame(of_frame)
+        client = registry.find_by_account(account) or _default_for(what, owner)
     if client.account != account:
         raise InvalidRequestError(
-            f"this frame is of {of_frame}, and the client is of {client.account} of {client.base_url}",
-            hint="Pass client= a client of the frame's account.",
+            f"{owner}, and the client is of {client.account} of {client.base_url}",
+            hint=f"Pass client= a client of the {what}'s account.",
         )
     return client
 
 
-def _default_for_frame(of_frame: str) -> Client:
-    """Return the default client for a frame whose own client no longer exists; without a credential, raise an error that says so."""
+def _default_for(what: str, owner: str) -> Client:
+    """Return the default client for what has no client of its own any more; without a credential, raise an error that says so."""
     try:
         return default_client()
     except TinkerError as error:
+        origin = {"frame": "comes from a file", "plan": "was made in another process"}[what]
         raise InvalidRequestError(
-            f"this frame is of {of_frame}, which has no client in this process: it was closed or garbage-collected, or the frame "
-            f"comes from a file; and there is no default client ({error.what})",
-            hint="Keep the client in a variable, or pass client= one of the frame's account.",
+            f"{owner}, which has no client in this process: it was closed or garbage-collected, or the {what} {origin}; "
+            f"and there is no default client ({error.what})",
+            hint=f"Keep the client in a variable, or pass client= one of the {what}'s account.",
         ) from None
 
 
-PLAN_PARAMETERS = MappingProxyType(
-    {
-        "path": "The file that `Plan.save` wrote.",
-        "client": "The client of the account; None for the default client.",
-        "progress": "Show a progress bar. With None, one is shown in a terminal or notebook if it takes over a second.",
-    }
-)
+def find_client_of_plan(plan: str | Plan | None, client: Client | None = None) -> Client:
+    """Return the client for a plan or its id: the given one, an open one of the plan's account, else the default one.
 
-
-@document(PLAN_PARAMETERS, raises={"AuthenticationError": "If there is no usable credential."})
-def journal(*, client: Client | None = None) -> pd.DataFrame:
-    """Return the journal of the account's writes, which is kept on this machine; sends no request.
-
-    Returns
-    -------
-    DataFrame
-        One row per checkpoint and plan, in the order of the plans; times in UTC:
-
-        * `plan` (str): the plan's id
-        * `started_at`, `sent_at`, `ended_at` (datetime64[us, UTC]): when the plan was started, the write last sent, its outcome known
-        * `action`, `tinker_path` (str)
-        * `state` (category): `planned` (not sent), `sent` (outcome not known) or `ended`
-        * `outcome` (category): as of `Plan.run`; NA unless ended
-        * `status` (Int64): the last HTTP status
-        * `error` (str): why it was not done
-        * `attempts` (Int64): number of requests
-        * `public_before` (boolean), `expires_before` (datetime64[us, UTC]): the state before
-        * `expiry_unknown_before` (boolean): whether it had an expiry that could not be read; `expires_before` is NA then, as for never
-        * `undoes` (str): the id of the plan that it undoes
-
-    Examples
-    --------
-    >>> journal().groupby("plan")["outcome"].value_counts()  # doctest: +SKIP
-    """
-    return _choose(client).planner.build_journal_frame()
-
-
-@document(PLAN_PARAMETERS, returns=OUTCOMES_DOC)
-def resume(
-    plan: str | Plan | None = None,
-    *,
-    confirm: int | bool | None = None,
-    client: Client | None = None,
-    progress: bool | None = None,
-) -> pd.DataFrame:
-    """Finish an interrupted plan, and return an outcome for each of its rows.
-
-    Rows that have an outcome are not sent again; rows whose answer was not received are read first. Rows that have changed since
-    or are held by a guard now are skipped. Sends one request per checkpoint, as `Plan.run`.
-
-    Parameters
-    ----------
-    plan
-        The plan, its id, or the beginning of its id; None for the last unfinished plan, if it was started in the last 24 hours.
-    confirm
-        As for `Plan.run`: without `plan`, what is left is shown and has to be confirmed in the same cases.
+    An id that this machine's journal does not have is left to the default client.
 
     Raises
     ------
     InvalidRequestError
-        If nothing is left to resume, only an older plan is, or another process is running the plan.
-    ConfirmationNeededError
-        Without the confirmation that it needs; nothing is sent then.
-
-    Examples
-    --------
-    >>> resume(plan)["outcome"].value_counts()  # doctest: +SKIP
+        If a plan is of another account than the given client, or its account has no open client and is not the default client's.
     """
-    return _choose(client).planner.resume(_get_id(plan), confirm=confirm, progress=progress)
+    check_argument("client", client, Client | None)
+    check_argument("plan", plan, str | Plan | None)
+    if isinstance(plan, Plan):
+        return _find_client_of("plan", plan.source.account, plan.source.base_url, client)
+    if client is not None or not plan:
+        return _choose(client)
+    owners = find_owners(plan)
+    if len(owners) != 1:
+        return default_client()
+    return _find_client_of("plan", *owners.popitem(), None)
 
 
-@document(PLAN_PARAMETERS, raises={"AuthenticationError": "If there is no usable credential."})
-def abandon(plan: str | Plan, *, client: Client | None = None) -> None:
-    """Close an unfinished plan in the journal, so that it is not resumed any more; sends no request.
+def _bind_to_plan(method: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:
+    """Return a client's method on plans as a function of the plan's account, or of `client`."""
+    signature = inspect.signature(method)
+    client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Client | None")
+    own = signature.replace(parameters=[*list(signature.parameters.values())[1:], client])
 
-    What the plan has done stays, and can be undone.
+    @functools.wraps(method)
+    def function(*args: Any, **kwargs: Any) -> R:
+        given = own.bind(*args, **kwargs).arguments
+        found = find_client_of_plan(given.get("plan"), given.pop("client", None))
+        return method(found, **given)  # type: ignore[call-arg]  # `own` is the method's signature
 
-    Parameters
-    ----------
-    plan
-        The plan, its id, or the beginning of its id.
-
-    Raises
-    ------
-    InvalidRequestError
-        If there is no such plan, it has ended, or another process is running it.
-
-    Examples
-    --------
-    >>> abandon("20261127-0637")  # doctest: +SKIP
-    """
-    _choose(client).planner.abandon(_require_id(plan))
+    described = {"client": "The client of the account; None for one of the plan's account, else the default client."}
+    return document(described, raises={})(_set_signature(function, method.__name__, own))
 
 
-@document(PLAN_PARAMETERS, returns=OUTCOMES_DOC)
-def undo(
-    plan: str | Plan | None = None,
-    *,
-    confirm: int | bool | None = None,
-    client: Client | None = None,
-    progress: bool | None = None,
-) -> pd.DataFrame:
-    """Undo a plan, and return an outcome for each of its rows.
+if TYPE_CHECKING:  # their types, which no checker can derive; a test compares them
 
-    Publishing, unpublishing and expiries can be undone; an expiry is never restored to a later time than it was. Deletes cannot
-    be undone. Rows that were changed since, also by a later plan, are skipped. Sends one request per checkpoint, as `Plan.run`.
+    def journal(*, client: Client | None = None) -> pd.DataFrame: ...  # noqa: D103
+    def resume(  # noqa: D103
+        plan: str | Plan | None = None,
+        *,
+        confirm: int | bool | None = None,
+        progress: bool | None = None,
+        client: Client | None = None,
+    ) -> pd.DataFrame: ...
+    def abandon(plan: str | Plan, *, client: Client | None = None) -> None: ...  # noqa: D103
+    def undo(  # noqa: D103
+        plan: str | Plan | None = None,
+        *,
+        confirm: int | bool | None = None,
+        progress: bool | None = None,
+        client: Client | None = None,
+    ) -> pd.DataFrame: ...
+    def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> Plan: ...  # noqa: D103
 
-    Parameters
-    ----------
-    plan
-        The plan, its id, or the beginning of its id; of a plan that was run several times, the last run that is not undone.
-        None for the last plan that is not undone, if it was started in the last 24 hours; a second call undoes the plan before.
-    confirm
-        The number of rows, or True for any number; needed to undo an `unpublish`, which makes checkpoints public again.
-
-    Raises
-    ------
-    ConfirmationNeededError
-        Without the confirmation that it needs; nothing is sent then.
-    InvalidRequestError
-        If the plan deleted checkpoints or is undone already, nothing is left to undo, or another process is running it.
-
-    Examples
-    --------
-    >>> undo(plan)  # doctest: +SKIP
-    """
-    return _choose(client).planner.undo(_get_id(plan), confirm=confirm, progress=progress)
-
-
-@document(PLAN_PARAMETERS)
-def load_plan(path: str | os.PathLike[str], *, client: Client | None = None) -> Plan:
-    """Return the plan that `Plan.save` wrote; sends no write.
-
-    Reads the training runs concerned, GET /api/v1/training_runs/{run}/checkpoints. Rows that changed since the plan was saved are
-    skipped when it runs.
-
-    Returns
-    -------
-    Plan
-        The plan, with the id that it had.
-
-    Raises
-    ------
-    InvalidRequestError
-        If the file is not a saved plan, or a plan of another account.
-    FileNotFoundError
-        If there is no such file.
-
-    Examples
-    --------
-    >>> load_plan("plan.json").run(confirm=True)  # doctest: +SKIP
-    """
-    check_argument("path", path, str | os.PathLike)
-    return _choose(client).planner.load(path)
+else:
+    journal = _bind_to_plan(Client.journal)
+    resume = _bind_to_plan(Client.resume)
+    abandon = _bind_to_plan(Client.abandon)
+    undo = _bind_to_plan(Client.undo)
+    load_plan = _bind_to_plan(Client.load_plan)
 
 
 def _choose(client: Client | None) -> Client:
     """Return the given client, else the default one."""
     check_argument("client", client, Client | None)
     return default_client() if client is None else client
-
-
-def _get_id(plan: str | Plan | None) -> str | None:
-    return None if plan is None else _require_id(plan)
-
-
-def _require_id(plan: str | Plan) -> str:
-    if not isinstance(plan, str) and not isinstance(getattr(plan, "id", None), str):
-        raise ArgumentTypeError(f"plan must be a plan or its id, not {type(plan).__name__}")
-    return plan if isinstance(plan, str) else plan.id

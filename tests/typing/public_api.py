@@ -124,9 +124,15 @@ assert_type(tkf.journal(client=client), pd.DataFrame)
 assert_type(tkf.resume("plan id", confirm=3, client=client, progress=False), pd.DataFrame)
 assert_type(tkf.abandon(plan, client=client), None)
 assert_type(tkf.undo(plan, client=client, progress=False), pd.DataFrame)
+assert_type(client.load_plan("plan.json"), tkf.Plan)
+assert_type(client.journal(), pd.DataFrame)
+assert_type(client.resume(confirm=3, progress=False), pd.DataFrame)
+assert_type(client.abandon(plan), None)
+assert_type(client.undo("plan id", confirm=True), pd.DataFrame)
 
 plan.run(confirm="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 tkf.undo(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+client.resume(plan, client=client)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 # ── keep rules ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -220,6 +220,15 @@ class Journal:
         )
 
 
+def find_owners(plan: str) -> dict[str, str]:
+    """Return the accounts whose journal has a plan of this id, or else plans whose ids begin so, with the addresses of their servers."""
+    names = {path: get_run_name(path.name) for path in find_journal_folder().glob("*/*.jsonl")}
+    exact = [path for path, name in names.items() if name == plan]
+    paths = exact or [path for path, name in names.items() if plan and name.startswith(plan)]
+    records = [RecordReader().read(path) for path in paths]
+    return {record.account: record.base_url for record in records if record is not None}
+
+
 def find_journal_folder() -> Path:
     """Return where this system keeps a user's state."""
     import platformdirs
