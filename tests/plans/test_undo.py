@@ -374,6 +374,24 @@ def test_undo_goes_on_to_the_plan_before(server: DemoServer, client: tkf.Client)
         undo(client=client)
 
 
+@pytest.mark.parametrize("again", ["rerun", "undo"])
+def test_undo_passes_over_what_changed_nothing(server: DemoServer, client: tkf.Client, again: str) -> None:
+    """A run in which every row was skipped is not what `undo` without a name means, and an undo that did nothing undid nothing."""
+    private = client.checkpoints().query("not public")
+    plan, other = private.head(2).tinker.publish(), private.tail(1).tinker.publish()
+    plan.run(confirm=2)
+    if again == "rerun":
+        server.state.publish(server.state.find(other.frame["tinker_path"].iloc[0]))
+        assert other.run(confirm=1)["outcome"].tolist() == ["skipped"]
+        assert client.journal()["plan"].nunique() == 2
+    else:
+        server.faults.bursts = [Burst("unpublish_checkpoint", 403, times=None)]
+        assert client.undo()["outcome"].tolist() == ["failed"] * 2
+        server.faults.clear()
+    assert client.undo()["outcome"].tolist() == ["done"] * 2
+    assert client.journal()["undoes"].dropna().unique().tolist() == [plan.id]
+
+
 def test_undo_of_a_plan_that_ran_twice_undoes_the_last_run_first(server: DemoServer, client: tkf.Client) -> None:
     """`undo(plan)` after a second run undoes that run, then the first one."""
     frame = client.checkpoints().query("not public").head(3)

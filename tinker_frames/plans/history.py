@@ -69,7 +69,7 @@ def find_unfinished(records: list[Record], plan: str | None) -> Record:
     if plan is not None:
         runs = find_runs(records, plan)
         return next((run for run in reversed(runs) if run.is_unfinished), None) or _refuse_finished(runs[-1])
-    undone = {record.undoes for record in records}
+    undone = {record.undoes for record in records if has_changed(record)}
     known = (record for record in records if record.action in ACTIONS and record.plan not in undone)
     left = [record for record in known if record.is_unfinished]
     if not left:
@@ -84,12 +84,12 @@ def find_unfinished(records: list[Record], plan: str | None) -> Record:
 
 
 def find_undoable(records: list[Record], plan: str | None) -> Record:
-    """Return the plan to be undone: the last run of the named one that left something, else the last that is not undone yet.
+    """Return the plan to be undone: the last run, of the named one or of all, that changed something which is not undone yet.
 
     Raises
     ------
     InvalidRequestError
-        If there is none, if it is undone already or an undo itself, or if it is old and not named.
+        If there is none, if the named one is an undo itself, or if the last one is old and not named.
     """
     if plan is not None:
         runs = find_runs(records, plan)
@@ -99,10 +99,10 @@ def find_undoable(records: list[Record], plan: str | None) -> Record:
                 hint="Make the undone plan again.",
             )
         return next((run for run in reversed(runs) if list_done(run, records)), runs[-1])
-    forward = [record for record in records if record.undoes is None]
-    if not forward:
-        raise InvalidRequestError("the journal has no plan that can be undone", hint=LOOK)
-    last = next((record for record in reversed(forward) if not is_undone(record, records)), forward[-1])
+    changed = [record for record in records if record.undoes is None and has_changed(record)]
+    if not changed:
+        raise InvalidRequestError("the journal has no plan that changed something", hint=LOOK)
+    last = next((record for record in reversed(changed) if list_done(record, records)), changed[-1])
     if _is_old(last):
         raise InvalidRequestError(
             f"the last plan that is not undone is {last.plan}, and an older plan is undone only by name", hint=LOOK
@@ -129,6 +129,11 @@ def find_runs(records: list[Record], plan: str) -> list[Record]:
     return found
 
 
+def has_changed(record: Record) -> bool:
+    """Tell whether a run of a plan changed something, or may have."""
+    return any(row.is_changed for row in record.rows.values())
+
+
 def list_done(record: Record, records: list[Record]) -> list[Entry]:
     """Return the rows that a plan changed, or may have, and that no undo has taken back."""
     back = {
@@ -138,13 +143,12 @@ def list_done(record: Record, records: list[Record]) -> list[Entry]:
         for row in other.rows.values()
         if row.outcome in ("done", "unchanged")
     }
-    changed = (row for row in record.rows.values() if row.outcome == "done" or row.state == "sent" or row.is_other)
-    return [row for row in changed if row.tinker_path not in back]
+    return [row for row in record.rows.values() if row.is_changed and row.tinker_path not in back]
 
 
 def is_undone(record: Record, records: list[Record]) -> bool:
     """Tell whether all that a plan did was taken back."""
-    return any(other.undoes == record.plan for other in records) and not list_done(record, records)
+    return has_changed(record) and not list_done(record, records)
 
 
 def find_later_changes(record: Record, records: list[Record]) -> dict[str, str]:

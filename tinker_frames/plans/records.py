@@ -116,6 +116,11 @@ class Entry:
             return "ended"
         return "sent" if self.sent_at is not None else "planned"
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the plan changed it, or may have: its outcome is `done` or not known, or another expiry was set than requested."""
+        return self.outcome == "done" or self.state == "sent" or self.is_other
+
 
 @dataclass
 class Record:
