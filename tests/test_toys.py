@@ -235,35 +235,35 @@ with tkf.demo.account(runs=3) as client:
 
 
 def test_a_setting_is_declared_once(tmp_path: Path) -> None:
-    """A field of `ClientOptions` is a parameter of `Client` and of `connect`, checked and documented, and a row of the README."""
+    """A field of `ClientOptions` is a parameter of `Client` and `connect`, checked and documented, and a row of the README."""
     run_with(copy_with(tmp_path, SETTING), USE_SETTING)
 
 
 def test_a_column_is_declared_once(tmp_path: Path) -> None:
-    """A line of the catalog is a column of frames, also empty ones, of joins, exports, views and the README."""
+    """A line of the catalog is a column of frames, including empty ones, of joins, exports, views and the README."""
     run_with(copy_with(tmp_path, COLUMN), USE_COLUMN)
 
 
 def test_a_table_is_declared_once(tmp_path: Path) -> None:
-    """An entry of the catalog is a method, a function, a table of `ls`, a section of the README; it is cached, proved and exported."""
+    """An entry of `TABLES` is a method, a function, a table of `ls` and a section of the README; it is cached, proved complete and exported."""
     run_with(copy_with(tmp_path, TABLE), USE_TABLE)
 
 
 def test_a_format_is_declared_once(tmp_path: Path) -> None:
-    """An entry of `FORMATS` is written and read by suffix, printed by `ls`, offered by a view, and a row of the README."""
+    """An entry of `FORMATS` is written and read by its suffix, printed by `ls`, offered by a view, and a row of the README."""
     run_with(copy_with(tmp_path, FORMAT), USE_FORMAT)
 
 
 def test_an_action_is_declared_once(tmp_path: Path) -> None:
-    """An entry of `ACTIONS` is a method of the accessor, a command with its options, and a row of the README; a plan of it runs."""
+    """An entry of `ACTIONS` is a method of the accessor, a command with its options, and a row of the README; its plans run."""
     run_with(copy_with(tmp_path, ACTION), USE_ACTION)
 
 
 def test_a_guard_is_declared_once(tmp_path: Path) -> None:
-    """An entry of `GUARDS` holds rows of a preview, is counted, lifted by `allow` and `--allow`, and a row of the README."""
+    """An entry of `GUARDS` holds rows, is counted, lifted by `allow` and `--allow`, and is a row of the README."""
     run_with(copy_with(tmp_path, GUARD), USE_GUARD)
 
 
 def test_a_keep_rule_is_declared_once(tmp_path: Path) -> None:
-    """A function with `keep_rule` is a rule in Python, an option of `retire`, and a row of the README."""
+    """A function with `@keep_rule` is a rule in Python, an option of `retire`, and a row of the README."""
     run_with(copy_with(tmp_path, RULE), USE_RULE)

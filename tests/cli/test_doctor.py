@@ -48,8 +48,8 @@ def examine_server(tmp_path: Path) -> Callable[..., Examined]:
     return examine_server
 
 
-def verdicts(found: Examined, verdict: str) -> set[str]:
-    """Return the findings with this verdict."""
+def list_findings(found: Examined, verdict: str) -> set[str]:
+    """Return the names of the findings with this verdict."""
     return {name for name, finding in found.items() if finding.verdict == verdict}
 
 
@@ -58,7 +58,7 @@ def test_the_official_service_has_everything(
 ) -> None:
     """On the official service every finding is ok, with the page sizes that we request."""
     found = examine_server(shared_server)
-    assert verdicts(found, "ok") == set(found)
+    assert list_findings(found, "ok") == set(found)
     assert {"server", "credential", "latency", "clock", "account", "cache"} | NEEDED | NEWER <= set(found)
     assert found["server"].detail == shared_server.url
     assert found["credential"].detail.endswith("tml-…")
@@ -67,20 +67,25 @@ def test_the_official_service_has_everything(
 
 
 def test_tuft_lacks_the_newer_routes(examine_server: Callable[..., Examined]) -> None:
-    """TuFT lacks the search and billing, and nothing is wrong."""
+    """TuFT lacks the session search and billing, and nothing is wrong."""
     with DemoServer(runs=5, dialect="tuft") as server:
         found = examine_server(server)
-    assert verdicts(found, "lacks") == NEWER
-    assert not verdicts(found, "wrong")
+    assert list_findings(found, "lacks") == NEWER
+    assert not list_findings(found, "wrong")
 
 
 @pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main", "twinkle"])
 def test_others_lack_sessions_and_the_users_list(dialect: str, examine_server: Callable[..., Examined]) -> None:
-    """On SkyRL and Twinkle also sessions and the user's checkpoints are lacking, with their pages, and nothing is wrong."""
+    """SkyRL and Twinkle also lack sessions, the user's checkpoints and their pages, and nothing is wrong."""
     with DemoServer(runs=5, dialect=dialect) as server:
         found = examine_server(server)
-    assert verdicts(found, "lacks") == NEWER | {"sessions", "checkpoints", "page of session ids", "page of checkpoints"}
-    assert not verdicts(found, "wrong")
+    assert list_findings(found, "lacks") == NEWER | {
+        "sessions",
+        "checkpoints",
+        "page of session ids",
+        "page of checkpoints",
+    }
+    assert not list_findings(found, "wrong")
 
 
 def test_a_refused_key_is_the_accounts_finding(
@@ -89,7 +94,7 @@ def test_a_refused_key_is_the_accounts_finding(
     """A refused key is a finding of the account, not of the connection, and ends the examination."""
     found = examine_server(shared_server, "tml-wrong-key-7777")
     assert list(found) == ["server", "credential", "account"]
-    assert verdicts(found, "wrong") == {"account"}
+    assert list_findings(found, "wrong") == {"account"}
     assert "401" in found["account"].detail
     assert "tml-wrong-key-7777" not in str(found)
 
@@ -98,7 +103,7 @@ def test_a_key_that_tuft_refuses(examine_server: Callable[..., Examined]) -> Non
     """TuFT's 403 for an invalid key is wrong too, and not taken for a route refused to this account."""
     with DemoServer(runs=3, dialect="tuft") as server:
         found = examine_server(server, "tml-wrong-key-7777")
-    assert verdicts(found, "wrong") == {"account"}
+    assert list_findings(found, "wrong") == {"account"}
     assert "403" in found["account"].detail
 
 
@@ -142,7 +147,7 @@ def test_page_caps(examine_server: Callable[..., Examined], style: Any) -> None:
     assert found["page of training runs"].detail.startswith("7 rows")
     assert found["page of checkpoints"].detail.startswith("33 rows")
     assert found["page of session ids"].detail.startswith("500 rows")
-    assert not verdicts(found, "wrong")
+    assert not list_findings(found, "wrong")
 
 
 def test_a_cap_that_is_not_named(server: DemoServer, examine_server: Callable[..., Examined]) -> None:
@@ -183,25 +188,25 @@ def test_what_is_not_for_this_account(examine_server: Callable[..., Examined]) -
     """Routes for admins only are refused, which is not wrong."""
     with DemoServer(runs=3, admin=False) as server:
         found = examine_server(server)
-    assert verdicts(found, "refused") == {"billing usage", "storage usage"}
-    assert not verdicts(found, "wrong")
+    assert list_findings(found, "refused") == {"billing usage", "storage usage"}
+    assert not list_findings(found, "wrong")
 
 
 def test_a_broken_route(server: DemoServer, examine_server: Callable[..., Examined]) -> None:
     """A failing route is wrong, with its status, and the others are still examined."""
     server.faults.bursts.append(Burst("search_sessions", 500, times=None))
     found = examine_server(server)
-    assert verdicts(found, "wrong") == {"sessions/search"}
+    assert list_findings(found, "wrong") == {"sessions/search"}
     assert "500" in found["sessions/search"].detail
 
 
 def test_the_exchange_is_shown(examine_server: Callable[..., Examined]) -> None:
-    """If the key is exchanged for a JWT, the account's finding says so; it is exchanged once."""
+    """If the key is exchanged for a JWT, which happens once, the account's finding says so."""
     with DemoServer(runs=3, pjwt_auth_enabled=True, require_jwt=True) as server:
         found = examine_server(server)
         assert server.requests.count("get_auth_token") == 1
     assert "JWT" in found["account"].detail
-    assert not verdicts(found, "wrong")
+    assert not list_findings(found, "wrong")
 
 
 def test_the_cache_switched_off(shared_server: DemoServer, examine_server: Callable[..., Examined]) -> None:

@@ -114,8 +114,8 @@ def evaluate(kernel: Any, code: str, **expressions: str) -> dict[str, str]:
     return {name: reply["user_expressions"][name]["data"]["text/plain"] for name in expressions}
 
 
-def still_running(processes: list[Any]) -> list[Any]:
-    """Return the processes that still run after a short grace period."""
+def list_running(processes: list[Any]) -> list[Any]:
+    """Return the processes that are still running after a short grace period."""
     import psutil
 
     return psutil.wait_procs(processes, timeout=10)[1]
@@ -160,7 +160,7 @@ def test_notebooks_open_on_the_demo_account_until_ctrl_c(running: Lab) -> None:
     os.killpg(running.process.pid, signal.SIGINT)  # as a terminal does
     assert running.process.wait(PATIENCE_S) == 0
     kernel.stop_channels()
-    assert still_running(started) == []
+    assert list_running(started) == []
     assert running.output.endswith(f"ended; the notebooks are in {folder}\n")
     assert str(Path(lab.__file__).parent) not in running.output, (
         "no traceback of ours; a kernel may print one of its own"
@@ -178,7 +178,7 @@ def test_a_termination_signal_while_it_starts(running: Lab) -> None:
     started = running.children()
     running.process.terminate()
     assert running.process.wait(PATIENCE_S) == 0
-    assert still_running(started) == []
+    assert list_running(started) == []
 
 
 def test_the_exit_code_of_jupyterlab_is_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +236,7 @@ def test_without_the_extra(name: str, tmp_path: Path) -> None:
 
 
 def test_a_spec_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module without a spec is missing too."""
+    """A module whose spec is None counts as missing."""
     monkeypatch.setattr(lab, "NEEDED", ("no_such_module",))
     with pytest.raises(ImportError, match=re.escape("tinker-frames[lab]")):
         lab.check_installed()

@@ -197,7 +197,7 @@ def test_demo_shows_a_whole_account(
 
 
 @pytest.mark.slow
-def test_demo_output_to_a_reader_that_has_enough(environment: dict[str, str], tmp_path: Path) -> None:
+def test_demo_output_to_a_closed_pipe(environment: dict[str, str], tmp_path: Path) -> None:
     """`demo | head -1` exits with 0 and prints nothing on stderr."""
     piped = " ".join([*COMMAND, "demo --runs 40 | head -1; exit ${PIPESTATUS[0]}"])
     done = subprocess.run(
@@ -233,7 +233,7 @@ def serving(folder: Path, env: dict[str, str]) -> tuple[subprocess.Popen[str], s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_demo_serves_until_it_is_told_to_end(
+def test_demo_serves_until_a_signal(
     environment: dict[str, str],
     tmp_path: Path,
     run: Callable[..., Outcome],
@@ -344,8 +344,8 @@ def test_where_reaches_the_rows(
 
 
 @pytest.mark.parametrize("order", ["step", "-step"])
-def test_sort_puts_what_is_not_known_last(order: str, shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Sorting is ascending, or descending with a minus, and missing values are last."""
+def test_sort_puts_na_last(order: str, shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Sorting is ascending, or descending with a minus, and NA is last."""
     rows = json.loads(
         run(shared_server, "ls", "checkpoints", "--sort", order, "--columns", "step", "--format", "json").out
     )
@@ -477,7 +477,7 @@ def test_doctor_on_a_narrow_terminal(shared_server: DemoServer, environment_of: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
-def test_a_reader_that_has_enough(
+def test_listing_to_a_closed_pipe(
     form: str, shared_server: DemoServer, environment_of: Callable[..., dict[str, str]]
 ) -> None:
     """`| head -1` ends the listing with exit code 0 and without a traceback."""
@@ -528,7 +528,7 @@ WRONG = [
 @pytest.mark.parametrize(
     ("arguments", "said"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
-def test_errors_are_said(
+def test_errors_are_printed(
     arguments: list[str],
     said: str,
     shared_server: DemoServer,

@@ -109,7 +109,7 @@ def state(server: DemoServer) -> dict[str, tuple[bool, datetime | None]]:
 
 
 def list_plan_paths(server: DemoServer, *numbers: int) -> list[str]:
-    """Return the paths of the thirteen checkpoints, or of some of them."""
+    """Return the paths of the thirteen checkpoints, or of those with these numbers."""
     found = sorted(path for path in state(server) if "/plan-" in path)
     return [found[number] for number in numbers] if numbers else found
 
@@ -122,7 +122,7 @@ def row(server: DemoServer, path: str) -> Any:
 
 
 def name_case(value: object) -> str:
-    """Return the name of a test's arguments."""
+    """Return a test id from a list of arguments."""
     return " ".join(value)[:40] if isinstance(value, list) else ""
 
 
@@ -176,9 +176,7 @@ def test_publish_and_unpublish(server: DemoServer, run: Callable[..., Outcome]) 
     ],
     ids=name_case,
 )
-def test_lengths_of_life(
-    arguments: list[str], life: timedelta, server: DemoServer, run: Callable[..., Outcome]
-) -> None:
+def test_durations(arguments: list[str], life: timedelta, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`ttl` and `expire` accept days, hours and bare seconds, and name the undo command."""
     before, (path,) = state(server), list_plan_paths(server, 3)
     done = run(server, *arguments, path)
@@ -213,7 +211,7 @@ def test_expire_leaves_alone_what_expires_sooner(server: DemoServer, run: Callab
 
 
 @pytest.mark.parametrize("way", ["where", "both", "blank lines and crlf"])
-def test_ways_to_choose(way: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_ways_to_select_rows(way: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """--where, plain lines, and `-` beside arguments all select exactly the named checkpoints."""
     before, chosen = state(server), list_plan_paths(server, 0, 4, 7)
     ways = {
@@ -309,7 +307,7 @@ def test_paths_and_where_together(server: DemoServer, run: Callable[..., Outcome
 
 
 @pytest.mark.parametrize("command", sorted(ACTING))
-def test_nothing_chosen_is_never_everything(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_no_selection_is_never_everything(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Without paths and --where, or with empty standard input, the usage is printed and nothing is requested."""
     where = ["--where", OURS]
     for more, stdin in (([], None), ([], ""), ([], "\n\n"), (where, ""), (where, "\n")):
@@ -318,8 +316,8 @@ def test_nothing_chosen_is_never_everything(command: str, server: DemoServer, ru
 
 
 @pytest.mark.parametrize("command", ["rm", "publish", "retire"])
-def test_a_pipe_chooses_also_beside_where(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """What is piped in is all that is selected from, with --where too, and for `retire`; --all means the whole account and no pipe."""
+def test_a_pipe_selects_also_with_where(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A pipe limits the rows, also with --where and for `retire`; --all means the whole account and reads no pipe."""
     before, chosen = state(server), list_plan_paths(server, 1, 2)
     query = ["--where", "name <= 'plan-01'"]
     assert run(server, *ACTING[command], *query, stdin="\n".join(chosen)).code == 0
@@ -340,7 +338,7 @@ def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..
 
 
 @pytest.mark.parametrize("command", ["rm", "retire"])
-def test_a_choice_of_no_rows(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_a_selection_without_rows(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A selection without rows is nothing to do: no error, and nothing is sent."""
     ways = [(["--where", "name == 'nothing'"], None), (["-"], ""), (["-"], "tinker_path\tsize_gb\n")]
     for arguments, stdin in ways:
@@ -349,7 +347,7 @@ def test_a_choice_of_no_rows(command: str, server: DemoServer, run: Callable[...
     assert writes(server) == []
 
 
-def test_names_that_end_in_a_space_are_told_apart(server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_names_that_end_in_a_space_are_distinct(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A piped path is not stripped: `name ` never means `name`."""
     owner = row(server, list_plan_paths(server, 0)[0]).run
     spaced = server.state.add_checkpoint(owner, "training", "plan-00 ", time=datetime.now(UTC) - timedelta(days=3))
@@ -374,7 +372,7 @@ def test_hostile_names(server: DemoServer, run: Callable[..., Outcome]) -> None:
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
-def test_names_that_a_terminal_would_obey(form: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_escape_codes_in_names(form: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Escape codes in names and given paths are escaped in plans, outcomes and errors."""
     evil = "tinker://x/weights/\x1b[31m\u202e\x9b", "\x1b]0;title\x07", "tinker://../weights/\u2066"
     for more in (["--dry-run"], []):
@@ -387,7 +385,7 @@ def test_names_that_a_terminal_would_obey(form: str, server: DemoServer, run: Ca
             assert [entry["tinker_path"] for entry in json.loads(done.out)] == list(evil)
 
 
-def test_bytes_that_are_no_text(server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_invalid_utf8_on_standard_input(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Invalid UTF-8 on standard input names no checkpoint and causes no traceback."""
     done = run(server, "rm", stdin="tinker://x/weights/\udcff\n")
     assert (done.code, writes(server)) == (2, [])
@@ -449,7 +447,7 @@ def test_ten_need_no_yes(server: DemoServer, run: Callable[..., Outcome]) -> Non
 
 
 def test_rows_that_were_named_and_not_acted_on(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A named row that is unknown or held makes exit 2, also for `retire` and beside rows that were done; a rule may keep one."""
+    """A named row that is unknown or held exits with 2, also for `retire` and if other rows are done; a rule may keep one."""
     gone, newest = f"{list_plan_paths(server, 0)[0]}0", list_plan_paths(server, 12)[0]
     for command, path in (("rm", gone), ("publish", gone), ("retire", gone), ("rm", newest)):
         done = run(server, *ACTING[command], path)
@@ -511,7 +509,7 @@ def run_answering(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Ou
 
 
 @pytest.mark.slow
-def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict[str, str]) -> None:
+def test_the_row_count_is_typed_on_a_terminal(server: DemoServer, environment: dict[str, str]) -> None:
     """On a terminal the row count must be typed; the prompt is not part of the JSON output."""
     chosen = ["rm", "--where", OURS, "--format", "json"]
     refused, said = run_answering(*chosen, answer="yes", env=environment)
@@ -531,7 +529,7 @@ def test_the_number_is_asked_for_and_typed(server: DemoServer, environment: dict
 
 
 @pytest.mark.parametrize("command", ["rm", "expire"])
-def test_writes_that_do_not_take(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_writes_without_effect(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A server that reports success without effect is detected: exit code 2, and every failed row with its reason."""
     server.faults.ignore_writes = True
     done = run(server, *ACTING[command], *list_plan_paths(server, 1, 2))
@@ -543,7 +541,7 @@ def test_writes_that_do_not_take(command: str, server: DemoServer, run: Callable
 
 
 def test_a_closed_output_costs_no_outcome(server: DemoServer, run: Callable[..., Outcome], monkeypatch: Any) -> None:
-    """Where standard output is gone when a plan has run, the counts are on standard error, with where the outcomes are."""
+    """If standard output is closed when a plan has run, standard error has the counts and names `journal` for the outcomes."""
     (path,) = list_plan_paths(server, 1)
 
     class Closed(io.StringIO):
@@ -574,7 +572,7 @@ def test_some_failed(server: DemoServer, run: Callable[..., Outcome]) -> None:
 
 @pytest.fixture(params=["churn", "run"])
 def incomplete_account(request: pytest.FixtureRequest, server: DemoServer) -> tuple[DemoServer, list[str]]:
-    """An account that cannot be listed whole, and the options with which that shows: endless churn; one run that fails."""
+    """An account whose listing cannot be proved complete, and the options to read it so: endless churn, or one run that fails."""
     if request.param == "churn":
         server.faults.churn = [Churn("list_user_checkpoints", added_per_page=1, removed_per_page=0)]
         server.faults.page_caps = {"list_user_checkpoints": 20}
@@ -596,7 +594,7 @@ def test_an_incomplete_listing_removes_nothing(
 
 
 @pytest.mark.parametrize("command", ["publish --yes", "ttl never"])
-def test_an_incomplete_listing_and_what_removes_nothing(
+def test_an_incomplete_listing_and_actions_that_remove_nothing(
     command: str, incomplete_account: tuple[DemoServer, list[str]], run: Callable[..., Outcome]
 ) -> None:
     """Actions that shorten no lifetime continue with the rows seen, with exit code 3."""
@@ -651,7 +649,7 @@ KEEP = [
 
 @pytest.fixture(scope="module")
 def varied_account() -> Iterator[tuple[DemoServer, Any]]:
-    """An account in which every keep rule keeps some and not all, and its frame; nobody changes it."""
+    """An account in which every keep rule keeps some rows but not all, and its frame."""
     with DemoServer(runs=6, seed=3) as running:
         owner = running.state.add_run()
         for number in range(4):
@@ -686,7 +684,7 @@ def test_retire_needs_a_rule(server: DemoServer, run: Callable[..., Outcome]) ->
     assert len(server.requests) == 0
 
 
-def test_retire_of_chosen_rows(server: DemoServer, run: Callable[..., Outcome]) -> None:
+def test_retire_of_selected_rows(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """With --where, `retire` changes only rows that match the query."""
     before = state(server)
     assert run(server, "retire", "--keep-last", "3", "--where", OURS).code == 0
@@ -695,7 +693,7 @@ def test_retire_of_chosen_rows(server: DemoServer, run: Callable[..., Outcome]) 
 
 @pytest.mark.slow
 def test_retire_from_cron(server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]) -> None:
-    """From cron `retire` asks nothing, prints nothing where all goes well, and a second run finds nothing to do."""
+    """From cron `retire` asks nothing, prints nothing if all goes well, and a second run finds nothing to do."""
     rule = ["retire", "--all", "--keep-last", "2", "--yes"]
     first = subprocess.run(
         [*COMMAND, *rule], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, env=environment
@@ -707,8 +705,8 @@ def test_retire_from_cron(server: DemoServer, environment: dict[str, str], run: 
     assert len(writes(server)) == sent
 
 
-def test_an_undo_after_an_idle_night(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Runs of cron that had nothing to do do not stand between `undo` and the last plan that did something."""
+def test_undo_skips_plans_that_did_nothing(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`undo` without a name undoes the last plan that changed something, also after runs of cron with nothing to do."""
     before = state(server)
     rule = ["retire", "--keep-last", "3", "--after", "24h", "--where", OURS, "--yes"]
     for _ in range(2):
@@ -762,7 +760,7 @@ def test_undo_by_name(name: str, server: DemoServer, run: Callable[..., Outcome]
 
 
 def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """An empty journal, an unknown plan, a delete, and what was undone already are each one sentence, and nothing is sent."""
+    """An empty journal, an unknown plan, a delete, and a plan that is undone already each exit with one sentence, and nothing is sent."""
     assert is_sentence(run(server, "undo"))
     assert is_sentence(run(server, "resume"))
     run(server, "publish", "--yes", *list_plan_paths(server, 1))
@@ -781,7 +779,7 @@ def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) 
     assert "expire" in deleted.err
 
 
-def start(server: DemoServer, env: dict[str, str], least: int) -> subprocess.Popen[str]:
+def start_expire(server: DemoServer, env: dict[str, str], least: int) -> subprocess.Popen[str]:
     """Start expiring all thirteen on a slow server, and return the process once some writes have ended."""
     server.faults.write_latency = 0.3
     call = [*COMMAND, "rm", "--where", OURS, "--yes"]
@@ -798,7 +796,7 @@ def test_resume_after_an_interruption(
     number: signal.Signals, server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]
 ) -> None:
     """After a kill or Ctrl-C `resume` finishes the plan; no row that was done is sent again, and Ctrl-C says how to go on."""
-    process = start(server, environment, least=2)
+    process = start_expire(server, environment, least=2)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert out == ""
@@ -821,7 +819,7 @@ def test_resume_after_an_interruption(
 
 
 def test_an_unfinished_plan_is_confirmed_or_abandoned(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """`resume` without a name asks as the first run did, `--yes` does it, and after `abandon` there is nothing to resume."""
+    """`resume` without a name asks for confirmation like the first run, `--yes` confirms, and after `abandon` there is nothing to resume."""
     with tkf.Client(server.key, server.url) as client:
         client.planner.plan("delete", list_plan_paths(server)).allow("newest").run(confirm=True, deadline=0)
         client.planner.plan("publish", list_plan_paths(server, 0)).run(confirm=True, deadline=0)
@@ -840,7 +838,7 @@ def test_an_unfinished_plan_is_confirmed_or_abandoned(server: DemoServer, run: C
 
 @pytest.mark.slow
 def test_ctrl_c_before_anything_was_sent(server: DemoServer, environment: dict[str, str]) -> None:
-    """Ctrl-C while the account is being listed says that nothing was changed, and that is so."""
+    """Ctrl-C while the account is being listed says that nothing was changed, which is true."""
     server.faults.latency_of = {"list_user_checkpoints": 30.0}
     process = subprocess.Popen(
         [*COMMAND, "rm", *list_plan_paths(server, 1)], stdout=-1, stderr=-1, text=True, env=environment
@@ -919,7 +917,7 @@ def test_errors_are_one_sentence(
 @pytest.mark.parametrize("arguments", [["rm", "--allow", "all", "x"], ["retire", "--keep-last", "-1"], ["retire", "--keep-every", "0"],
                                        ["rm", "--by", "x", "x"], ["rm", "--format", "csv", "x"], ["ttl"], ["rm", "--nosuch", "x"]])  # fmt: skip
 def test_usage_errors(arguments: list[str], server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """A wrong option exits with 1 and the usage, and requests nothing."""
+    """A wrong option exits with 1 and the usage, and sends no request."""
     assert is_usage_error(run(server, *arguments))
     assert len(server.requests) == 0
 

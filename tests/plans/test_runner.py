@@ -1,4 +1,4 @@
-"""Carrying out plans: every row's true state is known at the end, and nothing is sent twice without need."""
+"""Running plans: the true state of every row is known at the end, and nothing is sent twice without need."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DELETE, LIST = "delete_checkpoint", "list_checkpoints"
 
 
 def path_of(call: RecordedRequest) -> str:
-    """Return the tinker path that a write named."""
+    """Return the tinker path of the checkpoint that a request wrote to."""
     run, _, checkpoint = call.path.removeprefix("/api/v1/training_runs/").partition("/checkpoints/")
     for suffix in ("/publish", "/ttl"):
         checkpoint = checkpoint.removesuffix(suffix)
@@ -40,19 +40,19 @@ def is_there(server: DemoServer, tinker_path: str) -> bool:
 
 
 def plan_delete(client: tkf.Client, rows: int) -> Plan:
-    """Return a plan to delete so many checkpoints, whatever guards say."""
+    """Return a plan to delete this many checkpoints, with all guards lifted."""
     return client.checkpoints().head(rows).tinker.delete().allow(*ALL)
 
 
 def assert_known(server: DemoServer, outcomes: pd.DataFrame) -> None:
-    """Every outcome says what is so: done is gone, failed and skipped are there, and nothing is unknown."""
+    """Assert that no outcome is unknown, and that exactly the rows that are done are gone."""
     assert (outcomes["outcome"] != "unknown").all(), outcomes
     for row in outcomes.itertuples():
         assert is_there(server, row.tinker_path) == (row.outcome != "done"), row
 
 
 def assert_no_needless_repeat(server: DemoServer) -> None:
-    """A row was sent again only after a 429, or after its run was read and still listed it."""
+    """Assert that a row was sent again only after a 429, or after a read that still listed it."""
     reads = [call for call in server.requests.to(LIST) if call.status == 200]
     sent: dict[str, list[RecordedRequest]] = defaultdict(list)
     for call in server.requests.to(DELETE):
@@ -91,8 +91,8 @@ WAYS: list[Any] = [
 
 
 @pytest.mark.slow
-def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of: Make) -> None:
-    """Limits, errors before and after the delete, resets, timeouts and cut answers leave no row unknown, and none is repeated in vain."""
+def test_a_thousand_deletes_with_a_tenth_failing(client_of: Make) -> None:
+    """With rate limits, errors before and after the delete, resets, timeouts and truncated responses, every outcome is known and no request is repeated needlessly."""
     with DemoServer(runs=30, checkpoints=1000, write_status=200) as server:
         client = client_of(server, timeout=2.0, retries=2)
         plan = plan_delete(client, 1000)
@@ -132,10 +132,10 @@ def test_of_a_thousand_deletes_with_a_tenth_failing_every_row_is_known(client_of
         f"{getattr(value, 'status', '')}-{getattr(value, 'then', '')}" if hasattr(value, "then") else None
     ),
 )
-def test_each_answer_is_settled_as_the_contract_says(
+def test_each_response_has_its_outcome(
     server: DemoServer, client: tkf.Client, fault: Any, outcome: str, sent: int
 ) -> None:
-    """Unclear answers are settled by reading, clear ones are believed at once, and a row is sent no oftener than that needs."""
+    """An unclear response is settled by reading, a clear one is final, and a row is sent no more often than necessary."""
     plan = plan_delete(client, 1)
     fault.hits = fault.passed = 0
     (server.faults.resets if isinstance(fault, Reset) else server.faults.bursts).append(fault)
@@ -146,8 +146,8 @@ def test_each_answer_is_settled_as_the_contract_says(
     assert pd.isna(row["error"]) == (outcome == "done")
 
 
-def test_a_404_after_an_own_unclear_answer_is_done(server: DemoServer, client: tkf.Client) -> None:
-    """A delete that is carried out late, after it was read as not done, shows as a 404 to the repeat, and is done."""
+def test_a_404_after_an_unclear_response_is_done(server: DemoServer, client: tkf.Client) -> None:
+    """If a delete takes effect only after the settling read, the retry's 404 counts as done."""
     plan = plan_delete(client, 1)
     path = plan.frame["tinker_path"].iloc[0]
     server.faults.bursts = [Burst(DELETE, 504, times=1)]
@@ -165,10 +165,8 @@ def test_a_404_after_an_own_unclear_answer_is_done(server: DemoServer, client: t
 
 
 @pytest.mark.parametrize("error", [404, 500])
-def test_a_row_that_somebody_else_deleted_first_is_not_claimed(
-    server: DemoServer, client: tkf.Client, error: int
-) -> None:
-    """A 404 at the first try is reported as skipped: it was not us."""
+def test_a_row_deleted_by_another_client_is_skipped(server: DemoServer, client: tkf.Client, error: int) -> None:
+    """A 404 at the first attempt is skipped, since another client deleted the row."""
     plan = plan_delete(client, 2)
     path = plan.frame["tinker_path"].iloc[0]
 
@@ -185,8 +183,8 @@ def test_a_row_that_somebody_else_deleted_first_is_not_claimed(
 
 
 @pytest.mark.parametrize("retry_after", ["0.6"])
-def test_retry_after_holds_every_write(server: DemoServer, client: tkf.Client, retry_after: str) -> None:
-    """After a 429 nothing is started until the time that it names is over, by no thread; the row is not counted as tried."""
+def test_retry_after_pauses_every_write(server: DemoServer, client: tkf.Client, retry_after: str) -> None:
+    """After a 429 no thread sends a write until Retry-After has passed; the refused attempt is not counted."""
     plan = plan_delete(client, 40)
     server.faults.write_latency = 0.02
     server.faults.bursts = [Burst(DELETE, 429, times=1, after=10, retry_after=retry_after)]
@@ -200,8 +198,8 @@ def test_retry_after_holds_every_write(server: DemoServer, client: tkf.Client, r
     assert sum(call.started > refused.ended for call in calls) - len(later) <= 16  # what was on its way already
 
 
-def test_rate_limits_without_end_end(server: DemoServer, client_of: Make) -> None:
-    """A server that answers nothing but 429 is given up after the client's own deadline; the rows are left to resume."""
+def test_endless_rate_limits_end_at_the_deadline(server: DemoServer, client_of: Make) -> None:
+    """If every response is a 429, the plan ends at the client's deadline, and its rows can be resumed."""
     client = client_of(server, deadline=1.0)
     plan = plan_delete(client, 5)
     server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="0.3")]
@@ -212,8 +210,8 @@ def test_rate_limits_without_end_end(server: DemoServer, client_of: Make) -> Non
     assert resume(confirm=True, client=client)["outcome"].tolist() == ["done"] * 5
 
 
-def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client: tkf.Client) -> None:
-    """At the deadline nothing further is sent, rows that were not sent say so, and resume finishes exactly them."""
+def test_rows_left_at_the_deadline_can_be_resumed(server: DemoServer, client: tkf.Client) -> None:
+    """At the deadline nothing further is sent, unsent rows are skipped with a hint, and `resume` sends exactly those."""
     plan = plan_delete(client, 60)
     server.faults.write_latency = 0.1
     outcomes = plan.run(confirm=60, max_workers=2, deadline=0.5)
@@ -230,8 +228,8 @@ def test_what_is_left_at_the_deadline_can_be_resumed(server: DemoServer, client:
     assert {path_of(call) for call in server.requests.to(DELETE)} == set(outcomes.loc[~done, "tinker_path"])
 
 
-def test_no_more_writes_at_once_than_allowed(server: DemoServer, client: tkf.Client) -> None:
-    """`max_workers` bounds the writes under way; the number begins low and grows on a server that bears it."""
+def test_max_workers_bounds_concurrent_writes(server: DemoServer, client: tkf.Client) -> None:
+    """`max_workers` bounds the concurrent writes; their number starts low and grows while the server keeps up."""
     plan = plan_delete(client, 100)
     server.faults.write_latency = 0.03
     first, rest = plan.drop(plan.frame["tinker_path"].iloc[30:]), plan.drop(plan.frame["tinker_path"].iloc[:30])
@@ -244,8 +242,8 @@ def test_no_more_writes_at_once_than_allowed(server: DemoServer, client: tkf.Cli
         rest.run(confirm=True, max_workers=0)
 
 
-def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client: tkf.Client) -> None:
-    """After Ctrl-C nothing is sent any more, done rows are journaled as done, the others are there, and resume finishes."""
+def test_ctrl_c_leaves_every_row_known(server: DemoServer, client: tkf.Client) -> None:
+    """After Ctrl-C nothing further is sent, the journal has every row's true state, and `resume` finishes the plan."""
     plan = plan_delete(client, 90)
     server.faults.write_latency = 0.05
 
@@ -273,8 +271,8 @@ def test_ctrl_c_stops_soon_and_leaves_every_row_known(server: DemoServer, client
     assert sorted(path_of(call) for call in server.requests.to(DELETE)) == sorted(left)
 
 
-def test_ctrl_c_during_a_long_wait_does_not_wait_it_out(server: DemoServer, client: tkf.Client) -> None:
-    """Ctrl-C while the server asked for half a minute ends the plan before the wait is over."""
+def test_ctrl_c_ends_a_long_wait(server: DemoServer, client: tkf.Client) -> None:
+    """Ctrl-C during a Retry-After of half a minute ends the plan at once."""
     plan = plan_delete(client, 20)
     server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="30")]
 
@@ -292,8 +290,8 @@ def test_ctrl_c_during_a_long_wait_does_not_wait_it_out(server: DemoServer, clie
 
 
 @pytest.mark.parametrize("call", ["publish", "delete", "set_ttl"])
-def test_a_server_that_says_yes_and_does_nothing_has_failed(server: DemoServer, client: tkf.Client, call: str) -> None:
-    """A 204 without effect is found at the end by reading, and is failed with words for it."""
+def test_a_success_without_effect_has_failed(server: DemoServer, client: tkf.Client, call: str) -> None:
+    """A 204 without effect is detected by the final read; the row has failed and its error says so."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(4)
     plan = getattr(frame.tinker, call)(*(["30d"] if call == "set_ttl" else [])).allow(*ALL)
     server.faults.ignore_writes = True
@@ -303,8 +301,8 @@ def test_a_server_that_says_yes_and_does_nothing_has_failed(server: DemoServer, 
     assert set(journal(client=client)["outcome"]) == {"failed"}
 
 
-def test_another_expiry_than_was_asked_for_has_failed(server: DemoServer, client: tkf.Client) -> None:
-    """A server that answers 204 and sets another expiry is found out, in a plan and in a single write, with both times named."""
+def test_a_different_expiry_than_requested_has_failed(server: DemoServer, client: tkf.Client) -> None:
+    """A 204 that sets a different expiry is detected, in plans and in single writes, and the error has both times."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(3)
     set_ttl = server.state.set_ttl
     server.state.set_ttl = lambda row, seconds: set_ttl(row, 3600)  # type: ignore[method-assign]
@@ -315,8 +313,8 @@ def test_another_expiry_than_was_asked_for_has_failed(server: DemoServer, client
         client.rest.set_checkpoint_ttl_from_tinker_path(frame["tinker_path"].iloc[2], 7200)
 
 
-def test_a_route_that_is_missing_has_failed_not_done(server: DemoServer, client: tkf.Client) -> None:
-    """A 404 that means that the route is missing is no proof that a checkpoint is gone."""
+def test_a_missing_route_has_failed(server: DemoServer, client: tkf.Client) -> None:
+    """A 404 for a missing route does not count as a deleted checkpoint."""
     plan = plan_delete(client, 3)
     server.faults.missing = (DELETE,)
     outcomes = plan.run()
@@ -325,8 +323,8 @@ def test_a_route_that_is_missing_has_failed_not_done(server: DemoServer, client:
     assert all(is_there(server, path) for path in outcomes["tinker_path"])
 
 
-def test_a_run_that_cannot_be_read_first_is_not_touched(server: DemoServer, client_of: Make) -> None:
-    """Where the present state cannot be read, nothing is sent, and the row says so."""
+def test_a_run_that_cannot_be_read_is_not_changed(server: DemoServer, client_of: Make) -> None:
+    """If a row's current state cannot be read, nothing is sent, and its error says so."""
     client = client_of(server, retries=0)
     plan = plan_delete(client, 5)
     server.faults.bursts = [Burst(LIST, 500, times=None)]
@@ -337,8 +335,8 @@ def test_a_run_that_cannot_be_read_first_is_not_touched(server: DemoServer, clie
     assert server.requests.count(DELETE) == 0
 
 
-def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoServer, client_of: Make) -> None:
-    """If reading fails from the first write on, rows are unknown, never claimed; resume reads them and repeats none that is done."""
+def test_rows_that_cannot_be_verified_are_unknown_until_resumed(server: DemoServer, client_of: Make) -> None:
+    """If reads fail after the writes, the outcomes are unknown; `resume` reads them and repeats none that is done."""
     client = client_of(server, retries=0)
     plan = plan_delete(client, 6)
     server.requests.clear()
@@ -353,8 +351,8 @@ def test_what_cannot_be_read_afterwards_is_unknown_until_resumed(server: DemoSer
     assert server.requests.count(DELETE) == sent
 
 
-def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoServer, client_of: Make) -> None:
-    """After a few rows that failed at every try, and none done, each of the others gets one."""
+def test_a_lasting_error_is_not_retried_for_every_row(server: DemoServer, client_of: Make) -> None:
+    """After a few rows have failed all their attempts and none is done, each remaining row gets one attempt."""
     client = client_of(server, retries=1)
     plan = client.checkpoints().query("public == False").head(25).tinker.publish()
     server.faults.bursts = [Burst("publish_checkpoint", 500, times=None)]
@@ -367,8 +365,8 @@ def test_an_error_that_stays_does_not_cost_every_row_all_its_tries(server: DemoS
     assert (tries > 1).sum() <= 8
 
 
-def test_one_key_of_idempotency_a_row(server: DemoServer, client: tkf.Client) -> None:
-    """All attempts at a row carry the same key, and no two rows share one."""
+def test_each_row_has_one_idempotency_key(server: DemoServer, client: tkf.Client) -> None:
+    """All attempts at a row carry the same idempotency key, and no two rows share one."""
     plan = plan_delete(client, 4)
     server.faults.bursts = [Burst(DELETE, 500, times=4)]
     plan.run()
@@ -381,10 +379,10 @@ def test_one_key_of_idempotency_a_row(server: DemoServer, client: tkf.Client) ->
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_the_next_frame_after_any_write_is_true(
+def test_the_next_frame_after_a_write_is_current(
     server: DemoServer, client_of: Make, tmp_path: Path, cache: bool
 ) -> None:
-    """Right after run(), without refresh, this client and another one of the account read what is so; also after failed writes."""
+    """Right after `run()`, also a failed one, this client and another one of the account list the current rows without `refresh`."""
     client, other = client_of(server, cache=cache), client_of(server)
     for one in (client, other):
         one.checkpoints(), one.inventory(), one.training_runs()

@@ -51,7 +51,7 @@ def view(client: tkf.Client) -> HeadlessView:
 
 
 @pytest.mark.parametrize("name", DONE)
-def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, view: HeadlessView, name: str) -> None:
+def test_an_action_writes_the_rows_of_its_plan(server: DemoServer, view: HeadlessView, name: str) -> None:
     """Exactly the rows of the plan are written as requested, all others are unchanged, and the table shows it."""
     act, given, query, is_done = DONE[name]
     view.send("filter", name="query", value=query)
@@ -80,7 +80,7 @@ def test_an_action_does_what_it_showed_and_nothing_else(server: DemoServer, view
 @pytest.mark.parametrize(
     ("table", "name"), [("training_runs", "retire"), ("training_runs", "delete"), ("sessions", "publish")]
 )
-def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
+def test_an_action_on_runs_and_sessions_applies_to_their_checkpoints(
     server: DemoServer, client: tkf.Client, table: str, name: str
 ) -> None:
     """Actions on selected runs or sessions apply to their checkpoints only; the table is then refreshed and keeps the selection."""
@@ -107,7 +107,7 @@ def test_an_action_on_runs_and_sessions_is_on_their_checkpoints(
     assert not view.note
 
 
-def test_an_action_is_on_the_selection_else_on_all_that_match(view: HeadlessView) -> None:
+def test_an_action_applies_to_the_selection_or_all_matching_rows(view: HeadlessView) -> None:
     """An action applies to the selected rows, including hidden ones, which is stated; without a selection, to all matching rows."""
     path, *_ = view.keys
     view.send("filter", name="public", value=[True])
@@ -125,7 +125,7 @@ def test_an_action_is_on_the_selection_else_on_all_that_match(view: HeadlessView
     assert view.panel["target"] == "2 checkpoints selected"
 
 
-def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, view: HeadlessView) -> None:
+def test_a_plan_keeps_its_rows(server: DemoServer, view: HeadlessView) -> None:
     """Filters, selection and table may change while a plan is displayed: its own rows are sent."""
     view.send("filter", name="query", value="not public and expires_at.isna()")
     selected = view.keys[:12]
@@ -145,7 +145,7 @@ def test_a_plan_acts_on_the_rows_it_was_made_of(server: DemoServer, view: Headle
 # ── confirmation ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, view: HeadlessView) -> None:
+def test_held_rows_can_be_listed_and_guards_lifted(server: DemoServer, view: HeadlessView) -> None:
     """Held rows are counted by reason and listed on request; lifting a guard adds them, and can be reverted."""
     plan = view.make_plan("delete")
     assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(set(ALL) - {"expiry"}, False)
@@ -173,7 +173,7 @@ def test_guards_have_reasons_can_be_looked_at_and_lifted(server: DemoServer, vie
 
 
 @pytest.mark.parametrize("action", ["delete", "publish"])
-def test_a_delete_and_publishing_many_want_their_number_typed(
+def test_a_delete_and_a_large_publish_require_the_row_count(
     server: DemoServer, view: HeadlessView, action: str
 ) -> None:
     """Nothing is sent unless the exact row count is typed; a thousands separator is allowed."""
@@ -191,7 +191,7 @@ def test_a_delete_and_publishing_many_want_their_number_typed(
     assert count_writes(server) == plan["number"]
 
 
-def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, view: HeadlessView) -> None:
+def test_a_plan_without_changes_cannot_be_confirmed(server: DemoServer, view: HeadlessView) -> None:
     """If no row would change, the plan says so, and confirming it is refused."""
     view.send("filter", name="query", value="public")
     plan = view.make_plan("publish")
@@ -201,7 +201,7 @@ def test_a_plan_that_sends_nothing_is_not_carried_out(server: DemoServer, view: 
     assert (view.panel["stage"], count_writes(server)) == ("confirm", 0)
 
 
-def test_what_a_plan_comes_to_is_said(server: DemoServer, view: HeadlessView) -> None:
+def test_the_confirmation_summarizes_the_plan(server: DemoServer, view: HeadlessView) -> None:
     """The confirmation shows rows, bytes, dollars, risks, the rule, and whether it can be undone."""
     view.send("filter", name="query", value="size_gb > 1 and not public")
     plan = view.make_plan("retire", keep_last=1, after="24h")
@@ -229,7 +229,7 @@ def test_what_a_plan_comes_to_is_said(server: DemoServer, view: HeadlessView) ->
         ("export", {"path": "a.parquet", "format": "x"}, "does not take 'format'"), ("export", {"path": "rows.xls"}, "xls"),
     ],
 )  # fmt: skip
-def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
+def test_an_invalid_form_value_is_explained_in_the_form(
     server: DemoServer, view: HeadlessView, act: str, given: dict[str, Any], problem: str
 ) -> None:
     """An invalid form value is explained and can be corrected; nothing is planned or sent."""
@@ -240,7 +240,7 @@ def test_what_an_action_cannot_be_told_is_said_where_it_is_asked(
     assert (view.panel["stage"], view.explorer.panel.plan, count_writes(server)) == ("ask", None, 0)
 
 
-def test_from_python_everything_is_told_at_once(view: HeadlessView) -> None:
+def test_act_takes_all_arguments_at_once(view: HeadlessView) -> None:
     """Arguments can be passed with an action; invalid ones are refused and leave the display unchanged."""
     view.make_plan("publish")
     before = view.panel
@@ -263,7 +263,7 @@ def test_from_python_everything_is_told_at_once(view: HeadlessView) -> None:
     assert view.wait()["rule"] == "keep_last(3)"
 
 
-def test_an_answer_that_was_not_asked_for_does_nothing(view: HeadlessView) -> None:
+def test_a_message_at_the_wrong_stage_changes_nothing(view: HeadlessView) -> None:
     """Form values, confirmations and guards at the wrong stage are explained and change nothing."""
     for message in (
         {"do": "answer", "given": {"ttl": "1d"}}, {"do": "confirm"}, {"do": "allow", "guards": []}, {"do": "list", "verdict": "send", "reason": ""},
@@ -286,9 +286,7 @@ def test_an_answer_that_was_not_asked_for_does_nothing(view: HeadlessView) -> No
     ("table", "suffix"),
     [("inventory", "csv"), ("inventory", "parquet"), ("training_runs", "feather"), ("sessions", "json")],
 )
-def test_export_writes_the_rows_that_match_in_their_order(
-    client: tkf.Client, tmp_path: Path, suffix: str, table: str
-) -> None:
+def test_export_writes_the_matching_rows_in_order(client: tkf.Client, tmp_path: Path, suffix: str, table: str) -> None:
     """The file has exactly the matching or selected rows in the view's order, and reads back unchanged."""
     view = HeadlessView(getattr(client, table)(), client)
     view.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
@@ -308,7 +306,7 @@ def test_export_writes_the_rows_that_match_in_their_order(
 
 
 @pytest.mark.parametrize(("table", "key"), [("training_runs", "training_run_id"), ("sessions", "session_id")])
-def test_export_writes_the_checkpoints_of_rows_if_asked_to(
+def test_export_can_write_the_checkpoints_of_runs_and_sessions(
     client: tkf.Client, tmp_path: Path, table: str, key: str
 ) -> None:
     """For runs and sessions the file can have their checkpoints instead; a table of checkpoints does not offer this."""

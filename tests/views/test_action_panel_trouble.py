@@ -52,7 +52,7 @@ def list_reasons(shown: dict[str, Any]) -> list[str]:
         ("publish", {}, "not public"), ("set_ttl", {"ttl": None}, "expires_in_days > 1"), ("retire", {"keep_last": 1, "after": "24h"}, ROWS),
     ],
 )  # fmt: skip
-def test_what_was_done_is_taken_back(
+def test_undo_restores_every_row(
     server: DemoServer, client: tkf.Client, act: str, given: dict[str, Any], query: str
 ) -> None:
     """Undo restores every row once, in the table too; then there is nothing left to undo."""
@@ -83,7 +83,7 @@ def test_what_was_done_is_taken_back(
     assert count_writes(server) == sent
 
 
-def test_a_delete_cannot_be_taken_back(server: DemoServer, view: HeadlessView) -> None:
+def test_a_delete_cannot_be_undone(server: DemoServer, view: HeadlessView) -> None:
     """A delete offers no undo, and requesting one is explained."""
     shown = run_action(view, "delete", 3)
     assert (count_outcomes(shown), shown["undo"]) == ({"done": 3}, False)
@@ -92,7 +92,7 @@ def test_a_delete_cannot_be_taken_back(server: DemoServer, view: HeadlessView) -
     assert count_writes(server) == 3
 
 
-def test_an_undo_that_fails_can_be_tried_again(server: DemoServer, view: HeadlessView) -> None:
+def test_a_failed_undo_can_be_retried(server: DemoServer, view: HeadlessView) -> None:
     """Rows that could not be restored are listed, and a retry restores only those."""
     before = get_server_state(server)
     run_action(view, "publish", 8)
@@ -107,7 +107,7 @@ def test_an_undo_that_fails_can_be_tried_again(server: DemoServer, view: Headles
     assert server.requests.count("publish_checkpoint") == 8
 
 
-def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, view: HeadlessView) -> None:
+def test_undo_leaves_rows_that_were_changed_since(server: DemoServer, view: HeadlessView) -> None:
     """Undo leaves a row that was changed since alone, and says why."""
     run_action(view, "expire", 6)
     path = view.selected[0]
@@ -120,7 +120,7 @@ def test_what_somebody_changed_meanwhile_is_not_taken_back(server: DemoServer, v
     assert get_server_state(server)[path] == theirs
 
 
-def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, view: HeadlessView) -> None:
+def test_the_rows_of_an_outcome_can_be_listed(server: DemoServer, view: HeadlessView) -> None:
     """A click on an outcome lists its rows, a second one hides them; an undo has its own outcomes."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5))
     shown = run_action(view, "publish")
@@ -143,7 +143,7 @@ def test_rows_of_an_outcome_can_be_looked_at(server: DemoServer, view: HeadlessV
 # ── retry ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_failed_is_tried_again_and_nothing_else(server: DemoServer, view: HeadlessView) -> None:
+def test_a_retry_sends_only_failed_rows(server: DemoServer, view: HeadlessView) -> None:
     """Failed rows are shown with their reason; a retry plans and sends only those, with the same lifted guards."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5, detail="Not today."))
     shown = run_action(view, "publish")
@@ -161,7 +161,7 @@ def test_what_failed_is_tried_again_and_nothing_else(server: DemoServer, view: H
     assert get_frame_state(view.state.rows.frame) == get_server_state(server)
 
 
-def test_a_plan_of_what_failed_that_cannot_be_made_leaves_the_outcome(server: DemoServer, view: HeadlessView) -> None:
+def test_a_retry_that_cannot_be_planned_leaves_the_outcome(server: DemoServer, view: HeadlessView) -> None:
     """If the retry's rows cannot be read, the outcome stays, says why, and can be retried later."""
     server.faults.bursts.append(Burst("set_checkpoint_ttl", 403, times=4))
     outcome = run_action(view, "expire")
@@ -182,7 +182,7 @@ def test_a_plan_of_what_failed_that_cannot_be_made_leaves_the_outcome(server: De
 # ── cancel ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, view: HeadlessView) -> None:
+def test_planning_can_be_cancelled_at_once(server: DemoServer, view: HeadlessView) -> None:
     """Cancelling during planning is immediate: another action can start, and the first never appears."""
     server.faults.hang.append(Hang("get_session", seconds=0.7, times=1))
     server.requests.clear()
@@ -199,7 +199,7 @@ def test_cancelling_a_plan_that_is_being_made_is_at_once(server: DemoServer, vie
     assert (view.panel["verb"], view.panel["number"], count_writes(server)) == ("publish", 1, 0)
 
 
-def test_a_plan_tells_what_is_read_for_it_and_cancelling_stops_that(server: DemoServer, view: HeadlessView) -> None:
+def test_planning_shows_what_is_read_and_stops_after_a_cancel(server: DemoServer, view: HeadlessView) -> None:
     """Planning shows what is being read; after Cancel nothing more is requested."""
     server.faults.latency_of["get_session"] = 0.2
     view.post("begin", action="expire")
@@ -225,7 +225,7 @@ def test_an_export_that_is_cancelled_writes_nothing(server: DemoServer, client: 
     assert not (tmp_path / "x.parquet").exists()
 
 
-def test_cancelling_what_is_asked_for_again_leaves_the_outcome(server: DemoServer, view: HeadlessView) -> None:
+def test_cancelling_a_retry_leaves_the_outcome(server: DemoServer, view: HeadlessView) -> None:
     """Cancelling the planning of a retry returns to the outcome, which can be retried."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=2))
     outcome = run_action(view, "publish", 4)
@@ -239,7 +239,7 @@ def test_cancelling_what_is_asked_for_again_leaves_the_outcome(server: DemoServe
     assert view.panel["number"] == 2
 
 
-def test_cancelling_what_is_being_sent(server: DemoServer, view: HeadlessView) -> None:
+def test_a_running_plan_can_be_cancelled(server: DemoServer, view: HeadlessView) -> None:
     """After a cancel nothing further is sent; each row shows its outcome, and the rest can be done later."""
     server.faults.write_latency = 0.05
     before = get_server_state(server)
@@ -280,7 +280,7 @@ def test_cancelling_what_is_being_sent(server: DemoServer, view: HeadlessView) -
     assert all(get_server_state(server)[path][0] for path in outcomes.index)
 
 
-def test_what_goes_on_is_shown_and_waits_are_said(server: DemoServer, view: HeadlessView) -> None:
+def test_progress_and_waits_are_shown(server: DemoServer, view: HeadlessView) -> None:
     """While rows are sent, count and rate are shown, and for a wait its length and reason."""
     view.select(*view.keys[:20])
     view.make_plan("publish")
@@ -317,7 +317,7 @@ BROKEN: dict[str, Way] = {
 
 
 @pytest.mark.parametrize(("act", "how"), [*(("expire", how) for how in BROKEN), ("retire", "gone")])
-def test_a_plan_that_cannot_be_made_says_why(server: DemoServer, client_of: Make, how: str, act: str) -> None:
+def test_a_plan_that_cannot_be_made_shows_the_reason(server: DemoServer, client_of: Make, how: str, act: str) -> None:
     """If the rows cannot be read, the panel shows the reason instead of a plan, and the table stays."""
     client = client_of(server, retries=0, timeout=5)
     view = HeadlessView(client.inventory(), client)
@@ -349,7 +349,7 @@ def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_
 # ── other servers, other views ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_table_of_sessions_on_a_server_that_knows_their_runs_only_from_them(client_of: Make) -> None:
+def test_sessions_whose_runs_are_known_only_from_them(client_of: Make) -> None:
     """Selected sessions stand for the checkpoints of their runs, even if run ids do not contain the session."""
     with DemoServer(runs=6, dialect="tuft") as server:
         client = client_of(server)

@@ -125,7 +125,7 @@ def test_the_code_gives_the_rows_of_any_frame(
         pd.testing.assert_frame_equal(made["selected"], state.rows.get_selected())
 
 
-def test_the_code_of_the_default_client_is_that_of_the_module(shared_client: tkf.Client) -> None:
+def test_the_code_for_the_default_client_uses_functions(shared_client: tkf.Client) -> None:
     """The code for the default client's account uses the module's functions, without a client."""
     view = HeadlessView(shared_client.inventory(), shared_client)
     assert "client.inventory()" in view.explorer.code()
@@ -139,7 +139,7 @@ def test_the_code_of_the_default_client_is_that_of_the_module(shared_client: tkf
     assert_same_plan(run(code)["plan"], view.explorer.panel.plan)
 
 
-def test_what_is_no_whole_listing_is_the_frame_that_was_passed(shared_client: tkf.Client) -> None:
+def test_a_partial_listing_is_used_as_the_given_frame(shared_client: tkf.Client) -> None:
     """A filtered, sorted, extended or limited frame is not treated as a listing; the rest of the code applies to it."""
     whole = shared_client.inventory()
     run_id = shared_client.training_runs()["training_run_id"].iloc[0]
@@ -198,9 +198,7 @@ def test_the_code_gives_the_plan(shared_client: tkf.Client, name: str, which: st
 @pytest.mark.parametrize(
     ("name", "which"), [("inventory", "expire"), ("training_runs", "retire"), ("sessions", "never")]
 )
-def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(
-    shared_client: tkf.Client, name: str, which: str
-) -> None:
+def test_a_plan_of_other_rows_than_shown_lists_its_paths(shared_client: tkf.Client, name: str, which: str) -> None:
     """After filter, selection or table have changed, the code still gives the displayed plan."""
     act, given = PLANS[which]
     view = HeadlessView(getattr(shared_client, name)(), shared_client)
@@ -216,7 +214,7 @@ def test_a_plan_of_other_rows_than_those_shown_is_named_row_by_row(
     assert set(run_view_code(view, shared_client)["plan"].rows["tinker_path"]) == paths
 
 
-def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(shared_client: tkf.Client) -> None:
+def test_a_proposed_plan_lists_its_paths(shared_client: tkf.Client) -> None:
     """A proposed plan is reproduced by its rows, not by those that the view shows."""
     frame = shared_client.inventory()
     view = HeadlessView(frame, shared_client)
@@ -232,7 +230,7 @@ def test_a_plan_that_was_made_elsewhere_is_named_row_by_row(shared_client: tkf.C
     assert len(run_view_code(view, shared_client, frame=bare)["plan"]) == 2
 
 
-def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, client: tkf.Client) -> None:
+def test_code_after_a_write_lists_the_current_rows(server: DemoServer, client: tkf.Client) -> None:
     """After a delete the code lists the current account; for a retry it names the failed rows."""
     view = HeadlessView(client.inventory(), client)
     view.send("filter", name="query", value="not public")
@@ -253,8 +251,8 @@ def test_code_after_a_write_is_that_of_the_rows_as_they_are(server: DemoServer, 
 
 
 @pytest.mark.parametrize("table", ["training_runs", "sessions"])
-def test_code_for_servers_whose_ids_tell_no_session(table: str, client_of: Make) -> None:
-    """If runs learn their session only from the sessions, the code reads those first, for the same result with a new client."""
+def test_code_for_servers_whose_run_ids_lack_the_session(table: str, client_of: Make) -> None:
+    """If run ids do not contain the session, the code first reads the sessions, and gives the same result with a new client."""
     with DemoServer(runs=6, dialect="tuft") as server:
         client, fresh = client_of(server), client_of(server, cache=False)
         view = HeadlessView(read_listing(client, table), client)

@@ -47,7 +47,7 @@ def test_columns_of_another_kind_have_no_control() -> None:
 
 
 @pytest.mark.parametrize("name", ["run", "session"])
-def test_ids_are_called_by_the_names_that_a_frame_has_for_them(name: str) -> None:
+def test_runs_and_sessions_are_labelled_by_name(name: str) -> None:
     """Runs and sessions are labelled with their session's name if the frame has it, otherwise with ids."""
     columns = {"tinker_path": ["p"], "training_run_id": ["r"], "session_id": ["s"]}
     assert controls_of(pd.DataFrame(columns | {"display_name": ["n"]}))[name].named_by == "display_name"

@@ -36,9 +36,7 @@ messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(HANDLERS))}, opti
 
 @settings(max_examples=24, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent=st.lists(messages, max_size=5))
-def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(
-    view: HeadlessView, sent: list[dict[str, Any]]
-) -> None:
+def test_no_sequence_of_messages_breaks_a_view(view: HeadlessView, sent: list[dict[str, Any]]) -> None:
     """Any sequence of messages is applied or explained; every part can be rendered, and the rows match the query."""
     for message in sent:
         view.send(**message)
@@ -52,7 +50,7 @@ def test_no_message_raises_or_leaves_a_view_that_cannot_be_shown(
 @pytest.mark.parametrize(
     "message", [{"do": "fly"}, {"do": []}, None, "filter", {"do": "filter"}, {"do": "filter", "name": "x"}, {"do": "rows"}, {"do": "select", "how": "some"}, {"do": "sort", "sort": 5}]
 )  # fmt: skip
-def test_a_message_that_makes_no_sense_is_explained(view: HeadlessView, message: Any) -> None:
+def test_an_invalid_message_is_explained(view: HeadlessView, message: Any) -> None:
     """An invalid, unknown or incomplete message becomes a note and changes nothing."""
     before = (view.keys, view.selected, view.state.query)
     assert handle(view.explorer, message) is None
@@ -63,7 +61,7 @@ def test_a_message_that_makes_no_sense_is_explained(view: HeadlessView, message:
     assert view.note == ""
 
 
-def test_what_is_sent_back_is_small_and_enough(view: HeadlessView) -> None:
+def test_a_message_resends_only_the_changed_parts(view: HeadlessView) -> None:
     """A message resends exactly the parts that it may have changed."""
 
     def parts(do: str, **message: Any) -> set[str]:
@@ -84,7 +82,7 @@ def test_what_is_sent_back_is_small_and_enough(view: HeadlessView) -> None:
         assert view.shown[name] == json.loads(json.dumps(view.explorer.part(name)))
 
 
-def test_rows_are_sent_on_asking_and_only_of_the_present_order(view: HeadlessView) -> None:
+def test_chunks_are_sent_for_the_current_order_only(view: HeadlessView) -> None:
     """A chunk of rows has its position and order number; one of an outdated order is not sent."""
     number = view.state.rows.number
     answer = view.send("rows", number=number, place=2)
@@ -96,7 +94,7 @@ def test_rows_are_sent_on_asking_and_only_of_the_present_order(view: HeadlessVie
     assert view.send("rows", number=view.state.rows.number, place=10**6)["rows"] == []
 
 
-def test_what_was_said_of_an_order_that_is_gone_is_dropped(view: HeadlessView) -> None:
+def test_a_message_about_an_outdated_order_is_ignored(view: HeadlessView) -> None:
     """A click, range, select-all or link for outdated rows does nothing; a selection does not outdate the order."""
     number = view.state.rows.number
     for how in ("toggle", "add", "only", "all"):
@@ -110,7 +108,7 @@ def test_what_was_said_of_an_order_that_is_gone_is_dropped(view: HeadlessView) -
     assert (view.selected, len(view.explorer.stack)) == ([], 1)
 
 
-def test_rows_are_selected_as_people_click(view: HeadlessView) -> None:
+def test_rows_are_selected_by_click(view: HeadlessView) -> None:
     """`toggle` toggles rows, `add` adds a range, `only` replaces the selection, and `all` adds the matching rows."""
     keys, number = view.keys, view.state.rows.number
 
@@ -134,7 +132,7 @@ def test_rows_are_selected_as_people_click(view: HeadlessView) -> None:
     assert view.selected == []
 
 
-def test_the_head_says_where_one_is(view: HeadlessView) -> None:
+def test_the_head_describes_the_table(view: HeadlessView) -> None:
     """The head has the count and bytes of matching rows, the age of the data, the actions, and a description."""
     view.send("filter", name="query", value="size_gb > 1")
     view.send("select", how="only", first=0, last=1, number=view.state.rows.number)
@@ -162,7 +160,7 @@ def test_the_head_says_where_one_is(view: HeadlessView) -> None:
     assert summary == f"{len(rows):,} of {len(frame):,} checkpoints, {head['count']['size']}, 2 selected"
 
 
-def test_options_columns_and_keys_are_told_when_they_are_opened(view: HeadlessView) -> None:
+def test_options_columns_and_keys_are_sent_when_opened(view: HeadlessView) -> None:
     """Options with counts, columns, and metadata keys are sent for the open popover only."""
     view.send("facet", name="type")
     assert view.shown["facet"]["options"] == view.state.options("type")
@@ -215,7 +213,7 @@ def test_a_session_opens_its_runs_and_a_run_its_checkpoints_and_back(shared_clie
 
 
 @pytest.mark.parametrize("name", LISTINGS)
-def test_every_arrow_of_a_row_leads_somewhere(shared_client: tkf.Client, name: str) -> None:
+def test_every_link_of_a_row_opens_a_table(shared_client: tkf.Client, name: str) -> None:
     """Every link of a row opens a table filtered by that row, with a way back."""
     view = HeadlessView(getattr(shared_client, name)(), shared_client)
     frame = view.state.rows.frame
@@ -234,14 +232,14 @@ def test_every_arrow_of_a_row_leads_somewhere(shared_client: tkf.Client, name: s
     ("label", "place", "problem"),
     [("owner", 0, "leads to no 'owner'"), ("run", 10**6, "no row 1000000"), ("run", -1, "no row -1")],
 )
-def test_what_leads_nowhere_is_explained(view: HeadlessView, label: str, place: int, problem: str) -> None:
+def test_an_unknown_link_is_explained(view: HeadlessView, label: str, place: int, problem: str) -> None:
     """An unknown link, or one of an unknown row, is explained and opens nothing."""
     view.send("open", label=label, place=place, number=view.state.rows.number)
     assert problem in view.note
     assert len(view.explorer.stack) == 1
 
 
-def test_a_row_that_does_not_know_its_session_says_so(client_of: Make) -> None:
+def test_a_link_to_an_unknown_session_is_explained(client_of: Make) -> None:
     """On a server without sessions the link to one explains that it is unknown; the link to the run works."""
     with DemoServer(runs=4, dialect="skyrl") as server:
         client = client_of(server)
@@ -254,7 +252,7 @@ def test_a_row_that_does_not_know_its_session_says_so(client_of: Make) -> None:
 # ── refresh ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_refresh_shows_what_there_is_now_and_keeps_what_was_set(server: DemoServer, client: tkf.Client) -> None:
+def test_a_refresh_shows_the_current_rows_and_keeps_the_settings(server: DemoServer, client: tkf.Client) -> None:
     """A refresh shows the current rows and keeps filters, order, columns and the selection by key."""
     view = HeadlessView(client.inventory(), client)
     view.send("filter", name="query", value="not public")
@@ -276,7 +274,7 @@ def test_refresh_shows_what_there_is_now_and_keeps_what_was_set(server: DemoServ
     assert is_whole(view.state.rows.frame)
 
 
-def test_rows_that_somebody_picked_stay_those_rows(server: DemoServer, client: tkf.Client) -> None:
+def test_a_refresh_keeps_the_rows_of_a_filtered_frame(server: DemoServer, client: tkf.Client) -> None:
     """A frame filtered, sorted and extended by its owner keeps its rows, order and columns when it is refreshed."""
     frame = client.inventory().sort_values("size_gb", ascending=False).head(9).assign(mine=range(9))
     view = HeadlessView(frame, client)
@@ -295,7 +293,7 @@ def test_rows_that_somebody_picked_stay_those_rows(server: DemoServer, client: t
     assert set(view.keys) <= set(few["tinker_path"])
 
 
-def test_a_refresh_that_fails_says_why_and_leaves_the_rows(server: DemoServer, client_of: Make) -> None:
+def test_a_failed_refresh_leaves_the_rows(server: DemoServer, client_of: Make) -> None:
     """If the server does not respond, or with something else, the rows stay, the reason is shown, and a retry works."""
     client = client_of(server, retries=0)
     view = HeadlessView(client.inventory(), client)
@@ -314,7 +312,7 @@ def test_a_refresh_that_fails_says_why_and_leaves_the_rows(server: DemoServer, c
     assert (view.note, view.keys) == ("", before)
 
 
-def test_a_view_can_be_used_while_it_reads(server: DemoServer, client: tkf.Client) -> None:
+def test_a_view_can_be_used_during_a_refresh(server: DemoServer, client: tkf.Client) -> None:
     """During a refresh progress is shown, filters and selection work, a second refresh is refused, and the new rows match the filter."""
     view = HeadlessView(client.inventory(), client)
     server.faults.latency_of["list_user_checkpoints"] = 0.5

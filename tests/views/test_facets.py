@@ -1,4 +1,4 @@
-"""Facets: counts of options, sums and bars, which add up to the rows and bytes that they are about."""
+"""Facets: counts of options, sums of bytes, and bars of charts, over the matching rows of a table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mask_of(bits: list[bool], table: Table) -> np.ndarray:
 
 
 def apply_picks(frame: pd.DataFrame, picks: dict[str, Any]) -> np.ndarray:
-    """Return the rows that a click on a bar leaves."""
+    """Return the rows that a click on a bar selects."""
     (name, value), *_ = picks.items()
     control = next(control for control in CONTROLS if control.name == name)
     return evaluate_condition(frame, build_expression(replace(control, columns=control.columns[:1]), value))
@@ -45,10 +45,10 @@ def apply_picks(frame: pd.DataFrame, picks: dict[str, Any]) -> np.ndarray:
 @settings(max_examples=28)
 @given(table=tables, bits=masks, selected=st.lists(st.none() | st.sampled_from(["", "nan", "nowhere"]), max_size=2))
 @pytest.mark.parametrize(("name", "kind"), [("model", "listed"), ("type", "objects"), ("public", "listed")])
-def test_each_selection_has_the_number_of_its_rows(
+def test_each_option_has_its_number_of_rows(
     name: str, kind: str, table: Table, bits: list[bool], selected: list[Any]
 ) -> None:
-    """Of some rows, each option is counted, what is not known too, the most frequent first; a selected one stays where it has none."""
+    """Each option, unknown included, has its number of rows, the most frequent first; a selected option stays at zero rows."""
     frame, mask = frame_of(table, kind=kind), mask_of(bits, table)
     control = next(control for control in CONTROLS if control.name == name)
     options = Facets(frame).options(control, mask, selected)
@@ -64,8 +64,8 @@ def test_each_selection_has_the_number_of_its_rows(
     assert all(option["label"].isprintable() for option in options)
 
 
-def test_of_many_options_the_most_frequent_are_told_and_those_that_are_selected() -> None:
-    """A column of hundreds of values tells some dozens, and whatever is selected, however rare."""
+def test_only_frequent_and_selected_options_are_listed() -> None:
+    """Of hundreds of values only the most frequent are listed, and every selected one."""
     values = [f"run {n:03d}" for n in range(300) for _ in range(2 if n < 100 else 1)]
     facets = Facets(pd.DataFrame({"base_model": pandas_array("text", values)}))
     options = facets.options(MODEL, np.ones(len(values), dtype=bool), ["run 299", "elsewhere"])
@@ -93,8 +93,8 @@ def make_frame(table: Table) -> pd.DataFrame:
 
 @settings(max_examples=35)
 @given(table=model_tables, data=st.data())
-def test_bars_add_up_to_all_bytes_and_a_click_leaves_their_rows(table: Table, data: st.DataObject) -> None:
-    """The largest values and the others together have the bytes of the rows; where no size is known, their number; each bar its own."""
+def test_bars_add_up_and_a_click_selects_their_rows(table: Table, data: st.DataObject) -> None:
+    """The bars add up to the bytes of the rows, or to their number if no size is known; a click on a bar selects its rows."""
     frame = make_frame(table)
     mask = np.array([data.draw(st.booleans()) for _ in table], dtype=bool)
     facets = Facets(frame)
@@ -114,8 +114,8 @@ def test_bars_add_up_to_all_bytes_and_a_click_leaves_their_rows(table: Table, da
     assert json.dumps(bars)
 
 
-def test_bars_say_what_they_are_of() -> None:
-    """The title tells storage from numbers, and the last bar how many others there are."""
+def test_bars_have_titles_and_labels() -> None:
+    """The title says whether bars show storage or numbers of rows; the last bar says how many values it combines."""
     table = [{"base_model": name, "size_bytes": 10**9} for name in "abcdefg"]
     picture = Facets(make_frame(table)).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
     assert (picture["title"], picture["bars"][-1]["label"]) == ("Storage by model", "2 others")
@@ -124,8 +124,8 @@ def test_bars_say_what_they_are_of() -> None:
     assert (bare["title"], bare["bars"][0]["text"]) == ("Checkpoints by model", "1")
 
 
-def test_values_are_called_by_their_names() -> None:
-    """An option and a bar of runs say the name that some row of the run has beside its id; where none has one, the id alone."""
+def test_runs_are_labelled_with_their_names() -> None:
+    """Options and bars of runs show the session's name if any row of the run has one, otherwise the id."""
     frame = pd.DataFrame({"training_run_id": ["a", "a", "b", None, "c"], "display_name": [None, "léa", "", "nobody", "<b>\n"], "size_gb": [1.0, 1, 1, 1, 0.5]})  # fmt: skip
     run, facets, mask = controls_of(frame)["run"], Facets(frame), np.ones(5, dtype=bool)
     labels = {option["value"]: option["label"] for option in facets.options(run, mask, [])}
@@ -140,8 +140,8 @@ def test_values_are_called_by_their_names() -> None:
         ({"checkpoint_storage_bytes": [3, 4]}, 7), ({"size_bytes": ["1", "2"]}, None), ({"size_bytes": ["?", "?"], "size_gb": [1, None]}, 1e9),
     ],
 )  # fmt: skip
-def test_bytes_come_from_whatever_column_tells_them(columns: dict[str, Any], expected: float | None) -> None:
-    """Bytes are summed over the rows that know them; None where none does, or the column is no number."""
+def test_bytes_are_summed_from_the_column_that_has_them(columns: dict[str, Any], expected: float | None) -> None:
+    """Bytes are summed over the rows that have a size; None if no row has one or the column is not numeric."""
     assert Facets(pd.DataFrame(columns)).bytes(np.ones(2, dtype=bool)) == expected
 
 
@@ -155,10 +155,10 @@ def test_bytes_come_from_whatever_column_tells_them(columns: dict[str, Any], exp
     bits=masks,
     zone=st.booleans(),
 )
-def test_columns_over_time_hold_every_row_once(
+def test_bars_over_time_contain_every_row_once(
     hours: list[int | None], span: int, bits: list[bool], zone: bool
 ) -> None:
-    """From hours to millennia, a few dozen bars of one width hold all rows with a time; a click on one of days leaves its rows."""
+    """Over any period, a few dozen bars of equal width contain every row with a time; a click on a bar of days selects its rows."""
     times = [
         None
         if hour is None
@@ -181,8 +181,8 @@ def test_columns_over_time_hold_every_row_once(
         ]
 
 
-def test_bars_over_time_name_their_days() -> None:
-    """Bars of hours name the hour, those of days the day, wider ones their first and last day, in UTC."""
+def test_bars_over_time_are_labelled_with_their_days() -> None:
+    """Bars are labelled in UTC: with the hour, the day, or the first and last day, depending on their width."""
 
     def labels(*days: float) -> list[str]:
         first = datetime(2026, 1, 1, tzinfo=UTC)
@@ -200,8 +200,8 @@ def test_bars_over_time_name_their_days() -> None:
 
 @settings(max_examples=28)
 @given(entries=st.lists(st.none() | objects, max_size=6))
-def test_metadata_keys_are_those_at_the_top_the_most_frequent_first(entries: list[dict[str, Any] | None]) -> None:
-    """Every key of a row's own metadata is told as it is, however often, before rarer ones."""
+def test_metadata_keys_are_top_level_keys_by_frequency(entries: list[dict[str, Any] | None]) -> None:
+    """Every top-level key of the metadata is listed, the most frequent first."""
     frame = pd.DataFrame(
         {"user_metadata": pandas_array("json", [None if entry is None else to_json_text(entry) for entry in entries])}
     )
@@ -211,8 +211,8 @@ def test_metadata_keys_are_those_at_the_top_the_most_frequent_first(entries: lis
     assert [expected[key] for key in found] == sorted(expected.values(), reverse=True)
 
 
-def test_what_is_no_object_has_no_keys() -> None:
-    """Text that is no JSON, or JSON that is no object, adds no key and no depth, however deep it is."""
+def test_only_json_objects_have_keys() -> None:
+    """Invalid JSON, and JSON other than an object, adds no keys, however deeply it is nested."""
     texts = ["", "{", "5", '"a"', '["b"]', "[" * 100_000, None, '{"k":1}']
     facets = Facets(pd.DataFrame({"user_metadata": pandas_array("json", texts)}))
     assert facets.metadata_keys(("user_metadata",)) == ["k"]
@@ -223,15 +223,15 @@ def test_what_is_no_object_has_no_keys() -> None:
     [({}, 0), ({"a": "{[", "b": 1}, 0), ({"a": {}}, 1), ({"a": [1]}, 1), ({"a": {"b": [{"c": 1}]}}, 3)],
 )
 def test_depth_is_how_far_objects_nest(entry: dict[str, Any], depth: int) -> None:
-    """Brackets within text count for nothing, objects and lists count alike."""
+    """Depth counts nested objects and lists alike, and ignores brackets within text."""
     frame = pd.DataFrame({"user_metadata": [to_json_text(entry), '{"x":1}', None]})
     assert Facets(frame).depth(("user_metadata",)) == depth
 
 
 @settings(max_examples=15)
 @given(table=tables, value=st.sampled_from([["training"], ["sampler", None]]))
-def test_counts_are_those_of_the_rows_that_a_selection_leaves(table: Table, value: list[Any]) -> None:
-    """The number beside an option is how many rows selecting it leaves."""
+def test_counts_are_the_rows_that_an_option_selects(table: Table, value: list[Any]) -> None:
+    """The number beside an option is the number of rows that selecting it leaves."""
     frame = frame_of(table)
     control = next(control for control in CONTROLS if control.name == "type")
     options = Facets(frame).options(control, np.ones(len(table), dtype=bool), value)

@@ -1,4 +1,4 @@
-"""Filters: what each control's value means, as a pandas expression that keeps exactly those rows."""
+"""Filters: the value of each control as a pandas expression that selects exactly the rows it describes."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ ROW = {"tinker_path": "tinker://a/b/c", "base_model": "m", "project_id": "p", "c
 ROWS = [ROW, dict.fromkeys(ROW)]
 
 
-def expressions(frame: pd.DataFrame, values: Row) -> dict[str, str]:
-    """Return what filters stand for, on a frame that need not have the columns of all."""
+def build_expressions(frame: pd.DataFrame, values: Row) -> dict[str, str]:
+    """Return the expression of each filter that a frame offers."""
     controls = controls_of(frame)
     if "metadata" in controls:
         depth = Facets(frame).depth(controls["metadata"].columns)
@@ -47,10 +47,10 @@ def expressions(frame: pd.DataFrame, values: Row) -> dict[str, str]:
 
 
 def filter_rows(table: list[Row], values: Row, **options: Any) -> list[int]:
-    """Return the places of the rows that filters keep of a frame."""
+    """Return the positions of the rows of a frame that match the filters."""
     frame = frame_of(table, **options)
     return np.flatnonzero(
-        evaluate_condition(frame, join_expressions([*expressions(frame, values).values(), "index >= 0"]))
+        evaluate_condition(frame, join_expressions([*build_expressions(frame, values).values(), "index >= 0"]))
     ).tolist()
 
 
@@ -60,10 +60,10 @@ def filter_rows(table: list[Row], values: Row, **options: Any) -> list[int]:
 @pytest.mark.parametrize("kind", ["objects", "without zone"])
 @settings(max_examples=24)
 @given(table=tables, values=settings_of_filters, ages=st.booleans())
-def test_any_combination_keeps_what_each_value_means(kind: str, table: list[Row], values: Row, ages: bool) -> None:
-    """The rows that a view keeps, those of `frame.query(…)` and those found in plain Python are the same, whatever they hold."""
+def test_any_combination_selects_what_its_values_describe(kind: str, table: list[Row], values: Row, ages: bool) -> None:
+    """The view, `frame.query(…)` and a reference implementation in plain Python select the same rows, for any values."""
     frame = frame_of([*ROWS, *table], ages=ages, kind=kind)
-    found, rows = expressions(frame, values), Rows(frame, "tinker_path")
+    found, rows = build_expressions(frame, values), Rows(frame, "tinker_path")
     rows.filter(found)
     expected = find_matching([*ROWS, *table], values)
     assert np.flatnonzero(rows.mask).tolist() == expected
@@ -74,9 +74,9 @@ def test_any_combination_keeps_what_each_value_means(kind: str, table: list[Row]
 @settings(max_examples=28)
 @given(table=tables, values=settings_of_filters)
 def test_filters_that_a_frame_offers_can_be_evaluated_on_it(table: list[Row], values: Row) -> None:
-    """On whatever columns and rows a frame has, filters that it offers can be evaluated, alone and together."""
+    """Every filter that a frame offers can be evaluated on it, whatever its columns and rows."""
     frame = frame_of(table)
-    for found in expressions(frame, values).values():
+    for found in build_expressions(frame, values).values():
         assert not found or evaluate_condition(frame, found).shape == (len(frame),)
 
 
@@ -91,7 +91,7 @@ def test_filters_that_a_frame_offers_can_be_evaluated_on_it(table: list[Row], va
 @example(text="a\nb\r\u2028", other="'''")
 @example(text='"""', other="''")
 def test_a_literal_is_the_text_and_nothing_else(text: str, other: str) -> None:
-    """Any text, as a literal, passes the check of queries, is read back as itself, and equals no other text."""
+    """Any text, as a literal in a query, is accepted, evaluates to itself, and equals no other text."""
     frame = pd.DataFrame({"name": pd.array([text, other, None, text + other], dtype=frame_of([])["base_model"].dtype)})
     expected = [value == text for value in (text, other, None, text + other)]
     assert evaluate_condition(frame, f"name == {literal(text)}").tolist() == expected
@@ -99,8 +99,8 @@ def test_a_literal_is_the_text_and_nothing_else(text: str, other: str) -> None:
     assert eval(literal(text), {}) == text
 
 
-def test_a_search_is_for_every_word_wherever_it_stands() -> None:
-    """Words are looked for one by one, in path and metadata, in any order and case, and as they are: dots and stars mean themselves."""
+def test_a_search_finds_every_word_anywhere() -> None:
+    """A search matches rows that contain every word in path or metadata, in any order and case; dots and stars are literal."""
     first = ROW | {"tinker_path": "tinker://R1/weights/Step-10", "user_metadata": '{"note":"a.b*"}'}
     table = [first, ROW | {"tinker_path": "tinker://r2/weights/step-10", "user_metadata": None}]
     assert filter_rows(table, {"text": "STEP-10"}) == [0, 1]
@@ -114,8 +114,8 @@ def test_a_search_is_for_every_word_wherever_it_stands() -> None:
 
 @settings(max_examples=52)
 @given(entries=st.lists(objects, min_size=1, max_size=6), key=st.sampled_from(KEYS), data=st.data())
-def test_metadata_are_found_by_key_and_value_at_the_top_only(entries: list[Row], key: str, data: st.DataObject) -> None:
-    """Exactly the rows are kept whose own metadata have the key with the value: no nested object, no text that looks like it."""
+def test_metadata_is_matched_by_top_level_key_and_value(entries: list[Row], key: str, data: st.DataObject) -> None:
+    """A metadata filter selects exactly the rows with this top-level key and value, not nested ones or text that resembles them."""
     present = [
         value if isinstance(value, str) else to_json_text(value) for entry in entries for value in entry.values()
     ]
@@ -148,16 +148,16 @@ def test_metadata_are_found_by_key_and_value_at_the_top_only(entries: list[Row],
         ({"step": {"a": 1}}, {"key": "step", "value": {"a": 1}}, True),
     ],
 )
-def test_metadata_one_by_one(entry: Row, value: Row, is_found: bool) -> None:
-    """The key at the top with that value, as text or as the JSON that it is; neither a part of it nor what is nested in it."""
+def test_metadata_cases(entry: Row, value: Row, is_found: bool) -> None:
+    """A value matches as text or as JSON, only whole, and only under a top-level key."""
     assert filter_rows([ROW | {"user_metadata": to_json_text(entry)}], {"metadata": value}) == [0] * is_found
 
 
 # ── options, numbers, times ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_whole_numbers_of_64_bits_are_compared_exactly() -> None:
-    """A range that begins one above 2**53 leaves 2**53 out, given as a number or as the text of one."""
+def test_64_bit_integers_are_compared_exactly() -> None:
+    """A range that starts at 2**53 + 1 excludes 2**53, whether it is given as a number or as text."""
     table = [ROW | {"step": step} for step in (2**53, 2**53 + 1, 2**63 - 1)]
     for end in (2**53 + 1, str(2**53 + 1), np.int64(2**53 + 1)):
         assert filter_rows(table, {"step": [end, None]}) == [1, 2]
@@ -166,16 +166,16 @@ def test_whole_numbers_of_64_bits_are_compared_exactly() -> None:
 
 
 @pytest.mark.parametrize("ages", [True, False])
-def test_days_are_whole_days_of_utc(ages: bool) -> None:
-    """From a day to a day keeps both days from their first to their last moment, and nothing beyond."""
+def test_days_are_whole_days_in_utc(ages: bool) -> None:
+    """A range of days includes all of its first and of its last day in UTC."""
     moments = ["2026-01-01T23:59:59.999999", "2026-01-02T00:00", "2026-01-03T23:59:59.999999", "2026-01-04T00:00"]
     table = [ROW | {"time": datetime.fromisoformat(text).replace(tzinfo=UTC)} for text in moments]
     assert filter_rows(table, {"created": {"after": "2026-01-02", "before": "2026-01-03"}}, ages=ages) == [1, 2]
     assert filter_rows(table, {"created": {"after": date(2026, 1, 2), "before": None}}, ages=ages) == [1, 2, 3]
 
 
-def test_the_quick_picks_mean_what_they_say() -> None:
-    """Each quick pick of created and expires keeps the rows that its words name."""
+def test_presets_select_what_their_labels_say() -> None:
+    """Each preset of `created` and `expires` selects the rows that its label describes."""
     hours = {"1 h": 1, "3 d": 72, "20 d": 480, "60 d": 1440, "100 d": 2400}
     past = [ROW | {"time": NOW - timedelta(hours=h)} for h in hours.values()]
     picks = dict(PAST)
@@ -193,8 +193,8 @@ def test_the_quick_picks_mean_what_they_say() -> None:
     assert filter_rows(future, {"expires": picks["never expires"]}) == [5]
 
 
-def test_a_single_option_may_be_given_as_it_is() -> None:
-    """One text, True or False is an option of one; False is a value and not nothing."""
+def test_a_single_option_needs_no_list() -> None:
+    """A single text, True or False is accepted as a list of one option; False is an option, not an empty value."""
     table = [ROW, ROW | {"public": False}, ROW | {"public": None, "base_model": "n"}]
     assert filter_rows(table, {"public": False}) == [1]
     assert filter_rows(table, {"public": np.bool_(True)}) == filter_rows(table, {"public": [np.bool_(True)]}) == [0]
@@ -218,8 +218,8 @@ def test_a_single_option_may_be_given_as_it_is() -> None:
         ("metadata", {"key": ["a"]}), ("metadata", ["key"]), ("metadata", {"key": "k", "value": {1, 2}}),
     ],
 )  # fmt: skip
-def test_what_is_no_value_is_refused(name: str, value: Any) -> None:
-    """A value that a control cannot have is an error that names the control, and never one of pandas or Python."""
+def test_an_invalid_value_is_refused(name: str, value: Any) -> None:
+    """An invalid value raises InvalidRequestError with the name of the control, never an error of pandas or Python."""
     control = controls_of(frame_of(ROWS))[name]
     with pytest.raises(InvalidRequestError, match=f"is nothing to filter '{control.label}' by: ."):
         build_expression(control, value, NOW)
@@ -233,8 +233,8 @@ def test_what_is_no_value_is_refused(name: str, value: Any) -> None:
         ("expires", [None, {}, {"ever": False, "never": None}]), ("metadata", [None, {}, {"key": ""}, {"key": None, "value": "x"}]),
     ],
 )  # fmt: skip
-def test_values_that_filter_nothing(name: str, values: list[Any]) -> None:
-    """What is empty filters nothing, and is kept as nothing."""
+def test_empty_values_filter_nothing(name: str, values: list[Any]) -> None:
+    """An empty value is normalized to None and has an empty expression."""
     control = controls_of(frame_of(ROWS))[name]
     assert {clean_value(control, value) for value in values} == {None}
     assert {build_expression(control, value, NOW) for value in values} == {""}
@@ -243,8 +243,8 @@ def test_values_that_filter_nothing(name: str, values: list[Any]) -> None:
 @settings(max_examples=28)
 @given(values=settings_of_filters)
 @example(values={"model": [""], "project": [" ", None]})
-def test_the_kept_form_is_plain_and_says_the_same(values: Row) -> None:
-    """What is kept of a value is plain JSON, is kept as itself again, means the same, and can be said in words."""
+def test_the_normal_form_is_equivalent_json(values: Row) -> None:
+    """The normal form of a value is JSON, is its own normal form, selects the same rows, and has a description."""
     controls = controls_of(frame_of(ROWS))
     for name, value in values.items():
         found = clean_value(controls[name], value)
@@ -258,8 +258,8 @@ def test_the_kept_form_is_plain_and_says_the_same(values: Row) -> None:
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_control_is_said_in_few_words() -> None:
-    """What a filter is set to is said in words: options by name, two of many; numbers as they are; days and keys."""
+def test_every_control_has_a_short_description() -> None:
+    """A filter's description names at most two options, and has numbers, days and keys."""
     controls = {control.name: control for control in CONTROLS}
 
     def words(name: str, value: Any) -> str:
@@ -293,13 +293,13 @@ def test_every_control_is_said_in_few_words() -> None:
         (["not public", "y"], "not public and y"),
     ],
 )
-def test_parts_are_joined_so_that_all_of_them_hold(parts: list[str], whole: str) -> None:
-    """A part that would fall apart beside `and` is put in parentheses, others stay as they are."""
+def test_expressions_are_joined_with_and(parts: list[str], whole: str) -> None:
+    """Expressions are joined with `and`, in parentheses only where precedence requires them."""
     assert join_expressions(parts) == whole
 
 
-def test_an_expression_is_what_a_person_would_write(shared_server: Any, client_of: Any) -> None:
-    """The expressions of plain values are short pandas, to be read and typed."""
+def test_expressions_are_short_pandas(shared_server: Any, client_of: Any) -> None:
+    """The expression of a simple value is short pandas that a person would write."""
     controls = controls_of(client_of(shared_server).inventory())
 
     def text(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What rows a view can be of: listings whole or not, rows from files, rows made by hand, and other rows in place of them."""
+"""Frames that a view can show: whole and partial listings, rows from files, handmade rows, and replacement rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def frame(shared_client: tkf.Client) -> pd.DataFrame:
 
 
 def use_table(rows: pd.DataFrame) -> TableState:
-    """Make a table of rows, set every control, sort by every shown column, select, and show all of it."""
+    """Make a table, set every filter, sort by every shown column, select all rows, and render everything."""
     state = TableState(rows)
     examples = {
         "text": "a",
@@ -64,10 +64,8 @@ def use_table(rows: pd.DataFrame) -> TableState:
         ("inventory", "pandas csv"), ("sessions", "pandas pickle"),
     ],
 )  # fmt: skip
-def test_rows_read_back_from_files_are_explored_as_well(
-    shared_client: tkf.Client, tmp_path: Path, listing: str, form: str
-) -> None:
-    """Our own files and those of pandas give tables that can be filtered, sorted, selected and shown, as far as their columns tell."""
+def test_rows_from_files_can_be_explored(shared_client: tkf.Client, tmp_path: Path, listing: str, form: str) -> None:
+    """Rows from our export files, CSV and pickle can be filtered, sorted, selected and shown."""
     rows = getattr(shared_client, listing)().head(60)
     if form == "pandas csv":
         rows.to_csv(tmp_path / "rows.csv", index=False)
@@ -114,16 +112,16 @@ MADE = {
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_rows_made_by_hand_are_explored(name: str) -> None:
-    """A frame that only has the key, with any index and any values, can be shown, and is itself left as it was."""
+def test_handmade_rows_can_be_explored(name: str) -> None:
+    """A frame with only the key column, with any index and values, can be shown and is not modified."""
     before = MADE[name].copy()
     state = use_table(MADE[name])
     assert state.banner() == ""
     pd.testing.assert_frame_equal(MADE[name], before)
 
 
-def test_what_is_no_table_is_refused(shared_server: DemoServer, client_of: Make) -> None:
-    """A frame of samplers, without a key, with a column twice, or with names that are no text, is refused in words."""
+def test_unsuitable_frames_are_refused(shared_server: DemoServer, client_of: Make) -> None:
+    """Frames of samplers, without a key, with a duplicate column or with column names other than text are refused with the reason."""
     client = client_of(shared_server)
     for wrong in (client.samplers(), pd.DataFrame({"x": [1]}), pd.DataFrame()):
         with pytest.raises(InvalidRequestError, match=r"no table that can be explored.*tinker_path"):
@@ -137,7 +135,7 @@ def test_what_is_no_table_is_refused(shared_server: DemoServer, client_of: Make)
 
 
 def test_a_key_in_the_index_is_a_key(shared_server: DemoServer, client_of: Make) -> None:
-    """A frame whose identity column stands in its index opens as the rows that it has, and reaches no other checkpoint."""
+    """A frame with its identity column in the index opens with all its rows."""
     checkpoints = client_of(shared_server).checkpoints()
     for labels in ("tinker_path", ["training_run_id", "tinker_path"]):
         state = TableState(checkpoints.set_index(labels))
@@ -147,7 +145,7 @@ def test_a_key_in_the_index_is_a_key(shared_server: DemoServer, client_of: Make)
 
 
 def test_rows_of_another_kind_are_refused(shared_server: DemoServer, client_of: Make) -> None:
-    """Rows without their own identity column, or with a key that repeats, are not shown as the runs or sessions that own them."""
+    """Rows without their own identity column, or with duplicate keys, are not shown as the runs or sessions that own them."""
     client = client_of(shared_server)
     checkpoints, runs = client.checkpoints(), client.training_runs()
     without = checkpoints.drop(columns="tinker_path")
@@ -169,7 +167,7 @@ def test_rows_of_another_kind_are_refused(shared_server: DemoServer, client_of: 
 
 
 def test_a_frame_is_the_table_of_its_most_specific_key(shared_server: DemoServer, client_of: Make) -> None:
-    """A frame with the columns of several tables is one of checkpoints, else of runs, else of sessions."""
+    """A frame with the columns of several tables is shown as checkpoints, else as runs, else as sessions."""
     client = client_of(shared_server)
     assert {name: sort_of(getattr(client, name)()).name for name in LISTINGS} == {
         "inventory": "checkpoints", "checkpoints": "checkpoints", "training_runs": "training_runs", "sessions": "sessions",
@@ -180,8 +178,8 @@ def test_a_frame_is_the_table_of_its_most_specific_key(shared_server: DemoServer
 # ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_rows_read_anew_keep_all_that_was_set(frame: pd.DataFrame) -> None:
-    """Filters, order, columns, widths and the selection by key stay with other rows; what the new rows lack goes."""
+def test_a_refresh_keeps_the_settings(frame: pd.DataFrame) -> None:
+    """Filters, sort order, columns, widths and the selection by key survive new rows; columns that they lack are removed."""
     state = TableState(frame)
     state.set_filters({"public": False})
     state.set_filter("query", "wrong >")
@@ -199,8 +197,8 @@ def test_rows_read_anew_keep_all_that_was_set(frame: pd.DataFrame) -> None:
     assert state.facets.bytes(np.ones(len(fewer), dtype=bool)) == fewer["size_bytes"].sum()
 
 
-def test_rows_that_do_not_fit_the_filters_are_not_taken(frame: pd.DataFrame) -> None:
-    """Rows on which a filter or the order cannot be evaluated are an error, and what is shown stays."""
+def test_rows_that_do_not_fit_the_filters_are_refused(frame: pd.DataFrame) -> None:
+    """Rows on which a filter or the sort order cannot be evaluated raise an error, and the displayed rows stay."""
     state = TableState(frame)
     state.set_filters({"query": "size_gb > 1"})
     state.order_by(["step"])
@@ -215,8 +213,8 @@ def test_rows_that_do_not_fit_the_filters_are_not_taken(frame: pd.DataFrame) -> 
         assert (keys(state), state.query, state.rows.number, list(state.controls)) == before
 
 
-def test_a_table_that_fills_gets_its_controls(frame: pd.DataFrame) -> None:
-    """A table that was empty, or knew nothing of sizes, can be searched and ranged over once it has such rows."""
+def test_controls_appear_with_their_columns(frame: pd.DataFrame) -> None:
+    """A table that was empty offers its filters once it has rows."""
     state = TableState(frame.head(0))
     assert "text" not in state.controls
     state.replace(frame)
@@ -232,8 +230,8 @@ def test_a_table_that_fills_gets_its_controls(frame: pd.DataFrame) -> None:
 # ── what is not whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_listing_that_may_lack_rows_says_so_in_a_banner(server: DemoServer, client_of: Make) -> None:
-    """A listing that cannot be proved complete has a banner with its numbers, also when it is filtered; a whole one has none."""
+def test_an_incomplete_listing_has_a_banner(server: DemoServer, client_of: Make) -> None:
+    """A listing that is not proved complete has a banner with its number of rows, also when filtered; a complete one has none."""
     client = client_of(server, retries=0)
     assert TableState(client.checkpoints()).banner() == ""
     server.faults.bursts.append(Burst("list_checkpoints", 500, times=1, after=3))
@@ -244,8 +242,8 @@ def test_a_listing_that_may_lack_rows_says_so_in_a_banner(server: DemoServer, cl
     assert banner == f"This listing is not proved complete: {len(rows):,} rows were read. Refresh reads it again."
 
 
-def test_a_listing_that_was_limited_says_that(shared_server: DemoServer, client_of: Make) -> None:
-    """A listing of which somebody asked for some rows only says how many of how many they are."""
+def test_a_limited_listing_has_a_banner(shared_server: DemoServer, client_of: Make) -> None:
+    """The banner of a limited listing says how many of how many rows were read."""
     client = client_of(shared_server)
     total = len(client.checkpoints())
     assert (

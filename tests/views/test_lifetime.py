@@ -1,4 +1,4 @@
-"""Views are let go when they are replaced or closed, and views of one listing share its columns; in IPython, without a browser."""
+"""The lifetime of views: closed when replaced, their columns shared between views of one listing; in IPython, without a browser."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def get_buffers(frame: pd.DataFrame, column: str) -> list[int]:
 
 
 def test_a_view_without_references_is_closed_at_once(shared_server: DemoServer, client_of) -> None:
-    """A view whose variable is replaced is gone without a garbage collection, with its frame, and its comm is closed."""
+    """A view whose variable is replaced is freed with its frame, without a garbage collection, and its comm is closed."""
     gc.collect()
     gc.disable()
     try:
@@ -86,7 +86,7 @@ def test_a_view_without_references_is_closed_at_once(shared_server: DemoServer, 
 def test_an_open_view_is_known_to_ipywidgets(
     shared_server: DemoServer, client_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page that is loaded again gets the state of an open view, and a message through its comm is answered."""
+    """A reloaded page gets the state of an open view, and its messages are answered."""
     view, said = tkf.explore("checkpoints", client_of(shared_server)), []
     assert Widget.get_manager_state()["state"][view.model_id]["state"]["_grid"] == view._grid
     monkeypatch.setattr(view, "send", said.append)
@@ -109,8 +109,8 @@ def test_a_closed_view_says_so(shared_server: DemoServer, client_of) -> None:
     view.close()
 
 
-def test_a_plan_goes_on_when_its_view_is_closed(client_of) -> None:
-    """Closing a view stops neither its plan nor hides its outcomes, but ends what is only read."""
+def test_a_plan_continues_when_its_view_is_closed(client_of) -> None:
+    """Closing a view neither stops its running plan nor hides the outcomes; reads are cancelled."""
     with DemoServer(faults=Faults(write_latency=0.05)) as server:
         view = tkf.explore("checkpoints", client_of(server))
         view.selected = view.frame.query("not public").head(3)
@@ -123,8 +123,8 @@ def test_a_plan_goes_on_when_its_view_is_closed(client_of) -> None:
         assert server.requests.count("publish_checkpoint") == 3
 
 
-def test_a_plan_in_the_making_and_a_reading_end_with_the_view(client_of) -> None:
-    """A view that is closed while it reads its rows again keeps nothing, and shows no error."""
+def test_a_refresh_ends_with_its_view(client_of) -> None:
+    """A view that is closed during a refresh releases its rows and shows no error."""
     faults = Faults(latency=0.05)
     with DemoServer(faults=faults) as server:
         view = tkf.explore("checkpoints", client_of(server))
@@ -140,7 +140,7 @@ def test_a_plan_in_the_making_and_a_reading_end_with_the_view(client_of) -> None
 
 @pytest.mark.parametrize("code", ["view = tkf.explore('checkpoints', client)", "tkf.explore('checkpoints', client)"])
 def test_a_cell_that_is_run_again_keeps_one_view(run_cell: RunCell, code: str) -> None:
-    """However often a cell is run, one view is open: the last one, also where IPython keeps each as a result."""
+    """However often a cell is run, only its last view is open, also where IPython keeps each result."""
     before = count_open()
     for _ in range(3):
         run_cell("a", code)
@@ -149,7 +149,7 @@ def test_a_cell_that_is_run_again_keeps_one_view(run_cell: RunCell, code: str) -
 
 @pytest.mark.parametrize("code", ["tkf.explore('checkpoints', client)", "display(tkf.explore('checkpoints', client))"])
 def test_a_displayed_view_without_a_variable_is_kept(run_cell: RunCell, code: str) -> None:
-    """A view lives as long as the output of its cell, which other cells do not end; without the id of its cell, for good."""
+    """A view stays open as long as its cell's output, which other cells do not end; without a cell id, for good."""
     before = count_open()
     run_cell("a", code)
     for number in range(4):
@@ -163,7 +163,7 @@ def test_a_displayed_view_without_a_variable_is_kept(run_cell: RunCell, code: st
 
 
 def test_a_view_that_is_used_elsewhere_is_kept(run_cell: RunCell) -> None:
-    """A cell that is run again ends no view that a variable or another cell's output still has."""
+    """Running a cell again closes no view that a variable or another cell's output refers to."""
     before = count_open()
     run_cell("a", "kept = tkf.explore('checkpoints', client); kept")
     run_cell("b", "kept")
@@ -178,7 +178,7 @@ def test_a_view_that_is_used_elsewhere_is_kept(run_cell: RunCell) -> None:
 
 @pytest.mark.parametrize("name", ["checkpoints", "training_runs", "sessions"])
 def test_views_of_one_listing_share_its_columns(shared_server: DemoServer, client_of, name: str) -> None:
-    """Two views of a cached listing hold its text once, also if one was opened from another table; a write to one frame stays there."""
+    """Two views of a cached listing hold its text once, also if one was opened from another table; changing one frame leaves the other."""
     client = client_of(shared_server)
     first, other = tkf.explore(name, client), tkf.explore(name, client)
     key = first._explorer.state.sort.key
@@ -191,7 +191,7 @@ def test_views_of_one_listing_share_its_columns(shared_server: DemoServer, clien
 
 
 def test_tables_opened_in_a_view_share_its_columns(shared_server: DemoServer, client_of) -> None:
-    """The checkpoints that are opened from the run of a checkpoint are those of the first table."""
+    """Checkpoints that are opened from a run share the columns of the first table."""
     view = tkf.explore("checkpoints", client_of(shared_server))
     for label in ("run", "checkpoints"):
         view._handle_custom_msg({"do": "open", "label": label, "place": 0, "number": view._grid["number"]}, [])

@@ -16,20 +16,20 @@ FRONTEND = Path(__file__).parents[2] / "tinker_frames" / "views" / "frontend"
 
 
 @pytest.mark.skipif(not FRONTEND.exists(), reason="the sources of the front end are not installed")
-def test_the_declarations_of_the_browser_are_those_of_python() -> None:
+def test_the_typescript_declarations_are_up_to_date() -> None:
     """The committed messages.d.ts is what generate_types.py makes of messages.py and requests.py."""
     generated = runpy.run_path(str(FRONTEND / "generate_types.py"))["declare_all"]()
     assert (FRONTEND / "src" / "messages.d.ts").read_text(encoding="utf-8") == generated
 
 
 def test_every_request_has_a_handler() -> None:
-    """What the browser may ask for and what is handled are the same."""
+    """The declared requests are exactly those that have a handler."""
     declared = {do for request in get_args(requests.Request) for do in get_args(get_type_hints(request)["do"])}
     assert declared == set(HANDLERS)
 
 
-def test_every_handler_takes_the_request_that_it_is_for() -> None:
-    """A handler of a request that says more than what to do is annotated with that request."""
+def test_every_handler_is_annotated_with_its_request() -> None:
+    """The handler of a request with fields is annotated with that request's type."""
     for do, handler in HANDLERS.items():
         if hints := get_type_hints(handler):
             _, request, _ = hints.values()
@@ -37,5 +37,5 @@ def test_every_handler_takes_the_request_that_it_is_for() -> None:
 
 
 def test_every_part_of_a_view_is_declared() -> None:
-    """The declared state is the parts that are drawn, the limits, and the name of the static table."""
+    """The declared state consists of the rendered parts, the limits, and the name of the static table."""
     assert set(get_type_hints(messages.ViewState)) == {f"_{part}" for part in PARTS} | {"_limits", "_static_id"}

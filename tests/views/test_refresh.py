@@ -1,4 +1,4 @@
-"""Where a view's rows come from: listings, the same rows read anew, and rows taken over after a write."""
+"""Reading and refreshing the rows of a view: listings, rows read again, and rows updated after a write."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TOTALS = ["checkpoints_count", "checkpoint_storage_bytes", "session_size_gb"]  #
 
 
 def take_rows(client: tkf.Client) -> pd.DataFrame:
-    """Return some rows in an order of their own, with a column of somebody's own."""
+    """Return some rows in an order of their own, with an extra column of the user's."""
     rows = client.inventory().sort_values("size_gb", ascending=False).head(7)
     return rows.assign(mine=range(7), size_gb=0.0)
 
@@ -45,7 +45,7 @@ def take_rows(client: tkf.Client) -> pd.DataFrame:
 
 
 def test_a_listing_is_read_by_its_name(shared_client: tkf.Client) -> None:
-    """Each listing is the client's own; a name of none is refused before anything is sent."""
+    """Each listing is read from the client's method; an unknown name is refused before any request."""
     for name in LISTINGS:
         assert refresh.read_listing(shared_client, name).attrs["tinker"]["table"] == name
     for wrong in ("samplers", "close", "", "rest"):
@@ -54,24 +54,24 @@ def test_a_listing_is_read_by_its_name(shared_client: tkf.Client) -> None:
 
 
 @pytest.mark.parametrize(("dialect", "is_known"), [("official", True), ("tuft", True), ("skyrl", False)])
-def test_runs_know_their_sessions_where_the_server_can_tell(dialect: str, is_known: bool, client_of: Make) -> None:
-    """Runs whose ids do not tell their session are given it from the sessions; where there are none, they stay without."""
+def test_runs_get_their_session_ids_from_the_sessions(dialect: str, is_known: bool, client_of: Make) -> None:
+    """Runs whose ids do not contain their session get it from the sessions; on servers without sessions it is NA."""
     with DemoServer(runs=6, dialect=dialect) as server:
         runs = refresh.read_listing(client_of(server), "training_runs")
         assert runs["session_id"].notna().all() == is_known
         assert len(runs) == 6
 
 
-def test_a_table_is_read_anew_from_where_it_came() -> None:
-    """A table goes back to its own listing, unless that has other rows; one of no listing to the fullest there is."""
+def test_a_table_is_refreshed_from_its_listing() -> None:
+    """A table is refreshed from its own listing, or, if it has none of that kind, from the one with the most columns."""
     assert find_listing({"table": "checkpoints"}, "checkpoints") == "checkpoints"
     assert find_listing({"table": "inventory"}, "checkpoints") == "inventory"
     assert find_listing({"table": "training_runs"}, "checkpoints") == "inventory"
     assert [find_listing({}, sort) for sort in refresh.LISTING_OF] == ["inventory", "training_runs", "sessions"]
 
 
-def test_a_frame_is_whole_as_long_as_nothing_was_left_out(shared_client: tkf.Client) -> None:
-    """All of a listing is whole, with columns added too; what was filtered, limited, of some runs, or made by hand is not."""
+def test_only_an_unfiltered_listing_is_whole(shared_client: tkf.Client) -> None:
+    """A listing is whole, also with added columns; a filtered, limited or handmade frame, or one of some runs, is not."""
     for name in KEYS:
         rows = getattr(shared_client, name)()
         assert is_whole(rows)
@@ -89,8 +89,8 @@ def test_a_frame_is_whole_as_long_as_nothing_was_left_out(shared_client: tkf.Cli
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_a_whole_listing_has_the_rows_that_there_are_now(server: DemoServer, client: tkf.Client, name: str) -> None:
-    """Rows that came are there, those that went are not, in the columns of before; somebody's own column stays beside its row."""
+def test_a_refreshed_listing_has_the_current_rows(server: DemoServer, client: tkf.Client, name: str) -> None:
+    """New rows are added, deleted ones removed, columns stay in order, and an added column stays beside its rows."""
     old = getattr(client, name)()
     old = old.assign(mine=range(len(old)))[["mine", *old.columns[::-1]]]
     old.attrs = getattr(client, name)().attrs
@@ -109,8 +109,8 @@ def test_a_whole_listing_has_the_rows_that_there_are_now(server: DemoServer, cli
     assert (len(kept), frame["mine"].isna().sum()) == (len(old) - 1, 2)
 
 
-def test_a_part_stays_that_part_in_its_order(server: DemoServer, client: tkf.Client) -> None:
-    """Rows that somebody filtered and sorted stay those rows, as they are now, without those that are gone and without others."""
+def test_a_refreshed_part_keeps_its_rows_and_order(server: DemoServer, client: tkf.Client) -> None:
+    """Filtered and sorted rows are updated in place: deleted ones are removed, and none is added."""
     old = take_rows(client)
     paths = old["tinker_path"].tolist()
     server.state.delete(server.state.find(paths[2]))
@@ -128,8 +128,8 @@ def test_a_part_stays_that_part_in_its_order(server: DemoServer, client: tkf.Cli
     assert not is_whole(frame)
 
 
-def test_rows_without_a_key_or_with_that_of_others_are_read_anew(shared_client: tkf.Client) -> None:
-    """Several rows of one checkpoint stay several; a row that names none is not there any more."""
+def test_duplicate_and_missing_keys_are_refreshed(shared_client: tkf.Client) -> None:
+    """Duplicate rows of a checkpoint stay duplicates; rows without a key are removed."""
     new = shared_client.inventory()
     path = new["tinker_path"].iloc[5]
     old = pd.DataFrame(
@@ -146,15 +146,15 @@ def test_rows_without_a_key_or_with_that_of_others_are_read_anew(shared_client: 
 
 
 def change_checkpoints(server: DemoServer, paths: list[str]) -> None:
-    """Publish, expire, and delete a checkpoint each."""
+    """Publish a checkpoint, set and remove the expiry of two others, and delete a fourth."""
     server.state.publish(server.state.find(paths[0]))
     server.state.set_ttl(server.state.find(paths[1]), 7200)
     server.state.set_ttl(server.state.find(paths[2]), None)
     server.state.delete(server.state.find(paths[3]))
 
 
-def candidates(frame: pd.DataFrame) -> list[str]:
-    """Return a private row, one without expiry, one with, and one more, of different runs."""
+def pick_checkpoints(frame: pd.DataFrame) -> list[str]:
+    """Return four private checkpoints, two without and two with an expiry, of at least three runs."""
     rows = frame[~frame["public"].fillna(value=False).astype(bool)]
     picked = [rows[rows["expires_at"].isna()].iloc[0], rows[rows["expires_at"].isna()].iloc[-1]]
     picked += [rows[rows["expires_at"].notna()].iloc[0], rows[rows["expires_at"].notna()].iloc[-1]]
@@ -163,10 +163,10 @@ def candidates(frame: pd.DataFrame) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["inventory", "checkpoints"])
-def test_rows_after_a_write_are_as_a_new_listing_has_them(server: DemoServer, client: tkf.Client, name: str) -> None:
-    """What was changed is as the server has it, what was deleted is gone, and everything else, order and dtypes too, is untouched."""
+def test_rows_after_a_write_equal_a_new_listing(server: DemoServer, client: tkf.Client, name: str) -> None:
+    """Changed rows have the server's state, deleted ones are gone, and other rows, order and dtypes are unchanged."""
     old = getattr(client, name)()
-    paths = candidates(old)
+    paths = pick_checkpoints(old)
     change_checkpoints(server, paths)
     fresh, lost = client.read_runs(runs_of(paths))
     frame = merge_written(old, fresh, runs_of(paths), lost)
@@ -180,10 +180,10 @@ def test_rows_after_a_write_are_as_a_new_listing_has_them(server: DemoServer, cl
     assert paths[3] in set(old["tinker_path"])
 
 
-def test_a_run_that_could_not_be_read_is_left_as_it_was(server: DemoServer, client: tkf.Client) -> None:
-    """Of a run whose list did not come, no row is changed and none is taken for deleted."""
+def test_a_run_that_could_not_be_read_is_unchanged(server: DemoServer, client: tkf.Client) -> None:
+    """No row of a run whose list could not be read is changed or taken for deleted."""
     old = client.checkpoints()
-    paths = candidates(old)
+    paths = pick_checkpoints(old)
     change_checkpoints(server, paths)
     fresh, _ = client.read_runs(runs_of(paths))
     lost = {runs_of(paths[3:])[0]}
@@ -211,10 +211,10 @@ MADE = {
 
 @pytest.mark.parametrize("how", MADE)
 @pytest.mark.filterwarnings("ignore:The behavior of DataFrame concatenation")
-def test_rows_of_any_dtype_take_over_what_was_written(server: DemoServer, client: tkf.Client, how: str) -> None:
-    """Rows as people make them show the new state too: in their own dtype where it can hold it, else in the listing's."""
+def test_rows_of_any_dtype_are_updated(server: DemoServer, client: tkf.Client, how: str) -> None:
+    """Handmade rows show the new state, in their own dtype if it can hold it, else in the listing's."""
     old = MADE[how](client.checkpoints()).reset_index(drop=True)
-    paths = candidates(client.checkpoints())
+    paths = pick_checkpoints(client.checkpoints())
     change_checkpoints(server, paths)
     fresh, lost = client.read_runs(runs_of(paths))
     frame = merge_written(old, fresh, runs_of(paths), lost)
@@ -230,8 +230,8 @@ def test_rows_of_any_dtype_take_over_what_was_written(server: DemoServer, client
         assert frame.dtypes.to_dict() == old.dtypes.to_dict()
 
 
-def test_a_size_that_is_not_known_fits_into_whole_numbers() -> None:
-    """A column that cannot hold what is not known becomes one that can; nothing is invented in its place."""
+def test_an_unknown_size_becomes_na_in_an_integer_column() -> None:
+    """An integer column that receives an unknown value becomes nullable; the value is NA."""
     old = pd.DataFrame({"tinker_path": ["tinker://r/weights/a", "tinker://q/weights/b"], "size_bytes": [5, 6]})
     fresh = pd.DataFrame({"tinker_path": ["tinker://r/weights/a"], "size_bytes": pd.array([None], dtype="Int64")})
     for name in CHANGING:
@@ -246,7 +246,7 @@ def test_a_size_that_is_not_known_fits_into_whole_numbers() -> None:
 
 
 def test_the_checkpoints_of_runs_and_sessions(shared_client: tkf.Client) -> None:
-    """Rows of runs mean their checkpoints, rows of sessions those of their runs, each once; rows of checkpoints themselves."""
+    """Rows of runs or sessions stand for all their checkpoints, each once; rows of checkpoints for themselves."""
     every, runs, sessions = shared_client.checkpoints(), shared_client.training_runs(), shared_client.sessions()
     assert read_checkpoints(shared_client, every.head(3), "checkpoints").equals(every.head(3))
     for rows, sort, key in (
@@ -260,8 +260,8 @@ def test_the_checkpoints_of_runs_and_sessions(shared_client: tkf.Client) -> None
 
 
 @pytest.mark.parametrize("sort", ["training_runs", "sessions"])
-def test_rows_that_name_nothing_have_no_checkpoints(sort: str, client_of: Make) -> None:
-    """A row without an id means no checkpoint at all, above all not those whose run or session is not known."""
+def test_rows_without_an_id_have_no_checkpoints(sort: str, client_of: Make) -> None:
+    """A row without an id stands for no checkpoint, not for those whose run or session is unknown."""
     key = {"training_runs": "training_run_id", "sessions": "session_id"}[sort]
     with DemoServer(runs=4, dialect="skyrl") as server:
         client = client_of(server)
@@ -277,13 +277,13 @@ def test_rows_that_name_nothing_have_no_checkpoints(sort: str, client_of: Make) 
         (["junk", "", "tinker://", "tinker://a/b", "tinker://./weights/1"], []),
     ],
 )  # fmt: skip
-def test_the_runs_that_paths_name(paths: list[str], runs: list[str]) -> None:
-    """Each run once, in order; what names none is left out."""
+def test_the_runs_of_paths(paths: list[str], runs: list[str]) -> None:
+    """Each run is listed once, in order; invalid paths are ignored."""
     assert runs_of(paths) == runs
 
 
-def test_live_columns_are_all_that_may_differ(shared_client: tkf.Client) -> None:
-    """Two readings of an account that nobody changes differ in the ages only, which go on."""
+def test_two_readings_differ_in_ages_only(shared_client: tkf.Client) -> None:
+    """Two readings of an unchanged account differ only in the columns of ages."""
     one, other = shared_client.inventory(), shared_client.inventory(refresh=True)
     for name in one.columns.difference(AGES):
         assert_series_equal(one[name], other[name])

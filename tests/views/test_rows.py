@@ -1,4 +1,4 @@
-"""Rows of a view: filtered, sorted and selected by place, the same as pandas does it, with a selection that goes by key."""
+"""Rows of a view: filtered and sorted as by pandas, and selected by position, with a selection that follows the keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_rows(steps: list[int | None], first: int = 0) -> pd.DataFrame:
 
 
 def list_matching(rows: Rows) -> list[str]:
-    """Return the keys that match, in order."""
+    """Return the keys of the matching rows, in order."""
     return rows.get_filtered()["key"].tolist()
 
 
@@ -43,7 +43,7 @@ def list_selected(rows: Rows) -> set[str]:
 def test_rows_are_sorted_as_pandas_sorts_them(
     table: list[dict[str, Any]], names: list[str], data: st.DataObject
 ) -> None:
-    """Any columns in any direction give the order of a stable `sort_values`, what is not known last; a filter takes rows out of it."""
+    """Any columns in any direction sort like a stable `sort_values`, NA last; a filter keeps the order."""
     frame = frame_of(table)
     names = list(dict.fromkeys(names))
     up = [data.draw(st.booleans()) for _ in names]
@@ -57,8 +57,8 @@ def test_rows_are_sorted_as_pandas_sorts_them(
     assert len(rows) == mask.sum()
 
 
-def test_an_order_that_cannot_be_changes_nothing() -> None:
-    """An unknown column, or values that cannot be compared, are refused, and the order stays."""
+def test_an_invalid_order_changes_nothing() -> None:
+    """An unknown column, or values that cannot be compared, raise an error, and the order stays."""
     rows = Rows(make_rows([3, 1, 2]).assign(odd=[1, "a", None]), "key")
     rows.order_by(["step"])
     before = rows.number
@@ -69,8 +69,8 @@ def test_an_order_that_cannot_be_changes_nothing() -> None:
     assert (rows.sort, rows.number, list_matching(rows)) == (("step",), before, ["k1", "k2", "k0"])
 
 
-def test_the_first_of_a_repeated_sort_counts() -> None:
-    """A column that is named twice sorts as it does the first time, and a `-` in front turns it round."""
+def test_a_repeated_sort_column_counts_once() -> None:
+    """A column named twice sorts as it does the first time; a leading `-` means descending."""
     rows = Rows(make_rows([3, 1, None, 2]), "key")
     rows.order_by(["-step", "-step"])
     assert rows.sort == ("-step",)
@@ -81,7 +81,7 @@ def test_the_first_of_a_repeated_sort_counts() -> None:
 
 
 def test_a_condition_that_cannot_be_evaluated_changes_nothing() -> None:
-    """With one wrong condition among sound ones, the rows are those of before."""
+    """If one of several conditions is invalid, an error is raised and the rows stay."""
     rows = Rows(make_rows([1, 2, 3]), "key")
     rows.filter({"a": "step > 1"})
     before = rows.number
@@ -92,8 +92,8 @@ def test_a_condition_that_cannot_be_evaluated_changes_nothing() -> None:
     assert rows.mask_without("a").tolist() == [True, True, True]
 
 
-def test_the_rows_without_one_condition_meet_all_others() -> None:
-    """`mask_without` leaves out the named condition only, whether it is set or not."""
+def test_the_mask_without_one_condition() -> None:
+    """`mask_without` ignores the named condition only, whether or not it is set."""
     rows = Rows(make_rows([1, 2, 3, 4]), "key")
     rows.filter({"a": "step > 1", "b": "step < 4", "c": ""})
     assert rows.mask_without("a").tolist() == [True, True, True, False]
@@ -101,8 +101,8 @@ def test_the_rows_without_one_condition_meet_all_others() -> None:
     assert rows.mask_without("c").tolist() == rows.mask_without("x").tolist() == rows.mask.tolist()
 
 
-def test_conditions_are_evaluated_once_and_no_more_are_remembered_than_needed() -> None:
-    """Typing letter by letter evaluates what is new only, and keeps the rows of some conditions, not of all there ever were."""
+def test_conditions_are_evaluated_once() -> None:
+    """A known condition is not evaluated again, and the number of cached results is bounded."""
     rows = Rows(make_rows(list(range(20))), "key")
     rows.filter({"typed": "step >= 1"})
     found = rows._masks["step >= 1"]
@@ -131,7 +131,7 @@ selection_steps = st.lists(
 
 
 def apply_step(rows: Rows, expected: set[str], step: tuple[Any, ...]) -> set[str]:
-    """Do one thing with rows, and return what should be selected then, by key."""
+    """Apply one step to the rows, and return the keys that should be selected afterwards."""
     what, *given_ = step
     present = list_matching(rows)
     if what == "range":
@@ -155,8 +155,8 @@ def apply_step(rows: Rows, expected: set[str], step: tuple[Any, ...]) -> set[str
 
 @settings(max_examples=52)
 @given(steps=st.lists(st.none() | st.integers(0, 7), max_size=7), todo=selection_steps)
-def test_the_selection_goes_by_key_through_everything(steps: list[int | None], todo: list[tuple[Any, ...]]) -> None:
-    """Ranges, all, none, filters, sorts and other rows leave selected exactly the keys that they should; only the latter three change the number."""
+def test_the_selection_follows_the_keys(steps: list[int | None], todo: list[tuple[Any, ...]]) -> None:
+    """Any sequence of ranges, filters, sorts and new rows leaves the right keys selected; filters, sorts and new rows change the order number."""
     rows, expected = Rows(make_rows(steps), "key"), set[str]()
     for step in todo:
         number = rows.number
@@ -169,8 +169,8 @@ def test_the_selection_goes_by_key_through_everything(steps: list[int | None], t
         assert rows.get_selected()["key"].tolist() == in_order
 
 
-def test_keys_that_are_missing_or_there_twice_are_selected_by_place() -> None:
-    """A click selects the one row that it hits, though others have the same key or none; by key, all of a key are selected."""
+def test_rows_with_missing_or_duplicate_keys_are_selected_by_position() -> None:
+    """A click selects only the clicked row, even if other rows have the same key or none; a key selects all its rows."""
     frame = pd.DataFrame({"key": ["a", "a", None, None, "b"]})
     rows = Rows(frame, "key")
     rows.select(1, 2, on=True)
@@ -182,8 +182,8 @@ def test_keys_that_are_missing_or_there_twice_are_selected_by_place() -> None:
     assert rows.get_selected()["key"].tolist() == ["b", "a", "a"]
 
 
-def test_other_rows_that_cannot_be_filtered_or_sorted_so_are_not_taken() -> None:
-    """Rows without the column of the filter or of the sort are refused, and everything stays as it was."""
+def test_rows_that_cannot_be_filtered_or_sorted_are_refused() -> None:
+    """New rows without the column of a filter or of the sort order raise an error, and everything stays."""
     rows = Rows(make_rows([3, 1, 2]), "key")
     rows.filter({"a": "step > 1"})
     rows.order_by(["-step"])
@@ -195,7 +195,7 @@ def test_other_rows_that_cannot_be_filtered_or_sorted_so_are_not_taken() -> None
 
 
 def test_rows_keep_their_labels() -> None:
-    """A frame with repeated or named labels is filtered, sorted and selected as any other, and its rows are given back under their labels."""
+    """A frame with duplicate or named labels is filtered, sorted and selected like any other, and keeps its labels."""
     frame = make_rows([1, 2, 3]).set_index(pd.Index([7, 7, 7], name="step_"))
     rows = Rows(frame, "key")
     rows.filter({"a": "step > 1"})
@@ -206,7 +206,7 @@ def test_rows_keep_their_labels() -> None:
     pd.testing.assert_frame_equal(rows.frame, frame)
 
 
-def test_no_rows_are_rows() -> None:
+def test_an_empty_frame() -> None:
     """A frame without rows can be filtered, sorted and selected from."""
     rows = Rows(make_rows([]), "key")
     rows.filter({"a": "step > 1"})
@@ -216,8 +216,8 @@ def test_no_rows_are_rows() -> None:
     assert (len(rows), list_matching(rows), list_selected(rows)) == (0, [], set())
 
 
-def test_a_parser_that_miscounts_is_asked_again() -> None:
-    """Pythons before 3.11.8 say SystemError of a sound query when another thread parses at the same time; one that stays is told."""
+def test_a_race_in_the_parser_is_retried() -> None:
+    """Before Python 3.11.8, parsing in another thread can raise SystemError for a valid query: it is retried; a lasting one is reported."""
 
     class RacingFrame(pd.DataFrame):
         left = 0

@@ -1,4 +1,4 @@
-"""One table as a view has it: filters, errors, order, columns and selection, on listings and on whatever rows people make."""
+"""One table of a view: filters, errors, order, columns and selection, on listings and on handmade rows."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def frame(shared_server: DemoServer, client_of: Make) -> pd.DataFrame:
 @settings(max_examples=21)
 @given(table=tables, values=settings_of_filters)
 @example(table=[], values={})
-def test_what_is_shown_is_what_the_query_says(table: list[dict[str, Any]], values: dict[str, Any]) -> None:
-    """After each filter, one by one or all at once, the rows are those of `frame.query(state.query)`; without any, all."""
+def test_the_rows_match_the_query(table: list[dict[str, Any]], values: dict[str, Any]) -> None:
+    """After each filter, set one by one or all at once, the rows are those of `frame.query(state.query)`."""
     rows = frame_of(table)
     state, at_once = TableState(rows), TableState(rows)
     values = {name: value for name, value in values.items() if name in state.controls}
@@ -53,7 +53,7 @@ def test_what_is_shown_is_what_the_query_says(table: list[dict[str, Any]], value
 
 @pytest.mark.parametrize("listing", LISTINGS)
 def test_every_control_of_a_listing_works_on_it(shared_server: DemoServer, client_of: Make, listing: str) -> None:
-    """Each option that is offered leaves as many rows as stand beside it, and each other control leaves fewer rows than all."""
+    """Each option leaves the number of rows shown beside it, and every other control narrows the rows."""
     rows = getattr(client_of(shared_server), listing)()
     state = TableState(rows)
     one = str(rows[state.sort.key].iloc[0]).removeprefix("tinker://")[:8]
@@ -72,7 +72,7 @@ def test_every_control_of_a_listing_works_on_it(shared_server: DemoServer, clien
 
 
 def test_options_are_counted_with_the_other_filters_applied(frame: pd.DataFrame) -> None:
-    """The numbers beside options are of the rows that all other filters leave, whatever the control itself is set to."""
+    """Options are counted among the rows that match all other filters, whatever the control itself is set to."""
     state = TableState(frame)
     state.set_filters({"type": ["training"], "public": [False], "query": "size_gb > 0.1"})
     others = frame.query("size_gb > 0.1 and not public")
@@ -84,8 +84,8 @@ def test_options_are_counted_with_the_other_filters_applied(frame: pd.DataFrame)
     assert {o["value"]: o["rows"] for o in state.options("model")} == expected.to_dict()
 
 
-def test_a_wrong_query_says_so_and_leaves_the_rows_of_the_others(frame: pd.DataFrame) -> None:
-    """While a query is wrong its error is shown, the other filters' rows stay, others can be changed, and it can come right again."""
+def test_an_invalid_query_is_an_error_of_its_control(frame: pd.DataFrame) -> None:
+    """An invalid query shows its error while the other filters keep working, until it is corrected or removed."""
     state = TableState(frame)
     state.set_filter("type", ["training"])
     training, query = keys(state), state.query
@@ -110,8 +110,8 @@ def test_a_wrong_query_says_so_and_leaves_the_rows_of_the_others(frame: pd.DataF
     assert (state.errors, list(state.values)) == ({}, ["type"])
 
 
-def test_a_wrong_value_of_any_control_is_its_error(frame: pd.DataFrame) -> None:
-    """What a browser could send wrong is an error of that control, and the others' rows stay."""
+def test_an_invalid_value_is_an_error_of_its_control(frame: pd.DataFrame) -> None:
+    """An invalid value from the browser is an error of its control, and the rows stay."""
     state = TableState(frame)
     state.set_filter("public", False)
     before = keys(state)
@@ -125,8 +125,8 @@ def test_a_wrong_value_of_any_control_is_its_error(frame: pd.DataFrame) -> None:
     assert (state.errors, state.values, len(state.rows)) == ({}, {}, len(frame))
 
 
-def test_filters_that_cannot_all_be_set_are_not_set_at_all(frame: pd.DataFrame) -> None:
-    """Setting several filters with a wrong one among them, or an unknown one, is an error and changes nothing."""
+def test_several_filters_are_set_together_or_not_at_all(frame: pd.DataFrame) -> None:
+    """Setting several filters with an invalid or unknown one among them raises an error and changes nothing."""
     state = TableState(frame)
     state.set_filters({"type": ["training"]})
     before = (state.query, state.values, keys(state), state.rows.number, state.moves)
@@ -146,8 +146,8 @@ def test_filters_that_cannot_all_be_set_are_not_set_at_all(frame: pd.DataFrame) 
     assert (state.query, keys(state)) == (before[0], before[2])
 
 
-def test_a_query_in_place_of_all_filters(frame: pd.DataFrame) -> None:
-    """Setting the query unsets every other filter; an empty one shows all."""
+def test_a_query_replaces_all_filters(frame: pd.DataFrame) -> None:
+    """Setting the query removes every other filter; an empty query shows all rows."""
     state = TableState(frame)
     state.set_filters({"type": ["training"], "public": False})
     state.query = "  size_gb > 1 or public "
@@ -159,8 +159,8 @@ def test_a_query_in_place_of_all_filters(frame: pd.DataFrame) -> None:
         assert (state.query, len(state.rows)) == ("", len(frame))
 
 
-def test_an_age_is_reckoned_from_when_it_was_asked_for(frame: pd.DataFrame) -> None:
-    """Without a column of ages the query names a moment; it stays the same while time passes, and is a later one for rows read anew."""
+def test_an_age_filter_is_relative_to_the_time_it_was_set(frame: pd.DataFrame) -> None:
+    """Without a column of ages, an age filter becomes a fixed time, which is computed again when the rows are refreshed."""
     bare = frame.drop(columns="age_days")
     state = TableState(bare)
     state.set_filter("created", {"older_than": 7})
@@ -176,8 +176,8 @@ def test_an_age_is_reckoned_from_when_it_was_asked_for(frame: pd.DataFrame) -> N
     assert keys(state) == bare.query(state.query)["tinker_path"].tolist()
 
 
-def test_metadata_that_nest_are_searched_at_the_top_only() -> None:
-    """A key within an object of metadata is not the row's own, also where others have it at the top behind such an object."""
+def test_nested_metadata_is_not_searched() -> None:
+    """A key inside a nested object does not match, even where other rows have it at the top level."""
     entries = [{"step": "1"}, {"o": {"step": "1"}}, {"o": {"p": [{"step": "1"}]}, "step": "1"}]
     rows = pd.DataFrame({"tinker_path": list("abc"), "user_metadata": [to_json_text(entry) for entry in entries]})
     state = TableState(rows)
@@ -190,7 +190,7 @@ def test_metadata_that_nest_are_searched_at_the_top_only() -> None:
 
 
 def test_rows_can_be_sorted_by_every_column(frame: pd.DataFrame) -> None:
-    """Each column sorts in both directions as a stable `sort_values` does; one that is not there is refused."""
+    """Each column sorts in both directions like a stable `sort_values`; an unknown column is refused."""
     state = TableState(frame)
     for name in frame.columns:
         for sort, up in (([name], True), ([f"-{name}"], False)):
@@ -206,7 +206,7 @@ def test_rows_can_be_sorted_by_every_column(frame: pd.DataFrame) -> None:
 
 
 def test_columns_are_selected_ordered_and_sized(frame: pd.DataFrame) -> None:
-    """Any columns can be shown in any order, the key if none; widths stay within what can be used; unknown ones are refused."""
+    """Any columns can be shown in any order, the key if none is given; widths are limited, and unknown columns refused."""
     state = TableState(frame)
     state.show_columns(["size_gb", "name", "size_gb"])
     state.resize("name", 5)
@@ -227,8 +227,8 @@ def test_columns_are_selected_ordered_and_sized(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
-def test_what_is_empty_is_not_shown_at_first(shared_server: DemoServer, client_of: Make, listing: str) -> None:
-    """At first a table shows the columns that matter and hold something, the key always; without rows, all of them."""
+def test_empty_columns_are_hidden_at_first(shared_server: DemoServer, client_of: Make, listing: str) -> None:
+    """A table initially shows the main columns that have values, and always the key; without rows, all main columns."""
     rows = getattr(client_of(shared_server), listing)()
     sort = sort_of(rows)
     wanted = [name for name in sort.columns if name in rows.columns]
@@ -238,8 +238,8 @@ def test_what_is_empty_is_not_shown_at_first(shared_server: DemoServer, client_o
     assert TableState(emptied).columns == [name for name in TableState(rows).columns if name != sort.columns[1]]
 
 
-def test_expanded_metadata_are_columns_to_see_and_to_ask_for(frame: pd.DataFrame) -> None:
-    """Columns of metadata are shown from the first, and a query can name them in backticks."""
+def test_expanded_metadata_columns_are_shown_and_queried(frame: pd.DataFrame) -> None:
+    """Columns of expanded metadata are shown initially, and a query can name them in backticks."""
     expanded = frame.tinker.expand_metadata("session_user_metadata")
     state = TableState(expanded)
     assert [name for name in state.columns if name.startswith("meta.")] == [
@@ -254,7 +254,7 @@ def test_expanded_metadata_are_columns_to_see_and_to_ask_for(frame: pd.DataFrame
 
 
 def test_chunks_have_every_row_once_with_its_key_and_selection(frame: pd.DataFrame) -> None:
-    """All chunks together are the rows that match, in order; a row says whether it is selected; there is none beyond the end."""
+    """The chunks contain every matching row once, in order, with its key and whether it is selected; past the end they are empty."""
     state = TableState(frame)
     state.order_by(["size_gb"])
     state.set_filter("public", False)
@@ -268,8 +268,8 @@ def test_chunks_have_every_row_once_with_its_key_and_selection(frame: pd.DataFra
     assert state.grid()["first"] == chunks[0]
 
 
-def test_the_selection_says_what_is_hidden_and_what_it_comes_to(frame: pd.DataFrame) -> None:
-    """Selected rows are counted with those that the filters hide, and so are their bytes."""
+def test_the_selection_counts_hidden_rows_and_bytes(frame: pd.DataFrame) -> None:
+    """The selection counts its rows and bytes, including rows that the filters hide."""
     state = TableState(frame)
     assert state.selection() == {"rows": 0, "hidden": 0, "all": False, "size": ""}
     state.rows.select_all()
@@ -293,8 +293,8 @@ def test_the_selection_says_what_is_hidden_and_what_it_comes_to(frame: pd.DataFr
     }
 
 
-def test_pictures_are_of_the_rows_that_match(frame: pd.DataFrame) -> None:
-    """Storage by run and by model and the rows over time are of what is filtered; without such columns there are none."""
+def test_charts_show_the_matching_rows(frame: pd.DataFrame) -> None:
+    """Storage by run and by model, and rows over time, cover the matching rows; without such columns there are no charts."""
     state = TableState(frame)
     state.set_filter("type", ["sampler"])
     rows = frame.query("checkpoint_type == 'sampler'")
@@ -308,8 +308,8 @@ def test_pictures_are_of_the_rows_that_match(frame: pd.DataFrame) -> None:
     assert TableState(pd.DataFrame({"tinker_path": ["a"]})).charts() == []
 
 
-def test_only_what_matters_begins_at_the_top_again(frame: pd.DataFrame) -> None:
-    """A filter or an order that changes begins at the top; the same filter again, other rows, a selection or a width do not."""
+def test_a_new_filter_or_order_scrolls_to_the_top(frame: pd.DataFrame) -> None:
+    """A changed filter or order scrolls to the top; an equal filter, new rows, a selection or a width does not."""
     state = TableState(frame)
     state.set_filter("public", False)
     state.order_by(["size_gb"])

@@ -1,4 +1,4 @@
-"""Work on a thread of its own: its result, its errors, how far it is, and a way to stop it."""
+"""Background work: its result, its errors, its progress, and cancelling it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Ends = list[tuple[Any, BaseException | None]]
 
 
 def make_task(work: Callable[[Task], Any], show: Callable[[], None] = lambda: None) -> tuple[Task, Ends]:
-    """Return a task and the list that its end is put into."""
+    """Return a task, and the list that its result or error is appended to."""
     ends: Ends = []
     return Task("works", work, lambda result, problem: ends.append((result, problem)), show), ends
 
 
-def test_work_is_done_elsewhere_and_its_result_is_told() -> None:
-    """The caller goes on at once; the end is told in the thread that worked, before anybody who waits goes on."""
+def test_work_runs_in_another_thread() -> None:
+    """`start` returns at once; the callback runs in the working thread, before `join` returns."""
     threads, free = [threading.current_thread()], threading.Event()
 
     def work(_: Task) -> int:
@@ -48,8 +48,8 @@ def test_work_is_done_elsewhere_and_its_result_is_told() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), NotFoundError("gone"), KeyboardInterrupt(), SystemExit(3)])
-def test_whatever_goes_wrong_is_told(error: BaseException) -> None:
-    """No error gets lost in the thread, not even one that ends programs."""
+def test_every_error_reaches_the_callback(error: BaseException) -> None:
+    """The callback receives every exception of the thread, also KeyboardInterrupt and SystemExit."""
 
     def work(_: Task) -> None:
         raise error
@@ -59,8 +59,8 @@ def test_whatever_goes_wrong_is_told(error: BaseException) -> None:
     assert ends == [(None, error)]
 
 
-def test_how_far_it_is_is_shown_as_it_changes() -> None:
-    """Whoever watches is told of changes, ten times a second at most, and never once it is over."""
+def test_progress_is_shown_as_it_changes() -> None:
+    """Changed progress is shown at most ten times a second, and never after the end."""
     seen: list[tuple[float, int]] = []
 
     def steps(task: Task) -> None:
@@ -81,16 +81,16 @@ def test_how_far_it_is_is_shown_as_it_changes() -> None:
     assert task.to_message()["total"] == 50
 
 
-def test_nothing_is_told_while_nothing_changes() -> None:
-    """Work that waits for an answer does not have its view sent again and again."""
+def test_unchanged_progress_is_not_shown_again() -> None:
+    """Work that waits for a response does not update the view."""
     seen: list[int] = []
     task, _ = make_task(lambda task: task.stop.wait(TICK_S * 6), lambda: seen.append(1))
     assert task.start().join(PATIENCE_S)
     assert len(seen) <= 1
 
 
-def test_progress_is_counted_as_a_bar_counts() -> None:
-    """Rows add up, a second sweep begins from nothing, and a total that nobody knows is none."""
+def test_progress_counts_rows() -> None:
+    """Rows add up, a restart counts from zero, and the total may be unknown."""
     task, _ = make_task(lambda _: None)
     with task as bar:
         bar.set_total(10)
@@ -107,8 +107,8 @@ def test_progress_is_counted_as_a_bar_counts() -> None:
     assert task.to_message()["rate"] == pytest.approx(2, abs=0.1)
 
 
-def test_waits_are_said_as_long_as_they_last() -> None:
-    """A wait is said with its reason and the seconds that are left; one that is over is not."""
+def test_waits_are_reported_while_they_last() -> None:
+    """A wait is shown with its reason and remaining seconds, and not once it is over."""
     task, _ = make_task(lambda _: None)
     assert task.to_message()["waiting"] == ""
     task.report_wait(12, "rate limited (429)")
@@ -117,8 +117,8 @@ def test_waits_are_said_as_long_as_they_last() -> None:
     assert task.to_message()["waiting"] == ""
 
 
-def test_it_can_be_asked_to_stop() -> None:
-    """Cancelling is seen by whoever works, and by whoever looks; the end is told as ever."""
+def test_a_task_can_be_cancelled() -> None:
+    """A cancelled task is shown as stopping, its work sees it, and the callback still runs."""
     task, ends = make_task(lambda task: task.stop.wait(PATIENCE_S))
     task.start().cancel()
     assert task.to_message()["stopping"]
@@ -126,8 +126,8 @@ def test_it_can_be_asked_to_stop() -> None:
     assert ends == [(True, None)]
 
 
-def test_nobody_draws_a_bar_meanwhile_and_the_callers_context_holds() -> None:
-    """On the thread no progress bar is drawn but this one, and what the caller set for its context is set there too."""
+def test_the_thread_draws_no_bar_and_has_the_callers_context() -> None:
+    """In the thread no other progress bar is drawn, and the caller's context variables are set."""
     mine = contextvars.ContextVar("mine", default="")
     mine.set("yes")
     task, ends = make_task(
@@ -137,8 +137,8 @@ def test_nobody_draws_a_bar_meanwhile_and_the_callers_context_holds() -> None:
     assert ends == [((False, "yes", True, False), None)]
 
 
-def test_each_reading_is_a_part_of_it(shared_server: Any, client_of: Callable[..., tkf.Client]) -> None:
-    """What is read on its thread is shown by name, each from nothing, and is over when it ends."""
+def test_each_listing_is_shown_as_a_part(shared_server: Any, client_of: Callable[..., tkf.Client]) -> None:
+    """Each listing that the work reads is shown by name, counts from zero, and disappears at its end."""
     client = client_of(shared_server)
     seen: list[tuple[str, int]] = []
 
@@ -156,8 +156,8 @@ def test_each_reading_is_a_part_of_it(shared_server: Any, client_of: Callable[..
     assert ends == [(len(client.checkpoints()) + len(client.training_runs()), None)]
 
 
-def test_stopping_it_stops_what_it_reads(server: DemoServer, client: tkf.Client) -> None:
-    """A reading that waits for a slow server, and those that would follow it, end when the work is cancelled."""
+def test_cancelling_stops_the_listings_of_a_task(server: DemoServer, client: tkf.Client) -> None:
+    """After a cancel, the listing in progress stops and later ones are not started."""
     server.faults.latency_of["list_training_runs"] = 0.2
 
     def work(task: Task) -> None:
@@ -177,16 +177,16 @@ def test_stopping_it_stops_what_it_reads(server: DemoServer, client: tkf.Client)
     assert not server.requests.count("search_sessions")
 
 
-def test_a_reading_that_fails_stops_nothing_else(server: DemoServer, client: tkf.Client) -> None:
-    """Where one reading fails and somebody goes on without it, the work is not cancelled, and the next one is read."""
+def test_a_failed_listing_does_not_cancel_the_task(server: DemoServer, client: tkf.Client) -> None:
+    """If a listing fails and the work falls back to another one, that is read."""
     server.faults.missing = ("list_user_checkpoints",)
     task, ends = make_task(lambda task: (len(client.checkpoints()), task.stop.is_set()))
     assert task.start().join(PATIENCE_S)
     assert ends == [((len(server.state.checkpoints_page(10**6, 0)[0]), False), None)]
 
 
-def test_it_watches_a_real_listing(shared_server: Any, client_of: Callable[..., tkf.Client]) -> None:
-    """Given to what reads or writes as its progress, it is what they count on."""
+def test_a_task_is_the_progress_of_a_listing(shared_server: Any, client_of: Callable[..., tkf.Client]) -> None:
+    """A task passed as `progress` counts the rows of a real listing."""
     client = client_of(shared_server)
     task, ends = make_task(lambda task: TableReader(client.transport).user_checkpoints(task, limit=None))
     assert task.start().join(PATIENCE_S)
@@ -202,6 +202,6 @@ def test_it_watches_a_real_listing(shared_server: Any, client_of: Callable[..., 
         (RuntimeError(), "RuntimeError"),
     ],
 )
-def test_errors_are_told_as_sentences(error: BaseException, text: str) -> None:
-    """Our own errors say what to do; others are named."""
+def test_errors_are_described_as_sentences(error: BaseException, text: str) -> None:
+    """A TinkerError is described by its message and hint, any other exception by its type and message."""
     assert describe_error(error).lower() == text.lower()

@@ -1,4 +1,4 @@
-"""One declaration per fact, in the views: an action, a guard, a keep rule or a filter that is added in one place is found in a view."""
+"""One declaration per fact, in the views: an action, guard, keep rule or filter added in one place appears in the view."""
 
 from __future__ import annotations
 
@@ -95,6 +95,6 @@ TOYS = {
 
 @pytest.mark.parametrize("kind", TOYS)
 def test_a_fact_is_declared_once(tmp_path: Path, kind: str) -> None:
-    """An entry of `ACTIONS`, `GUARDS`, `RULES` or `CONTROLS` is all that a view needs to offer it."""
+    """A view offers an entry of `ACTIONS`, `GUARDS`, `RULES` or `CONTROLS` without any other change."""
     toy, use = TOYS[kind]
     run_with(copy_with(tmp_path, toy), BEGIN + use)

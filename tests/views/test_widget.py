@@ -1,4 +1,4 @@
-"""The views without a browser: what Python sees of them, and what they answer to a browser's messages."""
+"""The widget without a browser: its Python interface, and its replies to messages."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ PATH = "tinker_path"
 
 @pytest.fixture
 def view(shared_server: DemoServer, client_of) -> tkf.CheckpointsView:
-    """A view of every checkpoint of an account that nobody writes to."""
+    """A view of every checkpoint of an account that does not change."""
     return tkf.explore("checkpoints", client_of(shared_server))
 
 
 def send_message(view: tkf.CheckpointsView, **message: object) -> None:
-    """Give the view a message as a browser would."""
+    """Pass a message to the view as the browser does."""
     view._handle_custom_msg(message, [])
 
 
 def test_explore_by_name_and_by_frame(shared_server: DemoServer, client_of) -> None:
-    """Each table has its view, by its name and by a frame of it."""
+    """`explore` opens the right view for a table's name and for a frame of it."""
     client = client_of(shared_server)
     kinds = {"checkpoints": tkf.CheckpointsView, "inventory": tkf.CheckpointsView, "sessions": tkf.SessionsView}
     for name, kind in {**kinds, "training_runs": tkf.TrainingRunsView}.items():
@@ -39,12 +39,12 @@ def test_explore_by_name_and_by_frame(shared_server: DemoServer, client_of) -> N
 
 @pytest.mark.parametrize("kind", [tkf.CheckpointsView, tkf.TrainingRunsView, tkf.SessionsView])
 def test_a_view_without_a_frame_lists_its_table(kind: type, shared_server: DemoServer, client_of) -> None:
-    """A view that is given no frame reads its own table from the client."""
+    """A view without a frame reads its table from the client."""
     assert len(kind(client=client_of(shared_server)).frame) > 10
 
 
 def test_what_cannot_be_explored_is_refused(shared_server: DemoServer, server: DemoServer, client_of, tmp_path) -> None:
-    """A frame of samplers, an unknown name, another account's frame and unknown options are refused in words."""
+    """A frame of samplers, an unknown name, a frame of another account and an unknown option raise an error with the reason."""
     client = client_of(shared_server)
     with pytest.raises(InvalidRequestError, match="no table that can be explored"):
         tkf.explore(client.samplers(), client)
@@ -57,8 +57,8 @@ def test_what_cannot_be_explored_is_refused(shared_server: DemoServer, server: D
         tkf.CheckpointsView(client.checkpoints(), client, colour="red")
 
 
-def test_query_goes_both_ways(view: tkf.CheckpointsView) -> None:
-    """The query can be set and read, follows what is clicked, and says so to whoever observes it."""
+def test_the_query_is_synchronized(view: tkf.CheckpointsView) -> None:
+    """Setting the query filters the rows; filters set in the browser change the query and notify observers."""
     heard: list[str] = []
     view.observe(lambda change: heard.append(change.new), "query")
     view.query = "size_gb > 1 and not public"
@@ -72,8 +72,8 @@ def test_query_goes_both_ways(view: tkf.CheckpointsView) -> None:
     assert len(view.filtered) == len(view.frame)
 
 
-def test_a_wrong_query_changes_nothing(view: tkf.CheckpointsView) -> None:
-    """A query that cannot be evaluated raises, and query and rows stay as they were."""
+def test_an_invalid_query_changes_nothing(view: tkf.CheckpointsView) -> None:
+    """An invalid query raises, and query and rows stay."""
     view.query = "public"
     shown = list(view.filtered[PATH])
     with pytest.raises(InvalidRequestError, match="nonsense"):
@@ -82,8 +82,8 @@ def test_a_wrong_query_changes_nothing(view: tkf.CheckpointsView) -> None:
     assert list(view.filtered[PATH]) == shown
 
 
-def test_sort_columns_and_filters_go_both_ways(view: tkf.CheckpointsView) -> None:
-    """Order, columns and filters can be set from Python, and follow what is clicked."""
+def test_sort_columns_and_filters_are_synchronized(view: tkf.CheckpointsView) -> None:
+    """Order, columns and filters can be set from Python, and reflect what is set in the browser."""
     view.sort = ["-size_gb", "name"]
     expected = view.frame.sort_values(["size_gb", "name"], ascending=[False, True], kind="stable")
     pd.testing.assert_frame_equal(view.filtered, expected)
@@ -99,7 +99,7 @@ def test_sort_columns_and_filters_go_both_ways(view: tkf.CheckpointsView) -> Non
 
 
 def test_selected_can_be_set_by_frame_and_by_keys(view: tkf.CheckpointsView) -> None:
-    """What is selected can be set by a frame or by keys, and read back as a frame that is told of the account."""
+    """`selected` accepts a frame or keys, and returns a frame with the account in its `attrs`."""
     largest = view.frame.nlargest(5, "size_gb")
     view.selected = largest
     assert set(view.selected[PATH]) == set(largest[PATH])
@@ -110,7 +110,7 @@ def test_selected_can_be_set_by_frame_and_by_keys(view: tkf.CheckpointsView) -> 
 
 
 def test_every_message_is_answered(view: tkf.CheckpointsView, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a browser says, also nonsense, has an answer, and an error is a note instead of an exception."""
+    """Every message, also an invalid one, gets a reply; an error becomes a note, not an exception."""
     said: list[object] = []
     monkeypatch.setattr(view, "send", said.append)
     messages = [{"do": "ping"}, {"do": "nonsense"}, {}, {"do": "sort", "sort": ["no such column"]}, {"do": "select"}]
@@ -123,7 +123,7 @@ def test_every_message_is_answered(view: tkf.CheckpointsView, monkeypatch: pytes
 
 
 def test_an_action_waits_for_its_confirmation(server: DemoServer, client: tkf.Client) -> None:
-    """`act` shows a plan and sends nothing; confirmed, it is carried out and the rows change in place."""
+    """`act` shows a plan and sends nothing; once confirmed it runs, and the rows change in place."""
     view = tkf.explore("checkpoints", client)
     view.query = "not public"
     view.selected = view.filtered.head(3)
@@ -140,8 +140,8 @@ def test_an_action_waits_for_its_confirmation(server: DemoServer, client: tkf.Cl
     assert not view.selected["public"].any()
 
 
-def test_a_plan_that_was_made_elsewhere_waits_for_its_confirmation(server: DemoServer, client: tkf.Client) -> None:
-    """`propose` shows a plan that was made by `df.tinker`, and sends nothing."""
+def test_a_proposed_plan_waits_for_its_confirmation(server: DemoServer, client: tkf.Client) -> None:
+    """`propose` shows a plan made by `df.tinker`, and sends nothing."""
     frame = client.checkpoints()
     view = tkf.explore(frame, client)
     view.propose(frame.query("not public").head(2).tinker.publish())
@@ -151,14 +151,14 @@ def test_a_plan_that_was_made_elsewhere_waits_for_its_confirmation(server: DemoS
 
 
 def test_a_frame_without_an_account_is_shown() -> None:
-    """Rows that no listing gave need no client to be looked at."""
+    """Rows that do not come from a listing can be shown without a client."""
     view = tkf.explore(pd.DataFrame({PATH: ["tinker://run/weights/1", "tinker://run/weights/2"]}))
     view.query = "tinker_path.str.endswith('2')"
     assert list(view.filtered[PATH]) == ["tinker://run/weights/2"]
 
 
 def test_the_static_table_is_escaped(view: tkf.CheckpointsView) -> None:
-    """Where no widget can be shown there is a table of the first rows, and text in it is text."""
+    """The static table, shown where widgets are not, has the first rows, with their text escaped."""
     hostile = view.frame.copy()
     hostile["name"] = "<img src=x onerror=alert(1)>"
     bundle = tkf.explore(hostile, view._explorer._client())._repr_mimebundle_()
@@ -169,8 +169,10 @@ def test_the_static_table_is_escaped(view: tkf.CheckpointsView) -> None:
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
-def test_colab_is_told_where_its_widgets_come_from(view: tkf.CheckpointsView, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shown in Colab, the view has the metadata without which it would stay empty there; the static table stands before it."""
+def test_colab_gets_the_metadata_of_its_widget_manager(
+    view: tkf.CheckpointsView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Colab the view carries the widget manager's URL, and the static table is displayed before it."""
     widgets = SimpleNamespace(_installed_url="https://widgets.example/manager.js")
     colab = SimpleNamespace(enable_custom_widget_manager=lambda: None, _widgets=widgets)
     monkeypatch.setitem(sys.modules, "google.colab.output", colab)
@@ -186,7 +188,7 @@ def test_colab_is_told_where_its_widgets_come_from(view: tkf.CheckpointsView, mo
 
 
 def test_repr_says_what_is_shown(view: tkf.CheckpointsView) -> None:
-    """The repr names the view, its rows and the selection, and no key."""
+    """The repr has the number of rows and of selected rows, and no key."""
     view.query = "public"
     view.selected = view.filtered.head(2)
     text = repr(view)
@@ -196,8 +198,8 @@ def test_repr_says_what_is_shown(view: tkf.CheckpointsView) -> None:
 
 
 @pytest.mark.slow
-def test_without_widgets_the_rest_works() -> None:
-    """Where anywidget is not installed, `explore` names the extra, and everything else is there."""
+def test_without_anywidget_only_views_fail() -> None:
+    """Without anywidget, `explore` raises an ImportError that names the extra; listings work."""
     code = """
 import sys
 sys.modules["anywidget"] = None
@@ -215,7 +217,7 @@ with tkf.demo.account(runs=2) as client:
 
 
 def test_importing_the_package_loads_no_widgets() -> None:
-    """Neither the package nor a listing loads ipywidgets."""
+    """Importing the package does not import ipywidgets or anywidget."""
     code = (
         "import sys, tinker_frames as tkf; tkf.Client; print('ipywidgets' in sys.modules, 'anywidget' in sys.modules)"
     )
