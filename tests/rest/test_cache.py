@@ -526,6 +526,17 @@ def test_entries_of_the_future_are_read_again(
     assert [cache.is_outdated(time.time() + ahead) for ahead in (-1, 1, 1e9, float("nan"))] == [False, True, True, True]
 
 
+def test_a_write_dated_in_the_future_is_one_of_now(server: DemoServer, client: tkf.Client, tmp_path: Path) -> None:
+    """A marker of the last write from the future outdates what is cached, gets the present time, and later reads are cached again."""
+    client.checkpoints()
+    marker = tmp_path / "cache" / f"{client.transport.account}.written"
+    marker.touch()
+    os.utime(marker, (time.time() + 86_400,) * 2)
+    assert not client.checkpoints().attrs["tinker"]["from_cache"]
+    assert client.checkpoints().attrs["tinker"]["from_cache"]
+    assert marker.stat().st_mtime <= time.time()
+
+
 def test_put_and_get(tmp_path: Path) -> None:
     """Bytes and the time of reading are returned, but not for a read started before a write."""
     cache = AccountCache(tmp_path, "a", 300)

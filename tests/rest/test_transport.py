@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import itertools
 import logging
+import re
 import socket
 import threading
 import time
@@ -156,6 +157,30 @@ def test_server_that_fails_for_ever(
         started_client.rest.list_training_runs()
     assert server.requests.count() == 5
     assert any("waiting" in record.message and "500" in record.message for record in caplog.records)
+
+
+@pytest.mark.parametrize(("status", "retry_after"), [(500, None), (429, "0.01"), (429, None), (503, "0.02")])
+def test_repeats_and_slow_answers_are_reported(
+    status: int,
+    retry_after: str | None,
+    server: DemoServer,
+    client_of: Make,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that fails or is slow to answer is named while it is waited for: why, and until when, also where each wait is short."""
+    monkeypatch.setattr("tinker_frames.rest.transport.REPORT_WAITS_FROM_S", 0.05)
+    for module in ("adapter", "transport"):
+        monkeypatch.setattr(f"tinker_frames.rest.{module}.SILENCE_S", 0.1)
+    client = start(client_of(server, retries=1), server)
+    server.faults.bursts.append(Burst(RUNS, status, times=None, retry_after=retry_after))
+    server.faults.latency = 0.15
+    with caplog.at_level(logging.WARNING, "tinker_frames"), pytest.raises(errors.TinkerError):
+        client.rest.list_training_runs()
+    silence, repeat = (record.getMessage() for record in caplog.records[:2])
+    assert silence == f"waiting 60 s: no answer yet from {server.url.removeprefix('http://')}"
+    reason = rf"(the server answers {status}|rate limited \({status}\))"
+    assert re.fullmatch(rf"waiting 1 s: {reason}; [14] more tr(y|ies), until \d\d:\d\d:\d\d UTC at the latest", repeat)
 
 
 def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:

@@ -20,12 +20,14 @@ from typing import Any
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.util import wait_for_read
 
 from ..errors import ConnectionFailedError, InvalidRequestError
 from .secret import Secret
 
 MAX_ANSWER_BYTES = 256 * 2**20  # of one answer, decompressed; a page of a thousand rows is half a megabyte
 CHUNK_BYTES = 2**16
+SILENCE_S = 5.0  # without an answer, before it is said that one is waited for
 
 _ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
 
@@ -36,6 +38,7 @@ class Protected:
 
     headers: tuple[tuple[str, Secret], ...] = ()
     may_reach: Callable[[str], bool] = lambda address: True  # noqa: ARG005
+    report_silence: Callable[[], None] = lambda: None  # called once where no answer begins for `SILENCE_S`
 
 
 _UNPROTECTED = Protected()
@@ -150,11 +153,14 @@ class _BoundedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        self._sock = sock
         self._reader = _BoundedReader(self.fp.detach(), sock)
         self.fp: Any = io.BufferedReader(self._reader, CHUNK_BYTES)
 
     def begin(self) -> None:
         self._reader.ends_at = min(_ends_at.get(), time.monotonic() + self._reader.patience_s)
+        if self._reader.ends_at - time.monotonic() > SILENCE_S and not wait_for_read(self._sock, SILENCE_S):
+            _protected.get().report_silence()
         super().begin()
         self._reader.ends_at = _ends_at.get()
 

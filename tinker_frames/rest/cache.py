@@ -145,10 +145,15 @@ class AccountCache:
         self._store.close()
 
     def _last_write_ns(self) -> int:
+        """Return when the account was last written to; a time of the future, as after the clock was set back, becomes the present one."""
         try:
-            return max(self._written_ns, self._marker.stat().st_mtime_ns)
+            last = max(self._written_ns, self._marker.stat().st_mtime_ns)
         except OSError:
-            return self._written_ns
+            last = self._written_ns
+        if last > time.time_ns():
+            self.invalidate()
+            last = self._written_ns
+        return last
 
     def _warn_once(self, message: str) -> None:
         """Warn once that the cache cannot be used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import ssl
@@ -41,11 +42,21 @@ def describe_failure(what: str, url: str, fault: Exception, patience_s: float) -
     )
 
 
-def describe_cause(error: TinkerError) -> str:
-    """Return why a request is sent again, as a progress bar says it."""
-    if error.status == 429:
-        return "rate limited (429)"
-    return f"the server answers {error.status}" if error.status else str(error.what)
+def describe_repeat(error: TinkerError, left: int) -> str:
+    """Return why a request is sent again, how many more times at most, and until when, as a progress bar says it."""
+    answer = "rate limited (429)" if error.status == 429 else f"the server answers {error.status}"
+    cause = answer if error.status else error.what
+    tries = "1 more try" if left == 1 else f"{left} more tries"
+    seconds = get_time_left()
+    if math.isinf(seconds):
+        return f"{cause}; {tries}"
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    return f"{cause}; {tries}, until {until:%H:%M:%S} UTC at the latest"
+
+
+def describe_silence(url: str) -> str:
+    """Return that a server has not answered yet, as a progress bar says it."""
+    return f"no answer yet from {urlsplit(url).netloc}"
 
 
 def build_wait_error(error: TinkerError, seconds: float) -> TinkerError:

@@ -29,6 +29,7 @@ class RetryBudget:
         self._retries = retries
         self._failed = 0
         self._limited = 0
+        self.left = retries  # repeats at most, counting the one that the last wait is for
 
     def wait_after(self, status: int, headers: Mapping[str, str]) -> float | None:
         """Return the seconds to wait after an unsuccessful answer; None to give up."""
@@ -37,7 +38,8 @@ class RetryBudget:
         wait = read_server_wait(headers)
         if status == 429 and wait is not None:
             self._limited += 1
-            return wait if self._limited <= self._retries * RATE_LIMIT_RETRY_FACTOR else None
+            self.left = self._retries * RATE_LIMIT_RETRY_FACTOR - self._limited + 1
+            return wait if self.left > 0 else None
         return self._next(wait)
 
     def wait_after_loss(self) -> float | None:
@@ -46,7 +48,8 @@ class RetryBudget:
 
     def _next(self, wait: float | None) -> float | None:
         self._failed += 1
-        if self._failed > self._retries:
+        self.left = self._retries - self._failed + 1
+        if self.left <= 0:
             return None
         return backoff_s(self._failed - 1) if wait is None else wait
 

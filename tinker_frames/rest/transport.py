@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import operator
 import re
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,12 +25,12 @@ import urllib3
 
 from .. import errors
 from ..schema.coerce import parse_json
-from .adapter import BoundedAdapter, Protected, get_time_left, limit_time, protect
+from .adapter import SILENCE_S, BoundedAdapter, Protected, get_time_left, limit_time, protect
 from .auth import Authenticator, Token, fingerprint
 from .cache import AccountCache
 from .cache_files import touch_marker
 from .config import Settings, is_loopback
-from .failures import build_wait_error, describe_cause, describe_failure
+from .failures import build_wait_error, describe_failure, describe_repeat, describe_silence
 from .permanent import Permanent
 from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
 from .retry import (
@@ -46,6 +47,7 @@ CONNECT_TIMEOUT_S = 5.0
 # Extra headers whose values are struck out of answers; the others, such as a team's name, may be in the account's names as well.
 SECRET_NAMES = re.compile("auth|key|token|secret|access|pass|cred", re.IGNORECASE)
 HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to one route
+REPORT_INTERVAL_S, SILENCE_INTERVAL_S = 1.5, 30.0  # many threads wait for the same reason, which is reported once
 
 logger = logging.getLogger("tinker_frames")
 
@@ -81,6 +83,7 @@ class Transport:
         self._permanent: dict[str, Permanent] = {}  # by account, where the cache is off
         self.is_closed = False
         self._not_before = 0.0  # monotonic; a rate limit met by one thread holds all of them
+        self._next_report = self._next_silence = 0.0  # monotonic
         self.clock_offset = timedelta(0)  # of the server's clock, ahead of ours, by the last `Date` that it sent
         self._logged_notes: set[str] = set()
 
@@ -178,7 +181,7 @@ class Transport:
     ) -> Response:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
         with limit_time(self.settings.deadline):
-            replayed, tries = False, RetryBudget(self.settings.retries)
+            replayed, tries, began = False, RetryBudget(self.settings.retries), time.monotonic()
             may_assume = request.wants_json and not request.cached
             while True:
                 self._wait_for_rate_limit(progress)
@@ -200,6 +203,7 @@ class Transport:
                 wait = _wait_after(outcome, tries) if repeat else None
                 if wait is None or wait >= get_time_left():
                     raise self._end_retries(outcome, error)
+                self._report_repeat(wait, time.monotonic() - began, describe_repeat(error, tries.left), progress)
                 self._wait_before_retry(wait, error, progress)
 
     def _send_once(self, request: _Request, token: Token | None, progress: Progress) -> Response | errors.TinkerError:
@@ -211,7 +215,7 @@ class Transport:
         began = time.time() if cache is None else cache.start_read()
         struck: list[int] = []
         try:
-            with protect(self._protect(token)):
+            with protect(self._protect(token, lambda: self._report_silence(patience_s, progress))):
                 response = session.request(
                     request.method,
                     request.url,
@@ -250,9 +254,9 @@ class Transport:
             return None
         return self._open_cache(self.account if token is None else fingerprint(self.settings.base_url, token.identity))
 
-    def _protect(self, token: Token | None) -> Protected:
+    def _protect(self, token: Token | None, report_silence: Callable[[], None]) -> Protected:
         own = () if token is None else (("X-API-Key", token.secret),)
-        return Protected((*self.settings.extra_headers, *own), self.settings.may_reach)
+        return Protected((*self.settings.extra_headers, *own), self.settings.may_reach, report_silence)
 
     def _strike_out(self, request: _Request, response: requests.Response, struck: list[int]) -> None:
         """Remove the credential from an answer before anything sees it; only an exchange may answer with one."""
@@ -295,22 +299,36 @@ class Transport:
             self.clock_offset = date + timedelta(milliseconds=500) - datetime.now(UTC)
 
     def _wait_before_retry(self, seconds: float, error: errors.TinkerError, progress: Progress) -> None:
-        """Wait before a repeat; a rate limit or an overloaded server holds every thread, and only the first of them says so."""
-        why = describe_cause(error)
+        """Wait before a repeat; a rate limit or an overloaded server holds every thread."""
         if error.status in HOLDING_STATUSES:
-            if self._hold_requests(seconds):
-                progress.report_wait(seconds, why)
-            return
-        progress.report_wait(seconds, why)
-        _sleep(seconds, progress)
+            self._hold_requests(seconds)
+        else:
+            _sleep(seconds, progress)
 
-    def _hold_requests(self, seconds: float) -> bool:
-        """Let no thread send before these seconds are over; True if that is longer than they wait already."""
+    def _report_repeat(self, seconds: float, spent: float, why: str, progress: Progress) -> None:
+        """Report the wait before a repeat once a request has taken a second with all its waits, however short each is."""
+        if spent + seconds < REPORT_WAITS_FROM_S:
+            return
         with self._lock:
-            until = time.monotonic() + seconds
-            is_longer = until > self._not_before + REPORT_WAITS_FROM_S
-            self._not_before = max(self._not_before, until)
-        return is_longer
+            until = time.monotonic() + max(seconds, REPORT_INTERVAL_S)
+            is_due = until > self._next_report + REPORT_WAITS_FROM_S
+            self._next_report = until if is_due else self._next_report
+        if is_due:
+            progress.report_wait(math.ceil(seconds), why)
+
+    def _report_silence(self, patience_s: float, progress: Progress) -> None:
+        """Report that the server has not begun to answer for some seconds."""
+        with self._lock:
+            now = time.monotonic()
+            is_due = now >= self._next_silence
+            self._next_silence = now + SILENCE_INTERVAL_S if is_due else self._next_silence
+        if is_due:
+            progress.report_wait(patience_s - SILENCE_S, describe_silence(self.settings.base_url))
+
+    def _hold_requests(self, seconds: float) -> None:
+        """Let no thread send before these seconds are over."""
+        with self._lock:
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
 
     def _end_retries(self, outcome: Response | errors.TinkerError, error: errors.TinkerError) -> errors.TinkerError:
         """Return the error of what is not sent again; a wait that the server asked for is named, and also delays later requests."""

@@ -42,13 +42,14 @@ class Tally(Progress):
         """Count rows as done."""
         with self._lock:
             self._done += rows
+            self._waits_until = 0.0
 
     def restart(self) -> None:
         """Reset the count to 0."""
         self._done = 0
 
     def report_wait(self, seconds: float, why: str) -> None:
-        """Record a wait during which nothing is sent."""
+        """Record a wait, which ends at the latest with the next rows."""
         self._waits_until, self._why = time.monotonic() + seconds, why
 
     def counts(self) -> Counts:
