@@ -509,6 +509,18 @@ def test_a_list_that_comes_at_once_is_whole(client_of: Make, dialect: str, rows:
         assert server.requests.count("list_training_runs") <= 2  # asked once, or by both threads at the same time
 
 
+def test_a_list_shorter_than_another_costs_one_request(client_of: Make) -> None:
+    """A server that gave 130 rows of one run at once has not cut another run's list at 100, and is not asked for what follows."""
+    with DemoServer(runs=2) as server:
+        longest, *others = [add_to_run(server, rows) for rows in (130, 100, 40, 20)]
+        client = client_of(server, cache=False)
+        client.checkpoints(longest)
+        server.requests.clear()
+        frame = client.checkpoints(others, require_complete=True)
+        assert len(frame) == 160
+        assert server.requests.count("list_checkpoints") == len(others)
+
+
 @pytest.mark.parametrize(
     ("faults", "complete"),
     [

@@ -26,12 +26,14 @@ class Pages:
     doubt: str | None = None
 
 
-def read_run_list(get: Get, table: Table, *, prove: bool = False, explain_repeat: Explain = lambda _: None) -> Pages:
+def read_run_list(
+    get: Get, table: Table, *, longest: int = 0, prove: bool = False, explain_repeat: Explain = lambda _: None
+) -> Pages:
     """Return the pages of the list of one run; it is read again while pages and totals do not agree.
 
     A list without a total, or with one that counts a single page, may be the first page of a longer one: where it is as long as
-    a page could be, the rows beyond are asked for. With `prove`, since it decides whether checkpoints are gone, an empty list is
-    read twice.
+    a page could be, the rows beyond are asked for, unless it is shorter than the `longest` list that this server gave at once.
+    With `prove`, since it decides whether checkpoints are gone, an empty list is read twice.
 
     Servers that give the list at once give it again at any offset, and so does a gateway that drops the query:
     `explain_repeat` returns why rows may be missing then, given the keys; None if none are.
@@ -40,7 +42,8 @@ def read_run_list(get: Get, table: Table, *, prove: bool = False, explain_repeat
     for _ in range(MOST_SWEEPS):
         content = get({})
         rows = content.count(f'"{table.key}"'.encode())  # or more
-        if b'"total_count"' not in content and not _may_be_cut(rows, None) and (rows or not prove):
+        is_open = not rows and prove
+        if b'"total_count"' not in content and not is_open and (rows < longest or not _may_be_cut(rows, None)):
             return Pages([content])
         reading = _read_once(content, get, table, prove=prove)
         why = explain_repeat(reading.keys) if reading.repeats else None

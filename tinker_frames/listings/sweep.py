@@ -40,6 +40,7 @@ class Sweeper:
         self._transport = transport
         self._sizes: dict[str, int] = {}
         self._has_end: bool | None = None  # see `_finds_end`
+        self._longest = 0  # rows of the longest list of a run that came at once: a shorter one is not cut at a limit
 
     def read_by_offset(
         self,
@@ -142,7 +143,7 @@ class Sweeper:
             lost += [(key, found) for key, found in batch if isinstance(found, Exception)]
             good = [(key, found) for key, found in batch if not isinstance(found, Exception)]
             before = decoder.rows
-            lost += _feed(decoder, good, into_row, doubts)
+            lost += _feed_objects(decoder, good, into_row) if into_row else self._feed(decoder, good, doubts)
             progress.advance(decoder.rows - before)
             report.pages += sum(len(found.contents) for _, found in good)
             doubts += [(key, found.doubt) for key, found in good if found.doubt]
@@ -151,11 +152,27 @@ class Sweeper:
         _report_lost(report, lost, doubts, len(todo))
         return _finish(decoder.finish(), report, decoder, None)
 
+    def _feed(
+        self, decoder: Decoder, found: list[tuple[str, Pages]], doubts: list[tuple[str, str]]
+    ) -> list[tuple[str, Exception]]:
+        """Decode the pages of some keys; return the keys whose pages make no rows."""
+        lost: list[tuple[str, Exception]] = []
+        for key, pages in found:
+            left_out = decoder.left_out
+            try:
+                rows = [decoder.feed(content).rows for content in pages.contents]
+                self._longest = max([self._longest, *rows[:1]])
+            except SchemaError as error:
+                lost.append((key, error))
+            if decoder.left_out > left_out:
+                doubts.append((key, "have rows that are not objects"))
+        return lost
+
     def read_run_list(self, path: str, table: Table, progress: Progress, *, prove: bool = False) -> Pages:
         """Read the list of one run, as `read_run_list` of `run_lists` says."""
         get = lambda params: self._get(path, params, progress).content  # noqa: E731
         explain = partial(self._explain_repeat, path, progress)
-        return read_run_list(get, table, prove=prove, explain_repeat=explain)
+        return read_run_list(get, table, longest=self._longest, prove=prove, explain_repeat=explain)
 
     def _explain_repeat(self, path: str, progress: Progress, keys: set[str]) -> str | None:
         """Return why the list of a run may be only its first page, if it comes again at every offset; None if it is whole.
@@ -250,35 +267,21 @@ class _Counted(Coverage):
     pages = 0
 
 
-def _feed(
-    decoder: Decoder,
-    found: list[tuple[str, Pages]],
-    into_row: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
-    doubts: list[tuple[str, str]],
+def _feed_objects(
+    decoder: Decoder, found: list[tuple[str, Pages]], into_row: Callable[[str, dict[str, Any]], dict[str, Any]]
 ) -> list[tuple[str, Exception]]:
-    """Decode the pages of some keys, or the rows made of their single objects; return the keys whose answers make no rows."""
-    if into_row is not None:
-        try:
-            rows = [into_row(key, _parse_answer(c, decoder.table)) for key, pages in found for c in pages.contents]
-            decoder.feed_rows(rows)
-        except SchemaError as error:
-            if len(found) == 1:
-                return [(found[0][0], error)]
-            return [
-                lost for one in found for lost in _feed(decoder, [one], into_row, doubts)
-            ]  # of some, which hide no others
-        return []
-    lost: list[tuple[str, Exception]] = []
-    for key, pages in found:
-        left_out = decoder.left_out
-        try:
-            for content in pages.contents:
-                decoder.feed(content)
-        except SchemaError as error:
-            lost.append((key, error))
-        if decoder.left_out > left_out:
-            doubts.append((key, "have rows that are not objects"))
-    return lost
+    """Decode the rows made of the single objects of some keys; return the keys whose answers make no rows."""
+    try:
+        decoder.feed_rows(
+            [into_row(key, _parse_answer(c, decoder.table)) for key, pages in found for c in pages.contents]
+        )
+    except SchemaError as error:
+        if len(found) == 1:
+            return [(found[0][0], error)]
+        return [
+            lost for one in found for lost in _feed_objects(decoder, [one], into_row)
+        ]  # of some, which hide no others
+    return []
 
 
 def _report_lost(report: Report, lost: list[tuple[str, Exception]], doubts: list[tuple[str, str]], total: int) -> None:
