@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from . import browser, building, listing, overhead, pace, planning, starting, views
+from . import browser, building, listing, overhead, pace, planning, scale, starting, views
 from .peers import official_sdk
 from .rounds import Outcome, UnequalError
 from .setup import SMALL, Setup
@@ -29,6 +29,7 @@ BENCHMARKS: dict[Callable[[Setup], dict[str, Outcome]], tuple[str, ...]] = {
     pace.paces: ("pace", "pace_scales", "pace_limited"),
     browser.view: browser.NAMES,
     views.kept: ("view_kept",),
+    scale.grow: ("grow_time", "grow_memory", "grow_runs", "grow_sessions"),
 }
 
 

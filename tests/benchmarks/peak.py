@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .building import our_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def main(path: Path) -> None:
     """Print the number of rows and the bytes by which building the frame raised the peak."""
     with path.open("rb") as lines:
         our_frame(islice(lines, 1))
+    with path.open("rb") as lines:
+        frame, peak_bytes = measure_peak(lambda: our_frame(lines))
+    print(len(frame), peak_bytes)
+
+
+def measure_peak(build: Callable[[], pd.DataFrame]) -> tuple[pd.DataFrame, int]:
+    """Return a frame, and the bytes by which building it raised the peak of this process's resident memory."""
     reset = _reset()
     before = read_status("VmRSS") if reset else _peak()
-    with path.open("rb") as lines:
-        frame = our_frame(lines)
-    after = read_status("VmHWM") if reset else _peak()
-    print(len(frame), after - before)
+    frame = build()
+    return frame, (read_status("VmHWM") if reset else _peak()) - before
 
 
 def _reset() -> bool:

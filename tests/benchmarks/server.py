@@ -14,9 +14,10 @@ ROWS_PER_RUN = 500
 
 
 @contextmanager
-def serve_account(rows: int, latency_s: float, runs: int | None = None) -> Iterator[str]:
+def serve_account(rows: int, latency_s: float, runs: int | None = None, dialect: str = "official") -> Iterator[str]:
     """Serve an account with this many checkpoints and this latency; yield its address."""
-    asked = {"--runs": runs or max(20, rows // ROWS_PER_RUN), "--checkpoints": rows, "--latency": latency_s}
+    runs = runs or max(20, rows // ROWS_PER_RUN)
+    asked = {"--runs": runs, "--checkpoints": rows, "--latency": latency_s, "--dialect": dialect}
     command = [sys.executable, "-m", "tinker_frames.demo", *(str(part) for pair in asked.items() for part in pair)]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
         try:
