@@ -7,7 +7,7 @@ import io
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -26,13 +26,15 @@ _INVISIBLE = "\x00-\x20\x7f-\xa0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u20
 _RUN = rf"'*(?:[\t\r\n]|[{_INVISIBLE}]*[=+\-@＝＋－＠﹢﹣﹦﹫])"  # noqa: RUF001  # the signs meant
 _DANGEROUS = rf"^({_RUN})"
 _GUARDED = rf"^'({_RUN})"
+_QUOTE = '"'
+_CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^,\r\n]*)(,|\r\n|\n|\r|\Z)')
 
 
 @dataclass(frozen=True)
 class FileOptions:
     """How a table is written and read, where the format leaves a choice."""
 
-    safe: bool = True  # no cell is a formula
+    safe: bool | None = True  # no cell is a formula; None: as the file says
     encoding: Encoding = "utf-8"  # with or without a byte order mark
     keep_columns: bool = True  # also of a table without rows
 
@@ -59,9 +61,10 @@ def write_csv(table: pa.Table, file: BinaryIO, options: FileOptions) -> None:
             values = pc.replace_substring_regex(values, _DANGEROUS, r"'\1")  # noqa: PLW2901
         columns.append(values)
     names = [re.sub(_DANGEROUS, r"'\1", name) if options.safe else name for name in table.column_names]
-    if options.encoding == "utf-8-sig":
-        file.write(BOM_UTF8)
-    pyarrow.csv.write_csv(pa.table(columns, names=names), file)
+    file.write(
+        (BOM_UTF8 if options.encoding == "utf-8-sig" else b"") + _format_header(names, guarded=bool(options.safe))
+    )
+    pyarrow.csv.write_csv(pa.table(columns, names=names), file, pyarrow.csv.WriteOptions(include_header=False))
 
 
 def read_csv(file: BinaryIO, options: FileOptions) -> pa.Table:
@@ -71,15 +74,16 @@ def read_csv(file: BinaryIO, options: FileOptions) -> pa.Table:
 
     content = file.read().removeprefix(BOM_UTF8)
     table = _read_typed(content)
+    is_guarded = _is_guarded(content) if options.safe is None else options.safe
     columns = []
     for name, values in zip(table.column_names, table.columns, strict=True):
         column = find_column(name)
-        if options.safe and is_text(values.type):
+        if is_guarded and is_text(values.type):
             values = pc.replace_substring_regex(values, _GUARDED, r"\1")  # noqa: PLW2901
         if column is not None and column.kind == "texts":
             values = pa.chunked_array([_parse_lists(values.to_pylist())])  # noqa: PLW2901
         columns.append(values)
-    names = [re.sub(_GUARDED, r"\1", name) if options.safe else name for name in table.column_names]
+    names = [re.sub(_GUARDED, r"\1", name) if is_guarded else name for name in table.column_names]
     return pa.table(columns, names=names)
 
 
@@ -91,9 +95,48 @@ def _read_typed(content: bytes) -> pa.Table:
     header = next(csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")), [])
     kinds = {name: kind for name in header if (kind := _csv_type(name)) is not None}
     try:
-        return _read_cells(content, kinds)
+        table = _read_cells(content, kinds)
     except pa.ArrowInvalid:  # a column holds something other than its name says
-        return _read_cells(content, {name: kind for name, kind in kinds.items() if types.is_large_string(kind)})
+        kinds = {name: kind for name, kind in kinds.items() if types.is_large_string(kind)}
+        table = _read_cells(content, kinds)
+    quoted = dict.fromkeys(_find_quoted(content, table, kinds), pa.large_string())
+    return _read_cells(content, kinds | quoted) if quoted else table
+
+
+def _format_header(names: list[str], *, guarded: bool) -> bytes:
+    """Return the line of names; they are all in quotes where cells are guarded, which is how `read_csv` knows."""
+    cells = (
+        f'"{name.replace(_QUOTE, _QUOTE * 2)}"' if guarded or re.search(r'[",\r\n]|^$', name) else name
+        for name in names
+    )
+    return (",".join(cells) + "\n").encode()
+
+
+def _is_guarded(content: bytes) -> bool:
+    """Tell whether every name of the header is in quotes."""
+    for cell in _CELL.finditer(content):
+        if not cell[1].startswith(b'"') or cell[2] != b",":
+            return cell[1].startswith(b'"')
+    return False
+
+
+def _find_quoted(content: bytes, table: pa.Table, declared: Container[str]) -> Iterator[str]:
+    """Yield the undeclared columns that look like numbers, truth values or times, but whose first value is in quotes: it is text."""
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    firsts: dict[tuple[int, int], str] = {}
+    for place, (name, values) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if name not in declared and not is_text(values.type) and not types.is_null(values.type):
+            firsts[pc.index(pc.is_valid(values), True).as_py(), place] = name
+    row, place = -1, 0  # the header is no row
+    for cell in _CELL.finditer(content) if firsts else ():
+        name = firsts.pop((row, place), None)
+        if name is not None and cell[1].startswith(b'"'):
+            yield name
+        if not firsts:
+            return
+        row, place = (row, place + 1) if cell[2] == b"," else (row + 1, 0)
 
 
 def _read_cells(content: bytes, kinds: dict[str, pa.DataType]) -> pa.Table:
@@ -117,7 +160,7 @@ def _csv_type(name: str) -> pa.DataType | None:
 
     column = find_column(name)
     if column is None:
-        return pa.large_string() if name.startswith("meta.") else None
+        return None
     return pa.large_string() if column.kind in ("category", "texts") else arrow_type(column.kind)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args, overload
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, get_args, overload
 from ..errors import InvalidRequestError
 from ..schema.arguments import check_argument
 from ..schema.catalog import find_column
-from ..schema.columns import Column, arrow_type, is_text, text_dtype, to_series_data
+from ..schema.coerce import replace_surrogates
+from ..schema.columns import arrow_type, is_text, text_dtype, to_series_data
 from ..schema.docstrings import document
+from .arrow_types import check_types, find_arrow_type, fits
 from .delimited import Encoding, FileOptions
 from .formats import FORMATS, Format, find_format, list_suffixes
 from .locations import parse_location, read_location, write_location
@@ -23,6 +26,8 @@ from .locations import parse_location, read_location, write_location
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from ..schema.columns import Column
 
 METADATA_KEY = b"tinker_frames"
 PATH_DOC = f"""The file; its suffix is the format: {list_suffixes()}.
@@ -42,7 +47,7 @@ def export(
     A local file is written under a temporary name and then renamed: it is the old or the new one, whole. Parquet, Feather and Excel
     files keep `attrs["tinker"]`, so that they say whether the listing was complete; CSV and JSON files do not.
     A workbook holds 1,048,576 rows with its header, times in UTC to the millisecond, numbers to 15 digits, and no empty text (it
-    becomes NA); integers of more digits are text in it. JSON has null for infinite numbers.
+    becomes NA); integers of more digits are text in it. JSON has null for infinite numbers, and text for times of your own.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ def export(
     Raises
     ------
     InvalidRequestError
-        For another suffix, a folder that does not exist, or what the format cannot store.
+        For another suffix, a folder that does not exist, or a column that the format does not hold, e.g. of bytes or dicts.
     ArgumentTypeError
         If it is no DataFrame, or the path is not one.
     ImportError
@@ -78,6 +83,7 @@ def export(
     import pandas as pd
 
     check_argument("frame", frame, pd.DataFrame)
+    check_argument("safe", safe, bool)
     location, form = _find(path, safe)
     _check_encoding(encoding, form)
     if isinstance(location, Path) and (not location.parent.is_dir() or location.is_dir()):
@@ -85,14 +91,14 @@ def export(
         raise InvalidRequestError(f"{location} cannot be written", hint=hint)
     frame = _include_index(frame)
     form.check_size(*frame.shape)
-    table, options = _to_arrow(frame), FileOptions(safe, encoding)
-    write_location(location, lambda file: form.write(table, file, options))
+    table, options = _to_arrow(frame, form), FileOptions(safe, encoding)
+    write_location(location, lambda file: _write(table, file, form, options))
     return location
 
 
 def write_text(frame: pd.DataFrame, file: BinaryIO, form: Format) -> None:
     """Write a frame to an open file or standard output in a text format."""
-    form.write(_to_arrow(_include_index(frame)), file, FileOptions(keep_columns=False))
+    _write(_to_arrow(_include_index(frame), form), file, form, FileOptions(keep_columns=False))
 
 
 def write_json_array(frame: pd.DataFrame, file: BinaryIO) -> None:
@@ -101,13 +107,14 @@ def write_json_array(frame: pd.DataFrame, file: BinaryIO) -> None:
 
 
 @document({"path": PATH_DOC}, raises={})
-def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFrame:
+def read_export(path: str | os.PathLike[str], *, safe: bool | None = None) -> pd.DataFrame:
     """Return the frame that `export` wrote, with the dtypes of the catalog for every column it knows.
 
     Parameters
     ----------
     safe
-        As it was for `export`.
+        Whether the apostrophes that `export` puts before formulas in CSV are removed; by default, if `export` wrote them: names of
+        columns are all in quotes then. Pass True for such a file that a spreadsheet has saved again.
 
     Returns
     -------
@@ -138,7 +145,7 @@ def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFr
 
     try:
         table = read_location(location, lambda file: form.read(file, FileOptions(safe)))
-    except (pa.ArrowInvalid, UnicodeDecodeError, ValueError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, ValueError, OverflowError) as error:
         problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     else:
         return _to_frame(table)
@@ -147,10 +154,10 @@ def read_export(path: str | os.PathLike[str], *, safe: bool = True) -> pd.DataFr
     )
 
 
-def _find(path: str | os.PathLike[str], safe: bool) -> tuple[Path | str, Format]:
+def _find(path: str | os.PathLike[str], safe: bool | None) -> tuple[Path | str, Format]:
     """Return where a file is, and its format."""
     check_argument("path", path, str | os.PathLike)
-    check_argument("safe", safe, bool)
+    check_argument("safe", safe, bool | None)
     location = parse_location(path)
     return location, find_format(location.name if isinstance(location, Path) else location)
 
@@ -168,64 +175,65 @@ def _check_encoding(encoding: str, form: Format) -> None:
 # ── frame ↔ Arrow ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _to_arrow(frame: pd.DataFrame) -> pa.Table:
-    """Return the columns of the frame as an Arrow table; a column that does not fit its declaration any more stays as it is."""
+def _to_arrow(frame: pd.DataFrame, form: Format) -> pa.Table:
+    """Return the columns of the frame as an Arrow table; a column that does not fit its declaration any more stays as it is.
+
+    Raises
+    ------
+    InvalidRequestError
+        For names of columns, or values, that the format does not hold.
+    """
     import pyarrow as pa
 
+    _check_names(frame.columns)
     frame = frame.rename(columns=str)
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise InvalidRequestError(f"the column {twice!r} is there twice", hint="Rename or drop one of them.")
-    fields = [pa.field(name, _arrow_type_of(frame[name], find_column(name))) for name in frame.columns]
+    fields = [pa.field(name, find_arrow_type(frame[name], find_column(name))) for name in frame.columns]
     table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
+    check_types(frame, table, form.suffix, form.holds)
     about = frame.attrs.get("tinker")
-    metadata = dict(table.schema.metadata or {}) | ({METADATA_KEY: json.dumps(about).encode()} if about else {})
-    return table.replace_schema_metadata(metadata)
+    noted = {METADATA_KEY: json.dumps(about, default=str).encode()} if about else {}
+    return table.replace_schema_metadata(dict(table.schema.metadata or {}) | noted)
+
+
+def _check_names(names: pd.Index[Any]) -> None:
+    """Raise for names of columns that no file holds."""
+    if names.nlevels > 1:
+        join = 'frame.columns = ["_".join(map(str, name)) for name in frame.columns]'
+        raise InvalidRequestError(f"the columns have {names.nlevels} levels of names", hint=f"Join them: {join}.")
+    if not len(names):
+        raise InvalidRequestError("the frame has no columns", hint="Select at least one.")
+    texts = [str(name) for name in names]
+    if twice := [text for text, count in Counter(texts).items() if count > 1]:
+        raise InvalidRequestError(f"the column {twice[0]!r} is there twice", hint="Rename or drop one of them.")
+    odd = next((text for text in texts if replace_surrogates(text)[1] is not None), None)
+    if odd is not None:
+        raise InvalidRequestError(f"the column {odd!r} has a name that is not valid Unicode", hint="Rename it.")
+
+
+def _write(table: pa.Table, file: BinaryIO, form: Format, options: FileOptions) -> None:
+    """Write a table, with an error of ours for what a format refuses although its types are all known."""
+    import pyarrow as pa
+
+    try:
+        form.write(table, file, options)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        problem = str(error).splitlines()[0][:200]
+    else:
+        return
+    raise InvalidRequestError(f"{form.suffix} cannot hold the frame: {problem}", hint="Use .parquet, or fewer columns.")
 
 
 def _include_index(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with its named index as columns; one that repeats a column of its name is left out."""
+    if frame.columns.nlevels > 1:
+        return frame  # refused later
     for name in [str(name) for name in frame.index.names if name is not None]:
         if name in frame.columns:
             if not frame.index.get_level_values(name).equals(frame.set_index(name).index):
                 raise InvalidRequestError(f"index and column are both named {name!r}", hint="Rename one of them.")
             frame = frame.reset_index(level=name, drop=True)
-    return frame.reset_index() if any(name is not None for name in frame.index.names) else frame
-
-
-def _arrow_type_of(series: pd.Series[Any], column: Column | None) -> pa.DataType:
-    """Return the declared type if every value fits it unchanged, else the inferred type."""
-    import pyarrow as pa
-
-    try:
-        natural = pa.array(series, from_pandas=True)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        problem = f"the column {series.name!r} cannot be written: {str(error).splitlines()[0][:200]}"
-    else:
-        return arrow_type(column.kind) if column is not None and _fits(natural, column) else natural.type
-    raise InvalidRequestError(problem, hint="Make its values all of one kind, or drop it.")
-
-
-def _fits(values: pa.Array, column: Column) -> bool:
-    """Tell whether values can be of a column's type without being changed."""
-    import pyarrow as pa
-    from pyarrow import types
-
-    kind, wanted = values.type, arrow_type(column.kind)
-    kind = kind.value_type if types.is_dictionary(kind) else kind
-    text = is_text(kind)
-    alike = {
-        "text": text, "json": text, "category": text, "bool": types.is_boolean(kind), "time": types.is_timestamp(kind),
-        "texts": types.is_list(kind) or types.is_large_list(kind),
-    }.get(column.kind, types.is_integer(kind) or types.is_floating(kind))  # fmt: skip
-    if types.is_null(kind) or not alike:
-        return bool(types.is_null(kind))
-    if column.kind == "category":
-        return True
-    with suppress(pa.ArrowException):
-        values.cast(wanted)
-        return True
-    return False
+    is_named = any(name is not None for name in frame.index.names)
+    return frame.reset_index(allow_duplicates=True) if is_named else frame
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:
@@ -234,9 +242,10 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     import pyarrow as pa
 
     columns: dict[str, Any] = {}
-    others = _read_undeclared(table.select([name for name in table.column_names if find_column(name) is None]))
+    declared = {name: column for name in table.column_names if (column := _find_declared(table, name)) is not None}
+    others = _read_undeclared(table.select([name for name in table.column_names if name not in declared]))
     for name in table.column_names:
-        values, column = table.column(name), find_column(name)
+        values, column = table.column(name), declared.get(name)
         data = None
         if column is not None:
             with suppress(pa.ArrowException, ValueError, TypeError):
@@ -252,6 +261,12 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
         with suppress(ValueError):
             frame.attrs["tinker"] = json.loads(about)
     return frame
+
+
+def _find_declared(table: pa.Table, name: str) -> Column | None:
+    """Return the declaration of a column; None if there is none, or the file stored the column with another type."""
+    column, is_stored = find_column(name), b"pandas" in (table.schema.metadata or {})
+    return None if column is None or (is_stored and not fits(table.column(name), column)) else column
 
 
 def _read_undeclared(table: pa.Table) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..errors import InvalidRequestError
 from ..schema.catalog import find_column
+from .arrow_types import holds_cells, holds_plain, holds_stored
 from .delimited import FileOptions, read_csv, write_csv
 from .spreadsheet import ROWS_A_TIME, check_size, read_workbook, write_workbook
 
@@ -43,6 +44,7 @@ class Format:
     is_text: bool = False  # `ls --format` prints it, too
     takes_bom: bool = False
     keeps_metadata: bool = False  # `attrs["tinker"]` comes back with the frame
+    holds: Callable[[Any], bool] = holds_plain  # the types of Arrow that come back unchanged, or as the README says
     check_size: Callable[[int, int], None] = _take_any_size  # raises for more rows or columns than it holds
 
     @property
@@ -78,9 +80,25 @@ def _read_feather(file: BinaryIO, _options: FileOptions) -> pa.Table:
 def _encode_rows(table: pa.Table) -> Iterator[bytes]:
     """Yield each row as a JSON object: every column, null for what is not known or no number."""
     import msgspec
+    import pyarrow as pa
 
+    table = pa.table([_shorten_times(values) for values in table.columns], names=table.column_names)
     for batch in table.to_batches(max_chunksize=ROWS_A_TIME):
         yield from map(msgspec.json.Encoder().encode, batch.to_pylist())
+
+
+def _shorten_times(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return times that Python has; those with nanoseconds as text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_timestamp(values.type) or values.type.unit != "ns":
+        return values
+    try:
+        return values.cast(pa.timestamp("us", values.type.tz))
+    except pa.ArrowInvalid:
+        in_utc = values if values.type.tz is None else values.cast(pa.timestamp("ns", "UTC"))
+        return pc.replace_substring(in_utc.cast(pa.large_string()), " ", "T", max_replacements=1)
 
 
 def _write_json_lines(table: pa.Table, file: BinaryIO, options: FileOptions) -> None:
@@ -151,12 +169,12 @@ def _read_gzip(read: Reader, file: BinaryIO, options: FileOptions) -> pa.Table:
 _ALL = (
     Format(".csv", "CSV in UTF-8, for spreadsheets with `encoding=\"utf-8-sig\"`", read_csv, write_csv, is_text=True, takes_bom=True),
     Format(".csv.gz", "CSV, compressed", partial(_read_gzip, read_csv), partial(_write_gzip, write_csv), takes_bom=True),
-    Format(".parquet", "Parquet", _read_parquet, _write_parquet, keeps_metadata=True),
-    Format(".feather", "Feather (Arrow)", _read_feather, _write_feather, keeps_metadata=True),
+    Format(".parquet", "Parquet", _read_parquet, _write_parquet, keeps_metadata=True, holds=holds_stored),
+    Format(".feather", "Feather (Arrow)", _read_feather, _write_feather, keeps_metadata=True, holds=holds_stored),
     Format(".json", "a JSON array of objects", _read_json, _write_json_array, is_text=True),
     Format(".jsonl", "JSON, one object a line", _read_json, _write_json_lines, is_text=True),
     Format(".ndjson", "the same as `.jsonl`", _read_json, _write_json_lines, is_text=True),
-    Format(".xlsx", "an Excel workbook; needs `tinker-frames[excel]`", read_workbook, write_workbook, keeps_metadata=True, check_size=check_size),
+    Format(".xlsx", "an Excel workbook; needs `tinker-frames[excel]`", read_workbook, write_workbook, keeps_metadata=True, check_size=check_size, holds=holds_cells),
 )  # fmt: skip
 FORMATS: dict[str, Format] = {form.suffix: form for form in _ALL}
 TEXT_FORMATS = {form.name: form for form in _ALL if form.is_text}

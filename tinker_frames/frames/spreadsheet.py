@@ -38,6 +38,8 @@ _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 def write_workbook(table: pa.Table, file: BinaryIO, _options: FileOptions) -> None:
     """Write a table as the first sheet of a workbook; text is never a formula, whatever it begins with."""
     openpyxl = _import_openpyxl()
+    if "" in table.column_names:
+        raise InvalidRequestError("a workbook holds no column whose name is empty", hint="Rename it.")
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("rows")
     sheet.freeze_panes = "A2"
@@ -72,7 +74,7 @@ def read_workbook(file: BinaryIO, _options: FileOptions) -> pa.Table:
         raise ValueError(str(error) or type(error).__name__) from error
     if not rows or not any(name is not None for name in rows[0]):
         raise ValueError("the first sheet is empty")
-    names = [_unescape(str(name)) for name in rows[0]]
+    names = ["" if name is None else _unescape(str(name)) for name in rows[0]]
     cells = ((row + (None,) * len(names))[: len(names)] for row in rows[1:])
     columns = list(zip(*cells, strict=True)) or [()] * len(names)
     arrays = [_read_column(name, list(values)) for name, values in zip(names, columns, strict=True)]
@@ -165,7 +167,7 @@ def _read_column(name: str, values: list[Any]) -> pa.Array:
     if column is not None and column.kind == "texts":
         return pa.array([None if value is None else json.loads(value) for value in plain], arrow_type("texts"))
     kinds = {type(value) for value in plain} - {type(None)}
-    if name.startswith("meta.") or (len(kinds) > 1 and kinds != {int, float}) or kinds == {str}:
+    if (len(kinds) > 1 and kinds != {int, float}) or kinds == {str}:
         return pa.array([_to_text(value) for value in plain], pa.large_string())
     if kinds == {datetime} and column is not None:
         return pa.array(plain, pa.timestamp("us")).cast(arrow_type("time"))
