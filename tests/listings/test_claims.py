@@ -195,3 +195,44 @@ def test_an_inventory_of_what_is_accessible_says_what_it_cannot_list(server: Dem
         frame = client_of(server).inventory(access_scope="accessible")
     assert set(frame["tinker_path"]) == list_all(server)
     assert not get_report(frame)["complete"]
+
+
+@pytest.mark.parametrize("value", ["", 5])
+@pytest.mark.parametrize(
+    ("endpoint", "rows", "key", "call"),
+    [
+        (RUN_LIST, "checkpoints", "tinker_path", "checkpoints"),
+        (RUNS, "training_runs", "training_run_id", "training_runs"),
+        (RUNS, "training_runs", "training_run_id", "checkpoints"),
+    ],
+)
+def test_rows_without_a_readable_id_are_doubted(
+    client_of: Make, endpoint: str, rows: str, key: str, call: str, value: Any
+) -> None:
+    """Rows whose id is empty or not a text may be several or one: without a total, a listing that has them is not complete."""
+
+    def spoil(name: str, body: Any) -> Any:
+        if name == endpoint:
+            body.pop("cursor", None)
+            body[rows] = [row | {key: value} if place in (1, 2) else row for place, row in enumerate(body[rows])]
+        return body
+
+    with DemoServer(runs=6, dialect="skyrl") as server:
+        server.faults.edit = spoil
+        with pytest.warns(IncompleteListingWarning):
+            frame = getattr(client_of(server, retries=0), call)()
+        assert not get_report(frame)["complete"]
+
+
+@pytest.mark.parametrize("value", ["", 5, None])
+def test_a_session_without_a_readable_id_is_doubted(server: DemoServer, client_of: Make, value: Any) -> None:
+    """Sessions of one unusable id are not taken for one session, and samplers are then not known to be all."""
+    server.faults.edit = lambda name, body: (
+        body | {"sessions": [row | {"session_id": value} if n < 2 else row for n, row in enumerate(body["sessions"])]}
+        if name == "search_sessions"
+        else body
+    )
+    client = client_of(server)
+    assert client.planner.read_loaded().is_complete is False
+    with pytest.warns(IncompleteListingWarning) if value is not None else pytest.raises(tkf.errors.SchemaError):
+        client.sessions()

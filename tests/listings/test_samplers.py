@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 import tinker_frames as tkf
@@ -159,6 +161,34 @@ def test_a_session_that_cannot_be_read_leaves_open_what_is_loaded(
     plan = client.checkpoints().query("not public").tinker.delete().frame
     assert (plan["verdict"] == "held").all()
     assert plan["reason"].str.contains("sampler").all()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_session_with_two_statuses_may_be_active(server: DemoServer, client: tkf.Client, is_first: bool) -> None:
+    """A session that two pages list, active on one and ended on the other, holds its samplers' checkpoints, and is named."""
+    session = next(row for row in server.state.sessions() if is_ended(row))
+    path = client.checkpoints().query("not public")["tinker_path"].iloc[0]
+    server.state.add_sampler(path, session)
+
+    def contradict(name: str, body: dict[str, Any]) -> dict[str, Any]:
+        if name == "search_sessions":
+            twin = next((row for row in body["sessions"] if row["session_id"] == session.session_id), None)
+            again = [twin | {"status": {"type": "active"}}] if twin else []
+            body["sessions"] = [*again, *body["sessions"]] if is_first else [*body["sessions"], *again]
+        return body
+
+    server.faults.edit = contradict
+    assert path in client._reader.read_model_paths(live=True).active
+    frame = client.sessions()
+    assert pd.isna(frame.set_index("session_id").loc[session.session_id, "status"])
+    problems = frame.attrs["tinker"]["problems"]
+    assert [row["examples"] for row in problems if row["column"] == "status"] == [[session.session_id]]
+
+
+def test_a_sampler_that_answers_for_another_is_not_known(server: DemoServer, client: tkf.Client) -> None:
+    """If every sampler answers with one id, none is taken for another: what is loaded is not known."""
+    server.faults.edit = lambda name, body: body | {"sampler_id": "s:sample:0"} if name == "get_sampler" else body
+    assert not client.planner.read_loaded().is_complete
 
 
 @pytest.mark.parametrize("is_first", [True, False])

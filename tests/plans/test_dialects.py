@@ -52,6 +52,31 @@ def test_half_of_a_pair_is_refused_where_types_are_ignored(tuft: DemoServer, cli
     assert set(client.checkpoints(by="run")["tinker_path"]) == set(pairs["tinker_path"])
 
 
+@pytest.mark.parametrize("unreadable", [5, "", "tinker://other/weights/0001", "row"])
+def test_an_unreadable_row_may_be_the_other_half_of_a_pair(
+    tuft: DemoServer, client_of: Make, unreadable: object
+) -> None:
+    """If a row of a run's list does not say which checkpoint it is, no row of that run is sent, by a plan or by `client.rest`."""
+    client = client_of(tuft)
+    frame = client.checkpoints(by="run")
+    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
+    half = pairs[pairs["checkpoint_type"] == "sampler"]["tinker_path"].iloc[0]
+    twin = half.replace("/sampler_weights/", "/weights/")
+
+    def spoil(row: dict[str, object]) -> object:
+        return row if row["tinker_path"] != twin else 5 if unreadable == "row" else row | {"tinker_path": unreadable}
+
+    tuft.faults.edit = lambda name, body: (
+        body | {"checkpoints": [spoil(row) for row in body["checkpoints"]]} if name == "list_checkpoints" else body
+    )
+    client.cache.clear()
+    outcomes = frame[frame["tinker_path"] == half].tinker.delete().allow(*ALL).run(confirm=True)
+    assert outcomes["outcome"].tolist() == ["skipped"]
+    with pytest.raises(tkf.errors.TinkerError):
+        client.rest.delete_checkpoint(half)
+    assert writes(tuft) == 0
+
+
 def test_a_pair_of_which_both_go_is_deleted_anywhere(tuft: DemoServer, client_of: Make) -> None:
     """Two namesakes are deleted together even if the server ignores the type; if one is held or dropped, neither is."""
     client = client_of(tuft)

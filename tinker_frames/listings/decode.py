@@ -8,6 +8,7 @@ value becomes null, is kept in `extra`, and costs nothing of its row; a server t
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -62,6 +63,7 @@ class Decoder:
             tuple[int, tuple[str, ...], Any]
         ] = []  # of a batch: place, path and value of what became null
         self.left_out = 0  # rows that are not objects
+        self.unidentified = 0  # rows whose key is empty or not a text: two of them may be one, or not
         self._hashes: list[Any] = []  # of the keys: eight bytes each tell whether one came twice
 
     def feed(self, content: bytes) -> Page:
@@ -85,7 +87,10 @@ class Decoder:
         columns = {column.name: _combine(self._chunks.pop(column.name), column) for column in self.table.stored}
         self._report_absent()
         self._report_unknown_categories(columns)
-        return pa.table(columns if _are_distinct(self._hashes) else _drop_duplicates(columns, self.table.key))
+        if not _are_distinct(self._hashes):
+            self._void_disputed(columns)
+            columns = _drop_duplicates(columns, self.table.key)
+        return pa.table(columns)
 
     def lacks(self) -> list[str]:
         """Return the columns that no row had."""
@@ -143,6 +148,7 @@ class Decoder:
             self._chunks[column.name].append(columns[column.name])
 
     def _note_keys(self, keys: list[str]) -> None:
+        self.unidentified += keys.count("")
         self._hashes.append(np.fromiter(map(hash, keys), np.int64, len(keys)))
 
     def _count_absent(self, top: str, rows: int) -> None:
@@ -236,6 +242,7 @@ class Decoder:
         """Build columns of parsed rows, value by value."""
         self.rows += len(rows)
         keys = [str(row.get(self.table.key)) for row in rows]
+        self.unidentified += sum(not isinstance(row.get(self.table.key), str) for row in rows)
         self._note_keys(keys)
         declared = declared_fields(self.table)
         for top in declared[()]:
@@ -284,6 +291,18 @@ class Decoder:
             lost = self._absent.get(column.path[0], 0)
             if len(column.path) == 1 and 0 < lost < self.rows:
                 self.problems.add(column.name, "absent", count=lost)
+
+    def _void_disputed(self, columns: dict[str, Any]) -> None:
+        """Set to null what rows of one key contradict each other in, where the later one is not to be believed."""
+        keys = columns[self.table.key].to_pylist()
+        for column in (column for column in self.table.sent if column.disputable):
+            pairs = set(zip(keys, columns[column.name].to_pylist(), strict=True))
+            disputed = {key for key, count in Counter(key for key, _ in pairs).items() if count > 1}
+            for key in sorted(disputed):
+                self.problems.add(column.name, "a row was listed twice, with different values", key)
+            if disputed:
+                places = arrow_array("int", [None if key in disputed else place for place, key in enumerate(keys)])
+                columns[column.name] = pc.take(columns[column.name], places, memory_pool=memory_pool())
 
     def _report_unknown_categories(self, data: dict[str, Any]) -> None:
         for column in self.table.sent:

@@ -14,6 +14,7 @@ from ..errors import (
     ConnectionFailedError,
     NotSupportedError,
     RateLimitError,
+    SchemaError,
     TinkerError,
 )
 from ..rest.endpoints import AccessScope, check_scope
@@ -21,7 +22,7 @@ from ..rest.progress import Progress
 from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS, RUN_CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSION_IDS, SESSIONS
 from ..schema.columns import Table
-from ..schema.paths import component, run_url
+from ..schema.paths import component, is_in_run, run_url
 from .listing import Listing, merge_reports
 from .run_lists import Pages
 from .sweep import Sweeper
@@ -70,7 +71,7 @@ class TableReader:
 
         tolerate = (lambda error: isinstance(error, TinkerError)) if keep_going else _tolerate_ones()
         return self._sweeper.read_each(
-            RUN_CHECKPOINTS, run_ids, fetch, progress, tolerate=tolerate, all_may_be_lost=keep_going
+            RUN_CHECKPOINTS, run_ids, fetch, progress, owns=is_in_run, tolerate=tolerate, all_may_be_lost=keep_going
         )
 
     def search_sessions(
@@ -139,7 +140,9 @@ class TableReader:
             return self._transport.call("GET", path, progress=progress).content
 
         def into_row(sampler_id: str, response: dict[str, Any]) -> dict[str, Any]:
-            return {"sampler_id": sampler_id} | response | {"session_id": session_of[sampler_id]}
+            if response.get("sampler_id") not in (None, sampler_id):
+                raise SchemaError(f"samplers: the response for {sampler_id!r} is of another sampler")
+            return response | {"sampler_id": sampler_id, "session_id": session_of[sampler_id]}
 
         return self._read_once(
             SAMPLERS, list(session_of), fetch, into_row, progress, session_of.keys(), refresh=refresh
@@ -167,9 +170,9 @@ class TableReader:
             return Pages([content])
 
         listing = self._sweeper.read_each(table, ids, read, progress, into_row=into_row, tolerate=_tolerate_ones())
-        unsound = _find_unsound(listing)
+        unsound = _find_unsound(table, listing)
         sound = (key for key in new if key in permanent and key not in unsound)
-        store.add(table.name, {key: new[key] for key in sound if _names_members(new[key])})
+        store.add(table.name, {key: new[key] for key in sound if _has_facts(table, new[key])})
         return listing
 
     def _check_available(self, what: str) -> None:
@@ -183,16 +186,15 @@ class TableReader:
         return error
 
 
-def _names_members(content: bytes) -> bool:
-    """Tell whether a response has the field of a sampler, or those of a session, that are worth keeping."""
-    return b'"model_path"' in content or (b'"sampler_ids"' in content and b'"training_run_ids"' in content)
+def _has_facts(table: Table, content: bytes) -> bool:
+    """Tell whether a response has every field that is worth keeping."""
+    return all(f'"{name}"'.encode() in content for name in table.facts)
 
 
-def _find_unsound(listing: Listing) -> set[str]:
-    """Return the keys whose response could not be read, wholly or in a column: another reading may bring more."""
-    key, extra = listing.data.column_names[0], listing.data["extra"]
-    odd = pc.fill_null(pc.match_substring_regex(extra, '"(model_path|sampler_ids|training_run_ids)"'), False)
-    return {*listing.report.lost, *listing.data[key].filter(odd).to_pylist()}
+def _find_unsound(table: Table, listing: Listing) -> set[str]:
+    """Return the keys whose response could not be read, wholly or in a fact: another reading may bring more."""
+    odd = pc.match_substring_regex(listing.data["extra"], f'"({"|".join(table.facts)})"')
+    return {*listing.report.lost, *listing.data[table.key].filter(pc.fill_null(odd, False)).to_pylist()}
 
 
 def _tolerate_ones() -> Callable[[Exception], bool]:

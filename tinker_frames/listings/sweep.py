@@ -30,6 +30,7 @@ from .prefetch import run_in_order
 from .proof import Novelty, Sweeps, is_proved
 from .run_lists import Pages, read_run_list
 
+IntoRow = Callable[[str, dict[str, Any]], dict[str, Any]]
 FAR_BEYOND = 10**6  # an offset that no account has as many training runs as
 
 
@@ -118,14 +119,16 @@ class Sweeper:
         fetch: Callable[[str], Pages],
         progress: Progress,
         *,
-        into_row: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
+        into_row: IntoRow | None = None,
+        owns: Callable[[str, str], bool] = lambda _, __: True,
         tolerate: Callable[[Exception], bool],
         all_may_be_lost: bool = False,
     ) -> Listing:
         """Read the rows of many keys, one or more requests each, in parallel.
 
         `fetch` returns pages of the table; with `into_row`, single objects that it makes rows of. What `tolerate` accepts
-        as the loss of one key is reported, not raised, unless every key was lost and that may not be.
+        as the loss of one key is reported, not raised, unless every key was lost and that may not be. So is a key among whose
+        rows is one that it does not own.
         """
         decoder, report, todo = Decoder(table), Report(started=time.time()), list(keys)
         lost: list[tuple[str, Exception]] = []
@@ -143,7 +146,7 @@ class Sweeper:
             lost += [(key, found) for key, found in batch if isinstance(found, Exception)]
             good = [(key, found) for key, found in batch if not isinstance(found, Exception)]
             before = decoder.rows
-            lost += _feed_objects(decoder, good, into_row) if into_row else self._feed(decoder, good, doubts)
+            lost += _feed_objects(decoder, good, into_row) if into_row else self._feed(decoder, good, owns, doubts)
             progress.advance(decoder.rows - before)
             report.pages += sum(len(found.contents) for _, found in good)
             doubts += [(key, found.doubt) for key, found in good if found.doubt]
@@ -153,19 +156,27 @@ class Sweeper:
         return _finish(decoder.finish(), report, decoder, None)
 
     def _feed(
-        self, decoder: Decoder, found: list[tuple[str, Pages]], doubts: list[tuple[str, str]]
+        self,
+        decoder: Decoder,
+        found: list[tuple[str, Pages]],
+        owns: Callable[[str, str], bool],
+        doubts: list[tuple[str, str]],
     ) -> list[tuple[str, Exception]]:
-        """Decode the pages of some keys; return the keys whose pages make no rows."""
+        """Decode the pages of some keys; return the keys whose pages make no rows, and add those with rows that tell too little."""
         lost: list[tuple[str, Exception]] = []
         for key, pages in found:
-            left_out = decoder.left_out
+            left_out, names = decoder.left_out, list[list[str]]()
             try:
-                rows = [decoder.feed(content).rows for content in pages.contents]
-                self._longest = max([self._longest, *rows[:1]])
+                for content in pages.contents:
+                    names.append(decoder.feed(content).list_keys(decoder.table))
             except SchemaError as error:
                 lost.append((key, error))
+            else:
+                self._longest = max([self._longest, *map(len, names[:1])])
             if decoder.left_out > left_out:
                 doubts.append((key, "have rows that are not objects"))
+            elif not all(owns(key, name) for page in names for name in page):
+                doubts.append((key, f"have rows whose {decoder.table.key} is not one of theirs"))
         return lost
 
     def read_run_list(self, path: str, table: Table, progress: Progress, *, prove: bool = False) -> Pages:
@@ -267,20 +278,15 @@ class _Counted(Coverage):
     pages = 0
 
 
-def _feed_objects(
-    decoder: Decoder, found: list[tuple[str, Pages]], into_row: Callable[[str, dict[str, Any]], dict[str, Any]]
-) -> list[tuple[str, Exception]]:
-    """Decode the rows made of the single objects of some keys; return the keys whose answers make no rows."""
+def _feed_objects(decoder: Decoder, found: list[tuple[str, Pages]], into_row: IntoRow) -> list[tuple[str, Exception]]:
+    """Decode rows made of the single objects of some keys; return the keys whose answers make no rows."""
     try:
-        decoder.feed_rows(
-            [into_row(key, _parse_answer(c, decoder.table)) for key, pages in found for c in pages.contents]
-        )
+        rows = [into_row(key, _parse_answer(c, decoder.table)) for key, pages in found for c in pages.contents]
+        decoder.feed_rows(rows)
     except SchemaError as error:
         if len(found) == 1:
             return [(found[0][0], error)]
-        return [
-            lost for one in found for lost in _feed_objects(decoder, [one], into_row)
-        ]  # of some, which hide no others
+        return [lost for one in found for lost in _feed_objects(decoder, [one], into_row)]  # which hide no others
     return []
 
 
@@ -290,8 +296,9 @@ def _report_lost(report: Report, lost: list[tuple[str, Exception]], doubts: list
     for kind in sorted({type(error).__name__ for _, error in lost}):
         keys = [key for key, error in lost if type(error).__name__ == kind]
         report.doubt(f"{len(keys)} of {total} could not be read ({kind}), e.g. {keys[0]}", rows=len(keys))
-    if doubts:
-        report.doubt(f"{len(doubts)} of {total} {doubts[0][1]}, e.g. {doubts[0][0]}", rows=len(doubts))
+    for problem in dict.fromkeys(problem for _, problem in doubts):
+        keys = [key for key, found in doubts if found == problem]
+        report.doubt(f"{len(keys)} of {total} {problem}, e.g. {keys[0]}", rows=len(keys))
 
 
 def _finish(data: pa.Table, report: Report, decoder: Decoder, limit: int | None) -> Listing:
@@ -300,6 +307,8 @@ def _finish(data: pa.Table, report: Report, decoder: Decoder, limit: int | None)
     report.lacks = decoder.lacks()
     if decoder.left_out and not report.doubted:
         report.doubt("rows that are not objects were left out", rows=decoder.left_out)
+    if decoder.unidentified and not report.doubted:
+        report.doubt(f"rows have no readable {decoder.table.key}, and may be different ones", rows=decoder.unidentified)
     if limit is not None and data.num_rows > limit:
         data = data.slice(0, limit)
     if report.cut:

@@ -19,7 +19,7 @@ from ..rest.adapter import limit_time
 from ..rest.endpoints import Rest
 from ..rest.progress import Progress
 from ..rest.transport import Transport
-from ..schema.catalog import CHECKPOINTS
+from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS
 from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
 from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
@@ -33,6 +33,8 @@ from .runner import Runner
 from .samplers import UNKNOWN, Loaded, find_loaded
 from .undo import undo_plan
 from .writer import Read, Writer, write_one
+
+_FACTS = {*SESSION_DETAILS.facts, *SAMPLERS.facts}
 
 
 class Planner:
@@ -146,7 +148,7 @@ class Planner:
             raise
         except errors.TinkerError:
             return UNKNOWN
-        unread = any(problem["column"] in ("sampler_ids", "model_path") for problem in found.report.problems)
+        unread = any(problem["column"] in _FACTS for problem in found.report.problems)
         is_complete = found.report.complete and not unread
         return find_loaded(found.active, self._tables.known_runs, is_complete=is_complete, ended=found.ended)
 

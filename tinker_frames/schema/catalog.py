@@ -34,7 +34,7 @@ def _checkpoint_fields() -> tuple[Column, ...]:
         ),
         Column("time", "time", "created, UTC", required=True),
         Column("size_bytes", "int", "size in bytes; NA if the server does not give it"),
-        Column("public", "bool", "whether any Tinker user may load it; absent means no", default=False),
+        Column("public", "bool", "whether any Tinker user may load it; absent means no", default=False, disputable=True),
         Column("expires_at", "time", "deleted by the service at this time, UTC; NA means never, unless `expiry_unknown`"),
         Column("base_model", "text", "the model it was trained from; NA if the server does not give it with the checkpoint"),
         Column("user_metadata", "json", "the user's metadata as JSON text; `df.tinker.expand_metadata()` makes columns of it"),
@@ -52,6 +52,7 @@ def _nested(prefix: str, what: str) -> tuple[Column, ...]:
             doc=f"{what}: {column.doc}",
             required=False,
             default=None,
+            disputable=False,
         )
         for column in _checkpoint_fields()
     )
@@ -155,7 +156,7 @@ SESSIONS = Table(
     columns=(
         Column("session_id", "text", "the session's id", required=True),
         Column("display_name", "text", "its name; free text, not unique"),
-        Column("status", "category", "its state; NA: neither finished nor known to run", source="status.type", categories=SESSION_STATUSES),
+        Column("status", "category", "its state; NA: neither finished nor known to run", source="status.type", categories=SESSION_STATUSES, disputable=True),
         Column("status_reason", "category", "the reason for the state", source="status.reason.type", categories=STATUS_REASONS),
         Column("status_category", "category", "whether the user or the service caused a failure", source="status.category", categories=("user", "internal")),
         Column("status_message", "text", "the message of a failure", source="status.message"),
@@ -183,6 +184,7 @@ SESSION_DETAILS = Table(
     key="session_id",
     path="/api/v1/sessions",
     items="sessions",
+    facts=("training_run_ids", "sampler_ids"),
     columns=(
         Column("session_id", "text", "the session's id", required=True),
         Column("display_name", "text", "its name; free text, not unique"),
@@ -214,6 +216,7 @@ SAMPLERS = Table(
     path="/api/v1/samplers",
     items="samplers",
     brief=("sampler_id", "base_model", "model_path"),
+    facts=("model_path",),
     columns=(
         Column("sampler_id", "text", "the sampler's id", required=True),
         Column("session_id", "text", "the session that lists it"),

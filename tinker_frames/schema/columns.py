@@ -41,6 +41,7 @@ class Column:
     source: str = ""  # dotted place in a row of the answer; the name itself where empty
     required: bool = False  # a row without it is an error
     default: Any = None  # what an absent value means
+    disputable: bool = False  # not known where one listing has a row twice, with different values
     categories: tuple[str, ...] = ()
     derive: Callable[[dict[str, Any]], Any] | None = None  # Arrow columns so far → Arrow column; stored
     live: Callable[[pd.DataFrame, datetime], Any] | None = (
@@ -78,6 +79,9 @@ class Table:
     default_size: int = 100  # the one that every server takes
     bare: bool = False  # rows are bare keys, not objects
     brief: tuple[str, ...] = ()  # the columns to show if space is limited
+    facts: tuple[
+        str, ...
+    ] = ()  # the fields that a response must have, and readable, to be kept as one that never changes
     aliases: dict[str, str] = field(default_factory=dict, hash=False)  # older name of a field → its name
 
     def __getitem__(self, name: str) -> Column:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ..errors import InvalidTinkerPathError
 
@@ -53,6 +53,10 @@ OFFICIAL_ID = "(?s:(.+)):(?:train|sample):[0-9]+"
 # Paths that `parse_known` accepts, as most are: printable ASCII, and no part begins with a dot.
 _PLAIN_PART = r"[ -\-0-~][ -.0-~]*"
 PLAIN_PATTERN = rf"(?:{'|'.join(SCHEMES)}){_PLAIN_PART}/(?:{'|'.join(SEGMENTS)})/{_PLAIN_PART}"
+
+# Paths that have one spelling: nothing in them is encoded, or could be, and no run in upper case.
+_PLAIN_NAME = r'(?! )[ !"$&-.0->@-\[\]-~]+(?<! )'
+_USUAL = re.compile(rf"{SCHEME}[a-z0-9:._-]+/(?:{'|'.join(SEGMENTS)})/{_PLAIN_NAME}")
 
 # What `coerce` puts in the place of a lone surrogate: the name itself cannot be sent.
 _REPLACED = re.compile("\ufffdd[89a-f][0-9a-f]{2}")
@@ -109,6 +113,35 @@ def run_of(path: str) -> str | None:
     with suppress(InvalidTinkerPathError):
         return parse(path).training_run_id
     return None
+
+
+def is_in_run(training_run_id: str, path: str) -> bool:
+    """Tell whether a path begins with this training run, also if the rest of it cannot be read."""
+    return path.startswith(tuple(f"{scheme}{training_run_id}/" for scheme in SCHEMES))
+
+
+def is_usual_spelling(path: str) -> bool:
+    """Tell whether a path is spelled as those of checkpoints are, so that no other spelling can mean the same one."""
+    return _USUAL.fullmatch(path) is not None
+
+
+def normalize_run(training_run_id: str) -> str:
+    """Return a training run id without percent-encoding, query, blanks around it and upper case, to compare spellings.
+
+    Examples
+    --------
+    >>> normalize_run("5B1F%3Atrain%3A0")
+    '5b1f:train:0'
+    """
+    decoded = unquote(training_run_id)
+    while decoded != training_run_id:
+        training_run_id, decoded = decoded, unquote(decoded)
+    return re.split("[?#]", decoded)[0].strip().casefold()
+
+
+def has_plain_run(training_run_id: str) -> bool:
+    """Tell whether a training run id can be read, in whatever spelling."""
+    return re.fullmatch("[a-z0-9:._-]+", normalize_run(training_run_id)) is not None
 
 
 def runs_of(paths: Iterable[str]) -> list[str]:
