@@ -150,7 +150,7 @@ def test_rows_are_told_apart_by_the_key(table: Table) -> None:
     frame, _ = frame_of(table, first, second, row(table) | {table.key: "another"})
     assert frame[table.key].tolist() == [second[table.key], "another"]
     for column in table.sent:
-        assert frame[column.name].notna().tolist() == [column.name != "public", True], column.name
+        assert frame[column.name].notna().tolist() == [not column.disputable, True], column.name
 
 
 @pytest.mark.parametrize("name", WIRE)

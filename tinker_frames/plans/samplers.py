@@ -1,7 +1,8 @@
 """What samplers have loaded, and of which checkpoints that is not known; pure.
 
 A sampler names what it loaded by a tinker path, on some servers by a path of the server's own disk. What cannot be read, or does
-not say which checkpoint it is, leaves the answer open: of the checkpoints of its run where that is named, else of all.
+not say which checkpoint it is, leaves the answer open: of the checkpoints of its run where that is named, else of all. So does a
+path in another spelling than checkpoints have (`%3A` for a colon, a query, another scheme or case).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..schema.columns import pandas_array
-from ..schema.paths import run_of
+from ..schema.paths import has_plain_run, is_usual_spelling, normalize_run, run_of
 
 LOCAL_PARTS = ("run", "name", "adapter")  # how TuFT's local paths end
 
@@ -24,18 +25,19 @@ class Loaded:
     names: frozenset[tuple[str, str]] = frozenset()  # run and name, of either type: a local path does not tell it
     open_runs: frozenset[str] = frozenset()  # a sampler has loaded something of these, and does not say what
     is_complete: bool = True  # whether nothing else may be loaded
-    ended: frozenset[str] = (
-        frozenset()
-    )  # tinker paths that samplers of ended sessions had loaded, as far as they were read
+    ended: Loaded | None = None  # the same of samplers of ended sessions, as far as they were read
 
     def flag(self, paths: Iterable[str]) -> Any:
         """Return whether each of these checkpoints is loaded; NA where that is not known."""
         paths = [str(path) for path in paths]
-        if not (self.names or self.open_runs):
+        respelled = _list_respelled(self.paths - set(paths))
+        if not (self.names or self.open_runs or respelled):
             return pandas_array("bool", [path in self.paths or self._rest for path in paths])
         parts = [_split_path(path) for path in paths]
         unmatched = {run for run, _ in self.names - set(parts)}  # gone, or called otherwise on the disk
-        runs = self.open_runs | unmatched
+        runs = (
+            self.open_runs | unmatched | {run for run in {run for run, _ in parts} if normalize_run(run) in respelled}
+        )
         return pandas_array(
             "bool",
             [
@@ -46,7 +48,7 @@ class Loaded:
 
     def flag_ended(self, paths: Iterable[str]) -> Any:
         """Return whether samplers of ended sessions had loaded each of these checkpoints, as far as they were read."""
-        return pandas_array("bool", [path in self.ended for path in paths])
+        return (self.ended or Loaded()).flag(paths)
 
     @property
     def _rest(self) -> bool | None:
@@ -57,7 +59,7 @@ UNKNOWN = Loaded(is_complete=False)
 
 
 def find_loaded(
-    model_paths: Iterable[str], run_ids: Collection[str], *, is_complete: bool, ended: Iterable[str] = ()
+    model_paths: Iterable[str], run_ids: Collection[str], *, is_complete: bool, ended: Collection[str] = ()
 ) -> Loaded:
     """Return what samplers with these model paths have loaded; `run_ids` are the account's runs, to be found in local paths.
 
@@ -68,6 +70,7 @@ def find_loaded(
     local = {path: parts for path in found if found[path] is None and (parts := _split_local(path)) is not None}
     folders = {folder for folder, run, _ in local.values() if run in run_ids}
     names, open_runs = set(), set()
+    is_complete = is_complete and all(run is None or run in run_ids or has_plain_run(run) for run in found.values())
     for path in (path for path, run in found.items() if run is None):
         named = next((part for part in path.split("/") if part in run_ids), None)
         folder, run, name = local.get(path, ("", None, ""))
@@ -78,7 +81,16 @@ def find_loaded(
         else:
             is_complete = False
     paths = frozenset(path for path, run in found.items() if run is not None)
-    return Loaded(paths, frozenset(names), frozenset(open_runs), is_complete, frozenset(ended))
+    past = find_loaded(ended, run_ids, is_complete=True) if ended else None
+    return Loaded(paths, frozenset(names), frozenset(open_runs), is_complete, past)
+
+
+def _list_respelled(model_paths: Iterable[str]) -> set[str]:
+    """Return the normalized runs of paths that may be another spelling of a checkpoint's path.
+
+    A path in the usual spelling that no checkpoint has is of one that is gone.
+    """
+    return {normalize_run(_split_path(path)[0]) for path in model_paths if not is_usual_spelling(path)}
 
 
 def _split_local(path: str) -> tuple[str, str, str] | None:
