@@ -66,6 +66,30 @@ def test_only_active_sessions_and_new_samplers_are_requested(server: DemoServer,
     assert count_reads(server) == (len(active), 1)
 
 
+@pytest.mark.parametrize("dialect", ["official", "tuft"])
+def test_a_second_live_reading_finds_what_is_new_and_reads_each_session_once(client_of: Make, dialect: str) -> None:
+    """Sessions that were active before are read beside the search, no session twice, and those started since as well."""
+    with DemoServer(runs=12, dialect=dialect) as server:
+        client = client_of(server)
+        first = client._reader.read_model_paths(live=True)
+        count_reads(server)
+        row = server.state.add_checkpoint(server.state.runs()[0], "sampler", "appeared")
+        server.state.add_sampler(row.tinker_path)  # in a new session
+        found = client._reader.read_model_paths(live=True)
+        expected = len(first.active_sessions) + 1 if dialect == "official" else len(server.state.sessions())
+        assert count_reads(server)[0] == expected
+        assert len(found.active) == len(first.active) + 1
+
+
+def test_a_session_that_fails_beside_the_search_is_read_after_it(server: DemoServer, client: tkf.Client) -> None:
+    """What could not be read ahead is requested again once the search has named the sessions."""
+    first = client._reader.read_model_paths(live=True)
+    server.faults.bursts = [Burst("get_session", 404, times=1)]
+    found = client._reader.read_model_paths(live=True)
+    assert found.report.complete
+    assert found.active == first.active
+
+
 def test_permanent_responses_are_kept_for_other_processes(server: DemoServer, client_of: Make, tmp_path: Path) -> None:
     """A new client on the same cache folder requests no known sampler, also after the cache's lifetime; `clear` forgets them."""
     options = {"cache_dir": tmp_path, "cache_ttl": 0.001}

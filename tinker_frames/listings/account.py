@@ -37,6 +37,7 @@ class Account:
         self._transport = transport
         self._tables = Tables(transport)
         self._session_of: dict[str, str] = {}  # run → session, from the sessions that were read with details
+        self._active_sessions: list[str] = []  # when samplers were read the last time
 
     @property
     def known_runs(self) -> Collection[str]:
@@ -109,8 +110,9 @@ class Account:
 
     def read_model_paths(self, *, live: bool, ended: bool = False) -> ModelPaths:
         """Return what samplers have loaded; with `live`, read past the cache, and with `ended`, also of all ended sessions."""
-        found = read_model_paths(self._tables, Options(live=live), ended=ended)
+        found = read_model_paths(self._tables, Options(live=live), ended=ended, expected=self._active_sessions)
         self._session_of |= found.session_of
+        self._active_sessions = found.active_sessions
         return found
 
     def inventory(self, by: By, options: Options) -> TableFrame:

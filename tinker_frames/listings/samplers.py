@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from ..rest.progress import Progress
+from ..rest.threads import start_thread
 from ..schema.catalog import SAMPLERS, SESSION_DETAILS, SESSIONS
 from .joins import build_frame, map_members
-from .listing import Report, merge_reports
+from .listing import Listing, Report, merge_reports
 from .tables import Options, Tables
 
 ENDED = ("cancelled", "client_finished", "failed")  # statuses of sessions that start no more samplers
@@ -22,6 +25,9 @@ class ModelPaths:
     active: list[str]  # of samplers whose session may still be active
     ended: list[str]  # of those samplers of ended sessions that were read
     session_of: dict[str, str]  # run to session, of the sessions that were read
+    active_sessions: list[
+        str
+    ]  # those to be read again the next time; none where the list of sessions already reads each
     report: Report
 
 
@@ -30,19 +36,23 @@ def find_ended(sessions: pd.DataFrame) -> list[str]:
     return list(sessions.loc[sessions["status"].isin(ENDED), "session_id"])
 
 
-def read_model_paths(tables: Tables, options: Options, *, ended: bool = False) -> ModelPaths:
+def read_model_paths(
+    tables: Tables, options: Options, *, ended: bool = False, expected: Collection[str] = ()
+) -> ModelPaths:
     """Read what samplers have loaded; with `ended`, also of all sessions that have ended.
 
     A sampler lives as long as its session. Of ended sessions, only what is known without a request is read otherwise. Where the
-    server does not tell statuses, each session is read.
+    server does not tell statuses, each session is read. The sessions that are `expected` to be active are read while the server is
+    asked which there are.
     """
-    listing = tables.sessions(options, ignore_writes=True)
+    listing, ahead = _list_sessions(tables, options, expected)
     sessions, reports = build_frame(SESSIONS, listing), [listing.report]
     over = set(find_ended(sessions))
-    if "sampler_ids" not in listing.data.column_names:  # else each session was read already
+    is_searched = "sampler_ids" not in listing.data.column_names  # else each session was read already
+    if is_searched:
         left_out = set() if ended else over - set(tables.find_permanent(SESSION_DETAILS, over))
         ids = [session_id for session_id in sessions["session_id"] if session_id not in left_out]
-        listing = tables.session_details(ids, options, ended=over)
+        listing = tables.session_details(ids, options, ended=over, ahead=ahead)
     members = build_frame(SESSION_DETAILS, listing)
     reports.append(listing.report)
     is_active = ~members["session_id"].isin(over)
@@ -56,8 +66,25 @@ def read_model_paths(tables: Tables, options: Options, *, ended: bool = False) -
     report = merge_reports([*reports, listing.report])
     paths = samplers["model_path"]
     return ModelPaths(
-        _list_paths(paths[~is_over]), _list_paths(paths[is_over]), map_members(members, "training_run_ids"), report
+        _list_paths(paths[~is_over]),
+        _list_paths(paths[is_over]),
+        map_members(members, "training_run_ids"),
+        list(members.loc[is_active, "session_id"]) if is_searched else [],
+        report,
     )
+
+
+def _list_sessions(tables: Tables, options: Options, expected: Collection[str]) -> tuple[Listing, Listing | None]:
+    """Return the sessions, and the details of those that were expected, read at the same time."""
+    if not (options.live and expected):
+        return tables.sessions(options, ignore_writes=True), None
+    with Progress("session details", None) as bar:
+        ahead = start_thread(lambda: tables.read_ahead(list(expected), bar), "tinker-frames-ahead")
+        try:
+            return tables.sessions(options, ignore_writes=True), ahead.result().value  # what failed is read again later
+        except BaseException:
+            bar.stop.set()
+            raise
 
 
 def _list_paths(paths: pd.Series[Any]) -> list[str]:

@@ -33,7 +33,7 @@ from ..schema.catalog import (
 from ..schema.columns import Table, empty_arrow
 from ..schema.paths import run_of
 from .claims import Claims, collect_claims, may_have_another_list
-from .listing import Listing, Report
+from .listing import Listing, Report, join_listings
 from .proof import union_sweeps
 from .reader import TableReader
 
@@ -109,18 +109,28 @@ class Tables:
 
         return self._listing(SESSIONS, options, read, ignore_writes=ignore_writes)
 
-    def session_details(self, ids: list[str], options: Options, *, ended: Collection[str] = ()) -> Listing:
+    def session_details(
+        self, ids: list[str], options: Options, *, ended: Collection[str] = (), ahead: Listing | None = None
+    ) -> Listing:
         """Return the details of these sessions, with the ids of their training runs and samplers.
 
-        The details of those that had `ended` before never change. No write of ours changes the others.
+        The details of those that had `ended` before never change. No write of ours changes the others. What `read_ahead` read of
+        them is not read again.
         """
 
         def read(bar: Progress) -> Listing:
-            return self._reader.session_details(
-                ids, bar, access_scope=options.access_scope, ended=ended, refresh=options.refresh
-            )
+            have = set() if ahead is None else set(ahead.data["session_id"].to_pylist())
+            rest = [session_id for session_id in ids if session_id not in have]
+            scope, refresh = options.access_scope, options.refresh
+            listing = self._reader.session_details(rest, bar, access_scope=scope, ended=ended, refresh=refresh)
+            return listing if ahead is None else join_listings(ahead, listing)
 
         return self._listing(SESSION_DETAILS, options, read, of=ids, ignore_writes=True)
+
+    def read_ahead(self, ids: list[str], progress: Progress) -> Listing | None:
+        """Return the present details of own sessions that are likely to be asked for; None if any cannot be read."""
+        listing = self._reader.session_details(ids, progress, access_scope="owned")
+        return listing if listing.report.complete else None
 
     def read_paged(self, table: Table, options: Options) -> Listing:
         """Return a table that one endpoint lists by offset, as the catalog says."""

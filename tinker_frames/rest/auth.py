@@ -30,7 +30,7 @@ from .config import Settings
 from .credentials import Credential, check_secret
 from .permanent import Permanent
 from .secret import Secret
-from .threads import Result, attempt, start_threads
+from .threads import Result, start_thread
 
 # The protocol release that the contract was read from; the config endpoint wants one.
 PROTOCOL = "0.38.0"
@@ -159,8 +159,7 @@ class Authenticator:
         if known is None:
             self._adopt(self._read_config(raw))
             return
-        self._check = check = Future[Result[Terms]]()
-        start_threads(lambda: check.set_result(attempt(lambda: self._read_config(raw))), 1, "tinker-frames-config")
+        self._check = start_thread(lambda: self._read_config(raw), "tinker-frames-config")
         try:
             self._adopt(known)
         except TinkerError as fault:

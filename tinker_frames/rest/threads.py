@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -32,6 +33,13 @@ def start_threads(work: Callable[[], None], count: int, name: str) -> None:
     for number in range(count):
         context = contextvars.copy_context()  # one each: a context can be entered only once at a time
         threading.Thread(target=context.run, args=(work,), name=f"{name}-{number}", daemon=True).start()
+
+
+def start_thread(work: Callable[[], T], name: str) -> Future[Result[T]]:
+    """Run work in a daemon thread; the future has how it ended, and never an error of its own."""
+    future: Future[Result[T]] = Future()
+    start_threads(lambda: future.set_result(attempt(work)), 1, name)
+    return future
 
 
 def attempt(work: Callable[[], T], progress: Progress | None = None) -> Result[T]:
