@@ -89,6 +89,7 @@ def test_a_plan_is_put_away(own_view: ViewPage, server: DemoServer, way: str) ->
 
 def test_a_guard_that_is_lifted_changes_the_number(own_view: ViewPage) -> None:
     """Ticking a guard adds its rows to the plan, changes the number to type, and keeps the focus on the box."""
+    own_view.select_matching()
     own_view.click_and_wait("delete")
     before = int(own_view.panel_control("run").inner_text().split()[-1])
     own_view.host.fill(own_view.panel_control("typed"), str(before))
@@ -148,6 +149,7 @@ def test_ttl_in_own_words(own_view: ViewPage) -> None:
 
 def test_retire_by_a_rule(own_view: ViewPage) -> None:
     """The form of the keep rule leads to a plan of the rows it does not keep, and the plan names the rule."""
+    own_view.select_matching()
     own_view.click_and_wait("retire")
     assert own_view.active() == "keep_last"
     own_view.host.fill(own_view.panel_control("keep_last"), "2")

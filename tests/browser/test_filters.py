@@ -229,6 +229,8 @@ def test_focus_stays_when_parts_are_drawn_again(view: ViewPage) -> None:
     """The focus survives a change from Python that redraws buttons, chips and lists."""
     view.widget.filters = {"public": [False]}
     view.wait_for(view.chips, ["Public: private"])
+    view.widget.selected = view.widget.frame.head(2)
+    view.wait_for_text(view.selection, "2 selected")
     for name in ("expire", "refresh", "columns", "pictures", "off public", "model", "all"):
         view.control(name).focus()
         view.widget.filters = {"public": [False], "size": [float(len(name)) / 1000, None]}

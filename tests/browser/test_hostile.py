@@ -136,6 +136,7 @@ def test_plans_and_outcomes_are_text(host: WidgetHost, server: DemoServer, clien
     view = ViewPage(host, tkf.explore("checkpoints", client))
     view.widget.filters = {"model": [BREAKOUT]}
     view.wait_for(lambda: view.counts().split()[0], "4")
+    view.select_matching()
     view.click_and_wait("set_ttl")
     view.answer_panel("30d")
     view.host.click(view.find(".tkf-action-panel .tkf-group").first)
@@ -158,6 +159,7 @@ def test_what_a_failing_server_says_is_text(host: WidgetHost, server: DemoServer
     view.click_and_wait("refresh")
     view.wait_for_text(view.note, IMAGE)
     client.cache.clear()  # else the plan needs nothing of the server
+    view.select_matching()
     view.click_and_wait("publish")
     view.wait_for_text(view.panel, IMAGE)
     is_harmless(view)

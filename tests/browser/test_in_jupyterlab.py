@@ -32,7 +32,7 @@ def is_old(server: DemoServer, path: str) -> bool:
 
 
 def test_from_a_fresh_notebook_to_500_expiring_checkpoints_in_under_ten_clicks(lab: Lab) -> None:
-    """Running the cell, two filters and the action expire 500 more of 1,200 checkpoints tomorrow; undo restores all."""
+    """Running the cell, two filters, all that match and the action expire 500 more of 1,200 checkpoints tomorrow; undo restores all."""
     with DemoServer(runs=40, checkpoints=1200) as server:
         before, soon = {path: row.expires_at for path, row in checkpoints(server).items()}, list_expiring(server)
         with lab.notebook(["import tinker_frames as tkf\n\ntkf.explore()"], env=environment(server)) as notebook:
@@ -42,6 +42,7 @@ def test_from_a_fresh_notebook_to_500_expiring_checkpoints_in_under_ten_clicks(l
             view = NotebookView(notebook, user_input=user_input)
             view.click("created", "older than 30 d", "public", "option private")
             view.wait_for(view.chips, ["Created: older than 30 d", "Public: private"])
+            view.select_matching()
             view.begin("expire")
             view.continue_action("run")
             sent = view.outcomes()["done"]
@@ -63,6 +64,7 @@ def test_cancel_sends_nothing_further_and_other_cells_run_meanwhile(lab: Lab, se
     """Another cell runs while a slow server publishes; after Cancel the remaining rows are listed as not sent, and were not."""
     with open_view(lab, server, "6 * 7") as view:
         server.faults.write_latency = 0.4
+        view.select_matching()
         view.begin("publish")
         view.type_number()
         view.user_input.click(view.panel_control("run"))

@@ -78,6 +78,7 @@ def test_an_action_goes_on_while_another_cell_is_busy(lab: Lab, server: DemoServ
         view.notebook.select(1)
         view.user_input.press("Control+Enter")
         view.search("final", sum("final" in path for path in checkpoints(server)))
+        view.select_matching()
         view.begin("publish")
         view.type_number()
         view.continue_action("run")

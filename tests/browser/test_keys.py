@@ -74,6 +74,7 @@ def test_every_stop_of_the_panel_keeps_them_out(host: WidgetHost, inventory: pd.
     """The same holds for open forms and plans with their rows listed."""
     view = ViewPage(host, tkf.explore(inventory.tail(5), account))
     view.click("pictures")
+    view.select_matching()
     for name in ("retire", "set_ttl", "export", "delete"):
         view.click_and_wait(name)
         if name == "delete":

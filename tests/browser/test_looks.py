@@ -134,6 +134,7 @@ def test_popovers_can_be_read(view: ViewPage) -> None:
 def test_the_panel_can_be_read(host: WidgetHost, server: DemoServer, client: tkf.Client) -> None:
     """An action's form, its plan with held and listed rows, and failed outcomes have a contrast of 4.5."""
     view = ViewPage(host, tkf.explore("checkpoints", client))
+    view.select_matching()
     for name in ("retire", "set_ttl", "export"):
         view.click_and_wait(name)
         assert find_low_contrast(view) == []
@@ -154,6 +155,7 @@ def test_the_panel_can_be_read(host: WidgetHost, server: DemoServer, client: tkf
 def test_what_has_the_focus_is_seen(view: ViewPage) -> None:
     """Every kind of control shows an outline when it has the focus."""
     view.host.wait_until(lambda: view.find(".tkf-column").count())
+    view.select_matching()
     view.host.press("Tab")
     outline = "control => { control.focus(); const style = getComputedStyle(control); return style.outlineStyle + parseFloat(style.outlineWidth); }"
     for name in (
@@ -188,6 +190,7 @@ def test_narrow_windows_do_not_scroll_sideways(host: WidgetHost, account: tkf.Cl
 def test_a_narrow_panel_does_not_scroll_sideways(host: WidgetHost, account: tkf.Client) -> None:
     """In a window of 420 pixels forms and plans fit, also with rows listed."""
     view = ViewPage(resize(host, 420), tkf.explore("checkpoints", account))
+    view.select_matching()
     for name in ("retire", "set_ttl", "export", "delete"):
         view.click_and_wait(name)
         assert view.page.evaluate(OVERFLOWS) == [], name
@@ -226,6 +229,7 @@ def test_every_control_has_a_name(host: WidgetHost, inventory: pd.DataFrame, acc
 def test_every_control_of_the_panel_has_a_name(host: WidgetHost, server: DemoServer, client: tkf.Client) -> None:
     """All controls of forms, plans, progress and outcomes have names."""
     view = ViewPage(host, tkf.explore(client.inventory().tail(5), client))
+    view.select_matching()
     for name in ("retire", "set_ttl", "export", "delete"):
         view.click_and_wait(name)
         assert find_nameless(view) == [], name

@@ -77,7 +77,7 @@ def test_ctrl_a_and_escape(view: ViewPage) -> None:
     assert view.selected() == [row.place for row in view.rows()]
     view.press("Escape")
     view.wait_for(view.selected, [])
-    assert view.selection() == "none selected: actions are for all that match"
+    assert view.selection() == "none selected: select rows to act on them"
 
 
 def test_rows_seen_before_are_selected_too(view: ViewPage) -> None:
@@ -107,15 +107,18 @@ def test_the_box_in_the_header_selects_all_or_none(view: ViewPage) -> None:
 
 
 def test_buttons_select_all_that_match_or_clear(view: ViewPage) -> None:
-    """The button shows the number of matching rows and disappears once they are selected; Clear selects none; the focus is kept."""
+    """The button shows the number of matching rows and disappears once they are selected; Clear selects none, with which the actions go; the focus is kept."""
     view.widget.query = "checkpoint_type == 'sampler'"
+    assert not view.control("expire").is_visible(), "no action without a selection"
     view.wait_for(lambda: view.control("all").inner_text(), "Select all 271 matching")
     view.click("all")
     view.wait_for_text(view.selection, "271 selected")
     assert view.control("all").count() == 0
     assert view.active() == "none"
+    assert view.control("expire").is_visible()
     view.host.press("Enter")
     view.wait_for_text(view.selection, "none selected")
+    assert not view.find(".tkf-action").first.is_visible()
     assert view.active() == "all"
     assert list(view.widget.selected["tinker_path"]) == []
 

@@ -71,7 +71,7 @@ def open_every_part(view: NotebookView) -> Iterator[str]:
     view.begin("retire")
     yield "question"
     view.user_input.click(view.panel_control("close"))
-    view.click("none")
+    view.select_matching()
     view.begin("delete")
     view.user_input.click(view.find(".tkf-group").last)
     view.find(".tkf-listed").wait_for()
@@ -171,6 +171,7 @@ def test_no_key_of_the_notebook_works_in_the_view(lab: Lab, server: DemoServer) 
         view.find(".tkf-back").wait_for()
         tried()
         view.click("back 0")
+        view.select_matching()
         for action in ("set_ttl", "retire", "export", "delete"):
             view.begin(action)
             if action == "delete":

@@ -95,6 +95,11 @@ class ViewPage:
         """Return a control of the panel by name."""
         return self.find(f'.tkf-action-panel [data-name="{name}"]')
 
+    def select_matching(self) -> None:
+        """Select all matching rows by their button."""
+        self.click("all")
+        self.host.wait_until(lambda: self.control("all").count() == 0)
+
     def row(self, place: int) -> Locator:
         """Return a row by its position, once it is loaded."""
         found = self.find(f'.tkf-row[data-place="{place}"]:not(.tkf-absent)')

@@ -73,6 +73,11 @@ class HeadlessView:
         """Select rows by key."""
         self.explorer.select_keys(list(keys))
 
+    def select_matching(self) -> None:
+        """Select all matching rows, and no others."""
+        self.send("select", how="none")
+        self.send("select", how="all")
+
     def make_plan(self, act: str, **given: Any) -> dict[str, Any]:
         """Start an action, fill in its form, and return the panel with the plan to confirm."""
         self.send("begin", action=act)

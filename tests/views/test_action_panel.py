@@ -55,6 +55,7 @@ def test_an_action_writes_the_rows_of_its_plan(server: DemoServer, view: Headles
     """Exactly the rows of the plan are written as requested, all others are unchanged, and the table shows it."""
     act, given, query, is_done = DONE[name]
     view.send("filter", name="query", value=query)
+    view.select_matching()
     before, matching = get_server_state(server), set(view.keys)
     plan = view.make_plan(act, **given)
     sent = {group["rows"] for group in plan["groups"] if group["verdict"] == "send"}
@@ -107,22 +108,29 @@ def test_an_action_on_runs_and_sessions_applies_to_their_checkpoints(
     assert not view.note
 
 
-def test_an_action_applies_to_the_selection_or_all_matching_rows(view: HeadlessView) -> None:
-    """An action applies to the selected rows, including hidden ones, which is stated; without a selection, to all matching rows."""
+@pytest.mark.parametrize("action", [*OFFERED])
+def test_without_a_selection_no_action_begins(server: DemoServer, view: HeadlessView, action: str) -> None:
+    """No action applies to all matching rows by itself, not even an export: it is refused, with the way to select them."""
+    view.send("filter", name="public", value=[False])
+    view.send("begin", action=action)
+    assert "no row is selected" in view.note.lower()
+    assert "`view.selected = view.filtered`" in view.note
+    assert (view.panel["stage"], view.explorer.panel.plan, count_writes(server)) == ("", None, 0)
+    with pytest.raises(InvalidRequestError, match=r"view\.selected = view\.filtered"):
+        view.explorer.begin_action(action)
+
+
+def test_an_action_applies_to_the_selection(view: HeadlessView) -> None:
+    """An action applies to the selected rows, including hidden ones, which is stated; all matching rows are a selection too."""
     path, *_ = view.keys
     view.send("filter", name="public", value=[True])
-    matching = len(view.keys)
-    assert view.make_plan("unpublish")["target"] == f"{matching} checkpoints matching"
-    assert view.panel["hidden"] == 0
+    view.select_matching()
+    plan = view.make_plan("unpublish")
+    assert (plan["target"], plan["hidden"]) == (f"{len(view.keys)} checkpoints selected", 0)
     view.select(view.keys[0], path)
     plan = view.make_plan("unpublish")
     assert (plan["target"], plan["hidden"]) == ("2 checkpoints selected", 1)
     assert set(view.explorer.panel.plan.rows["tinker_path"]) == {view.keys[0], path}
-    view.send("filter", name="query", value="size_gb < 0")
-    view.send("select", how="none")
-    view.send("begin", action="expire")
-    assert "no row is selected" in view.note.lower()
-    assert view.panel["target"] == "2 checkpoints selected"
 
 
 def test_a_plan_keeps_its_rows(server: DemoServer, view: HeadlessView) -> None:
@@ -147,6 +155,7 @@ def test_a_plan_keeps_its_rows(server: DemoServer, view: HeadlessView) -> None:
 
 def test_held_rows_can_be_listed_and_guards_lifted(server: DemoServer, view: HeadlessView) -> None:
     """Held rows are counted by reason and listed on request; lifting a guard adds them, and can be reverted."""
+    view.select_matching()
     plan = view.make_plan("delete")
     assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(set(ALL) - {"expiry"}, False)
     held = [group for group in plan["groups"] if group["verdict"] == "held"]
@@ -178,6 +187,7 @@ def test_a_delete_and_a_large_publish_require_the_row_count(
 ) -> None:
     """Nothing is sent unless the exact row count is typed; a thousands separator is allowed."""
     view.send("filter", name="query", value="not public and size_gb > 1")
+    view.select_matching()
     plan = view.make_plan(action)
     assert plan["typed"]
     assert plan["number"] > 10
@@ -194,6 +204,7 @@ def test_a_delete_and_a_large_publish_require_the_row_count(
 def test_a_plan_without_changes_cannot_be_confirmed(server: DemoServer, view: HeadlessView) -> None:
     """If no row would change, the plan says so, and confirming it is refused."""
     view.send("filter", name="query", value="public")
+    view.select_matching()
     plan = view.make_plan("publish")
     assert (plan["number"], {group["verdict"] for group in plan["groups"]}) == (0, {"unchanged"})
     view.send("confirm", typed="0")
@@ -204,6 +215,7 @@ def test_a_plan_without_changes_cannot_be_confirmed(server: DemoServer, view: He
 def test_the_confirmation_summarizes_the_plan(server: DemoServer, view: HeadlessView) -> None:
     """The confirmation shows rows, bytes, dollars, risks, the rule, and whether it can be undone."""
     view.send("filter", name="query", value="size_gb > 1 and not public")
+    view.select_matching()
     plan = view.make_plan("retire", keep_last=1, after="24h")
     sends = view.explorer.panel.plan.frame.query("verdict == 'send'")
     assert plan["lines"][0].startswith(f"{plan['number']} of ")
@@ -233,6 +245,7 @@ def test_an_invalid_form_value_is_explained_in_the_form(
     server: DemoServer, view: HeadlessView, act: str, given: dict[str, Any], problem: str
 ) -> None:
     """An invalid form value is explained and can be corrected; nothing is planned or sent."""
+    view.select_matching()
     view.send("begin", action=act)
     assert view.panel["fields"] == make_fields(OFFERED[act])
     view.send("answer", given=given)
@@ -242,6 +255,7 @@ def test_an_invalid_form_value_is_explained_in_the_form(
 
 def test_act_takes_all_arguments_at_once(view: HeadlessView) -> None:
     """Arguments can be passed with an action; invalid ones are refused and leave the display unchanged."""
+    view.select_matching()
     view.make_plan("publish")
     before = view.panel
     for act, given in (
@@ -286,10 +300,11 @@ def test_a_message_at_the_wrong_stage_changes_nothing(view: HeadlessView) -> Non
     ("table", "suffix"),
     [("inventory", "csv"), ("inventory", "parquet"), ("training_runs", "feather"), ("sessions", "json")],
 )
-def test_export_writes_the_matching_rows_in_order(client: tkf.Client, tmp_path: Path, suffix: str, table: str) -> None:
-    """The file has exactly the matching or selected rows in the view's order, and reads back unchanged."""
+def test_export_writes_the_selected_rows_in_order(client: tkf.Client, tmp_path: Path, suffix: str, table: str) -> None:
+    """The file has exactly the selected rows in the view's order, and reads back unchanged."""
     view = HeadlessView(getattr(client, table)(), client)
     view.send("sort", sort=["-size_gb" if table != "training_runs" else "-lora_rank"])
+    view.select_matching()
     assert view.send("begin", action="export") is None
     assert view.panel["fields"][0]["value"] == f"{view.state.sort.name}.parquet"
     path = tmp_path / f"rows.{suffix}"
@@ -320,12 +335,14 @@ def test_export_can_write_the_checkpoints_of_runs_and_sessions(
     assert sorted(written["tinker_path"]) == sorted(theirs["tinker_path"])
     assert f"wrote {len(theirs):,} rows" in view.panel["note"]
     view = HeadlessView(inventory, client)
+    view.select(view.keys[0])
     view.send("begin", action="export")
     assert [field["name"] for field in view.panel["fields"]] == ["path", "overwrite"]
 
 
 def test_a_file_that_cannot_be_written_is_explained(view: HeadlessView, tmp_path: Path) -> None:
     """A missing folder or an unknown suffix is explained and can be corrected."""
+    view.select(view.keys[0])
     view.send("begin", action="export")
     for path in (tmp_path / "no" / "rows.csv", tmp_path / "rows"):
         view.send("answer", given={"path": str(path)})

@@ -186,6 +186,7 @@ def test_planning_can_be_cancelled_at_once(server: DemoServer, view: HeadlessVie
     """Cancelling during planning is immediate: another action can start, and the first never appears."""
     server.faults.hang.append(Hang("get_session", seconds=0.7, times=1))
     server.requests.clear()
+    view.select_matching()
     view.post("begin", action="delete")
     wait_until(lambda: server.requests.count("get_session"))
     assert view.panel["stage"] == "work"
@@ -202,6 +203,7 @@ def test_planning_can_be_cancelled_at_once(server: DemoServer, view: HeadlessVie
 def test_planning_shows_what_is_read_and_stops_after_a_cancel(server: DemoServer, view: HeadlessView) -> None:
     """Planning shows what is being read; after Cancel nothing more is requested."""
     server.faults.latency_of["get_session"] = 0.2
+    view.select_matching()
     view.post("begin", action="expire")
     wait_until(lambda: view.panel.get("part") == "session details")
     slow = view.explorer.panel.task
@@ -217,6 +219,7 @@ def test_an_export_that_is_cancelled_writes_nothing(server: DemoServer, client: 
     """Cancelling an export while its checkpoints are read shows a note and writes no file."""
     view = HeadlessView(client.training_runs(), client)
     server.faults.latency_of["list_checkpoints"] = 0.3
+    view.select_matching()
     view.post("begin", action="export")
     view.post("answer", given={"path": str(tmp_path / "x.parquet"), "checkpoints": True})
     wait_until(lambda: view.panel.get("part"))
@@ -243,6 +246,7 @@ def test_a_running_plan_can_be_cancelled(server: DemoServer, view: HeadlessView)
     """After a cancel nothing further is sent; each row shows its outcome, and the rest can be done later."""
     server.faults.write_latency = 0.05
     before = get_server_state(server)
+    view.select_matching()
     view.make_plan("publish")
     number, server.faults.write_capacity = view.panel["number"], 2
     view.post("confirm", typed=str(view.panel["number"]))

@@ -179,10 +179,11 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
     [*(("inventory", which) for which in PLANS), ("training_runs", "retire"), ("sessions", "never")],
 )
 def test_the_code_gives_the_plan(shared_client: tkf.Client, name: str, which: str) -> None:
-    """The code reproduces plans of selected and of matching rows, with lifted guards, rule and duration."""
+    """The code reproduces plans of some and of all matching rows, with lifted guards, rule and duration."""
     act, given = PLANS[which]
     view = HeadlessView(getattr(shared_client, name)(), shared_client)
     view.send("filter", name="query", value=f"{view.state.sort.key} > '4'")
+    view.select_matching()
     view.make_plan(act, **given)
     made = run_view_code(view, shared_client)
     assert made["plan"].rule == view.panel["rule"]
@@ -270,12 +271,14 @@ def test_code_is_what_a_person_would_write(shared_client: tkf.Client) -> None:
     assert view.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
     view.send("filter", name="created", value={"older_than": 7})
     view.send("sort", sort=["-size_gb", "name"])
+    view.select_matching()
     view.make_plan("retire", keep_last=1, after="24h")
     number = view.panel["number"]
     assert view.explorer.code().splitlines()[2:] == [
         "frame = client.inventory()",
         "filtered = frame.query('age_days > 7')",
         "filtered = filtered.sort_values(['size_gb', 'name'], ascending=[False, True], kind=\"stable\")",
-        'plan = filtered.tinker.retire(keep=tkf.policies.keep_last(1), after="24h")',
+        "selected = filtered",
+        'plan = selected.tinker.retire(keep=tkf.policies.keep_last(1), after="24h")',
         f"# plan.run(confirm={number})",
     ]

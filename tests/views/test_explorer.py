@@ -380,6 +380,7 @@ def test_tables_below_are_read_anew_when_one_comes_back_to_them(server: DemoServ
     view.send("back", depth=0)
     asked = server.requests.count("search_sessions")
     open_table(view, "checkpoints", largest["session_id"])
+    view.select_matching()
     view.make_plan("delete")
     number = view.panel["number"]
     view.confirm()
@@ -401,6 +402,7 @@ def test_a_table_that_could_not_be_read_again_is_tried_at_the_next_return(server
     view = HeadlessView(client.training_runs(), client)
     open_table(view, "checkpoints", client.checkpoints().query("not public")["training_run_id"].iloc[0])
     view.send("filter", name="public", value=[False])
+    view.select_matching()
     view.make_plan("publish")
     view.confirm()
     server.faults.bursts.append(Burst("list_training_runs", 500, times=1))

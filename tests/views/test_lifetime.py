@@ -129,6 +129,7 @@ def test_a_refresh_ends_with_its_view(client_of) -> None:
     with DemoServer(faults=faults) as server:
         view = tkf.explore("checkpoints", client_of(server))
         view._handle_custom_msg({"do": "refresh"}, [])
+        view.selected = view.filtered
         view.act("publish")
         task, rows = view._explorer.reading, weakref.ref(view._explorer.state.rows)
         view.close()

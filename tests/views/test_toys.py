@@ -20,6 +20,7 @@ def begin(view, action):
 
 with tkf.demo.account(runs=3) as client:
     view = tkf.explore("checkpoints", client)
+    view.selected = view.filtered
 """
 
 ACTION = Toy(
@@ -36,7 +37,7 @@ USE_ACTION = """
     assert [(field["name"], field["kind"], field["hint"]) for field in panel["fields"]] == [("long", "duration", "How long.")]
     view._receive(None, {"do": "answer", "given": {"long": "2d"}}, None)
     assert view.wait(60) and view._action_panel["stage"] == "confirm", view._action_panel
-    assert 'plan = filtered.tinker.toy("2d")' in view.code()
+    assert 'plan = selected.tinker.toy("2d")' in view.code()
 """
 
 GUARD = Toy(

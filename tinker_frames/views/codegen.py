@@ -76,14 +76,12 @@ def _select(state: TableState) -> str:
 
 
 def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -> list[str]:
-    """Return the lines that make the plan: from the selected or matching rows if it is of those, else from a list of paths."""
-    rows, key = state.rows, state.sort.key
-    present = rows.get_selected() if rows.selection.any() else rows.get_filtered()
+    """Return the lines that make the plan: from the selected rows if it is of those, else from a list of paths."""
+    key, present = state.sort.key, state.rows.get_selected()
     is_of_present = of is not None and set(of[key].dropna()) == set(present[key].dropna())
     paths = list(plan.rows["tinker_path"])
-    name = "selected" if rows.selection.any() else "filtered"
-    lines = _checkpoints(state, name, runs_of(paths), client) if is_of_present else _name_rows(paths)
-    name = "checkpoints" if lines else name
+    lines = _checkpoints(state, runs_of(paths), client) if is_of_present else _name_rows(paths)
+    name = "checkpoints" if lines else "selected"
     whose = "" if client == "tkf" or (is_of_present and "account" in state.about) else f"client={client}"
     call = plan.code if plan.code and (is_of_present or not plan.rule) else _call_without_rule(plan)
     call = call.removesuffix(")") + (", " if whose and not call.endswith("()") else "") + whose + ")"
@@ -94,15 +92,15 @@ def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -
     return [*lines, f"# plan.run(confirm={number})"]
 
 
-def _checkpoints(state: TableState, rows: str, runs: Iterable[str], client: str) -> list[str]:
-    """Return the lines that list the checkpoints of rows; none for rows that are checkpoints."""
+def _checkpoints(state: TableState, runs: Iterable[str], client: str) -> list[str]:
+    """Return the lines that list the checkpoints of the selected rows; none if those are checkpoints."""
     if state.sort.name == "training_runs":
-        return [f'checkpoints = {client}.checkpoints({rows}["training_run_id"])']
+        return [f'checkpoints = {client}.checkpoints(selected["training_run_id"])']
     if state.sort.name == "sessions":
         return [
             *_sessions(runs, client),
             f"runs = {client}.training_runs()",
-            f'runs = runs[runs["session_id"].isin({rows}["session_id"])]',
+            'runs = runs[runs["session_id"].isin(selected["session_id"])]',
             f'checkpoints = {client}.checkpoints(runs["training_run_id"])',
         ]
     return []

@@ -205,23 +205,27 @@ class Explorer:
     # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def target(self) -> Target:
-        """Return the rows that an action applies to: the selection if there is one, else all matching rows; later changes do not affect it."""
+        """Return the rows that an action applies to: the selected ones, as they are now.
+
+        Raises
+        ------
+        InvalidRequestError
+            If no row is selected: matching a filter is not enough to be acted on.
+        """
         state, rows = self.state, self.state.rows
-        selected = bool(rows.selection.any())
-        frame = rows.get_selected() if selected else rows.get_filtered()
+        frame = rows.get_selected().copy(deep=False)
         if frame.empty:
             raise InvalidRequestError(
-                "no row is selected, and none matches", hint="Select rows, or change the filters."
+                "no row is selected",
+                hint="Select rows first; all that match by `Select all`, or in Python by `view.selected = view.filtered`.",
             )
-        name, hidden = state.sort.name, int((rows.selection & ~rows.mask).sum())
-        many = f"{len(frame):,} {state.sort.one}{'s' if len(frame) > 1 else ''}"
-        said = f"{many} {'selected' if selected else 'matching'}"
-        frame = frame.copy(deep=False)
         frame.attrs["tinker"] = state.about
-        return Target(said, name, frame, lambda: refresh.read_checkpoints(self._client(), frame, name), hidden)
+        name, hidden = state.sort.name, int((rows.selection & ~rows.mask).sum())
+        text = f"{len(frame):,} {state.sort.one}{'s' if len(frame) > 1 else ''} selected"
+        return Target(text, name, frame, lambda: refresh.read_checkpoints(self._client(), frame, name), hidden)
 
     def begin_action(self, name: str, **given: Any) -> None:
-        """Start an action on the selected rows, else on all matching rows; its arguments may be given."""
+        """Start an action on the selected rows; its arguments may be given."""
         self.panel.begin(name, self.target(), given)
 
     def wait(self, timeout: float | None = None) -> bool:

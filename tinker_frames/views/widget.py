@@ -179,7 +179,7 @@ class View(anywidget.AnyWidget):
             return self._explorer.code()
 
     def act(self, action: str, **given: Any) -> None:
-        """Show the plan of an action on the selected rows, else on all matching rows; no write is sent until it is confirmed.
+        """Show the plan of an action on the selected rows; no write is sent until it is confirmed.
 
         Parameters
         ----------
@@ -193,10 +193,11 @@ class View(anywidget.AnyWidget):
         Raises
         ------
         InvalidRequestError
-            For an unknown action, invalid arguments, without rows, or while another action is in progress.
+            For an unknown action, invalid arguments, without a selection, or while another action is in progress.
 
         Examples
         --------
+        >>> view.selected = view.filtered  # doctest: +SKIP
         >>> view.act("set_ttl", ttl="30d")  # doctest: +SKIP
         >>> view.act("retire", keep_last=3, after="24h")  # doctest: +SKIP
         >>> view.act("export", path="rows.parquet")  # doctest: +SKIP

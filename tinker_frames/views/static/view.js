@@ -1618,7 +1618,7 @@ var Note = class {
 
 // src/selection_bar.js
 function describeSelection({ rows, hidden, size }) {
-  if (!rows) return "none selected: actions are for all that match";
+  if (!rows) return "none selected: select rows to act on them";
   const parts = [`${formatCount(rows)} selected`, size, hidden ? `${formatCount(hidden)} not in this view` : ""];
   return parts.filter(Boolean).join(", ");
 }
@@ -1647,8 +1647,9 @@ var SelectionBar = class {
     const { head, selection } = this;
     if (!head || !selection) return;
     redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
-    const buttons = () => head.actions.map((action) => this.makeAction(action, selection.rows || head.count.rows, head.noun));
+    const buttons = () => head.actions.map((action) => this.makeAction(action, selection.rows, head.noun));
     redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
+    this.actions.classList.toggle("tkf-withheld", !selection.rows);
   }
   /** @param {Selection} selection @param {number} matching */
   makeCount(selection, matching) {
@@ -1664,7 +1665,6 @@ var SelectionBar = class {
   makeAction({ name, label, doc, tone }, rows, noun) {
     return button(label, () => this.send({ do: "begin", action: name }), {
       class: `tkf-button tkf-action${tone ? ` tkf-${tone}` : ""}`,
-      disabled: !rows,
       title: `${doc} (${formatRows(rows, noun)})`,
       "data-name": name
     });

@@ -1,4 +1,4 @@
-// The number of selected rows, and the actions, which apply to them or to all matching rows.
+// The number of selected rows, and the actions on them; without a selection, no action is offered.
 
 import { button, el, redraw } from "./dom.js";
 import { formatCount, formatRows } from "./text.js";
@@ -11,7 +11,7 @@ import { formatCount, formatRows } from "./text.js";
  * @param {Selection} selection
  */
 export function describeSelection({ rows, hidden, size }) {
-  if (!rows) return "none selected: actions are for all that match";
+  if (!rows) return "none selected: select rows to act on them";
   const parts = [`${formatCount(rows)} selected`, size, hidden ? `${formatCount(hidden)} not in this view` : ""];
   return parts.filter(Boolean).join(", ");
 }
@@ -46,9 +46,9 @@ export class SelectionBar {
     const { head, selection } = this;
     if (!head || !selection) return;
     redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
-    const buttons = () =>
-      head.actions.map((action) => this.makeAction(action, selection.rows || head.count.rows, head.noun));
+    const buttons = () => head.actions.map((action) => this.makeAction(action, selection.rows, head.noun));
     redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
+    this.actions.classList.toggle("tkf-withheld", !selection.rows);
   }
 
   /** @param {Selection} selection @param {number} matching */
@@ -68,7 +68,6 @@ export class SelectionBar {
   makeAction({ name, label, doc, tone }, rows, noun) {
     return button(label, () => this.send({ do: "begin", action: name }), {
       class: `tkf-button tkf-action${tone ? ` tkf-${tone}` : ""}`,
-      disabled: !rows,
       title: `${doc} (${formatRows(rows, noun)})`,
       "data-name": name,
     });
