@@ -12,7 +12,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import errors
-from tinker_frames.demo import DIALECTS, Burst, DemoServer
+from tinker_frames.demo import DIALECTS, Burst, DemoServer, Hang, Reset
 from tinker_frames.plans import runner
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.preview import GUARDS
@@ -46,6 +46,49 @@ def test_a_write_that_happened_is_done_whatever_was_answered(
     if call == "delete":
         server.faults.bursts = [Burst(endpoint, status, times=1, then="apply")]
         client.rest.delete_checkpoint(client.checkpoints().query("not public")["tinker_path"].iloc[0])
+
+
+ENDPOINTS = {"delete": DELETE, "publish": "publish_checkpoint", "expire": "set_checkpoint_ttl"}
+UNCLEAR = (429, 408, 409, 425, 500, 502, 503, 504)
+
+
+@pytest.mark.parametrize("call", list(ENDPOINTS))
+@pytest.mark.parametrize("then", ["answer", "apply"])
+@pytest.mark.parametrize("fault", ["each once", 429, 500, "reset"])
+def test_an_outcome_is_done_exactly_if_the_write_happened(
+    server: DemoServer, client_of: Make, call: str, then: Any, fault: Any
+) -> None:
+    """Whatever was answered, once or always: `done` is what was carried out, and nothing else is, in the frame and in the journal."""
+    client, name = client_of(server, timeout=0.3, retries=0), ENDPOINTS[call]
+    is_once = fault == "each once"
+    plan, times = plan_of(client, len(UNCLEAR) + 2 if is_once else 1, call), 1 if is_once else None
+    statuses = UNCLEAR if is_once else [fault] * isinstance(fault, int)
+    server.faults.bursts = [Burst(name, status, times=times, then=then, retry_after="0.01") for status in statuses]
+    server.faults.resets = [Reset(name, times=times, then=then)] if is_once or fault == "reset" else []
+    server.faults.hang = [Hang(name, times=1, then=then)] if is_once else []
+    outcomes = plan.run(confirm=True, deadline=None if is_once else 0.2)
+    for path, outcome in zip(outcomes["tinker_path"], outcomes["outcome"], strict=True):
+        row = server.state.find(path)
+        happened = row is None or (row.public if call == "publish" else row.expires_at is not None)
+        assert happened == (is_once or then == "apply")
+        assert outcome in ({"done"} if happened else {"failed", "skipped"})
+    assert client.journal()["outcome"].isin(["done"]).tolist() == outcomes["outcome"].isin(["done"]).tolist()
+
+
+@pytest.mark.parametrize("status", [429, 500])
+@pytest.mark.parametrize("stale_s", [0.0, 60.0], ids=["read again", "sent again"])
+def test_a_delete_that_its_second_attempt_finds_done_is_done(
+    server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch, status: int, stale_s: float
+) -> None:
+    """A row that an error answer was the end of is done, whether it is read or requested again, and answered by a 404."""
+    monkeypatch.setattr(runner, "STALE_S", stale_s)
+    plan = plan_of(client, 2)
+    server.faults.bursts = [
+        Burst(DELETE, status, times=2, then="apply", retry_after="0.05"),
+        Burst(DELETE, 404, times=None, detail="Checkpoint not found"),
+    ]
+    assert plan.run()["outcome"].tolist() == ["done"] * 2
+    assert client.journal()["outcome"].tolist() == ["done"] * 2
 
 
 def test_a_publish_that_happened_is_done_also_after_a_404(server: DemoServer, client: tkf.Client) -> None:

@@ -510,26 +510,61 @@ def test_undo_sends_nothing_that_was_never_done(client_of: Make) -> None:
             undo(plan, client=client)
 
 
-@pytest.mark.parametrize("given", [2 * 3600, None])
+@pytest.mark.parametrize("given", [2 * 3600, 30 * 86_400 + 60, None])
 @pytest.mark.parametrize("skew", [0, 3600])
-def test_another_expiry_than_requested_is_undone(
+def test_undo_leaves_an_expiry_that_the_plan_did_not_set(
     server: DemoServer, client: tkf.Client, given: int | None, skew: int
 ) -> None:
-    """Rows that failed because the server set another expiry get back what they had; one that was changed since keeps it."""
+    """A row that got another expiry between its write and the last reading is not this plan's to take back, even if it is a minute off."""
     server.state.advance(seconds=skew)
     rows = client.checkpoints().query("not public and expires_at.isna()").head(3)
-    set_ttl = server.state.set_ttl
-    rows.tinker.set_ttl("90d").allow(*ALL).run(confirm=True)
-    before = [server.state.find(path).expires_at for path in rows["tinker_path"]]
+    changed, *others = map(server.state.find, rows["tinker_path"])
     plan = rows.tinker.set_ttl("30d").allow(*ALL)
-    server.state.set_ttl = lambda row, _: set_ttl(row, given)  # type: ignore[method-assign]
-    outcomes = plan.run(confirm=True)
+
+    set_ttl, written = server.state.set_ttl, []
+
+    def meddle(row: Any, ttl_seconds: int | None) -> None:
+        set_ttl(row, ttl_seconds)
+        written.append(row)
+        if len(written) == 3:
+            set_ttl(changed, given)
+
+    server.state.set_ttl = meddle  # type: ignore[method-assign]
+    outcomes = plan.run(confirm=True).set_index("tinker_path")["outcome"]
     server.state.set_ttl = set_ttl  # type: ignore[method-assign]
-    assert outcomes["outcome"].tolist() == ["failed"] * 3
-    last = server.state.find(rows["tinker_path"].iloc[2])
-    server.state.set_ttl(last, 9000)
-    changed = last.expires_at
-    assert undo(plan.id, client=client)["outcome"].tolist() == ["done", "done", "skipped"]
-    for path, old in zip(rows["tinker_path"].iloc[:2], before, strict=False):
-        assert timedelta(0) < old - server.state.find(path).expires_at < timedelta(minutes=1)
-    assert last.expires_at == changed
+    assert outcomes.tolist() == ["done" if given == 30 * 86_400 + 60 else "failed", "done", "done"]
+    left = changed.expires_at
+    back = undo(plan.id, client=client).set_index("tinker_path")["outcome"]
+    assert back.reindex(rows["tinker_path"], fill_value="skipped").tolist() == ["skipped", "done", "done"]
+    assert changed.expires_at == left
+    assert [row.expires_at for row in others] == [None, None]
+
+
+@pytest.mark.parametrize("is_undo", [False, True], ids=["plan", "undo"])
+def test_undo_settles_what_a_kill_left_open(server: DemoServer, client: tkf.Client, is_undo: bool) -> None:
+    """After a kill, undo records the end of every row of the plan and of an undo that was interrupted, and nothing is left to resume."""
+    rows = client.checkpoints().query("not public and expires_at.isna()").head(3)
+    plan = rows.tinker.expire(after="24h").allow(*ALL)
+    plan.run(confirm=True)
+    if is_undo:
+        undo(plan)
+    journal = Journal(client.account)
+    file = journal.find_path(client.journal()["plan"].iloc[-1])
+    lines = file.read_text().splitlines(keepends=True)
+    lost = rows["tinker_path"].tolist()  # the first is done, of the second the outcome is lost, the third was not sent
+    kept = [
+        line
+        for line in lines
+        if '"end"' not in line
+        and not ('"outcome"' in line and lost[1] in line)
+        and not ('"plan"' not in line and lost[2] in line)
+    ]
+    file.write_text("".join(kept))
+    third = server.state.find(lost[2])
+    server.state.set_ttl(third, 86_400 if is_undo else None)
+    assert sorted(client.journal().query("plan == plan.iloc[-1]")["state"]) == ["ended", "planned", "sent"]
+    outcomes = undo(plan.id)
+    assert outcomes["outcome"].tolist() == (["skipped"] if is_undo else ["done"] * 2)
+    assert set(client.journal()["state"]) == {"ended"}
+    with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
+        client.resume()

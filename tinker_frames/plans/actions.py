@@ -75,15 +75,23 @@ class Job:
     is_listed: bool = True  # whether its run's list had it before
     attempts: int = 0
     not_before: float = 0.0
-    sent_at: datetime | None = None
+    first_sent_at: datetime | None = None
+    sent_at: datetime | None = None  # last
+    answered_at: datetime | None = None  # or found out by reading
     conflicts: int = 0
     unclear: bool = False  # an earlier attempt, perhaps of an interrupted plan, may have been carried out
+    was_limited: bool = False  # an earlier attempt was answered with a rate limit, which should mean that it was not
     seconds: float = 0.0
 
     @property
     def training_run_id(self) -> str:
         """The run that it belongs to."""
         return self.checkpoint[0] if self.checkpoint is not None else parse(self.tinker_path).training_run_id
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether an earlier attempt may have been carried out, whatever its answer."""
+        return self.unclear or self.was_limited
 
     @property
     def run_and_name(self) -> tuple[str, str]:
@@ -110,7 +118,6 @@ class Outcome:
     seconds: float = 0.0
     problem: TinkerError | None = field(default=None, repr=False, compare=False)  # the error behind `error`
     is_read: bool = field(default=False, repr=False, compare=False)  # it was read from the server, not only reported
-    is_other: bool = field(default=False, repr=False, compare=False)  # another expiry was set than requested
 
     @property
     def server_coped(self) -> bool:

@@ -89,12 +89,10 @@ class Journal:
         status: int | None = None,
         error: str | None = None,
         after: datetime | None = None,
-        is_other: bool = False,
     ) -> None:
         """Record the outcome of a row; a later line for the same row replaces an earlier one.
 
-        `after` is the expiry that was read afterwards; `undo` compares it to find out whether it was changed since. `is_other` says
-        that the server set this one, though another was requested.
+        `after` is the expiry that the plan gave it; `undo` compares it to find out whether it was changed since.
         """
         line = OutcomeLine(
             at=datetime.now(UTC),
@@ -103,7 +101,6 @@ class Journal:
             status=status,
             error=error,
             after=after,
-            is_other=is_other,
         )
         self._append(plan, line)
 

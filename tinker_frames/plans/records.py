@@ -73,7 +73,6 @@ class OutcomeLine(Line, tag="outcome"):
     status: int | None = None
     error: str | None = None
     after: Time | None = None
-    is_other: bool = False
 
 
 class EndLine(Line, tag="end"):
@@ -90,14 +89,14 @@ class Entry:
     """One row of a plan, as recorded in the journal."""
 
     stored: StoredJob
-    sent_at: datetime | None = None
+    first_sent_at: datetime | None = None
+    sent_at: datetime | None = None  # last
     attempts: int = 0
     outcome: str | None = None
     status: int | None = None
     error: str | None = None
     ended_at: datetime | None = None
-    after: datetime | None = None  # the expiry that was read afterwards, where the action changes it
-    is_other: bool = False  # the server set that expiry, though another was requested
+    after: datetime | None = None  # the expiry that the plan gave it, as the server has it
 
     @property
     def tinker_path(self) -> str:
@@ -118,8 +117,8 @@ class Entry:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the plan changed it, or may have: its outcome is `done` or not known, or another expiry was set than requested."""
-        return self.outcome == "done" or self.state == "sent" or self.is_other
+        """Whether the plan changed it, or may have: its outcome is `done` or not known."""
+        return self.outcome == "done" or self.state == "sent"
 
 
 @dataclass
@@ -232,9 +231,10 @@ def dump_job(job: Job) -> dict[str, Any]:
 def _apply_to_row(row: Entry, line: SendLine | OutcomeLine) -> None:
     if isinstance(line, SendLine):
         row.sent_at, row.attempts, row.outcome = line.at, line.attempt, None
+        row.first_sent_at = row.first_sent_at or line.at
     else:
         row.outcome, row.status, row.error = line.outcome, line.status, line.error
-        row.ended_at, row.after, row.is_other = line.at, line.after, line.is_other
+        row.ended_at, row.after = line.at, line.after
 
 
 def _is_torn(raw: bytes) -> bool:

@@ -14,7 +14,7 @@ from ..rest.adapter import limit_time
 from ..rest.progress import Progress, SafeProgress, open_progress
 from ..rest.transport import Transport
 from ..schema.paths import run_of
-from .actions import Action, Job, Outcome, Outcomes, State
+from .actions import Action, Job, Outcome, Outcomes
 from .changes import describe_change, find_other_changes, format_other_changes
 from .journal import Journal
 from .pace import Pace
@@ -81,7 +81,9 @@ class Runner:
             work = _Run(plan, action, writer, self.journal, bar, checks)
             todo = [job for group in _group_by_run(work.check(jobs)).values() for job in group]
             workers = self._workers(work, todo, max_workers, deadline)
-            is_interrupted = self._send(workers, work, todo)
+            is_interrupted = self._send(workers, work)
+            with limit_time(INTERRUPTED_S):
+                work.settle([job for job in todo if job.sent_at and job.tinker_path not in work.ended])
             with limit_time(INTERRUPTED_S if is_interrupted else None):
                 work.verify(todo)
         if is_interrupted:
@@ -98,7 +100,7 @@ class Runner:
         pace = self.pace(max_workers or settings.max_workers)
         return Workers(work.send, jobs, pace, work.bar, deadline, settings.deadline or DEFAULT_PATIENCE_S)
 
-    def _send(self, workers: Workers, work: _Run, jobs: list[Job]) -> bool:
+    def _send(self, workers: Workers, work: _Run) -> bool:
         """Send every job with as many threads as the pace allows; True if it was interrupted."""
         workers.start()
         is_interrupted = False
@@ -109,19 +111,14 @@ class Runner:
             is_interrupted = True
             work.bar.stop.set()
         if work.bar.stop.is_set():  # also after a cancellation by `progress`
-            self._stop(workers, work, jobs)
+            self._stop(workers, work)
         return is_interrupted
 
-    def _stop(self, workers: Workers, work: _Run, jobs: list[Job]) -> None:
-        """Send nothing further, and find out by reading how the rows ended that were under way."""
+    def _stop(self, workers: Workers, work: _Run) -> None:
+        """Send nothing further, and give the requests under way a few seconds to end."""
         workers.stop()
         for outcome in workers.outcomes(within_s=GRACE_S):
             work.count(outcome)
-        # What was only refused by a rate limit is not in doubt, and need not be read while the server wants to be left alone.
-        under_way = [job for job in jobs if job.attempts and job.sent_at and job.tinker_path not in work.ended]
-        if under_way:
-            with limit_time(INTERRUPTED_S):
-                work.settle(under_way)
 
 
 class _Run:
@@ -152,8 +149,10 @@ class _Run:
         if outcome is None:
             job.attempts += 1
             job.sent_at = datetime.now(UTC)
+            job.first_sent_at = job.first_sent_at or job.sent_at
             self._journal.record_attempt(self._plan, job.tinker_path, job.attempts)
             outcome = self._writer.send(job, bar)
+            job.answered_at = datetime.now(UTC)
         self._record(outcome)
         return outcome
 
@@ -163,10 +162,10 @@ class _Run:
         self.bar.advance(1)
 
     def settle(self, jobs: list[Job]) -> None:
-        """Record the outcome of rows that were sent and whose answer was not received."""
-        read = self._writer.read(jobs)
+        """Record the outcome of rows that were sent and have none: their answer was not received, or they were to be sent again."""
+        read = self._writer.read(jobs) if jobs else Read()
         for job in jobs:
-            if job.training_run_id in read.unread:
+            if job.training_run_id in read.unread and job.attempts:
                 self._finish_row(self._writer.outcome(job, "unknown"))
             elif self._writer.is_done(job, read.find(job)):
                 self._finish_row(self._writer.outcome(job, "done"))
@@ -174,10 +173,10 @@ class _Run:
     def verify(self, jobs: list[Job]) -> None:
         """Read the runs again, and record every outcome that this corrects or completes."""
         before = {path: outcome.outcome for path, outcome in self.ended.items()}
-        for outcome, state in self._writer.verify(jobs, self.ended, self.bar):
+        for outcome, after in self._writer.verify(jobs, self.ended, self.bar):
             is_news = outcome.outcome != before[outcome.tinker_path] or outcome.outcome != "done"
             if is_news or self._action.sets_expiry:
-                self._record(outcome, state)
+                self._record(outcome, after)
 
     def find_other_changes(self) -> dict[str, str]:
         """Return what changed between the first and the last reading, and not by this plan."""
@@ -193,10 +192,9 @@ class _Run:
         self._record(outcome)
         self.count(outcome)
 
-    def _record(self, outcome: Outcome, state: State | None = None) -> None:
-        after = None if state is None else state.expires_at
+    def _record(self, outcome: Outcome, after: datetime | None = None) -> None:
         self._journal.record_outcome(
-            self._plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error, after, outcome.is_other
+            self._plan, outcome.tinker_path, outcome.outcome, outcome.status, outcome.error, after
         )
 
 
@@ -215,7 +213,9 @@ class _Checks:
         read = self._review([job for run_id in run_ids for job in self._jobs[run_id]])
         self._reads.update(dict.fromkeys(run_ids, (started, read)))
         self._writer.remember(read)
-        self._writer.check_empty_lists(read, [job for run_id in run_ids for job in self._jobs[run_id] if job.unclear])
+        self._writer.check_empty_lists(
+            read, [job for run_id in run_ids for job in self._jobs[run_id] if job.is_in_doubt]
+        )
 
     def check_again(self, job: Job) -> Outcome | None:
         """Return how a job that is about to be sent ends without it, its run read again if that was some seconds ago."""
@@ -265,8 +265,10 @@ class _Checks:
         _, read = self._reads[job.training_run_id]
         state = read.states.get(job.tinker_path)
         if job.training_run_id in read.unread:
-            return Outcome(job.tinker_path, "unknown" if job.unclear else "skipped", error="its run could not be read")
-        if job.unclear and self._writer.is_done(job, read.find(job)):
+            return Outcome(
+                job.tinker_path, "unknown" if job.is_in_doubt else "skipped", error="its run could not be read"
+            )
+        if job.is_in_doubt and self._writer.is_done(job, read.find(job)):
             return Outcome(job.tinker_path, "done", attempts=job.attempts)
         if state is None and self._is_swapped(job, read):
             job.unclear = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -14,7 +15,7 @@ from ..rest.progress import Progress
 from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import pandas_array
 from ..schema.durations import TTL_RANGE_S
-from ..schema.paths import parse
+from ..schema.paths import run_of, runs_of
 from .actions import ACTIONS, MARGIN, Action, Job, RequestedExpiry, State
 from .confirmation import require_confirmation
 from .history import LOOK, find_action, find_later_changes, find_undoable, is_undone, list_done
@@ -24,6 +25,8 @@ from .plan import Source as PlanSource
 from .preview import GUARDS, add_expiries
 from .records import Entry, Record
 from .writer import Read
+
+UNREAD = "its run could not be read"
 
 
 class Source(PlanSource, Protocol):
@@ -49,17 +52,61 @@ def undo_plan(
 ) -> pd.DataFrame:
     """Take back what a plan did, where that can be done, and return an outcome for each row.
 
-    What makes checkpoints public again has to be confirmed.
+    What makes checkpoints public again has to be confirmed. An interrupted plan is closed, and so is an interrupted undo of it.
     """
     journal = source.journal()
-    record = find_undoable(journal.read_plans(), plan)
-    with journal.lock(record.base):
-        records = journal.read_plans()  # read after locking it
+    records = journal.read_plans()
+    record = find_undoable(records, plan)
+    with ExitStack() as locks:
+        names = [record.plan, *(each.plan for each in records if each.undoes == record.plan and each.is_unfinished)]
+        for base in dict.fromkeys(each.base for each in records if each.plan in names):
+            locks.enter_context(journal.lock(base))
+        _require_reversible(record)
+        unread = _record_carried_out(source, journal, [each for each in journal.read_plans() if each.plan in names])
+        records = journal.read_plans()  # read after locking them
         record = next(each for each in records if each.plan == record.plan)
         inverse = _build_inverse(source, record, records)
         if inverse.action.public_after:
             _confirm_publishing(inverse, record, confirm)
-        return inverse.run(confirm=True, progress=progress)
+        outcomes = inverse.run(confirm=True, progress=progress)
+        if not outcomes["outcome"].isin(["failed", "unknown"]).any():
+            _close(journal, [each for each in records if each.plan in names and not each.ended], unread)
+    return outcomes
+
+
+def _record_carried_out(source: Source, journal: Journal, records: list[Record]) -> set[str]:
+    """Record which rows of interrupted runs were carried out though that is not known yet; return the training runs that cannot be read."""
+    rows = [(record, row) for record in records for row in record.open_rows if row.sent_at is not None]
+    read = source.read_runs(runs_of(row.tinker_path for _, row in rows))
+    for record, row in rows:
+        action, state = find_action(record), read.states.get(row.tinker_path)
+        if state is not None and row.before.is_same_object(state) and _is_done(row, action, state, source):
+            after = state.expires_at if action.sets_expiry else None
+            journal.record_outcome(record.plan, row.tinker_path, "done", after=after)
+    return read.unread
+
+
+def _is_done(row: Entry, action: Action, state: State, source: Source) -> bool:
+    """Tell whether a row that was sent is as requested, its expiry by the server's clock."""
+    if state.expires_at is not None:
+        state = replace(state, expires_at=state.expires_at - source.clock_offset)
+    return action.is_done(state, row.stored.expiry, row.sent_at or datetime.now(UTC))
+
+
+def _close(journal: Journal, records: list[Record], unread: set[str]) -> None:
+    """Record that the open rows of interrupted runs were not done, and will not be; those of runs that cannot be read stay open."""
+    for record in records:
+        for row in record.open_rows:
+            if row.sent_at is None:
+                journal.record_outcome(
+                    record.plan, row.tinker_path, "skipped", error="not sent when the plan was undone"
+                )
+            elif run_of(row.tinker_path) not in unread:
+                journal.record_outcome(
+                    record.plan, row.tinker_path, "failed", error="not done when the plan was undone"
+                )
+        if not any(row.sent_at and run_of(row.tinker_path) in unread for row in record.open_rows):
+            journal.record_end(record.plan)
 
 
 def _confirm_publishing(inverse: Plan, record: Record, confirm: int | bool | None) -> None:
@@ -73,13 +120,17 @@ def _confirm_publishing(inverse: Plan, record: Record, confirm: int | bool | Non
     require_confirmation(inverse.action, frame[frame["verdict"] == "send"], confirm, inverse.effect, lines, hint)
 
 
-def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:
-    """Return the rows that can be taken back; raises if there are none."""
+def _require_reversible(record: Record) -> None:
+    """Raise for a plan whose action cannot be taken back."""
     if not find_action(record).undo:
         raise InvalidRequestError(
             f"the plan {record.plan} deleted checkpoints, and that cannot be undone",
             hint='Next time use expire(after="24h"), which can be undone until then. Name an earlier plan to undo that.',
         )
+
+
+def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:
+    """Return the rows that can be taken back; raises if there are none."""
     done = list_done(record, records)
     if not done:
         why = "is undone already" if is_undone(record, records) else "did nothing that is left to undo"
@@ -91,24 +142,28 @@ def _build_inverse(source: Source, record: Record, records: list[Record]) -> Pla
     """Return the plan that gives rows back what they had; rows that were changed since are refused."""
     done, action, later = _list_undoable(record, records), find_action(record), find_later_changes(record, records)
     inverse, now = ACTIONS[action.undo], datetime.now(UTC)
-    states = source.read_runs(list(dict.fromkeys(parse(row.tinker_path).training_run_id for row in done))).states
+    read = source.read_runs(runs_of(row.tinker_path for row in done))
     rows = source.read_facts([row.tinker_path for row in done])
     expiries, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
         before = row.before.expires_at
-        until = None if before is None else before - _find_clock_offset(row, source)
+        until = None if before is None else before - _find_clock_offset(row)
         expiries.append(RequestedExpiry(until=until) if inverse.sets_expiry else RequestedExpiry())
-        undo_refusal = _find_undo_refusal(row, action, states.get(row.tinker_path), until, now)
-        refusals.append(refusal or undo_refusal or later.get(row.tinker_path, ""))
+        is_unread = run_of(row.tinker_path) in read.unread
+        state = read.states.get(row.tinker_path)
+        undo_refusal = UNREAD if is_unread else refusal or _find_undo_refusal(row, action, state, until, now, source)
+        refusals.append(undo_refusal or later.get(row.tinker_path, ""))
     rows = add_expiries(rows, expiries).assign(refusal=pandas_array("text", refusals))
-    current = [states.get(path, State(None, None)) for path in rows["tinker_path"]]
+    current = [read.states.get(path, State(None, None)) for path in rows["tinker_path"]]
     for name in (each.name for each in fields(State)):
         rows[name] = pandas_array(CHECKPOINTS[name].kind, [getattr(state, name) for state in current])
     guards = frozenset(GUARDS)
     return Plan(make_plan_id(), inverse, rows, source, guards, undoes=record.plan)
 
 
-def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: datetime | None, now: datetime) -> str:
+def _find_undo_refusal(
+    row: Entry, action: Action, state: State | None, until: datetime | None, now: datetime, source: Source
+) -> str:
     """Return why a row cannot be restored; empty if it can."""
     if state is None:
         return "it is gone"
@@ -117,11 +172,8 @@ def _find_undo_refusal(row: Entry, action: Action, state: State | None, until: d
         return "another checkpoint has been saved under its name since"
     if unknown := _describe_unknown(before, state, action):
         return unknown
-    if row.after is not None or row.is_other:
-        is_ours = state.expires_at == row.after
-    else:
-        is_ours = action.is_done(state, row.stored.expiry, row.sent_at or now)
-    if not is_ours:
+    is_own = _is_done(row, action, state, source) if row.after is None else state.expires_at == row.after
+    if not is_own:
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
     if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
         return "less than an hour of its old life is left, and the service takes no shorter one"
@@ -137,14 +189,13 @@ def _describe_unknown(before: State, now: State, action: Action) -> str:
     return ""
 
 
-def _find_clock_offset(row: Entry, source: Source) -> timedelta:
-    """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave, if it is the one requested."""
-    if row.is_other:
-        return source.clock_offset
+def _find_clock_offset(row: Entry) -> timedelta:
+    """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave."""
     asked = None if row.sent_at is None else row.stored.expiry.resolve(row.sent_at)
     return timedelta(0) if row.after is None or asked is None else row.after - asked
 
 
 def build_job(row: Entry) -> Job:
     """Return the remaining job of a journaled row."""
-    return replace(row.stored.to_job(), unclear=row.sent_at is not None, sent_at=row.sent_at)
+    sent = row.sent_at is not None
+    return replace(row.stored.to_job(), unclear=sent, first_sent_at=row.first_sent_at, sent_at=row.sent_at)

@@ -18,7 +18,7 @@ from ..rest.progress import Progress
 from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
 from ..rest.transport import Transport
 from ..schema.paths import run_of, run_url
-from .actions import Action, Job, Outcome, State
+from .actions import MARGIN, TOLERANCE, Action, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
@@ -98,6 +98,7 @@ class Writer:
                 progress=progress,
             )
         except RateLimitError as error:
+            job.was_limited = True
             if not error.retryable:
                 return self.outcome(job, "failed", error)
             raise SendAgain(error.retry_after or backoff_s(job.attempts), error) from None
@@ -146,8 +147,8 @@ class Writer:
 
     def verify(
         self, jobs: Iterable[Job], outcomes: dict[str, Outcome], progress: Progress
-    ) -> Iterable[tuple[Outcome, State | None]]:
-        """Read the runs of all rows that were sent, correct their outcomes, and yield each with its state.
+    ) -> Iterable[tuple[Outcome, datetime | None]]:
+        """Read the runs of all rows that were sent, correct their outcomes, and yield each with the expiry that it was given.
 
         What the server reported as done and is not so has failed, and what it reported as failed and is so is done. Lists may be
         a few seconds behind: rows that do not show what was reported are read again after a pause.
@@ -163,14 +164,14 @@ class Writer:
                     later.append(job)
                     continue
                 self._correct_outcome(job, outcome, state, is_unread=job.training_run_id in read.unread)
-                yield outcome, state
+                yield outcome, self._find_own_expiry(job, state)
             left = later
             if left:
                 progress.stop.wait(pause)
 
     def _may_lag(self, job: Job, outcome: Outcome, state: State | None) -> bool:
         """Tell whether a row that does not show its write may show it a little later."""
-        return not self.is_done(job, state) and (outcome.outcome in ("done", "unknown") or job.unclear)
+        return not self.is_done(job, state) and (outcome.outcome in ("done", "unknown") or job.is_in_doubt)
 
     def _is_effect(self, job: Job) -> bool:
         """Tell whether a row that is as requested owes it to a request: it existed, and was not so before."""
@@ -178,8 +179,9 @@ class Writer:
         return not never_existed and not self.is_done(job, job.before)
 
     def _correct_outcome(self, job: Job, outcome: Outcome, state: State | None, *, is_unread: bool) -> None:
-        """Correct an outcome by what was read last; a skipped row that is gone was deleted by another client."""
-        was_carried_out = not self._action.removes and self._is_effect(job) and self.is_done(job, state)
+        """Correct an outcome by what was read last; a skipped row that is gone was deleted by another client, if no attempt is in doubt."""
+        may_be_own = job.is_in_doubt or not self._action.removes
+        was_carried_out = not is_unread and may_be_own and self._is_effect(job) and self.is_done(job, state)
         if outcome.outcome == "skipped" and not was_carried_out:
             return
         if is_unread:
@@ -194,9 +196,8 @@ class Writer:
             if outcome.outcome != "failed" or job.unclear:
                 outcome.outcome, outcome.error = "unknown", "what the server says of it afterwards cannot be read"
         else:
-            expiry = self._describe_expiry(job, state)
-            outcome.is_other = bool(expiry) and outcome.outcome == "done"  # as the server reported
-            outcome.outcome, outcome.error = "failed", expiry or outcome.error or UNCHANGED_ERROR
+            error = self._describe_expiry(job, state) or outcome.error or UNCHANGED_ERROR
+            outcome.outcome, outcome.error = "failed", error
 
     def is_done(self, job: Job, state: State | None) -> bool:
         """Tell whether a checkpoint is in the requested state; expiries are compared by the server's clock."""
@@ -214,7 +215,19 @@ class Writer:
             return ""
         wanted = job.expiry.resolve(job.sent_at or datetime.now(UTC))
         by_server = None if wanted is None else wanted + self._transport.clock_offset
-        return f"it expires {_format_expiry(state.expires_at)} now, and not {_format_expiry(by_server)} as asked"
+        before = _format_expiry(job.before.expires_at)
+        return f"it expires {_format_expiry(state.expires_at)} now, and not {_format_expiry(by_server)} as asked; before: {before}"
+
+    def _find_own_expiry(self, job: Job, state: State | None) -> datetime | None:
+        """Return the expiry that a job gave to its checkpoint, by the server's clock: as read if that can be it, else as requested."""
+        now, offset = datetime.now(UTC), self._transport.clock_offset
+        first = job.expiry.resolve(job.first_sent_at or now)
+        last = job.expiry.resolve(job.answered_at or now)
+        if not self._action.sets_expiry or state is None or first is None or last is None:
+            return None
+        slack = MARGIN if offset else TOLERANCE  # without a `Date`, its clock is not known
+        is_own = state.expires_at is not None and first - slack <= state.expires_at - offset <= last + slack
+        return state.expires_at if is_own else last + offset
 
     def outcome(self, job: Job, outcome: str, error: TinkerError | None = None, *, is_read: bool = False) -> Outcome:
         """Return how a row ended."""
@@ -258,7 +271,7 @@ class Writer:
             missing = NotFoundError(f"there is no checkpoint {job.tinker_path}", status=error.status, url=error.url)
             return self.outcome(job, "skipped", missing)
         # A 404 to the first attempt means that another client was quicker; after an unclear answer it was this one.
-        if isinstance(error, NotFoundError) and not job.unclear:
+        if isinstance(error, NotFoundError) and not job.is_in_doubt:
             return self.outcome(job, "skipped", error)
         return self.outcome(job, "done", is_read=True)
 
