@@ -71,6 +71,31 @@ def test_the_lists_own_way_is_doubted_if_it_was_asked_for(tuft: DemoServer, clie
     assert set(frame["tinker_path"]) < list_all(tuft)
 
 
+@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("call", ["checkpoints", "inventory"])
+def test_rows_of_runs_that_the_list_of_runs_lacks_are_kept(client_of: Make, call: str, readable: bool) -> None:
+    """By run, what the user's list has is kept, with the samplers of a run that is not listed; the listing is not complete."""
+    with DemoServer(runs=8, seed=3, dialect="tuft") as server:
+        hidden = max(server.state.runs(), key=lambda run: len(run.checkpoints))
+        rows = server.state.run_checkpoints(hidden.training_run_id)
+
+        def hide_run(endpoint: str, body: Any) -> Any:
+            if endpoint == RUNS:
+                kept = [row for row in body["training_runs"] if row["training_run_id"] != hidden.training_run_id]
+                body |= {"training_runs": kept, "cursor": body["cursor"] | {"total_count": 7}}
+            if endpoint == RUN_LIST and not readable:
+                body["checkpoints"] = [row for row in body["checkpoints"] if hidden.training_run_id not in row["tinker_path"]]
+                body["cursor"]["total_count"] = len(body["checkpoints"])
+            return body
+
+        server.faults.edit = hide_run
+        with pytest.warns(IncompleteListingWarning, match="the list of training runs lacks 1"):
+            frame = getattr(client_of(server), call)()
+        lost = {row.tinker_path for row in rows if row.kind != "training" and not readable}
+        assert set(frame["tinker_path"]) == list_all(server) - lost
+        assert not get_report(frame)["complete"]
+
+
 def test_a_list_that_nothing_contradicts_costs_one_page_of_runs(client_of: Make) -> None:
     """On a server with bare ids one request checks the list against the runs, and none if the runs were read before."""
     with DemoServer(runs=15, seed=3, dialect="tuft") as server:

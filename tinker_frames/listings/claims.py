@@ -18,7 +18,7 @@ LOOKED_AT = 100  # rows: a server names its checkpoints with their segment, or d
 
 @dataclass(frozen=True)
 class Claims:
-    """What runs and sessions say of their checkpoints.
+    """What runs and sessions, and another list, say of checkpoints.
 
     Attributes
     ----------
@@ -26,23 +26,22 @@ class Claims:
         The paths that runs name as their newest checkpoints, and that have not expired.
     counted
         How many checkpoints each session counts.
+    listed
+        The paths that the user's list has, where the list is that of all runs.
     """
 
     named: frozenset[str] = frozenset()
     counted: dict[str, int] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
 
     def keep_common(self, other: Claims) -> Claims:
-        """Return what both say: the paths that both name, the lower of two counts."""
+        """Return what both say: the paths that both name or list, the lower of two counts."""
         both = {key: min(count, other.counted[key]) for key, count in self.counted.items() if key in other.counted}
-        return Claims(self.named & other.named, both)
+        return Claims(self.named & other.named, both, self.listed & other.listed)
 
     def find_unlisted(self, checkpoints: pa.Table) -> list[str]:
-        """Return the paths that are named and not in the list."""
-        if not self.named:
-            return []
-        named = pa.array(sorted(self.named), pa.large_string())
-        known = pc.is_in(named, value_set=checkpoints["tinker_path"].combine_chunks())
-        return list(named.filter(pc.invert(known)).to_pylist())
+        """Return the paths that are named, or in the other list, and not in this one."""
+        return _find_missing(self.named | self.listed, checkpoints)
 
     def count_unlisted(self, checkpoints: pa.Table) -> int:
         """Return how many checkpoints sessions count beyond those in the list."""
@@ -53,8 +52,9 @@ class Claims:
 
     def explain(self, checkpoints: pa.Table) -> str | None:
         """Return what the list lacks, in words; None if it contradicts nothing."""
-        if unlisted := self.find_unlisted(checkpoints):
-            return f"training runs name {len(unlisted)} checkpoints that the list lacks, e.g. {unlisted[0]}"
+        for who, paths in (("training runs name", self.named), ("the user's list has", self.listed)):
+            if unlisted := _find_missing(paths, checkpoints):
+                return f"{who} {len(unlisted)} checkpoints that the list lacks, e.g. {unlisted[0]}"
         if count := self.count_unlisted(checkpoints):
             return f"the sessions count {count} checkpoints more than the list has"
         return None
@@ -69,6 +69,15 @@ def collect_claims(runs: pa.Table | None, sessions: pa.Table | None) -> Claims:
         return Claims(frozenset(named))
     counts = zip(sessions["session_id"].to_pylist(), sessions["checkpoints_count"].to_pylist(), strict=True)
     return Claims(frozenset(named), {session: count for session, count in counts if count})
+
+
+def _find_missing(paths: frozenset[str], checkpoints: pa.Table) -> list[str]:
+    """Return those of these paths that the list lacks, sorted."""
+    if not paths:
+        return []
+    wanted = pa.array(sorted(paths), pa.large_string())
+    known = pc.is_in(wanted, value_set=checkpoints["tinker_path"].combine_chunks())
+    return list(wanted.filter(pc.invert(known)).to_pylist())
 
 
 def _list_named(runs: pa.Table, name: str) -> list[str]:

@@ -31,7 +31,7 @@ from ..schema.catalog import (
     TRAINING_RUNS,
 )
 from ..schema.columns import Table, empty_arrow
-from ..schema.paths import run_of
+from ..schema.paths import runs_of
 from .claims import Claims, collect_claims, may_have_another_list
 from .listing import Listing, Report, join_listings
 from .proof import union_sweeps
@@ -73,14 +73,23 @@ class Options:
 
 @dataclass(frozen=True)
 class _Known:
-    """The training runs and sessions that were read before the checkpoints."""
+    """What was read before the checkpoints: training runs and sessions, and the user's list before the lists of runs."""
 
     runs: Listing | None = None
     sessions: Listing | None = None
+    listed: Listing | None = None
 
     def collect(self) -> Claims:
         """Return what they say of their checkpoints."""
-        return collect_claims(*(None if part is None else part.data for part in (self.runs, self.sessions)))
+        claims = collect_claims(*(None if part is None else part.data for part in (self.runs, self.sessions)))
+        if self.listed is None:
+            return claims
+        return replace(claims, listed=frozenset(self.listed.data[CHECKPOINTS.key].to_pylist()))
+
+    def find_unknown_runs(self, paths: Iterable[str]) -> list[str]:
+        """Return the runs of some paths that the list of runs lacks."""
+        known = set() if self.runs is None else set(self.runs.data[TRAINING_RUNS.key].to_pylist())
+        return [run for run in runs_of(paths) if run not in known]
 
 
 class Tables:
@@ -168,7 +177,7 @@ class Tables:
                 raise
             return self._by_run(options, known)
         listing, problem = self._check_user_list(listing, by, options, known)
-        other = self._try_by_run(options, known) if problem is not None and by == "auto" else None
+        other = self._try_by_run(options, replace(known, listed=listing)) if problem is not None and by == "auto" else None
         if problem is not None and other is None:
             listing.report.doubt(problem)
         return other or listing
@@ -231,7 +240,8 @@ class Tables:
         """Return the runs and sessions as they are now, those of them that are known."""
         every = Options(refresh=True, progress=options.progress)
         runs = None if known.runs is None else self.read_paged(TRAINING_RUNS, every)
-        return _Known(runs, None if known.sessions is None else self.sessions(every))
+        sessions = None if known.sessions is None else self.sessions(every)
+        return _Known(runs, sessions, None if known.listed is None else self._user_list(every))
 
     def _try_by_run(self, options: Options, known: _Known) -> Listing | None:
         """Return every run's checkpoints; None if that cannot be read."""
@@ -252,20 +262,28 @@ class Tables:
         if options.limit != 0:
             if not runs.report.complete:
                 report.doubt("the list of training runs is not complete")
-            listing = self._check_by_run(listing, _Known(runs, known.sessions or self._find_cached(SESSIONS)), options)
+            known = replace(known, runs=runs, sessions=known.sessions or self._find_cached(SESSIONS))
+            listing = self._check_by_run(listing, known, options)
         return apply_limit(listing, options.limit)
 
     def _check_by_run(self, listing: Listing, known: _Known, options: Options) -> Listing:
-        """Return the runs' lists with what they lacked at first; the report says what they still lack."""
-        claims = known.collect()
-        if listing.report.doubted or claims.explain(listing.data) is None:
+        """Return the runs' lists with what they lacked at first, or the user's list has; the report says what they still lack."""
+        claims, report, data = known.collect(), listing.report, listing.data
+        if claims.explain(data) is None:
             return listing
-        claims = claims.keep_common(self._read_again(known, options).collect())
-        runs = list(dict.fromkeys(run for path in claims.find_unlisted(listing.data) if (run := run_of(path))))
-        data = union_sweeps([listing.data, self.read_runs(runs).data], CHECKPOINTS.key) if runs else listing.data
-        if (problem := claims.explain(data)) is not None:
-            listing.report.doubt(problem)
-        return Listing(data, listing.report)
+        if not report.doubted:
+            known = self._read_again(known, options)
+            claims = claims.keep_common(known.collect())
+            missing = claims.find_unlisted(data)
+            if runs := runs_of(missing):
+                data = union_sweeps([data, self.read_runs(runs).data], CHECKPOINTS.key)
+            if unknown := known.find_unknown_runs(missing):
+                report.doubt(f"the list of training runs lacks {len(unknown)} that have checkpoints, e.g. {unknown[0]}")
+            if (problem := claims.explain(data)) is not None:
+                report.doubt(problem)
+        if known.listed is not None:
+            data = union_sweeps([known.listed.data, data], CHECKPOINTS.key)
+        return Listing(data, report)
 
     def _of_runs(self, ids: list[str], options: Options) -> Listing:
         every = Options(refresh=options.refresh, progress=options.progress)
