@@ -84,7 +84,9 @@ def test_rows_of_runs_that_the_list_of_runs_lacks_are_kept(client_of: Make, call
                 kept = [row for row in body["training_runs"] if row["training_run_id"] != hidden.training_run_id]
                 body |= {"training_runs": kept, "cursor": body["cursor"] | {"total_count": 7}}
             if endpoint == RUN_LIST and not readable:
-                body["checkpoints"] = [row for row in body["checkpoints"] if hidden.training_run_id not in row["tinker_path"]]
+                body["checkpoints"] = [
+                    row for row in body["checkpoints"] if hidden.training_run_id not in row["tinker_path"]
+                ]
                 body["cursor"]["total_count"] = len(body["checkpoints"])
             return body
 

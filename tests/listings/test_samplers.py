@@ -130,6 +130,25 @@ def test_refresh_corrects_what_was_taken_for_permanent(server: DemoServer, clien
         assert samplers.loc[[added.sampler_id, sampler], "model_path"].tolist() == [path, path]
 
 
+@pytest.mark.parametrize("seen_active", [True, False])
+def test_a_session_that_was_reopened_is_read_again(server: DemoServer, client: tkf.Client, seen_active: bool) -> None:
+    """What a session held when it had ended is not taken for what it holds since it was active again, or ended otherwise."""
+    client.samplers()
+    session = next(row for row in server.state.sessions() if is_ended(row))
+    before = session.status
+    path = client.checkpoints()["tinker_path"].iloc[0]
+    server.state.add_sampler(path, session)
+    if seen_active:
+        session.status = {"type": "active"}
+        assert path in client._reader.read_model_paths(live=True).active
+        session.status = before
+    else:
+        session.status = {"type": "cancelled", "detail": "by its owner"}
+    found = client._reader.read_model_paths(live=True, ended=True)
+    assert path in found.ended
+    assert set(found.ended) == list_loaded(server, ended=True)
+
+
 def test_what_cannot_be_read_is_requested_again(server: DemoServer, client: tkf.Client) -> None:
     """A sampler that could not be read is not known: the reading is not complete, and the next one finds it."""
     server.faults.bursts = [Burst("get_sampler", 404, times=1)]

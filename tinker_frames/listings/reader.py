@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow.compute as pc
@@ -106,10 +107,13 @@ class TableReader:
         progress: Progress,
         *,
         access_scope: AccessScope,
-        ended: Collection[str] = (),
+        ended: Mapping[str, str] = MappingProxyType({}),
         refresh: bool = False,
     ) -> Listing:
-        """Read GET /api/v1/sessions/{session} for every given id, in parallel; those that have `ended`, once and for good."""
+        """Read GET /api/v1/sessions/{session} for every given id, in parallel.
+
+        Those that have `ended` are read once for each name that their end has there: see `samplers.find_ended`.
+        """
         params = {"access_scope": check_scope(access_scope)}
 
         def fetch(session_id: str) -> bytes:
@@ -119,7 +123,7 @@ class TableReader:
         def into_row(session_id: str, response: dict[str, Any]) -> dict[str, Any]:
             return response | {"session_id": session_id}
 
-        return self._read_once(SESSION_DETAILS, ids, fetch, into_row, progress, set(ended), refresh=refresh)
+        return self._read_once(SESSION_DETAILS, ids, fetch, into_row, progress, ended, refresh=refresh)
 
     def list_sessions(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
         """Read the list of ids, then every session: for servers without a search."""
@@ -144,9 +148,8 @@ class TableReader:
                 raise SchemaError(f"samplers: the response for {sampler_id!r} is of another sampler")
             return response | {"sampler_id": sampler_id, "session_id": session_of[sampler_id]}
 
-        return self._read_once(
-            SAMPLERS, list(session_of), fetch, into_row, progress, session_of.keys(), refresh=refresh
-        )
+        names = {key: key for key in session_of}
+        return self._read_once(SAMPLERS, list(session_of), fetch, into_row, progress, names, refresh=refresh)
 
     def _read_once(
         self,
@@ -155,24 +158,28 @@ class TableReader:
         fetch: Callable[[str], bytes],
         into_row: Callable[[str, dict[str, Any]], dict[str, Any]],
         progress: Progress,
-        permanent: Collection[str],
+        names: Mapping[str, str],
         *,
         refresh: bool,
     ) -> Listing:
-        """Read single objects, those that are `permanent` only if they are not known yet; with `refresh`, all of them."""
+        """Read single objects, those that have `names` only if their response is not kept under it yet; with `refresh`, all of them.
+
+        What is kept of the others, or under another name, is of an earlier state of theirs, and is forgotten.
+        """
         store = self._transport.permanent
         known, new = {} if refresh else store.get(table.name), dict[str, bytes]()
 
         def read(key: str) -> Pages:
-            content = known.get(key) if key in permanent else None
+            content = known.get(names[key]) if key in names else None
             if content is None:
                 content = new[key] = fetch(key)
             return Pages([content])
 
         listing = self._sweeper.read_each(table, ids, read, progress, into_row=into_row, tolerate=_tolerate_ones())
         unsound = _find_unsound(table, listing)
-        sound = (key for key in new if key in permanent and key not in unsound)
-        store.add(table.name, {key: new[key] for key in sound if _has_facts(table, new[key])})
+        store.discard(table.name, _list_outdated(store.get(table.name), ids, names))
+        sound = (key for key in new if key in names and key not in unsound)
+        store.add(table.name, {names[key]: new[key] for key in sound if _has_facts(table, new[key])})
         return listing
 
     def _check_available(self, what: str) -> None:
@@ -184,6 +191,12 @@ class TableReader:
     def _remember_missing(self, what: str, error: NotSupportedError) -> NotSupportedError:
         self._lacks[what] = error
         return error
+
+
+def _list_outdated(kept: Iterable[str], ids: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Return the names that were kept of these ids and are not theirs any more."""
+    current, concerned = set(names.values()), set(ids)
+    return [name for name in kept if name not in current and name.rpartition(" ")[0] in concerned]
 
 
 def _has_facts(table: Table, content: bytes) -> bool:

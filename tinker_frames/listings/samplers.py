@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -31,9 +32,15 @@ class ModelPaths:
     report: Report
 
 
-def find_ended(sessions: pd.DataFrame) -> list[str]:
-    """Return the sessions that have ended; a status that is not known is none of these."""
-    return list(sessions.loc[sessions["status"].isin(ENDED), "session_id"])
+def find_ended(sessions: pd.DataFrame) -> dict[str, str]:
+    """Return the sessions that have ended, and a name of this end: one that was reopened and ended otherwise has another.
+
+    A status that is not known is no end.
+    """
+    rows = sessions[sessions["status"].isin(ENDED)]
+    ends = zip(*(rows[name].tolist() for name in rows.columns if name.startswith("status")), strict=True)
+    digests = (hashlib.sha256(repr(end).encode()).hexdigest()[:16] for end in ends)
+    return {key: f"{key} {digest}" for key, digest in zip(rows["session_id"], digests, strict=True)}
 
 
 def read_model_paths(
@@ -47,10 +54,10 @@ def read_model_paths(
     """
     listing, ahead = _list_sessions(tables, options, expected)
     sessions, reports = build_frame(SESSIONS, listing), [listing.report]
-    over = set(find_ended(sessions))
+    over = find_ended(sessions)
     is_searched = "sampler_ids" not in listing.data.column_names  # else each session was read already
     if is_searched:
-        left_out = set() if ended else over - set(tables.find_permanent(SESSION_DETAILS, over))
+        left_out = set() if ended else over.keys() - set(tables.find_permanent(SESSION_DETAILS, over))
         ids = [session_id for session_id in sessions["session_id"] if session_id not in left_out]
         listing = tables.session_details(ids, options, ended=over, ahead=ahead)
     members = build_frame(SESSION_DETAILS, listing)
@@ -58,7 +65,7 @@ def read_model_paths(
     is_active = ~members["session_id"].isin(over)
     session_of = map_members(members, "sampler_ids") | map_members(members[is_active], "sampler_ids")
     if not ended:
-        known = set(tables.find_permanent(SAMPLERS, session_of))
+        known = set(tables.find_permanent(SAMPLERS, {key: key for key in session_of}))
         session_of = {key: session for key, session in session_of.items() if session not in over or key in known}
     listing = tables.samplers(session_of, options)
     samplers = build_frame(SAMPLERS, listing)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal, get_args
 
 import pyarrow as pa
@@ -119,12 +120,17 @@ class Tables:
         return self._listing(SESSIONS, options, read, ignore_writes=ignore_writes)
 
     def session_details(
-        self, ids: list[str], options: Options, *, ended: Collection[str] = (), ahead: Listing | None = None
+        self,
+        ids: list[str],
+        options: Options,
+        *,
+        ended: Mapping[str, str] = MappingProxyType({}),
+        ahead: Listing | None = None,
     ) -> Listing:
         """Return the details of these sessions, with the ids of their training runs and samplers.
 
-        The details of those that had `ended` before never change. No write of ours changes the others. What `read_ahead` read of
-        them is not read again.
+        The details of those that have `ended` change no more, as long as their end has the same name. No write of ours changes the
+        others. What `read_ahead` read of them is not read again.
         """
 
         def read(bar: Progress) -> Listing:
@@ -177,7 +183,9 @@ class Tables:
                 raise
             return self._by_run(options, known)
         listing, problem = self._check_user_list(listing, by, options, known)
-        other = self._try_by_run(options, replace(known, listed=listing)) if problem is not None and by == "auto" else None
+        other = (
+            self._try_by_run(options, replace(known, listed=listing)) if problem is not None and by == "auto" else None
+        )
         if problem is not None and other is None:
             listing.report.doubt(problem)
         return other or listing
@@ -299,10 +307,10 @@ class Tables:
         """Tell whether the cache has the whole of an own table."""
         return self._find_cached(table) is not None
 
-    def find_permanent(self, table: Table, ids: Iterable[str]) -> list[str]:
-        """Return those of these sessions or samplers whose response is known for good."""
+    def find_permanent(self, table: Table, names: Mapping[str, str]) -> list[str]:
+        """Return those of these sessions or samplers whose response is kept under their name."""
         known = self._transport.permanent.get(table.name)
-        return [key for key in ids if key in known]
+        return [key for key, name in names.items() if name in known]
 
     def _listing(
         self,

@@ -7,7 +7,7 @@ deletes them, and reading with `refresh=True` replaces them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from ..schema.coerce import parse_object
@@ -21,6 +21,9 @@ class PermanentStore(Protocol):
 
     def add_permanent(self, kind: str, responses: Mapping[str, bytes]) -> None:
         """Store responses of a kind; an id that is there already gets the new one."""
+
+    def discard_permanent(self, kind: str, ids: Iterable[str]) -> None:
+        """Delete responses of a kind."""
 
 
 class Permanent:
@@ -55,6 +58,15 @@ class Permanent:
             }  # a copy: readers may be iterating over the present one
             if self._store is not None:
                 self._store.add_permanent(self._name(kind), responses)
+
+    def discard(self, kind: str, ids: Collection[str]) -> None:
+        """Forget responses of a kind that turned out to have changed."""
+        if not ids:
+            return
+        with self._lock:
+            self._known[kind] = {key: content for key, content in self._load(kind).items() if key not in ids}
+            if self._store is not None:
+                self._store.discard_permanent(self._name(kind), ids)
 
     def clear(self) -> None:
         """Forget the responses of this process; `SQLiteStore.clear` deletes the stored ones."""

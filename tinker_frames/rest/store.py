@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -114,6 +114,16 @@ class SQLiteStore(BaseStorage[str, Any]):
                 db.executemany("INSERT OR REPLACE INTO permanent VALUES (?, ?, ?)", rows)
 
         self._try(insert, None)
+
+    def discard_permanent(self, kind: str, ids: Iterable[str]) -> None:
+        """Delete permanent responses of a kind."""
+        rows = [(kind, key) for key in ids]
+
+        def delete(db: sqlite3.Connection) -> None:
+            with db:
+                db.executemany("DELETE FROM permanent WHERE kind = ? AND id = ?", rows)
+
+        self._try(delete, None)
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
