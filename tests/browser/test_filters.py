@@ -11,6 +11,9 @@ from .view_page import ViewPage
 pytestmark = pytest.mark.browser
 
 CARET = "input => input.selectionStart"
+COLOUR = "element => getComputedStyle(element).color"
+RED = "rgb(193, 39, 45)"  # `--tkf-red` of the light theme
+VISIBLE = "all => all.filter(element => element.checkVisibility({ visibilityProperty: true })).map(element => element.dataset.name)"
 LABELS = {"created": "Created", "expires": "Expires", "size": "Size", "metadata": "Metadata", "model": "Base model"}
 
 
@@ -53,18 +56,30 @@ def test_the_caret_stays_where_one_types(view: ViewPage) -> None:
 
 
 def test_a_wrong_query_says_so_and_stays(view: ViewPage) -> None:
-    """A query that does not parse shows its error and keeps text, caret and rows; once corrected, it filters."""
-    box, error = view.control("query"), view.find(".tkf-bar .tkf-error")
-    view.type("query", "size_gb >> ")
+    """A half typed query shows its error in red below its box, greys out the last valid rows and offers no action; once corrected, it filters."""
+    box, error, body = view.control("query"), view.find(".tkf-query > .tkf-error"), view.find(".tkf-body")
+    view.widget.query = "public"
+    view.widget.selected = view.widget.filtered
+    view.wait_for_text(view.selection, "13 selected")
+    view.control("query").fill("size_gb >> ")
     view.host.wait_until(error.inner_text)
     assert error.get_attribute("id") == box.get_attribute("aria-describedby")
-    assert (box.get_attribute("aria-invalid"), view.counts()) == ("true", "582 of 582")
+    assert error.evaluate(COLOUR) == RED
+    below, above = error.bounding_box(), box.bounding_box()
+    assert below["x"] == above["x"]
+    assert 0 <= below["y"] - above["y"] - above["height"] < 8
+    assert (box.get_attribute("aria-invalid"), view.counts()) == ("true", "13 of 582")
+    assert body.evaluate("body => Number(getComputedStyle(body).opacity)") < 0.6
+    assert view.find(".tkf-action").evaluate_all(VISIBLE) == []
+    assert view.control("all").count() == 0
     assert (box.input_value(), box.evaluate(CARET), view.active()) == ("size_gb >> ", 11, "query")
     view.host.press("Backspace", "Backspace")
     view.type("query", " 1")
     view.wait_for(error.inner_text, "")
     matches(view, view.widget.frame["size_gb"] > 1)
     assert box.get_attribute("aria-invalid") == "false"
+    assert body.evaluate("body => getComputedStyle(body).opacity") == "1"
+    assert view.control("expire").is_visible()
 
 
 def test_what_was_typed_last_does_not_come_back_after_reset(view: ViewPage) -> None:

@@ -133,6 +133,24 @@ def test_an_action_applies_to_the_selection(view: HeadlessView) -> None:
     assert set(view.explorer.panel.plan.rows["tinker_path"]) == {view.keys[0], path}
 
 
+def test_no_action_is_possible_while_a_filter_is_invalid(server: DemoServer, view: HeadlessView) -> None:
+    """While a query is wrong, no action begins and not all rows can be selected; once it is corrected or removed, both work."""
+    view.send("filter", name="query", value="not public")
+    view.select_matching()
+    before = view.selected
+    view.send("filter", name="query", value="not public and")
+    for message in ({"do": "begin", "action": "delete"}, {"do": "select", "how": "all"}):
+        view.explorer.set_note("")
+        view.send(**message)
+        assert "'pandas query' is not valid" in view.note
+        assert (view.panel["stage"], view.explorer.panel.plan, view.selected) == ("", None, before)
+    with pytest.raises(InvalidRequestError, match="not valid"):
+        view.explorer.begin_action("expire")
+    view.send("reset")
+    assert view.make_plan("expire")["target"] == f"{len(before)} checkpoints selected"
+    assert count_writes(server) == 0
+
+
 def test_a_plan_keeps_its_rows(server: DemoServer, view: HeadlessView) -> None:
     """Filters, selection and table may change while a plan is displayed: its own rows are sent."""
     view.send("filter", name="query", value="not public and expires_at.isna()")

@@ -84,15 +84,19 @@ def test_options_are_counted_with_the_other_filters_applied(frame: pd.DataFrame)
     assert {o["value"]: o["rows"] for o in state.options("model")} == expected.to_dict()
 
 
-def test_an_invalid_query_is_an_error_of_its_control(frame: pd.DataFrame) -> None:
-    """An invalid query shows its error while the other filters keep working, until it is corrected or removed."""
+def test_an_invalid_query_keeps_the_last_valid_rows(frame: pd.DataFrame) -> None:
+    """An invalid query shows its error and keeps the rows of the last valid one, also with other filters, until it is corrected or removed."""
     state = TableState(frame)
     state.set_filter("type", ["training"])
-    training, query = keys(state), state.query
+    state.set_filter("query", "size_gb > 2")
+    before = (keys(state), state.query, state.rows.number, state.moves)
+    assert 0 < len(before[0]) < len(frame.query("checkpoint_type == 'training'"))
     for wrong in ("size_gb >", "nothing == 1", "size_gb", "name.to_csv('x')", "@pd.io", "size_gb > 'a'"):
         state.set_filter("query", wrong)
         assert wrong in state.errors["query"]
-        assert (keys(state), state.query) == (training, query)
+        assert (keys(state), state.query, state.rows.number, state.moves) == before
+        with pytest.raises(InvalidRequestError, match="'pandas query' is not valid"):
+            state.require_valid_filters()
         bar = {control["name"]: control for control in state.filter_bar()["controls"]}
         assert (bar["query"]["value"], bar["query"]["text"], bar["query"]["error"]) == (
             wrong,
@@ -101,13 +105,18 @@ def test_an_invalid_query_is_an_error_of_its_control(frame: pd.DataFrame) -> Non
         )
         assert bar["type"]["error"] == ""
     state.set_filter("type", ["sampler"])
-    assert keys(state) == frame.query("checkpoint_type == 'sampler'")["tinker_path"].tolist()
+    state.replace(frame.iloc[::2])
+    assert keys(state) == frame.iloc[::2].query("checkpoint_type == 'sampler' and size_gb > 2")["tinker_path"].tolist()
+    state.replace(frame)
+    assert list(state.errors) == ["query"]
     state.set_filter("query", "size_gb > 1")
     assert not state.errors
     assert keys(state) == frame.query("checkpoint_type == 'sampler' and size_gb > 1")["tinker_path"].tolist()
     state.set_filter("query", "size_gb >")
     state.set_filter("query", "")
     assert (state.errors, list(state.values)) == ({}, ["type"])
+    assert keys(state) == frame.query("checkpoint_type == 'sampler'")["tinker_path"].tolist()
+    state.require_valid_filters()
 
 
 def test_an_invalid_value_is_an_error_of_its_control(frame: pd.DataFrame) -> None:

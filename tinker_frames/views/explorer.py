@@ -132,6 +132,7 @@ class Explorer:
         if how in ("none", "only"):
             rows.clear_selection()
         if how == "all":
+            self.state.require_valid_filters()
             rows.select_all()
         elif how != "none":
             rows.select(first, last, on=None if how == "toggle" else True)
@@ -210,9 +211,10 @@ class Explorer:
         Raises
         ------
         InvalidRequestError
-            If no row is selected: matching a filter is not enough to be acted on.
+            If no row is selected, since matching the filters is not enough, or while a filter is not valid.
         """
         state, rows = self.state, self.state.rows
+        state.require_valid_filters()
         frame = rows.get_selected().copy(deep=False)
         if frame.empty:
             raise InvalidRequestError(

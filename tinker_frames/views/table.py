@@ -50,7 +50,7 @@ class TableState:
     values
         The value of each filter that is set, by its name.
     errors
-        The error in each invalid value, by the name of the filter.
+        The error in each invalid value, by the name of the filter; while there is one, the rows are those of the last valid value.
     columns
         The columns that are shown, in order.
     moves
@@ -98,23 +98,39 @@ class TableState:
         self.set_filters({"query": text})
 
     def set_filter(self, name: str, value: Any) -> None:
-        """Set one filter; a value that filters nothing unsets it. An invalid value is reported in `errors` and does not filter."""
+        """Set one filter; a value that filters nothing unsets it.
+
+        An invalid value, such as a query that is half typed, is reported in `errors`; the rows stay those of the last valid one.
+        """
         self._check_filters([name])
-        before = self.values.get(name)
-        others = {other: text for other, text in self._conditions.items() if other != name}
+        before = self.values.pop(name, None)
         self.errors.pop(name, None)
         try:
             value = filters.clean_value(self.controls[name], value)
+            others = {other: text for other, text in self._conditions.items() if other != name}
             conditions = others | self._build_conditions({name: value})
             self.rows.filter(conditions)
         except InvalidRequestError as error:
-            self.errors[name], conditions = str(error), others
-            self.rows.filter(others)  # the other filters still apply
-        self._conditions = conditions
-        self.values = {other: kept for other, kept in self.values.items() if other != name}
+            self.errors[name] = str(error)
+        else:
+            self._conditions = conditions
+            self.moves += before != value
         self.values |= {} if value is None else {name: value}
-        if before != value:
-            self.moves += 1
+
+    def require_valid_filters(self) -> None:
+        """Raise the error of an invalid filter, if there is one: the rows that are shown do not match the filters then.
+
+        Raises
+        ------
+        InvalidRequestError
+            If a value is in `errors`.
+        """
+        if self.errors:
+            name, problem = next(iter(self.errors.items()))
+            label = self.controls[name].label
+            raise InvalidRequestError(
+                f"the filter {label!r} is not valid: {problem}", hint="Correct or reset it first."
+            )
 
     def set_filters(self, values: dict[str, Any]) -> None:
         """Set these filters and unset all others.
@@ -181,9 +197,9 @@ class TableState:
         kept = {name: control for name, control in self.controls.items() if name in self.values}
         both = kept | new.controls
         new.controls = {control.name: both[control.name] for control in CONTROLS if control.name in both}
-        conditions = new._build_conditions(
-            {name: value for name, value in self.values.items() if name not in self.errors}
-        )
+        valid = {name: value for name, value in self.values.items() if name not in self.errors}
+        conditions = {name: text for name, text in self._conditions.items() if name in self.errors}
+        conditions |= new._build_conditions(valid)
         try:
             self.rows.replace(new.rows.frame, conditions)
         except TypeError as error:
@@ -308,7 +324,7 @@ class TableState:
         }
 
     def _is_valid(self, name: str) -> bool:
-        return name in self._conditions
+        return name in self._conditions and name not in self.errors
 
 
 def _check_names(frame: pd.DataFrame) -> None:

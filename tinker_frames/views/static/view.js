@@ -869,12 +869,13 @@ var FilterBar = class {
     this.query = this.makeInput("query", "text", "pandas query, e.g. size_gb > 1 and not public");
     this.query.classList.add("tkf-code");
     this.query.setAttribute("spellcheck", "false");
-    this.error = el("div", { class: "tkf-error", role: "alert", id: `${root.dataset.tkf}-error` });
+    this.error = el("div", { class: "tkf-error tkf-query-error", role: "alert", id: `${root.dataset.tkf}-error` });
     this.query.setAttribute("aria-describedby", this.error.id);
     this.buttons = el("div", { class: "tkf-buttons", role: "toolbar", "aria-label": "filters" });
     this.chips = el("div", { class: "tkf-chips" });
-    const typed = el("div", { class: "tkf-line" }, this.search, this.query);
-    this.element = el("div", { class: "tkf-bar" }, typed, this.error, this.buttons, this.chips);
+    const query = el("div", { class: "tkf-query tkf-wide" }, this.query, this.error);
+    const typed = el("div", { class: "tkf-line tkf-typed" }, this.search, query);
+    this.element = el("div", { class: "tkf-bar" }, typed, this.buttons, this.chips);
   }
   remove() {
     this.cancelTyped();
@@ -904,10 +905,10 @@ var FilterBar = class {
     const others = controls.filter((control) => !TYPED.includes(control.name));
     redraw(this.buttons, () => this.buttons.replaceChildren(...others.map((control) => this.makeOpener(control))));
     this.drawChips(
-      others.filter((control) => control.text),
+      others.filter((control) => control.text || control.error),
       controls.some((control) => control.value)
     );
-    this.error.textContent = controls.map((control) => control.error).find(Boolean) ?? "";
+    this.error.textContent = typed.get("query")?.error ?? "";
     this.popover.update(controls);
     this.popover.adopt(this.buttons);
   }
@@ -933,14 +934,15 @@ var FilterBar = class {
     return opener;
   }
   /** @param {FilterControl} control */
-  makeChip({ name, label, text }) {
+  makeChip({ name, label, text, error }) {
     const off = button("×", () => this.filter(name, null), {
       class: "tkf-link",
       "aria-label": `remove the filter ${label}`,
       "data-name": `off ${name}`
     });
-    const chip = `${label}: ${text}`;
-    return el("span", { class: "tkf-chip", title: chip }, el("span", { class: "tkf-chip-text" }, chip), off);
+    const chip = `${label}: ${error || text}`;
+    const look = { class: `tkf-chip${error ? " tkf-error" : ""}`, title: chip, role: error ? "alert" : null };
+    return el("span", look, el("span", { class: "tkf-chip-text" }, chip), off);
   }
   reset() {
     this.cancelTyped();
@@ -1629,6 +1631,7 @@ var SelectionBar = class {
     this.orderNumber = orderNumber;
     this.head = null;
     this.selection = null;
+    this.isInvalid = false;
     this.count = el("span", { class: "tkf-selected-count", role: "status" });
     this.actions = el("div", { class: "tkf-action-buttons", role: "toolbar", "aria-label": "actions" });
     this.element = el("div", { class: "tkf-line tkf-actions" }, this.count, this.actions);
@@ -1643,21 +1646,31 @@ var SelectionBar = class {
     this.selection = selection;
     this.draw();
   }
+  /** @param {boolean} isInvalid */
+  updateFilters(isInvalid) {
+    this.isInvalid = isInvalid;
+    this.draw();
+  }
   draw() {
     const { head, selection } = this;
     if (!head || !selection) return;
     redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
     const buttons = () => head.actions.map((action) => this.makeAction(action, selection.rows, head.noun));
     redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
-    this.actions.classList.toggle("tkf-withheld", !selection.rows);
+    this.actions.classList.toggle("tkf-withheld", !selection.rows || this.isInvalid);
   }
   /** @param {Selection} selection @param {number} matching */
   makeCount(selection, matching) {
     const all = () => this.send({ do: "select", how: "all", number: this.orderNumber() });
     const none = () => this.send({ do: "select", how: "none" });
+    const wrong = "; no action until the filter is corrected";
     return [
-      el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection)),
-      selection.all || !matching ? "" : button(`Select all ${formatCount(matching)} matching`, all, { "data-name": "all" }),
+      el(
+        "span",
+        { class: selection.hidden ? "tkf-hidden-count" : "" },
+        `${describeSelection(selection)}${this.isInvalid && selection.rows ? wrong : ""}`
+      ),
+      selection.all || !matching || this.isInvalid ? "" : button(`Select all ${formatCount(matching)} matching`, all, { "data-name": "all" }),
       selection.rows ? button("Clear", none, { "data-name": "none" }) : ""
     ];
   }
@@ -1734,7 +1747,7 @@ var View = class {
   followState() {
     this.kernel.onReply((reply) => this.takeReply(reply));
     this.kernel.follow("_head", (head) => this.drawHead(head));
-    this.kernel.follow("_filter_bar", (bar) => this.bar.update(bar));
+    this.kernel.follow("_filter_bar", (bar) => this.drawFilters(bar));
     this.kernel.follow("_grid", (grid) => this.drawGrid(grid));
     this.kernel.follow("_selection", (selection) => {
       this.grid.updateSelection(selection);
@@ -1801,6 +1814,13 @@ var View = class {
         title: "the lines of Python that give the same rows and plan"
       })
     ];
+  }
+  /** @param {FilterBarState} bar */
+  drawFilters(bar) {
+    const isInvalid = bar.controls.some((control) => control.error);
+    this.bar.update(bar);
+    this.root.classList.toggle("tkf-invalid", isInvalid);
+    this.selection.updateFilters(isInvalid);
   }
   drawAge() {
     this.age.textContent = this.head ? formatAge(this.head.age, Date.now()) : "";

@@ -23,12 +23,13 @@ export class FilterBar {
     this.query = this.makeInput("query", "text", "pandas query, e.g. size_gb > 1 and not public");
     this.query.classList.add("tkf-code");
     this.query.setAttribute("spellcheck", "false");
-    this.error = el("div", { class: "tkf-error", role: "alert", id: `${root.dataset.tkf}-error` });
+    this.error = el("div", { class: "tkf-error tkf-query-error", role: "alert", id: `${root.dataset.tkf}-error` });
     this.query.setAttribute("aria-describedby", this.error.id);
     this.buttons = el("div", { class: "tkf-buttons", role: "toolbar", "aria-label": "filters" });
     this.chips = el("div", { class: "tkf-chips" });
-    const typed = el("div", { class: "tkf-line" }, this.search, this.query);
-    this.element = el("div", { class: "tkf-bar" }, typed, this.error, this.buttons, this.chips);
+    const query = el("div", { class: "tkf-query tkf-wide" }, this.query, this.error);
+    const typed = el("div", { class: "tkf-line tkf-typed" }, this.search, query);
+    this.element = el("div", { class: "tkf-bar" }, typed, this.buttons, this.chips);
   }
 
   remove() {
@@ -62,10 +63,10 @@ export class FilterBar {
     const others = controls.filter((control) => !TYPED.includes(control.name));
     redraw(this.buttons, () => this.buttons.replaceChildren(...others.map((control) => this.makeOpener(control))));
     this.drawChips(
-      others.filter((control) => control.text),
+      others.filter((control) => control.text || control.error),
       controls.some((control) => control.value),
     );
-    this.error.textContent = controls.map((control) => control.error).find(Boolean) ?? "";
+    this.error.textContent = typed.get("query")?.error ?? "";
     this.popover.update(controls);
     this.popover.adopt(this.buttons);
   }
@@ -93,14 +94,15 @@ export class FilterBar {
   }
 
   /** @param {FilterControl} control */
-  makeChip({ name, label, text }) {
+  makeChip({ name, label, text, error }) {
     const off = button("×", () => this.filter(name, null), {
       class: "tkf-link",
       "aria-label": `remove the filter ${label}`,
       "data-name": `off ${name}`,
     });
-    const chip = `${label}: ${text}`;
-    return el("span", { class: "tkf-chip", title: chip }, el("span", { class: "tkf-chip-text" }, chip), off);
+    const chip = `${label}: ${error || text}`;
+    const look = { class: `tkf-chip${error ? " tkf-error" : ""}`, title: chip, role: error ? "alert" : null };
+    return el("span", look, el("span", { class: "tkf-chip-text" }, chip), off);
   }
 
   reset() {

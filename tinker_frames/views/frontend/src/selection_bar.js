@@ -25,6 +25,7 @@ export class SelectionBar {
     this.head = null;
     /** @type {Selection | null} */
     this.selection = null;
+    this.isInvalid = false; // whether a filter has an error, so that the rows do not match the filters
     this.count = el("span", { class: "tkf-selected-count", role: "status" });
     this.actions = el("div", { class: "tkf-action-buttons", role: "toolbar", "aria-label": "actions" });
     this.element = el("div", { class: "tkf-line tkf-actions" }, this.count, this.actions);
@@ -42,22 +43,33 @@ export class SelectionBar {
     this.draw();
   }
 
+  /** @param {boolean} isInvalid */
+  updateFilters(isInvalid) {
+    this.isInvalid = isInvalid;
+    this.draw();
+  }
+
   draw() {
     const { head, selection } = this;
     if (!head || !selection) return;
     redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
     const buttons = () => head.actions.map((action) => this.makeAction(action, selection.rows, head.noun));
     redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
-    this.actions.classList.toggle("tkf-withheld", !selection.rows);
+    this.actions.classList.toggle("tkf-withheld", !selection.rows || this.isInvalid);
   }
 
   /** @param {Selection} selection @param {number} matching */
   makeCount(selection, matching) {
     const all = () => this.send({ do: "select", how: "all", number: this.orderNumber() });
     const none = () => this.send({ do: "select", how: "none" });
+    const wrong = "; no action until the filter is corrected";
     return [
-      el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection)),
-      selection.all || !matching
+      el(
+        "span",
+        { class: selection.hidden ? "tkf-hidden-count" : "" },
+        `${describeSelection(selection)}${this.isInvalid && selection.rows ? wrong : ""}`,
+      ),
+      selection.all || !matching || this.isInvalid
         ? ""
         : button(`Select all ${formatCount(matching)} matching`, all, { "data-name": "all" }),
       selection.rows ? button("Clear", none, { "data-name": "none" }) : "",

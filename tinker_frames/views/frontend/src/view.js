@@ -11,7 +11,7 @@ import { SelectionBar } from "./selection_bar.js";
 import { capitalize, formatAge, formatCount } from "./text.js";
 
 /** @import { Model } from "./kernel.js" */
-/** @import { Grid as GridState, Head, Reply, Request } from "./messages.js" */
+/** @import { FilterBar as FilterBarState, Grid as GridState, Head, Reply, Request } from "./messages.js" */
 
 const AGE_MS = 5000; // between updates of the age
 
@@ -83,7 +83,7 @@ class View {
   followState() {
     this.kernel.onReply((reply) => this.takeReply(reply));
     this.kernel.follow("_head", (head) => this.drawHead(head));
-    this.kernel.follow("_filter_bar", (bar) => this.bar.update(bar));
+    this.kernel.follow("_filter_bar", (bar) => this.drawFilters(bar));
     this.kernel.follow("_grid", (grid) => this.drawGrid(grid));
     this.kernel.follow("_selection", (selection) => {
       this.grid.updateSelection(selection);
@@ -153,6 +153,14 @@ class View {
         title: "the lines of Python that give the same rows and plan",
       }),
     ];
+  }
+
+  /** @param {FilterBarState} bar */
+  drawFilters(bar) {
+    const isInvalid = bar.controls.some((control) => control.error);
+    this.bar.update(bar);
+    this.root.classList.toggle("tkf-invalid", isInvalid);
+    this.selection.updateFilters(isInvalid);
   }
 
   drawAge() {
