@@ -247,7 +247,7 @@ def test_what_is_counted_by_can_be_said_once_for_several_rules() -> None:
     assert {name for name, rule in P.RULES.items() if rule.counts} == {"keep_last", "best"}
     others: list[dict[str, Any]] = [{"keep_final": True}, {"keep_final": True, "keep_last": None, "best": []}]
     for other in others:
-        with pytest.raises(InvalidRequestError, match="no rule that counts"):
+        with pytest.raises(InvalidRequestError, match="without a rule that counts"):
             P.join_rules(other, per="name")
 
 

@@ -177,7 +177,7 @@ def join_rules(values: Mapping[str, Any], per: str | Sequence[str] | None = None
         found += [RULES[name].make(each, **options) for each in given if each is not None and each is not False]
     if per and not any(RULES[name].counts and _is_given(value) for name, value in values.items()):
         counting = ", ".join(name for name, rule in RULES.items() if rule.counts)
-        raise InvalidRequestError(f"per={per!r} is given, and no rule that counts", hint=f"These are {counting}.")
+        raise InvalidRequestError(f"per={per!r} is given without a rule that counts", hint=f"These are {counting}.")
     if not found:
         raise InvalidRequestError(
             "the rule keeps nothing", hint="Name a rule; to remove every checkpoint, use expire or delete."

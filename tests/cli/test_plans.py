@@ -262,7 +262,7 @@ def test_rules_count_within_the_columns_of_per(server: DemoServer, run: Callable
     listed = json.loads(run(server, "retire", "--keep-last", "1", "--per", "checkpoint_type, name", *query).out)
     assert listed == []
     assert len(json.loads(run(server, "retire", "--keep-last", "1", *query).out)) > 1
-    assert "no rule that counts" in run(server, "retire", "--keep-final", "--per", "name", *query).err
+    assert "without a rule that counts" in run(server, "retire", "--keep-final", "--per", "name", *query).err
 
 
 def test_quoted_paths_are_refused_with_the_form_to_use(server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -500,7 +500,7 @@ def run_answering(*arguments: str, answer: str, env: dict[str, str]) -> tuple[Ou
                 shown += os.read(near_end, 65536)
             except OSError:  # the other end is closed
                 break
-            if b"to do it: " in shown and answer:
+            if b"to confirm: " in shown and answer:
                 os.write(near_end, answer.encode() + b"\n")
                 answer = ""
         out = process.stdout.read().decode() if process.stdout else ""
@@ -517,7 +517,7 @@ def test_the_row_count_is_typed_on_a_terminal(server: DemoServer, environment: d
     assert "12 of 13 checkpoints will be deleted, 12.0 GB" in said
     assert "held: 1, the newest of its run" in said
     assert "a delete cannot be undone; tinker-frames expire can" in said
-    assert "Type 12 to do it: " in said
+    assert "Type 12 to confirm: " in said
     assert "nothing was sent" in said
     done, said = run_answering(*chosen, answer="12", env=environment)
     assert done.code == 0, said
@@ -825,7 +825,7 @@ def test_an_unfinished_plan_is_confirmed_or_abandoned(server: DemoServer, run: C
         client.planner.plan("publish", list_plan_paths(server, 0)).run(confirm=True, deadline=0)
         client.planner.plan("delete", list_plan_paths(server, 1)).run(confirm=True, deadline=0)
     first, second, third = plans(run, server)
-    assert run(server, "abandon", third).err == "abandoned, with 1 rows not done\n"
+    assert run(server, "abandon", third).err == "abandoned, with 1 row not done\n"
     unasked = run(server, "resume")
     assert is_sentence(unasked)
     assert "1 checkpoint will become public" in unasked.err
@@ -883,8 +883,8 @@ WRONG = [
     (["ttl", "soon"], "'soon'"),
     (["ttl", "²"], "'²'"),
     (["ttl", "9" * 5000], "9"),
-    (["ttl", "5"], "3600"),
-    (["ttl", "11000d"], "950400000"),
+    (["ttl", "5"], "an hour to ten years"),
+    (["ttl", "11000d"], "'11000d' is out of the range of TTLs"),
     (["expire", "--after", "never"], "'never'"),
     (["retire", "--keep-named", "["], "regular expression"),
     (["retire", "--newer-than", "30"], "'30'"),
@@ -904,7 +904,7 @@ WRONG = [
 def test_errors_are_one_sentence(
     arguments: list[str], said: str, server: DemoServer, run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    """A wrong value exits with 1 and one sentence that names it; no traceback, key or file, and nothing is sent."""
+    """An invalid value exits with 1 and one sentence that names it, without traceback or key; no file is written and nothing is sent."""
     monkeypatch.chdir(tmp_path)
     chosen = [] if arguments[0] == "journal" or "--where" in arguments else ["--where", OURS]
     done = run(server, *arguments, *chosen)

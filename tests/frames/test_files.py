@@ -199,8 +199,8 @@ STORED = {  # what Parquet and Feather alone give back; a workbook has durations
 NOWHERE = {
     "levels": pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])),
     "no columns": pd.DataFrame(index=range(3)),
-    "'a' is there twice": pd.DataFrame([[1, 2]], columns=["a", "a"]),
-    "'1' is there twice": pd.DataFrame([[1, 2]], columns=[1, "1"]),
+    "'a' occurs twice": pd.DataFrame([[1, 2]], columns=["a", "a"]),
+    "'1' occurs twice": pd.DataFrame([[1, 2]], columns=[1, "1"]),
     "valid Unicode": pd.DataFrame([[1]], columns=pd.Index(["\ud800"], dtype=object)),
     "'b' cannot be written": pd.DataFrame({"b": pd.Series([1, "x"], dtype=object)}),
     "'c' cannot be written": pd.DataFrame({"c": pd.Series(["\ud800"], dtype=object)}),

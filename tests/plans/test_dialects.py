@@ -307,7 +307,7 @@ def _check_held_for_samplers(client: tkf.Client) -> None:
     assert " 0 loaded by a sampler" not in repr(plan)
     allowed = plan.allow(*ALL)
     number = (allowed.frame["verdict"] == "send").sum()
-    assert f"{number} perhaps loaded by a sampler" in " ".join(repr(allowed).split())
+    assert f"{number} possibly loaded by a sampler" in " ".join(repr(allowed).split())
     assert len(frame.tinker.retire(keep=P.used_by_samplers())) == 0
 
 

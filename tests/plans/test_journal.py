@@ -230,7 +230,7 @@ def test_a_plan_is_run_by_one_process_at_a_time(server: DemoServer, client: tkf.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT.parent) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(errors.InvalidRequestError, match=f"{plan.id} is being run elsewhere"):
+        with pytest.raises(errors.InvalidRequestError, match=f"{plan.id} is running in another"):
             plan.run(confirm=2)
         other.kill()
     assert server.requests.count("publish_checkpoint") == 0

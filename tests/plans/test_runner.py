@@ -308,8 +308,8 @@ def test_a_different_expiry_than_requested_has_failed(server: DemoServer, client
     server.state.set_ttl = lambda row, seconds: set_ttl(row, 3600)  # type: ignore[method-assign]
     outcomes = frame.iloc[:2].tinker.set_ttl("30d").allow(*ALL).run()
     assert outcomes["outcome"].tolist() == ["failed"] * 2
-    assert outcomes["error"].str.match(r"it expires .* UTC now, and not .* UTC as asked").all()
-    with pytest.raises(errors.TinkerError, match="as asked"):
+    assert outcomes["error"].str.match(r"it now expires .* UTC, not .* UTC as requested").all()
+    with pytest.raises(errors.TinkerError, match="as requested"):
         client.rest.set_checkpoint_ttl_from_tinker_path(frame["tinker_path"].iloc[2], 7200)
 
 

@@ -45,8 +45,8 @@ def test_the_numbers_are_right(shared_client: tkf.Client) -> None:
         assert f"(size of {sends['size_bytes'].isna().sum()} not known)" in flat
         assert f"about ${gigabytes * rate:,.2f} a month" in flat
         counts = {
-            "newest of their run": sends["is_newest"].sum(),
-            "last training checkpoint of a run": sends["is_last_training"].sum(),
+            "newest of their runs": sends["is_newest"].sum(),
+            "last training checkpoints of their runs": sends["is_last_training"].sum(),
             "loaded by a sampler": sends["loaded_by_sampler"].sum(),
             "without expiry": sends["expires_at"].isna().sum(),
         }
@@ -77,7 +77,7 @@ def test_a_plan_fits_a_hundred_columns(shared_client: tkf.Client, call: str) -> 
     plan = getattr(shared_client.checkpoints().tinker, call)()
     assert max(map(len, repr(plan).splitlines())) <= 100
     assert all(path in repr(plan) for path in plan.frame["tinker_path"].head(4))
-    assert ("cannot be undone" if call == "delete" else "tkf.undo() takes it back") in repr(plan)
+    assert ("cannot be undone" if call == "delete" else "can be undone with tkf.undo()") in repr(plan)
 
 
 def test_reasons_that_differ_on_every_row_are_few_lines() -> None:

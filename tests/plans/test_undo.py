@@ -193,7 +193,7 @@ def test_an_old_plan_is_resumed_or_undone_only_by_its_name(
     done.run(confirm=1)
     plan = interrupt(server, client, rows=4)
     monkeypatch.setattr(history, "RECENT", timedelta(0))
-    with pytest.raises(errors.InvalidRequestError, match=rf"only by its name.*{plan.id} \(delete, \d rows left\)"):
+    with pytest.raises(errors.InvalidRequestError, match=rf"resumed only by name.*{plan.id} \(delete, \d rows left\)"):
         resume(confirm=True, client=client)
     with pytest.raises(errors.InvalidRequestError, match="undone only by name"):
         undo(client=client)
@@ -234,7 +234,7 @@ def test_a_plan_that_runs_elsewhere_is_left_alone(
     plan = interrupt(server, client, rows=3)
     with (
         Journal(client.account).lock(plan.id),
-        pytest.raises(errors.InvalidRequestError, match=f"{plan.id} is being run elsewhere"),
+        pytest.raises(errors.InvalidRequestError, match=f"{plan.id} is running in another"),
     ):
         call(plan.id, client=client)
     assert server.requests.count("delete_checkpoint") == 0

@@ -197,7 +197,7 @@ def test_verify_false_warns_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """`verify=False` accepts any certificate, even if the environment names a bundle, and warns when the client is made."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
     with serve(reply(), tls=True) as (url, _):
-        with pytest.warns(UnverifiedWarning, match="read the key") as warned:
+        with pytest.warns(UnverifiedWarning, match="key can be intercepted") as warned:
             client = make(url, verify=False)
         assert [Path(warning.filename).name for warning in warned] == ["test_adapter.py"]
         assert client.rest.list_training_runs() == {"training_runs": []}

@@ -138,7 +138,7 @@ def test_command_enforced_since_the_last_time(known_server: DemoServer, client_o
     known_server.switches.credential_default_source = "credential_cmd"
     client = client_of(known_server)
     for _ in range(2):
-        with pytest.raises(AuthenticationError, match="command only"):
+        with pytest.raises(AuthenticationError, match="only credentials from a command"):
             client.checkpoints(progress=False)
 
 
@@ -193,7 +193,7 @@ def test_command_is_enforced(
 ) -> None:
     """If config enforces the command, it replaces a key; without a command this raises before any call."""
     server.switches.credential_default_source = "credential_cmd"
-    with pytest.raises(AuthenticationError, match="command only"):
+    with pytest.raises(AuthenticationError, match="only credentials from a command"):
         client_of(server).rest.list_training_runs()
     assert server.requests.count("list_training_runs") == 0
     token = server.tokens.issue(600, sub=server.state.me.urn)

@@ -644,7 +644,7 @@ def test_tuft_would_take_another_of_the_same_name(tuft: DemoServer, client_of: M
     sampler = tuft.state.add_checkpoint(run, "sampler", "twin")
     rest = client_of(tuft).rest
     for row in (training, sampler):
-        with pytest.raises(errors.ConflictError, match="bare name") as caught:
+        with pytest.raises(errors.ConflictError, match="by name only") as caught:
             getattr(rest, endpoint)(row.tinker_path)
         assert not caught.value.retryable
     assert writes(tuft) == []

@@ -254,8 +254,8 @@ def test_the_confirmation_summarizes_the_plan(server: DemoServer, view: Headless
         ("set_ttl", {}, "needs ttl"), ("set_ttl", {"ttl": ""}, "not a duration"), ("set_ttl", {"ttl": "5m"}, "ttl"),
         ("set_ttl", {"ttl": "1d", "never": True}, "does not take 'never'"), ("retire", {}, "needs keep"),
         ("retire", {"keep_last": 0, "newer_than": "", "keep_final": False}, "keeps nothing"), ("retire", {"keep_last": "x"}, "whole number"),
-        ("retire", {"newer_than": "soon"}, "not a duration"), ("retire", {"keep_final": True, "per": "name"}, "no rule that counts"), ("retire", {"keep_last": 1, "after": "5m"}, "ttl"),
-        ("retire", {"keep": "keep_last(1)"}, "is not a keep rule"), ("export", {}, "no file is named"),
+        ("retire", {"newer_than": "soon"}, "not a duration"), ("retire", {"keep_final": True, "per": "name"}, "without a rule that counts"), ("retire", {"keep_last": 1, "after": "5m"}, "range of TTLs"),
+        ("retire", {"keep": "keep_last(1)"}, "is not a keep rule"), ("export", {}, "no file name is given"),
         ("export", {"path": "a.parquet", "format": "x"}, "does not take 'format'"), ("export", {"path": "rows.xls"}, "xls"),
     ],
 )  # fmt: skip

@@ -230,7 +230,7 @@ def test_every_link_of_a_row_opens_a_table(shared_client: tkf.Client, name: str)
 
 @pytest.mark.parametrize(
     ("label", "place", "problem"),
-    [("owner", 0, "leads to no 'owner'"), ("run", 10**6, "no row 1000000"), ("run", -1, "no row -1")],
+    [("owner", 0, "no link 'owner'"), ("run", 10**6, "no row 1000000"), ("run", -1, "no row -1")],
 )
 def test_an_unknown_link_is_explained(view: HeadlessView, label: str, place: int, problem: str) -> None:
     """An unknown link, or one of an unknown row, is explained and opens nothing."""

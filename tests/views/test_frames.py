@@ -124,13 +124,13 @@ def test_unsuitable_frames_are_refused(shared_server: DemoServer, client_of: Mak
     """Frames of samplers, without a key, with a duplicate column or with column names other than text are refused with the reason."""
     client = client_of(shared_server)
     for wrong in (client.samplers(), pd.DataFrame({"x": [1]}), pd.DataFrame()):
-        with pytest.raises(InvalidRequestError, match=r"no table that can be explored.*tinker_path"):
+        with pytest.raises(InvalidRequestError, match=r"not of a table that can be explored.*tinker_path"):
             TableState(wrong)
     with pytest.raises(InvalidRequestError, match="no column 'tinker_path'"):
         TableState(client.sessions(), SORTS["checkpoints"])
     twice = pd.DataFrame([["a", 1, 2]], columns=["tinker_path", "x", "x"])
     for wrong in (twice, pd.DataFrame({"tinker_path": ["a"], 5: [1]})):
-        with pytest.raises(InvalidRequestError, match="is there twice, or its name is not text"):
+        with pytest.raises(InvalidRequestError, match="occurs twice, or its name is not text"):
             TableState(wrong)
 
 
@@ -140,7 +140,7 @@ def test_a_key_in_the_index_is_a_key(shared_server: DemoServer, client_of: Make)
     for labels in ("tinker_path", ["training_run_id", "tinker_path"]):
         state = TableState(checkpoints.set_index(labels))
         assert (state.sort.name, len(state.rows), state.keeps_order) == ("checkpoints", len(checkpoints), False)
-    with pytest.raises(InvalidRequestError, match="no table that can be explored"):
+    with pytest.raises(InvalidRequestError, match="not of a table that can be explored"):
         TableState(client_of(shared_server).samplers().set_index("sampler_id"))
 
 

@@ -49,7 +49,7 @@ def test_a_listing_is_read_by_its_name(shared_client: tkf.Client) -> None:
     for name in LISTINGS:
         assert refresh.read_listing(shared_client, name).attrs["tinker"]["table"] == name
     for wrong in ("samplers", "close", "", "rest"):
-        with pytest.raises(InvalidRequestError, match=f"nothing called '{wrong}'.*inventory"):
+        with pytest.raises(InvalidRequestError, match=f"no table '{wrong}'.*inventory"):
             refresh.read_listing(shared_client, wrong)
 
 

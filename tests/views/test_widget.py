@@ -46,7 +46,7 @@ def test_a_view_without_a_frame_lists_its_table(kind: type, shared_server: DemoS
 def test_what_cannot_be_explored_is_refused(shared_server: DemoServer, server: DemoServer, client_of, tmp_path) -> None:
     """A frame of samplers, an unknown name, a frame of another account and an unknown option raise an error with the reason."""
     client = client_of(shared_server)
-    with pytest.raises(InvalidRequestError, match="no table that can be explored"):
+    with pytest.raises(InvalidRequestError, match="not of a table that can be explored"):
         tkf.explore(client.samplers(), client)
     with pytest.raises(InvalidRequestError, match="'nonsense'"):
         tkf.explore("nonsense", client)
@@ -99,13 +99,17 @@ def test_sort_columns_and_filters_are_synchronized(view: tkf.CheckpointsView) ->
 
 
 def test_selected_can_be_set_by_frame_and_by_keys(view: tkf.CheckpointsView) -> None:
-    """`selected` accepts a frame or keys, and returns a frame with the account in its `attrs`."""
+    """`selected` accepts a frame or keys and nothing else, and returns a frame with the account in its `attrs`."""
     largest = view.frame.nlargest(5, "size_gb")
     view.selected = largest
     assert set(view.selected[PATH]) == set(largest[PATH])
     view.selected = list(largest[PATH])[:2]
     assert set(view.selected[PATH]) == set(largest[PATH][:2])
     assert view.selected.attrs["tinker"]["account"] == view.frame.attrs["tinker"]["account"]
+    assert view._selection["rows"] == 2
+    for wrong in ([1], largest["public"], None, 5, largest[PATH].iloc[0]):
+        with pytest.raises(TypeError, match="a frame with a column 'tinker_path', or a list of its values, not"):
+            view.selected = wrong
     assert view._selection["rows"] == 2
 
 

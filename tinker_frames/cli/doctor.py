@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from .. import errors
+from ..frames.text import count_nouns
 from ..listings.pagination import reduce_page_size
 from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
@@ -93,7 +94,9 @@ def _check_account(transport: Transport) -> Finding:
         return _classify_error("account", error)
     way = "a JWT it was exchanged for" if transport.auth.exchanges else "as it is"
     return Finding(
-        "account", "ok", f"the credential is accepted ({way}); {len(models)} models; fingerprint {transport.account}"
+        "account",
+        "ok",
+        f"the credential is accepted ({way}); {count_nouns(len(models), 'model')}; fingerprint {transport.account}",
     )
 
 
@@ -142,7 +145,7 @@ def _find_page_cap(transport: Transport, table: Table) -> Finding:
             return _classify_error(what, error)
         rows, total = len(body.get(table.items) or []), (body.get("cursor") or {}).get("total_count") or 0
         if rows < size and total > rows:
-            return Finding(what, "ok", f"{rows} rows at most, although {size} were requested")
+            return Finding(what, "ok", f"{count_nouns(rows, 'row')} at most, although {size:,} were requested")
         known = "" if rows == size else f" (the account has {rows})"
         return Finding(what, "ok", f"{size} rows{known}")
 

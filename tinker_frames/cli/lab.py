@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from threading import Event
 
 NEEDED = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget")
-MISSING_EXTRA = 'JupyterLab or what the notebooks need in it is not installed: pip install "tinker-frames[lab]"'
+MISSING_EXTRA = (
+    'JupyterLab, or a package that the notebooks need, is not installed: pip install "tinker-frames[lab]", '
+    'or in a checkout pip install -e ".[lab]"'
+)
 FOLDER = "tinker-notebooks"
 OPENED = "03_views.ipynb"
 

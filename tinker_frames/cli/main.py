@@ -51,6 +51,11 @@ PARAMETERS = {
 class Commands(click.Group):
     """The commands; a closed pipe, e.g. to head, is not an error."""
 
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, listed with the whole first paragraph of its help, which click would cut off."""
+        cmd.short_help = cmd.short_help or " ".join((cmd.help or "").split("\n\n")[0].split())
+        super().add_command(cmd, name)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
@@ -122,9 +127,9 @@ def ls(table: str, form: str, **options: Any) -> int:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE",
               help=f"A file, or a URL such as s3://…; its suffix is the format: {list_suffixes()}.")  # fmt: skip
 @click.option("--encoding", type=click.Choice(get_args(Encoding)), default="utf-8", show_default=True,
-              help="Of CSV; Excel shows all letters with utf-8-sig.")  # fmt: skip
+              help="Encoding of CSV; Excel needs utf-8-sig.")  # fmt: skip
 def export(table: str, output: str, encoding: Encoding, **options: Any) -> int:
-    """Write a table to a file: whole, or nothing."""
+    """Write a table to a file, completely or not at all."""
     from ..frames import files
 
     frame, about = _read_rows(table, options)
@@ -177,16 +182,16 @@ def doctor(form: str, base_url: str | None) -> int:
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="FOLDER",
               help="Folder for the inventory's files or the notebooks.  [default: here]")  # fmt: skip
 def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser: bool, port: int, output: Path) -> int:
-    """Start an embedded demo account, show everything in it, and write its inventory to CSV and Parquet."""
+    """Show an embedded demo account, and write its inventory to CSV and Parquet."""
     from ..demo import account
     from .tour import show_account
 
     if lab and serve:
         raise click.UsageError(
-            "--lab and --serve exclude each other: with --lab the account is there as long as JupyterLab."
+            "--lab and --serve exclude each other: with --lab, the account is served as long as JupyterLab runs."
         )
     if no_browser and not lab:
-        raise click.UsageError("--no-browser is for --lab.")
+        raise click.UsageError("--no-browser requires --lab.")
     if lab:
         return _run_lab(output, {"runs": runs, "seed": seed, "dialect": dialect}, port=port, browser=not no_browser)
     output.mkdir(parents=True, exist_ok=True)
@@ -318,10 +323,12 @@ def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
     if text.is_shortened(shown, console.width):
         console.print("long cells are shortened: use a wider terminal, a pipe, --format or --columns")
     if hidden := [str(name) for name in frame.columns[text.count_columns_shown(shown, console.width) :]]:
-        console.print(f"… {len(hidden)} more columns: {text.escape_control_characters(', '.join(hidden))}")
+        console.print(
+            f"… {text.count_nouns(len(hidden), 'more column')}: {text.escape_control_characters(', '.join(hidden))}"
+        )
     if len(shown) < len(frame):
         console.print(
-            f"… {len(frame) - len(shown):,} more rows: --limit {len(frame)} shows all, or use a pipe, --format or export"
+            f"… {text.count_nouns(len(frame) - len(shown), 'more row')}: --limit {len(frame)} shows all, or use a pipe, --format or export"
         )
 
 

@@ -38,7 +38,7 @@ def read_stdin() -> list[str]:
 @contextmanager
 def _announce_wait() -> Iterator[None]:
     """Say on standard error what is waited for, if it takes a while: an open pipe may never be written to."""
-    message = "waiting for tinker paths on standard input; name paths as arguments, or < /dev/null leaves it out"
+    message = "waiting for tinker paths on standard input; pass paths as arguments, or use < /dev/null to ignore it"
     timer = threading.Timer(PATIENCE_S, click.echo, [message], {"err": True})
     timer.daemon = True
     timer.start()

@@ -60,7 +60,7 @@ def _add_plan_options(command: _Command) -> _Command:
         click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
                      help="Read the user's list of checkpoints, or the list of each run."),
         click.option("--allow", "guards", multiple=True, type=click.Choice(list(GUARDS)),
-                     help="Lift a guard; can be given several times."),
+                     help="Lift a guard, i.e. send the rows that it holds; can be given several times."),
         click.option("--dry-run", is_flag=True, help="Print the plan and send nothing."),
         click.option("--yes", is_flag=True, help="Skip the confirmation of the row count."),
         click.option("--allow-incomplete", is_flag=True, help="Remove rows even if the listing may be incomplete."),
@@ -76,7 +76,7 @@ def _make_command(action: Action) -> click.Command:
 
     own = [option for parameter in action.parameters for option in _own_options(parameter)]
     if _takes_rule(action):
-        own.append(click.option("--all", "all_rows", is_flag=True, help="Choose from the whole account."))
+        own.append(click.option("--all", "all_rows", is_flag=True, help="Select from the whole account."))
     return click.command(action.command, help=_help(action))(add_options(_add_plan_options(run), own))
 
 
@@ -84,7 +84,7 @@ def _own_options(parameter: Parameter) -> list[_Decorator]:
     """Return a parameter of an action as an argument, an option, or an option for each keep rule."""
     if parameter.kind == "rule":
         counting = " and ".join(_flag(rule.name) for rule in RULES.values() if rule.counts)
-        what = f"What {counting} count within, instead of run and type; several columns with commas between."
+        what = f"Columns that {counting} group by, instead of run and type; comma-separated."
         return [*(_rule_option(rule) for rule in RULES.values()), click.option("--per", metavar="COLUMNS", help=what)]
     if parameter.is_required:
         return [click.argument(parameter.name, metavar=DURATION)]
@@ -114,12 +114,10 @@ def _flag(name: str) -> str:
 def _help(action: Action) -> str:
     """Return the help of an action's command."""
     if _takes_rule(action):
-        scope = "It applies to PATHS, those on standard input (one a line), --where, or with --all the whole account."
-        more = (
-            "Several rules are joined by or. If all goes well, it prints nothing unless standard error is a terminal."
-        )
+        scope = "Selects from PATHS, paths on standard input (one per line), the rows of --where, or with --all the whole account."
+        more = "A row is kept if any of several rules keeps it. Without failures, prints nothing unless standard error is a terminal."
     else:
-        scope = "It applies to PATHS or those on standard input (one a line), or to --where; to what both name if both are given."
+        scope = "Selects PATHS, or paths on standard input (one per line), or the rows of --where; given both, the rows in both."
         more = ""
     takes = [
         f"{DURATION} is e.g. 30d, 12h or a number of seconds{_or_none(p)}." for p in action.parameters if p.is_required
@@ -154,11 +152,11 @@ def _finish_plan(finish: Callable[..., pd.DataFrame], plan: str | None, yes: boo
 @click.command()
 @click.argument("plan", required=False)
 @click.option(
-    "--yes", is_flag=True, help="Skip the confirmation of the row count, which undoing an unpublish asks for."
+    "--yes", is_flag=True, help="Skip the confirmation of the row count, which undoing an unpublish requires."
 )
 @_add_client_options
 def undo(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
-    """Undo a plan where that can be done: the last one, or the one named."""
+    """Undo a plan: the last one, or the one named."""
     with _open_client(base_url) as client:
         return _finish_plan(client.planner.undo, plan, yes, form, "undo it with --yes")
 
@@ -168,9 +166,9 @@ def undo(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
 @click.option("--yes", is_flag=True, help="Skip the confirmation of the row count.")
 @_add_client_options
 def resume(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
-    """Finish an interrupted plan: the one named, or the last one if it is of the last 24 hours.
+    """Finish an interrupted plan: the last one of the last 24 hours, or the one named.
 
-    What is done is not done again. The last one is shown, and asks for its number of rows as the command that began it.
+    Completed rows are not sent again. Without a name, the plan is shown and needs confirmation as in its first run.
     """
     with _open_client(base_url) as client:
         return _finish_plan(client.planner.resume, plan, yes, form, "resume it by name or with --yes, or abandon it")
@@ -180,10 +178,15 @@ def resume(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
 @click.argument("plan")
 @_add_client_options
 def abandon(plan: str, form: str, base_url: str | None) -> int:  # noqa: ARG001  # --format is taken by every command
-    """Close an unfinished plan, so that it is not resumed any more; what it has done stays, and can be undone."""
+    """Close an unfinished plan, so that it cannot be resumed.
+
+    Rows that it has changed stay so, and can be undone.
+    """
+    from ..frames.text import count_nouns
+
     with _open_client(base_url) as client:
         left = client.planner.abandon(plan)
-    click.echo(f"abandoned, with {left:,} rows not done", err=True)
+    click.echo(f"abandoned, with {count_nouns(left, 'row')} not done", err=True)
     return 0
 
 
@@ -191,7 +194,10 @@ def abandon(plan: str, form: str, base_url: str | None) -> int:  # noqa: ARG001 
 @click.argument("plan", required=False)
 @_add_client_options
 def journal(plan: str | None, form: str, base_url: str | None) -> int:
-    """Print what plans did to checkpoints and how it ended: for every plan, or for the one named."""
+    """Print the actions and outcomes of every plan, or of the one named.
+
+    An undo of expire or ttl is listed with the action restore.
+    """
     from ..frames import files
 
     with _open_client(base_url) as client:
@@ -233,7 +239,11 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
         incomplete = not frame.attrs["tinker"]["complete"] and not options["allow_incomplete"]
         refused = incomplete and removes and not options["dry_run"]
         if incomplete:
-            then = "nothing is removed; --allow-incomplete does it" if refused else "rows may be missing"
+            then = (
+                "nothing is removed; to remove rows anyway, use --allow-incomplete"
+                if refused
+                else "rows may be missing"
+            )
             click.echo(f"the listing could not be proved complete, so {then}", err=True)
         if refused:
             return INCOMPLETE
@@ -302,18 +312,13 @@ def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool
                 require_confirmation(plan.action, sends, None, plan.effect, lambda: plan.summarize(frame, make_hints()))
             outcomes = plan.run(confirm=True if options["yes"] else len(sends))
     except ConfirmationNeededError as error:
-        needed = error.rows
+        problem = error.what
     else:
         undo_hint = (
             f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else f"a {plan.action.name} cannot be undone"
         )
         return report_outcomes(outcomes, options["form"], undo_hint, named=named, quiet=quiet)
-    from ..frames.text import count_checkpoints
-
-    raise InvalidRequestError(
-        f"{count_checkpoints(needed)} will {plan.effect}; that number was not confirmed, and nothing was sent",
-        hint="Print the plan with --dry-run, run it with --yes.",
-    )
+    raise InvalidRequestError(problem, hint="Print the plan with --dry-run, run it with --yes.")
 
 
 def _select_rows(frame: pd.DataFrame, paths: list[str] | None, where: str | None) -> pd.DataFrame:
@@ -337,10 +342,10 @@ def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool)
     sources = ("-",) if is_piped else arguments
     found = [path for source in sources for path in (read_stdin() if source == "-" else [source])]
     if is_piped and not found:
-        raise click.UsageError("standard input is empty, so no checkpoint is selected; < /dev/null leaves it out.")
+        raise click.UsageError("standard input is empty, so no checkpoint is selected; use < /dev/null to ignore it.")
     if not sources and where is None:
-        whole = ", or take the whole account with --all" if by_rule else ""
-        raise click.UsageError(f"name tinker paths, pipe them in, or select rows with --where{whole}.")
+        whole = ", or the whole account with --all" if by_rule else ""
+        raise click.UsageError(f"pass tinker paths, pipe them in, or select rows with --where{whole}.")
     return list(dict.fromkeys(path for path in found if path != HEADER)) if sources else None
 
 

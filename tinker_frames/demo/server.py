@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Enough for 64 clients that connect at the same time.
 BACKLOG = 2048
-MISSING_EXTRA = 'The demo account needs FastAPI and uvicorn: pip install "tinker-frames[demo]"'
+MISSING_EXTRA = 'The demo account needs FastAPI and uvicorn: pip install "tinker-frames[demo]", or in a checkout pip install -e ".[demo]"'
 
 
 class DemoServer:

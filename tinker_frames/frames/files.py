@@ -204,7 +204,7 @@ def _check_names(names: pd.Index[Any]) -> None:
         raise InvalidRequestError("the frame has no columns", hint="Select at least one.")
     texts = [str(name) for name in names]
     if twice := [text for text, count in Counter(texts).items() if count > 1]:
-        raise InvalidRequestError(f"the column {twice[0]!r} is there twice", hint="Rename or drop one of them.")
+        raise InvalidRequestError(f"the column {twice[0]!r} occurs twice", hint="Rename or drop one of them.")
     odd = next((text for text in texts if replace_surrogates(text)[1] is not None), None)
     if odd is not None:
         raise InvalidRequestError(f"the column {odd!r} has a name that is not valid Unicode", hint="Rename it.")

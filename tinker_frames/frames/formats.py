@@ -197,7 +197,5 @@ def find_format(name: str) -> Format:
     base = re.split(r"[/\\]", name)[-1]
     found = [suffix for suffix in FORMATS if base.lower().endswith(suffix) and len(base) > len(suffix)]
     if not found:
-        raise InvalidRequestError(
-            f"{base!r} has a suffix that names no format", hint=f"Use one of {', '.join(FORMATS)}."
-        )
+        raise InvalidRequestError(f"{base!r} has a suffix of no known format", hint=f"Use one of {', '.join(FORMATS)}.")
     return FORMATS[max(found, key=len)]

@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 
 from ..errors import InvalidRequestError
 
-MISSING_EXTRA = 'URLs need fsspec: pip install "tinker-frames[remote]"'
+MISSING_EXTRA = 'URLs need fsspec: pip install "tinker-frames[remote]", or in a checkout pip install -e ".[remote]"'
 T = TypeVar("T")
 
 

@@ -22,7 +22,9 @@ from .delimited import FileOptions, is_formula
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MISSING_EXTRA = 'Excel workbooks need openpyxl: pip install "tinker-frames[excel]"'
+MISSING_EXTRA = (
+    'Excel workbooks need openpyxl: pip install "tinker-frames[excel]", or in a checkout pip install -e ".[excel]"'
+)
 MOST_ROWS, MOST_COLUMNS, MOST_CHARACTERS = 1_048_576, 16_384, 32_767
 EXACT_INTEGER = 10**15
 FIRST_DAY = datetime(1900, 3, 1)  # noqa: DTZ001  # sheets have no time zones; Excel takes 1900 for a leap year
@@ -93,7 +95,9 @@ def check_size(rows: int, columns: int) -> None:
     """Refuse more rows or columns than a sheet holds."""
     for count, most, what in ((rows + 1, MOST_ROWS, "rows, header included"), (columns, MOST_COLUMNS, "columns")):
         if count > most:
-            raise InvalidRequestError(f"a sheet holds {most:,} {what}, and this would be {count:,}", hint=_HINT)
+            raise InvalidRequestError(
+                f"a sheet holds at most {most:,} {what}, and this frame needs {count:,}", hint=_HINT
+            )
 
 
 def _to_sheet_times(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -131,7 +135,7 @@ def _make_text(sheet: Any, text: str) -> Any:
     text = _ESCAPED.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
     if len(text) * 2 > MOST_CHARACTERS and (length := len(text.encode("utf-16-le")) // 2) > MOST_CHARACTERS:
         raise InvalidRequestError(
-            f"a cell of a workbook holds {MOST_CHARACTERS:,} characters, and a text here has {length:,}", hint=_HINT
+            f"a cell of a workbook holds at most {MOST_CHARACTERS:,} characters, and a text has {length:,}", hint=_HINT
         )
     if not text.startswith("#") and not is_formula(text):
         return text

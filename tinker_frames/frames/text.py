@@ -35,9 +35,14 @@ def escape_control_characters(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def count_nouns(number: int, noun: str) -> str:
+    """Return a number of things: `1 row`, `1,200 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def count_checkpoints(number: int) -> str:
-    """Return a number of checkpoints in words: `1 checkpoint`, `1,200 checkpoints`."""
-    return f"{number:,} checkpoint{'' if number == 1 else 's'}"
+    """Return a number of checkpoints: `1 checkpoint`, `1,200 checkpoints`."""
+    return count_nouns(number, "checkpoint")
 
 
 def format_cell(value: Any) -> str:
@@ -121,15 +126,15 @@ def summarize(frame: pd.DataFrame) -> str:
     about = frame.attrs.get("tinker", {})
     listed = max(about.get("rows", 0), about.get("total") or 0)
     is_part = bool(about) and len(frame) < listed
-    parts = [f"{len(frame):,} of {listed:,} rows" if is_part else f"{len(frame):,} rows"]
+    parts = [f"{len(frame):,} of {count_nouns(listed, 'row')}" if is_part else count_nouns(len(frame), "row")]
     if "size_gb" in frame.columns and (frame.empty or frame["size_gb"].notna().any()):  # not known is not zero
         parts.append(f"{frame['size_gb'].sum():,.1f} GB")
     if about:
         parts.append(f"listing {_describe_proof(about)}" if is_part else _describe_proof(about))
         parts.append(f"read {about['age_s']:.0f} s ago from the cache" if about["from_cache"] else "read now")
-        lacking = [name for name in about["lacks"] if name != "base_model"]
-        if lacking:
-            parts.append(f"this server does not fill {', '.join(lacking)}")
+        missing = [name for name in about["lacks"] if name not in ("base_model", "sessions")]
+        parts += ["this server has no sessions"] if "sessions" in about["lacks"] else []
+        parts += [f"this server does not fill {', '.join(missing)}"] if missing else []
     return ", ".join(parts)
 
 

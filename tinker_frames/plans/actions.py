@@ -186,8 +186,9 @@ class Action:
     method: str = ""
     suffix: str = ""
     is_done: Callable[[State | None, RequestedExpiry, datetime], bool] = lambda *_: False
-    undo: str = ""  # the action that takes it back
-    undo_limit: str = ""  # what `undo` cannot take back, as in "undo takes it back, …"
+    unchanged: str = "already done"  # the reason of a row with nothing to do
+    undo: str = ""  # the action that undoes it
+    undo_limit: str = ""  # what cannot be undone, as in "can be undone, …"
     public_after: bool | None = None  # what it makes of `public`, if anything
     sets_expiry: bool = False
     removes: bool = False
@@ -326,7 +327,7 @@ _AFTER = Parameter("after", "duration", 'How long until they are gone, e.g. "24h
 _KEEP = Parameter(
     "keep",
     "rule",
-    "What stays: a rule of `tkf.policies`, judged on the rows of this frame.",
+    "What stays: a rule of `tkf.policies`, evaluated on the rows of this frame.",
     example="policies.keep_last(3)",
 )
 _REST_AFTER = Parameter(
@@ -344,13 +345,14 @@ ACTIONS = {
             "PUT",
             "ttl",
             _has_expiry,
+            unchanged="already set to expire sooner",
             undo="restore",
             undo_limit="until they expire",
             sets_expiry=True,
             only_sooner=True,
             label="Expire in 24 h",
             command="expire",
-            doc="Let the service delete checkpoints after a while; until then `undo` brings back their old expiry.",
+            doc="Let the service delete checkpoints after a delay; until then `undo` restores their expiry.",
             parameters=(_AFTER,),
             tone="main",
         ),
@@ -361,6 +363,7 @@ ACTIONS = {
             "PUT",
             "ttl",
             _has_expiry,
+            unchanged="already without expiry",
             undo="restore",
             undo_limit="until they expire",
             sets_expiry=True,
@@ -377,8 +380,9 @@ ACTIONS = {
             "POST",
             "publish",
             _is_public,
+            unchanged="already public",
             undo="unpublish",
-            undo_limit="but not copies that others have made by then",
+            undo_limit="except for copies made by others in the meantime",
             public_after=True,
             label="Publish",
             command="publish",
@@ -391,6 +395,7 @@ ACTIONS = {
             "DELETE",
             "publish",
             _is_private,
+            unchanged="already private",
             undo="publish",
             public_after=False,
             label="Unpublish",
@@ -426,6 +431,7 @@ ACTIONS = {
             "PUT",
             "ttl",
             _has_expiry,
+            unchanged="already with their old expiry",
             undo="restore",
             sets_expiry=True,
         ),

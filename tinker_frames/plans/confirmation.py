@@ -19,7 +19,7 @@ MAX_UNCONFIRMED = 10  # rows that can be changed without confirmation, if none i
 def needs_confirmation(action: Action, sends: pd.DataFrame) -> bool:
     """Tell whether the rows that will be sent have to be confirmed by their number.
 
-    More than ten always have to; any number does if it makes something public, or ends the life of what is public or may be.
+    More than ten always have to; any number does if it makes something public, or shortens the life of a row that is, or may be, public.
     """
     if len(sends) > MAX_UNCONFIRMED:
         return True
@@ -54,17 +54,17 @@ def require_confirmation(
     typed = _ask(number, lines()) if confirm is None else None
     if typed != str(number):
         public = ", public ones among them" if count_public(sends) else ""
-        what = f"{count_checkpoints(number)} will {effect}{public}; {_explain(number, confirm, typed)}, and nothing was sent"
+        what = f"{count_checkpoints(number)} will {effect}{public}; {_explain(confirm, typed)}, and nothing was sent"
         error = ConfirmationNeededError(what, hint=hint.format(number=number))
         error.rows = number
         raise error
 
 
-def _explain(number: int, confirm: Any, typed: str | None) -> str:
-    """Return why a plan is not run."""
+def _explain(confirm: Any, typed: str | None) -> str:
+    """Return why a plan is not run; the hint says how to confirm it, which depends on who asks."""
     if typed is not None:
-        return "another number was typed"
-    return f"that needs confirm={number}" + ("" if confirm is None else f" and not confirm={confirm!r}")
+        return "a different number was typed"
+    return "that number was not confirmed" + ("" if confirm is None else f" by confirm={confirm!r}")
 
 
 def _ask(number: int, lines: list[str]) -> str | None:
@@ -73,6 +73,6 @@ def _ask(number: int, lines: list[str]) -> str | None:
         return None
     shown = [escape_control_characters(line) for line in lines]
     try:
-        return input("\n  ".join(shown) + f"\nType {number} to do it: ").strip()
+        return input("\n  ".join(shown) + f"\nType {number} to confirm: ").strip()
     except (EOFError, NotImplementedError):  # a closed terminal; a notebook run without a front end
         return None

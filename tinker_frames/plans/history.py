@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from ..errors import InvalidRequestError
+from ..frames.text import count_nouns
 from ..schema.columns import pandas_array
 from .actions import ACTIONS, Action
 from .preview import OUTCOMES
@@ -52,7 +53,7 @@ def find_action(record: Record) -> Action:
     action = ACTIONS.get(record.action)
     if action is None or not action.method:
         raise InvalidRequestError(
-            f"the plan {record.plan} is of an action {record.action!r} that this version does not know",
+            f"the plan {record.plan} has an action {record.action!r} that this version does not know",
             hint="Use the version that ran it.",
         )
     return action
@@ -75,9 +76,11 @@ def find_unfinished(records: list[Record], plan: str | None) -> Record:
     if not left:
         raise InvalidRequestError("the journal has no interrupted plan", hint=LOOK)
     if _is_old(left[-1]):
-        listed = ", ".join(f"{each.plan} ({each.action}, {len(each.open_rows):,} rows left)" for each in left[-5:])
+        listed = ", ".join(
+            f"{each.plan} ({each.action}, {count_nouns(len(each.open_rows), 'row')} left)" for each in left[-5:]
+        )
         raise InvalidRequestError(
-            f"the last unfinished plan is of {left[-1].started_at:%Y-%m-%d %H:%M} UTC, and an old one is resumed only by its name",
+            f"the last unfinished plan is of {left[-1].started_at:%Y-%m-%d %H:%M} UTC, and a plan older than 24 hours is resumed only by name",
             hint=f"Name one of {listed} to resume it, or close it with tkf.abandon() or `tinker-frames abandon`.",
         )
     return left[-1]
@@ -96,7 +99,7 @@ def find_undoable(records: list[Record], plan: str | None) -> Record:
         if runs[-1].undoes is not None:
             raise InvalidRequestError(
                 f"the plan {runs[-1].plan} is the undo of {runs[-1].undoes}, and an undo cannot be undone",
-                hint="Make the undone plan again.",
+                hint="Make the original plan again.",
             )
         return next((run for run in reversed(runs) if list_done(run, records)), runs[-1])
     changed = [record for record in records if record.undoes is None and has_changed(record)]
@@ -105,7 +108,8 @@ def find_undoable(records: list[Record], plan: str | None) -> Record:
     last = next((record for record in reversed(changed) if list_done(record, records)), changed[-1])
     if _is_old(last):
         raise InvalidRequestError(
-            f"the last plan that is not undone is {last.plan}, and an older plan is undone only by name", hint=LOOK
+            f"the last plan that is not undone is {last.plan}, and a plan older than 24 hours is undone only by name",
+            hint=LOOK,
         )
     return last
 
@@ -175,7 +179,7 @@ def _refuse_finished(record: Record) -> Record:
     """Raise for a plan of which nothing is left to be resumed."""
     if record.abandoned:
         raise InvalidRequestError(
-            f"the plan {record.plan} was abandoned, with {len(record.open_rows):,} rows not done",
+            f"the plan {record.plan} was abandoned, with {count_nouns(len(record.open_rows), 'row')} not done",
             hint="Make a new plan of the remaining rows.",
         )
     counts = Counter(row.outcome for row in record.rows.values())

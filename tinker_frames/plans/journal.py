@@ -147,8 +147,8 @@ class Journal:
             lock.acquire()
         except Timeout:
             raise InvalidRequestError(
-                f"the plan {plan} is being run elsewhere just now, in another process or thread",
-                hint="Wait until it has ended; tkf.journal() shows how far it is.",
+                f"the plan {plan} is running in another process or thread",
+                hint="Wait until it has ended; tkf.journal() shows its progress.",
             ) from None
         except OSError as error:
             raise self._build_error("written", error) from None
@@ -213,7 +213,7 @@ class Journal:
         problem = error.strerror or type(error).__name__
         return TinkerError(
             f"the journal at {self.folder} cannot be {what} ({problem}), and without it nothing is sent",
-            hint="Make room, or set XDG_STATE_HOME to a folder that can be written.",
+            hint="Free disk space, or set XDG_STATE_HOME to a folder that can be written.",
         )
 
 

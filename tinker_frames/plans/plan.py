@@ -373,7 +373,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
     """Return the plan that removes what a rule does not keep; `kept` is the rest, with the reason for each row."""
     keep = arguments.keep
     if keep is None:
-        raise InvalidRequestError("a retirement needs a keep rule", hint="Make one with tkf.policies.")
+        raise InvalidRequestError("retire needs a keep rule", hint="Make one with tkf.policies.")
     frame = frame[frame["tinker_path"].notna()]
     frame = _add_loaded(frame, keep, source)
     reasons = keep.reasons(frame)
@@ -428,8 +428,8 @@ def check_account(account: str, base_url: str, source: Source) -> None:
     """Raise for a plan of another account."""
     if account != source.account:
         raise InvalidRequestError(
-            f"this belongs to the account {account} of {base_url}, and the client is of {source.account} of {source.base_url}",
-            hint="Pass client= a client of that account.",
+            f"this is of the account {account} of {base_url}, and the client is of {source.account} of {source.base_url}",
+            hint="Pass a client of that account as client=.",
         )
 
 

@@ -85,7 +85,7 @@ class Planner:
         arguments = declared.parse(given or {})
         if arguments.keep is not None:
             if not isinstance(rows, pd.DataFrame):
-                raise TypeError(f"{action} needs a frame: a keep rule is judged on its columns")
+                raise TypeError(f"{action} needs a frame: a keep rule is evaluated on its columns")
             plan = make_retirement(rows, arguments, self)
         else:
             paths = rows["tinker_path"].dropna() if isinstance(rows, pd.DataFrame) else rows
@@ -278,8 +278,8 @@ class Planner:
             raise errors.NotFoundError(f"{run_id} has no checkpoint {checkpoint_id!r}", url=url)
         if job.tinker_path in read.namesakes:
             raise errors.ConflictError(
-                f"this server knows checkpoints by bare name, and {run_id} has several called"
-                f" {bare_name(checkpoint_id)!r}: it cannot tell which one is meant",
+                f"this server identifies checkpoints by name only, and {run_id} has several named"
+                f" {bare_name(checkpoint_id)!r}: it cannot distinguish them",
                 url=url,
                 hint="Do it on the server itself, or save one of them under another name first.",
                 retryable=False,

@@ -31,8 +31,8 @@ class Guard:
     name: str
     column: str  # of the facts: a flag that is true, false or NA
     reason: str
-    counted: str  # as in "3 newest of their run"
-    warning: str = ""  # beside a row that is sent nevertheless
+    counted: str  # as in "3 newest of their runs"; the label of its check box
+    warning: str = ""  # of one row that is sent nevertheless, as in "newest of its run"
     unknown: str = ""  # the reason where the flag is NA
     lifted_with: str = ""  # another guard: to lift it lifts this one too, of rows that both hold
     find: Callable[[pd.DataFrame, Loaded], Any] | None = None
@@ -46,6 +46,10 @@ class Guard:
         if flag is None:
             return self.unknown or f"not known whether it is {self.reason}"
         return self.reason if flag else ""
+
+    def count(self, number: int) -> str:
+        """Return e.g. "1 newest of its run" or "3 newest of their runs"."""
+        return f"{number:,} {self.warning if number == 1 and self.warning else self.counted}"
 
     def is_named_in(self, reason: str) -> bool:
         """Tell whether it is one of those that a reason names."""
@@ -68,7 +72,7 @@ GUARDS = {
             "newest",
             "is_newest",
             "the newest of its run",
-            "newest of their run",
+            "newest of their runs",
             "newest of its run",
             find=lambda listed, _: _flag_newest(listed),
         ),
@@ -76,7 +80,7 @@ GUARDS = {
             "last_training",
             "is_last_training",
             "the last training checkpoint of its run",
-            "last training checkpoint of a run",
+            "last training checkpoints of their runs",
             "last training checkpoint of its run",
             lifted_with="newest",
             find=lambda listed, _: _flag_last_training(listed),
@@ -94,8 +98,8 @@ GUARDS = {
             "expiry",
             "expiry_unknown",
             "its expiry is not known",
-            "with an expiry that is not known",
-            "its expiry is not known",
+            "with unknown expiry",
+            "with unknown expiry",
             "its expiry is not known",
         ),
     )
@@ -173,7 +177,7 @@ def preview_rows(
         if refusal:
             return "refused", refusal
         if already:
-            return "unchanged", "it expires sooner anyway" if action.only_sooner else "already so"
+            return "unchanged", action.unchanged
         reason = _find_hold(flags, allowed) if shortens else ""
         return ("held", reason) if reason else ("send", note)
 

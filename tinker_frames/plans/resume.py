@@ -23,7 +23,7 @@ def resume_plan(
     confirm: int | bool | None = None,
     progress: bool | Progress | None = None,
 ) -> pd.DataFrame:
-    """Finish an interrupted plan, and return an outcome for each of its rows; what is done is not done again.
+    """Finish an interrupted plan, and return an outcome for each of its rows; completed rows are not sent again.
 
     Rows that were sent and whose answer was not received are read first. A plan that is not named is shown and confirmed as `Plan.run` does.
     """

@@ -45,7 +45,7 @@ def summarize_plan(
     if action.removes:
         lines.append(f"a {action.name} cannot be undone; {hints.reversible} can")
     elif action.undo and len(sends):
-        lines.append(f"{hints.undo} takes it back" + (f", {action.undo_limit}" if action.undo_limit else ""))
+        lines.append(f"can be undone with {hints.undo}" + (f", {action.undo_limit}" if action.undo_limit else ""))
     return lines
 
 
@@ -71,12 +71,13 @@ def _format_headline(
 
 def _format_counts(sends: pd.DataFrame) -> list[str]:
     """Return how many of the rows that are sent are, or may be, what guards hold; nothing of what none is."""
-    found = []
+    found: list[str] = []
     for guard in GUARDS.values():
         flags = sends[guard.column]
-        found += [(int(flags.sum()), guard.counted), (int(flags.isna().sum()), f"perhaps {guard.counted}")]
+        found += [guard.count(number) for number in [int(flags.sum())] if number]
+        found += [f"{number:,} possibly {guard.counted}" for number in [int(flags.isna().sum())] if number]
     never = sends["expires_at"].isna() & ~sends["expiry_unknown"].fillna(True)
-    return [f"{count:,} {what}" for count, what in [*found, (int(never.sum()), "without expiry")] if count]
+    return [*found, f"{never.sum():,} without expiry"] if never.any() else found
 
 
 def get_common_ttl(rows: pd.DataFrame) -> int | None:
@@ -134,7 +135,7 @@ def format_plan_html(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, ra
     notes = "".join(f"<li>{escape(escape_control_characters(line))}</li>" for line in lines[1:])
     return (
         f"<div><b>Plan: {escape(lines[0])}</b><ul>{notes}</ul><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p>{len(picked):,} of {len(frame):,} rows picked. Nothing is sent until <code>plan.run()</code>.</p></div>"
+        f"<p>{len(picked):,} of {len(frame):,} rows shown. Nothing is sent until <code>plan.run()</code>.</p></div>"
     )
 
 

@@ -50,9 +50,9 @@ def undo_plan(
     confirm: int | bool | None = None,
     progress: bool | Progress | None = None,
 ) -> pd.DataFrame:
-    """Take back what a plan did, where that can be done, and return an outcome for each row.
+    """Undo a plan as far as possible, and return an outcome for each row.
 
-    What makes checkpoints public again has to be confirmed. An interrupted plan is closed, and so is an interrupted undo of it.
+    An undo that makes checkpoints public requires confirmation. An interrupted plan is closed, and so is an interrupted undo of it.
     """
     journal = source.journal()
     records = journal.read_plans()
@@ -121,16 +121,16 @@ def _confirm_publishing(inverse: Plan, record: Record, confirm: int | bool | Non
 
 
 def _require_reversible(record: Record) -> None:
-    """Raise for a plan whose action cannot be taken back."""
+    """Raise for a plan whose action cannot be undone."""
     if not find_action(record).undo:
         raise InvalidRequestError(
             f"the plan {record.plan} deleted checkpoints, and that cannot be undone",
-            hint='Next time use expire(after="24h"), which can be undone until then. Name an earlier plan to undo that.',
+            hint='To be able to undo, use expire(after="24h"). To undo an earlier plan, name it.',
         )
 
 
 def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:
-    """Return the rows that can be taken back; raises if there are none."""
+    """Return the rows that can be undone; raises if there are none."""
     done = list_done(record, records)
     if not done:
         why = "is undone already" if is_undone(record, records) else "did nothing that is left to undo"
@@ -139,7 +139,7 @@ def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:
 
 
 def _build_inverse(source: Source, record: Record, records: list[Record]) -> Plan:
-    """Return the plan that gives rows back what they had; rows that were changed since are refused."""
+    """Return the plan that restores the earlier state of rows; rows that were changed since are refused."""
     done, action, later = _list_undoable(record, records), find_action(record), find_later_changes(record, records)
     inverse, now = ACTIONS[action.undo], datetime.now(UTC)
     read = source.read_runs(runs_of(row.tinker_path for row in done))
@@ -176,12 +176,12 @@ def _find_undo_refusal(
     if not is_own:
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
     if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
-        return "less than an hour of its old life is left, and the service takes no shorter one"
+        return "its old expiry is less than an hour away, and the service accepts no shorter TTL"
     return ""
 
 
 def _describe_unknown(before: State, now: State, action: Action) -> str:
-    """Return what is not known of the state that an undo would have to give back, or to compare; empty if all is."""
+    """Return what is unknown of the state that an undo would restore or compare; empty if nothing is."""
     if action.sets_expiry and not (before.is_expiry_known and now.is_expiry_known):
         return f"the expiry that it {'has now' if before.is_expiry_known else 'had before'} is not known"
     if action.public_after is not None and (before.public is None or now.public is None):

@@ -216,7 +216,7 @@ class Writer:
         wanted = job.expiry.resolve(job.sent_at or datetime.now(UTC))
         by_server = None if wanted is None else wanted + self._transport.clock_offset
         before = _format_expiry(job.before.expires_at)
-        return f"it expires {_format_expiry(state.expires_at)} now, and not {_format_expiry(by_server)} as asked; before: {before}"
+        return f"it now expires {_format_expiry(state.expires_at)}, not {_format_expiry(by_server)} as requested; before: {before}"
 
     def _find_own_expiry(self, job: Job, state: State | None) -> datetime | None:
         """Return the expiry that a job gave to its checkpoint, by the server's clock: as read if that can be it, else as requested."""

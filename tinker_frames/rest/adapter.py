@@ -180,7 +180,7 @@ class _BoundedConnection:
             if not protected.may_reach(address):
                 self.close()  # type: ignore[attr-defined]
                 raise InvalidRequestError(
-                    f"the host's address is {address}, to which a key must not travel unencrypted",
+                    f"the host's address is {address}, to which a key must not be sent unencrypted",
                     hint="Use an https:// base URL; allow_http=True permits plain http within private networks.",
                 )
 

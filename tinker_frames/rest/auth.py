@@ -144,7 +144,7 @@ class Authenticator:
         left = get_time_left()
         if not self._lock.acquire(timeout=-1 if left == float("inf") else max(0.0, left)):
             raise ConnectionFailedError(
-                "no answer to the request for a token within the deadline", url=self._settings.base_url
+                "no response to the token request within the deadline", url=self._settings.base_url
             )
         try:
             yield
@@ -177,7 +177,7 @@ class Authenticator:
             result = check.result(None if left == float("inf") else max(0.0, left))
         except TimeoutError:
             raise ConnectionFailedError(
-                "no answer to the request for the client config within the deadline", url=self._settings.base_url
+                "no response to the client config request within the deadline", url=self._settings.base_url
             ) from None
         terms = result.get()
         if terms == assumed:
@@ -216,8 +216,8 @@ class Authenticator:
     def _enforce_command(self) -> None:
         if self._settings.command is None:
             raise AuthenticationError(
-                "this server takes credentials from a command only",
-                hint="Set TINKER_CREDENTIAL_CMD to the command your organization gave you.",
+                "this server accepts only credentials from a command",
+                hint="Set TINKER_CREDENTIAL_CMD to your organization's credential command.",
             )
         self._credential = self._settings.command
 
@@ -256,7 +256,7 @@ class Authenticator:
             expires = now + (expires - issued)
         if expires <= now:
             raise AuthenticationError(
-                f"the JWT from {self._credential.source} expired {round(now - expires)} s ago", hint="Get a new one."
+                f"the JWT from {self._credential.source} expired {round(now - expires)} s ago", hint="Get a new JWT."
             )
         return expires
 

@@ -146,7 +146,7 @@ class Settings(ClientOptions):
     extra_headers: tuple[tuple[str, Secret], ...] = field(default=(), repr=False)
 
     def may_reach(self, address: str) -> bool:
-        """Tell whether a key may travel unencrypted to a host, by the address that its name led to."""
+        """Tell whether a key may be sent unencrypted to a host, by its resolved address."""
         return is_loopback(address) or (self.allow_http and _is_private(address))
 
 
@@ -195,7 +195,7 @@ def check_headers(headers: Mapping[str, Any]) -> dict[str, Secret]:
             raise InvalidRequestError(f"headers: {name!r:.80} is not a valid header name")
         if name.lower().replace("_", "-") in OWN_HEADERS:
             raise InvalidRequestError(
-                f"headers: {name} cannot be set, since every request has its own",
+                f"headers: {name} cannot be set, since every request sets it",
                 hint="Pass the key as api_key=; leave out what HTTP or this library sets.",
             )
         checked[name] = check_secret(hide(value), f"headers[{name!r}]")
@@ -312,8 +312,8 @@ def _require_encryption(base_url: str, *, allow_http: bool) -> None:
     ):
         return
     raise InvalidRequestError(
-        f"{base_url} is plain http, and a key must not travel unencrypted",
-        hint="Use an https:// base URL; plain http is for this machine and, with allow_http=True, for private networks.",
+        f"{base_url} is plain http, and a key must not be sent unencrypted",
+        hint="Use an https:// base URL; plain http is allowed for this machine and, with allow_http=True, private networks.",
     )
 
 
@@ -321,7 +321,7 @@ def _check_verify(verify: bool | str | os.PathLike[str]) -> bool | str:
     """Return whether to verify certificates, or the bundle to verify them with: the given one, or the environment's."""
     if verify is False:
         warnings.warn(
-            "verify=False: the server's certificate is not verified, so anybody on the way can read the key",
+            "verify=False: the server's certificate is not verified, so the key can be intercepted",
             UnverifiedWarning,
             stacklevel=find_caller(),
         )
@@ -347,7 +347,8 @@ def _check_bundle(path: str, source: str) -> str:
     else:
         return str(bundle)
     raise InvalidRequestError(
-        f"the CA bundle {path!r} of {source} {problem}", hint="Give a PEM file of CA certificates, or unset it."
+        f"the CA bundle {path!r} of {source} {problem}",
+        hint="Set it to a PEM file or a folder of CA certificates, or leave it unset.",
     )
 
 
@@ -365,8 +366,8 @@ def _check_url(url: str) -> str:
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InvalidRequestError(
-            "the base URL holds a user name, a query or a fragment",
-            hint="Give the address alone; pass the key as api_key=.",
+            "the base URL has a user name, a query or a fragment",
+            hint="Pass the address only, and the key as api_key=.",
         )
     return url.strip().rstrip("/").removesuffix("/api/v1").rstrip("/")
 

@@ -69,9 +69,9 @@ def find_credential(api_key: Secret | None, *, official: bool) -> tuple[Credenti
         command = _find_command()
         credential = _find_key(api_key, command, official=official) or command or _find_in_file()
     if credential is None and official:
-        given = f"{KEY_VARIABLE}, {COMMAND_VARIABLE} and {CREDENTIALS_FILE} are all empty"
+        given = f"api_key=, {KEY_VARIABLE}, {COMMAND_VARIABLE} and {CREDENTIALS_FILE} are missing or empty"
         raise AuthenticationError(
-            "no credential: api_key= is empty" if api_key is not None else f"no credential: api_key=, {given}",
+            "no credential: api_key= is empty" if api_key is not None else f"no credential: {given}",
             hint=f"Set {KEY_VARIABLE} to a key from the Tinker console, or try the demo account: tinker_frames.demo.account().",
         )
     return credential or Credential("no credential"), command
@@ -111,7 +111,7 @@ def _find_in_file() -> Credential | None:
 
 
 def _read_default_key(path: Path) -> Secret:
-    """Return the default key of a credentials file; empty without a file or record. A malformed file raises."""
+    """Return the default key of a credentials file; empty without a file or record. Raises for a malformed file."""
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -137,7 +137,7 @@ def _run_command(command: Secret) -> Secret:
     problem = f"ended with code {code}" if code else "printed nothing"
     raise AuthenticationError(
         f"the command in {COMMAND_VARIABLE} {f'took over {limit:.0f} s' if code is None else problem}",
-        hint="Run it in a shell; it has to print a credential and exit 0.",
+        hint="Run it in a shell: it has to print a credential and exit with 0.",
     )
 
 

@@ -166,7 +166,7 @@ class Transport:
     def check_open(self) -> None:
         """Raise `TinkerError` if the transport is closed; for reads that the cache may answer."""
         if self.is_closed:
-            raise errors.TinkerError("this client is closed", hint="Make another one: tkf.Client(…) or tkf.connect(…).")
+            raise errors.TinkerError("this client is closed", hint="Make a new one with tkf.Client() or tkf.connect().")
 
     def close(self) -> None:
         """Close connections and cache; calls from now on, and repeats of earlier ones, raise `TinkerError`."""

@@ -75,7 +75,7 @@ def _split_at_depth(text: str) -> list[str]:
             pieces.append(text[start:end])
             start = end
     if depth > MOST_DEPTH:
-        raise ValueError("the JSON has no end")
+        raise ValueError("the JSON is truncated")
     return [*pieces, text[start:]]
 
 

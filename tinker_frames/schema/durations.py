@@ -40,20 +40,23 @@ def parse_duration(duration: Duration) -> int:
 
 
 def parse_ttl(duration: Duration) -> int:
-    """Return a duration in seconds that the service takes as a TTL.
+    """Return a duration in seconds that the service accepts as a TTL.
 
     Raises
     ------
     InvalidRequestError
-        For anything that is not a duration, or out of range.
+        For anything that is not a duration, or a TTL out of range.
     """
     ttl_seconds = parse_duration(duration)
-    check_ttl(ttl_seconds)
+    if not TTL_RANGE_S[0] <= ttl_seconds <= TTL_RANGE_S[1]:
+        raise InvalidRequestError(
+            f"{duration!r} is out of the range of TTLs, an hour to ten years", hint="Use e.g. 24h or 30d."
+        )
     return ttl_seconds
 
 
 def check_ttl(ttl_seconds: int) -> None:
-    """Refuse a TTL that the service does not take, before it is sent."""
+    """Raise `InvalidRequestError` for a TTL in seconds that the service does not accept, before it is sent."""
     low, high = TTL_RANGE_S
     if isinstance(ttl_seconds, bool) or not isinstance(ttl_seconds, int) or not low <= ttl_seconds <= high:
         raise InvalidRequestError(
@@ -63,7 +66,7 @@ def check_ttl(ttl_seconds: int) -> None:
 
 
 def format_duration(seconds: float) -> str:
-    """Return seconds as people say them: in the largest unit that fits."""
+    """Format seconds in the largest unit that fits."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:g} {unit}" if seconds % size == 0 else f"{seconds / size:.1f} {unit}"

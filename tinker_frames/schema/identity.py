@@ -39,7 +39,9 @@ def align_mask(mask: Any, index: pd.Index[Any], called: str) -> pd.Series[Any]:
     import pandas as pd
 
     if not pd.api.types.is_list_like(mask) or getattr(mask, "ndim", 1) != 1 or isinstance(mask, (dict, set, frozenset)):
-        raise InvalidRequestError(f"{called} is not one true or false per row, but {type(mask).__name__}", hint=_HINT)
+        raise InvalidRequestError(
+            f"{called} must have True or False for each row, and is a {type(mask).__name__}", hint=_HINT
+        )
     flags = mask if isinstance(mask, pd.Series) else pd.Series(list(mask), index=None, dtype="object")
     if len(flags) != len(index):
         raise InvalidRequestError(f"{called} has {len(flags)} values for {len(index)} rows", hint=_HINT)
@@ -47,12 +49,14 @@ def align_mask(mask: Any, index: pd.Index[Any], called: str) -> pd.Series[Any]:
         flags = flags.set_axis(index)
     elif not flags.index.equals(index):
         if not (flags.index.is_unique and index.is_unique and index.isin(flags.index).all()):
-            raise InvalidRequestError(f"{called} is of other rows: its index has other labels", hint=_HINT)
+            raise InvalidRequestError(f"{called} has other rows: its index has different labels", hint=_HINT)
         flags = flags.reindex(index)
     if flags.empty:  # then any dtype is one
         return pd.Series(dtype="boolean", index=index)
     if not is_flags(flags):
-        raise InvalidRequestError(f"{called} is not true or false for every row, but {flags.dtype}", hint=_HINT)
+        raise InvalidRequestError(
+            f"{called} must have True or False for each row, and has dtype {flags.dtype}", hint=_HINT
+        )
     return flags.astype("boolean")
 
 

@@ -80,7 +80,9 @@ def parse(path: str) -> TinkerPath:
     scheme, _, rest = path.partition("://")
     parts = rest.split("/")
     if len(parts) != 3:
-        raise InvalidTinkerPathError(f"{quote_text(path)} has {len(parts)} parts, not run, segment and name")
+        raise InvalidTinkerPathError(
+            f"{quote_text(path)} has {len(parts)} part{'s' * (len(parts) > 1)}, not run, segment and name"
+        )
     for part, what in zip(parts, PARTS, strict=True):
         _check(part, what.replace("_", " "), path)
     run, segment, name = parts
@@ -193,7 +195,7 @@ def component(text: str, what: str) -> str:
 
 def _check_text(value: object, what: str) -> None:
     if not isinstance(value, str):
-        raise InvalidTinkerPathError(f"{quote_text(value)} is not a {what}, which is text")
+        raise InvalidTinkerPathError(f"{quote_text(value)} is not a {what}, which has to be text")
 
 
 def _check(part: str, what: str, whole: str) -> None:
@@ -202,7 +204,9 @@ def _check(part: str, what: str, whole: str) -> None:
     if not part:
         raise InvalidTinkerPathError(f"{quote_text(whole)} has an empty {what}")
     if part in (".", ".."):
-        raise InvalidTinkerPathError(f"{quote_text(whole)} has {part!r} as its {what}, which URLs read as a folder")
+        raise InvalidTinkerPathError(
+            f"{quote_text(whole)} has {part!r} as its {what}, which a URL would resolve as a folder"
+        )
     if "/" in part:
         raise InvalidTinkerPathError(f"{quote_text(whole)} has a slash in its {what}")
     try:

@@ -100,7 +100,7 @@ class ActionPanel:
     def answer(self, given: dict[str, Any]) -> None:
         """Submit the form of the action: a value for each field, by name."""
         if self._target is None or self.stage != "ask":
-            raise InvalidRequestError("nothing is asked", hint="Select rows and an action.")
+            raise InvalidRequestError("no form is open", hint="Select rows and an action.")
         self._read_form(self._action, self._target, given)()
 
     def _read_form(self, action: Action, target: Target, given: dict[str, Any]) -> Callable[[], None]:
@@ -160,7 +160,7 @@ class ActionPanel:
         """Make a plan of the rows that failed, are unknown or were not sent; after an undo, of those that were not undone."""
         outcomes, plan = self.outcomes, self.plan
         if outcomes is None or plan is None or self.stage != "outcome":
-            raise InvalidRequestError("there is nothing to do again", hint="Select rows and an action.")
+            raise InvalidRequestError("there is nothing to retry", hint="Select rows and an action.")
         if self._undone:
             self._undo_plan(outcomes, self._undone)
             return
@@ -415,7 +415,7 @@ class ActionPanel:
 
     def _require_idle(self) -> None:
         if self.stage == "work":
-            raise InvalidRequestError("something is still going on", hint="Wait for it, or cancel it.")
+            raise InvalidRequestError("another action is in progress", hint="Wait for it, or cancel it.")
 
     def _require_plan(self) -> Plan:
         if self.plan is None or self.stage != "confirm":

@@ -150,7 +150,8 @@ class Explorer:
         state = self.state
         found = [opening for opening in state.sort.openings if opening.label == label]
         if not found:
-            raise InvalidRequestError(f"a {state.sort.one} leads to no {label!r}", hint="See the arrows of its row.")
+            links = ", ".join(opening.label for opening in state.sort.openings)
+            raise InvalidRequestError(f"a {state.sort.one} has no link {label!r}", hint=f"Its links are {links}.")
         if not 0 <= place < len(state.rows):
             raise InvalidRequestError(f"there is no row {place}", hint=f"There are {len(state.rows)}.")
         row = state.rows.frame.iloc[state.rows.order[place]]
@@ -328,7 +329,7 @@ class Explorer:
     ) -> None:
         """Read a frame in a background thread, and pass it on."""
         if self.reading is not None:
-            raise InvalidRequestError("a table is being read already", hint="Wait for it.")
+            raise InvalidRequestError("another table is being read", hint="Wait for it, or cancel it.")
 
         writes = self._writes
 

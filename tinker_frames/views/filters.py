@@ -19,6 +19,17 @@ from .messages import FilterKind
 
 PLAIN = frozenset(" _-./:,+=()[]{}<>*^$|?!&%~;")  # not escaped in a literal, like letters and digits
 
+# The form of a value, as in "Use …".
+FORMS: dict[FilterKind, str] = {
+    "text": "text",
+    "options": "one of the options or a list of them, None for unknown values",
+    "time": '{"older_than": 30} or {"newer_than": 7} in days, {"after": "2026-01-31", "before": "2026-02-28"}, or several of these',
+    "expiry": '{"within": 7} in days, {"ever": True}, {"never": True}, {"after": "2026-01-31"}, or several of these',
+    "number": "[1, 10] for a range, with None for an open end",
+    "metadata": '{"key": "step"}, or {"key": "step", "value": "100"}',
+    "query": "a pandas query as text",
+}
+
 FLAGS = ("bool", "bool_")  # the types of True and False, numpy's too
 
 
@@ -53,7 +64,9 @@ def _explain_errors(control: Control, value: Any, made: Callable[[], Any]) -> An
         return made()
     except (TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
         problem = str(error)
-    raise InvalidRequestError(f"{value!r} is nothing to filter {control.label!r} by: {problem}", hint="Change it.")
+    raise InvalidRequestError(
+        f"{value!r} is not a value of the filter {control.label!r}: {problem}", hint=f"Use {FORMS[control.kind]}."
+    )
 
 
 def join_expressions(expressions: list[str]) -> str:
@@ -268,7 +281,7 @@ def _plain_metadata(_: Control, value: Any) -> dict[str, str] | None:
 def _refuse_others(value: dict[str, Any], known: tuple[str, ...]) -> None:
     unknown = [name for name in value if name not in known]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(known)}")
 
 
 _PLAIN: dict[FilterKind, Callable[[Control, Any], Any]] = {

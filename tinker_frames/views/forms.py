@@ -92,7 +92,7 @@ def read_file(given: Mapping[str, Any]) -> tuple[Path | str, bool]:
         raise InvalidRequestError(f"export does not take {unknown[0]!r}", hint=f"It takes {', '.join(known)}.")
     path = parse_location(str(given.get("path") or ""))
     if path == Path():
-        raise InvalidRequestError("no file is named", hint="Write a name such as checkpoints.parquet.")
+        raise InvalidRequestError("no file name is given", hint="Use e.g. checkpoints.parquet.")
     if exists(path) and not given.get("overwrite"):
         raise InvalidRequestError(f"{path} exists", hint="Use another name, or tick overwrite.")
     return path, bool(given.get("checkpoints"))

@@ -29,7 +29,7 @@ def read_listing(client: Client, listing: str, *, refresh: bool = False) -> pd.D
     """Return the frame of a listing by its name; reads the sessions if the ids of runs do not contain them."""
     if listing not in LISTINGS:
         raise InvalidRequestError(
-            f"there is nothing called {listing!r} to explore", hint=f"Pass a frame, or one of {', '.join(LISTINGS)}."
+            f"there is no table {listing!r} to explore", hint=f"Pass a frame, or one of {', '.join(LISTINGS)}."
         )
     frame: pd.DataFrame = getattr(client, listing)(refresh=refresh)
     if listing == "training_runs" and frame["session_id"].isna().any():

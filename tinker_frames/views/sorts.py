@@ -78,7 +78,7 @@ def sort_of(frame: pd.DataFrame) -> Sort:
             return sort
     keys = ", ".join(sort.key for sort in SORTS.values())
     raise InvalidRequestError(
-        "this frame is of no table that can be explored", hint=f"It needs one of the columns {keys}; keep it."
+        "this frame is not of a table that can be explored", hint=f"Keep its key, one of the columns {keys}."
     )
 
 

@@ -334,10 +334,10 @@ def _check_names(frame: pd.DataFrame) -> None:
     )
     if odd:
         raise InvalidRequestError(
-            f"the column {odd[0]!r} is there twice, or its name is not text",
+            f"the column {odd[0]!r} occurs twice, or its name is not text",
             hint="Rename the columns, or leave some out.",
         )
 
 
 def _explain_order(error: TypeError) -> InvalidRequestError:
-    return InvalidRequestError(f"these values have no order: {error}", hint="Sort by another column.")
+    return InvalidRequestError(f"these values cannot be sorted: {error}", hint="Sort by another column.")

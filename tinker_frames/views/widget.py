@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..client import Client
+from ..errors import ArgumentTypeError
 from ..frames.text import escape_control_characters
 from ..functions import default_client, find_client
 from ..plans.plan import Plan
@@ -25,7 +26,7 @@ from .requests import HeardReply
 from .sorts import SORTS, sort_of
 from .table import LIMITS, TableState
 
-MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]"'
+MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]", or in a checkout pip install -e ".[lab]"'
 
 try:
     import anywidget
@@ -148,9 +149,8 @@ class View(anywidget.AnyWidget):
 
     @selected.setter
     def selected(self, rows: pd.DataFrame | Iterable[str]) -> None:
-        key = self._explorer.state.sort.key
         with self._explorer.lock:
-            self._explorer.select_keys(list(restore_keys(rows)[key] if isinstance(rows, pd.DataFrame) else rows))
+            self._explorer.select_keys(_list_keys(rows, self._explorer.state))
 
     @property
     def filters(self) -> dict[str, Any]:
@@ -377,6 +377,21 @@ def read_table(client: Client, name: str) -> pd.DataFrame:
 def find_frames() -> list[pd.DataFrame]:
     """Return the frames of all open views."""
     return [frame for view in lifetime.find_open_widgets(View) for frame in view._explorer.get_frames()]  # noqa: SLF001
+
+
+def _list_keys(rows: Any, state: TableState) -> list[Any]:
+    """Return the keys of the rows to select; raises `ArgumentTypeError` for what is neither a frame nor keys."""
+    key = state.sort.key
+    if isinstance(rows, pd.DataFrame):
+        return list(restore_keys(rows)[key])
+    expected = f"selected must be a frame with a column {key!r}, or a list of its values"
+    if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
+        raise ArgumentTypeError(f"{expected}, not {type(rows).__name__}")
+    keys = list(rows)
+    odd = [value for value in keys if not isinstance(value, str)]
+    if odd and not pd.Series(odd, dtype="object").isin(list(state.rows.frame[key])).all():
+        raise ArgumentTypeError(f"{expected}, not of {type(odd[0]).__name__}")
+    return keys
 
 
 def _text(cell: Any) -> str:
