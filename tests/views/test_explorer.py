@@ -323,7 +323,7 @@ def test_a_view_can_be_used_during_a_refresh(server: DemoServer, client: tkf.Cli
     view.post("select", how="all", number=view.state.rows.number)
     selected = view.selected
     view.post("refresh")
-    assert "being read already" in view.note
+    assert "already being read" in view.note
     view.wait()
     assert (view.note, view.shown["head"]["reading"]) == ("", None)
     assert view.selected == selected == view.keys

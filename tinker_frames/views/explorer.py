@@ -329,7 +329,7 @@ class Explorer:
     ) -> None:
         """Read a frame in a background thread, and pass it on."""
         if self.reading is not None:
-            raise InvalidRequestError("another table is being read", hint="Wait for it, or cancel it.")
+            raise InvalidRequestError("rows are already being read", hint="Wait for it, or cancel it.")
 
         writes = self._writes
 
