@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -29,6 +30,9 @@ from rich.cells import cell_len
 import tinker_frames as tkf
 from tinker_frames.cli import main
 from tinker_frames.demo import DemoServer
+from tinker_frames.frames.files import export_to_stream
+from tinker_frames.frames.formats import FORMATS
+from tinker_frames.schema import catalog
 
 COMMAND = [sys.executable, "-m", "tinker_frames.cli"]
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -180,7 +184,7 @@ def test_demo_shows_a_whole_account(
     assert (process.returncode, err) == (0, "")
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
-    shown = tables(out)
+    shown = {part.split(":")[0].split("\n")[0]: part.splitlines()[2:] for part in out.split("\n\n")}
     for title, table in {"Sessions": "sessions", "Training runs": "runs", "Checkpoints": "checkpoints"}.items():
         assert len(shown[title]) == len(read(table)), title
     inventory = read("inventory")
@@ -621,6 +625,47 @@ def test_an_incomplete_export(short_server: DemoServer, run: Callable[..., Outco
     frame = tkf.read_export(tmp_path / "there.parquet")
     assert len(frame) == len(short_server.state.checkpoints_page(1000, 0)[0])
     assert not frame.attrs["tinker"]["complete"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
+def test_export_to_standard_output(
+    form: str, shared_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    """`export -o -` writes what it would write to a file with the suffix of `--format`, and the summary to standard error."""
+    path, chosen = tmp_path / f"there.{form}", ["export", "runs", "--columns", "training_run_id,lora_rank"]
+    run(shared_server, *chosen, "-o", str(path))
+    done = run(shared_server, *chosen, "-o", "-", "--format", form)
+    assert (done.code, done.out.encode()) == (0, path.read_bytes())
+    assert "rows, complete" in done.err
+    for wrong in (["-o", "-"], ["-o", str(tmp_path / "a.csv"), "--format", "parquet"]):
+        refused = run(shared_server, *chosen, *wrong)
+        assert (refused.code, refused.out, "--format" in refused.err) == (1, "", True)
+
+
+def test_every_format_can_be_piped(shared_server: DemoServer, tmp_path: Path) -> None:
+    """A stream that cannot go back gets the bytes of a file in every format."""
+    with tkf.Client(shared_server.key, shared_server.url, cache=False) as client:
+        frame = client.training_runs(limit=3)
+    for suffix, form in FORMATS.items():
+        pipe = io.BytesIO()
+        export_to_stream(frame, pipe, form)
+        (tmp_path / f"a{suffix}").write_bytes(pipe.getvalue())
+        assert tkf.read_export(tmp_path / f"a{suffix}")["training_run_id"].tolist() == frame["training_run_id"].tolist()
+
+
+@pytest.mark.parametrize("name", ["runs", "training_runs", "training-runs"])
+def test_names_of_tables(name: str, shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A table has its name on the command line and the one that it has in Python."""
+    done = run(shared_server, "ls", name, "--limit", "1")
+    assert (done.code, done.out.split("\t")[0]) == (0, "training_run_id")
+    assert "training_runs" in catalog.SHORT_NAMES.values()
+
+
+def test_details_are_shown(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`--details` shows the columns that it adds beside those that are shown anyway."""
+    brief, detailed = (run(shared_server, "ls", "sessions", *more).out.split("\n") for more in ([], ["--details"]))
+    assert detailed[0].split("\t") == [*brief[0].split("\t"), "training_run_ids", "sampler_ids"]
+    assert len(detailed) == len(brief)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".feather", ".json"])

@@ -242,6 +242,16 @@ def test_what_ls_prints_can_be_piped_in(
     assert changed == set(list_plan_paths(server, 0, 4))
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_another_table_in_the_pipe_is_refused(form: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A table without paths names the column that it lacks, whether it is piped in or passed as arguments; nothing is sent."""
+    listed = run(server, "ls", "sessions", "--limit", "2", "--format", form).out
+    for done in (run(server, "rm", "--yes", stdin=listed), run(server, "rm", "--yes", "session_id", "x")):
+        assert is_usage_error(done)
+        assert "tinker_path" in done.err
+    assert not writes(server)
+
+
 def test_a_keep_rule_says_which_named_paths_the_account_lacks(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """What is piped into `retire` and unknown to the account is counted, and the exit code says so; so is JSON of other things."""
     done = run(
@@ -777,6 +787,10 @@ def test_what_cannot_be_undone(server: DemoServer, run: Callable[..., Outcome]) 
     assert is_sentence(deleted)
     assert "cannot be undone" in deleted.err
     assert "expire" in deleted.err
+    assert "No plan in the journal can be undone" in deleted.err
+    published = run(server, "publish", "--yes", *list_plan_paths(server, 2, 3)).err.split()[-1]
+    run(server, "rm", *list_plan_paths(server, 1))
+    assert f"Name a plan that can be undone: {published} (publish, 2 checkpoints)" in run(server, "undo").err
 
 
 def start_expire(server: DemoServer, env: dict[str, str], least: int) -> subprocess.Popen[str]:

@@ -17,10 +17,13 @@ from tinker_frames.cli.tour import FILES, LARGEST, NEXT, show_account
 from tinker_frames.demo import DIALECTS, DemoServer
 
 
-def run_tour(client: tkf.Client, folder: Path, width: int = 100) -> str:
+def run_tour(client: tkf.Client, folder: Path, width: int = 100, *, terminal: bool = True) -> str:
     """Return the output of the tour."""
     out = io.StringIO()
-    show_account(client, Console(file=out, width=width, highlight=False, emoji=False, markup=False), folder)
+    console = Console(
+        file=out, width=width, highlight=False, emoji=False, markup=False, force_terminal=terminal, color_system=None
+    )
+    show_account(client, console, folder)
     return out.getvalue()
 
 
@@ -31,6 +34,16 @@ def section(text: str, title: str) -> list[str]:
     rule = next(place for place in range(start, len(lines)) if set(lines[place].strip()) == {"─"})
     end = next(place for place in range(rule + 1, len(lines)) if not lines[place].strip())
     return lines[rule + 1 : end]
+
+
+def test_a_pipe_gets_whole_cells(shared_client: tkf.Client, tmp_path: Path) -> None:
+    """Where the output is no terminal, tables are lines with tabs: no boxes, and nothing is cut."""
+    out = run_tour(shared_client, tmp_path, 40, terminal=False)
+    table = out[out.index("Checkpoints: ") :].split("\n\n")[0].split("\n")
+    frame = shared_client.checkpoints()
+    assert [line.split("\t")[0] for line in table[1:]][1:] == frame["tinker_path"].tolist()
+    assert "\x1b" not in out
+    assert not set("─…") & set(out[: out.index("wrote ")])
 
 
 @pytest.mark.parametrize("dialect", list(DIALECTS))

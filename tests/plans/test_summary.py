@@ -109,6 +109,15 @@ def test_a_rule_in_a_reason_is_escaped(shared_client: tkf.Client) -> None:
     assert "&lt;script" in plan._repr_html_()
 
 
+def test_what_a_rule_keeps_is_counted(shared_client: tkf.Client) -> None:
+    """A plan by a keep rule says how many checkpoints the rule keeps, also where it leaves nothing to do."""
+    frame = shared_client.checkpoints()
+    plan = frame.tinker.retire(keep=P.keep_last(1000))
+    for text in texts(plan):
+        assert "0 of 0 checkpoints" in text
+        assert f"kept: {len(frame)} checkpoints, by keep_last(1000)" in text
+
+
 def test_without_a_rate_no_money_is_shown(client_of: Make) -> None:
     """Without access to billing only the size is shown, and rendering does not fail."""
     for options in ({"admin": False}, {"faults": Faults(missing=("get_current_checkpoint_storage_usage",))}):

@@ -22,7 +22,7 @@ import click
 from ..demo import DIALECTS
 from ..errors import IncompleteListingWarning, TinkerError
 from ..frames.delimited import Encoding
-from ..frames.formats import TEXT_FORMATS, list_suffixes
+from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
 from ..version import __version__
 from .plans import COMMANDS, INCOMPLETE, add_options
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..client import Client
 
 # By their names on the command line: `ls runs` lists the training runs.
-TABLES = {name.removeprefix("training_"): name for name in catalog.TABLES}
+TABLES = catalog.SHORT_NAMES
 
 # What `ls --format json` reports of the listing, besides the number of rows that are printed.
 REPORTED = ("complete", "total", "fetched_at", "from_cache", "base_url", "problems", "lacks")
@@ -46,6 +46,15 @@ PARAMETERS = {
     "access_scope": "access_scope",
     "project": "project_id",
 }
+
+
+class TableName(click.Choice[str]):
+    """The name of a table: as the command line has it, or as Python does."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name on the command line."""
+        own = {full: short for short, full in TABLES.items()}
+        return super().convert(own.get(str(value).replace("-", "_"), value), param, ctx)
 
 
 class Commands(click.Group):
@@ -78,7 +87,7 @@ def cli() -> None:
 def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that select a table and its rows."""
     options = [
-        click.argument("table", type=click.Choice(list(TABLES))),
+        click.argument("table", type=TableName(list(TABLES))),
         click.option("--where", metavar="QUERY", help="A pandas query, e.g. \"size_gb > 1 and not public\"."),
         click.option("--sort", metavar="COLUMNS", help="Columns to sort by, comma-separated; -column for descending."),
         click.option("--columns", metavar="COLUMNS", help="Columns to keep, comma-separated, or 'all'."),
@@ -109,7 +118,7 @@ def ls(table: str, form: str, **options: Any) -> int:
     from ..frames import files
 
     frame, about = _read_rows(table, options)
-    brief = catalog.TABLES[TABLES[table]].brief
+    brief = [*catalog.TABLES[TABLES[table]].brief, *(catalog.DETAILS if options["details"] else ())]
     if form in TEXT_FORMATS:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
@@ -124,17 +133,24 @@ def ls(table: str, form: str, **options: Any) -> int:
 
 @cli.command()
 @_add_listing_options
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE",
-              help=f"A file, or a URL such as s3://…; its suffix is the format: {list_suffixes()}.")  # fmt: skip
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE",
+              help=f"A file, or a URL such as s3://…; its suffix is the format: {list_suffixes()}. - is standard output.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice([form.name for form in FORMATS.values()]),
+              help="The format of standard output; that of a file is its suffix.")  # fmt: skip
 @click.option("--encoding", type=click.Choice(get_args(Encoding)), default="utf-8", show_default=True,
               help="Encoding of CSV; Excel needs utf-8-sig.")  # fmt: skip
-def export(table: str, output: str, encoding: Encoding, **options: Any) -> int:
-    """Write a table to a file, completely or not at all."""
+def export(table: str, output: str, form: str | None, encoding: Encoding, **options: Any) -> int:
+    """Write a table to a file, completely or not at all, or to standard output."""
     from ..frames import files
 
+    _check_output(output, form)
     frame, about = _read_rows(table, options)
-    path = files.export(frame, output, encoding=encoding)
-    click.echo(f"{path}: {_summarize(frame)}", err=True)
+    if output == "-":
+        files.export_to_stream(frame, sys.stdout.buffer, FORMATS[f".{form}"], encoding=encoding)
+        sys.stdout.flush()
+    else:
+        output = str(files.export(frame, output, encoding=encoding))
+    click.echo(f"{'' if output == '-' else f'{output}: '}{_summarize(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -284,6 +300,17 @@ def _summarize(frame: pd.DataFrame) -> str:
     from ..frames import text
 
     return "\n".join([text.summarize(frame), *text.list_doubts(frame.attrs["tinker"])])
+
+
+def _check_output(output: str, form: str | None) -> None:
+    """Raise for a format that is missing or is not that of the file, before anything is read."""
+    if output == "-":
+        if form is None:
+            raise click.UsageError("standard output has no suffix: name its --format, e.g. --format csv.")
+        if not FORMATS[f".{form}"].is_text and sys.stdout.isatty():
+            raise click.UsageError(f"{form} is not for a terminal: redirect standard output, or name a file.")
+    elif form is not None and find_format(output).name != form:
+        raise click.UsageError(f"--format {form} is not the suffix of {output}; leave it out, or write to -.")
 
 
 def _read_table(client: Client, table: str, options: dict[str, Any]) -> pd.DataFrame:

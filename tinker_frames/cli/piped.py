@@ -9,10 +9,12 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+
+from ..schema.catalog import find_column
 
 HEADER = "tinker_path"
 PATIENCE_S = 3.0  # with a silent pipe, before it is said what is waited for
@@ -56,8 +58,19 @@ def parse_paths(text: str) -> list[str]:
     rows = [line.split("\t") for line in lines]
     if lines and HEADER not in rows[0] and HEADER in next(csv.reader(lines[:1])):
         rows = list(csv.reader(io.StringIO(text, newline="")))
+    check_header([*rows[0], *next(csv.reader(lines[:1]))] if rows else [])
     place = rows[0].index(HEADER) if rows and HEADER in rows[0] else 0
     return [row[place].lstrip() for row in rows if len(row) > place]
+
+
+def check_header(cells: Sequence[str]) -> None:
+    """Raise for the names of columns without that of the paths: they are of another table."""
+    names = [cell for cell in cells if find_column(cell) is not None]
+    if names and HEADER not in names:
+        raise click.UsageError(
+            f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}: a table without the column {HEADER!r}, which names checkpoints; "
+            "use that of ls checkpoints or ls inventory."
+        )
 
 
 def _parse_json(text: str) -> list[str]:

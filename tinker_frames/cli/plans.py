@@ -19,7 +19,7 @@ from ..errors import ConfirmationNeededError, InvalidRequestError
 from ..plans.actions import ACTIONS, Action, Arguments, Parameter
 from ..plans.preview import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
-from .piped import HEADER, is_stdin_piped, read_stdin
+from .piped import HEADER, check_header, is_stdin_piped, read_stdin
 from .reports import make_hints, print_plan, print_rows, report_outcomes, report_unknown
 
 if TYPE_CHECKING:
@@ -338,6 +338,7 @@ def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool)
     if quoted := [path for path in arguments if path.startswith('"')]:
         hint = "pass $(tinker-frames ls checkpoints --columns tinker_path), or pipe it in"
         raise click.UsageError(f"{quoted[0]} is quoted, as --format csv prints it: {hint}.")
+    check_header(arguments)
     is_piped = not arguments and is_stdin_piped()
     sources = ("-",) if is_piped else arguments
     found = [path for source in sources for path in (read_stdin() if source == "-" else [source])]

@@ -28,7 +28,8 @@ def print_plan(plan: Plan, form: str) -> int:
     if form == "json":
         files.write_json_array(plan.frame, sys.stdout.buffer)
         return 0
-    click.echo(format_plan_text(plan.action, plan.frame, plan.rows, plan.rate, make_hints()))
+    frame, hints = plan.frame, make_hints()
+    click.echo(format_plan_text(plan.summarize(frame, hints), frame, hints))
     return 0
 
 

@@ -53,16 +53,22 @@ def show_account(client: Client, console: Console, folder: Path) -> None:
         except NotSupportedError:
             console.print(f"{name}: this server does not list them", style="bold")
             continue
-        console.print(
-            text.render_table(frame[list(table.brief)], f"{name}: {text.summarize(frame)}", width=console.width)
-        )
+        _print_table(console, frame[list(table.brief)], f"{name}: {text.summarize(frame)}")
     inventory = client.inventory()
     for key, title in (("training_run_id", f"The {LARGEST} largest training runs"), ("base_model", "By base model")):
-        console.print(text.render_table(_sum_by(inventory, key).head(LARGEST), title, width=console.width))
+        _print_table(console, _sum_by(inventory, key).head(LARGEST), title)
     for name in FILES:
         path = export(inventory, folder / name)
         console.print(f"wrote {len(inventory):,} rows, {len(inventory.columns)} columns to {path}", soft_wrap=True)
     console.print(NEXT, soft_wrap=True)
+
+
+def _print_table(console: Console, frame: pd.DataFrame, title: str) -> None:
+    """Print a table that fits the terminal; to a pipe or file, every cell whole, with tabs in between."""
+    if console.is_terminal:
+        console.print(text.render_table(frame, title, width=console.width))
+    else:
+        console.file.write(f"{title}\n{text.render_lines(frame)}\n")
 
 
 def _sum_by(inventory: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import json
 import os
 from collections import Counter
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args, overload
 
@@ -94,6 +95,15 @@ def export(
     table, options = _to_arrow(frame, form), FileOptions(safe, encoding)
     write_location(location, lambda file: _write(table, file, form, options))
     return location
+
+
+def export_to_stream(frame: pd.DataFrame, file: BinaryIO, form: Format, *, encoding: Encoding = "utf-8") -> None:
+    """Write what `export` writes to an open file, such as a pipe, in which a format may not go back."""
+    _check_encoding(encoding, form)
+    frame, content = _include_index(frame), BytesIO()
+    form.check_size(*frame.shape)
+    _write(_to_arrow(frame, form), content, form, FileOptions(encoding=encoding))
+    file.write(content.getbuffer())
 
 
 def write_text(frame: pd.DataFrame, file: BinaryIO, form: Format) -> None:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from ..errors import InvalidRequestError
-from ..frames.text import count_nouns
+from ..frames.text import count_checkpoints, count_nouns
 from ..schema.columns import pandas_array
 from .actions import ACTIONS, Action
 from .preview import OUTCOMES
 from .records import Entry, Record
 
 RECENT = timedelta(days=1)  # an older plan has to be named to be resumed or undone
+NAMED = 3  # plans in a hint
 LOOK = "Look at the journal: tkf.journal(), or `tinker-frames journal`."
 
 
@@ -109,9 +110,25 @@ def find_undoable(records: list[Record], plan: str | None) -> Record:
     if _is_old(last):
         raise InvalidRequestError(
             f"the last plan that is not undone is {last.plan}, and a plan older than 24 hours is undone only by name",
-            hint=LOOK,
+            hint=name_undoable(records),
         )
     return last
+
+
+def name_undoable(records: list[Record]) -> str:
+    """Return which plans can be undone, the last first, as the hint of an error."""
+    can = [
+        each for each in reversed(records) if each.undoes is None and _is_reversible(each) and list_done(each, records)
+    ]
+    if not can:
+        return f"No plan in the journal can be undone. {LOOK}"
+    named = (f"{each.plan} ({each.action}, {count_checkpoints(len(list_done(each, records)))})" for each in can[:NAMED])
+    return f"Name a plan that can be undone: {', '.join(named)}{', …' if len(can) > NAMED else ''}."
+
+
+def _is_reversible(record: Record) -> bool:
+    action = ACTIONS.get(record.action)
+    return action is not None and bool(action.undo)
 
 
 def find_runs(records: list[Record], plan: str) -> list[Record]:

@@ -19,6 +19,7 @@ import pandas as pd
 from ..errors import InvalidRequestError
 from ..frames.locations import write_atomically
 from ..frames.query import evaluate_condition
+from ..frames.text import count_checkpoints
 from ..rest.progress import Progress
 from ..schema.arguments import check_argument
 from ..schema.docstrings import document
@@ -152,7 +153,9 @@ class Plan:
     def summarize(self, frame: pd.DataFrame, hints: Hints = PYTHON) -> list[str]:
         """Return a summary of the plan, as lines; `frame` is the plan's own."""
         check_argument("frame", frame, pd.DataFrame)
-        return summarize_plan(self.action, frame, self.rows, self.rate, hints)
+        headline, *lines = summarize_plan(self.action, frame, self.rows, self.rate, hints)
+        kept = [] if self.kept is None else [f"kept: {count_checkpoints(len(self.kept))}, by {self.rule}"]
+        return [headline, *kept, *lines]
 
     def only(self, rows: Any) -> Plan:
         """Return a plan of some of the rows and no others; sends nothing.
@@ -346,10 +349,10 @@ class Plan:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return format_plan_text(self.action, self._preview, self.rows, self.rate)
+        return format_plan_text(self.summarize(self._preview), self._preview)
 
     def _repr_html_(self) -> str:
-        return format_plan_html(self.action, self._preview, self.rows, self.rate)
+        return format_plan_html(self.summarize(self._preview), self._preview)
 
     def _select(self, paths: set[str]) -> Plan:
         rows = self.rows[self.rows["tinker_path"].isin(paths)].reset_index(drop=True)

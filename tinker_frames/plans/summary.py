@@ -94,12 +94,9 @@ def pick_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return picked[[name for name in COLUMNS if name in picked and not _is_empty(picked[name])]]
 
 
-def format_plan_text(
-    action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None, hints: Hints = PYTHON
-) -> str:
-    """Return a plan as text."""
+def format_plan_text(lines: list[str], frame: pd.DataFrame, hints: Hints = PYTHON) -> str:
+    """Return a plan as text: its summary, and some of its rows."""
     picked = pick_rows(frame)
-    lines = summarize_plan(action, frame, rows, rate, hints)
     head = [_wrap(f"Plan: {lines[0]}"), *(_wrap(f"  {escape_control_characters(line)}") for line in lines[1:])]
     more = [f"  … and {len(frame) - len(picked):,} more: {hints.all_rows}"] if len(frame) > len(picked) else []
     return "\n".join([*head, *_format_rows(picked), *more, hints.last_line])
@@ -123,9 +120,8 @@ def _format_rows(picked: pd.DataFrame) -> list[str]:
     return [f"  {line}".rstrip() for line in lines]
 
 
-def format_plan_html(action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None) -> str:
-    """Return a plan as HTML; everything that came from the service is escaped."""
-    lines = summarize_plan(action, frame, rows, rate)
+def format_plan_html(lines: list[str], frame: pd.DataFrame) -> str:
+    """Return a plan as HTML: its summary, and some of its rows; everything that came from the service is escaped."""
     picked = pick_rows(frame)
     head = "".join(f"<th>{escape(name)}</th>" for name in picked.columns)
     body = "".join(

@@ -18,7 +18,7 @@ from ..schema.durations import TTL_RANGE_S
 from ..schema.paths import run_of, runs_of
 from .actions import ACTIONS, MARGIN, Action, Job, RequestedExpiry, State
 from .confirmation import require_confirmation
-from .history import LOOK, find_action, find_later_changes, find_undoable, is_undone, list_done
+from .history import find_action, find_later_changes, find_undoable, is_undone, list_done, name_undoable
 from .journal import Journal
 from .plan import Plan, make_plan_id
 from .plan import Source as PlanSource
@@ -61,7 +61,7 @@ def undo_plan(
         names = [record.plan, *(each.plan for each in records if each.undoes == record.plan and each.is_unfinished)]
         for base in dict.fromkeys(each.base for each in records if each.plan in names):
             locks.enter_context(journal.lock(base))
-        _require_reversible(record)
+        _require_reversible(record, records)
         unread = _record_carried_out(source, journal, [each for each in journal.read_plans() if each.plan in names])
         records = journal.read_plans()  # read after locking them
         record = next(each for each in records if each.plan == record.plan)
@@ -120,12 +120,12 @@ def _confirm_publishing(inverse: Plan, record: Record, confirm: int | bool | Non
     require_confirmation(inverse.action, frame[frame["verdict"] == "send"], confirm, inverse.effect, lines, hint)
 
 
-def _require_reversible(record: Record) -> None:
+def _require_reversible(record: Record, records: list[Record]) -> None:
     """Raise for a plan whose action cannot be undone."""
     if not find_action(record).undo:
         raise InvalidRequestError(
             f"the plan {record.plan} deleted checkpoints, and that cannot be undone",
-            hint='To be able to undo, use expire(after="24h"). To undo an earlier plan, name it.',
+            hint=f'To be able to undo, use expire(after="24h"). {name_undoable(records)}',
         )
 
 
@@ -134,7 +134,7 @@ def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:
     done = list_done(record, records)
     if not done:
         why = "is undone already" if is_undone(record, records) else "did nothing that is left to undo"
-        raise InvalidRequestError(f"the plan {record.plan} {why}", hint=LOOK)
+        raise InvalidRequestError(f"the plan {record.plan} {why}", hint=name_undoable(records))
     return done
 
 

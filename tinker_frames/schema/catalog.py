@@ -227,12 +227,12 @@ SAMPLERS = Table(
     ),
 )
 
+DETAILS = ("training_run_ids", "sampler_ids")
 WITH_DETAILS = replace(
     SESSIONS,
     columns=(
         *SESSIONS.columns[:-2],
-        SESSION_DETAILS["training_run_ids"],
-        SESSION_DETAILS["sampler_ids"],
+        *(SESSION_DETAILS[name] for name in DETAILS),
         *SESSIONS.columns[-2:],
     ),
 )
@@ -263,6 +263,10 @@ def _inventory() -> Table:
 
 INVENTORY = _inventory()
 TABLES = {table.name: table for table in (SESSIONS, TRAINING_RUNS, CHECKPOINTS, SAMPLERS, INVENTORY)}
+
+
+# Short names, as the command line has them: `runs` are the training runs.
+SHORT_NAMES = {name.removeprefix("training_"): name for name in TABLES}
 
 
 def known_columns() -> dict[str, Column]:

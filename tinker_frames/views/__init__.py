@@ -18,7 +18,7 @@ def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | 
     ----------
     frame_or_name
         A frame of sessions, training runs or checkpoints, filtered or not; or what to list: `"checkpoints"` (with the columns of
-        their runs and sessions, as `inventory()`), `"training_runs"`, `"sessions"`.
+        their runs and sessions, as `inventory()`), `"training_runs"` or `"runs"`, `"sessions"`.
     client
         The account; else the one that the frame came from, else the default one.
 
