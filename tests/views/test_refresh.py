@@ -48,6 +48,7 @@ def test_a_listing_is_read_by_its_name(shared_client: tkf.Client) -> None:
     """Each listing is read from the client's method; an unknown name is refused before any request."""
     for name in LISTINGS:
         assert refresh.read_listing(shared_client, name).attrs["tinker"]["table"] == name
+    assert refresh.read_listing(shared_client, "runs").attrs["tinker"]["table"] == "training_runs"
     for wrong in ("samplers", "close", "", "rest"):
         with pytest.raises(InvalidRequestError, match=f"no table '{wrong}'.*inventory"):
             refresh.read_listing(shared_client, wrong)

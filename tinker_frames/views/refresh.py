@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
+from ..schema.catalog import SHORT_NAMES
 from ..schema.paths import PATTERN, run_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ CHANGING = ("public", "expires_at", "expires_in_days", "size_bytes", "size_gb") 
 
 def read_listing(client: Client, listing: str, *, refresh: bool = False) -> pd.DataFrame:
     """Return the frame of a listing by its name; reads the sessions if the ids of runs do not contain them."""
+    listing = SHORT_NAMES.get(listing, listing)
     if listing not in LISTINGS:
         raise InvalidRequestError(
             f"there is no table {listing!r} to explore", hint=f"Pass a frame, or one of {', '.join(LISTINGS)}."

@@ -17,7 +17,6 @@ from ..functions import default_client, find_client
 from ..plans.plan import Plan
 from ..rest.progress import in_notebook
 from ..schema.arguments import check_argument
-from ..schema.catalog import SHORT_NAMES
 from ..schema.docstrings import join_sections, split_sections
 from ..schema.identity import restore_keys
 from . import lifetime, refresh
@@ -365,7 +364,7 @@ def view_of(frame_or_name: pd.DataFrame | str, client: Client | None) -> View:
     check_argument("client", client, Client | None)
     if isinstance(frame_or_name, pd.DataFrame):
         return VIEWS[sort_of(frame_or_name).name](frame_or_name, client)
-    name = "checkpoints" if frame_or_name == "inventory" else SHORT_NAMES.get(frame_or_name, frame_or_name)
+    name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
     client = client or default_client()
     return view_of(read_table(client, name), client)
 
