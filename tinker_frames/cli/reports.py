@@ -1,4 +1,4 @@
-"""What the commands that write print: a plan, and how it ended."""
+"""Output of the commands that write: plans and their outcomes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def print_plan(plan: Plan, form: str) -> int:
 
 
 def make_hints() -> Hints:
-    """Return what to do next as commands."""
+    """Return the hints of a plan's text as commands."""
     from ..plans.summary import Hints
 
     reversible = f"tinker-frames {ACTIONS['expire'].command}"
@@ -44,10 +44,10 @@ def make_hints() -> Hints:
 def report_outcomes(
     outcomes: pd.DataFrame, form: str, undo_hint: str = "", *, named: Sequence[str] = (), quiet: bool = False
 ) -> int:
-    """Print how it ended: the counts, and every row that failed or is not known; return 2 if there is one.
+    """Print the number of rows per outcome, and every row that failed or is unknown; return 2 if there is one.
 
-    So it does if one of the rows that were named was skipped. `quiet` leaves the counts out if all went well and standard error is
-    not a terminal. The counts come first: standard output may be closed by now.
+    Also return 2 if a named row was skipped. `quiet` omits the counts if all went well and standard error is not a terminal. The
+    counts come first, since standard output may be closed by now.
     """
     failed = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
     skipped = outcomes[outcomes["outcome"] == "skipped"]

@@ -1,1 +1,1 @@
-"""Any frame: query it, print it, write it to a file and read it back."""
+"""Query, print, write and read back any frame."""

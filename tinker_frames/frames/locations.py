@@ -1,4 +1,4 @@
-"""Where a file is: on this machine, written whole or not at all, or at a URL that fsspec opens."""
+"""File locations: local paths, which are written atomically, and URLs, which fsspec opens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Rule`: a condition on the rows of a frame that may not be known of a row; rules are combined with `&`, `|` and `~`. Pure.
+"""`Rule`: a condition on the rows of a frame, true, false or unknown for each; combined with `&`, `|` and `~`. Pure.
 
 `policies` declares the keep rules of checkpoints.
 """

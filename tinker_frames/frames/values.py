@@ -1,4 +1,4 @@
-"""The columns of any frame as times, numbers and flags, NA where a value cannot be read; and which rows are first by one. Pure."""
+"""Read columns of any frame as times, numbers and flags, NA for malformed values; and find the first rows by a column. Pure."""
 
 from __future__ import annotations
 

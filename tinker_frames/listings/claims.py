@@ -1,7 +1,7 @@
-"""What an account says of its checkpoints elsewhere than in their list, held against that list; pure.
+"""Compare a list of checkpoints with what training runs and sessions say about them; pure.
 
 A training run names its newest checkpoints, and a session of the official service counts its own. A list that lacks what was
-claimed both before and after it was read is not complete, whatever total it gives.
+claimed both before and after it was read is incomplete, whatever its total.
 """
 
 from __future__ import annotations

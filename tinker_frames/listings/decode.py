@@ -1,8 +1,8 @@
 """Decoding: pages of JSON into one Arrow table, page by page; pure.
 
 The fast path decodes a page into typed records whose fields are exactly those that the pages so far had, known or not. A page
-that does not fit is examined: new or missing fields change the records, malformed values are coerced one by one. So a malformed
-value becomes null, is kept in `extra`, and costs nothing of its row; a server that sends more or fewer fields costs one extra pass.
+that does not fit is examined: new or missing fields change the records, malformed values are coerced one by one. A malformed
+value becomes null and is kept in `extra`, with the rest of its row; a server that sends more or fewer fields costs one extra pass.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Typed records of rows: their fields as a listing turns out to have them, and fields by path; pure."""
+"""Typed records of rows, whose fields are those that a listing has, and access to nested fields by path; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of one run's checkpoints: most servers give it at once, some in pages, and few say which of the two it is."""
+"""The list of one run's checkpoints: most servers return it in one response, some in pages, and few say which."""
 
 from __future__ import annotations
 

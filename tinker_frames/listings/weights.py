@@ -1,4 +1,4 @@
-"""Requests of one checkpoint each, made for many in parallel: the shape of its weights, and the URL of its archive."""
+"""Weights info and archive URLs of many checkpoints, one request each, in parallel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed of checkpoints between two readings: of a planned row, and of the other rows of its run. Pure."""
+"""Changes of checkpoints between two reads: of a planned row, and of the other rows of its run. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def describe_change(before: State, now: State | None) -> str:
 def find_other_changes(before: States, after: States, own: Collection[str], now: datetime) -> dict[str, str]:
     """Return the change of each checkpoint that is not one's own: gone, published, another expiry or another object.
 
-    New checkpoints, and those that are gone because they expired, are no news.
+    New and expired checkpoints are left out.
     """
     found = {}
     for path, state in before.items():

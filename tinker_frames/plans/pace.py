@@ -2,8 +2,8 @@
 
 Outcomes are counted in rounds of two per slot. The number that served best is kept; now and then a larger one is tried for a
 round, and is kept only if it is faster by `GAIN`. While none has been too much, the number doubles; afterwards it grows by steps,
-tried the more rarely the more of them brought nothing. Where rounds have become slower, fewer are tried, and kept if they serve
-about as well. Rate limits and rounds with many errors take it down at once.
+which are tried less often the more of them brought no gain. If rounds become slower, a smaller number is tried, and kept if it
+serves about as well. Rate limits and rounds with many errors reduce it at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the files of the journal hold: a line per event, read back as the record of a run with an entry for each row."""
+"""Records of the journal: a line per event in a file, read back as the record of a run with an entry for each row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judge the rows of a plan on fresh facts, before they are sent: their present state, and the guards that hold them now."""
+"""Review the rows of a plan before they are sent: read their current state, and evaluate the guards again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What samplers have loaded, and of which checkpoints that is not known; pure.
+"""Which checkpoints samplers have loaded, and for which that is unknown; pure.
 
-A sampler names what it loaded by a tinker path, on some servers by a path of the server's own disk. What cannot be read, or does
-not say which checkpoint it is, leaves the answer open: of the checkpoints of its run where that is named, else of all. So does a
+A sampler names what it loaded by a tinker path, on some servers by a path of the server's own disk. A sampler that cannot be
+read, or whose path identifies no checkpoint, makes it unknown for the checkpoints of its run, or for all if no run is named. So does a
 path in another spelling than checkpoints have (`%3A` for a colon, a query, another scheme or case).
 """
 

@@ -1,4 +1,4 @@
-"""Which rows of a plan are meant: named by path, by a frame that has them, or by a mask, a function or a query of `plan.frame`; pure."""
+"""Select rows of a plan by paths, by a frame, or by a mask, function or query of `plan.frame`; pure."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Authentication: the value of `X-API-Key`, exchanged for a JWT and renewed where the server's config asks for that.
 
-One `Authenticator` per client. It sends requests through the function it is given, so that network access stays in `session`.
+One `Authenticator` per client. It sends requests through the function it is given, so that network access stays in `transport`.
 
 What the config said is kept with the account's permanent responses (two flags, no secret), so that the next client's first read
-need not wait for it: it is sent as the server wanted it the last time, config is requested meanwhile, and the response is used
-only once config has said the same. That is never done for a write, for a cached read, or on the first contact: the
+need not wait for it: it is sent by the previous config, the config is requested at the same time, and the response is used
+only if the config is unchanged. That is never done for a write, for a cached read, or on the first contact: the
 config of a server decides whether the key itself may be sent to anything but config and the exchange.
 """
 

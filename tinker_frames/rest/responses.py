@@ -1,4 +1,4 @@
-"""Parse answers of the server: the JSON object in one, and the address of a checkpoint's archive."""
+"""Parse responses of the server: JSON objects, and the URL of a checkpoint's archive."""
 
 from __future__ import annotations
 

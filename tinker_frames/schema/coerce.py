@@ -1,4 +1,4 @@
-"""Values made to fit the kind of their column, with what was wrong with them; and JSON as servers send it; pure."""
+"""Coerce values to the kind of their column, reporting malformed ones, and parse JSON as servers send it; pure."""
 
 from __future__ import annotations
 

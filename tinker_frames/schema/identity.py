@@ -1,4 +1,4 @@
-"""Which rows are meant: identity columns that stand in a frame's index, and boolean masks aligned by their own index; pure."""
+"""Identify rows: identity columns in a frame's index, and boolean masks aligned by index; pure."""
 
 from __future__ import annotations
 

@@ -113,19 +113,19 @@ class ActionPanel:
         def plan() -> Plan:
             return self._planner().plan(action.name, target.checkpoints(), arguments)
 
-        return lambda: self._prepare(f"looking at {target.text}", plan, target)
+        return lambda: self._prepare(f"reading {target.text}", plan, target)
 
     def propose(self, plan: Plan) -> None:
         """Show a plan for confirmation."""
         self._require_idle()
         self._clear()
         self._action, self._label = OFFERED.get(plan.action.name, self._action), capitalize(plan.action.verb)
-        self._prepare("looking at the plan", lambda: plan, None)
+        self._prepare("reading the rows of the plan", lambda: plan, None)
 
     def allow(self, guards: list[Any]) -> None:
         """Lift these guards of the plan, and no others."""
         plan = replace(self._require_plan(), allowed=frozenset()).allow(*guards)
-        self._prepare("looking at the plan", lambda: plan, self._target)
+        self._prepare("reading the rows of the plan", lambda: plan, self._target)
 
     def list_rows(self, verdict: str, reason: str = "") -> None:
         """List the rows of the plan with a verdict and reason, or with an outcome; hide the list if it is shown already."""
@@ -169,7 +169,7 @@ class ActionPanel:
         def again() -> Plan:
             return self._planner().plan(plan.action.name, left, given).allow(*sorted(plan.allowed))
 
-        self._prepare("looking at what failed", again, None)
+        self._prepare("reading the rows that failed", again, None)
 
     def cancel(self) -> None:
         """Cancel the work in progress: a plan being made is dropped, a running one is stopped."""

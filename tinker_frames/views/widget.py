@@ -325,7 +325,7 @@ class View(anywidget.AnyWidget):
         return (
             f'<div data-tkf-static="{self._static_id}" style="animation: tkf-late 0s 1s backwards">'
             "<style>@keyframes tkf-late {from {display: none; visibility: hidden}}</style>"
-            f"<p>{escape(escape_control_characters(self._explorer.summary()))}; the first {len(shown)} rows as they were. Run the cell for the view.</p>"
+            f"<p>{escape(escape_control_characters(self._explorer.summary()))}; the first {len(shown)} rows as of the last run. Run the cell to show the view.</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 

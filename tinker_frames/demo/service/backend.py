@@ -1,4 +1,4 @@
-"""What the routes share: the accounts by API key, the switches of the service, and its counters."""
+"""State shared by the routes: the accounts by API key, the switches of the service, and its counters."""
 
 from __future__ import annotations
 
