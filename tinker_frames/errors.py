@@ -43,7 +43,7 @@ class TinkerError(Exception):
     Attributes
     ----------
     status : int or None
-        The HTTP status, None where no answer came.
+        The HTTP status; None if there was no response.
     url : str or None
         The request, without any query that could sign it.
     retryable : bool
@@ -51,7 +51,7 @@ class TinkerError(Exception):
     hint : str or None
         What to do next.
     retry_after : float or None
-        The seconds that the server asks to wait before the same request, where it does.
+        The seconds that the server asks to wait before the request is repeated, if it does.
     """
 
     retryable = False
@@ -294,7 +294,7 @@ def _read_location(item: dict[str, Any]) -> list[Any]:
 
 
 def _shorten(text: str, most: int = 1000) -> str:
-    """Cut a server's text to a length people read, on one line, without control characters."""
+    """Shorten a server's text, on one line and without control characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
@@ -315,7 +315,7 @@ def strip_request(text: str) -> str:
 
 
 def find_caller() -> int:
-    """Return the stack level of the first frame outside this package, for the warnings of whoever calls this to point at."""
+    """Return the stack level of the first frame outside this package, as `stacklevel` of warnings."""
     package = __name__.partition(".")[0]
     frame, level = inspect.currentframe(), 0
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
@@ -324,7 +324,7 @@ def find_caller() -> int:
 
 
 def _rebuild(kind: type[TinkerError], text: str, what: str) -> TinkerError:
-    """Make an error with this text as it is; its fields follow as state."""
+    """Make an error with exactly this text; its fields follow as state."""
     error = kind(what)
     error.args = (text,)
     return error

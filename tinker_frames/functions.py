@@ -134,7 +134,7 @@ def _find_client_of(what: str, account: str, base_url: str | None, client: Clien
 
 
 def _default_for(what: str, owner: str) -> Client:
-    """Return the default client for what has no client of its own any more; without a credential, raise an error that says so."""
+    """Return the default client for a frame or plan whose client is gone; without a credential, raise an error that says so."""
     try:
         return default_client()
     except TinkerError as error:

@@ -186,7 +186,7 @@ def _check_encoding(encoding: str, form: Format) -> None:
 
 
 def _to_arrow(frame: pd.DataFrame, form: Format) -> pa.Table:
-    """Return the columns of the frame as an Arrow table; a column that does not fit its declaration any more stays as it is.
+    """Return the columns of the frame as an Arrow table; a column that no longer fits its declaration keeps its own type.
 
     Raises
     ------

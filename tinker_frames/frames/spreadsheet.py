@@ -129,7 +129,7 @@ def _make_cell(sheet: Any, value: Any) -> Any:
 
 
 def _make_text(sheet: Any, text: str) -> Any:
-    """Return a cell of text, which stays text also after somebody edits it in Excel."""
+    """Return a cell of text, which stays text also after it is edited in Excel."""
     from openpyxl.cell import WriteOnlyCell
 
     text = _ESCAPED.sub(lambda found: f"_x{ord(found[0]):04X}_", text)

@@ -194,7 +194,7 @@ class TableReader:
 
 
 def _list_outdated(kept: Iterable[str], ids: Iterable[str], names: Mapping[str, str]) -> list[str]:
-    """Return the names that were kept of these ids and are not theirs any more."""
+    """Return the cached names of these ids that are no longer theirs."""
     current, concerned = set(names.values()), set(ids)
     return [name for name in kept if name not in current and name.rpartition(" ")[0] in concerned]
 

@@ -126,7 +126,7 @@ class Outcome:
 
 
 class Outcomes(list[Outcome]):
-    """The outcomes of a run of a plan, and what changed meanwhile of the other checkpoints of the same training runs."""
+    """The outcomes of a run of a plan, and the changes of other checkpoints of the same training runs since."""
 
     other_changes: Mapping[str, str] = {}  # tinker path, to what changed
 

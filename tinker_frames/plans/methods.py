@@ -88,7 +88,7 @@ class PlanMethods:
 
     @document(PLAN_PARAMETERS, raises={"TinkerError": "If the journal cannot be read or written."})
     def abandon(self, plan: str | Plan) -> None:
-        """Close an unfinished plan in the journal, so that it is not resumed any more; sends no request.
+        """Close an unfinished plan in the journal, so that it cannot be resumed; sends no request.
 
         What the plan has done stays, and can be undone.
 

@@ -43,7 +43,7 @@ def resume_plan(
 
 
 def abandon_plan(source: Source, plan: str) -> int:
-    """Close an unfinished plan, so that it is not resumed any more, and return how many of its rows are not done."""
+    """Close an unfinished plan, so that it cannot be resumed, and return how many of its rows are not done."""
     journal = source.journal()
     record = find_unfinished(journal.read_plans(), plan)
     with journal.lock(record.base):

@@ -114,7 +114,7 @@ class Writer:
         self.before = {**read.states, **self.before}
 
     def read(self, jobs: Iterable[Job]) -> Read:
-        """Read the runs of rows after something was sent; a list that lacks every row, also rows that nobody removed, is not believed."""
+        """Read the runs of rows after something was sent; a list that also lacks rows that were not sent is not trusted."""
         jobs = list(jobs)
         run_ids = list_runs(jobs)
         read = self._read_runs(run_ids)

@@ -101,7 +101,7 @@ class Authenticator:
             return Token(self._token, self.identity(), self._terms, self._check is not None)
 
     def confirm(self, token: Token) -> bool:
-        """Tell whether a token is what the server's config wants, after waiting for config if it was assumed."""
+        """Tell whether a token is of the kind that the server's config requires, after waiting for the config if it was assumed."""
         if not token.is_assumed:
             return True
         with self._exclude_others():

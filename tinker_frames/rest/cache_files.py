@@ -1,4 +1,4 @@
-"""The files of a folder of caches: the marker of an account's last write, and files of accounts that are not used any more.
+"""Files in the cache folder: the marker of an account's last write, and the removal of files of unused accounts.
 
 Everything here is named `<fingerprint>.<suffix>`; other files of the folder are never touched.
 """

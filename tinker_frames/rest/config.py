@@ -27,7 +27,7 @@ from ..schema.docstrings import describe_parameter, format_entries, join_section
 from .credentials import Credential, access_headers, check_secret, find_credential
 from .secret import Secret, hide
 
-# Headers that every request has, or that route it; servers treat `-` and `_` as equal.
+# Headers that every request sets, or that affect its routing; servers treat `-` and `_` as equal.
 OWN_HEADERS = {
     "x-api-key", "x-idempotency-key", "accept", "accept-encoding", "connection", "content-length", "content-type", "cookie",
     "expect", "host", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent",
@@ -49,7 +49,7 @@ class UnverifiedWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a setting is besides its type and default: its documentation, and the numbers it can be."""
+    """The documentation of a setting, and the range of a number; its type and default are those of the field."""
 
     doc: str
     minimum: float | None = None
@@ -77,7 +77,7 @@ class Setting:
 
 @dataclass(frozen=True, repr=False)
 class ClientOptions:
-    """The settings as a caller gives them: the parameters of `Client` and of `connect`."""
+    """The settings as passed by the caller: the parameters of `Client` and of `connect`."""
 
     api_key: Annotated[
         str | None,
@@ -282,13 +282,13 @@ def _check_call(called: str, signature: inspect.Signature, args: tuple[Any, ...]
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or an address can only be this machine; a name below localhost can be anywhere."""
+    """Tell whether a host name or address is certainly this machine; a subdomain of localhost may not be."""
     address = _parse_address(host)
     return host.lower() == "localhost" if address is None else address.is_loopback
 
 
 def _is_private(host: str) -> bool:
-    """Tell whether a host is, as far as its name says, in a private network; of names, its address decides when it is connected."""
+    """Tell whether a host may be in a private network; for a host name, its address decides when it is connected."""
     address = _parse_address(host)
     return address is None or not (address.is_global or address.is_unspecified or address.is_multicast)
 

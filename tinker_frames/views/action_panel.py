@@ -190,7 +190,7 @@ class ActionPanel:
         self._changed()
 
     def release(self) -> None:
-        """Release all rows: a plan being made is dropped; a running one goes on, and its outcomes are kept."""
+        """Release all rows: a plan in preparation is dropped; a running one continues, and its outcomes are kept."""
         if self._is_planning:
             self.cancel()
         with self.lock:

@@ -87,7 +87,7 @@ class Explorer:
         return [table.rows.frame for table in self.stack]
 
     def close(self) -> None:
-        """Release all tables, and stop reading; a plan that is being run goes on, and its outcomes are kept."""
+        """Release all tables, and stop reading; a running plan continues, and its outcomes are kept."""
         task, self.reading = self.reading, None
         if task is not None:
             task.cancel()

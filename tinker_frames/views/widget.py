@@ -115,7 +115,7 @@ class View(anywidget.AnyWidget):
         lifetime.register_weakly(self)
 
     def close(self) -> None:
-        """Close the view, also in the notebook, and release its rows; a plan that is being run goes on.
+        """Close the view, also in the notebook, and release its rows; a running plan continues.
 
         Afterwards, its frames raise `InvalidRequestError`. A view is closed by itself once no variable refers to it and no output of
         a cell shows it, e.g. because the cell was run again.

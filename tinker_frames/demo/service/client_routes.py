@@ -1,4 +1,4 @@
-"""The routes that clients need besides an account's objects, as the self-hosted servers have them alike."""
+"""Routes that clients need besides the account's objects, which the self-hosted servers share."""
 
 # No `from __future__ import annotations`: FastAPI evaluates the annotations of the handlers.
 from typing import Annotated, Any

@@ -100,7 +100,7 @@ async def download_checkpoint(account: Account, run: Id, checkpoint: Id) -> Resp
 async def delete_checkpoint(
     account: Account, run: Id, checkpoint: str, checkpoint_type: Annotated[Kind | None, Query()] = None
 ) -> Response:
-    """Delete a checkpoint permanently, of the type that its id or the query says; names of both types are told apart."""
+    """Delete a checkpoint permanently, of the type given by its id or the query; the types are distinguished."""
     row = account.checkpoint(run, _find_key(checkpoint, checkpoint_type))
     _require_completed(row)
     account.delete(row)
