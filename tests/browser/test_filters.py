@@ -227,6 +227,41 @@ def test_a_popover_closes_when_the_focus_leaves_it(view: ViewPage) -> None:
     assert not view.find(".tkf-popover").is_visible()
 
 
+def test_a_press_on_text_in_a_cell_that_takes_the_focus(view: ViewPage) -> None:
+    """In a cell that takes the focus, as those of notebooks do, a press on a label's text or beside it leaves the popover open, with the focus."""
+    view.page.evaluate("document.querySelector('main').tabIndex = 0")
+    view.click("public")
+    view.host.wait_until(view.options)
+    view.host.click(view.find(".tkf-popover"), position={"x": 4, "y": 4})
+    view.click("option private")
+    view.wait_for(view.chips, ["Public: private"])
+    assert view.find(".tkf-popover").is_visible()
+    assert view.active() == "option private"
+    view.host.press("Escape")
+    view.click("columns")
+    view.host.wait_until(lambda: view.control("column name").count())
+    view.click("column name")
+    view.host.wait_until(lambda: "name" not in view.columns())
+
+
+def test_popovers_follow_their_button(view: ViewPage) -> None:
+    """A popover stays at its button while the page is scrolled, and is above it where there is no room below."""
+    view.page.set_viewport_size({"width": 1000, "height": 420})
+    gap = """root => {
+      const [inner, opener] = ['.tkf-popover', '[data-name=created]'].map(name => root.querySelector(name).getBoundingClientRect());
+      return [inner.top - opener.bottom, opener.top - inner.bottom].map(Math.round);
+    }"""
+    view.click("created")
+    assert view.root.evaluate(gap)[0] == 4
+    view.page.evaluate("scrollBy(0, 60)")
+    view.host.settle()
+    assert view.root.evaluate(gap)[0] == 4
+    view.page.evaluate(
+        "document.querySelector('main').style.marginTop = '300px'; scrollTo(0, 0); dispatchEvent(new Event('resize'))"
+    )
+    assert view.root.evaluate(gap)[1] == 4
+
+
 def test_popovers_stay_inside_of_the_view(view: ViewPage) -> None:
     """Every popover stays within the width of the view, including those of the last buttons in a line."""
     outside = """root => {

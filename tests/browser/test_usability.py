@@ -46,7 +46,7 @@ PAINT = "(root, name) => { root.style.setProperty('outline-color', `var(${name})
 ANOTHER = """(root, known) => {
   const kind = (element) => [element.tagName, element.getAttribute("type"), element.getAttribute("class")].join(" ");
   const all = [...root.querySelectorAll("button:enabled, input:enabled, [tabindex='0']")];
-  const found = all.filter((element) => element.checkVisibility() && !known.includes(kind(element)));
+  const found = all.filter((element) => element.checkVisibility({ visibilityProperty: true }) && !known.includes(kind(element)));
   const next = found.find((element) => !element.matches("input")) ?? found[0];
   next?.focus();
   return next ? kind(document.activeElement) : "";

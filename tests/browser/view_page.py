@@ -75,9 +75,14 @@ class ViewPage:
         return self.root.locator(f'[data-name="{name}"]')
 
     def click(self, *names: str, **options: Any) -> None:
-        """Click controls by name, one after another."""
+        """Click controls by name, one after another; a box that has a label, on the text of the label, as people do."""
         for name in names:
-            self.host.click(self.control(name), **options)
+            self.host.click(self.face(name), **options)
+
+    def face(self, name: str) -> Locator:
+        """Return what people click of a control: the text of a label, else the control itself."""
+        text = self.find(f'label:has([data-name="{name}"]) > .tkf-option-label')
+        return text if name.startswith(("option ", "column ")) else self.control(name)
 
     def click_and_wait(self, *names: str) -> None:
         """Click controls outside the panel, waiting after each until the view is idle."""

@@ -724,6 +724,12 @@ function makeMetadata(popover, control) {
 // src/filter_popover.js
 var TYPED_MS = 200;
 var GAP_PX = 4;
+function placePopover(opener, view, { width, height }, windowHeight) {
+  const left = Math.max(view.left, Math.min(opener.left, view.right - width - GAP_PX));
+  const [below, above] = [opener.bottom + GAP_PX, opener.top - GAP_PX - height];
+  const isTooLow = below + height > windowHeight && above >= 0;
+  return { left, top: isTooLow ? above : below };
+}
 var FilterPopover = class {
   /** @param {(request: Request) => void} send @param {HTMLElement} root */
   constructor(send, root) {
@@ -739,12 +745,15 @@ var FilterPopover = class {
       (name, value) => this.filter(name, value),
       TYPED_MS
     );
-    this.element = el("div", { class: "tkf-popover", role: "dialog", hidden: true, on: this.listeners() });
-    this.handlePointerDown = (event) => this.closeFromOutside(event.composedPath());
-    document.addEventListener("pointerdown", this.handlePointerDown, true);
+    const looks = { class: "tkf-popover", role: "dialog", popover: "auto", tabindex: -1 };
+    this.element = el("div", { ...looks, on: this.listeners() });
+    this.follow = (event) => this.followOpener(event.target);
+    addEventListener("scroll", this.follow, true);
+    addEventListener("resize", this.follow);
   }
   remove() {
-    document.removeEventListener("pointerdown", this.handlePointerDown, true);
+    removeEventListener("scroll", this.follow, true);
+    removeEventListener("resize", this.follow);
   }
   listeners() {
     return {
@@ -753,7 +762,8 @@ var FilterPopover = class {
         event.stopPropagation();
         this.close();
       },
-      focusout: (event) => this.closeFromFocus(event.relatedTarget)
+      focusout: (event) => this.closeFromFocus(event.relatedTarget),
+      beforetoggle: (event) => event.newState === "closed" && this.forget()
     };
   }
   // ── opening and closing ──
@@ -768,9 +778,9 @@ var FilterPopover = class {
     this.facet = { name: "" };
     opener.setAttribute("aria-expanded", "true");
     this.element.setAttribute("aria-label", control.label);
-    this.element.hidden = false;
     this.send({ do: "facet", name: control.name });
     this.draw();
+    this.element.showPopover();
     this.place();
     this.enter();
   }
@@ -780,22 +790,28 @@ var FilterPopover = class {
     focusFirst(first);
     this.hasBeenEntered = Boolean(first);
   }
-  /** @param {boolean} [isRefocused] whether the focus goes back to the button */
-  close(isRefocused = true) {
-    if (!this.control || !this.opener) return;
-    this.opener.setAttribute("aria-expanded", "false");
-    if (isRefocused && this.element.contains(document.activeElement)) this.opener.focus({ preventScroll: true });
-    this.element.hidden = true;
+  close() {
+    const hadFocus = this.element.contains(document.activeElement);
+    const { opener } = this;
+    this.element.hidePopover();
+    if (hadFocus) opener?.focus({ preventScroll: true });
+  }
+  // However it was closed: by `close`, or by the browser after a press elsewhere.
+  forget() {
+    if (!this.control) return;
+    this.opener?.setAttribute("aria-expanded", "false");
     this.control = this.opener = null;
     this.send({ do: "facet", name: "" });
   }
-  /** @param {EventTarget[]} path of what was pressed */
-  closeFromOutside(path) {
-    if (this.opener && !path.includes(this.element) && !path.includes(this.opener)) this.close(false);
-  }
+  // Not when the focus goes to what the view is in, such as a notebook's cell: that is not elsewhere.
   /** @param {EventTarget | null} target where the focus goes */
   closeFromFocus(target) {
-    if (target instanceof Node && !this.element.contains(target) && target !== this.opener) this.close(false);
+    const isElsewhere = target instanceof Node && !this.element.contains(target) && !target.contains(this.element);
+    if (isElsewhere && target !== this.opener) this.element.hidePopover();
+  }
+  /** @param {EventTarget | null} target what was scrolled or resized */
+  followOpener(target) {
+    if (!(target instanceof Node && this.element.contains(target))) this.place();
   }
   /** Take over the button of the same name after the buttons were drawn again. @param {HTMLElement} buttons */
   adopt(buttons) {
@@ -808,11 +824,10 @@ var FilterPopover = class {
   }
   place() {
     if (!this.opener) return;
-    const view = this.root.getBoundingClientRect();
-    const opener = this.opener.getBoundingClientRect();
-    const left = Math.min(opener.left - view.left, view.width - this.element.offsetWidth - GAP_PX);
-    const top = opener.bottom - view.top + GAP_PX;
-    Object.assign(this.element.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
+    const { offsetWidth: width, offsetHeight: height } = this.element;
+    const [view, opener] = [this.root, this.opener].map((element) => element.getBoundingClientRect());
+    const { left, top } = placePopover(opener, view, { width, height }, innerHeight);
+    Object.assign(this.element.style, { left: `${left}px`, top: `${top}px` });
   }
   // ── messages from Python ──
   /** @param {FilterControl[]} controls */
@@ -925,12 +940,17 @@ var FilterBar = class {
   /** Make the button that opens a control's popover. @param {PopoverControl} control @param {string} [look] */
   makeOpener(control, look = "tkf-button tkf-opener") {
     const isOpen = this.popover.control?.name === control.name;
-    const opener = button(`${control.label} ▾`, () => this.popover.toggle(control, opener), {
+    const toggle = (event) => {
+      event.preventDefault();
+      this.popover.toggle(control, opener);
+    };
+    const opener = button(`${control.label} ▾`, toggle, {
       class: `${look}${control.text ? " tkf-set" : ""}`,
       "aria-haspopup": "dialog",
       "aria-expanded": String(isOpen),
       "data-name": control.name
     });
+    opener.popoverTargetElement = this.popover.element;
     return opener;
   }
   /** @param {FilterControl} control */

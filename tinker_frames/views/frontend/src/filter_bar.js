@@ -84,12 +84,17 @@ export class FilterBar {
   /** Make the button that opens a control's popover. @param {PopoverControl} control @param {string} [look] */
   makeOpener(control, look = "tkf-button tkf-opener") {
     const isOpen = this.popover.control?.name === control.name;
-    const opener = button(`${control.label} ▾`, () => this.popover.toggle(control, opener), {
+    const toggle = (/** @type {Event} */ event) => {
+      event.preventDefault(); // the browser would only show or hide it
+      this.popover.toggle(control, opener);
+    };
+    const opener = button(`${control.label} ▾`, toggle, {
       class: `${look}${control.text ? " tkf-set" : ""}`,
       "aria-haspopup": "dialog",
       "aria-expanded": String(isOpen),
       "data-name": control.name,
     });
+    opener.popoverTargetElement = this.popover.element; // a press on it is not one elsewhere
     return opener;
   }
 

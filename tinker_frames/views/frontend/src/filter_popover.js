@@ -1,4 +1,4 @@
-// The popover of a filter, one at a time: its position, its focus, and when it closes.
+// The popover of a filter, one at a time: the platform's own, with its position, its focus, and when it closes.
 
 import { debounce, el, focusFirst, redraw } from "./dom.js";
 import { makeControl } from "./filter_controls.js";
@@ -12,7 +12,24 @@ import { makeControl } from "./filter_controls.js";
  */
 
 const TYPED_MS = 200; // debounce of key presses
-const GAP_PX = 4; // to the button and to the edge of the view
+const GAP_PX = 4; // to the button and to the edges of view and window
+
+/** @typedef {Pick<DOMRect, "left" | "right" | "top" | "bottom">} Edges in the window */
+
+/**
+ * Return where a popover is: below its button, within the width of the view, and if possible within the window.
+ *
+ * @param {Edges} opener
+ * @param {Edges} view
+ * @param {{ width: number, height: number }} size of the popover
+ * @param {number} windowHeight
+ */
+export function placePopover(opener, view, { width, height }, windowHeight) {
+  const left = Math.max(view.left, Math.min(opener.left, view.right - width - GAP_PX));
+  const [below, above] = [opener.bottom + GAP_PX, opener.top - GAP_PX - height];
+  const isTooLow = below + height > windowHeight && above >= 0;
+  return { left, top: isTooLow ? above : below };
+}
 
 export class FilterPopover {
   /** @param {(request: Request) => void} send @param {HTMLElement} root */
@@ -33,13 +50,17 @@ export class FilterPopover {
       (/** @type {string} */ name, /** @type {FilterValue} */ value) => this.filter(name, value),
       TYPED_MS,
     );
-    this.element = el("div", { class: "tkf-popover", role: "dialog", hidden: true, on: this.listeners() });
-    this.handlePointerDown = (/** @type {PointerEvent} */ event) => this.closeFromOutside(event.composedPath());
-    document.addEventListener("pointerdown", this.handlePointerDown, true);
+    // It can have the focus itself: a press on text in it must not give the focus to a notebook's cell around the view.
+    const looks = { class: "tkf-popover", role: "dialog", popover: "auto", tabindex: -1 };
+    this.element = el("div", { ...looks, on: this.listeners() });
+    this.follow = (/** @type {Event} */ event) => this.followOpener(event.target);
+    addEventListener("scroll", this.follow, true);
+    addEventListener("resize", this.follow);
   }
 
   remove() {
-    document.removeEventListener("pointerdown", this.handlePointerDown, true);
+    removeEventListener("scroll", this.follow, true);
+    removeEventListener("resize", this.follow);
   }
 
   listeners() {
@@ -50,6 +71,7 @@ export class FilterPopover {
         this.close();
       },
       focusout: (/** @type {FocusEvent} */ event) => this.closeFromFocus(event.relatedTarget),
+      beforetoggle: (/** @type {ToggleEvent} */ event) => event.newState === "closed" && this.forget(),
     };
   }
 
@@ -66,9 +88,9 @@ export class FilterPopover {
     this.facet = { name: "" };
     opener.setAttribute("aria-expanded", "true");
     this.element.setAttribute("aria-label", control.label);
-    this.element.hidden = false;
     this.send({ do: "facet", name: control.name });
     this.draw();
+    this.element.showPopover();
     this.place();
     this.enter();
   }
@@ -81,24 +103,31 @@ export class FilterPopover {
     this.hasBeenEntered = Boolean(first);
   }
 
-  /** @param {boolean} [isRefocused] whether the focus goes back to the button */
-  close(isRefocused = true) {
-    if (!this.control || !this.opener) return;
-    this.opener.setAttribute("aria-expanded", "false");
-    if (isRefocused && this.element.contains(document.activeElement)) this.opener.focus({ preventScroll: true });
-    this.element.hidden = true;
+  close() {
+    const hadFocus = this.element.contains(document.activeElement);
+    const { opener } = this;
+    this.element.hidePopover();
+    if (hadFocus) opener?.focus({ preventScroll: true });
+  }
+
+  // However it was closed: by `close`, or by the browser after a press elsewhere.
+  forget() {
+    if (!this.control) return;
+    this.opener?.setAttribute("aria-expanded", "false");
     this.control = this.opener = null;
     this.send({ do: "facet", name: "" });
   }
 
-  /** @param {EventTarget[]} path of what was pressed */
-  closeFromOutside(path) {
-    if (this.opener && !path.includes(this.element) && !path.includes(this.opener)) this.close(false);
-  }
-
+  // Not when the focus goes to what the view is in, such as a notebook's cell: that is not elsewhere.
   /** @param {EventTarget | null} target where the focus goes */
   closeFromFocus(target) {
-    if (target instanceof Node && !this.element.contains(target) && target !== this.opener) this.close(false);
+    const isElsewhere = target instanceof Node && !this.element.contains(target) && !target.contains(this.element);
+    if (isElsewhere && target !== this.opener) this.element.hidePopover();
+  }
+
+  /** @param {EventTarget | null} target what was scrolled or resized */
+  followOpener(target) {
+    if (!(target instanceof Node && this.element.contains(target))) this.place();
   }
 
   /** Take over the button of the same name after the buttons were drawn again. @param {HTMLElement} buttons */
@@ -110,11 +139,10 @@ export class FilterPopover {
 
   place() {
     if (!this.opener) return;
-    const view = this.root.getBoundingClientRect();
-    const opener = this.opener.getBoundingClientRect();
-    const left = Math.min(opener.left - view.left, view.width - this.element.offsetWidth - GAP_PX);
-    const top = opener.bottom - view.top + GAP_PX;
-    Object.assign(this.element.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
+    const { offsetWidth: width, offsetHeight: height } = this.element;
+    const [view, opener] = [this.root, this.opener].map((element) => element.getBoundingClientRect());
+    const { left, top } = placePopover(opener, view, { width, height }, innerHeight);
+    Object.assign(this.element.style, { left: `${left}px`, top: `${top}px` });
   }
 
   // ── messages from Python ──
