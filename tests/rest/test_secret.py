@@ -49,12 +49,26 @@ def test_keys_and_long_parts_are_struck_out(sent: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secret", "sent"), [(KEY, KEY[3:14]), ("tml-demo", "tml-demo"), (JWT, JWT.partition(".")[0]), ("", "x")]
+    ("secret", "sent"),
+    [(KEY, KEY[3:14]), ("alice", "alice-2 alice"), ("abc", "abc"), (JWT, JWT.partition(".")[0]), ("", "x")],
 )
 def test_short_parts_and_words_stay(secret: str, sent: str) -> None:
-    """A few characters, a key that is a common word, and the header shared by all JWTs reveal nothing, so they stay."""
+    """A few characters, a part that is a common word, and the header shared by all JWTs reveal nothing, so they stay."""
     content = json.dumps({"name": sent}).encode()
     assert strike_out(content, [Secret(secret)]) == (content, 0)
+
+
+def test_a_short_key_is_struck_out_where_it_stands_alone() -> None:
+    """A key of 4 to 9 characters is removed as a whole value, and as a word of a message; fields and longer words stay."""
+    content = (
+        b'{"alice": "alice", "n": [ "alice" ], "path": "tinker://alice/weights/alice-2", "detail": "no alice here"}'
+    )
+    struck, count = strike_out(content, [Secret("alice")])
+    assert struck == content.replace(b': "alice"', b': "[key]"').replace(b'[ "alice"', b'[ "[key]"')
+    assert count == 2
+    assert json.loads(strike_out(content, [Secret("alice")], is_message=True)[0])["detail"] == "no [key] here"
+    assert strike_out_text("no alice, alice2 or malice", [Secret("alice")]) == "no [key], alice2 or malice"
+    assert strike_out(b'{"n": 1234, "v": "1234"}', [Secret("1234")])[0] == b'{"n": 1234, "v": "[key]"}'
 
 
 @pytest.mark.parametrize("sent", [JWT, JWT.split(".")[1], JWT.split(".")[2]])

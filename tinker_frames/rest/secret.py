@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 MARK = b"[key]"
-LEAST = 10  # shorter keys are words that names in the account may hold as well
+LEAST = 10  # shorter keys are words that names in the account may hold as well: they count only where they stand alone
+LEAST_ALONE = 4  # and even shorter ones not at all
 SHOWN = 4  # characters of a long key that its owner may see
 _ESCAPE = re.compile(rb"\\(u00[2-7][0-9A-Fa-f]|.)", re.DOTALL)
 _ESCAPED_ASCII = re.compile(rb"\\u00[2-7][0-9A-Fa-f]|\\/")
@@ -52,6 +53,11 @@ class Secret:
         return self._text.isprintable() and self._text.isascii()
 
     @property
+    def is_short(self) -> bool:
+        """Whether it could be a word, which counts only where it stands alone."""
+        return LEAST_ALONE <= len(self._text) < LEAST
+
+    @property
     def pieces(self) -> list[tuple[bytes, int]]:
         """What must not come back, each with the length from which a part of it counts."""
         if self._pieces is None:
@@ -81,11 +87,18 @@ def hide(value: Any) -> Any:
     return {name: hide(inner) for name, inner in value.items()} if isinstance(value, Mapping) else value
 
 
-def strike_out(content: bytes, secrets: Iterable[Secret]) -> tuple[bytes, int]:
-    """Return an answer without these secrets and without long parts of them, and how many were struck out."""
+def strike_out(content: bytes, secrets: Iterable[Secret], *, is_message: bool = False) -> tuple[bytes, int]:
+    """Return an answer without these secrets and without long parts of them, and how many were struck out.
+
+    A short secret is struck out where it is a whole value of JSON, and in a message, such as an error's, also as a word.
+    """
+    secrets = list(secrets)
     if _ESCAPED_ASCII.search(content):
         content = _ESCAPE.sub(_unescape, content)
     spans = [span for secret in secrets for piece, part in secret.pieces for span in _find_parts(content, piece, part)]
+    spans += [
+        span for secret in secrets if secret.is_short for span in _find_alone(content, secret.reveal(), is_message)
+    ]
     kept, at, count = [], 0, 0
     for start, stop in sorted(spans):
         if start >= at:
@@ -97,7 +110,9 @@ def strike_out(content: bytes, secrets: Iterable[Secret]) -> tuple[bytes, int]:
 
 def strike_out_text(text: str, secrets: Iterable[Secret]) -> str:
     """Return text without these secrets and without long parts of them."""
-    return strike_out(text.encode("utf-8", "surrogatepass"), secrets)[0].decode("utf-8", "surrogatepass")
+    return strike_out(text.encode("utf-8", "surrogatepass"), secrets, is_message=True)[0].decode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def _split_pieces(text: str) -> Iterator[tuple[bytes, int]]:
@@ -125,6 +140,14 @@ def _find_parts(content: bytes, piece: bytes, part: int) -> Iterator[tuple[int, 
             if left + size + right >= part:
                 yield at - left, at + size + right
             at = content.find(piece[start : start + size], at + 1)
+
+
+def _find_alone(content: bytes, text: str, is_message: bool) -> Iterator[tuple[int, int]]:
+    """Yield where a text is a whole value of JSON, which is no name of a field, or in a message a word."""
+    word = re.escape(text.encode("utf-8", "replace"))
+    is_value = rb'(?<=")' + word + rb'(?="(?!\s*:))'
+    is_word = rb"(?<![\w-])" + word + rb"(?![\w-])(?!\"\s*:)"
+    yield from (found.span() for found in re.finditer(is_word if is_message else is_value, content))
 
 
 def _count_equal(one: bytes, other: bytes) -> int:

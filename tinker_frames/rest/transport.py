@@ -262,7 +262,7 @@ class Transport:
         """Remove the credential from an answer before anything sees it; only an exchange may answer with one."""
         if request.yields_token and response.ok:
             return
-        content, count = strike_out(response.content, self._secrets())
+        content, count = strike_out(response.content, self._secrets(), is_message=response.status_code >= 400)
         if count:
             response._content = content  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
             struck.append(count)
