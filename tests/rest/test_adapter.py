@@ -338,3 +338,15 @@ def test_a_name_is_judged_by_its_address(
                 client.rest.list_training_runs()
         client.close()
     assert any(KEY.encode() in request for request in seen) is sent
+
+
+def test_a_name_that_does_not_resolve_in_time_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline also bounds the lookup of the host's name, which the system does not let us interrupt."""
+    is_over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: is_over.wait(60) and [])
+    with tkf.Client(KEY, "http://localhost:9", deadline=0.3, cache=False) as client:
+        started = time.monotonic()
+        with pytest.raises(errors.ConnectionFailedError):
+            client.rest.list_sessions()
+        assert time.monotonic() - started < 30
+    is_over.set()

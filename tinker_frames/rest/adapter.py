@@ -9,17 +9,20 @@ from __future__ import annotations
 import http.client
 import io
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 from urllib3.util import wait_for_read
 
 from ..errors import ConnectionFailedError, InvalidRequestError
@@ -171,6 +174,26 @@ class _BoundedConnection:
     response_class = _BoundedResponse
     default_port: int
     sock: Any
+
+    def _new_conn(self) -> Any:
+        """Resolve the host's name and connect to it, within the time limit; a resolver that takes longer is left to its thread."""
+        connect, ended = super()._new_conn, SimpleQueue[Any]()  # type: ignore[misc]
+
+        def attempt() -> None:
+            try:
+                ended.put((connect(), None))
+            except BaseException as error:  # noqa: BLE001  # raised in the thread that waits
+                ended.put((None, error))
+
+        left = get_time_left()
+        threading.Thread(target=attempt, name="tinker-connect", daemon=True).start()
+        try:
+            sock, error = ended.get(timeout=None if left == math.inf else max(left, 0))
+        except Empty:
+            raise ConnectTimeoutError(self, "the time limit was exceeded while connecting") from None
+        if error is not None:
+            raise error
+        return sock
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
