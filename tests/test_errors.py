@@ -296,6 +296,7 @@ def test_scrub_is_linear() -> None:
         lambda client, frame: client.rest.search_sessions(user_metadata={"a": object()}),
         lambda client, frame: client.rest.search_sessions(user_metadata={"a": float("nan")}),
         lambda client, frame: client.rest.search_sessions(project_ids={1}),
+        lambda client, frame: client.rest.search_sessions(statuses=[5]),
         lambda client, frame: client.rest.get_billing_usage_events(5, 6),
         lambda client, frame: client.rest.delete_checkpoint("run", 5),
         lambda client, frame: tkf.journal(client="x"),

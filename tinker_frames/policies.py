@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import InvalidRequestError
@@ -203,7 +204,7 @@ def keep_last(n: int, by: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
     by
         The column that makes the groups, or a list of columns.
     """
-    _check_count(n, 0)
+    n = _check_count(n, 0)
     groups = _list_columns(by)
 
     def mask(frame: pd.DataFrame) -> Any:
@@ -216,7 +217,7 @@ def keep_last(n: int, by: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
 @keep_rule("Steps that are multiples of", metavar="K", least=1, example="1000")
 def keep_every(k: int) -> Rule:
     """Keep checkpoints whose step is a multiple of `k`; those without a step are not kept by this rule."""
-    _check_count(k, 1)
+    k = _check_count(k, 1)
     return Rule(f"keep_every({k})", lambda frame: to_numbers(frame["step"]) % k == 0, needs=("step",))
 
 
@@ -339,7 +340,7 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
     n
         Number of checkpoints to keep, 1 or more.
     """
-    _check_count(n, 1)
+    n = _check_count(n, 1)
     _check_text(by, "a column")
     check_argument("smallest", smallest, bool)
     groups = _list_columns(per)
@@ -378,9 +379,11 @@ def _compile_matcher(pattern: str) -> Callable[[Any], bool]:
     return lambda name: isinstance(name, str) and compiled.search(name) is not None
 
 
-def _check_count(n: int, least: int) -> None:
-    if isinstance(n, bool) or not isinstance(n, int) or n < least:
+def _check_count(n: int, least: int) -> int:
+    """Return a count as Python's own number; numpy's are taken too."""
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < least:
         raise InvalidRequestError(f"{n!r} is not a whole number of {least} or more", hint="Pass a count.")
+    return int(n)
 
 
 def _check_text(value: str, what: str) -> None:

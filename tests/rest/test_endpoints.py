@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tinker_frames import errors
+from tinker_frames import errors, policies
 from tinker_frames.demo import Burst, DemoServer, Hang, RecordedRequest, Reset
 from tinker_frames.demo.data.records import Checkpoint
+from tinker_frames.schema.durations import check_ttl, parse_ttl
 from tinker_frames.schema.paths import run_url
 
 Make = Callable[..., tkf.Client]
@@ -191,6 +194,38 @@ def test_search_sessions(rest_server: DemoServer, rest_client: tkf.Client) -> No
         },
     ]
     assert {(call.method, call.raw_path) for call in rest_server.requests} == {("POST", f"{API}/sessions/search")}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda rest: rest.list_sessions(limit=-1),
+        lambda rest: rest.list_training_runs(offset=-1),
+        lambda rest: rest.list_user_checkpoints(limit=-5),
+        lambda rest: rest.search_sessions(limit=-1),
+        lambda rest: rest.get_billing_usage_events(datetime.now(), datetime.now(UTC)),  # noqa: DTZ005
+        lambda rest: rest.get_billing_usage_events("2026-01-01T00:00:00Z", pd.Timestamp("2026-01-02")),
+    ],
+)
+def test_negative_numbers_and_times_without_a_zone_are_refused(
+    rest_server: DemoServer, rest_client: tkf.Client, call: Any
+) -> None:
+    """A negative limit or offset, and a time that could be local or UTC, raise before anything is sent."""
+    sent = rest_server.requests.count()
+    with pytest.raises(errors.InvalidRequestError, match=r"is below 0|has no time zone"):
+        call(rest_client.rest)
+    assert rest_server.requests.count() == sent
+
+
+def test_numbers_of_numpy_are_numbers(rest_client: tkf.Client) -> None:
+    """An integer of numpy is taken wherever an integer is: in pages, TTLs, durations and keep rules."""
+    one = np.int64(1)
+    assert len(rest_client.rest.list_sessions(limit=one)["sessions"]) == 1
+    assert len(rest_client.rest.search_sessions(limit=np.int32(1))["sessions"]) == 1
+    assert len(rest_client.checkpoints(limit=one)) == 1
+    assert check_ttl(np.int64(7200)) == parse_ttl(np.int64(7200)) == 7200
+    rule = policies.keep_last(np.int64(2)) | policies.keep_every(np.int16(5)) | policies.best("step", n=np.uint8(3))
+    assert "np." not in rule.code
 
 
 def test_billing_usage(rest_server: DemoServer, rest_client: tkf.Client) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import ConfirmationNeededError
 from ..frames.text import count_checkpoints, escape_control_characters
 from ..rest.progress import in_notebook
+from ..schema.columns import to_python
 from .actions import Action
 
 MAX_UNCONFIRMED = 10  # rows that can be changed without confirmation, if none is public
@@ -46,7 +47,7 @@ def require_confirmation(
     ConfirmationNeededError
         Without the right number; always for `confirm=False`.
     """
-    number = len(sends)
+    number, confirm = len(sends), to_python(confirm)  # numpy's numbers too
     is_number = confirm is not None and not isinstance(confirm, bool)
     is_needed = is_number or confirm is False or needs_confirmation(action, sends)
     if confirm is True or (is_number and confirm == number) or not is_needed:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from .. import errors
-from ..schema.arguments import check_methods
+from ..schema.arguments import check_argument, check_methods
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.durations import check_ttl
 from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
@@ -209,6 +209,8 @@ class Rest:
         --------
         >>> client.rest.search_sessions(statuses=[{"type": "active"}])["sessions"]  # doctest: +SKIP
         """
+        for status in statuses or ():
+            check_argument("each of statuses", status, Mapping[str, Any])
         given = {
             "session_id": session_id,
             "display_name": display_name,
@@ -219,8 +221,7 @@ class Rest:
             "limit": limit,
             "cursor": dict(cursor) if cursor is not None else None,
         }
-        body = {name: value for name, value in given.items() if value is not None}
-        return parse_object(self._transport.call("POST", SESSIONS.path, body=body))
+        return parse_object(self._transport.call("POST", SESSIONS.path, body=_check_page(_drop_none(given))))
 
     def get_server_capabilities(self, *, refresh: bool = False) -> Json:
         """Return what the server offers this account, such as the models it may use.
@@ -258,14 +259,14 @@ class Rest:
         Parameters
         ----------
         starting_on
-            The first time, as text in ISO 8601 or a datetime (in UTC if it has no time zone).
+            The first time, as text in ISO 8601 or a datetime with a time zone: `datetime.now(UTC)`, not `datetime.now()`.
         ending_before
             The time at which it ends, not included; in the same form.
 
         Raises
         ------
         InvalidRequestError
-            If the server refuses the interval, e.g. as longer than 14 days.
+            If the server refuses the interval, e.g. as longer than 14 days; for a datetime without a time zone, before anything is sent.
 
         Examples
         --------
@@ -273,7 +274,10 @@ class Rest:
         """
         return self._get_page(
             "/api/v1/billing/usage/events",
-            {"starting_on": _format_bound(starting_on), "ending_before": _format_bound(ending_before)},
+            {
+                "starting_on": _format_bound("starting_on", starting_on),
+                "ending_before": _format_bound("ending_before", ending_before),
+            },
         )
 
     def get_current_checkpoint_usage(self, project_id: str | None = None) -> Json:
@@ -390,7 +394,7 @@ class Rest:
         >>> client.rest.set_checkpoint_ttl_from_tinker_path("tinker://<run>/weights/0001", 86_400)  # doctest: +SKIP
         """
         if ttl_seconds is not None:
-            check_ttl(ttl_seconds)
+            ttl_seconds = check_ttl(ttl_seconds)
         self._write("set_ttl", *self._parse_ids(tinker_path), ttl_seconds)
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -399,7 +403,7 @@ class Rest:
         return parse_object(self._transport.call("GET", path, params=_drop_none(params), cached=True, refresh=refresh))
 
     def _get_page(self, path: str, params: Mapping[str, Any]) -> Json:
-        return parse_object(self._transport.call("GET", path, params=_drop_none(params)))
+        return parse_object(self._transport.call("GET", path, params=_check_page(_drop_none(params))))
 
     def _build_checkpoint_url(self, path_or_run: str, checkpoint_id: str | None, action: str = "") -> str:
         """Return the URL path of a checkpoint named by tinker path, or by run and checkpoint id."""
@@ -430,5 +434,24 @@ def check_scope(access_scope: str | None) -> str | None:
     return access_scope
 
 
-def _format_bound(when: datetime | str) -> str:
-    return when if isinstance(when, str) else format_utc(when)
+def _format_bound(name: str, when: datetime | str) -> str:
+    """Return a time as text in UTC; refuse one without a time zone, which could be local or UTC."""
+    if isinstance(when, str):
+        return when
+    if when.tzinfo is None:
+        raise errors.InvalidRequestError(
+            f"{name}={when.isoformat()} has no time zone",
+            hint="Pass e.g. datetime.now(UTC) or pd.Timestamp.now(tz='UTC').",
+        )
+    return format_utc(when)
+
+
+def _check_page(params: Mapping[str, Any]) -> Json:
+    """Return the parameters of a page, its numbers as Python's own; refuse a negative one."""
+    checked = dict(params)
+    for name in ("limit", "offset"):
+        if name in checked:
+            checked[name] = int(checked[name])
+            if checked[name] < 0:
+                raise errors.InvalidRequestError(f"{name}={checked[name]} is below 0", hint=f"Pass {name}=0 or more.")
+    return checked

@@ -50,7 +50,7 @@ def read_archive(response: Response, base_url: str) -> dict[str, Any]:
 
 
 def format_utc(date: datetime) -> str:
-    """Return a time in ISO 8601, in UTC; one without a time zone is taken as UTC."""
+    """Return a time of a server in ISO 8601, in UTC; one without a time zone is taken as UTC."""
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

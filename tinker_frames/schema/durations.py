@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from numbers import Real
+from numbers import Integral, Real
 
 from ..errors import InvalidRequestError
 
@@ -55,14 +55,15 @@ def parse_ttl(duration: Duration) -> int:
     return ttl_seconds
 
 
-def check_ttl(ttl_seconds: int) -> None:
-    """Raise `InvalidRequestError` for a TTL in seconds that the service does not accept, before it is sent."""
+def check_ttl(ttl_seconds: int) -> int:
+    """Return a TTL in seconds as Python's own number; refuse one that the service does not accept, before it is sent."""
     low, high = TTL_RANGE_S
-    if isinstance(ttl_seconds, bool) or not isinstance(ttl_seconds, int) or not low <= ttl_seconds <= high:
+    if isinstance(ttl_seconds, bool) or not isinstance(ttl_seconds, Integral) or not low <= ttl_seconds <= high:
         raise InvalidRequestError(
             f"ttl_seconds={ttl_seconds!r} is not a whole number from {low} (an hour) to {high} (ten years)",
             hint="Pass seconds in that range, or None to remove the expiry.",
         )
+    return int(ttl_seconds)
 
 
 def format_duration(seconds: float) -> str:
