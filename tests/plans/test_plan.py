@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -161,6 +162,30 @@ def test_guards_hold_only_what_shortens_a_life(shared_client: tkf.Client) -> Non
     assert set(day.loc[day["verdict"] == "held", "tinker_path"]) == guarded - set(day.loc[sooner, "tinker_path"])
 
 
+@pytest.mark.parametrize("call", ["delete", "retire"])
+def test_rows_without_a_path_are_refused_and_counted(client: tkf.Client, call: str) -> None:
+    """Rows whose `tinker_path` is NA are one refused row with their number, and the others are planned."""
+    frame = client.checkpoints().query("not public").head(5)
+    frame.loc[frame.index[:2], "tinker_path"] = None
+    plan = frame.tinker.delete() if call == "delete" else frame.tinker.retire(P.keep_every(10**9))
+    refused = plan.frame.query("verdict == 'refused'")
+    assert refused[["tinker_path", "reason"]].to_numpy().tolist() == [["", "2 rows have no tinker_path"]]
+    assert len(plan) == 4
+    assert "2 rows have no tinker_path" in repr(plan)
+    outcomes = plan.allow(*ALL).run(confirm=3).set_index("tinker_path")
+    assert outcomes.loc["", ["outcome", "error"]].tolist() == ["skipped", "2 rows have no tinker_path"]
+    assert (outcomes["outcome"] == "done").sum() == 3
+
+
+@pytest.mark.parametrize("confirm", ["3", 3.0, [3], "yes"])
+def test_a_confirmation_of_another_type_is_named(client: tkf.Client, confirm: Any) -> None:
+    """`confirm` is a number or a truth value; anything else raises before anything is sent, and numpy's numbers are numbers."""
+    plan = client.checkpoints().query("not public").head(3).tinker.publish()
+    with pytest.raises(errors.ArgumentTypeError, match="confirm must be"):
+        plan.run(confirm=confirm)
+    assert plan.run(confirm=np.int64(3))["outcome"].tolist() == ["done"] * 3
+
+
 def test_refused_rows_are_never_sent(server: DemoServer, client: tkf.Client) -> None:
     """Unknown, unsafe and other people's paths are refused with the reason, in plan and outcome, and only the good row is sent."""
     other = next(
@@ -230,7 +255,7 @@ def test_false_never_runs(server: DemoServer, client: tkf.Client) -> None:
     assert writes(server) == 0
 
 
-@pytest.mark.parametrize("confirm", [None, False, 10, "11"])
+@pytest.mark.parametrize("confirm", [None, False, 10])
 def test_eleven_rows_need_their_number(server: DemoServer, client: tkf.Client, confirm: Any) -> None:
     """Without the right number nothing is sent or journaled, and the error has the number; with the number or True the plan runs."""
     plan = plan_private_delete(client, 11)

@@ -121,6 +121,7 @@ class Plan:
 
         Columns, besides those of `client.checkpoints()` that describe the checkpoint:
 
+        * `tinker_path` (str): unique; one refused row without it stands for all rows that have none
         * `action` (str): the name of the action
         * `verdict` (str): `send`, `held` (by a guard; `allow` lifts it), `unchanged` (already in that state) or `refused` (cannot be
           written)
@@ -276,6 +277,7 @@ class Plan:
         >>> outcomes = plan.run(confirm=len(plan))  # doctest: +SKIP
         >>> outcomes.query("outcome == 'failed'")["error"]  # doctest: +SKIP
         """
+        check_argument("confirm", confirm, int | bool | None)
         check_argument("progress", progress, bool | Progress | None)
         check_argument("max_workers", max_workers, int | None)
         check_argument("deadline", deadline, float | None)
@@ -377,6 +379,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
     keep = arguments.keep
     if keep is None:
         raise InvalidRequestError("retire needs a keep rule", hint="Make one with tkf.policies.")
+    unnamed = [""] if frame["tinker_path"].isna().any() else []
     frame = frame[frame["tinker_path"].notna()]
     frame = _add_loaded(frame, keep, source)
     reasons = keep.reasons(frame)
@@ -388,7 +391,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
     mask = paths.isin(stay)
     kept = frame[mask].assign(reason=reasons[mask].where(reasons[mask] != "", str(keep)))
     action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
-    plan = make_plan(action, paths[~mask], source, arguments)
+    plan = make_plan(action, [*paths[~mask], *unnamed], source, arguments)
     return replace(plan, kept=kept, rule=str(keep))
 
 

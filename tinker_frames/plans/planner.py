@@ -26,7 +26,7 @@ from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
 from .history import build_journal_frame
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
-from .preview import collect_facts, find_namesakes, refuse_replaced
+from .preview import collect_facts, find_namesakes, refuse_replaced, refuse_unnamed
 from .resume import abandon_plan, resume_plan
 from .review import Review, build_read
 from .runner import Runner
@@ -88,9 +88,11 @@ class Planner:
                 raise TypeError(f"{action} needs a frame: a keep rule is evaluated on its columns")
             plan = make_retirement(rows, arguments, self)
         else:
-            paths = rows["tinker_path"].dropna() if isinstance(rows, pd.DataFrame) else rows
+            paths = rows["tinker_path"].fillna("") if isinstance(rows, pd.DataFrame) else rows
             plan = make_plan(declared, [str(path) for path in paths], self, arguments)
-        return replace(plan, rows=refuse_replaced(plan.rows, rows)) if isinstance(rows, pd.DataFrame) else plan
+        if isinstance(rows, pd.DataFrame):
+            plan = replace(plan, rows=refuse_unnamed(refuse_replaced(plan.rows, rows), rows))
+        return plan
 
     def load(self, path: str | os.PathLike[str]) -> Plan:
         """Return the plan that `Plan.save` wrote."""

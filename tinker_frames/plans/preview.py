@@ -248,6 +248,15 @@ def refuse_replaced(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(refusal=rows["refusal"].where(~is_replaced, REPLACED))
 
 
+def refuse_unnamed(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return facts in which the row without a path, which stands for all of the frame that have none, is refused with their number."""
+    count = int(frame["tinker_path"].isna().sum())
+    if not count:
+        return rows
+    reason = "a row has no tinker_path" if count == 1 else f"{count:,} rows have no tinker_path"
+    return rows.assign(refusal=rows["refusal"].mask(rows["tinker_path"] == "", reason))
+
+
 def add_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:
     """Return facts with the requested expiry of each row."""
     return rows.assign(

@@ -15,6 +15,10 @@ from ..schema.paths import quote_text
 KEY = "tinker_path"
 _HINT = f"Pass tinker paths, a frame with a column {KEY!r}, or a mask made from plan.frame."
 
+_INTERSECT = (
+    f"For the rows that both have, pass plan.frame[{KEY!r}].isin(rows), rows being your paths or the frame's column."
+)
+
 
 def find_paths(frame: pd.DataFrame, rows: Any, called: str, *, unknown: bool) -> set[str]:
     """Return the tinker paths of the rows that are meant.
@@ -101,7 +105,8 @@ def _check_paths(frame: pd.DataFrame, paths: list[Any], called: str) -> set[str]
     missing = sorted(found - set(frame[KEY]))
     if missing:
         more = f" (nor do {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise InvalidRequestError(f"{called}: {quote_text(missing[0])} names no row of this plan{more}", hint=_HINT)
+        what = f"{called}: {quote_text(missing[0])} names no row of this plan{more}"
+        raise InvalidRequestError(what, hint=_INTERSECT if set(paths) & set(frame[KEY]) else _HINT)
     return found
 
 
