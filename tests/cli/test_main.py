@@ -737,9 +737,10 @@ def test_help_explains_every_option(name: str, run: Callable[..., Outcome]) -> N
 
 
 def test_help_of_all(run: Callable[..., Outcome]) -> None:
-    """`--help` names every command and the source of the credential; `--version` is the package's."""
+    """`--help` names every command with its whole summary and the source of the credential; `--version` is the package's."""
     done = run(None, "--help")
     assert all(name in done.out for name in [*main.cli.commands, "TINKER_API_KEY", "TINKER_BASE_URL"])
+    assert "..." not in done.out.partition("Commands:")[2]
     assert run(None, "--version") == (0, f"tinker-frames, version {tkf.__version__}\n", "")
 
 

@@ -843,6 +843,8 @@ def test_an_unfinished_plan_is_confirmed_or_abandoned(server: DemoServer, run: C
     unasked = run(server, "resume")
     assert is_sentence(unasked)
     assert "1 checkpoint will become public" in unasked.err
+    assert "--yes" in unasked.err
+    assert "confirm=" not in unasked.err
     assert not writes(server)
     assert run(server, "resume", "--yes").err == "1 done\n"
     assert run(server, "resume", first).code == 0

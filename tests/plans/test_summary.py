@@ -55,6 +55,7 @@ def test_the_numbers_are_right(shared_client: tkf.Client) -> None:
         for what, count in counts.items():
             assert count > 0
             assert f"{count:,} {what}" in flat
+        assert GUARDS["newest"].count(1) == "1 newest of its run"
         assert f"held: {len(held)}, public: others may be using it" in flat
         assert "cannot be undone" in flat
         assert "Nothing is sent until plan.run()" in flat

@@ -318,7 +318,7 @@ def test_a_view_can_be_used_during_a_refresh(server: DemoServer, client: tkf.Cli
     server.faults.latency_of["list_user_checkpoints"] = 0.5
     view.post("refresh")
     wait_until(lambda: view.shown["head"]["reading"])
-    assert view.shown["head"]["reading"]["what"] == "reading anew"
+    assert view.shown["head"]["reading"]["what"] == "refreshing"
     view.post("filter", name="public", value=[False])
     view.post("select", how="all", number=view.state.rows.number)
     selected = view.selected

@@ -86,7 +86,7 @@ def test_only_an_unfiltered_listing_is_whole(shared_client: tkf.Client) -> None:
     assert not is_whole(shared_client.samplers())
 
 
-# ── read anew ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── refreshed ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -37,7 +37,8 @@ class PlanMethods:
 
             * `plan` (str): the plan's id
             * `started_at`, `sent_at`, `ended_at` (datetime64[us, UTC]): when the plan was started, the write last sent, its outcome known
-            * `action`, `tinker_path` (str)
+            * `action` (str): as of `df.tinker`, or `restore`, which an undo of `expire` and `set_ttl` does
+            * `tinker_path` (str)
             * `state` (category): `planned` (not sent), `sent` (outcome not known) or `ended`
             * `outcome` (category): as of `Plan.run`; NA unless ended
             * `status` (Int64): the last HTTP status

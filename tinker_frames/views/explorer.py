@@ -194,7 +194,7 @@ class Explorer:
             state.replace(frame)
             self._table_changed()
 
-        self._start_reading("reading anew", renewed, replaced)
+        self._start_reading("refreshing", renewed, replaced)
 
     def stop_reading(self) -> None:
         """Stop reading a table; the rows shown before are kept, with a note."""
