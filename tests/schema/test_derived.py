@@ -32,7 +32,7 @@ def columns(**lists: list[str | None]) -> dict[str, pa.Array]:
 
 def parts(path: str | None) -> tuple[str | None, str | None]:
     """Return run and name of a path, parsed in the simplest way."""
-    pieces = (path or "").split("/")
+    pieces = (path or "").split("/", 4)
     good = len(pieces) == 5 and pieces[:2] == ["tinker:", ""] and all(pieces[2:])
     return (pieces[2], pieces[4]) if good else (None, None)
 
@@ -44,6 +44,7 @@ def parts(path: str | None) -> tuple[str | None, str | None]:
 @example(["tinker://r/weights/"])
 @example(["tinker://r/weights/x\n"])
 @example(["tinker://r/weights/x", None])
+@example(["tinker://r/weights/a/b\n/", "tinker://r/weights//"])
 def test_run_and_name_are_those_of_the_grammar_whatever_stands_beside(paths: list[str | None]) -> None:
     """Run and name depend on the row's path alone, and an invalid path has neither."""
     data = columns(tinker_path=paths)

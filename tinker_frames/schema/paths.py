@@ -46,8 +46,9 @@ class TinkerPath(NamedTuple):
         return f"{self.scheme}{self.training_run_id}/{self.segment}/{self.name}"
 
 
-# For many texts at once, in Python's and in Arrow's regular expressions; a path's parts are named groups.
-PATTERN = f"^(?:{'|'.join(SCHEMES)})" + "/".join(f"(?P<{part}>[^/]+)" for part in PARTS) + "$"
+# For many texts at once, in Python's and in Arrow's regular expressions; a path's parts are named groups. A name with a slash has its
+# run, too, although no request can name it: `parse` refuses it.
+PATTERN = f"^(?:{'|'.join(SCHEMES)})(?P<training_run_id>[^/]+)/(?P<segment>[^/]+)/(?P<name>(?s:.+))$"
 OFFICIAL_ID = "(?s:(.+)):(?:train|sample):[0-9]+"
 
 # Paths that `parse_known` accepts, as most are: printable ASCII, and no part begins with a dot.
