@@ -395,11 +395,12 @@ def test_escape_codes_in_names(form: str, server: DemoServer, run: Callable[...,
             assert [entry["tinker_path"] for entry in json.loads(done.out)] == list(evil)
 
 
-def test_invalid_utf8_on_standard_input(server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """Invalid UTF-8 on standard input names no checkpoint and causes no traceback."""
-    done = run(server, "rm", stdin="tinker://x/weights/\udcff\n")
-    assert (done.code, writes(server)) == (2, [])
-    assert "1 skipped" in done.err
+def test_invalid_utf8(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Invalid UTF-8 on standard input or in arguments names no checkpoint and causes no traceback."""
+    path = "tinker://x/weights/\udcff"
+    for done in (run(server, "rm", stdin=f"{path}\n"), run(server, "rm", path)):
+        assert (done.code, writes(server)) == (2, [])
+        assert "1 skipped" in done.err
 
 
 # ── looking before doing ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -338,6 +338,9 @@ def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool)
     if quoted := [path for path in arguments if path.startswith('"')]:
         hint = "pass $(tinker-frames ls checkpoints --columns tinker_path), or pipe it in"
         raise click.UsageError(f"{quoted[0]} is quoted, as --format csv prints it: {hint}.")
+    arguments = tuple(
+        path.encode("utf-8", "backslashreplace").decode() for path in arguments
+    )  # bytes that are not text
     check_header(arguments)
     is_piped = not arguments and is_stdin_piped()
     sources = ("-",) if is_piped else arguments
