@@ -434,7 +434,7 @@ def check_account(account: str, base_url: str, source: Source) -> None:
     """Raise for a plan of another account."""
     if account != source.account:
         raise InvalidRequestError(
-            f"this is of the account {account} of {base_url}, and the client is of {source.account} of {source.base_url}",
+            f"this belongs to the account {account} of {base_url}, and the client is of {source.account} of {source.base_url}",
             hint="Pass a client of that account as client=.",
         )
 
