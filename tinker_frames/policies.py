@@ -281,7 +281,7 @@ def used_by_samplers(*, ended: bool = False) -> Rule:
     """Keep checkpoints that a sampler has loaded or may have loaded: `loaded_by_sampler` is true or unknown; `retire` adds that column.
 
     A sampler lives as long as its session. Keep with `ended` also what only samplers of ended sessions had loaded:
-    `loaded_by_ended_sampler`. That reads each of these sessions once.
+    `loaded_by_ended_sampler`. That reads each of these sessions once, and again if it was seen active or ended otherwise since.
     """
     check_argument("ended", ended, bool)
     if ended:

@@ -1,4 +1,8 @@
-"""What samplers have loaded: those whose session may still be active, and those of ended sessions that are known."""
+"""What samplers have loaded: those whose session may still be active, and those of ended sessions that are known.
+
+Only own sessions are read. Colleagues' take a request each, their samplers are not promised to be readable, and one that is not
+would leave every checkpoint of the account open.
+"""
 
 from __future__ import annotations
 

@@ -214,7 +214,8 @@ class Plan:
         ----------
         *guards
             `"public"` (public checkpoints), `"newest"` (the newest of a run), `"last_training"` (the last training checkpoint of
-            a run), `"sampler"` (loaded by a sampler), `"expiry"` (of an expiry that could not be read).
+            a run), `"sampler"` (loaded by a sampler of a session of yours; those of colleagues are not read), `"expiry"` (of an
+            expiry that could not be read).
 
         Raises
         ------
