@@ -52,11 +52,20 @@ def test_half_of_a_pair_is_refused_where_types_are_ignored(tuft: DemoServer, cli
     assert set(client.checkpoints(by="run")["tinker_path"]) == set(pairs["tinker_path"])
 
 
-@pytest.mark.parametrize("unreadable", [5, "", "tinker://other/weights/0001", "row"])
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        *({"tinker_path": path} for path in (5, "", "tinker://other/weights/0001")),
+        *({"tinker_path": "{path}" + end} for end in ("?v=1", "/x", " ")),
+        *({"checkpoint_id": id_} for id_ in (5, "weights/other", "")),
+        None,
+    ],
+    ids=str,
+)
 def test_an_unreadable_row_may_be_the_other_half_of_a_pair(
-    tuft: DemoServer, client_of: Make, unreadable: object
+    tuft: DemoServer, client_of: Make, unreadable: dict[str, object] | None
 ) -> None:
-    """If a row of a run's list does not say which checkpoint it is, no row of that run is sent, by a plan or by `client.rest`."""
+    """Where a half of a pair is malformed in a run's list, by its path or by its id, the other one is not sent."""
     client = client_of(tuft)
     frame = client.checkpoints(by="run")
     pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)]
@@ -64,7 +73,12 @@ def test_an_unreadable_row_may_be_the_other_half_of_a_pair(
     twin = half.replace("/sampler_weights/", "/weights/")
 
     def spoil(row: dict[str, object]) -> object:
-        return row if row["tinker_path"] != twin else 5 if unreadable == "row" else row | {"tinker_path": unreadable}
+        if row["tinker_path"] != twin or unreadable is None:
+            return row if row["tinker_path"] != twin else 5
+        return row | {
+            key: str(v).replace("{path}", twin) if key == "tinker_path" and v != 5 else v
+            for key, v in unreadable.items()
+        }
 
     tuft.faults.edit = lambda name, body: (
         body | {"checkpoints": [spoil(row) for row in body["checkpoints"]]} if name == "list_checkpoints" else body
@@ -75,6 +89,7 @@ def test_an_unreadable_row_may_be_the_other_half_of_a_pair(
     with pytest.raises(tkf.errors.TinkerError):
         client.rest.delete_checkpoint(half)
     assert writes(tuft) == 0
+    assert {half, twin} <= {row.tinker_path for row in tuft.state.run_checkpoints(half.split("/")[2])}
 
 
 def test_a_pair_of_which_both_go_is_deleted_anywhere(tuft: DemoServer, client_of: Make) -> None:

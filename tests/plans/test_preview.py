@@ -162,6 +162,8 @@ ROWS = (
         ([ROWS[0] + "#a"], [None, None, None, False]),
         ([ROWS[0] + " "], [None, None, None, False]),
         ([ROWS[0].replace("/weights/", "/Weights/")], [None, None, None, False]),
+        ([ROWS[2].replace("/weights/", "/sampler_weights/")], [False, False, None, False]),
+        ([ROWS[2][:-1] + "B"], [False, False, None, False]),
         ([ROWS[0].replace("tinker:", "twinkle:")], [None, None, None, False]),
         ([ROWS[0].replace("tinker:", "Tinker:")], [None, None, None, False]),
         (["tinker://a%20b/weights/a"], [None, None, None, None]),

@@ -426,10 +426,25 @@ def find_namesakes(listed: pd.DataFrame) -> dict[str, list[str]]:
 
     Such a server takes the first of them that it finds, whatever the request says.
     """
-    bare = listed[~listed["checkpoint_id"].astype(str).str.contains("/", regex=False)]
-    bare = bare[bare.duplicated(["training_run_id", "name"], keep=False)]
-    groups = bare.groupby(["training_run_id", "name"], observed=True)["tinker_path"]
-    return {path: paths for _, group in groups for paths in [list(group)] for path in paths}
+    import pandas as pd
+
+    ids, paths = listed["checkpoint_id"].astype(str), listed["tinker_path"].astype(str)
+    is_bare = ~ids.str.contains("/", regex=False)
+    if not is_bare.any():
+        return {}
+    runs = paths.str.split("://").str[-1].str.split("/").str[0]  # also of a path that cannot be read otherwise
+    names = (
+        values.str.rpartition("/")[2] for values in (paths, ids)
+    )  # by its path and by its id: one may be malformed
+    parts = [pd.DataFrame({"run": runs, "name": name, "path": paths, "is_bare": is_bare}) for name in names]
+    rows = pd.concat(parts).drop_duplicates(["run", "name", "path"])
+    rows = rows[rows.duplicated(["run", "name"], keep=False)]
+    found: dict[str, list[str]] = {}
+    for _, group in rows.groupby(["run", "name"], observed=True):
+        if group["is_bare"].any():
+            for path in group["path"]:
+                found[path] = list(dict.fromkeys([*found.get(path, ()), *group["path"]]))
+    return found
 
 
 def _find_refusals(paths: pd.Series[Any], found: pd.Series[bool]) -> list[str]:

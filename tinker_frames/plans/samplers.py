@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..schema.columns import pandas_array
-from ..schema.paths import has_plain_run, is_usual_spelling, normalize_run, run_of
+from ..schema.paths import has_plain_run, is_usual_spelling, normalize_run, run_of, runs_of
 
 LOCAL_PARTS = ("run", "name", "adapter")  # how TuFT's local paths end
 
@@ -30,21 +30,26 @@ class Loaded:
     def flag(self, paths: Iterable[str]) -> Any:
         """Return whether each of these checkpoints is loaded; NA where that is not known."""
         paths = [str(path) for path in paths]
-        respelled = _list_respelled(self.paths - set(paths))
-        if not (self.names or self.open_runs or respelled):
+        unlisted = self._find_unlisted(paths)
+        if not (self.names or self.open_runs or unlisted):
             return pandas_array("bool", [path in self.paths or self._rest for path in paths])
         parts = [_split_path(path) for path in paths]
         unmatched = {run for run, _ in self.names - set(parts)}  # gone, or called otherwise on the disk
-        runs = (
-            self.open_runs | unmatched | {run for run in {run for run, _ in parts} if normalize_run(run) in respelled}
-        )
-        return pandas_array(
-            "bool",
-            [
-                path in self.paths or part in self.names or (None if part[0] in runs else self._rest)
-                for path, part in zip(paths, parts, strict=True)
-            ],
-        )
+        respelled = {_fold(path)[0] for path in unlisted if not is_usual_spelling(path)}
+        runs, names = self.open_runs | unmatched, {_fold(path) for path in unlisted}
+
+        def judge(path: str, part: tuple[str, str]) -> bool | None:
+            if path in self.paths or part in self.names:
+                return True
+            is_open = part[0] in runs or (unlisted and ((fold := _fold(path))[0] in respelled or fold in names))
+            return None if is_open else self._rest
+
+        return pandas_array("bool", [judge(path, part) for path, part in zip(paths, parts, strict=True)])
+
+    def _find_unlisted(self, paths: list[str]) -> set[str]:
+        """Return what samplers have loaded of the runs of these checkpoints and is none of them: gone, or another spelling of one."""
+        runs = {normalize_run(run) for run in runs_of(paths)}
+        return {path for path in self.paths - set(paths) if _fold(path)[0] in runs}
 
     def flag_ended(self, paths: Iterable[str]) -> Any:
         """Return whether samplers of ended sessions had loaded each of these checkpoints, as far as they were read."""
@@ -85,12 +90,10 @@ def find_loaded(
     return Loaded(paths, frozenset(names), frozenset(open_runs), is_complete, past)
 
 
-def _list_respelled(model_paths: Iterable[str]) -> set[str]:
-    """Return the normalized runs of paths that may be another spelling of a checkpoint's path.
-
-    A path in the usual spelling that no checkpoint has is of one that is gone.
-    """
-    return {normalize_run(_split_path(path)[0]) for path in model_paths if not is_usual_spelling(path)}
+def _fold(path: str) -> tuple[str, str]:
+    """Return the run and the name of a path, to compare spellings; of a checkpoint of the other type, they are the same."""
+    run, name = _split_path(path)
+    return normalize_run(run), name.casefold()
 
 
 def _split_local(path: str) -> tuple[str, str, str] | None:
