@@ -206,7 +206,7 @@ def test_a_plan_finds_the_client_of_its_account(client_of: Make) -> None:
             plan = one.checkpoints().query("not public").head(1).tinker.publish()
             assert plan.run(confirm=1)["outcome"].tolist() == ["done"]
             assert tkf.undo(find(plan))["outcome"].tolist() == ["done"]
-        with pytest.raises(InvalidRequestError, match=f"of the account {one.account}"):
+        with pytest.raises(InvalidRequestError, match=f"the account {one.account}"):
             two.undo(plan)
         one.close()
         for given in (plan, plan.id):
