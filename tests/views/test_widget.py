@@ -98,6 +98,21 @@ def test_sort_columns_and_filters_are_synchronized(view: tkf.CheckpointsView) ->
     assert bool(view.filtered["public"].all())
 
 
+def test_filters_combine_with_the_query(view: tkf.CheckpointsView) -> None:
+    """Setting filters keeps the query, also the last valid one of a box that is half typed; it is replaced or removed by name."""
+    view.query = "size_gb > 1"
+    view.filters = {"public": [False]}
+    assert view.filters == {"public": [False], "query": "size_gb > 1"}
+    pd.testing.assert_frame_equal(view.filtered, view.frame.query("size_gb > 1 and not public"))
+    send_message(view, do="filter", name="query", value="size_gb >")
+    view.filters = {"type": ["training"]}
+    assert view.filters == {"type": ["training"], "query": "size_gb > 1"}
+    view.filters = {"type": ["training"], "query": "step > 0"}
+    assert view.filters == {"type": ["training"], "query": "step > 0"}
+    view.filters = {"query": None}
+    assert (view.filters, view.query) == ({}, "")
+
+
 def test_selected_can_be_set_by_frame_and_by_keys(view: tkf.CheckpointsView) -> None:
     """`selected` accepts a frame or keys and nothing else, and returns a frame with the account in its `attrs`."""
     largest = view.frame.nlargest(5, "size_gb")

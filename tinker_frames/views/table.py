@@ -148,6 +148,11 @@ class TableState:
         self.errors, self._conditions = {}, conditions
         self.moves += 1
 
+    def combine_filters(self, values: dict[str, Any]) -> None:
+        """Set these filters and unset all others but the query, which goes on filtering unless `values` has one."""
+        query = self._conditions.get("query")
+        self.set_filters(({"query": query} if query else {}) | values)
+
     def _check_filters(self, names: Iterable[str]) -> None:
         unknown = [name for name in names if name not in self.controls]
         if unknown:

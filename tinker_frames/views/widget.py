@@ -154,13 +154,16 @@ class View(anywidget.AnyWidget):
 
     @property
     def filters(self) -> dict[str, Any]:
-        """The value of each filter that is set, by its name; setting it replaces all filters."""
+        """The value of each filter that is set, by its name.
+
+        Setting it replaces all filters but the pandas query: what `view.query` had before goes on filtering, unless `"query"` is given.
+        """
         return dict(self._explorer.state.values)
 
     @filters.setter
     def filters(self, values: dict[str, Any]) -> None:
         with self._explorer.lock:
-            self._explorer.state.set_filters(values)
+            self._explorer.state.combine_filters(values)
             self._explorer.changed(*PARTS)
 
     @property
