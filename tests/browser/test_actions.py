@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+COLOUR = "element => getComputedStyle(element).color"
+RED = "rgb(193, 39, 45)"  # `--tkf-red` of the light theme
 WRITES = ("publish_checkpoint", "unpublish_checkpoint", "set_checkpoint_ttl", "delete_checkpoint")
 
 
@@ -87,6 +89,24 @@ def test_a_plan_is_put_away(own_view: ViewPage, server: DemoServer, way: str) ->
     assert own_view.selection().startswith("2 selected")
 
 
+def test_a_plan_that_is_out_of_date_cannot_be_run(own_view: ViewPage, server: DemoServer) -> None:
+    """A plan names its rows; after a click on another row it says in red that it is out of date, without a button to run it, until that is undone."""
+    select(own_view, "expires_at.isna() and not public", 3)
+    own_view.click_and_wait("expire")
+    assert "Made of 3 checkpoints selected." in own_view.panel()
+    place = next(row.place for row in own_view.rows() if not row.selected)
+    own_view.host.click(own_view.cell(place, "name"), modifiers=["Control"])
+    own_view.wait_for_text(own_view.panel, "out of date: the selection has changed")
+    assert own_view.find(".tkf-action-panel .tkf-obstacle").evaluate(COLOUR) == RED
+    assert own_view.panel_control("run").count() == own_view.find(".tkf-guards").count() == 0
+    own_view.host.click(own_view.cell(place, "name"), modifiers=["Control"])
+    own_view.host.wait_until(lambda: own_view.panel_control("run").is_visible())
+    own_view.type("text", "step")
+    own_view.wait_for_text(own_view.panel, "out of date: the filters have changed")
+    assert own_view.panel_control("run").count() == 0
+    assert (own_view.active(), own_view.control("text").input_value(), writes(server)) == ("text", "step", 0)
+
+
 def test_a_guard_that_is_lifted_changes_the_number(own_view: ViewPage) -> None:
     """Ticking a guard adds its rows to the plan, changes the number to type, and keeps the focus on the box."""
     own_view.select_matching()
@@ -145,6 +165,25 @@ def test_ttl_in_own_words(own_view: ViewPage) -> None:
     own_view.wait_until_idle()
     assert own_view.panel_control("run").is_enabled()
     assert own_view.note() == "", "what was wrong is not said any longer"
+
+
+def test_what_was_typed_into_a_form_stays(own_view: ViewPage, tmp_path: Path) -> None:
+    """A typed file name stays while other rows are selected, and after it could not be written."""
+    keys = select(own_view, "not public", 2)
+    own_view.click_and_wait("export")
+    path = tmp_path / "rows.csv"
+    path.mkdir()
+    own_view.host.fill(own_view.panel_control("path"), str(path))
+    own_view.panel_control("overwrite").check()
+    own_view.widget.selected = keys[:1]
+    own_view.wait_for_text(own_view.panel, "1 checkpoint selected")
+    own_view.answer_panel("submit")
+    own_view.host.wait_until(lambda: own_view.find(".tkf-action-panel .tkf-error").count())
+    assert own_view.panel_control("path").input_value() == str(path)
+    assert own_view.panel_control("overwrite").is_checked()
+    path.rmdir()
+    own_view.answer_panel("submit")
+    own_view.wait_for_text(own_view.panel, "wrote 1 rows")
 
 
 def test_retire_by_a_rule(own_view: ViewPage) -> None:

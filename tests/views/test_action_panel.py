@@ -151,21 +151,84 @@ def test_no_action_is_possible_while_a_filter_is_invalid(server: DemoServer, vie
     assert count_writes(server) == 0
 
 
-def test_a_plan_keeps_its_rows(server: DemoServer, view: HeadlessView) -> None:
-    """Filters, selection and table may change while a plan is displayed: its own rows are sent."""
+def change_table(view: HeadlessView) -> None:
+    """Open the run of the first row."""
+    view.send("open", label="run", place=0, number=view.state.rows.number)
+
+
+CHANGES: dict[str, tuple[str, Callable[[HeadlessView], Any]]] = {
+    "more rows": ("the selection has changed", lambda view: view.send("select", how="all")),
+    "another row": ("the selection has changed", lambda view: view.select(*view.keys[1:4])),
+    "no row": ("no row is selected", lambda view: view.send("select", how="none")),
+    "filters": ("the filters have changed", lambda view: view.send("filter", name="text", value="a")),
+    "reset": ("the filters have changed", lambda view: view.send("reset")),
+    "wrong query": ("is not valid", lambda view: view.send("filter", name="query", value="public and")),
+    "table": ("no row is selected", change_table),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_plan_is_out_of_date_when_its_rows_are_not_those_selected(
+    server: DemoServer, view: HeadlessView, change: str
+) -> None:
+    """A plan names its rows and filters; once selection, filters or table have changed, it says so, and cannot be run or widened."""
+    view.send("filter", name="query", value="not public and expires_at.isna()")
+    view.select(*view.keys[:3])
+    plan = view.make_plan("publish")
+    assert (plan["target"], plan["obstacle"]) == ("3 checkpoints selected", "")
+    assert plan["filters"] == "pandas query: not public and expires_at.isna()"
+    reason, do = CHANGES[change]
+    do(view)
+    shown = view.shown["action_panel"]
+    assert "out of date" in shown["obstacle"]
+    assert reason in shown["obstacle"]
+    assert (shown["number"], shown["target"], shown["filters"]) == (3, plan["target"], plan["filters"])
+    for message in ({"do": "confirm", "typed": "3"}, {"do": "allow", "guards": ["newest"]}):
+        view.send(**message)
+        assert "out of date" in view.note
+        assert (view.panel["stage"], view.panel["number"], count_writes(server)) == ("confirm", 3, 0)
+
+
+def test_a_plan_is_up_to_date_while_its_rows_are_those_selected(server: DemoServer, view: HeadlessView) -> None:
+    """Sorting, a refresh, and a change that is taken back leave a plan as it is: its rows are sent."""
     view.send("filter", name="query", value="not public and expires_at.isna()")
     selected = view.keys[:12]
     view.select(*selected)
-    plan = view.make_plan("publish")
-    view.send("reset")
+    view.make_plan("publish")
     view.send("select", how="all")
-    view.send("open", label="run", place=0, number=view.state.rows.number)
-    assert view.state.sort.name == "training_runs"
-    assert view.panel["number"] == plan["number"] == 12
-    outcomes = view.confirm()
-    assert outcomes["tinker_path"].tolist() == selected
-    assert all(get_server_state(server)[path][0] for path in selected)
+    view.select(*selected)
+    view.send("sort", sort=["-size_gb"])
+    change_table(view)
+    view.send("back", depth=0)
+    view.send("refresh")
+    assert view.shown["action_panel"]["obstacle"] == ""
+    assert set(view.confirm()["tinker_path"]) == set(selected)
     assert count_writes(server) == 12
+    assert set(view.selected) == set(selected), "the selection stays"
+
+
+def test_a_form_is_for_the_rows_that_are_selected_when_it_is_submitted(view: HeadlessView) -> None:
+    """An open form follows the selection, and cannot be submitted without one."""
+    view.select(*view.keys[:2])
+    view.send("begin", action="set_ttl")
+    assert view.panel["target"] == "2 checkpoints selected"
+    view.send("select", how="none")
+    assert "no row is selected" in view.shown["action_panel"]["obstacle"].lower()
+    view.send("answer", given={"ttl": "30d"})
+    assert (view.panel["stage"], view.explorer.panel.plan) == ("ask", None)
+    view.select(*view.keys[:5])
+    shown = view.shown["action_panel"]
+    assert (shown["target"], shown["obstacle"]) == ("5 checkpoints selected", "")
+    view.send("answer", given={"ttl": "30d"})
+    assert set(view.explorer.panel.plan.rows["tinker_path"]) == set(view.keys[:5])
+
+
+def test_a_plan_from_python_has_rows_of_its_own(view: HeadlessView) -> None:
+    """A proposed plan says where its rows are from, and is not affected by the selection."""
+    view.explorer.panel.propose(view.state.rows.frame.head(2).tinker.publish(client=view.explorer._client()))
+    view.wait()
+    view.send("select", how="all")
+    assert (view.panel["target"], view.panel["obstacle"]) == ("the rows of a plan from Python", "")
 
 
 # ── confirmation ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -419,8 +419,10 @@ def test_what_was_done_is_told_even_if_the_rows_cannot_be_shown_anew(server: Dem
     view = HeadlessView(client.inventory(), client)
     view.select(*[path for path, (public, _) in get_server_state(server).items() if not public][:2])
     view.make_plan("publish")
+    server.faults.write_latency = 0.2
+    view.post("confirm")
     view.state.rows.frame = pd.DataFrame()  # an unforeseen state
-    view.send("confirm")
+    view.wait()
     assert {count["outcome"]: count["rows"] for count in view.panel["counts"]} == {"done": 2}
     assert "may be out of date" in view.panel["note"]
 

@@ -6,14 +6,12 @@ Stages: `ask` (the form), `work` (a plan is being made or run), `confirm`, `outc
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequestError, strip_request
+from ..errors import InvalidRequestError
 from ..frames.files import export
 from ..frames.text import count_checkpoints
 from ..plans.actions import ACTIONS
@@ -23,9 +21,10 @@ from ..plans.plan import Plan
 from ..plans.preview import GUARDS, VERDICTS
 from ..plans.summary import Hints, get_common_ttl
 from ..rest.progress import StoppedError
-from . import cells
+from . import panel_rows
 from .forms import EXPORT, OFFERED, get_offered, make_fields, read_arguments, read_file, repeat_arguments
-from .messages import AskPanel, Cell, ConfirmPanel, OpenPanel, OutcomePanel, PanelState, PlanGroup
+from .messages import AskPanel, ConfirmPanel, OpenPanel, OutcomePanel, PanelState
+from .target import Target
 from .task import Task, describe_error
 
 if TYPE_CHECKING:
@@ -35,20 +34,6 @@ if TYPE_CHECKING:
     from ..plans.planner import Planner
 
 HINTS = Hints(reversible=ACTIONS["expire"].label, undo="Undo")  # the names of buttons
-MOST_LISTED = 200  # rows listed in a confirmation or outcome; the frames have all
-PLAN_COLUMNS = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
-OUTCOME_COLUMNS = ["tinker_path", "error", "status", "attempts", "seconds"]
-
-
-@dataclass
-class Target:
-    """The rows of an action: a short description, and a function that finds their checkpoints."""
-
-    text: str
-    name: str
-    rows: pd.DataFrame
-    checkpoints: Callable[[], pd.DataFrame]
-    hidden: int = 0
 
 
 class ActionPanel:
@@ -58,6 +43,8 @@ class ActionPanel:
     ----------
     planner
         Returns the account's planner; called at first use.
+    find_target
+        Returns the rows that are selected now; raises `InvalidRequestError` if there are none, or while a filter is not valid.
     changed
         Called, from any thread, when the state has changed.
     after
@@ -65,9 +52,13 @@ class ActionPanel:
     """
 
     def __init__(
-        self, planner: Callable[[], Planner], changed: Callable[[], None], after: Callable[[list[str]], None]
+        self,
+        planner: Callable[[], Planner],
+        find_target: Callable[[], Target],
+        changed: Callable[[], None],
+        after: Callable[[list[str]], None],
     ) -> None:
-        self._planner, self._changed, self._after_write = planner, changed, after
+        self._planner, self._find_target, self._changed, self._after_write = planner, find_target, changed, after
         self.lock = threading.RLock()
         self.stage = ""
         self.plan: Plan | None = None
@@ -76,6 +67,7 @@ class ActionPanel:
         self._action = OFFERED["expire"]
         self._previous_stage, self._is_planning = "", False
         self._target: Target | None = None
+        self._origin = ""  # of the rows of a plan without a target
         self._preview: pd.DataFrame | None = None
         self._opened_group: tuple[str, str] | None = None
         self._note = ""
@@ -84,24 +76,24 @@ class ActionPanel:
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, name: str, target: Target, given: dict[str, Any] | None = None) -> None:
-        """Start an action on rows: show its form, or make its plan if its arguments are given or it takes none."""
+    def begin(self, name: str, given: dict[str, Any] | None = None) -> None:
+        """Start an action on the selected rows: show its form, or make its plan if its arguments are given or it takes none."""
         self._require_idle()
-        action, given = get_offered(name), given or {}
+        action, target, given = get_offered(name), self._find_target(), given or {}
         is_asked = not given and bool(make_fields(action))
         prepare = None if is_asked else self._read_form(action, target, given)
         self._clear()
-        self._action, self._target, self._label = action, target, action.label.rstrip("…")
+        self._action, self._label = action, action.label.rstrip("…")
         if prepare is None:
             self._enter("ask")
         else:
             prepare()
 
     def answer(self, given: dict[str, Any]) -> None:
-        """Submit the form of the action: a value for each field, by name."""
-        if self._target is None or self.stage != "ask":
+        """Submit the form of the action, a value for each field by name; it is for the rows that are selected now."""
+        if self.stage != "ask":
             raise InvalidRequestError("no form is open", hint="Select rows and an action.")
-        self._read_form(self._action, self._target, given)()
+        self._read_form(self._action, self._find_target(), given)()
 
     def _read_form(self, action: Action, target: Target, given: dict[str, Any]) -> Callable[[], None]:
         """Check the values of the form, and return the function that continues with them."""
@@ -120,12 +112,12 @@ class ActionPanel:
         self._require_idle()
         self._clear()
         self._action, self._label = OFFERED.get(plan.action.name, self._action), capitalize(plan.action.verb)
-        self._prepare("reading the rows of the plan", lambda: plan, None)
+        self._prepare("reading the rows of the plan", lambda: plan, None, "the rows of a plan from Python")
 
     def allow(self, guards: list[Any]) -> None:
         """Lift these guards of the plan, and no others."""
-        plan = replace(self._require_plan(), allowed=frozenset()).allow(*guards)
-        self._prepare("reading the rows of the plan", lambda: plan, self._target)
+        plan = replace(self._require_current(), allowed=frozenset()).allow(*guards)
+        self._prepare("reading the rows of the plan", lambda: plan, self._target, self._origin)
 
     def list_rows(self, verdict: str, reason: str = "") -> None:
         """List the rows of the plan with a verdict and reason, or with an outcome; hide the list if it is shown already."""
@@ -136,7 +128,7 @@ class ActionPanel:
 
     def confirm(self, typed: str = "") -> None:
         """Run the plan; if `_asks_for_number` requires it, `typed` must be the number of its rows."""
-        plan, number = self._require_plan(), self._count_sends()
+        plan, number = self._require_current(), self._count_sends()
         if self._asks_for_number(plan) and typed.strip().replace(",", "") != str(number):
             raise InvalidRequestError(
                 "that is not the number of rows", hint=f"Type {number} to {plan.action.verb} them."
@@ -164,12 +156,12 @@ class ActionPanel:
         if self._undone:
             self._undo_plan(outcomes, self._undone)
             return
-        left, given = self._find_unfinished(outcomes), repeat_arguments(plan.action, get_common_ttl(plan.rows))
+        left, given = panel_rows.find_unfinished(outcomes), repeat_arguments(plan.action, get_common_ttl(plan.rows))
 
         def again() -> Plan:
             return self._planner().plan(plan.action.name, left, given).allow(*sorted(plan.allowed))
 
-        self._prepare("reading the rows that failed", again, None)
+        self._prepare("reading the rows that failed", again, None, "the rows that were not done")
 
     def cancel(self) -> None:
         """Cancel the work in progress: a plan being made is dropped, a running one is stopped."""
@@ -204,6 +196,11 @@ class ActionPanel:
         """The rows that the plan was made from; None for a plan that was made elsewhere."""
         return self._target if self.plan is not None else None
 
+    @property
+    def depends_on_selection(self) -> bool:
+        """Whether a form or a plan is shown, which are for the rows that are selected."""
+        return self.stage in ("ask", "confirm")
+
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
@@ -232,41 +229,40 @@ class ActionPanel:
             "action": self._action.name,
             "label": self._label,
             "doc": self._action.doc.replace("`", ""),
-            "target": self._target.text if self._target else "",
+            "target": self._target.text if self._target else self._origin,
+            "filters": self._target.filters if self._target else "",
+            "obstacle": "",
         }
 
     def _describe_form(self) -> AskPanel:
-        fields = make_fields(self._action, self._target.name if self._target else "checkpoints")
+        opened: OpenPanel = self._describe_action()
+        name = "checkpoints"
+        try:
+            target = self._find_target()
+            name, opened["target"], opened["filters"] = target.name, target.text, target.filters
+        except InvalidRequestError as error:
+            opened["obstacle"] = str(error)
         submit = "Write" if self._action is EXPORT else "Look at the plan"
-        return {**self._describe_action(), "stage": "ask", "fields": fields, "submit": submit}
+        return {**opened, "stage": "ask", "fields": make_fields(self._action, name), "submit": submit}
 
     def _describe_plan(self) -> ConfirmPanel:
         plan, frame = self._require_plan(), self._require_preview()
         lines = plan.summarize(frame, HINTS)
-        groups: list[PlanGroup] = [
-            {
-                "verdict": verdict,
-                "label": VERDICTS[verdict],
-                "reason": reason,
-                "rows": rows,
-                "open": self._opened_group == (verdict, reason),
-            }
-            for (verdict, reason), rows in _count_groups(frame)
-        ]
         reasons = frame.loc[frame["verdict"] == "held", "reason"].unique()
         held = [name for name, guard in GUARDS.items() if any(map(guard.is_named_in, reasons))]
         return {
             **self._describe_action(),
             "stage": "confirm",
+            "obstacle": self._find_obstacle(),
             "number": self._count_sends(),
             "verb": plan.action.verb,
             "lines": [line for line in lines if not line.startswith(tuple(VERDICTS.values()))],
-            "groups": groups,
+            "groups": panel_rows.count_groups(frame, self._opened_group),
             "guards": [
                 {"name": name, "label": GUARDS[name].counted, "on": name in plan.allowed}
                 for name in sorted({*held, *plan.allowed})
             ],
-            "rows": self._list_group(frame),
+            "rows": panel_rows.list_group(frame, self._opened_group),
             "typed": self._asks_for_number(plan),
             "undo": bool(plan.action.undo),
             "rule": plan.rule,
@@ -286,34 +282,21 @@ class ActionPanel:
                 "retry": False,
             }
             return nothing
-        counts = outcomes["outcome"].value_counts(sort=False)  # in the order of the categories
-        bad = _shorten_errors(outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED))
         look = self._opened_group[0] if self._opened_group else None
         return {
             **self._describe_action(),
             "stage": "outcome",
-            "counts": [
-                {"outcome": str(name), "rows": int(rows), "open": name == look} for name, rows in counts.items() if rows
-            ],
-            "failed": _format_rows(bad, ["tinker_path", "outcome", "error"]) if len(bad) else [],
-            "rows": _format_rows(_shorten_errors(outcomes[outcomes["outcome"] == look]), OUTCOME_COLUMNS)
-            if look
-            else [],
+            "counts": panel_rows.count_outcomes(outcomes, look),
+            "failed": panel_rows.list_failed(outcomes),
+            "rows": panel_rows.list_outcome(outcomes, look) if look else [],
             "undo": self.can_undo,
-            "retry": bool(self._find_unfinished(outcomes)),
+            "retry": bool(panel_rows.find_unfinished(outcomes)),
         }
-
-    def _list_group(self, frame: pd.DataFrame) -> list[list[Cell]]:
-        """Return the rows of the group that is listed."""
-        if self._opened_group is None:
-            return []
-        verdict, reason = self._opened_group
-        return _format_rows(frame[(frame["verdict"] == verdict) & (frame["reason"].fillna("") == reason)], PLAN_COLUMNS)
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _prepare(self, what: str, made: Callable[[], Plan], target: Target | None) -> None:
-        """Make a plan and its preview in the background, and show it."""
+    def _prepare(self, what: str, made: Callable[[], Plan], target: Target | None, origin: str = "") -> None:
+        """Make a plan and its preview in the background, and show it; a plan without a target has an `origin`, in words."""
 
         def work(_: Task) -> tuple[Plan, pd.DataFrame]:
             plan = made()
@@ -321,7 +304,7 @@ class ActionPanel:
 
         def propose(made: tuple[Plan, pd.DataFrame]) -> None:
             self._clear()
-            (self.plan, self._preview), self._target, self.stage = made, target, "confirm"
+            (self.plan, self._preview), self._target, self._origin, self.stage = made, target, origin, "confirm"
 
         self._start(what, work, propose, is_plan=True)
 
@@ -393,7 +376,7 @@ class ActionPanel:
         self._changed()
 
     def _clear(self) -> None:
-        self.stage, self._note, self._opened_group, self._undone = "", "", None, ""
+        self.stage, self._note, self._opened_group, self._undone, self._origin = "", "", None, "", ""
         self.plan = self.outcomes = self._preview = self._target = None
 
     def _require_preview(self) -> pd.DataFrame:
@@ -408,37 +391,34 @@ class ActionPanel:
     def _count_sends(self) -> int:
         return int((self._require_preview()["verdict"] == "send").sum())
 
-    @staticmethod
-    def _find_unfinished(outcomes: pd.DataFrame) -> list[str]:
-        late = outcomes["error"].fillna("").str.startswith(("not sent", "not done"))
-        return list(outcomes.loc[outcomes["outcome"].isin(["failed", "unknown"]) | late, "tinker_path"])
-
     def _require_idle(self) -> None:
         if self.stage == "work":
             raise InvalidRequestError("another action is in progress", hint="Wait for it, or cancel it.")
+
+    def _find_obstacle(self) -> str:
+        """Return why the plan cannot be run or changed; empty if it can."""
+        try:
+            self._require_current()
+        except InvalidRequestError as error:
+            return str(error)
+        return ""
+
+    def _require_current(self) -> Plan:
+        """Return the plan; raise if it is out of date, which one whose rows were not selected here is not."""
+        plan, change = self._require_plan(), ""
+        try:
+            change = self._target.find_change(self._find_target()) if self._target else ""
+        except InvalidRequestError as error:  # there are no such rows now
+            change = error.what
+        if change:
+            hint = "Begin the action again for the rows that are selected now."
+            raise InvalidRequestError(f"this plan is out of date: {change}", hint=hint)
+        return plan
 
     def _require_plan(self) -> Plan:
         if self.plan is None or self.stage != "confirm":
             raise InvalidRequestError("no plan is shown", hint="Select rows and an action.")
         return self.plan
-
-
-def _count_groups(frame: pd.DataFrame) -> list[tuple[tuple[str, str], int]]:
-    """Return the number of rows per verdict and reason, those that are sent first, then by number."""
-    pairs = Counter(zip(frame["verdict"], frame["reason"].fillna(""), strict=True))
-    return sorted(pairs.items(), key=lambda item: (item[0][0] != "send", -item[1]))
-
-
-def _format_rows(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
-    """Return the names of the columns, and the rows as cells."""
-    known = [name for name in columns if name in rows.columns]
-    return [[*known], *cells.format_rows(rows.head(MOST_LISTED), known, datetime.now(UTC))]
-
-
-def _shorten_errors(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return outcomes whose errors leave out the request."""
-    errors = outcomes["error"]
-    return outcomes.assign(error=errors.map(strip_request, na_action="ignore").astype(errors.dtype))
 
 
 def capitalize(text: str) -> str:

@@ -14,13 +14,14 @@ from ..errors import InvalidRequestError, TinkerError
 from ..frames.text import escape_control_characters, shorten_ids
 from ..functions import is_default
 from . import refresh
-from .action_panel import ActionPanel, Target
+from .action_panel import ActionPanel
 from .cells import format_size
 from .codegen import write_script
 from .forms import OFFERED, make_button
 from .messages import Facet, Head
 from .sorts import SORTS
 from .table import TableState
+from .target import Target, make_target
 from .task import Task, describe_error
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Explorer:
         self._facet = ""
         self._writes = 0  # how often rows were written to
         self.reading: Task | None = None
-        self.panel = ActionPanel(lambda: client().planner, self._panel_changed, self._after_write)
+        self.panel = ActionPanel(lambda: client().planner, self.target, self._panel_changed, self._after_write)
 
     @property
     def state(self) -> TableState:
@@ -214,22 +215,18 @@ class Explorer:
         InvalidRequestError
             If no row is selected, since matching the filters is not enough, or while a filter is not valid.
         """
-        state, rows = self.state, self.state.rows
+        state = self.state
         state.require_valid_filters()
-        frame = rows.get_selected().copy(deep=False)
-        if frame.empty:
+        if not state.rows.selection.any():
             raise InvalidRequestError(
                 "no row is selected",
                 hint="Select rows first; all that match by `Select all`, or in Python by `view.selected = view.filtered`.",
             )
-        frame.attrs["tinker"] = state.about
-        name, hidden = state.sort.name, int((rows.selection & ~rows.mask).sum())
-        text = f"{len(frame):,} {state.sort.one}{'s' if len(frame) > 1 else ''} selected"
-        return Target(text, name, frame, lambda: refresh.read_checkpoints(self._client(), frame, name), hidden)
+        return make_target(state, lambda rows, name: refresh.read_checkpoints(self._client(), rows, name))
 
     def begin_action(self, name: str, **given: Any) -> None:
         """Start an action on the selected rows; its arguments may be given."""
-        self.panel.begin(name, self.target(), given)
+        self.panel.begin(name, given)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for work in the background to finish; return False if `timeout` seconds were not enough."""
@@ -289,9 +286,11 @@ class Explorer:
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def changed(self, *parts: str) -> None:
-        """Send these parts to the browser, unless the view was closed."""
-        if not self.is_closed:
-            self._notify(parts)
+        """Send these parts to the browser, unless the view was closed; a panel that is open depends on the selection."""
+        if self.is_closed:
+            return
+        is_panel_concerned = "selection" in parts and "action_panel" not in parts and self.panel.depends_on_selection
+        self._notify((*parts, "action_panel") if is_panel_concerned else parts)
 
     def set_note(self, note: str) -> None:
         """Show a note."""

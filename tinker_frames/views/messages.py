@@ -204,13 +204,19 @@ class ClosedPanel(TypedDict):
 
 
 class OpenPanel(TypedDict):
-    """The fields that every stage of an action has."""
+    """The fields that every stage of an action has.
+
+    `target` and `filters` are the rows that it is for, in words; `obstacle` is why it cannot go on: there is no selection, or the
+    plan is out of date.
+    """
 
     note: str
     action: str
     label: str
     doc: str
     target: str
+    filters: str
+    obstacle: str
 
 
 class FormField(TypedDict):

@@ -269,6 +269,11 @@ class TableState:
         """Return the filters with their values and errors."""
         return {"controls": [self._control(control) for control in self.controls.values()], "query": self.query}
 
+    def describe_filters(self) -> str:
+        """Return the filters that are set in words; empty if there are none."""
+        controls = (self._control(control) for control in self.controls.values())
+        return "; ".join(f"{control['label']}: {control['text']}" for control in controls if control["text"])
+
     def options(self, name: str) -> list[FilterOption]:
         """Return the options of a filter, each with the number of rows that match the other filters."""
         control = self.controls[name]

@@ -127,6 +127,7 @@ function makeOpenings(openings, key, id) {
 
 // src/panel_parts.js
 var makeButtons = (...buttons) => el("div", { class: "tkf-panel-buttons" }, ...buttons);
+var makeObstacle = (obstacle) => obstacle ? [el("div", { class: "tkf-error tkf-obstacle", role: "alert" }, obstacle)] : [];
 var makeTitle = (...text) => el("h4", { class: "tkf-panel-title" }, ...text);
 function dropEmptyColumns([names = [], ...rows]) {
   const texts = rows.map((row) => row.map((cell) => readCell(cell).text));
@@ -149,8 +150,9 @@ function makeRowTable(listed, look = "") {
 
 // src/action_forms.js
 function makeForm(panel, state) {
-  const inputs = state.fields.map((field, place) => makeInput(field, () => submit(), place === 0));
+  const inputs = state.fields.map((field, place) => makeInput(panel, field, () => submit(), place === 0));
   const submit = (picked = {}) => {
+    if (state.obstacle) return;
     const values = Object.fromEntries(
       state.fields.map((field, place) => [field.name, readInput(field, inputs[place])])
     );
@@ -158,16 +160,24 @@ function makeForm(panel, state) {
   };
   const lines = state.fields.map((field, place) => makeLine(field, inputs[place], submit));
   return [
-    makeTitle(`${state.label}: ${state.target}`),
+    makeTitle(`${state.label}: ${state.target || "no rows"}`),
     el("div", { class: "tkf-muted" }, state.doc),
     el("div", { class: "tkf-form" }, ...lines),
+    ...makeObstacle(state.obstacle),
     makeButtons(
-      button(state.submit, () => submit(), { class: "tkf-button tkf-main", "data-name": "submit" }),
+      button(state.submit, () => submit(), {
+        class: "tkf-button tkf-main",
+        disabled: Boolean(state.obstacle),
+        "data-name": "submit"
+      }),
       panel.closeButton("Cancel")
     )
   ];
 }
-function makeInput(field, submit, isFirst) {
+function makeInput(panel, field, submit, isFirst) {
+  const keep = () => {
+    panel.values[field.name] = field.kind === "flag" ? input.checked : input.value;
+  };
   const input = el("input", {
     type: { flag: "checkbox", count: "number", duration: "text", text: "text" }[field.kind],
     class: field.kind === "flag" ? null : `tkf-input ${field.kind === "text" ? "tkf-wide" : "tkf-short"}`,
@@ -176,10 +186,11 @@ function makeInput(field, submit, isFirst) {
     "aria-label": field.label,
     "data-name": field.name,
     "data-first": isFirst,
-    on: { keydown: (event) => event.key === "Enter" && submit() }
+    on: { input: keep, keydown: (event) => event.key === "Enter" && submit() }
   });
-  if (typeof field.value === "boolean") input.checked = field.value;
-  else input.value = String(field.value);
+  const value = panel.values[field.name] ?? field.value;
+  if (typeof value === "boolean") input.checked = value;
+  else input.value = String(value);
   return input;
 }
 function readInput(field, input) {
@@ -226,14 +237,17 @@ function makeConfirmation(panel, state) {
   const typed = state.typed && state.number > 0 ? makeTypedNumber(panel, state, run) : null;
   return [
     makeTitle(capitalize(title)),
+    ...makeObstacle(state.obstacle),
+    el("div", { class: "tkf-muted" }, describeSource(state)),
     ...makeHiddenWarning(state.hidden),
     el("ul", { class: "tkf-lines" }, ...facts.map((fact) => el("li", {}, fact))),
     el("div", { class: "tkf-groups" }, ...state.groups.map((group) => makeGroup(panel, group))),
     ...makeRowTable(state.rows),
-    ...makeGuards(panel, state.guards),
-    makeButtons(typed, run, panel.closeButton("Cancel"))
+    ...state.obstacle ? [] : makeGuards(panel, state.guards),
+    state.obstacle ? makeButtons(panel.closeButton()) : makeButtons(typed, run, panel.closeButton("Cancel"))
   ];
 }
+var describeSource = ({ target, filters }) => `Made of ${target}${filters ? `, filtered by ${filters}` : ""}.`;
 function makeHiddenWarning(hidden) {
   const text = `${formatCount(hidden)} of them are hidden by the filters.`;
   return hidden ? [el("div", { class: "tkf-warn" }, text)] : [];
@@ -360,6 +374,7 @@ var ActionPanel = class {
     this.action = void 0;
     this.begun = void 0;
     this.typed = "";
+    this.values = {};
     this.ticked = "";
     this.progress = null;
     this.element = el("section", {
@@ -375,9 +390,11 @@ var ActionPanel = class {
     const action = state.stage ? state.action : void 0;
     const isNew = state.stage !== this.stage || action !== this.action;
     if (isNew) this.typed = "";
+    if (["", "outcome"].includes(state.stage) || action !== this.action) this.values = {};
     this.stage = state.stage;
     this.action = action;
     this.element.hidden = !state.stage && !state.note;
+    this.element.classList.toggle("tkf-outdated", state.stage === "confirm" && Boolean(state.obstacle));
     if (state.stage === "work" && !isNew && this.progress) return this.progress.update(state);
     const isFocusOurs = this.hasFocus();
     redraw(this.element, () => this.element.replaceChildren(...this.makeNote(state), ...this.makeStage(state)));

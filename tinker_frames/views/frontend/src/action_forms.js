@@ -1,7 +1,7 @@
 // The form of an action, made from the fields that Python sends.
 
 import { button, el } from "./dom.js";
-import { makeButtons, makeTitle } from "./panel_parts.js";
+import { makeButtons, makeObstacle, makeTitle } from "./panel_parts.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
 /** @import { AnswerRequest, AskPanel, FormField } from "./messages.js" */
@@ -10,8 +10,9 @@ import { makeButtons, makeTitle } from "./panel_parts.js";
 
 /** @param {ActionPanel} panel @param {AskPanel} state @returns {HTMLElement[]} */
 export function makeForm(panel, state) {
-  const inputs = state.fields.map((field, place) => makeInput(field, () => submit(), place === 0));
+  const inputs = state.fields.map((field, place) => makeInput(panel, field, () => submit(), place === 0));
   const submit = (/** @type {Values} */ picked = {}) => {
+    if (state.obstacle) return;
     const values = Object.fromEntries(
       state.fields.map((field, place) => [field.name, readInput(field, inputs[place])]),
     );
@@ -19,18 +20,26 @@ export function makeForm(panel, state) {
   };
   const lines = state.fields.map((field, place) => makeLine(field, inputs[place], submit));
   return [
-    makeTitle(`${state.label}: ${state.target}`),
+    makeTitle(`${state.label}: ${state.target || "no rows"}`),
     el("div", { class: "tkf-muted" }, state.doc),
     el("div", { class: "tkf-form" }, ...lines),
+    ...makeObstacle(state.obstacle),
     makeButtons(
-      button(state.submit, () => submit(), { class: "tkf-button tkf-main", "data-name": "submit" }),
+      button(state.submit, () => submit(), {
+        class: "tkf-button tkf-main",
+        disabled: Boolean(state.obstacle),
+        "data-name": "submit",
+      }),
       panel.closeButton("Cancel"),
     ),
   ];
 }
 
-/** @param {FormField} field @param {() => void} submit @param {boolean} isFirst */
-function makeInput(field, submit, isFirst) {
+/** @param {ActionPanel} panel @param {FormField} field @param {() => void} submit @param {boolean} isFirst */
+function makeInput(panel, field, submit, isFirst) {
+  const keep = () => {
+    panel.values[field.name] = field.kind === "flag" ? input.checked : input.value;
+  };
   const input = el("input", {
     type: { flag: "checkbox", count: "number", duration: "text", text: "text" }[field.kind],
     class: field.kind === "flag" ? null : `tkf-input ${field.kind === "text" ? "tkf-wide" : "tkf-short"}`,
@@ -39,10 +48,11 @@ function makeInput(field, submit, isFirst) {
     "aria-label": field.label,
     "data-name": field.name,
     "data-first": isFirst,
-    on: { keydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && submit() },
+    on: { input: keep, keydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && submit() },
   });
-  if (typeof field.value === "boolean") input.checked = field.value;
-  else input.value = String(field.value);
+  const value = panel.values[field.name] ?? field.value; // what was typed stays when the form is drawn again
+  if (typeof value === "boolean") input.checked = value;
+  else input.value = String(value);
   return input;
 }
 

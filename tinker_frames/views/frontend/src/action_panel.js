@@ -22,6 +22,8 @@ export class ActionPanel {
     /** @type {string | undefined} */
     this.begun = undefined; // the action whose button gets the focus back
     this.typed = ""; // the typed number of rows
+    /** @type {Record<string, string | boolean>} */
+    this.values = {}; // what was typed into the form, by field; kept until another action begins
     this.ticked = ""; // the last clicked guard, which gets the focus back
     /** @type {ProgressBar | null} */
     this.progress = null;
@@ -39,9 +41,11 @@ export class ActionPanel {
     const action = state.stage ? state.action : undefined;
     const isNew = state.stage !== this.stage || action !== this.action;
     if (isNew) this.typed = "";
+    if (["", "outcome"].includes(state.stage) || action !== this.action) this.values = {};
     this.stage = state.stage;
     this.action = action;
     this.element.hidden = !state.stage && !state.note;
+    this.element.classList.toggle("tkf-outdated", state.stage === "confirm" && Boolean(state.obstacle));
     if (state.stage === "work" && !isNew && this.progress) return this.progress.update(state);
     const isFocusOurs = this.hasFocus();
     redraw(this.element, () => this.element.replaceChildren(...this.makeNote(state), ...this.makeStage(state)));

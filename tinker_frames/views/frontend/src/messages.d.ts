@@ -192,13 +192,20 @@ export interface ClosedPanel {
   note: string;
 }
 
-/** The fields that every stage of an action has. */
+/**
+ * The fields that every stage of an action has.
+ *
+ * `target` and `filters` are the rows that it is for, in words; `obstacle` is why it cannot go on: there is no selection, or the
+ * plan is out of date.
+ */
 export interface OpenPanel {
   note: string;
   action: string;
   label: string;
   doc: string;
   target: string;
+  filters: string;
+  obstacle: string;
 }
 
 /** One field of a form: `value` is its initial value, `picks` are offered as buttons, `none` is the meaning of null, if allowed. */
@@ -220,6 +227,8 @@ export interface AskPanel {
   label: string;
   doc: string;
   target: string;
+  filters: string;
+  obstacle: string;
   stage: "ask";
   fields: Array<FormField>;
   submit: string;
@@ -232,6 +241,8 @@ export interface WorkPanel {
   label: string;
   doc: string;
   target: string;
+  filters: string;
+  obstacle: string;
   done: number;
   total: number;
   rate: number;
@@ -265,6 +276,8 @@ export interface ConfirmPanel {
   label: string;
   doc: string;
   target: string;
+  filters: string;
+  obstacle: string;
   stage: "confirm";
   number: number;
   verb: string;
@@ -292,6 +305,8 @@ export interface OutcomePanel {
   label: string;
   doc: string;
   target: string;
+  filters: string;
+  obstacle: string;
   stage: "outcome";
   counts: Array<OutcomeCount>;
   failed: Array<Array<string | Array<string>>>;

@@ -9,6 +9,10 @@ import { readCell } from "./grid_rows.js";
 /** @param {Child[]} buttons */
 export const makeButtons = (...buttons) => el("div", { class: "tkf-panel-buttons" }, ...buttons);
 
+/** Say why an action cannot go on. @param {string} obstacle */
+export const makeObstacle = (obstacle) =>
+  obstacle ? [el("div", { class: "tkf-error tkf-obstacle", role: "alert" }, obstacle)] : [];
+
 /** @param {Child[]} text */
 export const makeTitle = (...text) => el("h4", { class: "tkf-panel-title" }, ...text);
 

@@ -1,7 +1,7 @@
 // A plan to confirm: its summary, its rows by verdict, and the guards that hold some of them.
 
 import { button, el } from "./dom.js";
-import { makeButtons, makeRowTable, makeTitle } from "./panel_parts.js";
+import { makeButtons, makeObstacle, makeRowTable, makeTitle } from "./panel_parts.js";
 import { capitalize, formatCount } from "./text.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
@@ -15,14 +15,23 @@ export function makeConfirmation(panel, state) {
   const typed = state.typed && state.number > 0 ? makeTypedNumber(panel, state, run) : null;
   return [
     makeTitle(capitalize(title)),
+    ...makeObstacle(state.obstacle),
+    el("div", { class: "tkf-muted" }, describeSource(state)),
     ...makeHiddenWarning(state.hidden),
     el("ul", { class: "tkf-lines" }, ...facts.map((fact) => el("li", {}, fact))),
     el("div", { class: "tkf-groups" }, ...state.groups.map((group) => makeGroup(panel, group))),
     ...makeRowTable(state.rows),
-    ...makeGuards(panel, state.guards),
-    makeButtons(typed, run, panel.closeButton("Cancel")),
+    ...(state.obstacle ? [] : makeGuards(panel, state.guards)),
+    state.obstacle ? makeButtons(panel.closeButton()) : makeButtons(typed, run, panel.closeButton("Cancel")),
   ];
 }
+
+/**
+ * Return which rows a plan was made of.
+ *
+ * @param {Pick<ConfirmPanel, "target" | "filters">} state
+ */
+export const describeSource = ({ target, filters }) => `Made of ${target}${filters ? `, filtered by ${filters}` : ""}.`;
 
 /** @param {number} hidden rows that the filters hide */
 function makeHiddenWarning(hidden) {
