@@ -152,19 +152,21 @@ def test_a_delete_wants_its_number_typed(own_view: ViewPage, server: DemoServer)
 
 
 def test_ttl_in_own_words(own_view: ViewPage) -> None:
-    """An invalid duration shows what to write and stays editable; Enter submits a valid one."""
+    """An invalid duration shows in red, below the form, what to write, and stays editable; Enter submits a valid one."""
+    error = own_view.find(".tkf-action-panel > .tkf-form + .tkf-error")
     select(own_view, "expires_at.isna() and not public", 1)
     own_view.click_and_wait("set_ttl")
     for text in ("soon", "", "5 s"):
         own_view.host.fill(own_view.panel_control("ttl"), text)
         own_view.answer_panel("submit")
-        own_view.host.wait_until(lambda: own_view.note() or own_view.find(".tkf-action-panel [role=alert]").count())
+        own_view.host.wait_until(error.count)
+        assert (error.evaluate(COLOUR), own_view.note()) == (RED, "")
         assert own_view.panel_control("ttl").input_value() == text
     own_view.host.fill(own_view.panel_control("ttl"), "36h")
     own_view.host.press("Enter")
     own_view.wait_until_idle()
     assert own_view.panel_control("run").is_enabled()
-    assert own_view.note() == "", "what was wrong is not said any longer"
+    assert error.count() == 0, "what was wrong is not said any longer"
 
 
 def test_what_was_typed_into_a_form_stays(own_view: ViewPage, tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def test_what_a_failing_server_says_is_text(host: WidgetHost, server: DemoServer
     server.faults.bursts = [Burst("*", 403, times=None, detail=ALL)]
     view.click_and_wait("refresh")
     view.wait_for_text(view.note, IMAGE)
+    assert view.find(".tkf-note.tkf-error").count() == 1, "an error is not a note like others"
     client.cache.clear()  # else the plan needs nothing of the server
     view.select_matching()
     view.click_and_wait("publish")

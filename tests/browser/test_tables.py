@@ -87,7 +87,7 @@ def test_a_refresh_that_takes_long_is_counted_and_can_be_cancelled(
     """A slow refresh shows the name and count of what is read, and Cancel keeps the previous rows."""
     view = start_slow_refresh(host, server, client)
     keys = view.keys()
-    assert view.note().startswith("Reading anew … ")
+    assert view.note().startswith("Refreshing … ")
     view.host.click(view.find("[data-name=stop]"))
     view.wait_for_text(view.note, "was stopped")
     assert (view.keys(), view.find("[data-name=stop]").is_visible()) == (keys, False)

@@ -41,8 +41,8 @@ class HeadlessView:
 
     @property
     def note(self) -> str:
-        """The note above the table, or on the panel."""
-        return self.explorer.note or str(self.panel["note"])
+        """The note above the table, or the error or note on the panel."""
+        return self.explorer.note or str(self.panel["error"] or self.panel["note"])
 
     @property
     def keys(self) -> list[str]:

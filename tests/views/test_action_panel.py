@@ -371,7 +371,7 @@ def test_a_message_at_the_wrong_stage_changes_nothing(view: HeadlessView) -> Non
     view.send("dismiss")
     view.send("cancel")
     view.send("close")
-    assert (view.note, view.panel) == ("", {"stage": "", "note": ""})
+    assert (view.note, view.panel) == ("", {"stage": "", "note": "", "error": ""})
 
 
 # ── export ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -428,7 +428,7 @@ def test_a_file_that_cannot_be_written_is_explained(view: HeadlessView, tmp_path
     for path in (tmp_path / "no" / "rows.csv", tmp_path / "rows"):
         view.send("answer", given={"path": str(path)})
         assert view.panel["stage"] == "ask"
-        assert view.panel["note"]
-        assert "journal" not in view.panel["note"]
+        assert view.panel["error"]
+        assert "journal" not in view.panel["error"]
     view.send("close")
     assert view.panel["stage"] == ""

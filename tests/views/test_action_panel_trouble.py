@@ -172,11 +172,11 @@ def test_a_retry_that_cannot_be_planned_leaves_the_outcome(server: DemoServer, v
         count_outcomes(outcome),
         True,
     )
-    assert "401" in view.panel["note"]
-    assert "journal" not in view.panel["note"]
+    assert "401" in view.panel["error"]
+    assert "journal" not in view.panel["error"]
     server.faults.clear()
     view.send("retry")
-    assert (view.panel["number"], view.panel["note"]) == (4, "")
+    assert (view.panel["number"], view.panel["error"]) == (4, "")
 
 
 # ── cancel ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -331,7 +331,7 @@ def test_a_plan_that_cannot_be_made_shows_the_reason(server: DemoServer, client_
     if act == "retire":
         view.send("answer", given={"keep_last": 1})
     assert (view.panel["stage"], view.explorer.panel.plan) == ("ask" if act == "retire" else "", None)
-    assert len(view.panel["note"]) > 20
+    assert len(view.panel["error"]) > 20
     assert len(view.keys) == len(view.state.rows.frame)
 
 
@@ -346,7 +346,7 @@ def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_
     BROKEN[how](server)
     view.send("confirm")
     assert view.panel["stage"] in ("confirm", "outcome")
-    assert view.panel["note"] or len(view.panel["failed"]) == 2
+    assert view.panel["error"] or len(view.panel["failed"]) == 2
     assert get_frame_state(view.state.rows.frame) == before
 
 

@@ -424,7 +424,7 @@ def test_what_was_done_is_told_even_if_the_rows_cannot_be_shown_anew(server: Dem
     view.state.rows.frame = pd.DataFrame()  # an unforeseen state
     view.wait()
     assert {count["outcome"]: count["rows"] for count in view.panel["counts"]} == {"done": 2}
-    assert "may be out of date" in view.panel["note"]
+    assert "may be out of date" in view.panel["error"]
 
 
 def test_an_incomplete_reading_is_said_in_the_banner(server: DemoServer, client_of: Make) -> None:

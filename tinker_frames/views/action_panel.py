@@ -70,7 +70,7 @@ class ActionPanel:
         self._origin = ""  # of the rows of a plan without a target
         self._preview: pd.DataFrame | None = None
         self._opened_group: tuple[str, str] | None = None
-        self._note = ""
+        self._note = self._error = ""
         self._undone = ""  # the plan that was undone
         self._label = ""
 
@@ -191,6 +191,17 @@ class ActionPanel:
                 self._clear()
                 self.task = None
 
+    def show_error(self, text: str) -> None:
+        """Show an error in the panel, beside what caused it."""
+        with self.lock:
+            self._error = text
+        self._changed()
+
+    def clear_error(self) -> None:
+        """Remove the error; the next one is of the request that follows."""
+        if self._error:
+            self.show_error("")
+
     @property
     def target(self) -> Target | None:
         """The rows that the plan was made from; None for a plan that was made elsewhere."""
@@ -220,12 +231,13 @@ class ActionPanel:
                 return self._describe_plan()
             if self.stage == "outcome":
                 return self._describe_outcomes()
-            return {"stage": "", "note": self._note}
+            return {"stage": "", "note": self._note, "error": self._error}
 
     def _describe_action(self) -> OpenPanel:
         """Return what every stage has in common."""
         return {
             "note": self._note,
+            "error": self._error,
             "action": self._action.name,
             "label": self._label,
             "doc": self._action.doc.replace("`", ""),
@@ -312,7 +324,7 @@ class ActionPanel:
         self, what: str, work: Callable[[Task], Any], then: Callable[[Any], None], *, is_plan: bool = False
     ) -> None:
         self._require_idle()
-        self._previous_stage, self._is_planning, self._note = self.stage, is_plan, ""
+        self._previous_stage, self._is_planning, self._note, self._error = self.stage, is_plan, "", ""
 
         def ended(result: Any, problem: BaseException | None) -> None:
             with self.lock:
@@ -321,9 +333,13 @@ class ActionPanel:
                 self.stage = self._previous_stage
                 if problem is None:
                     then(result)
+                elif isinstance(problem, StoppedError):
+                    self._note = describe_error(problem)
                 else:
-                    sent = not is_plan and self._action is not EXPORT and not isinstance(problem, StoppedError)
-                    self._note = describe_error(problem) + (" What was done stands in tkf.journal()." if sent else "")
+                    is_sent = not is_plan and self._action is not EXPORT
+                    self._error = describe_error(problem) + (
+                        " What was done stands in tkf.journal()." if is_sent else ""
+                    )
             self._changed()
 
         task = self.task = Task(what, work, ended, self._changed)
@@ -349,7 +365,7 @@ class ActionPanel:
             try:
                 self._after_write(paths)
             except Exception as error:  # noqa: BLE001  # the outcome is shown even if the rows cannot be updated
-                self._note = f"The rows below may be out of date: {describe_error(error)}"
+                self._error = f"The rows below may be out of date: {describe_error(error)}"
 
     def _finish(self, outcomes: pd.DataFrame) -> None:
         self.outcomes, self.stage, self._opened_group = outcomes, "outcome", None
@@ -376,7 +392,8 @@ class ActionPanel:
         self._changed()
 
     def _clear(self) -> None:
-        self.stage, self._note, self._opened_group, self._undone, self._origin = "", "", None, "", ""
+        self.stage, self._note, self._error, self._opened_group = "", "", "", None
+        self._undone = self._origin = ""
         self.plan = self.outcomes = self._preview = self._target = None
 
     def _require_preview(self) -> pd.DataFrame:

@@ -56,7 +56,7 @@ class Explorer:
     ) -> None:
         self.lock = threading.RLock()
         self.stack = [state]
-        self.note = ""
+        self.note, self.is_error = "", False
         self.with_charts = True
         self._client, self._notify = client, changed
         self._find_frames = find_frames or self.get_frames
@@ -268,6 +268,7 @@ class Explorer:
             "age": state.about.get("fetched_at", ""),
             "banner": escape_control_characters(state.banner()),
             "note": escape_control_characters(self.note),
+            "is_error": self.is_error,
             "reading": self.reading.to_message() if self.reading is not None else None,
             "charts": self.with_charts,
             "actions": [make_button(action) for action in OFFERED.values()],
@@ -294,7 +295,12 @@ class Explorer:
 
     def set_note(self, note: str) -> None:
         """Show a note."""
-        self.note = note
+        self.note, self.is_error = note, False
+        self.changed("head")
+
+    def show_error(self, text: str) -> None:
+        """Show an error as the note."""
+        self.note, self.is_error = text, True
         self.changed("head")
 
     def clear_note(self) -> None:
@@ -337,13 +343,14 @@ class Explorer:
                 if self.reading is not task:
                     return  # it was cancelled, and another read may have started
                 self.reading, self.note = None, "" if problem is None else describe_error(problem)
+                self.is_error = problem is not None
                 try:
                     if frame is not None:
                         then(frame)
                         self.state.is_stale = self.state.is_stale or writes != self._writes
                         self._renew_stale()
                 except Exception as error:  # noqa: BLE001  # shown as a note; the rows are kept
-                    self.note = describe_error(error)
+                    self.note, self.is_error = describe_error(error), True
             self.changed("head")
 
         def work(_: Task) -> pd.DataFrame:

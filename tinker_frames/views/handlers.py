@@ -9,7 +9,17 @@ from . import requests as m
 from .explorer import Explorer
 from .task import describe_error
 
-CLEARS_NOTE = ("begin", "answer", "close")  # the error that the note reports is being corrected
+OF_PANEL = (
+    "begin",
+    "answer",
+    "allow",
+    "list",
+    "confirm",
+    "cancel",
+    "undo",
+    "retry",
+    "close",
+)  # their errors are shown there
 
 
 def handle(explorer: Explorer, request: Any) -> m.Reply | None:
@@ -17,11 +27,13 @@ def handle(explorer: Explorer, request: Any) -> m.Reply | None:
     try:
         handler = HANDLERS[request["do"]]
         with explorer.lock:
-            if request["do"] in CLEARS_NOTE:
-                explorer.clear_note()
+            if request["do"] in OF_PANEL:
+                explorer.panel.clear_error()
             return handler(explorer, request)
     except Exception as error:  # noqa: BLE001  # an exception would not be visible in a notebook
-        explorer.set_note(describe_error(error))
+        is_of_panel = isinstance(request, dict) and request.get("do") in OF_PANEL
+        show = explorer.panel.show_error if is_of_panel else explorer.show_error
+        show(describe_error(error))
     return None
 
 

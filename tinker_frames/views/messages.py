@@ -55,7 +55,7 @@ class ActionButton(TypedDict):
 
 
 class Head(TypedDict):
-    """The header of the view: the tables that were opened, counts, age, notes and the actions."""
+    """The header of the view: the tables that were opened, counts, age, notes and the actions; `is_error` is about the note."""
 
     trail: list[str]
     opened_by: list[str]
@@ -64,6 +64,7 @@ class Head(TypedDict):
     age: str
     banner: str
     note: str
+    is_error: bool
     reading: Progress | None
     charts: bool
     actions: list[ActionButton]
@@ -197,10 +198,11 @@ class Chart(TypedDict):
 
 
 class ClosedPanel(TypedDict):
-    """No action; `note` may give the reason why the last one ended."""
+    """No action; `note` or `error` may give the reason why the last one ended."""
 
     stage: Literal[""]
     note: str
+    error: str
 
 
 class OpenPanel(TypedDict):
@@ -211,6 +213,7 @@ class OpenPanel(TypedDict):
     """
 
     note: str
+    error: str
     action: str
     label: str
     doc: str

@@ -373,6 +373,7 @@ var ActionPanel = class {
     this.stage = "";
     this.action = void 0;
     this.begun = void 0;
+    this.error = "";
     this.typed = "";
     this.values = {};
     this.ticked = "";
@@ -393,16 +394,22 @@ var ActionPanel = class {
     if (["", "outcome"].includes(state.stage) || action !== this.action) this.values = {};
     this.stage = state.stage;
     this.action = action;
-    this.element.hidden = !state.stage && !state.note;
+    this.element.hidden = !state.stage && !state.note && !state.error;
     this.element.classList.toggle("tkf-outdated", state.stage === "confirm" && Boolean(state.obstacle));
-    if (state.stage === "work" && !isNew && this.progress) return this.progress.update(state);
+    const isErrorNew = state.error !== this.error;
+    this.error = state.error;
+    if (state.stage === "work" && !isNew && !isErrorNew && this.progress) return this.progress.update(state);
     const isFocusOurs = this.hasFocus();
-    redraw(this.element, () => this.element.replaceChildren(...this.makeNote(state), ...this.makeStage(state)));
+    redraw(this.element, () => this.element.replaceChildren(...this.makeParts(state)));
     if (isNew && isFocusOurs) this.moveFocus(state);
   }
+  // The note at the top, an error beside the buttons, which are last.
   /** @param {PanelState} state */
-  makeNote({ stage, note }) {
-    return note ? [el("div", { class: stage === "outcome" ? "tkf-note" : "tkf-error", role: "alert" }, note)] : [];
+  makeParts(state) {
+    const parts = this.makeStage(state);
+    const note = state.note ? [el("div", { class: "tkf-note", role: "status" }, state.note)] : [];
+    const error = state.error ? [el("div", { class: "tkf-error", role: "alert" }, state.error)] : [];
+    return [...note, ...parts.slice(0, -1), ...error, ...parts.slice(-1)];
   }
   /** @param {PanelState} state */
   makeStage(state) {
@@ -1643,10 +1650,11 @@ var Note = class {
     const parts = [this.text, " ", this.progress, " ", this.close, this.cancel];
     this.element = el("div", { class: "tkf-note", hidden: true }, ...parts);
   }
-  /** @param {string} text @param {Progress | null} [progress] */
-  show(text, progress = null) {
+  /** @param {string} text @param {{ progress?: Progress | null, isError?: boolean }} [more] */
+  show(text, { progress = null, isError = false } = {}) {
     const hasFocus = this.element.contains(document.activeElement);
     this.element.hidden = !text;
+    this.element.classList.toggle("tkf-error", isError);
     if (this.text.textContent !== text) this.text.textContent = text;
     this.progress.textContent = progress ? formatProgress(progress) : "";
     this.close.hidden = Boolean(progress);
@@ -1731,7 +1739,7 @@ var View = class {
     const send = (request) => this.kernel.send(request);
     this.send = send;
     this.note = new Note(send);
-    this.kernel = new Kernel(model, (text) => this.note.show(text));
+    this.kernel = new Kernel(model, (text) => this.note.show(text, { isError: true }));
     this.grid = new Grid(send, (text) => this.note.show(text), model.get("_limits"));
     this.bar = new FilterBar(send, this.root);
     this.charts = new Charts(send);
@@ -1816,9 +1824,9 @@ var View = class {
     this.selection.updateHead(head);
   }
   /** @param {Head} head */
-  drawNote({ reading, note }) {
-    if (reading) this.note.show(`${capitalize(reading.what)} …`, reading);
-    else if (note || !this.kernel.isSilent) this.note.show(note);
+  drawNote({ reading, note, is_error: isError }) {
+    if (reading) this.note.show(`${capitalize(reading.what)} …`, { progress: reading });
+    else if (note || !this.kernel.isSilent) this.note.show(note, { isError });
   }
   /** @param {Head} head */
   makeTrail({ trail, opened_by: openedBy }) {

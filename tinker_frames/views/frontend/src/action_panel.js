@@ -21,6 +21,7 @@ export class ActionPanel {
     this.action = undefined;
     /** @type {string | undefined} */
     this.begun = undefined; // the action whose button gets the focus back
+    this.error = "";
     this.typed = ""; // the typed number of rows
     /** @type {Record<string, string | boolean>} */
     this.values = {}; // what was typed into the form, by field; kept until another action begins
@@ -44,17 +45,23 @@ export class ActionPanel {
     if (["", "outcome"].includes(state.stage) || action !== this.action) this.values = {};
     this.stage = state.stage;
     this.action = action;
-    this.element.hidden = !state.stage && !state.note;
+    this.element.hidden = !state.stage && !state.note && !state.error;
     this.element.classList.toggle("tkf-outdated", state.stage === "confirm" && Boolean(state.obstacle));
-    if (state.stage === "work" && !isNew && this.progress) return this.progress.update(state);
+    const isErrorNew = state.error !== this.error;
+    this.error = state.error;
+    if (state.stage === "work" && !isNew && !isErrorNew && this.progress) return this.progress.update(state);
     const isFocusOurs = this.hasFocus();
-    redraw(this.element, () => this.element.replaceChildren(...this.makeNote(state), ...this.makeStage(state)));
+    redraw(this.element, () => this.element.replaceChildren(...this.makeParts(state)));
     if (isNew && isFocusOurs) this.moveFocus(state);
   }
 
+  // The note at the top, an error beside the buttons, which are last.
   /** @param {PanelState} state */
-  makeNote({ stage, note }) {
-    return note ? [el("div", { class: stage === "outcome" ? "tkf-note" : "tkf-error", role: "alert" }, note)] : [];
+  makeParts(state) {
+    const parts = this.makeStage(state);
+    const note = state.note ? [el("div", { class: "tkf-note", role: "status" }, state.note)] : [];
+    const error = state.error ? [el("div", { class: "tkf-error", role: "alert" }, state.error)] : [];
+    return [...note, ...parts.slice(0, -1), ...error, ...parts.slice(-1)];
   }
 
   /** @param {PanelState} state */

@@ -51,7 +51,7 @@ export interface ActionButton {
   tone: "" | "main" | "danger";
 }
 
-/** The header of the view: the tables that were opened, counts, age, notes and the actions. */
+/** The header of the view: the tables that were opened, counts, age, notes and the actions; `is_error` is about the note. */
 export interface Head {
   trail: Array<string>;
   opened_by: Array<string>;
@@ -60,6 +60,7 @@ export interface Head {
   age: string;
   banner: string;
   note: string;
+  is_error: boolean;
   reading: Progress | null;
   charts: boolean;
   actions: Array<ActionButton>;
@@ -186,10 +187,11 @@ export interface Chart {
   bars: Array<Bar>;
 }
 
-/** No action; `note` may give the reason why the last one ended. */
+/** No action; `note` or `error` may give the reason why the last one ended. */
 export interface ClosedPanel {
   stage: "";
   note: string;
+  error: string;
 }
 
 /**
@@ -200,6 +202,7 @@ export interface ClosedPanel {
  */
 export interface OpenPanel {
   note: string;
+  error: string;
   action: string;
   label: string;
   doc: string;
@@ -223,6 +226,7 @@ export interface FormField {
 /** The form of an action. */
 export interface AskPanel {
   note: string;
+  error: string;
   action: string;
   label: string;
   doc: string;
@@ -237,6 +241,7 @@ export interface AskPanel {
 /** Work in progress. */
 export interface WorkPanel {
   note: string;
+  error: string;
   action: string;
   label: string;
   doc: string;
@@ -272,6 +277,7 @@ export interface GuardTick {
 /** A plan to be confirmed, by a click or by typing its number of rows; the first of `rows` holds the names of the columns. */
 export interface ConfirmPanel {
   note: string;
+  error: string;
   action: string;
   label: string;
   doc: string;
@@ -301,6 +307,7 @@ export interface OutcomeCount {
 /** The outcome of a plan; the first of `rows` and of `failed` holds the names of the columns. */
 export interface OutcomePanel {
   note: string;
+  error: string;
   action: string;
   label: string;
   doc: string;

@@ -20,10 +20,11 @@ export class Note {
     this.element = el("div", { class: "tkf-note", hidden: true }, ...parts);
   }
 
-  /** @param {string} text @param {Progress | null} [progress] */
-  show(text, progress = null) {
+  /** @param {string} text @param {{ progress?: Progress | null, isError?: boolean }} [more] */
+  show(text, { progress = null, isError = false } = {}) {
     const hasFocus = this.element.contains(document.activeElement);
     this.element.hidden = !text;
+    this.element.classList.toggle("tkf-error", isError);
     if (this.text.textContent !== text) this.text.textContent = text;
     this.progress.textContent = progress ? formatProgress(progress) : "";
     this.close.hidden = Boolean(progress);

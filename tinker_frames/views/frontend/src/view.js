@@ -24,7 +24,7 @@ class View {
     const send = (/** @type {Request} */ request) => this.kernel.send(request);
     this.send = send;
     this.note = new Note(send);
-    this.kernel = new Kernel(model, (text) => this.note.show(text));
+    this.kernel = new Kernel(model, (text) => this.note.show(text, { isError: true }));
     this.grid = new Grid(send, (text) => this.note.show(text), model.get("_limits"));
     this.bar = new FilterBar(send, this.root);
     this.charts = new Charts(send);
@@ -119,9 +119,9 @@ class View {
   }
 
   /** @param {Head} head */
-  drawNote({ reading, note }) {
-    if (reading) this.note.show(`${capitalize(reading.what)} …`, reading);
-    else if (note || !this.kernel.isSilent) this.note.show(note);
+  drawNote({ reading, note, is_error: isError }) {
+    if (reading) this.note.show(`${capitalize(reading.what)} …`, { progress: reading });
+    else if (note || !this.kernel.isSilent) this.note.show(note, { isError });
   }
 
   /** @param {Head} head */
