@@ -12,7 +12,7 @@ from tinker_frames.plans.actions import ACTIONS, Action
 from tinker_frames.plans.preview import GUARDS
 from tinker_frames.policies import RULES
 from tinker_frames.rest.config import describe_settings
-from tinker_frames.schema.catalog import TABLES
+from tinker_frames.schema.catalog import DETAILED, TABLES
 from tinker_frames.schema.columns import Table
 
 README = Path(__file__).parent.parent / "README.md"
@@ -41,6 +41,8 @@ def _render_table(table: Table) -> str:
         lines.append(
             "| `last_sampler_checkpoint_…` | as in `checkpoints()` | the same of the newest sampler checkpoint |"
         )
+    added = [column for column in DETAILED.get(table.name, table).columns if column.name not in table.names]
+    lines += [f"| `{column.name}` | {column.dtype} | with `details=True`: {column.doc} |" for column in added]
     return "\n".join([*lines, ""])
 
 

@@ -286,7 +286,7 @@ def test_details_add_what_only_the_session_knows(shared_server: DemoServer, clie
     """`details=True` adds the ids of runs and samplers with one request per session."""
     client = client_of(shared_server)
     plain, detailed = client.sessions(), client.sessions(details=True)
-    assert list(detailed.columns) == catalog.WITH_DETAILS.names
+    assert list(detailed.columns) == catalog.SESSIONS_WITH_DETAILS.names
     assert_frame_equal(drop_ages(detailed)[drop_ages(plain).columns], drop_ages(plain))
     sessions = {row.session_id: row for row in shared_server.state.sessions()}
     for row in detailed.itertuples():

@@ -12,7 +12,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
-from tinker_frames.schema.catalog import CHECKPOINTS, SAMPLERS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
+from tinker_frames.schema.catalog import CHECKPOINTS, SAMPLERS, SESSIONS, SESSIONS_WITH_DETAILS, TRAINING_RUNS
 from tinker_frames.schema.columns import Column, Table
 
 from .demo.test_sdk import Sdk
@@ -116,7 +116,7 @@ def test_sessions(sdk: Sdk, client: tkf.Client) -> None:
     assert len(found) > 20
     assert_equal_rows(client.sessions(), found, SESSIONS)
     single = [sdk("get_session", session_id=row["session_id"]) | row for row in found]
-    assert_equal_rows(frame, single, WITH_DETAILS)
+    assert_equal_rows(frame, single, SESSIONS_WITH_DETAILS)
 
 
 def test_training_runs(sdk: Sdk, client: tkf.Client) -> None:

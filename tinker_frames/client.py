@@ -135,7 +135,8 @@ class Client(PlanMethods):
         Parameters
         ----------
         details
-            Add the columns `training_run_ids` and `sampler_ids` (tuples of str), by one request per session, in parallel.
+            Add the columns `training_run_ids` and `sampler_ids` (tuples of str), by one request per session, in parallel; and read
+            the checkpoints for `last_checkpoint_at`, which is otherwise NA unless they are cached.
 
         Raises
         ------
@@ -153,6 +154,7 @@ class Client(PlanMethods):
     def training_runs(
         self,
         *,
+        details: bool = False,
         refresh: bool = False,
         limit: int | None = None,
         access_scope: AccessScope = "owned",
@@ -165,12 +167,21 @@ class Client(PlanMethods):
         `session_id` is parsed from the run's id. On servers whose ids do not contain it, it is NA unless `sessions(details=True)`
         was called before.
 
+        `display_name`, `status` and `created_at` are those of its session; `checkpoints_count`, `size_bytes`, `size_gb`, `last_step`
+        and `has_final` are of its checkpoints. They are joined from the listings of sessions and checkpoints where these are cached,
+        and else NA and named in `frame.attrs["tinker"]["lacks"]`.
+
+        Parameters
+        ----------
+        details
+            Read the sessions and checkpoints too, so that these columns are filled.
+
         Examples
         --------
-        >>> client.training_runs().groupby("base_model").size()  # doctest: +SKIP
+        >>> client.training_runs(details=True).nlargest(10, "size_gb")  # doctest: +SKIP
         """
         options = Options(refresh, limit, access_scope, project_id, progress)
-        return self._finish(self._reader.training_runs(options), require_complete)
+        return self._finish(self._reader.training_runs(options, details=details), require_complete)
 
     @_document_table(catalog.CHECKPOINTS)
     def checkpoints(

@@ -511,7 +511,7 @@ WRONG = [
     (["ls", "runs", "--columns", "nothing,base_model"], "'nothing'"),
     (["ls", "runs", "--where", "nothing > 1"], "nothing"),
     (["ls", "runs", "--where", "base_model.to_csv('x')"], "to_csv"),
-    (["ls", "runs", "--details"], "--details"),
+    (["ls", "samplers", "--details"], "--details"),
     (["ls", "checkpoints", "--project", "p"], "--project"),
     (["ls", "checkpoints", "--access-scope", "accessible"], "--access-scope"),
     (["ls", "samplers", "--metadata"], "--metadata"),

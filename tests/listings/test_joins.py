@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinker_frames as tkf
-from tinker_frames.demo import DemoServer
+from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.listings.joins import fill_sessions, join_inventory, map_members
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import Table, empty_frame, text_dtype
@@ -135,3 +135,55 @@ def test_an_inventory_of_two_accounts_is_not_complete(client: tkf.Client, monkey
     with pytest.warns(tkf.errors.IncompleteListingWarning, match="another account"):
         frame = client.inventory()
     assert not frame.attrs["tinker"]["complete"]
+
+
+@pytest.mark.parametrize("dialect", list(tkf.demo.DIALECTS))
+def test_details_of_runs_are_what_the_server_has(dialect: str) -> None:
+    """The columns that details add to a run equal what its checkpoints and its session are on the server; others are lacking."""
+    with DemoServer(runs=8, dialect=dialect) as server, tkf.Client("tml-demo", server.url, cache=False) as client:
+        frame = client.training_runs(details=True).set_index("training_run_id")
+        lacks = frame.attrs["tinker"]["lacks"]
+        for run in server.state.runs():
+            rows = server.state.run_checkpoints(run.training_run_id)
+            shown = frame.loc[run.training_run_id]
+            assert shown["checkpoints_count"] == len(rows)
+            assert shown["has_final"] == any(row.name == "final" for row in rows)
+            if dialect.startswith("skyrl") and rows:  # it sends no sizes
+                assert pd.isna(shown["size_bytes"])
+            else:
+                assert shown["size_bytes"] == sum(row.size_bytes or 0 for row in rows)
+            if "display_name" not in lacks:
+                assert shown["display_name"] == run.session.display_name or pd.isna(shown["display_name"])
+                assert pd.isna(shown["created_at"]) or shown["created_at"].date() == run.session.created_at.date()
+        assert ("display_name" in lacks) == (dialect != "official")
+
+
+def test_details_of_sessions_have_their_newest_checkpoint(server: DemoServer, client: tkf.Client) -> None:
+    """`last_checkpoint_at` is the time of a session's newest checkpoint, NA for one without any."""
+    newest = client.checkpoints().groupby("session_id")["time"].max()
+    frame = client.sessions(details=True).set_index("session_id")["last_checkpoint_at"]
+    assert frame.dropna().to_dict() == newest.to_dict()
+    assert frame.isna().any()
+
+
+def test_details_of_runs_are_not_known_from_an_incomplete_list(server: DemoServer, client: tkf.Client) -> None:
+    """Where the checkpoints cannot be proved complete, counts and sizes are NA and lacking, and names are there."""
+
+    def count_too_many(_endpoint: str, body: Any) -> Any:
+        return body | {"cursor": body["cursor"] | {"total_count": 10_000}} if "checkpoints" in body else body
+
+    server.faults.bursts = [Burst("list_checkpoints", 403, times=None)]
+    server.faults.edit = count_too_many
+    frame = client.training_runs(details=True)
+    assert frame["checkpoints_count"].isna().all()
+    assert {"checkpoints_count", "has_final"} <= set(frame.attrs["tinker"]["lacks"])
+    assert frame["display_name"].notna().any()
+
+
+@pytest.mark.parametrize("call", ["sessions", "training_runs"])
+def test_details_have_every_column_of_an_empty_account(client_of: Any, call: str) -> None:
+    """A table with details has the same columns and dtypes with and without rows."""
+    with DemoServer(runs=0) as empty, DemoServer(runs=4) as full:
+        nothing, some = (getattr(client_of(server), call)(details=True) for server in (empty, full))
+    assert list(nothing.columns) == catalog.DETAILED[call].names
+    assert nothing.dtypes.astype(str).tolist() == some.dtypes.astype(str).tolist()

@@ -23,7 +23,7 @@ READ = (
     catalog.SESSION_DETAILS,
     catalog.SAMPLERS,
 )
-ALL = (catalog.INVENTORY, *READ, catalog.WITH_DETAILS, catalog.SESSION_IDS)
+ALL = (catalog.INVENTORY, *READ, *catalog.DETAILED.values(), catalog.SESSION_IDS)
 SAMPLE: dict[str, Any] = {
     "text": "tinker://s:train:0/weights/0001", "category": "training", "int": 2**53 + 1, "float": 0.5, "bool": True,
     "time": "2026-11-20T09:14:03.361867Z", "json": {"a": "b"}, "texts": ["x"],

@@ -223,7 +223,7 @@ def test_columns_say_what_they_are(shared_server: DemoServer, client_of: Callabl
     kinds = {name: kind_of(frame, name) for name in frame.columns}
     assert {kinds[name] for name in ("tinker_path", "training_run_id", "session_id")} == {"id"}
     assert {kinds[name] for name in ("size_gb", "step", "age_days")} == {"number"}
-    assert (kinds["public"], kinds["time"], kinds["status"], kinds["project_id"]) == (
+    assert (kinds["public"], kinds["time"], kinds["session_status"], kinds["project_id"]) == (
         "bool",
         "time",
         "category",

@@ -20,7 +20,7 @@ from tinker_frames.views.codegen import write_script
 from tinker_frames.views.refresh import read_listing
 from tinker_frames.views.table import TableState
 
-AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they change with time
+AGES = ["age_days", "idle_days", "run_idle_days", "expires_in_days", "session_age_days"]  # they change with time
 
 
 def run(code: str, **known: Any) -> dict[str, Any]:

@@ -306,7 +306,7 @@ def test_expressions_are_short_pandas(shared_server: Any, client_of: Any) -> Non
         return build_expression(controls[name], value, NOW)
 
     assert text("created", {"older_than": 30}) == "age_days > 30"
-    assert text("used", {"newer_than": 7}) == "idle_days <= 7"
+    assert text("used", {"newer_than": 7}) == "run_idle_days <= 7"
     assert text("expires", {"never": True}) == "expires_at.isna()"
     odd = pd.DataFrame(
         {"expires_at": pd.to_datetime([None, None, NOW], utc=True), "expiry_unknown": [True, False, False]}

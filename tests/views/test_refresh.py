@@ -31,8 +31,12 @@ KEYS = {
     "training_runs": "training_run_id",
     "sessions": "session_id",
 }
-AGES = ["age_days", "idle_days", "expires_in_days", "session_age_days"]  # they go on by themselves
-TOTALS = ["checkpoints_count", "checkpoint_storage_bytes", "session_size_gb"]  # of the session, as it was listed
+AGES = ["age_days", "idle_days", "run_idle_days", "expires_in_days", "session_age_days"]  # they go on by themselves
+TOTALS = [
+    "session_checkpoints_count",
+    "session_checkpoint_storage_bytes",
+    "session_size_gb",
+]  # of the session, as it was listed
 
 
 def take_rows(client: tkf.Client) -> pd.DataFrame:

@@ -92,7 +92,7 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--sort", metavar="COLUMNS", help="Columns to sort by, comma-separated; -column for descending."),
         click.option("--columns", metavar="COLUMNS", help="Columns to keep, comma-separated, or 'all'."),
         click.option("--limit", type=click.IntRange(0), help="Maximum number of rows, after filter and sort."),
-        click.option("--details", is_flag=True, help="sessions: add the ids of their training runs and samplers."),
+        click.option("--details", is_flag=True, help="sessions: add the ids of their runs and samplers; runs: add names, sizes and steps."),
         click.option("--metadata", is_flag=True, help="Add a meta.<key> column for every key of the metadata."),
         click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
                      help="checkpoints: read the user's list, or the list of each run."),
@@ -118,7 +118,7 @@ def ls(table: str, form: str, **options: Any) -> int:
     from ..frames import files
 
     frame, about = _read_rows(table, options)
-    brief = [*catalog.TABLES[TABLES[table]].brief, *(catalog.DETAILS if options["details"] else ())]
+    brief = (catalog.TABLES | (catalog.DETAILED if options["details"] else {}))[TABLES[table]].brief
     if form in TEXT_FORMATS:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     else:

@@ -11,9 +11,30 @@ import pandas as pd
 
 from ..errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError, find_caller
 from ..rest.transport import Transport
-from ..schema.catalog import CHECKPOINTS, INVENTORY, SAMPLERS, SESSION_DETAILS, SESSIONS, TRAINING_RUNS, WITH_DETAILS
+from ..schema.catalog import (
+    CHECKPOINTS,
+    INVENTORY,
+    RUNS_WITH_DETAILS,
+    SAMPLERS,
+    SESSION_DETAILS,
+    SESSIONS,
+    SESSIONS_WITH_DETAILS,
+    TRAINING_RUNS,
+)
 from ..schema.columns import Table, empty_frame
-from .joins import add_details, build_frame, describe_frame, fill_sessions, join_inventory, map_members, merge_lacks
+from .joins import (
+    add_checkpoint_sums,
+    add_columns,
+    add_last_checkpoint,
+    add_members,
+    add_session_names,
+    build_frame,
+    describe_frame,
+    fill_sessions,
+    join_inventory,
+    map_members,
+    merge_lacks,
+)
 from .listing import Listing, Report, join_listings, merge_reports
 from .samplers import ModelPaths, find_ended, read_model_paths
 from .tables import By, Options, Tables, apply_limit, check_way
@@ -44,9 +65,17 @@ class Account:
         """The training runs that sessions have named so far."""
         return self._session_of.keys()
 
-    def sessions(self, options: Options, *, details: bool, listing: Listing | None = None) -> TableFrame:
-        """Read sessions; with `details`, each one's own answer too, which names its training runs and samplers."""
-        listing = listing or self._tables.sessions(options)
+    def sessions(self, options: Options, *, details: bool) -> TableFrame:
+        """Read sessions; with `details`, each one's own answer and the checkpoints too."""
+        found = self._read_sessions(self._tables.sessions(options), options, details=details)
+        if not details:
+            return found
+        checkpoints, report = self._read_all_checkpoints(options)
+        frame = add_last_checkpoint(found.frame, checkpoints)
+        return _finish_details(TableFrame(frame, found.table, found.report), SESSIONS, report)
+
+    def _read_sessions(self, listing: Listing, options: Options, *, details: bool) -> TableFrame:
+        """Return listed sessions; with `details`, with the training runs and samplers that each one's own answer names."""
         frame, report = build_frame(SESSIONS, listing), listing.report
         if not details:
             return TableFrame(frame, SESSIONS, report)
@@ -54,21 +83,38 @@ class Account:
             ids = listing.data["session_id"].to_pylist()
             listing = self._tables.session_details(ids, options, ended=find_ended(frame))
             report = merge_reports([report, listing.report])
-        frame = add_details(frame, build_frame(SESSION_DETAILS, listing))
+        frame = add_members(frame, build_frame(SESSION_DETAILS, listing))
         self._session_of |= map_members(frame, "training_run_ids")
-        return TableFrame(frame, WITH_DETAILS, report)
+        return TableFrame(frame, SESSIONS_WITH_DETAILS, report)
+
+    def _read_all_checkpoints(self, options: Options) -> tuple[pd.DataFrame | None, Report]:
+        """Return all of the user's checkpoints, None if they are not proved to be all; and how they were read."""
+        own = Options(refresh=options.refresh, progress=options.progress)
+        listing = self._tables.checkpoints(None, "auto", own)
+        frame = fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of)
+        return frame if listing.report.complete else None, listing.report
 
     def read_paged(self, table: Table, options: Options) -> TableFrame:
         """Read a table that one endpoint lists by offset and that needs no other table."""
         listing = self._tables.read_paged(table, options)
         return TableFrame(build_frame(table, listing), table, listing.report)
 
-    def training_runs(self, options: Options) -> TableFrame:
-        """Read training runs."""
+    def training_runs(self, options: Options, *, details: bool = False) -> TableFrame:
+        """Read training runs; with `details`, join what their sessions and checkpoints say of them."""
         listing = self._tables.read_paged(TRAINING_RUNS, options)
-        return TableFrame(
-            fill_sessions(build_frame(TRAINING_RUNS, listing), self._session_of), TRAINING_RUNS, listing.report
-        )
+        frame = fill_sessions(build_frame(TRAINING_RUNS, listing), self._session_of)
+        if not details:
+            return TableFrame(frame, TRAINING_RUNS, listing.report)
+        every, reports = replace(options, limit=None, project_id=None), []
+        sessions = self._list_sessions(every)
+        if sessions is not None:
+            members = bool(frame["session_id"].isna().any())
+            found = self._read_sessions(sessions, every, details=members)
+            frame = add_session_names(fill_sessions(frame, self._session_of), found.frame)
+            reports.append(found.report)
+        checkpoints, report = self._read_all_checkpoints(options)
+        frame = add_checkpoint_sums(frame, checkpoints, are_own=options.access_scope == "owned")
+        return _finish_details(TableFrame(frame, RUNS_WITH_DETAILS, listing.report), TRAINING_RUNS, *reports, report)
 
     def checkpoints(self, training_run_id: str | Iterable[str] | None, by: By, options: Options) -> TableFrame:
         """Read checkpoints: of one run, of several, or all of the user's."""
@@ -103,7 +149,7 @@ class Account:
     def samplers(self, options: Options) -> TableFrame:
         """Read the samplers that the sessions list."""
         every = replace(options, limit=0 if options.limit == 0 else None)
-        sessions = self.sessions(every, details=True, listing=self._tables.sessions(every, ignore_writes=True))
+        sessions = self._read_sessions(self._tables.sessions(every, ignore_writes=True), every, details=True)
         listing = self._tables.samplers(map_members(sessions.frame, "sampler_ids"), options)
         report = merge_reports([listing.report, replace(sessions.report, lacks=[])])
         return TableFrame(build_frame(SAMPLERS, listing), SAMPLERS, report)
@@ -125,9 +171,9 @@ class Account:
         known = rows["session_id"].notna().all() and run_rows["session_id"].notna().all()
         if sessions is None:
             report = Report(lacks=["sessions"], started=runs.report.started, from_cache=True)
-            found = TableFrame(empty_frame(WITH_DETAILS, datetime.now(UTC)), WITH_DETAILS, report)
+            found = TableFrame(empty_frame(SESSIONS, datetime.now(UTC)), SESSIONS, report)
         else:
-            found = self.sessions(every, details=not known, listing=sessions)
+            found = self._read_sessions(sessions, every, details=not known)
         reports = [checkpoints.report, runs.report, found.report]
         rows, run_rows = (fill_sessions(part, self._session_of) for part in (rows, run_rows))
         report = merge_reports(reports)
@@ -177,3 +223,16 @@ class Account:
             raise IncompleteListingError(message, url=base_url)
         warnings.warn(f'{message}. See frame.attrs["tinker"].', IncompleteListingWarning, stacklevel=find_caller())
         return frame
+
+
+def _finish_details(found: TableFrame, plain: Table, *others: Report) -> TableFrame:
+    """Return a frame with all columns; its report names those beyond the plain table that no row has, and counts the other readings."""
+    frame, report = add_columns(found.table, found.frame), found.report
+    added = [name for name in found.table.names if name not in plain.names]
+    lacks = [name for name in added if len(frame) and frame[name].isna().all()]
+    report = replace(report, lacks=list(dict.fromkeys([*report.lacks, *lacks])))
+    for other in others:
+        report.requests += other.requests
+        report.started = min(report.started, other.started)
+        report.from_cache = report.from_cache and other.from_cache
+    return replace(found, frame=frame, report=report)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from ..schema.catalog import INVENTORY, WITH_DETAILS
-from ..schema.columns import Table, pandas_dtype, text_dtype, to_frame
+from ..schema.catalog import INVENTORY, SESSIONS_WITH_DETAILS
+from ..schema.columns import Table, add_live, pandas_dtype, text_dtype, to_frame
 from .listing import Listing, Report
 
 ATTRS = "tinker"
+FINAL = "final"  # the name that the cookbook saves a run's last state under
 
 
 def build_frame(table: Table, listing: Listing) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def describe_frame(frame: pd.DataFrame, table: Table, report: Report, *, base_ur
     return frame
 
 
-def add_details(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
+def add_members(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
     """Return sessions with the ids of their training runs and samplers, and with the fields that only a session's own answer has."""
     found = details.set_index("session_id").reindex(sessions["session_id"])
     frame = sessions.copy()
@@ -49,7 +50,48 @@ def add_details(sessions: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
         frame[name] = found[name].array
     for name in ("display_name", "user_metadata"):
         frame[name] = frame[name].where(frame[name].notna(), pd.Series(found[name].array, index=frame.index))
-    return frame[WITH_DETAILS.names]
+    return add_columns(SESSIONS_WITH_DETAILS, frame)
+
+
+def add_last_checkpoint(sessions: pd.DataFrame, checkpoints: pd.DataFrame | None) -> pd.DataFrame:
+    """Return sessions with the time of their newest checkpoint, of all the user's checkpoints; NA without these."""
+    if checkpoints is None:
+        return sessions
+    newest = checkpoints.groupby("session_id", observed=True)["time"].max()
+    return sessions.assign(last_checkpoint_at=newest.reindex(sessions["session_id"]).array)
+
+
+def add_session_names(runs: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return runs with the name, state and creation time of their sessions."""
+    found = sessions.set_index("session_id").reindex(runs["session_id"])
+    return runs.assign(**{name: found[name].array for name in ("display_name", "status", "created_at")})
+
+
+def add_checkpoint_sums(runs: pd.DataFrame, checkpoints: pd.DataFrame | None, *, are_own: bool) -> pd.DataFrame:
+    """Return runs with what all the user's checkpoints say of them; NA without these.
+
+    A run that none of them names has none where all runs `are_own`; else that is not known.
+    """
+    if checkpoints is None:
+        return runs
+    groups = checkpoints.assign(has_final=checkpoints["name"] == FINAL).groupby("training_run_id", observed=True)
+    sums = {"checkpoints_count": groups.size(), "size_bytes": groups["size_bytes"].sum(min_count=1)}
+    sums |= {"last_step": groups["step"].max(), "has_final": groups["has_final"].any()}
+    found = pd.DataFrame(sums).reindex(runs["training_run_id"])
+    found = found.astype({"checkpoints_count": "Int64", "has_final": "boolean"})
+    if are_own:
+        found = found.fillna({"checkpoints_count": 0, "has_final": False})
+        found.loc[found["checkpoints_count"] == 0, "size_bytes"] = 0
+    return runs.assign(**{str(name): found[name].array for name in found})
+
+
+def add_columns(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with every column of a table, NA where it lacks one, in their order."""
+    frame = frame.copy()
+    for column in table.columns:
+        if column.live is None and column.name not in frame:
+            frame[column.name] = pd.array([None] * len(frame), dtype=pandas_dtype(column))
+    return add_live(table, frame, datetime.now(UTC))
 
 
 def map_members(details: pd.DataFrame, member: str) -> dict[str, str]:
@@ -68,8 +110,8 @@ def fill_sessions(frame: pd.DataFrame, session_of: dict[str, str]) -> pd.DataFra
 
 def join_inventory(checkpoints: pd.DataFrame, runs: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return checkpoints with the columns of their run and of their session: left joins, so no row is lost or multiplied."""
-    runs = runs.drop(columns=["session_id"]).rename(columns={"base_model": "run_base_model"})
-    runs = runs.rename(columns=_prefixed("run", runs))
+    runs = runs.drop(columns=["session_id"])
+    runs = runs.rename(columns={"base_model": "run_base_model"} | _prefixed("run", runs))
     sessions = sessions.rename(columns=_prefixed("session", sessions))
     frame = checkpoints.merge(runs, on="training_run_id", how="left", validate="m:1")
     frame = frame.merge(sessions, on="session_id", how="left", validate="m:1")

@@ -238,11 +238,11 @@ class Tables:
 
     def _find_known(self, known: _Known, options: Options, *, read_runs: bool) -> _Known:
         """Return the runs and sessions that were read already; with `read_runs`, else the first page of runs."""
-        runs = known.runs or self._find_cached(TRAINING_RUNS)
+        runs = known.runs or self.find_cached(TRAINING_RUNS)
         if runs is None and read_runs:
             first = Options(refresh=options.refresh, limit=TRAINING_RUNS.page_size, progress=options.progress)
             runs = self.read_paged(TRAINING_RUNS, first)
-        return _Known(runs, known.sessions or self._find_cached(SESSIONS))
+        return _Known(runs, known.sessions or self.find_cached(SESSIONS))
 
     def _read_again(self, known: _Known, options: Options) -> _Known:
         """Return the runs and sessions as they are now, those of them that are known."""
@@ -270,7 +270,7 @@ class Tables:
         if options.limit != 0:
             if not runs.report.complete:
                 report.doubt("the list of training runs is not complete")
-            known = replace(known, runs=runs, sessions=known.sessions or self._find_cached(SESSIONS))
+            known = replace(known, runs=runs, sessions=known.sessions or self.find_cached(SESSIONS))
             listing = self._check_by_run(listing, known, options)
         return apply_limit(listing, options.limit)
 
@@ -297,7 +297,7 @@ class Tables:
         every = Options(refresh=options.refresh, progress=options.progress)
         return self._listing(CHECKPOINTS, every, lambda bar: self._reader.run_checkpoints(ids, bar), of=ids)
 
-    def _find_cached(self, table: Table) -> Listing | None:
+    def find_cached(self, table: Table) -> Listing | None:
         """Return the whole of an own table if the cache has it."""
         cache = self._transport.cache
         found = None if cache is None else cache.get(_key(table, Options(), None))
@@ -305,7 +305,7 @@ class Tables:
 
     def is_cached(self, table: Table) -> bool:
         """Tell whether the cache has the whole of an own table."""
-        return self._find_cached(table) is not None
+        return self.find_cached(table) is not None
 
     def find_permanent(self, table: Table, names: Mapping[str, str]) -> list[str]:
         """Return those of these sessions or samplers whose response is kept under their name."""

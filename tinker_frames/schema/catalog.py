@@ -227,23 +227,46 @@ SAMPLERS = Table(
     ),
 )
 
-DETAILS = ("training_run_ids", "sampler_ids")
-WITH_DETAILS = replace(
+# What `details=True` adds: what other endpoints say of a session, and what its session and its checkpoints say of a run.
+SESSIONS_WITH_DETAILS = replace(
     SESSIONS,
+    brief=(*SESSIONS.brief, "training_run_ids", "sampler_ids"),
     columns=(
         *SESSIONS.columns[:-2],
-        *(SESSION_DETAILS[name] for name in DETAILS),
+        SESSION_DETAILS["training_run_ids"],
+        SESSION_DETAILS["sampler_ids"],
+        Column("last_checkpoint_at", "time", "its newest checkpoint was created, UTC; NA if it has none"),
         *SESSIONS.columns[-2:],
+    ),
+)
+RUNS_WITH_DETAILS = replace(
+    TRAINING_RUNS,
+    brief=("training_run_id", "display_name", "base_model", "status", "checkpoints_count", "size_gb", "last_step"),
+    columns=(
+        *TRAINING_RUNS.columns[:-2],
+        Column("display_name", "text", "its session's name; free text, not unique"),
+        Column("status", "category", "its session's state; NA if not known", categories=SESSION_STATUSES),
+        Column("created_at", "time", "its session was created, UTC; a run has no such time of its own"),
+        Column("checkpoints_count", "int", "number of its checkpoints"),
+        Column("size_bytes", "int", "total size of its checkpoints in bytes, as far as sizes are given"),
+        Column("size_gb", "float", "the same in gigabytes (10^9 bytes)", live=derived.gigabytes("size_bytes")),
+        Column("last_step", "int", "the highest step of its checkpoints"),
+        Column("has_final", "bool", "whether it has a checkpoint named `final`"),
+        *TRAINING_RUNS.columns[-2:],
     ),
 )
 
 
-def _joined(table: Table, prefix: str, taken: set[str]) -> list[Column]:
-    """Return a table's columns as they join the inventory: under their own name, or with the prefix if that is taken."""
+# What is as true of a checkpoint as of its run or session; the inventory has other columns of theirs under a prefix.
+SHARED = ("base_model", "is_lora", "lora_rank", "display_name", "project_id")
+
+
+def _joined(table: Table, prefix: str) -> list[Column]:
+    """Return a table's columns as they join the inventory: those in `SHARED` under their own name, others with the prefix."""
     added = [
-        column if column.name not in taken else replace(column, name=f"{prefix}_{column.name}")
+        column if column.name in SHARED else replace(column, name=f"{prefix}_{column.name}")
         for column in table.columns
-        if not column.name.startswith("last_checkpoint") and not column.name.startswith("last_sampler")
+        if not column.name.startswith(("last_checkpoint", "last_sampler"))
         and column.name not in ("training_run_id", "session_id")
     ]  # fmt: skip
     return [replace(column, derive=None, live=None, required=False, default=None) for column in added]
@@ -251,17 +274,18 @@ def _joined(table: Table, prefix: str, taken: set[str]) -> list[Column]:
 
 def _inventory() -> Table:
     own = [*CHECKPOINTS.columns]
-    runs = [c for c in _joined(TRAINING_RUNS, "run", {c.name for c in own}) if c.name != "run_base_model"]
+    runs = [c for c in _joined(TRAINING_RUNS, "run") if c.name != "base_model"]
     return Table(
         name="inventory",
         row="one row per checkpoint, with its run's and session's columns",
         key="tinker_path",
         brief=("tinker_path", "display_name", "base_model", "size_gb", "public", "age_days", "expires_in_days"),
-        columns=(*own, *runs, *_joined(SESSIONS, "session", {c.name for c in own + runs})),
+        columns=(*own, *runs, *_joined(SESSIONS, "session")),
     )
 
 
 INVENTORY = _inventory()
+DETAILED = {table.name: table for table in (SESSIONS_WITH_DETAILS, RUNS_WITH_DETAILS)}
 TABLES = {table.name: table for table in (SESSIONS, TRAINING_RUNS, CHECKPOINTS, SAMPLERS, INVENTORY)}
 
 
@@ -271,7 +295,7 @@ SHORT_NAMES = {name.removeprefix("training_"): name for name in TABLES}
 
 def known_columns() -> dict[str, Column]:
     """Return every column of every table by name; a name means one kind wherever it stands."""
-    return {c.name: c for table in (*TABLES.values(), WITH_DETAILS) for c in table.columns}
+    return {c.name: c for table in (*TABLES.values(), *DETAILED.values()) for c in table.columns}
 
 
 def find_column(name: str) -> Column | None:

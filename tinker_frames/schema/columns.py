@@ -248,7 +248,11 @@ def to_frame(table: Table, data: pa.Table, now: datetime) -> pd.DataFrame:
             data.column(column.name) if column.name in have else pa.chunked_array([empty_arrow(column, data.num_rows)])
         )
         columns[column.name] = to_series_data(column, values)
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(data.num_rows), copy=False)
+    return add_live(table, pd.DataFrame(columns, index=pd.RangeIndex(data.num_rows), copy=False), now)
+
+
+def add_live(table: Table, frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """Return a frame of all other columns with those that change with the clock, in the table's order."""
     for column in table.columns:
         if column.live is not None:
             frame[column.name] = column.live(frame, now)

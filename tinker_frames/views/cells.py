@@ -153,7 +153,7 @@ def _flag(value: Any, name: str) -> Cell:
         return ["not known", "the server did not say whether it is public", "soon"] if name == "public" else ""
     if name == "public":
         return ["◉ public", "any Tinker user may load it", "public"] if value else ["private", "", "muted"]
-    if name == "corrupted":
+    if name in ("corrupted", "run_corrupted"):
         return ["✕ yes", "it failed for good", "soon"] if value else ["no", "", "muted"]
     return "yes" if value else "no"
 

@@ -52,15 +52,15 @@ class Control:
 CONTROLS = (
     Control("text", "Search", "text", ("tinker_path", "name", "training_run_id", "session_id", "display_name", *METADATA)),
     Control("created", "Created", "time", ("time", "created_at"), "age_days", PAST),
-    Control("used", "Last used", "time", ("last_request_time",), "idle_days", PAST),
+    Control("used", "Last used", "time", ("last_request_time", "run_last_request_time"), "idle_days", PAST),
     Control("expires", "Expires", "expiry", ("expires_at",), "expires_in_days", FUTURE, unknown="expiry_unknown"),
     Control("model", "Base model", "options", ("base_model",)),
     Control("type", "Type", "options", ("checkpoint_type",)),
     Control("public", "Public", "options", ("public",)),
-    Control("status", "Status", "options", ("status",)),
-    Control("corrupted", "Corrupted", "options", ("corrupted",)),
+    Control("status", "Status", "options", ("status", "session_status")),
+    Control("corrupted", "Corrupted", "options", ("corrupted", "run_corrupted")),
     Control("project", "Project", "options", ("project_id",)),
-    Control("owner", "Owner", "options", ("owner", "model_owner")),
+    Control("owner", "Owner", "options", ("owner", "model_owner", "session_owner")),
     Control("session", "Session", "options", ("session_id",), named_by="display_name"),
     Control("run", "Run", "options", ("training_run_id",), named_by="display_name"),
     Control("size", "Size", "number", ("size_gb",), unit="GB"),
@@ -83,7 +83,11 @@ def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
         if columns or control.kind == "query":
             columns = columns if control.kind in ("text", "metadata") else columns[:1]
             dtypes = [str(frame[name].dtype) for name in columns]
-            age, named_by = (name if name in frame.columns else "" for name in (control.age, control.named_by))
+            prefix = (
+                columns[0].removesuffix(control.columns[0]) if columns else ""
+            )  # of a joined column, as its age has it
+            ages = (f"{prefix}{control.age}", control.named_by)
+            age, named_by = (name if name in frame.columns else "" for name in ages)
             zone = "" if any(re.fullmatch(r"datetime64\[\w+\]", dtype) for dtype in dtypes) else "Z"
             loose, unknown = "object" in dtypes, control.unknown if _has_unknown(frame, control.unknown) else ""
             found[control.name] = replace(
