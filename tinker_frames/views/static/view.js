@@ -125,9 +125,31 @@ function makeOpenings(openings, key, id) {
   return el("div", { class: "tkf-cell tkf-openings", role: "gridcell", id }, ...links, copy);
 }
 
+// src/text.js
+var formatCount = (number) => Number(number).toLocaleString("en-US");
+var formatRows = (number, noun) => `${formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
+var capitalize = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+function formatAge(iso, now) {
+  const seconds = Math.max(0, (now - Date.parse(iso)) / 1e3);
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 90) return `read ${Math.round(seconds)} s ago`;
+  if (seconds < 5400) return `read ${Math.round(seconds / 60)} min ago`;
+  return seconds < 129600 ? `read ${Math.round(seconds / 3600)} h ago` : `read ${Math.round(seconds / 86400)} d ago`;
+}
+function formatProgress({ part, done, total, rate, waiting, stopping }) {
+  const rows = total > 0 ? `${formatCount(done)} of ${formatCount(total)}` : done ? formatCount(done) : "";
+  const parts = [
+    [part, rows].filter(Boolean).join(": "),
+    rate ? `${formatCount(rate)} a second` : "",
+    waiting,
+    stopping ? "stopping: what is under way ends first" : ""
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
 // src/panel_parts.js
 var makeButtons = (...buttons) => el("div", { class: "tkf-panel-buttons" }, ...buttons);
-var makeObstacle = (obstacle) => obstacle ? [el("div", { class: "tkf-error tkf-obstacle", role: "alert" }, obstacle)] : [];
+var makeObstacle = (obstacle) => obstacle ? [el("div", { class: "tkf-error tkf-obstacle", role: "alert" }, capitalize(obstacle))] : [];
 var makeTitle = (...text) => el("h4", { class: "tkf-panel-title" }, ...text);
 function dropEmptyColumns([names = [], ...rows]) {
   const texts = rows.map((row) => row.map((cell) => readCell(cell).text));
@@ -205,28 +227,6 @@ function makeLine(field, input, submit) {
   );
   const label = el("label", { class: "tkf-tick", title: field.hint }, `${field.label} `, input);
   return el("div", { class: "tkf-panel-buttons" }, label, ...picks, none);
-}
-
-// src/text.js
-var formatCount = (number) => Number(number).toLocaleString("en-US");
-var formatRows = (number, noun) => `${formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
-var capitalize = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-function formatAge(iso, now) {
-  const seconds = Math.max(0, (now - Date.parse(iso)) / 1e3);
-  if (!Number.isFinite(seconds)) return "";
-  if (seconds < 90) return `read ${Math.round(seconds)} s ago`;
-  if (seconds < 5400) return `read ${Math.round(seconds / 60)} min ago`;
-  return seconds < 129600 ? `read ${Math.round(seconds / 3600)} h ago` : `read ${Math.round(seconds / 86400)} d ago`;
-}
-function formatProgress({ part, done, total, rate, waiting, stopping }) {
-  const rows = total > 0 ? `${formatCount(done)} of ${formatCount(total)}` : done ? formatCount(done) : "";
-  const parts = [
-    [part, rows].filter(Boolean).join(": "),
-    rate ? `${formatCount(rate)} a second` : "",
-    waiting,
-    stopping ? "stopping: what is under way ends first" : ""
-  ];
-  return parts.filter(Boolean).join(" · ");
 }
 
 // src/plan_confirmation.js
@@ -408,7 +408,7 @@ var ActionPanel = class {
   makeParts(state) {
     const parts = this.makeStage(state);
     const note = state.note ? [el("div", { class: "tkf-note", role: "status" }, state.note)] : [];
-    const error = state.error ? [el("div", { class: "tkf-error", role: "alert" }, state.error)] : [];
+    const error = state.error ? [el("div", { class: "tkf-error", role: "alert" }, capitalize(state.error))] : [];
     return [...note, ...parts.slice(0, -1), ...error, ...parts.slice(-1)];
   }
   /** @param {PanelState} state */
@@ -947,7 +947,7 @@ var FilterBar = class {
       others.filter((control) => control.text || control.error),
       controls.some((control) => control.value)
     );
-    this.error.textContent = typed.get("query")?.error ?? "";
+    this.error.textContent = capitalize(typed.get("query")?.error ?? "");
     this.popover.update(controls);
     this.popover.adopt(this.buttons);
   }

@@ -60,7 +60,7 @@ export class ActionPanel {
   makeParts(state) {
     const parts = this.makeStage(state);
     const note = state.note ? [el("div", { class: "tkf-note", role: "status" }, state.note)] : [];
-    const error = state.error ? [el("div", { class: "tkf-error", role: "alert" }, state.error)] : [];
+    const error = state.error ? [el("div", { class: "tkf-error", role: "alert" }, capitalize(state.error))] : [];
     return [...note, ...parts.slice(0, -1), ...error, ...parts.slice(-1)];
   }
 

@@ -2,6 +2,7 @@
 
 import { button, debounce, el, redraw } from "./dom.js";
 import { FilterPopover } from "./filter_popover.js";
+import { capitalize } from "./text.js";
 
 /** @import { FilterBar as FilterBarState, FilterControl, Request } from "./messages.js" */
 /** @import { PopoverControl } from "./filter_popover.js" */
@@ -66,7 +67,7 @@ export class FilterBar {
       others.filter((control) => control.text || control.error),
       controls.some((control) => control.value),
     );
-    this.error.textContent = typed.get("query")?.error ?? "";
+    this.error.textContent = capitalize(typed.get("query")?.error ?? "");
     this.popover.update(controls);
     this.popover.adopt(this.buttons);
   }

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { readCell } from "./grid_rows.js";
+import { capitalize } from "./text.js";
 
 /** @import { Child } from "./dom.js" */
 /** @import { Cell } from "./messages.js" */
@@ -11,7 +12,7 @@ export const makeButtons = (...buttons) => el("div", { class: "tkf-panel-buttons
 
 /** Say why an action cannot go on. @param {string} obstacle */
 export const makeObstacle = (obstacle) =>
-  obstacle ? [el("div", { class: "tkf-error tkf-obstacle", role: "alert" }, obstacle)] : [];
+  obstacle ? [el("div", { class: "tkf-error tkf-obstacle", role: "alert" }, capitalize(obstacle))] : [];
 
 /** @param {Child[]} text */
 export const makeTitle = (...text) => el("h4", { class: "tkf-panel-title" }, ...text);
