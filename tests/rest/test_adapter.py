@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import socket
 import ssl
@@ -350,3 +351,20 @@ def test_a_name_that_does_not_resolve_in_time_ends_the_call(monkeypatch: pytest.
             client.rest.list_sessions()
         assert time.monotonic() - started < 30
     is_over.set()
+
+
+def test_a_connection_that_is_made_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a slow resolver leads to after the deadline is closed unused, and not left to the garbage collector, which would warn."""
+    resolve, is_over = socket.getaddrinfo, threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **named: is_over.wait(60) and resolve(*given, **named))
+    with serve(reply()) as (url, seen):
+        with make(url, deadline=0.1) as client, pytest.raises(errors.ConnectionFailedError):
+            client.rest.list_sessions()
+        is_over.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("tinker-connect"):
+                thread.join(60)
+        gc.collect()
+        while not seen:
+            time.sleep(0.005)
+    assert seen == [b""]

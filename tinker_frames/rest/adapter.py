@@ -9,14 +9,13 @@ from __future__ import annotations
 import http.client
 import io
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from requests import PreparedRequest, Response
@@ -27,6 +26,7 @@ from urllib3.util import wait_for_read
 
 from ..errors import ConnectionFailedError, InvalidRequestError
 from .secret import Secret
+from .threads import Result, start_thread
 
 MAX_ANSWER_BYTES = 256 * 2**20  # of one answer, decompressed; a page of a thousand rows is half a megabyte
 CHUNK_BYTES = 2**16
@@ -177,23 +177,17 @@ class _BoundedConnection:
 
     def _new_conn(self) -> Any:
         """Resolve the host's name and connect to it, within the time limit; a resolver that takes longer is left to its thread."""
-        connect, ended = super()._new_conn, SimpleQueue[Any]()  # type: ignore[misc]
-
-        def attempt() -> None:
-            try:
-                ended.put((connect(), None))
-            except BaseException as error:  # noqa: BLE001  # raised in the thread that waits
-                ended.put((None, error))
-
         left = get_time_left()
-        threading.Thread(target=attempt, name="tinker-connect", daemon=True).start()
+        future = start_thread(super()._new_conn, "tinker-connect")  # type: ignore[misc]
         try:
-            sock, error = ended.get(timeout=None if left == math.inf else max(left, 0))
-        except Empty:
-            raise ConnectTimeoutError(self, "the time limit was exceeded while connecting") from None
-        if error is not None:
-            raise error
-        return sock
+            result = future.result(timeout=None if left == math.inf else max(left, 0))
+        except BaseException as error:  # also Ctrl-C: nobody uses the connection any more
+            future.add_done_callback(_close_connection)
+            if not isinstance(error, TimeoutError):
+                raise
+        else:
+            return result.get()
+        raise ConnectTimeoutError(self, "the time limit was exceeded while connecting")
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
@@ -211,6 +205,13 @@ class _BoundedConnection:
         for name, secret in _protected.get().headers:
             self.putheader(name, secret.reveal())  # type: ignore[attr-defined]
         super().endheaders(*args, **kwargs)  # type: ignore[misc]
+
+
+def _close_connection(future: Future[Result[Any]]) -> None:
+    """Close a connection that was made too late."""
+    sock = future.result().value
+    if sock is not None:
+        sock.close()
 
 
 def _validate(_: Any, connection: Any) -> None:
