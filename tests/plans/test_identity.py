@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tinker_frames.functions import load_plan, resume, undo
 from tinker_frames.plans.actions import State
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.preview import GUARDS
+from tinker_frames.rest.progress import Progress
 
 ALL = tuple(GUARDS)
 WORDS = "another checkpoint has been saved under its name since"
@@ -63,15 +65,15 @@ def test_between_listing_and_plan(server: DemoServer, client: tkf.Client, call: 
         assert (verdicts["verdict"].drop(path) == "send").all()
 
 
-def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client) -> None:
+def test_between_an_interruption_and_resume(
+    server: DemoServer, client: tkf.Client, stop_after: Callable[[int], Progress]
+) -> None:
     """`resume` and `undo` skip checkpoints that were saved again meanwhile."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(12)
     plan = frame.tinker.expire().allow(*ALL)
-    server.faults.write_latency = 0.1
-    outcomes = plan.run(confirm=True, max_workers=1, deadline=0.3)
+    outcomes = plan.run(confirm=True, max_workers=1, progress=stop_after(3))
     left = outcomes.loc[outcomes["outcome"] == "skipped", "tinker_path"].tolist()
     done = outcomes.loc[outcomes["outcome"] == "done", "tinker_path"].tolist()
-    server.faults.clear()
     save_again(server, left[0])
     finished = resume(plan.id, client=client).set_index("tinker_path")
     assert finished.loc[left[0], "outcome"] == "skipped"

@@ -66,11 +66,13 @@ def _list_rows(record: Record) -> list[Entry]:
 
 
 def _confirm(source: Source, record: Record, confirm: int | bool | None) -> None:
-    """Require confirmation of the remaining rows of a plan."""
+    """Require confirmation of the remaining rows of a plan; of the others, only what would be sent again is shown."""
     jobs = [build_job(row) for row in _list_rows(record)]
     rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
     plan = Plan(record.plan, find_action(record), rows, source, record.allowed, record.undoes)
+    ended = [row.tinker_path for row in record.rows.values() if row.state == "ended"]
     frame = plan.frame
+    frame = frame[(frame["verdict"] == "send") | ~frame["tinker_path"].isin(ended)]
     lines: Callable[[], list[str]] = lambda: [  # noqa: E731
         f"the plan {record.plan}, interrupted on {record.started_at:%Y-%m-%d at %H:%M} UTC:",
         *plan.summarize(frame),
