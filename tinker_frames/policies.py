@@ -26,7 +26,7 @@ from .frames.values import DAY_S, are_first, compute_age_days, read_expiries, to
 from .schema.arguments import check_argument
 from .schema.coerce import parse_object
 from .schema.docstrings import document
-from .schema.durations import parse_duration
+from .schema.durations import DURATION_FORMS, parse_duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -397,7 +397,7 @@ def _parse_days(age: Age) -> float:
     if seconds > 0:
         return seconds / DAY_S
     raise InvalidRequestError(
-        f"{age!r} is not a duration with a unit", hint="Use e.g. 30d, 12h or 90m, or a timedelta."
+        f"{age!r} is not a duration with a unit", hint=f"Use e.g. {DURATION_FORMS}, or a timedelta."
     )
 
 

@@ -25,6 +25,15 @@ from tinker_frames.schema.durations import format_duration, parse_duration, pars
         ("1.5h", 5_400),
         ("1d12h", 129_600),
         (" 1 D 12 H ", 129_600),
+        ("2 weeks", 1_209_600),
+        ("1 week 1 day", 691_200),
+        ("3 Months", 7_776_000),
+        ("1mo", 2_592_000),
+        ("1y", 31_536_000),
+        ("10 YEARS", 315_360_000),
+        ("90 min", 5_400),
+        ("36 hrs", 129_600),
+        ("1\u00a0day", 86_400),
         (3600, 3600),
         (3600.4, 3600),
         (np.int64(7200), 7200),
@@ -41,12 +50,26 @@ def test_each_way_to_write_a_length(written: object, meant: int) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "30", "d", "30 days", "1d-2h", "-1d", "1e3s", "30dd", None, True, float("nan"), float("inf"), 10**400, "9" * 400 + "d", [], "5h!"],
+    ["", "30", "d", "30 dayz", "3M", "90 M", "1 fortnight", "two weeks", "1d-2h", "-1d", "1e3s", "30dd", None, True, float("nan"), float("inf"), 10**400, "9" * 400 + "d", [], "5h!"],
 )  # fmt: skip
 def test_what_is_no_length_is_refused_with_examples(written: object) -> None:
     """Anything else raises one error that shows valid durations."""
     with pytest.raises(InvalidRequestError, match=r"not a duration.*30d"):
         parse_duration(written)
+
+
+def test_a_capital_m_is_refused_as_ambiguous() -> None:
+    """A capital M, which is months to pandas and was minutes here, is neither, and the error names both spellings."""
+    with pytest.raises(InvalidRequestError, match=r"minutes \(m\) or months \(mo\)"):
+        parse_duration("3M")
+
+
+@given(
+    st.integers(1, 9), st.sampled_from(["s", "mins", "Hour", "d", "WEEKS", "mo", "years"]), st.sampled_from(["", " "])
+)
+def test_a_count_of_any_unit_is_that_many_of_one(count: int, unit: str, blank: str) -> None:
+    """A number of a unit lasts as long as that many of one."""
+    assert parse_duration(f"{count}{blank}{unit}") == count * parse_duration(f"1{unit}")
 
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans(), st.timedeltas()))

@@ -19,6 +19,7 @@ from ..errors import ConfirmationNeededError, InvalidRequestError
 from ..plans.actions import ACTIONS, Action, Arguments, Parameter
 from ..plans.preview import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
+from ..schema.durations import DURATION_FORMS
 from .piped import HEADER, check_header, is_stdin_piped, read_stdin
 from .reports import make_hints, print_plan, print_rows, report_outcomes, report_unknown
 
@@ -120,7 +121,9 @@ def _help(action: Action) -> str:
         scope = "Selects PATHS, or paths on standard input (one per line), or the rows of --where; given both, the rows in both."
         more = ""
     takes = [
-        f"{DURATION} is e.g. 30d, 12h or a number of seconds{_or_none(p)}." for p in action.parameters if p.is_required
+        f"{DURATION} is e.g. {DURATION_FORMS}, or a number of seconds{_or_none(p)}."
+        for p in action.parameters
+        if p.is_required
     ]
     durations = takes if not _takes_rule(action) else []
     return "\n\n".join(
@@ -286,7 +289,7 @@ def _check(action: Action, given: dict[str, Any]) -> Arguments:
     except InvalidRequestError as error:
         problem = error.what
     raise InvalidRequestError(
-        problem, hint="A duration is e.g. 30d, 12h, 90m or a number of seconds, from an hour to ten years."
+        problem, hint=f"A duration is e.g. {DURATION_FORMS}, or a number of seconds, from an hour to ten years."
     )
 
 

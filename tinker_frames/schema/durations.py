@@ -1,4 +1,4 @@
-"""Durations as people write them ("30d", "12h", seconds, timedeltas), and the range that the service takes as a TTL; pure."""
+"""Durations as people write them ("30d", "2 weeks", seconds, timedeltas), and the range that the service takes as a TTL; pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,22 @@ from numbers import Integral, Real
 
 from ..errors import InvalidRequestError
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+# The names of each unit in seconds; those of two letters or more may end in s.
+_NAMES = {
+    1: ("s", "sec", "second"),
+    60: ("m", "min", "minute"),
+    3600: ("h", "hr", "hour"),
+    86_400: ("d", "day"),
+    604_800: ("w", "wk", "week"),
+    30 * 86_400: ("mo", "month"),
+    365 * 86_400: ("y", "yr", "year"),
+}
+_UNITS = {
+    name: size for size, names in _NAMES.items() for name in (*names, *(f"{name}s" for name in names if len(name) > 1))
+}
+DURATION_FORMS = "30d, 12h, 90m, 2 weeks, 3 months (30 days each) or 1y (365 days)"
+# Minutes to some and months to others; a plan must not take one for the other.
+_AMBIGUOUS = re.compile(r"\d\s*M(?![A-Za-z])")
 
 TTL_RANGE_S = (3600, 315_360_000)
 
@@ -19,23 +34,28 @@ Duration = str | float | timedelta
 def parse_duration(duration: Duration) -> int:
     """Return a duration in whole seconds.
 
+    Text is a number and a unit, or several: `s`, `m`, `h`, `d`, `w`, `mo`, `y`, or their words, in small letters or capitals, with
+    or without blanks. A month is 30 days, a year 365.
+
     Raises
     ------
     InvalidRequestError
-        For anything that is not a duration.
+        For anything that is not a duration; also for a capital `M`, which could be minutes or months.
 
     Examples
     --------
-    >>> parse_duration("30d"), parse_duration("1.5h"), parse_duration("1d12h")
-    (2592000, 5400, 129600)
+    >>> parse_duration("30d"), parse_duration("1.5h"), parse_duration("1d12h"), parse_duration("2 Weeks")
+    (2592000, 5400, 129600, 1209600)
     """
     if isinstance(duration, timedelta):
         return round(duration.total_seconds())
     found = _to_seconds(duration)
     if math.isfinite(found):
         return round(found)
+    is_ambiguous = isinstance(duration, str) and _AMBIGUOUS.search(duration)
     raise InvalidRequestError(
-        f"{duration!r} is not a duration", hint="Use e.g. 30d, 12h or 90m, a number of seconds, or a timedelta."
+        f"{duration!r} is not a duration" + (": M could be minutes (m) or months (mo)" if is_ambiguous else ""),
+        hint=f"Use e.g. {DURATION_FORMS}, a number of seconds, or a timedelta.",
     )
 
 
@@ -78,9 +98,10 @@ def _to_seconds(duration: Duration) -> float:
     """Return seconds as a number; infinite for what is not a duration, or too large to be one."""
     if isinstance(duration, Real) and not isinstance(duration, bool):  # numpy's numbers too
         return duration if isinstance(duration, int) and abs(duration) < 2**62 else _float(duration)
-    text = str(duration).replace(" ", "").lower()
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    text = "".join(str(duration).split()).lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)([a-z]+)", text)
+    is_whole = "".join(number + unit for number, unit in parts) == text and all(unit in _UNITS for _, unit in parts)
+    if not parts or not is_whole or _AMBIGUOUS.search(str(duration)):
         return math.inf
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
