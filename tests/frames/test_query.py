@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -178,3 +179,94 @@ def test_metadata_is_sorted_by_its_numbers(sort: str, expected: list[str | None]
     for typed in (frame, frame.convert_dtypes()):
         found = sort_rows(typed, [sort, "n"])["meta.step"]
         assert [None if pd.isna(value) else value for value in found] == expected
+
+
+TYPED = [
+    ("time > '2026-11-01'", "time > '2026-11-01T00Z'"),
+    ("time>'2026-11-01 15:00'", "time > '2026-11-01T15Z'"),
+    ("'2026-10' <= time < \"2026-11-02\"", "time >= '2026-10-01T00Z' and time < '2026-11-02T00Z'"),
+    ("time > '2026-11-01T01:00+01:00'", "time > '2026-11-01T00Z'"),
+    ("size > '1GB'", "size_bytes > 1_000_000_000"),
+    ("not size <= '1 gib'", "not size_bytes <= 1_073_741_824"),
+    ("size_gb < '500 MB'", "size_gb < 0.5"),
+    ("'500MB' < size < '2GB' and public", "500_000_000 < size_bytes < 2_000_000_000 and public"),
+    ("age > '30d' & ~public", "age_days > 30 and not public"),
+    ("time == '2026-11-01'", "time >= '2026-11-01T00Z' and time < '2026-11-01T00:00:01Z'"),
+    ("'2026-11-01' != time", "not (time >= '2026-11-01T00Z' and time < '2026-11-01T00:00:01Z')"),
+    ("age_days >= '2 weeks'", "age_days >= 14"),
+    ("`expires_in` < '1 week'", "expires_in_days < 7"),
+    ("`meta.loss` < '0.25'", "`meta.loss` < 0.25"),
+    ("size_bytes == '0 B' or name == '1GB'", "size_bytes == 0 or name == '1GB'"),
+    ("name == 'size > \"1GB\"'", "name == 'size > \"1GB\"'"),
+    ("time.dt.year > 2025", "time.dt.year > 2025"),
+]
+
+
+@pytest.fixture(scope="module")
+def typed() -> pd.DataFrame:
+    """Checkpoints around the values of `TYPED`."""
+    times = [
+        "2026-09-30T23:59Z",
+        "2026-10-01T00Z",
+        "2026-11-01T00Z",
+        "2026-11-01T00:00:01Z",
+        "2026-11-01T15:00:01Z",
+        None,
+    ]
+    sizes = pd.array([0, 499_999_999, 10**9, 10**9 + 1, 1_073_741_825, None], dtype="Int64")
+    return pd.DataFrame(
+        {
+            "time": pd.to_datetime(times, utc=True, format="ISO8601"),
+            "size_bytes": sizes,
+            "size_gb": sizes.astype("float64") / 1e9,
+            "age_days": [30, 30.01, 14, 13.9, 0, None],
+            "expires_in_days": [None, 7, 6.9, -2, 400, None],
+            "meta.loss": [0.1, 0.25, 0.3, None, 0.2, 0.5],
+            "public": [True, False, True, True, False, True],
+            "name": ["1GB", "a", "b", "c", 'size > "1GB"', "d"],
+        }
+    )
+
+
+@pytest.mark.parametrize(("written", "meant"), TYPED)
+def test_text_beside_a_column_is_a_value_of_it(written: str, meant: str, typed: pd.DataFrame) -> None:
+    """Dates without an offset are UTC; sizes, durations and numbers are compared as numbers, text as text."""
+    found = filter_rows(typed, written)
+    assert_frame_equal(found, typed.query(meant))
+    assert 0 < len(found) < len(typed)
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("time > 'soon'", "'soon', which is not a time. Use e.g. 2026-01-31"),
+        ("'01/02/2026' > time", "not a time.*UTC"),
+        ("size > '1 zb'", "'1 zb', which is not a size. Use e.g. 500MB"),
+        ("size_gb > '1'", "not a size"),
+        ("age > '3M'", "'3M', which is not a duration. Use e.g. 30d.*months"),
+        ("`meta.loss` < 'diverged'", "'diverged', which is not a number"),
+        ("`meta.loss` < 'nan'", "not a number"),
+        ("sizegb > 1", "no column 'sizegb'; did you mean size_gb"),
+        ("size > 1", "no column 'size'; did you mean size_gb"),
+        ("idle > '3d'", "no column 'idle'"),
+    ],
+)
+def test_text_that_is_no_value_of_the_column_is_an_error_with_its_forms(
+    query: str, problem: str, typed: pd.DataFrame
+) -> None:
+    """The error names the query, the text and the forms that it takes; a misspelt column is named with the closest."""
+    with pytest.raises(InvalidRequestError, match=f"--where.*{problem}"):
+        filter_rows(typed, query)
+
+
+def test_a_misspelt_column_to_sort_by_is_named_with_the_closest(typed: pd.DataFrame) -> None:
+    """Sorting and selecting columns name the closest column too."""
+    with pytest.raises(InvalidRequestError, match="no column 'sizegb'; did you mean size_gb"):
+        sort_rows(typed, ["-sizegb"])
+
+
+@given(st.datetimes(*map(datetime.fromisoformat, ("2000-01-01", "2100-01-01"))))
+def test_any_time_as_text_is_that_time_in_utc(time: datetime) -> None:
+    """A row of a time equals the time's text without an offset, whatever the local time zone is."""
+    frame = pd.DataFrame({"time": pd.to_datetime([time], utc=True)})
+    assert len(filter_rows(frame, f"time == '{time.isoformat()}'")) == 1

@@ -265,6 +265,16 @@ def test_code_for_servers_whose_run_ids_lack_the_session(table: str, client_of: 
         assert_same_plan(made["plan"], view.explorer.panel.plan)
 
 
+def test_a_query_in_words_is_code_that_pandas_reads(shared_client: tkf.Client) -> None:
+    """Dates, sizes and ages of a view's query are written as the values that `DataFrame.query` compares."""
+    state = TableState(shared_client.checkpoints())
+    state.set_filter("query", "time > '2026-01-01' and size > '1MB' and age > '1d'")
+    code = write_script(state)
+    assert "time > '2026-01-01T00:00:00+00:00' and size_bytes > 1000000 and age_days > 1.0" in code
+    assert not state.errors
+    assert len(state.rows) > 0
+
+
 def test_code_is_what_a_person_would_write(shared_client: tkf.Client) -> None:
     """The lines are short, in a natural order, and all needed."""
     view = HeadlessView(shared_client.inventory(), shared_client)

@@ -1,7 +1,7 @@
 """Selecting rows and columns by text: a pandas query, a sort order, a list of names; pure.
 
 A query is often copied from somewhere, so it may compare and combine columns and do nothing else. `--where`, the query of a
-view and `Plan.only` are all evaluated by `evaluate_condition`.
+view and `Plan.only` are all evaluated by `evaluate_condition`, which also reads times, sizes and durations as people type them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
+from .comparisons import QUOTED, describe_unknown_columns, translate_comparisons
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ METADATA_PREFIX = "meta."
 TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads parse, and raise SystemError for nothing
 # Before pandas 3 a column of a frame that is queried shares its memory: `fillna(0, inplace=True)` would alter the caller's frame.
 _ALTERS = re.compile(r"\b(?:inplace|out)\s*=(?!=)")
-_QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\\n]|\\.)*'|(?<!\w)"(?:[^"\\\n]|\\.)*"|`[^`'"\n]*`""")
+_QUOTED = re.compile(rf"""(?<!\w)(?:{QUOTED})|`[^`'"\n]*`""")
 
 
 def select(
@@ -88,6 +89,8 @@ def filter_rows(frame: pd.DataFrame, query: str, called: str = "--where") -> pd.
 def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
     """Return for each row whether a pandas query keeps it; `called` is what an error calls it.
 
+    Text beside a column is read as by `translate_comparisons`: `time > '2026-11-01'`, `size > '1GB'`, `age > '30d'`.
+
     Raises
     ------
     InvalidRequestError
@@ -95,10 +98,16 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
     """
     import pandas as pd
     from pandas.api.types import is_bool_dtype
+    from pandas.errors import UndefinedVariableError
 
     _check_query(query, called)
+    hint = f"Write it as for DataFrame.query; the columns are {', '.join(map(str, frame.columns))}."
     try:
-        mask = _evaluate(frame, query)
+        mask = _evaluate(frame, translate_comparisons(frame, query))
+    except UndefinedVariableError as error:
+        problem = describe_unknown_columns(str(error).split("'")[1:2], frame.columns)
+    except InvalidRequestError as error:
+        problem, hint = error.what, error.hint
     except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
         problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     else:
@@ -106,10 +115,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
             kept: Mask = pd.Series(mask).fillna(value=False).to_numpy(dtype=bool)  # of labels it is a bare array
             return kept
         problem = "it is not true or false for every row"
-    raise InvalidRequestError(
-        f"{called} {query!r} cannot be evaluated: {problem}",
-        hint=f"Write it as for DataFrame.query, times as '2026-01-31T00Z'; the columns are {', '.join(frame.columns)}.",
-    )
+    raise InvalidRequestError(f"{called} {query!r} cannot be evaluated: {problem}", hint=hint)
 
 
 def _evaluate(frame: pd.DataFrame, query: str) -> Any:
@@ -141,6 +147,5 @@ def check_columns(frame: pd.DataFrame, names: list[str]) -> None:
     """Refuse names of columns that a frame does not have."""
     unknown = [name for name in names if name not in frame.columns]
     if unknown:
-        raise InvalidRequestError(
-            f"there is no column {', '.join(map(repr, unknown))}", hint=f"The columns are {', '.join(frame.columns)}."
-        )
+        hint = f"The columns are {', '.join(frame.columns)}."
+        raise InvalidRequestError(describe_unknown_columns(unknown, frame.columns), hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..frames.comparisons import translate_comparisons
 from ..plans.summary import get_common_ttl
 from ..schema.catalog import TABLES
 from ..schema.paths import session_of
@@ -26,7 +27,8 @@ def write_script(
     `of` are the rows of this table that the plan was made from, if any; `client` is the name of the client, or of the module.
     """
     lines = ["import tinker_frames as tkf", "", *_frame(state, client)]
-    lines.append(f"filtered = frame.query({state.query!r})" if state.query else "filtered = frame")
+    query = translate_comparisons(state.rows.frame, state.query)  # pandas reads no sizes, durations or bare dates
+    lines.append(f"filtered = frame.query({query!r})" if query else "filtered = frame")
     lines += [f"filtered = filtered{_sort(state)}"] if state.rows.sort else []
     selected = _select(state)
     lines += [selected] if selected else []
