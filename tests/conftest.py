@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, settings
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
-from tinker_frames.rest.progress import Progress
 
 _connect = socket.socket.connect
 
@@ -72,26 +71,6 @@ def server() -> Iterator[DemoServer]:
     """A server for tests that change its state or its faults."""
     with DemoServer(runs=20, seed=1) as running:
         yield running
-
-
-class StopAfter(Progress):
-    """A progress that cancels its plan after some requests, in the thread that sends them."""
-
-    def __init__(self, requests: int) -> None:
-        super().__init__()
-        self.left = requests
-
-    def count_request(self) -> None:
-        """Count a request, and cancel after the last one."""
-        self.left -= 1
-        if not self.left:
-            self.stop.set()
-
-
-@pytest.fixture
-def stop_after() -> Callable[[int], Progress]:
-    """Make a progress that interrupts a plan after some requests, however fast they are; of one worker, no more are sent."""
-    return StopAfter
 
 
 @pytest.fixture(scope="session")

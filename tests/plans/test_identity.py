@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tinker_frames as tkf
+from tests.events import StopAfter
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.functions import load_plan, resume, undo
 from tinker_frames.plans.actions import State
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.preview import GUARDS
-from tinker_frames.rest.progress import Progress
 
 ALL = tuple(GUARDS)
 WORDS = "another checkpoint has been saved under its name since"
@@ -65,13 +64,11 @@ def test_between_listing_and_plan(server: DemoServer, client: tkf.Client, call: 
         assert (verdicts["verdict"].drop(path) == "send").all()
 
 
-def test_between_an_interruption_and_resume(
-    server: DemoServer, client: tkf.Client, stop_after: Callable[[int], Progress]
-) -> None:
+def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client) -> None:
     """`resume` and `undo` skip checkpoints that were saved again meanwhile."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(12)
     plan = frame.tinker.expire().allow(*ALL)
-    outcomes = plan.run(confirm=True, max_workers=1, progress=stop_after(3))
+    outcomes = plan.run(confirm=True, max_workers=1, progress=StopAfter(3))
     left = outcomes.loc[outcomes["outcome"] == "skipped", "tinker_path"].tolist()
     done = outcomes.loc[outcomes["outcome"] == "done", "tinker_path"].tolist()
     save_again(server, left[0])

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import tinker_frames as tkf
+from tests.events import HangOnce, StopAfter
 from tinker_frames import errors
-from tinker_frames.demo import DIALECTS, Burst, DemoServer, Hang, Reset
+from tinker_frames.demo import DIALECTS, Burst, DemoServer, Reset
 from tinker_frames.plans import runner
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.preview import GUARDS
@@ -56,19 +57,17 @@ UNCLEAR = (429, 408, 409, 425, 500, 502, 503, 504)
 @pytest.mark.parametrize("then", ["answer", "apply"])
 @pytest.mark.parametrize("fault", ["each once", 429, 500, "reset"])
 def test_an_outcome_is_done_exactly_if_the_write_happened(
-    server: DemoServer, client_of: Make, stop_after: Callable[[int], Progress], call: str, then: Any, fault: Any
+    server: DemoServer, client_of: Make, call: str, then: Any, fault: Any
 ) -> None:
     """Whatever was answered, once or always: `done` is what was carried out, and nothing else is, in the frame and in the journal."""
     is_once, name = fault == "each once", ENDPOINTS[call]
-    client = client_of(
-        server, timeout=0.5 if is_once else 60, retries=1 if is_once else 0
-    )  # one hangs; none while it is read
+    client = client_of(server, retries=4 if is_once else 0)
     plan, times = plan_of(client, len(UNCLEAR) + 2 if is_once else 1, call), 1 if is_once else None
     statuses = UNCLEAR if is_once else [fault] * isinstance(fault, int)
     server.faults.bursts = [Burst(name, status, times=times, then=then, retry_after="0.01") for status in statuses]
     server.faults.resets = [Reset(name, times=times, then=then)] if is_once or fault == "reset" else []
-    server.faults.hang = [Hang(name, times=1, then=then)] if is_once else []
-    outcomes = plan.run(confirm=True, progress=None if is_once else stop_after(1 if fault == "reset" else 3))
+    server.faults.hang = [HangOnce(name, client=client, then=then)] if is_once else []
+    outcomes = plan.run(confirm=True, progress=None if is_once else StopAfter(1 if fault == "reset" else 3))
     for path, outcome in zip(outcomes["tinker_path"], outcomes["outcome"], strict=True):
         row = server.state.find(path)
         happened = row is None or (row.public if call == "publish" else row.expires_at is not None)

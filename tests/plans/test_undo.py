@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
+from tests.events import StopAfter
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Faults
 from tinker_frames.functions import journal, resume, undo
@@ -25,10 +26,8 @@ from tinker_frames.plans.journal import Journal
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.planner import Planner
 from tinker_frames.plans.preview import GUARDS
-from tinker_frames.rest.progress import Progress
 
 Make = Callable[..., tkf.Client]
-StopAfter = Callable[[int], Progress]
 ALL = tuple(GUARDS)
 WRITES = {"delete": "delete_checkpoint", "expire": "set_checkpoint_ttl", "publish": "publish_checkpoint"}
 KILLS = 50
@@ -162,12 +161,12 @@ Interrupt = Callable[..., Plan]
 
 
 @pytest.fixture
-def interrupt(server: DemoServer, client: tkf.Client, stop_after: StopAfter) -> Interrupt:
+def interrupt(server: DemoServer, client: tkf.Client) -> Interrupt:
     """Make plans to delete rows that were interrupted after a few of them."""
 
     def run(rows: int = 14, sent: int = 2) -> Plan:
         plan = client.checkpoints().query("not public").head(rows).tinker.delete().allow(*GUARDS)
-        plan.run(confirm=True, max_workers=1, progress=stop_after(sent))
+        plan.run(confirm=True, max_workers=1, progress=StopAfter(sent))
         assert server.requests.count("delete_checkpoint") == sent
         server.requests.clear()
         return plan
@@ -252,12 +251,10 @@ def test_a_plan_that_runs_elsewhere_is_left_alone(
     assert server.requests.count("delete_checkpoint") == 0
 
 
-def test_resume_does_not_touch_what_changed_meanwhile(
-    server: DemoServer, client: tkf.Client, stop_after: StopAfter
-) -> None:
+def test_resume_does_not_touch_what_changed_meanwhile(server: DemoServer, client: tkf.Client) -> None:
     """A row published between the interruption and resume is skipped, and the next frame is correct."""
     plan = client.checkpoints().query("not public").head(40).tinker.delete().allow(*ALL)
-    outcomes = plan.run(confirm=40, max_workers=1, progress=stop_after(3))
+    outcomes = plan.run(confirm=40, max_workers=1, progress=StopAfter(3))
     left = outcomes.loc[outcomes["outcome"] == "skipped", "tinker_path"].tolist()
     assert len(left) == 37
     server.state.publish(server.state.find(left[0]))
@@ -477,13 +474,11 @@ def test_undo_leaves_rows_that_somebody_changed_meanwhile(server: DemoServer, cl
     assert state.find(paths[3]).expires_at is None
 
 
-def test_undo_of_an_interrupted_plan_takes_back_what_was_done(
-    server: DemoServer, client: tkf.Client, stop_after: StopAfter
-) -> None:
+def test_undo_of_an_interrupted_plan_takes_back_what_was_done(server: DemoServer, client: tkf.Client) -> None:
     """Rows not sent are unchanged, rows sent without a recorded outcome are undone, and resume does not redo them."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(12)
     plan = frame.tinker.expire(after="24h").allow(*ALL)
-    outcomes = plan.run(confirm=True, max_workers=1, progress=stop_after(4))
+    outcomes = plan.run(confirm=True, max_workers=1, progress=StopAfter(4))
     done = set(outcomes.loc[outcomes["outcome"] == "done", "tinker_path"])
     assert len(done) == 4
     path = Journal(client.account).find_path(plan.id)

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
+from tests.events import HangOnce
 from tinker_frames import errors, policies
-from tinker_frames.demo import Burst, DemoServer, Hang, RecordedRequest, Reset
+from tinker_frames.demo import Burst, DemoServer, RecordedRequest, Reset
 from tinker_frames.demo.data.records import Checkpoint
 from tinker_frames.schema.durations import check_ttl, parse_ttl
 from tinker_frames.schema.paths import run_url
@@ -436,10 +437,10 @@ def test_conflict_that_is_not_so(server: DemoServer, client: tkf.Client) -> None
 
 
 UNCLEAR = {
-    "answered 500": lambda endpoint, then: ("bursts", Burst(endpoint, 500, times=1, then=then)),
-    "answered 408": lambda endpoint, then: ("bursts", Burst(endpoint, 408, times=1, then=then)),
-    "reset": lambda endpoint, then: ("resets", Reset(endpoint, times=1, then=then)),
-    "hung": lambda endpoint, then: ("hang", Hang(endpoint, times=1, seconds=20, then=then)),
+    "answered 500": lambda _, endpoint, then: ("bursts", Burst(endpoint, 500, times=1, then=then)),
+    "answered 408": lambda _, endpoint, then: ("bursts", Burst(endpoint, 408, times=1, then=then)),
+    "reset": lambda _, endpoint, then: ("resets", Reset(endpoint, times=1, then=then)),
+    "hung": lambda client, endpoint, then: ("hang", HangOnce(endpoint, client=client, then=then)),
 }
 
 
@@ -450,9 +451,9 @@ UNCLEAR = {
 @pytest.mark.parametrize("applied", [True, False])
 def test_unclear_writes(server: DemoServer, client_of: Make, how: str, endpoint: str, applied: bool) -> None:
     """After an unclear outcome the state is read: an applied write is not sent again, another is, once."""
-    client = start_client(client_of(server, timeout=0.5 if how == "hung" else 60), server)
+    client = start_client(client_of(server), server)
     row = checkpoint(server, public=endpoint == UNPUBLISH)
-    faults, trouble = UNCLEAR[how](endpoint, "apply" if applied else "answer")
+    faults, trouble = UNCLEAR[how](client, endpoint, "apply" if applied else "answer")
     getattr(server.faults, faults).append(trouble)
     getattr(client.rest, endpoint)(row.tinker_path)
     if endpoint == DELETE:

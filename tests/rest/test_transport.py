@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import tinker_frames as tkf
+from tests.events import HangOnce, StopWhileWaiting
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset, Truncate
 from tinker_frames.rest.progress import Progress
@@ -185,7 +186,7 @@ def test_repeats_and_slow_answers_are_reported(
 
 def test_deadline_ends_repeats(server: DemoServer, client_of: Make) -> None:
     """No wait is started that would end after the deadline."""
-    client = start(client_of(server, deadline=2), server)
+    client = start(client_of(server, deadline=20), server)
     server.faults.bursts.append(Burst(RUNS, 429, times=None, retry_after="30"))
     with pytest.raises(errors.RateLimitError):
         client.rest.list_training_runs()
@@ -224,7 +225,7 @@ def test_long_waits_are_kept_where_the_deadline_allows(
 
 def test_deadline_holds_at_the_gate(server: DemoServer, client_of: Make) -> None:
     """A wait requested by another thread's 429 does not hold a request past its deadline."""
-    client = start(client_of(server, deadline=3), server)
+    client = start(client_of(server, deadline=10), server)
     client.transport._not_before = time.monotonic() + 20
     with pytest.raises(errors.RateLimitError, match="past the deadline") as caught:
         client.rest.list_training_runs()
@@ -297,8 +298,8 @@ def test_hanging_server_times_out(server: DemoServer, client_of: Make) -> None:
 
 def test_hang_is_repeated(server: DemoServer, client_of: Make) -> None:
     """A read lost to a hanging server is sent again."""
-    client = start(client_of(server), server, timeout=0.7)
-    server.faults.hang.append(Hang(RUNS, times=1, seconds=20))
+    client = start(client_of(server), server)
+    server.faults.hang.append(HangOnce(RUNS, client=client))
     assert client.rest.list_training_runs()["training_runs"]
     assert server.requests.count() == 2
 
@@ -367,9 +368,8 @@ def test_stopped_work_sends_nothing_more(server: DemoServer, started_client: tkf
     """Stopped work wakes from its wait at once and sends nothing more."""
     from tinker_frames.rest.progress import StoppedError
 
-    progress = Progress()
+    progress = StopWhileWaiting()
     server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))
-    threading.Timer(0.3, progress.stop.set).start()
     with pytest.raises(StoppedError):
         started_client._transport.call("GET", "/api/v1/training_runs", progress=progress)
     assert server.requests.count() == progress.requests == 1

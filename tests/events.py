@@ -1,0 +1,59 @@
+"""Faults and interruptions that come at an event, not after a time, so that no test depends on how busy the machine is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import tinker_frames as tkf
+from tinker_frames.demo import Hang
+from tinker_frames.rest.progress import Progress
+
+SHORT_S, LONG_S = 0.5, 60.0
+
+
+class StopAfter(Progress):
+    """Cancels a plan after some requests, in the thread that sends them; of one worker, no more are sent."""
+
+    def __init__(self, requests: int) -> None:
+        super().__init__()
+        self.left = requests
+
+    def count_request(self) -> None:
+        """Count a request, and cancel after the last one."""
+        super().count_request()
+        self.left -= 1
+        if not self.left:
+            self.stop.set()
+
+
+class StopWhileWaiting(Progress):
+    """Cancels what waits for a repeat, during the wait."""
+
+    def report_wait(self, seconds: float, why: str) -> None:
+        """Cancel as soon as the wait has begun."""
+        del seconds, why
+        threading.Timer(0.1, self.stop.set).start()
+
+
+@dataclass
+class HangOnce(Hang):
+    """Hangs for one request, until its client gives it up; what is sent later has a long timeout again."""
+
+    times: int | None = field(default=1, kw_only=True)
+    client: tkf.Client = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._set_timeout(SHORT_S)
+
+    def trigger(self, endpoint: str, random: Callable[[], float]) -> bool:
+        """Return whether this request hangs; those that are sent after it have time."""
+        is_due = super().trigger(endpoint, random)
+        if is_due:
+            self._set_timeout(LONG_S)
+        return is_due
+
+    def _set_timeout(self, seconds: float) -> None:
+        transport = self.client.transport
+        transport.settings = replace(transport.settings, timeout=seconds)
