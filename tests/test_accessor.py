@@ -42,7 +42,7 @@ def metadata(*cells: str | None) -> pd.DataFrame:
     )
 
 
-USE = "df = pd.DataFrame({'user_metadata': ['{\"a\":\"1\"}']}); assert df.tinker.expand_metadata()['meta.a'][0] == '1'"
+USE = "df = pd.DataFrame({'user_metadata': ['{\"a\":\"1\"}']}); assert df.tinker.expand_metadata()['meta.a'][0] == 1"
 ORDERS = {
     "pandas first": f"import pandas as pd, tinker_frames; {USE}",
     "pandas last": f"import tinker_frames, sys; assert 'pandas' not in sys.modules; import pandas as pd; {USE}",
@@ -86,7 +86,7 @@ def test_metadata_is_expanded_and_the_rest_stays() -> None:
     found = frame.tinker.expand_metadata()
     assert list(found.columns) == ["tinker_path", "user_metadata", "meta.loss", "meta.team"]
     assert list(found.index) == [7, 7, 9]
-    assert found["meta.loss"].fillna("").tolist() == ["1.5", "", "2"]
+    assert found["meta.loss"].fillna(0).tolist() == [1.5, 0, 2]
     assert found["meta.team"].dtype == text_dtype()
     assert found.attrs == frame.attrs
     assert "meta.loss" not in frame
@@ -99,15 +99,12 @@ def test_expanding_twice_is_expanding_once() -> None:
     pd.testing.assert_frame_equal(once.tinker.expand_metadata(), once)
 
 
-def test_numeric_makes_numbers_of_columns_that_are_nothing_else() -> None:
-    """With `numeric=True` a numeric column is float64 with NaN for missing values; a single word keeps it text."""
-    frame = metadata('{"loss":"1e-3","mixed":"1","n":3}', '{"mixed":"x"}')
-    found = frame.tinker.expand_metadata(numeric=True)
-    assert (found["meta.loss"].dtype, found["meta.n"].dtype) == ("float64", "float64")
-    assert found["meta.loss"][0] == 0.001
-    assert pd.isna(found["meta.loss"][1])
-    assert found["meta.mixed"].tolist() == ["1", "x"]
-    assert frame.tinker.expand_metadata()["meta.loss"][0] == "1e-3"
+def test_without_numeric_metadata_is_text() -> None:
+    """With `numeric=False` every column is text, as the service stores it."""
+    frame = metadata('{"loss":"1e-3","n":3}', '{"loss":"2"}')
+    assert frame.tinker.expand_metadata(numeric=False)["meta.loss"].tolist() == ["1e-3", "2"]
+    assert frame.tinker.expand_metadata(numeric=False)["meta.n"][0] == "3"
+    assert frame.tinker.expand_metadata()["meta.loss"].tolist() == [0.001, 2]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +123,7 @@ def test_hostile_keys_and_values_become_columns_and_text() -> None:
     found = metadata(
         '{"":"e","a.b":"dot","=x":"f","tinker_path":"p","n":1,"l":[1,"é"],"o":{"k":null},"t":true,"s":"\\ud800"}'
     )
-    shown = found.tinker.expand_metadata().iloc[0]
+    shown = found.tinker.expand_metadata(numeric=False).iloc[0]
     expected = {
         "": "e", "a.b": "dot", "=x": "f", "tinker_path": "p", "n": "1", "l": '[1,"é"]', "o": '{"k":null}', "t": "true", "s": "\ufffdd800",
     }  # fmt: skip
@@ -141,7 +138,7 @@ def test_a_missing_column_is_named() -> None:
     with pytest.raises(AttributeError, match="'other'"):
         metadata("{}").tinker.expand_metadata("other")
     renamed = metadata('{"a":"1"}').rename(columns={"user_metadata": "session_user_metadata"})
-    assert renamed.tinker.expand_metadata("session_user_metadata")["meta.a"].tolist() == ["1"]
+    assert renamed.tinker.expand_metadata("session_user_metadata")["meta.session.a"].tolist() == [1]
 
 
 def test_it_survives_what_people_do_with_frames() -> None:

@@ -96,24 +96,29 @@ class TinkerAccessor(_Actions):
         self._frame = frame
 
     def expand_metadata(
-        self, column: str = "user_metadata", *, numeric: bool = False, max_keys: int | None = 500
+        self, column: str | None = None, *, numeric: bool = True, max_keys: int | None = 500
     ) -> pd.DataFrame:
         """Return the frame with a `meta.<key>` column for every key of its metadata.
 
         Parameters
         ----------
         column
-            The column with the metadata as JSON text.
+            The column with the metadata as JSON text. None for all that the frame has: `user_metadata` as `meta.<key>`, and in an
+            inventory `run_user_metadata` as `meta.run.<key>` and `session_user_metadata` as `meta.session.<key>`.
         numeric
-            Make float64 columns of those in which every value is a number; otherwise all are text, as the service stores them.
+            Make numbers of the columns in which at least two thirds of the values are numbers: Int64 if all of these are whole, else
+            float64. Their other values ("diverged", "nan") become NA, with a warning, and are listed in
+            `attrs["tinker"]["problems"]`. A column stays text if any number in it has leading zeros, or more digits than its dtype
+            holds. With False, all are text, as the service stores them.
         max_keys
-            Maximum number of keys that become columns: the most frequent ones, with a warning if there are more; None for all.
+            Maximum number of keys of one column that become columns: the most frequent ones, with a warning if there are more; None
+            for all.
 
         Returns
         -------
         DataFrame
-            One row per row of the frame, in the same order and with the same index; the new columns are str (or float64), NA where
-            a row does not have the key. Sends no request.
+            One row per row of the frame, in the same order and with the same index; the new columns are str, Int64 or float64, NA
+            where a row does not have the key. Sends no request.
 
         Raises
         ------
@@ -126,12 +131,13 @@ class TinkerAccessor(_Actions):
         --------
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"user_metadata": ['{"loss":"1.5"}', None]})
-        >>> frame.tinker.expand_metadata(numeric=True)["meta.loss"].tolist()
+        >>> frame.tinker.expand_metadata()["meta.loss"].tolist()
         [1.5, nan]
         """
-        from .frames.metadata import expand_metadata
+        from .frames.metadata import PREFIXES, expand_metadata
 
-        self._require_column(column)
+        if column is not None or not set(PREFIXES) & set(self._frame.columns):
+            self._require_column("user_metadata" if column is None else column)
         return expand_metadata(self._frame, column, numeric=numeric, max_keys=max_keys)
 
     def _make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:

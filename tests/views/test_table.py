@@ -254,9 +254,9 @@ def test_expanded_metadata_columns_are_shown_and_queried(frame: pd.DataFrame) ->
     assert [name for name in state.columns if name.startswith("meta.")] == [
         n for n in expanded.columns if n.startswith("meta.")
     ]
-    state.set_filter("query", "`meta.team` == 'evals'")
+    state.set_filter("query", "`meta.session.team` == 'evals'")
     assert not state.errors
-    assert 0 < len(state.rows) == (expanded["meta.team"] == "evals").sum()
+    assert 0 < len(state.rows) == (expanded["meta.session.team"] == "evals").sum()
 
 
 # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────────

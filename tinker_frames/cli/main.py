@@ -287,9 +287,9 @@ def _read_rows(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[
     _check_options(table, options)
     with Client(base_url=options["base_url"]) as client:
         frame = _read_table(client, table, options)
-    about = frame.attrs["tinker"]
     if options["metadata"]:
         frame = frame.tinker.expand_metadata()
+    about = frame.attrs["tinker"]
     frame = select(frame, **{name: options[name] for name in ("where", "sort", "limit", "columns")})
     frame.attrs["tinker"] = about
     return frame, about
