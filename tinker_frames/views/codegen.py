@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..frames.comparisons import translate_comparisons
 from ..plans.summary import get_common_ttl
-from ..schema.catalog import TABLES
+from ..schema.catalog import DETAILED, TABLES
 from ..schema.paths import session_of
 from .forms import repeat_arguments
 from .refresh import is_whole, runs_of
@@ -40,12 +40,14 @@ def write_script(
 def _frame(state: TableState, client: str) -> list[str]:
     frame = state.rows.frame.copy(deep=False)
     frame.attrs["tinker"] = state.about
-    table = TABLES.get(str(state.about.get("table")))
-    if table is None or not is_whole(frame) or not state.keeps_order or list(frame.columns) != table.names:
+    calls = {(name, *table.names): f"{name}()" for name, table in TABLES.items()}
+    calls |= {(name, *table.names): f"{name}(details=True)" for name, table in DETAILED.items()}
+    call = calls.get((str(state.about.get("table")), *frame.columns))
+    if call is None or not is_whole(frame) or not state.keeps_order:
         return ["# frame is the one that was passed to explore()"]
-    is_run = table.name == "training_runs"
-    runs = frame.loc[frame["session_id"].notna(), "training_run_id"] if is_run else ()
-    return [*_sessions(runs, client), f"frame = {client}.{table.name}()"]
+    is_plain = call == "training_runs()"
+    runs = frame.loc[frame["session_id"].notna(), "training_run_id"] if is_plain else ()
+    return [*_sessions(runs, client), f"frame = {client}.{call}"]
 
 
 def _sessions(runs: Iterable[str], client: str) -> list[str]:

@@ -23,19 +23,18 @@ SORT_OF = {
     "inventory": "checkpoints",
 }
 LISTINGS = tuple(SORT_OF)
+DETAILS = {"training_runs": {"details": True}}  # how listings are read that are shown
 CHANGING = ("public", "expires_at", "expires_in_days", "size_bytes", "size_gb")  # what a write changes of a checkpoint
 
 
 def read_listing(client: Client, listing: str, *, refresh: bool = False) -> pd.DataFrame:
-    """Return the frame of a listing by its name; reads the sessions if the ids of runs do not contain them."""
+    """Return the frame of a listing by its name; training runs with their details, which people look for."""
     listing = SHORT_NAMES.get(listing, listing)
     if listing not in LISTINGS:
         raise InvalidRequestError(
             f"there is no table {listing!r} to explore", hint=f"Pass a frame, or one of {', '.join(LISTINGS)}."
         )
-    frame: pd.DataFrame = getattr(client, listing)(refresh=refresh)
-    if listing == "training_runs" and frame["session_id"].isna().any():
-        frame = _fill_sessions(client, frame)
+    frame: pd.DataFrame = getattr(client, listing)(refresh=refresh, **DETAILS.get(listing, {}))
     return frame
 
 
@@ -137,7 +136,8 @@ def read_checkpoints(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFr
     if sort == "training_runs":
         runs = rows["training_run_id"].dropna()
     else:
-        listed = read_listing(client, "training_runs")
+        listed = client.training_runs()
+        listed = client.training_runs(details=True) if listed["session_id"].isna().any() else listed
         runs = listed.loc[listed["session_id"].isin(rows["session_id"].dropna()), "training_run_id"]
     return client.checkpoints(list(dict.fromkeys(runs)))
 
@@ -145,13 +145,3 @@ def read_checkpoints(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFr
 def runs_of(paths: Iterable[str]) -> list[str]:
     """Return the training runs that tinker paths name, each once."""
     return list(dict.fromkeys(run for path in paths if (run := run_of(path)) is not None))
-
-
-def _fill_sessions(client: Client, frame: pd.DataFrame) -> pd.DataFrame:
-    from ..errors import NotSupportedError
-
-    try:
-        client.sessions(details=True)
-    except NotSupportedError:
-        return frame
-    return client.training_runs()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
-from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSIONS, TRAINING_RUNS
+from ..schema.catalog import CHECKPOINTS, RUNS_WITH_DETAILS, SAMPLERS, SESSIONS_WITH_DETAILS, TRAINING_RUNS
 from ..schema.identity import restore_keys
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ SORTS = {
         ),
         Sort(
             "training_runs", "Training runs", "training run", "training_run_id",
-            ("training_run_id", "base_model", "lora_rank", "corrupted", "last_request_time", "last_checkpoint_path", "session_id", "user_metadata"),
+            ("training_run_id", "display_name", "base_model", "status", "checkpoints_count", "size_gb", "last_step", "corrupted", "last_request_time", "session_id", "user_metadata"),
             (_OF_RUN, _SESSION), (("model", "model"), ("session", "session")),
         ),
         Sort(
@@ -82,11 +82,12 @@ def sort_of(frame: pd.DataFrame) -> Sort:
     )
 
 
+_OF_SESSIONS, _OF_RUNS = set(SESSIONS_WITH_DETAILS.names), set(RUNS_WITH_DETAILS.names)
 # Of which rows a column is a sign; the common ones are a sign only in a frame that a listing of such rows was made into.
 _SIGNS = {
-    "checkpoint": {column.name for column in CHECKPOINTS.columns} - set(SESSIONS.names) - set(TRAINING_RUNS.names),
+    "checkpoint": {column.name for column in CHECKPOINTS.columns} - _OF_SESSIONS - _OF_RUNS,
     "sampler": {"sampler_id", "model_path"},
-    "training run": set(TRAINING_RUNS.names) - set(SESSIONS.names) - set(CHECKPOINTS.names),
+    "training run": _OF_RUNS - _OF_SESSIONS - set(CHECKPOINTS.names),
 }
 _KEY_OF = {"checkpoint": CHECKPOINTS.key, "sampler": SAMPLERS.key, "training run": TRAINING_RUNS.key}
 _COMMON = {"name", "step", "time", "public", "base_model"}
