@@ -12,6 +12,7 @@ from .functions import abandon as abandon
 from .functions import checkpoints as checkpoints
 from .functions import connect as connect
 from .functions import default_client as default_client
+from .functions import find as find
 from .functions import inventory as inventory
 from .functions import journal as journal
 from .functions import load_plan as load_plan

@@ -202,12 +202,15 @@ class Client(PlanMethods):
         Parameters
         ----------
         training_run_id
-            List only the checkpoints of this run, or of these runs.
+            List only the checkpoints of this run, or of these runs. An id may be cut to its first characters (four or more) if only
+            one run's id begins with them.
 
         Raises
         ------
         NotFoundError
             If there is no such run.
+        InvalidRequestError
+            If several runs begin with an id that was cut.
         NotSupportedError
             If the server has no list of the user's checkpoints, with `by="user"`.
 
@@ -216,7 +219,34 @@ class Client(PlanMethods):
         >>> client.checkpoints().query("not public and size_gb > 1 and age_days > 30")  # doctest: +SKIP
         """
         options = Options(refresh, limit, progress=progress)
-        return self._finish(self._reader.checkpoints(training_run_id, by, options), require_complete)
+        ids = [training_run_id] if isinstance(training_run_id, str) else training_run_id
+        ids = None if ids is None else self._reader.resolve_runs(list(ids), options)
+        return self._finish(self._reader.checkpoints(ids, by, options), require_complete)
+
+    @_document_table(catalog.FOUND)
+    def find(self, text: str, *, refresh: bool = False, progress: bool | None = None) -> pd.DataFrame:
+        """Return the sessions, training runs and checkpoints that a text names, one row each.
+
+        Reads what `sessions`, `training_runs` and `checkpoints` read. A text finds the sessions whose name contains it with their
+        runs, what has an id that begins with it (four characters or more), and the checkpoints whose name contains it. A tinker path
+        and a link of the web console find what they are of. Upper and lower case are the same in names.
+
+        Parameters
+        ----------
+        text
+            A name or a part of one, the beginning of an id, a tinker path, or a link of the console.
+
+        Raises
+        ------
+        InvalidRequestError
+            If the text is empty.
+
+        Examples
+        --------
+        >>> client.find("nightly sft")  # doctest: +SKIP
+        >>> client.find("https://tinker.thinkingmachines.ai/sessions/5b1f…")  # doctest: +SKIP
+        """
+        return self._finish(self._reader.find(text, Options(refresh, progress=progress)), require_complete=False)
 
     @_document_table(catalog.SAMPLERS)
     def samplers(

@@ -102,6 +102,7 @@ training_runs = _bind_to_default(Client.training_runs)
 checkpoints = _bind_to_default(Client.checkpoints)
 samplers = _bind_to_default(Client.samplers)
 inventory = _bind_to_default(Client.inventory)
+find = _bind_to_default(Client.find)
 # The others of the catalog; a line above gives one its static type.
 globals().update({name: _bind_to_default(getattr(Client, name)) for name in catalog.TABLES if name not in globals()})
 

@@ -661,6 +661,14 @@ def test_names_of_tables(name: str, shared_server: DemoServer, run: Callable[...
     assert "training_runs" in catalog.SHORT_NAMES.values()
 
 
+def test_find_prints_what_a_name_names(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`find` prints the rows and ends with 0; with 1, and a line on standard error, if there are none."""
+    found = run(shared_server, "find", "nightly", "--format", "json")
+    assert found.code == 0
+    assert {"sessions", "training_runs"} <= {row["table"] for row in json.loads(found.out)}
+    assert run(shared_server, "find", "nothing has this name") == (1, "", "nothing is named 'nothing has this name'\n")
+
+
 def test_details_are_shown(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`--details` shows the columns that it adds beside those that are shown anyway."""
     brief, detailed = (run(shared_server, "ls", "sessions", *more).out.split("\n") for more in ([], ["--details"]))

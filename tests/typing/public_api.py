@@ -52,6 +52,9 @@ tkf.connect(cache_tll=60)  # type: ignore[call-arg]  # pyright: ignore[reportCal
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+assert_type(client.find("nightly sft", refresh=True), pd.DataFrame)
+assert_type(tkf.find("5b1f"), pd.DataFrame)
+assert_type(client.training_runs(details=True), pd.DataFrame)
 assert_type(
     client.sessions(
         details=True,

@@ -132,6 +132,33 @@ def ls(table: str, form: str, **options: Any) -> int:
 
 
 @cli.command()
+@click.argument("text")
+@click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
+@click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
+@click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
+def find(text: str, form: str, refresh: bool, base_url: str | None) -> int:
+    """Print the sessions, runs and checkpoints that a name, a part of an id, a tinker path or a console link names.
+
+    Exit code 1 means that there are none.
+    """
+    from ..client import Client
+    from ..frames import files
+
+    with Client(base_url=base_url) as client:
+        frame = client.find(text, refresh=refresh)
+    if form in TEXT_FORMATS:
+        files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
+    elif len(frame):
+        _print_table(frame[list(catalog.FOUND.brief)], cut=True)
+    sys.stdout.flush()
+    if frame.empty:
+        click.echo(f"nothing is named {text!r}", err=True)
+    if not frame.attrs["tinker"]["complete"]:
+        return INCOMPLETE
+    return 0 if len(frame) else 1
+
+
+@cli.command()
 @_add_listing_options
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE",
               help=f"A file, or a URL such as s3://…; its suffix is the format: {list_suffixes()}. - is standard output.")  # fmt: skip

@@ -13,6 +13,7 @@ from ..errors import IncompleteListingError, IncompleteListingWarning, NotSuppor
 from ..rest.transport import Transport
 from ..schema.catalog import (
     CHECKPOINTS,
+    FOUND,
     INVENTORY,
     RUNS_WITH_DETAILS,
     SAMPLERS,
@@ -22,6 +23,8 @@ from ..schema.catalog import (
     TRAINING_RUNS,
 )
 from ..schema.columns import Table, empty_frame
+from ..schema.paths import may_be_short
+from .find import find_rows, resolve_short_ids
 from .joins import (
     add_checkpoint_sums,
     add_columns,
@@ -145,6 +148,22 @@ class Account:
             CHECKPOINTS, self._tables.read_others(rest, Options())
         )  # or runs of others, which are lost
         return pd.concat([rows, fill_sessions(others, self._session_of)], ignore_index=True)
+
+    def find(self, text: str, options: Options) -> TableFrame:
+        """Find sessions, training runs and checkpoints by a name, an id, a path or a link."""
+        sessions, runs = self._list_sessions(options), self.training_runs(options)
+        listed = self.checkpoints(None, "auto", options)
+        named = empty_frame(SESSIONS, datetime.now(UTC)) if sessions is None else build_frame(SESSIONS, sessions)
+        reports = [listed.report, runs.report, *([] if sessions is None else [sessions.report])]
+        report = replace(merge_reports(reports), lacks=[], total=None)
+        return TableFrame(find_rows(text, named, runs.frame, listed.frame), FOUND, report)
+
+    def resolve_runs(self, ids: list[str], options: Options) -> list[str]:
+        """Return training run ids with short ones completed, by the list of runs, which is read only if there are any."""
+        if not all(isinstance(one, str) for one in ids) or not any(map(may_be_short, ids)):
+            return ids  # others are refused where they are read
+        runs = self._tables.read_paged(TRAINING_RUNS, Options(refresh=options.refresh, progress=options.progress))
+        return resolve_short_ids(ids, runs.data["training_run_id"].to_pylist())
 
     def samplers(self, options: Options) -> TableFrame:
         """Read the samplers that the sessions list."""

@@ -284,6 +284,25 @@ def _inventory() -> Table:
     )
 
 
+# What `find()` returns.
+FOUND = Table(
+    name="found",
+    row="one row per session, training run or checkpoint",
+    key="id",
+    brief=("table", "id", "display_name", "base_model", "size_gb", "time"),
+    columns=(
+        Column("table", "category", "the table that it is a row of", categories=("sessions", "training_runs", "checkpoints")),
+        Column("id", "text", "its session id, training run id or tinker path"),
+        Column("display_name", "text", "the name of its session"),
+        Column("session_id", "text", "its session"),
+        Column("training_run_id", "text", "its training run; NA for a session"),
+        Column("tinker_path", "text", "its path; NA for sessions and runs"),
+        Column("base_model", "text", "the base model; NA if the server does not give it"),
+        Column("size_gb", "float", "size in gigabytes (10^9 bytes); of a session, of all its checkpoints"),
+        Column("time", "time", "created, UTC; of a training run, last used"),
+    ),
+)  # fmt: skip
+
 INVENTORY = _inventory()
 DETAILED = {table.name: table for table in (SESSIONS_WITH_DETAILS, RUNS_WITH_DETAILS)}
 TABLES = {table.name: table for table in (SESSIONS, TRAINING_RUNS, CHECKPOINTS, SAMPLERS, INVENTORY)}

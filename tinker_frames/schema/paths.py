@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import InvalidTinkerPathError
 
@@ -58,6 +58,9 @@ PLAIN_PATTERN = rf"(?:{'|'.join(SCHEMES)}){_PLAIN_PART}/(?:{'|'.join(SEGMENTS)})
 # Paths that have one spelling: nothing in them is encoded, or could be, and no run in upper case.
 _PLAIN_NAME = r'(?! )[ !"$&-.0->@-\[\]-~]+(?<! )'
 _USUAL = re.compile(rf"{SCHEME}[a-z0-9:._-]+/(?:{'|'.join(SEGMENTS)})/{_PLAIN_NAME}")
+
+# The beginning of a UUID, or of SkyRL's ids.
+_SHORT_ID = re.compile("[0-9a-f][0-9a-f-]{3,34}|(?:model|session|sampling)_[0-9a-f]{1,7}")
 
 # What `coerce` puts in the place of a lone surrogate: the name itself cannot be sent.
 _REPLACED = re.compile("\ufffdd[89a-f][0-9a-f]{2}")
@@ -157,6 +160,27 @@ def session_of(run_or_sampler_id: str) -> str | None:
     """Return the session that an official id, `<session>:train:<n>` or `<session>:sample:<n>`, names; None for other ids."""
     found = re.fullmatch(OFFICIAL_ID, run_or_sampler_id)
     return found[1] if found else None
+
+
+def may_be_short(text: str) -> bool:
+    """Tell whether a text may be the beginning of an id, as servers make them, and is no whole one."""
+    return _SHORT_ID.fullmatch(text) is not None
+
+
+def read_console_link(text: str) -> str | None:
+    """Return the id or the tinker path that a link of the console is of; None for any other text.
+
+    Examples
+    --------
+    >>> read_console_link("https://tinker.thinkingmachines.ai/checkpoints/5b1f%3Atrain%3A0/weights%2F0001")
+    'tinker://5b1f:train:0/weights/0001'
+    """
+    parts = urlsplit(text.strip())
+    _, kind, *ids = parts.path.split("/") if parts.scheme in ("http", "https") else ("", "")
+    ids = [unquote(part) for part in ids if part]
+    if kind == "checkpoints" and len(ids) == 2:
+        return f"{SCHEME}{ids[0]}/{ids[1]}"
+    return ids[0] if kind in ("sessions", "training_runs") and len(ids) == 1 else None
 
 
 def bare_name(checkpoint_id: str) -> str:

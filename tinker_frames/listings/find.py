@@ -1,0 +1,87 @@
+"""Rows of an account by what people have of them: a name, the beginning of an id, a tinker path or a link of the console; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from ..errors import InvalidRequestError
+from ..schema.catalog import CHECKPOINTS, FOUND, SESSIONS, TRAINING_RUNS
+from ..schema.columns import pandas_dtype
+from ..schema.paths import may_be_short, read_console_link, starts_with_scheme
+
+LEAST_CHARACTERS = 4  # of the beginning of an id: fewer are in too many
+
+
+def find_rows(text: str, sessions: pd.DataFrame, runs: pd.DataFrame, checkpoints: pd.DataFrame) -> pd.DataFrame:
+    """Return the sessions, training runs and checkpoints that a text names, in this order, with the columns of `FOUND`.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the text is empty.
+    """
+    wanted = read_console_link(text) or text.strip()
+    if not wanted:
+        raise InvalidRequestError(
+            "there is nothing to find", hint="Pass a name, an id, a tinker path or a console link."
+        )
+    names = sessions.set_index("session_id")["display_name"]
+    is_named = _contains(sessions["display_name"], wanted)
+    of_named = runs["session_id"].isin(sessions.loc[is_named, "session_id"])
+    found = [
+        _to_found(SESSIONS.name, sessions[is_named | _begins(sessions["session_id"], wanted)], "session_id", "created_at"),
+        _to_found(TRAINING_RUNS.name, runs[of_named | _begins(runs["training_run_id"], wanted)], "training_run_id", "last_request_time"),
+        _to_found(CHECKPOINTS.name, checkpoints[_names_checkpoint(checkpoints, wanted)], "tinker_path", "time"),
+    ]  # fmt: skip
+    frame = pd.concat(found, ignore_index=True)
+    models = runs.set_index("training_run_id")["base_model"]
+    for column, by, known in (("display_name", "session_id", names), ("base_model", "training_run_id", models)):
+        frame[column] = frame[column].where(frame[column].notna(), frame[by].map(known))
+    return frame.astype({column.name: pandas_dtype(column) for column in FOUND.columns})
+
+
+def resolve_short_ids(ids: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return ids with those that are the beginning of exactly one known id completed; others are returned as they are.
+
+    Raises
+    ------
+    InvalidRequestError
+        If several known ids begin with one of them.
+    """
+    known = list(known)
+    return [_complete(one, known) if may_be_short(one) and one not in known else one for one in ids]
+
+
+def _complete(short: str, known: list[str]) -> str:
+    matches = [one for one in known if one.startswith(short)]
+    if len(matches) > 1:
+        listed = ", ".join(matches[:3])
+        raise InvalidRequestError(f"{len(matches)} ids begin with {short!r}", hint=f"Give more of one of {listed} …")
+    return matches[0] if matches else short
+
+
+def _contains(column: pd.Series[str], wanted: str) -> pd.Series[bool]:
+    return column.str.contains(wanted, case=False, regex=False).fillna(value=False).astype(bool)
+
+
+def _begins(column: pd.Series[str], wanted: str) -> pd.Series[bool]:
+    if len(wanted) < LEAST_CHARACTERS:
+        return column == wanted
+    return column.str.startswith(wanted).fillna(value=False).astype(bool)
+
+
+def _names_checkpoint(checkpoints: pd.DataFrame, wanted: str) -> pd.Series[bool]:
+    if starts_with_scheme(wanted):
+        return _begins(checkpoints["tinker_path"], wanted)
+    return _contains(checkpoints["name"], wanted)
+
+
+def _to_found(table: str, rows: pd.DataFrame, key: str, time: str) -> pd.DataFrame:
+    """Return rows of one table with the columns of `FOUND`; NA for those that it lacks."""
+    columns = {"table": [table] * len(rows), "id": rows[key].array, "time": rows[time].array}
+    others = [column.name for column in FOUND.columns if column.name not in columns]
+    columns |= {name: rows[name].array if name in rows else [None] * len(rows) for name in others}
+    frame = pd.DataFrame(columns)[FOUND.names]
+    return frame.astype({column.name: pandas_dtype(column) for column in FOUND.columns})
