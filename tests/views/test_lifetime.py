@@ -20,7 +20,7 @@ import tinker_frames as tkf
 from tests.views.headless import wait_until
 from tinker_frames.demo import DemoServer, Faults
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.views.lifetime import find_open_widgets
+from tinker_frames.views.lifetime import find_open_widgets, return_memory
 
 RunCell = Callable[[str, str], Any]
 
@@ -92,6 +92,12 @@ def test_an_open_view_is_known_to_ipywidgets(
     monkeypatch.setattr(view, "send", said.append)
     view.comm.handle_msg({"content": {"data": {"method": "custom", "content": {"do": "ping"}}}, "buffers": []})
     assert said == [{"heard": "ping"}]
+
+
+def test_memory_is_returned_only_while_arrow_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the interpreter exits, its modules are gone before its widgets: a script that made a view ends without a traceback."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    return_memory()
 
 
 def test_a_closed_view_says_so(shared_server: DemoServer, client_of) -> None:

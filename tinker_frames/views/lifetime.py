@@ -7,6 +7,7 @@ and a cell that is run again gives up the views that it showed before.
 from __future__ import annotations
 
 import re
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -47,9 +48,9 @@ def find_open_widgets(kind: type) -> Iterator[Any]:
 
 def return_memory() -> None:
     """Return to the system what Arrow holds of freed columns; otherwise, it keeps more than a view takes."""
-    import pyarrow as pa
-
-    pa.default_memory_pool().release_unused()
+    pa = sys.modules.get("pyarrow")
+    if pa is not None:  # none is left where the interpreter exits
+        pa.default_memory_pool().release_unused()
 
 
 def keep_while_shown(widget: Widget) -> None:
