@@ -98,3 +98,21 @@ def test_an_argument_of_another_type_is_named(call: Callable[[], object]) -> Non
     """An argument of the wrong type raises before anything is read or written."""
     with pytest.raises(tkf.errors.ArgumentTypeError, match=r"^(frame|path|plan) must be "):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda client: client.training_runs(detail=True),
+            r"training_runs\(\): got .* 'detail'\. Did you mean 'details'",
+        ),
+        (lambda client: client.training_runs(True), r"training_runs\(\): too many positional arguments$"),
+        (lambda client: tkf.tinker(pd.DataFrame()).set_ttl(client=client), r"set_ttl\(\): missing .* 'ttl'$"),
+        (lambda client: tkf.undo(client=client, confim=3), r"undo\(\): got .* 'confim'\. Did you mean 'confirm'"),
+    ],
+)
+def test_a_wrong_call_names_the_function(call: Callable[[tkf.Client], object], said: str) -> None:
+    """A call with arguments that a method does not take raises `TypeError`, which names the method and what may be meant."""
+    with tkf.Client("", "http://127.0.0.1:9") as client, pytest.raises(TypeError, match=said):
+        call(client)

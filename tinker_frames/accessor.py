@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .plans.actions import ACTIONS, Action, Parameter
-from .schema.arguments import check_argument, check_methods
+from .schema.arguments import bind_arguments, check_argument, check_methods
 from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_entries, join_sections
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _build_method(action: Action) -> Callable[..., Plan]:
     signature = inspect.Signature([self, *map(_build_parameter, action.parameters), client], return_annotation="Plan")
 
     def method(*args: Any, **kwargs: Any) -> Plan:
-        given = signature.bind(*args, **kwargs).arguments
+        given = bind_arguments(action.name, signature, args, kwargs)
         accessor: TinkerAccessor = given.pop("self")
         return accessor._make_plan(action.name, given.pop("client", None), given)  # noqa: SLF001  # of the same class
 

@@ -16,7 +16,7 @@ from .plans.journal import find_owners
 from .plans.plan import Plan
 from .rest import config
 from .schema import catalog
-from .schema.arguments import check_argument
+from .schema.arguments import bind_arguments, check_argument
 from .schema.docstrings import document
 
 P = ParamSpec("P")
@@ -177,7 +177,7 @@ def _bind_to_plan(method: Callable[Concatenate[Client, P], R]) -> Callable[..., 
 
     @functools.wraps(method)
     def function(*args: Any, **kwargs: Any) -> R:
-        given = own.bind(*args, **kwargs).arguments
+        given = bind_arguments(method.__name__, own, args, kwargs)
         found = find_client_of_plan(given.get("plan"), given.pop("client", None))
         return method(found, **given)  # type: ignore[call-arg]  # `own` is the method's signature
 

@@ -6,7 +6,6 @@ To add a setting, add a field; what uses it finds it on `Settings`, the options 
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import os
@@ -22,7 +21,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, ge
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequestError, find_caller
-from ..schema.arguments import check_argument
+from ..schema.arguments import bind_arguments, check_argument
 from ..schema.docstrings import describe_parameter, format_entries, join_sections, split_sections
 from .credentials import Credential, access_headers, check_secret, find_credential
 from .secret import Secret, hide
@@ -230,7 +229,7 @@ def accept_options(
         @functools.wraps(method)
         def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
             args, kwargs = hide_secrets(args, kwargs)  # before anything can fail, and show them in a traceback
-            _check_call(called, accepted, args, kwargs)
+            bind_arguments(called, accepted, args, kwargs)
             method(self, options(*args, **kwargs))
 
         own = next(iter(inspect.signature(method).parameters.values()))
@@ -268,17 +267,6 @@ def document_options(documented: T) -> T:
             | {"Parameters": format_entries(entries), "Raises": format_entries(OPTION_ERRORS)}
         )
     return documented
-
-
-def _check_call(called: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise `TypeError` for arguments that are not settings, and say which setting may be meant."""
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        names = list(signature.parameters)
-        close = [match for name in kwargs if name not in names for match in difflib.get_close_matches(name, names, 1)]
-        hint = f". Did you mean {close[0]!r}?" if close else ""
-        raise TypeError(f"{called}(): {error}{hint}") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import numbers
@@ -37,12 +38,25 @@ def check_arguments(function: F) -> F:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         kinds = find_kinds()
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+        for name, value in bind_arguments(function.__name__, signature, args, kwargs).items():
             for each in value if name in several else (value,):
                 check_argument(name, each, kinds.get(name, Any))
         return function(*args, **kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def bind_arguments(
+    called: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of a call by name; raise `TypeError`, which names the function, for what it does not take."""
+    try:
+        return signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        names = list(signature.parameters)
+        close = [match for name in kwargs if name not in names for match in difflib.get_close_matches(name, names, 1)]
+        hint = f". Did you mean {close[0]!r}?" if close else ""
+        raise TypeError(f"{called}(): {error}{hint}") from None
 
 
 def _find_kinds(function: Callable[..., Any]) -> dict[str, Any]:
