@@ -888,6 +888,9 @@ def test_journal(server: DemoServer, run: Callable[..., Outcome]) -> None:
     assert [line.split("\t")[:4] for line in one.out.splitlines()[1:]] == [
         [path, "publish", "ended", "done"] for path in list_plan_paths(server, 1, 2)
     ]
+    several = run(server, "journal", first[:4])
+    assert (several.code, several.out) == (1, "")
+    assert "matches several plans" in several.err
     rows = json.loads(run(server, "journal", second, "--format", "json").out)
     assert [(entry["tinker_path"], entry["outcome"]) for entry in rows] == [(list_plan_paths(server, 5)[0], "failed")]
     assert server.key not in table.out + one.out + json.dumps(rows)

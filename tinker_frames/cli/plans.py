@@ -197,18 +197,14 @@ def abandon(plan: str, form: str, base_url: str | None) -> int:  # noqa: ARG001 
 @click.argument("plan", required=False)
 @_add_client_options
 def journal(plan: str | None, form: str, base_url: str | None) -> int:
-    """Print the actions and outcomes of every plan, or of the one named.
+    """Print the actions and outcomes of every plan, or the rows of the one named by its id or the beginning of it.
 
     An undo of expire or ttl is listed with the action restore.
     """
     from ..frames import files
 
     with _open_client(base_url) as client:
-        frame = client.planner.build_journal_frame()
-    if plan is not None:
-        frame = frame[frame["plan"].str.startswith(plan)].reset_index(drop=True)
-        if frame.empty:
-            raise InvalidRequestError(f"the journal has no plan {plan!r}", hint="List them with tinker-frames journal.")
+        frame = client.planner.build_journal_frame(plan)
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
         return 0

@@ -23,7 +23,7 @@ from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS
 from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
 from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
-from .history import build_journal_frame
+from .history import build_journal_frame, find_runs
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
 from .preview import collect_facts, find_namesakes, refuse_replaced, refuse_unnamed
@@ -122,9 +122,10 @@ class Planner:
         """Undo a plan where that can be done, and return an outcome for each row."""
         return undo_plan(self, plan, confirm=confirm, progress=progress)
 
-    def build_journal_frame(self) -> pd.DataFrame:
-        """Return one row per checkpoint and plan."""
-        return build_journal_frame(self.journal().read_plans())
+    def build_journal_frame(self, plan: str | None = None) -> pd.DataFrame:
+        """Return one row per checkpoint and plan: of all plans, or of the runs of one, named as for `find_runs`."""
+        records = self.journal().read_plans()
+        return build_journal_frame(records if plan is None else find_runs(records, plan))
 
     # ── what plans need ──────────────────────────────────────────────────────────────────────────────────────────────
 
