@@ -527,7 +527,7 @@ def test_the_row_count_is_typed_on_a_terminal(server: DemoServer, environment: d
     assert (refused.code, refused.out, writes(server)) == (1, "", [])
     assert "12 of 13 checkpoints will be deleted, 12.0 GB" in said
     assert "held: 1, the newest of its run" in said
-    assert "a delete cannot be undone; tinker-frames expire can" in said
+    assert "a delete cannot be undone; to be able to, use tinker-frames expire" in said
     assert "Type 12 to confirm: " in said
     assert "nothing was sent" in said
     done, said = run_answering(*chosen, answer="12", env=environment)

@@ -90,6 +90,20 @@ def test_reasons_that_differ_on_every_row_are_few_lines() -> None:
     assert len(counts) == REASONS_SHOWN + 1
 
 
+def test_a_single_reason_beyond_those_shown_is_named() -> None:
+    """A last reason is named: a line for the other reasons would take as much room."""
+    reasons = pd.Series([f"reason {place}" for place in range(REASONS_SHOWN + 1)])
+    assert dict(count_reasons(reasons)) == dict.fromkeys(reasons, 1)
+
+
+def test_what_is_kept_stands_below_the_details_of_what_is_sent(shared_client: tkf.Client) -> None:
+    """The line "among them" is about the rows of the headline, so it comes right after it."""
+    plan = shared_client.checkpoints().tinker.retire(P.keep_last(1), after="24h")
+    _, among, kept, *_ = plan.summarize(plan.frame)
+    assert among.startswith("among them: ")
+    assert kept.startswith("kept: ")
+
+
 def test_hostile_names_are_escaped_and_keys_are_not_shown(shared_server: DemoServer, shared_client: tkf.Client) -> None:
     """Markup in names is text in the HTML, control characters are not in the text, and no key is in either."""
     frame = shared_client.checkpoints()

@@ -305,7 +305,7 @@ def test_the_confirmation_summarizes_the_plan(server: DemoServer, view: Headless
     assert "$" in plan["lines"][0]
     assert (plan["rule"], plan["undo"], plan["typed"]) == ("keep_last(1)", True, False)
     assert view.make_plan("delete")["undo"] is False
-    assert "a delete cannot be undone; Expire in 24 h can" in view.panel["lines"]
+    assert "a delete cannot be undone; to be able to, use Expire in 24 h" in view.panel["lines"]
 
 
 # ── forms ───────────────────────────────────────────────────────────────────────────────────────────

@@ -154,9 +154,8 @@ class Plan:
     def summarize(self, frame: pd.DataFrame, hints: Hints = PYTHON) -> list[str]:
         """Return a summary of the plan, as lines; `frame` is the plan's own."""
         check_argument("frame", frame, pd.DataFrame)
-        headline, *lines = summarize_plan(self.action, frame, self.rows, self.rate, hints)
         kept = [] if self.kept is None else [f"kept: {count_checkpoints(len(self.kept))}, by {self.rule}"]
-        return [headline, *kept, *lines]
+        return summarize_plan(self.action, frame, self.rows, self.rate, kept, hints)
 
     def only(self, rows: Any) -> Plan:
         """Return a plan of some of the rows and no others; sends nothing.

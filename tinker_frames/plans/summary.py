@@ -32,18 +32,19 @@ PYTHON = Hints()
 
 
 def summarize_plan(
-    action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None, hints: Hints = PYTHON
+    action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None, kept: list[str], hints: Hints = PYTHON
 ) -> list[str]:
-    """Return a summary of a plan, as lines; `rate` is in dollars per gigabyte and month."""
+    """Return a summary of a plan, as lines; `rate` is in dollars per gigabyte and month, `kept` what a keep rule keeps."""
     sends = frame[frame["verdict"] == "send"]
     lines = [_format_headline(action, frame, sends, rows, rate)]
     if counts := _format_counts(sends):
         lines.append("among them: " + ", ".join(counts))
+    lines += kept
     for verdict in [name for name in VERDICTS if name != "send"]:
         aside = frame[frame["verdict"] == verdict]
         lines += [f"{VERDICTS[verdict]}: {count:,}, {reason}" for reason, count in count_reasons(aside["reason"])]
     if action.removes:
-        lines.append(f"a {action.name} cannot be undone; {hints.reversible} can")
+        lines.append(f"a {action.name} cannot be undone; to be able to, use {hints.reversible}")
     elif action.undo and len(sends):
         lines.append(f"can be undone with {hints.undo}" + (f", {action.undo_limit}" if action.undo_limit else ""))
     return lines
@@ -52,6 +53,8 @@ def summarize_plan(
 def count_reasons(reasons: pd.Series[Any]) -> list[tuple[str, int]]:
     """Return the most frequent reasons, each with its number of rows, and the number of the others together."""
     counts = [(str(reason), int(count)) for reason, count in reasons.value_counts().items()]
+    if len(counts) == REASONS_SHOWN + 1:  # the last one takes no more room than "for other reasons"
+        return counts
     others = sum(count for _, count in counts[REASONS_SHOWN:])
     return counts[:REASONS_SHOWN] + ([("for other reasons", others)] if others else [])
 
