@@ -232,10 +232,12 @@ class TinkerAccessor(_Actions):
         return find_client(self._frame, client)
 
     def _require_column(self, column: str) -> None:
-        if column not in self._frame.columns:
-            raise AttributeError(
-                f"this needs a column {column!r}, and the frame has none; keep it when you select columns"
-            )
+        if column in self._frame.columns:
+            return
+        then = "keep it when you select columns"
+        if column == "tinker_path" and "training_run_id" in self._frame.columns:
+            then += ', or list the checkpoints of runs with tkf.checkpoints(frame["training_run_id"])'
+        raise AttributeError(f"this needs a column {column!r}, and the frame has none; {then}")
 
     def __repr__(self) -> str:
         names = [name for name in dir(self) if not name.startswith("_")]

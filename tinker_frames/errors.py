@@ -127,7 +127,7 @@ class InvalidRequestError(TinkerError):
     """
 
     cap: int | None = None
-    hint = "Correct the argument named above."
+    hint = "Correct what this message names."
 
 
 class ArgumentTypeError(InvalidRequestError, TypeError):

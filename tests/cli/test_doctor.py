@@ -62,8 +62,8 @@ def test_the_official_service_has_everything(
     assert {"server", "credential", "latency", "clock", "account", "cache"} | NEEDED | NEWER <= set(found)
     assert found["server"].detail == shared_server.url
     assert found["credential"].detail.endswith("tml-…")
-    assert "as it is" in found["account"].detail
-    assert found["page of training runs"].detail.startswith("500 rows (the account has 24)")
+    assert "without an exchange" in found["account"].detail
+    assert found["page of training runs"].detail.startswith("500 rows at most (the account has 24)")
 
 
 def test_tuft_lacks_the_newer_routes(examine_server: Callable[..., Examined]) -> None:

@@ -108,6 +108,13 @@ def test_a_ttl_is_a_duration_that_the_service_takes(written: object) -> None:
     assert parse_ttl(written) == parse_duration(written)
 
 
+@pytest.mark.parametrize(("written", "said"), [(30, "^30 s is out"), ("30m", "^'30m' is out")])
+def test_a_ttl_that_is_refused_is_named_with_its_unit(written: object, said: str) -> None:
+    """A bare number is named as seconds: days may have been meant."""
+    with pytest.raises(InvalidRequestError, match=said):
+        parse_ttl(written)
+
+
 @pytest.mark.parametrize("written", ["59m", 0, "3651d", "soon", None, True])
 def test_a_ttl_out_of_range_is_refused(written: object) -> None:
     """Any other TTL is refused before it is sent."""

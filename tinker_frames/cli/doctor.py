@@ -83,7 +83,7 @@ def _check_clock(server_date: str) -> Finding:
     if abs(skew) > MAX_SKEW_S:
         direction = "ahead of" if skew > 0 else "behind"
         return Finding("clock", "wrong", f"this machine is {abs(skew):.0f} s {direction} the server; set its clock")
-    return Finding("clock", "ok", "agrees with the server's to a few seconds")
+    return Finding("clock", "ok", "agrees with the server's within a few seconds")
 
 
 def _check_account(transport: Transport) -> Finding:
@@ -92,7 +92,7 @@ def _check_account(transport: Transport) -> Finding:
         models = transport.call("GET", "/api/v1/get_server_capabilities").json().get("supported_models") or []
     except errors.TinkerError as error:
         return _classify_error("account", error)
-    way = "a JWT it was exchanged for" if transport.auth.exchanges else "as it is"
+    way = "exchanged for a JWT" if transport.auth.exchanges else "sent without an exchange"
     return Finding(
         "account",
         "ok",
@@ -147,7 +147,7 @@ def _find_page_cap(transport: Transport, table: Table) -> Finding:
         if rows < size and total > rows:
             return Finding(what, "ok", f"{count_nouns(rows, 'row')} at most, although {size:,} were requested")
         known = "" if rows == size else f" (the account has {rows})"
-        return Finding(what, "ok", f"{size} rows{known}")
+        return Finding(what, "ok", f"{size} rows at most{known}")
 
 
 def _check_cache(transport: Transport) -> Finding:

@@ -64,7 +64,9 @@ def _add_plan_options(command: _Command) -> _Command:
                      help="Lift a guard, i.e. send the rows that it holds; can be given several times."),
         click.option("--dry-run", is_flag=True, help="Print the plan and send nothing."),
         click.option("--yes", is_flag=True, help="Skip the confirmation of the row count."),
-        click.option("--allow-incomplete", is_flag=True, help="Remove rows even if the listing may be incomplete."),
+        click.option("--allow-incomplete", is_flag=True,
+                     help="Accept a listing that may be incomplete, instead of exiting with 3; without this, nothing is then "
+                          "deleted or set to expire."),
     )  # fmt: skip
     return add_options(_add_client_options(command), options)
 

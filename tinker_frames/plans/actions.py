@@ -164,7 +164,9 @@ class Parameter:
         if self.kind == "rule":
             if isinstance(value, Rule):
                 return value
-            raise InvalidRequestError(f"{value!r} is not a keep rule", hint="Make one with tkf.policies.")
+            raise InvalidRequestError(
+                f"{value!r} is not a keep rule", hint="Make one with tkf.policies, e.g. keep_last(3)."
+            )
         return parse_ttl(value)
 
 

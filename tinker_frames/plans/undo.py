@@ -133,7 +133,7 @@ def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:
     """Return the rows that can be undone; raises if there are none."""
     done = list_done(record, records)
     if not done:
-        why = "is undone already" if is_undone(record, records) else "did nothing that is left to undo"
+        why = "is undone already" if is_undone(record, records) else "has nothing left to undo"
         raise InvalidRequestError(f"the plan {record.plan} {why}", hint=name_undoable(records))
     return done
 

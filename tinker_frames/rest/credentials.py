@@ -72,7 +72,8 @@ def find_credential(api_key: Secret | None, *, official: bool) -> tuple[Credenti
         given = f"api_key=, {KEY_VARIABLE}, {COMMAND_VARIABLE} and {CREDENTIALS_FILE} are missing or empty"
         raise AuthenticationError(
             "no credential: api_key= is empty" if api_key is not None else f"no credential: {given}",
-            hint=f"Set {KEY_VARIABLE} to a key from the Tinker console, or try the demo account: tinker_frames.demo.account().",
+            hint=f"Set {KEY_VARIABLE} to a key from the Tinker console, or try the demo account: "
+            "tkf.demo.account(), or `tinker-frames demo`.",
         )
     return credential or Credential("no credential"), command
 

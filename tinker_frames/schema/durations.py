@@ -69,8 +69,9 @@ def parse_ttl(duration: Duration) -> int:
     """
     ttl_seconds = parse_duration(duration)
     if not TTL_RANGE_S[0] <= ttl_seconds <= TTL_RANGE_S[1]:
+        given = f"{duration} s" if isinstance(duration, Real) else repr(duration)
         raise InvalidRequestError(
-            f"{duration!r} is out of the range of TTLs, an hour to ten years", hint="Use e.g. 24h or 30d."
+            f"{given} is out of the range of TTLs, an hour to ten years", hint="Use e.g. 24h or 30d."
         )
     return ttl_seconds
 
