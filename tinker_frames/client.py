@@ -283,7 +283,8 @@ class Client(PlanMethods):
     ) -> pd.DataFrame:
         """Return one row per checkpoint, with the columns of its training run and its session.
 
-        Columns that two tables have are prefixed `run_` or `session_`; `base_model` is the checkpoint's, else the run's.
+        Columns of the run and of the session are prefixed `run_` and `session_`, but for `is_lora`, `lora_rank`,
+        `display_name`, `project_id` and `base_model`, which is the checkpoint's, else the run's.
         If the ids do not contain the session, the sessions' own lists of runs are read. The joins are left joins: no row is
         lost or duplicated, and missing values are NA. Reads what `checkpoints`, `training_runs` and `sessions` read. With
         `access_scope="accessible"`, the lists of other people's runs are read too; those that the server refuses are named in

@@ -264,7 +264,9 @@ SHARED = ("base_model", "is_lora", "lora_rank", "display_name", "project_id")
 def _joined(table: Table, prefix: str) -> list[Column]:
     """Return a table's columns as they join the inventory: those in `SHARED` under their own name, others with the prefix."""
     added = [
-        column if column.name in SHARED else replace(column, name=f"{prefix}_{column.name}")
+        replace(column, doc=f"{prefix}: {column.doc}")
+        if column.name in SHARED
+        else replace(column, name=f"{prefix}_{column.name}")
         for column in table.columns
         if not column.name.startswith(("last_checkpoint", "last_sampler"))
         and column.name not in ("training_run_id", "session_id")
