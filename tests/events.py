@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import tinker_frames as tkf
-from tinker_frames.demo import Hang
+from tinker_frames.demo import Burst, Hang
 from tinker_frames.rest.progress import Progress
 
 SHORT_S, LONG_S = 0.5, 60.0
+
+
+def run_when(condition: Callable[[], Any], action: Callable[[], object]) -> None:
+    """Run an action in a thread, as soon as a condition holds."""
+
+    def wait() -> None:
+        until = time.monotonic() + LONG_S
+        while not condition() and time.monotonic() < until:
+            time.sleep(0.002)
+        action()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 class StopAfter(Progress):
@@ -35,6 +51,33 @@ class StopWhileWaiting(Progress):
         """Cancel as soon as the wait has begun."""
         del seconds, why
         threading.Timer(0.1, self.stop.set).start()
+
+
+class CtrlCWhileWaiting(Progress):
+    """Sends Ctrl-C to this process, once, while a plan waits for a rate limit."""
+
+    sent = False
+
+    def report_wait(self, seconds: float, why: str) -> None:
+        """Send it as soon as the wait has begun."""
+        del seconds, why
+        if not self.sent:
+            self.sent = True
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
+@dataclass
+class Watch(Burst):
+    """Calls a function as a request arrives, before it is answered; it harms none."""
+
+    times: int | None = field(default=None, kw_only=True)
+    look: Callable[[], object] = field(kw_only=True)
+
+    def trigger(self, endpoint: str, random: Callable[[], float]) -> bool:
+        """Call the function if this is such a request; it does not fail."""
+        if super().trigger(endpoint, random):
+            self.look()
+        return False
 
 
 @dataclass

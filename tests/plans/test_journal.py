@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinker_frames as tkf
+from tests.events import Watch
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.functions import journal, undo
@@ -240,24 +242,15 @@ def test_a_plan_is_run_by_one_process_at_a_time(server: DemoServer, client: tkf.
 def test_a_note_is_there_before_its_request(server: DemoServer, client: tkf.Client) -> None:
     """When the server receives a write, the journal already records it as sent, and the outcomes of earlier ones."""
     plan = client.checkpoints().query("not public").head(6).tinker.publish()
-    wrong: list[str] = []
-    server.faults.write_latency = 0.05
-    worker = threading.Thread(target=lambda: plan.run(confirm=True, max_workers=1))
-    worker.start()
-    seen = 0
-    while worker.is_alive():
-        calls = server.requests.to("publish_checkpoint")
-        if len(calls) > seen:
-            seen = len(calls)
-            rows = Journal(client.account).read_plans()[-1].rows.values()
-            if (
-                sum(row.sent_at is not None for row in rows) < seen
-                or sum(row.state == "ended" for row in rows) < seen - 1
-            ):
-                wrong.append(f"{seen}")
-    worker.join()
-    assert seen == 6
-    assert not wrong
+    found: list[tuple[int, int]] = []  # rows sent and rows ended
+
+    def look() -> None:
+        rows = Journal(client.account).read_plans()[-1].rows.values()
+        found.append((sum(row.sent_at is not None for row in rows), sum(row.state == "ended" for row in rows)))
+
+    server.faults.bursts = [Watch("publish_checkpoint", look=look)]
+    plan.run(confirm=True, max_workers=1)
+    assert found == [(number + 1, number) for number in range(6)]
 
 
 @pytest.mark.parametrize("spoil", ["file in the way", "no folder"])
@@ -291,7 +284,8 @@ def test_a_journal_that_stops_taking_notes_stops_the_plan(server: DemoServer, cl
     worker = threading.Thread(target=run)
     worker.start()
     while server.requests.count("publish_checkpoint") < 6:
-        pass
+        time.sleep(0.002)
+    server.faults.write_latency = 0.5  # of what is sent until the journal fails
     path = Journal(client.account).find_path(plan.id)
     moved, nowhere = path.with_suffix(".moved"), path.with_suffix(".nowhere")
     moved.hardlink_to(path)  # keeps every note up to the moment of the swap, which is one step

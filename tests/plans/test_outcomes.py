@@ -282,7 +282,8 @@ def test_a_rate_limit_of_one_write_holds_other_threads(server: DemoServer, clien
     while not [call for call in server.requests.to(DELETE) if call.ended]:
         time.sleep(0.005)
     limited = server.requests.to(DELETE)[0].ended
-    time.sleep(0.1)  # the answer arrives
+    while not client.transport._not_before:  # the answer arrives
+        time.sleep(0.005)
     client.rest.list_sessions()
     thread.join()
     assert server.requests.to("list_sessions")[-1].started - limited >= 0.9

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
+from tests.events import CtrlCWhileWaiting, Watch
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, RecordedRequest, Reset, Truncate
 from tinker_frames.functions import journal, resume
@@ -182,7 +182,7 @@ def test_a_row_deleted_by_another_client_is_skipped(server: DemoServer, client: 
     assert outcomes.drop(path)["outcome"].tolist() == ["done"]
 
 
-@pytest.mark.parametrize("retry_after", ["0.6"])
+@pytest.mark.parametrize("retry_after", ["1.2"])
 def test_retry_after_pauses_every_write(server: DemoServer, client: tkf.Client, retry_after: str) -> None:
     """After a 429 no thread sends a write until Retry-After has passed; the refused attempt is not counted."""
     plan = plan_delete(client, 40)
@@ -193,7 +193,7 @@ def test_retry_after_pauses_every_write(server: DemoServer, client: tkf.Client, 
     assert (outcomes["attempts"] == 1).all()
     calls = server.requests.to(DELETE)
     refused = next(call for call in calls if call.status == 429)
-    later = [call.started - refused.ended for call in calls if call.started > refused.ended + 0.2]
+    later = [call.started - refused.ended for call in calls if call.started > refused.ended + 0.6]
     assert min(later) >= float(retry_after) - 0.05
     assert sum(call.started > refused.ended for call in calls) - len(later) <= 16  # what was on its way already
 
@@ -248,11 +248,10 @@ def test_ctrl_c_leaves_every_row_known(server: DemoServer, client: tkf.Client) -
     server.faults.write_latency = 0.05
 
     def interrupt() -> None:
-        while server.requests.count(DELETE) < 25:
-            time.sleep(0.002)
+        server.faults.write_latency = 0.5  # of what is sent until the signal is handled
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt, daemon=True).start()
+    server.faults.bursts = [Watch(DELETE, after=24, times=1, look=interrupt)]
     with pytest.raises(KeyboardInterrupt, match="resume"):
         plan.run(confirm=90)
     sent = server.requests.count(DELETE)
@@ -275,16 +274,8 @@ def test_ctrl_c_ends_a_long_wait(server: DemoServer, client: tkf.Client) -> None
     """Ctrl-C during a Retry-After of half a minute ends the plan at once."""
     plan = plan_delete(client, 20)
     server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="30")]
-
-    def interrupt() -> None:
-        while server.requests.count(DELETE) < 1:
-            time.sleep(0.002)
-        time.sleep(0.1)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        plan.run(confirm=20)
+        plan.run(confirm=20, progress=CtrlCWhileWaiting())
     assert server.requests.count(DELETE) <= 16  # none was sent again after the wait
     assert all(is_there(server, path) for path in plan.frame["tinker_path"])
 

@@ -16,7 +16,7 @@ import tinker_frames as tkf
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.errors import AuthenticationError, PermissionDeniedError, SchemaError, ServerError, TinkerError
 from tinker_frames.rest import auth
-from tinker_frames.rest.auth import Authenticator, decode_jwt, derive_identity, fingerprint
+from tinker_frames.rest.auth import Authenticator, Token, decode_jwt, derive_identity, fingerprint
 from tinker_frames.rest.config import ClientOptions, resolve
 from tinker_frames.rest.secret import Secret
 
@@ -377,12 +377,21 @@ def test_command_gives_the_new_token(
     assert [call.status for call in server.requests.to("list_sessions")] == [200, 401, 200]
 
 
-def test_sixteen_threads_exchange_once(exchange_server: DemoServer, client: tkf.Client) -> None:
+def test_sixteen_threads_exchange_once(
+    exchange_server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When all threads meet `invalid_token` at once, one exchanges, and each replays once."""
     client.rest.list_training_runs()
     exchange_server.tokens.revoke()
-    exchange_server.faults.latency_of = {"list_sessions": 0.2}
     failures: list[BaseException] = []
+    get_token, all_have_one = client.transport.auth.get_token, threading.Barrier(16, timeout=60)
+
+    def get_token_together(**options: bool) -> Token | None:
+        token = get_token(**options)
+        all_have_one.wait()
+        return token
+
+    monkeypatch.setattr(client.transport.auth, "get_token", get_token_together)
 
     def work() -> None:
         try:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.events import HangOnce
+from tests.events import HangOnce, run_when
 from tinker_frames import errors, policies
 from tinker_frames.demo import Burst, DemoServer, RecordedRequest, Reset
 from tinker_frames.demo.data.records import Checkpoint
@@ -753,7 +753,9 @@ def test_skyrl_archive_that_is_being_built(skyrl: DemoServer, client_of: Make) -
     """SkyRL's 425 is polled like a 503."""
     run = skyrl.state.runs()[0]
     row = skyrl.state.add_checkpoint(run, "sampler", "fresh", pending=True)
-    threading.Timer(0.2, setattr, (row, "pending", False)).start()
+    run_when(
+        lambda: 425 in {call.status for call in skyrl.requests.to(ARCHIVE)}, lambda: setattr(row, "pending", False)
+    )
     answer = client_of(skyrl).rest.get_checkpoint_archive_url(
         run.training_run_id, "fresh", max_retries=200, retry_delay=0.05
     )
