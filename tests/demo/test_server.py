@@ -1,12 +1,15 @@
 """Starting and stopping the server, from Python, a notebook and the command line."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -42,6 +45,32 @@ def test_stop_does_not_wait_for_open_connections(browse):
             time.sleep(0.01)
         server.stop()
         assert raw.recv(10) == b""
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_stop_closes_a_connection_that_is_being_accepted(is_busy):
+    """A client that connects while the server stops is disconnected, and no transport is left to the garbage collector, which would warn."""
+    server = DemoServer(runs=1, faults=Faults(hang=[Hang("list_sessions", seconds=60)])).start()
+    thread, is_connected = server._thread, threading.Event()
+    with contextlib.ExitStack() as stack:
+        if is_busy:
+            raw = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            raw.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\nX-API-Key: tml-demo\r\n\r\n")
+            while not server.requests.count("list_sessions"):
+                time.sleep(0.01)
+        thread._loop.call_soon_threadsafe(is_connected.wait, 60)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        late = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        while not thread._loop._ready:  # the stop is next
+            time.sleep(0.01)
+        is_connected.set()
+        stopping.join()
+        late.settimeout(10)
+        with contextlib.suppress(ConnectionError):
+            assert late.recv(10) == b""
+    del thread, server
+    gc.collect()
 
 
 def test_connections_are_kept_alive(web):

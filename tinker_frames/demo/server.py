@@ -173,14 +173,20 @@ class _ServerThread:
         await self._server.startup([self._socket])
         self._ready.set()
         await self._stopping.wait()
+        await self._close_connections()
         for listener in self._server.servers:
-            listener.close()
-        tasks = list(self._server.server_state.tasks)
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            listener.close()  # last: asyncio loses a connection that is being accepted then, and leaves it open
+
+    async def _close_connections(self) -> None:
+        """Close all connections and end their requests; return at a moment when none is being accepted."""
+        state = self._server.server_state
+        while state.connections or len(asyncio.all_tasks()) > 1:  # asyncio accepts a connection in a task of its own
+            for connection in list(state.connections):
+                connection.transport.abort()
+            for task in state.tasks:
+                if not task.cancelling():
+                    task.cancel()
+            await asyncio.sleep(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:
