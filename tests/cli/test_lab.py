@@ -244,7 +244,7 @@ def test_a_spec_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--lab", "--serve"], "--lab and --serve"), (["--no-browser"], "--no-browser is for --lab")],
+    [(["--lab", "--serve"], "--lab and --serve"), (["--no-browser"], "--no-browser requires --lab")],
 )
 def test_options_that_do_not_go_together(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
