@@ -347,3 +347,10 @@ def test_every_action_has_a_docstring_from_its_declaration(name: str) -> None:
     assert ACTIONS[name].method in text
     assert all(f"\n{parameter.name}\n    {parameter.doc}" in text for parameter in ACTIONS[name].parameters)
     assert all(f"\n{part}\n---" in text for part in ("Returns", "Raises", "Examples"))
+
+
+def test_a_frame_with_two_columns_of_paths_is_refused(shared_client: tkf.Client) -> None:
+    """Which of two columns of one name holds the paths is not known, so no plan is made."""
+    paths = pd.DataFrame({"tinker_path": ["tinker://r/weights/1"]})
+    with pytest.raises(errors.InvalidRequestError, match="2 columns 'tinker_path'"):
+        tkf.tinker(pd.concat([paths, paths], axis=1)).delete(client=shared_client)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .errors import InvalidRequestError
 from .plans.actions import ACTIONS, Action, Parameter
 from .schema.arguments import bind_arguments, check_argument, check_methods
 from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_entries, join_sections
@@ -222,7 +223,7 @@ class TinkerAccessor(_Actions):
         from .schema.identity import restore_keys
 
         frame = restore_keys(self._frame)
-        if "tinker_path" not in frame.columns:
+        if list(frame.columns).count("tinker_path") != 1:
             self._require_column("tinker_path")
         return frame
 
@@ -232,7 +233,10 @@ class TinkerAccessor(_Actions):
         return find_client(self._frame, client)
 
     def _require_column(self, column: str) -> None:
-        if column in self._frame.columns:
+        count = list(self._frame.columns).count(column)
+        if count > 1:
+            raise InvalidRequestError(f"the frame has {count} columns {column!r}", hint="Keep one of them.")
+        if count:
             return
         then = "keep it when you select columns"
         if column == "tinker_path" and "training_run_id" in self._frame.columns:

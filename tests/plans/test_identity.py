@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import tinker_frames as tkf
@@ -62,6 +63,31 @@ def test_between_listing_and_plan(server: DemoServer, client: tkf.Client, call: 
         verdicts = plan.frame.set_index("tinker_path")[["verdict", "reason"]]
         assert verdicts.loc[path].tolist() == ["refused", f"{WORDS} the frame was read"]
         assert (verdicts["verdict"].drop(path) == "send").all()
+
+
+@pytest.mark.parametrize("form", ["frame", "csv", "plain csv", "xlsx"])
+def test_frames_of_another_clock_or_from_files(
+    server: DemoServer, client: tkf.Client, tmp_path: Path, form: str
+) -> None:
+    """Also a frame from a file, or read by a clock that is ahead, tells a checkpoint saved again by its time or its size; a rounded time does not."""
+    frame = client.checkpoints().query("not public and size_bytes.notna()").head(4)
+    paths = frame["tinker_path"].tolist()
+    if form == "frame":
+        frame.attrs["tinker"]["fetched_at"] = pd.Timestamp.now("UTC") + pd.Timedelta("1h")
+    else:
+        file = tkf.export(frame, tmp_path / f"rows.{form.rsplit(maxsplit=1)[-1]}")
+        frame = pd.read_csv(file) if form == "plain csv" else tkf.read_export(file)
+        frame.attrs.clear()
+    save_again(server, paths[0])
+    save_again(server, paths[1], same_time=True)
+    client.cache.clear()
+    plan = tkf.tinker(frame).delete(client=client).allow(*ALL)
+    verdicts = plan.frame.set_index("tinker_path").loc[paths]
+    assert verdicts["verdict"].tolist() == ["refused", "refused", "send", "send"]
+    assert verdicts["reason"].str.contains(WORDS).tolist()[:2] == [True, True]
+    if form == "csv":
+        rounded = frame.assign(time=frame["time"].dt.floor("h"), size_bytes=None)
+        assert set(tkf.tinker(rounded.tail(2)).delete(client=client).allow(*ALL).frame["verdict"]) == {"send"}
 
 
 def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client) -> None:

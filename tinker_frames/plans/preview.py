@@ -22,6 +22,7 @@ from .writer import COLLISION
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd  # imported where frames are made: the command line's help reads the guards without it
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ GUARDS = {
 }
 # The verdicts on rows, in words for summaries, the command line and views.
 VERDICTS = {"send": "will be sent", "held": "held", "refused": "refused", "unchanged": "unchanged"}
+# Microseconds of the roundings of a time, the coarsest first: a day, an hour, a minute, a second, a millisecond, none.
+_ROUNDINGS_US = [86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1]
 REPLACED = "another checkpoint has been saved under its name since the frame was read"
 NOT_LISTED = "not among this account's checkpoints (deleted, expired, or of another account)"
 OUTCOMES = ["done", "unchanged", "skipped", "failed", "unknown"]
@@ -235,17 +238,49 @@ def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, l
 def refuse_replaced(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """Return facts in which a checkpoint is refused that was saved again under its name since the frame was read.
 
-    It is a later one than the reading, and its time is another than in the frame; frames that do not tell are left alone.
+    It has another time or size than in the frame, also in one from a file; a time that the caller rounded is no other time.
     """
+    shown = frame.drop_duplicates("tinker_path").set_index("tinker_path").reindex(rows["tinker_path"])
+    is_other = _has_other_time(rows, shown, (frame.attrs.get("tinker") or {}).get("fetched_at"))
+    is_other |= _has_other_size(rows, shown)
+    is_replaced = (rows["refusal"] == "") & is_other
+    return rows.assign(refusal=rows["refusal"].where(~is_replaced, REPLACED))
+
+
+def _has_other_time(rows: pd.DataFrame, shown: pd.DataFrame, fetched_at: Any) -> NDArray[np.bool_]:
+    """Return which checkpoints are of another time than shown; a time without a zone tells nothing."""
+    import numpy as np
     import pandas as pd
 
-    fetched_at = (frame.attrs.get("tinker") or {}).get("fetched_at")
-    if fetched_at is None or "time" not in frame.columns or not isinstance(frame["time"].dtype, pd.DatetimeTZDtype):
-        return rows
-    shown = frame.drop_duplicates("tinker_path").set_index("tinker_path")["time"].reindex(rows["tinker_path"])
-    is_other = shown.isna().to_numpy() | (shown.array != rows["time"].array)
-    is_replaced = (rows["refusal"] == "") & (rows["time"] > pd.Timestamp(fetched_at)) & is_other
-    return rows.assign(refusal=rows["refusal"].where(~is_replaced, REPLACED))
+    times = shown.get("time", pd.Series(pd.NaT, index=shown.index))
+    if pd.api.types.is_string_dtype(times):
+        times = pd.to_datetime(times, utc=True, errors="coerce", format="ISO8601")
+    if not isinstance(times.dtype, pd.DatetimeTZDtype):
+        return np.zeros(len(rows), dtype=bool)
+    now, then = (series.to_numpy("datetime64[us]") for series in (rows["time"], times))
+    now_us, then_us = now.astype("int64"), then.astype("int64")
+    is_other: NDArray[np.bool_] = ~np.isnat(now) & ~np.isnat(then)
+    is_other &= abs(now_us - then_us) >= np.maximum(_find_rounding_us(now_us), _find_rounding_us(then_us))
+    if fetched_at is None:
+        return is_other
+    is_other |= (rows["time"] > pd.Timestamp(fetched_at)).to_numpy(dtype=bool) & (now != then)
+    return is_other
+
+
+def _find_rounding_us(times_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the coarsest unit that each time may have been rounded to, in microseconds."""
+    import numpy as np
+
+    return np.select([times_us % step == 0 for step in _ROUNDINGS_US], _ROUNDINGS_US)
+
+
+def _has_other_size(rows: pd.DataFrame, shown: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which checkpoints are of another size than shown; one that is not known may have been filled in since."""
+    import pandas as pd
+
+    given = shown.get("size_bytes", pd.Series(pd.NA, index=shown.index))
+    sizes = pd.Series(pd.to_numeric(given, errors="coerce").array, index=rows.index, dtype="Float64")
+    return (rows["size_bytes"].astype("Float64") != sizes).fillna(value=False).to_numpy(dtype=bool)
 
 
 def refuse_unnamed(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
