@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidTinkerPathError
 from ..policies import keep_last
 from ..schema.columns import pandas_array, to_python
-from ..schema.paths import PLAIN_PATTERN, parse_known, quote_text
+from ..schema.paths import PLAIN_PATTERN, SEGMENTS, parse_known, quote_text
 from .actions import Action, Job, Outcome, Outcomes, RequestedExpiry, State
 from .samplers import Loaded
 from .writer import COLLISION
@@ -452,6 +452,7 @@ def _flag_newest(listed: pd.DataFrame) -> pd.Series[Any]:
 def _flag_last_training(listed: pd.DataFrame) -> pd.Series[Any]:
     """Return which checkpoints are the newest training state of their run; NA where that, or the type, is not known."""
     kinds = listed["checkpoint_type"]
+    kinds = kinds.where(kinds.isin(list(SEGMENTS.values())))  # what a type unknown to this version holds is not known
     newest = _flag_newest(listed[kinds == "training"]).reindex(listed.index)
     return newest.where((kinds == "training") | kinds.isna(), other=False)
 
