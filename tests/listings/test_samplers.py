@@ -171,6 +171,16 @@ def test_what_a_sampler_names_unreadably_is_not_known(
         assert (loaded.flag(rows["tinker_path"]) != False).fillna(True).all()  # noqa: E712  # three-valued
 
 
+def test_a_session_that_does_not_say_its_samplers_leaves_the_table_incomplete(
+    server: DemoServer, client: tkf.Client
+) -> None:
+    """Samplers of a session whose list is null may be missing, and the table says so."""
+    server.faults.edit = lambda name, body: body | {"sampler_ids": None} if name == "get_session" else body
+    with pytest.warns(UserWarning, match="do not say which samplers"):
+        frame = client.samplers()
+    assert not frame.attrs["tinker"]["complete"]
+
+
 def test_the_guard_holds_for_active_sessions_and_notes_ended_ones(server: DemoServer, client: tkf.Client) -> None:
     """A checkpoint that only samplers of ended sessions had loaded is sent with a warning; `used_by_samplers` keeps it if asked."""
     sessions = server.state.sessions()
