@@ -368,3 +368,14 @@ def test_a_connection_that_is_made_too_late_is_closed(monkeypatch: pytest.Monkey
         while not seen:
             time.sleep(0.005)
     assert seen == [b""]
+
+
+def test_chunks_of_negative_size_are_a_failed_connection() -> None:
+    """A chunk of negative size ends in an error of the connection, not in one of Python's HTTP client."""
+    body = HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n"
+    with (
+        serve(lambda line: line.sendall(body)) as (url, _),
+        make(url) as client,
+        pytest.raises(errors.ConnectionFailedError, match="broke"),
+    ):
+        client.rest.list_training_runs()

@@ -229,8 +229,8 @@ class Transport:
                     **options,
                 )
             content = response.content
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as fault:
-            progress.count_request()
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as fault:
+            progress.count_request()  # http.client raises a ValueError for a chunk of negative size
             return describe_failure(request.what, request.url, fault, patience_s)
         except errors.TinkerError as fault:  # of the transport itself
             progress.count_request()
