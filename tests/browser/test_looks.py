@@ -205,7 +205,7 @@ def test_pictures_stand_beside_or_below(view: ViewPage) -> None:
     """The charts are to the right of the rows if there is room, and below them otherwise."""
     boxes = "root => ['.tkf-grid', '.tkf-charts'].map(name => root.querySelector(name).getBoundingClientRect()).map(box => [box.right, box.bottom])"
     view.host.wait_until(lambda: view.find(".tkf-chart").count() == 3)
-    for width, axis in ((1200, 0), (600, 1)):
+    for width, axis in ((1500, 0), (1200, 1), (600, 1)):
         resize(view.host, width)
         grid, pictures = view.root.evaluate(boxes)
         assert pictures[axis] > grid[axis]
@@ -246,16 +246,17 @@ def test_every_control_of_the_panel_has_a_name(host: WidgetHost, server: DemoSer
 
 
 def test_the_grid_is_a_grid(view: ViewPage) -> None:
-    """Rows and headers have the roles, counts, positions and states of a grid that shows a part of its rows."""
+    """Rows, headers and summaries have the roles, counts, positions, names and states of a grid that shows a part of its rows."""
     view.host.click(view.header("time"))
     view.wait_for(view.sorts, {"time": "▲"})
     view.host.click(view.cell(3, "name"))
     view.wait_for(view.selected, [3])
     found = read_accessibility_tree(view)
     roles = [role for role, _, _ in found]
-    assert (roles.count("grid"), roles.count("columnheader")) == (1, len(view.columns()) + 2)
-    assert roles.count("row") == len(view.drawn_rows()) + 1
-    assert roles.count("gridcell") == len(view.drawn_rows()) * (len(view.columns()) + 2)
+    assert (roles.count("grid"), roles.count("columnheader")) == (1, len(view.columns()) + 1)
+    assert {name for role, name, _ in found if role == "columnheader"} == {*view.columns(), "select all 582 that match"}
+    assert roles.count("row") == len(view.drawn_rows()) + 2
+    assert roles.count("gridcell") == len(view.drawn_rows()) * (len(view.columns()) + 2) + len(view.columns()) + 1
     grid = view.grid
     assert (grid.get_attribute("aria-rowcount"), grid.get_attribute("aria-multiselectable")) == ("583", "true")
     assert [view.row(place).get_attribute("aria-rowindex") for place in (0, 3)] == ["2", "5"]

@@ -23,7 +23,7 @@ T = TypeVar("T")
 ROWS = """root => {
   const grid = root.querySelector('.tkf-grid');
   const { top, bottom } = grid.getBoundingClientRect();
-  const head = grid.querySelector('.tkf-header').offsetHeight;
+  const head = grid.querySelector('.tkf-head').offsetHeight;
   return [...root.querySelectorAll('.tkf-row')].map(row => {
     const box = row.getBoundingClientRect();
     return {

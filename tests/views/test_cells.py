@@ -170,20 +170,23 @@ def test_numbers_of_every_dtype_read_alike(dtype: str) -> None:
     ("seconds", "text"),
     [
         (0, "0 s ago"), (59.9, "59 s ago"), (60, "1 min ago"), (3599, "59 min ago"), (3600, "1 h ago"), (7300, "2 h ago"), (86_400, "1 d ago"),
-        (90_000, "1 d 1 h ago"), (864_000, "10 d ago"), (867_600, "10 d ago"), (-3600, "in 1 h"), (-180_000, "in 2 d 2 h"),
+        (90_000, "1 d ago"), (864_000, "10 d ago"), (867_600, "10 d ago"), (-3600, "in 1 h"), (-180_000, "in 2 d"),
     ],
 )  # fmt: skip
 def test_ages_are_said_in_the_largest_fitting_units(seconds: float, text: str) -> None:
-    """An age is rounded down to seconds, minutes, hours, days and hours, or days."""
+    """An age is rounded down to seconds, minutes, hours or days."""
     assert format_age(seconds) == text
 
 
-def test_times_are_in_utc_with_the_age_on_hover() -> None:
-    """Times of any zone or precision are shown to the minute in UTC; the tooltip adds seconds and age."""
+def test_times_are_ages_with_the_exact_time_on_hover() -> None:
+    """Times of any zone or precision are shown as ages; the tooltip has the time in UTC, which is also what is read later."""
     there = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    expected = ["2026-06-15 12:00", "2026-06-15 12:00:00 UTC, 0 s ago"]
+    expected = ["0 s ago", "2026-06-15 12:00:00 UTC"]
     assert cell("time", NOW) == cell("time", there) == cell("time", NOW.replace(tzinfo=None)) == expected
-    assert cell("time", pd.Timestamp(NOW) - pd.Timedelta(1, "ns"))[0] == "2026-06-15 11:59"
+    assert cell("time", pd.Timestamp(NOW) - pd.Timedelta(1, "ns"))[1] == "2026-06-15 11:59:59 UTC"
+    assert cells.exact_text(expected, "time") == expected[1]
+    assert [cells.exact_text(made, "time") for made in (["never", "it has no expiry", "muted"], "")] == ["never", "–"]
+    assert cells.exact_text(["1.50 GB", "1,500,000,000 bytes"], "number") == "1.50 GB"
     assert cell("time", None, "datetime64[us, UTC]") == ""
 
 
@@ -194,13 +197,13 @@ def test_what_expires_is_marked_by_more_than_colour() -> None:
         return cell("expires_at", NOW + timedelta(**ahead))
 
     assert cell("expires_at", None, "datetime64[us, UTC]") == ["never", "it has no expiry", "muted"]
-    assert end(days=8) == ["2026-06-23 12:00", "expires: 2026-06-23 12:00:00 UTC, in 8 d"]
-    assert end(days=7) == ["⚠ 2026-06-22 12:00", "expires: 2026-06-22 12:00:00 UTC, in 7 d", "soon"]
-    assert end(hours=-1) == ["✕ 2026-06-15 11:00", "expired: 2026-06-15 11:00:00 UTC, 1 h ago", "soon"]
+    assert end(days=8) == ["in 8 d", "2026-06-23 12:00:00 UTC"]
+    assert end(days=7) == ["⚠ soon, in 7 d", "2026-06-22 12:00:00 UTC", "soon"]
+    assert end(hours=-1) == ["✕ expired 1 h ago", "2026-06-15 11:00:00 UTC", "failed"]
     odd = pd.DataFrame({"expires_at": pd.Series([None] * 3, dtype="datetime64[us, UTC]"),
                         "expiry_unknown": pd.Series([True, False, None], dtype="boolean")})  # fmt: skip
     assert [row[0][0] for row in format_rows(odd, ["expires_at"], NOW)] == ["not known", "never", "not known"]
-    assert cell("last_checkpoint_expires_at", NOW)[0] == "✕ 2026-06-15 12:00"
+    assert cell("last_checkpoint_expires_at", NOW)[0] == "✕ expired 0 s ago"
 
 
 def test_flags_are_words() -> None:
@@ -208,10 +211,12 @@ def test_flags_are_words() -> None:
     for dtype in ("bool", "boolean"):
         assert cell("public", True, dtype) == ["◉ public", "any Tinker user may load it", "public"]
         assert cell("public", False, dtype) == ["private", "", "muted"]
-        assert cell("corrupted", True, dtype)[0] == "✕ yes"
+        assert cell("corrupted", True, dtype)[::2] == ["✕ corrupted", "failed"]
         assert cell("is_lora", np.bool_(True), dtype) == "yes"
     assert cell("public", None, "boolean")[0] == "not known"
     assert cell("is_lora", None, "boolean") == ""
+    assert cell("status", "failed", "category") == ["✕ failed", "", "failed"]
+    assert cell("status", "active") == "active"
 
 
 # ── columns ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -69,12 +69,15 @@ def test_a_message_resends_only_the_changed_parts(view: HeadlessView) -> None:
         view.send(do, **message)
         return {name for updates in view.updates for name in updates}
 
-    rearranged = {"head", "filter_bar", "grid", "selection", "facet", "charts"}
+    rearranged = {"head", "filter_bar", "grid", "selection", "facet", "summaries", "charts"}
     assert parts("width", id="name", width=90) == parts("ping") == parts("cancel") == set()
     assert parts("filter", name="text", value="final") == parts("reset") == rearranged
     assert parts("sort", sort=["size_gb"]) == {"grid"}
     assert parts("select", how="all", number=view.state.rows.number) == {"selection"}
-    assert parts("columns", columns=["name"]) == {"grid", "facet"}
+    assert parts("columns", columns=["name", "size_gb"]) == {"grid", "facet", "summaries"}
+    number = view.shown["summaries"]["number"]
+    assert parts("pick", id="size_gb", first=0, last=0, number=number) == rearranged
+    assert parts("pick", id="size_gb", first=0, last=0, number=number) == set(), "of rows that are gone"
     assert parts("facet", name="model") == {"facet"}
     assert parts("charts", on=False) == {"head", "charts"}
     assert view.shown["charts"] == []

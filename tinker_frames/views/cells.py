@@ -10,7 +10,6 @@ from pandas.api import types
 
 from ..frames.text import escape_control_characters
 from ..schema.catalog import known_columns
-from ..schema.durations import format_duration
 from .messages import Cell, Column
 
 if TYPE_CHECKING:
@@ -18,15 +17,16 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+NOTHING = "–"  # what stands for NA; the browser has the same
 LONGEST = 240  # characters of a cell; the rest can be copied
 SOON_S = 7 * 86_400
-WIDEST_NAME = 164  # pixels up to which a column is widened for its name
-WIDTHS = {"text": 136, "id": 250, "number": 80, "time": 148, "bool": 94, "category": 96}
+WIDEST_NAME = 140  # pixels up to which a column is widened for its name
+WIDTHS = {"text": 136, "id": 210, "model": 160, "number": 84, "time": 96, "bool": 96, "category": 96}
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
 
 def kind_of(frame: pd.DataFrame, name: str) -> str:
-    """Return the display kind of a column: text, id, number, time, bool or category."""
+    """Return the display kind of a column: text, id, model, number, time, bool or category."""
     values = frame[name]
     if types.is_bool_dtype(values.dtype):
         return "bool"
@@ -34,6 +34,8 @@ def kind_of(frame: pd.DataFrame, name: str) -> str:
         return "number"
     if types.is_datetime64_any_dtype(values.dtype):
         return "time"
+    if name.endswith("base_model"):
+        return "model"
     if isinstance(values.dtype, pd_categorical()):
         return "category"
     return "id" if name.endswith(("_path", "_id")) and name != "project_id" else "text"
@@ -62,7 +64,8 @@ def describe_column(frame: pd.DataFrame, name: str) -> Column:
 
 def _width(name: str, kind: str) -> int:
     """Return the width in pixels that values of a kind, or the name with its sort mark, need."""
-    return max(WIDTHS[kind] + (24 if name.endswith("expires_at") else 0), min(WIDEST_NAME, 8 * len(name) + 44))
+    extra = 42 if name.endswith("expires_at") else 18 if name in SIZES else 0
+    return max(WIDTHS[kind] + extra, min(WIDEST_NAME, 7 * len(name) + 32))
 
 
 def format_rows(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Cell]]:
@@ -75,33 +78,31 @@ def format_rows(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[
     )
 
 
-def format_size(n_bytes: float | None) -> str:
-    """Return a size in bytes with a unit (powers of 1000); empty if unknown."""
+def format_size(n_bytes: float | None, *, short: bool = False) -> str:
+    """Return a size in bytes with a unit (powers of 1000), `short` without zeros at its end; empty if unknown."""
     if n_bytes is None or math.isnan(n_bytes):
         return ""
     for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if abs(n_bytes) >= factor * 0.9995:
             scaled = n_bytes / factor
+            if short:
+                return f"{scaled:,.3g} {unit}" if abs(scaled) < 1000 else f"{scaled:,.0f} {unit}"
             return f"{scaled:,.{0 if scaled >= 99.95 else 1 if scaled >= 9.995 else 2}f} {unit}"
     return f"{n_bytes:.0f} B"
 
 
 def format_age(seconds: float) -> str:
-    """Return how long ago, or how far ahead, a time is, in the largest fitting units."""
-    length = abs(seconds)
-    days, hours = divmod(int(length // 3600), 24)
-    text = (
-        f"{days} d {hours} h"
-        if 0 < days < 10 and hours
-        else f"{days} d"
-        if days
-        else format_duration(_round_down(length))
-    )
+    """Return how long ago, or how far ahead, a time is, rounded down to the largest unit that fits."""
+    text = format_length(abs(seconds))
     return f"in {text}" if seconds < 0 else f"{text} ago"
 
 
-def _round_down(length_s: float) -> float:
-    return length_s // 3600 * 3600 if length_s >= 3600 else length_s // 60 * 60 if length_s >= 60 else length_s // 1
+def format_length(seconds: float) -> str:
+    """Return a length of time, rounded down to the largest unit that fits."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
 
 
 def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Cell]:
@@ -118,7 +119,15 @@ def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Cell]:
         return [_NO_EXPIRY_KNOWN if odd else cell for cell, odd in zip(cells, unknown, strict=True)]
     if kind == "bool":
         return [_flag(value, name) for value in values]
-    return [_number(value) if kind == "number" else _text(value) for value in values]
+    if kind == "number":
+        return [_number(value) for value in values]
+    return [_FAILED if value == "failed" and name in ("status", "session_status") else _text(value) for value in values]
+
+
+def exact_text(cell: Any, kind: str) -> str:
+    """Return the text of a cell that is read later or elsewhere: a time as it was, not how long ago it was."""
+    text, title = cell[:2] if isinstance(cell, list) else (str(cell), "")
+    return title if kind == "time" and title[:1].isdigit() else text or NOTHING
 
 
 def _size(value: Any, factor: int) -> Cell:
@@ -132,6 +141,7 @@ def _size(value: Any, factor: int) -> Cell:
     return [format_size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
 
 
+_FAILED: Cell = ["✕ failed", "", "failed"]
 _NO_EXPIRY_KNOWN: Cell = ["not known", "it has an expiry that cannot be read", "soon"]
 
 
@@ -140,12 +150,12 @@ def _time(value: Any, now: datetime, *, is_end: bool) -> Cell:
         return ["never", "it has no expiry", "muted"] if is_end else ""
     stamp = value.tz_convert("UTC") if value.tzinfo is not None else value.tz_localize("UTC")
     seconds = (now - stamp.to_pydatetime(warn=False)).total_seconds()
-    text, hover = f"{stamp:%Y-%m-%d %H:%M}", f"{stamp:%Y-%m-%d %H:%M:%S} UTC, {format_age(seconds)}"
-    if not is_end:
-        return [text, hover]
-    if seconds >= 0:
-        return [f"✕ {text}", f"expired: {hover}", "soon"]
-    return [f"⚠ {text}", f"expires: {hover}", "soon"] if -seconds <= SOON_S else [text, f"expires: {hover}"]
+    text, exact = format_age(seconds), f"{stamp:%Y-%m-%d %H:%M:%S} UTC"
+    if is_end and seconds >= 0:
+        return [f"✕ expired {text}", exact, "failed"]
+    if is_end and -seconds <= SOON_S:
+        return [f"⚠ soon, {text}", exact, "soon"]
+    return [text, exact]
 
 
 def _flag(value: Any, name: str) -> Cell:
@@ -154,8 +164,8 @@ def _flag(value: Any, name: str) -> Cell:
     if name == "public":
         return ["◉ public", "any Tinker user may load it", "public"] if value else ["private", "", "muted"]
     if name in ("corrupted", "run_corrupted"):
-        return ["✕ yes", "it failed for good", "soon"] if value else ["no", "", "muted"]
-    return "yes" if value else "no"
+        return ["✕ corrupted", "it failed for good", "failed"] if value else ["no", "", "muted"]
+    return "yes" if value else ["no", "", "muted"]
 
 
 def _number(value: Any) -> Cell:
@@ -163,10 +173,15 @@ def _number(value: Any) -> Cell:
         return ""
     if isinstance(value, Integral):
         return f"{int(value):,}"
-    value = float(value)
+    text = format_number(float(value))
+    return text if float(value).is_integer() and abs(value) < 1e15 else [text, repr(float(value))]
+
+
+def format_number(value: float) -> str:
+    """Return a number as short text: a whole one in full, another with one decimal."""
     if value.is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
-    return [f"{value:,.1f}" if 0.05 <= abs(value) < 1e15 else f"{value:.2g}", repr(value)]
+    return f"{value:,.1f}" if 0.05 <= abs(value) < 1e15 else f"{value:.2g}"
 
 
 def _text(value: Any) -> Cell:

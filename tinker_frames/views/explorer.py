@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..client import Client
 
-PARTS = ("head", "filter_bar", "grid", "selection", "facet", "charts", "action_panel")
+PARTS = ("head", "filter_bar", "grid", "selection", "facet", "summaries", "charts", "action_panel")
 
 
 class Explorer:
@@ -102,6 +102,12 @@ class Explorer:
         self.state.set_filter(name, value)
         self._rearranged()
 
+    def pick(self, column: str, groups: tuple[int, int], number: int) -> None:
+        """Filter by groups of a column's summary, unless the rows that match have changed since it was made."""
+        if number == self.state.rows.mask_number:
+            self.state.pick(column, groups)
+            self._rearranged()
+
     def set_query(self, text: str) -> None:
         """Filter by a pandas expression alone; other filters are cleared."""
         self.state.query = text
@@ -121,7 +127,7 @@ class Explorer:
     def show_columns(self, names: list[str]) -> None:
         """Show these columns of the current table, in this order."""
         self.state.show_columns(names)
-        self.changed("grid", "facet")
+        self.changed("grid", "facet", "summaries")
 
     def select(self, how: str, first: int = 0, last: int = 0, number: int | None = None) -> None:
         """Change the selection: `toggle`, `add` or `only` a range of rows, `all` matching rows, or `none`."""
@@ -253,6 +259,7 @@ class Explorer:
                 "grid": self.state.grid,
                 "selection": self.state.selection,
                 "facet": self._facet_message,
+                "summaries": self.state.summaries,
                 "charts": lambda: self.state.charts() if self.with_charts else [],
                 "action_panel": self.panel.to_message,
             }
@@ -324,7 +331,7 @@ class Explorer:
 
     def _table_changed(self) -> None:
         self.changed("head", "filter_bar", "grid", "selection", "facet")
-        self.changed("charts")  # later, so that the rows are there sooner
+        self.changed("summaries", "charts")  # later, so that the rows are there sooner
 
     def _panel_changed(self) -> None:
         self.changed("action_panel")

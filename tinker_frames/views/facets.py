@@ -40,7 +40,7 @@ class Facets:
 
     def options(self, control: Control, mask: Mask, selected: list[Any]) -> list[FilterOption]:
         """Return the options of a filter with their number of rows, most frequent first; selected ones also with 0 rows."""
-        codes, values = self._codes(control.columns[0])
+        codes, values = self.encode(control.columns[0])
         counts = np.bincount(codes[mask], minlength=len(values))
         order = sorted(range(len(values)), key=lambda place: (-counts[place], str(values[place])))
         most = {place for place in order[:MOST_OPTIONS] if counts[place]}
@@ -68,7 +68,7 @@ class Facets:
 
     def bars(self, what: str, title: str, control: Control, mask: Mask) -> Chart:
         """Return a bar for each of a column's largest values, by bytes, or by rows if no size is known; the others are one bar."""
-        codes, values = self._codes(control.columns[0])
+        codes, values = self.encode(control.columns[0])
         weights, is_size = self._weights(mask)
         sums = np.bincount(codes[mask], weights=weights, minlength=len(values))
         order = [int(place) for place in np.argsort(-sums, kind="stable") if sums[place] > 0]
@@ -91,8 +91,7 @@ class Facets:
         if hours.size == 0:
             return {"title": title, "kind": "columns", "bars": []}
         low, high = int(hours.min()), int(hours.max())
-        step = next((width for width in STEPS_H if high // width - low // width < MOST_BINS), 0)
-        step = step or STEPS_H[-1] * (1 + (high - low) // STEPS_H[-1] // (MOST_BINS - 1))
+        step = choose_step(low, high, MOST_BINS)
         first = low // step
         counts = np.bincount(hours // step - first)
         bars = [_span((first + place) * step, step, int(count), control) for place, count in enumerate(counts)]
@@ -111,7 +110,8 @@ class Facets:
         texts = [text for name in columns for text in self._frame[name].dropna().unique()]
         return max((_depth(text) for text in texts if any(mark in text[1:] for mark in "{[")), default=0)
 
-    def _codes(self, name: str) -> tuple[Any, list[Any]]:
+    def encode(self, name: str) -> tuple[Any, list[Any]]:
+        """Return the code of each row's value, and the values by code; None stands for NA."""
         if name not in self._coded:
             codes, values = pd.factorize(self._frame[name], use_na_sentinel=False)
             self._coded[name] = codes, [None if pd.isna(value) else _plain(value) for value in values]
@@ -123,7 +123,7 @@ class Facets:
             return {}
         column = control.columns[0]
         if column not in self._named:
-            codes, values = self._codes(column)
+            codes, values = self.encode(column)
             names = self._frame[control.named_by]
             known = np.flatnonzero(names.notna())
             some, first = np.unique(codes[known], return_index=True)
@@ -154,18 +154,29 @@ def _bar(label: str, value: float, is_size: bool, picks: dict[str, FilterValue] 
     }
 
 
+def choose_step(low: int, high: int, most: int) -> int:
+    """Return the width of the bins, in hours, that gives at most so many between two hours since 1970."""
+    step = next((width for width in STEPS_H if high // width - low // width < most), 0)
+    return step or STEPS_H[-1] * (1 + (high - low) // STEPS_H[-1] // (most - 1))
+
+
+def make_range(start: int, end: int, *, by_hours: bool) -> TimeRange:
+    """Return the filter value of the times from one hour since 1970 to before another: days, or hours of a day."""
+    after, before = format_hour(start), format_hour(end - 1)
+    if by_hours:
+        return {"after": after[:13].replace(" ", "T"), "before": before[:13].replace(" ", "T")}
+    return {"after": after[:10], "before": before[:10]}
+
+
 def _span(hour: int, step: int, count: int, control: Control) -> Bar:
-    start, last = _at(hour), _at(hour + step - 1)
-    ends: TimeRange = {"after": start[:10], "before": last[:10]}
-    label = start if step < 24 else ends["after"]
+    ends = make_range(hour, hour + step, by_hours=step < 24)
+    label = format_hour(hour) if step < 24 else ends["after"]
     if step > 24:
         label += f" to {ends['before']}"
-    if step < 24:  # hours of a day
-        ends = {"after": start[:13].replace(" ", "T"), "before": last[:13].replace(" ", "T")}
     return {"label": label, "value": count, "text": f"{count:,}", "picks": {control.name: ends}}
 
 
-def _at(hour: int) -> str:
+def format_hour(hour: int) -> str:
     """Return an hour since 1970 as text, clipped to the years 1 to 9999."""
     first, last = (int((end - EPOCH).total_seconds()) // 3600 for end in (FIRST, LAST))
     return (EPOCH + timedelta(hours=max(first, min(last, hour)))).isoformat(" ")[:16]

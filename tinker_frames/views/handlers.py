@@ -48,6 +48,11 @@ def _filter(explorer: Explorer, request: m.FilterRequest) -> None:
     explorer.set_filter(request["name"], request.get("value"))
 
 
+def _pick(explorer: Explorer, request: m.PickRequest) -> None:
+    groups = int(request["first"]), int(request["last"])
+    explorer.pick(str(request["id"]), groups, int(request["number"]))
+
+
 def _facet(explorer: Explorer, request: m.FacetRequest) -> None:
     explorer.open_facet(str(request["name"]))
 
@@ -108,10 +113,11 @@ def _confirm(explorer: Explorer, request: m.ConfirmRequest) -> None:
 
 HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "ping": lambda _, __: None,
-    "ready": lambda explorer, _: explorer.changed("charts"),
+    "ready": lambda explorer, _: explorer.changed("summaries", "charts"),
     "rows": _rows,
     "filter": _filter,
     "reset": lambda explorer, _: explorer.reset(),
+    "pick": _pick,
     "facet": _facet,
     "sort": _sort,
     "columns": _columns,

@@ -197,6 +197,33 @@ class Chart(TypedDict):
     bars: list[Bar]
 
 
+class Summary(TypedDict):
+    """What a column holds in the rows that match the other filters, in groups: the bins of a histogram or the most frequent values.
+
+    `labels` are those of the values, or of the edges of the bins, one more. `rest` and `na` count the rows with other values and
+    without one. `shown` is there while the column's own filter is set: the rows that match it too, by group, then the rest and NA.
+    """
+
+    id: str
+    kind: Literal["histogram", "values"]
+    rows: int
+    counts: list[int]
+    rest: int
+    na: int
+    labels: list[str]
+    caption: str
+    picks: bool
+    picks_na: bool
+    shown: NotRequired[list[int]]
+
+
+class Summaries(TypedDict):
+    """The summaries of the columns of the grid; `number` changes whenever the rows that match change."""
+
+    number: int
+    columns: list[Summary]
+
+
 class ClosedPanel(TypedDict):
     """No action; `note` or `error` may give the reason why the last one ended."""
 
@@ -315,5 +342,6 @@ class ViewState(TypedDict):
     _selection: Selection
     _facet: Facet | None
     _charts: list[Chart] | None
+    _summaries: Summaries | None
     _action_panel: PanelState
     _static_id: str

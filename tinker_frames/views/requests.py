@@ -30,6 +30,16 @@ class FilterRequest(TypedDict):
     value: FilterValue
 
 
+class PickRequest(TypedDict):
+    """Filter by the groups of a column's summary, from `first` to `last`; -1 is NA."""
+
+    do: Literal["pick"]
+    id: str
+    first: int
+    last: int
+    number: int
+
+
 class FacetRequest(TypedDict):
     """Send the content of a filter's popover, until another one is opened."""
 
@@ -129,7 +139,7 @@ class ConfirmRequest(TypedDict):
 
 
 Request = (
-    Command | RowsRequest | FilterRequest | FacetRequest | SortRequest | ColumnsRequest
+    Command | RowsRequest | FilterRequest | PickRequest | FacetRequest | SortRequest | ColumnsRequest
     | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest
     | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest
 )  # fmt: skip

@@ -34,11 +34,13 @@ class Rows:
         The positions of the matching rows, in sort order.
     number
         Changes whenever `order` may have changed; not with the selection.
+    mask_number
+        Changes whenever the rows that match may have changed; not with the sort order.
     """
 
     def __init__(self, frame: pd.DataFrame, key: str) -> None:
         self.key = key
-        self.number = 0
+        self.number = self.mask_number = 0
         self.sort: tuple[str, ...] = ()
         self._masks: dict[str, Mask] = {}
         self._sorted: Places
@@ -65,10 +67,13 @@ class Rows:
         for text in conditions.values():
             self._mask_of(text)
         self._conditions = conditions
+        self.mask_number += 1
         self._arrange()
 
     def mask_without(self, name: str) -> Mask:
-        """Return the mask of the rows that meet every condition except one."""
+        """Return the mask of the rows that meet every condition except one; `mask` itself if there is no such condition."""
+        if name not in self._conditions:
+            return self.mask
         return self._all(text for other, text in self._conditions.items() if other != name)
 
     def order_by(self, sort: Iterable[str]) -> None:
@@ -121,7 +126,7 @@ class Rows:
         new.filter(self._conditions if conditions is None else conditions)
         new.order_by(self.sort)
         new.select_keys(set(self.frame.loc[self.selection, self.key].dropna()))
-        new.number = self.number + 1
+        new.number, new.mask_number = self.number + 1, self.mask_number + 1
         self.__dict__.update(new.__dict__)
 
     def get_selected_places(self) -> Places:

@@ -47,7 +47,7 @@ SORTS = {
     for sort in (
         Sort(
             "checkpoints", "Checkpoints", "checkpoint", "tinker_path",
-            ("name", "display_name", "size_gb", "public", "time", "expires_at", "checkpoint_type", "base_model", "training_run_id", "tinker_path"),
+            ("name", "display_name", "base_model", "checkpoint_type", "size_gb", "time", "expires_at", "public", "run_corrupted", "corrupted", "session_status", "status", "training_run_id", "tinker_path"),
             (_RUN, _SESSION), (("run", "run"), ("model", "model")),
         ),
         Sort(

@@ -31,9 +31,12 @@ from .messages import (
     ListedColumn,
     Row,
     Selection,
+    Summary,
 )
+from .messages import Summaries as SummariesMessage
 from .rows import Rows
 from .sorts import Sort, check_kind, sort_of
+from .summaries import Summaries
 
 CHUNK = 50  # rows that are sent at once
 NARROWEST, WIDEST = 40, 1200  # pixels of a column
@@ -81,10 +84,11 @@ class TableState:
         self.moves = 0
         self.opened_by = ""
         known = [name for name in self.sort.columns if name in frame.columns]
-        # Columns without a value are hidden at first; the list of columns has them.
-        self.columns = [name for name in known if frame.empty or name == self.sort.key or frame[name].notna().any()]
+        # Columns that say nothing are hidden at first; the list of columns has them.
+        self.columns = [name for name in known if frame.empty or name == self.sort.key or _says_something(frame[name])]
         self.columns += [name for name in frame.columns if name.startswith("meta.")]
         self._facets: Facets | None = None
+        self._summaries: Summaries | None = None
 
     # ── filters ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -116,6 +120,15 @@ class TableState:
             self._conditions = conditions
             self.moves += before != value
         self.values |= {} if value is None else {name: value}
+
+    def pick(self, column: str, groups: tuple[int, int]) -> None:
+        """Set the filter of a column to groups of its summary, from the first to the last; a second time, unset it."""
+        control = self._control_of(column)
+        if control is None:
+            return
+        current = self.values.get(control.name)
+        mask = self.rows.mask_without(control.name)
+        self.set_filter(control.name, self._summarizer.pick(column, control, mask, groups, current))
 
     def require_valid_filters(self) -> None:
         """Raise the error of an invalid filter, if there is one: the rows that are shown do not match the filters then.
@@ -210,7 +223,7 @@ class TableState:
         except TypeError as error:
             raise _explain_order(error) from None
         self.about, self.controls, self._conditions = new.about or self.about, new.controls, conditions
-        self._facets, self.is_stale = new._facets, False
+        self._facets, self._summaries, self.is_stale = None, None, False
         self.columns = [name for name in self.columns if name in frame.columns] or [self.sort.key]
 
     @property
@@ -219,6 +232,23 @@ class TableState:
         if self._facets is None:
             self._facets = Facets(self.rows.frame)
         return self._facets
+
+    @property
+    def _summarizer(self) -> Summaries:
+        if self._summaries is None:
+            self._summaries = Summaries(self.rows.frame, self.facets, self.sort.key)
+        return self._summaries
+
+    def _control_of(self, column: str) -> Control | None:
+        """Return the filter of a column's values; None without one."""
+        return next(
+            (
+                control
+                for control in self.controls.values()
+                if control.columns[:1] == (column,) and control.kind in ("options", "number", "time", "expiry")
+            ),
+            None,
+        )
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -297,6 +327,15 @@ class TableState:
                 return [*drawn, facets.over_time(what, self.controls[name], mask)]
         return drawn
 
+    def summaries(self) -> SummariesMessage:
+        """Return what the shown columns hold, each in the rows that match the filters of the others."""
+        return {"number": self.rows.mask_number, "columns": [self._summary(name) for name in self.columns]}
+
+    def _summary(self, name: str) -> Summary:
+        control = self._control_of(name)
+        mask = self.rows.mask if control is None else self.rows.mask_without(control.name)
+        return self._summarizer.summarize(name, control, mask, self.rows.mask)
+
     def all_columns(self) -> list[ListedColumn]:
         """Return every column of the frame, with its description and whether it is shown."""
         frame = self.rows.frame
@@ -335,6 +374,13 @@ class TableState:
 
     def _is_valid(self, name: str) -> bool:
         return name in self._conditions and name not in self.errors
+
+
+def _says_something(values: pd.Series[Any]) -> bool:
+    """Tell whether a column has a value, and one of exceptions has one."""
+    return bool(
+        values.notna().any() and (values.name not in ("corrupted", "run_corrupted") or values.isin([True]).any())
+    )
 
 
 def _check_names(frame: pd.DataFrame) -> None:

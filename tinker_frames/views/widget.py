@@ -20,6 +20,7 @@ from ..schema.arguments import check_argument
 from ..schema.docstrings import join_sections, split_sections
 from ..schema.identity import restore_keys
 from . import lifetime, refresh
+from .cells import describe_column, exact_text
 from .explorer import PARTS, Explorer
 from .handlers import handle
 from .requests import HeardReply
@@ -82,6 +83,7 @@ class View(anywidget.AnyWidget):
     _grid = traitlets.Any().tag(sync=True)
     _selection = traitlets.Any().tag(sync=True)
     _facet = traitlets.Any().tag(sync=True)
+    _summaries = traitlets.Any().tag(sync=True)
     _charts = traitlets.Any().tag(sync=True)
     _action_panel = traitlets.Any().tag(sync=True)
     _static_id = traitlets.Unicode().tag(
@@ -318,11 +320,14 @@ class View(anywidget.AnyWidget):
         state = self._explorer.state
         shown = state.chunk(0)[:STATIC_ROWS]
         left = 'style="text-align: left"'
-        head = "".join(
-            f"<th {left}>{escape(escape_control_characters(name))}</th>" for name in state.columns[:STATIC_COLUMNS]
-        )
+        columns = [describe_column(state.rows.frame, name) for name in state.columns[:STATIC_COLUMNS]]
+        kinds = [column["kind"] for column in columns]
+        head = "".join(f"<th {left}>{escape(column['label'])}</th>" for column in columns)
         rows = (
-            "".join(f"<td {left}>{escape(_text(cell))}</td>" for cell in row[2 : 2 + STATIC_COLUMNS]) for row in shown
+            "".join(
+                f"<td {left}>{escape(exact_text(cell, kind))}</td>" for cell, kind in zip(row[2:], kinds, strict=False)
+            )
+            for row in shown
         )
         body = "".join(f"<tr>{cells}</tr>" for cells in rows)
         return (
@@ -395,7 +400,3 @@ def _list_keys(rows: Any, state: TableState) -> list[Any]:
     if odd and not pd.Series(odd, dtype="object").isin(list(state.rows.frame[key])).all():
         raise ArgumentTypeError(f"{expected}, not of {type(odd[0]).__name__}")
     return keys
-
-
-def _text(cell: Any) -> str:
-    return str(cell[0] if isinstance(cell, list) else cell)

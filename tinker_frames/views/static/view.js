@@ -1,4 +1,5 @@
 // src/dom.js
+var SVG = "http://www.w3.org/2000/svg";
 function el(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) setProp(element, name, value);
@@ -13,6 +14,12 @@ function setProp(element, name, value) {
   else if (name === "value") Object.assign(element, { value });
   else element.setAttribute(name, value === true ? "" : String(value));
 }
+function svg(tag, props = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(props)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}
 function button(text, click, props = {}) {
   return el("button", { type: "button", class: "tkf-button", ...props, on: { click } }, text);
 }
@@ -25,6 +32,8 @@ function debounce(work, milliseconds) {
   return Object.assign(call, { cancel: () => clearTimeout(timer) });
 }
 function measureText(element) {
+  const parts = [...element.querySelectorAll(".tkf-part")];
+  if (parts.length) return parts.reduce((sum, part) => sum + part.scrollWidth, 0);
   const range = document.createRange();
   range.selectNodeContents(element);
   return Math.ceil(range.getBoundingClientRect().width);
@@ -77,6 +86,8 @@ function focusFirst(...elements) {
 
 // src/grid_rows.js
 var TITLE_FROM = 12;
+var TAIL = 16;
+var NOTHING = "–";
 function readRow(row) {
   const [isSelected, key, ...cells] = row ?? [false, ""];
   return { isSelected: Boolean(isSelected), key: String(key), cells: (
@@ -113,8 +124,16 @@ function makeCheck(id, isSelected) {
 }
 function makeCell(cell, column, id) {
   const { text, title, mark } = readCell(cell);
-  const looks = [`tkf-${column.align}`, mark && `tkf-mark-${mark}`, column.kind === "id" && "tkf-id"].filter(Boolean);
-  return el("div", { class: ["tkf-cell", ...looks].join(" "), role: "gridcell", id, title }, text);
+  const looks = [`tkf-${column.align}`, mark && `tkf-mark-${mark}`, !text && "tkf-mark-muted", `tkf-${column.kind}`];
+  const props = { class: ["tkf-cell", ...looks.filter(Boolean)].join(" "), role: "gridcell", id, title };
+  const [first, last] = splitText(text, column.kind);
+  if (!last) return el("div", props, text || NOTHING);
+  return el("div", props, el("span", { class: "tkf-part" }, first), el("span", { class: "tkf-part" }, last));
+}
+function splitText(text, kind) {
+  const letters = [...text];
+  const at = kind === "model" ? letters.lastIndexOf("/") + 1 : kind === "id" ? letters.length - TAIL : 0;
+  return at > 0 && at < letters.length ? [letters.slice(0, at).join(""), letters.slice(at).join("")] : [text];
 }
 function makeOpenings(openings, key, id) {
   const quiet = { type: "button", class: "tkf-link", tabindex: -1 };
@@ -128,6 +147,11 @@ function makeOpenings(openings, key, id) {
 // src/text.js
 var formatCount = (number) => Number(number).toLocaleString("en-US");
 var formatRows = (number, noun) => `${formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
+function formatShare(part, total) {
+  const percent = total ? Math.round(100 * part / total) : 0;
+  if (percent === 0 && part > 0) return "<1 %";
+  return percent === 100 && part < total ? ">99 %" : `${percent} %`;
+}
 var capitalize = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 function formatAge(iso, now) {
   const seconds = Math.max(0, (now - Date.parse(iso)) / 1e3);
@@ -481,14 +505,7 @@ function axisEnds(bars) {
 }
 
 // src/charts.js
-var SVG = "http://www.w3.org/2000/svg";
 var GAP = 0.08;
-function svg(tag, props = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(props)) element.setAttribute(name, String(value));
-  element.append(...children);
-  return element;
-}
 var Charts = class {
   /** @param {(request: Request) => void} send */
   constructor(send) {
@@ -1007,11 +1024,9 @@ function showTyped(input, control) {
 var CHECK_PX = 34;
 var FITTED_PX = [60, 700];
 var FITTED_PADDING_PX = 26;
-function computeWidths(columns, openings) {
-  const links = openings.reduce((sum, label) => sum + 15 + label.length * 6.2, 36);
-  return [CHECK_PX, ...columns.map((column) => column.width), Math.round(links)];
-}
-var gridTemplate = (widths) => widths.map((width) => `${width}px`).join(" ");
+var computeWidths = (columns) => [CHECK_PX, ...columns.map((column) => column.width)];
+var linksWidth = (openings) => Math.round(openings.reduce((sum, label) => sum + 15 + label.length * 6.2, 36));
+var gridTemplate = (widths) => `${widths.map((width) => `${width}px`).join(" ")} minmax(0, 1fr)`;
 function fitWidth(texts) {
   const [least, most] = FITTED_PX;
   return Math.min(most, Math.max(least, ...texts.map((width) => width + FITTED_PADDING_PX)));
@@ -1041,11 +1056,7 @@ function moveColumn(columns, id, to) {
 var DRAG_TYPE = "text/x-tkf";
 function makeHeader(grid) {
   const { columns } = grid.data;
-  return [
-    makeSelectAll(grid),
-    ...columns.map((column, at) => makeColumnHeader(grid, column, at + 1)),
-    makeLinksHeader(grid)
-  ];
+  return [makeSelectAll(grid), ...columns.map((column, at) => makeColumnHeader(grid, column, at + 1))];
 }
 function makeSelectAll(grid) {
   return el(
@@ -1062,15 +1073,6 @@ function makeSelectAll(grid) {
     grid.all === true ? "☑" : grid.all === null ? "◪" : "☐"
   );
 }
-function makeLinksHeader(grid) {
-  return el("div", {
-    class: "tkf-head-cell tkf-openings",
-    role: "columnheader",
-    id: grid.cellId(-1, grid.lastColumn),
-    "aria-colindex": grid.lastColumn + 1,
-    "aria-label": "open"
-  });
-}
 function makeColumnHeader(grid, column, place) {
   const { place: at, isDescending } = findSort(grid.data.sort, column.id);
   const mark = at < 0 ? "" : `${isDescending ? "▼" : "▲"}${grid.data.sort.length > 1 ? at + 1 : ""}`;
@@ -1084,6 +1086,7 @@ function makeColumnHeader(grid, column, place) {
       draggable: "true",
       title: `${column.label}
 ${column.doc}`,
+      "aria-label": column.label,
       "aria-colindex": place + 1,
       "data-column": column.id,
       on: columnListeners(grid, column)
@@ -1180,7 +1183,7 @@ function scrollToColumn(column, widths, windowPx, scrollLeft) {
   const seen = windowPx - (column < widths.length - 1 ? widths[widths.length - 1] : 0);
   return left + widths[column] > before + seen ? Math.min(left, left + widths[column] - seen) : before;
 }
-var pageRows = (clientHeight) => Math.max(1, Math.floor((clientHeight - 2 * ROW_PX) / ROW_PX));
+var pageRows = (windowPx) => Math.max(1, Math.floor(windowPx / ROW_PX) - 1);
 var clamp = (value, least, most) => Math.max(least, Math.min(most, value));
 
 // src/grid_keys.js
@@ -1212,7 +1215,7 @@ function stepOf(key, page) {
 function moveByKey(grid, event) {
   const { row, column } = grid.cursor;
   const isToEnds = event.ctrlKey || event.metaKey;
-  const step = stepOf(event.key, pageRows(grid.element.clientHeight));
+  const step = stepOf(event.key, pageRows(grid.windowPx));
   if (step) moveTo(grid, row + step[0], column + step[1], event.shiftKey && step[0] !== 0);
   else if (event.key === "Home") moveTo(grid, isToEnds ? 0 : row, isToEnds ? column : 0, event.shiftKey && isToEnds);
   else if (event.key === "End")
@@ -1245,7 +1248,9 @@ function arrangeColumn(grid, event) {
 }
 function moveTo(grid, row, column, isRange) {
   const before = grid.cursor.row;
-  grid.cursor = { row: clamp(row, -1, grid.data.rows - 1), column: clamp(column, 0, grid.lastColumn) };
+  const isInHeader = row < 0;
+  const last = isInHeader ? grid.lastColumn - 1 : grid.lastColumn;
+  grid.cursor = { row: clamp(row, -1, grid.data.rows - 1), column: clamp(column, 0, last) };
   if (isRange && before >= 0 && grid.cursor.row >= 0) {
     if (!grid.isRanging || grid.anchor === null) grid.anchor = before;
     grid.select("add", grid.anchor, grid.cursor.row);
@@ -1270,12 +1275,14 @@ function openCursor(grid, isSecond) {
 }
 function cursorText(grid) {
   const data = grid.rowAt(grid.cursor.row);
-  return data ? textToCopy(data, grid.cursor.column) : "";
+  const kind = grid.data.columns[grid.cursor.column - 1]?.kind;
+  return data ? textToCopy(data, grid.cursor.column, kind) : "";
 }
-function textToCopy(row, column) {
+function textToCopy(row, column, kind) {
   const { key, cells } = readRow(row);
   const [text, title] = [cells[column - 1] ?? key].flat();
-  return text.endsWith("…") && title ? title : text;
+  const isExact = kind === "time" && /^\d/.test(title ?? "");
+  return title && (isExact || text.endsWith("…")) ? title : text;
 }
 
 // src/grid_mouse.js
@@ -1312,10 +1319,155 @@ function columnOf(target) {
   return cell ? [...cell.parentElement?.children ?? []].indexOf(cell) : 0;
 }
 
+// src/summary_scale.js
+var PLOT_HEIGHT = 26;
+var LEAST_HEIGHT = 1.5;
+function barBoxes({ counts, shown }) {
+  const most = Math.max(1, ...counts);
+  const room = 100 / Math.max(1, counts.length);
+  const heightOf = (rows) => rows ? Math.max(LEAST_HEIGHT, PLOT_HEIGHT * rows / most) : 0;
+  return counts.map((rows, at) => ({
+    x: at * room + room * 0.06,
+    width: room * 0.88,
+    height: heightOf(rows),
+    shown: heightOf(shown ? shown[at] : rows)
+  }));
+}
+var binAt = (x, { left, width }, bins) => Math.max(0, Math.min(bins - 1, Math.floor((x - left) / width * bins)));
+function describeGroup({ kind, counts, rest, na, rows, labels, shown }, at) {
+  const number = at < counts.length ? counts[at] : at === counts.length ? rest : na;
+  const bin = kind === "histogram" ? nameBin(labels, at) : labels[at];
+  const name = at < counts.length ? bin : at === counts.length ? "other values" : "no value (NA)";
+  const title = `${name}: ${formatRows(number, "row")}, ${formatShare(number, rows)}`;
+  return { rows: number, title, isHidden: shown !== void 0 && !shown[at] };
+}
+var nameBin = (edges, at) => edges[at] === edges[at + 1] ? edges[at] : `${edges[at]} to ${edges[at + 1]}`;
+function describeSummary(summary) {
+  const { kind, counts, na, caption } = summary;
+  const values = counts.map((_, at) => describeGroup(summary, at).title);
+  const parts = kind === "values" && values.length ? values : [caption];
+  if (na) parts.push(describeGroup(summary, counts.length + 1).title);
+  return parts.filter(Boolean).join("; ") || "no rows";
+}
+
+// src/grid_summaries.js
+var NA = -1;
+var SummaryRow = class {
+  /** @param {(request: Request) => void} send */
+  constructor(send) {
+    this.send = send;
+    this.element = el("div", { class: "tkf-summaries", role: "row" });
+    this.columns = [];
+    this.data = { number: -1, columns: [] };
+  }
+  /** @param {Summaries} data */
+  update(data) {
+    this.data = data;
+    this.draw(this.columns);
+  }
+  /** @param {Column[]} columns */
+  draw(columns) {
+    this.columns = columns;
+    const found = new Map(this.data.columns.map((summary) => [summary.id, summary]));
+    const cells = columns.map((column) => this.makeCell(column, found.get(column.id)));
+    this.element.replaceChildren(el("div", { role: "gridcell" }), ...cells);
+  }
+  /** @param {Column} column @param {Summary | undefined} summary */
+  makeCell(column, summary) {
+    if (!summary) return el("div", { class: "tkf-summary", role: "gridcell" });
+    const pick = (first, last) => this.send({ do: "pick", id: summary.id, first, last, number: this.data.number });
+    const props = { class: "tkf-summary", role: "gridcell", "data-summary": summary.id };
+    const label = `${column.label}: ${describeSummary(summary)}`;
+    const picture = summary.kind === "histogram" ? makeHistogram(summary, label, pick) : makeShares(summary, pick);
+    return el("div", { ...props, "aria-label": label }, picture, makeCaption(summary, pick));
+  }
+};
+function makeHistogram(summary, label, pick) {
+  const bars = barBoxes(summary).map(
+    ({ x, width, height, shown }, at) => svg(
+      "g",
+      {},
+      svg("title", {}, describeGroup(summary, at).title),
+      svg("rect", { class: "tkf-bin-room", x, y: 0, width, height: PLOT_HEIGHT }),
+      svg("rect", { class: "tkf-bin-other", x, y: PLOT_HEIGHT - height, width, height }),
+      svg("rect", { class: "tkf-bin", x, y: PLOT_HEIGHT - shown, width, height: shown })
+    )
+  );
+  const plot = svg(
+    "svg",
+    {
+      class: "tkf-histogram",
+      viewBox: `0 0 100 ${PLOT_HEIGHT}`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": label
+    },
+    ...bars
+  );
+  if (summary.picks && summary.counts.length) addBrush(plot, summary.counts.length, pick);
+  return plot;
+}
+function addBrush(plot, bins, pick) {
+  let start = null;
+  const brush = svg("rect", { class: "tkf-brush", y: 0, height: PLOT_HEIGHT, width: 0 });
+  const at = (event) => binAt(event.clientX, plot.getBoundingClientRect(), bins);
+  const draw = (end) => {
+    brush.setAttribute("x", String(100 * Math.min(start ?? end, end) / bins));
+    brush.setAttribute("width", String(100 * (Math.abs((start ?? end) - end) + 1) / bins));
+  };
+  plot.classList.add("tkf-picked");
+  plot.append(brush);
+  plot.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    start = at(event);
+    plot.setPointerCapture(event.pointerId);
+    draw(start);
+  });
+  plot.addEventListener("pointermove", (event) => start !== null && draw(at(event)));
+  plot.addEventListener("pointerup", (event) => {
+    if (start !== null) pick(Math.min(start, at(event)), Math.max(start, at(event)));
+    start = null;
+  });
+  plot.addEventListener("pointercancel", () => {
+    start = null;
+    brush.setAttribute("width", "0");
+  });
+}
+function makeShares(summary, pick) {
+  const groups = summary.counts.map((_, at) => describeGroup(summary, at));
+  const values = groups.map(
+    (group, at) => makeShare(group, `tkf-share-${at}`, summary.picks && (() => pick(at, at)), summary.labels[at])
+  );
+  const rest = makeShare(describeGroup(summary, summary.counts.length), "tkf-share-rest", false);
+  return el("div", { class: "tkf-shares" }, ...values, rest);
+}
+function makeShare({ rows, title, isHidden }, look, pick, label) {
+  if (!rows) return null;
+  const looks = `tkf-share ${look}${isHidden ? " tkf-share-hidden" : ""}`;
+  const props = { class: looks, title, style: { flexGrow: String(rows) } };
+  if (!pick) return el("span", props);
+  return button("", pick, { ...props, "aria-label": title, tabindex: -1, "data-name": `pick ${label}` });
+}
+function makeCaption(summary, pick) {
+  const { kind, counts, rows, na, caption } = summary;
+  const share = kind === "values" && counts.length ? `${formatShare(counts[0], rows)} ` : "";
+  const text = `${formatShare(na, rows)} NA`;
+  const { title } = describeGroup(summary, counts.length + 1);
+  const looks = { class: "tkf-link tkf-summary-na", title, tabindex: -1, "aria-label": title };
+  const missing = summary.picks_na ? button(text, () => pick(NA, NA), looks) : el("span", { class: "tkf-summary-na", title }, text);
+  return el(
+    "div",
+    { class: "tkf-summary-line" },
+    el("span", { class: "tkf-summary-text", title: share + caption }, share + caption),
+    na > 0 && missing
+  );
+}
+
 // src/grid.js
 var ASK_MS = 25;
 var LEAST_HEIGHT_PX = 220;
-var FRAME_PX = 60;
+var FRAME_PX = 108;
 var MOST_CHUNKS = 60;
 var Grid = class {
   /**
@@ -1338,7 +1490,9 @@ var Grid = class {
     this.all = false;
     this.drawn = "";
     this.rows = /* @__PURE__ */ new Map();
-    this.head = el("div", { class: "tkf-header", role: "row", "aria-rowindex": 1 });
+    this.header = el("div", { class: "tkf-header", role: "row", "aria-rowindex": 1 });
+    this.summaries = new SummaryRow(send);
+    this.head = el("div", { class: "tkf-head", role: "rowgroup" }, this.header, this.summaries.element);
     this.body = el("div", { class: "tkf-body", role: "rowgroup" });
     this.empty = el("div", { class: "tkf-empty", hidden: true });
     this.element = this.makeElement();
@@ -1377,7 +1531,12 @@ var Grid = class {
     this.element.setAttribute("aria-rowcount", String(data.rows + 1));
     this.element.setAttribute("aria-colcount", String(data.columns.length + 2));
     this.drawHead();
+    this.summaries.draw(data.columns);
     this.draw(true);
+  }
+  /** @param {Summaries} summaries */
+  updateSummaries(summaries) {
+    this.summaries.update(summaries);
   }
   /** @param {Selection} selection */
   updateSelection(selection) {
@@ -1407,7 +1566,7 @@ var Grid = class {
     return this.element.clientHeight - this.head.offsetHeight;
   }
   widths() {
-    return computeWidths(this.data.columns, this.data.openings);
+    return computeWidths(this.data.columns);
   }
   span() {
     return computeSpan(this.data.rows, this.windowPx, this.element.scrollTop);
@@ -1418,7 +1577,8 @@ var Grid = class {
   }
   drawHead() {
     this.setWidths(this.widths());
-    this.head.replaceChildren(...makeHeader(this));
+    this.element.style.setProperty("--tkf-links", `${linksWidth(this.data.openings)}px`);
+    this.header.replaceChildren(...makeHeader(this));
     this.markCursor();
   }
   /** @param {boolean} [isForced] draw also if the same rows are in sight */
@@ -1477,7 +1637,8 @@ var Grid = class {
     const { row, column } = this.cursor;
     const { element } = this;
     if (row >= 0) element.scrollTop = scrollToRow(row, this.data.rows, this.windowPx, element.scrollTop);
-    element.scrollLeft = scrollToColumn(column, this.widths(), element.clientWidth, element.scrollLeft);
+    const widths = [...this.widths(), linksWidth(this.data.openings)];
+    element.scrollLeft = scrollToColumn(column, widths, element.clientWidth, element.scrollLeft);
   }
   // ── requesting rows ──
   chunksInSight() {
@@ -1799,6 +1960,7 @@ var View = class {
       this.selection.updateSelection(selection);
     });
     this.kernel.follow("_facet", (facet) => this.bar.popover.updateFacet(facet));
+    this.kernel.follow("_summaries", (summaries) => this.grid.updateSummaries(summaries));
     this.kernel.follow("_charts", (charts) => this.charts.update(charts));
     this.kernel.follow("_action_panel", (panel) => this.panel.update(panel));
   }

@@ -1,25 +1,11 @@
 // Charts of the rows that match: bars of storage, columns over time; a click filters. Plain SVG, no library.
 
 import { axisEnds, barLengths, CHART_HEIGHT, columnBoxes } from "./chart_scale.js";
-import { el, redraw } from "./dom.js";
+import { el, redraw, svg } from "./dom.js";
 
 /** @import { Bar, Chart, Request } from "./messages.js" */
 
-const SVG = "http://www.w3.org/2000/svg";
 const GAP = 0.08; // fraction of a column's width, on each side
-
-/**
- * @template {keyof SVGElementTagNameMap} Tag
- * @param {Tag} tag
- * @param {Record<string, string | number>} [props]
- * @param {(Node | string)[]} children
- */
-function svg(tag, props = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(props)) element.setAttribute(name, String(value));
-  element.append(...children);
-  return element;
-}
 
 export class Charts {
   /** @param {(request: Request) => void} send */

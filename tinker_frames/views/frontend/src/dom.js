@@ -1,5 +1,7 @@
 // Elements, focus and the clipboard. Text is always set as text, never as HTML.
 
+const SVG = "http://www.w3.org/2000/svg";
+
 /**
  * @typedef {Node | string | null | undefined | false} Child
  * @typedef {(event: any) => void} Listener
@@ -33,6 +35,21 @@ function setProp(element, name, value) {
   else element.setAttribute(name, value === true ? "" : String(value));
 }
 
+/**
+ * Make an element of an SVG.
+ *
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string | number>} [props]
+ * @param {(Node | string)[]} children
+ */
+export function svg(tag, props = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(props)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}
+
 /** @param {string} text @param {Listener} click @param {Props} [props] */
 export function button(text, click, props = {}) {
   return el("button", { type: "button", class: "tkf-button", ...props, on: { click } }, text);
@@ -55,8 +72,10 @@ export function debounce(work, milliseconds) {
   return Object.assign(call, { cancel: () => clearTimeout(timer) });
 }
 
-/** @param {Element} element */
+/** Return the width of a text in pixels, also where a part of it is hidden. @param {Element} element */
 export function measureText(element) {
+  const parts = [...element.querySelectorAll(".tkf-part")];
+  if (parts.length) return parts.reduce((sum, part) => sum + part.scrollWidth, 0);
   const range = document.createRange();
   range.selectNodeContents(element);
   return Math.ceil(range.getBoundingClientRect().width);

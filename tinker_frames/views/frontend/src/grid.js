@@ -1,18 +1,19 @@
 // The virtualized rows: only those in sight have elements. Rows, order and selection are kept in Python.
 
 import { copyText, debounce, el, measureText, uniqueId } from "./dom.js";
-import { computeWidths, fitWidth, gridTemplate, moveColumn, nextSort } from "./grid_columns.js";
+import { computeWidths, fitWidth, gridTemplate, linksWidth, moveColumn, nextSort } from "./grid_columns.js";
 import { makeHeader } from "./grid_header.js";
 import { handleKey } from "./grid_keys.js";
 import { handleClick, handleMouseDown } from "./grid_mouse.js";
 import { makeRow } from "./grid_rows.js";
+import { SummaryRow } from "./grid_summaries.js";
 import { chunksToDraw, clamp, computeSpan, ROW_PX, rowsToDraw, scrollToColumn, scrollToRow } from "./grid_window.js";
 
-/** @import { Column, Grid as GridState, Limits, Request, Row, RowsReply, Selection } from "./messages.js" */
+/** @import { Column, Grid as GridState, Limits, Request, Row, RowsReply, Selection, Summaries } from "./messages.js" */
 
 const ASK_MS = 25; // debounce of scrolling, before rows are requested
 const LEAST_HEIGHT_PX = 220;
-const FRAME_PX = 60; // the height of the grid without its rows
+const FRAME_PX = 108; // the height of the grid without its rows
 const MOST_CHUNKS = 60; // that are cached; others are requested again
 
 export class Grid {
@@ -42,7 +43,9 @@ export class Grid {
     this.drawn = "";
     /** @type {Map<number, { row: HTMLElement, content: string }>} */
     this.rows = new Map(); // the rendered rows, by position
-    this.head = el("div", { class: "tkf-header", role: "row", "aria-rowindex": 1 });
+    this.header = el("div", { class: "tkf-header", role: "row", "aria-rowindex": 1 });
+    this.summaries = new SummaryRow(send);
+    this.head = el("div", { class: "tkf-head", role: "rowgroup" }, this.header, this.summaries.element);
     this.body = el("div", { class: "tkf-body", role: "rowgroup" });
     this.empty = el("div", { class: "tkf-empty", hidden: true });
     this.element = this.makeElement();
@@ -85,7 +88,13 @@ export class Grid {
     this.element.setAttribute("aria-rowcount", String(data.rows + 1));
     this.element.setAttribute("aria-colcount", String(data.columns.length + 2));
     this.drawHead();
+    this.summaries.draw(data.columns);
     this.draw(true);
+  }
+
+  /** @param {Summaries} summaries */
+  updateSummaries(summaries) {
+    this.summaries.update(summaries);
   }
 
   /** @param {Selection} selection */
@@ -122,7 +131,7 @@ export class Grid {
   }
 
   widths() {
-    return computeWidths(this.data.columns, this.data.openings);
+    return computeWidths(this.data.columns);
   }
 
   span() {
@@ -136,7 +145,8 @@ export class Grid {
 
   drawHead() {
     this.setWidths(this.widths());
-    this.head.replaceChildren(...makeHeader(this));
+    this.element.style.setProperty("--tkf-links", `${linksWidth(this.data.openings)}px`);
+    this.header.replaceChildren(...makeHeader(this));
     this.markCursor();
   }
 
@@ -202,7 +212,8 @@ export class Grid {
     const { row, column } = this.cursor;
     const { element } = this;
     if (row >= 0) element.scrollTop = scrollToRow(row, this.data.rows, this.windowPx, element.scrollTop);
-    element.scrollLeft = scrollToColumn(column, this.widths(), element.clientWidth, element.scrollLeft);
+    const widths = [...this.widths(), linksWidth(this.data.openings)];
+    element.scrollLeft = scrollToColumn(column, widths, element.clientWidth, element.scrollLeft);
   }
 
   // ── requesting rows ──

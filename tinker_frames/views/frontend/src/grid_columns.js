@@ -6,19 +6,14 @@ const CHECK_PX = 34; // the column of check marks
 const FITTED_PX = [60, 700]; // the limits of a column fitted to its text
 const FITTED_PADDING_PX = 26;
 
-/**
- * Return the widths of all columns in pixels: the check mark, the data, the links of a row.
- *
- * @param {Column[]} columns
- * @param {string[]} openings the labels of the links
- */
-export function computeWidths(columns, openings) {
-  const links = openings.reduce((sum, label) => sum + 15 + label.length * 6.2, 36);
-  return [CHECK_PX, ...columns.map((column) => column.width), Math.round(links)];
-}
+/** Return the widths of all columns in pixels: the check mark, the data. @param {Column[]} columns */
+export const computeWidths = (columns) => [CHECK_PX, ...columns.map((column) => column.width)];
 
-/** @param {number[]} widths */
-export const gridTemplate = (widths) => widths.map((width) => `${width}px`).join(" ");
+/** Return the width in pixels of the links of a row, which lie over its end. @param {string[]} openings their labels */
+export const linksWidth = (openings) => Math.round(openings.reduce((sum, label) => sum + 15 + label.length * 6.2, 36));
+
+/** Return the columns as a CSS value; the last one is what is left of the width. @param {number[]} widths */
+export const gridTemplate = (widths) => `${widths.map((width) => `${width}px`).join(" ")} minmax(0, 1fr)`;
 
 /** Return the width that fits texts of these widths. @param {number[]} texts */
 export function fitWidth(texts) {

@@ -12,11 +12,7 @@ const DRAG_TYPE = "text/x-tkf";
 /** @param {Grid} grid */
 export function makeHeader(grid) {
   const { columns } = grid.data;
-  return [
-    makeSelectAll(grid),
-    ...columns.map((column, at) => makeColumnHeader(grid, column, at + 1)),
-    makeLinksHeader(grid),
-  ];
+  return [makeSelectAll(grid), ...columns.map((column, at) => makeColumnHeader(grid, column, at + 1))];
 }
 
 /** @param {Grid} grid */
@@ -36,17 +32,6 @@ function makeSelectAll(grid) {
   );
 }
 
-/** @param {Grid} grid */
-function makeLinksHeader(grid) {
-  return el("div", {
-    class: "tkf-head-cell tkf-openings",
-    role: "columnheader",
-    id: grid.cellId(-1, grid.lastColumn),
-    "aria-colindex": grid.lastColumn + 1,
-    "aria-label": "open",
-  });
-}
-
 /** @param {Grid} grid @param {Column} column @param {number} place */
 function makeColumnHeader(grid, column, place) {
   const { place: at, isDescending } = findSort(grid.data.sort, column.id);
@@ -60,6 +45,7 @@ function makeColumnHeader(grid, column, place) {
       "aria-sort": at < 0 ? "none" : isDescending ? "descending" : "ascending",
       draggable: "true",
       title: `${column.label}\n${column.doc}`,
+      "aria-label": column.label,
       "aria-colindex": place + 1,
       "data-column": column.id,
       on: columnListeners(grid, column),

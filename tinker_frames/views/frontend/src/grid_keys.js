@@ -46,7 +46,7 @@ export function stepOf(key, page) {
 function moveByKey(grid, event) {
   const { row, column } = grid.cursor;
   const isToEnds = event.ctrlKey || event.metaKey; // of the rows, not of the row
-  const step = stepOf(event.key, pageRows(grid.element.clientHeight));
+  const step = stepOf(event.key, pageRows(grid.windowPx));
   if (step) moveTo(grid, row + step[0], column + step[1], event.shiftKey && step[0] !== 0);
   else if (event.key === "Home") moveTo(grid, isToEnds ? 0 : row, isToEnds ? column : 0, event.shiftKey && isToEnds);
   else if (event.key === "End")
@@ -85,7 +85,9 @@ function arrangeColumn(grid, event) {
 /** @param {Grid} grid @param {number} row @param {number} column @param {boolean} isRange */
 function moveTo(grid, row, column, isRange) {
   const before = grid.cursor.row;
-  grid.cursor = { row: clamp(row, -1, grid.data.rows - 1), column: clamp(column, 0, grid.lastColumn) };
+  const isInHeader = row < 0; // which has no cell above the links of a row
+  const last = isInHeader ? grid.lastColumn - 1 : grid.lastColumn;
+  grid.cursor = { row: clamp(row, -1, grid.data.rows - 1), column: clamp(column, 0, last) };
   if (isRange && before >= 0 && grid.cursor.row >= 0) {
     if (!grid.isRanging || grid.anchor === null) grid.anchor = before;
     grid.select("add", grid.anchor, grid.cursor.row);
@@ -117,17 +119,20 @@ function openCursor(grid, isSecond) {
 /** Return the text of the cell under the cursor; of the check mark and the links, the row's key. @param {Grid} grid */
 function cursorText(grid) {
   const data = grid.rowAt(grid.cursor.row);
-  return data ? textToCopy(data, grid.cursor.column) : "";
+  const kind = grid.data.columns[grid.cursor.column - 1]?.kind;
+  return data ? textToCopy(data, grid.cursor.column, kind) : "";
 }
 
 /**
- * Return the text to copy from a row, in full length even if its cell is truncated.
+ * Return the text to copy from a row: in full length even if its cell is truncated, and a time as it was, not how long ago.
  *
  * @param {Row} row
  * @param {number} column 0 is the check mark
+ * @param {string} [kind] of the column
  */
-export function textToCopy(row, column) {
+export function textToCopy(row, column, kind) {
   const { key, cells } = readRow(row);
   const [text, title] = [cells[column - 1] ?? key].flat();
-  return text.endsWith("…") && title ? title : text;
+  const isExact = kind === "time" && /^\d/.test(title ?? "");
+  return title && (isExact || text.endsWith("…")) ? title : text;
 }

@@ -6,6 +6,8 @@ import { el } from "./dom.js";
 /** @import { Cell, Column, Row } from "./messages.js" */
 
 const TITLE_FROM = 12; // characters from which a cell shows its text in a tooltip
+const TAIL = 16; // characters at the end of an id that are shown first
+const NOTHING = "–"; // what stands for NA
 
 /**
  * Return the parts of a row sent by Python.
@@ -57,8 +59,23 @@ function makeCheck(id, isSelected) {
 /** @param {Cell} cell @param {Column} column @param {string} id */
 function makeCell(cell, column, id) {
   const { text, title, mark } = readCell(cell);
-  const looks = [`tkf-${column.align}`, mark && `tkf-mark-${mark}`, column.kind === "id" && "tkf-id"].filter(Boolean);
-  return el("div", { class: ["tkf-cell", ...looks].join(" "), role: "gridcell", id, title }, text);
+  const looks = [`tkf-${column.align}`, mark && `tkf-mark-${mark}`, !text && "tkf-mark-muted", `tkf-${column.kind}`];
+  const props = { class: ["tkf-cell", ...looks.filter(Boolean)].join(" "), role: "gridcell", id, title };
+  const [first, last] = splitText(text, column.kind);
+  if (!last) return el("div", props, text || NOTHING);
+  return el("div", props, el("span", { class: "tkf-part" }, first), el("span", { class: "tkf-part" }, last));
+}
+
+/**
+ * Return a text in two parts if one of them gives way in a narrow column: a model's organization, or the middle of an id.
+ *
+ * @param {string} text
+ * @param {string} kind of the column
+ */
+export function splitText(text, kind) {
+  const letters = [...text];
+  const at = kind === "model" ? letters.lastIndexOf("/") + 1 : kind === "id" ? letters.length - TAIL : 0;
+  return at > 0 && at < letters.length ? [letters.slice(0, at).join(""), letters.slice(at).join("")] : [text];
 }
 
 /** @param {string[]} openings @param {string} key @param {string} id */

@@ -92,8 +92,8 @@ export function scrollToColumn(column, widths, windowPx, scrollLeft) {
   return left + widths[column] > before + seen ? Math.min(left, left + widths[column] - seen) : before;
 }
 
-/** How many rows Page Up and Page Down move by. @param {number} clientHeight */
-export const pageRows = (clientHeight) => Math.max(1, Math.floor((clientHeight - 2 * ROW_PX) / ROW_PX));
+/** How many rows Page Up and Page Down move by. @param {number} windowPx the height of the rows in sight */
+export const pageRows = (windowPx) => Math.max(1, Math.floor(windowPx / ROW_PX) - 1);
 
 /** @param {number} value @param {number} least @param {number} most */
 export const clamp = (value, least, most) => Math.max(least, Math.min(most, value));

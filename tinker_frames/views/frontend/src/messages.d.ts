@@ -187,6 +187,32 @@ export interface Chart {
   bars: Array<Bar>;
 }
 
+/**
+ * What a column holds in the rows that match the other filters, in groups: the bins of a histogram or the most frequent values.
+ *
+ * `labels` are those of the values, or of the edges of the bins, one more. `rest` and `na` count the rows with other values and
+ * without one. `shown` is there while the column's own filter is set: the rows that match it too, by group, then the rest and NA.
+ */
+export interface Summary {
+  id: string;
+  kind: "histogram" | "values";
+  rows: number;
+  counts: Array<number>;
+  rest: number;
+  na: number;
+  labels: Array<string>;
+  caption: string;
+  picks: boolean;
+  picks_na: boolean;
+  shown?: Array<number>;
+}
+
+/** The summaries of the columns of the grid; `number` changes whenever the rows that match change. */
+export interface Summaries {
+  number: number;
+  columns: Array<Summary>;
+}
+
 /** No action; `note` or `error` may give the reason why the last one ended. */
 export interface ClosedPanel {
   stage: "";
@@ -333,6 +359,7 @@ export interface ViewState {
   _selection: Selection;
   _facet: Facet | null;
   _charts: Array<Chart> | null;
+  _summaries: Summaries | null;
   _action_panel: ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel;
   _static_id: string;
 }
@@ -354,6 +381,15 @@ export interface FilterRequest {
   do: "filter";
   name: string;
   value: null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch;
+}
+
+/** Filter by the groups of a column's summary, from `first` to `last`; -1 is NA. */
+export interface PickRequest {
+  do: "pick";
+  id: string;
+  first: number;
+  last: number;
+  number: number;
 }
 
 /** Send the content of a filter's popover, until another one is opened. */
@@ -441,7 +477,7 @@ export interface ConfirmRequest {
   typed: string;
 }
 
-export type Request = Command | RowsRequest | FilterRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest;
+export type Request = Command | RowsRequest | FilterRequest | PickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest;
 
 /** One chunk of rows, in the order with this number. */
 export interface RowsReply {

@@ -8,6 +8,13 @@ export const formatCount = (number) => Number(number).toLocaleString("en-US");
 /** @param {number} number @param {string} noun */
 export const formatRows = (number, noun) => `${formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
 
+/** Return a share in percent; neither 0 nor 100 % for what is neither none nor all. @param {number} part @param {number} total */
+export function formatShare(part, total) {
+  const percent = total ? Math.round((100 * part) / total) : 0;
+  if (percent === 0 && part > 0) return "<1 %";
+  return percent === 100 && part < total ? ">99 %" : `${percent} %`;
+}
+
 /** @param {string} text */
 export const capitalize = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 

@@ -90,6 +90,7 @@ class View {
       this.selection.updateSelection(selection);
     });
     this.kernel.follow("_facet", (facet) => this.bar.popover.updateFacet(facet));
+    this.kernel.follow("_summaries", (summaries) => this.grid.updateSummaries(summaries));
     this.kernel.follow("_charts", (charts) => this.charts.update(charts));
     this.kernel.follow("_action_panel", (panel) => this.panel.update(panel));
   }

@@ -1,15 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { computeWidths, findSort, fitWidth, gridTemplate, moveColumn, nextSort } from "../src/grid_columns.js";
+import {
+  computeWidths,
+  findSort,
+  fitWidth,
+  gridTemplate,
+  linksWidth,
+  moveColumn,
+  nextSort,
+} from "../src/grid_columns.js";
 
 /** @param {number} width @returns {import("../src/messages.js").Column} */
 const column = (width) => ({ id: "name", label: "name", kind: "text", align: "left", width, doc: "" });
 
-test("the widths are of the check mark, the columns, and links as long as their labels", () => {
-  assert.deepEqual(computeWidths([column(80), column(120)], []), [34, 80, 120, 36]);
-  const [short, long] = [["run"], ["run", "session"]].map((openings) => computeWidths([], openings)[1]);
-  assert.ok(36 < short && short < long);
-  assert.equal(gridTemplate([34, 80]), "34px 80px");
+test("the widths are of the check mark and the columns; links are as wide as their labels, and lie in what is left", () => {
+  assert.deepEqual(computeWidths([column(80), column(120)]), [34, 80, 120]);
+  const [none, short, long] = [[], ["run"], ["run", "session"]].map(linksWidth);
+  assert.ok(none < short && short < long);
+  assert.equal(gridTemplate([34, 80]), "34px 80px minmax(0, 1fr)");
 });
 
 test("a fitted column has room for its longest text, within bounds", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stepOf, textToCopy } from "../src/grid_keys.js";
-import { readCell, readRow } from "../src/grid_rows.js";
+import { readCell, readRow, splitText } from "../src/grid_rows.js";
 import { dropEmptyColumns } from "../src/panel_parts.js";
 import { isNumberTyped } from "../src/plan_confirmation.js";
 import { describeSelection } from "../src/selection_bar.js";
@@ -31,6 +31,27 @@ test("a cut cell is copied whole, and outside of the cells the key is", () => {
     [0, 1, 2, 3].map((column) => textToCopy(row, column)),
     ["tinker://a", "beginning", "plain", "tinker://a"],
   );
+});
+
+test("a time is copied as it was, not how long ago", () => {
+  const row = [false, "tinker://a", ["3 d ago", "2026-06-15 12:00:00 UTC"], ["never", "it has no expiry", "muted"], ""];
+  assert.deepEqual(
+    [1, 2, 3].map((column) => textToCopy(row, column, "time")),
+    ["2026-06-15 12:00:00 UTC", "never", ""],
+  );
+});
+
+test("a model's organization and the middle of an id give way, other texts are whole", () => {
+  assert.deepEqual(splitText("Qwen/Qwen3-8B", "model"), ["Qwen/", "Qwen3-8B"]);
+  assert.deepEqual(splitText("tinker://abc:train:0/weights/final", "id"), ["tinker://abc:train", ":0/weights/final"]);
+  for (const [text, kind] of [
+    ["own", "model"],
+    ["own/", "model"],
+    ["short", "id"],
+    ["a/b", "text"],
+    ["", "id"],
+  ])
+    assert.deepEqual(splitText(text, kind), [text]);
 });
 
 test("arrows and pages move the cursor by steps, other keys do not", () => {
