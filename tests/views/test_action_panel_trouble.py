@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -284,14 +285,16 @@ def test_a_running_plan_can_be_cancelled(server: DemoServer, view: HeadlessView)
     assert all(get_server_state(server)[path][0] for path in outcomes.index)
 
 
-def test_progress_and_waits_are_shown(server: DemoServer, view: HeadlessView) -> None:
+def test_progress_and_waits_are_shown(server: DemoServer, client: tkf.Client, view: HeadlessView) -> None:
     """While rows are sent, count and rate are shown, and for a wait its length and reason."""
     view.select(*view.keys[:20])
     view.make_plan("publish")
-    server.faults.bursts.append(Burst("publish_checkpoint", 429, times=1, after=6, retry_after="1"))
+    transport = client.transport  # with one worker, no other row ends during the wait, which would end the notice of it
+    transport.settings = replace(transport.settings, max_workers=1)
+    server.faults.latency_of = {"publish_checkpoint": 0.03}
+    server.faults.bursts.append(Burst("publish_checkpoint", 429, times=1, retry_after="1.4"))
     view.post("confirm", typed=str(view.panel["number"]))
-    wait_until(lambda: view.panel.get("waiting"))
-    assert view.panel["waiting"] == "waiting 1 s: rate limited (429)"
+    wait_until(lambda: view.panel.get("waiting") == "waiting 1 s: rate limited (429)")
     assert view.panel["what"] == "publish 20 checkpoints"
     assert (view.panel["stage"], view.panel["total"]) == ("work", 20)
     wait_until(lambda: 0 < view.panel["done"] < 20)
