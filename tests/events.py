@@ -29,6 +29,11 @@ def run_when(condition: Callable[[], Any], action: Callable[[], object]) -> None
     threading.Thread(target=wait, daemon=True).start()
 
 
+def set_deadline(client: tkf.Client, seconds: float) -> None:
+    """Give a client another deadline, which what it has sent before did not have to keep."""
+    client.transport.settings = replace(client.transport.settings, deadline=seconds)
+
+
 class StopAfter(Progress):
     """Cancels a plan after some requests, in the thread that sends them; of one worker, no more are sent."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import tinker_frames as tkf
-from tests.events import HangOnce, StopAfter
+from tests.events import HangOnce, StopAfter, set_deadline
 from tinker_frames import errors
 from tinker_frames.demo import DIALECTS, Burst, DemoServer, Reset
 from tinker_frames.plans import runner
@@ -291,8 +291,9 @@ def test_a_rate_limit_of_one_write_holds_other_threads(server: DemoServer, clien
 
 def test_one_deadline_for_the_whole_write(server: DemoServer, client_of: Make) -> None:
     """Resolving, sending, settling and verifying share one deadline."""
-    client = client_of(server, deadline=1.0, retries=4)
+    client = client_of(server, retries=4)
     path = plan_of(client, 1).frame["tinker_path"].iloc[0]
+    set_deadline(client, 1.0)
     server.faults.latency_of = {LIST: 0.4}
     server.faults.bursts = [Burst(DELETE, 500, times=None)]
     started = time.monotonic()

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.events import CtrlCWhileWaiting, Watch
+from tests.events import CtrlCWhileWaiting, Watch, set_deadline
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, RecordedRequest, Reset, Truncate
 from tinker_frames.functions import journal, resume
@@ -200,13 +200,15 @@ def test_retry_after_pauses_every_write(server: DemoServer, client: tkf.Client, 
 
 def test_endless_rate_limits_end_at_the_deadline(server: DemoServer, client_of: Make) -> None:
     """If every response is a 429, the plan ends at the client's deadline, and its rows can be resumed."""
-    client = client_of(server, deadline=1.0)
+    client = client_of(server)
     plan = plan_delete(client, 5)
+    set_deadline(client, 1.0)
     server.faults.bursts = [Burst(DELETE, 429, times=None, retry_after="0.3")]
     outcomes = plan.run()
     assert outcomes["outcome"].tolist() == ["skipped"] * 5
     assert outcomes["error"].str.contains("deadline").all()
     server.faults.clear()
+    set_deadline(client, 60)
     assert resume(confirm=True, client=client)["outcome"].tolist() == ["done"] * 5
 
 
