@@ -77,6 +77,7 @@ GOOD: dict[str, set[str]] = {
 }
 GOOD_OF = {
     ("keep_last", "by"): ANY_TEXT, ("best", "by"): ANY_TEXT, ("abandon", "plan"): set[str](),
+    ("sum_by", "rate"): UNSET | {"fraction", "whole"},
     ("retire", "after"): UNSET, ("expand_metadata", "column"): UNSET, ("set_ttl", "ttl"): UNSET, ("read_export", "safe"): FLAG | UNSET,
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError
@@ -80,7 +80,7 @@ class _Actions:
 class TinkerAccessor(_Actions):
     """Calls on a frame of Tinker rows, as `df.tinker`.
 
-    Calls that write return a `Plan` and send nothing. Every call but `expand_metadata` needs the column `tinker_path`, or, for
+    Calls that write return a `Plan` and send nothing. Every call but `expand_metadata` and `sum_by` needs the column `tinker_path`, or, for
     `explore`, any key of a table; other columns and the index do not matter.
 
     Raises
@@ -95,6 +95,36 @@ class TinkerAccessor(_Actions):
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
+
+    def sum_by(self, by: str | Iterable[str] = "model", *, rate: float | None = None) -> pd.DataFrame:
+        """Return the totals of the rows by what they have in common, the largest group first.
+
+        Parameters
+        ----------
+        by
+            One group or several: a column, `meta.<key>`, a short name (`run`, `session`, `name`, `model`, `type`, `status`, `owner`,
+            `project`), or `day`, `week`, `month` or `year` of creation, in UTC.
+        rate
+            Dollars per gigabyte and month; adds the column `storage_usd_month`.
+
+        Returns
+        -------
+        DataFrame
+            One row per group, with a column for each of `by`, and `rows` (int64), `size_gb` (float64, 10^9 bytes; NaN if no size is
+            known), `size_unknown` (int64, rows without a size) and `percent` (float64, of all known gigabytes). Sends no request.
+
+        Raises
+        ------
+        InvalidRequestError
+            For a group that the frame does not have, and a frame without `size_gb`.
+
+        Examples
+        --------
+        >>> client.inventory().tinker.sum_by(["model", "month"])  # doctest: +SKIP
+        """
+        from .frames.totals import sum_groups
+
+        return sum_groups(self._frame, by, rate)
 
     def expand_metadata(
         self, column: str | None = None, *, numeric: bool = True, max_keys: int | None = 500

@@ -669,6 +669,19 @@ def test_find_prints_what_a_name_names(shared_server: DemoServer, run: Callable[
     assert run(shared_server, "find", "nothing has this name") == (1, "", "nothing is named 'nothing has this name'\n")
 
 
+def test_summary_prints_the_groups(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`summary` gives the rows of each group with their monthly cost, filtered and cut as asked."""
+    found = run(
+        shared_server, "summary", "--by", "model", "--by", "month", "--where", "age_days > 1", "--format", "json"
+    )
+    rows = json.loads(found.out)
+    assert (found.code, list(rows[0])[:3]) == (0, ["model", "month", "rows"])
+    assert all(row["storage_usd_month"] is not None for row in rows if row["size_gb"])
+    few = run(shared_server, "summary", "--by", "run", "--limit", "2", "--format", "json")
+    assert len(json.loads(few.out)) == 2
+    assert run(shared_server, "summary", "--by", "nope").code == 1
+
+
 def test_details_are_shown(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`--details` shows the columns that it adds beside those that are shown anyway."""
     brief, detailed = (run(shared_server, "ls", "sessions", *more).out.split("\n") for more in ([], ["--details"]))

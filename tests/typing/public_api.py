@@ -52,6 +52,7 @@ tkf.connect(cache_tll=60)  # type: ignore[call-arg]  # pyright: ignore[reportCal
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+assert_type(tkf.tinker(client.inventory()).sum_by(["model", "month"], rate=0.1), pd.DataFrame)
 assert_type(client.find("nightly sft", refresh=True), pd.DataFrame)
 assert_type(tkf.find("5b1f"), pd.DataFrame)
 assert_type(client.training_runs(details=True), pd.DataFrame)

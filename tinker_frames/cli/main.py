@@ -25,7 +25,9 @@ from ..frames.delimited import Encoding
 from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
 from ..version import __version__
+from . import answers
 from .plans import COMMANDS, INCOMPLETE, add_options
+from .printing import make_console, print_table, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,39 +125,12 @@ def ls(table: str, form: str, **options: Any) -> int:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
         shown = frame if options["columns"] or options["metadata"] else frame[[name for name in brief if name in frame]]
-        _print_table(shown, cut=options["limit"] is None)
+        print_table(shown, cut=options["limit"] is None)
     sys.stdout.flush()
-    _make_console(stderr=True).print(_summarize(frame), soft_wrap=not sys.stderr.isatty())
+    make_console(stderr=True).print(summarize(frame), soft_wrap=not sys.stderr.isatty())
     if form == "json":
         click.echo(json.dumps({"rows": len(frame), **{name: about[name] for name in REPORTED}}), err=True)
     return 0 if about["complete"] else INCOMPLETE
-
-
-@cli.command()
-@click.argument("text")
-@click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
-@click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
-@click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
-def find(text: str, form: str, refresh: bool, base_url: str | None) -> int:
-    """Print the sessions, runs and checkpoints that a name, a part of an id, a tinker path or a console link names.
-
-    Exit code 1 means that there are none.
-    """
-    from ..client import Client
-    from ..frames import files
-
-    with Client(base_url=base_url) as client:
-        frame = client.find(text, refresh=refresh)
-    if form in TEXT_FORMATS:
-        files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
-    elif len(frame):
-        _print_table(frame[list(catalog.FOUND.brief)], cut=True)
-    sys.stdout.flush()
-    if frame.empty:
-        click.echo(f"nothing is named {text!r}", err=True)
-    if not frame.attrs["tinker"]["complete"]:
-        return INCOMPLETE
-    return 0 if len(frame) else 1
 
 
 @cli.command()
@@ -177,7 +152,7 @@ def export(table: str, output: str, form: str | None, encoding: Encoding, **opti
         sys.stdout.flush()
     else:
         output = str(files.export(frame, output, encoding=encoding))
-    click.echo(f"{'' if output == '-' else f'{output}: '}{_summarize(frame)}", err=True)
+    click.echo(f"{'' if output == '-' else f'{output}: '}{summarize(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -202,7 +177,7 @@ def doctor(form: str, base_url: str | None) -> int:
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
     elif sys.stdout.isatty():
-        _make_console().print(text.render_folded(frame))
+        make_console().print(text.render_folded(frame))
     else:
         sys.stdout.write(text.render_lines(frame))
     return 1 if (frame["verdict"] == "wrong").any() else 0
@@ -239,7 +214,7 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser:
         return _run_lab(output, {"runs": runs, "seed": seed, "dialect": dialect}, port=port, browser=not no_browser)
     output.mkdir(parents=True, exist_ok=True)
     with account(runs=runs, seed=seed, dialect=dialect, port=port) as client:
-        show_account(client, _make_console(), output)
+        show_account(client, make_console(), output)
         if serve:
             server = client.server
             _wait_for_interrupt(
@@ -265,7 +240,7 @@ def _run_lab(output: Path, find_by_account: dict[str, Any], *, port: int, browse
     return _print_error(f"JupyterLab ended with code {code}", 1) if code else 0
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, answers.find, answers.summary):
     cli.add_command(_command)
 
 
@@ -322,13 +297,6 @@ def _read_rows(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[
     return frame, about
 
 
-def _summarize(frame: pd.DataFrame) -> str:
-    """Return how many rows there are, and why some may be missing, a line each."""
-    from ..frames import text
-
-    return "\n".join([text.summarize(frame), *text.list_doubts(frame.attrs["tinker"])])
-
-
 def _check_output(output: str, form: str | None) -> None:
     """Raise for a format that is missing or is not that of the file, before anything is read."""
     if output == "-":
@@ -362,38 +330,6 @@ def _check_options(table: str, options: dict[str, Any]) -> None:
         if options[name] not in defaults and not _takes(table, name):
             tables = [each for each in TABLES if _takes(each, name)]
             raise click.UsageError(f"--{name.replace('_', '-')} is for {', '.join(tables)}, not for {table}.")
-
-
-def _print_table(frame: pd.DataFrame, *, cut: bool) -> None:
-    """Print a table to a terminal, or every row as tab-separated lines to a pipe."""
-    from ..frames import text
-
-    if not sys.stdout.isatty():
-        sys.stdout.write(text.render_lines(frame))
-        return
-    shown = frame.head(text.ROWS_ON_SCREEN) if cut else frame
-    console = _make_console()
-    console.print(text.render_table(shown, width=console.width))
-    if text.is_shortened(shown, console.width):
-        console.print("long cells are shortened: use a wider terminal, a pipe, --format or --columns")
-    if hidden := [str(name) for name in frame.columns[text.count_columns_shown(shown, console.width) :]]:
-        console.print(
-            f"… {text.count_nouns(len(hidden), 'more column')}: {text.escape_control_characters(', '.join(hidden))}"
-        )
-    if len(shown) < len(frame):
-        console.print(
-            f"… {text.count_nouns(len(frame) - len(shown), 'more row')}: --limit {len(frame)} shows all, or use a pipe, --format or export"
-        )
-
-
-def _make_console(**options: Any) -> Any:
-    from rich.console import Console
-
-    class Plain(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
-    return Plain(highlight=False, emoji=False, markup=False, **options)
 
 
 def _wait_for_interrupt(message: str) -> None:

@@ -1,0 +1,78 @@
+"""The commands that answer a question with one table: what a name names, and what groups of checkpoints take up."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..frames.formats import TEXT_FORMATS
+from ..schema import catalog
+from .plans import INCOMPLETE
+from .printing import print_table, summarize
+
+
+@click.command()
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="GROUP",
+    default=["model"],
+    show_default=True,
+    help="run, session, name, model, type, status, owner, project, day, week, month, year, a column, or meta.<key>; may be repeated.",
+)
+@click.option("--where", metavar="QUERY", help='A pandas query on the inventory, e.g. "age_days > 30".')
+@click.option("--limit", type=click.IntRange(0), help="Maximum number of groups; the largest come first.")
+@click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
+@click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
+@click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
+def summary(
+    by: tuple[str, ...], where: str | None, limit: int | None, form: str, refresh: bool, base_url: str | None
+) -> int:
+    """Print checkpoints, gigabytes, percentage and monthly storage cost of the account by model, run, month or another group.
+
+    The cost is there if the account may read its rate. Exit code 3 means that rows may be missing.
+    """
+    from ..client import Client
+    from ..frames import files
+    from ..frames.query import filter_rows
+
+    with Client(base_url=base_url) as client:
+        frame = client.inventory(refresh=refresh)
+        rate = client.planner.read_rate()
+    about = frame.attrs["tinker"]
+    groups = (filter_rows(frame, where) if where else frame).tinker.sum_by(by, rate=rate).head(limit)
+    if form in TEXT_FORMATS:
+        files.write_text(groups, sys.stdout.buffer, TEXT_FORMATS[form])
+    else:
+        print_table(groups, cut=True)
+    sys.stdout.flush()
+    click.echo(summarize(frame), err=True)
+    return 0 if about["complete"] else INCOMPLETE
+
+
+@click.command()
+@click.argument("text")
+@click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
+@click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
+@click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
+def find(text: str, form: str, refresh: bool, base_url: str | None) -> int:
+    """Print the sessions, runs and checkpoints that a name, a part of an id, a tinker path or a console link names.
+
+    Exit code 1 means that there are none.
+    """
+    from ..client import Client
+    from ..frames import files
+
+    with Client(base_url=base_url) as client:
+        frame = client.find(text, refresh=refresh)
+    if form in TEXT_FORMATS:
+        files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
+    elif len(frame):
+        print_table(frame[list(catalog.FOUND.brief)], cut=True)
+    sys.stdout.flush()
+    if frame.empty:
+        click.echo(f"nothing is named {text!r}", err=True)
+    if not frame.attrs["tinker"]["complete"]:
+        return INCOMPLETE
+    return 0 if len(frame) else 1

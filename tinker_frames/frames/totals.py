@@ -1,0 +1,93 @@
+"""Totals of rows by what they have in common: rows, gigabytes, percentage and storage cost of each group; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from ..errors import InvalidRequestError
+from ..schema.arguments import check_argument
+from .metadata import expand_metadata
+
+# Short names of groups, each with the columns that tell it: the first that the frame has.
+GROUPS = {
+    "run": ("training_run_id",),
+    "session": ("session_id",),
+    "name": ("display_name",),
+    "model": ("base_model",),
+    "type": ("checkpoint_type",),
+    "status": ("session_status", "status"),
+    "owner": ("session_owner", "owner", "model_owner"),
+    "project": ("project_id",),
+}
+PERIODS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
+TIMES = ("time", "created_at")
+METADATA = "meta."
+
+
+def sum_groups(frame: pd.DataFrame, by: str | Iterable[str], rate: float | None = None) -> pd.DataFrame:
+    """Return one row per group of a frame's rows, the largest first.
+
+    A group is a column, a short name of `GROUPS`, a period of `PERIODS` in UTC, or `meta.<key>`. NA is a group of its own. `percent` is of
+    the known gigabytes of all rows; the cost is gigabytes times `rate`, where one is given.
+
+    Raises
+    ------
+    InvalidRequestError
+        For a group that the frame does not have, and a frame without `size_gb`.
+    """
+    names = [by] if isinstance(by, str) else list(by)
+    for name in names:
+        check_argument("each of by", name, str)
+    if rate is not None and not 0 <= rate < math.inf:
+        raise InvalidRequestError(f"rate={rate!r} is no price", hint="Give dollars per gigabyte and month.")
+    if not names:
+        raise InvalidRequestError("by= names no group", hint=_list_groups(frame))
+    if "size_gb" not in frame.columns:
+        raise InvalidRequestError(
+            "this frame has no column 'size_gb'", hint="Use checkpoints(), inventory() or sessions()."
+        )
+    keys = {name: _find_group(frame, name) for name in names}
+    groups = frame["size_gb"].astype("float64").groupby(list(keys.values()), dropna=False, observed=True, sort=False)
+    found = pd.DataFrame(
+        {"rows": groups.size(), "size_gb": groups.sum(min_count=1), "size_unknown": groups.size() - groups.count()}
+    )
+    found["percent"] = 100 * found["size_gb"] / found["size_gb"].sum()
+    if rate is not None:
+        found["storage_usd_month"] = found["size_gb"] * rate
+    found = found.sort_values(["size_gb", "rows"], ascending=False, kind="stable", na_position="last")
+    return found.rename_axis(index=names).reset_index()
+
+
+def _find_group(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Return what tells the group of each row."""
+    if name in PERIODS:
+        times = next((frame[column] for column in TIMES if column in frame.columns), None)
+        if times is not None:
+            return _to_periods(times, PERIODS[name])
+    if name.startswith(METADATA) and name not in frame.columns and "user_metadata" in frame.columns:
+        frame = expand_metadata(frame, numeric=False, max_keys=None)
+    column = next((column for column in (name, *GROUPS.get(name, ())) if column in frame.columns), None)
+    if column is None:
+        raise InvalidRequestError(f"there is no group {name!r} in this frame", hint=_list_groups(frame))
+    return frame[column]
+
+
+def _to_periods(times: pd.Series[Any], unit: str) -> pd.Series[Any]:
+    """Return the UTC day, week, month or year of each time as text: a week by its first day."""
+    if getattr(times.dt, "tz", None) is not None:
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    periods = times.dt.to_period(unit)
+    starts = periods.dt.start_time if unit == "W" else times
+    formats = {"D": "%Y-%m-%d", "W": "%Y-%m-%d", "M": "%Y-%m", "Y": "%Y"}
+    texts: pd.Series[Any] = starts.dt.strftime(formats[unit])
+    return texts
+
+
+def _list_groups(frame: pd.DataFrame) -> str:
+    known = [name for name, columns in GROUPS.items() if set(columns) & set(frame.columns)]
+    known += PERIODS if set(TIMES) & set(frame.columns) else []
+    return f"Use a column, {', '.join(known)} or meta.<key>."
