@@ -27,6 +27,7 @@ CALLS = {
     "publish": lambda frame, **options: frame.tinker.publish(**options),
     "unpublish": lambda frame, **options: frame.tinker.unpublish(**options),
     "set_ttl": lambda frame, **options: frame.tinker.set_ttl("30d", **options),
+    "extend": lambda frame, **options: frame.tinker.extend("30d", **options),
     "delete": lambda frame, **options: frame.tinker.delete(**options),
     "expire": lambda frame, **options: frame.tinker.expire(**options),
     "retire": lambda frame, **options: frame.tinker.retire(P.keep_named("zzz"), **options),

@@ -105,7 +105,7 @@ def account(tmp_path: Path) -> Iterator[Account]:
 def list_calls(account: Account) -> Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]:
     """Yield each public call: its name, what is called, and arguments that it needs."""
     needed: dict[str, dict[str, Any]] = {
-        "set_ttl": {"ttl": "30d"}, "retire": {"keep": tkf.policies.keep_last(1)}, "keep_last": {"n": 1},
+        "set_ttl": {"ttl": "30d"}, "extend": {"by": "30d"}, "retire": {"keep": tkf.policies.keep_last(1)}, "keep_last": {"n": 1},
         "keep_every": {"k": 1}, "keep_named": {"pattern": "x"}, "newer_than": {"age": "7d"}, "has_metadata": {"key": "x"},
         "export": {"frame": account.frame, "path": account.folder / "a.csv"}, "read_export": {"path": account.folder / "a.csv"},
         "abandon": {"plan": "x"}, "load_plan": {"path": account.folder / "none.json"}, "tinker": {"frame": account.frame},

@@ -946,7 +946,7 @@ CLIENT = {"--format", "--base-url"}
 PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-incomplete"}
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
-OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
+OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "extend": PLAN, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
            "undo": CLIENT | {"--yes"}, "resume": CLIENT | {"--yes"}, "abandon": CLIENT, "journal": CLIENT}  # fmt: skip
 
 
@@ -957,3 +957,14 @@ def test_help_names_every_option(command: str, server: DemoServer, run: Callable
     assert (done.code, done.err, len(server.requests)) == (0, "", 0)
     assert set(re.findall(r"^  (?:-h, )?(--[\w-]+)", done.out, re.MULTILINE)) == OPTIONS[command] | {"--help"}
     assert {each.name for each in plan_commands.COMMANDS} == set(OPTIONS)
+
+
+def test_extend_adds_to_the_expiry_of_each_row(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`extend 2weeks` plans each row's own expiry and two weeks; a wrong duration is an error with the forms."""
+    done = run(server, "extend", "2 weeks", "--where", "expires_in > '1d'", "--dry-run", "--format", "json")
+    rows = json.loads(done.out)
+    assert rows
+    for row in rows:
+        before, after = (datetime.fromisoformat(row[name]) for name in ("expires_at", "expires_after"))
+        assert abs(after - before - timedelta(days=14)) < timedelta(seconds=30)
+    assert "months" in run(server, "extend", "3M", "--where", "public").err

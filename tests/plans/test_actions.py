@@ -38,6 +38,7 @@ def test_each_action_is_its_request_of_the_contract() -> None:
         "unpublish": ("DELETE", f"{base}/publish", None),
         "set_ttl": ttl,
         "expire": ttl,
+        "extend": ttl,
         "restore": ttl,
         "delete": ("DELETE", base, None),
     }
@@ -58,6 +59,8 @@ def test_each_action_is_its_request_of_the_contract() -> None:
         ("set_ttl", State(False, NOW + DAY), RequestedExpiry(2 * 86_400), False, False),
         ("set_ttl", State(False, NOW + 3 * DAY), RequestedExpiry(2 * 86_400), False, True),
         ("set_ttl", State(False, None), RequestedExpiry(2 * 86_400), False, True),
+        ("extend", State(False, None), RequestedExpiry(), True, False),
+        ("extend", State(False, NOW + DAY), RequestedExpiry(86_400, NOW + 2 * DAY), False, False),
         ("expire", State(False, None), RequestedExpiry(86_400), False, True),
         ("expire", State(False, NOW + DAY / 2), RequestedExpiry(86_400), True, False),
         ("expire", State(False, NOW + 2 * DAY), RequestedExpiry(86_400), False, True),
@@ -117,6 +120,7 @@ def test_what_can_be_undone_names_how() -> None:
         "unpublish": "publish",
         "set_ttl": "restore",
         "expire": "restore",
+        "extend": "restore",
         "restore": "restore",
         "delete": "",
     }

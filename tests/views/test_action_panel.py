@@ -34,6 +34,7 @@ DONE: dict[str, tuple[str, dict[str, Any], str, Callable[[State | None], bool]]]
     "set_ttl": ("set_ttl", {"ttl": "30d"}, "size_gb > 1", lambda row: row is not None and is_due(row[1], days=30)),
     "never": ("set_ttl", {"ttl": None}, "expires_at.notna()", lambda row: row is not None and row[1] is None),
     "expire": ("expire", {}, "expires_at.isna()", lambda row: row is not None and is_due(row[1], days=1)),
+    "extend": ("extend", {"by": "365d"}, "expires_in_days > 1", lambda row: row is not None and row[1] - datetime.now(UTC) > timedelta(days=365)),
     "delete": ("delete", {}, "not public", lambda row: row is None),
     "retire": ("retire", {"keep_last": 2, "keep_public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and is_due(row[1], days=2)),
     "retire per session": ("retire", {"keep_last": 1, "per": "session_id, checkpoint_type", "after": "48h"}, "size_gb > 0", lambda row: row is not None and is_due(row[1], days=2)),

@@ -169,7 +169,7 @@ def test_rows_without_an_account_have_code_too() -> None:
 
 PLANS: dict[str, tuple[str, dict[str, Any]]] = {
     "publish": ("publish", {}), "unpublish": ("unpublish", {}), "delete": ("delete", {}), "expire": ("expire", {}),
-    "set_ttl": ("set_ttl", {"ttl": "90m"}), "never": ("set_ttl", {"ttl": None}), "retire": ("retire", {"keep_last": 1, "keep_final": True, "after": "36h"}),
+    "set_ttl": ("set_ttl", {"ttl": "90m"}), "never": ("set_ttl", {"ttl": None}), "extend": ("extend", {"by": "2 weeks"}), "retire": ("retire", {"keep_last": 1, "keep_final": True, "after": "36h"}),
     "retire at once": ("retire", {"keep_last": 2, "keep_public": True, "used_by_samplers": True, "newer_than": "2d"}),
 }  # fmt: skip
 

@@ -146,6 +146,7 @@ def test_the_head_describes_the_table(view: HeadlessView) -> None:
     assert [act["name"] for act in head["actions"]] == [
         "expire",
         "set_ttl",
+        "extend",
         "publish",
         "unpublish",
         "retire",

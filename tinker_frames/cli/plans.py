@@ -58,7 +58,7 @@ def _add_plan_options(command: _Command) -> _Command:
     options = (
         click.argument("paths", nargs=-1),
         click.option("--where", metavar="QUERY", help="A pandas query over checkpoints, e.g. \"size_gb > 1\"."),
-        click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
+        click.option("--by", "listing", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
                      help="Read the user's list of checkpoints, or the list of each run."),
         click.option("--allow", "guards", multiple=True, type=click.Choice(list(GUARDS)),
                      help="Lift a guard, i.e. send the rows that it holds; can be given several times."),
@@ -236,7 +236,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
     removes, by_rule = action.ends_life(_check(action, given)), _takes_rule(action)
     paths = None if _takes_all(options) else _read_paths(options["paths"], options["where"], by_rule=by_rule)
     with _open_client(options["base_url"]) as client:
-        frame = client.checkpoints(by=options["by"], refresh=True)
+        frame = client.checkpoints(by=options["listing"], refresh=True)
         incomplete = not frame.attrs["tinker"]["complete"] and not options["allow_incomplete"]
         refused = incomplete and removes and not options["dry_run"]
         if incomplete:

@@ -47,7 +47,10 @@ class State:
 
 @dataclass(frozen=True)
 class RequestedExpiry:
-    """The requested expiry: a TTL counted from the request, or a time; neither means never."""
+    """The requested expiry: a TTL counted from the request, or a time; neither means never.
+
+    With both, as `extend` has them, the time counts, and the TTL is what was added to the earlier expiry.
+    """
 
     ttl_seconds: int | None = None
     until: datetime | None = None
@@ -195,6 +198,7 @@ class Action:
     sets_expiry: bool = False
     removes: bool = False
     only_sooner: bool = False  # an expiry is only ever brought forward
+    only_later: bool = False  # an expiry is only ever postponed, by the TTL, from what it is
     never: str = ""  # the effect of a TTL of None
     label: str = ""  # of the view's button; empty for actions that are not offered
     command: str = ""
@@ -241,7 +245,7 @@ class Action:
 
     def ends_life(self, arguments: Arguments) -> bool:
         """Tell whether it removes checkpoints, now or later."""
-        return self.removes or (self.sets_expiry and arguments.ttl_seconds is not None)
+        return self.removes or (self.sets_expiry and not self.only_later and arguments.ttl_seconds is not None)
 
     def is_readable(self, state: State) -> bool:
         """Tell whether what it changes is known of a checkpoint: its expiry, or whether it is public."""
@@ -250,12 +254,12 @@ class Action:
 
     def is_already(self, state: State, expiry: RequestedExpiry, now: datetime) -> bool:
         """Tell whether there is nothing to do."""
-        if self.removes:
+        if self.removes or (self.sets_expiry and not state.is_expiry_known):
             return False
         if not self.sets_expiry:
             return self.is_done(state, expiry, now)
-        if not state.is_expiry_known:
-            return False
+        if self.only_later:
+            return state.expires_at is None
         wanted = expiry.resolve(now)
         if self.only_sooner:
             return state.expires_at is not None and wanted is not None and state.expires_at <= wanted
@@ -326,6 +330,7 @@ _TTL = Parameter(
     "ttl", "duration", '"30d", "12h", seconds, a timedelta, or None for never.', takes_none="never", example='"30d"'
 )
 _AFTER = Parameter("after", "duration", 'How long until they are gone, e.g. "24h".', default="24h", in_form=False)
+_BY = Parameter("by", "duration", 'How much later each expires, e.g. "30d" or "2 weeks".', example='"30d"')
 _KEEP = Parameter(
     "keep",
     "rule",
@@ -374,6 +379,23 @@ ACTIONS = {
             command="ttl",
             doc="Set when checkpoints expire: an hour to ten years from now, or never.",
             parameters=(_TTL,),
+        ),
+        Action(
+            "extend",
+            "extend",
+            "expire {ttl} later",
+            "PUT",
+            "ttl",
+            _has_expiry,
+            unchanged="never expires",
+            undo="restore",
+            undo_limit="until they expire",
+            sets_expiry=True,
+            only_later=True,
+            label="Extend…",
+            command="extend",
+            doc="Postpone the expiry of each checkpoint by a duration; those that never expire are left alone.",
+            parameters=(_BY,),
         ),
         Action(
             "publish",

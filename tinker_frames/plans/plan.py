@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,11 +24,11 @@ from ..rest.progress import Progress
 from ..schema.arguments import check_argument
 from ..schema.docstrings import document
 from ..schema.paths import starts_with_scheme
-from .actions import ACTIONS, Action, Arguments, RequestedExpiry
+from .actions import ACTIONS, Action, Arguments
 from .confirmation import require_confirmation
+from .expiries import request_expiries
 from .preview import (
     GUARDS,
-    add_expiries,
     build_jobs,
     build_outcome_frame,
     preview_rows,
@@ -71,6 +71,10 @@ class Source(Protocol):
     @property
     def base_url(self) -> str:
         """The server's address."""
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """By how much the server's clock is ahead of ours, by the last response."""
 
     def read_facts(self, paths: list[str]) -> pd.DataFrame:
         """Return what is known of checkpoints now, as `preview.collect_facts`."""
@@ -364,7 +368,7 @@ class Plan:
 def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: Arguments) -> Plan:
     """Return a plan for these tinker paths."""
     rows = source.read_facts(list(paths))
-    rows = add_expiries(rows, [RequestedExpiry(arguments.ttl_seconds)] * len(rows))
+    rows = request_expiries(rows, action, arguments, datetime.now(UTC), source.clock_offset)
     rate = _find_rate(action, source)
     return Plan(make_plan_id(), action, rows, source, rate=rate, code=arguments.code)
 

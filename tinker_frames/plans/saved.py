@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidRequestError
-from .actions import ACTIONS, Action, RequestedExpiry
+from ..schema.durations import parse_ttl
+from .actions import ACTIONS, TOLERANCE, Action, RequestedExpiry
 from .preview import GUARDS
 from .records import StoredJob
 
@@ -76,11 +77,15 @@ def check_saved_plan(saved: SavedPlan) -> None:
         if row.tinker_path in paths:
             raise ValueError(f"{row.tinker_path} occurs in it twice")
         paths.add(row.tinker_path)
-        _check_expiry(action, row.expiry)
+        _check_expiry(action, row)
 
 
-def _check_expiry(action: Action, expiry: RequestedExpiry) -> None:
+def _check_expiry(action: Action, row: StoredJob) -> None:
     """Check a row's requested expiry: in the range of TTLs, and of the kind that the action sets."""
+    expiry = row.expiry
+    if action.only_later:
+        _check_extension(action, row)
+        return
     parameter: Any = next((each for each in action.parameters if each.kind == "duration"), None)
     if parameter is not None:
         parameter.parse(expiry.ttl_seconds)
@@ -88,3 +93,13 @@ def _check_expiry(action: Action, expiry: RequestedExpiry) -> None:
         raise ValueError(f"{action.name} takes no TTL")
     if expiry.until is not None and (action.is_offered or not action.sets_expiry):
         raise ValueError(f"{action.name} takes no time of expiry")
+
+
+def _check_extension(action: Action, row: StoredJob) -> None:
+    """Check that a row gets a later expiry than it had, or keeps none."""
+    before, expiry = row.before.expires_at, row.expiry
+    if expiry == RequestedExpiry():
+        return
+    if expiry.ttl_seconds is None or expiry.until is None or before is None or expiry.until < before - TOLERANCE:
+        raise ValueError(f"{action.name} only takes a later expiry than a row has")
+    parse_ttl(expiry.ttl_seconds)

@@ -191,7 +191,10 @@ def _describe_unknown(before: State, now: State, action: Action) -> str:
 
 def _find_clock_offset(row: Entry) -> timedelta:
     """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave."""
-    asked = None if row.sent_at is None else row.stored.expiry.resolve(row.sent_at)
+    expiry = row.stored.expiry
+    asked = None if row.sent_at is None else expiry.resolve(row.sent_at)
+    if asked is not None and expiry.until is not None:
+        asked -= MARGIN  # which is what was sent
     return timedelta(0) if row.after is None or asked is None else row.after - asked
 
 

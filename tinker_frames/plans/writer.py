@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
 from ..rest.adapter import get_time_left
@@ -226,6 +226,7 @@ class Writer:
         if not self._action.sets_expiry or state is None or first is None or last is None:
             return None
         slack = MARGIN if offset else TOLERANCE  # without a `Date`, its clock is not known
+        slack += MARGIN if job.expiry.until is not None else timedelta(0)  # which is how much earlier it was requested
         is_own = state.expires_at is not None and first - slack <= state.expires_at - offset <= last + slack
         return state.expires_at if is_own else last + offset
 

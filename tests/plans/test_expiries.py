@@ -1,0 +1,107 @@
+"""The expiry that plans request for each row: extended from its own, or the same TTL for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinker_frames as tkf
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.plans.actions import ACTIONS, MARGIN, Arguments, State
+from tinker_frames.plans.expiries import TOO_LATE, TOO_SOON, UNKNOWN, _extend
+
+Make = Callable[..., tkf.Client]
+DAY = timedelta(days=1)
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def read_expiries(server: DemoServer, paths: list[str]) -> list[datetime | None]:
+    """Return what the server has."""
+    return [server.state.find(path).expires_at for path in paths]
+
+
+@pytest.mark.parametrize("ahead", [0, 7200, -7200])
+def test_extending_adds_to_each_rows_own_expiry(client_of: Make, ahead: int) -> None:
+    """Rows that expire get exactly that much more, whatever the clocks; those that never do are unchanged; undo restores all."""
+    with DemoServer(runs=4, checkpoints=12, seed=5, now=datetime.now(UTC) + timedelta(seconds=ahead)) as server:
+        client = client_of(server)
+        paths = list(client.checkpoints()["tinker_path"])[:4]
+        for path, ttl in zip(paths, (90_000, 5 * 86_400, 400 * 86_400, None), strict=True):
+            server.state.set_ttl(server.state.find(path), ttl)
+        frame = client.checkpoints(refresh=True).query("tinker_path in @paths")
+        before = read_expiries(server, paths)
+        plan = frame.tinker.extend(by="2 weeks", client=client)
+        assert "3 of 4 checkpoints will expire 14 d later" in str(plan)
+        found = plan.frame.set_index("tinker_path").loc[paths]
+        assert found["verdict"].tolist() == ["send"] * 3 + ["unchanged"]
+        assert found["reason"].iloc[-1] == "never expires"
+        outcomes = plan.run(confirm=True).set_index("tinker_path").loc[paths]
+        assert outcomes["outcome"].tolist() == ["done"] * 3 + ["unchanged"]
+        after = read_expiries(server, paths)
+        assert after[3] is None
+        for old, new in zip(before[:3], after[:3], strict=True):
+            assert timedelta(0) <= old + 14 * DAY - new <= 4 * MARGIN
+        undone = client.undo()
+        assert set(undone["outcome"]) == {"done"}, undone["error"].tolist()
+        for old, restored in zip(before[:3], read_expiries(server, paths)[:3], strict=True):
+            assert timedelta(0) <= old - restored <= 4 * MARGIN
+
+
+def test_an_extension_is_saved_with_the_times_it_leads_to(
+    server: DemoServer, client: tkf.Client, tmp_path: Path
+) -> None:
+    """A saved plan extends to the same times, and one that was edited to an earlier expiry is refused."""
+    path = client.checkpoints()["tinker_path"].iloc[0]
+    server.state.set_ttl(server.state.find(path), 5 * 86_400)
+    plan = client.checkpoints(refresh=True).head(1).tinker.extend("30d")
+    file = plan.save(tmp_path / "plan.json")
+    assert client.load_plan(file).frame["expires_after"].equals(plan.frame["expires_after"])
+    until = plan.rows["until"].iloc[0].isoformat().replace("+00:00", "Z")
+    file.write_text(file.read_text().replace(until, datetime.now(UTC).isoformat()))
+    with pytest.raises(InvalidRequestError, match="only takes a later expiry"):
+        client.load_plan(file)
+
+
+@given(
+    st.none() | st.timedeltas(timedelta(days=-3), timedelta(days=5000)),
+    st.integers(3600, 315_360_000),
+    st.sampled_from([False, True, None]),
+    st.integers(-9000, 9000),
+)
+def test_an_extension_never_brings_an_expiry_forward(
+    left: timedelta | None, by: int, unknown: bool | None, offset: int
+) -> None:
+    """Any expiry is postponed by the duration, kept as never, or refused with the reason; by the server's clock."""
+    state = State(False, None if left is None else NOW + left, expiry_unknown=unknown)
+    expiry, problem = _extend(state, by, NOW, timedelta(seconds=offset))
+    if expiry.until is None:
+        assert problem in (UNKNOWN, TOO_SOON, TOO_LATE) or (left is None and unknown is False)
+        assert expiry.resolve(NOW) is None
+    else:
+        assert not problem
+        assert expiry.until + timedelta(seconds=offset) == state.expires_at + timedelta(seconds=by)
+        assert 3600 <= expiry.seconds(NOW) <= 315_360_000
+
+
+def test_rows_of_unknown_expiry_are_refused_also_if_the_guard_is_lifted(server: DemoServer, client: tkf.Client) -> None:
+    """Without an expiry that can be read there is nothing to add to."""
+    plan = client.checkpoints().head(1).tinker.extend("30d")
+    rows = plan.rows.assign(expires_at=pd.NaT, expiry_unknown=True, refusal="")
+    from tinker_frames.plans.expiries import request_expiries
+
+    found = request_expiries(rows, ACTIONS["extend"], Arguments(86_400), datetime.now(UTC), timedelta(0))
+    assert found["refusal"].tolist() == [UNKNOWN]
+
+
+@pytest.mark.parametrize("by", ["soon", "59m", 0, -3600, None, "11 years"])
+def test_what_is_no_extension_is_refused_before_anything_is_read(client: tkf.Client, by: object) -> None:
+    """It is a duration of an hour to ten years."""
+    with pytest.raises(InvalidRequestError):
+        client.checkpoints().tinker.extend(by)
