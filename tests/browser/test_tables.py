@@ -12,6 +12,8 @@ import tinker_frames as tkf
 from .view_page import ViewPage
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tinker_frames.demo import DemoServer
 
     from .widget_host import WidgetHost
@@ -119,6 +121,13 @@ def test_after_nothing_matched_the_keys_begin_with_the_first_row(view: ViewPage)
     view.grid.focus()
     view.press(" ")
     view.wait_for(view.selected, [0])
+
+
+def test_an_empty_account_says_what_to_do(host: WidgetHost, inventory: pd.DataFrame, account: tkf.Client) -> None:
+    """A view without any rows says so and what to do; it does not offer to reset filters that there are not."""
+    view = ViewPage(host, tkf.explore(inventory.head(0), account))
+    assert "Save one from a training run" in view.find(".tkf-empty").inner_text()
+    assert view.control("reset-empty").count() == 0
 
 
 # ---- several views

@@ -180,8 +180,8 @@ def test_captions_say_what_is_there() -> None:
     ]  # fmt: skip
     assert captions == [
         "0–8,500",
-        "0–65 GB",
-        "1.5 GB–2.5 GB",
+        "≤ 65 GB",
+        "≤ 2.5 GB",
         "5 Jan, 3–10 h",
         "5 Jan–9 Mar",
         "Jan 2026–Mar 2027",

@@ -180,7 +180,7 @@ def group_numbers(values: Any, name: str, control: Control | None, *, is_whole: 
     groups[~missing] = find_bins(known, edges)
     labels = [_format_edge(edge, name) for edge in edges]
     start, end = _format_edge(low, name), _format_edge(high, name)
-    caption = start if start == end else f"{start if low else 0}–{end}"
+    caption = start if start == end else f"≤ {end}" if name in SIZES else f"{start}–{end}"
 
     def pick(first: int, last: int, current: Any) -> FilterValue:
         below = known[known < edges[last + 1]]

@@ -2039,13 +2039,15 @@ var View = class {
       this.bar.reset();
       this.grid.element.focus();
     };
-    this.grid.empty.replaceChildren(
-      "No row matches. ",
-      button("Reset the filters", reset, { "data-name": "reset-empty" })
-    );
+    if (this.head?.count.total === 0) this.grid.empty.replaceChildren(describeEmpty(this.head.noun));
+    else {
+      const resetButton = button("Reset the filters", reset, { "data-name": "reset-empty" });
+      this.grid.empty.replaceChildren("No row matches. ", resetButton);
+    }
     this.grid.update(grid);
   }
 };
+var describeEmpty = (noun) => noun === "checkpoint" ? "There are no checkpoints here yet. Save one from a training run, then Refresh." : `There are no ${noun}s here yet. Start training with Tinker, then Refresh.`;
 function hideStaticTable(id) {
   const tables = document.querySelectorAll("[data-tkf-static]");
   for (const table of tables) {

@@ -175,13 +175,20 @@ class View {
       this.bar.reset();
       this.grid.element.focus();
     };
-    this.grid.empty.replaceChildren(
-      "No row matches. ",
-      button("Reset the filters", reset, { "data-name": "reset-empty" }),
-    );
+    if (this.head?.count.total === 0) this.grid.empty.replaceChildren(describeEmpty(this.head.noun));
+    else {
+      const resetButton = button("Reset the filters", reset, { "data-name": "reset-empty" });
+      this.grid.empty.replaceChildren("No row matches. ", resetButton);
+    }
     this.grid.update(grid);
   }
 }
+
+/** Return what to do in a view without any rows. @param {string} noun */
+const describeEmpty = (noun) =>
+  noun === "checkpoint"
+    ? "There are no checkpoints here yet. Save one from a training run, then Refresh."
+    : `There are no ${noun}s here yet. Start training with Tinker, then Refresh.`;
 
 /** Hide the table that stands for a view where it is not alive. @param {string} id */
 function hideStaticTable(id) {
