@@ -355,3 +355,21 @@ def test_a_frame_with_two_columns_of_paths_is_refused(shared_client: tkf.Client)
     paths = pd.DataFrame({"tinker_path": ["tinker://r/weights/1"]})
     with pytest.raises(errors.InvalidRequestError, match="2 columns 'tinker_path'"):
         tkf.tinker(pd.concat([paths, paths], axis=1)).delete(client=shared_client)
+
+
+@pytest.mark.parametrize(
+    ("row", "page"),
+    [
+        ({"tinker_path": "tinker://5b1f:train:0/weights/00 1"}, "/checkpoints/5b1f%3Atrain%3A0/weights%2F00%201"),
+        ({"tinker_path": None, "training_run_id": "5b1f:train:0"}, "/training_runs/5b1f%3Atrain%3A0"),
+        ({"tinker_path": "odd", "session_id": "a/b"}, "/sessions/a%2Fb"),
+        ({"session_id": None}, None),
+    ],
+)
+def test_each_row_has_its_page_of_the_console(row: dict[str, str | None], page: str | None) -> None:
+    """A row's page is that of its checkpoint, else of its run, else of its session, with every part percent-encoded."""
+    found = pd.DataFrame([row], index=[7]).tinker.console_url()
+    assert (found.dtype, list(found.index)) == (text_dtype(), [7])
+    assert found[7] == f"https://tinker.thinkingmachines.ai{page}" if page else found.isna().all()
+    with pytest.raises(AttributeError, match="tinker_path"):
+        pd.DataFrame({"a": [1]}).tinker.console_url()

@@ -82,7 +82,7 @@ class TinkerAccessor(_Actions):
     """Calls on a frame of Tinker rows, as `df.tinker`.
 
     Calls that write return a `Plan` and send nothing. Every call but `expand_metadata` and `sum_by` needs the column `tinker_path`, or, for
-    `explore`, any key of a table; other columns and the index do not matter.
+    `explore` and `console_url`, any key of a table; other columns and the index do not matter.
 
     Raises
     ------
@@ -171,6 +171,39 @@ class TinkerAccessor(_Actions):
         if column is not None or not set(PREFIXES) & set(self._frame.columns):
             self._require_column("user_metadata" if column is None else column)
         return expand_metadata(self._frame, column, numeric=numeric, max_keys=max_keys)
+
+    def console_url(self) -> pd.Series[str]:
+        """Return the address of each row in the web console of the official service; compatible servers have none.
+
+        Returns
+        -------
+        Series
+            A str for each row, with the index of the frame: the page of its checkpoint, else of its training run, else of its session;
+            NA for a row that names none. Sends no request.
+
+        Raises
+        ------
+        AttributeError
+            If the frame has none of the columns `tinker_path`, `training_run_id` and `session_id`.
+
+        Examples
+        --------
+        >>> frame = client.sessions()  # doctest: +SKIP
+        >>> frame["console_url"] = frame.tinker.console_url()  # doctest: +SKIP
+        """
+        import pandas as pd
+
+        from .schema.columns import text_dtype
+        from .schema.identity import restore_keys
+        from .schema.paths import write_console_link
+
+        frame = restore_keys(self._frame)
+        columns = [name for name in ("tinker_path", "training_run_id", "session_id") if name in frame.columns]
+        if not columns:
+            self._require_column("tinker_path")
+        rows = zip(*(frame[name] for name in columns), strict=True)
+        links = [write_console_link(dict(zip(columns, values, strict=True))) for values in rows]
+        return pd.Series(links, index=self._frame.index, dtype=text_dtype(), name="console_url")
 
     def _make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:
         """Return the plan of an action named by text, with its arguments: what the method of that name calls."""

@@ -106,6 +106,7 @@ assert_type(rows.retire(keep=policies.keep_last(3), after="24h", client=client),
 assert_type(rows.expand_metadata(), pd.DataFrame)
 assert_type(rows.expand_metadata("user_metadata", numeric=False), pd.DataFrame)
 assert_type(rows.weights_info(client=client, progress=False), pd.DataFrame)
+pages: pd.Series[str] = rows.console_url()
 assert_type(rows.archive_urls(), ArchiveUrls)
 urls: Mapping[str, str] = rows.archive_urls()
 

@@ -7,7 +7,7 @@ part is percent-encoded on its own before it goes into a URL; what a proxy or `r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -48,6 +48,7 @@ class TinkerPath(NamedTuple):
 
 # For many texts at once, in Python's and in Arrow's regular expressions; a path's parts are named groups. A name with a slash has its
 # run, too, although no request can name it: `parse` refuses it.
+CONSOLE = "https://tinker.thinkingmachines.ai"  # of the official service, for people
 PATTERN = f"^(?:{'|'.join(SCHEMES)})(?P<training_run_id>[^/]+)/(?P<segment>[^/]+)/(?P<name>(?s:.+))$"
 OFFICIAL_ID = "(?s:(.+)):(?:train|sample):[0-9]+"
 
@@ -165,6 +166,26 @@ def session_of(run_or_sampler_id: str) -> str | None:
 def may_be_short(text: str) -> bool:
     """Tell whether a text may be the beginning of an id, as servers make them, and is no whole one."""
     return _SHORT_ID.fullmatch(text) is not None
+
+
+def write_console_link(row: Mapping[str, object]) -> str | None:
+    """Return the console's page of a row's checkpoint, else of its run, else of its session; None if it names none.
+
+    Examples
+    --------
+    >>> write_console_link({"tinker_path": "tinker://5b1f:train:0/weights/0001"})
+    'https://tinker.thinkingmachines.ai/checkpoints/5b1f%3Atrain%3A0/weights%2F0001'
+    """
+    for key, kind in (("tinker_path", "checkpoints"), ("training_run_id", "training_runs"), ("session_id", "sessions")):
+        value = row.get(key)
+        if not isinstance(value, str):
+            continue
+        found = re.fullmatch(PATTERN, value) if kind == "checkpoints" else None
+        if kind == "checkpoints" and found is None:
+            continue
+        parts = [value] if found is None else [found["training_run_id"], f"{found['segment']}/{found['name']}"]
+        return "/".join([CONSOLE, kind, *(quote(part, safe="") for part in parts)])
+    return None
 
 
 def read_console_link(text: str) -> str | None:
