@@ -22,7 +22,7 @@ BEFORE = "document.body.insertBefore(document.createElement('button'), document.
 HAS_FOCUS = "part => part.contains(document.activeElement)"
 FIRST = "button:enabled, input:enabled"
 UNREACHED = """root => [...root.querySelectorAll('button, input, [tabindex]')].filter(element =>
-  element.checkVisibility() && !element.disabled && element.tabIndex >= 0 && !element.dataset.lmSuppressShortcuts
+  element.checkVisibility({ visibilityProperty: true }) && !element.disabled && element.tabIndex >= 0 && !element.dataset.lmSuppressShortcuts
 ).map(element => element.outerHTML.slice(0, 90))"""
 
 
