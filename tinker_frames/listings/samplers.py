@@ -30,9 +30,7 @@ class ModelPaths:
     active: list[str]  # of samplers whose session may still be active
     ended: list[str]  # of those samplers of ended sessions that were read
     session_of: dict[str, str]  # run to session, of the sessions that were read
-    active_sessions: list[
-        str
-    ]  # those to be read again the next time; none where the list of sessions already reads each
+    active_sessions: list[str]  # to be read again the next time; none where the list of sessions reads each already
     report: Report
 
 
