@@ -201,6 +201,23 @@ def test_the_guard_holds_for_active_sessions_and_notes_ended_ones(server: DemoSe
         )
 
 
+def test_a_session_that_the_search_lacks_leaves_open_what_is_loaded(server: DemoServer, client: tkf.Client) -> None:
+    """The guard holds checkpoints of a session that was not listed: its samplers, and those of others, may be left out too."""
+    lost = client.checkpoints()["session_id"].iloc[0]
+
+    def leave_out(endpoint: str, body: Any) -> Any:
+        rows = [row for row in body["sessions"] if row["session_id"] != lost] if endpoint == "search_sessions" else []
+        return body | {"sessions": rows} if rows else body
+
+    server.faults.edit = leave_out
+    frame = client.checkpoints()
+    plan = frame.tinker.delete().allow("newest", "last_training", "public", "expiry").frame
+    of_lost = frame["session_id"].eq(lost).to_numpy()
+    assert set(plan.loc[of_lost, "verdict"]) == {"held"}
+    assert "send" in set(plan.loc[~of_lost, "verdict"])
+    assert plan.loc[of_lost, "reason"].str.contains("not known whether a sampler").any()
+
+
 @pytest.mark.parametrize("row", [None, 5, "x", []])
 def test_a_session_that_cannot_be_read_leaves_open_what_is_loaded(
     server: DemoServer, client: tkf.Client, row: object

@@ -30,6 +30,7 @@ class ModelPaths:
     active: list[str]  # of samplers whose session may still be active
     ended: list[str]  # of those samplers of ended sessions that were read
     session_of: dict[str, str]  # run to session, of the sessions that were read
+    sessions: list[str]  # all that were listed
     active_sessions: list[str]  # to be read again the next time; none where the list of sessions reads each already
     report: Report
 
@@ -78,6 +79,7 @@ def read_model_paths(
         _list_paths(paths[~is_over]),
         _list_paths(paths[is_over]),
         map_members(members, "training_run_ids"),
+        list(sessions["session_id"]),
         list(members.loc[is_active, "session_id"]) if is_searched else [],
         report,
     )

@@ -153,7 +153,8 @@ class Planner:
             return UNKNOWN
         unread = any(problem["column"] in _FACTS for problem in found.report.problems)
         is_complete = found.report.complete and not unread
-        return find_loaded(found.active, self._tables.known_runs, is_complete=is_complete, ended=found.ended)
+        loaded = find_loaded(found.active, self._tables.known_runs, is_complete=is_complete, ended=found.ended)
+        return replace(loaded, sessions=frozenset(found.sessions))
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""

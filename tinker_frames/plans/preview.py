@@ -93,7 +93,7 @@ GUARDS = {
             "loaded by a sampler",
             "loaded by a sampler",
             "not known whether a sampler has loaded it",
-            find=lambda listed, loaded: loaded.flag(listed["tinker_path"]),
+            find=lambda listed, loaded: _flag_loaded(listed, loaded),  # noqa: PLW0108  # defined below
         ),
         Guard(
             "expiry",
@@ -442,6 +442,17 @@ def _to_times(values: list[datetime | None]) -> pd.Series[Any]:
     import pandas as pd
 
     return pd.Series(pandas_array("time", values))
+
+
+def _flag_loaded(listed: pd.DataFrame, loaded: Loaded) -> pd.Series[Any]:
+    """Return which checkpoints a sampler has loaded; NA also for those of a session that was not listed, whose samplers are not known."""
+    import pandas as pd
+
+    flags = pd.Series(loaded.flag(listed["tinker_path"]), index=listed.index)
+    if loaded.sessions is None:
+        return flags
+    is_unlisted = listed["session_id"].notna() & ~listed["session_id"].isin(loaded.sessions)
+    return flags.mask(is_unlisted & flags.eq(other=False).fillna(value=False), pd.NA)
 
 
 def _flag_newest(listed: pd.DataFrame) -> pd.Series[Any]:

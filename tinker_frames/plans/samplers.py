@@ -26,6 +26,7 @@ class Loaded:
     open_runs: frozenset[str] = frozenset()  # a sampler has loaded something of these, and does not say what
     is_complete: bool = True  # whether nothing else may be loaded
     ended: Loaded | None = None  # the same of samplers of ended sessions, as far as they were read
+    sessions: frozenset[str] | None = None  # those that were listed; a checkpoint of another shows that not all were
 
     def flag(self, paths: Iterable[str]) -> Any:
         """Return whether each of these checkpoints is loaded; NA where that is not known."""
