@@ -151,7 +151,7 @@ def test_a_saved_notebook_shows_its_first_rows_as_a_table(lab: Lab, server: Demo
         rows = again.locator(f"{TABLE} tbody tr")
         assert [cells.split("\t")[0] for cells in rows.all_inner_texts()] == names
         assert again.locator(".tkf").count() == 0
-        assert "Run the cell for the view" in again.inner_text()
+        assert "Run the cell to show the view" in again.inner_text()
 
 
 # ---- untrusted text
