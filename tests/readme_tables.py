@@ -9,7 +9,7 @@ from pathlib import Path
 from tinker_frames import policies
 from tinker_frames.frames.formats import FORMATS
 from tinker_frames.plans.actions import ACTIONS, Action
-from tinker_frames.plans.preview import GUARDS
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.policies import RULES
 from tinker_frames.rest.config import describe_settings
 from tinker_frames.schema.catalog import DETAILED, TABLES

@@ -180,7 +180,7 @@ with tkf.demo.account(runs=3) as client:
 """
 
 GUARD = Toy(
-    "plans/preview.py",
+    "plans/guards.py",
     """        Guard(
             "public",
 """,

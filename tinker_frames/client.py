@@ -17,7 +17,7 @@ from .plans.methods import PlanMethods
 from .plans.planner import Planner
 from .rest import config
 from .rest.cache import ClientCache
-from .rest.endpoints import AccessScope
+from .rest.parameters import AccessScope
 from .rest.transport import Transport
 from .schema import catalog
 from .schema.arguments import check_methods

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer, Faults
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.pace import Pace
 from tinker_frames.plans.planner import Planner
-from tinker_frames.plans.preview import GUARDS
 from tinker_frames.plans.runner import Runner
 
 from .rounds import Outcome, Result, UnequalError

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinker_frames.plans.actions import ACTIONS, MARGIN, TOLERANCE, Job, RequestedExpiry, State
+from tinker_frames.plans.actions import ACTIONS
 from tinker_frames.plans.changes import describe_change
-from tinker_frames.plans.preview import GUARDS
+from tinker_frames.plans.guards import GUARDS
+from tinker_frames.plans.jobs import MARGIN, TOLERANCE, Job, RequestedExpiry, State
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

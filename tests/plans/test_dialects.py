@@ -12,7 +12,8 @@ from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.functions import journal, resume, undo
 from tinker_frames.plans import runner
-from tinker_frames.plans.preview import GUARDS, build_jobs
+from tinker_frames.plans.guards import GUARDS
+from tinker_frames.plans.preview import build_jobs
 
 Make = Callable[..., tkf.Client]
 ALL = tuple(GUARDS)

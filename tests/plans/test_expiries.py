@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.plans.actions import ACTIONS, MARGIN, Arguments, State
+from tinker_frames.plans.actions import ACTIONS, Arguments
 from tinker_frames.plans.expiries import TOO_LATE, TOO_SOON, UNKNOWN, _extend
+from tinker_frames.plans.jobs import MARGIN, State
 
 Make = Callable[..., tkf.Client]
 DAY = timedelta(days=1)

@@ -12,9 +12,9 @@ import tinker_frames as tkf
 from tests.events import StopAfter
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.functions import load_plan, resume, undo
-from tinker_frames.plans.actions import State
+from tinker_frames.plans.guards import GUARDS
+from tinker_frames.plans.jobs import State
 from tinker_frames.plans.plan import Plan
-from tinker_frames.plans.preview import GUARDS
 
 ALL = tuple(GUARDS)
 WORDS = "another checkpoint has been saved under its name since"

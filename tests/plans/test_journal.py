@@ -22,7 +22,7 @@ from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.functions import journal, undo
 from tinker_frames.plans import journal as journal_module
-from tinker_frames.plans.actions import Job, RequestedExpiry, State
+from tinker_frames.plans.jobs import Job, RequestedExpiry, State
 from tinker_frames.plans.journal import Journal
 
 Make = Callable[..., tkf.Client]

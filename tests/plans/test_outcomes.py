@@ -15,8 +15,8 @@ from tests.events import HangOnce, StopAfter, set_deadline
 from tinker_frames import errors
 from tinker_frames.demo import DIALECTS, Burst, DemoServer, Reset
 from tinker_frames.plans import runner
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.plan import Plan
-from tinker_frames.plans.preview import GUARDS
 from tinker_frames.rest.progress import Progress
 
 Make = Callable[..., tkf.Client]

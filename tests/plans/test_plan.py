@@ -24,8 +24,8 @@ from tinker_frames import errors
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.functions import journal, load_plan, undo
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.plan import Plan
-from tinker_frames.plans.preview import GUARDS
 
 Make = Callable[..., tkf.Client]
 ALL = tuple(GUARDS)

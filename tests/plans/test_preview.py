@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tinker_frames.plans.actions import ACTIONS, RequestedExpiry
-from tinker_frames.plans.preview import GUARDS, LISTED, add_expiries, collect_facts, preview_rows
+from tinker_frames.plans.actions import ACTIONS
+from tinker_frames.plans.guards import GUARDS
+from tinker_frames.plans.jobs import RequestedExpiry
+from tinker_frames.plans.preview import LISTED, add_expiries, collect_facts, preview_rows
 from tinker_frames.plans.samplers import UNKNOWN, Loaded, find_loaded
 from tinker_frames.schema.catalog import CHECKPOINTS
 from tinker_frames.schema.columns import empty_frame, pandas_array

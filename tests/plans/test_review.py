@@ -13,7 +13,7 @@ from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.demo.data.records import Checkpoint
 from tinker_frames.functions import resume
 from tinker_frames.plans import review, runner
-from tinker_frames.plans.preview import GUARDS
+from tinker_frames.plans.guards import GUARDS
 
 Happen = Callable[[DemoServer, str], None]
 

@@ -19,8 +19,8 @@ from tests.events import CtrlCWhileWaiting, Watch, set_deadline
 from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Hang, RecordedRequest, Reset, Truncate
 from tinker_frames.functions import journal, resume
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.plan import Plan
-from tinker_frames.plans.preview import GUARDS
 
 Make = Callable[..., tkf.Client]
 ALL = tuple(GUARDS)

@@ -12,8 +12,8 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer, Faults
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.plan import Plan
-from tinker_frames.plans.preview import GUARDS
 from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons
 
 Make = Callable[..., tkf.Client]

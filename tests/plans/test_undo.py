@@ -22,10 +22,10 @@ from tinker_frames import errors
 from tinker_frames.demo import Burst, DemoServer, Faults
 from tinker_frames.functions import journal, resume, undo
 from tinker_frames.plans import confirmation, history
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.journal import Journal
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.planner import Planner
-from tinker_frames.plans.preview import GUARDS
 
 Make = Callable[..., tkf.Client]
 ALL = tuple(GUARDS)

@@ -16,7 +16,7 @@ from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.files import read_export
-from tinker_frames.plans.preview import GUARDS
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.views.forms import OFFERED, make_fields
 
 State = tuple[bool, datetime | None]

@@ -41,7 +41,7 @@ USE_ACTION = """
 """
 
 GUARD = Toy(
-    "plans/preview.py",
+    "plans/guards.py",
     """        Guard(
             "public",
 """,

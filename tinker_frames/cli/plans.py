@@ -17,7 +17,7 @@ import click
 
 from ..errors import ConfirmationNeededError, InvalidRequestError
 from ..plans.actions import ACTIONS, Action, Arguments, Parameter
-from ..plans.preview import GUARDS
+from ..plans.guards import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
 from ..schema.durations import DURATION_FORMS
 from .piped import HEADER, check_header, is_stdin_piped, read_stdin

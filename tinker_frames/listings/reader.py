@@ -18,7 +18,7 @@ from ..errors import (
     SchemaError,
     TinkerError,
 )
-from ..rest.endpoints import AccessScope, check_scope
+from ..rest.parameters import AccessScope, check_scope
 from ..rest.progress import Progress
 from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS, RUN_CHECKPOINTS, SAMPLERS, SESSION_DETAILS, SESSION_IDS, SESSIONS

@@ -18,7 +18,8 @@ from ..errors import (
     ServerError,
 )
 from ..rest.progress import Progress
-from ..rest.transport import Response, Transport
+from ..rest.responses import Response
+from ..rest.transport import Transport
 from ..schema.catalog import TRAINING_RUNS
 from ..schema.coerce import parse_object
 from ..schema.columns import Table

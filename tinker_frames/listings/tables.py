@@ -20,7 +20,7 @@ from ..errors import (
     ServerError,
     TinkerError,
 )
-from ..rest.endpoints import AccessScope, check_scope
+from ..rest.parameters import AccessScope, check_scope
 from ..rest.progress import Progress, open_progress
 from ..rest.transport import Transport
 from ..schema.arguments import check_argument

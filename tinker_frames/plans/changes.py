@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from .actions import State
+from .jobs import State
 
 States = Mapping[str, State]
 

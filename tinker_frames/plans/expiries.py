@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..schema.columns import pandas_array
 from ..schema.durations import TTL_RANGE_S
-from .actions import MARGIN, Action, Arguments, RequestedExpiry, State
+from .actions import Action, Arguments
+from .jobs import MARGIN, RequestedExpiry, State
 from .preview import add_expiries, build_states
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidRequestError, TinkerError
-from .actions import Job
+from .jobs import Job
 from .records import EndLine, Line, OutcomeLine, PlanLine, Record, RecordReader, SendLine, dump_job, get_run_name
 
 MOST_PLANS, MOST_BYTES = 1000, 100_000_000  # what is kept; beyond, the oldest files go

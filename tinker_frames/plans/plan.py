@@ -27,13 +27,8 @@ from ..schema.paths import starts_with_scheme
 from .actions import ACTIONS, Action, Arguments
 from .confirmation import require_confirmation
 from .expiries import request_expiries
-from .preview import (
-    GUARDS,
-    build_jobs,
-    build_outcome_frame,
-    preview_rows,
-    restore_jobs,
-)
+from .guards import GUARDS
+from .preview import build_jobs, build_outcome_frame, preview_rows, restore_jobs
 from .records import StoredJob
 from .runner import Runner
 from .samplers import Loaded

@@ -22,8 +22,9 @@ from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS
 from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
-from .actions import ACTIONS, Job, RequestedExpiry, State, get_action
+from .actions import ACTIONS, get_action
 from .history import build_journal_frame, find_runs
+from .jobs import Job, RequestedExpiry, State
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
 from .preview import collect_facts, find_namesakes, refuse_replaced, refuse_unnamed

@@ -1,21 +1,19 @@
-"""The preview of a plan: what is known of its checkpoints, which guard holds a row, what will change; and its outcomes. Pure.
-
-A guard is declared once, as an entry of `GUARDS`: previews, `Plan.allow`, `--allow` and the check boxes of a view are made from it.
-"""
+"""The preview of a plan: what is known of its checkpoints, which guard holds a row, what will change; and its outcomes. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidTinkerPathError
-from ..policies import keep_last
 from ..schema.columns import pandas_array, to_python
-from ..schema.paths import PLAIN_PATTERN, SEGMENTS, parse_known, quote_text
-from .actions import Action, Job, Outcome, Outcomes, RequestedExpiry, State
+from ..schema.paths import PLAIN_PATTERN, parse_known, quote_text
+from .actions import Action
+from .guards import FLAGS, GUARDS, find_hold
+from .jobs import Job, Outcome, Outcomes, RequestedExpiry, State
 from .samplers import Loaded
 from .writer import COLLISION
 
@@ -25,86 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Guard:
-    """A reason to hold a checkpoint back that an action would remove."""
-
-    name: str
-    column: str  # of the facts: a flag that is true, false or NA
-    reason: str
-    counted: str  # as in "3 newest of their runs"; the label of its check box
-    warning: str = ""  # of one row that is sent nevertheless, as in "newest of its run"
-    unknown: str = ""  # the reason where the flag is NA
-    lifted_with: str = ""  # another guard: to lift it lifts this one too, of rows that both hold
-    find: Callable[[pd.DataFrame, Loaded], Any] | None = None
-    """Return the flag of each row, given all checkpoints of the runs and what samplers have loaded.
-
-    Without it, the column is one of the listing.
-    """
-
-    def describe(self, flag: bool | None) -> str:
-        """Return why it holds a row with this flag; empty if it does not. What is not known holds as well."""
-        if flag is None:
-            return self.unknown or f"not known whether it is {self.reason}"
-        return self.reason if flag else ""
-
-    def count(self, number: int) -> str:
-        """Return e.g. "1 newest of its run" or "3 newest of their runs"."""
-        return f"{number:,} {self.warning if number == 1 and self.warning else self.counted}"
-
-    def is_named_in(self, reason: str) -> bool:
-        """Tell whether it is one of those that a reason names."""
-        return self.describe(True) in reason or self.describe(None) in reason
-
-
-# In the order in which they are named.
-GUARDS = {
-    guard.name: guard
-    for guard in (
-        Guard(
-            "public",
-            "public",
-            "public: others may be using it",
-            "public",
-            "public",
-            "not known whether it is public",
-        ),
-        Guard(
-            "newest",
-            "is_newest",
-            "the newest of its run",
-            "newest of their runs",
-            "newest of its run",
-            find=lambda listed, _: _flag_newest(listed),
-        ),
-        Guard(
-            "last_training",
-            "is_last_training",
-            "the last training checkpoint of its run",
-            "last training checkpoints of their runs",
-            "last training checkpoint of its run",
-            lifted_with="newest",
-            find=lambda listed, _: _flag_last_training(listed),
-        ),
-        Guard(
-            "sampler",
-            "loaded_by_sampler",
-            "loaded by a sampler",
-            "loaded by a sampler",
-            "loaded by a sampler",
-            "not known whether a sampler has loaded it",
-            find=lambda listed, loaded: _flag_loaded(listed, loaded),  # noqa: PLW0108  # defined below
-        ),
-        Guard(
-            "expiry",
-            "expiry_unknown",
-            "its expiry is not known",
-            "with unknown expiry",
-            "with unknown expiry",
-            "its expiry is not known",
-        ),
-    )
-}
 # The verdicts on rows, in words for summaries, the command line and views.
 VERDICTS = {"send": "will be sent", "held": "held", "refused": "refused", "unchanged": "unchanged"}
 # Microseconds of the roundings of a time, the coarsest first: a day, an hour, a minute, a second, a millisecond, none.
@@ -181,11 +99,11 @@ def preview_rows(
             return "refused", refusal
         if already:
             return "unchanged", action.unchanged
-        reason = _find_hold(flags, allowed) if shortens else ""
+        reason = find_hold(flags, allowed) if shortens else ""
         return ("held", reason) if reason else ("send", note)
 
     already, shortens = _split_pairs(map_distinct([rows[name] for name in action.judged_by], compare), "bool")
-    flags = [rows[column] for column in _FLAGS]
+    flags = [rows[column] for column in FLAGS]
     verdict, reason = _split_pairs(map_distinct([rows["refusal"], already, shortens, *flags], decide), "object")
     is_half = _find_halves(rows, verdict, action)
     verdict[is_half], reason[is_half] = "refused", COLLISION
@@ -229,8 +147,8 @@ def map_distinct(columns: Sequence[Any], function: Callable[..., Any]) -> np.nda
 def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, loaded: Loaded) -> dict[str, str]:
     """Return the jobs that a guard holds, and why, as `collect_facts` has it of these listings; those not listed are left out."""
     facts = collect_facts([job.tinker_path for job in jobs], listed, loaded)
-    columns = [facts[name] for name in ("refusal", *_FLAGS)]
-    holds = map_distinct(columns, lambda refusal, *flags: refusal or _find_hold(flags, allowed))
+    columns = [facts[name] for name in ("refusal", *FLAGS)]
+    holds = map_distinct(columns, lambda refusal, *flags: refusal or find_hold(flags, allowed))
     is_held = (holds != "") & (facts["refusal"] == "").to_numpy(dtype=bool)
     return dict(zip(facts.loc[is_held, "tinker_path"], holds[is_held], strict=True))
 
@@ -371,7 +289,6 @@ def build_outcome_frame(
     return result
 
 
-_FLAGS = tuple(guard.column for guard in GUARDS.values())
 # The columns of facts that a preview turns into its own.
 _NOT_SHOWN = {"loaded_by_ended_sampler", "refusal", "namesakes", "ttl_seconds", "until", "user_metadata"}
 _MISREAD_NAMES = ("publish", "ttl", "archive")  # the last part of the URLs of actions
@@ -398,14 +315,6 @@ def _find_halves(rows: pd.DataFrame, verdict: np.ndarray[Any, Any], action: Acti
         counts[name] != count for name, count in zip(names, rows.loc[is_sent, "namesakes"], strict=True)
     ]
     return is_sent
-
-
-def _find_hold(flags: Sequence[bool | None], allowed: frozenset[str]) -> str:
-    """Return the reasons of the guards that hold a row with these flags; empty if none does."""
-    found = {name: guard.describe(flag) for (name, guard), flag in zip(GUARDS.items(), flags, strict=True)}
-    holding = {name for name, reason in found.items() if reason}
-    lifted = {name for name in holding if {name, GUARDS[name].lifted_with} & allowed & holding}
-    return "; ".join(reason for name, reason in found.items() if name in holding - lifted)
 
 
 def _find_warnings(shortens: bool, misread: str | None, was_loaded: bool | None, *flags: bool | None) -> str:
@@ -442,30 +351,6 @@ def _to_times(values: list[datetime | None]) -> pd.Series[Any]:
     import pandas as pd
 
     return pd.Series(pandas_array("time", values))
-
-
-def _flag_loaded(listed: pd.DataFrame, loaded: Loaded) -> pd.Series[Any]:
-    """Return which checkpoints a sampler has loaded; NA also for those of a session that was not listed, whose samplers are not known."""
-    import pandas as pd
-
-    flags = pd.Series(loaded.flag(listed["tinker_path"]), index=listed.index)
-    if loaded.sessions is None:
-        return flags
-    is_unlisted = listed["session_id"].notna() & ~listed["session_id"].isin(loaded.sessions)
-    return flags.mask(is_unlisted & flags.eq(other=False).fillna(value=False), pd.NA)
-
-
-def _flag_newest(listed: pd.DataFrame) -> pd.Series[Any]:
-    """Return which checkpoints are the newest of their run, by the rule that keeps them; NA where that is not known."""
-    return keep_last(1, by="training_run_id").judge(listed)
-
-
-def _flag_last_training(listed: pd.DataFrame) -> pd.Series[Any]:
-    """Return which checkpoints are the newest training state of their run; NA where that, or the type, is not known."""
-    kinds = listed["checkpoint_type"]
-    kinds = kinds.where(kinds.isin(list(SEGMENTS.values())))  # what a type unknown to this version holds is not known
-    newest = _flag_newest(listed[kinds == "training"]).reindex(listed.index)
-    return newest.where((kinds == "training") | kinds.isna(), other=False)
 
 
 def find_namesakes(listed: pd.DataFrame) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import InvalidTinkerPathError, JournalWarning
 from ..schema.paths import parse
-from .actions import Job, RequestedExpiry, State
+from .jobs import Job, RequestedExpiry, State
 
 BEGINNING = b'{"event"'  # of every line
 

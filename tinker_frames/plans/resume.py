@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pandas as pd
 
 from ..rest.progress import Progress
-from .actions import Outcome
 from .confirmation import require_confirmation
 from .history import find_action, find_unfinished
+from .jobs import Outcome
 from .plan import Plan
 from .preview import build_outcome_frame, restore_jobs
 from .records import Entry, Record

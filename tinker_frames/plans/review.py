@@ -9,8 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .actions import Action, Job
-from .preview import GUARDS, build_states, find_holds, find_namesakes
+from .actions import Action
+from .guards import GUARDS
+from .jobs import Job
+from .preview import build_states, find_holds, find_namesakes
 from .runner import STALE_S
 from .samplers import Loaded
 from .writer import Read, list_runs

@@ -14,8 +14,9 @@ from ..rest.adapter import limit_time
 from ..rest.progress import Progress, SafeProgress, open_progress
 from ..rest.transport import Transport
 from ..schema.paths import run_of
-from .actions import Action, Job, Outcome, Outcomes
+from .actions import Action
 from .changes import describe_change, find_other_changes, format_other_changes
+from .jobs import Job, Outcome, Outcomes
 from .journal import Journal
 from .pace import Pace
 from .workers import Workers

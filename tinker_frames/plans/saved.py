@@ -11,8 +11,9 @@ import msgspec
 
 from ..errors import InvalidRequestError
 from ..schema.durations import parse_ttl
-from .actions import ACTIONS, TOLERANCE, Action, RequestedExpiry
-from .preview import GUARDS
+from .actions import ACTIONS, Action
+from .guards import GUARDS
+from .jobs import TOLERANCE, RequestedExpiry
 from .records import StoredJob
 
 FORMAT = 1

@@ -11,7 +11,8 @@ import pandas as pd
 
 from ..frames.text import count_checkpoints, escape_control_characters, format_cell
 from .actions import Action
-from .preview import GUARDS, VERDICTS
+from .guards import GUARDS
+from .preview import VERDICTS
 
 ROWS_SHOWN = 8
 REASONS_SHOWN = 8  # of the rows of one verdict

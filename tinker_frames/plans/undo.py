@@ -16,13 +16,15 @@ from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import pandas_array
 from ..schema.durations import TTL_RANGE_S
 from ..schema.paths import run_of, runs_of
-from .actions import ACTIONS, MARGIN, Action, Job, RequestedExpiry, State
+from .actions import ACTIONS, Action
 from .confirmation import require_confirmation
+from .guards import GUARDS
 from .history import find_action, find_later_changes, find_undoable, is_undone, list_done, name_undoable
+from .jobs import MARGIN, Job, RequestedExpiry, State
 from .journal import Journal
 from .plan import Plan, make_plan_id
 from .plan import Source as PlanSource
-from .preview import GUARDS, add_expiries
+from .preview import add_expiries
 from .records import Entry, Record
 from .writer import Read
 

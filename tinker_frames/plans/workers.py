@@ -12,7 +12,7 @@ from typing import Any
 
 from ..rest.progress import Progress, StoppedError
 from ..rest.threads import Result, attempt, start_threads
-from .actions import Job, Outcome
+from .jobs import Job, Outcome
 from .pace import Pace
 from .writer import MAX_FUTILE_ROWS, SendAgain
 

@@ -18,7 +18,8 @@ from ..rest.progress import Progress
 from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
 from ..rest.transport import Transport
 from ..schema.paths import run_of, run_url
-from .actions import MARGIN, TOLERANCE, Action, Job, Outcome, State
+from .actions import Action
+from .jobs import MARGIN, TOLERANCE, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt

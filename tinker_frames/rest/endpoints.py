@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from .. import errors
 from ..schema.arguments import check_argument, check_methods
@@ -16,12 +16,10 @@ from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAIN
 from ..schema.durations import check_ttl
 from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
 from .endpoint_docs import document_endpoints
+from .parameters import AccessScope, Json, check_page, check_scope, drop_none, format_bound
 from .progress import Progress
-from .responses import format_utc, parse_object, read_archive
+from .responses import parse_object, read_archive
 from .transport import Transport
-
-AccessScope = Literal["owned", "accessible"]
-Json = dict[str, Any]
 
 
 class Write(Protocol):
@@ -221,7 +219,7 @@ class Rest:
             "limit": limit,
             "cursor": dict(cursor) if cursor is not None else None,
         }
-        return parse_object(self._transport.call("POST", SESSIONS.path, body=_check_page(_drop_none(given))))
+        return parse_object(self._transport.call("POST", SESSIONS.path, body=check_page(drop_none(given))))
 
     def get_server_capabilities(self, *, refresh: bool = False) -> Json:
         """Return what the server offers this account, such as the models it may use.
@@ -275,8 +273,8 @@ class Rest:
         return self._get_page(
             "/api/v1/billing/usage/events",
             {
-                "starting_on": _format_bound("starting_on", starting_on),
-                "ending_before": _format_bound("ending_before", ending_before),
+                "starting_on": format_bound("starting_on", starting_on),
+                "ending_before": format_bound("ending_before", ending_before),
             },
         )
 
@@ -400,10 +398,10 @@ class Rest:
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _get_object(self, path: str, params: Mapping[str, Any], refresh: bool) -> Json:
-        return parse_object(self._transport.call("GET", path, params=_drop_none(params), cached=True, refresh=refresh))
+        return parse_object(self._transport.call("GET", path, params=drop_none(params), cached=True, refresh=refresh))
 
     def _get_page(self, path: str, params: Mapping[str, Any]) -> Json:
-        return parse_object(self._transport.call("GET", path, params=_check_page(_drop_none(params))))
+        return parse_object(self._transport.call("GET", path, params=check_page(drop_none(params))))
 
     def _build_checkpoint_url(self, path_or_run: str, checkpoint_id: str | None, action: str = "") -> str:
         """Return the URL path of a checkpoint named by tinker path, or by run and checkpoint id."""
@@ -419,39 +417,3 @@ class Rest:
             return path_or_run, checkpoint_id
         parts = parse_known(path_or_run)
         return parts.training_run_id, parts.checkpoint_id
-
-
-def _drop_none(params: Mapping[str, Any]) -> Json:
-    return {name: value for name, value in params.items() if value is not None}
-
-
-def check_scope(access_scope: str | None) -> str | None:
-    """Return a valid scope; an unknown one raises."""
-    if access_scope not in (None, "owned", "accessible"):
-        raise errors.InvalidRequestError(
-            f"access_scope={access_scope!r} is unknown", hint='Use "owned" or "accessible".'
-        )
-    return access_scope
-
-
-def _format_bound(name: str, when: datetime | str) -> str:
-    """Return a time as text in UTC; refuse one without a time zone, which could be local or UTC."""
-    if isinstance(when, str):
-        return when
-    if when.tzinfo is None:
-        raise errors.InvalidRequestError(
-            f"{name}={when.isoformat()} has no time zone",
-            hint="Pass e.g. datetime.now(UTC) or pd.Timestamp.now(tz='UTC').",
-        )
-    return format_utc(when)
-
-
-def _check_page(params: Mapping[str, Any]) -> Json:
-    """Return the parameters of a page, its numbers as Python's own; refuse a negative one."""
-    checked = dict(params)
-    for name in ("limit", "offset"):
-        if name in checked:
-            checked[name] = int(checked[name])
-            if checked[name] < 0:
-                raise errors.InvalidRequestError(f"{name}={checked[name]} is below 0", hint=f"Pass {name}=0 or more.")
-    return checked

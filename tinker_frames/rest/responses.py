@@ -1,14 +1,32 @@
-"""Parse responses of the server: JSON objects, and the URL of a checkpoint's archive."""
+"""Responses of the server, and what is read from them: JSON objects, and the URL of a checkpoint's archive."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .. import errors
+from ..schema.coerce import parse_json
 from .retry import parse_http_date
-from .transport import Response
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response: status, headers, body, and when it was read (Unix seconds)."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    url: str
+    fetched_at: float
+    from_cache: bool = False
+
+    def json(self) -> Any:
+        """Return the parsed body; an empty one is None."""
+        return parse_json(self.content) if self.content.strip() else None
 
 
 def parse_object(response: Response) -> dict[str, Any]:

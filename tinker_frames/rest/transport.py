@@ -24,7 +24,6 @@ import requests
 import urllib3
 
 from .. import errors
-from ..schema.coerce import parse_json
 from .adapter import SILENCE_S, BoundedAdapter, Protected, get_time_left, limit_time, protect
 from .auth import Authenticator, Token, fingerprint
 from .cache import AccountCache
@@ -33,6 +32,7 @@ from .config import Settings, is_loopback
 from .failures import build_wait_error, describe_failure, describe_repeat, describe_silence
 from .permanent import Permanent
 from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
+from .responses import Response
 from .retry import (
     RetryBudget,
     is_complete_json,
@@ -50,22 +50,6 @@ HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to on
 REPORT_INTERVAL_S, SILENCE_INTERVAL_S = 1.5, 30.0  # many threads wait for the same reason, which is reported once
 
 logger = logging.getLogger("tinker_frames")
-
-
-@dataclass(frozen=True)
-class Response:
-    """An HTTP response: status, headers, body, and when it was read (Unix seconds)."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
-    url: str
-    fetched_at: float
-    from_cache: bool = False
-
-    def json(self) -> Any:
-        """Return the parsed body; an empty one is None."""
-        return parse_json(self.content) if self.content.strip() else None
 
 
 class Transport:

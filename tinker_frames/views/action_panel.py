@@ -17,8 +17,9 @@ from ..frames.text import count_checkpoints
 from ..plans.actions import ACTIONS
 from ..plans.changes import format_other_changes
 from ..plans.confirmation import MAX_UNCONFIRMED
+from ..plans.guards import GUARDS
 from ..plans.plan import Plan
-from ..plans.preview import GUARDS, VERDICTS
+from ..plans.preview import VERDICTS
 from ..plans.summary import Hints, get_common_ttl
 from ..rest.progress import StoppedError
 from . import panel_rows

@@ -1,0 +1,132 @@
+"""The guards: reasons to hold back a checkpoint that an action would remove. Pure.
+
+A guard is declared once, as an entry of `GUARDS`: previews, `Plan.allow`, `--allow` and the check boxes of a view are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..policies import keep_last
+from ..schema.paths import SEGMENTS
+from .samplers import Loaded
+
+if TYPE_CHECKING:
+    import pandas as pd  # imported where frames are made: the command line's help reads the guards without it
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A reason to hold a checkpoint back that an action would remove."""
+
+    name: str
+    column: str  # of the facts: a flag that is true, false or NA
+    reason: str
+    counted: str  # as in "3 newest of their runs"; the label of its check box
+    warning: str = ""  # of one row that is sent nevertheless, as in "newest of its run"
+    unknown: str = ""  # the reason where the flag is NA
+    lifted_with: str = ""  # another guard: to lift it lifts this one too, of rows that both hold
+    find: Callable[[pd.DataFrame, Loaded], Any] | None = None
+    """Return the flag of each row, given all checkpoints of the runs and what samplers have loaded.
+
+    Without it, the column is one of the listing.
+    """
+
+    def describe(self, flag: bool | None) -> str:
+        """Return why it holds a row with this flag; empty if it does not. What is not known holds as well."""
+        if flag is None:
+            return self.unknown or f"not known whether it is {self.reason}"
+        return self.reason if flag else ""
+
+    def count(self, number: int) -> str:
+        """Return e.g. "1 newest of its run" or "3 newest of their runs"."""
+        return f"{number:,} {self.warning if number == 1 and self.warning else self.counted}"
+
+    def is_named_in(self, reason: str) -> bool:
+        """Tell whether it is one of those that a reason names."""
+        return self.describe(True) in reason or self.describe(None) in reason
+
+
+# In the order in which they are named.
+GUARDS = {
+    guard.name: guard
+    for guard in (
+        Guard(
+            "public",
+            "public",
+            "public: others may be using it",
+            "public",
+            "public",
+            "not known whether it is public",
+        ),
+        Guard(
+            "newest",
+            "is_newest",
+            "the newest of its run",
+            "newest of their runs",
+            "newest of its run",
+            find=lambda listed, _: _flag_newest(listed),
+        ),
+        Guard(
+            "last_training",
+            "is_last_training",
+            "the last training checkpoint of its run",
+            "last training checkpoints of their runs",
+            "last training checkpoint of its run",
+            lifted_with="newest",
+            find=lambda listed, _: _flag_last_training(listed),
+        ),
+        Guard(
+            "sampler",
+            "loaded_by_sampler",
+            "loaded by a sampler",
+            "loaded by a sampler",
+            "loaded by a sampler",
+            "not known whether a sampler has loaded it",
+            find=lambda listed, loaded: _flag_loaded(listed, loaded),  # noqa: PLW0108  # defined below
+        ),
+        Guard(
+            "expiry",
+            "expiry_unknown",
+            "its expiry is not known",
+            "with unknown expiry",
+            "with unknown expiry",
+            "its expiry is not known",
+        ),
+    )
+}
+FLAGS = tuple(guard.column for guard in GUARDS.values())  # the columns of facts that the guards read
+
+
+def find_hold(flags: Sequence[bool | None], allowed: frozenset[str]) -> str:
+    """Return the reasons of the guards that hold a row with these flags; empty if none does."""
+    found = {name: guard.describe(flag) for (name, guard), flag in zip(GUARDS.items(), flags, strict=True)}
+    holding = {name for name, reason in found.items() if reason}
+    lifted = {name for name in holding if {name, GUARDS[name].lifted_with} & allowed & holding}
+    return "; ".join(reason for name, reason in found.items() if name in holding - lifted)
+
+
+def _flag_loaded(listed: pd.DataFrame, loaded: Loaded) -> pd.Series[Any]:
+    """Return which checkpoints a sampler has loaded; NA also for those of a session that was not listed, whose samplers are not known."""
+    import pandas as pd
+
+    flags = pd.Series(loaded.flag(listed["tinker_path"]), index=listed.index)
+    if loaded.sessions is None:
+        return flags
+    is_unlisted = listed["session_id"].notna() & ~listed["session_id"].isin(loaded.sessions)
+    return flags.mask(is_unlisted & flags.eq(other=False).fillna(value=False), pd.NA)
+
+
+def _flag_newest(listed: pd.DataFrame) -> pd.Series[Any]:
+    """Return which checkpoints are the newest of their run, by the rule that keeps them; NA where that is not known."""
+    return keep_last(1, by="training_run_id").judge(listed)
+
+
+def _flag_last_training(listed: pd.DataFrame) -> pd.Series[Any]:
+    """Return which checkpoints are the newest training state of their run; NA where that, or the type, is not known."""
+    kinds = listed["checkpoint_type"]
+    kinds = kinds.where(kinds.isin(list(SEGMENTS.values())))  # what a type unknown to this version holds is not known
+    newest = _flag_newest(listed[kinds == "training"]).reindex(listed.index)
+    return newest.where((kinds == "training") | kinds.isna(), other=False)
