@@ -167,7 +167,8 @@ def test_the_code_is_copied(view: ViewPage) -> None:
 
 
 def test_pictures_can_be_put_away(view: ViewPage) -> None:
-    """The button hides the charts, gives their space to the rows, and shows them again."""
+    """The button hides the charts, gives the space beside the rows to these, and shows them again."""
+    view.page.set_viewport_size({"width": 1700, "height": 900})
     view.host.wait_until(lambda: view.find(".tkf-chart").count() == 3)
     before = view.grid.evaluate("grid => grid.clientWidth")
     view.click("pictures")
