@@ -50,7 +50,13 @@ PARAMETERS = {
 }
 
 
-class TableName(click.Choice[str]):
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]
+else:  # the oldest click that is allowed has no type parameter
+    _Choice = click.Choice
+
+
+class TableName(_Choice):
     """The name of a table: as the command line has it, or as Python does."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
