@@ -39,6 +39,7 @@ def replace_texts(value: Any, texts: dict[str, str]) -> Any:
     return json.loads(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["official", "tuft"])
 def test_every_name_keeps_its_row_and_its_run(
     dialect: str, tmp_path: Path, client_of: Callable[..., tkf.Client]

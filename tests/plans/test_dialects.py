@@ -215,6 +215,7 @@ def test_half_of_a_pair_is_asked_for_what_the_server_lacks(dialect: str, statuse
         assert set(client.checkpoints(by="run", refresh=True)["tinker_path"]) == set(frame["tinker_path"])
 
 
+@pytest.mark.slow
 def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, client_of: Make) -> None:
     """Publishing is done; unpublishing fails with its status, and hundreds of rows do not take seconds each."""
     client = client_of(tuft, retries=1)

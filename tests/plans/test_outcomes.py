@@ -53,6 +53,7 @@ ENDPOINTS = {"delete": DELETE, "publish": "publish_checkpoint", "expire": "set_c
 UNCLEAR = (429, 408, 409, 425, 500, 502, 503, 504)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", list(ENDPOINTS))
 @pytest.mark.parametrize("then", ["answer", "apply"])
 @pytest.mark.parametrize("fault", ["each once", 429, 500, "reset"])

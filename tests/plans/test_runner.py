@@ -282,6 +282,7 @@ def test_ctrl_c_ends_a_long_wait(server: DemoServer, client: tkf.Client) -> None
     assert all(is_there(server, path) for path in plan.frame["tinker_path"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["publish", "delete", "set_ttl"])
 def test_a_success_without_effect_has_failed(server: DemoServer, client: tkf.Client, call: str) -> None:
     """A 204 without effect is detected by the final read; the row has failed and its error says so."""
@@ -294,6 +295,7 @@ def test_a_success_without_effect_has_failed(server: DemoServer, client: tkf.Cli
     assert set(journal(client=client)["outcome"]) == {"failed"}
 
 
+@pytest.mark.slow
 def test_a_different_expiry_than_requested_has_failed(server: DemoServer, client: tkf.Client) -> None:
     """A 204 that sets a different expiry is detected, in plans and in single writes, and the error has both times."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(3)
@@ -344,6 +346,7 @@ def test_rows_that_cannot_be_verified_are_unknown_until_resumed(server: DemoServ
     assert server.requests.count(DELETE) == sent
 
 
+@pytest.mark.slow
 def test_a_lasting_error_is_not_retried_for_every_row(server: DemoServer, client_of: Make) -> None:
     """After a few rows have failed all their attempts and none is done, each remaining row gets one attempt."""
     client = client_of(server, retries=1)

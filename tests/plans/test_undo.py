@@ -508,6 +508,7 @@ def test_undo_goes_through_the_same_faults(server: DemoServer, client: tkf.Clien
     assert set(expiries(server, frame["tinker_path"].tolist()).values()) == {None}
 
 
+@pytest.mark.slow
 def test_undo_sends_nothing_that_was_never_done(client_of: Make) -> None:
     """A plan whose every row failed has nothing to undo, which raises."""
     with DemoServer(runs=4, faults=Faults(ignore_writes=True)) as server:
@@ -518,6 +519,7 @@ def test_undo_sends_nothing_that_was_never_done(client_of: Make) -> None:
             undo(plan, client=client)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [2 * 3600, 30 * 86_400 + 60, None])
 @pytest.mark.parametrize("skew", [0, 3600])
 def test_undo_leaves_an_expiry_that_the_plan_did_not_set(
