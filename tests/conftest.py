@@ -23,9 +23,9 @@ settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run one process more than there are cores: many tests wait for a server or a clock."""
+    """Run two processes more than there are cores: many tests wait for a server or a clock."""
     del config
-    return (os.cpu_count() or 1) + 1
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_configure() -> None:

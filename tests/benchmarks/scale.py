@@ -44,7 +44,7 @@ WAYS: dict[str, Callable[[tkf.Client], pd.DataFrame]] = {
 
 def grow(setup: Setup) -> dict[str, Outcome]:
     """Measure the user's list and the lists of runs of an account and of one ten times as large, and sessions one by one."""
-    sizes = (setup.rows, setup.rows * TIMES)
+    sizes = (setup.grow_rows, setup.grow_rows * TIMES)
     found: dict[str, list[Reading]] = {way: [] for way in WAYS}
     for rows in sizes:
         with serve_account(rows, 0, runs=max(20, rows // ROWS_PER_RUN)) as url:

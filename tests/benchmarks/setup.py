@@ -31,6 +31,8 @@ class Setup:
     ----------
     rows
         Checkpoints of the account.
+    grow_rows
+        Checkpoints of the smaller of two accounts, of which the other has ten times as many.
     rounds
         Rounds that count; `warm_ups` are run first and discarded.
     writes
@@ -42,6 +44,7 @@ class Setup:
     """
 
     rows: int = 100_000
+    grow_rows: int = 100_000
     writes: int = 600
     rounds: int = 5
     warm_ups: int = 1
@@ -55,4 +58,4 @@ class Setup:
         return math.ceil(self.rows / PAGE_ROWS)
 
 
-SMALL = {"rows": 3_000, "writes": 40, "rounds": 1, "warm_ups": 0, "near_s": 0.005, "far_s": 0.02}
+SMALL = {"rows": 3_000, "grow_rows": 400, "writes": 40, "rounds": 1, "warm_ups": 0, "near_s": 0.005, "far_s": 0.02}

@@ -73,7 +73,7 @@ LINES = {
     "view_bytes": Line("sent to the browser until the rows are there", 0.2, at_most=True, unit=" MB"),
     "view_errors": Line("errors in the browser meanwhile", 0, 0, at_most=True),
     "view_kept": Line("ten runs of a cell with a view of {rows:,} rows: kept", 150, 90, at_most=True, unit=" MB"),
-    "grow_time": Line("ten times {rows:,} checkpoints: time of the user's list", 11, 10, at_most=True),
+    "grow_time": Line("ten times {grow:,} checkpoints: time of the user's list", 11, 10, at_most=True),
     "grow_memory": Line("same: peak memory above the base", 11, 10, at_most=True),
     "grow_runs": Line("same, run by run, of 50 checkpoints each: time", 11, 10, at_most=True),
     "grow_sessions": Line("ten times as many sessions, without a search: time", 11, 10, at_most=True),
@@ -88,7 +88,7 @@ SHOWN = (
 
 def render_table(outcomes: Mapping[str, Outcome], setup: Setup) -> str:
     """Return the table in the order of `LINES`, followed by a note for each value."""
-    words = {"rows": setup.rows, "near": setup.near_s * 1000, "far": setup.far_s * 1000}
+    words = {"rows": setup.rows, "grow": setup.grow_rows, "near": setup.near_s * 1000, "far": setup.far_s * 1000}
     found = {name: outcomes[name] for name in LINES if name in outcomes}
     cells = [HEADS, *(_cells(LINES[name], outcome, words) for name, outcome in found.items())]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
