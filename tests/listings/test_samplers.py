@@ -202,7 +202,7 @@ def test_the_guard_holds_for_active_sessions_and_notes_ended_ones(server: DemoSe
 
 
 def test_a_session_that_the_search_lacks_leaves_open_what_is_loaded(server: DemoServer, client: tkf.Client) -> None:
-    """The guard holds checkpoints of a session that was not listed: its samplers, and those of others, may be left out too."""
+    """Guard and keep rule hold checkpoints of a session that was not listed: its samplers, and those of others, may be left out."""
     lost = client.checkpoints()["session_id"].iloc[0]
 
     def leave_out(endpoint: str, body: Any) -> Any:
@@ -216,6 +216,8 @@ def test_a_session_that_the_search_lacks_leaves_open_what_is_loaded(server: Demo
     assert set(plan.loc[of_lost, "verdict"]) == {"held"}
     assert "send" in set(plan.loc[~of_lost, "verdict"])
     assert plan.loc[of_lost, "reason"].str.contains("not known whether a sampler").any()
+    kept = frame.tinker.retire(policies.used_by_samplers()).kept
+    assert set(frame.loc[of_lost, "tinker_path"]) <= set(kept["tinker_path"])
 
 
 @pytest.mark.parametrize("row", [None, 5, "x", []])

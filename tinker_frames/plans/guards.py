@@ -85,7 +85,7 @@ GUARDS = {
             "loaded by a sampler",
             "loaded by a sampler",
             "not known whether a sampler has loaded it",
-            find=lambda listed, loaded: _flag_loaded(listed, loaded),  # noqa: PLW0108  # defined below
+            find=lambda listed, loaded: loaded.flag(listed["tinker_path"]),
         ),
         Guard(
             "expiry",
@@ -106,17 +106,6 @@ def find_hold(flags: Sequence[bool | None], allowed: frozenset[str]) -> str:
     holding = {name for name, reason in found.items() if reason}
     lifted = {name for name in holding if {name, GUARDS[name].lifted_with} & allowed & holding}
     return "; ".join(reason for name, reason in found.items() if name in holding - lifted)
-
-
-def _flag_loaded(listed: pd.DataFrame, loaded: Loaded) -> pd.Series[Any]:
-    """Return which checkpoints a sampler has loaded; NA also for those of a session that was not listed, whose samplers are not known."""
-    import pandas as pd
-
-    flags = pd.Series(loaded.flag(listed["tinker_path"]), index=listed.index)
-    if loaded.sessions is None:
-        return flags
-    is_unlisted = listed["session_id"].notna() & ~listed["session_id"].isin(loaded.sessions)
-    return flags.mask(is_unlisted & flags.eq(other=False).fillna(value=False), pd.NA)
 
 
 def _flag_newest(listed: pd.DataFrame) -> pd.Series[Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..schema.columns import pandas_array
-from ..schema.paths import has_plain_run, is_usual_spelling, normalize_run, run_of, runs_of
+from ..schema.paths import has_plain_run, is_usual_spelling, normalize_run, run_of, runs_of, session_of
 
 LOCAL_PARTS = ("run", "name", "adapter")  # how TuFT's local paths end
 
@@ -31,13 +31,14 @@ class Loaded:
     def flag(self, paths: Iterable[str]) -> Any:
         """Return whether each of these checkpoints is loaded; NA where that is not known."""
         paths = [str(path) for path in paths]
-        unlisted = self._find_unlisted(paths)
-        if not (self.names or self.open_runs or unlisted):
+        present = runs_of(paths)
+        unlisted, unread = self._find_unlisted(paths, present), self._find_unread(present)
+        if not (self.names or self.open_runs or unlisted or unread):
             return pandas_array("bool", [path in self.paths or self._rest for path in paths])
         parts = [_split_path(path) for path in paths]
         unmatched = {run for run, _ in self.names - set(parts)}  # gone, or called otherwise on the disk
         respelled = {_fold(path)[0] for path in unlisted if not is_usual_spelling(path)}
-        runs, names = self.open_runs | unmatched, {_fold(path) for path in unlisted}
+        runs, names = self.open_runs | unmatched | unread, {_fold(path) for path in unlisted}
 
         def judge(path: str, part: tuple[str, str]) -> bool | None:
             if path in self.paths or part in self.names:
@@ -47,10 +48,17 @@ class Loaded:
 
         return pandas_array("bool", [judge(path, part) for path, part in zip(paths, parts, strict=True)])
 
-    def _find_unlisted(self, paths: list[str]) -> set[str]:
+    def _find_unlisted(self, paths: list[str], present: list[str]) -> set[str]:
         """Return what samplers have loaded of the runs of these checkpoints and is none of them: gone, or another spelling of one."""
-        runs = {normalize_run(run) for run in runs_of(paths)}
+        runs = {normalize_run(run) for run in present}
         return {path for path in self.paths - set(paths) if _fold(path)[0] in runs}
+
+    def _find_unread(self, present: list[str]) -> set[str]:
+        """Return those of these runs whose session was not listed: its samplers were not read."""
+        if self.sessions is None:
+            return set()
+        owners = {run: session_of(run) for run in present}
+        return {run for run, session in owners.items() if session is not None and session not in self.sessions}
 
     def flag_ended(self, paths: Iterable[str]) -> Any:
         """Return whether samplers of ended sessions had loaded each of these checkpoints, as far as they were read."""
