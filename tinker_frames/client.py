@@ -135,8 +135,8 @@ class Client(PlanMethods):
         Parameters
         ----------
         details
-            Add the columns `training_run_ids` and `sampler_ids` (tuples of str), by one request per session, in parallel; and read
-            the checkpoints for `last_checkpoint_at`, which is otherwise NA unless they are cached.
+            Add the columns `training_run_ids` and `sampler_ids` (tuples of str), by one request per session, in parallel, and
+            `last_checkpoint_at`, by reading the checkpoints; the frame is complete only if both are.
 
         Raises
         ------
@@ -167,14 +167,12 @@ class Client(PlanMethods):
         `session_id` is parsed from the run's id. On servers whose ids do not contain it, it is NA unless `sessions(details=True)`
         was called before.
 
-        `display_name`, `status` and `created_at` are those of its session; `checkpoints_count`, `size_bytes`, `size_gb`, `last_step`
-        and `has_final` are of its checkpoints. They are joined from the listings of sessions and checkpoints where these are cached,
-        and else NA and named in `frame.attrs["tinker"]["lacks"]`.
-
         Parameters
         ----------
         details
-            Read the sessions and checkpoints too, so that these columns are filled.
+            Read the sessions and checkpoints too, and add `display_name`, `status` and `created_at` of a run's session, and
+            `checkpoints_count`, `size_bytes`, `size_gb`, `last_step` and `has_final` of its checkpoints. The frame is complete only if
+            all three are; a column that is not known is NA and named in `frame.attrs["tinker"]["lacks"]`.
 
         Examples
         --------
@@ -211,6 +209,8 @@ class Client(PlanMethods):
             If there is no such run.
         InvalidRequestError
             If several runs begin with an id that was cut.
+        IncompleteListingError
+            If an id was cut and the list of runs cannot be proved complete.
         NotSupportedError
             If the server has no list of the user's checkpoints, with `by="user"`.
 

@@ -167,14 +167,17 @@ def test_details_of_sessions_have_their_newest_checkpoint(server: DemoServer, cl
 
 
 def test_details_of_runs_are_not_known_from_an_incomplete_list(server: DemoServer, client: tkf.Client) -> None:
-    """Where the checkpoints cannot be proved complete, counts and sizes are NA and lacking, and names are there."""
+    """Where the checkpoints cannot be proved complete, neither is the frame: counts are NA and lacking, and names are there."""
 
     def count_too_many(_endpoint: str, body: Any) -> Any:
         return body | {"cursor": body["cursor"] | {"total_count": 10_000}} if "checkpoints" in body else body
 
     server.faults.bursts = [Burst("list_checkpoints", 403, times=None)]
     server.faults.edit = count_too_many
-    frame = client.training_runs(details=True)
+    with pytest.warns(tkf.errors.IncompleteListingWarning, match="10000|10,000"):
+        frame = client.training_runs(details=True)
+    with pytest.raises(tkf.errors.IncompleteListingError):
+        client.training_runs(details=True, refresh=True, require_complete=True)
     assert frame["checkpoints_count"].isna().all()
     assert {"checkpoints_count", "has_final"} <= set(frame.attrs["tinker"]["lacks"])
     assert frame["display_name"].notna().any()

@@ -163,6 +163,12 @@ class Account:
         if not all(isinstance(one, str) for one in ids) or not any(map(may_be_short, ids)):
             return ids  # others are refused where they are read
         runs = self._tables.read_paged(TRAINING_RUNS, Options(refresh=options.refresh, progress=options.progress))
+        if runs.report.doubted:
+            raise IncompleteListingError(
+                "the list of training runs cannot be proved complete, and another run's id may begin as this one does",
+                url=self._transport.settings.base_url,
+                hint="Give the whole id.",
+            )
         return resolve_short_ids(ids, runs.data["training_run_id"].to_pylist())
 
     def samplers(self, options: Options) -> TableFrame:
@@ -247,13 +253,9 @@ class Account:
 
 
 def _finish_details(found: TableFrame, plain: Table, *others: Report) -> TableFrame:
-    """Return a frame with all columns; its report names those beyond the plain table that no row has, and counts the other readings."""
+    """Return a frame with all columns; its report is that of all readings, and names those columns beyond the plain table that no row has."""
     frame, report = add_columns(found.table, found.frame), found.report
     added = [name for name in found.table.names if name not in plain.names]
     lacks = [name for name in added if len(frame) and frame[name].isna().all()]
-    report = replace(report, lacks=list(dict.fromkeys([*report.lacks, *lacks])))
-    for other in others:
-        report.requests += other.requests
-        report.started = min(report.started, other.started)
-        report.from_cache = report.from_cache and other.from_cache
-    return replace(found, frame=frame, report=report)
+    merged = merge_reports([report, *others])
+    return replace(found, frame=frame, report=replace(merged, lacks=list(dict.fromkeys([*report.lacks, *lacks]))))

@@ -235,7 +235,9 @@ SESSIONS_WITH_DETAILS = replace(
         *SESSIONS.columns[:-2],
         SESSION_DETAILS["training_run_ids"],
         SESSION_DETAILS["sampler_ids"],
-        Column("last_checkpoint_at", "time", "its newest checkpoint was created, UTC; NA if it has none"),
+        Column(
+            "last_checkpoint_at", "time", "the newest of your checkpoints in it was created, UTC; NA if there is none"
+        ),
         *SESSIONS.columns[-2:],
     ),
 )
