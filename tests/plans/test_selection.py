@@ -121,3 +121,21 @@ def test_what_names_no_row_is_refused(account: tuple[pd.DataFrame, Plan], how: s
         assert caught.value.hint
         assert len(str(caught.value)) < 700
     assert len(plan) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("query", "plain"),
+    [
+        ("age > '30d'", "age_days > 30"),
+        ("age_days > 30", "age_days > 30"),
+        ("expires_in < '2 weeks'", "expires_in_days < 14"),
+        ("size > '1GB' and age < '1y'", "size_bytes > 1e9 and age_days < 365"),
+        ("time > '2026-11-01'", "time > '2026-11-01T00:00:00Z'"),
+    ],
+)
+def test_a_query_of_a_plan_knows_ages_sizes_and_times(shared_client: tkf.Client, query: str, plain: str) -> None:
+    """`plan.only` takes the same words as `--where`, also the ages that a plan's frame does not show."""
+    frame = shared_client.checkpoints()
+    plan = frame.tinker.delete().only(query)
+    assert set(plan.frame["tinker_path"]) == set(frame.query(plain)["tinker_path"])
+    assert "age_days" not in plan.frame

@@ -22,6 +22,7 @@ from ..frames.query import evaluate_condition
 from ..frames.text import count_checkpoints
 from ..rest.progress import Progress
 from ..schema.arguments import check_argument
+from ..schema.catalog import CHECKPOINTS
 from ..schema.docstrings import document
 from ..schema.paths import starts_with_scheme
 from .actions import ACTIONS, Action, Arguments
@@ -45,7 +46,7 @@ OUTCOMES_DOC = """DataFrame
 
     * `tinker_path` (str)
     * `action` (str): the name of the action
-    * `outcome` (category): `done`, `unchanged` (already in that state), `skipped` (not sent), `failed`, or `unknown` (sent, and its
+    * `outcome` (category): `done`, `unchanged` (already in that state), `skipped` (not sent, or gone before it was), `failed`, or `unknown` (sent, and its
       effect could not be read)
     * `status` (Int64): the last HTTP status; NA where nothing was sent or no answer came
     * `error` (str): why it was not done
@@ -162,8 +163,8 @@ class Plan:
         Parameters
         ----------
         rows
-            A pandas query or a mask of `plan.frame`, a function of it, a frame with a `tinker_path` column, or tinker paths. A mask
-            is aligned by its index, which has to be that of `plan.frame` or be named `tinker_path`; where it is NA, the row is left out.
+            A pandas query, which also knows `age_days` and `expires_in_days`, or a mask of `plan.frame`, a function of it, a frame
+            with a `tinker_path` column, or tinker paths. A mask is aligned by its index, which has to be that of `plan.frame` or be named `tinker_path`; where it is NA, the row is left out.
             One made from another table or plan is refused. An array or a list has no labels: it has to have one value for each row
             of `plan.frame`, and is taken in their order, as pandas does; so is a mask of a frame that was made elsewhere, if it is
             labelled 0, 1, 2 … too.
@@ -179,7 +180,7 @@ class Plan:
         """
         frame = self.frame
         if isinstance(rows, str) and not starts_with_scheme(rows):
-            rows = evaluate_condition(frame, rows, "the query")
+            rows = evaluate_condition(_add_ages(frame), rows, "the query")
         return self._select(find_paths(frame, rows, "plan.only", unknown=False))
 
     def drop(self, rows: Any) -> Plan:
@@ -392,6 +393,12 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
     action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
     plan = make_plan(action, [*paths[~mask], *unnamed], source, arguments)
     return replace(plan, kept=kept, rule=str(keep))
+
+
+def _add_ages(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a plan's frame with the columns of a listing that change with the clock, for a query."""
+    now = datetime.now(UTC)
+    return frame.assign(**{column.name: column.live(frame, now) for column in CHECKPOINTS.columns if column.live})
 
 
 def _add_loaded(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame:
