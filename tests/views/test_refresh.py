@@ -12,6 +12,7 @@ from pandas.testing import assert_frame_equal, assert_series_equal
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
+from tinker_frames.schema.paths import runs_of
 from tinker_frames.views import refresh
 from tinker_frames.views.refresh import (
     CHANGING,
@@ -21,7 +22,6 @@ from tinker_frames.views.refresh import (
     merge_refreshed,
     merge_written,
     read_checkpoints,
-    runs_of,
 )
 
 Make = Callable[..., tkf.Client]

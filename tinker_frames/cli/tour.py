@@ -9,6 +9,7 @@ from ..client import Client
 from ..errors import NotSupportedError
 from ..frames import text
 from ..frames.files import export
+from ..frames.totals import sum_groups
 from ..schema.catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ In Python:
 
   import tinker_frames as tkf
   with tkf.demo.account() as client:
-      client.inventory().groupby("base_model")["size_gb"].sum()
+      client.inventory().tinker.sum_by("model")
 """
 
 
@@ -55,8 +56,8 @@ def show_account(client: Client, console: Console, folder: Path) -> None:
             continue
         _print_table(console, frame[list(table.brief)], f"{name}: {text.summarize(frame)}")
     inventory = client.inventory()
-    for key, title in (("training_run_id", f"The {LARGEST} largest training runs"), ("base_model", "By base model")):
-        _print_table(console, _sum_by(inventory, key).head(LARGEST), title)
+    for group, title in (("run", f"The {LARGEST} largest training runs"), ("model", "By base model")):
+        _print_table(console, sum_groups(inventory, group).head(LARGEST), title)
     for name in FILES:
         path = export(inventory, folder / name)
         console.print(f"wrote {len(inventory):,} rows, {len(inventory.columns)} columns to {path}", soft_wrap=True)
@@ -69,11 +70,3 @@ def _print_table(console: Console, frame: pd.DataFrame, title: str) -> None:
         console.print(text.render_table(frame, title, width=console.width))
     else:
         console.file.write(f"{title}\n{text.render_lines(frame)}\n")
-
-
-def _sum_by(inventory: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Return checkpoints and gigabytes by a column, largest first."""
-    grouped = inventory.groupby(key, dropna=False, observed=True)
-    totals = grouped.agg(checkpoints=("tinker_path", "size"), public=("public", "sum"))
-    totals.insert(1, "gigabytes", grouped["size_gb"].sum(min_count=1))  # not known is not zero
-    return totals.sort_values("gigabytes", ascending=False).reset_index()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ..frames.comparisons import translate_comparisons
 from ..plans.summary import get_common_ttl
 from ..schema.catalog import DETAILED, TABLES
-from ..schema.paths import session_of
+from ..schema.paths import runs_of, session_of
 from .forms import repeat_arguments
-from .refresh import is_whole, runs_of
+from .refresh import is_whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidRequestError, TinkerError
 from ..frames.text import escape_control_characters, shorten_ids
 from ..functions import is_default
+from ..schema.paths import runs_of
 from . import refresh
 from .action_panel import ActionPanel
 from .cells import format_size
@@ -375,7 +376,7 @@ class Explorer:
                 table.is_stale = True
         if self.is_closed:
             return
-        runs = refresh.runs_of(paths)
+        runs = runs_of(paths)
         fresh, lost = self._client().read_runs(runs)
         with self.lock:
             if self.is_closed:

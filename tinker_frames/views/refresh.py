@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from ..schema.catalog import SHORT_NAMES
-from ..schema.paths import PATTERN, run_of
+from ..schema.paths import PATTERN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,8 +140,3 @@ def read_checkpoints(client: Client, rows: pd.DataFrame, sort: str) -> pd.DataFr
         listed = client.training_runs(details=True) if listed["session_id"].isna().any() else listed
         runs = listed.loc[listed["session_id"].isin(rows["session_id"].dropna()), "training_run_id"]
     return client.checkpoints(list(dict.fromkeys(runs)))
-
-
-def runs_of(paths: Iterable[str]) -> list[str]:
-    """Return the training runs that tinker paths name, each once."""
-    return list(dict.fromkeys(run for path in paths if (run := run_of(path)) is not None))
