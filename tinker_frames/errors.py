@@ -127,7 +127,7 @@ class InvalidRequestError(TinkerError):
     """
 
     cap: int | None = None
-    hint = "Correct what this message names."
+    hint = "Correct it and try again."
 
 
 class ArgumentTypeError(InvalidRequestError, TypeError):

@@ -57,8 +57,11 @@ def test_periods_are_those_of_utc() -> None:
     assert found == {"day": ["2026-11-01"], "week": ["2026-10-26"], "month": ["2026-11"], "year": ["2026"]}
 
 
-@pytest.mark.parametrize(("frame", "by"), [({"a": [1]}, "a"), ({"size_gb": [1.0]}, []), ({"size_gb": [1.0]}, "month")])
+@pytest.mark.parametrize(
+    ("frame", "by"),
+    [({"a": [1]}, "a"), ({"size_gb": [1.0]}, []), ({"size_gb": [1.0]}, "month"), ({"size_gb": [1.0]}, "size_gb")],
+)
 def test_what_cannot_be_grouped_is_refused(frame: dict[str, Any], by: Any) -> None:
-    """A frame without sizes, no group at all, and a period without a time are errors that say what can be used."""
+    """A frame without sizes, no group, a period without a time and the name of a total are errors that say what can be used."""
     with pytest.raises(InvalidRequestError):
         sum_groups(pd.DataFrame(frame), by)

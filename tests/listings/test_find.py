@@ -10,7 +10,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
-from tinker_frames.errors import InvalidRequestError
+from tinker_frames.errors import IncompleteListingError, InvalidRequestError
 from tinker_frames.schema import catalog
 
 Make = Callable[..., tkf.Client]
@@ -60,7 +60,9 @@ def test_a_path_or_its_link_finds_one_checkpoint(shared_server: DemoServer, clie
     assert frame["base_model"].notna().all()
 
 
-@pytest.mark.parametrize("text", ["nothing has this name", "ab", ".*", "\x00", "tinker://", "https://elsewhere/x/y"])
+@pytest.mark.parametrize(
+    "text", ["nothing has this name", "ab", ".*", "\x00", "tinker://", "https://elsewhere/x/y", "http://[::1", "\ud800"]
+)
 def test_other_text_finds_nothing(shared_server: DemoServer, client_of: Make, text: str) -> None:
     """Text that names nothing, also a pattern or a beginning of an id that is too short, gives an empty frame with every column."""
     frame = client_of(shared_server).find(text)
@@ -93,6 +95,17 @@ def test_a_short_run_id_is_completed(shared_server: DemoServer, client_of: Make)
     assert several is not None
     with pytest.raises(InvalidRequestError, match="ids begin with"):
         client.checkpoints(several)
+
+
+def test_a_short_id_is_not_completed_from_an_incomplete_list(server: DemoServer, client: tkf.Client) -> None:
+    """Where the list of runs may lack some, another id may begin in the same way: the whole one is asked for."""
+    run = server.state.runs()[0].training_run_id
+    server.faults.edit = lambda _, body: (
+        body | {"cursor": body["cursor"] | {"total_count": 10_000}} if "training_runs" in body else body
+    )
+    with pytest.raises(IncompleteListingError, match="begin as this one"):
+        client.checkpoints(run[:8])
+    assert len(client.checkpoints(run)) > 0
 
 
 def test_a_whole_id_costs_no_list_of_runs(server: DemoServer, client: tkf.Client) -> None:

@@ -26,6 +26,7 @@ GROUPS = {
 PERIODS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
 TIMES = ("time", "created_at")
 METADATA = "meta."
+TOTALS = {"rows", "size_gb", "size_unknown", "percent", "storage_usd_month"}  # the names of the other columns
 
 
 def sum_groups(frame: pd.DataFrame, by: str | Iterable[str], rate: float | None = None) -> pd.DataFrame:
@@ -39,7 +40,7 @@ def sum_groups(frame: pd.DataFrame, by: str | Iterable[str], rate: float | None 
     InvalidRequestError
         For a group that the frame does not have, and a frame without `size_gb`.
     """
-    names = [by] if isinstance(by, str) else list(by)
+    names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
     for name in names:
         check_argument("each of by", name, str)
     if rate is not None and not 0 <= rate < math.inf:
@@ -50,6 +51,8 @@ def sum_groups(frame: pd.DataFrame, by: str | Iterable[str], rate: float | None 
         raise InvalidRequestError(
             "this frame has no column 'size_gb'", hint="Use checkpoints(), inventory() or sessions()."
         )
+    if taken := sorted(TOTALS & set(names)):
+        raise InvalidRequestError(f"{taken[0]!r} is a total, not a group", hint=_list_groups(frame))
     keys = {name: _find_group(frame, name) for name in names}
     groups = frame["size_gb"].astype("float64").groupby(list(keys.values()), dropna=False, observed=True, sort=False)
     found = pd.DataFrame(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..schema.catalog import CHECKPOINTS, FOUND, SESSIONS, TRAINING_RUNS
+from ..schema.coerce import replace_surrogates
 from ..schema.columns import pandas_dtype
 from ..schema.paths import may_be_short, read_console_link, starts_with_scheme
 
@@ -22,7 +23,7 @@ def find_rows(text: str, sessions: pd.DataFrame, runs: pd.DataFrame, checkpoints
     InvalidRequestError
         If the text is empty.
     """
-    wanted = read_console_link(text) or text.strip()
+    wanted = replace_surrogates(read_console_link(text) or text.strip())[0]  # as frames hold text
     if not wanted:
         raise InvalidRequestError(
             "there is nothing to find", hint="Pass a name, an id, a tinker path or a console link."

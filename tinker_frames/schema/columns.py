@@ -79,9 +79,7 @@ class Table:
     default_size: int = 100  # the one that every server takes
     bare: bool = False  # rows are bare keys, not objects
     brief: tuple[str, ...] = ()  # the columns to show if space is limited
-    facts: tuple[
-        str, ...
-    ] = ()  # the fields that a response must have, and readable, to be kept as one that never changes
+    facts: tuple[str, ...] = ()  # fields that a response must have, readable, to be kept as one that never changes
     aliases: dict[str, str] = field(default_factory=dict, hash=False)  # older name of a field → its name
 
     def __getitem__(self, name: str) -> Column:

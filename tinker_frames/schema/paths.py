@@ -196,7 +196,10 @@ def read_console_link(text: str) -> str | None:
     >>> read_console_link("https://tinker.thinkingmachines.ai/checkpoints/5b1f%3Atrain%3A0/weights%2F0001")
     'tinker://5b1f:train:0/weights/0001'
     """
-    parts = urlsplit(text.strip())
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:  # not a URL
+        return None
     _, kind, *ids = parts.path.split("/") if parts.scheme in ("http", "https") else ("", "")
     ids = [unquote(part) for part in ids if part]
     if kind == "checkpoints" and len(ids) == 2:
