@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import tinker_frames as tkf
 from tests.views.headless import HeadlessView, Make, count_writes, get_frame_state, get_server_state, wait_until
 from tinker_frames.demo import Burst, DemoServer, Hang, Reset
+from tinker_frames.plans.actions import ACTIONS
+from tinker_frames.views.panel_rows import find_unfinished
 
 ROWS = "not public and expires_at.isna()"
 Way = Callable[[DemoServer], None]
@@ -142,6 +145,14 @@ def test_the_rows_of_an_outcome_can_be_listed(server: DemoServer, view: Headless
 
 
 # ── retry ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_retry_extends_no_row_twice() -> None:
+    """A row whose outcome is unknown may have been carried out: it is tried again, but for an extension."""
+    rows = [("a", "done", None), ("b", "failed", "500"), ("c", "unknown", "timeout"), ("d", "skipped", "not sent")]
+    outcomes = pd.DataFrame(rows, columns=["tinker_path", "outcome", "error"])
+    assert find_unfinished(outcomes, ACTIONS["expire"]) == ["b", "c", "d"]
+    assert find_unfinished(outcomes, ACTIONS["extend"]) == ["b", "d"]
 
 
 def test_a_retry_sends_only_failed_rows(server: DemoServer, view: HeadlessView) -> None:

@@ -157,7 +157,10 @@ class ActionPanel:
         if self._undone:
             self._undo_plan(outcomes, self._undone)
             return
-        left, given = panel_rows.find_unfinished(outcomes), repeat_arguments(plan.action, get_common_ttl(plan.rows))
+        left, given = (
+            panel_rows.find_unfinished(outcomes, plan.action),
+            repeat_arguments(plan.action, get_common_ttl(plan.rows)),
+        )
 
         def again() -> Plan:
             return self._planner().plan(plan.action.name, left, given).allow(*sorted(plan.allowed))
@@ -303,7 +306,7 @@ class ActionPanel:
             "failed": panel_rows.list_failed(outcomes),
             "rows": panel_rows.list_outcome(outcomes, look) if look else [],
             "undo": self.can_undo,
-            "retry": bool(panel_rows.find_unfinished(outcomes)),
+            "retry": bool(panel_rows.find_unfinished(outcomes, self._action)),
         }
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────

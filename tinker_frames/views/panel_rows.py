@@ -14,6 +14,8 @@ from .messages import Cell, OutcomeCount, PlanGroup
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..plans.actions import Action
+
 MOST_LISTED = 200  # rows listed in a confirmation or outcome; the frames have all
 PLAN_COLUMNS = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
 OUTCOME_COLUMNS = ["tinker_path", "error", "status", "attempts", "seconds"]
@@ -62,10 +64,14 @@ def list_failed(outcomes: pd.DataFrame) -> list[list[Cell]]:
     return _format_rows(_shorten_errors(failed), ["tinker_path", "outcome", "error"]) if len(failed) else []
 
 
-def find_unfinished(outcomes: pd.DataFrame) -> list[str]:
-    """Return the paths of the rows that failed, are unknown or were not sent."""
+def find_unfinished(outcomes: pd.DataFrame, action: Action) -> list[str]:
+    """Return the paths of the rows that failed, are unknown or were not sent.
+
+    Of an extension, unknown rows are none of them: one that was carried out would be extended twice.
+    """
     late = outcomes["error"].fillna("").str.startswith(("not sent", "not done"))
-    return list(outcomes.loc[outcomes["outcome"].isin(["failed", "unknown"]) | late, "tinker_path"])
+    again = ["failed"] if action.only_later else ["failed", "unknown"]
+    return list(outcomes.loc[outcomes["outcome"].isin(again) | late, "tinker_path"])
 
 
 def _format_rows(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
