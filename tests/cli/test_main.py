@@ -669,6 +669,17 @@ def test_find_prints_what_a_name_names(shared_server: DemoServer, run: Callable[
     assert run(shared_server, "find", "nothing has this name") == (1, "", "nothing is named 'nothing has this name'\n")
 
 
+def test_find_says_that_rows_may_be_missing(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """Where a listing cannot be proved complete, `find` and `summary` say why on standard error and end with 3."""
+    server.faults.edit = lambda _, body: (
+        body | {"cursor": body["cursor"] | {"total_count": 10_000}} if "training_runs" in body else body
+    )
+    for command in (["find", "nothing has this name"], ["find", "nightly"], ["summary"]):
+        found = run(server, *command)
+        assert found.code == 3
+        assert "10000" in found.err.replace(",", "")
+
+
 def test_summary_prints_the_groups(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`summary` gives the rows of each group with their monthly cost, filtered and cut as asked."""
     found = run(

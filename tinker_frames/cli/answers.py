@@ -63,6 +63,7 @@ def find(text: str, form: str, refresh: bool, base_url: str | None) -> int:
     """
     from ..client import Client
     from ..frames import files
+    from ..frames import text as text_of
 
     with Client(base_url=base_url) as client:
         frame = client.find(text, refresh=refresh)
@@ -73,6 +74,8 @@ def find(text: str, form: str, refresh: bool, base_url: str | None) -> int:
     sys.stdout.flush()
     if frame.empty:
         click.echo(f"nothing is named {text!r}", err=True)
+    for line in text_of.list_doubts(frame.attrs["tinker"]):
+        click.echo(line, err=True)
     if not frame.attrs["tinker"]["complete"]:
         return INCOMPLETE
     return 0 if len(frame) else 1
