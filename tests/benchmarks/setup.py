@@ -57,5 +57,10 @@ class Setup:
         """The number of pages of the list."""
         return math.ceil(self.rows / PAGE_ROWS)
 
+    @property
+    def words(self) -> dict[str, float]:
+        """What the lines of the table name in their text: rows, and latencies in milliseconds."""
+        return {"rows": self.rows, "grow": self.grow_rows, "near": self.near_s * 1000, "far": self.far_s * 1000}
+
 
 SMALL = {"rows": 3_000, "grow_rows": 400, "writes": 40, "rounds": 1, "warm_ups": 0, "near_s": 0.005, "far_s": 0.02}

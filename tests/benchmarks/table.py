@@ -88,9 +88,8 @@ SHOWN = (
 
 def render_table(outcomes: Mapping[str, Outcome], setup: Setup) -> str:
     """Return the table in the order of `LINES`, followed by a note for each value."""
-    words = {"rows": setup.rows, "grow": setup.grow_rows, "near": setup.near_s * 1000, "far": setup.far_s * 1000}
     found = {name: outcomes[name] for name in LINES if name in outcomes}
-    cells = [HEADS, *(_cells(LINES[name], outcome, words) for name, outcome in found.items())]
+    cells = [HEADS, *(_cells(LINES[name], outcome, setup.words) for name, outcome in found.items())]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     rows.insert(1, "-|-".join("-" * width for width in widths))

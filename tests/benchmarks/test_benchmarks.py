@@ -48,7 +48,7 @@ def test_the_small_run_prints_every_line_with_a_number_or_a_reason(tmp_path: Pat
     )
     assert said.returncode == 0, said.stderr
     rows = [[cell.strip() for cell in line.split("|")] for line in said.stdout.splitlines() if line.count("|") == 4]
-    words = {"rows": SMALL["rows"], "near": SMALL["near_s"] * 1000, "far": SMALL["far_s"] * 1000}
+    words = replace(Setup(), **SMALL).words
     assert rows[0] == ["what", "at least", "aim", "measured", "verdict"]
     assert [row[0] for row in rows[2:]] == [line.what.format(**words) for line in LINES.values()]
     for what, *_, value, verdict in rows[2:]:
