@@ -344,15 +344,23 @@ def test_no_local_variable_shows_the_key(source: str, broken: str | None, monkey
         (KEY, {"timeout": "soon"}),
         (KEY, {"nonsense": 1}),
         (KEY, {"headers": {"X-API-Key": KEY}}),
+        (KEY, {"headers": {"Authorization": KEY.encode()}}),
+        (KEY, {"headers": [("Authorization", KEY)]}),
+        (KEY, {"apikey": KEY}),
+        (KEY, {"base_url": KEY}),
+        (KEY.encode(), {}),
+        (bytearray(KEY.encode()), {}),
+        ([KEY], {}),
+        ({"key": KEY}, {}),
     ],
 )
-def test_a_refused_key_is_in_no_local_variable(key: str, options: dict[str, Any]) -> None:
+def test_a_refused_key_is_in_no_local_variable(key: Any, options: dict[str, Any]) -> None:
     """The traceback of a failed client construction contains neither the key nor the headers."""
     for make in (tkf.Client, tkf.connect):
         for arguments, keyword in (((key,), {}), ((), {"api_key": key})):
             with pytest.raises((errors.TinkerError, TypeError)) as caught:
                 make(*arguments, **keyword, **options)
-            assert not [text for text in _list_locals(caught.value) if KEY[4:] in text]
+            assert not [text for text in [str(caught.value), *_list_locals(caught.value)] if KEY[4:] in text]
 
 
 # ── whose account it is ───────────────────────────────────────────────────────────────────────────────────────────────

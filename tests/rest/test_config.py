@@ -400,6 +400,15 @@ def test_keys_that_no_header_can_carry(key: str) -> None:
     assert key not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["é", "a\r\nX-Evil: 1", "a\x00b", "a\tb"])
+def test_header_values_that_cannot_be_sent(value: str) -> None:
+    """An extra header with a value that HTTP does not carry is named, and the key is not blamed for it."""
+    with pytest.raises(InvalidRequestError, match="the value of X-Team contains") as caught:
+        resolve("tml-0123456789", OTHER, headers={"X-Team": value})
+    assert value not in str(caught.value)
+    assert "TINKER_API_KEY" not in str(caught.value)
+
+
 # ── reprs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 LONG_KEY = "tml-AbCdEfGh0123456789WxYz"

@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 from ..errors import InvalidRequestError, find_caller
 from ..schema.arguments import bind_arguments, check_argument
 from ..schema.docstrings import describe_parameter, format_entries, join_sections, split_sections
-from .credentials import Credential, access_headers, check_secret, find_credential
+from .credentials import Credential, access_headers, find_credential
 from .secret import Secret, hide
 
 # Headers that every request sets, or that affect its routing; servers treat `-` and `_` as equal.
@@ -163,7 +163,7 @@ def resolve(options: ClientOptions) -> Settings:
     """
     for name, parameter, setting in describe_settings():
         setting.check(name, getattr(options, name), parameter.annotation)
-    base_url = _check_url(options.base_url or os.environ.get(URL_VARIABLE) or PRODUCTION)
+    base_url = _check_url(options.base_url or hide_no_url(os.environ.get(URL_VARIABLE)) or PRODUCTION)
     credential, command = find_credential(hide(options.api_key), official=_is_official(base_url))
     given_headers = check_headers(options.headers or {})
     names = {name.lower() for name in given_headers}
@@ -197,7 +197,12 @@ def check_headers(headers: Mapping[str, Any]) -> dict[str, Secret]:
                 f"headers: {name} cannot be set, since every request sets it",
                 hint="Pass the key as api_key=; leave out what HTTP or this library sets.",
             )
-        checked[name] = check_secret(hide(value), f"headers[{name!r}]")
+        checked[name] = hide(value)
+        if not checked[name].fits_header:
+            raise InvalidRequestError(
+                f"headers: the value of {name} contains characters that a header cannot have",
+                hint="Use one line of printable ASCII; encode other text, e.g. by urllib.parse.quote.",
+            )
     return checked
 
 
@@ -240,9 +245,17 @@ def accept_options(
 
 
 def hide_secrets(args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Return the arguments of a client with the key, which comes first, and the headers hidden."""
-    hidden = {name: hide(kwargs[name]) for name in ("api_key", "headers") if name in kwargs}
-    return (*map(hide, args[:1]), *args[1:]), kwargs | hidden
+    """Return the arguments of a client with the key, which comes first, and the headers hidden, and whatever may be one of them."""
+    names = inspect.signature(ClientOptions).parameters
+    hidden = {name: hide(kwargs[name]) for name in kwargs if name in ("api_key", "headers") or name not in names}
+    if "base_url" in kwargs:
+        hidden["base_url"] = hide_no_url(kwargs["base_url"])
+    return (*map(hide, args[:1]), *map(hide_no_url, args[1:2]), *map(hide, args[2:])), kwargs | hidden
+
+
+def hide_no_url(value: Any) -> Any:
+    """Return a base URL, hidden if it is none: it may be a misplaced key."""
+    return value if isinstance(value, str) and (not value or "://" in value) else hide(value)
 
 
 # When making a client raises which error.
@@ -344,10 +357,10 @@ def _describe(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def _check_url(url: str) -> str:
+def _check_url(url: str | Secret) -> str:
     """Return the base URL without its last slash; an invalid one is not shown, since it may be a misplaced key."""
-    parts = _split_url(url.strip())
-    if parts is None or parts.scheme not in ("http", "https"):
+    parts = None if isinstance(url, Secret) else _split_url(url.strip())
+    if parts is None or isinstance(url, Secret) or parts.scheme not in ("http", "https"):
         raise InvalidRequestError(
             "the base URL is not an http(s) URL",
             hint="Set base_url or TINKER_BASE_URL to e.g. https://host/services/tinker.",

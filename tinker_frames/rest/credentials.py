@@ -167,5 +167,8 @@ def access_headers() -> tuple[tuple[str, Secret], ...]:
 def check_secret(secret: Secret, source: str) -> Secret:
     """Return a credential that is valid in a header; an invalid one raises, without being shown."""
     if not secret.fits_header:
-        raise AuthenticationError(f"the credential from {source} contains characters that are not valid in a key")
+        raise AuthenticationError(
+            f"the credential from {source} contains characters that are not valid in a key",
+            hint=f"Correct {source}: a header holds one line of printable ASCII.",
+        )
     return secret

@@ -5,6 +5,7 @@ The text of a `Secret` leaves it by `reveal`, which is called where a header is 
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,11 +23,12 @@ _PLAIN = re.compile(rb"[A-Za-z0-9._~+/=:-]")
 class Secret:
     """A key, a token or another text that must not be shown; its repr says nothing of it."""
 
-    __slots__ = ("_pieces", "_text")
+    __slots__ = ("_escaped", "_pieces", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text.strip()
         self._pieces: list[tuple[bytes, int]] | None = None
+        self._escaped: re.Pattern[bytes] | None = None
 
     def reveal(self) -> str:
         """Return the text."""
@@ -59,10 +61,19 @@ class Secret:
 
     @property
     def pieces(self) -> list[tuple[bytes, int]]:
-        """What must not come back, each with the length from which a part of it counts."""
+        """What must not come back, in small letters, each with the length from which a part of it counts."""
         if self._pieces is None:
-            self._pieces = list(_split_pieces(self._text))
+            self._pieces = [(piece.lower(), part) for piece, part in _split_pieces(self._text)]
         return self._pieces
+
+    @property
+    def escaped(self) -> re.Pattern[bytes]:
+        """What matches it where some or all of its characters are percent-encoded."""
+        if self._escaped is None:
+            codes = self._text.encode("utf-8", "replace")
+            forms = (b"(?:%s|%%%02X)" % (re.escape(bytes([code])), code) for code in codes)
+            self._escaped = re.compile(b"".join(forms), re.IGNORECASE)
+        return self._escaped
 
     def __bool__(self) -> bool:
         return bool(self._text)
@@ -81,21 +92,26 @@ class Secret:
 
 
 def hide(value: Any) -> Any:
-    """Return text as a `Secret`, and every value of a mapping; anything else as it is."""
+    """Return text as a `Secret`, and every value of a mapping; of any other value only the type, which an error can name."""
     if isinstance(value, str):
         return Secret(value)
-    return {name: hide(inner) for name, inner in value.items()} if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {name: hide(inner) for name, inner in value.items()}
+    return value if value is None or isinstance(value, Secret) else type(type(value).__name__, (), {})()
 
 
 def strike_out(content: bytes, secrets: Iterable[Secret], *, is_message: bool = False) -> tuple[bytes, int]:
     """Return an answer without these secrets and without long parts of them, and how many were struck out.
 
-    A short secret is struck out where it is a whole value of JSON, and in a message, such as an error's, also as a word.
+    They are found in capitals and small letters, and with JSON's escapes, percent-encoded or in base64. A short secret is struck
+    out where it is a whole value of JSON, and in a message, such as an error's, also as a word.
     """
     secrets = list(secrets)
     if _ESCAPED_ASCII.search(content):
         content = _ESCAPE.sub(_unescape, content)
-    spans = [span for secret in secrets for piece, part in secret.pieces for span in _find_parts(content, piece, part)]
+    spans = [span for secret in secrets for span in _find_escaped(content, secret)] if b"%" in content else []
+    small = content.lower()
+    spans += [span for secret in secrets for piece, part in secret.pieces for span in _find_parts(small, piece, part)]
     spans += [
         span for secret in secrets if secret.is_short for span in _find_alone(content, secret.reveal(), is_message)
     ]
@@ -117,13 +133,29 @@ def strike_out_text(text: str, secrets: Iterable[Secret]) -> str:
 
 def _split_pieces(text: str) -> Iterator[tuple[bytes, int]]:
     """Yield what is secret in a text. JWTs of one issuer share their header and much of their claims, so these count whole only."""
+    whole: list[bytes]
     if text.startswith("eyJ") and text.count(".") == 2:
         _, claims, signature = text.encode().split(b".")
         whole, parts = [claims], [signature]
     else:
-        whole, parts = [], list({text.encode(), json.dumps(text)[1:-1].encode()})
+        whole, parts = _encode_base64(text.encode()), list({text.encode(), json.dumps(text)[1:-1].encode()})
     yield from ((piece, len(piece)) for piece in whole if len(piece) >= LEAST)
     yield from ((piece, min(16, max(LEAST, len(piece) * 2 // 3))) for piece in parts if len(piece) >= LEAST)
+
+
+def _encode_base64(text: bytes) -> list[bytes]:
+    """Return what base64 makes of a text, wherever it begins in what is encoded; without characters that also depend on what is beside it."""
+    if len(text) < LEAST:
+        return []
+    encode = (base64.b64encode, base64.urlsafe_b64encode)
+    forms = [(shift, one(b"\0" * shift + text)) for shift in range(3) for one in encode]
+    return list({form[-(-shift * 4 // 3) : (shift + len(text)) * 4 // 3] for shift, form in forms})
+
+
+def _find_escaped(content: bytes, secret: Secret) -> Iterator[tuple[int, int]]:
+    """Yield where a whole secret stands, as it is or percent-encoded."""
+    if len(secret.reveal()) >= LEAST:
+        yield from (found.span() for found in secret.escaped.finditer(content))
 
 
 def _find_parts(content: bytes, piece: bytes, part: int) -> Iterator[tuple[int, int]]:
@@ -147,7 +179,7 @@ def _find_alone(content: bytes, text: str, is_message: bool) -> Iterator[tuple[i
     word = re.escape(text.encode("utf-8", "replace"))
     is_value = rb'(?<=")' + word + rb'(?="(?!\s*:))'
     is_word = rb"(?<![\w-])" + word + rb"(?![\w-])(?!\"\s*:)"
-    yield from (found.span() for found in re.finditer(is_word if is_message else is_value, content))
+    yield from (found.span() for found in re.finditer(is_word if is_message else is_value, content, re.IGNORECASE))
 
 
 def _count_equal(one: bytes, other: bytes) -> int:
