@@ -153,7 +153,7 @@ class RateLimitError(TinkerError):
     """Too many requests, even after waiting (429)."""
 
     retryable = True
-    hint = "Wait a minute, or lower max_workers."
+    hint = "Try again later, or lower max_workers."
 
 
 class ServerError(TinkerError):
@@ -210,11 +210,11 @@ _BY_STATUS: dict[int, type[TinkerError]] = {
 }
 
 
-def build_error(status: int, body: Any, url: str, *, what: str) -> TinkerError:
+def build_error(status: int, body: Any, url: str, *, what: str, hint: str | None = None) -> TinkerError:
     """Build the exception for an HTTP response; pure.
 
-    `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`. The text
-    is cut last: the query of an address that was cut in two would not be found any more.
+    `body` is the parsed JSON where there is some, else the text; `what` names the request, e.g. `GET …/sessions`; `hint` replaces
+    the one of the error's class. The text is cut last: the query of an address that was cut in two would not be found any more.
     """
     detail = _shorten(scrub(_read_detail(body)))
     kind = _BY_STATUS.get(status)
@@ -222,7 +222,6 @@ def build_error(status: int, body: Any, url: str, *, what: str) -> TinkerError:
         kind = NotSupportedError
     if kind is None:
         kind = ServerError if status >= 500 else TinkerError
-    hint = None
     if kind is TinkerError:
         hint = "This version does not know the server's response; check TINKER_BASE_URL."
     retryable = status in (408, 409, 425) or None

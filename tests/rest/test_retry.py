@@ -45,7 +45,11 @@ def headers(**given: str) -> CaseInsensitiveDict[str]:
         ({"retry_after": "Fri, 20 Nov 2026 09:00:30 -0000"}, 30.0),
         ({"retry_after": format_datetime(NOW - timedelta(seconds=30), usegmt=True)}, None),
         ({"retry_after": format_datetime(NOW + timedelta(hours=1), usegmt=True)}, 3600.0),
+        ({"retry_after": "1e9"}, 1e9),
         ({"retry_after": "1e12"}, None),
+        ({"retry_after": "Friday, 20-Nov-26 09:00:30 GMT"}, 30.0),
+        ({"retry_after": "Fri Nov 20 09:00:30 2026"}, 30.0),
+        ({"retry_after": "2026-11-20T10:00:30+01:00"}, 30.0),
         ({"retry_after": "Fri, 20 Nov 2026 09:00:30"}, 30.0),
         ({"retry_after": "Fri, 20 Nov 99999999999999999999 09:00:30 GMT"}, None),
         ({"retry_after_ms": "250"}, 0.25),
@@ -56,7 +60,7 @@ def headers(**given: str) -> CaseInsensitiveDict[str]:
     ],
 )
 def test_server_wait(sent: dict[str, str], wait: float | None) -> None:
-    """`retry-after-ms`, else `Retry-After` in seconds, fractions or as a date; between 0 and a year."""
+    """`retry-after-ms`, else `Retry-After` in seconds, fractions or as a date; above 0, and up to three centuries."""
     assert read_server_wait(headers(**sent), NOW) == wait
 
 

@@ -205,6 +205,27 @@ def test_waits_past_the_deadline_end_at_once(server: DemoServer, client_of: Make
     assert server.requests.count() == 1
 
 
+@pytest.mark.parametrize("deadline", [20, None])
+def test_a_wait_of_years_is_named_and_not_waited_for(
+    server: DemoServer, client_of: Make, deadline: float | None
+) -> None:
+    """A server that asks to wait for decades ends the call at once with that time in words, and holds no later request."""
+    client = start(client_of(server, deadline=deadline), server)
+    server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="1e9"))
+    with pytest.raises(errors.RateLimitError, match=r"1000000000 s \(32 years\).*Try again after 205") as caught:
+        client.rest.list_training_runs()
+    assert caught.value.retry_after == 1e9
+    client.rest.list_training_runs()
+
+
+def test_exhausted_retries_name_the_wait(server: DemoServer, client_of: Make) -> None:
+    """If the server still limits the rate after all retries, the error says how long it asks to wait."""
+    client = start(client_of(server, retries=0), server)
+    server.faults.bursts.append(Burst(RUNS, 429, times=1, retry_after="150"))
+    with pytest.raises(errors.RateLimitError, match=r"asks to wait 150 s \(2.5 min\): try again after 2"):
+        client.rest.list_training_runs()
+
+
 def test_long_waits_are_kept_where_the_deadline_allows(
     server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,9 @@ import requests
 import urllib3
 
 from ..errors import ConnectionFailedError, TinkerError
+from ..schema.durations import format_duration
 from .adapter import get_time_left
+from .retry import LONGEST_WAIT_S
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 PROXY_FAULTS = (
@@ -22,6 +24,7 @@ PROXY_FAULTS = (
     urllib3.exceptions.ProxyError,
     urllib3.exceptions.ProxySchemeUnknown,
 )
+YEAR_S = 365 * 86_400
 BUNDLE_HINT = (
     "If the server or a proxy in between has a certificate of your organization, set verify= or SSL_CERT_FILE to a file of its "
     "CA certificates."
@@ -61,15 +64,30 @@ def describe_silence(url: str) -> str:
 
 def build_wait_error(error: TinkerError, seconds: float) -> TinkerError:
     """Return the error of a read that would have to wait past its deadline, with the time to wait until."""
-    when = datetime.now(UTC) + timedelta(seconds=seconds)
+    can_wait = ", or pass a longer deadline= to wait for it" if seconds < LONGEST_WAIT_S else ""
     late = type(error)(
-        f"{error.what}: the server asks to wait {seconds:.0f} s, which is past the deadline",
+        f"{error.what}: the server asks to wait {_format_wait(seconds)}, which is past the deadline",
         status=error.status,
         url=error.url,
-        hint=f"Try again after {when:%Y-%m-%d %H:%M:%S} UTC, or pass a longer deadline= to wait for it.",
+        hint=f"Try again after {_format_end(seconds)}{can_wait}.",
     )
     late.retry_after, late.retryable = seconds, error.retryable
     return late
+
+
+def advise_wait(seconds: float) -> str:
+    """Return the hint of an error with which the server asks to wait."""
+    return f"The server asks to wait {_format_wait(seconds)}: try again after {_format_end(seconds)}, or lower max_workers."
+
+
+def _format_wait(seconds: float) -> str:
+    """Format a wait in seconds and, if it is long, in larger units."""
+    longer = format_duration(round(seconds)) if seconds < YEAR_S else f"{seconds / YEAR_S:.0f} years"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds:.0f} s ({longer})"
+
+
+def _format_end(seconds: float) -> str:
+    return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _describe_proxy(fault: Exception) -> tuple[str, str] | None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-MAX_SERVER_WAIT_S = 366 * 86_400.0  # what names a later time names none
+MAX_SERVER_WAIT_S = 1e10  # three centuries; what names a later time names none
+LONGEST_WAIT_S = 366 * 86_400.0  # a longer one is said, but not waited for, whatever the deadline
 RATE_LIMIT_RETRY_FACTOR = 4
 _jitter = random.Random()  # noqa: S311  # spreads load, protects nothing; the caller's own random numbers stay as they were seeded
 
@@ -85,7 +87,7 @@ def backoff_s(attempt: int) -> float:
 def read_server_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Return the seconds a server asks for: `retry-after-ms`, or `Retry-After` in (fractions of) seconds or as a date.
 
-    None if the header is missing or malformed, or not above 0. A wait of hours is one: whether to wait so long is the deadline's matter.
+    None if the header is missing or malformed, or not above 0. A wait of years is one: whether to wait so long is the deadline's matter.
     """
     wait = _parse_number(headers.get("retry-after-ms"), scale=0.001)
     if wait is None:
@@ -103,12 +105,12 @@ def _parse_number(text: str | None, scale: float = 1.0) -> float | None:
 
 
 def parse_http_date(text: str | None) -> datetime | None:
-    """Return the time that an HTTP date header names; None for anything else."""
-    try:
-        date = parsedate_to_datetime(text) if text else None
-    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser raises on hostile text
-        return None
-    return date.replace(tzinfo=UTC) if date and not date.tzinfo else date
+    """Return the time that an HTTP date header names, in any of HTTP's forms or in ISO 8601; None for anything else."""
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        with suppress(ValueError, TypeError, IndexError, OverflowError):  # what the parsers raise on hostile text
+            date = parse((text or "").strip())
+            return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return None
 
 
 def _seconds_until(text: str | None, now: datetime) -> float | None:

@@ -29,11 +29,12 @@ from .auth import Authenticator, Token, fingerprint
 from .cache import AccountCache
 from .cache_files import touch_marker
 from .config import Settings, is_loopback
-from .failures import build_wait_error, describe_failure, describe_repeat, describe_silence
+from .failures import advise_wait, build_wait_error, describe_failure, describe_repeat, describe_silence
 from .permanent import Permanent
 from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
 from .responses import Response
 from .retry import (
+    LONGEST_WAIT_S,
     RetryBudget,
     is_complete_json,
     is_gateway_refusal,
@@ -185,7 +186,7 @@ class Transport:
                         continue
                 error = self._build_error(request, outcome) if isinstance(outcome, Response) else outcome
                 wait = _wait_after(outcome, tries) if repeat else None
-                if wait is None or wait >= get_time_left():
+                if wait is None or wait >= min(get_time_left(), LONGEST_WAIT_S):
                     raise self._end_retries(outcome, error)
                 self._report_repeat(wait, time.monotonic() - began, describe_repeat(error, tries.left), progress)
                 self._wait_before_retry(wait, error, progress)
@@ -269,8 +270,10 @@ class Transport:
         except (ValueError, RecursionError):
             is_page = "html" in response.headers.get("Content-Type", "")
             body = "" if is_page else response.content.decode("utf-8", "replace")
-        error = errors.build_error(response.status, body, request.url, what=what)
-        error.retry_after = read_server_wait(response.headers)
+        wait = read_server_wait(response.headers)
+        hint = advise_wait(wait) if wait is not None and response.status in HOLDING_STATUSES else None
+        error = errors.build_error(response.status, body, request.url, what=what, hint=hint)
+        error.retry_after = wait
         advice = read_retry_advice(response.headers)
         if advice is not None or is_gateway_refusal(response.status, response.headers):
             error.retryable = advice is not False
@@ -319,8 +322,9 @@ class Transport:
         asked = read_server_wait(outcome.headers) if isinstance(outcome, Response) else None
         if asked is None or error.status not in HOLDING_STATUSES:
             return error
-        self._hold_requests(asked)
-        return build_wait_error(error, asked) if asked >= get_time_left() else error
+        if asked < LONGEST_WAIT_S:  # a longer one may be a mistake of the server's
+            self._hold_requests(asked)
+        return build_wait_error(error, asked) if asked >= min(get_time_left(), LONGEST_WAIT_S) else error
 
     def _wait_for_rate_limit(self, progress: Progress) -> None:
         while (seconds := self._not_before - time.monotonic()) > 0:
