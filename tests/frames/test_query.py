@@ -39,6 +39,10 @@ GOOD = [
     "time.dt.year >= 2026",
     "name.str.lower().str.startswith('s')",
     "size_bytes > size_bytes.mean()",
+    "size_bytes > 2**30 and `size_gb` * 2 < 10**1.5",
+    "name.str.len() * 2 > 10 and step % 2 == 0",
+    "name.str.replace('step', 's') == name",
+    "abs(size_gb) * 2 > 1",
 ]
 
 
@@ -108,6 +112,37 @@ def test_a_query_runs_nothing(query: str, rows: pd.DataFrame, tmp_path: Path) ->
     with pytest.raises(InvalidRequestError):
         filter_rows(rows, query.format(file=repr(str(file)), shell=repr(f"touch {file}")))
     assert list(tmp_path.glob("evil*")) == []
+
+
+ENDLESS = [
+    "10**10**10 > 1",
+    "size_gb > 9**9**9",
+    "(10**10)**(10**9) > size_gb",
+    "((2**64)**64)**64 > size_gb",
+    "10**name.nunique()**9 > size_gb",
+    "size_gb > -(10**(10**10))",
+    "size_gb > 10 ** -(-10**9)",
+    "size_gb > 1 << 10**10",
+    "name == 'a' * 10**10",
+    "name == 10**10 * ('a' + 'b')",
+    "name * 10**9 == 'a'",
+    "`name` * 10**9 == 'a'",
+    "checkpoint_type * 10**9 == 'a'",
+    "name.str.lower() * 10**9 == 'a'",
+    "name.str[0:2] * 10**9 == 'a'",
+    "name.isin(['a'] * 10**10)",
+    "name == '%1000000000000d' % 5",
+    "name.str.replace('', '" + "b" * 100 + "').str.replace('b', '" + "c" * 100 + "') == 'a'",
+    "x = 10**10**10",
+    "10**10**10 = 1",
+]
+
+
+@pytest.mark.parametrize("query", ENDLESS)
+def test_a_query_computes_nothing_without_bounds(query: str, rows: pd.DataFrame) -> None:
+    """Powers with large exponents, repeated text and lists, and texts that replacements multiply are refused before they are computed."""
+    with pytest.raises(InvalidRequestError, match="--where"):
+        filter_rows(rows, query)
 
 
 ALTERING = [

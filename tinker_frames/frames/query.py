@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from .comparisons import QUOTED, describe_unknown_columns, translate_comparisons
+from .cost import check_cost
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +95,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
     Raises
     ------
     InvalidRequestError
-        For what is not a condition on the frame's rows, or could do more than compare.
+        For what is not a condition on the frame's rows, could do more than compare, or could take forever to compute.
     """
     import pandas as pd
     from pandas.api.types import is_bool_dtype
@@ -103,7 +104,9 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
     _check_query(query, called)
     hint = f"Write it as for DataFrame.query; the columns are {', '.join(map(str, frame.columns))}."
     try:
-        mask = _evaluate(frame, translate_comparisons(frame, query))
+        meant = translate_comparisons(frame, query)
+        check_cost(frame, meant)
+        mask = _evaluate(frame, meant)
     except UndefinedVariableError as error:
         problem = describe_unknown_columns(str(error).split("'")[1:2], frame.columns)
     except InvalidRequestError as error:
