@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tinker_frames.frames.text import shorten_ids
-from tinker_frames.views.cells import format_size
+from tinker_frames.frames.humanize import format_size, shorten_ids
 
 from .view_page import ViewPage
 

@@ -446,7 +446,7 @@ def test_a_table_fits_its_terminal(
     if wanted == "inventory":
         assert more
     if wanted == "all":
-        assert re.search(r"… [0-9]+ more columns: [a-z_,\s]*extra,\s+meta\.\\x1b\[31m,\s+meta\.\[/red\]", plain)
+        assert re.search(r"[0-9]+ more\s+columns\s+\([a-z_,\s]*extra,\s+meta\.\\x1b\[31m,\s+meta\.\[/red\]", plain)
 
 
 def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -691,6 +691,28 @@ def test_summary_prints_the_groups(shared_server: DemoServer, run: Callable[...,
     few = run(shared_server, "summary", "--by", "run", "--limit", "2", "--format", "json")
     assert len(json.loads(few.out)) == 2
     assert run(shared_server, "summary", "--by", "nope").code == 1
+
+
+def test_quiet_prints_whole_ids(shared_server: DemoServer, run: Callable[..., Outcome], read: Any) -> None:
+    """`-q` prints the whole ids and nothing else, one a line, in the order of the rows."""
+    for table, key in (("checkpoints", "tinker_path"), ("runs", "training_run_id"), ("inventory", "tinker_path")):
+        assert run(shared_server, "ls", table, "-q").out.splitlines() == read(table)[key].tolist()
+    found = run(shared_server, "find", "nightly", "-q").out.split()
+    assert found
+    assert set(found) <= {*read("sessions")["session_id"], *read("runs")["training_run_id"]}
+
+
+def test_a_shortened_id_can_be_pasted(shared_server: DemoServer, run: Callable[..., Outcome], read: Any) -> None:
+    """What a table shows of an id, with `…` in it, names its row in `find`, `--run` and the commands that write."""
+    row = read("checkpoints").iloc[0]
+    short = f"{row['training_run_id'][:8]}…{row['tinker_path'][-12:]}"
+    assert run(shared_server, "find", short, "-q").out.split() == [row["tinker_path"]]
+    listed = run(shared_server, "ls", "checkpoints", "--run", f"{row['training_run_id'][:8]}…:train:0", "-q").out
+    assert row["tinker_path"] in listed.split()
+    plan = run(shared_server, "rm", short, "--dry-run", "--format", "json")
+    assert [each["tinker_path"] for each in json.loads(plan.out)] == [row["tinker_path"]]
+    several = run(shared_server, "rm", "…", "--dry-run")
+    assert (several.code, "Give more of one of" in several.err) == (1, True)
 
 
 def test_details_are_shown(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:

@@ -947,7 +947,7 @@ PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-in
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
 OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "extend": PLAN, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
-           "undo": CLIENT | {"--yes"}, "resume": CLIENT | {"--yes"}, "abandon": CLIENT, "journal": CLIENT}  # fmt: skip
+           "undo": CLIENT | {"--yes"}, "resume": CLIENT | {"--yes"}, "abandon": CLIENT, "journal": CLIENT | {"--full", "--quiet"}}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", OPTIONS)
@@ -955,7 +955,7 @@ def test_help_names_every_option(command: str, server: DemoServer, run: Callable
     """`--help` names exactly these options, which scripts rely on."""
     done = run(server, command, "--help")
     assert (done.code, done.err, len(server.requests)) == (0, "", 0)
-    assert set(re.findall(r"^  (?:-h, )?(--[\w-]+)", done.out, re.MULTILINE)) == OPTIONS[command] | {"--help"}
+    assert set(re.findall(r"^  (?:-[hq], )?(--[\w-]+)", done.out, re.MULTILINE)) == OPTIONS[command] | {"--help"}
     assert {each.name for each in plan_commands.COMMANDS} == set(OPTIONS)
 
 

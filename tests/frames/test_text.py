@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import unicodedata
 from typing import Any
 
 import numpy as np
@@ -11,8 +9,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.cells import cell_len
-from rich.console import Console
 
 from tinker_frames.frames import text as frame_text
 
@@ -27,13 +23,6 @@ WILD = st.text(
 CONTROL = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *map(chr, range(0x200B, 0x2010)), *map(chr, range(0x2028, 0x202F)),
            *map(chr, range(0x2060, 0x2070)), "\ufeff", "\u061c"}  # fmt: skip
 CELLS = st.one_of(WILD, st.none(), st.booleans(), st.integers(), st.floats(), st.tuples(WILD, WILD))
-
-
-def print_lines(shown: Any, width: int) -> list[str]:
-    """Return the lines printed to a terminal of this width."""
-    out = io.StringIO()
-    Console(file=out, width=width, force_terminal=False, highlight=False, markup=False, emoji=False).print(shown)
-    return out.getvalue().split("\n")[:-1]
 
 
 @settings(max_examples=105)
@@ -79,72 +68,6 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     frame = pd.DataFrame({place: pd.Series(values, dtype="object") for place, values in enumerate(columns.values())})
     frame.columns = pd.Index(names, dtype="object")
     return frame
-
-
-@settings(max_examples=70)
-@given(frame=frames(), width=st.integers(40, 240))
-def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: int) -> None:
-    """Any table has one line per row, none wider than the terminal or with a control character."""
-    lines = print_lines(frame_text.render_table(frame, width=width), width)
-    assert max(map(cell_len, lines)) <= width
-    assert all(line.isprintable() for line in lines)
-    rule = max(place for place in (1, 2) if set(lines[place].strip()) == {"─"})  # a column can be named so, too
-    assert len(frame) <= len(lines) - rule - 1 <= len(frame) + 1
-
-
-@settings(max_examples=21)
-@given(text=st.text("名前検証한국日本語", min_size=1, max_size=200), width=st.integers(40, 120))
-def test_wide_characters_count_twice(text: str, width: int) -> None:
-    """Wide characters count as two columns."""
-    frame = pd.DataFrame({"name": [text, "😀" * 100], "size": [1.5, 2.5]})
-    for line in print_lines(frame_text.render_table(frame, width=width), width):
-        assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= width
-
-
-@settings(max_examples=35)
-@given(frame=frames(), width=st.integers(60, 240))
-def test_folded_loses_nothing(frame: pd.DataFrame, width: int) -> None:
-    """Folded cells fit the terminal, and single words are not broken."""
-    frame = frame.iloc[:, :3]
-    lines = print_lines(frame_text.render_folded(frame), width)
-    assert all(cell_len(line) <= width and line.isprintable() for line in lines)
-
-
-def test_folded_text_can_be_put_together() -> None:
-    """Text that is too long for a line continues on the next one, and nothing is cut."""
-    text = "x" * 300
-    lines = print_lines(frame_text.render_folded(pd.DataFrame({"what": ["latency"], "detail": [text]})), 60)
-    assert "".join(lines).replace(" ", "").removeprefix("latency") == text
-
-
-@pytest.mark.parametrize("width", [40, 80, 120, 200])
-def test_columns_without_room_are_left_out(shared_client: Any, width: int) -> None:
-    """A narrow terminal shows as many of the first columns as are readable, and the number of the others."""
-    frame = shared_client.inventory().head(20)
-    lines = print_lines(frame_text.render_table(frame, width=width), width)
-    count = frame_text.count_columns_shown(frame, width)
-    assert max(map(cell_len, lines)) <= width
-    assert len(lines) <= 20 + 5
-    assert 3 <= count < len(frame.columns)
-    heads = lines[1].split()
-    assert len(heads) == count
-    for head, name in zip(heads, frame.columns, strict=False):
-        assert head == name or len(head) >= frame_text.NARROW
-        assert head.split("…")[0] == name[: len(head.split("…")[0])]
-
-
-def test_short_columns_are_whole() -> None:
-    """When space is short, short columns stay complete and long texts are shortened in the middle."""
-    long = "tinker://5b1f0c9e-2d7a-5c44-9f1b-7a3c1e2d4f60:train:0/sampler_weights/step-000400"
-    frame = pd.DataFrame({"tinker_path": [long], "size_gb": [1.5], "public": [True]})
-    (row,) = print_lines(frame_text.render_table(frame, width=60), 60)[3:4]
-    assert "/step-000400" in row
-    assert "…" in row
-    assert row.split()[-2:] == ["1.5", "yes"]
-    assert frame_text.is_shortened(frame, 60)
-    wide = print_lines(frame_text.render_table(frame, width=200), 200)
-    assert any(long in line for line in wide)
-    assert not frame_text.is_shortened(frame, 200)
 
 
 @settings(max_examples=35)

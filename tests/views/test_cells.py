@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 import tinker_frames as tkf
 from tests.views.sample_frames import NOW, frame_of, tables
 from tinker_frames.demo import DemoServer
+from tinker_frames.frames.humanize import format_age, format_size
 from tinker_frames.views import cells
-from tinker_frames.views.cells import LONGEST, describe_column, format_age, format_rows, format_size, kind_of
+from tinker_frames.views.cells import LONGEST, describe_column, format_rows, kind_of
 
 
 def cell(name: str, value: Any, dtype: Any = None) -> Any:

@@ -9,7 +9,7 @@ import click
 from ..frames.formats import TEXT_FORMATS
 from ..schema import catalog
 from .plans import INCOMPLETE
-from .printing import print_table, summarize
+from .printing import add_table_options, print_ids, print_table, summarize
 
 
 @click.command()
@@ -45,7 +45,7 @@ def summary(
     if form in TEXT_FORMATS:
         files.write_text(groups, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
-        print_table(groups, cut=True)
+        print_table(groups)
     sys.stdout.flush()
     click.echo(summarize(frame), err=True)
     return 0 if about["complete"] else INCOMPLETE
@@ -55,8 +55,9 @@ def summary(
 @click.argument("text")
 @click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
 @click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
+@add_table_options
 @click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
-def find(text: str, form: str, refresh: bool, base_url: str | None) -> int:
+def find(text: str, form: str, refresh: bool, base_url: str | None, *, full: bool, quiet: bool) -> int:
     """Print the sessions, runs and checkpoints that a name, a part of an id, a tinker path or a console link names.
 
     Exit code 1 means that there are none.
@@ -67,10 +68,12 @@ def find(text: str, form: str, refresh: bool, base_url: str | None) -> int:
 
     with Client(base_url=base_url) as client:
         frame = client.find(text, refresh=refresh)
-    if form in TEXT_FORMATS:
+    if quiet:
+        print_ids(frame["id"])
+    elif form in TEXT_FORMATS:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     elif len(frame):
-        print_table(frame[list(catalog.FOUND.brief)], cut=True)
+        print_table(frame[list(catalog.FOUND.brief)], full=full)
     sys.stdout.flush()
     if frame.empty:
         click.echo(f"nothing is named {text!r}", err=True)

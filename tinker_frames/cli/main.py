@@ -26,8 +26,8 @@ from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
 from ..version import __version__
 from . import answers
-from .plans import COMMANDS, INCOMPLETE, add_options
-from .printing import make_console, print_table, summarize
+from .plans import COMMANDS, INCOMPLETE
+from .printing import add_options, add_table_options, make_console, print_ids, print_table, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,8 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @cli.command()
 @_add_listing_options
 @click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
-def ls(table: str, form: str, **options: Any) -> int:
+@add_table_options
+def ls(table: str, form: str, *, full: bool, quiet: bool, **options: Any) -> int:
     """Print a table of the account: every page, every row.
 
     Standard error says how many rows there are and whether the listing is complete; with --format json its last line is an
@@ -125,13 +126,15 @@ def ls(table: str, form: str, **options: Any) -> int:
     """
     from ..frames import files
 
-    frame, about = _read_rows(table, options)
+    frame, about = _read_rows(table, options | ({"columns": None} if quiet else {}))
     brief = (catalog.TABLES | (catalog.DETAILED if options["details"] else {}))[TABLES[table]].brief
-    if form in TEXT_FORMATS:
+    if quiet:
+        print_ids(frame[catalog.TABLES[TABLES[table]].key])
+    elif form in TEXT_FORMATS:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
         shown = frame if options["columns"] or options["metadata"] else frame[[name for name in brief if name in frame]]
-        print_table(shown, cut=options["limit"] is None)
+        print_table(shown, cut=options["limit"] is None, full=full)
     sys.stdout.flush()
     make_console(stderr=True).print(summarize(frame), soft_wrap=not sys.stderr.isatty())
     if form == "json":
@@ -169,7 +172,7 @@ def doctor(form: str, base_url: str | None) -> int:
     """Check the credential, the server's routes, page caps and latency, the clocks and the cache."""
     import pandas as pd
 
-    from ..frames import files, text
+    from ..frames import files, terminal, text
     from ..rest.config import ClientOptions, resolve
     from ..rest.transport import Transport
     from .doctor import examine
@@ -183,7 +186,7 @@ def doctor(form: str, base_url: str | None) -> int:
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
     elif sys.stdout.isatty():
-        make_console().print(text.render_folded(frame))
+        make_console().print(terminal.render_folded(frame))
     else:
         sys.stdout.write(text.render_lines(frame))
     return 1 if (frame["verdict"] == "wrong").any() else 0

@@ -9,7 +9,7 @@ proved complete, and then nothing is removed without --allow-incomplete; 130 int
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,10 @@ from ..plans.actions import ACTIONS, Action, Arguments, Parameter
 from ..plans.guards import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
 from ..schema.durations import DURATION_FORMS
+from ..schema.paths import is_cut, read_console_link
 from .piped import HEADER, check_header, is_stdin_piped, read_stdin
-from .reports import make_hints, print_plan, print_rows, report_outcomes, report_unknown
+from .printing import add_options, add_table_options, print_ids, print_table
+from .reports import make_hints, print_plan, report_outcomes, report_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,16 +35,10 @@ if TYPE_CHECKING:
 
 INCOMPLETE, INTERRUPTED = 3, 130
 DURATION = "DURATION"
+JOURNAL_COLUMNS = (HEADER, "action", "state", "outcome", "error")
 
 _Command = Callable[..., Any]
 _Decorator = Callable[[_Command], _Command]
-
-
-def add_options(command: _Command, options: Sequence[_Decorator]) -> _Command:
-    """Add options to a command, to be shown in their order."""
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def _add_client_options(command: _Command) -> _Command:
@@ -197,11 +193,12 @@ def abandon(plan: str, form: str, base_url: str | None) -> int:  # noqa: ARG001 
 
 @click.command()
 @click.argument("plan", required=False)
+@add_table_options
 @_add_client_options
-def journal(plan: str | None, form: str, base_url: str | None) -> int:
+def journal(plan: str | None, form: str, base_url: str | None, *, full: bool, quiet: bool) -> int:
     """Print the actions and outcomes of every plan, or the rows of the one named by its id or the beginning of it.
 
-    An undo of expire or ttl is listed with the action restore.
+    An undo of expire or ttl is listed with the action restore. With -q: the ids of the plans, or the paths of the rows.
     """
     from ..frames import files
 
@@ -210,15 +207,19 @@ def journal(plan: str | None, form: str, base_url: str | None) -> int:
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
         return 0
-    counts = frame.groupby(
-        ["plan", "started_at", "action", "state", "outcome"], observed=True, dropna=False, sort=False
-    ).size()
-    print_rows(
-        counts.reset_index(name="rows")
-        if plan is None
-        else frame[["tinker_path", "action", "state", "outcome", "error"]]
-    )
+    if quiet:
+        print_ids(frame["plan" if plan is None else HEADER])
+    elif frame.empty and sys.stdout.isatty():
+        click.echo("the journal of this account has no plan yet", err=True)
+    else:
+        print_table(_count_outcomes(frame) if plan is None else frame[list(JOURNAL_COLUMNS)], full=full)
     return 0
+
+
+def _count_outcomes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the number of rows of each plan's outcomes."""
+    groups = ["plan", "started_at", "action", "state", "outcome"]
+    return frame.groupby(groups, observed=True, dropna=False, sort=False).size().reset_index(name="rows")
 
 
 COMMANDS = (
@@ -248,6 +249,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
             click.echo(f"the listing could not be proved complete, so {then}", err=True)
         if refused:
             return INCOMPLETE
+        paths = _complete_paths(paths, frame)
         plan = _make_plan(client, action, _select_rows(frame, paths, options["where"]), given).allow(*options["guards"])
         named = [] if paths is None else _find_required(plan, paths, by_rule=by_rule)
         code = print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named, by_rule)
@@ -320,6 +322,21 @@ def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool
         )
         return report_outcomes(outcomes, options["form"], undo_hint, named=named, quiet=quiet)
     raise InvalidRequestError(problem, hint="Print the plan with --dry-run, run it with --yes.")
+
+
+def _complete_paths(paths: list[str] | None, frame: pd.DataFrame) -> list[str] | None:
+    """Return whole paths for those that tables show with `…` in them, and for links of the console."""
+    if paths is None:
+        return None
+    paths = [read_console_link(path) or path for path in paths]
+    if not frame.attrs["tinker"]["complete"] and (cut := [path for path in paths if is_cut(path)]):
+        raise InvalidRequestError(
+            f"{cut[0]!r} could be another checkpoint, since the listing could not be proved complete",
+            hint="Give the whole path, as -q prints it.",
+        )
+    from ..listings.find import resolve_short_ids
+
+    return list(dict.fromkeys(resolve_short_ids(paths, frame[HEADER])))
 
 
 def _select_rows(frame: pd.DataFrame, paths: list[str] | None, where: str | None) -> pd.DataFrame:

@@ -1,34 +1,66 @@
-"""Tables on a terminal, or as lines in a pipe."""
+"""Tables on a terminal, or as lines in a pipe; and the options that say how much of them."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_Command = Callable[..., Any]
+_Decorator = Callable[[_Command], _Command]
 
-def print_table(frame: pd.DataFrame, *, cut: bool) -> None:
-    """Print a table to a terminal, or every row as tab-separated lines to a pipe."""
-    from ..frames import text
+
+def add_options(command: _Command, options: Sequence[_Decorator]) -> _Command:
+    """Add options to a command, to be shown in their order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def add_table_options(command: _Command) -> _Command:
+    """Add the options of a command that prints a table."""
+    options = (
+        click.option("--full", is_flag=True, help="On a terminal: every row, and nothing shortened; lines may be longer than the screen."),
+        click.option("-q", "--quiet", is_flag=True, help="Print only the whole ids, one a line, e.g. for another command."),
+    )  # fmt: skip
+    return add_options(command, options)
+
+
+def print_table(frame: pd.DataFrame, *, cut: bool = True, full: bool = False) -> None:
+    """Print a table to a terminal, or every row as tab-separated lines to a pipe.
+
+    With `cut`, a terminal gets the first rows; with `full`, every row, in lines as long as they have to be.
+    """
+    from ..frames import terminal, text
 
     if not sys.stdout.isatty():
         sys.stdout.write(text.render_lines(frame))
         return
-    shown = frame.head(text.ROWS_ON_SCREEN) if cut else frame
-    console = make_console()
-    console.print(text.render_table(shown, width=console.width))
-    if text.is_shortened(shown, console.width):
-        console.print("long cells are shortened: use a wider terminal, a pipe, --format or --columns")
-    if hidden := [str(name) for name in frame.columns[text.count_columns_shown(shown, console.width) :]]:
-        console.print(
-            f"… {text.count_nouns(len(hidden), 'more column')}: {text.escape_control_characters(', '.join(hidden))}"
-        )
-    if len(shown) < len(frame):
-        console.print(
-            f"… {text.count_nouns(len(frame) - len(shown), 'more row')}: --limit {len(frame)} shows all, or use a pipe, --format or export"
-        )
+    if full:
+        table, width = terminal.render_full(frame)
+        make_console(width=width, soft_wrap=True).print(table, crop=False, overflow="ignore", no_wrap=True)
+        return
+    shown, console = frame.head(terminal.ROWS_ON_SCREEN) if cut else frame, make_console()
+    console.print(terminal.render_table(shown, width=console.width))
+    hidden = [str(name) for name in frame.columns[terminal.count_columns_shown(shown, console.width) :]]
+    more = [text.count_nouns(len(frame) - len(shown), "more row")] if len(shown) < len(frame) else []
+    if hidden:
+        names = text.escape_control_characters(", ".join(hidden))
+        more.append(f"{text.count_nouns(len(hidden), 'more column')} ({names})")
+    if more or terminal.is_shortened(shown, console.width):
+        console.print(f"… {'; '.join([*more, '--full shortens nothing, -q prints only whole ids'])}")
+
+
+def print_ids(ids: pd.Series[Any]) -> None:
+    """Print ids whole, one a line, each once; control characters are escaped."""
+    from ..frames.text import escape_control_characters
+
+    sys.stdout.write("".join(f"{escape_control_characters(str(one))}\n" for one in ids.dropna().drop_duplicates()))
 
 
 def make_console(**options: Any) -> Any:

@@ -10,6 +10,7 @@ import click
 
 from ..plans.actions import ACTIONS
 from .piped import HEADER
+from .printing import print_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,16 +82,9 @@ def _print_outcomes(outcomes: pd.DataFrame, failed: pd.DataFrame, form: str) -> 
     if form == "json":
         files.write_json_array(outcomes, sys.stdout.buffer)
     elif len(failed):
-        print_rows(failed[["tinker_path", "outcome", "error"]])
+        print_table(failed[["tinker_path", "outcome", "error"]], cut=False)
     if form == "json" or len(failed):
         sys.stdout.flush()
-
-
-def print_rows(frame: pd.DataFrame) -> None:
-    """Print rows as lines of text."""
-    from ..frames.text import render_lines
-
-    sys.stdout.write(render_lines(frame))
 
 
 def report_unknown(paths: Sequence[str], known: pd.Series[Any]) -> int:

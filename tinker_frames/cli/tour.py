@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..client import Client
 from ..errors import NotSupportedError
-from ..frames import text
+from ..frames import terminal, text
 from ..frames.files import export
 from ..frames.totals import sum_groups
 from ..schema.catalog import CHECKPOINTS, SESSIONS, TRAINING_RUNS
@@ -67,6 +67,6 @@ def show_account(client: Client, console: Console, folder: Path) -> None:
 def _print_table(console: Console, frame: pd.DataFrame, title: str) -> None:
     """Print a table that fits the terminal; to a pipe or file, every cell whole, with tabs in between."""
     if console.is_terminal:
-        console.print(text.render_table(frame, title, width=console.width))
+        console.print(terminal.render_table(frame, title, width=console.width))
     else:
         console.file.write(f"{title}\n{text.render_lines(frame)}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -10,7 +11,7 @@ from ..errors import InvalidRequestError
 from ..schema.catalog import CHECKPOINTS, FOUND, SESSIONS, TRAINING_RUNS
 from ..schema.coerce import replace_surrogates
 from ..schema.columns import pandas_dtype
-from ..schema.paths import may_be_short, read_console_link, starts_with_scheme
+from ..schema.paths import is_cut, may_be_short, read_console_link, starts_with_scheme, to_pattern
 
 LEAST_CHARACTERS = 4  # of the beginning of an id: fewer are in too many
 
@@ -44,7 +45,7 @@ def find_rows(text: str, sessions: pd.DataFrame, runs: pd.DataFrame, checkpoints
 
 
 def resolve_short_ids(ids: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return ids with those that are the beginning of exactly one known id completed; others are returned as they are.
+    """Return ids or paths, of which the beginnings of exactly one known id, and those with `…` for a part of one, are completed.
 
     Raises
     ------
@@ -56,10 +57,11 @@ def resolve_short_ids(ids: Iterable[str], known: Iterable[str]) -> list[str]:
 
 
 def _complete(short: str, known: list[str]) -> str:
-    matches = [one for one in known if one.startswith(short)]
+    pattern = re.compile(to_pattern(short)) if is_cut(short) else None
+    matches = [one for one in known if (pattern.fullmatch(one) if pattern else one.startswith(short))]
     if len(matches) > 1:
-        listed = ", ".join(matches[:3])
-        raise InvalidRequestError(f"{len(matches)} ids begin with {short!r}", hint=f"Give more of one of {listed} …")
+        listed, how = ", ".join(matches[:3]), "can be" if pattern else "begin with"
+        raise InvalidRequestError(f"{len(matches)} ids {how} {short!r}", hint=f"Give more of one of {listed} …")
     return matches[0] if matches else short
 
 
@@ -68,13 +70,16 @@ def _contains(column: pd.Series[str], wanted: str) -> pd.Series[bool]:
 
 
 def _begins(column: pd.Series[str], wanted: str) -> pd.Series[bool]:
+    """Return which ids a text is the beginning of, or stands for with `…` in it."""
+    if is_cut(wanted):
+        return column.str.fullmatch(to_pattern(wanted)).fillna(value=False).astype(bool)
     if len(wanted) < LEAST_CHARACTERS:
         return column == wanted
     return column.str.startswith(wanted).fillna(value=False).astype(bool)
 
 
 def _names_checkpoint(checkpoints: pd.DataFrame, wanted: str) -> pd.Series[bool]:
-    if starts_with_scheme(wanted):
+    if starts_with_scheme(wanted) or is_cut(wanted):
         return _begins(checkpoints["tinker_path"], wanted)
     return _contains(checkpoints["name"], wanted)
 

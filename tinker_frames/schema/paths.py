@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ..errors import InvalidTinkerPathError
 
 SCHEME = "tinker://"
+CUT = "…"  # stands in tables for the part of an id that is left out
 SCHEMES = (SCHEME, "twinkle://")  # no others: `file://` and `s3://` paths are none of checkpoints
 
 # Segment of a path to the `checkpoint_type` of the rows that have it.
@@ -164,8 +165,25 @@ def session_of(run_or_sampler_id: str) -> str | None:
 
 
 def may_be_short(text: str) -> bool:
-    """Tell whether a text may be the beginning of an id, as servers make them, and is no whole one."""
-    return _SHORT_ID.fullmatch(text) is not None
+    """Tell whether a text may be the beginning of an id, as servers make them, or an id with `…` in it, and is no whole one."""
+    return _SHORT_ID.fullmatch(text) is not None or is_cut(text)
+
+
+def is_cut(text: str) -> bool:
+    """Tell whether a text is an id or a path of which tables show only a part."""
+    return CUT in text
+
+
+def to_pattern(cut: str) -> str:
+    """Return the regular expression of the ids and paths that a text with `…` in it can stand for; their scheme may be left out.
+
+    Examples
+    --------
+    >>> bool(re.fullmatch(to_pattern("5b1f…:0/weights/…1"), "tinker://5b1f0c9e:train:0/weights/0001"))
+    True
+    """
+    scheme = "" if starts_with_scheme(cut) else f"(?:{'|'.join(SCHEMES)})?"
+    return scheme + "(?s:.*)".join(map(re.escape, cut.split(CUT)))
 
 
 def write_console_link(row: Mapping[str, object]) -> str | None:

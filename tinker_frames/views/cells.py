@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from pandas.api import types
 
+from ..frames.humanize import format_age, format_size
 from ..frames.text import escape_control_characters
 from ..schema.catalog import known_columns
 from .messages import Cell, Column
@@ -76,33 +76,6 @@ def format_rows(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[
         if columns_of_cells
         else [[] for _ in range(len(frame))]
     )
-
-
-def format_size(n_bytes: float | None, *, short: bool = False) -> str:
-    """Return a size in bytes with a unit (powers of 1000), `short` without zeros at its end; empty if unknown."""
-    if n_bytes is None or math.isnan(n_bytes):
-        return ""
-    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if abs(n_bytes) >= factor * 0.9995:
-            scaled = n_bytes / factor
-            if short:
-                return f"{scaled:,.3g} {unit}" if abs(scaled) < 1000 else f"{scaled:,.0f} {unit}"
-            return f"{scaled:,.{0 if scaled >= 99.95 else 1 if scaled >= 9.995 else 2}f} {unit}"
-    return f"{n_bytes:.0f} B"
-
-
-def format_age(seconds: float) -> str:
-    """Return how long ago, or how far ahead, a time is, rounded down to the largest unit that fits."""
-    text = format_length(abs(seconds))
-    return f"in {text}" if seconds < 0 else f"{text} ago"
-
-
-def format_length(seconds: float) -> str:
-    """Return a length of time, rounded down to the largest unit that fits."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"
 
 
 def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Cell]:

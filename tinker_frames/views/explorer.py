@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, TinkerError
-from ..frames.text import escape_control_characters, shorten_ids
+from ..frames.humanize import format_size, shorten_ids
+from ..frames.text import escape_control_characters
 from ..functions import is_default
 from ..schema.paths import runs_of
 from . import refresh
 from .action_panel import ActionPanel
-from .cells import format_size
 from .codegen import write_script
 from .forms import OFFERED, make_button
 from .messages import Facet, Head

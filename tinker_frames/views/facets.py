@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from ..frames.humanize import format_size
 from ..frames.text import escape_control_characters
-from .cells import format_size
 from .controls import Control
 from .filters import option_label
 from .messages import Bar, Chart, FilterOption, FilterValue, TimeRange

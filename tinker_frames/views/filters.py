@@ -12,7 +12,7 @@ from numbers import Integral
 from typing import Any
 
 from ..errors import InvalidRequestError
-from ..frames.text import shorten_ids
+from ..frames.humanize import shorten_ids
 from ..schema.coerce import EXACT_FLOAT, INT64, canonical_json
 from .controls import Control
 from .messages import FilterKind

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..frames.humanize import format_size
 from ..frames.text import escape_control_characters
-from .cells import SIZES, format_number, format_size, kind_of
+from .cells import SIZES, format_number, kind_of
 from .facets import Facets, choose_step, format_hour, make_range
 from .messages import Summary
 

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import InvalidRequestError
+from ..frames.humanize import format_size
 from ..frames.query import check_columns
 from ..frames.text import escape_control_characters
 from ..schema.identity import restore_keys
@@ -281,7 +282,7 @@ class TableState:
             "rows": count,
             "hidden": count - shown,
             "all": bool(len(rows)) and shown == len(rows),
-            "size": cells.format_size(self.facets.bytes(rows.selection)) if count else "",
+            "size": format_size(self.facets.bytes(rows.selection)) if count else "",
         }
 
     def count(self) -> Count:
@@ -291,8 +292,8 @@ class TableState:
         return {
             "rows": len(rows),
             "total": len(rows.frame),
-            "size": cells.format_size(facets.bytes(rows.mask)),
-            "total_size": cells.format_size(facets.bytes(every)),
+            "size": format_size(facets.bytes(rows.mask)),
+            "total_size": format_size(facets.bytes(every)),
         }
 
     def filter_bar(self) -> FilterBar:
