@@ -167,7 +167,7 @@ def tables(text: str) -> dict[str, list[str]]:
 def test_demo_shows_a_whole_account(
     environment: dict[str, str], tmp_path: Path, read: Callable[[str], pd.DataFrame]
 ) -> None:
-    """From an empty folder without a credential, `demo` prints every row of three tables with summaries, and writes two equal files."""
+    """From an empty folder without a credential, `demo` prints what the account holds on one screen, and writes two equal files."""
     empty = tmp_path / "empty"
     empty.mkdir()
     process = subprocess.Popen(
@@ -184,12 +184,9 @@ def test_demo_shows_a_whole_account(
     assert (process.returncode, err) == (0, "")
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
-    shown = {part.split(":")[0].split("\n")[0]: part.splitlines()[2:] for part in out.split("\n\n")}
-    for title, table in {"Sessions": "sessions", "Training runs": "runs", "Checkpoints": "checkpoints"}.items():
-        assert len(shown[title]) == len(read(table)), title
     inventory = read("inventory")
-    assert len(shown["By base model"]) == inventory["base_model"].nunique()
-    assert len(shown["The 12 largest training runs"]) == 12
+    assert out.count("\n") <= 32
+    assert f"{len(read('sessions'))} sessions, {len(read('runs'))} training runs, {len(inventory)} checkpoints" in out
     assert "Try next" in out
     assert "--serve" in out
     assert "\x1b" not in out
@@ -214,7 +211,7 @@ def test_demo_output_to_a_closed_pipe(environment: dict[str, str], tmp_path: Pat
         env=environment,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Sessions: ")
+    assert done.stdout.startswith("A demo account: ")
 
 
 def serving(folder: Path, env: dict[str, str]) -> tuple[subprocess.Popen[str], str]:

@@ -942,7 +942,7 @@ def test_usage_errors(arguments: list[str], server: DemoServer, run: Callable[..
     assert len(server.requests) == 0
 
 
-CLIENT = {"--format", "--base-url"}
+CLIENT = {"--format", "--base-url", "--demo"}
 PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-incomplete"}
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip

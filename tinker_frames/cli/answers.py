@@ -8,6 +8,7 @@ import click
 
 from ..frames.formats import TEXT_FORMATS
 from ..schema import catalog
+from .connection import add_server_options, open_client
 from .plans import INCOMPLETE
 from .printing import add_table_options, print_ids, print_table, summarize
 
@@ -25,7 +26,7 @@ from .printing import add_table_options, print_ids, print_table, summarize
 @click.option("--limit", type=click.IntRange(0), help="Maximum number of groups; the largest come first.")
 @click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
 @click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
-@click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
+@add_server_options
 def summary(
     by: tuple[str, ...], where: str | None, limit: int | None, form: str, refresh: bool, base_url: str | None
 ) -> int:
@@ -33,11 +34,10 @@ def summary(
 
     The cost is there if the account may read its rate. Exit code 3 means that rows may be missing.
     """
-    from ..client import Client
     from ..frames import files
     from ..frames.query import filter_rows
 
-    with Client(base_url=base_url) as client:
+    with open_client(base_url) as client:
         frame = client.inventory(refresh=refresh)
         rate = client.planner.read_rate()
     about = frame.attrs["tinker"]
@@ -56,17 +56,16 @@ def summary(
 @click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
 @click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
 @add_table_options
-@click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
+@add_server_options
 def find(text: str, form: str, refresh: bool, base_url: str | None, *, full: bool, quiet: bool) -> int:
     """Print the sessions, runs and checkpoints that a name, a part of an id, a tinker path or a console link names.
 
     Exit code 1 means that there are none.
     """
-    from ..client import Client
     from ..frames import files
     from ..frames import text as text_of
 
-    with Client(base_url=base_url) as client:
+    with open_client(base_url) as client:
         frame = client.find(text, refresh=refresh)
     if quiet:
         print_ids(frame["id"])

@@ -26,6 +26,7 @@ from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
 from ..version import __version__
 from . import answers
+from .connection import RUNS, SEED, add_server_options, open_client
 from .plans import COMMANDS, INCOMPLETE
 from .printing import add_options, add_table_options, make_console, print_ids, print_table, summarize
 
@@ -94,7 +95,7 @@ def cli() -> None:
 
 def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that select a table and its rows."""
-    options = [
+    options: list[Callable[..., Any]] = [
         click.argument("table", type=TableName(list(TABLES))),
         click.option("--where", metavar="QUERY", help="A pandas query, e.g. \"size_gb > 1 and not public\"."),
         click.option("--sort", metavar="COLUMNS", help="Columns to sort by, comma-separated; -column for descending."),
@@ -109,7 +110,7 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Only your own rows, or all that you can access; not for checkpoints."),
         click.option("--project", metavar="ID", help="sessions, runs, samplers: only those of this project."),
         click.option("--refresh", is_flag=True, help="Read from the server, not from the cache."),
-        click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
+        add_server_options,
     ]  # fmt: skip
     return add_options(command, options)
 
@@ -167,21 +168,16 @@ def export(table: str, output: str, form: str | None, encoding: Encoding, **opti
 
 @cli.command()
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL.")
+@add_server_options
 def doctor(form: str, base_url: str | None) -> int:
     """Check the credential, the server's routes, page caps and latency, the clocks and the cache."""
     import pandas as pd
 
     from ..frames import files, terminal, text
-    from ..rest.config import ClientOptions, resolve
-    from ..rest.transport import Transport
     from .doctor import examine
 
-    transport = Transport(resolve(ClientOptions(base_url=base_url, retries=1, timeout=20)))
-    try:
-        findings = list(examine(transport))
-    finally:
-        transport.close()
+    with open_client(base_url, retries=1, timeout=20) as client:
+        findings = list(examine(client.transport))
     frame = pd.DataFrame([(f.what, f.verdict, f.detail) for f in findings], columns=["what", "verdict", "detail"])
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
@@ -193,8 +189,8 @@ def doctor(form: str, base_url: str | None) -> int:
 
 
 @cli.command()
-@click.option("--runs", type=click.IntRange(1), default=60, show_default=True, help="Training runs in the account.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the generated account.")
+@click.option("--runs", type=click.IntRange(1), default=RUNS, show_default=True, help="Training runs in the account.")
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Seed of the generated account.")
 @click.option("--dialect", type=click.Choice(list(DIALECTS)), default="official", show_default=True,
               help="The server to imitate.")  # fmt: skip
 @click.option("--serve", is_flag=True, help="Keep serving after the tour, until Ctrl-C.")
@@ -292,11 +288,10 @@ def _print_error(message: str, code: int) -> int:
 
 def _read_rows(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the selected rows, and what is known of the listing that they are from."""
-    from ..client import Client
     from ..frames.query import select
 
     _check_options(table, options)
-    with Client(base_url=options["base_url"]) as client:
+    with open_client(options["base_url"]) as client:
         frame = _read_table(client, table, options)
     if options["metadata"]:
         frame = frame.tinker.expand_metadata()

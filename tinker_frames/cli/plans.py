@@ -21,6 +21,7 @@ from ..plans.guards import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
 from ..schema.durations import DURATION_FORMS
 from ..schema.paths import is_cut, read_console_link
+from .connection import add_server_options, is_demo, open_client
 from .piped import HEADER, check_header, is_stdin_piped, read_stdin
 from .printing import add_options, add_table_options, print_ids, print_table
 from .reports import make_hints, print_plan, report_outcomes, report_unknown
@@ -44,7 +45,7 @@ _Decorator = Callable[[_Command], _Command]
 def _add_client_options(command: _Command) -> _Command:
     options = (
         click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True),
-        click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
+        add_server_options,
     )
     return add_options(command, options)
 
@@ -320,6 +321,7 @@ def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool
         undo_hint = (
             f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else f"a {plan.action.name} cannot be undone"
         )
+        undo_hint = "the demo account ends with this command" if is_demo() else undo_hint
         return report_outcomes(outcomes, options["form"], undo_hint, named=named, quiet=quiet)
     raise InvalidRequestError(problem, hint="Print the plan with --dry-run, run it with --yes.")
 
@@ -391,9 +393,7 @@ def _to_duration(text: str | None, parameter: Parameter) -> int | str | None:
 @contextmanager
 def _open_client(base_url: str | None) -> Iterator[Client]:
     """Yield a client; after an interruption that leaves a plan unfinished, print how to continue."""
-    from ..client import Client
-
-    with Client(base_url=base_url) as client:
+    with open_client(base_url) as client:
         journal = client.planner.journal()
         size_before = journal.measure_size()
         try:

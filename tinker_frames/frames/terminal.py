@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,6 +62,16 @@ def render_full(frame: pd.DataFrame) -> tuple[RichTable, int]:
     columns = _list_cells(frame)
     rooms = [cells.widths[0] for cells in columns]
     return _build_table(columns, rooms, ""), sum(rooms) + BETWEEN * len(rooms) + EDGES
+
+
+def render_text(frame: pd.DataFrame, width: int) -> list[str]:
+    """Return the lines of `render_table`, without blank ones and blanks at their ends."""
+    from rich.console import Console
+
+    with StringIO() as page:
+        options = {"force_terminal": False, "color_system": None, "highlight": False, "markup": False, "emoji": False}
+        Console(file=page, width=width, **options).print(render_table(frame, width=width))  # type: ignore[arg-type]
+        return [line.rstrip() for line in page.getvalue().split("\n") if line.strip()]
 
 
 def count_columns_shown(frame: pd.DataFrame, width: int) -> int:

@@ -1,0 +1,57 @@
+"""The account that a command is for: the user's own, one on another server, or the embedded demo account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .printing import add_options
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+DEMO = "tinker_frames.demo"  # what is set in a command's context if the demo account is asked for
+RUNS, SEED = 60, 1  # of the account that `demo` shows, so that `--demo` has the same one
+
+
+def add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which account a command is for."""
+    options = (
+        click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
+        click.option(
+            "--demo",
+            is_flag=True,
+            expose_value=False,
+            callback=_remember_demo,
+            help="Use the account of `tinker-frames demo`; what is changed in it is lost when the command ends.",
+        ),
+    )
+    return add_options(command, options)
+
+
+def _remember_demo(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta[DEMO] = value
+
+
+@contextmanager
+def open_client(base_url: str | None, **options: Any) -> Iterator[Client]:
+    """Yield a client of the account that the command's options name; it is closed in the end."""
+    from ..client import Client
+    from ..demo import account
+
+    if is_demo():
+        if base_url is not None:
+            raise click.UsageError("--demo and --base-url exclude each other.")
+        client = account(RUNS, SEED, **options)
+    else:
+        client = Client(base_url=base_url, **options)
+    with client:
+        yield client
+
+
+def is_demo() -> bool:
+    """Tell whether the command that runs is for the demo account."""
+    return bool(click.get_current_context().meta.get(DEMO))
