@@ -25,7 +25,7 @@ from ..frames.delimited import Encoding
 from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
 from ..version import __version__
-from . import answers
+from . import answers, info
 from .connection import RUNS, SEED, add_server_options, open_client
 from .plans import COMMANDS, INCOMPLETE
 from .printing import add_options, add_table_options, make_console, print_ids, print_table, summarize
@@ -245,7 +245,7 @@ def _run_lab(output: Path, find_by_account: dict[str, Any], *, port: int, browse
     return _print_error(f"JupyterLab ended with code {code}", 1) if code else 0
 
 
-for _command in (*COMMANDS, answers.find, answers.summary):
+for _command in (*COMMANDS, answers.find, answers.summary, info.info):
     cli.add_command(_command)
 
 
