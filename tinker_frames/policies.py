@@ -51,6 +51,7 @@ RUN_AND_TYPE = (
     "training_run_id",
     "checkpoint_type",
 )  # what is counted separately: a run needs its training state and its weights
+FINAL_NAME = r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])"  # what `keep_final` searches names for
 
 
 def __dir__() -> list[str]:
@@ -224,7 +225,7 @@ def keep_every(k: int) -> Rule:
 @keep_rule("Named final or last", suggested=True)
 def keep_final() -> Rule:
     """Keep checkpoints named final (also `final-…`, `…-final`, `last`)."""
-    final = _compile_matcher(r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])")
+    final = _compile_matcher(FINAL_NAME)
     return Rule("keep_final()", lambda frame: frame["name"].map(final), needs=("name",))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from tinker_frames.frames.humanize import format_size, shorten_ids
 from .view_page import ViewPage
 
 if TYPE_CHECKING:
-    pass
+    from playwright.sync_api import Locator
 
 pytestmark = pytest.mark.browser
 
@@ -26,10 +27,23 @@ def bars(view: ViewPage, title: str) -> dict[str, str]:
     return dict(figure.evaluate(BARS))
 
 
-def columns(view: ViewPage) -> dict[str, int]:
-    """Return the row count of each column over time, by label."""
-    labels = view.find(".tkf-column").evaluate_all("all => all.map(column => column.getAttribute('aria-label'))")
-    return {text.rsplit(": ", 1)[0]: int(text.rsplit(": ", 1)[1].replace(",", "")) for text in labels}
+def find_picture(view: ViewPage, name: str) -> Locator:
+    """Return the picture of a chart, once it is drawn."""
+    picture = view.control(f"picture {name}")
+    view.host.wait_until(lambda: picture.count() == 1)
+    picture.scroll_into_view_if_needed()
+    return picture
+
+
+def drag(view: ViewPage, picture: Locator, start: float, end: float) -> None:
+    """Drag over a picture, between two shares of its width."""
+    box = picture.bounding_box()
+    assert box
+    view.page.mouse.move(box["x"] + start * box["width"], box["y"] + 60)
+    view.page.mouse.down()
+    view.page.mouse.move(box["x"] + end * box["width"], box["y"] + 50, steps=3)
+    view.page.mouse.up()
+    view.host.settle()
 
 
 def test_bars_of_runs_are_called_by_their_names(view: ViewPage) -> None:
@@ -48,28 +62,55 @@ def test_bars_of_runs_are_called_by_their_names(view: ViewPage) -> None:
 
 @pytest.mark.parametrize("how", ["click", "Enter"])
 def test_a_bar_filters(view: ViewPage, how: str) -> None:
-    """A click or Enter on a bar shows its rows; a bar that is not one value cannot be clicked."""
+    """A click or Enter on a bar shows its rows; a second click shows all rows again."""
     model = next(iter(bars(view, "Storage by model")))
     bar = view.control(f"Storage by model {model}")
     view.host.click(bar) if how == "click" else view.host.press("Enter", on=bar)
     view.wait_for(lambda: view.widget.filters, {"model": [model]})
     assert set(view.widget.filtered["base_model"]) == {model}
     assert list(bars(view, "Storage by model")) == [model]
-    assert view.control("Storage by run 50 others").count() == 0
+    view.host.press("Enter", on=view.control(f"Storage by model {model}"))
+    view.wait_for(lambda: view.widget.filters, {})
 
 
-def test_the_others_are_no_button(view: ViewPage) -> None:
-    """The bar for all other values cannot be clicked."""
-    bars(view, "Storage by run")
-    assert view.control("Storage by run 50 others").is_disabled()
+def test_the_others_are_said_in_words(view: ViewPage) -> None:
+    """What all other values hold is no bar like the rest."""
+    assert len(bars(view, "Storage by run")) == 5
+    assert view.find('[data-name="chart run"] .tkf-bars-rest').inner_text().startswith("50 others: ")
 
 
-@pytest.mark.parametrize("how", ["click", "Enter", " "])
-def test_a_column_filters(view: ViewPage, how: str) -> None:
-    """A click, Enter or Space on a column shows as many rows as its label says."""
-    view.host.wait_until(lambda: columns(view))
-    label, rows = max(columns(view).items(), key=lambda item: item[1])
-    column = view.control(f"Checkpoints over time {label}")
-    view.host.click(column) if how == "click" else view.host.press(how, on=column)
-    view.wait_for(view.counts, f"{rows} of 582")
-    assert view.chips()[0].startswith("Created: from ")
+def test_a_brush_over_time_filters(view: ViewPage) -> None:
+    """Dragging over the end of the storage chart leaves what was created then, as the text said while dragging."""
+    picture = find_picture(view, "storage")
+    assert picture.locator(".tkf-ticks text").all_text_contents()[-1] == "today"
+    drag(view, picture, 0.8, 0.99)
+    created = view.widget.filters["created"]
+    assert created["before"] >= created["after"] > f"{view.widget.frame['time'].min():%Y-%m-%d}"
+    assert 0 < len(view.widget.filtered) < len(view.widget.frame)
+
+
+def test_keys_filter_a_day_of_expiry(view: ViewPage) -> None:
+    """In a picture, arrow keys move over its days, Shift extends, the text says what is there, and Enter filters."""
+    picture = find_picture(view, "expiries")
+    for key in ("Home", "Shift+ArrowRight", "Shift+ArrowRight"):
+        view.host.press(key, on=picture)
+    today = datetime.now(UTC)
+    text = view.find('[data-name="chart expiries"] .tkf-chart-text').inner_text()
+    assert text.startswith(f"{today:%Y-%m-%d} to {today + timedelta(days=2):%Y-%m-%d}: ")
+    view.host.press("Enter", on=picture)
+    view.wait_for(lambda: set(view.widget.filters), {"expires"})
+    assert view.active() == "picture expiries"
+
+
+def test_a_run_is_drawn_along_its_steps(view: ViewPage) -> None:
+    """The checkpoints of a few runs are drawn along their steps, those that expire with another shape; a drag filters by step."""
+    frame = view.widget.frame
+    run = frame[frame["expires_at"].notna() & (frame["step"] > 0)]["training_run_id"].iloc[0]
+    view.widget.filters = {"run": [run]}
+    picture = find_picture(view, "steps")
+    shapes = picture.locator(".tkf-mark").evaluate_all("all => all.map(mark => mark.getAttribute('d'))")
+    looks = picture.locator(".tkf-mark").evaluate_all("all => all.map(mark => mark.getAttribute('class'))")
+    assert len(set(shapes)) == len(set(looks))
+    drag(view, picture, 0.0, 0.99)
+    steps = frame[frame["training_run_id"] == run]["step"].dropna()
+    assert view.widget.filters["step"] == [steps.min(), steps.max()]

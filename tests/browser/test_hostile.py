@@ -29,8 +29,8 @@ TAGS = """() => [...new Set([...document.querySelectorAll('.tkf *')].map(element
 HANDLERS = """() => [...document.querySelectorAll('.tkf *')].flatMap(element =>
   [...element.attributes].filter(one => /^(on|src|href|srcdoc|action)/i.test(one.name)).map(one => one.name))"""
 OURS = {
-    "button", "datalist", "div", "figcaption", "figure", "g", "h4", "input", "label", "li", "nav", "option", "rect", "section",
-    "span", "strong", "svg", "table", "tbody", "td", "th", "thead", "title", "tr", "ul",
+    "button", "datalist", "desc", "div", "figcaption", "figure", "g", "h4", "input", "label", "li", "line", "nav", "option", "path",
+    "rect", "section", "span", "strong", "svg", "table", "tbody", "td", "text", "th", "thead", "title", "tr", "ul",
 }  # fmt: skip
 
 

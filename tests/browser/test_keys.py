@@ -65,8 +65,8 @@ def test_every_stop_keeps_the_notebooks_keys_out(view: ViewPage) -> None:
     """Tab visits every visible control and leaves the view; every stop has the marker that JupyterLab respects."""
     view.widget.filters = {"size": [0, None]}
     view.wait_for(view.chips, ["Size: ≥ 0 GB"])
-    view.host.wait_until(lambda: view.find(".tkf-column").count())
-    assert tab_through(view) > 40
+    view.host.wait_until(lambda: view.find(".tkf-picture svg").count())
+    assert tab_through(view) > 30
     assert view.root.evaluate(UNREACHED) == []
 
 

@@ -169,14 +169,14 @@ def test_the_code_is_copied(view: ViewPage) -> None:
 def test_pictures_can_be_put_away(view: ViewPage) -> None:
     """The button hides the charts, gives the space beside the rows to these, and shows them again."""
     view.page.set_viewport_size({"width": 1700, "height": 900})
-    view.host.wait_until(lambda: view.find(".tkf-chart").count() == 3)
+    view.host.wait_until(lambda: view.find(".tkf-chart").count() == 6)
     before = view.grid.evaluate("grid => grid.clientWidth")
     view.click("pictures")
     view.wait_for(lambda: view.find(".tkf-charts").is_visible(), False)
     assert view.control("pictures").get_attribute("aria-pressed") == "false"
     assert view.grid.evaluate("grid => grid.clientWidth") > before + 200
     view.click("pictures")
-    view.wait_for(lambda: view.find(".tkf-chart").count(), 3)
+    view.wait_for(lambda: view.find(".tkf-chart").count(), 6)
 
 
 def test_a_kernel_that_is_silent_is_told(view: ViewPage) -> None:

@@ -78,11 +78,26 @@ def test_a_message_resends_only_the_changed_parts(view: HeadlessView) -> None:
     number = view.shown["summaries"]["number"]
     assert parts("pick", id="size_gb", first=0, last=0, number=number) == rearranged
     assert parts("pick", id="size_gb", first=0, last=0, number=number) == set(), "of rows that are gone"
+    picked = {"id": "model", "first": 0, "last": 0}
+    assert parts("pick_chart", **picked, number=view.state.rows.mask_number) == rearranged
+    assert parts("pick_chart", **picked, number=number) == set(), "of rows that are gone"
+    view.send("reset")
     assert parts("facet", name="model") == {"facet"}
     assert parts("charts", on=False) == {"head", "charts"}
-    assert view.shown["charts"] == []
+    assert view.shown["charts"]["charts"] == []
     for name in PARTS:
         assert view.shown[name] == json.loads(json.dumps(view.explorer.part(name)))
+
+
+def test_charts_have_the_price_of_storage_once_it_is_known(view: HeadlessView) -> None:
+    """Once it is shown, a view reads what storage costs, one time, and sends its charts again."""
+    assert "a month" not in json.dumps(view.explorer.part("charts"))
+    view.send("ready")
+    wait_until(lambda: "a month" in json.dumps(view.explorer.part("charts")))
+    sent = view.updates.copy()
+    view.send("ready")
+    assert sent[0] == ("summaries", "charts")
+    assert view.updates[len(sent) :] == [("summaries", "charts")]
 
 
 def test_chunks_are_sent_for_the_current_order_only(view: HeadlessView) -> None:

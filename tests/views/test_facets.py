@@ -1,11 +1,10 @@
-"""Facets: counts of options, sums of bytes, and bars of charts, over the matching rows of a table."""
+"""Facets: counts of options and sums of bytes over the matching rows of a table."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.views.sample_frames import COLUMN_OF, NOW, find_matching, frame_of, objects, tables, to_json_text
+from tests.views.sample_frames import COLUMN_OF, find_matching, frame_of, objects, tables, to_json_text
 from tinker_frames.frames.query import evaluate_condition
 from tinker_frames.schema.columns import pandas_array
 from tinker_frames.views.controls import CONTROLS, Control, controls_of
-from tinker_frames.views.facets import MOST_BARS, MOST_BINS, MOST_OPTIONS, Facets
+from tinker_frames.views.facets import MOST_OPTIONS, Facets
 from tinker_frames.views.filters import build_expression
 
 MODEL = Control("model", "Base model", "options", ("base_model",))
@@ -74,63 +73,13 @@ def test_only_frequent_and_selected_options_are_listed() -> None:
 
 # ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-model_tables = st.lists(
-    st.tuples(st.sampled_from("abcdefghij"), st.none() | st.integers(0, 9)).map(
-        lambda pair: {"base_model": pair[0], "size_bytes": pair[1]}
-    ),
-    max_size=30,
-)
-
-
-def make_frame(table: Table) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            name: pandas_array(kind, [row[name] for row in table])
-            for name, kind in (("base_model", "text"), ("size_bytes", "int"))
-        }
-    )
-
-
-@settings(max_examples=35)
-@given(table=model_tables, data=st.data())
-def test_bars_add_up_and_a_click_selects_their_rows(table: Table, data: st.DataObject) -> None:
-    """The bars add up to the bytes of the rows, or to their number if no size is known; a click on a bar selects its rows."""
-    frame = make_frame(table)
-    mask = np.array([data.draw(st.booleans()) for _ in table], dtype=bool)
-    facets = Facets(frame)
-    bars = facets.bars("Checkpoints", "model", MODEL, mask)["bars"]
-    known = [
-        row["size_bytes"] for row, is_in in zip(table, mask, strict=True) if is_in and row["size_bytes"] is not None
-    ]
-    assert facets.bytes(mask) == (sum(known) if known else None)
-    assert sum(bar["value"] for bar in bars) == (sum(known) if known else mask.sum())
-    assert len(bars) <= MOST_BARS + 1
-    assert [bar["value"] for bar in bars[:MOST_BARS]] == sorted(
-        (bar["value"] for bar in bars[:MOST_BARS]), reverse=True
-    )
-    for bar in (bar for bar in bars if bar["picks"]):
-        rows = mask & apply_picks(frame, bar["picks"])
-        assert bar["value"] == (facets.bytes(rows) if known else rows.sum())
-    assert json.dumps(bars)
-
-
-def test_bars_have_titles_and_labels() -> None:
-    """The title says whether bars show storage or numbers of rows; the last bar says how many values it combines."""
-    table = [{"base_model": name, "size_bytes": 10**9} for name in "abcdefg"]
-    picture = Facets(make_frame(table)).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
-    assert (picture["title"], picture["bars"][-1]["label"]) == ("Storage by model", "2 others")
-    assert [bar["text"] for bar in picture["bars"]] == ["1.00 GB"] * 5 + ["2.00 GB"]
-    bare = Facets(make_frame(table)[["base_model"]]).bars("Checkpoints", "model", MODEL, np.ones(7, dtype=bool))
-    assert (bare["title"], bare["bars"][0]["text"]) == ("Checkpoints by model", "1")
-
 
 def test_runs_are_labelled_with_their_names() -> None:
-    """Options and bars of runs show the session's name if any row of the run has one, otherwise the id."""
+    """Options of runs show the session's name if any row of the run has one, otherwise the id."""
     frame = pd.DataFrame({"training_run_id": ["a", "a", "b", None, "c"], "display_name": [None, "léa", "", "nobody", "<b>\n"], "size_gb": [1.0, 1, 1, 1, 0.5]})  # fmt: skip
     run, facets, mask = controls_of(frame)["run"], Facets(frame), np.ones(5, dtype=bool)
     labels = {option["value"]: option["label"] for option in facets.options(run, mask, [])}
     assert labels == {"a": "léa (a)", "b": "b", None: "not known", "c": "<b>\\n (c)"}
-    assert facets.bars("Checkpoints", "run", run, mask)["bars"][0]["label"] == "léa (a)"
 
 
 @pytest.mark.parametrize(
@@ -143,56 +92,6 @@ def test_runs_are_labelled_with_their_names() -> None:
 def test_bytes_are_summed_from_the_column_that_has_them(columns: dict[str, Any], expected: float | None) -> None:
     """Bytes are summed over the rows that have a size; None if no row has one or the column is not numeric."""
     assert Facets(pd.DataFrame(columns)).bytes(np.ones(2, dtype=bool)) == expected
-
-
-# ── over time ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@settings(max_examples=42)
-@given(
-    hours=st.lists(st.none() | st.integers(0, 10**4) | st.integers(-(10**7), 5 * 10**7), max_size=7),
-    span=st.sampled_from([1, 24, 24 * 365]),
-    bits=masks,
-    zone=st.booleans(),
-)
-def test_bars_over_time_contain_every_row_once(
-    hours: list[int | None], span: int, bits: list[bool], zone: bool
-) -> None:
-    """Over any period, a few dozen bars of equal width contain every row with a time; a click on a bar of days selects its rows."""
-    times = [
-        None
-        if hour is None
-        else NOW + timedelta(hours=hour % (span * 40))
-        if span < 8760
-        else NOW + timedelta(hours=hour)
-        for hour in hours
-    ]
-    frame = pd.DataFrame({"time": pandas_array("time", times)})
-    frame = frame if zone else frame.assign(time=frame["time"].dt.tz_localize(None))
-    mask = np.array(bits[: len(hours)], dtype=bool)
-    bars = Facets(frame).over_time("Created", CREATED, mask)["bars"]
-    assert sum(bar["value"] for bar in bars) == (mask & frame["time"].notna().to_numpy()).sum()
-    assert len(bars) <= MOST_BINS
-    assert not bars or (bars[0]["value"] and bars[-1]["value"])
-    control = controls_of(frame).get("created")
-    for bar in (bar for bar in bars if ":" not in bar["label"] and bar["value"]):
-        assert (mask & evaluate_condition(frame, build_expression(control, bar["picks"]["created"]))).sum() == bar[
-            "value"
-        ]
-
-
-def test_bars_over_time_are_labelled_with_their_days() -> None:
-    """Bars are labelled in UTC: with the hour, the day, or the first and last day, depending on their width."""
-
-    def labels(*days: float) -> list[str]:
-        first = datetime(2026, 1, 1, tzinfo=UTC)
-        frame = pd.DataFrame({"time": [first + timedelta(days=day) for day in days]})
-        return [bar["label"] for bar in Facets(frame).over_time("", CREATED, np.ones(len(days), dtype=bool))["bars"]]
-
-    assert labels(0, 1 / 24) == ["2026-01-01 00:00", "2026-01-01 01:00"]
-    assert labels(0, 20)[::20] == ["2026-01-01", "2026-01-21"]
-    assert labels(0, 100)[0] == "2026-01-01 to 2026-01-07"
-    assert labels() == []
 
 
 # ── metadata ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,12 +14,13 @@ from ..errors import InvalidRequestError, TinkerError
 from ..frames.humanize import format_size, shorten_ids
 from ..frames.text import escape_control_characters
 from ..functions import is_default
+from ..rest.threads import attempt, start_threads
 from ..schema.paths import runs_of
 from . import refresh
 from .action_panel import ActionPanel
 from .codegen import write_script
 from .forms import OFFERED, make_button
-from .messages import Facet, Head
+from .messages import ChartList, Facet, Head
 from .sorts import SORTS
 from .table import TableState
 from .target import Target, make_target
@@ -62,6 +63,8 @@ class Explorer:
         self._client, self._notify = client, changed
         self._find_frames = find_frames or self.get_frames
         self._facet = ""
+        self._rate: float | None = None  # dollars per gigabyte and month
+        self._is_rate_read = False
         self._writes = 0  # how often rows were written to
         self.reading: Task | None = None
         self.panel = ActionPanel(lambda: client().planner, self.target, self._panel_changed, self._after_write)
@@ -107,6 +110,12 @@ class Explorer:
         """Filter by groups of a column's summary, unless the rows that match have changed since it was made."""
         if number == self.state.rows.mask_number:
             self.state.pick(column, groups)
+            self._rearranged()
+
+    def pick_chart(self, name: str, groups: tuple[int, int], number: int) -> None:
+        """Filter by groups of a chart, unless the rows that match have changed since it was drawn."""
+        if number == self.state.rows.mask_number:
+            self.state.pick_chart(name, groups)
             self._rearranged()
 
     def set_query(self, text: str) -> None:
@@ -261,7 +270,7 @@ class Explorer:
                 "selection": self.state.selection,
                 "facet": self._facet_message,
                 "summaries": self.state.summaries,
-                "charts": lambda: self.state.charts() if self.with_charts else [],
+                "charts": self._charts_message,
                 "action_panel": self.panel.to_message,
             }
             return made[name]()
@@ -281,6 +290,10 @@ class Explorer:
             "charts": self.with_charts,
             "actions": [make_button(action) for action in OFFERED.values()],
         }
+
+    def _charts_message(self) -> ChartList:
+        self.state.rate = self._rate
+        return self.state.charts() if self.with_charts else {"number": self.state.rows.mask_number, "charts": []}
 
     def _facet_message(self) -> Facet:
         name = self._facet
@@ -320,6 +333,24 @@ class Explorer:
         """Send the options of a filter, until those of another are requested."""
         self._facet = name
         self.changed("facet")
+
+    def show_details(self) -> None:
+        """Send summaries and charts, and read the price of storage for these, once."""
+        self.changed("summaries", "charts")
+        if not self._is_rate_read:
+            self._is_rate_read = True
+            start_threads(self._read_rate, 1, "tinker-frames-rate")
+
+    def _read_rate(self) -> None:
+        """Read dollars per gigabyte and month; charts go without if that fails."""
+        rate = attempt(self._request_rate).value
+        if rate is not None:
+            with self.lock:
+                self._rate = rate
+            self.changed("charts")
+
+    def _request_rate(self) -> float | None:
+        return self._client().planner.read_rate()
 
     def show_charts(self, on: bool) -> None:
         """Show or hide the charts beside the table."""

@@ -1,4 +1,4 @@
-"""Counts and sums over the rows of a view, for the options of filters and for charts; pure."""
+"""Counts and sums over the rows of a view, for the options of filters, summaries and charts; pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from ..frames.humanize import format_size
 from ..frames.text import escape_control_characters
 from .controls import Control
 from .filters import option_label
-from .messages import Bar, Chart, FilterOption, FilterValue, TimeRange
+from .messages import FilterOption, TimeRange
 
 if TYPE_CHECKING:
     from ..frames.query import Mask
 
 MOST_OPTIONS = 60  # of one filter; the most frequent ones, and the selected ones
-MOST_BARS = 5
-MOST_BINS = 40
 MOST_KEYS = 100
 SIZES = {"size_bytes": 1.0, "checkpoint_storage_bytes": 1.0, "size_gb": 1e9}  # columns of sizes, in bytes
 EPOCH, FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 1, 9999))
@@ -66,37 +63,6 @@ class Facets:
             return None
         return float(known.sum())
 
-    def bars(self, what: str, title: str, control: Control, mask: Mask) -> Chart:
-        """Return a bar for each of a column's largest values, by bytes, or by rows if no size is known; the others are one bar."""
-        codes, values = self.encode(control.columns[0])
-        weights, is_size = self._weights(mask)
-        sums = np.bincount(codes[mask], weights=weights, minlength=len(values))
-        order = [int(place) for place in np.argsort(-sums, kind="stable") if sums[place] > 0]
-        bars = [
-            _bar(
-                escape_control_characters(self.label(control, values[p])), sums[p], is_size, {control.name: [values[p]]}
-            )
-            for p in order[:MOST_BARS]
-        ]
-        rest = float(sum(sums[place] for place in order[MOST_BARS:]))
-        if rest:
-            bars.append(_bar(f"{len(order) - MOST_BARS:,} others", rest, is_size, None))
-        return {"title": f"{'Storage' if is_size else what} by {title}", "kind": "bars", "bars": bars}
-
-    def over_time(self, title: str, control: Control, mask: Mask) -> Chart:
-        """Return the number of rows per hour, day, week …, with a step that keeps the bars legible (UTC)."""
-        column = self._frame[control.columns[0]]
-        times = column.to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT", "s"))[mask]
-        hours = times[~np.isnat(times)].astype("int64") // 3600
-        if hours.size == 0:
-            return {"title": title, "kind": "columns", "bars": []}
-        low, high = int(hours.min()), int(hours.max())
-        step = choose_step(low, high, MOST_BINS)
-        first = low // step
-        counts = np.bincount(hours // step - first)
-        bars = [_span((first + place) * step, step, int(count), control) for place, count in enumerate(counts)]
-        return {"title": title, "kind": "columns", "bars": bars}
-
     def metadata_keys(self, columns: tuple[str, ...]) -> list[str]:
         """Return the keys of the metadata, most frequent first."""
         found: Counter[str] = Counter()
@@ -131,7 +97,8 @@ class Facets:
             self._named[column] = {values[code]: str(name) for code, name in zip(some, found, strict=True)}
         return self._named[column]
 
-    def _weights(self, mask: Mask) -> tuple[Any, bool]:
+    def weigh(self, mask: Mask) -> tuple[Any, bool]:
+        """Return the bytes of each row of `mask`, 0 where unknown, and true; if no size is known, 1 for each and false."""
         if self.bytes(mask) is None:
             return np.ones(int(mask.sum())), False
         return np.nan_to_num(self._all_sizes()[mask]), True
@@ -143,15 +110,6 @@ class Facets:
             if names:
                 self._sizes = self._frame[names[0]].to_numpy(dtype="float64", na_value=np.nan) * SIZES[names[0]]
         return self._sizes
-
-
-def _bar(label: str, value: float, is_size: bool, picks: dict[str, FilterValue] | None) -> Bar:
-    return {
-        "label": label,
-        "value": float(value),
-        "text": format_size(value) if is_size else f"{int(value):,}",
-        "picks": picks,
-    }
 
 
 def choose_step(low: int, high: int, most: int) -> int:
@@ -166,14 +124,6 @@ def make_range(start: int, end: int, *, by_hours: bool) -> TimeRange:
     if by_hours:
         return {"after": after[:13].replace(" ", "T"), "before": before[:13].replace(" ", "T")}
     return {"after": after[:10], "before": before[:10]}
-
-
-def _span(hour: int, step: int, count: int, control: Control) -> Bar:
-    ends = make_range(hour, hour + step, by_hours=step < 24)
-    label = format_hour(hour) if step < 24 else ends["after"]
-    if step > 24:
-        label += f" to {ends['before']}"
-    return {"label": label, "value": count, "text": f"{count:,}", "picks": {control.name: ends}}
 
 
 def format_hour(hour: int) -> str:

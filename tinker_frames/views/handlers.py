@@ -53,6 +53,11 @@ def _pick(explorer: Explorer, request: m.PickRequest) -> None:
     explorer.pick(str(request["id"]), groups, int(request["number"]))
 
 
+def _pick_chart(explorer: Explorer, request: m.ChartPickRequest) -> None:
+    groups = int(request["first"]), int(request["last"])
+    explorer.pick_chart(str(request["id"]), groups, int(request["number"]))
+
+
 def _facet(explorer: Explorer, request: m.FacetRequest) -> None:
     explorer.open_facet(str(request["name"]))
 
@@ -113,11 +118,12 @@ def _confirm(explorer: Explorer, request: m.ConfirmRequest) -> None:
 
 HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "ping": lambda _, __: None,
-    "ready": lambda explorer, _: explorer.changed("summaries", "charts"),
+    "ready": lambda explorer, _: explorer.show_details(),
     "rows": _rows,
     "filter": _filter,
     "reset": lambda explorer, _: explorer.reset(),
     "pick": _pick,
+    "pick_chart": _pick_chart,
     "facet": _facet,
     "sort": _sort,
     "columns": _columns,

@@ -180,21 +180,74 @@ class Facet(TypedDict):
     columns: NotRequired[list[ListedColumn]]
 
 
+class ChartSeries(TypedDict):
+    """One value for each bin of a chart over time, in the unit of the chart; `look` is how it is drawn."""
+
+    label: str
+    look: str
+    values: list[float]
+
+
+class TimeChart(TypedDict):
+    """A chart over time in bins of `step` hours, from `start` to `end` in hours since 1970; its series are stacked."""
+
+    id: str
+    kind: Literal["area", "columns"]
+    title: str
+    text: str
+    unit: str
+    start: int
+    step: int
+    end: float
+    series: list[ChartSeries]
+
+
 class Bar(TypedDict):
-    """One bar of a chart; a click sets the filters in `picks`."""
+    """One bar, or one part of a whole."""
 
     label: str
     value: float
     text: str
-    picks: dict[str, FilterValue] | None
+    look: str
 
 
-class Chart(TypedDict):
-    """A chart of the matching rows."""
+class BarsChart(TypedDict):
+    """Bars of the largest values, or the parts of a whole; `rest` is what the other values hold, in words."""
 
+    id: str
+    kind: Literal["bars", "parts"]
     title: str
-    kind: Literal["bars", "columns"]
+    text: str
     bars: list[Bar]
+    rest: str
+
+
+class StepsChart(TypedDict):
+    """Checkpoints along their steps, a lane for each run.
+
+    A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`.
+    """
+
+    id: str
+    kind: Literal["steps"]
+    title: str
+    text: str
+    low: float
+    high: float
+    bins: int
+    lanes: list[str]
+    looks: list[str]
+    points: list[list[float]]
+
+
+Chart = TimeChart | BarsChart | StepsChart  # A chart of the rows that match; `text` says in a sentence what it shows.
+
+
+class ChartList(TypedDict):
+    """The charts; `number` changes whenever the rows that match change."""
+
+    number: int
+    charts: list[Chart]
 
 
 class Summary(TypedDict):
@@ -341,7 +394,7 @@ class ViewState(TypedDict):
     _grid: Grid
     _selection: Selection
     _facet: Facet | None
-    _charts: list[Chart] | None
+    _charts: ChartList | None
     _summaries: Summaries | None
     _action_panel: PanelState
     _static_id: str

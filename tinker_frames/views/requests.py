@@ -40,6 +40,16 @@ class PickRequest(TypedDict):
     number: int
 
 
+class ChartPickRequest(TypedDict):
+    """Filter by the groups of a chart, from `first` to `last`; a second time, unset these filters."""
+
+    do: Literal["pick_chart"]
+    id: str
+    first: int
+    last: int
+    number: int
+
+
 class FacetRequest(TypedDict):
     """Send the content of a filter's popover, until another one is opened."""
 
@@ -139,7 +149,7 @@ class ConfirmRequest(TypedDict):
 
 
 Request = (
-    Command | RowsRequest | FilterRequest | PickRequest | FacetRequest | SortRequest | ColumnsRequest
+    Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest
     | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest
     | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest
 )  # fmt: skip

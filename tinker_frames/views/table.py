@@ -18,10 +18,11 @@ from ..frames.query import check_columns
 from ..frames.text import escape_control_characters
 from ..schema.identity import restore_keys
 from . import cells, filters
+from .charts import Charts, Drawing
 from .controls import CONTROLS, Control, controls_of
 from .facets import Facets
 from .messages import (
-    Chart,
+    ChartList,
     Column,
     Count,
     FilterBar,
@@ -65,6 +66,8 @@ class TableState:
         Whether the rows came in the order of their listing, as far as the frame shows.
     is_stale
         Whether a plan has changed rows since they were read.
+    rate
+        Dollars per gigabyte and month; None if not known.
     """
 
     def __init__(self, frame: pd.DataFrame, sort: Sort | None = None) -> None:
@@ -76,6 +79,7 @@ class TableState:
         self.about: dict[str, Any] = dict(frame.attrs.get("tinker") or {})
         check_kind(frame, self.sort, str(self.about.get("table")))
         self.is_stale = False
+        self.rate: float | None = None
         self.rows = Rows(frame, self.sort.key)
         self.controls = controls_of(frame)
         self.values: dict[str, Any] = {}
@@ -90,6 +94,7 @@ class TableState:
         self.columns += [name for name in frame.columns if name.startswith("meta.")]
         self._facets: Facets | None = None
         self._summaries: Summaries | None = None
+        self._charts: Charts | None = None
 
     # ── filters ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,6 +135,16 @@ class TableState:
         current = self.values.get(control.name)
         mask = self.rows.mask_without(control.name)
         self.set_filter(control.name, self._summarizer.pick(column, control, mask, groups, current))
+
+    def pick_chart(self, name: str, groups: tuple[int, int]) -> None:
+        """Set the filters of groups of a chart, from the first to the last; a second time, unset them."""
+        drawing = next((drawing for drawing in self._draw_charts() if drawing.chart["id"] == name), None)
+        if drawing is None or drawing.pick is None:
+            return
+        first, last = sorted(groups)
+        for filter_name, value in drawing.pick(first, last).items():
+            is_set = self.values.get(filter_name) == filters.clean_value(self.controls[filter_name], value)
+            self.set_filter(filter_name, None if is_set else value)
 
     def require_valid_filters(self) -> None:
         """Raise the error of an invalid filter, if there is one: the rows that are shown do not match the filters then.
@@ -224,7 +239,7 @@ class TableState:
         except TypeError as error:
             raise _explain_order(error) from None
         self.about, self.controls, self._conditions = new.about or self.about, new.controls, conditions
-        self._facets, self._summaries, self.is_stale = None, None, False
+        self._facets, self._summaries, self._charts, self.is_stale = None, None, None, False
         self.columns = [name for name in self.columns if name in frame.columns] or [self.sort.key]
 
     @property
@@ -314,19 +329,16 @@ class TableState:
         """Return the metadata keys of the rows."""
         return self.facets.metadata_keys(self.controls["metadata"].columns) if "metadata" in self.controls else []
 
-    def charts(self) -> list[Chart]:
+    def charts(self) -> ChartList:
         """Return the charts of the matching rows."""
-        mask, facets = self.rows.mask, self.facets
-        drawn = [
-            facets.bars(self.sort.title, title, self.controls[name], mask)
-            for name, title in self.sort.charts
-            if name in self.controls and self.rows.frame[self.controls[name].columns[0]].notna().any()
-        ]
-        for name in ("created", "used"):
-            if name in self.controls:
-                what = f"{self.sort.title} {'over time' if name == 'created' else 'by last use'}"
-                return [*drawn, facets.over_time(what, self.controls[name], mask)]
-        return drawn
+        drawings = self._draw_charts()
+        return {"number": self.rows.mask_number, "charts": [drawing.chart for drawing in drawings]}
+
+    def _draw_charts(self) -> list[Drawing]:
+        if self._charts is None:
+            self._charts = Charts(self.rows.frame, self.sort, self.controls, self.facets)
+        query = self._conditions.get("query", "")
+        return self._charts.draw(self.rows.mask, datetime.now(UTC), rate=self.rate, query=query)
 
     def summaries(self) -> SummariesMessage:
         """Return what the shown columns hold, each in the rows that match the filters of the others."""

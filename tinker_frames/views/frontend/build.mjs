@@ -7,11 +7,16 @@ import { build } from "esbuild";
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 const isCheck = process.argv.includes("--check");
 
+// The licence of d3-scale and its parts, which are bundled.
+const licence = await readFile(here("node_modules/d3-scale/LICENSE"), "utf8");
+
 const { outputFiles } = await build({
   absWorkingDir: here("."),
   entryPoints: ["src/view.js", "src/view.css"],
   outdir: "../static",
   bundle: true,
+  minify: true, // the code is sent to the browser with each view
+  banner: { js: `/*! The views of tinker-frames; with d3-scale and its parts:\n${licence}*/` },
   format: "esm",
   target: "es2022",
   charset: "utf8",

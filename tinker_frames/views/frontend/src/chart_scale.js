@@ -1,41 +1,181 @@
-// Lengths, heights and places in charts: arithmetic without the DOM.
+// Places and texts of charts, without the DOM: scales with round ticks, stacked series, the group at a place.
 
-/** @import { Bar } from "./messages.js" */
+import { scaleLinear, scaleUtc } from "d3-scale";
+import { formatCount } from "./text.js";
 
-/** @typedef {{ x: number, y: number, width: number, height: number }} Box */
+/** @import { BarsChart, StepsChart, TimeChart } from "./messages.js" */
+/** @import { ScaleLinear, ScaleTime } from "d3-scale" */
 
-export const CHART_HEIGHT = 90;
-const TALLEST = 88;
-const FEWEST_COLUMNS = 12; // a chart with fewer columns keeps the width of this many
+/** @typedef {{ label: string, at: number }} Tick */
+/** @typedef {{ left: number, right: number, top: number, bottom: number }} Area the place of the marks inside a chart, in pixels */
+
+export const HEIGHT = 118;
+const LEFT = 48; // room for the labels of the vertical axis
+const HOUR_MS = 3_600_000;
+const TICK_PX = 64; // the least distance of two labels of a horizontal axis
+
+/** @param {number} width @param {number} [left] @returns {Area} */
+export const areaOf = (width, left = LEFT) => ({
+  left,
+  right: Math.max(left + 40, width - 8),
+  top: 8,
+  bottom: HEIGHT - 20,
+});
 
 /**
- * Return the length of each bar in percent of the longest. The bar of all others is often far longer than the largest one; it is
- * limited to the width of the chart.
+ * Return the sums below and above each value of stacked series.
  *
- * @param {Bar[]} bars
+ * @param {TimeChart["series"]} series
+ * @returns {[number, number][][]}
  */
-export function barLengths(bars) {
-  const most = Math.max(...bars.filter((bar) => bar.picks).map((bar) => bar.value)) || 1;
-  return bars.map((bar) => Math.min(100, Math.max(1, (100 * bar.value) / most)));
+export function stackSeries(series) {
+  const below = series[0]?.values.map(() => 0) ?? [];
+  return series.map(({ values }) =>
+    values.map((value, bin) => {
+      const bottom = below[bin];
+      below[bin] += value;
+      return [bottom, below[bin]];
+    }),
+  );
+}
+
+/** @param {TimeChart} chart @param {Area} area @returns {ScaleTime<number, number>} */
+export const timeScale = ({ start, end }, { left, right }) =>
+  scaleUtc()
+    .domain([start * HOUR_MS, end * HOUR_MS])
+    .range([left, right]);
+
+/** @param {TimeChart} chart @param {Area} area @returns {ScaleLinear<number, number>} */
+export function valueScale({ series }, { top, bottom }) {
+  const most = Math.max(0, ...stackSeries(series).flatMap((values) => values.map(([, above]) => above)));
+  return scaleLinear([0, most || 1], [bottom, top]).nice(3);
+}
+
+/** @param {StepsChart} chart @param {Area} area @returns {ScaleLinear<number, number>} */
+export const stepScale = ({ low, high }, { left, right }) =>
+  low === high ? scaleLinear([low - 1, high + 1], [left, right]) : scaleLinear([low, high], [left + 6, right - 6]);
+
+/** @param {ScaleLinear<number, number>} scale @param {number} count @param {string} [unit] @returns {Tick[]} */
+export function numberTicks(scale, count, unit = "") {
+  const ticks = scale.ticks(count).filter((tick) => unit || Number.isInteger(tick));
+  return ticks.map((tick) => ({ at: scale(tick), label: formatValue(tick, unit) }));
+}
+
+/** @param {Area} area */
+export const tickCount = ({ left, right }) => Math.max(2, Math.floor((right - left) / TICK_PX));
+
+/**
+ * Return the ticks of a time axis that end at its right end, where today is; a tick whose label would touch that is left out.
+ *
+ * @param {ScaleTime<number, number>} scale
+ * @param {Area} area
+ * @param {string} [last] the label of the right end
+ * @returns {Tick[]}
+ */
+export function timeTicks(scale, area, last = "") {
+  const count = tickCount(area);
+  const format = scale.tickFormat();
+  const ticks = scale.ticks(count).map((tick) => ({ at: scale(tick), label: format(tick) }));
+  if (!last) return ticks;
+  return [...ticks.filter((tick) => tick.at < area.right - TICK_PX * 0.75), { at: area.right, label: last }];
 }
 
 /**
- * Return place and size of each column of a chart 100 wide.
+ * Return a value of an axis with its unit.
  *
- * @param {Bar[]} bars
- * @returns {Box[]}
+ * @param {number} value
+ * @param {string} unit
  */
-export function columnBoxes(bars) {
-  const most = Math.max(...bars.map((bar) => bar.value)) || 1;
-  const width = 100 / Math.max(FEWEST_COLUMNS, bars.length);
-  return bars.map((bar, place) => {
-    const height = bar.value ? Math.max(2, (TALLEST * bar.value) / most) : 0;
-    return { x: place * width, width, y: CHART_HEIGHT - height, height };
+export function formatValue(value, unit) {
+  const text = value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+  return unit ? `${text} ${unit}` : formatCount(Math.round(value));
+}
+
+/**
+ * Return the ends of a bin, in milliseconds; the last one ends with the chart.
+ *
+ * @param {TimeChart} chart
+ * @param {number} bin
+ */
+export function binEnds({ start, step, end }, bin) {
+  const from = start + bin * step;
+  return [from * HOUR_MS, Math.min(from + step, end) * HOUR_MS];
+}
+
+/** @param {TimeChart} chart */
+export const countBins = ({ start, step, end }) => Math.max(1, Math.ceil((end - start) / step));
+
+/**
+ * Return the period of some bins: days, or hours if bins are shorter than a day.
+ *
+ * @param {TimeChart} chart
+ * @param {number} first
+ * @param {number} last
+ */
+export function describePeriod(chart, first, last) {
+  const digits = chart.step < 24 ? 16 : 10;
+  const format = (/** @type {number} */ time) => new Date(time).toISOString().slice(0, digits).replace("T", " ");
+  const [from, to] = [format(binEnds(chart, first)[0]), format(binEnds(chart, last)[1] - 1)];
+  return from === to ? from : `${from} to ${to}`;
+}
+
+/**
+ * Return what is in some bins: the sum of columns, and of an area what has been added.
+ *
+ * @param {TimeChart} chart
+ * @param {number} first
+ * @param {number} last
+ */
+export function describeBins(chart, first, last) {
+  const parts = chart.series.map(({ label, values }) => {
+    const before = first ? values[first - 1] : 0;
+    const sum = values.slice(first, last + 1).reduce((total, value) => total + value, 0);
+    return { label, value: chart.kind === "area" ? values[last] - before : sum };
   });
+  const found = parts.filter(({ value }) => value > 0);
+  const texts = found.map(({ label, value }) => `${formatValue(value, chart.unit)} ${label}`);
+  return `${describePeriod(chart, first, last)}: ${texts.join(", ") || "nothing"}`;
 }
 
-/** Return what stands at the ends of the axis of time. @param {Bar[]} bars */
-export function axisEnds(bars) {
-  const parts = [bars[0], bars[bars.length - 1]].map((bar) => bar.label.split(" to "));
-  return [parts[0][0], parts[1][parts[1].length - 1]];
+/**
+ * Return the checkpoints in some bins of steps.
+ *
+ * @param {StepsChart} chart
+ * @param {number} first
+ * @param {number} last
+ */
+export function describeSteps(chart, first, last) {
+  const inside = chart.points.filter(([bin]) => bin >= first && bin <= last);
+  if (!inside.length) return "no checkpoint here";
+  const steps = inside.map(([, step]) => step);
+  const [low, high] = [Math.min(...steps), Math.max(...steps)];
+  const counts = chart.looks.map((look, place) => {
+    const rows = inside.filter((point) => point[3] === place).reduce((sum, point) => sum + point[4], 0);
+    return rows ? `${formatCount(rows)} ${look}` : "";
+  });
+  const where = low === high ? `step ${formatCount(low)}` : `steps ${formatCount(low)} to ${formatCount(high)}`;
+  return `${where}: ${counts.filter(Boolean).join(", ")}`;
+}
+
+/**
+ * Return the bin at a place between the ends of an area.
+ *
+ * @param {number} x
+ * @param {number} bins
+ * @param {{ left: number, right: number }} ends
+ */
+export function binAt(x, bins, { left, right }) {
+  const bin = Math.floor(((x - left) / (right - left)) * bins);
+  return Math.max(0, Math.min(bins - 1, bin));
+}
+
+/**
+ * Return the length of each bar in percent of the longest, or of the sum for the parts of a whole.
+ *
+ * @param {BarsChart} chart
+ */
+export function barLengths({ kind, bars }) {
+  const values = bars.map((bar) => bar.value);
+  const whole = kind === "parts" ? values.reduce((sum, value) => sum + value, 0) : Math.max(0, ...values);
+  return values.map((value) => (100 * value) / (whole || 1));
 }

@@ -1,103 +1,114 @@
-// Charts of the rows that match: bars of storage, columns over time; a click filters. Plain SVG, no library.
+// Charts of the rows that match; a click or brush filters by the groups of a chart.
 
-import { axisEnds, barLengths, CHART_HEIGHT, columnBoxes } from "./chart_scale.js";
-import { el, redraw, svg } from "./dom.js";
+import { makeKeyMark } from "./chart_axis.js";
+import { makeBars } from "./chart_bars.js";
+import { makeBrush } from "./chart_brush.js";
+import { countBins, describeBins, describeSteps } from "./chart_scale.js";
+import { drawSteps } from "./chart_steps.js";
+import { drawTime } from "./chart_time.js";
+import { el, redraw, svg, uniqueId } from "./dom.js";
 
-/** @import { Bar, Chart, Request } from "./messages.js" */
+/** @import { Chart, ChartList, Request, StepsChart, TimeChart } from "./messages.js" */
 
-const GAP = 0.08; // fraction of a column's width, on each side
+/** @typedef {(first: number, last: number) => void} Pick */
+
+const PADDING = 22; // of a figure, both sides with its border
 
 export class Charts {
   /** @param {(request: Request) => void} send */
   constructor(send) {
     this.send = send;
+    /** @type {ChartList} */
+    this.data = { number: -1, charts: [] };
+    this.width = 0;
     this.element = el("div", { class: "tkf-charts", role: "group", "aria-label": "pictures of the rows that match" });
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(this.element);
   }
 
-  /** @param {Chart[]} charts */
-  update(charts) {
-    this.element.hidden = !charts.length;
-    redraw(this.element, () => this.element.replaceChildren(...charts.map((chart) => this.makeChart(chart))));
+  remove() {
+    this.observer.disconnect();
+  }
+
+  /** @param {ChartList} data */
+  update(data) {
+    this.data = data;
+    this.element.hidden = !data.charts.length;
+    redraw(this.element, () => {
+      this.element.replaceChildren(...data.charts.map((chart) => this.makeChart(chart)));
+      this.width = 0;
+      this.draw();
+    });
+  }
+
+  resize() {
+    redraw(this.element, () => this.draw());
+  }
+
+  // Pictures have the width of their figures, which the style sheet sets.
+  draw() {
+    const width = this.element.querySelector("figure")?.clientWidth ?? 0;
+    if (!width || width === this.width) return;
+    this.width = width;
+    const slots = this.element.querySelectorAll("[data-chart]");
+    for (const slot of slots) this.drawInto(/** @type {HTMLElement} */ (slot), width - PADDING);
   }
 
   /** @param {Chart} chart */
   makeChart(chart) {
-    const pick = (/** @type {Bar} */ bar) => this.pick(bar);
-    const drawn = chart.kind === "bars" ? makeBars(chart, pick) : makeColumns(chart, pick);
-    return el("figure", { class: "tkf-chart" }, el("figcaption", {}, chart.title), drawn);
+    const title = el("figcaption", { id: uniqueId() }, chart.title);
+    const text = chart.text && el("div", { class: "tkf-chart-text tkf-muted" }, chart.text);
+    const props = { class: `tkf-chart tkf-chart-${chart.kind}`, "data-name": `chart ${chart.id}` };
+    if ("bars" in chart) {
+      const bars = makeBars(chart, this.makePick(chart));
+      return el("figure", { ...props, role: "group", "aria-labelledby": title.id }, title, text, bars);
+    }
+    const isEmpty = "series" in chart && !chart.series.length;
+    const slot = isEmpty ? null : el("div", { class: "tkf-picture", "data-chart": chart.id });
+    return el("figure", { ...props, "aria-labelledby": title.id }, title, text, slot, ...makeKey(chart));
   }
 
-  /** Filter by what a bar stands for. @param {Bar} bar */
-  pick(bar) {
-    for (const [name, value] of Object.entries(bar.picks ?? {})) this.send({ do: "filter", name, value });
+  /** @param {HTMLElement} slot @param {number} width in pixels */
+  drawInto(slot, width) {
+    const chart = this.data.charts.find((chart) => chart.id === slot.dataset.chart);
+    if (!chart || !("low" in chart || "series" in chart)) return;
+    const { picture, area } = "low" in chart ? drawSteps(chart, width) : drawTime(chart, width);
+    const text = slot.parentElement?.querySelector(".tkf-chart-text");
+    const hint = "Arrow keys move, Shift extends, Enter filters.";
+    const looks = { tabindex: 0, role: "application", "data-name": `picture ${chart.id}` };
+    for (const [name, value] of Object.entries(looks)) picture.setAttribute(name, String(value));
+    picture.setAttribute("aria-label", `${chart.title}. ${chart.text} ${hint}`);
+    picture.prepend(svg("desc", {}, chart.text));
+    makeBrush({
+      picture,
+      area,
+      bins: "low" in chart ? chart.bins : countBins(chart),
+      describe: (first, last) => describeGroups(chart, first, last),
+      say: (said) => text && Object.assign(text, { textContent: said || chart.text }),
+      pick: this.makePick(chart),
+    });
+    slot.replaceChildren(picture);
+  }
+
+  /** @param {Chart} chart @returns {Pick} */
+  makePick({ id }) {
+    return (first, last) => this.send({ do: "pick_chart", id, first, last, number: this.data.number });
   }
 }
 
-const makeNothing = () => el("div", { class: "tkf-muted" }, "nothing");
+/** @param {StepsChart | TimeChart} chart @param {number} first @param {number} last */
+const describeGroups = (chart, first, last) =>
+  "low" in chart ? describeSteps(chart, first, last) : describeBins(chart, first, last);
 
-/** @param {Chart} chart @param {(bar: Bar) => void} pick */
-function makeBars(chart, pick) {
-  if (!chart.bars.length) return makeNothing();
-  const lengths = barLengths(chart.bars);
-  return el("div", { class: "tkf-bars" }, ...chart.bars.map((bar, at) => makeBar(chart, bar, lengths[at], pick)));
-}
-
-/** @param {Chart} chart @param {Bar} bar @param {number} length in percent @param {(bar: Bar) => void} pick */
-function makeBar(chart, bar, length, pick) {
-  return el(
-    "button",
-    {
-      type: "button",
-      class: "tkf-bar-row",
-      disabled: !bar.picks,
-      title: `${bar.label}: ${bar.text}`,
-      "data-name": `${chart.title} ${bar.label}`,
-      on: { click: () => pick(bar) },
-    },
-    el("span", { class: `tkf-bar-fill${bar.picks ? "" : " tkf-rest"}`, style: { width: `${length}%` } }),
-    el("span", { class: "tkf-bar-label" }, bar.label),
-    el("span", { class: "tkf-bar-text" }, bar.text),
+/** Return what the looks of marks mean, where there are several. @param {TimeChart | StepsChart} chart */
+function makeKey(chart) {
+  const looks =
+    "low" in chart
+      ? chart.looks.filter((_, place) => chart.points.some((point) => point[3] === place)).map((look) => [look, look])
+      : chart.series.map(({ label, look }) => [label, look]);
+  if (looks.length < 2) return [];
+  const items = looks.map(([label, look]) =>
+    el("span", {}, "low" in chart ? makeKeyMark(look) : el("span", { class: `tkf-swatch tkf-look-${look}` }), label),
   );
-}
-
-/** @param {Chart} chart @param {(bar: Bar) => void} pick */
-function makeColumns(chart, pick) {
-  if (!chart.bars.length) return makeNothing();
-  const boxes = columnBoxes(chart.bars);
-  const columns = chart.bars.map((bar, at) =>
-    svg("g", {}, makeColumn(boxes[at]), makeHitArea(chart, bar, boxes[at], pick)),
-  );
-  return el(
-    "div",
-    { class: "tkf-columns" },
-    svg("svg", { viewBox: `0 0 100 ${CHART_HEIGHT}`, preserveAspectRatio: "none", role: "group" }, ...columns),
-    el("div", { class: "tkf-axis" }, ...axisEnds(chart.bars).map((text) => el("span", {}, text))),
-  );
-}
-
-/** @param {import("./chart_scale.js").Box} box */
-function makeColumn({ x, y, width, height }) {
-  return svg("rect", { class: "tkf-column-fill", x: x + width * GAP, y, width: width * (1 - 2 * GAP), height });
-}
-
-/**
- * Make the click target of a column, which is as high as the chart.
- *
- * @param {Chart} chart
- * @param {Bar} bar
- * @param {import("./chart_scale.js").Box} box
- * @param {(bar: Bar) => void} pick
- */
-function makeHitArea(chart, bar, { x, width }, pick) {
-  const label = `${bar.label}: ${bar.text}`;
-  const area = { class: "tkf-column", x, y: 0, width, height: CHART_HEIGHT };
-  const roles = { tabindex: 0, role: "button", "aria-label": label, "data-name": `${chart.title} ${bar.label}` };
-  const hit = svg("rect", { ...area, ...roles }, svg("title", {}, label));
-  hit.addEventListener("click", () => pick(bar));
-  hit.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    pick(bar);
-  });
-  return hit;
+  return [el("div", { class: "tkf-key" }, ...items)];
 }

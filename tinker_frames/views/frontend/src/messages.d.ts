@@ -172,19 +172,69 @@ export interface Facet {
   columns?: Array<ListedColumn>;
 }
 
-/** One bar of a chart; a click sets the filters in `picks`. */
+/** One value for each bin of a chart over time, in the unit of the chart; `look` is how it is drawn. */
+export interface ChartSeries {
+  label: string;
+  look: string;
+  values: Array<number>;
+}
+
+/** A chart over time in bins of `step` hours, from `start` to `end` in hours since 1970; its series are stacked. */
+export interface TimeChart {
+  id: string;
+  kind: "area" | "columns";
+  title: string;
+  text: string;
+  unit: string;
+  start: number;
+  step: number;
+  end: number;
+  series: Array<ChartSeries>;
+}
+
+/** One bar, or one part of a whole. */
 export interface Bar {
   label: string;
   value: number;
   text: string;
-  picks: Record<string, null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch> | null;
+  look: string;
 }
 
-/** A chart of the matching rows. */
-export interface Chart {
+/** Bars of the largest values, or the parts of a whole; `rest` is what the other values hold, in words. */
+export interface BarsChart {
+  id: string;
+  kind: "bars" | "parts";
   title: string;
-  kind: "bars" | "columns";
+  text: string;
   bars: Array<Bar>;
+  rest: string;
+}
+
+/**
+ * Checkpoints along their steps, a lane for each run.
+ *
+ * A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`.
+ */
+export interface StepsChart {
+  id: string;
+  kind: "steps";
+  title: string;
+  text: string;
+  low: number;
+  high: number;
+  bins: number;
+  lanes: Array<string>;
+  looks: Array<string>;
+  points: Array<Array<number>>;
+}
+
+/** A chart of the rows that match; `text` says in a sentence what it shows. */
+export type Chart = TimeChart | BarsChart | StepsChart;
+
+/** The charts; `number` changes whenever the rows that match change. */
+export interface ChartList {
+  number: number;
+  charts: Array<TimeChart | BarsChart | StepsChart>;
 }
 
 /**
@@ -358,7 +408,7 @@ export interface ViewState {
   _grid: Grid;
   _selection: Selection;
   _facet: Facet | null;
-  _charts: Array<Chart> | null;
+  _charts: ChartList | null;
   _summaries: Summaries | null;
   _action_panel: ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel;
   _static_id: string;
@@ -386,6 +436,15 @@ export interface FilterRequest {
 /** Filter by the groups of a column's summary, from `first` to `last`; -1 is NA. */
 export interface PickRequest {
   do: "pick";
+  id: string;
+  first: number;
+  last: number;
+  number: number;
+}
+
+/** Filter by the groups of a chart, from `first` to `last`; a second time, unset these filters. */
+export interface ChartPickRequest {
+  do: "pick_chart";
   id: string;
   first: number;
   last: number;
@@ -477,7 +536,7 @@ export interface ConfirmRequest {
   typed: string;
 }
 
-export type Request = Command | RowsRequest | FilterRequest | PickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest;
+export type Request = Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest;
 
 /** One chunk of rows, in the order with this number. */
 export interface RowsReply {

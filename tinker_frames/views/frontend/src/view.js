@@ -49,6 +49,7 @@ class View {
     this.kernel.remove();
     this.grid.remove();
     this.bar.remove();
+    this.charts.remove();
   }
 
   layOut() {
