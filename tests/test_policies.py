@@ -198,6 +198,28 @@ def test_a_missing_column_is_named_with_its_rule(rule: P.Rule, column: str) -> N
         rule(frame)
 
 
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("meta.loss", "best('meta.loss')"),
+        ("loss:2", "best('loss', n=2)"),
+        ("accuracy:max", "best('accuracy', smallest=False)"),
+        ("meta.a:b:3:min", "best('meta.a:b', n=3)"),
+        ("meta.a:b:1:max", "best('meta.a:b', smallest=False)"),
+    ],
+)
+def test_best_as_text(text: str, rule: str) -> None:
+    """`--best METRIC[:N][:max]` names a metric, how many are kept, and whether larger values are better."""
+    assert str(P.join_rules({"best": text})) == rule
+
+
+def test_best_takes_a_key_without_its_prefix() -> None:
+    """A metric that is no column is a key of the metadata if a row has it; a column of that name comes first."""
+    frame = frame_of(user_metadata=['{"loss":2}', '{"loss":1}'])
+    assert list_kept(P.best("loss"), frame) == [1]
+    assert list_kept(P.best("loss"), frame.assign(loss=[1, 2])) == [0]
+
+
 @pytest.mark.parametrize("n", [-1, 1.5, "3", True, None])
 def test_a_count_has_to_be_a_count(n: Any) -> None:
     """A count that is not a non-negative integer raises when the rule is made."""

@@ -318,17 +318,21 @@ def expiring(within: Age = "7d") -> Rule:
     return Rule(f"expiring({_format_duration(within)})", mask, needs=("expires_at",))
 
 
-def _split_best(text: str) -> tuple[str, int]:
-    """Return the column and the number of `COLUMN[:N]`; a key of the metadata may hold colons itself."""
-    column, colon, number = text.rpartition(":")
-    if not colon:
-        return text, 1
-    if not number.isdecimal() or len(number) > 9:
-        raise InvalidRequestError(f"{text!r} has no number after the colon", hint="Write e.g. meta.loss:2.")
-    return column, int(number)
+def _split_best(text: str) -> tuple[str, int, bool]:
+    """Return the column, the number and the direction of `METRIC[:N][:max|min]`; a key of the metadata may hold colons itself."""
+    metric, colon, last = text.rpartition(":")
+    smallest = last != "max"
+    if colon and last in ("max", "min"):
+        text = metric
+    metric, colon, number = text.rpartition(":")
+    if colon and not (number.isdecimal() and len(number) <= 9):
+        raise InvalidRequestError(
+            f"{text!r} has neither a number nor max or min after the colon", hint="Write e.g. loss:2 or accuracy:max."
+        )
+    return (metric, int(number), smallest) if colon else (text, 1, smallest)
 
 
-@keep_rule(metavar="COLUMN[:N]", parse=_split_best, example="'meta.loss', n=2")
+@keep_rule(metavar="METRIC[:N][:max]", parse=_split_best, example="'meta.loss', n=2")
 def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
     """Keep the best `n` of each type in each training run by a column, or by a metadata key as `meta.<key>`.
 
@@ -337,7 +341,7 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
     Parameters
     ----------
     by
-        A column with numbers, or `meta.<key>` for a key of `user_metadata`; rows without a number are not kept.
+        A column with numbers, or `meta.<key>` for a key of `user_metadata` (`<key>` alone if no column is called so); rows without a number are not kept.
     n
         Number of checkpoints to keep, 1 or more.
     """
@@ -368,11 +372,14 @@ def _format_duration(value: Age) -> str:
 
 
 def _read_metric(rule: Rule, frame: pd.DataFrame, by: str) -> Any:
-    """Return a column, or a key of the metadata as one."""
-    is_key = by.startswith("meta.") and by not in frame.columns
-    require_columns(rule, frame, "user_metadata" if is_key else by)
+    """Return a column, or a key of the metadata as one: `meta.loss`, or `loss` where some row has it and no column is called so."""
     key = by.removeprefix("meta.")
-    return frame["user_metadata"].map(lambda text: (parse_object(text) or {}).get(key)) if is_key else frame[by]
+    if by not in frame.columns and "user_metadata" in frame.columns:
+        values = frame["user_metadata"].map(lambda text: (parse_object(text) or {}).get(key))
+        if by.startswith("meta.") or values.notna().any():
+            return values
+    require_columns(rule, frame, "user_metadata" if by.startswith("meta.") and by not in frame.columns else by)
+    return frame[by]
 
 
 def _compile_matcher(pattern: str) -> Callable[[Any], bool]:

@@ -24,12 +24,15 @@ from typing import Any, NamedTuple
 import click
 import pandas as pd
 import pytest
+from click.shell_completion import ShellComplete
 from pandas.testing import assert_frame_equal
 from rich.cells import cell_len
 
 import tinker_frames as tkf
 from tinker_frames.cli import main
+from tinker_frames.cli.completion import GROUPS
 from tinker_frames.demo import DemoServer
+from tinker_frames.frames import totals
 from tinker_frames.frames.files import export_to_stream
 from tinker_frames.frames.formats import FORMATS
 from tinker_frames.schema import catalog
@@ -507,6 +510,9 @@ WRONG = [
     (["ls", "runs", "--sort", "base_model,-nothing"], "'nothing'"),
     (["ls", "runs", "--columns", "nothing,base_model"], "'nothing'"),
     (["ls", "runs", "--where", "nothing > 1"], "nothing"),
+    (["ls", "checkpoints", "--where", "sizegb > 1"], "did you mean size_gb"),
+    (["ls", "checkpoints", "--columns", "sizegb"], "did you mean size_gb"),
+    (["summary", "--by", "modle"], "did you mean model"),
     (["ls", "runs", "--where", "base_model.to_csv('x')"], "to_csv"),
     (["ls", "samplers", "--details"], "--details"),
     (["ls", "checkpoints", "--project", "p"], "--project"),
@@ -813,6 +819,28 @@ def test_shell_completion(environment: dict[str, str]) -> None:
     assert "tinker-frames" in script.out
     words = {"COMP_WORDS": "tinker-frames ls s", "COMP_CWORD": "2", "_TINKER_FRAMES_COMPLETE": "bash_complete"}
     assert spawn(env=environment | words).out.split() == ["plain,sessions", "plain,samplers"]
+
+
+def complete(*words: str) -> list[str]:
+    """Return what a shell offers for the last of some words."""
+    *before, last = words
+    return [
+        item.value for item in ShellComplete(main.cli, {}, "tinker-frames", "_X").get_completions(list(before), last)
+    ]
+
+
+def test_columns_and_values_are_completed() -> None:
+    """Names of columns are completed in lists and queries, of the table that is named, and after == the values of a category."""
+    assert complete("ls", "runs", "--sort", "lora_rank,-idle") == ["lora_rank,-idle_days"]
+    assert complete("ls", "runs", "--details", "--columns", "has_") == ["has_final"]
+    assert complete("ls", "checkpoints", "--where", "public and size_") == [
+        "public and size_bytes",
+        "public and size_gb",
+    ]
+    assert complete("ls", "sessions", "--where", "status == 'f") == ["status == 'failed'"]
+    assert complete("rm", "--where", "checkpoint_type != s") == ["checkpoint_type != 'sampler'"]
+    assert complete("summary", "--by", "mo") == ["model", "month"]
+    assert {*GROUPS} == {*totals.GROUPS, *totals.PERIODS}
 
 
 def test_a_server_without_the_table(run: Callable[..., Outcome]) -> None:

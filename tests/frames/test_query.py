@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.frames.query import _check_query, filter_rows, sort_rows
+from tinker_frames.frames.query import _check_query, evaluate_condition, filter_rows, select, sort_rows
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +292,42 @@ def test_text_that_is_no_value_of_the_column_is_an_error_with_its_forms(
     """The error names the query, the text and the forms that it takes; a misspelt column is named with the closest."""
     with pytest.raises(InvalidRequestError, match=f"--where.*{problem}"):
         filter_rows(typed, query)
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("meta.loss < 1", [0, 3]),
+        ("meta.loss >= '1' or meta.session.team == 'evals'", [1, 3]),
+        ("`meta.loss` < 1 and meta.note.str.contains('meta.loss')", [3]),
+        ("meta.run.lr < 1e-3 and size > '1GB'", [0]),
+        ("meta.run.lr.isna()", [1, 2, 3]),
+        ("meta.a.b == 'x'", [2]),
+    ],
+)
+def test_keys_of_the_metadata_are_columns_of_a_query(query: str, kept: list[int]) -> None:
+    """A query names keys without backticks, of the row, its run and its session; numbers are numbers, and words among them are NA."""
+    frame = pd.DataFrame(
+        {
+            "size_bytes": [2 * 10**9] * 4,
+            "user_metadata": ['{"loss": 0.5}', '{"loss": "10"}', '{"loss": "diverged", "a.b": "x"}', '{"loss": "0.9", "note": "meta.loss"}'],
+            "run_user_metadata": ['{"lr": "1e-4"}', None, None, "{}"],
+            "session_user_metadata": [None, None, None, '{"team": "evals"}'],
+        }
+    )  # fmt: skip
+    before = frame.copy()
+    assert evaluate_condition(frame, query).nonzero()[0].tolist() == kept
+    pd.testing.assert_frame_equal(frame, before)
+    sorted_rows = select(frame, where=None, sort="-meta.loss", limit=2, columns="meta.loss,size")
+    assert list(sorted_rows.columns) == ["meta.loss", "size_bytes"]
+    assert sorted_rows["meta.loss"].tolist() == [10, 0.9]
+
+
+def test_a_misspelt_key_is_named_with_the_closest() -> None:
+    """A key that no row has is an error that names the closest one, and the keys that there are."""
+    frame = pd.DataFrame({"user_metadata": ['{"loss": 0.5, "lr": 1}']})
+    with pytest.raises(InvalidRequestError, match=r"no column 'meta\.los'; did you mean meta\.loss\? .*meta\.lr"):
+        filter_rows(frame, "meta.los < 1")
 
 
 def test_a_misspelt_column_to_sort_by_is_named_with_the_closest(typed: pd.DataFrame) -> None:

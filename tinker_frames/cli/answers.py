@@ -8,6 +8,7 @@ import click
 
 from ..frames.formats import TEXT_FORMATS
 from ..schema import catalog
+from .completion import complete_groups, complete_query
 from .connection import add_server_options, open_client
 from .plans import INCOMPLETE
 from .printing import add_table_options, print_ids, print_table, summarize
@@ -20,9 +21,15 @@ from .printing import add_table_options, print_ids, print_table, summarize
     metavar="GROUP",
     default=["model"],
     show_default=True,
+    shell_complete=complete_groups,
     help="run, session, name, model, type, status, owner, project, day, week, month, year, a column, or meta.<key>; may be repeated.",
 )
-@click.option("--where", metavar="QUERY", help='A pandas query on the inventory, e.g. "age_days > 30".')
+@click.option(
+    "--where",
+    metavar="QUERY",
+    shell_complete=complete_query,
+    help='A pandas query on the inventory, e.g. "age_days > 30".',
+)
 @click.option("--limit", type=click.IntRange(0), help="Maximum number of groups; the largest come first.")
 @click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
 @click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")

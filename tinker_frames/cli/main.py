@@ -26,6 +26,7 @@ from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
 from ..version import __version__
 from . import answers, info
+from .completion import complete_columns, complete_query
 from .connection import RUNS, SEED, add_server_options, open_client
 from .plans import COMMANDS, INCOMPLETE
 from .printing import add_options, add_table_options, make_console, print_ids, print_table, summarize
@@ -97,9 +98,9 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that select a table and its rows."""
     options: list[Callable[..., Any]] = [
         click.argument("table", type=TableName(list(TABLES))),
-        click.option("--where", metavar="QUERY", help="A pandas query, e.g. \"size_gb > 1 and not public\"."),
-        click.option("--sort", metavar="COLUMNS", help="Columns to sort by, comma-separated; -column for descending."),
-        click.option("--columns", metavar="COLUMNS", help="Columns to keep, comma-separated, or 'all'."),
+        click.option("--where", metavar="QUERY", shell_complete=complete_query, help="A pandas query, e.g. \"size_gb > 1 and not public\"."),
+        click.option("--sort", metavar="COLUMNS", shell_complete=complete_columns, help="Columns to sort by, comma-separated; -column for descending."),
+        click.option("--columns", metavar="COLUMNS", shell_complete=complete_columns, help="Columns to keep, comma-separated, or 'all'."),
         click.option("--limit", type=click.IntRange(0), help="Maximum number of rows, after filter and sort."),
         click.option("--details", is_flag=True, help="sessions: add the ids of their runs and samplers; runs: add names, sizes and steps."),
         click.option("--metadata", is_flag=True, help="Add a meta.<key> column for every key of the metadata."),

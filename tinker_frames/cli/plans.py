@@ -21,6 +21,7 @@ from ..plans.guards import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
 from ..schema.durations import DURATION_FORMS
 from ..schema.paths import is_cut, read_console_link
+from .completion import complete_columns, complete_query
 from .connection import add_server_options, is_demo, open_client
 from .piped import HEADER, check_header, is_stdin_piped, read_stdin
 from .printing import add_options, add_table_options, print_ids, print_table
@@ -54,7 +55,7 @@ def _add_plan_options(command: _Command) -> _Command:
     """Add the options that say which checkpoints are meant, and what is allowed."""
     options = (
         click.argument("paths", nargs=-1),
-        click.option("--where", metavar="QUERY", help="A pandas query over checkpoints, e.g. \"size_gb > 1\"."),
+        click.option("--where", metavar="QUERY", shell_complete=complete_query, help="A pandas query over checkpoints, e.g. \"size_gb > 1\"."),
         click.option("--by", "listing", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
                      help="Read the user's list of checkpoints, or the list of each run."),
         click.option("--allow", "guards", multiple=True, type=click.Choice(list(GUARDS)),
@@ -85,7 +86,10 @@ def _own_options(parameter: Parameter) -> list[_Decorator]:
     if parameter.kind == "rule":
         counting = " and ".join(_flag(rule.name) for rule in RULES.values() if rule.counts)
         what = f"Columns that {counting} group by, instead of run and type; comma-separated."
-        return [*(_rule_option(rule) for rule in RULES.values()), click.option("--per", metavar="COLUMNS", help=what)]
+        return [
+            *(_rule_option(rule) for rule in RULES.values()),
+            click.option("--per", metavar="COLUMNS", shell_complete=complete_columns, help=what),
+        ]
     if parameter.is_required:
         return [click.argument(parameter.name, metavar=DURATION)]
     default = parameter.default

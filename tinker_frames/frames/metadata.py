@@ -6,6 +6,7 @@ import math
 import re
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -54,6 +55,30 @@ def expand_metadata(
     expanded = pd.concat([kept, pd.DataFrame(data, index=frame.index)], axis=1)
     expanded.attrs = _add_problems(frame.attrs, set(data), odd)
     return expanded
+
+
+def read_key_columns(frame: pd.DataFrame, names: Iterable[str]) -> dict[str, Any]:
+    """Return the columns that `expand_metadata` would make of some keys, e.g. `meta.lr`, `meta.session.team`; of none that no row has."""
+    found: dict[str, Any] = {}
+    for source, prefix in PREFIXES.items():
+        keys = {name.removeprefix(prefix) for name in names if name.startswith(prefix) and name not in found}
+        if not keys or source not in frame.columns:
+            continue
+        rows = [parse_object(text) or {} for text in frame[source]]
+        for key in sorted(keys & {key for row in rows for key in row}):
+            texts = pd.array([_to_text(row.get(key)) for row in rows], dtype=text_dtype())
+            found[prefix + key] = pd.Series(read_numbers(texts).values, index=frame.index)
+    return found
+
+
+def list_key_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the columns that `expand_metadata` would make."""
+    return [
+        prefix + key
+        for source, prefix in PREFIXES.items()
+        if source in frame.columns
+        for key in sorted({key for text in frame[source] for key in parse_object(text) or {}})
+    ]
 
 
 def _split_keys(entries: pd.Series[Any], max_keys: int | None) -> dict[str, Any]:

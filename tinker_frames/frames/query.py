@@ -13,8 +13,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
-from .comparisons import QUOTED, describe_unknown_columns, translate_comparisons
+from .comparisons import QUOTED, UNITS, describe_unknown_columns, translate_comparisons
 from .cost import check_cost
+from .metadata import list_key_columns, read_key_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,8 @@ METADATA_PREFIX = "meta."
 TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads parse, and raise SystemError for nothing
 # Before pandas 3 a column of a frame that is queried shares its memory: `fillna(0, inplace=True)` would alter the caller's frame.
 _ALTERS = re.compile(r"\b(?:inplace|out)\s*=(?!=)")
+# A key of the metadata, as people type it, without backticks.
+_KEY = re.compile(rf"""{QUOTED}|`(?P<quoted>meta\.[^`'"\n]*)`|`[^`'"\n]*`|(?<![\w.`])(?P<bare>meta(?:\.[^\W\d]\w*)+)""")
 _QUOTED = re.compile(rf"""(?<!\w)(?:{QUOTED})|`[^`'"\n]*`""")
 
 
@@ -47,15 +50,32 @@ def select(
     """Filter, sort, cut and select, in this order; names of columns are comma-separated."""
     if where:
         frame = filter_rows(frame, where)
-    if sort:
-        frame = sort_rows(frame, [name.strip() for name in sort.split(",")])
-    if limit is not None:
-        frame = frame.head(limit)
-    if columns and columns != "all":
-        names = list(dict.fromkeys(name.strip() for name in columns.split(",")))
-        check_columns(frame, names)
-        frame = frame[names]
-    return frame.reset_index(drop=True)
+    order = _split_names(sort)
+    names = list(frame.columns) if columns in (None, "all") else _split_names(columns)
+    frame = _add_keys(frame, [*names, *(name.removeprefix("-") for name in order)])
+    if order:
+        frame = sort_rows(frame, [_find_name(frame, name) for name in order])
+    names = list(dict.fromkeys(_find_name(frame, name) for name in names))
+    check_columns(frame, names)
+    return (frame if limit is None else frame.head(limit))[names].reset_index(drop=True)
+
+
+def _split_names(text: str | None) -> list[str]:
+    return [name.strip() for name in text.split(",")] if text else []
+
+
+def _find_name(frame: pd.DataFrame, name: str) -> str:
+    """Return the column that a name means: `size` and `age` are those with a unit at their end, as in queries."""
+    bare = name.removeprefix("-")
+    if bare in frame.columns:
+        return name
+    return name + next((unit.suffix for unit in UNITS if bare + unit.suffix in frame.columns), "")
+
+
+def _add_keys(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the frame with the columns of the metadata's keys that are named and that it does not have yet."""
+    missing = {str(name) for name in names if str(name).startswith(METADATA_PREFIX)} - set(frame.columns)
+    return frame.assign(**read_key_columns(frame, missing)) if missing else frame
 
 
 def sort_rows(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -101,6 +121,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
     from pandas.api.types import is_bool_dtype
     from pandas.errors import UndefinedVariableError
 
+    frame, query = _name_keys(frame, query)
     _check_query(query, called)
     hint = f"Write it as for DataFrame.query; the columns are {', '.join(map(str, frame.columns))}."
     try:
@@ -119,6 +140,35 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
             return kept
         problem = "it is not true or false for every row"
     raise InvalidRequestError(f"{called} {query!r} cannot be evaluated: {problem}", hint=hint)
+
+
+def _name_keys(frame: pd.DataFrame, query: str) -> tuple[pd.DataFrame, str]:
+    """Return a frame with a column for each key of the metadata that a query names, and the query with their names in backticks.
+
+    `meta.name.str.len()` is the key `name` and what is asked of it, unless there is a key `name.str`.
+    """
+    found = [match["quoted"] or match["bare"] for match in _KEY.finditer(query)]
+    names = dict.fromkeys(name for name in found if name)
+    if not names:
+        return frame, query
+    parts = {name: [name.rsplit(".", cut)[0] for cut in range(name.count("."))] for name in names}
+    frame = _add_keys(frame, [each for name in names for each in parts[name]])
+
+    def replace(match: re.Match[str]) -> str:
+        if not (name := match["bare"]):
+            return match[0]
+        column = next((each for each in parts[name] if each in frame.columns), None)
+        if column is None:
+            raise _refuse_key(frame, name)
+        return f"`{column}`{name[len(column) :]}"
+
+    return frame, _KEY.sub(replace, query)
+
+
+def _refuse_key(frame: pd.DataFrame, name: str) -> InvalidRequestError:
+    known = list_key_columns(frame)
+    hint = f"The keys of the metadata are {', '.join(known[:20])}{', …' if len(known) > 20 else ''}." if known else ""
+    return InvalidRequestError(describe_unknown_columns([name], [*frame.columns, *known]), hint=hint)
 
 
 def _evaluate(frame: pd.DataFrame, query: str) -> Any:

@@ -42,10 +42,18 @@ def format_cell(value: Any) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else escape_control_characters(str(value))
 
 
+def format_column(values: pd.Series[Any]) -> list[str]:
+    """Return the cells of a column; numbers of the metadata, such as losses and rates, have up to six digits."""
+    if str(values.name).startswith("meta.") and str(values.dtype).lower().startswith("float"):
+        return [NOTHING if missing else f"{value:.6g}" for value, missing in zip(values, values.isna(), strict=True)]
+    return [format_cell(value) for value in values]
+
+
 def render_lines(frame: pd.DataFrame) -> str:
     """Return a frame as tab-separated lines with a header, for pipes: every row, nothing cut."""
     rows = [[escape_control_characters(str(name)) for name in frame.columns]]
-    rows += [[format_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    columns = [format_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    rows += [list(row) for row in zip(*columns, strict=True)]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 

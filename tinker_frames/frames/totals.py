@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
@@ -75,7 +76,9 @@ def _find_group(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
         frame = expand_metadata(frame, numeric=False, max_keys=None)
     column = next((column for column in (name, *GROUPS.get(name, ())) if column in frame.columns), None)
     if column is None:
-        raise InvalidRequestError(f"there is no group {name!r} in this frame", hint=_list_groups(frame))
+        close = get_close_matches(name, [*GROUPS, *PERIODS, *map(str, frame.columns)], 1)
+        meant = f"; did you mean {close[0]}?" if close else ""
+        raise InvalidRequestError(f"there is no group {name!r} in this frame{meant}", hint=_list_groups(frame))
     return frame[column]
 
 

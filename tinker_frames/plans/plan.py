@@ -163,7 +163,7 @@ class Plan:
         Parameters
         ----------
         rows
-            A pandas query, which also knows `age_days` and `expires_in_days`, or a mask of `plan.frame`, a function of it, a frame
+            A pandas query, which also knows `age_days`, `expires_in_days` and `meta.<key>`, or a mask of `plan.frame`, a function of it, a frame
             with a `tinker_path` column, or tinker paths. A mask is aligned by its index, which has to be that of `plan.frame` or be named `tinker_path`; where it is NA, the row is left out.
             One made from another table or plan is refused. An array or a list has no labels: it has to have one value for each row
             of `plan.frame`, and is taken in their order, as pandas does; so is a mask of a frame that was made elsewhere, if it is
@@ -180,7 +180,9 @@ class Plan:
         """
         frame = self.frame
         if isinstance(rows, str) and not starts_with_scheme(rows):
-            rows = evaluate_condition(_add_ages(frame), rows, "the query")
+            rows = evaluate_condition(
+                _add_ages(frame).assign(user_metadata=self.rows["user_metadata"]), rows, "the query"
+            )
         return self._select(find_paths(frame, rows, "plan.only", unknown=False))
 
     def drop(self, rows: Any) -> Plan:

@@ -1,0 +1,57 @@
+"""Shell completion of names of columns, and of the values that a column can have, from the catalog; nothing is read for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..schema import catalog
+from ..schema.columns import Column
+
+# Groups of `summary --by`, besides columns; a test compares them with those of `frames.totals`, which takes pandas to import.
+GROUPS = ("run", "session", "name", "model", "type", "status", "owner", "project", "day", "week", "month", "year")
+_COMPARISON = re.compile(r"(?P<before>.*?)(?P<name>\w+)\s*(?P<operator>[=!]=)\s*['\"]?(?P<value>[^'\"]*)$")
+_WORD = re.compile(r"(?P<before>.*[\s(,])?(?P<word>[\w.]*)$")
+
+
+def complete_columns(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the last of several names of columns with commas between, with `-` before it for a descending sort."""
+    before, comma, last = incomplete.rpartition(",")
+    sign = "-" if last.startswith("-") else ""
+    return _complete_names(before + comma + sign, last.removeprefix("-"), _list_columns(context))
+
+
+def complete_query(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a column in a query, or after `==` a value that the column can have."""
+    columns = _list_columns(context)
+    if found := _COMPARISON.match(incomplete):
+        values = next((column.categories or () for column in columns if column.name == found["name"]), ())
+        start = f"{found['before']}{found['name']} {found['operator']} "
+        return [CompletionItem(f"{start}'{value}'") for value in values if value.startswith(found["value"])]
+    word = _WORD.match(incomplete)
+    return [] if word is None else _complete_names(word["before"] or "", word["word"], columns)
+
+
+def complete_groups(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a group of `summary --by`."""
+    groups = [Column(name, "text", "a group") for name in GROUPS]
+    return _complete_names("", incomplete, [*groups, *catalog.INVENTORY.columns])
+
+
+def _list_columns(context: click.Context) -> list[Column]:
+    """Return the columns of the table that the command line names so far; of an inventory for `summary`, else of checkpoints."""
+    default = "inventory" if context.info_name == "summary" else "checkpoints"
+    words = [
+        str(context.params.get("table")),
+        *context.args,
+    ]  # before an option without its value, click parses no argument
+    name = next((catalog.SHORT_NAMES.get(w, w) for w in words if w in {*catalog.SHORT_NAMES, *catalog.TABLES}), default)
+    tables = catalog.TABLES | (catalog.DETAILED if context.params.get("details") or "--details" in context.args else {})
+    return list(tables[name].columns)
+
+
+def _complete_names(before: str, start: str, columns: Iterable[Column]) -> list[CompletionItem]:
+    return [CompletionItem(before + each.name, help=each.doc) for each in columns if each.name.startswith(start)]
