@@ -69,8 +69,9 @@ def _print_counts(outcomes: pd.DataFrame, skipped: pd.DataFrame, undo_hint: str)
 
     counts = outcomes["outcome"].value_counts()
     click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to do", err=True)
-    for reason, count in count_reasons(skipped["error"]):
-        click.echo(f"  skipped: {count:,}, {escape_control_characters(reason)}", err=True)
+    for name, rows in (("skipped", skipped), ("done", outcomes[outcomes["outcome"] == "done"])):
+        for reason, count in count_reasons(rows["error"].dropna()):
+            click.echo(f"  {name}: {count:,}, {escape_control_characters(reason)}", err=True)
     if undo_hint and counts.get("done", 0):
         click.echo(undo_hint, err=True)
 

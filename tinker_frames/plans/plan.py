@@ -46,10 +46,10 @@ OUTCOMES_DOC = """DataFrame
 
     * `tinker_path` (str)
     * `action` (str): the name of the action
-    * `outcome` (category): `done`, `unchanged` (already in that state), `skipped` (not sent, or gone before it was), `failed`, or `unknown` (sent, and its
-      effect could not be read)
+    * `outcome` (category): `done` (as requested, and not so just before), `unchanged` (already in that state), `skipped` (not sent, or gone before it
+      was), `failed`, or `unknown` (sent, and its effect could not be read)
     * `status` (Int64): the last HTTP status; NA where nothing was sent or no answer came
-    * `error` (str): why it was not done
+    * `error` (str): why it was not done; of a `done` delete that the server answered with 404 or 410, that another client may have done it
     * `attempts` (Int64): number of requests
     * `seconds` (float64): time they took
 

@@ -25,6 +25,7 @@ MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
 MOST_REREADINGS = 3  # of lists that do not show yet what was done; some 2 to 3.5 seconds together
 UNCHANGED_ERROR = "the server reported success, and its list shows the checkpoint as it was"
+GONE_ERROR = "it is gone, and the server answered that it does not exist: deleted by this request, or by another client just before"
 COLLISION = "another type of checkpoint has the same name, and this server does not tell them apart"
 
 
@@ -180,7 +181,7 @@ class Writer:
         return not never_existed and not self.is_done(job, job.before)
 
     def _correct_outcome(self, job: Job, outcome: Outcome, state: State | None, *, is_unread: bool) -> None:
-        """Correct an outcome by what was read last; a skipped row that is gone was deleted by another client, if no attempt is in doubt."""
+        """Correct an outcome by what was read last; a row that was not sent again since it was gone was deleted by another client, if no attempt is in doubt."""
         may_be_own = job.is_in_doubt or not self._action.removes
         was_carried_out = not is_unread and may_be_own and self._is_effect(job) and self.is_done(job, state)
         if outcome.outcome == "skipped" and not was_carried_out:
@@ -191,8 +192,11 @@ class Writer:
         elif self.is_done(job, state):
             if outcome.outcome == "failed" and not self._is_effect(job):
                 return
-            outcome.outcome = "done"
-            outcome.error = outcome.status = outcome.problem = None
+            outcome.outcome, outcome.problem = "done", None
+            if self._may_be_of_others(job, outcome.status):
+                outcome.error = GONE_ERROR
+            else:
+                outcome.error = outcome.status = None
         elif state is not None and not self._action.is_readable(state):
             if outcome.outcome != "failed" or job.unclear:
                 outcome.outcome, outcome.error = "unknown", "what the server says of it afterwards cannot be read"
@@ -268,14 +272,23 @@ class Writer:
         return self.outcome(job, "failed", error)
 
     def _attribute(self, job: Job, error: TinkerError) -> Outcome:
-        """Return the outcome of a row that is as requested after an error: by this client, by another one, or it never existed."""
+        """Return the outcome of a row that is as requested after an error: it was not so before, or it never existed."""
         if self._action.removes and not job.is_listed:
             missing = NotFoundError(f"there is no checkpoint {job.tinker_path}", status=error.status, url=error.url)
             return self.outcome(job, "skipped", missing)
-        # A 404 to the first attempt means that another client was quicker; after an unclear answer it was this one.
-        if isinstance(error, NotFoundError) and not job.is_in_doubt:
+        if isinstance(error, NotFoundError) and not job.is_in_doubt and not self._is_effect(job):
             return self.outcome(job, "skipped", error)
-        return self.outcome(job, "done", is_read=True)
+        done = self.outcome(job, "done", is_read=True)
+        if self._may_be_of_others(job, error.status):
+            done.status, done.error = error.status, GONE_ERROR
+        return done
+
+    def _may_be_of_others(self, job: Job, status: int | None) -> bool:
+        """Tell whether a row that is gone may have been deleted by another client, a moment before the only attempt.
+
+        A gateway that repeats a request passes on the 404 of the second one, so it may have been this client as well.
+        """
+        return self._action.removes and status in (404, 410) and not job.is_in_doubt
 
     def _may_try_again(self, job: Job, error: TinkerError) -> bool:
         """Tell whether a row that an unclear error left unchanged may be sent once more."""
