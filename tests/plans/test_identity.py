@@ -65,6 +65,20 @@ def test_between_listing_and_plan(server: DemoServer, client: tkf.Client, call: 
         assert (verdicts["verdict"].drop(path) == "send").all()
 
 
+@pytest.mark.parametrize("rows", ["frame", "paths", "merged"])
+def test_a_plan_knows_no_less_than_its_frame(server: DemoServer, client: tkf.Client, rows: str) -> None:
+    """A plan is not made of lists that were cached before its frame was read, nor, for rows that do not say when, of any."""
+    frame = client.checkpoints()
+    path = frame.query("not public")["tinker_path"].iloc[0]
+    assert client.checkpoints(path.split("/")[2])["tinker_path"].eq(path).any()  # which caches its run's list
+    server.state.publish(server.state.find(path))
+    frame = client.checkpoints(refresh=True).query("tinker_path == @path")
+    if rows != "frame":
+        frame = pd.DataFrame({"tinker_path": [path]})
+    frame = frame.merge(pd.DataFrame({"tinker_path": [path], "note": ["mine"]})) if rows == "merged" else frame
+    assert frame.tinker.unpublish(client=client).frame["verdict"].tolist() == ["send"]
+
+
 @pytest.mark.parametrize("form", ["frame", "csv", "plain csv", "xlsx"])
 def test_frames_of_another_clock_or_from_files(
     server: DemoServer, client: tkf.Client, tmp_path: Path, form: str
@@ -88,6 +102,26 @@ def test_frames_of_another_clock_or_from_files(
     if form == "csv":
         rounded = frame.assign(time=frame["time"].dt.floor("h"), size_bytes=None)
         assert set(tkf.tinker(rounded.tail(2)).delete(client=client).allow(*ALL).frame["verdict"]) == {"send"}
+
+
+@pytest.mark.parametrize("call", ["delete", "publish", "expire"])
+@pytest.mark.parametrize("is_resumed", [False, True], ids=["run", "resume"])
+def test_paths_alone_mean_what_the_plan_has_read(
+    server: DemoServer, client: tkf.Client, call: str, is_resumed: bool
+) -> None:
+    """Of rows that hold a path and nothing else, what the plan reads first identifies the checkpoint, at run and at resume."""
+    paths = client.checkpoints().query("not public and expires_at.isna()")["tinker_path"].head(12).tolist()
+    client.cache.clear()
+    plan: Plan = getattr(pd.DataFrame({"tinker_path": paths}).tinker, call)(client=client).allow(*ALL)
+    if is_resumed:
+        plan.run(confirm=True, max_workers=1, progress=StopAfter(3))
+    save_again(server, paths[-1])
+    outcomes = (resume(plan.id, client=client) if is_resumed else plan.run(confirm=True)).set_index("tinker_path")
+    assert outcomes.loc[paths[-1], "outcome"] == "skipped"
+    assert WORDS in outcomes.loc[paths[-1], "error"]
+    assert (outcomes["outcome"].drop(paths[-1]) == "done").all()
+    row = server.state.find(paths[-1])
+    assert (row.public, row.expires_at) == (False, None)
 
 
 def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client) -> None:

@@ -43,8 +43,7 @@ def test_a_write_that_happened_is_done_whatever_was_answered(server: DemoServer,
     paths = plan.frame["tinker_path"].tolist()
     for path in paths if call == "unpublish" else ():
         server.state.publish(server.state.find(path))
-    client.cache.clear()
-    plan = getattr(client.checkpoints().query("tinker_path in @paths").tinker, call)().allow(*GUARDS)
+    plan = getattr(client.checkpoints(refresh=True).query("tinker_path in @paths").tinker, call)().allow(*GUARDS)
     server.faults.bursts = [Burst(ENDPOINTS[call], status, times=1, then="apply", detail="no") for status in FINAL]
     outcomes = plan.run(confirm=True, max_workers=1)
     assert outcomes["outcome"].tolist() == ["done"] * len(FINAL)

@@ -353,7 +353,8 @@ def _select_rows(frame: pd.DataFrame, paths: list[str] | None, where: str | None
 
     if paths is not None:
         named = pd.DataFrame({HEADER: pd.Series(paths, dtype=frame[HEADER].dtype)})
-        frame = named.merge(frame, on=HEADER, how="left")
+        about, frame = frame.attrs, named.merge(frame, on=HEADER, how="left")
+        frame.attrs = about  # when it was read
     return frame if where is None else filter_rows(frame, where)
 
 

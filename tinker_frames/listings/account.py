@@ -127,27 +127,38 @@ class Account:
             fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of), CHECKPOINTS, listing.report
         )
 
-    def read_listed(self, run_ids: list[str]) -> pd.DataFrame:
-        """Return the checkpoints of some runs, from the cache if it has them.
+    def read_listed(self, run_ids: list[str], since: datetime | None = None) -> pd.DataFrame:
+        """Return the checkpoints of some runs, from the cache if it has them, but not from before `since`.
 
         Those of many runs come from the user's list, which takes fewer requests, where that is proved complete.
         """
-        if len(run_ids) <= MANY_RUNS and not (len(run_ids) > 1 and self._tables.is_cached(CHECKPOINTS)):
-            return self.checkpoints(run_ids, "auto", Options()).frame
-        try:
-            found = self.checkpoints(None, "user", Options())
-        except NotSupportedError:
-            found = None
-        if found is None or found.report.doubted:
-            return self.checkpoints(run_ids, "auto", Options()).frame
+        frame, started = self._read_listed(run_ids, Options())
+        if since is not None and datetime.fromtimestamp(started, UTC) < since:
+            frame, _ = self._read_listed(run_ids, Options(refresh=True))
+        return frame
+
+    def _read_listed(self, run_ids: list[str], options: Options) -> tuple[pd.DataFrame, float]:
+        """Return the checkpoints of some runs, and when the reading began, in Unix seconds."""
+        are_few = len(run_ids) <= MANY_RUNS and not (len(run_ids) > 1 and self._tables.is_cached(CHECKPOINTS))
+        found = None if are_few else self._read_proved_list(options)
+        if found is None:
+            found = self.checkpoints(run_ids, "auto", options)
+            return found.frame, found.report.started
         rows = found.frame[found.frame["training_run_id"].isin(run_ids)].reset_index(drop=True)
         rest = sorted(set(run_ids) - set(rows["training_run_id"].unique()))
         if not rest:
-            return rows
-        others = build_frame(
-            CHECKPOINTS, self._tables.read_others(rest, Options())
-        )  # or runs of others, which are lost
-        return pd.concat([rows, fill_sessions(others, self._session_of)], ignore_index=True)
+            return rows, found.report.started
+        listing = self._tables.read_others(rest, options)
+        others = fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of)  # or runs of others, which are lost
+        return pd.concat([rows, others], ignore_index=True), min(found.report.started, listing.report.started)
+
+    def _read_proved_list(self, options: Options) -> TableFrame | None:
+        """Return the user's list of checkpoints; None if there is none that is proved complete."""
+        try:
+            found = self.checkpoints(None, "user", options)
+        except NotSupportedError:
+            return None
+        return None if found.report.doubted else found
 
     def find(self, text: str, options: Options) -> TableFrame:
         """Find sessions, training runs and checkpoints by a name, an id, a path or a link."""

@@ -72,8 +72,8 @@ class Source(Protocol):
     def clock_offset(self) -> timedelta:
         """By how much the server's clock is ahead of ours, by the last response."""
 
-    def read_facts(self, paths: list[str]) -> pd.DataFrame:
-        """Return what is known of checkpoints now, as `preview.collect_facts`."""
+    def read_facts(self, paths: list[str], since: datetime | None = None) -> pd.DataFrame:
+        """Return what is known of checkpoints, as `preview.collect_facts`, by a reading that is not from before `since`."""
 
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""
@@ -363,9 +363,9 @@ class Plan:
         return replace(self, rows=rows, id=make_plan_id() if len(rows) < len(self.rows) else self.id)
 
 
-def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: Arguments) -> Plan:
-    """Return a plan for these tinker paths."""
-    rows = source.read_facts(list(paths))
+def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: Arguments, since: datetime) -> Plan:
+    """Return a plan for these tinker paths, whose present state is not from before `since`."""
+    rows = source.read_facts(list(paths), since)
     rows = request_expiries(rows, action, arguments, datetime.now(UTC), source.clock_offset)
     rate = _find_rate(action, source)
     return Plan(make_plan_id(), action, rows, source, rate=rate, code=arguments.code)
@@ -376,7 +376,7 @@ def _find_rate(action: Action, source: Source) -> float | None:
     return source.read_rate() if action.removes or action.only_sooner else None
 
 
-def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -> Plan:
+def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source, since: datetime) -> Plan:
     """Return the plan that removes what a rule does not keep; `kept` is the rest, with the reason for each row."""
     keep = arguments.keep
     if keep is None:
@@ -393,7 +393,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source) -
     mask = paths.isin(stay)
     kept = frame[mask].assign(reason=reasons[mask].where(reasons[mask] != "", str(keep)))
     action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
-    plan = make_plan(action, [*paths[~mask], *unnamed], source, arguments)
+    plan = make_plan(action, [*paths[~mask], *unnamed], source, arguments, since)
     return replace(plan, kept=kept, rule=str(keep))
 
 

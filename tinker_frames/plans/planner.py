@@ -27,7 +27,7 @@ from .history import build_journal_frame, find_runs
 from .jobs import Job, RequestedExpiry, State
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
-from .preview import collect_facts, find_namesakes, refuse_replaced, refuse_unnamed
+from .preview import collect_facts, find_namesakes, find_reading, refuse_replaced, refuse_unnamed
 from .resume import abandon_plan, resume_plan
 from .review import Review, build_read
 from .runner import Runner
@@ -84,13 +84,14 @@ class Planner:
         """
         declared = get_action(action)
         arguments = declared.parse(given or {})
+        since = (find_reading(rows) if isinstance(rows, pd.DataFrame) else None) or datetime.now(UTC)
         if arguments.keep is not None:
             if not isinstance(rows, pd.DataFrame):
                 raise TypeError(f"{action} needs a frame: a keep rule is evaluated on its columns")
-            plan = make_retirement(rows, arguments, self)
+            plan = make_retirement(rows, arguments, self, since)
         else:
             paths = rows["tinker_path"].fillna("") if isinstance(rows, pd.DataFrame) else rows
-            plan = make_plan(declared, [str(path) for path in paths], self, arguments)
+            plan = make_plan(declared, [str(path) for path in paths], self, arguments, since)
         if isinstance(rows, pd.DataFrame):
             plan = replace(plan, rows=refuse_unnamed(refuse_replaced(plan.rows, rows), rows))
         return plan
@@ -130,14 +131,14 @@ class Planner:
 
     # ── what plans need ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def read_facts(self, paths: list[str]) -> pd.DataFrame:
-        """Return what is known of these checkpoints: their runs' lists, and what samplers have loaded."""
-        return collect_facts(paths, self.read_listed(paths), self.read_loaded())
+    def read_facts(self, paths: list[str], since: datetime | None = None) -> pd.DataFrame:
+        """Return what is known of these checkpoints, their runs' lists not from before `since`: these, and what samplers have loaded."""
+        return collect_facts(paths, self.read_listed(paths, since), self.read_loaded())
 
-    def read_listed(self, paths: Iterable[str]) -> pd.DataFrame:
+    def read_listed(self, paths: Iterable[str], since: datetime | None = None) -> pd.DataFrame:
         """Return every checkpoint of the runs that these paths name; a run that cannot be read has none."""
         try:  # what is missing is refused, row by row
-            return self._complete_ids(self._tables.read_listed(runs_of(paths)))
+            return self._complete_ids(self._tables.read_listed(runs_of(paths), since))
         except (errors.NotFoundError, errors.ServerError):
             return empty_frame(CHECKPOINTS, datetime.now(UTC))
 

@@ -159,13 +159,23 @@ def refuse_replaced(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     It has another time or size than in the frame, also in one from a file; a time that the caller rounded is no other time.
     """
     shown = frame.drop_duplicates("tinker_path").set_index("tinker_path").reindex(rows["tinker_path"])
-    is_other = _has_other_time(rows, shown, (frame.attrs.get("tinker") or {}).get("fetched_at"))
+    is_other = _has_other_time(rows, shown, find_reading(frame))
     is_other |= _has_other_size(rows, shown)
     is_replaced = (rows["refusal"] == "") & is_other
     return rows.assign(refusal=rows["refusal"].where(~is_replaced, REPLACED))
 
 
-def _has_other_time(rows: pd.DataFrame, shown: pd.DataFrame, fetched_at: Any) -> NDArray[np.bool_]:
+def find_reading(frame: pd.DataFrame) -> datetime | None:
+    """Return when a frame was read, by its attributes; None if they do not say."""
+    import pandas as pd
+
+    about = frame.attrs.get("tinker")
+    found = about.get("fetched_at") if isinstance(about, dict) else None
+    time = pd.to_datetime(found, utc=True, errors="coerce") if isinstance(found, (str, datetime)) else None
+    return time.to_pydatetime() if isinstance(time, pd.Timestamp) else None
+
+
+def _has_other_time(rows: pd.DataFrame, shown: pd.DataFrame, fetched_at: datetime | None) -> NDArray[np.bool_]:
     """Return which checkpoints are of another time than shown; a time without a zone tells nothing."""
     import numpy as np
     import pandas as pd
