@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -321,6 +322,21 @@ def test_a_missing_folder_and_a_folder_in_the_way_are_said(suffix: str, tmp_path
         with pytest.raises(InvalidRequestError, match="cannot be written") as caught:
             tkf.export(pd.DataFrame({"a": [1]}), target)
         assert ".tmp" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".json"])
+def test_a_place_that_cannot_be_written_is_named(suffix: str) -> None:
+    """Where no file can be made, also of a name that is too long, the error names the target and not a temporary file."""
+    for target in (f"/proc/a{suffix}", f"/dev/{'a' * 256}{suffix}"):
+        with pytest.raises(OSError, match=re.escape(target)) as caught:
+            tkf.export(pd.DataFrame({"a": [1]}), target)
+        assert ".tmp" not in str(caught.value)
+
+
+def test_the_longest_name_is_written(tmp_path: Path) -> None:
+    """A temporary name is not longer than the target's."""
+    path = tmp_path / f"{'a' * 251}.csv"
+    assert tkf.export(pd.DataFrame({"a": [1]}), path) == path
 
 
 KILLED = """

@@ -59,15 +59,19 @@ def read_location(location: Path | str, read: Callable[[BinaryIO], T]) -> T:
 
 def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file under a temporary name, and rename it once all of it is on the disk: it is the old or the new one, whole."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")  # no longer than the names that a disk takes
     try:
         with temporary.open("wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
+    except OSError as error:
+        if error.filename != str(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             temporary.unlink()
 
 
