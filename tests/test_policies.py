@@ -308,6 +308,8 @@ def test_the_mask_of_a_rule_of_ones_own_is_aligned() -> None:
         "one": lambda rows: True,
         "frame": lambda rows: rows > 1,
         "a set": lambda rows: {True, False},
+        "reset": lambda rows: rows.sort_values("step").reset_index(drop=True)["step"] > 1,
+        "made anew": lambda rows: pd.Series([True, False, True]),
     }
     for name, mask in wrong.items():
         with pytest.raises(InvalidRequestError, match=f"the mask of {name} "):

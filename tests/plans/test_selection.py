@@ -42,6 +42,8 @@ NAMED: dict[str, Callable[[pd.DataFrame], Any]] = {
     "an array": lambda some: np.array([i in some.index for i in range(ROWS)]),
     "a list of flags": lambda some: [i in some.index for i in range(ROWS)],
     "a function": lambda some: lambda frame: frame["tinker_path"].isin(some["tinker_path"]),
+    "a function of another order": lambda some: lambda frame: frame.iloc[::-1]["tinker_path"].isin(some["tinker_path"]),
+    "a function of labels": lambda some: lambda frame: frame.index.isin(some.index),
     "no paths": lambda some: some["tinker_path"].tolist()[:0],
 }
 
@@ -107,6 +109,12 @@ WRONG: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
     "bytes": lambda *_: b"tinker://a/weights/b",
     "a dict": lambda _, own: dict.fromkeys(own["tinker_path"], True),
     "a function of nothing": lambda *_: lambda frame: None,
+    "a function that resets": lambda *_: lambda frame: frame.sort_values("size_gb").reset_index(drop=True)["step"] > 1,
+    "a function that merges": lambda *_: (
+        lambda frame: frame.merge(frame[["tinker_path"]].iloc[::-1], how="right")["step"] > 1
+    ),
+    "a function of fewer rows": lambda *_: lambda frame: frame.head(5)["step"] > 1,
+    "a function of a Series of its own": lambda *_: lambda frame: pd.Series([True] * len(frame)),
     "a table of flags": lambda *_: np.ones((ROWS, 2), dtype=bool),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..schema.identity import align_mask, restore_keys
+from ..schema.identity import align_mask, name_rows, restore_keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ class Rule:
 
     def judge(self, frame: pd.DataFrame) -> pd.Series[Any]:
         """Return which rows fulfil the condition, as `boolean`: NA where that is not known."""
-        labels, frame = frame.index, restore_keys(frame).reset_index(drop=True)  # rows may repeat labels
+        labels, frame = frame.index, name_rows(restore_keys(frame))  # rows may repeat labels
         require_columns(self, frame, *self._needs)
         return align_mask(self._mask(frame), frame.index, f"the mask of {self}").set_axis(labels)
 

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype
 
 from ..errors import InvalidRequestError
-from ..schema.identity import align_mask, is_flags, restore_keys
+from ..schema.identity import align_mask, is_flags, name_rows, restore_keys
 from ..schema.paths import quote_text
 
 KEY = "tinker_path"
@@ -44,6 +44,7 @@ def find_paths(frame: pd.DataFrame, rows: Any, called: str, *, unknown: bool) ->
         For a path that names no row of the plan, a mask of other rows, and anything else.
     """
     if callable(rows):
+        frame = name_rows(frame)
         rows = rows(frame)
     if isinstance(rows, pd.DataFrame):
         return _check_paths(frame, _get_paths(rows, called), called)

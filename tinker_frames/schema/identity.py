@@ -10,6 +10,7 @@ from .catalog import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
+ROWS = "row"  # the name of the index of frames that functions of the user's are called with
 KEYS = tuple(dict.fromkeys(table.key for table in TABLES.values()))
 
 
@@ -29,7 +30,8 @@ def restore_keys(frame: pd.DataFrame) -> pd.DataFrame:
 def align_mask(mask: Any, index: pd.Index[Any], called: str) -> pd.Series[Any]:
     """Return a mask as `boolean`, NA where it is not known, in the order of an index.
 
-    A Series is aligned by its own index; anything else has no labels, and only its length can be compared.
+    A Series is aligned by its own index, which has to have the name of the other: one that was reset has the same labels for other
+    rows. Anything else has no labels, and only its length can be compared.
 
     Raises
     ------
@@ -47,6 +49,8 @@ def align_mask(mask: Any, index: pd.Index[Any], called: str) -> pd.Series[Any]:
         raise InvalidRequestError(f"{called} has {len(flags)} values for {len(index)} rows", hint=_HINT)
     if not isinstance(mask, pd.Series):
         flags = flags.set_axis(index)
+    elif flags.index.name != index.name:
+        raise InvalidRequestError(f"{called} has other rows: its index is not that of the frame", hint=_HINT)
     elif not flags.index.equals(index):
         if not (flags.index.is_unique and index.is_unique and index.isin(flags.index).all()):
             raise InvalidRequestError(f"{called} has other rows: its index has different labels", hint=_HINT)
@@ -65,6 +69,11 @@ def is_flags(values: pd.Series[Any]) -> bool:
     from pandas.api.types import infer_dtype, is_bool_dtype
 
     return is_bool_dtype(values.dtype) or (values.dtype == object and infer_dtype(values) in ("boolean", "empty"))
+
+
+def name_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose rows are numbered by an index with a name, for a function: a mask with an index that it has reset lacks the name."""
+    return frame.reset_index(drop=True).rename_axis(index=ROWS)
 
 
 _HINT = "Make it from the columns of the frame that it is for; plan.only and plan.drop also align a mask indexed by tinker_path."
