@@ -121,6 +121,7 @@ def test_tables_that_are_opened_are_named_as_text(host: WidgetHost, account: tkf
 
 def test_what_is_typed_and_its_errors_are_text(view: ViewPage) -> None:
     """The error of a hostile query shows it as text."""
+    view.click("query-switch")
     view.host.fill(view.control("query"), f"name == {IMAGE} and {BREAKOUT}")
     view.host.wait_until(lambda: view.find(".tkf-bar .tkf-error").inner_text())
     view.host.fill(view.control("text"), ALL)

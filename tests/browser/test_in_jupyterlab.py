@@ -40,7 +40,7 @@ def test_from_a_fresh_notebook_to_500_expiring_checkpoints_in_under_ten_clicks(l
             notebook.select(0)
             user_input.press("Control+Enter")
             view = NotebookView(notebook, user_input=user_input)
-            view.click("created", "older than 30 d", "public", "option private")
+            view.click("created", "older than 30 d", "pick private")
             view.wait_for(view.chips, ["Created: older than 30 d", "Public: private"])
             view.select_matching()
             view.begin("expire")

@@ -36,16 +36,17 @@ def tab_to(view: ViewPage, name: str, key: str = "Tab") -> None:
 
 
 def tab_through(view: ViewPage) -> int:
-    """Tab through the entire view and return the number of stops; each suppresses the notebook's shortcuts."""
+    """Tab through the entire view and return the number of stops before the rows; each suppresses the notebook's shortcuts."""
     view.page.evaluate(BEFORE)
-    stops = 0
+    stops = before = 0
     view.host.press("Tab")
     while view.active():
         assert view.page.evaluate(SUPPRESSED), view.active()
         stops += 1
+        before = stops if view.active() == "tkf-grid" else before
         assert stops < 120, "there is no way out"
         view.host.press("Tab")
-    return stops
+    return before
 
 
 def stops_of(view: ViewPage, part: str) -> None:
@@ -62,12 +63,28 @@ def stops_of(view: ViewPage, part: str) -> None:
 
 
 def test_every_stop_keeps_the_notebooks_keys_out(view: ViewPage) -> None:
-    """Tab visits every visible control and leaves the view; every stop has the marker that JupyterLab respects."""
+    """Tab visits every toolbar and box and leaves the view, with fewer than ten stops before the rows; every stop has the marker that JupyterLab respects."""
     view.widget.filters = {"size": [0, None]}
     view.wait_for(view.chips, ["Size: ≥ 0 GB"])
+    view.select_matching()
     view.host.wait_until(lambda: view.find(".tkf-picture svg").count())
-    assert tab_through(view) > 30
+    assert tab_through(view) < 10
     assert view.root.evaluate(UNREACHED) == []
+
+
+def test_arrow_keys_move_in_toolbars(view: ViewPage) -> None:
+    """The arrow keys reach every button of a toolbar, and Tab comes back to the last one; each suppresses the notebook's shortcuts."""
+    view.widget.filters = {"size": [0, None]}
+    view.wait_for(view.chips, ["Size: ≥ 0 GB"])
+    view.select_matching()
+    for bar in view.find('[role="toolbar"]').all():
+        names = bar.locator("button").evaluate_all("all => all.map(button => button.dataset.name)")
+        bar.locator('[tabindex="0"]').focus()
+        for name in names:
+            assert (view.active(), view.page.evaluate(SUPPRESSED)) == (name, True)
+            view.host.press("ArrowRight")
+        view.host.press("End", "Tab", "Shift+Tab")
+        assert view.active() == names[-1]
 
 
 def test_every_stop_of_the_panel_keeps_them_out(host: WidgetHost, inventory: pd.DataFrame, account: tkf.Client) -> None:

@@ -154,13 +154,14 @@ def test_the_panel_can_be_read(host: WidgetHost, server: DemoServer, client: tkf
 
 def test_what_has_the_focus_is_seen(view: ViewPage) -> None:
     """Every kind of control shows an outline when it has the focus."""
+    view.widget.filters = {"size": [0, None]}
     view.host.wait_until(lambda: view.find(".tkf-picture svg").count())
     view.select_matching()
     view.host.press("Tab")
     outline = "control => { control.focus(); const style = getComputedStyle(control); return style.outlineStyle + parseFloat(style.outlineWidth); }"
     for name in (
         "input",
-        ".tkf-opener",
+        ".tkf-chip-text",
         ".tkf-button",
         ".tkf-action.tkf-main",
         ".tkf-grid",
@@ -179,7 +180,9 @@ def test_narrow_windows_do_not_scroll_sideways(host: WidgetHost, account: tkf.Cl
     view = ViewPage(resize(host, 420), tkf.explore(table, account))
     view.host.wait_until(lambda: view.find(".tkf-chart").count() >= 3)
     assert view.page.evaluate(OVERFLOWS) == []
-    openers = view.find(".tkf-opener").evaluate_all("all => all.map(button => button.dataset.name)")
+    view.click("query-switch", "add")
+    openers = view.find(".tkf-menu-item").evaluate_all("all => all.map(button => button.dataset.name.slice(4))")
+    view.host.press("Escape")
     for name in (*openers, "columns"):
         view.click(name)
         view.host.pump()

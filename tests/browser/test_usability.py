@@ -123,7 +123,8 @@ def test_all_of_it_with_the_keyboard_alone(lab: Lab, server: DemoServer) -> None
         user_input.press("ArrowDown", *["Shift+ArrowDown"] * 3)
         view.wait_for(view.selected, [1, 2, 3, 4])
         selected = {row.key for row in view.rows() if row.selected}
-        tab_to(view, "set_ttl", "Shift+Tab")
+        tab_to(view, "expire", "Shift+Tab")
+        tab_to(view, "set_ttl", "ArrowRight")
         user_input.press("Enter")
         view.wait_for(view.active, "ttl")
         tab_to(view, "never", "Tab")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from tinker_frames.views.controls import CONTROLS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from .widget_host import WidgetHost
 
 T = TypeVar("T")
+FILTERS = {control.name for control in CONTROLS if control.kind not in ("text", "query")}
 
 ROWS = """root => {
   const grid = root.querySelector('.tkf-grid');
@@ -75,9 +78,14 @@ class ViewPage:
         return self.root.locator(f'[data-name="{name}"]')
 
     def click(self, *names: str, **options: Any) -> None:
-        """Click controls by name, one after another; a box that has a label, on the text of the label, as people do."""
+        """Click controls by name, one after another; a box that has a label, on the text of the label, as people do.
+
+        The control of a filter that is not set is reached by "+ Filter".
+        """
         for name in names:
-            self.host.click(self.face(name), **options)
+            is_unset = name in FILTERS and not self.control(name).count()
+            for step in ("add", f"add {name}") if is_unset else (name,):
+                self.host.click(self.face(step), **options)
 
     def face(self, name: str) -> Locator:
         """Return what people click of a control: the text of a label, else the control itself."""

@@ -283,7 +283,7 @@ def test_text_beside_a_column_is_a_value_of_it(written: str, meant: str, typed: 
         ("`meta.loss` < 'nan'", "not a number"),
         ("sizegb > 1", "no column 'sizegb'; did you mean size_gb"),
         ("size > 1", "no column 'size'; did you mean size_gb"),
-        ("idle > '3d'", "no column 'idle'"),
+        ("idle > '3d'", "no column 'idle'. The columns are "),
     ],
 )
 def test_text_that_is_no_value_of_the_column_is_an_error_with_its_forms(
@@ -334,6 +334,15 @@ def test_a_misspelt_column_to_sort_by_is_named_with_the_closest(typed: pd.DataFr
     """Sorting and selecting columns name the closest column too."""
     with pytest.raises(InvalidRequestError, match="no column 'sizegb'; did you mean size_gb"):
         sort_rows(typed, ["-sizegb"])
+
+
+def test_an_unknown_column_is_answered_with_a_few_not_with_all() -> None:
+    """The error names at most three close columns, also by a word of theirs, or else the first ones and how many more there are."""
+    frame = pd.DataFrame({f"column_{n}": [n] for n in range(50)} | {"base_model": [1], "model_owner": [1]})
+    with pytest.raises(InvalidRequestError, match=r"'modl'; did you mean base_model or model_owner\?$"):
+        filter_rows(frame, "modl > 1")
+    with pytest.raises(InvalidRequestError, match=r"'xyz'\. The columns are column_0, .*column_7 and 44 more\.$"):
+        filter_rows(frame, "xyz > 1")
 
 
 @given(st.datetimes(*map(datetime.fromisoformat, ("2000-01-01", "2100-01-01"))))

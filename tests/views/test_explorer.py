@@ -183,6 +183,13 @@ def test_options_columns_and_keys_are_sent_when_opened(view: HeadlessView) -> No
     """Options with counts, columns, and metadata keys are sent for the open popover only."""
     view.send("facet", name="type")
     assert view.shown["facet"]["options"] == view.state.options("type")
+    view.send("facet", name="type", search="samp")
+    assert [option["value"] for option in view.shown["facet"]["options"]] == ["sampler"]
+    assert (view.shown["facet"]["total"], view.shown["facet"]["search"]) == (1, "samp")
+    names = [column["name"] for column in view.send("names")["names"]]
+    assert names[: len(view.state.columns)] == view.state.columns
+    assert set(names) == set(view.state.rows.frame.columns)
+    view.send("facet", name="type")
     view.send("filter", name="public", value=[True])
     assert sum(option["rows"] for option in view.shown["facet"]["options"]) == len(view.keys)
     view.send("facet", name="columns")

@@ -71,6 +71,21 @@ def test_only_frequent_and_selected_options_are_listed() -> None:
     assert [option["value"] for option in options] == [f"run {n:03d}" for n in range(MOST_OPTIONS)] + ["run 299"]
 
 
+def test_options_are_searched_beyond_those_that_are_listed() -> None:
+    """A text finds every option whose label or value holds its words, also without matching rows; the number of all is known."""
+    values = [f"Run {n:03d}" for n in range(300)]
+    facets, mask = Facets(pd.DataFrame({"base_model": pandas_array("text", values)})), np.ones(300, dtype=bool)
+    mask[280:] = False
+    found = {
+        text: facets.search_options(MODEL, mask, ["Run 007"], text) for text in ("", " ", "28", "run 299", "0 nope")
+    }
+    assert [(len(options), total) for options, total in found.values()] == [
+        (MOST_OPTIONS, 280), (MOST_OPTIONS, 280), (13, 13), (1, 1), (0, 0),
+    ]  # fmt: skip
+    assert found["run 299"][0] == [{"value": "Run 299", "label": "Run 299", "rows": 0}]
+    assert [option["rows"] for option in found["28"][0]] == [1, 1, 1] + [0] * 10
+
+
 # ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TIME_FORMS = "2026-01-31, '2026-01-31 15:00' or 2026-01-31T15:00+01:00; without an offset it is UTC"
 NUMBER_FORMS = "0.5 or 1e-4"
+MOST_CLOSE = 3  # columns that an error names for one that is unknown
 
 
 class Unit(NamedTuple):
@@ -147,7 +148,26 @@ def describe_unknown_columns(names: list[str], columns: Iterable[object]) -> str
     >>> describe_unknown_columns(["sizegb"], ["size_gb", "name"])
     "there is no column 'sizegb'; did you mean size_gb?"
     """
-    texts = [str(column) for column in columns]
-    close = dict.fromkeys(match for name in names for match in get_close_matches(name, texts, 1))
-    meant = f"; did you mean {', '.join(close)}?" if close else ""
+    close = find_close_columns(names, columns)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
     return f"there is no column {', '.join(map(repr, names))}{meant}"
+
+
+def find_close_columns(names: list[str], columns: Iterable[object]) -> list[str]:
+    """Return the columns that names which are none could mean: at most three for each, the closest first.
+
+    Examples
+    --------
+    >>> find_close_columns(["model"], ["model_owner", "base_model", "name"])
+    ['base_model', 'model_owner']
+    """
+    texts = [str(column) for column in columns]
+    return list(dict.fromkeys(match for name in names for match in _find_close(name, texts)[:MOST_CLOSE]))
+
+
+def _find_close(name: str, columns: list[str]) -> list[str]:
+    """Return the columns that look like a name, that contain it, or of which a word looks like it."""
+    words = {column: column.lower().split("_") for column in columns}
+    holding = [column for column in columns if name.lower() in column.lower()]
+    alike = [column for column in columns if get_close_matches(name.lower(), words[column], 1, 0.75)]
+    return list(dict.fromkeys([*get_close_matches(name, columns, MOST_CLOSE), *holding, *alike]))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
-from .comparisons import QUOTED, UNITS, describe_unknown_columns, translate_comparisons
+from .comparisons import QUOTED, UNITS, describe_unknown_columns, find_close_columns, translate_comparisons
 from .cost import check_cost
 from .metadata import list_key_columns, read_key_columns
 
@@ -36,6 +36,7 @@ _METHODS = {
     "min", "max", "mean", "median", "sum", "std", "quantile", "rank", "any", "all", "duplicated", "nunique", "mode",
 }  # fmt: skip
 METADATA_PREFIX = "meta."
+MOST_LISTED = 8  # columns that an error names
 TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads parse, and raise SystemError for nothing
 # Before pandas 3 a column of a frame that is queried shares its memory: `fillna(0, inplace=True)` would alter the caller's frame.
 _ALTERS = re.compile(r"\b(?:inplace|out)\s*=(?!=)")
@@ -123,13 +124,14 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
 
     frame, query = _name_keys(frame, query)
     _check_query(query, called)
-    hint = f"Write it as for DataFrame.query; the columns are {', '.join(map(str, frame.columns))}."
+    hint = "Write it as for DataFrame.query, e.g. size_gb > 1 and not public."
     try:
         meant = translate_comparisons(frame, query)
         check_cost(frame, meant)
         mask = _evaluate(frame, meant)
     except UndefinedVariableError as error:
-        problem = describe_unknown_columns(str(error).split("'")[1:2], frame.columns)
+        names = str(error).split("'")[1:2]
+        problem, hint = describe_unknown_columns(names, frame.columns), _list_columns(names, frame)
     except InvalidRequestError as error:
         problem, hint = error.what, error.hint
     except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
@@ -200,5 +202,13 @@ def check_columns(frame: pd.DataFrame, names: list[str]) -> None:
     """Refuse names of columns that a frame does not have."""
     unknown = [name for name in names if name not in frame.columns]
     if unknown:
-        hint = f"The columns are {', '.join(frame.columns)}."
-        raise InvalidRequestError(describe_unknown_columns(unknown, frame.columns), hint=hint)
+        problem = describe_unknown_columns(unknown, frame.columns)
+        raise InvalidRequestError(problem, hint=_list_columns(unknown, frame))
+
+
+def _list_columns(unknown: list[str], frame: pd.DataFrame) -> str:
+    """Return a hint with the first columns of a frame; none if one of them is close to an unknown name."""
+    if find_close_columns(unknown, frame.columns):
+        return ""
+    first, others = list(map(str, frame.columns[:MOST_LISTED])), len(frame.columns) - MOST_LISTED
+    return f"The columns are {', '.join(first)}{f' and {others} more' if others > 0 else ''}."

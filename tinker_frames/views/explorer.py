@@ -62,7 +62,7 @@ class Explorer:
         self.with_charts = True
         self._client, self._notify = client, changed
         self._find_frames = find_frames or self.get_frames
-        self._facet = ""
+        self._facet, self._facet_search = "", ""
         self._rate: float | None = None  # dollars per gigabyte and month
         self._is_rate_read = False
         self._writes = 0  # how often rows were written to
@@ -302,8 +302,10 @@ class Explorer:
         if name == "metadata":
             return {"name": name, "keys": self.state.metadata_keys()}
         control = self.state.controls.get(name)
-        has_options = control is not None and control.kind == "options"
-        return {"name": name, "options": self.state.options(name) if has_options else []}
+        if control is None or control.kind != "options":
+            return {"name": name, "options": []}
+        options, total = self.state.search_options(name, self._facet_search)
+        return {"name": name, "options": options, "total": total, "search": self._facet_search}
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -329,9 +331,9 @@ class Explorer:
         if self.note:
             self.set_note("")
 
-    def open_facet(self, name: str) -> None:
-        """Send the options of a filter, until those of another are requested."""
-        self._facet = name
+    def open_facet(self, name: str, search: str = "") -> None:
+        """Send the options of a filter that hold a text, until those of another are requested."""
+        self._facet, self._facet_search = name, search
         self.changed("facet")
 
     def show_details(self) -> None:

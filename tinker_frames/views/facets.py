@@ -33,16 +33,31 @@ class Facets:
         self._frame = frame
         self._coded: dict[str, tuple[Any, list[Any]]] = {}
         self._named: dict[str, dict[Any, str]] = {}
+        self._texts: dict[str, list[str]] = {}
         self._sizes: Any = None
 
     def options(self, control: Control, mask: Mask, selected: list[Any]) -> list[FilterOption]:
         """Return the options of a filter with their number of rows, most frequent first; selected ones also with 0 rows."""
+        return self.search_options(control, mask, selected, "")[0]
+
+    def search_options(
+        self, control: Control, mask: Mask, selected: list[Any], search: str
+    ) -> tuple[list[FilterOption], int]:
+        """Return the most frequent options that hold a text, ignoring case, and how many hold it; also those with 0 rows.
+
+        Without a text, they are those of `options`.
+        """
         codes, values = self.encode(control.columns[0])
         counts = np.bincount(codes[mask], minlength=len(values))
-        order = sorted(range(len(values)), key=lambda place: (-counts[place], str(values[place])))
-        most = {place for place in order[:MOST_OPTIONS] if counts[place]}
-        kept = [place for place in order if place in most or values[place] in selected]
-        return [
+        words = search.lower().split()
+        texts = self._option_texts(control) if words else []
+        found = [p for p in range(len(values)) if (all(w in texts[p] for w in words) if words else counts[p])]
+        found.sort(key=lambda place: (-counts[place], str(values[place])))
+        kept = found[:MOST_OPTIONS]
+        if not words:
+            most = set(kept)
+            kept += [p for p, value in enumerate(values) if p not in most and value in selected]
+        options: list[FilterOption] = [
             {
                 "value": values[p],
                 "label": escape_control_characters(self.label(control, values[p])),
@@ -50,6 +65,7 @@ class Facets:
             }
             for p in kept
         ]
+        return options, len(found)
 
     def label(self, control: Control, option: Any) -> str:
         """Return the label of an option: the name that its rows have, if any, and its value."""
@@ -82,6 +98,14 @@ class Facets:
             codes, values = pd.factorize(self._frame[name], use_na_sentinel=False)
             self._coded[name] = codes, [None if pd.isna(value) else _plain(value) for value in values]
         return self._coded[name]
+
+    def _option_texts(self, control: Control) -> list[str]:
+        """Return what the options of a filter are searched by, in lower case: label and whole value."""
+        column = control.columns[0]
+        if column not in self._texts:
+            values = self.encode(column)[1]
+            self._texts[column] = [f"{self.label(control, value)} {value}".lower() for value in values]
+        return self._texts[column]
 
     def _names(self, control: Control) -> dict[Any, str]:
         """Return the names of a column's values, each from the first row with a name."""

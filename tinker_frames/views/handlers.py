@@ -59,7 +59,7 @@ def _pick_chart(explorer: Explorer, request: m.ChartPickRequest) -> None:
 
 
 def _facet(explorer: Explorer, request: m.FacetRequest) -> None:
-    explorer.open_facet(str(request["name"]))
+    explorer.open_facet(str(request["name"]), str(request.get("search", "")))
 
 
 def _sort(explorer: Explorer, request: m.SortRequest) -> None:
@@ -94,6 +94,10 @@ def _charts(explorer: Explorer, request: m.ChartsRequest) -> None:
 
 def _code(explorer: Explorer, _: m.Command) -> m.CodeReply:
     return {"code": explorer.code()}
+
+
+def _names(explorer: Explorer, _: m.Command) -> m.NamesReply:
+    return {"names": explorer.state.names()}
 
 
 def _begin(explorer: Explorer, request: m.ActionRequest) -> None:
@@ -136,6 +140,7 @@ HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "charts": _charts,
     "dismiss": lambda explorer, _: explorer.set_note(""),
     "code": _code,
+    "names": _names,
     "begin": _begin,
     "answer": _answer,
     "allow": _allow,

@@ -172,10 +172,15 @@ class FilterOption(TypedDict):
 
 
 class Facet(TypedDict):
-    """The content of a filter's popover: options, metadata keys, or columns."""
+    """The content of a filter's popover: options, metadata keys, or columns.
+
+    `total` counts all options that hold the text `search`, of which the most frequent are sent.
+    """
 
     name: str
     options: NotRequired[list[FilterOption]]
+    total: NotRequired[int]
+    search: NotRequired[str]
     keys: NotRequired[list[str]]
     columns: NotRequired[list[ListedColumn]]
 

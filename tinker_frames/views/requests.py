@@ -11,7 +11,9 @@ from .messages import FilterValue, Row
 class Command(TypedDict):
     """A request without arguments."""
 
-    do: Literal["ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "undo", "retry", "close"]
+    do: Literal[
+        "ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "undo", "retry", "close", "names"
+    ]
 
 
 class RowsRequest(TypedDict):
@@ -51,10 +53,11 @@ class ChartPickRequest(TypedDict):
 
 
 class FacetRequest(TypedDict):
-    """Send the content of a filter's popover, until another one is opened."""
+    """Send the content of a filter's popover, until another one is opened; of its options those that hold the text `search`."""
 
     do: Literal["facet"]
     name: str
+    search: NotRequired[str]
 
 
 class SortRequest(TypedDict):
@@ -169,10 +172,23 @@ class CodeReply(TypedDict):
     code: str
 
 
+class ColumnName(TypedDict):
+    """A column that a query can name, and its description."""
+
+    name: str
+    doc: str
+
+
+class NamesReply(TypedDict):
+    """The columns of the table, for completion."""
+
+    names: list[ColumnName]
+
+
 class HeardReply(TypedDict):
     """The reply to a request that needs no other; shows that the kernel is running."""
 
     heard: str | None
 
 
-Reply = RowsReply | CodeReply | HeardReply
+Reply = RowsReply | CodeReply | NamesReply | HeardReply

@@ -36,6 +36,7 @@ from .messages import (
     Summary,
 )
 from .messages import Summaries as SummariesMessage
+from .requests import ColumnName
 from .rows import Rows
 from .sorts import Sort, check_kind, sort_of
 from .summaries import Summaries
@@ -322,8 +323,12 @@ class TableState:
 
     def options(self, name: str) -> list[FilterOption]:
         """Return the options of a filter, each with the number of rows that match the other filters."""
-        control = self.controls[name]
-        return self.facets.options(control, self.rows.mask_without(name), self.values.get(name) or [])
+        return self.search_options(name, "")[0]
+
+    def search_options(self, name: str, search: str) -> tuple[list[FilterOption], int]:
+        """Return the most frequent options of a filter that hold a text, as `options` does, and how many hold it."""
+        mask, selected = self.rows.mask_without(name), self.values.get(name) or []
+        return self.facets.search_options(self.controls[name], mask, selected, search)
 
     def metadata_keys(self) -> list[str]:
         """Return the metadata keys of the rows."""
@@ -355,6 +360,12 @@ class TableState:
         return [
             {**cells.describe_column(frame, name), "shown": name in self.columns} for name in map(str, frame.columns)
         ]
+
+    def names(self) -> list[ColumnName]:
+        """Return the columns that a query can name, with their descriptions; those that are shown come first."""
+        frame = self.rows.frame
+        ordered = dict.fromkeys([*self.columns, *map(str, frame.columns)])
+        return [{"name": name, "doc": cells.describe_column(frame, name)["doc"]} for name in ordered]
 
     def banner(self) -> str:
         """Return a warning about an incomplete or limited frame; empty for a complete one."""

@@ -1,54 +1,44 @@
-// The filters: a search box, a button for each control, chips of active filters, and a box for a pandas query.
+// The filters on one line: a search box, "+ Filter", a chip for each filter that is set, and a switch for the query box.
 
-import { button, debounce, el, redraw } from "./dom.js";
+import { button, debounce, el, findNamed, redraw } from "./dom.js";
 import { FilterPopover } from "./filter_popover.js";
-import { capitalize } from "./text.js";
+import { QueryBox, showTyped } from "./query_box.js";
+import { makeToolbar, setStop } from "./toolbar.js";
 
 /** @import { FilterBar as FilterBarState, FilterControl, Request } from "./messages.js" */
 /** @import { PopoverControl } from "./filter_popover.js" */
 
 const SEARCH_MS = 25; // debounce of key presses
-const QUERY_MS = 250;
-const TYPED = ["text", "query"]; // the controls with their own text boxes
+const SEARCH = "Search names, paths, metadata";
+/** @type {PopoverControl} */
+const ADD = { name: "add", label: "Filter by", kind: "filters" };
 
 export class FilterBar {
   /** @param {(request: Request) => void} send @param {HTMLElement} root */
   constructor(send, root) {
     this.send = send;
     this.popover = new FilterPopover(send, root);
-    this.sendTyped = {
-      text: debounce((/** @type {string} */ value) => this.filter("text", value), SEARCH_MS),
-      query: debounce((/** @type {string} */ value) => this.filter("query", value), QUERY_MS),
-    };
-    this.search = this.makeInput("text", "search", "Search names, paths, metadata");
-    this.query = this.makeInput("query", "text", "pandas query, e.g. size_gb > 1 and not public");
-    this.query.classList.add("tkf-code");
-    this.query.setAttribute("spellcheck", "false");
-    this.error = el("div", { class: "tkf-error tkf-query-error", role: "alert", id: `${root.dataset.tkf}-error` });
-    this.query.setAttribute("aria-describedby", this.error.id);
-    this.buttons = el("div", { class: "tkf-buttons", role: "toolbar", "aria-label": "filters" });
-    this.chips = el("div", { class: "tkf-chips" });
-    const query = el("div", { class: "tkf-query tkf-wide" }, this.query, this.error);
-    const typed = el("div", { class: "tkf-line tkf-typed" }, this.search, query);
-    this.element = el("div", { class: "tkf-bar" }, typed, this.buttons, this.chips);
+    this.query = new QueryBox(send, root.dataset.tkf ?? "");
+    this.isQueryOpen = false;
+    /** @type {FilterControl[]} */
+    this.controls = [];
+    this.sendSearch = debounce(() => this.filter("text", this.search.value), SEARCH_MS);
+    this.search = el("input", {
+      type: "search",
+      class: "tkf-input tkf-search",
+      placeholder: SEARCH,
+      "aria-label": SEARCH,
+      "data-name": "text",
+      on: { input: () => this.sendSearch() },
+    });
+    this.filters = makeToolbar({ class: "tkf-filters", "aria-label": "filters" });
+    const line = el("div", { class: "tkf-filter-line" }, this.search, this.filters);
+    this.element = el("div", { class: "tkf-bar" }, line, this.query.element);
   }
 
   remove() {
     this.cancelTyped();
     this.popover.remove();
-  }
-
-  /** @param {"text" | "query"} name @param {string} type @param {string} text */
-  makeInput(name, type, text) {
-    const input = el("input", {
-      type,
-      class: "tkf-input tkf-wide",
-      placeholder: text,
-      "aria-label": text,
-      "data-name": name,
-      on: { input: () => this.sendTyped[name](input.value) },
-    });
-    return input;
   }
 
   /** @param {string} name @param {string | null} value */
@@ -58,41 +48,65 @@ export class FilterBar {
 
   /** @param {FilterBarState} bar */
   update({ controls }) {
-    const typed = new Map(controls.map((control) => [control.name, control]));
-    showTyped(this.search, typed.get("text"));
-    showTyped(this.query, typed.get("query"));
-    const others = controls.filter((control) => !TYPED.includes(control.name));
-    redraw(this.buttons, () => this.buttons.replaceChildren(...others.map((control) => this.makeOpener(control))));
-    this.drawChips(
-      others.filter((control) => control.text || control.error),
-      controls.some((control) => control.value),
+    const query = controls.find((control) => control.name === "query");
+    const before = this.controls.find((control) => control.name === "query");
+    this.controls = controls;
+    if (query?.error || (query?.value && !before?.value)) this.isQueryOpen = true;
+    showTyped(
+      this.search,
+      controls.find((control) => control.name === "text"),
     );
-    this.error.textContent = capitalize(typed.get("query")?.error ?? "");
+    this.query.update(query);
+    this.draw();
     this.popover.update(controls);
-    this.popover.adopt(this.buttons);
+    this.popover.adopt(this.filters);
   }
 
-  /** @param {FilterControl[]} set @param {boolean} hasValue */
-  drawChips(set, hasValue) {
-    const isAny = set.length > 0 || hasValue;
-    const reset = () => button("Reset", () => this.reset(), { "data-name": "reset", class: "tkf-button tkf-reset" });
-    this.chips.hidden = !isAny;
-    redraw(this.chips, () =>
-      this.chips.replaceChildren(...set.map((control) => this.makeChip(control)), ...(isAny ? [reset()] : [])),
-    );
+  draw() {
+    const set = this.controls.filter(({ name, text, error }) => (text || error) && this.hasChip(name));
+    const isAny = this.controls.some((control) => control.value);
+    const items = () => [
+      this.makeOpener(ADD, "+ Filter"),
+      ...set.map((control) => this.makeChip(control)),
+      isAny && button("Reset", () => this.reset(), { "data-name": "reset", class: "tkf-link tkf-reset" }),
+      el("span", { class: "tkf-spring" }),
+      this.makeQuerySwitch(),
+    ];
+    redraw(this.filters, () => this.filters.replaceChildren(...items().filter((item) => item !== false)));
+    setStop(this.filters);
+    this.query.element.hidden = !this.isQueryOpen;
   }
 
-  /** Make the button that opens a control's popover. @param {PopoverControl} control @param {string} [look] */
-  makeOpener(control, look = "tkf-button tkf-opener") {
-    const isOpen = this.popover.control?.name === control.name;
+  // The boxes show what is typed in them.
+  /** @param {string} name */
+  hasChip(name) {
+    return name !== "text" && !(name === "query" && this.isQueryOpen);
+  }
+
+  makeQuerySwitch() {
+    return button("Query", () => this.toggleQuery(), {
+      "data-name": "query-switch",
+      "aria-pressed": String(this.isQueryOpen),
+      title: "filter by a pandas query",
+    });
+  }
+
+  toggleQuery() {
+    this.isQueryOpen = !this.isQueryOpen;
+    this.draw();
+    if (this.isQueryOpen) this.query.input.focus();
+  }
+
+  /** Make the button that opens a popover. @param {PopoverControl} control @param {string} text @param {string} [look] */
+  makeOpener(control, text, look = "tkf-button") {
     const toggle = (/** @type {Event} */ event) => {
       event.preventDefault(); // the browser would only show or hide it
       this.popover.toggle(control, opener);
     };
-    const opener = button(`${control.label} ▾`, toggle, {
-      class: `${look}${control.text ? " tkf-set" : ""}`,
+    const opener = button(text, toggle, {
+      class: look,
       "aria-haspopup": "dialog",
-      "aria-expanded": String(isOpen),
+      "aria-expanded": String(this.popover.opener?.dataset.name === control.name),
       "data-name": control.name,
     });
     opener.popoverTargetElement = this.popover.element; // a press on it is not one elsewhere
@@ -100,32 +114,37 @@ export class FilterBar {
   }
 
   /** @param {FilterControl} control */
-  makeChip({ name, label, text, error }) {
-    const off = button("×", () => this.filter(name, null), {
-      class: "tkf-link",
+  makeChip(control) {
+    const { name, label, text, error } = control;
+    const open = () => (name === "query" ? this.toggleQuery() : undefined);
+    const words = `${label}: ${error || text}`;
+    const edit =
+      name === "query"
+        ? button(words, open, { class: "tkf-chip-text", "data-name": "query-chip" })
+        : this.makeOpener(control, words, "tkf-chip-text");
+    edit.title = words;
+    const remove = () => {
+      findNamed(this.filters, ADD.name)?.focus(); // the chip goes
+      this.filter(name, null);
+    };
+    const off = button("×", remove, {
+      class: "tkf-link tkf-chip-off",
       "aria-label": `remove the filter ${label}`,
       "data-name": `off ${name}`,
     });
-    const chip = `${label}: ${error || text}`;
-    const look = { class: `tkf-chip${error ? " tkf-error" : ""}`, title: chip, role: error ? "alert" : null };
-    return el("span", look, el("span", { class: "tkf-chip-text" }, chip), off);
+    const look = { class: `tkf-chip${error ? " tkf-error" : ""}`, role: error ? "alert" : null };
+    return el("span", look, edit, off);
   }
 
   reset() {
+    findNamed(this.filters, ADD.name)?.focus();
     this.cancelTyped(); // do not send the last typed text afterwards
-    this.search.value = this.query.value = "";
+    this.search.value = this.query.input.value = "";
     this.send({ do: "reset" });
   }
 
   cancelTyped() {
-    for (const typed of Object.values(this.sendTyped)) typed.cancel();
+    this.sendSearch.cancel();
+    this.query.sendTyped.cancel();
   }
-}
-
-// Do not overwrite text being typed with an older value from Python.
-/** @param {HTMLInputElement} input @param {FilterControl | undefined} control */
-function showTyped(input, control) {
-  input.hidden = !control;
-  if (control && document.activeElement !== input) input.value = String(control.value ?? "");
-  input.setAttribute("aria-invalid", String(Boolean(control?.error)));
 }

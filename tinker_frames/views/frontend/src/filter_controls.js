@@ -17,7 +17,46 @@ const DATE_FIELDS = { after: "from (UTC)", before: "to (UTC)" };
 
 /** @param {FilterPopover} popover @param {PopoverControl} control @returns {HTMLElement[]} */
 export function makeControl(popover, control) {
+  const isAdded = popover.opener?.dataset.name === "add" && control.kind !== "filters";
+  return [...(isAdded ? [makeTitle(popover, control)] : []), ...makeFields(popover, control)];
+}
+
+/** Make the name of a filter, and the way back to the list of filters. @param {FilterPopover} popover @param {PopoverControl} control */
+function makeTitle(popover, { label }) {
+  const back = button("‹", () => popover.show({ name: "add", label: "Filter by", kind: "filters" }), {
+    class: "tkf-link tkf-popover-back",
+    "aria-label": "back to all filters",
+    "data-name": "all-filters",
+  });
+  return el("div", { class: "tkf-popover-title" }, back, label);
+}
+
+/** @param {FilterPopover} popover */
+function makeFilterList(popover) {
+  const offered = popover.controls.filter(({ kind }) => kind !== "text" && kind !== "query");
+  const items = offered.map((control) =>
+    button(control.label, () => popover.show(control), {
+      class: "tkf-link tkf-menu-item",
+      title: control.text,
+      "data-name": `add ${control.name}`,
+    }),
+  );
+  return [el("div", { class: "tkf-menu", role: "group", on: { keydown: moveInMenu } }, ...items)];
+}
+
+/** @param {KeyboardEvent} event */
+function moveInMenu(event) {
+  const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  /** @type {any} */ (event.target)[step]?.focus();
+}
+
+/** @param {FilterPopover} popover @param {PopoverControl} control @returns {HTMLElement[]} */
+function makeFields(popover, control) {
   switch (control.kind) {
+    case "filters":
+      return makeFilterList(popover);
     case "options":
       return makeOptions(popover, control);
     case "time":
@@ -49,15 +88,18 @@ function makeOptions(popover, control) {
   const selected = /** @type {OptionValue[]} */ (control.value ?? []);
   const options = popover.facet.options ?? [];
   const most = Math.max(1, ...options.map((option) => option.rows));
-  const rows = options
-    .filter((option) => option.label.toLowerCase().includes(popover.search.toLowerCase()))
-    .map((option) => makeOption(popover, option, selected, most));
+  const rows = options.map((option) => makeOption(popover, option, selected, most));
   const nothing = rows.length ? null : el("div", { class: "tkf-muted" }, "none");
   const list = el("div", { class: "tkf-options", role: "group" }, ...rows, nothing);
-  const find = options.length >= FIND_FROM ? [makeFind(popover)] : [];
+  const find = options.length >= FIND_FROM || popover.search || popover.facet.search ? [makeFind(popover)] : [];
   const clear = selected.length ? [button("Any", () => popover.set(null), { "data-name": "any" })] : [];
-  return [...find, list, ...clear];
+  const more = describeOptions(rows.length, popover.facet.total ?? 0);
+  return [...find, list, ...(more ? [el("div", { class: "tkf-muted tkf-options-count" }, more)] : []), ...clear];
 }
+
+/** Return how many of the options are listed, if not all are. @param {number} listed @param {number} total */
+export const describeOptions = (listed, total) =>
+  total > listed ? `${formatCount(listed)} of ${formatCount(total)}, type to find` : "";
 
 /** @param {FilterPopover} popover @param {FilterOption} option @param {OptionValue[]} selected @param {number} most */
 function makeOption(popover, option, selected, most) {
@@ -80,7 +122,7 @@ function makeOption(popover, option, selected, most) {
 function makeFind(popover) {
   const find = () => {
     popover.search = input.value;
-    popover.draw();
+    popover.sendFind();
   };
   const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find an option", "data-name": "find" };
   const input = el("input", { type: "search", ...looks, value: popover.search, on: { input: find } });

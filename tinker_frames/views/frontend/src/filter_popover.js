@@ -1,23 +1,24 @@
 // The popover of a filter, one at a time: the platform's own, with its position, its focus, and when it closes.
 
-import { debounce, el, focusFirst, redraw } from "./dom.js";
+import { debounce, el, findNamed, focusFirst, redraw } from "./dom.js";
 import { makeControl } from "./filter_controls.js";
 
 /** @import { Facet, FilterControl, FilterValue, Request } from "./messages.js" */
 
 /**
  * @typedef {Pick<FilterControl, "name" | "label" | "text">} ControlNames
- * @typedef {ControlNames & { kind: "columns" }} ColumnsControl the list in which columns are selected
- * @typedef {FilterControl | ColumnsControl} PopoverControl
+ * @typedef {Pick<ControlNames, "name" | "label"> & { kind: "columns" | "filters" }} ListControl the list of columns or of filters
+ * @typedef {FilterControl | ListControl} PopoverControl
  */
 
 const TYPED_MS = 200; // debounce of key presses
+const FIND_MS = 80; // of those in the box that finds options
 const GAP_PX = 4; // to the button and to the edges of view and window
 
 /** @typedef {Pick<DOMRect, "left" | "right" | "top" | "bottom">} Edges in the window */
 
 /**
- * Return where a popover is: below its button, within the width of the view, and if possible within the window.
+ * Return where a popover is: below its button, or above it, within the width of the view, and if possible within the window.
  *
  * @param {Edges} opener
  * @param {Edges} view
@@ -27,8 +28,8 @@ const GAP_PX = 4; // to the button and to the edges of view and window
 export function placePopover(opener, view, { width, height }, windowHeight) {
   const left = Math.max(view.left, Math.min(opener.left, view.right - width - GAP_PX));
   const [below, above] = [opener.bottom + GAP_PX, opener.top - GAP_PX - height];
-  const isTooLow = below + height > windowHeight && above >= 0;
-  return { left, top: isTooLow ? above : below };
+  if (below + height <= windowHeight || opener.bottom > windowHeight) return { left, top: below };
+  return { left, top: above >= 0 ? above : Math.max(GAP_PX, windowHeight - height - GAP_PX) };
 }
 
 export class FilterPopover {
@@ -38,6 +39,8 @@ export class FilterPopover {
     this.root = root;
     /** @type {PopoverControl | null} */
     this.control = null;
+    /** @type {FilterControl[]} */
+    this.controls = []; // all filters
     /** @type {HTMLElement | null} */
     this.opener = null;
     /** @type {Facet} */
@@ -50,6 +53,9 @@ export class FilterPopover {
       (/** @type {string} */ name, /** @type {FilterValue} */ value) => this.filter(name, value),
       TYPED_MS,
     );
+    this.sendFind = debounce(() => {
+      if (this.control) this.send({ do: "facet", name: this.control.name, search: this.search });
+    }, FIND_MS);
     // It can have the focus itself: a press on text in it must not give the focus to a notebook's cell around the view.
     const looks = { class: "tkf-popover", role: "dialog", popover: "auto", tabindex: -1 };
     this.element = el("div", { ...looks, on: this.listeners() });
@@ -79,18 +85,24 @@ export class FilterPopover {
 
   /** @param {PopoverControl} control @param {HTMLElement} opener */
   toggle(control, opener) {
-    const isOpen = this.control?.name === control.name;
+    const isOpen = this.opener?.dataset.name === opener.dataset.name;
     this.close();
     if (isOpen) return;
-    this.control = control;
     this.opener = opener;
+    opener.setAttribute("aria-expanded", "true");
+    this.element.showPopover();
+    this.show(control);
+  }
+
+  /** Show a control in the popover that is open. @param {PopoverControl} control */
+  show(control) {
+    this.control = control;
     this.search = "";
     this.facet = { name: "" };
-    opener.setAttribute("aria-expanded", "true");
     this.element.setAttribute("aria-label", control.label);
-    this.send({ do: "facet", name: control.name });
+    if (control.kind !== "filters") this.send({ do: "facet", name: control.name });
+    this.element.focus({ preventScroll: true }); // what had the focus goes
     this.draw();
-    this.element.showPopover();
     this.place();
     this.enter();
   }
@@ -98,7 +110,7 @@ export class FilterPopover {
   // Move the focus in as soon as there is something to focus; options arrive a moment later.
   enter() {
     /** @type {HTMLElement | null} */
-    const first = this.element.querySelector("input, button");
+    const first = this.element.querySelector(":is(input, button):not(.tkf-popover-back)");
     focusFirst(first);
     this.hasBeenEntered = Boolean(first);
   }
@@ -115,6 +127,7 @@ export class FilterPopover {
     if (!this.control) return;
     this.opener?.setAttribute("aria-expanded", "false");
     this.control = this.opener = null;
+    this.sendFind.cancel();
     this.send({ do: "facet", name: "" });
   }
 
@@ -132,8 +145,7 @@ export class FilterPopover {
 
   /** Take over the button of the same name after the buttons were drawn again. @param {HTMLElement} buttons */
   adopt(buttons) {
-    const children = /** @type {HTMLElement[]} */ ([...buttons.children]);
-    const same = this.control && children.find((child) => child.dataset.name === this.control?.name);
+    const same = this.opener && findNamed(buttons, this.opener.dataset.name);
     if (same) this.opener = same;
   }
 
@@ -149,6 +161,7 @@ export class FilterPopover {
 
   /** @param {FilterControl[]} controls */
   update(controls) {
+    this.controls = controls;
     if (!this.control) return;
     const now = controls.find((control) => control.name === this.control?.name);
     if (now) this.control = { ...now };
@@ -161,7 +174,7 @@ export class FilterPopover {
     if (!this.control) return;
     this.draw();
     this.place(); // it may have become too wide for its position
-    if (!this.hasBeenEntered && document.activeElement === this.opener) this.enter();
+    if (!this.hasBeenEntered && this.element.contains(document.activeElement)) this.enter();
   }
 
   /** @param {string[]} names */
@@ -184,7 +197,7 @@ export class FilterPopover {
 
   /** Set the filter that is open. @param {FilterValue} value */
   set(value) {
-    if (!this.control || this.control.kind === "columns") return;
+    if (!this.control || !("value" in this.control)) return;
     this.control.value = value;
     this.filter(this.control.name, value);
   }

@@ -164,10 +164,16 @@ export interface FilterOption {
   rows: number;
 }
 
-/** The content of a filter's popover: options, metadata keys, or columns. */
+/**
+ * The content of a filter's popover: options, metadata keys, or columns.
+ *
+ * `total` counts all options that hold the text `search`, of which the most frequent are sent.
+ */
 export interface Facet {
   name: string;
   options?: Array<FilterOption>;
+  total?: number;
+  search?: string;
   keys?: Array<string>;
   columns?: Array<ListedColumn>;
 }
@@ -416,7 +422,7 @@ export interface ViewState {
 
 /** A request without arguments. */
 export interface Command {
-  do: "ping" | "ready" | "reset" | "refresh" | "stop" | "dismiss" | "code" | "cancel" | "undo" | "retry" | "close";
+  do: "ping" | "ready" | "reset" | "refresh" | "stop" | "dismiss" | "code" | "cancel" | "undo" | "retry" | "close" | "names";
 }
 
 /** Send one chunk of rows. */
@@ -451,10 +457,11 @@ export interface ChartPickRequest {
   number: number;
 }
 
-/** Send the content of a filter's popover, until another one is opened. */
+/** Send the content of a filter's popover, until another one is opened; of its options those that hold the text `search`. */
 export interface FacetRequest {
   do: "facet";
   name: string;
+  search?: string;
 }
 
 /** Sort by columns, `-` before a name for descending. */
@@ -550,9 +557,20 @@ export interface CodeReply {
   code: string;
 }
 
+/** A column that a query can name, and its description. */
+export interface ColumnName {
+  name: string;
+  doc: string;
+}
+
+/** The columns of the table, for completion. */
+export interface NamesReply {
+  names: Array<ColumnName>;
+}
+
 /** The reply to a request that needs no other; shows that the kernel is running. */
 export interface HeardReply {
   heard: string | null;
 }
 
-export type Reply = RowsReply | CodeReply | HeardReply;
+export type Reply = RowsReply | CodeReply | NamesReply | HeardReply;

@@ -2,6 +2,7 @@
 
 import { button, el, redraw } from "./dom.js";
 import { formatCount, formatRows } from "./text.js";
+import { makeToolbar, setStop } from "./toolbar.js";
 
 /** @import { ActionButton, Head, Request, Selection } from "./messages.js" */
 
@@ -11,7 +12,7 @@ import { formatCount, formatRows } from "./text.js";
  * @param {Selection} selection
  */
 export function describeSelection({ rows, hidden, size }) {
-  if (!rows) return "none selected: select rows to act on them";
+  if (!rows) return "none selected";
   const parts = [`${formatCount(rows)} selected`, size, hidden ? `${formatCount(hidden)} not in this view` : ""];
   return parts.filter(Boolean).join(", ");
 }
@@ -27,8 +28,13 @@ export class SelectionBar {
     this.selection = null;
     this.isInvalid = false; // whether a filter has an error, so that the rows do not match the filters
     this.count = el("span", { class: "tkf-selected-count", role: "status" });
-    this.actions = el("div", { class: "tkf-action-buttons", role: "toolbar", "aria-label": "actions" });
-    this.element = el("div", { class: "tkf-line tkf-actions" }, this.count, this.actions);
+    this.selecting = makeToolbar({ class: "tkf-selecting", "aria-label": "selection" });
+    this.actions = makeToolbar({ class: "tkf-action-buttons", "aria-label": "actions" });
+    const count = el("div", { class: "tkf-selected" }, this.count, this.selecting);
+    // In the room of the actions, which stays: rows must not move under the pointer that selects one.
+    const hint = el("div", { class: "tkf-action-hint tkf-muted" }, "Select rows to act on them.");
+    this.acting = el("div", { class: "tkf-acting" }, this.actions, hint);
+    this.element = el("div", { class: "tkf-line tkf-actions" }, count, this.acting);
   }
 
   /** @param {Head} head */
@@ -52,23 +58,26 @@ export class SelectionBar {
   draw() {
     const { head, selection } = this;
     if (!head || !selection) return;
-    redraw(this.count, () => this.count.replaceChildren(...this.makeCount(selection, head.count.rows)));
+    this.count.replaceChildren(this.makeCount(selection));
+    redraw(this.selecting, () => this.selecting.replaceChildren(...this.makeSelecting(selection, head.count.rows)));
     const buttons = () => head.actions.map((action) => this.makeAction(action, selection.rows, head.noun));
     redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
-    this.actions.classList.toggle("tkf-withheld", !selection.rows || this.isInvalid);
+    setStop(this.selecting);
+    setStop(this.actions);
+    this.acting.classList.toggle("tkf-withheld", !selection.rows || this.isInvalid);
+  }
+
+  /** @param {Selection} selection */
+  makeCount(selection) {
+    const wrong = this.isInvalid && selection.rows ? "; no action until the filter is corrected" : "";
+    return el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection) + wrong);
   }
 
   /** @param {Selection} selection @param {number} matching */
-  makeCount(selection, matching) {
+  makeSelecting(selection, matching) {
     const all = () => this.send({ do: "select", how: "all", number: this.orderNumber() });
     const none = () => this.send({ do: "select", how: "none" });
-    const wrong = "; no action until the filter is corrected";
     return [
-      el(
-        "span",
-        { class: selection.hidden ? "tkf-hidden-count" : "" },
-        `${describeSelection(selection)}${this.isInvalid && selection.rows ? wrong : ""}`,
-      ),
       selection.all || !matching || this.isInvalid
         ? ""
         : button(`Select all ${formatCount(matching)} matching`, all, { "data-name": "all" }),

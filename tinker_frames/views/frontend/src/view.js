@@ -9,6 +9,7 @@ import { Kernel } from "./kernel.js";
 import { Note } from "./note.js";
 import { SelectionBar } from "./selection_bar.js";
 import { capitalize, formatAge, formatCount } from "./text.js";
+import { makeToolbar, setStop } from "./toolbar.js";
 
 /** @import { Model } from "./kernel.js" */
 /** @import { FilterBar as FilterBarState, Grid as GridState, Head, Reply, Request } from "./messages.js" */
@@ -33,7 +34,7 @@ class View {
     this.trail = el("nav", { class: "tkf-trail", "aria-label": "tables" });
     this.count = el("span", { class: "tkf-count", role: "status" });
     this.age = el("span", { class: "tkf-age tkf-muted" });
-    this.tools = el("span", { class: "tkf-tools" });
+    this.tools = makeToolbar({ class: "tkf-tools", "aria-label": "view" });
     this.banner = el("div", { class: "tkf-warn tkf-banner", role: "alert", hidden: true });
     this.root.append(...this.layOut());
     this.keepKeys();
@@ -99,6 +100,7 @@ class View {
   /** @param {Reply} reply */
   takeReply(reply) {
     if ("chunk" in reply) this.grid.takeRows(reply);
+    if ("names" in reply) this.bar.query.setColumns(reply.names);
     if ("code" in reply) copyText(reply.code).then(() => this.note.show("copied the code of this view"));
   }
 
@@ -115,6 +117,7 @@ class View {
     this.banner.textContent = head.banner;
     this.drawNote(head);
     redraw(this.tools, () => this.tools.replaceChildren(...this.makeTools(head)));
+    setStop(this.tools);
     this.bar.popover.adopt(this.tools);
     this.drawAge();
     this.selection.updateHead(head);
@@ -138,14 +141,14 @@ class View {
 
   /** @param {Head} head */
   makeTools({ reading, charts }) {
-    const columns = /** @type {const} */ ({ name: "columns", label: "Columns", kind: "columns", text: "" });
+    const columns = /** @type {const} */ ({ name: "columns", label: "Columns", kind: "columns" });
     return [
       button("⟳ Refresh", () => reading || this.send({ do: "refresh" }), {
         "data-name": "refresh",
         "aria-disabled": reading ? "true" : false,
         title: "read it anew from the service",
       }),
-      this.bar.makeOpener(columns, "tkf-button"),
+      this.bar.makeOpener(columns, "Columns ▾"),
       button("Pictures", () => this.send({ do: "charts", on: !charts }), {
         "data-name": "pictures",
         "aria-pressed": String(charts),

@@ -81,10 +81,7 @@ test("the number to type may have spaces around it and commas in it", () => {
 });
 
 test("a selection says its rows, their size, and how many the filters hide", () => {
-  assert.equal(
-    describeSelection({ rows: 0, hidden: 0, all: false, size: "" }),
-    "none selected: select rows to act on them",
-  );
+  assert.equal(describeSelection({ rows: 0, hidden: 0, all: false, size: "" }), "none selected");
   assert.equal(
     describeSelection({ rows: 1200, hidden: 3, all: false, size: "2 GB" }),
     "1,200 selected, 2 GB, 3 not in this view",
