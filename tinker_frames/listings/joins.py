@@ -96,8 +96,8 @@ def add_columns(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
 
 def map_members(details: pd.DataFrame, member: str) -> dict[str, str]:
     """Return the session of every training run or sampler that a session lists; `member` names the list's column."""
-    pairs = details[["session_id", member]].explode(member).dropna()
-    return dict(zip(pairs[member], pairs["session_id"], strict=True))
+    pairs = zip(details["session_id"], details[member], strict=True)
+    return {key: session for session, keys in pairs if isinstance(keys, tuple) for key in keys if key is not None}
 
 
 def fill_sessions(frame: pd.DataFrame, session_of: dict[str, str]) -> pd.DataFrame:
