@@ -107,14 +107,14 @@ def strike_out(content: bytes, secrets: Iterable[Secret], *, is_message: bool = 
     out where it is a whole value of JSON, and in a message, such as an error's, also as a word.
     """
     secrets = list(secrets)
-    if _ESCAPED_ASCII.search(content):
+    if b"\\" in content and _ESCAPED_ASCII.search(content):
         content = _ESCAPE.sub(_unescape, content)
     spans = [span for secret in secrets for span in _find_escaped(content, secret)] if b"%" in content else []
     small = content.lower()
     spans += [span for secret in secrets for piece, part in secret.pieces for span in _find_parts(small, piece, part)]
-    spans += [
-        span for secret in secrets if secret.is_short for span in _find_alone(content, secret.reveal(), is_message)
-    ]
+    for word in (secret.reveal() for secret in secrets if secret.is_short):
+        if word.encode("utf-8", "replace").lower() in small:  # the pattern takes twenty times as long
+            spans += _find_alone(content, word, is_message)
     kept, at, count = [], 0, 0
     for start, stop in sorted(spans):
         if start >= at:
