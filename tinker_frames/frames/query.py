@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from .comparisons import QUOTED, UNITS, describe_unknown_columns, find_close_columns, translate_comparisons
-from .cost import check_cost
+from .query_bounds import check_bounds
 from .metadata import list_key_columns, read_key_columns
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
     hint = "Write it as for DataFrame.query, e.g. size_gb > 1 and not public."
     try:
         meant = translate_comparisons(frame, query)
-        check_cost(frame, meant)
+        check_bounds(frame, meant)
         mask = _evaluate(frame, meant)
     except UndefinedVariableError as error:
         names = str(error).split("'")[1:2]

@@ -1,4 +1,4 @@
-"""What a query would cost: refuse constants and texts that grow so large that computing them never ends; pure.
+"""Bounds of queries: refuse constants and texts that grow so large that computing them never ends; pure.
 
 `10**10**10 > 1` or `'a' * 10**10 == name` take a few characters to type, and all of the memory to compute. Comparing columns needs neither.
 """
@@ -25,14 +25,14 @@ _MEASURES = {
 }  # fmt: skip
 
 
-def check_cost(frame: pd.DataFrame, query: str) -> None:
+def check_bounds(frame: pd.DataFrame, query: str) -> None:
     """Raise `InvalidRequestError` for a query whose constants or texts could grow without bounds.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> check_cost(pd.DataFrame({"size_bytes": [1]}), "size_bytes > 2**30")
-    >>> check_cost(pd.DataFrame({"size_bytes": [1]}), "size_bytes > 10**10**10")
+    >>> check_bounds(pd.DataFrame({"size_bytes": [1]}), "size_bytes > 2**30")
+    >>> check_bounds(pd.DataFrame({"size_bytes": [1]}), "size_bytes > 10**10**10")
     Traceback (most recent call last):
     ...
     tinker_frames.errors.InvalidRequestError: a power has an exponent that is not a number up to 64. Compare columns with numbers and quoted text.
