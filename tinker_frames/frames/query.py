@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from .comparisons import QUOTED, UNITS, describe_unknown_columns, find_close_columns, translate_comparisons
-from .query_bounds import check_bounds
 from .metadata import list_key_columns, read_key_columns
+from .query_bounds import check_bounds
 
 if TYPE_CHECKING:
     import numpy as np
