@@ -106,8 +106,15 @@ class NotFoundError(TinkerError):
 
 
 class NotSupportedError(TinkerError):
-    """The server does not have this route (404 `Not Found`, or 405)."""
+    """The server does not have this route (404 `Not Found`, or 405).
 
+    Attributes
+    ----------
+    allowed : str
+        The methods that the route has instead, of a 405; empty if the server does not say.
+    """
+
+    allowed: str = ""
     hint = "This server does not support the feature; `tinker-frames doctor` lists what it supports."
 
 

@@ -11,20 +11,33 @@ from typing import Any
 
 import pytest
 
+import tinker_frames as tkf
 from tinker_frames.cli import main
 from tinker_frames.cli.doctor import Finding, examine
-from tinker_frames.demo import Burst, DemoServer, Faults
+from tinker_frames.demo import DIALECTS, Burst, DemoServer, Faults
 from tinker_frames.demo.endpoints import ENDPOINTS
+from tinker_frames.errors import NotSupportedError, TinkerError
 from tinker_frames.rest.config import ClientOptions, resolve
 from tinker_frames.rest.transport import Transport
 
 Examined = dict[str, Finding]
-READS = {name for name, (method, _) in ENDPOINTS.items() if method == "GET"} | {
-    "search_sessions",
-    "get_client_config",
-    "get_auth_token",
-}
+READS = (
+    {"get_api_key"}
+    | {name for name, (method, _) in ENDPOINTS.items() if method == "GET"}
+    | {
+        "search_sessions",
+        "get_client_config",
+        "get_auth_token",
+    }
+)
 NEEDED = {"sessions", "training_runs", "checkpoints of a run"}
+ACTIONS = {
+    "publish and unpublish": "publish_checkpoint",
+    "set expiry": "set_checkpoint_ttl_from_tinker_path",
+    "delete": "delete_checkpoint",
+    "archive": "get_checkpoint_archive_url",
+    "samplers": "get_sampler",
+}
 NEWER = {"sessions/search", "billing usage", "storage usage"}
 
 
@@ -40,7 +53,8 @@ def examine_server(tmp_path: Path) -> Callable[..., Examined]:
             findings = list(examine(transport))
         finally:
             transport.close()
-        assert {call.endpoint for call in server.requests} <= READS
+        assert {call.endpoint for call in server.requests} <= READS | {"unknown"}
+        assert all(call.method == "OPTIONS" for call in server.requests.to("unknown"))
         assert len({finding.what for finding in findings}) == len(findings)
         assert not any(settings.credential.exists and server.key in finding.detail for finding in findings)
         return {finding.what: finding for finding in findings}
@@ -70,7 +84,7 @@ def test_tuft_lacks_the_newer_routes(examine_server: Callable[..., Examined]) ->
     """TuFT lacks the session search and billing, and nothing is wrong."""
     with DemoServer(runs=5, dialect="tuft") as server:
         found = examine_server(server)
-    assert list_findings(found, "lacks") == NEWER
+    assert list_findings(found, "lacks") - {*ACTIONS} == NEWER | {"identity"}
     assert not list_findings(found, "wrong")
 
 
@@ -79,13 +93,56 @@ def test_others_lack_sessions_and_the_users_list(dialect: str, examine_server: C
     """SkyRL and Twinkle also lack sessions, the user's checkpoints and their pages, and nothing is wrong."""
     with DemoServer(runs=5, dialect=dialect) as server:
         found = examine_server(server)
-    assert list_findings(found, "lacks") == NEWER | {
+    assert list_findings(found, "lacks") - {*ACTIONS} == NEWER | {
+        "identity",
         "sessions",
         "checkpoints",
         "page of session ids",
         "page of checkpoints",
     }
     assert not list_findings(found, "wrong")
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_what_plans_need_is_found_without_writing(
+    dialect: str, examine_server: Callable[..., Examined], tmp_path: Path
+) -> None:
+    """An action, the archive and the samplers are ok where a call on what does not exist reaches a route, and lacking where it does not; what cannot be told without writing is unknown."""
+    with DemoServer(runs=2, dialect=dialect) as server:
+        before = server.state.checkpoints_page(1000, 0)
+        found = examine_server(server)
+        assert server.state.checkpoints_page(1000, 0) == before
+        with tkf.Client(server.key, server.url, retries=0, cache_dir=tmp_path) as client:
+            for what, name in ACTIONS.items():
+                call = getattr(client.rest, name)
+                given = ["none"] if what == "samplers" else ["tinker://none/weights/none"]
+                given += [3600] if what == "set expiry" else []
+                try:
+                    call(*given)
+                except NotSupportedError:
+                    assert found[what].verdict in ("lacks", "unknown"), what
+                except TinkerError:
+                    assert found[what].verdict in ("ok", "unknown"), what
+    assert dialect not in ("official", "skyrl") or not list_findings(found, "unknown")
+
+
+def test_whose_key_it_is(shared_server: DemoServer, examine_server: Callable[..., Examined]) -> None:
+    """The official service says whose key it is."""
+    assert examine_server(shared_server)["identity"].detail == "key demo, ada@example.org, Demo Lab"
+
+
+def test_without_a_credential(
+    shared_server: DemoServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a credential, server, latency, clock and cache are checked, and what is missing is said in a shell's words."""
+    monkeypatch.setattr("tinker_frames.rest.config.PRODUCTION", shared_server.url)
+    monkeypatch.setattr("tinker_frames.rest.config._is_official", lambda _: True)
+    monkeypatch.setattr(sys, "argv", ["tinker-frames", "doctor"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    rows = dict(line.split("\t")[:2] for line in capsys.readouterr().out.splitlines()[1:])
+    assert ended.value.code == 1
+    assert rows == {"server": "ok", "credential": "wrong", "latency": "ok", "clock": "ok", "cache": "ok"}
 
 
 def test_a_refused_key_is_the_accounts_finding(

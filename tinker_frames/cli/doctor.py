@@ -9,7 +9,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -17,14 +17,17 @@ from typing import Any, Literal
 from .. import errors
 from ..frames.text import count_nouns
 from ..listings.pagination import reduce_page_size
+from ..rest.config import ClientOptions, resolve
+from ..rest.credentials import Credential
 from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.columns import Table
 
-Verdict = Literal["ok", "lacks", "refused", "wrong"]
+Verdict = Literal["ok", "lacks", "unknown", "refused", "wrong"]
 
 PINGS = 5
 MAX_SKEW_S = 5.0
+NOWHERE = "tinker-frames-doctor"  # no server makes such an id
 
 
 @dataclass(frozen=True)
@@ -36,20 +39,34 @@ class Finding:
     detail: str
 
 
-def examine(transport: Transport) -> Iterator[Finding]:
-    """Yield findings, the most basic first; stop where no further check can succeed."""
+def open_without_credential(base_url: str | None, **options: Any) -> Transport:
+    """Return a transport that sends no credential, for the checks that need none."""
+    settings = resolve(ClientOptions("tml-none", base_url, **options))
+    return Transport(replace(settings, credential=Credential("no credential"), command=None))
+
+
+def examine(transport: Transport, problem: str = "") -> Iterator[Finding]:
+    """Yield findings, the most basic first; stop where no further check can succeed.
+
+    With `problem`, which says why there is no credential, only what needs none is checked.
+    """
     settings = transport.settings
     found, server_date = _check_latency(transport)
     is_reached = found.what != "server"
     yield Finding("server", "ok", settings.base_url) if is_reached else found
-    yield Finding("credential", "ok", repr(settings.credential))
+    yield Finding("credential", "wrong", problem) if problem else Finding("credential", "ok", repr(settings.credential))
     if is_reached:
         yield found
     if found.verdict == "wrong":
         return
     yield _check_clock(server_date)
+    if problem:
+        yield _check_cache(transport)
+        return
     yield _check_account(transport)
+    yield _check_identity(transport)
     yield from _check_routes(transport)
+    yield from _check_actions(transport)
     for table in (SESSION_IDS, TRAINING_RUNS, CHECKPOINTS):
         yield _find_page_cap(transport, table)
     yield _check_cache(transport)
@@ -98,6 +115,71 @@ def _check_account(transport: Transport) -> Finding:
         "ok",
         f"the credential is accepted ({way}); {count_nouns(len(models), 'model')}; fingerprint {transport.account}",
     )
+
+
+def _check_identity(transport: Transport) -> Finding:
+    """Ask whose key it is; compatible servers do not say."""
+    try:
+        answer = transport.call("GET", "/api/v1/auth/apikey/me").json()
+    except errors.TinkerError as error:
+        return _classify_error("identity", error)
+    details = _get_part(answer, "details")
+    known = [_get_part(details, "user_details").get("email"), _get_part(details, "org_details").get("name")]
+    name = _get_part({"": answer}, "").get("name") or "without a name"
+    return Finding("identity", "ok", ", ".join([f"key {name}", *(str(each) for each in known if each)]))
+
+
+def _get_part(answer: Any, name: str) -> dict[str, Any]:
+    """Return an object in an object; an empty one where there is none."""
+    part = answer.get(name) if isinstance(answer, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _check_actions(transport: Transport) -> Iterator[Finding]:
+    """Ask whether the routes of plans are there, for a checkpoint that cannot exist, and by no write: nothing can be changed by that."""
+    checkpoint = f"{TRAINING_RUNS.path}/{NOWHERE}/checkpoints/weights/{NOWHERE}"
+    routes = {
+        "publish and unpublish": ("POST", f"{checkpoint}/publish"),
+        "set expiry": ("PUT", f"{checkpoint}/ttl"),
+        "delete": ("DELETE", checkpoint),
+        "archive": ("GET", f"{checkpoint}/archive"),
+        "samplers": ("GET", f"/api/v1/samplers/{NOWHERE}"),
+    }
+    takes_all = bool(_list_methods(transport, f"{checkpoint}/{NOWHERE}"))
+    for what, (method, path) in routes.items():
+        try:
+            is_there = method in (_list_methods(transport, path) if method != "GET" else _read_route(transport, path))
+        except errors.ServerError as error:
+            yield Finding(
+                what, "unknown", f"the server fails on a checkpoint that does not exist (HTTP {error.status})"
+            )
+            continue
+        except errors.TinkerError as error:
+            yield _classify_error(what, error)
+            continue
+        missing = Finding(what, "lacks", "this server does not have it")
+        if takes_all and method in ("POST", "PUT"):  # the route of a checkpoint takes the action for a part of its name
+            missing = Finding(what, "unknown", "cannot be told without writing")
+        yield Finding(what, "ok", "") if is_there else missing
+
+
+def _list_methods(transport: Transport, path: str) -> str:
+    """Return the methods that a route has, as it refuses OPTIONS; empty where there is no route."""
+    try:
+        return str(transport.call("OPTIONS", path).headers.get("Allow", ""))
+    except errors.NotSupportedError as error:
+        return error.allowed
+
+
+def _read_route(transport: Transport, path: str) -> str:
+    """Return GET if a route answers it, also if what it was asked for does not exist."""
+    try:
+        transport.call("GET", path)
+    except errors.NotSupportedError:
+        return ""
+    except errors.NotFoundError:
+        pass
+    return "GET"
 
 
 def _check_routes(transport: Transport) -> Iterator[Finding]:

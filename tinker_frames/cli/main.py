@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 usage or error, 2 some rows of a plan failed, 3 a listing 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import json
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from ..demo import DIALECTS
-from ..errors import IncompleteListingWarning, TinkerError
+from ..errors import AuthenticationError, IncompleteListingWarning, TinkerError
 from ..frames.delimited import Encoding
 from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
@@ -30,6 +31,7 @@ from .completion import complete_columns, complete_query
 from .connection import RUNS, SEED, add_server_options, open_client
 from .plans import COMMANDS, INCOMPLETE
 from .printing import add_options, add_table_options, make_console, print_ids, print_table, summarize
+from .wording import translate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,14 +173,23 @@ def export(table: str, output: str, form: str | None, encoding: Encoding, **opti
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @add_server_options
 def doctor(form: str, base_url: str | None) -> int:
-    """Check the credential, the server's routes, page caps and latency, the clocks and the cache."""
+    """Check the credential and whose it is, the server's routes, page caps and latency, the clocks and the cache.
+
+    Nothing is changed: what plans need is asked for by OPTIONS requests. Without a credential, what needs none is checked.
+    """
     import pandas as pd
 
     from ..frames import files, terminal, text
-    from .doctor import examine
+    from .doctor import examine, open_without_credential
 
-    with open_client(base_url, retries=1, timeout=20) as client:
-        findings = list(examine(client.transport))
+    options = {"retries": 1, "timeout": 20}
+    with contextlib.ExitStack() as stack:
+        try:
+            transport, problem = stack.enter_context(open_client(base_url, **options)).transport, ""
+        except AuthenticationError as error:
+            transport, problem = open_without_credential(base_url, **options), translate(str(error))
+            stack.callback(transport.close)
+        findings = list(examine(transport, problem))
     frame = pd.DataFrame([(f.what, f.verdict, f.detail) for f in findings], columns=["what", "verdict", "detail"])
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
@@ -283,7 +294,7 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 def _print_error(message: str, code: int) -> int:
     from ..frames.text import escape_control_characters
 
-    click.echo(f"tinker-frames: {escape_control_characters(message)}", err=True)
+    click.echo(f"tinker-frames: {escape_control_characters(translate(message))}", err=True)
     return code
 
 

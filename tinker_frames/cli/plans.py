@@ -294,7 +294,9 @@ def _check(action: Action, given: dict[str, Any]) -> Arguments:
     except InvalidRequestError as error:
         problem = error.what
     raise InvalidRequestError(
-        problem, hint=f"A duration is e.g. {DURATION_FORMS}, or a number of seconds, from an hour to ten years."
+        problem,
+        hint=f"A duration is e.g. {DURATION_FORMS}, or a number of seconds, from an hour to ten years"
+        f"{''.join(_or_none(parameter) for parameter in action.parameters)}.",
     )
 
 

@@ -274,6 +274,8 @@ class Transport:
         hint = advise_wait(wait) if wait is not None and response.status in HOLDING_STATUSES else None
         error = errors.build_error(response.status, body, request.url, what=what, hint=hint)
         error.retry_after = wait
+        if isinstance(error, errors.NotSupportedError):
+            error.allowed = response.headers.get("Allow", "")
         advice = read_retry_advice(response.headers)
         if advice is not None or is_gateway_refusal(response.status, response.headers):
             error.retryable = advice is not False

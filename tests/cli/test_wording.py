@@ -1,0 +1,43 @@
+"""Errors in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tinker_frames.demo import DemoServer
+
+PYTHON = re.compile(r"tkf\.|\bplan\.(?=\w)|\w+=(?:True|False|None)\b|\bapi_key\b|\w+\(\)|attrs\[|timedelta|DataFrame")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "undo", "undo nosuch", "resume", "resume nosuch", "abandon nosuch", "journal nosuch", "ttl nope --where public",
+        "ttl 10 --where public", "expire --where public --after 1s", "retire --all --best nope --dry-run", "retire --all",
+        "ls checkpoints --where size_gb=", "ls checkpoints --where nope>1", "ls checkpoints --columns nope", "summary --by nope",
+        "rm no-path --dry-run", "rm --where public=='x'", "info nope", "ls runs --limit -1", "ls checkpoints --base-url http://example.org",
+        "ls runs --base-url ftp://x", "export runs -o -", "rm --where public --allow nope", "ls checkpoints --run nope",
+    ],
+)  # fmt: skip
+def test_errors_name_commands_and_options(
+    arguments: str, shared_server: DemoServer, command: Callable[..., Any]
+) -> None:
+    """No error of a command names a call, a keyword argument or an attribute of Python."""
+    done = command(shared_server, *arguments.split())
+    assert not PYTHON.search(done.out + done.err), done.err
+
+
+def test_without_a_credential(command: Callable[..., Any]) -> None:
+    """Without a credential one line names the variables, and the demo account as a command."""
+    done = command(None, "ls", "runs")
+    assert (done.code, done.err.count("\n"), "tinker-frames demo" in done.err) == (1, 1, True)
+    assert not PYTHON.search(done.err)
+
+
+def test_a_ttl_can_be_never(shared_server: DemoServer, command: Callable[..., Any]) -> None:
+    """What is no duration is an error that names `never` too."""
+    assert 'or "never"' in command(shared_server, "ttl", "nope", "--where", "public").err
