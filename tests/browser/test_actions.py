@@ -77,6 +77,24 @@ def test_expire_and_undo(own_view: ViewPage, server: DemoServer) -> None:
     assert own_view.selection().startswith("3 selected")
 
 
+def test_an_undo_that_publishes_wants_its_number(host: WidgetHost, client: tkf.Client, server: DemoServer) -> None:
+    """The button of an undo that makes checkpoints public says how many, and is disabled until their number is typed."""
+    keys = client.checkpoints().query("not public")["tinker_path"].head(2).tolist()
+    for key in keys:
+        client.rest.publish_checkpoint(key)
+    view = ViewPage(host, tkf.explore("checkpoints", client))
+    view.widget.selected = keys
+    view.wait_for_text(view.selection, "2 selected")
+    view.click_and_wait("unpublish")
+    view.answer_panel("run")
+    view.wait_for_text(view.panel, "✓ 2 done")
+    undo = view.panel_control("undo")
+    assert (undo.inner_text(), undo.is_disabled()) == ("Undo: publish 2 checkpoints again", True)
+    view.panel_control("typed").fill("2")
+    view.answer_panel("undo")
+    view.host.wait_until(lambda: all(server.state.find(key).public for key in keys))
+
+
 @pytest.mark.parametrize("way", ["close", "Escape"])
 def test_a_plan_is_put_away(own_view: ViewPage, server: DemoServer, way: str) -> None:
     """Cancel and Escape close a plan without sending it and return the focus to its button."""

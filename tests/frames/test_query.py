@@ -326,7 +326,9 @@ def test_keys_of_the_metadata_are_columns_of_a_query(query: str, kept: list[int]
 def test_a_misspelt_key_is_named_with_the_closest() -> None:
     """A key that no row has is an error that names the closest one, and the keys that there are."""
     frame = pd.DataFrame({"user_metadata": ['{"loss": 0.5, "lr": 1}']})
-    with pytest.raises(InvalidRequestError, match=r"no column 'meta\.los'; did you mean meta\.loss or meta\.lr\? .*meta\.lr"):
+    with pytest.raises(
+        InvalidRequestError, match=r"no column 'meta\.los'; did you mean meta\.loss or meta\.lr\? .*meta\.lr"
+    ):
         filter_rows(frame, "meta.los < 1")
 
 

@@ -340,17 +340,19 @@ def test_less_than_an_hour_of_old_life_is_said_and_left(server: DemoServer, clie
 
 @pytest.mark.parametrize(("call", "publics"), [("publish", False), ("unpublish", True)])
 def test_publishing_is_taken_back(server: DemoServer, client: tkf.Client, call: str, publics: bool) -> None:
-    """Undo of publish unpublishes and vice versa, only for changed rows; to make rows public again needs their number."""
+    """Undo of publish unpublishes and vice versa, only for changed rows; a wrong number or False sends nothing, and to make rows public again needs it."""
     frame = client.checkpoints()
     picked = pd.concat([frame[frame["public"] == publics].head(2), frame[frame["public"] != publics].head(2)])
     plan = getattr(picked.tinker, call)(client=client)
     assert sorted(plan.run(confirm=True)["outcome"]) == ["done", "done", "unchanged", "unchanged"]
     if publics:
         server.requests.clear()
-        for confirm in (None, False, 3):
-            with pytest.raises(errors.ConfirmationNeededError, match="2 checkpoints will become public"):
-                undo(client=client, confirm=confirm)
+        with pytest.raises(errors.ConfirmationNeededError, match="2 checkpoints will become public"):
+            undo(client=client)
         assert not server.requests.count("publish_checkpoint")
+    for confirm in (False, 3):
+        with pytest.raises(errors.ConfirmationNeededError, match="2 checkpoints will become"):
+            undo(client=client, confirm=confirm)
     assert undo(client=client, confirm=2 if publics else None)["outcome"].tolist() == ["done", "done"]
     after = client.checkpoints().set_index("tinker_path")["public"]
     assert after[picked["tinker_path"]].tolist() == picked["public"].tolist()

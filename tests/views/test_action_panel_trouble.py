@@ -87,6 +87,26 @@ def test_undo_restores_every_row(
     assert count_writes(server) == sent
 
 
+def test_an_undo_that_publishes_says_so_and_wants_its_number(server: DemoServer, client: tkf.Client) -> None:
+    """The undo of an unpublish is named after what it makes public, and is not sent without that number."""
+    view = HeadlessView(client.checkpoints(), client)
+    for path in view.keys[:3]:
+        server.state.publish(server.state.find(path))
+    view = HeadlessView(client.checkpoints(refresh=True), client)
+    view.select(*[path for path in view.keys if server.state.find(path).public][:3])
+    view.make_plan("unpublish")
+    view.confirm()
+    assert (view.panel["undo_label"], view.panel["publishes"]) == ("Undo: publish 3 checkpoints again", 3)
+    paths = view.selected
+    for typed in ({}, {"typed": "2"}, {"typed": ""}):
+        view.send("undo", **typed)
+        assert "Type 3 to publish them again" in view.panel["error"]
+    assert server.requests.count("publish_checkpoint") == 0
+    view.send("undo", typed=" 3 ")
+    assert count_outcomes(view.panel) == {"done": 3}
+    assert all(server.state.find(path).public for path in paths)
+
+
 def test_a_delete_cannot_be_undone(server: DemoServer, view: HeadlessView) -> None:
     """A delete offers no undo, and requesting one is explained."""
     shown = run_action(view, "delete", 3)

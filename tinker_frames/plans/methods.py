@@ -129,7 +129,8 @@ class PlanMethods:
             None for the last plan that changed something and is not undone, if it was started in the last 24 hours; a second call
             undoes the plan before.
         confirm
-            The number of rows, or True for any number; needed to undo an `unpublish`, which makes checkpoints public again.
+            The number of rows, or True for any number; needed to undo an `unpublish`, which makes checkpoints public again. With
+            False, or another number than that of the rows, nothing is sent.
 
         Raises
         ------

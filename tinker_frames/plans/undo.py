@@ -68,8 +68,8 @@ def undo_plan(
         records = journal.read_plans()  # read after locking them
         record = next(each for each in records if each.plan == record.plan)
         inverse = _build_inverse(source, record, records)
-        if inverse.action.public_after:
-            _confirm_publishing(inverse, record, confirm)
+        if inverse.action.public_after or confirm is not None:
+            _confirm(inverse, record, confirm)
         outcomes = inverse.run(confirm=True, progress=progress)
         if not outcomes["outcome"].isin(["failed", "unknown"]).any():
             _close(journal, [each for each in records if each.plan in names and not each.ended], unread)
@@ -111,8 +111,8 @@ def _close(journal: Journal, records: list[Record], unread: set[str]) -> None:
             journal.record_end(record.plan)
 
 
-def _confirm_publishing(inverse: Plan, record: Record, confirm: int | bool | None) -> None:
-    """Require confirmation of the rows that an undo makes public."""
+def _confirm(inverse: Plan, record: Record, confirm: int | bool | None) -> None:
+    """Require confirmation of the rows of an undo, by their number where that is given."""
     frame = inverse.frame
     lines: Callable[[], list[str]] = lambda: [  # noqa: E731
         f"undo of the plan {record.plan}, {find_action(record).name} on {record.started_at:%Y-%m-%d at %H:%M} UTC:",

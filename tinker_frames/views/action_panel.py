@@ -19,7 +19,7 @@ from ..plans.changes import format_other_changes
 from ..plans.confirmation import MAX_UNCONFIRMED
 from ..plans.guards import GUARDS
 from ..plans.plan import Plan
-from ..plans.preview import VERDICTS
+from ..plans.preview import VERDICTS, build_outcome_frame
 from ..plans.summary import Hints, get_common_ttl
 from ..rest.progress import StoppedError
 from . import panel_rows
@@ -130,10 +130,8 @@ class ActionPanel:
     def confirm(self, typed: str = "") -> None:
         """Run the plan; if `_asks_for_number` requires it, `typed` must be the number of its rows."""
         plan, number = self._require_current(), self._count_sends()
-        if self._asks_for_number(plan) and typed.strip().replace(",", "") != str(number):
-            raise InvalidRequestError(
-                "that is not the number of rows", hint=f"Type {number} to {plan.action.verb} them."
-            )
+        if self._asks_for_number(plan):
+            panel_rows.require_number(typed, number, f"{plan.action.verb} them")
         if number == 0:
             raise InvalidRequestError("no row of this plan is sent", hint="Lift a guard, or select other rows.")
         sent = list(self._require_preview()["tinker_path"])
@@ -143,10 +141,12 @@ class ActionPanel:
             self._finish,
         )
 
-    def undo(self) -> None:
-        """Undo the last plan."""
+    def undo(self, typed: str = "") -> None:
+        """Undo the last plan; if that makes rows public, `typed` must be their number."""
         if self.outcomes is None or not self.can_undo:
             raise InvalidRequestError("there is nothing to undo", hint="See tkf.journal().")
+        if number := self._count_published_again():
+            panel_rows.require_number(typed, number, "publish them again")
         self._undo_plan(self.outcomes, self.outcomes.attrs["tinker"]["plan"])
 
     def retry(self) -> None:
@@ -224,6 +224,17 @@ class ActionPanel:
         done = self.outcomes is not None and bool((self.outcomes["outcome"] == "done").any())
         return done and not self._undone and self.plan is not None and bool(self.plan.action.undo)
 
+    def _count_published_again(self) -> int:
+        """Count the rows that an undo makes public."""
+        if (
+            self.outcomes is None
+            or self.plan is None
+            or not self.can_undo
+            or not ACTIONS[self.plan.action.undo].public_after
+        ):
+            return 0
+        return int((self.outcomes["outcome"] == "done").sum())
+
     def to_message(self) -> PanelState:
         """Return the state of the panel, as JSON-compatible values."""
         with self.lock:
@@ -286,19 +297,8 @@ class ActionPanel:
         }
 
     def _describe_outcomes(self) -> OutcomePanel:
-        outcomes = self.outcomes
-        if outcomes is None:
-            nothing: OutcomePanel = {
-                **self._describe_action(),
-                "stage": "outcome",
-                "counts": [],
-                "failed": [],
-                "rows": [],
-                "undo": False,
-                "retry": False,
-            }
-            return nothing
-        look = self._opened_group[0] if self._opened_group else None
+        outcomes = build_outcome_frame("", self._action, []) if self.outcomes is None else self.outcomes
+        look, number = self._opened_group[0] if self._opened_group else None, self._count_published_again()
         return {
             **self._describe_action(),
             "stage": "outcome",
@@ -306,6 +306,8 @@ class ActionPanel:
             "failed": panel_rows.list_failed(outcomes),
             "rows": panel_rows.list_outcome(outcomes, look) if look else [],
             "undo": self.can_undo,
+            "undo_label": f"Undo: publish {count_checkpoints(number)} again" if number else "Undo",
+            "publishes": number,
             "retry": bool(panel_rows.find_unfinished(outcomes, self._action)),
         }
 

@@ -120,6 +120,10 @@ def _confirm(explorer: Explorer, request: m.ConfirmRequest) -> None:
     explorer.panel.confirm(str(request.get("typed", "")))
 
 
+def _undo(explorer: Explorer, request: m.UndoRequest) -> None:
+    explorer.panel.undo(str(request.get("typed", "")))
+
+
 HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "ping": lambda _, __: None,
     "ready": lambda explorer, _: explorer.show_details(),
@@ -147,7 +151,7 @@ HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "list": _list,
     "confirm": _confirm,
     "cancel": lambda explorer, _: explorer.panel.cancel(),
-    "undo": lambda explorer, _: explorer.panel.undo(),
+    "undo": _undo,
     "retry": lambda explorer, _: explorer.panel.retry(),
     "close": lambda explorer, _: explorer.panel.close(),
 }

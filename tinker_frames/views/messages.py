@@ -384,6 +384,8 @@ class OutcomePanel(OpenPanel):
     failed: list[list[Cell]]
     rows: list[list[Cell]]
     undo: bool
+    undo_label: str
+    publishes: int  # how many rows an undo makes public, which has to be typed
     retry: bool
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ..errors import strip_request
+from ..errors import InvalidRequestError, strip_request
 from ..plans.preview import VERDICTS
 from . import cells
 from .messages import Cell, OutcomeCount, PlanGroup
@@ -72,6 +72,12 @@ def find_unfinished(outcomes: pd.DataFrame, action: Action) -> list[str]:
     late = outcomes["error"].fillna("").str.startswith(("not sent", "not done"))
     again = ["failed"] if action.only_later else ["failed", "unknown"]
     return list(outcomes.loc[outcomes["outcome"].isin(again) | late, "tinker_path"])
+
+
+def require_number(typed: str, number: int, purpose: str) -> None:
+    """Raise unless the number of rows was typed."""
+    if typed.strip().replace(",", "") != str(number):
+        raise InvalidRequestError("that is not the number of rows", hint=f"Type {number} to {purpose}.")
 
 
 def _format_rows(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:

@@ -11,9 +11,7 @@ from .messages import FilterValue, Row
 class Command(TypedDict):
     """A request without arguments."""
 
-    do: Literal[
-        "ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "undo", "retry", "close", "names"
-    ]
+    do: Literal["ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "retry", "close", "names"]
 
 
 class RowsRequest(TypedDict):
@@ -151,10 +149,18 @@ class ConfirmRequest(TypedDict):
     typed: str
 
 
+class UndoRequest(TypedDict):
+    """Undo the last plan; `typed` is the number of rows, where that makes them public."""
+
+    do: Literal["undo"]
+    typed: NotRequired[str]
+
+
 Request = (
     Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest
     | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest
     | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest
+    | UndoRequest
 )  # fmt: skip
 
 

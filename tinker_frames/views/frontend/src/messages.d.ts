@@ -401,6 +401,8 @@ export interface OutcomePanel {
   failed: Array<Array<string | Array<string>>>;
   rows: Array<Array<string | Array<string>>>;
   undo: boolean;
+  undo_label: string;
+  publishes: number;
   retry: boolean;
 }
 
@@ -422,7 +424,7 @@ export interface ViewState {
 
 /** A request without arguments. */
 export interface Command {
-  do: "ping" | "ready" | "reset" | "refresh" | "stop" | "dismiss" | "code" | "cancel" | "undo" | "retry" | "close" | "names";
+  do: "ping" | "ready" | "reset" | "refresh" | "stop" | "dismiss" | "code" | "cancel" | "retry" | "close" | "names";
 }
 
 /** Send one chunk of rows. */
@@ -543,7 +545,13 @@ export interface ConfirmRequest {
   typed: string;
 }
 
-export type Request = Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest;
+/** Undo the last plan; `typed` is the number of rows, where that makes them public. */
+export interface UndoRequest {
+  do: "undo";
+  typed?: string;
+}
+
+export type Request = Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest | UndoRequest;
 
 /** One chunk of rows, in the order with this number. */
 export interface RowsReply {

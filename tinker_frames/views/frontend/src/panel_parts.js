@@ -4,6 +4,7 @@ import { el } from "./dom.js";
 import { readCell } from "./grid_rows.js";
 import { capitalize } from "./text.js";
 
+/** @import { ActionPanel } from "./action_panel.js" */
 /** @import { Child } from "./dom.js" */
 /** @import { Cell } from "./messages.js" */
 
@@ -41,4 +42,38 @@ export function makeRowTable(listed, look = "") {
   );
   const roles = { tabindex: 0, role: "group", "aria-label": "rows of the plan", "data-name": "listed" };
   return [el("div", { class: `tkf-listed ${look}`, ...roles }, el("table", {}, head, body))];
+}
+
+/**
+ * Return whether a text is the number of rows.
+ *
+ * @param {string} typed
+ * @param {number} number
+ */
+export const isNumberTyped = (typed, number) => typed.trim().replaceAll(",", "") === String(number);
+
+/**
+ * Return the field for the number of rows, without which a button stays disabled.
+ *
+ * @param {ActionPanel} panel
+ * @param {number} number
+ * @param {string} verb what the number is typed for
+ * @param {HTMLButtonElement} run
+ */
+export function makeTypedNumber(panel, number, verb, run) {
+  const looks = { class: "tkf-input tkf-short", inputmode: "numeric", autocomplete: "off" };
+  const input = el("input", {
+    ...looks,
+    "data-name": "typed",
+    "data-first": true,
+    value: panel.typed,
+    on: {
+      input: () => {
+        panel.typed = input.value;
+        run.disabled = !isNumberTyped(panel.typed, number);
+      },
+      keydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && !run.disabled && run.click(),
+    },
+  });
+  return el("label", { class: "tkf-tick" }, `Type ${number} to ${verb}: `, input);
 }

@@ -1,7 +1,7 @@
 // A plan to confirm: its summary, its rows by verdict, and the guards that hold some of them.
 
 import { button, el } from "./dom.js";
-import { makeButtons, makeObstacle, makeRowTable, makeTitle } from "./panel_parts.js";
+import { isNumberTyped, makeButtons, makeObstacle, makeRowTable, makeTitle, makeTypedNumber } from "./panel_parts.js";
 import { capitalize, formatCount } from "./text.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
@@ -12,7 +12,7 @@ export function makeConfirmation(panel, state) {
   const [title = "", ...lines] = state.lines;
   const facts = state.rule ? [...lines, `keeps ${state.rule}`] : lines;
   const run = makeRunButton(panel, state);
-  const typed = state.typed && state.number > 0 ? makeTypedNumber(panel, state, run) : null;
+  const typed = state.typed && state.number > 0 ? makeTypedNumber(panel, state.number, state.verb, run) : null;
   return [
     makeTitle(capitalize(title)),
     ...makeObstacle(state.obstacle),
@@ -39,14 +39,6 @@ function makeHiddenWarning(hidden) {
   return hidden ? [el("div", { class: "tkf-warn" }, text)] : [];
 }
 
-/**
- * Return whether a text is the number of rows.
- *
- * @param {string} typed
- * @param {number} number
- */
-export const isNumberTyped = (typed, number) => typed.trim().replaceAll(",", "") === String(number);
-
 /** @param {ActionPanel} panel @param {ConfirmPanel} state */
 function makeRunButton(panel, state) {
   return button(
@@ -59,25 +51,6 @@ function makeRunButton(panel, state) {
       disabled: state.number === 0 || (state.typed && !isNumberTyped(panel.typed, state.number)),
     },
   );
-}
-
-/** @param {ActionPanel} panel @param {ConfirmPanel} state @param {HTMLButtonElement} run */
-function makeTypedNumber(panel, state, run) {
-  const looks = { class: "tkf-input tkf-short", inputmode: "numeric", autocomplete: "off" };
-  const input = el("input", {
-    ...looks,
-    "data-name": "typed",
-    "data-first": true,
-    value: panel.typed,
-    on: {
-      input: () => {
-        panel.typed = input.value;
-        run.disabled = !isNumberTyped(panel.typed, state.number);
-      },
-      keydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && !run.disabled && run.click(),
-    },
-  });
-  return el("label", { class: "tkf-tick" }, `Type ${state.number} to ${state.verb}: `, input);
 }
 
 /** @param {ActionPanel} panel @param {PlanGroup} group */

@@ -1,7 +1,7 @@
 // The outcome of a plan: a count per outcome, the rows that failed, undo and retry.
 
 import { button } from "./dom.js";
-import { makeButtons, makeRowTable, makeTitle } from "./panel_parts.js";
+import { isNumberTyped, makeButtons, makeRowTable, makeTitle, makeTypedNumber } from "./panel_parts.js";
 import { formatCount } from "./text.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
@@ -17,11 +17,22 @@ export function makeOutcome(panel, state) {
     ...(counts.length ? [makeTitle(`${state.label}: `, ...counts)] : []),
     ...(state.rows.length ? makeRowTable(state.rows) : makeRowTable(state.failed, "tkf-failures")),
     makeButtons(
-      state.undo && button("Undo", () => panel.send({ do: "undo" }), { "data-name": "undo" }),
+      ...makeUndo(panel, state),
       state.retry && button("Retry failed rows", () => panel.send({ do: "retry" }), { "data-name": "retry" }),
       button("Close", () => panel.send({ do: "close" }), { "data-name": "close", "data-first": true }),
     ),
   ];
+}
+
+/** An undo that makes rows public wants their number. @param {ActionPanel} panel @param {OutcomePanel} state */
+function makeUndo(panel, state) {
+  if (!state.undo) return [];
+  const undo = button(state.undo_label, () => panel.send({ do: "undo", typed: panel.typed }), {
+    class: `tkf-button ${state.publishes ? "tkf-danger" : ""}`,
+    "data-name": "undo",
+    disabled: state.publishes > 0 && !isNumberTyped(panel.typed, state.publishes),
+  });
+  return state.publishes ? [makeTypedNumber(panel, state.publishes, "publish again", undo), undo] : [undo];
 }
 
 /** @param {ActionPanel} panel @param {OutcomeCount} count */

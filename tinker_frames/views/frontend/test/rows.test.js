@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stepOf, textToCopy } from "../src/grid_keys.js";
 import { readCell, readRow, splitText } from "../src/grid_rows.js";
-import { dropEmptyColumns } from "../src/panel_parts.js";
-import { isNumberTyped } from "../src/plan_confirmation.js";
+import { dropEmptyColumns, isNumberTyped } from "../src/panel_parts.js";
 import { describeSelection } from "../src/selection_bar.js";
 
 test("a row has its mark, its key and its cells; one that has not come yet has none", () => {
