@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -563,6 +564,72 @@ def test_a_search_that_runs_in_a_circle_is_said(server: DemoServer, client_of: M
         frame = client_of(server).sessions()
     assert frame["session_id"].is_unique
     assert server.requests.count("search_sessions") == (2 if again == "same" else 1 + MOST_FRUITLESS)
+
+
+def extend_for_ever(server: DemoServer, endpoint: str, *, total: bool) -> None:
+    """Make a list have new rows on every page, and a cursor or a total that always names more."""
+    count = itertools.count()
+
+    def renew(row: Any) -> Any:
+        if isinstance(row, str):
+            return f"{row}-{next(count)}"
+        key = next(name for name in ("tinker_path", "training_run_id", "session_id") if name in row)
+        return row | {key: f"{row[key]}-{next(count)}"}
+
+    def edit(name: str, body: Any) -> Any:
+        if name != endpoint:
+            return body
+        items = next(name for name in ("checkpoints", "training_runs", "sessions") if name in body)
+        kept = kept_rows.setdefault(items, body[items][:20])
+        rows = {items: [renew(row) for row in kept]}
+        if "next_cursor" in body:
+            return rows | {
+                "next_cursor": {"last_created_at": "2026-01-01T00:00:00Z", "last_session_id": f"{next(count)}"}
+            }
+        return rows | ({"cursor": {"offset": 0, "limit": 20, "total_count": next(count) + 1000}} if total else {})
+
+    kept_rows: dict[str, Any] = {}
+    server.faults.edit = edit
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "total"),
+    [
+        ("search_sessions", False),
+        ("list_user_checkpoints", True),
+        ("list_user_checkpoints", False),
+        ("list_training_runs", False),
+        ("list_checkpoints", True),
+    ],
+)
+def test_a_list_that_never_ends_is_ended(
+    server: DemoServer, client_of: Make, endpoint: str, total: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list with ever new rows, cursors or totals ends at a number of rows, also without a deadline, and is not complete."""
+    monkeypatch.setattr("tinker_frames.listings.pagination.MOST_ROWS", 300)
+    extend_for_ever(server, endpoint, total=total)
+    client = client_of(server, deadline=None)
+    calls: dict[str, Callable[[], pd.DataFrame]] = {
+        "search_sessions": client.sessions,
+        "list_user_checkpoints": lambda: client.checkpoints(by="user"),
+        "list_training_runs": client.training_runs,
+        "list_checkpoints": lambda: client.checkpoints(server.state.runs()[0].training_run_id),
+    }
+    with pytest.warns(IncompleteListingWarning, match=r"did not end within .*(300|million) rows"):
+        frame = calls[endpoint]()
+    assert 300 < len(frame) < 1000
+
+
+def test_a_list_that_never_ends_is_ended_by_the_deadline(server: DemoServer, client_of: Make) -> None:
+    """No page is requested after the deadline; a list of bare ids is an error then, since each of them would be read."""
+    extend_for_ever(server, "search_sessions", total=False)
+    client = client_of(server, deadline=1)
+    with pytest.warns(IncompleteListingWarning, match=r"did not end within 1 s \(deadline=\)"):
+        assert len(client.sessions()) > 20
+    server.faults.missing = {"search_sessions"}
+    extend_for_ever(server, "list_sessions", total=False)
+    with pytest.raises(IncompleteListingError, match=r"did not end within 1 s.*Pass limit="):
+        client.sessions(refresh=True)
 
 
 def test_the_search_is_followed_to_its_end(server: DemoServer, client_of: Make) -> None:

@@ -8,6 +8,7 @@ missing, and what the end of the list is known from.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from ..schema.columns import Table
 MOST_AT_ONCE = 1024  # requests planned ahead: a total far beyond the truth must not become as many requests
 PAGE_SIZES = 5  # the sizes of pages are multiples of it
 LEAST_POWER = 32  # or powers of two from here on
+MOST_ROWS = 2_000_000  # of one list without a limit: more than any account has
 MOST_FRUITLESS = 3  # pages in a row without a new row, or empty answers at one place, after which a reading is given up
 
 
@@ -40,6 +42,33 @@ class Page:
         if self.items and isinstance(self.items[0], dict):
             return [str(row[table.key]) for row in self.items]
         return list(map(attrgetter(table.key), self.items))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where the reading of a list ends that has new rows for ever, or whose total grows with each page.
+
+    Attributes
+    ----------
+    seconds
+        How long it may take; None for no limit.
+    ends_at
+        When that is over, in monotonic seconds.
+    """
+
+    seconds: float | None
+    ends_at: float
+
+    @classmethod
+    def begin(cls, seconds: float | None, now: float) -> Bounds:
+        """Return the bounds of a reading that begins now."""
+        return cls(seconds, math.inf if seconds is None else now + seconds)
+
+    def explain(self, rows: int, now: float) -> str:
+        """Return why the reading ends here; empty if it may go on."""
+        if now > self.ends_at:
+            return f"the list did not end within {self.seconds:g} s (deadline=)"
+        return f"the list did not end within {MOST_ROWS:,} rows" if rows > MOST_ROWS else ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +101,8 @@ class Coverage:
         Whether a page held some rows of an earlier page besides new ones.
     repeats
         Pages in a row that held rows, but none that was new.
+    ended
+        Why the reading was ended before the list was; empty if it was not.
     """
 
     size: int
@@ -80,6 +111,7 @@ class Coverage:
     totals: list[int] = field(default_factory=list)
     moved: bool = False
     repeats: int = 0
+    ended: str = ""
     _none: bool = False  # the first page reported no rows
     _read: list[tuple[int, int]] = field(default_factory=list)  # covered ranges, sorted, disjoint
     _empty: Counter[int] = field(default_factory=Counter)  # offset → empty pages there
@@ -131,19 +163,19 @@ class Coverage:
     @property
     def is_contradicted(self) -> bool:
         """Whether there are more rows than any total says."""
-        return self._claim is not None and self._top() > self._claim
+        return self._claim is not None and self.top > self._claim
 
     @property
     def is_given_up(self) -> bool:
-        """Whether reading on is useless: pages bring nothing new, or expected rows are missing."""
-        end = max(self._top(), self._claim or 0)
+        """Whether reading on is useless: pages bring nothing new, or expected rows are missing; or it was ended."""
+        end = max(self.top, self._claim or 0)
         unanswered = max((times for at, times in self._empty.items() if at < end), default=0)
-        return max(self.repeats, unanswered) >= MOST_FRUITLESS
+        return bool(self.ended) or max(self.repeats, unanswered) >= MOST_FRUITLESS
 
     @property
     def has_more_than_a_page(self) -> bool:
         """Whether rows were found beyond the first page, which shows that its length is the server's limit."""
-        return self._top() > self.size
+        return self.top > self.size
 
     def skips(self, request: Request) -> bool:
         """Tell whether a planned page can be skipped: an earlier one was empty, or reading was abandoned."""
@@ -153,7 +185,7 @@ class Coverage:
         """Return the pages to ask for next; none if all is covered, or the reading is of no use."""
         if self.is_given_up or self.is_contradicted:
             return []
-        end = max(self._top(), self._claim or 0)
+        end = max(self.top, self._claim or 0)
         gaps = self._gaps(end)
         if not gaps:
             return self._beyond(self._covered())
@@ -208,8 +240,9 @@ class Coverage:
         """Return how many places have been read."""
         return sum(stop - start for start, stop in self._read)
 
-    def _top(self) -> int:
-        """Return the place after the last row that was read."""
+    @property
+    def top(self) -> int:
+        """The place after the last row that was read."""
         return self._read[-1][1] if self._read else 0
 
     def _covered(self) -> int:

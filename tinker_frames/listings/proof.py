@@ -58,7 +58,9 @@ class Sweeps:
 
     @property
     def is_settled(self) -> bool:
-        """Whether another sweep would show nothing else: there were enough of them, or two gave the same."""
+        """Whether another sweep would show nothing else: there were enough of them, two gave the same, or one was ended."""
+        if self._coverages and self._coverages[-1].ended:
+            return True
         if len(self._data) < 2:
             return False
         same = not self._has_changed(-2) and self._coverages[-1].trusts_total == self._coverages[-2].trusts_total
@@ -80,6 +82,8 @@ class Sweeps:
         """Return why rows may be missing; only differences between two readings are reported as changes."""
         rows, last = self.union().num_rows, self._coverages[-1]
         count = "does not count them" if last.total is None else f"counts {last.total}"
+        if last.ended:
+            return f"{last.ended}; {rows} rows were read"
         found = f"{rows} different rows in {len(self._data)} sweeps, the server {count}"
         if last.repeats:
             return f"the server gives the same rows at every offset: {found}"

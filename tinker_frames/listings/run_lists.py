@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ..errors import InvalidRequestError
 from ..schema.columns import Table
 from .decode import Decoder
-from .pagination import MOST_FRUITLESS, may_be_full_page
+from .pagination import MOST_FRUITLESS, Bounds, may_be_full_page
 from .proof import MOST_SWEEPS, MOVED
 
 SHORTEST_PAGE = 20  # rows, of servers that page such a list
@@ -27,7 +28,13 @@ class Pages:
 
 
 def read_run_list(
-    get: Get, table: Table, *, longest: int = 0, prove: bool = False, explain_repeat: Explain = lambda _: None
+    get: Get,
+    table: Table,
+    bounds: Bounds,
+    *,
+    longest: int = 0,
+    prove: bool = False,
+    explain_repeat: Explain = lambda _: None,
 ) -> Pages:
     """Return the pages of the list of one run; it is read again while pages and totals do not agree.
 
@@ -45,12 +52,13 @@ def read_run_list(
         is_open = not rows and prove
         if b'"total_count"' not in content and not is_open and (rows < longest or not _may_be_cut(rows, None)):
             return Pages([content])
-        reading = _read_once(content, get, table, prove=prove)
+        reading = _read_once(content, get, table, bounds, prove=prove)
         why = explain_repeat(reading.keys) if reading.repeats else None
         if reading.is_proved and why is None:
             return Pages(reading.contents)
         readings.append(reading)
-        if len(readings) > 1 and not _has_changed(readings[-2:]):
+        why = reading.ended or why
+        if reading.ended or (len(readings) > 1 and not _has_changed(readings[-2:])):
             break
     contents = [content for reading in readings for content in reading.contents]
     why = why or (f"lists {MOVED}" if _has_changed(readings) else "lists do not hold what they count")
@@ -70,6 +78,7 @@ class _Reading:
     limit: int | None = None  # of the first page, as its cursor says
     fruitless: int = 0  # pages in a row without a new row
     repeats: bool = False  # whether a page held rows, and none that was new
+    ended: str | None = None  # why it was ended before the list was
 
     def add(self, content: bytes) -> None:
         """Note a page."""
@@ -104,15 +113,18 @@ class _Reading:
     @property
     def is_proved(self) -> bool:
         """Whether no row is missing as far as the pages tell."""
-        return not self.overlaps and self.claim <= len(self.keys) and len(set(self.totals)) <= 1
+        return not self.ended and not self.overlaps and self.claim <= len(self.keys) and len(set(self.totals)) <= 1
 
 
-def _read_once(content: bytes, get: Get, table: Table, *, prove: bool) -> _Reading:
-    """Read a list from its first page on."""
+def _read_once(content: bytes, get: Get, table: Table, bounds: Bounds, *, prove: bool) -> _Reading:
+    """Read a list from its first page on, to its end or that of its bounds."""
     reading = _Reading(table)
     reading.add(content)
     first = reading.rows
     while reading.goes_on(prove=prove):
+        if bounds.explain(len(reading.keys), time.monotonic()):
+            reading.ended = "lists did not end within deadline=, or have over two million rows"
+            break
         try:
             reading.add(get({"limit": first, "offset": reading.rows} if reading.rows else {}))
         except InvalidRequestError:  # it is not paged

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..errors import (
+    IncompleteListingError,
     InvalidRequestError,
     NotFoundError,
     NotSupportedError,
@@ -26,7 +27,7 @@ from ..schema.columns import Table
 from .claims import collect_claims
 from .decode import Decoder
 from .listing import Listing, Report
-from .pagination import MOST_FRUITLESS, Coverage, Request, parse_page, reduce_page_size
+from .pagination import MOST_FRUITLESS, Bounds, Coverage, Request, parse_page, reduce_page_size
 from .prefetch import run_in_order
 from .proof import Novelty, Sweeps, is_proved
 from .run_lists import Pages, read_run_list
@@ -59,10 +60,11 @@ class Sweeper:
         end was seen. Rows that moved meanwhile are found by sweeping again, up to `MOST_SWEEPS` times; a total that is lower than
         the number of rows is left aside then.
         """
-        path, report, done = path or table.path, Report(started=time.time()), Sweeps(table)
+        path, report, done, bounds = path or table.path, Report(started=time.time()), Sweeps(table), self._begin()
         while not done.is_settled:
             progress.restart()
-            coverage, decoder = self._sweep(table, path, params, progress, limit, trusts_total=not done.is_contradicted)
+            trusts_total = not done.is_contradicted
+            coverage, decoder = self._sweep(table, path, params, progress, limit, bounds, trusts_total=trusts_total)
             data = decoder.finish()
             report.pages += coverage.pages
             report.total = coverage.total
@@ -71,6 +73,8 @@ class Sweeper:
                 report.problems += done.report_total()
                 report.cut = limit is not None and data.num_rows >= limit and data.num_rows != report.total
                 return _finish(data, report, decoder, limit)
+        if table.bare and coverage.ended:  # each of its ids would be read
+            raise IncompleteListingError(f"{table.name}: {done.explain()}", hint="Pass limit= for the first rows.")
         data = done.union()
         report.cut = limit is not None and data.num_rows >= limit
         report.doubt(done.explain(), rows=0 if report.total is None else abs(data.num_rows - report.total))
@@ -86,9 +90,10 @@ class Sweeper:
     ) -> Listing:
         """Read a list that is paged by cursor; the last page has none.
 
-        A cursor that leads to no new rows, also when it is followed further, ends the reading, and the report says so.
+        A cursor that leads to no new rows, also when it is followed further, or to new ones for ever, ends the reading, and the
+        report says so.
         """
-        decoder, report = Decoder(table), Report(started=time.time())
+        decoder, report, bounds = Decoder(table), Report(started=time.time()), self._begin()
         size, cursor, fruitless = self._sizes.get(table.path, table.page_size), None, 0
         keys: set[str] = set()
         while limit is None or len(keys) < limit:
@@ -108,6 +113,9 @@ class Sweeper:
                 break
             if is_same or fruitless >= MOST_FRUITLESS:
                 report.doubt("the server's cursor leads to nothing new, so what may follow was not read")
+                break
+            if ended := bounds.explain(0 if limit is not None else len(keys), time.monotonic()):
+                report.doubt(f"{ended}; {len(keys)} rows were read")
                 break
         data = decoder.finish()
         report.cut = cursor is not None and report.complete
@@ -184,7 +192,8 @@ class Sweeper:
         """Read the list of one run, as `read_run_list` of `run_lists` says."""
         get = lambda params: self._get(path, params, progress).content  # noqa: E731
         explain = partial(self._explain_repeat, path, progress)
-        return read_run_list(get, table, longest=self._longest, prove=prove, explain_repeat=explain)
+        bounds = self._begin()
+        return read_run_list(get, table, bounds, longest=self._longest, prove=prove, explain_repeat=explain)
 
     def _explain_repeat(self, path: str, progress: Progress, keys: set[str]) -> str | None:
         """Return why the list of a run may be only its first page, if it comes again at every offset; None if it is whole.
@@ -205,6 +214,10 @@ class Sweeper:
             return None
         return f"lists come again at every offset, and their training runs name others, such as {min(unlisted)}"
 
+    def _begin(self) -> Bounds:
+        """Return the bounds of a list whose reading begins now."""
+        return Bounds.begin(self._transport.settings.deadline, time.monotonic())
+
     def _finds_end(self, progress: Progress) -> bool:
         """Tell whether a list has an end for this client: no training run is there far beyond the last. Asked once."""
         if self._has_end is None:
@@ -224,6 +237,7 @@ class Sweeper:
         params: Mapping[str, Any],
         progress: Progress,
         limit: int | None,
+        bounds: Bounds,
         *,
         trusts_total: bool,
     ) -> tuple[_Counted, Decoder]:
@@ -239,14 +253,20 @@ class Sweeper:
             progress.set_total(coverage.total)
             progress.advance(page.rows)
 
+        def find_end() -> str:
+            return bounds.explain(coverage.top if limit is None else 0, time.monotonic())
+
         def fetch(request: Request) -> bytes | None:
-            if coverage.skips(request):
+            if coverage.skips(request) or find_end():
                 return None
             paged = {**params, "limit": request.limit, "offset": request.offset}
             return self._get(path, paged, progress).content
 
         take(*self._first(table, path, params, coverage, progress))
         while requests := coverage.missing():
+            if ended := find_end():
+                coverage.ended = ended
+                break
             for request, content in run_in_order(requests, fetch, self._transport.settings.max_workers, progress):
                 if content is not None:
                     take(request, content)

@@ -110,7 +110,7 @@ class ClientOptions:
     deadline: Annotated[
         float | None,
         Setting(
-            "Seconds that one request may take with all its retries and waits; None for no limit.",
+            "Seconds that one request may take with all its retries and waits, and one list with all its pages; None for no limit.",
             above=0,
             maximum=YEAR_S,
         ),
