@@ -235,6 +235,27 @@ def test_a_total_that_counts_one_page_is_left_aside(large_server: DemoServer, cl
     assert [problem["column"] for problem in get_report(frame)["problems"]] == ["total_count"]
 
 
+@pytest.mark.parametrize(("cap", "says_limit"), [(2, True), (3, False), (13, True), (23, False)])
+def test_a_short_page_whose_total_counts_itself_is_no_proof(client_of: Make, cap: int, says_limit: bool) -> None:
+    """A server that cuts every list at a few rows, and counts only those, is asked for what follows, also in the list of a run."""
+    with DemoServer(runs=2, checkpoints=4) as server:
+        run = add_to_run(server, 30)
+
+        def cut(endpoint: str, body: Any) -> Any:
+            if endpoint not in (LIST, "list_checkpoints"):
+                return body
+            query = server.requests.to(endpoint)[-1].query
+            at, rows = int(query.get("offset", 0)), body["checkpoints"]
+            rows = rows[:cap] if endpoint == LIST else rows[at : at + cap]
+            limit = {"limit": int(query.get("limit", 100))} if says_limit else {}
+            return {"checkpoints": rows, "cursor": {"offset": at, "total_count": len(rows), **limit}}
+
+        server.faults.edit = cut
+        client = client_of(server)
+        assert len(client.checkpoints(by="user", require_complete=True)) == len(list_paths(server))
+        assert len(client.checkpoints(run, require_complete=True)) == 30
+
+
 @pytest.mark.parametrize(
     ("total", "dropped", "most", "words"),
     [

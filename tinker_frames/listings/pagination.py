@@ -23,6 +23,7 @@ from ..schema.columns import Table
 MOST_AT_ONCE = 1024  # requests planned ahead: a total far beyond the truth must not become as many requests
 PAGE_SIZES = 5  # the sizes of pages are multiples of it
 LEAST_POWER = 32  # or powers of two from here on
+FEW_ROWS = 20  # of a list that came in one page, beside a total of as many: asking once more costs little, and shows a page that was cut
 MOST_ROWS = 2_000_000  # of one list without a limit: more than any account has
 MOST_FRUITLESS = 3  # pages in a row without a new row, or empty answers at one place, after which a reading is given up
 
@@ -146,7 +147,8 @@ class Coverage:
         self.repeats = 0
         self._empty.pop(request.offset, None)
         self.moved = self.moved or (new is not None and new < self._length() - before)
-        if rows < request.limit and (request.limit <= self._longest or not may_be_full_page(rows, limit)):
+        is_first = request.offset == 0 and (rows <= FEW_ROWS or limit is None)
+        if rows < request.limit and (request.limit <= self._longest or not (is_first or may_be_full_page(rows, limit))):
             self._short_ends.add(end)
         self._longest = max(self._longest, rows)
 

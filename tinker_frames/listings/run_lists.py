@@ -10,10 +10,8 @@ from typing import Any
 from ..errors import InvalidRequestError
 from ..schema.columns import Table
 from .decode import Decoder
-from .pagination import MOST_FRUITLESS, Bounds, may_be_full_page
+from .pagination import FEW_ROWS, MOST_FRUITLESS, Bounds, may_be_full_page
 from .proof import MOST_SWEEPS, MOVED
-
-SHORTEST_PAGE = 20  # rows, of servers that page such a list
 
 Get = Callable[[Mapping[str, Any]], bytes]
 Explain = Callable[[set[str]], str | None]
@@ -21,10 +19,11 @@ Explain = Callable[[set[str]], str | None]
 
 @dataclass(frozen=True)
 class Pages:
-    """The pages of a short list, and why some may be missing."""
+    """The pages of a short list, why some may be missing, and how many rows came at once, if that is known."""
 
     contents: list[bytes]
     doubt: str | None = None
+    longest: int = 0
 
 
 def read_run_list(
@@ -39,7 +38,8 @@ def read_run_list(
     """Return the pages of the list of one run; it is read again while pages and totals do not agree.
 
     A list without a total, or with one that counts a single page, may be the first page of a longer one: where it is as long as
-    a page could be, the rows beyond are asked for, unless it is shorter than the `longest` list that this server gave at once.
+    a page could be, or has a total and `FEW_ROWS` or fewer or no limit in its cursor, the rows beyond are asked for, unless it is
+    shorter than the `longest` list that this server gave at once.
     With `prove`, since it decides whether checkpoints are gone, an empty list is read twice.
 
     Servers that give the list at once give it again at any offset, and so does a gateway that drops the query:
@@ -52,10 +52,10 @@ def read_run_list(
         is_open = not rows and prove
         if b'"total_count"' not in content and not is_open and (rows < longest or not _may_be_cut(rows, None)):
             return Pages([content])
-        reading = _read_once(content, get, table, bounds, prove=prove)
+        reading = _read_once(content, get, _Reading(table, longest), bounds, prove=prove)
         why = explain_repeat(reading.keys) if reading.repeats else None
         if reading.is_proved and why is None:
-            return Pages(reading.contents)
+            return Pages(reading.contents, longest=reading.rows if len(reading.contents) == 1 else 0)
         readings.append(reading)
         why = reading.ended or why
         if reading.ended or (len(readings) > 1 and not _has_changed(readings[-2:])):
@@ -70,9 +70,11 @@ class _Reading:
     """One reading of a list, page by page."""
 
     table: Table
+    longest: int = 0  # rows of the longest list that came at once
     contents: list[bytes] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     totals: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)  # of the pages that have a total
     rows: int = 0  # of the pages that brought something new
     overlaps: bool = False
     limit: int | None = None  # of the first page, as its cursor says
@@ -86,6 +88,7 @@ class _Reading:
         keys = set(page.list_keys(self.table))
         new = keys - self.keys
         self.totals += [page.total] if page.total else []
+        self.lengths += [page.rows] if page.total else []
         self.limit = self.limit if self.contents else page.limit
         self.fruitless = 0 if new else self.fruitless + 1
         self.repeats = self.repeats or (bool(keys) and not new)
@@ -108,17 +111,19 @@ class _Reading:
             is_open = self.claim != len(self.keys) if self.keys else prove
             return is_open and self.fruitless < MOST_FRUITLESS - 1
         is_wrong = 0 < self.claim < len(self.keys)
-        return not self.fruitless and (is_wrong or _may_be_cut(self.rows, self.limit))
+        is_few = self.rows <= FEW_ROWS or self.limit is None
+        may_be_page = self.claim > 0 and self.longest <= self.rows and is_few
+        return not self.fruitless and (is_wrong or may_be_page or _may_be_cut(self.rows, self.limit))
 
     @property
     def is_proved(self) -> bool:
         """Whether no row is missing as far as the pages tell."""
-        return not self.ended and not self.overlaps and self.claim <= len(self.keys) and len(set(self.totals)) <= 1
+        is_quiet = len(set(self.totals)) <= 1 or self.totals == self.lengths  # which count a page each
+        return not self.ended and not self.overlaps and self.claim <= len(self.keys) and is_quiet
 
 
-def _read_once(content: bytes, get: Get, table: Table, bounds: Bounds, *, prove: bool) -> _Reading:
+def _read_once(content: bytes, get: Get, reading: _Reading, bounds: Bounds, *, prove: bool) -> _Reading:
     """Read a list from its first page on, to its end or that of its bounds."""
-    reading = _Reading(table)
     reading.add(content)
     first = reading.rows
     while reading.goes_on(prove=prove):
@@ -133,7 +138,7 @@ def _read_once(content: bytes, get: Get, table: Table, bounds: Bounds, *, prove:
 
 
 def _may_be_cut(rows: int, limit: int | None) -> bool:
-    return rows >= min(SHORTEST_PAGE, limit or SHORTEST_PAGE) and may_be_full_page(rows, limit)
+    return rows >= min(FEW_ROWS, limit or FEW_ROWS) and may_be_full_page(rows, limit)
 
 
 def _has_changed(readings: list[_Reading]) -> bool:

@@ -193,7 +193,9 @@ class Sweeper:
         get = lambda params: self._get(path, params, progress).content  # noqa: E731
         explain = partial(self._explain_repeat, path, progress)
         bounds = self._begin()
-        return read_run_list(get, table, bounds, longest=self._longest, prove=prove, explain_repeat=explain)
+        pages = read_run_list(get, table, bounds, longest=self._longest, prove=prove, explain_repeat=explain)
+        self._longest = max(self._longest, pages.longest)
+        return pages
 
     def _explain_repeat(self, path: str, progress: Progress, keys: set[str]) -> str | None:
         """Return why the list of a run may be only its first page, if it comes again at every offset; None if it is whole.
