@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pandas as pd
@@ -69,6 +70,51 @@ def test_the_lists_own_way_is_doubted_if_it_was_asked_for(tuft: DemoServer, clie
     with pytest.warns(IncompleteListingWarning, match=r"training runs name \d+ checkpoints that the list lacks"):
         frame = client_of(tuft).checkpoints(by="user")
     assert set(frame["tinker_path"]) < list_all(tuft)
+
+
+@pytest.mark.parametrize("source", ["user list", "sessions", "inventory", "nothing"])
+def test_a_run_that_only_others_know_is_kept_by_run(client_of: Make, source: str) -> None:
+    """By run, a run that is not listed is found in the cached list of the user, or among the runs that sessions name; else it is not known."""
+    with DemoServer(runs=8, seed=3, dialect="official" if source == "user list" else "tuft") as server:
+        hidden = server.state.runs()[2].training_run_id
+        count = len(server.state.run_checkpoints(hidden))
+
+        def hide_run(endpoint: str, body: Any) -> Any:
+            if endpoint != RUNS:
+                return body
+            is_first = server.requests.to(RUNS)[-1].query["offset"] == "0"
+            kept = [row for row in body["training_runs"] if row["training_run_id"] != hidden and is_first]
+            return {"training_runs": kept, "cursor": body["cursor"] | {"total_count": 7}}
+
+        server.faults.edit = hide_run
+        client = client_of(server)
+        if source == "user list":
+            client.checkpoints()
+        elif source == "sessions":
+            with pytest.warns(IncompleteListingWarning):  # of its last column, of checkpoints
+                client.sessions(details=True)
+        is_found = source != "nothing"
+        with (
+            pytest.warns(IncompleteListingWarning, match="list of training runs lacks 1") if is_found else nullcontext()
+        ):
+            frame = client.inventory(by="run") if source == "inventory" else client.checkpoints(by="run")
+        assert frame["training_run_id"].eq(hidden).sum() == (count if is_found else 0)
+        assert get_report(frame)["complete"] is not is_found
+
+
+@pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main"])
+def test_an_empty_list_of_a_run_that_does_not_exist_is_not_found(client_of: Make, dialect: str) -> None:
+    """Where a server answers an empty list for any id, the run itself is read: one that is not there is an error, or named among others."""
+    with DemoServer(runs=3, dialect=dialect) as server:
+        client = client_of(server, cache=False)
+        with pytest.raises(tkf.errors.NotFoundError):
+            client.checkpoints("model_00000000")
+        with pytest.warns(IncompleteListingWarning, match=r"1 of 2 could not be read \(NotFoundError\)"):
+            client.checkpoints(["model_00000000", server.state.runs()[0].training_run_id])
+        assert client.checkpoints(server.state.add_run().training_run_id, require_complete=True).empty
+        server.faults.missing = {"get_training_run"}
+        with pytest.warns(IncompleteListingWarning, match="does not say whether their runs exist"):
+            assert client.checkpoints("model_00000000").empty
 
 
 @pytest.mark.parametrize("readable", [True, False])

@@ -61,6 +61,7 @@ class Account:
         self._transport = transport
         self._tables = Tables(transport)
         self._session_of: dict[str, str] = {}  # run → session, from the sessions that were read with details
+        self._own_runs: set[str] = set()  # those of own sessions
         self._active_sessions: list[str] = []  # when samplers were read the last time
 
     @property
@@ -87,13 +88,15 @@ class Account:
             listing = self._tables.session_details(ids, options, ended=find_ended(frame))
             report = merge_reports([report, listing.report])
         frame = add_members(frame, build_frame(SESSION_DETAILS, listing))
-        self._session_of |= map_members(frame, "training_run_ids")
+        session_of = map_members(frame, "training_run_ids")
+        self._session_of |= session_of
+        self._own_runs.update(session_of if options.access_scope == "owned" else ())
         return TableFrame(frame, SESSIONS_WITH_DETAILS, report)
 
     def _read_all_checkpoints(self, options: Options) -> tuple[pd.DataFrame | None, Report]:
         """Return all of the user's checkpoints, None if they are not proved to be all; and how they were read."""
         own = Options(refresh=options.refresh, progress=options.progress)
-        listing = self._tables.checkpoints(None, "auto", own)
+        listing = self._tables.checkpoints(None, "auto", own, named=self._own_runs)
         frame = fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of)
         return frame if listing.report.complete else None, listing.report
 
@@ -122,7 +125,8 @@ class Account:
     def checkpoints(self, training_run_id: str | Iterable[str] | None, by: By, options: Options) -> TableFrame:
         """Read checkpoints: of one run, of several, or all of the user's."""
         run_ids = [training_run_id] if isinstance(training_run_id, str) else training_run_id
-        listing = self._tables.checkpoints(None if run_ids is None else list(run_ids), by, options)
+        ids = None if run_ids is None else list(run_ids)
+        listing = self._tables.checkpoints(ids, by, options, named=self._own_runs)
         return TableFrame(
             fill_sessions(build_frame(CHECKPOINTS, listing), self._session_of), CHECKPOINTS, listing.report
         )
@@ -196,6 +200,7 @@ class Account:
         """Return what samplers have loaded; with `live`, read past the cache, and with `ended`, also of all ended sessions."""
         found = read_model_paths(self._tables, Options(live=live), ended=ended, expected=self._active_sessions)
         self._session_of |= found.session_of
+        self._own_runs.update(found.session_of)
         self._active_sessions = found.active_sessions
         return found
 
@@ -212,6 +217,10 @@ class Account:
             found = TableFrame(empty_frame(SESSIONS, datetime.now(UTC)), SESSIONS, report)
         else:
             found = self._read_sessions(sessions, every, details=not known)
+            if not known:
+                named = map_members(found.frame, "training_run_ids")
+                checkpoints = self._tables.add_unlisted(checkpoints, runs, named, every)
+                rows = build_frame(CHECKPOINTS, checkpoints)
         reports = [checkpoints.report, runs.report, found.report]
         rows, run_rows = (fill_sessions(part, self._session_of) for part in (rows, run_rows))
         report = merge_reports(reports)
@@ -231,9 +240,9 @@ class Account:
         """Return the user's checkpoints; with access_scope="accessible", those of the other runs too, as far as they are listed."""
         own = replace(options, access_scope="owned")
         if options.access_scope == "owned":
-            return self._tables.checkpoints(None, by, own, runs=runs, sessions=sessions)
+            return self._tables.checkpoints(None, by, own, runs=runs, sessions=sessions, named=self._own_runs)
         owned = self._tables.read_paged(TRAINING_RUNS, replace(own, limit=None))
-        checkpoints = self._tables.checkpoints(None, by, own, runs=owned)
+        checkpoints = self._tables.checkpoints(None, by, own, runs=owned, named=self._own_runs)
         mine = set(owned.data["training_run_id"].to_pylist())
         others = [run for run in runs.data["training_run_id"].to_pylist() if run not in mine]
         if not others or checkpoints.report.cut:

@@ -28,6 +28,7 @@ from .listing import Listing, merge_reports
 from .run_lists import Pages
 from .sweep import Sweeper
 
+_KEY = f'"{RUN_CHECKPOINTS.key}"'.encode()
 MOST_UNREACHABLE = 3  # failed connections within one listing after which the server counts as unreachable
 
 
@@ -60,20 +61,35 @@ class TableReader:
         except NotSupportedError as error:
             raise self._remember_missing("user_checkpoints", error) from None
 
-    def run_checkpoints(self, run_ids: list[str], progress: Progress, *, keep_going: bool = False) -> Listing:
+    def run_checkpoints(
+        self, run_ids: list[str], progress: Progress, *, keep_going: bool = False, are_listed: bool = True
+    ) -> Listing:
         """Read GET /api/v1/training_runs/{run}/checkpoints of every given run, in parallel.
 
-        With `keep_going`, a run that cannot be read does not stop the others; the report names it.
+        With `keep_going`, a run that cannot be read does not stop the others; the report names it. Runs that are not listed may not
+        exist: one whose list is empty is read itself, since some servers answer an empty list for any id.
         """
 
         def fetch(run_id: str) -> Pages:
             path = f"{run_url(run_id)}/checkpoints"
-            return self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress, prove=keep_going)
+            pages = self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress, prove=keep_going)
+            may_exist = are_listed or any(_KEY in content for content in pages.contents)
+            return pages if may_exist else self._check_run(run_id, pages, progress)
 
         tolerate = (lambda error: isinstance(error, TinkerError)) if keep_going else _tolerate_ones()
         return self._sweeper.read_each(
             RUN_CHECKPOINTS, run_ids, fetch, progress, owns=is_in_run, tolerate=tolerate, all_may_be_lost=keep_going
         )
+
+    def _check_run(self, run_id: str, pages: Pages, progress: Progress) -> Pages:
+        """Return the empty list of a run that exists, with a doubt where the server cannot say so; raises if it does not exist."""
+        try:
+            self._transport.call("GET", run_url(run_id), progress=progress)
+        except NotSupportedError:
+            return Pages(
+                pages.contents, pages.doubt or "lists are empty, and the server does not say whether their runs exist"
+            )
+        return pages
 
     def search_sessions(
         self, progress: Progress, *, limit: int | None, access_scope: AccessScope, project_id: str | None

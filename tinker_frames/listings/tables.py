@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -74,11 +74,12 @@ class Options:
 
 @dataclass(frozen=True)
 class _Known:
-    """What was read before the checkpoints: training runs and sessions, and the user's list before the lists of runs."""
+    """What was read before the checkpoints: training runs, sessions and the runs that they name, and the user's list before the lists of runs."""
 
     runs: Listing | None = None
     sessions: Listing | None = None
     listed: Listing | None = None
+    named: Collection[str] = ()
 
     def collect(self) -> Claims:
         """Return what they say of their checkpoints."""
@@ -164,18 +165,21 @@ class Tables:
         *,
         runs: Listing | None = None,
         sessions: Listing | None = None,
+        named: Collection[str] = (),
     ) -> Listing:
         """Return the checkpoints of some runs, or all of the user's: from the user's list, or run by run.
 
         The user's list is held against what training runs and sessions say, as far as they were read (`runs`, `sessions`, or
         the cache), and against a page of runs where it may be a list of its own kind. `auto` reads by run where they contradict it.
+        What is read run by run is held against the user's list, if the cache has it, and the runs that sessions have `named`.
         """
         check_way(by)
         if run_ids is not None:
-            return apply_limit(self._of_runs(run_ids, options), options.limit)
-        known = _Known(runs, sessions)
+            return apply_limit(self._of_runs(run_ids, options, are_listed=False), options.limit)
+        known = _Known(runs, sessions, named=named)
         if by == "run":
-            return self._by_run(options, known)
+            listed = None if options.refresh else self.find_cached(CHECKPOINTS)
+            return self._by_run(options, replace(known, listed=listed))
         try:
             listing = self._user_list(options)
         except NotSupportedError:
@@ -242,14 +246,16 @@ class Tables:
         if runs is None and read_runs:
             first = Options(refresh=options.refresh, limit=TRAINING_RUNS.page_size, progress=options.progress)
             runs = self.read_paged(TRAINING_RUNS, first)
-        return _Known(runs, known.sessions or self.find_cached(SESSIONS))
+        return replace(known, runs=runs, sessions=known.sessions or self.find_cached(SESSIONS))
 
     def _read_again(self, known: _Known, options: Options) -> _Known:
         """Return the runs and sessions as they are now, those of them that are known."""
         every = Options(refresh=True, progress=options.progress)
         runs = None if known.runs is None else self.read_paged(TRAINING_RUNS, every)
         sessions = None if known.sessions is None else self.sessions(every)
-        return _Known(runs, sessions, None if known.listed is None else self._user_list(every))
+        return replace(
+            known, runs=runs, sessions=sessions, listed=None if known.listed is None else self._user_list(every)
+        )
 
     def _try_by_run(self, options: Options, known: _Known) -> Listing | None:
         """Return every run's checkpoints; None if that cannot be read."""
@@ -271,8 +277,20 @@ class Tables:
             if not runs.report.complete:
                 report.doubt("the list of training runs is not complete")
             known = replace(known, runs=runs, sessions=known.sessions or self.find_cached(SESSIONS))
-            listing = self._check_by_run(listing, known, options)
+            listing = self.add_unlisted(self._check_by_run(listing, known, options), runs, known.named, options)
         return apply_limit(listing, options.limit)
+
+    def add_unlisted(self, listing: Listing, runs: Listing, named: Collection[str], options: Options) -> Listing:
+        """Return checkpoints with those of the runs that sessions name and the list of runs lacks; the report says if there are any."""
+        missing = sorted(set(named) - set(runs.data[TRAINING_RUNS.key].to_pylist()))
+        if not missing or listing.report.cut or runs.report.cut or options.project_id is not None:
+            return listing
+        others = self.read_others(missing, options).data
+        if not others.num_rows:  # without checkpoints, or not there any more
+            return listing
+        found = runs_of(others[CHECKPOINTS.key].to_pylist())
+        listing.report.doubt(f"the list of training runs lacks {len(found)} that have checkpoints, e.g. {found[0]}")
+        return Listing(union_sweeps([others, listing.data], CHECKPOINTS.key), listing.report)
 
     def _check_by_run(self, listing: Listing, known: _Known, options: Options) -> Listing:
         """Return the runs' lists with what they lacked at first, or the user's list has; the report says what they still lack."""
@@ -293,9 +311,10 @@ class Tables:
             data = union_sweeps([known.listed.data, data], CHECKPOINTS.key)
         return Listing(data, report)
 
-    def _of_runs(self, ids: list[str], options: Options) -> Listing:
+    def _of_runs(self, ids: list[str], options: Options, *, are_listed: bool = True) -> Listing:
         every = Options(refresh=options.refresh, progress=options.progress)
-        return self._listing(CHECKPOINTS, every, lambda bar: self._reader.run_checkpoints(ids, bar), of=ids)
+        read = lambda bar: self._reader.run_checkpoints(ids, bar, are_listed=are_listed)  # noqa: E731
+        return self._listing(CHECKPOINTS, every, read, of=ids)
 
     def find_cached(self, table: Table) -> Listing | None:
         """Return the whole of an own table if the cache has it."""
