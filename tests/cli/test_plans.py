@@ -293,7 +293,7 @@ def test_a_silent_pipe_is_announced(
         monkeypatch.setattr(sys, "stdin", given)
         closing.start()
         assert piped.read_stdin() == []
-    assert "waiting for tinker paths on standard input" in capsys.readouterr().err
+    assert "reading tinker paths from standard input" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -822,8 +822,11 @@ def test_resume_after_an_interruption(
         assert "Traceback" not in err
     server.faults.clear()
     time.sleep(0.4)  # what was under way ends
-    assert len(list_plan_paths(server)) > 1
+    left = len(list_plan_paths(server))
+    assert left > 1
     (plan,) = plans(run, server)
+    assert left - 1 <= len(json.loads(run(server, "resume", "--dry-run", "--format", "json").out)) <= 13
+    assert len(list_plan_paths(server)) == left
     done = run(server, "resume", plan[:-2], "--format", "json")
     assert done.code == 0, done.err
     assert [entry["outcome"] for entry in json.loads(done.out)] == ["done"] * 12
@@ -867,6 +870,17 @@ def test_ctrl_c_before_anything_was_sent(server: DemoServer, environment: dict[s
     _, err = process.communicate(timeout=30)
     assert (process.returncode, writes(server)) == (130, [])
     assert "nothing was changed" in err
+
+
+def test_undo_dry_run_sends_nothing(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """`undo --dry-run` prints the rows that an undo would restore, sends nothing and leaves the journal as it is."""
+    run(server, "expire", "--where", OURS, "--yes")
+    before, journaled = len(writes(server)), run(server, "journal", "--format", "json").out
+    shown = run(server, "undo", "--dry-run", "--format", "json")
+    rows = json.loads(shown.out)
+    assert (shown.code, {row["verdict"] for row in rows}, len(rows)) == (0, {"send"}, 12)
+    assert "Nothing was sent." in run(server, "undo", "--dry-run").out
+    assert (len(writes(server)), run(server, "journal", "--format", "json").out) == (before, journaled)
 
 
 def test_journal(server: DemoServer, run: Callable[..., Outcome]) -> None:
@@ -947,7 +961,7 @@ PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-in
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
 OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "extend": PLAN, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
-           "undo": CLIENT | {"--yes"}, "resume": CLIENT | {"--yes"}, "abandon": CLIENT, "journal": CLIENT | {"--full", "--quiet"}}  # fmt: skip
+           "undo": CLIENT | {"--yes", "--dry-run"}, "resume": CLIENT | {"--yes", "--dry-run"}, "abandon": CLIENT - {"--format"}, "journal": CLIENT | {"--full", "--quiet"}}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", OPTIONS)

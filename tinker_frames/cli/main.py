@@ -227,6 +227,8 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser:
         )
     if no_browser and not lab:
         raise click.UsageError("--no-browser requires --lab.")
+    if port and not (lab or serve):
+        raise click.UsageError("--port requires --serve or --lab.")
     if lab:
         return _run_lab(output, {"runs": runs, "seed": seed, "dialect": dialect}, port=port, browser=not no_browser)
     output.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,9 @@ import click
 from ..schema.catalog import find_column
 
 HEADER = "tinker_path"
-PATIENCE_S = 3.0  # with a silent pipe, before it is said what is waited for
+PATIENCE_S = (
+    10.0  # with a silent pipe, before it is said what is waited for: longer than a listing before it usually takes
+)
 
 
 def is_stdin_piped() -> bool:
@@ -40,7 +42,7 @@ def read_stdin() -> list[str]:
 @contextmanager
 def _announce_wait() -> Iterator[None]:
     """Say on standard error what is waited for, if it takes a while: an open pipe may never be written to."""
-    message = "waiting for tinker paths on standard input; pass paths as arguments, or use < /dev/null to ignore it"
+    message = "reading tinker paths from standard input until it ends; without a pipe, pass paths as arguments or use < /dev/null"
     timer = threading.Timer(PATIENCE_S, click.echo, [message], {"err": True})
     timer.daemon = True
     timer.start()

@@ -39,6 +39,8 @@ INCOMPLETE, INTERRUPTED = 3, 130
 DURATION = "DURATION"
 JOURNAL_COLUMNS = (HEADER, "action", "state", "outcome", "error")
 
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
+
 _Command = Callable[..., Any]
 _Decorator = Callable[[_Command], _Command]
 
@@ -60,7 +62,7 @@ def _add_plan_options(command: _Command) -> _Command:
                      help="Read the user's list of checkpoints, or the list of each run."),
         click.option("--allow", "guards", multiple=True, type=click.Choice(list(GUARDS)),
                      help="Lift a guard, i.e. send the rows that it holds; can be given several times."),
-        click.option("--dry-run", is_flag=True, help="Print the plan and send nothing."),
+        DRY_RUN,
         click.option("--yes", is_flag=True, help="Skip the confirmation of the row count."),
         click.option("--allow-incomplete", is_flag=True,
                      help="Accept a listing that may be incomplete, instead of exiting with 3; without this, nothing is then "
@@ -160,30 +162,36 @@ def _finish_plan(finish: Callable[..., pd.DataFrame], plan: str | None, yes: boo
 @click.option(
     "--yes", is_flag=True, help="Skip the confirmation of the row count, which undoing an unpublish requires."
 )
+@DRY_RUN
 @_add_client_options
-def undo(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
+def undo(plan: str | None, yes: bool, dry_run: bool, form: str, base_url: str | None) -> int:
     """Undo a plan: the last one, or the one named."""
     with _open_client(base_url) as client:
+        if dry_run:
+            return print_plan(client.planner.preview_undo(plan), form)
         return _finish_plan(client.planner.undo, plan, yes, form, "undo it with --yes")
 
 
 @click.command()
 @click.argument("plan", required=False)
 @click.option("--yes", is_flag=True, help="Skip the confirmation of the row count.")
+@DRY_RUN
 @_add_client_options
-def resume(plan: str | None, yes: bool, form: str, base_url: str | None) -> int:
+def resume(plan: str | None, yes: bool, dry_run: bool, form: str, base_url: str | None) -> int:
     """Finish an interrupted plan: the last one of the last 24 hours, or the one named.
 
     Completed rows are not sent again. Without a name, the plan is shown and needs confirmation as in its first run.
     """
     with _open_client(base_url) as client:
+        if dry_run:
+            return print_plan(client.planner.preview_resume(plan), form)
         return _finish_plan(client.planner.resume, plan, yes, form, "resume it by name or with --yes, or abandon it")
 
 
 @click.command()
 @click.argument("plan")
-@_add_client_options
-def abandon(plan: str, form: str, base_url: str | None) -> int:  # noqa: ARG001  # --format is taken by every command
+@add_server_options
+def abandon(plan: str, base_url: str | None) -> int:
     """Close an unfinished plan, so that it cannot be resumed.
 
     Rows that it has changed stay so, and can be undone.

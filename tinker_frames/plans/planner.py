@@ -28,11 +28,11 @@ from .jobs import Job, RequestedExpiry, State
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan, make_retirement
 from .preview import collect_facts, find_namesakes, find_reading, refuse_replaced, refuse_unnamed
-from .resume import abandon_plan, resume_plan
+from .resume import abandon_plan, plan_resume, resume_plan
 from .review import Review, build_read
 from .runner import Runner
 from .samplers import UNKNOWN, Loaded, find_loaded
-from .undo import undo_plan
+from .undo import plan_undo, undo_plan
 from .writer import Read, Writer, write_one
 
 _FACTS = {*SESSION_DETAILS.facts, *SAMPLERS.facts}
@@ -123,6 +123,14 @@ class Planner:
     ) -> pd.DataFrame:
         """Undo a plan where that can be done, and return an outcome for each row."""
         return undo_plan(self, plan, confirm=confirm, progress=progress)
+
+    def preview_undo(self, plan: str | None = None) -> Plan:
+        """Return the plan that `undo` would run; sends nothing."""
+        return plan_undo(self, plan)
+
+    def preview_resume(self, plan: str | None = None) -> Plan:
+        """Return the plan of the rows that `resume` would send; sends nothing."""
+        return plan_resume(self, plan)
 
     def build_journal_frame(self, plan: str | None = None) -> pd.DataFrame:
         """Return one row per checkpoint and plan: of all plans, or of the runs of one, named as for `find_runs`."""

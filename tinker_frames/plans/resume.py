@@ -42,6 +42,11 @@ def resume_plan(
     return build_outcome_frame(record.plan, find_action(record), outcomes, ended=ended)
 
 
+def plan_resume(source: Source, plan: str | None = None) -> Plan:
+    """Return the plan of the rows that would be sent if a plan is resumed; sends nothing."""
+    return _build_rest(source, find_unfinished(source.journal().read_plans(), plan))
+
+
 def abandon_plan(source: Source, plan: str) -> int:
     """Close an unfinished plan, so that it cannot be resumed, and return how many of its rows are not done."""
     journal = source.journal()
@@ -67,9 +72,7 @@ def _list_rows(record: Record) -> list[Entry]:
 
 def _confirm(source: Source, record: Record, confirm: int | bool | None) -> None:
     """Require confirmation of the remaining rows of a plan; of the others, only what would be sent again is shown."""
-    jobs = [build_job(row) for row in _list_rows(record)]
-    rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
-    plan = Plan(record.plan, find_action(record), rows, source, record.allowed, record.undoes)
+    plan = _build_rest(source, record)
     ended = [row.tinker_path for row in record.rows.values() if row.state == "ended"]
     frame = plan.frame
     frame = frame[(frame["verdict"] == "send") | ~frame["tinker_path"].isin(ended)]
@@ -79,6 +82,13 @@ def _confirm(source: Source, record: Record, confirm: int | bool | None) -> None
     ]
     hint = f'See plan {record.plan} in tkf.journal(), then tkf.resume(confirm={{number}}), or tkf.abandon("{record.plan}").'
     require_confirmation(plan.action, frame[frame["verdict"] == "send"], confirm, plan.effect, lines, hint)
+
+
+def _build_rest(source: Source, record: Record) -> Plan:
+    """Return the plan of the rows that are left of an interrupted one."""
+    jobs = [build_job(row) for row in _list_rows(record)]
+    rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
+    return Plan(record.plan, find_action(record), rows, source, record.allowed, record.undoes)
 
 
 def _build_outcome(row: Entry) -> Outcome:

@@ -76,6 +76,14 @@ def undo_plan(
     return outcomes
 
 
+def plan_undo(source: Source, plan: str | None = None) -> Plan:
+    """Return the plan that would undo a plan; sends nothing, and records nothing."""
+    records = source.journal().read_plans()
+    record = find_undoable(records, plan)
+    _require_reversible(record, records)
+    return _build_inverse(source, record, records)
+
+
 def _record_carried_out(source: Source, journal: Journal, records: list[Record]) -> set[str]:
     """Record which rows of interrupted runs were carried out though that is not known yet; return the training runs that cannot be read."""
     rows = [(record, row) for record in records for row in record.open_rows if row.sent_at is not None]
