@@ -316,6 +316,23 @@ def test_the_mask_of_a_rule_of_ones_own_is_aligned() -> None:
             P.Rule(name, mask)(frame)
 
 
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (P.keep_last, r"the keep rule keep_last was not called. Call it: tkf\.policies\.keep_last\(3\)\."),
+        (P.keep_public, r"Call it: tkf\.policies\.keep_public\(\)\."),
+        (lambda frame: frame["step"] > 1, r"a function is not a keep rule.*tkf\.policies\.Rule\("),
+        (P, "a module is not a keep rule"),
+        ("keep_last(3)", "'keep_last\\(3\\)' is not a keep rule"),
+    ],
+)
+def test_what_is_no_rule_says_how_to_make_one(shared_client: tkf.Client, keep: Any, said: str) -> None:
+    """A rule that was not called, and anything else, is refused by name and not by an address in memory."""
+    with pytest.raises(InvalidRequestError, match=said) as caught:
+        shared_client.checkpoints().tinker.retire(keep=keep)
+    assert " at 0x" not in str(caught.value)
+
+
 def test_a_rule_finds_its_columns_in_the_index() -> None:
     """A rule reads identity columns from the index, and its mask has the frame's index."""
     frame = pd.DataFrame(
@@ -498,7 +515,7 @@ def test_every_keep_rule_is_declared_once() -> None:
     """The rules of the command line and the views are the functions of this module."""
     public = {name for name, value in vars(P).items() if inspect.isfunction(value) and value.__module__ == P.__name__}
     makers = {name for name in public if inspect.signature(getattr(P, name)).return_annotation == "Rule"}
-    assert set(P.RULES) == makers - {"join_rules"}
+    assert set(P.RULES) == makers - {"join_rules", "check_rule"}
     kinds = {name: rule.kind for name, rule in P.RULES.items()}
     assert kinds == {
         "keep_last": "count",

@@ -73,6 +73,7 @@ class KeepRule:
     least: int  # the smallest count
     suggested: int | bool | None  # what the field of a form begins with
     counts: bool  # whether it counts within groups
+    example: str  # its arguments, as code
 
 
 RULES: dict[str, KeepRule] = {}
@@ -104,7 +105,7 @@ def keep_rule(
         name, doc = function.__name__, (function.__doc__ or "").split("\n")[0]
         text = re.sub(r"`([a-z])`", lambda found: found[1].upper(), doc).replace("`", "")
         RULES[name] = KeepRule(
-            name, doc, text, kind, make, metavar or _METAVARS[kind], label, least, suggested, bool(grouping)
+            name, doc, text, kind, make, metavar or _METAVARS[kind], label, least, suggested, bool(grouping), example
         )
         _document_rule(function, example)
         return function
@@ -150,6 +151,22 @@ def _infer_kind(function: Callable[..., Rule]) -> Literal["flag", "count", "dura
         return "flag"
     kinds: dict[Any, Literal["count", "duration", "text"]] = {"int": "count", "Age": "duration"}
     return kinds.get(parameters[0].annotation, "text")
+
+
+def check_rule(value: Any) -> Rule:
+    """Return a keep rule; raise `InvalidRequestError` for anything else, which says how to make one."""
+    if isinstance(value, Rule):
+        return value
+    name = getattr(value, "__name__", "")
+    if name in RULES and value is globals().get(name):
+        raise InvalidRequestError(
+            f"the keep rule {name} was not called", hint=f"Call it: tkf.policies.{name}({RULES[name].example})."
+        )
+    what = f"a {type(value).__name__}" if callable(value) or inspect.ismodule(value) else repr(value)
+    own = (
+        f'; a function of your own is one by tkf.policies.Rule("{name or "mine"}", function)' if callable(value) else ""
+    )
+    raise InvalidRequestError(f"{what} is not a keep rule", hint=f"Make one with tkf.policies, e.g. keep_last(3){own}.")
 
 
 def join_rules(values: Mapping[str, Any], per: str | Sequence[str] | None = None) -> Rule:

@@ -296,6 +296,24 @@ def test_a_silent_pipe_is_announced(
     assert "reading tinker paths from standard input" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("written", ["", "tinker://a/weights/b\n"])
+def test_a_pipe_that_stays_open_is_an_error(
+    server: DemoServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], written: str
+) -> None:
+    """A command does not wait for ever for a pipe that it was not told to read, and sends nothing."""
+    monkeypatch.setattr(plan_commands, "IDLE_S", 0.1)
+    monkeypatch.setattr(sys, "argv", ["tinker-frames", "retire", "--keep-last", "1", "--where", OURS, "--yes"])
+    near_end, far_end = os.pipe()
+    os.write(far_end, written.encode())
+    with os.fdopen(near_end, encoding="utf-8") as given, os.fdopen(far_end):
+        monkeypatch.setattr(sys, "stdin", given)
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+    assert ended.value.code == 1
+    assert "nothing was written to standard input for 0.1 s" in " ".join(capsys.readouterr().err.split())
+    assert len(server.requests) == 0
+
+
 @pytest.mark.slow
 def test_a_real_pipe(server: DemoServer, environment: dict[str, str]) -> None:
     """`tinker-frames ls … | tinker-frames publish` works in a shell."""
@@ -341,7 +359,7 @@ def test_a_pipe_selects_also_with_where(command: str, server: DemoServer, run: C
 def test_an_empty_query_is_never_everything(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`--where "$UNSET"` is an error, not the entire account."""
     for command in ACTING.values():
-        done = run(server, *command, "--where", "", "--yes", "--allow", "newest")
+        done = run(server, *command, "--where", "", "--yes")
         assert is_sentence(done), done
         assert "--where ''" in done.err
     assert writes(server) == []
@@ -960,7 +978,8 @@ CLIENT = {"--format", "--base-url", "--demo"}
 PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-incomplete"}
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
            "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
-OPTIONS = {"rm": PLAN, "publish": PLAN, "unpublish": PLAN, "ttl": PLAN, "expire": PLAN | {"--after"}, "extend": PLAN, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
+UNGUARDED = PLAN - {"--allow"}
+OPTIONS = {"rm": PLAN, "publish": UNGUARDED, "unpublish": UNGUARDED, "ttl": PLAN, "expire": PLAN | {"--after"}, "extend": UNGUARDED, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
            "undo": CLIENT | {"--yes", "--dry-run"}, "resume": CLIENT | {"--yes", "--dry-run"}, "abandon": CLIENT - {"--format"}, "journal": CLIENT | {"--full", "--quiet"}}  # fmt: skip
 
 

@@ -278,13 +278,17 @@ def test_a_query_in_words_is_code_that_pandas_reads(shared_client: tkf.Client) -
 def test_code_is_what_a_person_would_write(shared_client: tkf.Client) -> None:
     """The lines are short, in a natural order, and all needed."""
     view = HeadlessView(shared_client.inventory(), shared_client)
-    assert view.explorer.code() == "import tinker_frames as tkf\n\nframe = client.inventory()\nfiltered = frame"
+    which = "# client is the client that the view was opened with"
+    assert (
+        view.explorer.code() == f"import tinker_frames as tkf\n\n{which}\nframe = client.inventory()\nfiltered = frame"
+    )
     view.send("filter", name="created", value={"older_than": 7})
     view.send("sort", sort=["-size_gb", "name"])
     view.select_matching()
     view.make_plan("retire", keep_last=1, after="24h")
     number = view.panel["number"]
     assert view.explorer.code().splitlines()[2:] == [
+        which,
         "frame = client.inventory()",
         "filtered = frame.query('age_days > 7')",
         "filtered = filtered.sort_values(['size_gb', 'name'], ascending=[False, True], kind=\"stable\")",

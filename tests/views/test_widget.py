@@ -125,6 +125,9 @@ def test_selected_can_be_set_by_frame_and_by_keys(view: tkf.CheckpointsView) -> 
     for wrong in ([1], largest["public"], None, 5, largest[PATH].iloc[0]):
         with pytest.raises(TypeError, match="a frame with a column 'tinker_path', or a list of its values, not"):
             view.selected = wrong
+    for unknown in (["nope"], [largest[PATH].iloc[0], "nope"], largest.assign(**{PATH: "nope"})):
+        with pytest.raises(tkf.errors.InvalidRequestError, match="'nope' names no row of this view"):
+            view.selected = unknown
     assert view._selection["rows"] == 2
 
 

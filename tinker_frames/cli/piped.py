@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import os
+import queue
 import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -20,6 +21,8 @@ HEADER = "tinker_path"
 PATIENCE_S = (
     10.0  # with a silent pipe, before it is said what is waited for: longer than a listing before it usually takes
 )
+IDLE_S = 30.0  # how long a pipe may stay silent that was not named by `-`, before that is an error
+CHUNK = 65_536
 
 
 def is_stdin_piped() -> bool:
@@ -31,12 +34,42 @@ def is_stdin_piped() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
 
 
-def read_stdin() -> list[str]:
-    """Return the paths on standard input; a header is one of them."""
+def read_stdin(idle_s: float | None = None) -> list[str]:
+    """Return the paths on standard input; a header is one of them.
+
+    Raises
+    ------
+    click.UsageError
+        If nothing was written for `idle_s` seconds, as to the open pipe that cron or ssh may leave.
+    """
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="backslashreplace")  # no path that this account has, but no traceback either
     with _announce_wait():
+        if idle_s is not None:
+            return parse_paths(_read_pipe(sys.stdin.fileno(), idle_s).decode("utf-8", "backslashreplace"))
         return parse_paths(sys.stdin.read() if sys.stdin else "")
+
+
+def _read_pipe(descriptor: int, idle_s: float) -> bytes:
+    """Return what is written to a pipe until it is closed; a thread reads it, since no timeout ends a read everywhere."""
+    chunks: queue.Queue[bytes] = queue.Queue()
+
+    def read() -> None:
+        with suppress(OSError):  # what cannot be read to its end selects nothing
+            while chunk := os.read(descriptor, CHUNK):
+                chunks.put(chunk)
+            chunks.put(b"")
+
+    threading.Thread(target=read, daemon=True).start()
+    found = b""
+    try:
+        while chunk := chunks.get(timeout=idle_s):
+            found += chunk
+    except queue.Empty:
+        problem = f"nothing was written to standard input for {idle_s:g} s, so no checkpoint is selected"
+    else:
+        return found
+    raise click.UsageError(f"{problem}; use < /dev/null to ignore it, or pass - to wait without a limit.")
 
 
 @contextmanager
@@ -54,6 +87,7 @@ def _announce_wait() -> Iterator[None]:
 
 def parse_paths(text: str) -> list[str]:
     """Return the paths that a text names: one a line, or those of its column `tinker_path`."""
+    text = text.removeprefix("\ufeff")
     if text.lstrip().startswith(("[", "{")):
         return _parse_json(text)
     lines = [line for line in text.splitlines() if line.strip()]

@@ -23,7 +23,7 @@ from ..schema.durations import DURATION_FORMS
 from ..schema.paths import is_cut, read_console_link
 from .completion import complete_columns, complete_query
 from .connection import add_server_options, is_demo, open_client
-from .piped import HEADER, check_header, is_stdin_piped, read_stdin
+from .piped import HEADER, IDLE_S, check_header, is_stdin_piped, read_stdin
 from .printing import add_options, add_table_options, print_ids, print_table
 from .reports import make_hints, print_plan, report_outcomes, report_unknown
 
@@ -53,15 +53,16 @@ def _add_client_options(command: _Command) -> _Command:
     return add_options(command, options)
 
 
-def _add_plan_options(command: _Command) -> _Command:
+def _add_plan_options(command: _Command, action: Action) -> _Command:
     """Add the options that say which checkpoints are meant, and what is allowed."""
+    guards = click.option("--allow", "guards", multiple=True, type=click.Choice(list(GUARDS)),
+                          help="Lift a guard, i.e. send the rows that it holds; can be given several times.")  # fmt: skip
     options = (
         click.argument("paths", nargs=-1),
         click.option("--where", metavar="QUERY", shell_complete=complete_query, help="A pandas query over checkpoints, e.g. \"size_gb > 1\"."),
         click.option("--by", "listing", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
                      help="Read the user's list of checkpoints, or the list of each run."),
-        click.option("--allow", "guards", multiple=True, type=click.Choice(list(GUARDS)),
-                     help="Lift a guard, i.e. send the rows that it holds; can be given several times."),
+        *([guards] if action.is_guarded else []),
         DRY_RUN,
         click.option("--yes", is_flag=True, help="Skip the confirmation of the row count."),
         click.option("--allow-incomplete", is_flag=True,
@@ -80,7 +81,7 @@ def _make_command(action: Action) -> click.Command:
     own = [option for parameter in action.parameters for option in _own_options(parameter)]
     if _takes_rule(action):
         own.append(click.option("--all", "all_rows", is_flag=True, help="Select from the whole account."))
-    return click.command(action.command, help=_help(action))(add_options(_add_plan_options(run), own))
+    return click.command(action.command, help=_help(action))(add_options(_add_plan_options(run, action), own))
 
 
 def _own_options(parameter: Parameter) -> list[_Decorator]:
@@ -263,7 +264,9 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
         if refused:
             return INCOMPLETE
         paths = _complete_paths(paths, frame)
-        plan = _make_plan(client, action, _select_rows(frame, paths, options["where"]), given).allow(*options["guards"])
+        plan = _make_plan(client, action, _select_rows(frame, paths, options["where"]), given).allow(
+            *options.get("guards", ())
+        )
         named = [] if paths is None else _find_required(plan, paths, by_rule=by_rule)
         code = print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named, by_rule)
         code = code or (report_unknown(paths or (), frame[HEADER]) if by_rule else 0)  # else the plan refuses them
@@ -379,13 +382,18 @@ def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool)
     check_header(arguments)
     is_piped = not arguments and is_stdin_piped()
     sources = ("-",) if is_piped else arguments
-    found = [path for source in sources for path in (read_stdin() if source == "-" else [source])]
+    found = [path for source in sources for path in _read_source(source, is_piped=is_piped)]
     if is_piped and not found:
         raise click.UsageError("standard input is empty, so no checkpoint is selected; use < /dev/null to ignore it.")
     if not sources and where is None:
         whole = ", or the whole account with --all" if by_rule else ""
         raise click.UsageError(f"pass tinker paths, pipe them in, or select rows with --where{whole}.")
     return list(dict.fromkeys(path for path in found if path != HEADER)) if sources else None
+
+
+def _read_source(source: str, *, is_piped: bool) -> list[str]:
+    """Return an argument, or for `-` the paths on standard input; a pipe that was not named by `-` may stay silent for ever."""
+    return [source] if source != "-" else read_stdin(IDLE_S if is_piped else None)
 
 
 def _keep_rule(options: dict[str, Any]) -> Rule:

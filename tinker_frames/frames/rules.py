@@ -86,9 +86,8 @@ class Rule:
     def _check_other(self, other: object) -> Rule:
         if isinstance(other, Rule):
             return other
-        raise TypeError(
-            f"{self} can be combined with a keep rule only, and {other!r} is none; make one with tkf.policies"
-        )
+        what = f"{other.__name__} is a function: call it" if hasattr(other, "__name__") else f"{other!r} is none"
+        raise TypeError(f"{self} can be combined with a keep rule only, and {what}; make one with tkf.policies")
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self} is a rule, not a truth value; combine rules with & | ~ instead of and, or, not")

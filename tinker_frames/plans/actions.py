@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from ..errors import InvalidRequestError
-from ..policies import Rule
+from ..policies import Rule, check_rule
 from ..schema.durations import format_duration, parse_duration, parse_ttl
 from .jobs import MARGIN, TOLERANCE, RequestedExpiry, State
 
@@ -47,13 +47,7 @@ class Parameter:
         """
         if value is None and self.takes_none:
             return None
-        if self.kind == "rule":
-            if isinstance(value, Rule):
-                return value
-            raise InvalidRequestError(
-                f"{value!r} is not a keep rule", hint="Make one with tkf.policies, e.g. keep_last(3)."
-            )
-        return parse_ttl(value)
+        return check_rule(value) if self.kind == "rule" else parse_ttl(value)
 
 
 class Arguments(NamedTuple):
@@ -126,9 +120,14 @@ class Action:
             found[parameter.kind] = parameter.parse(value)
         return Arguments(found.get("duration"), found.get("rule"), self._code(given))
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether guards can hold rows of it, as it may shorten their life."""
+        return self.removes or (self.sets_expiry and not self.only_later)
+
     def ends_life(self, arguments: Arguments) -> bool:
         """Tell whether it removes checkpoints, now or later."""
-        return self.removes or (self.sets_expiry and not self.only_later and arguments.ttl_seconds is not None)
+        return self.removes or (self.is_guarded and arguments.ttl_seconds is not None)
 
     def is_readable(self, state: State) -> bool:
         """Tell whether what it changes is known of a checkpoint: its expiry, or whether it is public."""

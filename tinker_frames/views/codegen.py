@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ def write_script(
     lines += [selected] if selected else []
     if plan is not None and plan.undoes is None and plan.action.is_offered:
         lines += _plan(state, plan, of, client)
+    if client != "tkf" and any(re.search(rf"\b{client}\b", line) for line in lines):
+        lines.insert(2, f"# {client} is the client that the view was opened with")
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..client import Client
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, InvalidRequestError
 from ..frames.text import escape_control_characters
 from ..functions import default_client, find_client
 from ..plans.plan import Plan
@@ -19,6 +19,7 @@ from ..rest.progress import in_notebook
 from ..schema.arguments import check_argument
 from ..schema.docstrings import join_sections, split_sections
 from ..schema.identity import restore_keys
+from ..schema.paths import quote_text
 from . import lifetime, refresh
 from .cells import describe_column, exact_text
 from .explorer import PARTS, Explorer
@@ -146,7 +147,7 @@ class View(anywidget.AnyWidget):
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The selected rows of `frame`, also those that the filters hide; set it to a frame or to keys (e.g. tinker paths)."""
+        """The selected rows of `frame`, also those that the filters hide; set it to a frame or to keys (e.g. tinker paths) of its rows."""
         return self._with_attrs(self._explorer.state.rows.get_selected())
 
     @selected.setter
@@ -170,7 +171,7 @@ class View(anywidget.AnyWidget):
 
     @property
     def plan(self) -> Plan | None:
-        """The plan that is shown for confirmation or was run last; None before the first."""
+        """The plan that is shown for confirmation or was run last; None before the first, and until `act` has made it: see `wait`."""
         return self._explorer.panel.plan
 
     @property
@@ -185,6 +186,8 @@ class View(anywidget.AnyWidget):
 
     def act(self, action: str, **given: Any) -> None:
         """Show the plan of an action on the selected rows; no write is sent until it is confirmed.
+
+        The plan is made in the background: `view.wait()` waits until `view.plan` has it.
 
         Parameters
         ----------
@@ -388,10 +391,16 @@ def find_frames() -> list[pd.DataFrame]:
 
 
 def _list_keys(rows: Any, state: TableState) -> list[Any]:
-    """Return the keys of the rows to select; raises `ArgumentTypeError` for what is neither a frame nor keys."""
+    """Return the keys of the rows to select; raises `ArgumentTypeError` for what is neither a frame nor keys, and for keys of no row."""
     key = state.sort.key
     if isinstance(rows, pd.DataFrame):
-        return list(restore_keys(rows)[key])
+        rows = restore_keys(rows)
+        if key not in rows.columns:
+            raise ArgumentTypeError(
+                f"selected was given a frame without a column {key!r}",
+                hint=f"Pass rows of view.frame, or a list of {key}s.",
+            )
+        return _check_keys(list(rows[key].dropna()), state)
     expected = f"selected must be a frame with a column {key!r}, or a list of its values"
     if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
         raise ArgumentTypeError(f"{expected}, not {type(rows).__name__}")
@@ -399,4 +408,14 @@ def _list_keys(rows: Any, state: TableState) -> list[Any]:
     odd = [value for value in keys if not isinstance(value, str)]
     if odd and not pd.Series(odd, dtype="object").isin(list(state.rows.frame[key])).all():
         raise ArgumentTypeError(f"{expected}, not of {type(odd[0]).__name__}")
+    return _check_keys(keys, state)
+
+
+def _check_keys(keys: list[Any], state: TableState) -> list[Any]:
+    """Return keys, every one of which has to be that of a row of the view."""
+    missing = sorted(set(map(str, keys)) - set(state.rows.frame[state.sort.key].dropna().astype(str)))
+    if missing:
+        more = f" (nor do {len(missing) - 1:,} more)" if len(missing) > 1 else ""
+        hint = "Refresh the view, or pass rows of view.frame."
+        raise InvalidRequestError(f"selected: {quote_text(missing[0])} names no row of this view{more}", hint=hint)
     return keys
