@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import pickle
 from datetime import timedelta
 from typing import Any
 
@@ -271,6 +272,20 @@ def test_what_is_counted_by_can_be_said_once_for_several_rules() -> None:
     for other in others:
         with pytest.raises(InvalidRequestError, match="without a rule that counts"):
             P.join_rules(other, per="name")
+
+
+def test_rules_are_pickled() -> None:
+    """Rules and their combinations are pickled by the calls that made them, and keep the same rows."""
+    frame = frame_of(name=["final", "a", "b", "c"], user_metadata=['{"loss":1}', '{"loss":3}', '{"loss":2}', "{}"])
+    for rule in (
+        P.keep_final(),
+        ~P.keep_named("a") & P.best(n=2),
+        P.keep_final() | P.keep_named("b"),
+        P.newer_than("7d"),
+    ):
+        again = pickle.loads(pickle.dumps(rule))
+        assert (str(again), again.code, again.columns) == (str(rule), rule.code, rule.columns)
+        assert list_kept(again, frame) == list_kept(rule, frame)
 
 
 def test_rules_read_as_they_were_written() -> None:

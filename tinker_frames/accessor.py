@@ -69,7 +69,7 @@ class _Actions:
     if TYPE_CHECKING:  # their types, which no checker can derive; a test compares them
 
         def expire(self, after: Duration = "24h", *, client: Client | None = None) -> Plan: ...
-        def set_ttl(self, ttl: Duration | None, *, client: Client | None = None) -> Plan: ...
+        def set_ttl(self, ttl: Duration | pd.Series[Any] | None, *, client: Client | None = None) -> Plan: ...
         def extend(self, by: Duration, *, client: Client | None = None) -> Plan: ...
         def publish(self, *, client: Client | None = None) -> Plan: ...
         def unpublish(self, *, client: Client | None = None) -> Plan: ...
@@ -96,6 +96,12 @@ class TinkerAccessor(_Actions):
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
+
+    def __str__(self) -> str:
+        """Return the rows as a table that fits a terminal: the columns that matter first, sizes and ages with units."""
+        from .frames.terminal import format_frame
+
+        return format_frame(self._frame)
 
     def sum_by(self, by: str | Iterable[str] = "model", *, rate: float | None = None) -> pd.DataFrame:
         """Return the totals of the rows by what they have in common, the largest group first.
@@ -332,7 +338,7 @@ def _build_method(action: Action) -> Callable[..., Plan]:
 def _build_parameter(parameter: Parameter) -> inspect.Parameter:
     kind = "Rule" if parameter.kind == "rule" else "Duration"
     default = inspect.Parameter.empty if parameter.is_required else parameter.default
-    annotation = f"{kind} | None" if parameter.takes_none else kind
+    annotation = f"{kind} | {'pd.Series[Any] | ' if parameter.by_row else ''}None" if parameter.takes_none else kind
     return inspect.Parameter(
         parameter.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation
     )
@@ -342,7 +348,10 @@ def _build_docstring(action: Action) -> str:
     """Return the docstring of an action's method."""
     url = f"/api/v1/training_runs/{{run}}/checkpoints/{{ck}}{action.suffix and '/' + action.suffix}"
     sent = f": {action.method} {url}" if action.method else ""
-    documented = {parameter.name: parameter.doc for parameter in action.parameters} | {"client": PARAMETERS["client"]}
+    by_row = " Also the name of a column, or a Series, with one for each row; none may be missing."
+    documented = {each.name: each.doc + by_row * each.by_row for each in action.parameters} | {
+        "client": PARAMETERS["client"]
+    }
     example = ", ".join(parameter.example for parameter in action.parameters if parameter.is_required)
     return join_sections(
         {

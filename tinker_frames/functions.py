@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import inspect
 import os
@@ -13,7 +14,8 @@ import pandas as pd
 from .client import Client, registry
 from .errors import InvalidRequestError, TinkerError
 from .plans.journal import find_owners
-from .plans.plan import Plan
+from .plans.plan import Plan, restore_plan
+from .plans.saved import dump_plan, parse_saved_plan
 from .rest import config
 from .schema import catalog
 from .schema.arguments import bind_arguments, check_argument
@@ -217,3 +219,13 @@ def _choose(client: Client | None) -> Client:
     """Return the given client, else the default one."""
     check_argument("client", client, Client | None)
     return default_client() if client is None else client
+
+
+def _restore_plan(text: bytes) -> Plan:
+    """Return a plan that was pickled, with the client of its account in this process."""
+    saved = parse_saved_plan(text)
+    client = _find_client_of("plan", saved.account, saved.base_url, None)
+    return restore_plan(saved, client.planner)
+
+
+copyreg.pickle(Plan, lambda plan: (_restore_plan, (dump_plan(plan),)))  # without the key that its source holds

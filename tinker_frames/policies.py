@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .errors import InvalidRequestError
 from .frames.rules import Rule, require_columns
@@ -92,7 +92,11 @@ def keep_rule(
 ) -> Callable[[Maker], Maker]:
     """Declare a function that makes a rule; `parse` splits a text into several arguments, `example` goes into the docstring."""
 
-    def declare(function: Maker) -> Maker:
+    def declare(original: Maker) -> Maker:
+        @functools.wraps(original)
+        def function(*args: Any, **options: Any) -> Rule:
+            return original(*args, **options).made_by(function, args, options)
+
         kind = _infer_kind(function)
         grouping = [p.name for p in inspect.signature(function).parameters.values() if p.default is RUN_AND_TYPE]
 
@@ -108,7 +112,7 @@ def keep_rule(
             name, doc, text, kind, make, metavar or _METAVARS[kind], label, least, suggested, bool(grouping), example
         )
         _document_rule(function, example)
-        return function
+        return cast("Maker", function)
 
     return declare
 

@@ -139,3 +139,14 @@ def test_values_as_people_read_them() -> None:
         "$1,234.50",
     ]
     assert label_columns(list(frame))[2:5] == ["size_gb", "size_bytes", "age"]
+
+
+def test_the_accessor_prints_a_table(shared_client: Any) -> None:
+    """`print(df.tinker)` shows what matters first of any frame, in lines that fit, with what is known of its listing."""
+    for frame in (shared_client.checkpoints(), shared_client.training_runs(), shared_client.find("nightly")):
+        lines = terminal.format_frame(frame, 80).splitlines()
+        assert max(map(cell_len, lines[:-1])) <= 80
+        assert lines[0].split()[0] in ("tinker_path", "training_run_id", "table")
+        assert f"{len(frame):,} rows" in lines[-1] or f"{len(frame)} of" in lines[-1]
+    outcomes = pd.DataFrame({"tinker_path": ["tinker://a/weights/b"], "attempts": [1], "outcome": ["failed"]})
+    assert str(outcomes.tinker).split()[:3] == ["outcome", "tinker_path", "attempts"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Rule:
         self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
         self._code = code or f"tkf.policies.{text}"
         self._of: tuple[Rule, ...] = ()
+        self._call: functools.partial[Rule] | None = None
 
     @property
     def columns(self) -> frozenset[str]:
@@ -42,6 +44,19 @@ class Rule:
         'tkf.policies.keep_last(3) & ~tkf.policies.keep_public()'
         """
         return self._code
+
+    def made_by(self, function: Callable[..., Rule], args: tuple[Any, ...], options: dict[str, Any]) -> Rule:
+        """Note which function of a module made the rule, so that it can be pickled; return the rule."""
+        self._call = functools.partial(function, *args, **options)
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the call or the rules that it was made of; a rule of one's own, by its mask."""
+        if self._of:
+            return type(self), self._of
+        if self._call is not None:
+            return self._call, ()
+        return super().__reduce_ex__(2)  # type: ignore[return-value]
 
     def __call__(self, frame: pd.DataFrame) -> pd.Series[bool]:
         """Return a boolean Series with the index of the frame: True for the rows it keeps, and for those of which it cannot tell.
@@ -78,10 +93,7 @@ class Rule:
     __rand__, __ror__ = __and__, __or__  # for what is no rule: two rules never come here
 
     def __invert__(self) -> Rule:
-        code = f"~{self.wrap(self.code, 3)}"
-        rule = Rule(f"~{self.wrap(str(self), 3)}", lambda frame: ~self.judge(frame), precedence=3, code=code)
-        rule._of = (self,)
-        return rule
+        return Not(self)
 
     def _check_other(self, other: object) -> Rule:
         if isinstance(other, Rule):
@@ -98,6 +110,14 @@ class Rule:
     def wrap(self, text: str, precedence: int) -> str:
         """Return the rule's text or code, in parentheses if the operator around it binds more tightly."""
         return text if self._precedence >= precedence else f"({text})"
+
+
+class Not(Rule):
+    """A rule that keeps the rows that its part does not keep; what is not known of them stays so."""
+
+    def __init__(self, one: Rule) -> None:
+        super().__init__(f"~{one.wrap(str(one), 3)}", lambda frame: ~one.judge(frame), code=f"~{one.wrap(one.code, 3)}")
+        self._of = (one,)
 
 
 class Both(Rule):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from ..schema.catalog import FOUND, TABLES
 from ..schema.paths import starts_with_scheme
 from .humanize import humanize_column, label_columns, list_short_forms, shorten_ids
-from .text import escape_control_characters, format_cell
+from .text import escape_control_characters, format_cell, list_doubts, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,15 @@ EDGES = 2  # characters at both ends of a line
 SHORT = 16  # free text up to this width is not cut as long as there is room
 NARROW = 9  # a column that is cut below it says nothing
 _MODEL = "base_model"
+LEADING = (
+    "verdict",
+    "outcome",
+    "error",
+    "reason",
+    "tinker_path",
+    "training_run_id",
+    "session_id",
+)  # of other frames, as outcomes are
 
 
 class Cells(NamedTuple):
@@ -72,6 +82,19 @@ def render_text(frame: pd.DataFrame, width: int) -> list[str]:
         options = {"force_terminal": False, "color_system": None, "highlight": False, "markup": False, "emoji": False}
         Console(file=page, width=width, **options).print(render_table(frame, width=width))  # type: ignore[arg-type]
         return [line.rstrip() for line in page.getvalue().split("\n") if line.strip()]
+
+
+def format_frame(frame: pd.DataFrame, width: int | None = None) -> str:
+    """Return the first rows of any frame as text: the columns that its table shows first, and what is known of its listing."""
+    from shutil import get_terminal_size
+
+    width = width or get_terminal_size().columns
+    about = frame.attrs.get("tinker") or {}
+    table = (TABLES | {FOUND.name: FOUND}).get(str(about.get("table")))
+    columns = [name for name in (table.brief if table else LEADING) if name in frame.columns]
+    others = [] if table else [name for name in frame.columns if name not in columns]
+    shown = frame[[*columns, *others]].head(ROWS_ON_SCREEN)
+    return "\n".join([*render_text(shown, width), summarize(frame), *list_doubts(about)])
 
 
 def count_columns_shown(frame: pd.DataFrame, width: int) -> int:

@@ -29,6 +29,7 @@ class Parameter:
     doc: str
     default: Any = REQUIRED
     takes_none: str = ""  # the meaning of None; empty if None is not allowed
+    by_row: bool = False  # whether the method also takes a column's name or a Series, with a value for each row
     in_form: bool = True  # whether the view's form asks for it, or takes the default
     example: str = ""  # a value, as code
 
@@ -51,11 +52,12 @@ class Parameter:
 
 
 class Arguments(NamedTuple):
-    """What an action was called with: the TTL in seconds and the keep rule, and both as code."""
+    """What an action was called with: the TTL in seconds and the keep rule, and both as code; or a TTL for each path."""
 
     ttl_seconds: int | None = None
     keep: Rule | None = None
     code: str = ""
+    ttls: Mapping[str, int] | None = None  # of each path, in seconds
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,10 @@ class Action:
         """The columns of a planned row that decide whether there is nothing to do, or its life becomes shorter."""
         return ("public", "expires_at", "expiry_unknown", "ttl_seconds", "until") if self.sets_expiry else ("public",)
 
-    def describe(self, ttl_seconds: int | None) -> str:
-        """Return what will happen to checkpoints, as in "12 checkpoints will …"."""
+    def describe(self, ttl_seconds: int | None, *, varies: bool = False) -> str:
+        """Return what will happen to checkpoints, as in "12 checkpoints will …"; `varies` if each has a TTL of its own."""
+        if varies and not self.only_later:
+            return "each expire at a time of its own"
         if ttl_seconds is None and self.never:
             return self.never
         return self.effect.format(ttl="a while" if ttl_seconds is None else _format_ttl(ttl_seconds))
@@ -209,7 +213,12 @@ def _has_expiry(state: State | None, expiry: RequestedExpiry, sent: datetime) ->
 
 
 _TTL = Parameter(
-    "ttl", "duration", '"30d", "12h", seconds, a timedelta, or None for never.', takes_none="never", example='"30d"'
+    "ttl",
+    "duration",
+    '"30d", "12h", seconds, a timedelta, or None for never.',
+    takes_none="never",
+    by_row=True,
+    example='"30d"',
 )
 _AFTER = Parameter("after", "duration", 'How long until they are gone, e.g. "24h".', default="24h", in_form=False)
 _BY = Parameter("by", "duration", 'How much later each expires, e.g. "30d" or "2 weeks".', example='"30d"')

@@ -1,12 +1,14 @@
-"""The expiry that a plan requests for each of its rows: the same TTL for all, or each row's own expiry and a duration; pure."""
+"""The expiry that a plan requests for each of its rows: the same TTL for all, one for each, or its own expiry and a duration; pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..schema.columns import pandas_array
-from ..schema.durations import TTL_RANGE_S
+from ..errors import InvalidRequestError
+from ..schema.columns import pandas_array, to_python
+from ..schema.durations import TTL_RANGE_S, parse_ttl
 from .actions import Action, Arguments
 from .jobs import MARGIN, RequestedExpiry, State
 from .preview import add_expiries, build_states
@@ -14,9 +16,61 @@ from .preview import add_expiries, build_states
 if TYPE_CHECKING:
     import pandas as pd
 
+KEY = "tinker_path"
 UNKNOWN = "its expiry is not known, so it cannot be extended"
 TOO_SOON = "it would expire in less than an hour, and the service accepts no shorter TTL"
 TOO_LATE = "it would expire in more than ten years, and the service accepts no longer TTL"
+
+
+def read_ttls(rows: pd.DataFrame | Sequence[str], value: Any) -> dict[str, int] | None:
+    """Return the TTL of each path in seconds, if `value` is the name of a column of the rows, or a Series; else None.
+
+    A Series is of the rows of the frame, by its index, or of paths, if its index is called `tinker_path`. Its values are durations:
+    text, numbers of seconds, or timedeltas.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the Series has other rows than the frame, or a row has no TTL, one out of range, or two.
+    """
+    import pandas as pd
+
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame({KEY: list(rows)})
+    if isinstance(value, str) and value in frame.columns:
+        value = frame[value]
+    if not isinstance(value, pd.Series):
+        return None
+    if value.index.equals(frame.index):
+        pairs = list(zip(frame[KEY], value, strict=True))
+    elif value.index.name == KEY:
+        pairs = list(value.items())
+    else:
+        raise InvalidRequestError(
+            "the Series of TTLs has other rows than the frame", hint=f"Make it of this frame, or index it by {KEY}."
+        )
+    found: dict[str, int] = {}
+    for path, given in pairs:
+        ttl = _read_ttl(path, given)
+        if found.setdefault(path, ttl) != ttl:
+            raise InvalidRequestError(f"{path} is given two TTLs", hint="Drop one of its rows.")
+    if missing := [path for path in frame[KEY] if path not in found]:
+        raise _refuse_missing(missing[0])
+    return found
+
+
+def _read_ttl(path: Any, value: Any) -> int:
+    duration = to_python(value)
+    if duration is None:
+        raise _refuse_missing(path)
+    try:
+        return parse_ttl(duration)
+    except InvalidRequestError as error:
+        problem, hint = f"{path}: {error.what}", error.hint
+    raise InvalidRequestError(problem, hint=hint)
+
+
+def _refuse_missing(path: Any) -> InvalidRequestError:
+    return InvalidRequestError(f"no TTL is given for {path}", hint="Drop the rows without one, or fill it in.")
 
 
 def request_expiries(
@@ -37,6 +91,8 @@ def request_expiries(
     clock_offset
         By how much the server's clock, by which rows expire, is ahead of ours.
     """
+    if arguments.ttls is not None:
+        return add_expiries(rows, [RequestedExpiry(arguments.ttls[path]) for path in rows["tinker_path"]])
     if not action.only_later or arguments.ttl_seconds is None:
         return add_expiries(rows, [RequestedExpiry(arguments.ttl_seconds)] * len(rows))
     by = arguments.ttl_seconds

@@ -30,12 +30,11 @@ from .confirmation import require_confirmation
 from .expiries import request_expiries
 from .guards import GUARDS
 from .preview import build_jobs, build_outcome_frame, preview_rows, restore_jobs
-from .records import StoredJob
 from .runner import Runner
 from .samplers import Loaded
-from .saved import FORMAT, SavedPlan, read_saved_plan
+from .saved import SavedPlan, dump_plan, read_saved_plan
 from .selection import find_paths
-from .summary import PYTHON, Hints, format_plan_html, format_plan_text, get_common_ttl, summarize_plan
+from .summary import PYTHON, Hints, describe_effect, format_plan_html, format_plan_text, summarize_plan
 
 if TYPE_CHECKING:
     from ..frames.rules import Rule
@@ -149,7 +148,7 @@ class Plan:
     @property
     def effect(self) -> str:
         """What will happen, as in "12 checkpoints will …"."""
-        return self.action.describe(get_common_ttl(self.rows))
+        return describe_effect(self.action, self.rows)
 
     def summarize(self, frame: pd.DataFrame, hints: Hints = PYTHON) -> list[str]:
         """Return a summary of the plan, as lines; `frame` is the plan's own."""
@@ -331,22 +330,8 @@ class Plan:
         target = Path(path).expanduser()
         if not target.name:
             raise InvalidRequestError(f"{str(path)!r} names no file", hint="Pass e.g. plan.json.")
-        rows = [
-            StoredJob(job.tinker_path, job.before, job.expiry) for job in build_jobs(self.rows)
-        ]  # each run has keys of its own
-        saved = SavedPlan(
-            FORMAT,
-            self.id,
-            self.source.account,
-            self.source.base_url,
-            self.action.name,
-            sorted(self.allowed),
-            rows,
-            self.undoes,
-            self.rule,
-            self.code,
-        )
-        write_atomically(target, lambda file: file.write(saved.to_json()))
+        text = dump_plan(self)
+        write_atomically(target, lambda file: file.write(text))
         return target
 
     def __len__(self) -> int:
@@ -421,7 +406,11 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
     InvalidRequestError
         If the file is not a saved plan, was edited to something that a plan could not be, or is of another account.
     """
-    saved = read_saved_plan(Path(path).expanduser())
+    return restore_plan(read_saved_plan(Path(path).expanduser()), source)
+
+
+def restore_plan(saved: SavedPlan, source: Source) -> Plan:
+    """Return the plan that was saved; raises for one of another account."""
     check_account(saved.account, saved.base_url, source)
     action, jobs = ACTIONS[saved.action], [row.to_job() for row in saved.rows]
     rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)

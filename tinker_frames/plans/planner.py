@@ -22,7 +22,8 @@ from ..rest.transport import Transport
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS
 from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
-from .actions import ACTIONS, get_action
+from .actions import ACTIONS, Arguments, get_action
+from .expiries import read_ttls
 from .history import build_journal_frame, find_runs
 from .jobs import Job, RequestedExpiry, State
 from .journal import Journal
@@ -83,7 +84,13 @@ class Planner:
             For an unknown action, and for arguments that it does not take or that cannot be.
         """
         declared = get_action(action)
-        arguments = declared.parse(given or {})
+        given = given or {}
+        ttls = read_ttls(rows if isinstance(rows, pd.DataFrame) else (rows := list(rows)), given.get("ttl"))
+        if ttls is None:
+            arguments = declared.parse(given)
+        else:
+            code = repr(given["ttl"]) if isinstance(given["ttl"], str) else "ttls"
+            arguments = Arguments(code=f"{declared.name}({code})", ttls=ttls)
         since = (find_reading(rows) if isinstance(rows, pd.DataFrame) else None) or datetime.now(UTC)
         if arguments.keep is not None:
             if not isinstance(rows, pd.DataFrame):

@@ -14,6 +14,7 @@ from ..schema.durations import parse_ttl
 from .actions import ACTIONS, Action
 from .guards import GUARDS
 from .jobs import TOLERANCE, RequestedExpiry
+from .preview import build_jobs
 from .records import StoredJob
 
 FORMAT = 1
@@ -39,6 +40,26 @@ class SavedPlan(msgspec.Struct):
         return json.dumps(msgspec.to_builtins(self), ensure_ascii=False, indent=1).encode()
 
 
+def dump_plan(plan: Any) -> bytes:
+    """Return the content of the file of a `Plan`."""
+    jobs = build_jobs(plan.rows)  # each run has keys of its own
+    rows = [StoredJob(job.tinker_path, job.before, job.expiry) for job in jobs]
+    owner, allowed = plan.source, sorted(plan.allowed)
+    saved = SavedPlan(
+        FORMAT,
+        plan.id,
+        owner.account,
+        owner.base_url,
+        plan.action.name,
+        allowed,
+        rows,
+        plan.undoes,
+        plan.rule,
+        plan.code,
+    )
+    return saved.to_json()
+
+
 def read_saved_plan(file: Path) -> SavedPlan:
     """Return the plan that a file holds, checked as the arguments of an action are.
 
@@ -48,8 +69,7 @@ def read_saved_plan(file: Path) -> SavedPlan:
         If the file cannot be read, is not a saved plan, or has a value that a plan could not have.
     """
     try:
-        saved = msgspec.json.decode(file.read_bytes(), type=SavedPlan)
-        check_saved_plan(saved)
+        saved = parse_saved_plan(file.read_bytes())
     except OSError as error:
         problem = f"{file} cannot be read ({error.strerror or type(error).__name__})"
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:  # no ValueError before msgspec 0.19
@@ -59,6 +79,13 @@ def read_saved_plan(file: Path) -> SavedPlan:
     else:
         return saved
     raise InvalidRequestError(problem, hint="Use a file that Plan.save wrote.")
+
+
+def parse_saved_plan(text: bytes) -> SavedPlan:
+    """Return the plan that the content of a file is; raises ValueError, `InvalidRequestError` or msgspec's error if it is none."""
+    saved = msgspec.json.decode(text, type=SavedPlan)
+    check_saved_plan(saved)
+    return saved
 
 
 def check_saved_plan(saved: SavedPlan) -> None:

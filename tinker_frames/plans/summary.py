@@ -17,7 +17,7 @@ from .preview import VERDICTS
 ROWS_SHOWN = 8
 REASONS_SHOWN = 8  # of the rows of one verdict
 WIDTH = 100
-COLUMNS = ("tinker_path", "verdict", "size_gb", "public", "expires_at", "expires_after", "reason", "warnings")
+COLUMNS = ("verdict", "size_gb", "tinker_path", "public", "expires_at", "expires_after", "reason", "warnings")
 
 
 class Hints(NamedTuple):
@@ -69,7 +69,7 @@ def _format_headline(
     known = f" (size of {unknown} not known)" if unknown else ""
     is_gone = action.removes or action.only_sooner
     money = f", about ${size * rate:,.2f} a month" if rate is not None and is_gone else ""
-    effect = action.describe(get_common_ttl(rows))
+    effect = describe_effect(action, rows)
     return f"{len(sends):,} of {count_checkpoints(len(frame))} will {effect}, {size:,.1f} GB{known}{money}"
 
 
@@ -82,6 +82,16 @@ def _format_counts(sends: pd.DataFrame) -> list[str]:
         found += [f"{number:,} possibly {guard.counted}" for number in [int(flags.isna().sum())] if number]
     never = sends["expires_at"].isna() & ~sends["expiry_unknown"].fillna(True)
     return [*found, f"{never.sum():,} without expiry"] if never.any() else found
+
+
+def describe_effect(action: Action, rows: pd.DataFrame) -> str:
+    """Return what will happen to checkpoints, as in "12 checkpoints will …"."""
+    return action.describe(get_common_ttl(rows), varies=has_own_ttls(rows))
+
+
+def has_own_ttls(rows: pd.DataFrame) -> bool:
+    """Tell whether the rows have different TTLs."""
+    return int(rows["ttl_seconds"].nunique()) > 1
 
 
 def get_common_ttl(rows: pd.DataFrame) -> int | None:
@@ -119,7 +129,10 @@ def _format_rows(picked: pd.DataFrame) -> list[str]:
     table = [[escape_control_characters(name) for name in picked.columns]]
     table += [[format_cell(value) for value in row] for row in picked.itertuples(index=False, name=None)]
     widths = [max(len(row[place]) for row in table) for place in range(len(picked.columns))]
-    shown = max(1, sum(end <= WIDTH for end in accumulate(width + 2 for width in widths)))
+    shown = max(
+        1 + list(picked.columns).index("tinker_path"),
+        sum(end <= WIDTH for end in accumulate(width + 2 for width in widths)),
+    )
     lines = ["  ".join(map(str.ljust, row[:shown], widths)) for row in table]
     return [f"  {line}".rstrip() for line in lines]
 

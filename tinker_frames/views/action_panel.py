@@ -20,7 +20,7 @@ from ..plans.confirmation import MAX_UNCONFIRMED
 from ..plans.guards import GUARDS
 from ..plans.plan import Plan
 from ..plans.preview import VERDICTS, build_outcome_frame
-from ..plans.summary import Hints, get_common_ttl
+from ..plans.summary import Hints
 from ..rest.progress import StoppedError
 from . import panel_rows
 from .forms import EXPORT, OFFERED, get_offered, make_fields, read_arguments, read_file, repeat_arguments
@@ -159,7 +159,7 @@ class ActionPanel:
             return
         left, given = (
             panel_rows.find_unfinished(outcomes, plan.action),
-            repeat_arguments(plan.action, get_common_ttl(plan.rows)),
+            repeat_arguments(plan.action, plan.rows),
         )
 
         def again() -> Plan:

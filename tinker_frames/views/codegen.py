@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..frames.comparisons import translate_comparisons
-from ..plans.summary import get_common_ttl
 from ..schema.catalog import DETAILED, TABLES
 from ..schema.paths import runs_of, session_of
 from .forms import repeat_arguments
@@ -120,4 +119,8 @@ def _name_rows(paths: list[str]) -> list[str]:
 
 def _call_without_rule(plan: Plan) -> str:
     """Return the call that makes a plan from a list of paths, or the plan that was read from a file."""
-    return plan.action.parse(repeat_arguments(plan.action, get_common_ttl(plan.rows))).code
+    given = repeat_arguments(plan.action, plan.rows)
+    ttls = given.get("ttl")
+    if ttls is not None and not isinstance(ttls, str):  # a Series: each row has its own
+        return f'{plan.action.name}(pd.Series({ttls.dropna().to_dict()}).rename_axis("tinker_path"))'
+    return plan.action.parse(given).code

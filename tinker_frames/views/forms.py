@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from ..frames.formats import list_suffixes
 from ..frames.locations import exists, parse_location
 from ..plans.actions import ACTIONS, Action, Parameter
+from ..plans.summary import get_common_ttl, has_own_ttls
 from ..policies import RULES, KeepRule, join_rules
 from .messages import ActionButton, FormField
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The only action that does not write to checkpoints; it has no plan.
 EXPORT = Action("export", "export", "be written to a file", label="Export…", doc="Write the rows to a file.")
@@ -103,8 +107,11 @@ def format_ttl_argument(ttl_seconds: int) -> str:
     return f"{ttl_seconds // 3600}h" if ttl_seconds % 3600 == 0 else f"{ttl_seconds}s"
 
 
-def repeat_arguments(action: Action, ttl_seconds: int | None) -> dict[str, Any]:
-    """Return the arguments with which an action sets the same TTL on other rows."""
+def repeat_arguments(action: Action, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return the arguments with which an action sets the TTLs of a plan's rows again."""
+    if has_own_ttls(rows) and not action.only_later:
+        return {"ttl": rows.set_index("tinker_path")["ttl_seconds"]}
+    ttl_seconds = get_common_ttl(rows)
     durations = [parameter for parameter in action.parameters if parameter.kind == "duration"]
     if ttl_seconds is None:
         return {parameter.name: None for parameter in durations if parameter.takes_none}
