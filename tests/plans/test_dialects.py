@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
+from tests.events import StopAfter
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.functions import journal, resume, undo
@@ -138,6 +139,21 @@ def test_a_kill_between_the_halves_of_a_pair(tuft: DemoServer, client_of: Make, 
     assert resume(plan.id, client=client).set_index("tinker_path")["outcome"].to_dict() == dict.fromkeys((sampler, training), "done")  # fmt: skip
     assert set(journal(client=client)["outcome"]) == {"done"}
     assert not {sampler, training} & set(client.checkpoints(by="run")["tinker_path"])
+
+
+def test_an_interruption_between_the_halves_of_a_pair(tuft: DemoServer, client_of: Make) -> None:
+    """The half that the server deletes first is the one that is sent first, so that the outcomes of a run that was stopped in between are true."""
+    client = client_of(tuft)
+    frame = client.checkpoints(by="run")
+    pairs = frame[frame.duplicated(["training_run_id", "name"], keep=False)].sort_values(["name", "tinker_path"])
+    plan = pairs.head(2).tinker.delete().allow(*ALL)
+    outcomes = plan.run(confirm=True, max_workers=1, progress=StopAfter(1))
+    assert dict(zip(outcomes["tinker_path"], outcomes["outcome"], strict=True)) == {
+        path: "skipped" if tuft.state.find(path) else "done" for path in plan.frame["tinker_path"]
+    }
+    assert sorted(outcomes["outcome"]) == ["done", "skipped"]
+    assert not outcomes.attrs["tinker"]["other_changes"]
+    assert set(resume(plan.id, client=client)["outcome"]) == {"done"}
 
 
 def test_the_halves_of_a_pair_that_are_sent_long_after_another(

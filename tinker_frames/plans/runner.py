@@ -80,7 +80,7 @@ class Runner:
             bar.set_total(len(jobs))
             checks = _Checks(self.review(action, allowed), writer, action, jobs)
             work = _Run(plan, action, writer, self.journal, bar, checks)
-            todo = [job for group in _group_by_run(work.check(jobs)).values() for job in group]
+            todo = [job for group in _group_by_run(work.check(jobs)).values() for job in _order_pairs(group)]
             workers = self._workers(work, todo, max_workers, deadline)
             is_interrupted = self._send(workers, work)
             with limit_time(INTERRUPTED_S):
@@ -288,6 +288,14 @@ def _group_by_run(jobs: list[Job]) -> dict[str, list[Job]]:
     for job in jobs:
         groups.setdefault(job.training_run_id, []).append(job)
     return groups
+
+
+def _order_pairs(jobs: list[Job]) -> list[Job]:
+    """Return jobs with those of one name together, training states first: a server that ignores the type takes these first, too."""
+    places: dict[tuple[str, str], int] = {}
+    for job in jobs:
+        places.setdefault(job.run_and_name, len(places))
+    return sorted(jobs, key=lambda job: (places[job.run_and_name], "/weights/" not in job.tinker_path))
 
 
 def _build_unfinished(job: Job, plan: str, why: str) -> Outcome:
