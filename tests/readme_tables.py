@@ -1,21 +1,30 @@
-"""Generate the tables of the README between their markers: `python -m tests.readme_tables` writes them in place."""
+"""Generate the tables of the README and of `.docs/pages` between their markers: `python -m tests.readme_tables` writes them."""
 
 from __future__ import annotations
 
 import inspect
+import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from tinker_frames import policies
+from tinker_frames import demo, policies
+from tinker_frames.client import Client
+from tinker_frames.demo.endpoints import find_endpoint
+from tinker_frames.demo.service.app import ROUTERS
+from tinker_frames.errors import IncompleteListingWarning, NotSupportedError
 from tinker_frames.frames.formats import FORMATS
 from tinker_frames.plans.actions import ACTIONS, Action
 from tinker_frames.plans.guards import GUARDS
 from tinker_frames.policies import RULES
 from tinker_frames.rest.config import describe_settings
+from tinker_frames.rest.endpoints import Rest
 from tinker_frames.schema.catalog import DETAILED, TABLES
 from tinker_frames.schema.columns import Table
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / ".docs" / "pages").rglob("*.md")))
 
 
 def render_tables() -> str:
@@ -101,6 +110,45 @@ def render_formats() -> str:
     return "\n".join([*lines, ""])
 
 
+def render_servers() -> str:
+    """Return the endpoints of each server that the demo account emulates."""
+    routes = {
+        name: {(method, route.path) for router in routers for route in router.routes for method in route.methods}
+        for name, routers in ROUTERS.items()
+    }
+    documented = "\n".join(inspect.getdoc(method) or "" for name, method in vars(Rest).items() if name[0] != "_")
+    endpoints = dict.fromkeys(re.findall(r"(GET|POST|PUT|DELETE) /api/v1(/[^\s,;.`]*)", documented))
+    lines = [f"| endpoint, after `/api/v1` | {' | '.join(routes)} |", "|---|" + "---|" * len(routes)]
+    for method, path in endpoints:
+        route = demo.ENDPOINTS[find_endpoint(method, f"/api/v1{path}")]
+        there = ("yes" if route in routes[server] else "-" for server in routes)
+        lines.append(f"| `{method} {path}` | {' | '.join(there)} |")
+    return "\n".join([*lines, ""])
+
+
+def render_server_columns() -> str:
+    """Return what the tables of each server lack, from a demo account of each."""
+    lines = ["| dialect | server | tables that it lacks | columns that it does not fill |", "|---|---|---|---|"]
+    for name, dialect in demo.DIALECTS.items():
+        with demo.account(dialect=name) as client, warnings.catch_warnings():
+            warnings.simplefilter("ignore", IncompleteListingWarning)
+            lacks = {table: _find_lacks(client, table) for table in TABLES if TABLES[table].source}
+        tables = ", ".join(f"`{table}`" for table, columns in lacks.items() if columns is None)
+        columns = "; ".join(
+            f"{table}: {', '.join(map('`{}`'.format, columns))}" for table, columns in lacks.items() if columns
+        )
+        lines.append(f"| `{name}` | {dialect.server} | {tables or '-'} | {columns or '-'} |")
+    return "\n".join([*lines, ""])
+
+
+def _find_lacks(client: Client, table: str) -> list[str] | None:
+    """Return the columns that a server does not fill; None if it does not have the table."""
+    try:
+        return getattr(client, table)().attrs["tinker"]["lacks"]
+    except NotSupportedError:
+        return None
+
+
 def _lower(text: str) -> str:
     """Return a sentence with a lowercase start, for use within another."""
     return text[0].lower() + text[1:].removesuffix(".")
@@ -113,18 +161,21 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "rules": render_rules,
     "settings": render_settings,
     "formats": render_formats,
+    "servers": render_servers,
+    "server-columns": render_server_columns,
 }
 
 
 def fill_in(text: str) -> str:
-    """Return the README's text with its generated parts up to date."""
-    for name, render in SECTIONS.items():
+    """Return a page's text with its generated parts up to date."""
+    for name in re.findall(r"^<!-- ([\w-]+): begin -->$", text, re.MULTILINE):
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         head, _, rest = text.partition(begin)
         _, _, tail = rest.partition(end)
-        text = f"{head}{begin}\n\n{render()}\n{end}{tail}"
+        text = f"{head}{begin}\n\n{SECTIONS[name]()}\n{end}{tail}"
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(fill_in(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(fill_in(page.read_text(encoding="utf-8")), encoding="utf-8")

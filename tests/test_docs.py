@@ -1,4 +1,4 @@
-"""The README, the docstrings and the changelog are correct."""
+"""The README, the pages of the site, the docstrings and the changelog are correct."""
 
 from __future__ import annotations
 
@@ -14,41 +14,62 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.readme_tables import README, fill_in
+from tests.readme_tables import PAGES, README, ROOT, SECTIONS, fill_in
 from tinker_frames.rest.endpoints import Rest
 from tinker_frames.schema.columns import Table
 from tinker_frames.version import __version__
 
-ROOT = README.parent
 TEXT = README.read_text(encoding="utf-8")
 MODULES = sorted(m.name for m in pkgutil.walk_packages(tkf.__path__, "tinker_frames.") if "__main__" not in m.name)
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+REFERENCE = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.parent.name == "reference")
 
 
-def test_generated_parts_of_the_readme_are_up_to_date() -> None:
-    """The README's tables match the code (python -m tests.readme_tables writes them)."""
-    assert fill_in(TEXT) == TEXT
+def _blocks(language: str, *pages: Path) -> list[str]:
+    texts = (page.read_text(encoding="utf-8") for page in pages)
+    return [block for text in texts for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if page.stem == "servers" else ()) for page in PAGES],
+    ids=lambda page: page.stem,
+)
+def test_generated_tables_are_up_to_date(page: Path) -> None:
+    """The tables of the README and of the pages match the code (python -m tests.readme_tables writes them)."""
+    text = page.read_text(encoding="utf-8")
+    assert fill_in(text) == text
+
+
+def test_every_table_is_on_a_page() -> None:
+    """Each generated table is printed once."""
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert sorted(re.findall(r"^<!-- ([\w-]+): begin -->$", text, re.MULTILINE)) == sorted(SECTIONS)
+
+
+def test_reference_has_every_public_name() -> None:
+    """The reference documents every function, class and public module."""
+    named = set(re.findall(r"^::: tinker_frames\.(\w+)", REFERENCE, re.MULTILINE))
+    assert named >= set(tkf.__all__) - {"__version__", "catalog"}
 
 
 def test_readme_begins_with_the_two_commands() -> None:
     """The README starts with the two commands that set everything up on a fresh machine."""
-    assert [block.strip() for block in _blocks("sh")[:2]] == [
+    assert [block.strip() for block in _blocks("sh", README)[:2]] == [
         'pip install -e ".[demo]" && tinker-frames demo',
         'pip install -e ".[test]" && pytest',
     ]
 
 
-@pytest.mark.parametrize("block", _blocks("python"))
-def test_readme_python_runs(block: str, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python block of the README runs unchanged, with the credential in the environment."""
+@pytest.mark.parametrize("block", _blocks("python", *PAGES))
+def test_python_of_the_pages_runs(block: str, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python block of the README and of the pages runs unchanged, with the credential in the environment."""
     monkeypatch.setenv("TINKER_API_KEY", server.key)
     monkeypatch.setenv("TINKER_BASE_URL", server.url)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(compile(block, "README.md", "exec"), names)
+    exec(compile(block, "<page>", "exec"), names)
     if "old" in names:
         old = names["old"]
         assert isinstance(old, pd.DataFrame)

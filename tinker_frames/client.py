@@ -91,9 +91,15 @@ def _make_table_method(table: Table) -> Callable[..., pd.DataFrame]:
 class Client(PlanMethods):
     """A Tinker account as DataFrames.
 
-    Each table is a method, as are `journal`, `resume`, `abandon`, `undo` and `load_plan`; `client.rest` has one method per
-    endpoint, `client.cache` the cached listings. No request is sent
-    until the first call that needs one. Use it as a context manager, or call `close()`, to close its connections.
+    Each table is a method, as are `journal`, `resume`, `abandon`, `undo` and `load_plan`. No request is sent until the first
+    call that needs one. Use it as a context manager, or call `close()`, to close its connections.
+
+    Attributes
+    ----------
+    rest : Rest
+        One method per endpoint, each of which returns the parsed JSON.
+    cache : ClientCache
+        The cached listings of the account.
 
     Examples
     --------

@@ -68,9 +68,10 @@ def _bind_to_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P,
 
 
 def _set_signature(function: Callable[P, R], name: str, signature: inspect.Signature) -> Callable[P, R]:
-    """Give a function the name and the signature that `help` and completion show."""
-    function.__name__ = function.__qualname__ = name
+    """Give a function the name and the signature that `help`, completion and the documentation show."""
+    function.__module__, function.__name__, function.__qualname__ = __name__, name, name
     function.__signature__ = signature  # type: ignore[attr-defined]
+    vars(function).pop("__wrapped__", None)  # the method, which has a `self`
     return function
 
 

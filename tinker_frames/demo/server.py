@@ -38,18 +38,24 @@ class DemoServer:
 
     Parameters
     ----------
-    runs, seed
-        The number of training runs that the caller owns, and the seed of the account.
+    runs
+        The number of training runs that the caller owns.
+    seed
+        The seed of the account; the same seed gives the same account.
     checkpoints
         The total number of checkpoints of those runs; by default each run has a typical number.
     dialect
         The server to emulate: one of `DIALECTS`, which says what each stands for.
     faults
         The faults to inject; can be changed while the server runs.
-    host, port
-        The address to listen on; port 0 selects a free port.
-    key, keys
-        The API key, or several API keys with the seed of the account of each.
+    host
+        The address to listen on.
+    port
+        The port to listen on; 0 selects a free one.
+    key
+        The API key.
+    keys
+        Several API keys instead, with the seed of the account of each.
     now
         The initial time of the server's clock, with a time zone; by default the current time.
     **switches
@@ -291,8 +297,14 @@ def account(
 
     Parameters
     ----------
-    runs, seed, dialect, faults
-        As of `DemoServer`.
+    runs
+        The number of training runs that the caller owns.
+    seed
+        The seed of the account; the same seed gives the same account.
+    dialect
+        The server to emulate: one of `DIALECTS`.
+    faults
+        The faults to inject, e.g. `Faults(latency=0.2)`.
     cache_dir
         The folder of the client's cache.
     **options
@@ -301,6 +313,7 @@ def account(
     Returns
     -------
     Client
+        A client of the account, with the server as `client.server`.
 
     Raises
     ------

@@ -90,12 +90,12 @@ class Plan:
 
     Attributes
     ----------
-    id
-        Names the plan in the journal.
-    action
+    id : str
+        The plan's name in the journal.
+    action : Action
         What it does.
-    frame
-        One row per checkpoint: see `Plan.frame`.
+    frame : DataFrame
+        One row per checkpoint, with a verdict on each.
 
     Examples
     --------
