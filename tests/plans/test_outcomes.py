@@ -221,6 +221,31 @@ def test_what_others_changed_meanwhile_is_said(
     assert "2 other checkpoints of these runs changed meanwhile" in caplog.text
 
 
+def test_a_list_that_lags_once_says_nothing_of_others(
+    server: DemoServer, client: tkf.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row that one last reading lacks is not called gone before it was looked for again."""
+    plan = plan_of(client, 2)
+    mine = set(plan.frame["tinker_path"])
+    run = server.state.find(next(iter(mine))).run
+    hidden = next(path for path in (row.tinker_path for row in run.checkpoints.values()) if path not in mine)
+    lags: list[str] = []
+
+    def lag(endpoint: str, content: Any) -> Any:
+        if endpoint != LIST or not server.requests.count(DELETE) or lags or hidden not in str(content):
+            return content
+        lags.append(hidden)
+        return content | {"checkpoints": [row for row in content["checkpoints"] if row["tinker_path"] != hidden]}
+
+    server.faults.edit = lag
+    with caplog.at_level(logging.WARNING, "tinker_frames"):
+        outcomes = plan.run()
+    assert lags == [hidden]
+    assert outcomes["outcome"].tolist() == ["done"] * 2
+    assert outcomes.attrs["tinker"]["other_changes"] == {}
+    assert "meanwhile" not in caplog.text
+
+
 @pytest.mark.parametrize("method", ["advance", "report_wait", "set_total", "count_request"])
 def test_progress_that_fails_costs_no_outcome(server: DemoServer, client: tkf.Client, method: str) -> None:
     """If a progress raises, in any thread, every row is still sent and its outcome returned."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from ..rest.transport import Transport
 from ..schema.paths import run_of
 from .actions import Action
 from .changes import describe_change, find_other_changes, format_other_changes
-from .jobs import Job, Outcome, Outcomes
+from .jobs import Job, Outcome, Outcomes, State
 from .journal import Journal
 from .pace import Pace
 from .workers import Workers
@@ -180,14 +180,21 @@ class _Run:
                 self._record(outcome, after)
 
     def find_other_changes(self) -> dict[str, str]:
-        """Return what changed between the first and the last reading, and not by this plan."""
-        writer = self._writer
-        read = {run_of(path) for path in writer.after}  # the runs that were read at the end
-        before = {path: state for path, state in writer.before.items() if run_of(path) in read}
-        changes = find_other_changes(before, writer.after, writer.sent, writer.get_server_time())
+        """Return what changed between the first and the last reading, and not by this plan; what changed is read twice."""
+        changes = self._compare(self._writer.after)
+        if changes:  # one list that lags must not report what is not so
+            again = self._compare(self._writer.read_later(list(changes), self.bar))
+            changes = {path: again[path] for path in changes if path in again}
         if changes:
             logger.warning("%s", format_other_changes(changes))
         return changes
+
+    def _compare(self, after: Mapping[str, State]) -> dict[str, str]:
+        """Return what a last reading shows as changed by others, in the runs that it has."""
+        writer = self._writer
+        read = {run_of(path) for path in after}
+        before = {path: state for path, state in writer.before.items() if run_of(path) in read}
+        return find_other_changes(before, after, writer.sent, writer.get_server_time())
 
     def _finish_row(self, outcome: Outcome) -> None:
         self._record(outcome)

@@ -17,7 +17,7 @@ from ..rest.config import Settings
 from ..rest.progress import Progress
 from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
 from ..rest.transport import Transport
-from ..schema.paths import run_of, run_url
+from ..schema.paths import run_of, run_url, runs_of
 from .actions import Action
 from .jobs import MARGIN, TOLERANCE, Job, Outcome, State
 
@@ -170,6 +170,13 @@ class Writer:
             left = later
             if left:
                 progress.stop.wait(pause)
+
+    def read_later(self, paths: Iterable[str], progress: Progress) -> dict[str, State]:
+        """Return the checkpoints of the runs of some paths, read after a pause; those of a run that cannot be read are left out."""
+        if self._pauses:
+            progress.stop.wait(self._pauses[0])
+        read = self._read_runs(runs_of(paths))
+        return {path: state for path, state in read.states.items() if run_of(path) not in read.unread}
 
     def _may_lag(self, job: Job, outcome: Outcome, state: State | None) -> bool:
         """Tell whether a row that does not show its write may show it a little later."""
