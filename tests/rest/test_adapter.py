@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 import tinker_frames as tkf
@@ -32,7 +33,7 @@ Send = Callable[[socket.socket], None]
 @pytest.fixture(autouse=True)
 def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
     """CA bundles and proxies of the developer are not used."""
-    for name in (*BUNDLE_VARIABLES, *PROXY_VARIABLES, "NO_PROXY", "no_proxy"):
+    for name in (*BUNDLE_VARIABLES, *PROXY_VARIABLES, "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -184,6 +185,24 @@ def test_unknown_certificates_are_refused_with_their_reason() -> None:
     assert not caught.value.retryable
 
 
+@pytest.mark.parametrize(
+    ("host", "verify", "said"),
+    [
+        ("localhost", TLS, r"Hostname mismatch.*Check the host in TINKER_BASE_URL"),
+        ("127.0.0.1", certifi.where(), r"self.signed certificate.*add its CA certificates to .*cacert\.pem"),
+    ],
+)
+def test_the_remedy_is_that_of_the_reason(host: str, verify: Any, said: str) -> None:
+    """A certificate of another host is no matter of CA certificates, and the bundle in force is the one to add them to."""
+    with (
+        serve(reply(), tls=True) as (url, seen),
+        make(url.replace("127.0.0.1", host), verify=verify) as client,
+        pytest.raises(errors.ConnectionFailedError, match=said),
+    ):
+        client.rest.list_training_runs()
+    assert seen == []
+
+
 @pytest.mark.parametrize("by", ["verify=", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_bundles_are_used(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A CA bundle is taken from the setting or from any of the usual variables."""
@@ -234,6 +253,8 @@ def test_plain_http_at_a_tls_address_is_named() -> None:
         (None, "answers 407 Proxy Authentication Required"),
         ("http://127.0.0.1:9", "cannot be reached"),
         ("http://", "is malformed"),
+        ("http://127.0.0.1:99999", "is malformed"),
+        ("my proxy", "is malformed"),
         ("socks5://127.0.0.1:9", "SOCKS"),
     ],
 )
@@ -246,6 +267,28 @@ def test_proxy_failures_name_the_variable(proxy: str | None, said: str, monkeypa
                 client.rest.list_training_runs()
             assert "hidden" not in str(caught.value)
     assert not [request for request in seen if KEY.encode() in request]
+
+
+def test_a_proxy_of_its_own_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificate of a proxy that is not accepted is said to be the proxy's."""
+    with serve(reply(), tls=True) as (url, seen), make("https://tuft.example", retries=0) as client:
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        with pytest.raises(errors.ConnectionFailedError, match=r"proxy of HTTPS_PROXY.*its TLS certificate was not"):
+            client.rest.list_training_runs()
+    assert seen == []
+
+
+def test_a_loss_behind_a_proxy_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that closes the connection is named by the variable in force, not by another one; without it, it is not."""
+    with serve(lambda line: None) as (url, _), make("https://tuft.example", retries=0) as client:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("ALL_PROXY", url)
+        with pytest.raises(errors.ConnectionFailedError, match="broke, through the proxy of ALL_PROXY"):
+            client.rest.list_training_runs()
+    with serve(lambda line: None, tls=True) as (url, _), make(url, retries=0, verify=TLS) as client:
+        with pytest.raises(errors.ConnectionFailedError) as caught:
+            client.rest.list_training_runs()
+        assert "ALL_PROXY" not in str(caught.value)
 
 
 # ── headers ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -341,7 +341,7 @@ def _check_bundle(path: str, source: str) -> str:
 
     bundle = Path(path).expanduser()
     try:
-        if not bundle.is_dir():
+        if not path or not bundle.is_dir():
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
     except (OSError, ValueError) as error:
         problem = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be used ({_describe(error)})"
@@ -354,7 +354,8 @@ def _check_bundle(path: str, source: str) -> str:
 
 
 def _describe(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+    reason = getattr(error, "reason", None)  # of ssl, where the text also names its source file
+    return reason.replace("_", " ").lower() if reason else str(getattr(error, "strerror", None) or error)
 
 
 def _check_url(url: str | Secret) -> str:

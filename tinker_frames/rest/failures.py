@@ -16,29 +16,44 @@ import urllib3
 from ..errors import ConnectionFailedError, TinkerError
 from ..schema.durations import format_duration
 from .adapter import get_time_left
+from .config import is_loopback
 from .retry import LONGEST_WAIT_S
 
-PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+# In the order in which they count for an https address; http ones are connected to without a proxy.
+PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 PROXY_FAULTS = (
     requests.exceptions.InvalidProxyURL,
     urllib3.exceptions.ProxyError,
     urllib3.exceptions.ProxySchemeUnknown,
 )
-YEAR_S = 365 * 86_400
-BUNDLE_HINT = (
-    "If the server or a proxy in between has a certificate of your organization, set verify= or SSL_CERT_FILE to a file of its "
-    "CA certificates."
+MALFORMED = (
+    urllib3.exceptions.LocationParseError,
+    urllib3.exceptions.LocationValueError,
+    requests.exceptions.InvalidURL,
 )
+YEAR_S = 365 * 86_400
+# What to do about a certificate, by the number that OpenSSL gives to the reason.
+CERTIFICATE_HINTS = {
+    9: "Check the clock of this machine.",
+    10: "Ask the operator of the server to renew it, and check the clock of this machine.",
+    62: "Check the host in TINKER_BASE_URL.",
+    64: "Check the host in TINKER_BASE_URL.",
+}
 
 
-def describe_failure(what: str, url: str, fault: Exception, patience_s: float) -> ConnectionFailedError:
+def describe_failure(
+    what: str, url: str, fault: Exception, patience_s: float, verify: bool | str = True
+) -> ConnectionFailedError:
     """Return the error for a transport failure, without the objects that hold the request.
 
-    `what` is the request's method and path; `patience_s` is how long the server was waited for.
+    `what` is the request's method and path; `patience_s` is how long the server was waited for, and `verify` what its certificate
+    was verified with.
     """
-    host = urlsplit(url).netloc
+    host, proxy = urlsplit(url).netloc, _find_proxy(url)
     problem, hint = (
-        _describe_proxy(fault) or _describe_tls(fault, host) or (_describe_loss(fault, host, patience_s), None)
+        _describe_proxy(fault, proxy)
+        or _describe_tls(fault, host, verify)
+        or (_describe_loss(fault, host, patience_s) + (f", through the proxy of {proxy}" if proxy else ""), None)
     )
     return ConnectionFailedError(
         f"{what} failed: {problem}", url=url, hint=hint, retryable=None if hint is None else False
@@ -90,42 +105,72 @@ def _format_end(seconds: float) -> str:
     return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _describe_proxy(fault: Exception) -> tuple[str, str] | None:
+def _find_proxy(url: str) -> str:
+    """Return the variable of the proxy through which an address is reached; empty if there is none."""
+    parts = urlsplit(url)
+    is_direct = parts.scheme != "https" or is_loopback(parts.hostname or "")
+    if is_direct or requests.utils.should_bypass_proxies(url, no_proxy=None):
+        return ""
+    return next((name for name in PROXY_VARIABLES if os.environ.get(name)), "")
+
+
+def _describe_proxy(fault: Exception, proxy: str) -> tuple[str, str] | None:
     """Describe a failure of the proxy between here and the server."""
     causes = list(_walk_causes(fault))
+    is_malformed = bool(proxy) and any(isinstance(cause, MALFORMED) for cause in causes)
     is_socks = any("SOCKS" in str(cause) for cause in causes)
-    if not is_socks and not any(isinstance(cause, PROXY_FAULTS) for cause in causes):
+    if not is_socks and not is_malformed and not any(isinstance(cause, PROXY_FAULTS) for cause in causes):
         return None
-    variable = next((name for name in PROXY_VARIABLES if os.environ.get(name)), "HTTPS_PROXY")
-    refusal = next((found[0] for cause in causes if (found := re.search(r"\b[45]\d\d [A-Za-z ]+", str(cause)))), None)
-    if refusal:
-        reason = f"it answers {refusal.strip()}"
-    elif is_socks:
-        reason = "SOCKS needs `pip install requests[socks]`"
-    elif any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
-        reason = "it cannot be reached"
-    else:
-        reason = "its address is malformed, or it does not answer as a proxy"
+    reason = "SOCKS needs `pip install requests[socks]`" if is_socks else _explain_proxy(causes)
+    variable = proxy or "HTTPS_PROXY"
     return f"the proxy of {variable} cannot be used: {reason}", (
         f"Correct {variable}, or add the server's host to NO_PROXY to connect without a proxy."
     )
 
 
-def _describe_tls(fault: Exception, host: str) -> tuple[str, str] | None:
+def _explain_proxy(causes: list[BaseException]) -> str:
+    """Return why a proxy cannot be used."""
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its TLS certificate was not accepted: {cause.verify_message}"
+        if refusal := re.search(r"\b[345]\d\d [A-Za-z ]+", str(cause)):
+            return f"it answers {refusal[0].strip()}"
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return "there is no TLS connection to it; its address may have to begin with http://"
+    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
+        return "it cannot be reached"
+    return "its address is malformed, or it does not answer as a proxy"
+
+
+def _describe_tls(fault: Exception, host: str, verify: bool | str) -> tuple[str, str] | None:
     """Describe a failed TLS handshake."""
     for cause in _walk_causes(fault):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the TLS certificate of {host} was not accepted: {cause.verify_message}", BUNDLE_HINT
+            hint = CERTIFICATE_HINTS.get(cause.verify_code) or _advise_bundle(verify)
+            return f"the TLS certificate of {host} was not accepted: {cause.verify_message}", hint
     for cause in _walk_causes(fault):
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
             reason = (cause.reason or "unknown reason").replace("_", " ").lower()
             is_plain = "wrong version number" in reason or "record layer failure" in reason or "http request" in reason
             reason += "; the server may speak plain http there" if is_plain else ""
+            if "certificate required" in reason:
+                return (
+                    f"{host} requires a client certificate",
+                    "Connect through a proxy that has one; verify= cannot name one.",
+                )
             return (
                 f"there is no TLS connection to {host}: {reason}",
                 "Check the scheme and the port of TINKER_BASE_URL.",
             )
     return None
+
+
+def _advise_bundle(verify: bool | str) -> str:
+    """Return what to do about a certificate of an unknown issuer."""
+    what = "If the server or a proxy in between has a certificate of your organization,"
+    if isinstance(verify, str):
+        return f"{what} add its CA certificates to {verify}, with which it was verified."
+    return f"{what} set verify= or SSL_CERT_FILE to a file of its CA certificates."
 
 
 def _describe_loss(fault: Exception, host: str, patience_s: float) -> str:

@@ -216,7 +216,7 @@ class Transport:
             content = response.content
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as fault:
             progress.count_request()  # http.client raises a ValueError for a chunk of negative size
-            return describe_failure(request.what, request.url, fault, patience_s)
+            return describe_failure(request.what, request.url, fault, patience_s, self.settings.verify)
         except errors.TinkerError as fault:  # of the transport itself
             progress.count_request()
             return fault.with_traceback(None)
