@@ -64,6 +64,8 @@ def test_a_url_that_was_made_a_path_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidRequestError, match="lost a slash"):
         tkf.export(FRAME, Path("s3://bucket/a.csv"))
+    with pytest.raises(InvalidRequestError, match="holds a NUL"):
+        tkf.export(FRAME, tmp_path / "a\0b.csv")
     (tmp_path / "s3:" / "bucket").mkdir(parents=True)
     assert tkf.export(FRAME, Path("s3:/bucket/a.csv")) == Path("s3:/bucket/a.csv")
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import gc
+import io
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import openpyxl
 import pandas as pd
@@ -16,6 +20,8 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames import spreadsheet
+from tinker_frames.frames.delimited import FileOptions
+from tinker_frames.frames.locations import write_atomically
 from tinker_frames.schema.columns import text_dtype
 
 HOSTILE = [
@@ -121,3 +127,22 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with pytest.raises(ImportError, match=rf"tinker-frames\[{extra}\]"):
             tkf.export(pd.DataFrame({"a": [1]}), path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_that_writes_later(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Where a workbook cannot be written, openpyxl does not write to the closed file afterwards, which would print a traceback."""
+
+    class FullFile(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write(file: BinaryIO) -> None:
+        del file
+        with FullFile() as full:
+            spreadsheet.write_workbook(pa.table({"name": ["a"] * 2000}), full, FileOptions())
+
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(tmp_path / "a.xlsx", write)
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+    assert [warning.message for warning in recwarn] == []

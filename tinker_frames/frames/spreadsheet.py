@@ -6,6 +6,7 @@ more than 15 digits, and times before 1900, as text; numbers to 15 digits; empty
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -51,7 +52,9 @@ def write_workbook(table: pa.Table, file: BinaryIO, _options: FileOptions) -> No
         sheet.close()  # it is a generator that waits for more
         raise
     _write_metadata(book, table.schema.metadata or {})
-    book.save(file)
+    whole = io.BytesIO()  # openpyxl writes to a file again when it is let go of, also where the disk is full
+    book.save(whole)
+    file.write(whole.getbuffer())
 
 
 def _write_rows(sheet: Any, table: pa.Table) -> None:
