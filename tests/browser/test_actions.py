@@ -113,11 +113,11 @@ def test_a_plan_that_is_out_of_date_cannot_be_run(own_view: ViewPage, server: De
     own_view.click_and_wait("expire")
     assert "Made of 3 checkpoints selected." in own_view.panel()
     place = next(row.place for row in own_view.rows() if not row.selected)
-    own_view.host.click(own_view.cell(place, "name"), modifiers=["Control"])
+    own_view.host.click(own_view.check(place), modifiers=["Control"])
     own_view.wait_for_text(own_view.panel, "out of date: the selection has changed")
     assert own_view.find(".tkf-action-panel .tkf-obstacle").evaluate(COLOUR) == RED
     assert own_view.panel_control("run").count() == own_view.find(".tkf-guards").count() == 0
-    own_view.host.click(own_view.cell(place, "name"), modifiers=["Control"])
+    own_view.host.click(own_view.check(place), modifiers=["Control"])
     own_view.host.wait_until(lambda: own_view.panel_control("run").is_visible())
     own_view.type("text", "step")
     own_view.wait_for_text(own_view.panel, "out of date: the filters have changed")

@@ -54,8 +54,8 @@ def test_what_is_clicked_is_read_in_the_next_cell(lab: Lab, server: DemoServer) 
         view.user_input.click(view.header("size_gb"))
         view.wait_for(view.sorts, {"size_gb": "▼"})
         view.wait_for(view.chips, ["Public: private"])
-        view.user_input.click(view.cell(1, "name"))
-        view.user_input.click(view.cell(4, "name"), modifiers=["Shift"])
+        view.user_input.click(view.check(1))
+        view.user_input.click(view.check(4), modifiers=["Shift"])
         view.wait_for_text(view.selection, "4 selected")
         keys = view.keys()
         assert view.python(f"print(list(view.filtered['tinker_path'][:{len(keys)}]) == {keys})") == "True"
@@ -98,7 +98,7 @@ def test_one_view_in_two_cells_is_one(lab: Lab, server: DemoServer) -> None:
         view.notebook.run(1)
         again = NotebookView(view.notebook, 1)
         again.scroll(28 * 10)
-        view.user_input.click(view.cell(12, "name"))
+        view.user_input.click(view.check(12))
         again.wait_for(again.selected, [12])
         assert view.rows()[0].place == 0
         assert again.rows()[0].place == 10

@@ -111,7 +111,7 @@ def test_texts_can_be_read(host: WidgetHost, account: tkf.Client) -> None:
     view.widget.sort = ["-public", "expires_at"]
     view.wait_for(view.sorts, {"public": "▼1", "expires_at": "▲2"})
     view.host.wait_until(lambda: view.find(".tkf-bar-row").count() > 3)
-    view.host.click(view.cell(1, "name"))
+    view.host.click(view.check(1))
     view.widget.filters = view.widget.filters | {"step": [10**9, None]}
     view.wait_for_text(view.selection, "1 not in this view")
     assert find_low_contrast(view) == []
@@ -252,7 +252,7 @@ def test_the_grid_is_a_grid(view: ViewPage) -> None:
     """Rows, headers and summaries have the roles, counts, positions, names and states of a grid that shows a part of its rows."""
     view.host.click(view.header("time"))
     view.wait_for(view.sorts, {"time": "▲"})
-    view.host.click(view.cell(3, "name"))
+    view.host.click(view.check(3))
     view.wait_for(view.selected, [3])
     found = read_accessibility_tree(view)
     roles = [role for role, _, _ in found]

@@ -47,7 +47,7 @@ def open_picture(lab: Lab) -> Iterator[NotebookView]:
         open_view(lab, server, cell=SHOWN) as view,
     ):
         for place in SELECTED:
-            view.user_input.click(view.cell(place, "name"))
+            view.user_input.click(view.check(place))
         view.wait_for(view.selected, list(SELECTED))
         view.find(".tkf-chart").last.wait_for()
         view.page.mouse.move(0, 0)

@@ -60,18 +60,22 @@ def test_back_again_all_is_as_it_was(sessions: ViewPage) -> None:
     sessions.wait_for(lambda: (sessions.keys(), sessions.sorts(), sessions.selected(), sessions.counts()), before)
 
 
-def test_enter_and_shift_enter_open(view: ViewPage) -> None:
-    """Enter on a checkpoint opens its run, Shift+Enter its session; the keyboard keeps working in the new rows."""
+def test_keys_open_related_rows(view: ViewPage) -> None:
+    """Shift+Enter on a checkpoint opens its run, a link of its details its session; the keyboard keeps working in the new rows."""
     view.grid.focus()
-    for key, table in (("Enter", "Training runs"), ("Shift+Enter", "Sessions")):
-        view.press("Control+Home", key)
+    for keys, table in ((("Shift+Enter",), "Training runs"), (("Enter",), "Sessions")):
+        view.press("Control+Home", *keys)
+        if keys == ("Enter",):
+            view.host.wait_until(lambda: view.active() == "tkf-detail")
+            view.control("detail session").focus()
+            view.host.press("Enter")
         view.wait_until_idle()
         view.wait_for(lambda: read_trail(view), ["Checkpoints", table])
         assert view.active() == "tkf-grid"
         assert view.counts().startswith("1 of ")
         view.click("back 0")
         view.wait_for(lambda: read_trail(view), ["Checkpoints"])
-        assert view.active() == "tkf-grid", "the link that had the focus is gone"
+        assert view.active() in ("tkf-grid", "tkf-detail"), "the link that had the focus is gone"
 
 
 def start_slow_refresh(host: WidgetHost, server: DemoServer, client: tkf.Client) -> ViewPage:

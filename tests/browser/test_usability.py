@@ -66,7 +66,7 @@ def open_every_part(view: NotebookView) -> Iterator[str]:
     view.wait_for(view.chips, ["Public: private"])
     yield "filter"
     view.user_input.press("Escape")
-    view.user_input.click(view.cell(0, "name"))
+    view.user_input.click(view.check(0))
     view.wait_for_text(view.selection, "1 selected")
     view.begin("retire")
     yield "question"

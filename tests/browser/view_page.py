@@ -123,6 +123,10 @@ class ViewPage:
         """Return a cell by the position of its row and by its column."""
         return self.row(place).locator(".tkf-cell").nth(self.columns().index(column) + 1)
 
+    def check(self, place: int) -> Locator:
+        """Return the check mark of a row, a click on which selects it."""
+        return self.row(place).locator(".tkf-check")
+
     def header(self, column: str) -> Locator:
         """Return the header of a column."""
         return self.find(f'.tkf-head-cell[data-column="{column}"]')

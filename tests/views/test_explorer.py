@@ -175,7 +175,7 @@ def test_the_head_describes_the_table(view: HeadlessView) -> None:
         "",
         None,
     )
-    summary = view.explorer.summary()
+    summary = view.state.describe()
     assert summary == f"{len(rows):,} of {len(frame):,} checkpoints, {head['count']['size']}, 2 selected"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, TinkerError
-from ..frames.humanize import format_size, shorten_ids
+from ..frames.humanize import shorten_ids
 from ..frames.text import escape_control_characters
 from ..functions import is_default
 from ..rest.threads import attempt, start_threads
@@ -19,6 +19,7 @@ from ..schema.paths import runs_of
 from . import refresh
 from .action_panel import ActionPanel
 from .codegen import write_script
+from .details import Details
 from .forms import OFFERED, make_button
 from .messages import ChartList, Facet, Head
 from .sorts import SORTS
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from ..client import Client
 
-PARTS = ("head", "filter_bar", "grid", "selection", "facet", "summaries", "charts", "action_panel")
+PARTS = ("head", "filter_bar", "grid", "selection", "facet", "summaries", "charts", "detail", "action_panel")
 
 
 class Explorer:
@@ -67,6 +68,7 @@ class Explorer:
         self._is_rate_read = False
         self._writes = 0  # how often rows were written to
         self.reading: Task | None = None
+        self.details = Details(client, lambda: self.changed("detail"))
         self.panel = ActionPanel(lambda: client().planner, self.target, self._panel_changed, self._after_write)
 
     @property
@@ -162,16 +164,19 @@ class Explorer:
 
     # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, label: str, place: int) -> None:
-        """Open a table of the rows related to a row, e.g. the checkpoints of a run."""
+    def open(self, label: str, place: int | None) -> None:
+        """Open a table of the rows related to a row, e.g. the checkpoints of a run; None is the row whose details are shown."""
         state = self.state
         found = [opening for opening in state.sort.openings if opening.label == label]
         if not found:
             links = ", ".join(opening.label for opening in state.sort.openings)
             raise InvalidRequestError(f"a {state.sort.one} has no link {label!r}", hint=f"Its links are {links}.")
-        if not 0 <= place < len(state.rows):
+        if place is None:
+            row = self.details.get_row(state)
+        elif 0 <= place < len(state.rows):
+            row = state.rows.frame.iloc[state.rows.order[place]]
+        else:
             raise InvalidRequestError(f"there is no row {place}", hint=f"There are {len(state.rows)}.")
-        row = state.rows.frame.iloc[state.rows.order[place]]
         value = row[found[0].column]
         if not isinstance(value, str):
             raise InvalidRequestError(f"the {found[0].column} of this row is not known", hint="Open another row.")
@@ -271,6 +276,7 @@ class Explorer:
                 "facet": self._facet_message,
                 "summaries": self.state.summaries,
                 "charts": self._charts_message,
+                "detail": lambda: self.details.to_message(self.state),
                 "action_panel": self.panel.to_message,
             }
             return made[name]()
@@ -364,7 +370,8 @@ class Explorer:
         self._table_changed()
 
     def _table_changed(self) -> None:
-        self.changed("head", "filter_bar", "grid", "selection", "facet")
+        parts = ("detail",) if self.details.key else ()
+        self.changed("head", "filter_bar", "grid", "selection", "facet", *parts)
         self.changed("summaries", "charts")  # later, so that the rows are there sooner
 
     def _panel_changed(self) -> None:
@@ -432,14 +439,6 @@ class Explorer:
             return "tkf" if is_default(self._client()) else "client"
         except TinkerError:  # there is no client, e.g. for rows made by hand
             return "tkf"
-
-    def summary(self) -> str:
-        """Return a one-line summary of the view."""
-        state, count = self.state, self.state.count()
-        text = f"{count['rows']:,} of {count['total']:,} {state.sort.one}s"
-        selected = int(state.rows.selection.sum())
-        total = format_size(state.facets.bytes(state.rows.mask))
-        return text + (f", {total}" if total else "") + (f", {selected:,} selected" if selected else "")
 
 
 def _name_of(row: Any, value: str) -> str:

@@ -80,8 +80,14 @@ def _select(explorer: Explorer, request: m.SelectRequest) -> None:
 
 
 def _open(explorer: Explorer, request: m.OpenRequest) -> None:
-    if request["number"] == explorer.state.rows.number:
+    if "place" not in request:
+        explorer.open(str(request["label"]), None)
+    elif request.get("number") == explorer.state.rows.number:
         explorer.open(str(request["label"]), int(request["place"]))
+
+
+def _detail(explorer: Explorer, request: m.DetailRequest) -> None:
+    explorer.details.open(explorer.state, str(request["key"]))
 
 
 def _back(explorer: Explorer, request: m.BackRequest) -> None:
@@ -145,6 +151,8 @@ HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "dismiss": lambda explorer, _: explorer.set_note(""),
     "code": _code,
     "names": _names,
+    "detail": _detail,
+    "samplers": lambda explorer, _: explorer.details.find_samplers(explorer.state),
     "begin": _begin,
     "answer": _answer,
     "allow": _allow,

@@ -142,7 +142,8 @@ class ListedColumn(Column):
 class Grid(TypedDict):
     """The columns and the order of the rows, with the first chunk of rows.
 
-    `number` changes whenever the order of the rows changes, `moves` whenever the grid has to scroll to the top.
+    `number` changes whenever the order of the rows changes, `moves` whenever the grid has to scroll to the top. `opener` is the
+    column whose text opens the details of a row.
     """
 
     number: int
@@ -151,6 +152,7 @@ class Grid(TypedDict):
     columns: list[Column]
     sort: list[str]
     openings: list[str]
+    opener: str
     first: list[Row]
 
 
@@ -282,6 +284,57 @@ class Summaries(TypedDict):
     columns: list[Summary]
 
 
+class DetailField(TypedDict):
+    """One field of a row in words, with its mark as in the grid."""
+
+    name: str
+    text: str
+    mark: str
+    doc: str
+
+
+class Snippet(TypedDict):
+    """A line of Python, and what it is for."""
+
+    label: str
+    text: str
+
+
+class TimelineEntry(TypedDict):
+    """One checkpoint of a run; `look` is how it is marked."""
+
+    key: str
+    name: str
+    type: str
+    step: float | None
+    size: str
+    time: str
+    look: str
+
+
+class Detail(TypedDict):
+    """The details of one row: in `brief` its main fields, in `fields` the others.
+
+    `metadata` has entries of whose it is, key and value. `timeline` is null where the run's checkpoints are not known, or not yet,
+    as is `samplers` before they were read. `problem` is why something could not be read.
+    """
+
+    key: str
+    shown_key: str
+    title: str
+    noun: str
+    console: str
+    code: list[Snippet]
+    brief: list[DetailField]
+    fields: list[DetailField]
+    unset: list[str]
+    metadata: list[list[str]]
+    timeline: list[TimelineEntry] | None
+    openings: list[str]
+    samplers: list[str] | None
+    problem: str
+
+
 class ClosedPanel(TypedDict):
     """No action; `note` or `error` may give the reason why the last one ended."""
 
@@ -403,5 +456,6 @@ class ViewState(TypedDict):
     _facet: Facet | None
     _charts: ChartList | None
     _summaries: Summaries | None
+    _detail: Detail | None
     _action_panel: PanelState
     _static_id: str

@@ -11,7 +11,20 @@ from .messages import FilterValue, Row
 class Command(TypedDict):
     """A request without arguments."""
 
-    do: Literal["ping", "ready", "reset", "refresh", "stop", "dismiss", "code", "cancel", "retry", "close", "names"]
+    do: Literal[
+        "ping",
+        "ready",
+        "reset",
+        "refresh",
+        "stop",
+        "dismiss",
+        "code",
+        "cancel",
+        "retry",
+        "close",
+        "names",
+        "samplers",
+    ]
 
 
 class RowsRequest(TypedDict):
@@ -91,12 +104,19 @@ class SelectRequest(TypedDict):
 
 
 class OpenRequest(TypedDict):
-    """Open a table of the rows related to a row."""
+    """Open a table of the rows related to a row; without a place, to the one whose details are shown."""
 
     do: Literal["open"]
     label: str
-    place: int
-    number: int
+    place: NotRequired[int]
+    number: NotRequired[int]
+
+
+class DetailRequest(TypedDict):
+    """Show the details of the row with a key; an empty one closes them."""
+
+    do: Literal["detail"]
+    key: str
 
 
 class BackRequest(TypedDict):
@@ -158,7 +178,7 @@ class UndoRequest(TypedDict):
 
 Request = (
     Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest
-    | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest
+    | WidthRequest | SelectRequest | OpenRequest | DetailRequest | BackRequest | ChartsRequest | ActionRequest
     | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest
     | UndoRequest
 )  # fmt: skip

@@ -287,8 +287,19 @@ class TableState:
             "columns": [self._column(name) for name in self.columns],
             "sort": list(self.rows.sort),
             "openings": [opening.label for opening in self.sort.openings if opening.column in self.rows.frame.columns],
+            "opener": next((name for name in self.sort.columns if name in self.columns), self.columns[0]),
             "first": self.chunk(0),
         }
+
+    def describe(self) -> str:
+        """Return the number of rows, their size and the number of those that are selected in one line."""
+        total, selected = format_size(self.facets.bytes(self.rows.mask)), int(self.rows.selection.sum())
+        parts = [
+            f"{len(self.rows):,} of {len(self.rows.frame):,} {self.sort.one}s",
+            total,
+            f"{selected:,} selected" if selected else "",
+        ]
+        return ", ".join(filter(None, parts))
 
     def selection(self) -> Selection:
         """Return the number of selected rows, how many of them do not match the filters, and their total size."""

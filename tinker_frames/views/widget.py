@@ -86,6 +86,7 @@ class View(anywidget.AnyWidget):
     _facet = traitlets.Any().tag(sync=True)
     _summaries = traitlets.Any().tag(sync=True)
     _charts = traitlets.Any().tag(sync=True)
+    _detail = traitlets.Any().tag(sync=True)
     _action_panel = traitlets.Any().tag(sync=True)
     _static_id = traitlets.Unicode().tag(
         sync=True
@@ -291,7 +292,7 @@ class View(anywidget.AnyWidget):
     def __repr__(self) -> str:
         if self._explorer.is_closed:
             return f"<{type(self).__name__}, closed>"
-        return f"<{type(self).__name__} of {escape_control_characters(self._explorer.summary())}>"
+        return f"<{type(self).__name__} of {escape_control_characters(self._explorer.state.describe())}>"
 
     def _ipython_display_(self, **_: Any) -> None:
         """Show a static table, which the view hides while it has a kernel, and then the view.
@@ -336,7 +337,7 @@ class View(anywidget.AnyWidget):
         return (
             f'<div data-tkf-static="{self._static_id}" style="animation: tkf-late 0s 1s backwards">'
             "<style>@keyframes tkf-late {from {display: none; visibility: hidden}}</style>"
-            f"<p>{escape(escape_control_characters(self._explorer.summary()))}; the first {len(shown)} rows as of the last run. Run the cell to show the view.</p>"
+            f"<p>{escape(escape_control_characters(self._explorer.state.describe()))}; the first {len(shown)} rows as of the last run. Run the cell to show the view.</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 

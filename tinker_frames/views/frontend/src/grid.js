@@ -5,7 +5,7 @@ import { computeWidths, fitWidth, gridTemplate, linksWidth, moveColumn, nextSort
 import { makeHeader } from "./grid_header.js";
 import { handleKey } from "./grid_keys.js";
 import { handleClick, handleMouseDown } from "./grid_mouse.js";
-import { makeRow } from "./grid_rows.js";
+import { makeRow, readRow } from "./grid_rows.js";
 import { SummaryRow } from "./grid_summaries.js";
 import { chunksToDraw, clamp, computeSpan, ROW_PX, rowsToDraw, scrollToColumn, scrollToRow } from "./grid_window.js";
 
@@ -28,7 +28,7 @@ export class Grid {
     this.limits = limits;
     this.id = uniqueId();
     /** @type {GridState} */
-    this.data = { number: -1, moves: -1, rows: 0, columns: [], sort: [], openings: [], first: [] };
+    this.data = { number: -1, moves: -1, rows: 0, columns: [], sort: [], openings: [], opener: "", first: [] };
     this.shape = ""; // the layout of the columns; rows with another one are redrawn
     /** @type {Map<number, Row[]>} */
     this.chunks = new Map();
@@ -41,6 +41,7 @@ export class Grid {
     /** @type {boolean | null} */
     this.all = false; // whether all matching rows are selected; null for some
     this.drawn = "";
+    this.openKey = ""; // of the row whose details are shown
     /** @type {Map<number, { row: HTMLElement, content: string }>} */
     this.rows = new Map(); // the rendered rows, by position
     this.header = el("div", { class: "tkf-header", role: "row", "aria-rowindex": 1 });
@@ -82,7 +83,11 @@ export class Grid {
     this.chunks = new Map([[0, data.first]]);
     this.asked = new Set();
     if (isMoved) this.element.scrollTop = 0;
-    this.shape = JSON.stringify([data.columns.map(({ id, align, kind }) => [id, align, kind]), data.openings]);
+    this.shape = JSON.stringify([
+      data.columns.map(({ id, align, kind }) => [id, align, kind]),
+      data.openings,
+      data.opener,
+    ]);
     if (this.cursor.row >= 0) this.cursor.row = isMoved ? 0 : Math.max(0, Math.min(this.cursor.row, data.rows - 1));
     this.cursor.column = Math.min(this.cursor.column, this.lastColumn);
     this.element.setAttribute("aria-rowcount", String(data.rows + 1));
@@ -171,7 +176,8 @@ export class Grid {
     this.rows = new Map();
     for (let place = from; place < to; place++) {
       const data = this.rowAt(place);
-      const content = JSON.stringify(data) + this.shape;
+      const isOpen = data && data[1] === this.openKey;
+      const content = JSON.stringify(data) + this.shape + (isOpen ? "open" : "");
       const kept = before.get(place);
       const row = kept?.content === content ? kept.row : makeRow(this, place, data);
       row.style.top = `${place * ROW_PX + offset}px`;
@@ -250,6 +256,19 @@ export class Grid {
   /** @param {string} label @param {number} place */
   open(label, place) {
     this.send({ do: "open", label, place, number: this.data.number });
+  }
+
+  /** Show the details of a row. @param {number} place */
+  openDetail(place) {
+    const { key } = readRow(this.rowAt(place));
+    if (key) this.send({ do: "detail", key });
+  }
+
+  /** @param {string} key of the row whose details are shown; empty for none */
+  markOpen(key) {
+    if (key === this.openKey) return;
+    this.openKey = key;
+    this.draw(true);
   }
 
   /** @param {string} id @param {boolean} isAdded */

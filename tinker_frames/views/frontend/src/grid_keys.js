@@ -105,15 +105,15 @@ function selectCursor(grid, isRange) {
   grid.select("toggle", row, row);
 }
 
-// Enter opens the first linked table of a row, Shift+Enter the second; in the header it sorts.
-/** @param {Grid} grid @param {boolean} isSecond */
-function openCursor(grid, isSecond) {
+// Enter opens the details of a row, Shift+Enter its first linked table; in the header it sorts.
+/** @param {Grid} grid @param {boolean} isShifted */
+function openCursor(grid, isShifted) {
   const { row, column } = grid.cursor;
-  const label = grid.data.openings[isSecond ? 1 : 0];
-  if (row >= 0) return label && grid.open(label, row);
+  const [label] = grid.data.openings;
+  if (row >= 0) return isShifted ? label && grid.open(label, row) : grid.openDetail(row);
   if (column === 0) return grid.toggleAll();
   const sorted = grid.data.columns[column - 1];
-  if (sorted) grid.sort(sorted.id, isSecond);
+  if (sorted) grid.sort(sorted.id, isShifted);
 }
 
 /** Return the text of the cell under the cursor; of the check mark and the links, the row's key. @param {Grid} grid */

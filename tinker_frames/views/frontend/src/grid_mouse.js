@@ -21,7 +21,16 @@ export function handleClick(grid, event) {
   const place = Number(row.dataset.place);
   if (target.dataset.open) grid.open(target.dataset.open, place);
   else if ("copy" in target.dataset) grid.copy(row.dataset.key ?? "");
+  else if (target.closest(".tkf-opener") && !event.shiftKey && !grid.hasMarkedText())
+    openRow(grid, place, columnOf(target));
   else if (!grid.hasMarkedText()) selectRow(grid, place, columnOf(target), event.shiftKey);
+}
+
+/** @param {Grid} grid @param {number} row @param {number} column */
+function openRow(grid, row, column) {
+  grid.cursor = { row, column };
+  grid.markCursor();
+  grid.openDetail(row);
 }
 
 /** @param {Grid} grid @param {number} row @param {number} column @param {boolean} isRange */

@@ -32,7 +32,12 @@ export function readCell(cell) {
 /** @param {Grid} grid @param {number} place @param {Row | undefined} data */
 export function makeRow(grid, place, data) {
   const { isSelected, key, cells } = readRow(data);
-  const looks = [isSelected && "tkf-selected", place % 2 && "tkf-odd", !data && "tkf-absent"].filter(Boolean);
+  const looks = [
+    key && key === grid.openKey && "tkf-open",
+    isSelected && "tkf-selected",
+    place % 2 && "tkf-odd",
+    !data && "tkf-absent",
+  ].filter(Boolean);
   const row = el("div", {
     class: ["tkf-row", ...looks].join(" "),
     role: "row",
@@ -44,7 +49,8 @@ export function makeRow(grid, place, data) {
   const { columns } = grid.data;
   row.append(makeCheck(grid.cellId(place, 0), isSelected));
   columns.forEach((column, at) => {
-    row.append(makeCell(data ? cells[at] : "…", column, grid.cellId(place, at + 1)));
+    const isOpener = column.id === grid.data.opener && Boolean(key);
+    row.append(makeCell(data ? cells[at] : "…", column, grid.cellId(place, at + 1), isOpener));
   });
   row.append(makeOpenings(grid.data.openings, key, grid.cellId(place, grid.lastColumn)));
   return row;
@@ -56,12 +62,13 @@ function makeCheck(id, isSelected) {
   return el("div", { class: "tkf-cell tkf-check", role: "gridcell", id, "aria-label": label }, isSelected ? "☑" : "☐");
 }
 
-/** @param {Cell} cell @param {Column} column @param {string} id */
-function makeCell(cell, column, id) {
+/** @param {Cell} cell @param {Column} column @param {string} id @param {boolean} isOpener whether a click on the text opens the row */
+function makeCell(cell, column, id, isOpener) {
   const { text, title, mark } = readCell(cell);
   const looks = [`tkf-${column.align}`, mark && `tkf-mark-${mark}`, !text && "tkf-mark-muted", `tkf-${column.kind}`];
   const props = { class: ["tkf-cell", ...looks.filter(Boolean)].join(" "), role: "gridcell", id, title };
   const [first, last] = splitText(text, column.kind);
+  if (isOpener) return el("div", props, el("span", { class: "tkf-opener" }, text || NOTHING));
   if (!last) return el("div", props, text || NOTHING);
   return el("div", props, el("span", { class: "tkf-part" }, first), el("span", { class: "tkf-part" }, last));
 }

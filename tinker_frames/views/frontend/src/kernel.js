@@ -89,17 +89,25 @@ export class Kernel {
   }
 
   /**
-   * Draw a part of the state, now and whenever it changes.
+   * Draw a part of the state, now and whenever it changes, if there is one.
    *
    * @template {keyof ViewState} Name
    * @param {Name} name
    * @param {(data: NonNullable<ViewState[Name]>) => void} draw
    */
   follow(name, draw) {
-    const drawNow = () => {
-      const data = this.model.get(name);
-      if (data) draw(data);
-    };
+    this.followAll(name, (data) => data && draw(data));
+  }
+
+  /**
+   * Draw a part of the state, now and whenever it changes, also when there is none any more.
+   *
+   * @template {keyof ViewState} Name
+   * @param {Name} name
+   * @param {(data: ViewState[Name]) => void} draw
+   */
+  followAll(name, draw) {
+    const drawNow = () => draw(this.model.get(name));
     this.on(`change:${name}`, () => {
       this.noteAnswer();
       drawNow();

@@ -137,7 +137,8 @@ export interface ListedColumn {
 /**
  * The columns and the order of the rows, with the first chunk of rows.
  *
- * `number` changes whenever the order of the rows changes, `moves` whenever the grid has to scroll to the top.
+ * `number` changes whenever the order of the rows changes, `moves` whenever the grid has to scroll to the top. `opener` is the
+ * column whose text opens the details of a row.
  */
 export interface Grid {
   number: number;
@@ -146,6 +147,7 @@ export interface Grid {
   columns: Array<Column>;
   sort: Array<string>;
   openings: Array<string>;
+  opener: string;
   first: Array<Array<boolean | string | Array<string>>>;
 }
 
@@ -267,6 +269,54 @@ export interface Summary {
 export interface Summaries {
   number: number;
   columns: Array<Summary>;
+}
+
+/** One field of a row in words, with its mark as in the grid. */
+export interface DetailField {
+  name: string;
+  text: string;
+  mark: string;
+  doc: string;
+}
+
+/** A line of Python, and what it is for. */
+export interface Snippet {
+  label: string;
+  text: string;
+}
+
+/** One checkpoint of a run; `look` is how it is marked. */
+export interface TimelineEntry {
+  key: string;
+  name: string;
+  type: string;
+  step: number | null;
+  size: string;
+  time: string;
+  look: string;
+}
+
+/**
+ * The details of one row: in `brief` its main fields, in `fields` the others.
+ *
+ * `metadata` has entries of whose it is, key and value. `timeline` is null where the run's checkpoints are not known, or not yet,
+ * as is `samplers` before they were read. `problem` is why something could not be read.
+ */
+export interface Detail {
+  key: string;
+  shown_key: string;
+  title: string;
+  noun: string;
+  console: string;
+  code: Array<Snippet>;
+  brief: Array<DetailField>;
+  fields: Array<DetailField>;
+  unset: Array<string>;
+  metadata: Array<Array<string>>;
+  timeline: Array<TimelineEntry> | null;
+  openings: Array<string>;
+  samplers: Array<string> | null;
+  problem: string;
 }
 
 /** No action; `note` or `error` may give the reason why the last one ended. */
@@ -418,13 +468,14 @@ export interface ViewState {
   _facet: Facet | null;
   _charts: ChartList | null;
   _summaries: Summaries | null;
+  _detail: Detail | null;
   _action_panel: ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel;
   _static_id: string;
 }
 
 /** A request without arguments. */
 export interface Command {
-  do: "ping" | "ready" | "reset" | "refresh" | "stop" | "dismiss" | "code" | "cancel" | "retry" | "close" | "names";
+  do: "ping" | "ready" | "reset" | "refresh" | "stop" | "dismiss" | "code" | "cancel" | "retry" | "close" | "names" | "samplers";
 }
 
 /** Send one chunk of rows. */
@@ -494,12 +545,18 @@ export interface SelectRequest {
   number?: number;
 }
 
-/** Open a table of the rows related to a row. */
+/** Open a table of the rows related to a row; without a place, to the one whose details are shown. */
 export interface OpenRequest {
   do: "open";
   label: string;
-  place: number;
-  number: number;
+  place?: number;
+  number?: number;
+}
+
+/** Show the details of the row with a key; an empty one closes them. */
+export interface DetailRequest {
+  do: "detail";
+  key: string;
 }
 
 /** Go back to a table that was opened before. */
@@ -551,7 +608,7 @@ export interface UndoRequest {
   typed?: string;
 }
 
-export type Request = Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest | UndoRequest;
+export type Request = Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | DetailRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest | UndoRequest;
 
 /** One chunk of rows, in the order with this number. */
 export interface RowsReply {

@@ -2,6 +2,7 @@
 
 import { ActionPanel } from "./action_panel.js";
 import { Charts } from "./charts.js";
+import { DetailPanel } from "./detail_panel.js";
 import { button, copyText, el, redraw, uniqueId } from "./dom.js";
 import { FilterBar } from "./filter_bar.js";
 import { Grid } from "./grid.js";
@@ -29,6 +30,7 @@ class View {
     this.grid = new Grid(send, (text) => this.note.show(text), model.get("_limits"));
     this.bar = new FilterBar(send, this.root);
     this.charts = new Charts(send);
+    this.detail = new DetailPanel(send, this.grid, (text) => this.note.show(text));
     this.selection = new SelectionBar(send, () => this.grid.data.number);
     this.panel = new ActionPanel(send, this.selection.actions);
     this.trail = el("nav", { class: "tkf-trail", "aria-label": "tables" });
@@ -62,7 +64,12 @@ class View {
       this.bar.element,
       this.selection.element,
       this.panel.element,
-      el("div", { class: "tkf-middle" }, this.grid.element, this.charts.element),
+      el(
+        "div",
+        { class: "tkf-middle" },
+        el("div", { class: "tkf-rows" }, this.grid.element, this.detail.element),
+        this.charts.element,
+      ),
       this.bar.popover.element,
     ];
   }
@@ -93,6 +100,7 @@ class View {
     });
     this.kernel.follow("_facet", (facet) => this.bar.popover.updateFacet(facet));
     this.kernel.follow("_summaries", (summaries) => this.grid.updateSummaries(summaries));
+    this.kernel.followAll("_detail", (detail) => this.detail.update(detail));
     this.kernel.follow("_charts", (charts) => this.charts.update(charts));
     this.kernel.follow("_action_panel", (panel) => this.panel.update(panel));
   }

@@ -1,0 +1,64 @@
+"""The details of a row in a real page: how they open and close, what they show, and the focus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tinker_frames as tkf
+
+from .view_page import ViewPage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .widget_host import WidgetHost
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=window.ran=1>\u202e"
+
+
+def test_details_open_by_a_click_on_the_name_and_close_by_escape(view: ViewPage) -> None:
+    """A click on a name opens the details without selecting the row, and takes the focus; Escape closes them and returns it."""
+    panel = view.find(".tkf-detail")
+    assert not panel.is_visible()
+    view.host.click(view.row(4).locator(".tkf-opener"))
+    view.host.wait_until(panel.is_visible)
+    key = view.row(4).get_attribute("data-key")
+    assert panel.locator("header code").inner_text() == key
+    assert (view.active(), view.selected()) == ("tkf-detail", [])
+    assert view.find(".tkf-row.tkf-open").get_attribute("data-key") == key
+    run = view.widget.frame.set_index("tinker_path").loc[key, "training_run_id"]
+    entries = panel.locator(".tkf-entry")
+    assert entries.count() == int((view.widget.frame["training_run_id"] == run).sum())
+    assert panel.locator('[aria-current="true"]').count() == 1
+    view.click("copy key")
+    view.wait_for(lambda: view.page.evaluate("navigator.clipboard.readText()"), key)
+    view.host.click(entries.first)
+    view.host.wait_until(lambda: panel.locator("header code").inner_text() != key)
+    view.host.press("Escape")
+    view.wait_for(panel.is_visible, False)
+    assert view.active() == "tkf-grid"
+    view.press("ArrowDown", "Enter")
+    view.host.wait_until(panel.is_visible)
+    view.click("close-detail")
+    view.wait_for(panel.is_visible, False)
+    assert view.find(".tkf-row.tkf-open").count() == 0
+
+
+def test_details_are_text(host: WidgetHost, account: tkf.Client, inventory: pd.DataFrame) -> None:
+    """Hostile names, fields and metadata are shown as text, with bidirectional overrides escaped."""
+    frame = inventory.head(3).copy()
+    frame["name"] = frame["display_name"] = HOSTILE
+    frame["user_metadata"] = '{"<b>k</b>": "<img src=x onerror=window.ran=2>"}'
+    view = ViewPage(host, tkf.explore(frame, account))
+    view.press("Enter")
+    panel = view.find(".tkf-detail")
+    view.host.wait_until(panel.is_visible)
+    text = panel.inner_text()
+    assert "<b>k</b>" in text
+    assert "onerror=window.ran=1>\\u202e" in text
+    assert view.page.evaluate("window.ran") is None
+    assert panel.locator("img, b").count() == 0
