@@ -97,6 +97,29 @@ def test_the_second_time_comes_from_the_cache_with_its_age(
     assert fresh.attrs["tinker"]["requests"] == len(shared_server.requests) > 0
 
 
+def test_a_user_without_a_home_directory_reads_but_writes_nothing(
+    server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no home directory is known, as in a container, listings are read without a cache, a plan is refused, and a `~` is named."""
+
+    def fail(*_: object) -> None:
+        raise KeyError("no such user")
+
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("pwd.getpwuid", fail)
+    with tkf.Client(server.key, server.url) as client:
+        with pytest.warns(UserWarning, match="going on without it"):
+            frame = client.checkpoints()
+        with pytest.raises(tkf.errors.TinkerError, match="XDG_STATE_HOME"):
+            frame.query("not public").head(1).tinker.publish(client=client).run(confirm=True)
+        with pytest.raises(tkf.errors.InvalidRequestError, match=r"path: the home directory of '~/a.csv' is not known"):
+            tkf.export(frame, "~/a.csv")
+    assert tkf.Client(None, server.url, cache=False)
+    with pytest.raises(tkf.errors.InvalidRequestError, match="cache_dir: the home directory"):
+        tkf.Client(server.key, server.url, cache_dir="~/a")
+
+
 def test_a_partly_cached_frame_counts_only_what_it_sent(shared_server: DemoServer, client_of: Make) -> None:
     """A frame joined from cached and fresh listings is not marked as cached, and counts this call's requests."""
     client = client_of(shared_server)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ..errors import InvalidRequestError
+from ..schema.arguments import expand_home
 
 MISSING_EXTRA = 'URLs need fsspec: pip install "tinker-frames[remote]", or in a checkout pip install -e ".[remote]"'
 T = TypeVar("T")
@@ -34,7 +35,7 @@ def parse_location(path: str | os.PathLike[str]) -> Path | str:
         raise InvalidRequestError(f"{text!r} is a URL that lost a slash", hint="Pass URLs as text, not as a Path.")
     if text.startswith("file://"):
         return Path(url2pathname(urlsplit(text).path))
-    return text if "://" in text else Path(text).expanduser()
+    return text if "://" in text else expand_home(text, "path")
 
 
 def write_location(location: Path | str, write: Callable[[BinaryIO], object]) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidRequestError, TinkerError
+from ..rest.config import find_folder
 from .jobs import Job
 from .records import EndLine, Line, OutcomeLine, PlanLine, Record, RecordReader, SendLine, dump_job, get_run_name
 
@@ -228,9 +229,7 @@ def find_owners(plan: str) -> dict[str, str]:
 
 def find_journal_folder() -> Path:
     """Return where this system keeps a user's state."""
-    import platformdirs
-
-    return platformdirs.user_state_path("tinker-frames") / "journal"
+    return find_folder("state") / "journal"
 
 
 def _measure(path: Path) -> int:

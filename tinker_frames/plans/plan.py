@@ -21,7 +21,7 @@ from ..frames.locations import write_atomically
 from ..frames.query import evaluate_condition
 from ..frames.text import count_checkpoints
 from ..rest.progress import Progress
-from ..schema.arguments import check_argument
+from ..schema.arguments import check_argument, expand_home
 from ..schema.catalog import CHECKPOINTS
 from ..schema.docstrings import document
 from ..schema.paths import starts_with_scheme
@@ -327,7 +327,7 @@ class Plan:
         >>> plan.save("plan.json")  # doctest: +SKIP
         """
         check_argument("path", path, str | os.PathLike)
-        target = Path(path).expanduser()
+        target = expand_home(path, "path")
         if not target.name:
             raise InvalidRequestError(f"{str(path)!r} names no file", hint="Pass e.g. plan.json.")
         text = dump_plan(self)
@@ -406,7 +406,7 @@ def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:
     InvalidRequestError
         If the file is not a saved plan, was edited to something that a plan could not be, or is of another account.
     """
-    return restore_plan(read_saved_plan(Path(path).expanduser()), source)
+    return restore_plan(read_saved_plan(expand_home(path, "path")), source)
 
 
 def restore_plan(saved: SavedPlan, source: Source) -> Plan:

@@ -17,11 +17,11 @@ from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, get_args, get_type_hints
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequestError, find_caller
-from ..schema.arguments import bind_arguments, check_argument
+from ..schema.arguments import bind_arguments, check_argument, expand_home
 from ..schema.docstrings import describe_parameter, format_entries, join_sections, split_sections
 from .credentials import Credential, access_headers, find_credential
 from .secret import Secret, hide
@@ -176,7 +176,7 @@ def resolve(options: ClientOptions) -> Settings:
         "credential": credential,
         "command": command,
         "cache": options.cache and options.cache_ttl > 0,
-        "cache_dir": find_cache_dir() if options.cache_dir is None else Path(options.cache_dir).expanduser(),
+        "cache_dir": find_folder("cache") if options.cache_dir is None else expand_home(options.cache_dir, "cache_dir"),
         "verify": _check_verify(options.verify) if base_url.lower().startswith("https:") else True,
         "extra_headers": extra_headers,
     }
@@ -206,11 +206,14 @@ def check_headers(headers: Mapping[str, Any]) -> dict[str, Secret]:
     return checked
 
 
-def find_cache_dir() -> Path:
-    """Return the system's folder for our cache."""
+def find_folder(which: Literal["cache", "state"]) -> Path:
+    """Return the system's folder for our cache or journal; one that cannot be written where no home directory is known."""
     import platformdirs
 
-    return platformdirs.user_cache_path("tinker-frames")
+    try:
+        return (platformdirs.user_cache_path if which == "cache" else platformdirs.user_state_path)("tinker-frames")
+    except RuntimeError:  # as in a container, for a user without a name
+        return Path(os.devnull, "tinker-frames")
 
 
 def describe_settings() -> Iterator[tuple[str, inspect.Parameter, Setting]]:
@@ -339,7 +342,7 @@ def _check_bundle(path: str, source: str) -> str:
     """Return the path of a file or folder of CA certificates; raises `InvalidRequestError` if it is not one."""
     import ssl
 
-    bundle = Path(path).expanduser()
+    bundle = expand_home(path, source)
     try:
         if not path or not bundle.is_dir():
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)

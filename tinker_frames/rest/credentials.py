@@ -107,7 +107,8 @@ def _find_command() -> Credential | None:
 
 def _find_in_file() -> Credential | None:
     """Return the default key of the SDK's credentials file, if it has one."""
-    secret = check_secret(_read_default_key(Path(CREDENTIALS_FILE).expanduser()), CREDENTIALS_FILE)
+    path = Path(os.path.expanduser(CREDENTIALS_FILE))  # noqa: PTH111  # as it is where no home directory is known
+    secret = check_secret(_read_default_key(path), CREDENTIALS_FILE)
     return Credential(CREDENTIALS_FILE, secret=secret) if secret else None
 
 

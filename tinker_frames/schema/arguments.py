@@ -6,12 +6,14 @@ import difflib
 import functools
 import inspect
 import numbers
+import os
 import types
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, InvalidRequestError
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C")
@@ -73,6 +75,15 @@ def check_argument(name: str, value: Any, kind: Any) -> None:
     """Raise `ArgumentTypeError` for a value of another type; the value, which may be a key in the wrong place, is not shown."""
     if not _is_of(value, kind):
         raise ArgumentTypeError(f"{name} must be {inspect.formatannotation(kind)}, not {type(value).__name__}")
+
+
+def expand_home(path: str | os.PathLike[str], called: str) -> Path:
+    """Return a path with `~` expanded; raise `InvalidRequestError`, which names the argument, if there is no such home directory."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        problem = f"{called}: the home directory of {os.fspath(path)!r} is not known"
+    raise InvalidRequestError(problem, hint="Pass an absolute path, or set HOME.")
 
 
 def _is_of(value: Any, kind: Any) -> bool:
