@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -106,3 +107,26 @@ def test_what_is_no_extension_is_refused_before_anything_is_read(client: tkf.Cli
     """It is a duration of an hour to ten years."""
     with pytest.raises(InvalidRequestError):
         client.checkpoints().tinker.extend(by)
+
+
+@pytest.mark.parametrize("zero", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", 0])
+def test_the_zero_of_a_clock_is_no_expiry(server: DemoServer, client: tkf.Client, zero: object) -> None:
+    """An expiry at the zero of a clock is not known: the row is held, not extended, kept by rules, and skipped if that comes up at the run."""
+    frame = client.checkpoints().query("not public and expires_at.isna()")
+    frame = frame[frame.duplicated(["training_run_id", "checkpoint_type"])].head(1)
+    path = frame["tinker_path"].iloc[0]
+    planned = frame.tinker.delete()
+    assert planned.frame["verdict"].tolist() == ["send"]
+
+    def edit(_: str, content: Any) -> Any:
+        for row in content.get("checkpoints", ()) if isinstance(content, dict) else ():
+            row.update({"expires_at": zero} if row["tinker_path"] == path else {})
+        return content
+
+    server.faults.edit = edit
+    assert planned.run()["outcome"].tolist() == ["skipped"]
+    frame = client.checkpoints(refresh=True).query("tinker_path == @path")
+    assert frame.tinker.delete().frame["reason"].tolist() == ["its expiry is not known"]
+    assert frame.tinker.extend("30d").frame["verdict"].tolist() == ["refused"]
+    assert (tkf.policies.no_ttl() & tkf.policies.expiring())(frame).all()
+    assert server.state.find(path) is not None

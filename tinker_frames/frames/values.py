@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+from ..schema.coerce import EPOCH_RANGE_S
+
 DAY_S = 86_400
 
 
@@ -26,13 +28,21 @@ def are_first(values: pd.Series[Any], keys: pd.DataFrame, n: int, *, smallest: b
 
 
 def read_expiries(frame: pd.DataFrame) -> tuple[Any, Any]:
-    """Return when rows expire, NaT for never, and where that is not known."""
+    """Return when rows expire, NaT for never, and where that is not known: also where it is the zero of a clock, which no row expires at."""
     values = frame["expires_at"]
     times = to_times(values)
+    times = times.mask(find_zero_times(times))
     unknown = values.notna() & (values.astype("object").map(str).str.strip() != "") & times.isna()
     if "expiry_unknown" in frame.columns:
         unknown |= times.isna() & to_flags(frame["expiry_unknown"]).fillna(True).astype(bool)
     return times, unknown
+
+
+def find_zero_times(times: pd.Series[Any]) -> Any:
+    """Return which times are before the year 2000, as `0001-01-01` of Go and `1970-01-01` of others, which stand for no time."""
+    import pandas as pd
+
+    return times < pd.Timestamp(EPOCH_RANGE_S[0], unit="s", tz="UTC")
 
 
 def compute_age_days(times: Any) -> Any:

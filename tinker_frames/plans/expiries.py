@@ -108,9 +108,10 @@ def _extend(state: State, by: int, now: datetime, clock_offset: timedelta) -> tu
     """Return a later expiry by our clock, and why it cannot be requested; one of never stays never."""
     if not state.is_expiry_known:
         return RequestedExpiry(), UNKNOWN
-    if state.expires_at is None:
+    expires_at = state.shift_expiry(-clock_offset).expires_at
+    if expires_at is None:
         return RequestedExpiry(), ""
-    ttl_seconds = (state.expires_at - clock_offset - MARGIN - now).total_seconds() + by
+    ttl_seconds = (expires_at - now - MARGIN).total_seconds() + by
     if not TTL_RANGE_S[0] <= ttl_seconds <= TTL_RANGE_S[1]:
         return RequestedExpiry(), TOO_SOON if ttl_seconds < TTL_RANGE_S[0] else TOO_LATE
-    return RequestedExpiry(by, state.expires_at - clock_offset + timedelta(seconds=by)), ""
+    return RequestedExpiry(by, expires_at + timedelta(seconds=by)), ""

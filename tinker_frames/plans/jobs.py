@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..errors import TinkerError
@@ -30,6 +30,13 @@ class State:
     def is_expiry_known(self) -> bool:
         """Whether `expires_at` says when it expires, None being never."""
         return self.expires_at is not None or self.expiry_unknown is False
+
+    def shift_expiry(self, by: timedelta) -> State:
+        """Return the state by a clock that is ahead by this time; of an expiry at the end of all times, the same."""
+        try:
+            return self if self.expires_at is None else replace(self, expires_at=self.expires_at + by)
+        except OverflowError:
+            return self
 
     def is_same_object(self, other: State) -> bool:
         """Tell whether both are of one checkpoint, and not of two that were saved under one name; sizes may be filled in later."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidTinkerPathError
+from ..frames.values import find_zero_times
 from ..schema.columns import pandas_array, to_python
 from ..schema.paths import PLAIN_PATTERN, parse_known, quote_text
 from .actions import Action
@@ -68,6 +69,7 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: Loaded) ->
     """
     import pandas as pd
 
+    listed = hide_zero_times(listed)
     rows = pd.DataFrame({"tinker_path": pandas_array("text", dict.fromkeys(map(str, paths)))})
     flags = {guard.column: guard.find(listed, loaded) for guard in GUARDS.values() if guard.find is not None}
     flags["loaded_by_ended_sampler"] = loaded.flag_ended(listed["tinker_path"])
@@ -80,6 +82,16 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: Loaded) ->
     for column in flags:
         rows[column] = rows[column].astype("boolean").where(found, other=False)
     return rows
+
+
+def hide_zero_times(listed: pd.DataFrame) -> pd.DataFrame:
+    """Return a listing in which an expiry at the zero of a clock is not known: a row that is there does not expire before 2000."""
+    is_zero = find_zero_times(listed["expires_at"])
+    if not is_zero.any():
+        return listed
+    return listed.assign(
+        expires_at=listed["expires_at"].mask(is_zero), expiry_unknown=listed["expiry_unknown"].mask(is_zero, other=True)
+    )
 
 
 def preview_rows(

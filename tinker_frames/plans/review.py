@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .actions import Action
 from .guards import GUARDS
 from .jobs import Job
-from .preview import build_states, find_holds, find_namesakes
+from .preview import build_states, find_holds, find_namesakes, hide_zero_times
 from .runner import STALE_S
 from .samplers import Loaded
 from .writer import Read, list_runs
@@ -74,6 +74,7 @@ class Review:
 
 def build_read(frame: pd.DataFrame, unread: set[str]) -> Read:
     """Return the state of the checkpoints in a frame."""
+    frame = hide_zero_times(frame)
     states = dict(zip(frame["tinker_path"], build_states(frame), strict=True))
     ids = dict(zip(zip(frame["training_run_id"], frame["checkpoint_id"], strict=True), states, strict=True))
     return Read(states, unread, find_namesakes(frame), ids)

@@ -98,8 +98,7 @@ def _record_carried_out(source: Source, journal: Journal, records: list[Record])
 
 def _is_done(row: Entry, action: Action, state: State, source: Source) -> bool:
     """Tell whether a row that was sent is as requested, its expiry by the server's clock."""
-    if state.expires_at is not None:
-        state = replace(state, expires_at=state.expires_at - source.clock_offset)
+    state = state.shift_expiry(-source.clock_offset)
     return action.is_done(state, row.stored.expiry, row.sent_at or datetime.now(UTC))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
@@ -213,8 +213,8 @@ class Writer:
 
     def is_done(self, job: Job, state: State | None) -> bool:
         """Tell whether a checkpoint is in the requested state; expiries are compared by the server's clock."""
-        if state is not None and state.expires_at is not None:
-            state = replace(state, expires_at=state.expires_at - self._transport.clock_offset)
+        if state is not None:
+            state = state.shift_expiry(-self._transport.clock_offset)
         return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
 
     def get_server_time(self) -> datetime:
@@ -239,7 +239,8 @@ class Writer:
             return None
         slack = MARGIN if offset else TOLERANCE  # without a `Date`, its clock is not known
         slack += MARGIN if job.expiry.until is not None else timedelta(0)  # which is how much earlier it was requested
-        is_own = state.expires_at is not None and first - slack <= state.expires_at - offset <= last + slack
+        found = state.shift_expiry(-offset).expires_at
+        is_own = found is not None and first - slack <= found <= last + slack
         return state.expires_at if is_own else last + offset
 
     def outcome(self, job: Job, outcome: str, error: TinkerError | None = None, *, is_read: bool = False) -> Outcome:
