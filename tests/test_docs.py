@@ -124,6 +124,15 @@ def test_modules_say_what_belongs_in_them(name: str) -> None:
     assert (importlib.import_module(name).__doc__ or "").strip()
 
 
+def test_examples_of_the_public_names_are_in_their_section() -> None:
+    """Doctests stand below the title Examples, else the site shows them as quotations."""
+    public = (getattr(tkf, name) for name in tkf.__all__)
+    parts = [tkf.policies, *(part for part in public if inspect.isroutine(part) or inspect.isclass(part))]
+    parts += [member for part in parts if inspect.isclass(part) for member in vars(part).values()]
+    docstrings = [inspect.getdoc(part) or "" for part in parts]
+    assert [text for text in docstrings if ">>>" in text.partition("\nExamples\n--------\n")[0]] == []
+
+
 CALLS = [getattr(tkf.Client, name) for name in tkf.catalog.TABLES]
 CALLS += [method for name, method in vars(Rest).items() if not name.startswith("_")]
 

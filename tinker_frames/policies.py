@@ -1,8 +1,9 @@
 """Keep rules: which checkpoints stay. Pure functions of a frame of checkpoints, combined with `&`, `|` and `~`.
 
-A function with `@keep_rule` declares a rule; the option of `retire` and the field of the view's form are made from it.
 What is not known is not no: a row of which a rule cannot tell is kept, by the rule and by its negation.
 
+Examples
+--------
 >>> rule = keep_last(3) | keep_public() | keep_named("final")
 >>> rule
 keep_last(3) | keep_public() | keep_named('final')
@@ -90,7 +91,7 @@ def keep_rule(
     parse: Callable[[str], tuple[Any, ...]] | None = None,
     example: str = "",
 ) -> Callable[[Maker], Maker]:
-    """Declare a function that makes a rule; `parse` splits a text into several arguments, `example` goes into the docstring."""
+    """Declare a function that makes a rule, an option of `retire` and a field of the view's form; `parse` splits a text into several arguments."""
 
     def declare(original: Maker) -> Maker:
         @functools.wraps(original)

@@ -39,6 +39,8 @@ class Rule:
     def code(self) -> str:
         """The rule as code that runs after `import tinker_frames as tkf`.
 
+        Examples
+        --------
         >>> from tinker_frames.policies import keep_last, keep_public
         >>> (keep_last(3) & ~keep_public()).code
         'tkf.policies.keep_last(3) & ~tkf.policies.keep_public()'
