@@ -5,8 +5,11 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 
 import tinker_frames as tkf
 from tests.readme_tables import PAGES, README, ROOT, SECTIONS, fill_in
+from tinker_frames.demo import DemoServer
 from tinker_frames.rest.endpoints import Rest
 from tinker_frames.schema.columns import Table
 from tinker_frames.version import __version__
@@ -162,3 +166,38 @@ def test_tables_document_every_column_with_its_dtype(table: Table) -> None:
 def test_public_calls_are_documented_with_an_example(name: str) -> None:
     """Every public call has a docstring with an example."""
     assert ">>>" in (inspect.getdoc(getattr(tkf, name)) or ""), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("short", [False, True])
+def test_the_cron_example(short: bool, server: DemoServer, tmp_path: Path) -> None:
+    """The script of the README writes the night's inventory and retires the rest; where rows may be missing it mails so and ends with 3."""
+    script = next(block for block in _blocks("sh", *PAGES) if block.startswith("#!/bin/sh"))
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name, line in {
+        "mail": f'echo "$2" > {tmp_path}/mail; cat >> {tmp_path}/mail',
+        "tinker-frames": f'exec {sys.executable} -m tinker_frames.cli "$@"',
+    }.items():
+        (tools / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tools / name).chmod(0o755)
+    (tmp_path / ".tinker-key").write_text(server.key)
+    if short:
+        server.faults.edit = lambda _, body: (
+            body | {"cursor": body["cursor"] | {"total_count": 10_000}}
+            if "checkpoints" in body and "cursor" in body
+            else body
+        )
+    paths = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"HOME": str(tmp_path), "PATH": paths, "TINKER_BASE_URL": server.url, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["/bin/sh", "-c", script], env=env, timeout=60, check=False, capture_output=True, text=True)
+    (folder,) = (tmp_path / "tinker").iterdir()
+    assert (folder / "inventory.parquet").exists()
+    assert done.returncode == (3 if short else 0), done
+    assert (folder / "retire.log").exists() is not short
+    assert (tmp_path / "mail").exists() is short
+    if short:
+        assert "may lack rows" in (tmp_path / "mail").read_text()
+        assert server.requests.count("set_checkpoint_ttl") == 0
+    else:
+        assert server.requests.count("set_checkpoint_ttl") > 0
