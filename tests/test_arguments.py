@@ -35,6 +35,7 @@ FLAG = {"True"}
 UNSET = {"None"}
 DURATION: set[str] = set()
 GOOD: dict[str, set[str]] = {
+    "layout": {"None"},
     "access_scope": set(),
     "action": ANY_TEXT,
     "by": set(),

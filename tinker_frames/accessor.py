@@ -263,7 +263,7 @@ class TinkerAccessor(_Actions):
         return ArchiveUrls(archive_urls(client.rest, paths, client.transport.settings.max_workers, progress))
 
     @document(PARAMETERS, raises={})
-    def explore(self, *, client: Client | None = None) -> View:
+    def explore(self, *, client: Client | None = None, layout: dict[str, Any] | None = None) -> View:
         """Return a view of the frame in which to filter and select rows and act on them, as `tkf.explore(frame)`.
 
         Returns
@@ -284,7 +284,7 @@ class TinkerAccessor(_Actions):
         """
         from .views import explore
 
-        return explore(self._frame, client)
+        return explore(self._frame, client, layout=layout)
 
     def _collect_paths(self) -> list[str]:
         return [str(path) for path in self._require_path()["tinker_path"].dropna()]

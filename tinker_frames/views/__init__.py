@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from ipywidgets import Layout
 
     from ..client import Client
     from .widget import View
 
 
-def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | None = None) -> View:
+def explore(
+    frame_or_name: pd.DataFrame | str = "checkpoints",
+    client: Client | None = None,
+    *,
+    layout: dict[str, Any] | Layout | None = None,
+) -> View:
     """Return a view of a table, with filters, sorting, selection and actions; a notebook shows it.
 
     Parameters
@@ -21,6 +27,8 @@ def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | 
         their runs and sessions, as `inventory()`), `"training_runs"` or `"runs"`, `"sessions"`.
     client
         The account; else the one that the frame came from, else the default one.
+    layout
+        The CSS layout of the widget, as of every widget of ipywidgets, e.g. `{"width": "900px"}`.
 
     Returns
     -------
@@ -42,4 +50,4 @@ def explore(frame_or_name: pd.DataFrame | str = "checkpoints", client: Client | 
     """
     from . import widget
 
-    return widget.view_of(frame_or_name, client)
+    return widget.view_of(frame_or_name, client, layout)

@@ -133,6 +133,11 @@ class Rows:
         """Return the places of the selected rows, in sort order."""
         return self._sorted[self.selection[self._sorted]]
 
+    def list_selected_keys(self) -> list[str]:
+        """Return the keys of the selected rows, in sort order."""
+        places = self.get_selected_places()
+        return [str(key) for key in self.frame[self.key].array.take(places).dropna()] if len(places) else []
+
     # ── as frames ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get_filtered(self) -> pd.DataFrame:

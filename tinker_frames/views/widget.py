@@ -11,18 +11,15 @@ from typing import Any
 import pandas as pd
 
 from ..client import Client
-from ..errors import ArgumentTypeError, InvalidRequestError
 from ..frames.text import escape_control_characters
 from ..functions import default_client, find_client
 from ..plans.plan import Plan
 from ..rest.progress import in_notebook
 from ..schema.arguments import check_argument
 from ..schema.docstrings import join_sections, split_sections
-from ..schema.identity import restore_keys
-from ..schema.paths import quote_text
 from . import lifetime, refresh
 from .cells import describe_column, exact_text
-from .explorer import PARTS, Explorer
+from .explorer import Explorer
 from .handlers import handle
 from .requests import HeardReply
 from .sorts import SORTS, sort_of
@@ -31,8 +28,10 @@ from .table import LIMITS, TableState
 MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]", or in a checkout pip install -e ".[lab]"'
 
 try:
-    import anywidget
     import traitlets
+    from ipywidgets import Layout
+
+    from .traits import SyncedTraits, list_keys
 except ImportError as error:
     raise ImportError(MISSING_EXTRA) from error
 
@@ -42,7 +41,7 @@ STATIC_COLUMNS = 8
 AT_FIRST = ("head", "filter_bar", "grid", "selection", "action_panel")  # the other parts follow after the first rows
 
 
-class View(anywidget.AnyWidget):
+class View(SyncedTraits):
     """A table of an account in a notebook, with filters, sorting, selection and actions; base class of the views.
 
     Parameters
@@ -51,15 +50,26 @@ class View(anywidget.AnyWidget):
         A frame of the table; None lists it.
     client
         The account; else the one that the frame came from, else the default one.
+    layout
+        The CSS layout of the widget, as of every widget of ipywidgets, e.g. `{"width": "900px"}`.
 
     Attributes
     ----------
     query : str
         The pandas expression of all filters; setting it replaces all filters.
+    filters : dict
+        The value of each filter that is set, by its name. Setting it replaces all filters but the pandas query: what `query` had before
+        goes on filtering, unless `"query"` is given.
     sort : list of str
         The columns that rows are sorted by, the first one first; `-` before a name for descending.
     columns : list of str
         The columns that are shown, in order.
+    selected_keys : list of str
+        The keys of the selected rows, e.g. tinker paths, in the order of the view; the browser is sent at most 500.
+    plan_id : str
+        The id of `plan`; empty if there is none. Read-only.
+    outcome_counts : dict
+        The number of rows of `outcomes` by outcome. Read-only.
 
     Raises
     ------
@@ -92,13 +102,15 @@ class View(anywidget.AnyWidget):
         sync=True
     )  # of the static table that is shown instead of the view without a kernel
 
-    query = traitlets.Unicode()
-    sort = traitlets.List(traitlets.Unicode())
-    columns = traitlets.List(traitlets.Unicode())
-
     _table = ""
 
-    def __init__(self, frame: pd.DataFrame | None = None, client: Client | None = None) -> None:
+    def __init__(
+        self,
+        frame: pd.DataFrame | None = None,
+        client: Client | None = None,
+        *,
+        layout: dict[str, Any] | Layout | None = None,
+    ) -> None:
         if frame is None:
             client = client or default_client()
             frame = read_table(client, self._table)
@@ -110,6 +122,7 @@ class View(anywidget.AnyWidget):
         changed = lifetime.bind_weakly(self._changed)
         self._explorer = Explorer(state, lambda: find_client(about, client), changed, find_frames)
         first = {f"_{name}": self._explorer.part(name) for name in AT_FIRST}
+        first |= {} if layout is None else {"layout": layout}
         super().__init__(columns=state.columns, _static_id=secrets.token_hex(8), **first)
         self.on_msg(lifetime.bind_weakly(self._receive))
 
@@ -154,21 +167,7 @@ class View(anywidget.AnyWidget):
     @selected.setter
     def selected(self, rows: pd.DataFrame | Iterable[str]) -> None:
         with self._explorer.lock:
-            self._explorer.select_keys(_list_keys(rows, self._explorer.state))
-
-    @property
-    def filters(self) -> dict[str, Any]:
-        """The value of each filter that is set, by its name.
-
-        Setting it replaces all filters but the pandas query: what `view.query` had before goes on filtering, unless `"query"` is given.
-        """
-        return dict(self._explorer.state.values)
-
-    @filters.setter
-    def filters(self, values: dict[str, Any]) -> None:
-        with self._explorer.lock:
-            self._explorer.state.combine_filters(values)
-            self._explorer.changed(*PARTS)
+            self._explorer.select_keys(list_keys(rows, self._explorer.state))
 
     @property
     def plan(self) -> Plan | None:
@@ -248,29 +247,6 @@ class View(anywidget.AnyWidget):
         """
         return self._explorer.wait(timeout)
 
-    # ── traits ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @traitlets.validate("query")
-    def _query_given(self, proposal: Any) -> str:
-        with self._explorer.lock:
-            if proposal.value != self._explorer.state.query:
-                self._explorer.set_query(proposal.value)
-            return self._explorer.state.query
-
-    @traitlets.validate("sort")
-    def _sort_given(self, proposal: Any) -> list[str]:
-        with self._explorer.lock:
-            if tuple(proposal.value) != self._explorer.state.rows.sort:
-                self._explorer.order_by(proposal.value)
-            return list(self._explorer.state.rows.sort)
-
-    @traitlets.validate("columns")
-    def _columns_given(self, proposal: Any) -> list[str]:
-        with self._explorer.lock:
-            if list(proposal.value) != self._explorer.state.columns:
-                self._explorer.show_columns(proposal.value)
-            return list(self._explorer.state.columns)
-
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
@@ -283,9 +259,7 @@ class View(anywidget.AnyWidget):
         with self._explorer.lock, self.hold_sync():
             for name in parts:
                 setattr(self, f"_{name}", self._explorer.part(name))
-            if "grid" in parts:
-                state = self._explorer.state
-                self.query, self.sort, self.columns = state.query, list(state.rows.sort), list(state.columns)
+            self._update_traits(parts)
 
     # ── display ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -370,15 +344,18 @@ for _view in VIEWS.values():  # their constructor, traits and errors are those o
     _view.__doc__ = join_sections(split_sections(View.__doc__ or "") | split_sections(_view.__doc__ or ""))
 
 
-def view_of(frame_or_name: pd.DataFrame | str, client: Client | None) -> View:
+def view_of(
+    frame_or_name: pd.DataFrame | str, client: Client | None, layout: dict[str, Any] | Layout | None = None
+) -> View:
     """Return the view of a frame, or of the listing with this name."""
     check_argument("frame_or_name", frame_or_name, pd.DataFrame | str)
     check_argument("client", client, Client | None)
+    check_argument("layout", layout, dict[str, Any] | Layout | None)
     if isinstance(frame_or_name, pd.DataFrame):
-        return VIEWS[sort_of(frame_or_name).name](frame_or_name, client)
+        return VIEWS[sort_of(frame_or_name).name](frame_or_name, client, layout=layout)
     name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
     client = client or default_client()
-    return view_of(read_table(client, name), client)
+    return view_of(read_table(client, name), client, layout)
 
 
 def read_table(client: Client, name: str) -> pd.DataFrame:
@@ -389,34 +366,3 @@ def read_table(client: Client, name: str) -> pd.DataFrame:
 def find_frames() -> list[pd.DataFrame]:
     """Return the frames of all open views."""
     return [frame for view in lifetime.find_open_widgets(View) for frame in view._explorer.get_frames()]  # noqa: SLF001
-
-
-def _list_keys(rows: Any, state: TableState) -> list[Any]:
-    """Return the keys of the rows to select; raises `ArgumentTypeError` for what is neither a frame nor keys, and for keys of no row."""
-    key = state.sort.key
-    if isinstance(rows, pd.DataFrame):
-        rows = restore_keys(rows)
-        if key not in rows.columns:
-            raise ArgumentTypeError(
-                f"selected was given a frame without a column {key!r}",
-                hint=f"Pass rows of view.frame, or a list of {key}s.",
-            )
-        return _check_keys(list(rows[key].dropna()), state)
-    expected = f"selected must be a frame with a column {key!r}, or a list of its values"
-    if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
-        raise ArgumentTypeError(f"{expected}, not {type(rows).__name__}")
-    keys = list(rows)
-    odd = [value for value in keys if not isinstance(value, str)]
-    if odd and not pd.Series(odd, dtype="object").isin(list(state.rows.frame[key])).all():
-        raise ArgumentTypeError(f"{expected}, not of {type(odd[0]).__name__}")
-    return _check_keys(keys, state)
-
-
-def _check_keys(keys: list[Any], state: TableState) -> list[Any]:
-    """Return keys, every one of which has to be that of a row of the view."""
-    missing = sorted(set(map(str, keys)) - set(state.rows.frame[state.sort.key].dropna().astype(str)))
-    if missing:
-        more = f" (nor do {len(missing) - 1:,} more)" if len(missing) > 1 else ""
-        hint = "Refresh the view, or pass rows of view.frame."
-        raise InvalidRequestError(f"selected: {quote_text(missing[0])} names no row of this view{more}", hint=hint)
-    return keys
