@@ -374,7 +374,7 @@ def test_rules_are_not_truth_values() -> None:
 def test_frames_read_back_as_text_give_the_same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a CSV without dtypes every rule keeps the same rows at the same time."""
     monkeypatch.setattr(values, "_now", lambda: NOW)
-    with tkf.demo.account(runs=14, seed=2) as client:
+    with tkf.demo.account(runs=14, seed=2, hostile=True) as client:
         frame = client.checkpoints()
     frame["loaded_by_sampler"] = frame["public"]
     path = pd.io.common.StringIO(frame.to_csv(index=False))

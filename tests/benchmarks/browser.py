@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NAMES = ("view", "view_narrow", "view_filter", "view_sort", "view_bytes", "view_errors")
 PREPARE = """
 import tinker_frames as tkf
-client = tkf.demo.account(runs={runs}, checkpoints={rows}, cache=False)
+client = tkf.demo.account(runs={runs}, checkpoints={rows}, cache=False, hostile=True)
 frame = client.inventory(progress=False)
 assert len(frame) == {rows}
 shown = tkf.explore(frame, client=client).columns

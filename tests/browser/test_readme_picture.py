@@ -43,7 +43,7 @@ def open_picture(lab: Lab) -> Iterator[NotebookView]:
     """Yield the view as it is in the screenshot."""
     with (
         resize_window(lab, **WINDOW),
-        DemoServer(runs=60, checkpoints=1200, seed=1) as server,
+        DemoServer(runs=60, checkpoints=1200, seed=1, hostile=False) as server,
         open_view(lab, server, cell=SHOWN) as view,
     ):
         for place in SELECTED:

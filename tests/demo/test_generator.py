@@ -7,7 +7,7 @@ import pytest
 
 from tinker_frames.demo import DIALECTS
 from tinker_frames.demo.data.generator import generate_account
-from tinker_frames.demo.data.vocabulary import HOSTILE, HOSTILE_NAMES
+from tinker_frames.demo.data.vocabulary import HOSTILE_NAMES, HOSTILE_TEXTS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -99,7 +99,7 @@ def test_every_kind_of_checkpoint_occurs(account):
     assert any(row.user_metadata == {} for row in rows)
     assert any(row.user_metadata is None for row in rows)
     notes = {str(value) for row in rows for value in (row.user_metadata or {}).values()}
-    assert set(HOSTILE) <= notes
+    assert set(HOSTILE_TEXTS) <= notes
     assert any("résumé" in note for note in notes)
     assert any("数学" in note for note in notes)
     names = {row.name for row in rows}
@@ -133,3 +133,17 @@ def test_an_unknown_dialect_is_refused():
     """An unknown dialect is a ValueError that lists those there are."""
     with pytest.raises(ValueError, match=", ".join(DIALECTS)):
         generate_account(1, 1, now=NOW, dialect="klingon")
+
+
+def test_a_believable_account_differs_only_in_its_texts(account):
+    """Without hostile texts, sizes, times and ids are the same, no name is one that only tests need, and nothing is beyond Latin script."""
+    believable = generate_account(60, 1, now=NOW, hostile=False)
+    rows, hostile = list_checkpoints(believable), list_checkpoints(account)
+    assert [(row.run.training_run_id, row.time, row.size_bytes) for row in rows] == [
+        (row.run.training_run_id, row.time, row.size_bytes) for row in hostile
+    ]
+    texts = {str(text) for row in rows for text in (row.key, *(row.user_metadata or {}).items())}
+    texts |= {str((session.display_name, session.user_metadata)) for session in believable.sessions}
+    assert not [text for text in texts if any(odd in text for odd in ("<", "=", "%", "\\", "\x1b"))]
+    assert max(ord(letter) for text in texts for letter in text) < 0x250
+    assert len({session.display_name for session in believable.sessions}) > 10

@@ -59,7 +59,7 @@ def test_the_inventory_has_every_checkpoint_once(rows: list[Any], runs: list[str
 @pytest.mark.parametrize("dialect", list(tkf.demo.DIALECTS))
 def test_the_inventory_of_every_server_is_its_checkpoints(dialect: str) -> None:
     """On each kind of server the inventory has the checkpoints' rows and the declared dtypes, and base models of the runs."""
-    with tkf.demo.account(runs=12, dialect=dialect) as client:
+    with tkf.demo.account(runs=12, dialect=dialect, hostile=True) as client:
         checkpoints, frame, runs = client.checkpoints(), client.inventory(), client.training_runs()
         assert frame["tinker_path"].tolist() == checkpoints["tinker_path"].tolist()
         assert len(frame) > 5

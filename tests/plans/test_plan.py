@@ -518,7 +518,7 @@ def test_a_plan_of_another_account_is_refused(client_of: Make, tmp_path: Path) -
 
 @pytest.fixture(scope="module")
 def account_to_retire() -> Any:
-    with tkf.demo.account(runs=14, seed=3) as client:
+    with tkf.demo.account(runs=14, seed=3, hostile=True) as client:
         yield client, client.checkpoints()
 
 

@@ -249,7 +249,7 @@ def _run_lab(output: Path, find_by_account: dict[str, Any], *, port: int, browse
 
     lab.check_installed()
     stop = _make_stop_event()
-    with DemoServer(**find_by_account) as server:
+    with DemoServer(**find_by_account, hostile=False) as server:
         notebooks = lab.copy_notebooks(output / lab.FOLDER)
         if notebooks.kept:
             click.echo(f"kept as they are in {notebooks.folder}: {', '.join(notebooks.kept)}")

@@ -58,6 +58,9 @@ class DemoServer:
         Several API keys instead, with the seed of the account of each.
     now
         The initial time of the server's clock, with a time zone; by default the current time.
+    hostile
+        Whether some names and metadata are HTML, spreadsheet formulas, terminal escapes and the like, as every client must survive
+        them; else all are believable.
     **switches
         Fields of `Switches`, such as `archive="json"` or `caps={"list_user_checkpoints": 200}`.
 
@@ -81,6 +84,7 @@ class DemoServer:
         key: str = "tml-demo",
         keys: Mapping[str, int] | None = None,
         now: datetime | None = None,
+        hostile: bool = True,
         **switches: Any,
     ) -> None:
         self.key, self.host, self.dialect = key if keys is None else next(iter(keys)), host, dialect
@@ -88,7 +92,12 @@ class DemoServer:
         self.states = {
             name: State(
                 generate_account(
-                    runs, account_seed, now=now or datetime.now(UTC), checkpoints=checkpoints, dialect=dialect
+                    runs,
+                    account_seed,
+                    now=now or datetime.now(UTC),
+                    checkpoints=checkpoints,
+                    dialect=dialect,
+                    hostile=hostile,
                 ),
                 now=now,
                 dialect=dialect,
@@ -253,6 +262,7 @@ class AccountOptions(TypedDict, total=False):
     key: str
     keys: Mapping[str, int] | None
     now: datetime | None
+    hostile: bool
 
     caps: dict[str, int]
     archive: Literal["redirect", "json"]
@@ -290,7 +300,7 @@ def account(
     cache_dir: Any = None,
     **options: Unpack[AccountOptions],
 ) -> Client:
-    """Start a demo server and return a client of its account.
+    """Start a demo server and return a client of its account, whose names are believable unless `hostile=True`.
 
     Closing the client, by `close()`, `with` or at exit, stops the server; `client.server` is the `DemoServer`. Unless
     `cache_dir` is given, the cache is a temporary folder that is deleted as well.
@@ -332,6 +342,7 @@ def account(
         raise TypeError(f"account() got an unexpected keyword argument {min(unknown)!r}")
     given: dict[str, Any] = {**options}
     settings = {name: given.pop(name) for name in given.keys() & signature(Client).parameters.keys()}
+    given.setdefault("hostile", False)  # for people to look at; a server for tests has all that clients must survive
     server = DemoServer(runs, seed, dialect=dialect, faults=faults, **given).start()
     folder = cache_dir or mkdtemp(prefix="tinker-demo-")
     try:

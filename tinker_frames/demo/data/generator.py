@@ -8,25 +8,26 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .dialects import get_dialect
 from .records import Account, Checkpoint, Person, Run, Sampler, Session
 from .vocabulary import (
+    BELIEVABLE,
     CHECKPOINT_NAMES,
-    DISPLAY_NAMES,
     HOSTILE,
     MODELS,
     PEOPLE,
     PRIVATE_PROJECT,
     PROJECTS,
     RANKS,
-    SESSION_METADATA,
-    UNICODE_METADATA,
+    Texts,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ RUN_PROFILES = [
     RunProfile(("training",), "number", expiry="mixed"),
     RunProfile((), saves=(0, 0)),
     RunProfile(("sampler",), public=True),
-    RunProfile(BOTH_KINDS, "hostile", (34, 40), "hostile"),
+    RunProfile(BOTH_KINDS, "hostile", (34, 40), "note"),
     RunProfile(BOTH_KINDS, "epoch", expiry="soon"),
-    RunProfile(BOTH_KINDS, "french", metadata="unicode"),
+    RunProfile(BOTH_KINDS, "french", metadata="various"),
     RunProfile(("training", "training", "sampler", "external"), metadata="none"),
     RunProfile(("training",), is_lora=False, ranked=False, saves=(2, 4), metadata="empty"),
     RunProfile(corrupted=True, saves=(1, 3)),
-    RunProfile(BOTH_KINDS, "chinese", metadata="unicode", expiry="mixed", public=True),
+    RunProfile(BOTH_KINDS, "chinese", metadata="various", expiry="mixed", public=True),
     RunProfile(BOTH_KINDS, "percent", metadata="none", expiry="mixed"),
     RunProfile(ranked=False, metadata="empty"),
     RunProfile(BOTH_KINDS, "bare", saves=(12, 30)),
@@ -104,7 +105,8 @@ class IdGenerator:
 class RecordGenerator:
     """Generates sessions, runs, checkpoints and samplers from a seeded random number generator."""
 
-    def __init__(self, seed: int, now: datetime, dialect: str = "official") -> None:
+    def __init__(self, seed: int, now: datetime, dialect: str, texts: Texts) -> None:
+        self.texts = texts
         self.rng, self.now, self.dialect = random.Random(seed), now, get_dialect(dialect)  # noqa: S311 - repeatable
         self.ids = IdGenerator(self.rng, dialect)
 
@@ -118,7 +120,7 @@ class RecordGenerator:
 
     def generate_session(self, number: int, owner: Person, project_id: str, age: timedelta) -> Session:
         """Return a session without runs and without a status, which depends on the runs."""
-        name, metadata = DISPLAY_NAMES[number % len(DISPLAY_NAMES)], SESSION_METADATA[number % len(SESSION_METADATA)]
+        name, metadata = _take(self.texts.display_names, number), _take(self.texts.session_metadata, number)
         return Session(
             self.ids.new_session(), owner, project_id, self.now - age, name or None, metadata and dict(metadata)
         )
@@ -174,8 +176,9 @@ class RecordGenerator:
         return tuple(kind for kind in profile.kinds if kind != "external" or self.dialect.has_external)
 
     def _pick_name(self, profile: RunProfile, number: int, step: int, *, last: bool) -> str:
-        plain = profile.naming in {"step", "number", "bare"}
-        return CHECKPOINT_NAMES[profile.naming if plain or not self.dialect.plain_names else "step"](number, step, last)
+        is_plain = profile.naming in {"step", "number", "bare"} or not self.dialect.plain_names
+        naming = profile.naming if is_plain and profile.naming in self.texts.namings else "step"
+        return CHECKPOINT_NAMES[naming](number, step, last)
 
     def _compute_size(self, row: Checkpoint) -> int:
         run, model = row.run, MODELS_BY_NAME[row.run.base_model]
@@ -190,10 +193,10 @@ class RecordGenerator:
     def _generate_metadata(self, profile: RunProfile, index: int, step: int) -> dict[str, Any] | None:
         if profile.metadata == "loss":
             return {"step": str(step), "loss": f"{0.6 + 2.3 * math.exp(-step / 900) + self.rng.random() * 0.1:.3f}"}
-        if profile.metadata == "hostile":
-            return {"note": HOSTILE[index % len(HOSTILE)], "step": str(step)}
-        if profile.metadata == "unicode":
-            return dict(UNICODE_METADATA[index % len(UNICODE_METADATA)])
+        if profile.metadata == "note":
+            return {"note": _take(self.texts.notes, index), "step": str(step)}
+        if profile.metadata == "various":
+            return dict(_take(self.texts.various, index))
         return {} if profile.metadata == "empty" else None
 
     def add_samplers(self, session: Session) -> None:
@@ -204,6 +207,11 @@ class RecordGenerator:
             sources.append((self.rng.choice(MODELS).name, None))
         for number, (model, path) in enumerate(sources):
             session.samplers.append(Sampler(self.ids.new_sampler(session, number), session, model, path))
+
+
+def _take(values: Sequence[Value], number: int) -> Value:
+    """Return values in turn."""
+    return values[number % len(values)]
 
 
 def _pick_status(session: Session, number: int) -> dict[str, Any] | None:
@@ -273,10 +281,19 @@ def _generate_sessions(
 
 
 def generate_account(
-    runs: int = 60, seed: int = 1, *, now: datetime, checkpoints: int | None = None, dialect: str = "official"
+    runs: int = 60,
+    seed: int = 1,
+    *,
+    now: datetime,
+    checkpoints: int | None = None,
+    dialect: str = "official",
+    hostile: bool = True,
 ) -> Account:
-    """Return an account in which the caller owns exactly `runs` runs (and `checkpoints` checkpoints, if given)."""
-    generator = RecordGenerator(seed, now, dialect)
+    """Return an account in which the caller owns exactly `runs` runs (and `checkpoints` checkpoints, if given).
+
+    With `hostile`, some texts are HTML, spreadsheet formulas, terminal escapes and the like, else all are believable; all else is equal.
+    """
+    generator = RecordGenerator(seed, now, dialect, HOSTILE if hostile else BELIEVABLE)
     people = generator.generate_people()
     organization = str(uuid.UUID(int=generator.rng.getrandbits(128), version=4))
     sessions = _generate_sessions(generator, people[:1], PROJECTS, runs, checkpoints)

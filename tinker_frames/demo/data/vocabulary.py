@@ -1,4 +1,4 @@
-"""The names, models, metadata and hostile strings that the generated account is made of."""
+"""The names, models and metadata that the generated account is made of, believable or hostile."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PROJECTS = ["proj-default", "proj-evals", "proj-math-rl", "proj-résumé"]
 PRIVATE_PROJECT = "proj-board-only"
 
 # One of each kind of unsafe text: HTML, spreadsheet formulas, terminal escapes, quoting, length, bidi, JSON literals.
-HOSTILE = [
+HOSTILE_TEXTS = [
     "<img src=x onerror=alert(1)>",
     '=HYPERLINK("http://evil")',
     "+1",
@@ -68,40 +68,28 @@ HOSTILE = [
 # A checkpoint name may contain any character but a slash.
 HOSTILE_NAMES = ["<img src=x onerror=alert(1)>", "+1", "@SUM(A1)", "=1+1", "-2", "why? #1", 'it\'s "quoted"', "a;b,c"]
 
-UNICODE_METADATA = [
-    {"note": "résumé parser", "author": "Zoë"},
-    {"note": "数学 推理", "step": "12"},
-    {"emoji": "🚀🔥", "mixed": "naïve café — ½"},
-    {"clé": "valeur", "ключ": "значение"},
-]
 
-DISPLAY_NAMES: list[str | None] = [
-    "nightly sft",
-    "GSM8K RL sweep",
-    None,
-    "résumé parser v2",
-    "数学 RL 🚀",
-    "distill 70B into 8B",
-    "<img src=x onerror=alert(1)>",
-    "prompt ablation (temperature 0.7)",
-    None,
-    "tool use, long context",
-    '=HYPERLINK("http://evil")',
-    "Nightly SFT, second try",
-    "reward model: helpful vs harmless",
-    "do not delete!!!",
-    "scratch",
-    "",
-]
+class Texts(NamedTuple):
+    """The texts of an account.
 
-SESSION_METADATA: list[dict[str, str] | None] = [
-    {"team": "evals"},
-    None,
-    {"team": "math-rl", "owner": "Zoë"},
-    {},
-    {"note": "</script><script>alert(2)</script>", "team": "evals"},
-    {"git": "3f2c9ab", "config": "configs/sft.yaml"},
-]
+    Attributes
+    ----------
+    display_names, session_metadata
+        Of sessions, in turn.
+    notes
+        The metadata of checkpoints of some runs, in turn.
+    various
+        The metadata of checkpoints of other runs, in turn.
+    namings
+        The ways in which runs name their checkpoints; runs of any other way name them by step.
+    """
+
+    display_names: list[str | None]
+    session_metadata: list[dict[str, str] | None]
+    notes: list[str]
+    various: list[dict[str, str]]
+    namings: frozenset[str]
+
 
 CHECKPOINT_NAMES: dict[str, Callable[[int, int, bool], str]] = {
     "step": lambda _n, step, last: "final" if last else f"step-{step:06d}",
@@ -113,3 +101,79 @@ CHECKPOINT_NAMES: dict[str, Callable[[int, int, bool], str]] = {
     "percent": lambda n, _step, last: "100% done" if last else f"{n}%20 of a%2Fb",
     "hostile": lambda n, step, _last: HOSTILE_NAMES[n] if n < len(HOSTILE_NAMES) else f"step-{step:06d}",
 }
+
+# As an account of people who mean well; what a newcomer sees first.
+BELIEVABLE = Texts(
+    display_names=[
+        "nightly sft",
+        "GSM8K RL sweep",
+        None,
+        "résumé parser v2",
+        "math RL, curriculum",
+        "distill 70B into 8B",
+        "DPO on helpfulness",
+        "prompt ablation (temperature 0.7)",
+        None,
+        "tool use, long context",
+        "code review sft",
+        "Nightly SFT, second try",
+        "reward model: helpful vs harmless",
+        "tokenizer check",
+        "scratch",
+        None,
+    ],
+    session_metadata=[
+        {"team": "evals"},
+        None,
+        {"team": "math-rl", "owner": "Zoë"},
+        {},
+        {"note": "second attempt", "team": "evals"},
+        {"git": "3f2c9ab", "config": "configs/sft.yaml"},
+    ],
+    notes=["warm start", "new tokenizer", "twice the data", "longer context"],
+    various=[
+        {"note": "résumé parser", "author": "Zoë"},
+        {"note": "baseline", "author": "Ada"},
+        {"dataset": "gsm8k", "split": "train"},
+        {"dataset": "math", "split": "train"},
+    ],
+    namings=frozenset({"step", "number", "epoch", "bare", "french"}),
+)
+
+# As every client must survive it: what tests are made of.
+HOSTILE = Texts(
+    display_names=[
+        "nightly sft",
+        "GSM8K RL sweep",
+        None,
+        "résumé parser v2",
+        "数学 RL 🚀",
+        "distill 70B into 8B",
+        "<img src=x onerror=alert(1)>",
+        "prompt ablation (temperature 0.7)",
+        None,
+        "tool use, long context",
+        '=HYPERLINK("http://evil")',
+        "Nightly SFT, second try",
+        "reward model: helpful vs harmless",
+        "do not delete!!!",
+        "scratch",
+        "",
+    ],
+    session_metadata=[
+        {"team": "evals"},
+        None,
+        {"team": "math-rl", "owner": "Zoë"},
+        {},
+        {"note": "</script><script>alert(2)</script>", "team": "evals"},
+        {"git": "3f2c9ab", "config": "configs/sft.yaml"},
+    ],
+    notes=HOSTILE_TEXTS,
+    various=[
+        {"note": "résumé parser", "author": "Zoë"},
+        {"note": "数学 推理", "step": "12"},
+        {"emoji": "🚀🔥", "mixed": "naïve café — ½"},
+        {"clé": "valeur", "ключ": "значение"},
+    ],
+    namings=frozenset(CHECKPOINT_NAMES),
+)
