@@ -275,6 +275,21 @@ def test_a_query_in_words_is_code_that_pandas_reads(shared_client: tkf.Client) -
     assert len(state.rows) > 0
 
 
+def test_keys_of_the_metadata_and_own_ttls_are_code_that_runs(shared_client: tkf.Client) -> None:
+    """A query of metadata, and a plan in which each row has a TTL of its own, are reproduced by the code."""
+    frame = shared_client.inventory()
+    view = HeadlessView(frame, shared_client)
+    view.send("filter", name="query", value="meta.loss < 1 and size > '1MB'")
+    rows = frame.head(3)
+    view.explorer.panel.propose(
+        rows.tinker.set_ttl(pd.Series(["2h", "30d", "9d"], index=rows.index), client=shared_client)
+    )
+    view.wait()
+    made = run_view_code(view, shared_client)
+    assert 0 < len(made["filtered"]) < len(frame)
+    assert sorted(made["plan"].rows["ttl_seconds"]) == [7200, 777600, 2592000]
+
+
 def test_code_is_what_a_person_would_write(shared_client: tkf.Client) -> None:
     """The lines are short, in a natural order, and all needed."""
     view = HeadlessView(shared_client.inventory(), shared_client)

@@ -11,7 +11,7 @@ from ..schema import catalog
 from .completion import complete_groups, complete_query
 from .connection import add_server_options, open_client
 from .plans import INCOMPLETE
-from .printing import add_table_options, print_ids, print_table, summarize
+from .printing import FULL, add_table_options, print_ids, print_table, summarize
 
 
 @click.command()
@@ -33,9 +33,17 @@ from .printing import add_table_options, print_ids, print_table, summarize
 @click.option("--limit", type=click.IntRange(0), help="Maximum number of groups; the largest come first.")
 @click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
 @click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
+@FULL
 @add_server_options
 def summary(
-    by: tuple[str, ...], where: str | None, limit: int | None, form: str, refresh: bool, base_url: str | None
+    by: tuple[str, ...],
+    where: str | None,
+    limit: int | None,
+    form: str,
+    refresh: bool,
+    base_url: str | None,
+    *,
+    full: bool,
 ) -> int:
     """Print checkpoints, gigabytes, percentage and monthly storage cost of the account by model, run, month or another group.
 
@@ -52,7 +60,7 @@ def summary(
     if form in TEXT_FORMATS:
         files.write_text(groups, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
-        print_table(groups)
+        print_table(groups, full=full, hint="--full shortens nothing")
     sys.stdout.flush()
     click.echo(summarize(frame), err=True)
     return 0 if about["complete"] else INCOMPLETE

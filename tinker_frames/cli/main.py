@@ -137,7 +137,8 @@ def ls(table: str, form: str, *, full: bool, quiet: bool, **options: Any) -> int
     elif form in TEXT_FORMATS:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
-        shown = frame if options["columns"] or options["metadata"] else frame[[name for name in brief if name in frame]]
+        keys = [name for name in frame if str(name).startswith("meta.")] if options["metadata"] else []
+        shown = frame if options["columns"] else frame[[*(name for name in brief if name in frame), *keys]]
         print_table(shown, cut=options["limit"] is None, full=full)
     sys.stdout.flush()
     make_console(stderr=True).print(summarize(frame), soft_wrap=not sys.stderr.isatty())

@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+HINT = "--full shortens nothing, -q prints only whole ids"
+
 _Command = Callable[..., Any]
 _Decorator = Callable[[_Command], _Command]
 
@@ -22,19 +24,22 @@ def add_options(command: _Command, options: Sequence[_Decorator]) -> _Command:
     return command
 
 
+FULL = click.option("--full", is_flag=True, help="On a terminal: every row, and nothing shortened; lines may be longer than the screen.")  # fmt: skip
+
+
 def add_table_options(command: _Command) -> _Command:
-    """Add the options of a command that prints a table."""
+    """Add the options of a command that prints a table of rows with ids."""
     options = (
-        click.option("--full", is_flag=True, help="On a terminal: every row, and nothing shortened; lines may be longer than the screen."),
+        FULL,
         click.option("-q", "--quiet", is_flag=True, help="Print only the whole ids, one a line, e.g. for another command."),
     )  # fmt: skip
     return add_options(command, options)
 
 
-def print_table(frame: pd.DataFrame, *, cut: bool = True, full: bool = False) -> None:
+def print_table(frame: pd.DataFrame, *, cut: bool = True, full: bool = False, hint: str = HINT) -> None:
     """Print a table to a terminal, or every row as tab-separated lines to a pipe.
 
-    With `cut`, a terminal gets the first rows; with `full`, every row, in lines as long as they have to be.
+    With `cut`, a terminal gets the first rows, and `hint` says how to get more; with `full`, every row, in lines as long as they have to be.
     """
     from ..frames import terminal, text
 
@@ -52,8 +57,9 @@ def print_table(frame: pd.DataFrame, *, cut: bool = True, full: bool = False) ->
     if hidden:
         names = text.escape_control_characters(", ".join(hidden))
         more.append(f"{text.count_nouns(len(hidden), 'more column')} ({names})")
-    if more or terminal.is_shortened(shown, console.width):
-        console.print(f"… {'; '.join([*more, '--full shortens nothing, -q prints only whole ids'])}")
+    is_part = more or terminal.is_shortened(shown, console.width)
+    if is_part and (said := "; ".join(filter(None, [*more, hint]))):
+        console.print(f"… {said}")
 
 
 def print_ids(ids: pd.Series[Any]) -> None:

@@ -10,7 +10,7 @@ import click
 
 from ..plans.actions import ACTIONS
 from .piped import HEADER
-from .printing import print_table
+from .printing import make_console, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,8 @@ def print_plan(plan: Plan, form: str) -> int:
         files.write_json_array(plan.frame, sys.stdout.buffer)
         return 0
     frame, hints = plan.frame, make_hints()
-    click.echo(format_plan_text(plan.summarize(frame, hints), frame, hints))
+    width = make_console().width if sys.stdout.isatty() else None
+    click.echo(format_plan_text(plan.summarize(frame, hints), frame, hints, width))
     return 0
 
 
@@ -83,7 +84,7 @@ def _print_outcomes(outcomes: pd.DataFrame, failed: pd.DataFrame, form: str) -> 
     if form == "json":
         files.write_json_array(outcomes, sys.stdout.buffer)
     elif len(failed):
-        print_table(failed[["tinker_path", "outcome", "error"]], cut=False)
+        print_table(failed[["tinker_path", "outcome", "error"]], cut=False, hint="")
     if form == "json" or len(failed):
         sys.stdout.flush()
 

@@ -122,7 +122,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
     from pandas.api.types import is_bool_dtype
     from pandas.errors import UndefinedVariableError
 
-    frame, query = _name_keys(frame, query)
+    frame, query = name_keys(frame, query)
     _check_query(query, called)
     hint = "Write it as for DataFrame.query, e.g. size_gb > 1 and not public."
     try:
@@ -144,7 +144,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
     raise InvalidRequestError(f"{called} {query!r} cannot be evaluated: {problem}", hint=hint)
 
 
-def _name_keys(frame: pd.DataFrame, query: str) -> tuple[pd.DataFrame, str]:
+def name_keys(frame: pd.DataFrame, query: str) -> tuple[pd.DataFrame, str]:
     """Return a frame with a column for each key of the metadata that a query names, and the query with their names in backticks.
 
     `meta.name.str.len()` is the key `name` and what is asked of it, unless there is a key `name.str`.

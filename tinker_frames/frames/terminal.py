@@ -23,7 +23,7 @@ BETWEEN = 2  # characters from one column to the next
 EDGES = 2  # characters at both ends of a line
 SHORT = 16  # free text up to this width is not cut as long as there is room
 NARROW = 9  # a column that is cut below it says nothing
-_MODEL = "base_model"
+_MODEL = "model"
 LEADING = (
     "verdict",
     "outcome",
@@ -53,8 +53,12 @@ class Cells(NamedTuple):
 
     @property
     def least(self) -> int:
-        """The width below which rows could look the same, or the column says nothing."""
-        return min(self.widths[-1], NARROW) if self.is_cut else self.widths[-1]
+        """The width below which rows could look the same, or the column says nothing; a long name is cut first."""
+        from rich.cells import cell_len
+
+        if self.is_cut:
+            return min(self.widths[-1], NARROW)
+        return max([min(cell_len(self.label), NARROW), *map(cell_len, self.forms[-1])])
 
 
 def render_table(frame: pd.DataFrame, title: str = "", *, width: int) -> RichTable:

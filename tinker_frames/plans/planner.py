@@ -86,11 +86,8 @@ class Planner:
         declared = get_action(action)
         given = given or {}
         ttls = read_ttls(rows if isinstance(rows, pd.DataFrame) else (rows := list(rows)), given.get("ttl"))
-        if ttls is None:
-            arguments = declared.parse(given)
-        else:
-            code = repr(given["ttl"]) if isinstance(given["ttl"], str) else "ttls"
-            arguments = Arguments(code=f"{declared.name}({code})", ttls=ttls)
+        # without code where each row has a TTL: the column or Series may be gone where the code runs
+        arguments = declared.parse(given) if ttls is None else Arguments(ttls=ttls)
         since = (find_reading(rows) if isinstance(rows, pd.DataFrame) else None) or datetime.now(UTC)
         if arguments.keep is not None:
             if not isinstance(rows, pd.DataFrame):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ..frames.terminal import render_text
 from ..frames.text import count_checkpoints, escape_control_characters, format_cell
 from .actions import Action
 from .guards import GUARDS
@@ -108,18 +109,22 @@ def pick_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return picked[[name for name in COLUMNS if name in picked and not _is_empty(picked[name])]]
 
 
-def format_plan_text(lines: list[str], frame: pd.DataFrame, hints: Hints = PYTHON) -> str:
-    """Return a plan as text: its summary, and some of its rows."""
-    picked = pick_rows(frame)
-    head = [_wrap(f"Plan: {lines[0]}"), *(_wrap(f"  {escape_control_characters(line)}") for line in lines[1:])]
+def format_plan_text(lines: list[str], frame: pd.DataFrame, hints: Hints = PYTHON, width: int | None = None) -> str:
+    """Return a plan as text: its summary, and some of its rows; for a terminal of a width, with shorter paths where it is narrow."""
+    picked, room = pick_rows(frame), width or WIDTH
+    head = [
+        _wrap(f"Plan: {lines[0]}", room),
+        *(_wrap(f"  {escape_control_characters(line)}", room) for line in lines[1:]),
+    ]
     more = [f"  … and {len(frame) - len(picked):,} more: {hints.all_rows}"] if len(frame) > len(picked) else []
-    return "\n".join([*head, *_format_rows(picked), *more, hints.last_line])
+    rows = _format_rows(picked) if width is None else render_text(picked, width) if len(picked) else []
+    return "\n".join([*head, *rows, *more, hints.last_line])
 
 
-def _wrap(line: str) -> str:
-    """Return a line in lines of at most `WIDTH` characters."""
+def _wrap(line: str, width: int) -> str:
+    """Return a line in lines of at most this width."""
     options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "    "}
-    return textwrap.fill(line, WIDTH, **options)  # type: ignore[arg-type]
+    return textwrap.fill(line, width, **options)  # type: ignore[arg-type]
 
 
 def _format_rows(picked: pd.DataFrame) -> list[str]:

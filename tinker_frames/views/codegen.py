@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..frames.comparisons import translate_comparisons
+from ..frames.query import name_keys
 from ..schema.catalog import DETAILED, TABLES
 from ..schema.paths import runs_of, session_of
 from .forms import repeat_arguments
@@ -27,8 +28,7 @@ def write_script(
     `of` are the rows of this table that the plan was made from, if any; `client` is the name of the client, or of the module.
     """
     lines = ["import tinker_frames as tkf", "", *_frame(state, client)]
-    query = translate_comparisons(state.rows.frame, state.query)  # pandas reads no sizes, durations or bare dates
-    lines.append(f"filtered = frame.query({query!r})" if query else "filtered = frame")
+    lines.append(f"filtered = {_filter(state)}")
     lines += [f"filtered = filtered{_sort(state)}"] if state.rows.sort else []
     selected = _select(state)
     lines += [selected] if selected else []
@@ -56,6 +56,17 @@ def _sessions(runs: Iterable[str], client: str) -> list[str]:
     """Return the line that reads which session owns each run; none if the ids contain it."""
     is_told = all(session_of(run) is not None for run in runs)
     return [] if is_told else [f"{client}.sessions(details=True)  # with the runs that they own"]
+
+
+def _filter(state: TableState) -> str:
+    """Return the matching rows as code: pandas reads no sizes, durations or bare dates, and knows no keys of the metadata."""
+    if not state.query:
+        return "frame"
+    frame, query = name_keys(state.rows.frame, state.query)
+    query = translate_comparisons(frame, query)
+    if frame is state.rows.frame:
+        return f"frame.query({query!r})"
+    return f"frame[frame.tinker.expand_metadata().eval({query!r})]"
 
 
 def _sort(state: TableState) -> str:
@@ -91,6 +102,8 @@ def _plan(state: TableState, plan: Plan, of: pd.DataFrame | None, client: str) -
     whose = "" if client == "tkf" or (is_of_present and "account" in state.about) else f"client={client}"
     call = plan.code if plan.code and (is_of_present or not plan.rule) else _call_without_rule(plan)
     call = call.removesuffix(")") + (", " if whose and not call.endswith("()") else "") + whose + ")"
+    if "pd.Series" in call and "import pandas as pd" not in lines:
+        lines.append("import pandas as pd")
     lines.append(f"plan = {name}.tinker.{call}")
     if plan.allowed:
         lines.append(f"plan = plan.allow({', '.join(map(repr, sorted(plan.allowed)))})")
