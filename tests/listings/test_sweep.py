@@ -235,6 +235,19 @@ def test_a_total_that_counts_one_page_is_left_aside(large_server: DemoServer, cl
     assert [problem["column"] for problem in get_report(frame)["problems"]] == ["total_count"]
 
 
+@pytest.mark.parametrize("cursor", [True, False])
+def test_offsets_that_are_refused_cost_the_rows_after_them(
+    large_server: DemoServer, client_of: Make, cursor: bool
+) -> None:
+    """A server that serves no offset past a bound gives the rows before it, and the listing is not complete."""
+    large_server.faults.no_cursor = () if cursor else {LIST}
+    large_server.faults.page_caps[LIST] = 100
+    large_server.faults.bursts.append(Burst(LIST, 422, times=None, after=4))
+    with pytest.warns(IncompleteListingWarning, match="refuses pages from row [1-4]00 on"):
+        frame = client_of(large_server, max_workers=1).checkpoints(by="user")
+    assert 100 <= len(frame) <= 400
+
+
 @pytest.mark.parametrize(("cap", "says_limit"), [(2, True), (3, False), (13, True), (23, False)])
 def test_a_short_page_whose_total_counts_itself_is_no_proof(client_of: Make, cap: int, says_limit: bool) -> None:
     """A server that cuts every list at a few rows, and counts only those, is asked for what follows, also in the list of a run."""
@@ -248,7 +261,8 @@ def test_a_short_page_whose_total_counts_itself_is_no_proof(client_of: Make, cap
             at, rows = int(query.get("offset", 0)), body["checkpoints"]
             rows = rows[:cap] if endpoint == LIST else rows[at : at + cap]
             limit = {"limit": int(query.get("limit", 100))} if says_limit else {}
-            return {"checkpoints": rows, "cursor": {"offset": at, "total_count": len(rows), **limit}}
+            total = str(len(rows)) if cap == 2 else len(rows)
+            return {"checkpoints": rows, "cursor": {"offset": at, "total_count": total, **limit}}
 
         server.faults.edit = cut
         client = client_of(server)

@@ -25,6 +25,7 @@ PAGE_SIZES = 5  # the sizes of pages are multiples of it
 LEAST_POWER = 32  # or powers of two from here on
 FEW_ROWS = 20  # of a list that came in one page, beside a total of as many: asking once more costs little, and shows a page that was cut
 MOST_ROWS = 2_000_000  # of one list without a limit: more than any account has
+MOST_WRONG = 8  # further empty pages at the end of a list without a total, if as many were empty where there are rows
 MOST_FRUITLESS = 3  # pages in a row without a new row, or empty answers at one place, after which a reading is given up
 
 
@@ -37,6 +38,7 @@ class Page:
     total: int | None = None  # of a cursor, where there is one
     next_cursor: Any = None  # of any type; it is sent back unchanged
     limit: int | None = None  # of the cursor
+    has_cursor: bool = False  # an offset cursor, of whatever form
 
     def list_keys(self, table: Table) -> list[str]:
         """Return the keys of its rows, in their order."""
@@ -117,6 +119,7 @@ class Coverage:
     _read: list[tuple[int, int]] = field(default_factory=list)  # covered ranges, sorted, disjoint
     _empty: Counter[int] = field(default_factory=Counter)  # offset → empty pages there
     _longest: int = 0  # rows of the longest page
+    _wrong: int = 0  # empty pages at places where there are rows
     _short_ends: set[int] = field(default_factory=set)  # ends of pages that were shorter than the server can give
     _wave: int = 1
 
@@ -145,7 +148,7 @@ class Coverage:
         before, end = self._length(), request.offset + rows
         self._read = _merge_ranges([*self._read, (request.offset, end)])
         self.repeats = 0
-        self._empty.pop(request.offset, None)
+        self._wrong += self._empty.pop(request.offset, 0)
         self.moved = self.moved or (new is not None and new < self._length() - before)
         is_first = request.offset == 0 and (rows <= FEW_ROWS or limit is None)
         if rows < request.limit and (request.limit <= self._longest or not (is_first or may_be_full_page(rows, limit))):
@@ -231,7 +234,7 @@ class Coverage:
         if self._claim is not None:
             return at in self._short_ends or self.repeats > 0 or any(offset >= at for offset in self._empty)
         asked_beyond = self._none or any(offset > at for offset in self._empty)
-        return self._empty[at] >= (2 if asked_beyond else MOST_FRUITLESS)
+        return self._empty[at] >= (2 if asked_beyond else MOST_FRUITLESS) + min(self._wrong, MOST_WRONG)
 
     @property
     def _claim(self) -> int | None:
@@ -300,11 +303,11 @@ def expand_bare_page(content: bytes, table: Table) -> bytes:
     return json.dumps(body).encode()
 
 
-def read_cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, Any, int | None]:
-    """Return the total of an offset cursor, a cursor of the next page, and the offset cursor's limit; None for what is not there."""
+def read_cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, Any, int | None, bool]:
+    """Return the total of an offset cursor, a cursor of the next page, the offset cursor's limit, and whether there is one; None for what is not there."""
     offset, following = (parse_json(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
     total, limit = (_get_count(offset, name) for name in ("total_count", "limit"))
-    return total, following or None, limit
+    return total, following or None, limit, offset is not None
 
 
 def _get_count(cursor: Any, name: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from ..schema.columns import Table
 from .decode import Decoder
 from .pagination import FEW_ROWS, MOST_FRUITLESS, Bounds, may_be_full_page
 from .proof import MOST_SWEEPS, MOVED
+
+_CURSOR = re.compile(rb'"cursor"\s*:\s*(?!null)')  # a list that has one may be paged
 
 Get = Callable[[Mapping[str, Any]], bytes]
 Explain = Callable[[set[str]], str | None]
@@ -38,8 +41,8 @@ def read_run_list(
     """Return the pages of the list of one run; it is read again while pages and totals do not agree.
 
     A list without a total, or with one that counts a single page, may be the first page of a longer one: where it is as long as
-    a page could be, or has a total and `FEW_ROWS` or fewer or no limit in its cursor, the rows beyond are asked for, unless it is
-    shorter than the `longest` list that this server gave at once.
+    a page could be, or has a cursor and `FEW_ROWS` or fewer or a cursor without a limit, the rows beyond are asked for, unless it
+    is shorter than the `longest` list that this server gave at once.
     With `prove`, since it decides whether checkpoints are gone, an empty list is read twice.
 
     Servers that give the list at once give it again at any offset, and so does a gateway that drops the query:
@@ -50,7 +53,7 @@ def read_run_list(
         content = get({})
         rows = content.count(f'"{table.key}"'.encode())  # or more
         is_open = not rows and prove
-        if b'"total_count"' not in content and not is_open and (rows < longest or not _may_be_cut(rows, None)):
+        if not _CURSOR.search(content) and not is_open and (rows < longest or not _may_be_cut(rows, None)):
             return Pages([content])
         reading = _read_once(content, get, _Reading(table, longest), bounds, prove=prove)
         why = explain_repeat(reading.keys) if reading.repeats else None
@@ -78,6 +81,7 @@ class _Reading:
     rows: int = 0  # of the pages that brought something new
     overlaps: bool = False
     limit: int | None = None  # of the first page, as its cursor says
+    has_cursor: bool = False
     fruitless: int = 0  # pages in a row without a new row
     repeats: bool = False  # whether a page held rows, and none that was new
     ended: str | None = None  # why it was ended before the list was
@@ -90,6 +94,7 @@ class _Reading:
         self.totals += [page.total] if page.total else []
         self.lengths += [page.rows] if page.total else []
         self.limit = self.limit if self.contents else page.limit
+        self.has_cursor = self.has_cursor or page.has_cursor
         self.fruitless = 0 if new else self.fruitless + 1
         self.repeats = self.repeats or (bool(keys) and not new)
         if new or not self.contents:
@@ -112,7 +117,7 @@ class _Reading:
             return is_open and self.fruitless < MOST_FRUITLESS - 1
         is_wrong = 0 < self.claim < len(self.keys)
         is_few = self.rows <= FEW_ROWS or self.limit is None
-        may_be_page = self.claim > 0 and self.longest <= self.rows and is_few
+        may_be_page = self.has_cursor and self.longest <= self.rows and is_few
         return not self.fruitless and (is_wrong or may_be_page or _may_be_cut(self.rows, self.limit))
 
     @property
@@ -132,7 +137,8 @@ def _read_once(content: bytes, get: Get, reading: _Reading, bounds: Bounds, *, p
             break
         try:
             reading.add(get({"limit": first, "offset": reading.rows} if reading.rows else {}))
-        except InvalidRequestError:  # it is not paged
+        except InvalidRequestError:  # it is not paged; or it is, and has a last offset
+            reading.ended = "lists are refused from some offset on" if len(reading.contents) > 1 else None
             break
     return reading
 

@@ -249,6 +249,9 @@ class Sweeper:
         seen = Novelty(decoder, samples=trusts_total)
 
         def take(request: Request, content: bytes) -> None:
+            if not content:
+                coverage.ended = coverage.ended or f"the server refuses pages from row {request.offset:,} on"
+                return
             page = decoder.feed(content)
             coverage.record(request, page.rows, page.total, new=seen.count_new(page), limit=page.limit)
             coverage.pages += 1
@@ -261,20 +264,24 @@ class Sweeper:
         def fetch(request: Request) -> bytes | None:
             if coverage.skips(request) or find_end():
                 return None
-            paged = {**params, "limit": request.limit, "offset": request.offset}
-            return self._get(path, paged, progress).content
+            return self._get_page(path, params, request, progress)
 
         take(*self._first(table, path, params, coverage, progress))
         while requests := coverage.missing():
-            if ended := find_end():
-                coverage.ended = ended
-                break
+            coverage.ended = find_end()  # then none is sent, and none is missing
             for request, content in run_in_order(requests, fetch, self._transport.settings.max_workers, progress):
                 if content is not None:
                     take(request, content)
         if coverage.has_more_than_a_page:
             self._sizes[path] = coverage.size
         return coverage, decoder
+
+    def _get_page(self, path: str, params: Mapping[str, Any], request: Request, progress: Progress) -> bytes:
+        """Return a page after the first; empty if the server refuses its offset: it may be past the end, or past what the server allows."""
+        try:
+            return self._get(path, {**params, "limit": request.limit, "offset": request.offset}, progress).content
+        except InvalidRequestError:
+            return b""
 
     def _first(
         self, table: Table, path: str, params: Mapping[str, Any], coverage: Coverage, progress: Progress
