@@ -214,7 +214,7 @@ def test_retire_by_a_rule(own_view: ViewPage) -> None:
     own_view.host.fill(own_view.panel_control("keep_last"), "2")
     own_view.panel_control("keep_public").uncheck()
     own_view.answer_panel("1d")
-    own_view.wait_for_text(own_view.panel, "keeps keep_last(2)")
+    own_view.wait_for_text(own_view.panel, "kept by keep_last(2)")
     assert "keep_public" not in own_view.panel()
     rows = int(own_view.panel_control("run").inner_text().split()[-1])
     assert 0 < rows < len(own_view.widget.frame)
@@ -242,3 +242,41 @@ def test_export(own_view: ViewPage, tmp_path: Path, suffix: str) -> None:
     own_view.panel_control("overwrite").check()
     own_view.answer_panel("submit")
     own_view.wait_for_text(own_view.panel, "wrote 3 rows")
+
+
+# ---- live plans, copying
+
+
+def test_a_form_shows_what_its_rule_would_free(own_view: ViewPage, server: DemoServer) -> None:
+    """While a keep rule is edited, the form says what it would free and what stays; typing is not disturbed, and a plan can be changed."""
+    own_view.select_matching()
+    own_view.click_and_wait("retire")
+    estimate = own_view.find(".tkf-estimate")
+    own_view.host.wait_until(lambda: "kept: " in estimate.inner_text())
+    before = estimate.inner_text()
+    own_view.panel_control("keep_last").press("Control+a")
+    own_view.type("keep_last", "50")
+    own_view.host.wait_until(
+        lambda: estimate.inner_text() != before and "tkf-working" not in str(estimate.get_attribute("class"))
+    )
+    assert (own_view.active(), own_view.panel_control("keep_last").input_value()) == ("keep_last", "50")
+    own_view.answer_panel("1d")
+    own_view.wait_for_text(own_view.panel, "kept by keep_last(50)")
+    own_view.answer_panel("kept ")
+    assert own_view.find(".tkf-listed tbody tr").count() > 0
+    own_view.answer_panel("edit")
+    assert own_view.panel_control("keep_last").input_value() == "50"
+    assert writes(server) == 0
+
+
+def test_selected_rows_are_copied_as_a_table(own_view: ViewPage) -> None:
+    """Ctrl+C copies the selected rows with the names of their columns; a button copies their paths."""
+    keys = select(own_view, "not public", 2)
+    own_view.press("Control+c")
+    own_view.wait_for(own_view.note, "copied 2 rows")
+    head, *rows = own_view.page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert head.split("\t") == own_view.columns()
+    assert [row.split("\t")[-1] for row in rows] == keys
+    own_view.click("copy keys")
+    own_view.host.settle()
+    own_view.host.wait_until(lambda: own_view.page.evaluate("navigator.clipboard.readText()") == "\n".join(keys))

@@ -117,18 +117,24 @@ def test_rows_change_in_place(own_view: ViewPage) -> None:
 
 
 def test_rows_of_an_outcome_are_listed_by_a_click(own_view: ViewPage, server: DemoServer) -> None:
-    """A click on the count of an outcome lists its rows instead of the failures, a second click restores those; the focus stays."""
+    """The outcome says what changed and why rows failed; a click on a count or an error lists its rows, a second one hides them; the focus stays."""
     keys = select(own_view, 4)
     own_view.click_and_wait("publish")
     server.faults.bursts = [Burst("publish_checkpoint", 403, times=1)]
     own_view.answer_panel("run")
     own_view.wait_for_text(own_view.panel, "✕ 1 failed")
+    assert "3: private → public" in own_view.panel()
+    failure = own_view.find(".tkf-failure")
+    assert failure.inner_text().startswith("1 failed: ")
+    assert "403" in failure.inner_text()
     rows = own_view.find(".tkf-listed tbody tr")
+    own_view.host.click(failure)
+    own_view.wait_for(rows.count, 1)
     failed = rows.first.locator("td").first.inner_text()
     own_view.answer_panel("outcome done")
     own_view.wait_for(rows.count, 3)
     assert {*rows.locator("td:first-child").all_inner_texts(), failed} == {*keys}
     assert own_view.active() == "outcome done"
     own_view.answer_panel("outcome done")
-    own_view.wait_for(rows.count, 1)
-    assert "403" in rows.first.inner_text()
+    own_view.wait_for(rows.count, 0)
+    assert own_view.selection().startswith("4 selected"), "the selection stays"

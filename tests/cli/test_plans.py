@@ -429,7 +429,7 @@ def test_dry_run_prints_the_plan(command: str, server: DemoServer, run: Callable
     """`--dry-run` prints how many rows would change, how large they are, and commands instead of Python; nothing is sent."""
     done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--yes")
     assert (done.code, done.err, writes(server)) == (0, "", [])
-    assert re.match(r"Plan: (0|12|13) of 13 checkpoints will [a-z ]+, [\d.]+ GB", done.out)
+    assert re.match(r"Plan: (0|12|13) of 13 checkpoints, [\d.]+ GB[^,]*,.* will [a-z ]+", done.out)
     assert done.out.endswith("Nothing was sent.\n")
     assert not re.search(r"plan\.\w+|after=", done.out)
     assert list_plan_paths(server, 12)[0] in done.out
@@ -543,7 +543,7 @@ def test_the_row_count_is_typed_on_a_terminal(server: DemoServer, environment: d
     chosen = ["rm", "--where", OURS, "--format", "json"]
     refused, said = run_answering(*chosen, answer="yes", env=environment)
     assert (refused.code, refused.out, writes(server)) == (1, "", [])
-    assert "12 of 13 checkpoints will be deleted, 12.0 GB" in said
+    assert "12 of 13 checkpoints, 12.0 GB, about $1.20 a month, will be deleted" in said
     assert "held: 1, the newest of its run" in said
     assert "a delete cannot be undone; to be able to, use tinker-frames expire" in said
     assert "Type 12 to confirm: " in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_extending_adds_to_each_rows_own_expiry(client_of: Make, ahead: int) -> 
         frame = client.checkpoints(refresh=True).query("tinker_path in @paths")
         before = read_expiries(server, paths)
         plan = frame.tinker.extend(by="2 weeks", client=client)
-        assert "3 of 4 checkpoints will expire 14 d later" in str(plan)
+        assert re.search(r"3 of 4 checkpoints, [\d.]+ GB.*, will expire 14 d later", str(plan))
         found = plan.frame.set_index("tinker_path").loc[paths]
         assert found["verdict"].tolist() == ["send"] * 3 + ["unchanged"]
         assert found["reason"].iloc[-1] == "never expires"

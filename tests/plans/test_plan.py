@@ -309,7 +309,7 @@ def test_a_person_at_a_terminal_is_asked_for_the_number(
                 plan.run()
     os.close(master)
     question = capsys.readouterr().out
-    assert question.startswith("11 of 11 checkpoints will be deleted, ")
+    assert question.startswith("11 of 11 checkpoints, ")
     assert 'a delete cannot be undone; to be able to, use expire(after="24h")' in question
     assert "Type 11 to confirm: " in question
     assert writes(server) == (11 if runs else 0)

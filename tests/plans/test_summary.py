@@ -41,7 +41,8 @@ def test_the_numbers_are_right(shared_client: tkf.Client) -> None:
     gigabytes = sends["size_bytes"].sum() / 1e9
     for text in texts(plan):
         flat = " ".join(text.split())
-        assert f"{len(sends):,} of {len(plan):,} checkpoints will be deleted, {gigabytes:,.1f} GB" in flat
+        assert f"{len(sends):,} of {len(plan):,} checkpoints, {gigabytes:,.1f} GB" in flat
+        assert " a month, will be deleted" in flat
         assert f"(size of {sends['size_bytes'].isna().sum()} not known)" in flat
         assert f"about ${gigabytes * rate:,.2f} a month" in flat
         counts = {

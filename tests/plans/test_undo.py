@@ -192,7 +192,7 @@ def test_a_nameless_resume_is_shown_and_confirmed(
     monkeypatch.setattr("builtins.input", lambda question: shown.append(question) or str(left))
     assert set(resume(client=client)["outcome"]) == {"done"}
     assert shown[0].startswith(f"the plan {plan.id}, interrupted on")
-    assert f"{left} of {left} checkpoints will be deleted" in shown[0]
+    assert f"{left} of {left} checkpoints, " in shown[0]
     assert "refused" not in shown[0]
 
 

@@ -18,6 +18,7 @@ from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.files import read_export
 from tinker_frames.plans.guards import GUARDS
 from tinker_frames.views.forms import OFFERED, make_fields
+from tinker_frames.views.panel_rows import PAGE_ROWS
 
 State = tuple[bool, datetime | None]
 ALL = tuple(GUARDS)
@@ -236,21 +237,23 @@ def test_a_plan_from_python_has_rows_of_its_own(view: HeadlessView) -> None:
 
 
 def test_held_rows_can_be_listed_and_guards_lifted(server: DemoServer, view: HeadlessView) -> None:
-    """Held rows are counted by reason and listed on request; lifting a guard adds them, and can be reverted."""
+    """Held rows are counted by guard and listed on request; lifting a guard adds them, and can be reverted."""
     view.select_matching()
     plan = view.make_plan("delete")
     assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(set(ALL) - {"expiry"}, False)
-    held = [group for group in plan["groups"] if group["verdict"] == "held"]
-    assert held
+    (held,) = [group for group in plan["groups"] if group["verdict"] == "held"]
     assert sum(group["rows"] for group in plan["groups"]) == len(view.keys)
-    for group in held:
-        view.send("list", verdict="held", reason=group["reason"])
-        names, *rows = view.panel["rows"]
-        assert len(rows) == group["rows"]
-        assert {row[names.index("reason")] for row in rows} == {group["reason"]}
-        assert [one["reason"] for one in view.panel["groups"] if one["open"]] == [group["reason"]]
-    view.send("list", verdict="held", reason=held[-1]["reason"])
-    assert view.panel["rows"] == []
+    frame = view.explorer.panel.plan.frame
+    for guard in plan["guards"]:
+        name = GUARDS[guard["name"]]
+        assert int(guard["label"].split()[0]) == frame.loc[frame["verdict"] == "held", name.column].fillna(True).sum()
+    view.send("list", verdict="held")
+    names, *rows = view.panel["listed"]["rows"]
+    assert (len(rows), view.panel["listed"]["total"]) == (min(held["rows"], PAGE_ROWS), held["rows"])
+    assert all(row[names.index("reason")] for row in rows)
+    assert [one["verdict"] for one in view.panel["groups"] if one["open"]] == ["held"]
+    view.send("list", verdict="held")
+    assert view.panel["listed"] is None
     view.send("allow", guards=list(ALL))
     assert view.panel["number"] == len(view.keys)
     assert [guard["on"] for guard in view.panel["guards"]] == [True] * len(ALL)
@@ -301,12 +304,69 @@ def test_the_confirmation_summarizes_the_plan(server: DemoServer, view: Headless
     plan = view.make_plan("retire", keep_last=1, after="24h")
     sends = view.explorer.panel.plan.frame.query("verdict == 'send'")
     assert plan["lines"][0].startswith(f"{plan['number']} of ")
-    assert "checkpoints will expire in 24 h" in plan["lines"][0]
+    assert "a month, will expire in 24 h" in plan["lines"][0]
     assert f"{sends['size_bytes'].sum() / 1e9:,.1f} GB" in plan["lines"][0]
     assert "$" in plan["lines"][0]
     assert (plan["rule"], plan["undo"], plan["typed"]) == ("keep_last(1)", True, False)
     assert view.make_plan("delete")["undo"] is False
     assert "a delete cannot be undone; to be able to, use Expire in 24 h" in view.panel["lines"]
+
+
+def test_what_stays_can_be_listed_too(view: HeadlessView) -> None:
+    """What a keep rule keeps is a group and a part of its own, with the reason of each row."""
+    view.select_matching()
+    plan = view.make_plan("retire", keep_last=1, after="24h")
+    kept = view.explorer.panel.plan.kept
+    assert plan["groups"][-1]["verdict"] == "kept"
+    assert plan["groups"][-1]["label"] == "kept by keep_last(1)"
+    assert plan["groups"][-1]["rows"] == len(kept)
+    parts = {part["label"]: part["value"] for part in plan["parts"]}
+    assert parts["kept"] == kept["size_bytes"].sum()
+    assert sum(parts.values()) == view.state.rows.frame["size_bytes"].sum()
+    view.send("list", verdict="kept")
+    names, *rows = view.panel["listed"]["rows"]
+    assert [row[0] for row in rows] == kept["tinker_path"].tolist()[:PAGE_ROWS]
+    assert {row[names.index("reason")] for row in rows} == {"keep_last(1)"}
+
+
+def test_every_row_of_a_group_is_reached(view: HeadlessView) -> None:
+    """A long group is listed in pages, of which the last has the last row; a page beyond is the last one."""
+    view.select_matching()
+    plan = view.make_plan("expire")
+    frame = view.explorer.panel.plan.frame
+    sent = frame.loc[frame["verdict"] == "send", "tinker_path"].tolist()
+    assert plan["number"] == len(sent) > PAGE_ROWS - 100
+    found: list[str] = []
+    while len(found) < len(sent):
+        view.send("list", verdict="send", first=len(found))
+        found += [row[0] for row in view.panel["listed"]["rows"][1:]]
+    assert found == sent
+    view.send("list", verdict="send", first=10**6)
+    assert view.panel["listed"]["rows"][-1][0] == sent[-1]
+
+
+def test_a_form_shows_what_it_would_do(server: DemoServer, view: HeadlessView) -> None:
+    """A form shows the plan of its values as they are changed and for the rows selected now, or the error in them; a plan can be changed."""
+    view.select_matching()
+    view.send("begin", action="retire")
+    first = view.panel["estimate"]
+    view.send("estimate", given={"keep_last": 1})
+    second = view.panel["estimate"]
+    assert first["lines"][0] != second["lines"][0]
+    assert second["parts"][-1]["label"] == "kept"
+    view.select(*view.keys[:2])
+    view.wait()
+    assert " of 2 checkpoints" in view.panel["estimate"]["lines"][0] or "0 of" in view.panel["estimate"]["lines"][0]
+    view.send("estimate", given={"keep_last": "x"})
+    assert "whole number" in view.panel["estimate"]["error"]
+    view.send("answer", given={"keep_last": 2})
+    assert (view.panel["stage"], view.panel["editable"]) == ("confirm", True)
+    view.send("edit")
+    assert view.panel["stage"] == "ask"
+    assert view.panel["fields"][0]["value"] == 2
+    view.send("begin", action="set_ttl")
+    assert view.panel["estimate"] is None, "nothing is filled in"
+    assert count_writes(server) == 0
 
 
 # ── forms ───────────────────────────────────────────────────────────────────────────────────────────

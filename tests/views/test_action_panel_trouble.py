@@ -43,8 +43,8 @@ def count_outcomes(shown: dict[str, Any]) -> dict[str, int]:
 
 
 def list_reasons(shown: dict[str, Any]) -> list[str]:
-    """Return the full reasons of the listed rows."""
-    return [row[2] if isinstance(row[2], str) else row[2][1] for row in shown["failed"][1:]]
+    """Return the reason of each row that was not done."""
+    return [group["error"] for group in shown["failed"] for _ in range(group["rows"])]
 
 
 # ── undo ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +139,8 @@ def test_undo_leaves_rows_that_were_changed_since(server: DemoServer, view: Head
     theirs = get_server_state(server)[path]
     view.send("undo")
     assert count_outcomes(view.panel) == {"done": 5, "skipped": 1}
-    assert [row[0] for row in view.panel["failed"][1:]] == [path]
+    view.send("list", verdict="skipped")
+    assert [row[0] for row in view.panel["listed"]["rows"][1:]] == [path]
     assert "changed since" in list_reasons(view.panel)[0]
     assert get_server_state(server)[path] == theirs
 
@@ -148,20 +149,23 @@ def test_the_rows_of_an_outcome_can_be_listed(server: DemoServer, view: Headless
     """A click on an outcome lists its rows, a second one hides them; an undo has its own outcomes."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5))
     shown = run_action(view, "publish")
-    assert (shown["rows"], [count["open"] for count in shown["counts"]]) == ([], [False, False])
+    assert (shown["listed"], [count["open"] for count in shown["counts"]]) == (None, [False, False])
     outcomes = view.explorer.panel.outcomes
     assert outcomes is not None
     for outcome in ("done", "failed"):
         view.send("list", verdict=outcome)
-        names, *rows = view.panel["rows"]
-        assert names[:2] == ["tinker_path", "error"]
+        names, *rows = view.panel["listed"]["rows"]
+        assert names[:3] == ["tinker_path", "change", "error"]
+        assert {row[1] for row in rows} == ({"private → public"} if outcome == "done" else {""})
         assert [row[0] for row in rows] == outcomes.loc[outcomes["outcome"] == outcome, "tinker_path"].tolist()
         assert {count["outcome"] for count in view.panel["counts"] if count["open"]} == {outcome}
+    assert view.panel["changes"] == ["7: private → public"]
     view.send("list", verdict="failed")
-    assert view.panel["rows"] == []
+    assert view.panel["listed"] is None
     view.send("list", verdict="done")
     view.send("undo")
-    assert (count_outcomes(view.panel), view.panel["rows"]) == ({"done": 7}, [])
+    assert (count_outcomes(view.panel), view.panel["listed"]) == ({"done": 7}, None)
+    assert view.panel["changes"] == ["7: public → private"]
 
 
 # ── retry ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,18 +180,22 @@ def test_a_retry_extends_no_row_twice() -> None:
 
 
 def test_a_retry_sends_only_failed_rows(server: DemoServer, view: HeadlessView) -> None:
-    """Failed rows are shown with their reason; a retry plans and sends only those, with the same lifted guards."""
+    """Rows that failed with the same reason are one line, which lists them; a retry plans and sends only those, with the same lifted guards."""
     server.faults.bursts.append(Burst("publish_checkpoint", 403, times=5, detail="Not today."))
     shown = run_action(view, "publish")
     assert (count_outcomes(shown), shown["retry"]) == ({"done": 7, "failed": 5}, True)
-    assert [row[1] for row in shown["failed"][1:]] == ["failed"] * 5
-    assert all("Not today." in why for why in list_reasons(shown))
-    failed = {row[0] for row in shown["failed"][1:]}
+    (group,) = shown["failed"]
+    assert (group["outcome"], group["rows"]) == ("failed", 5)
+    assert "Not today." in group["error"]
+    view.send("list", verdict="failed", reason=group["error"])
+    failed = {row[0] for row in view.panel["listed"]["rows"][1:]}
+    assert len(failed) == 5
+    assert view.panel["failed"][0]["open"]
     server.faults.clear()
     server.requests.clear()
     view.send("retry")
     assert (view.panel["stage"], view.panel["number"], view.panel["hidden"]) == ("confirm", 5, 0)
-    assert [guard["name"] for guard in view.panel["guards"] if guard["on"]] == ["newest", "public", "sampler"]
+    assert [guard["name"] for guard in view.panel["guards"] if guard["on"]] == ["public", "newest", "sampler"]
     assert set(view.confirm()["tinker_path"]) == failed
     assert (count_outcomes(view.panel), count_writes(server), view.panel["retry"]) == ({"done": 5}, 5, False)
     assert get_frame_state(view.state.rows.frame) == get_server_state(server)
@@ -380,7 +388,7 @@ def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_
     BROKEN[how](server)
     view.send("confirm")
     assert view.panel["stage"] in ("confirm", "outcome")
-    assert view.panel["error"] or len(view.panel["failed"]) == 2
+    assert view.panel["error"] or [group["rows"] for group in view.panel["failed"]] == [1]
     assert get_frame_state(view.state.rows.frame) == before
 
 

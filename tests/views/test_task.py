@@ -15,7 +15,7 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError, NotFoundError
 from tinker_frames.listings.tables import TableReader
-from tinker_frames.rest.progress import Progress, StoppedError, is_interactive, open_progress
+from tinker_frames.rest.progress import RATE_LIMITED, Progress, StoppedError, is_interactive, open_progress
 from tinker_frames.views.task import TICK_S, Task, describe_error
 
 PATIENCE_S = 20
@@ -108,13 +108,20 @@ def test_progress_counts_rows() -> None:
 
 
 def test_waits_are_reported_while_they_last() -> None:
-    """A wait is shown with its reason and remaining seconds, and not once it is over."""
+    """A wait is shown with its reason and remaining seconds, and not once rows come or it is over; a rate limit outlasts rows."""
     task, _ = make_task(lambda _: None)
     assert task.to_message()["waiting"] == ""
-    task.report_wait(12, "rate limited (429)")
-    assert task.to_message()["waiting"] == "waiting 12 s: rate limited (429)"
-    task.report_wait(0.3, "rate limited (429)")
+    task.report_wait(12, "no answer")
+    assert task.to_message()["waiting"] == "waiting 12 s: no answer"
+    task.advance(1)
     assert task.to_message()["waiting"] == ""
+    task.report_wait(12, RATE_LIMITED)
+    task.advance(1)
+    task.report_wait(0.3, "another request is repeated")
+    assert task.to_message()["waiting"] == f"waiting 12 s: {RATE_LIMITED}"
+    over, _ = make_task(lambda _: None)
+    over.report_wait(0.3, RATE_LIMITED)
+    assert over.to_message()["waiting"] == ""
 
 
 def test_a_task_can_be_cancelled() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from .jobs import State
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .actions import Action
+
 States = Mapping[str, State]
+MOST_EFFECTS = 4  # distinct ones that are named
 
 
 def describe_change(before: State, now: State | None) -> str:
@@ -24,6 +32,37 @@ def describe_change(before: State, now: State | None) -> str:
     if before.expires_at != now.expires_at:
         return f"its expiry has changed since, to {now.expires_at or 'never'}"
     return ""
+
+
+def describe_effects(frame: pd.DataFrame, action: Action, *, is_undone: bool = False) -> list[str]:
+    """Return for each row of a plan's frame what it is before and after, as in `no expiry → expires 2026-11-28 12:00`.
+
+    With `is_undone`, it is what an undo leads back to.
+    """
+    if action.removes:
+        return ["deleted"] * len(frame)
+    columns = (frame["public"], frame["public_after"])
+    if action.sets_expiry:
+        columns = (frame["expires_at"], frame["expires_after"])
+    show = _format_expiry if action.sets_expiry else _format_access
+    before, after = ([show(value) for value in column] for column in (columns[::-1] if is_undone else columns))
+    return [f"{one} → {other}" for one, other in zip(before, after, strict=True)]
+
+
+def count_effects(effects: list[str]) -> list[str]:
+    """Return the most frequent changes, each with its number of checkpoints, and the number of the others."""
+    counts = Counter(effects).most_common()
+    others = sum(rows for _, rows in counts[MOST_EFFECTS:])
+    named = [f"{rows:,}: {effect}" for effect, rows in counts[:MOST_EFFECTS]]
+    return [*named, f"{others:,}: other changes"] if others else named
+
+
+def _format_expiry(value: Any) -> str:
+    return "no expiry" if value != value or value is None else f"expires {value:%Y-%m-%d %H:%M} UTC"  # noqa: PLR0124  # NaT
+
+
+def _format_access(value: Any) -> str:
+    return {True: "public", False: "private"}.get(value, "unknown access") if value == value else "unknown access"  # noqa: PLR0124
 
 
 def find_other_changes(before: States, after: States, own: Collection[str], now: datetime) -> dict[str, str]:

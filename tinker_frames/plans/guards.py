@@ -108,6 +108,22 @@ def find_hold(flags: Sequence[bool | None], allowed: frozenset[str]) -> str:
     return "; ".join(reason for name, reason in found.items() if name in holding - lifted)
 
 
+def count_holds(frame: pd.DataFrame, allowed: frozenset[str]) -> dict[str, int]:
+    """Return the number of rows of a plan's frame that each guard holds, or held before it was lifted; those without any are left out.
+
+    A row that several guards hold is counted by each of them.
+    """
+    reasons = frame.loc[frame["verdict"] == "held", "reason"].value_counts()
+    found = {}
+    for name, guard in GUARDS.items():
+        if name in allowed:
+            flags = frame.loc[frame["verdict"] == "send", guard.column]
+            found[name] = int(flags.fillna(True).astype(bool).sum())
+        else:
+            found[name] = sum(int(rows) for reason, rows in reasons.items() if guard.is_named_in(str(reason)))
+    return {name: rows for name, rows in found.items() if rows or name in allowed}
+
+
 def _flag_newest(listed: pd.DataFrame) -> pd.Series[Any]:
     """Return which checkpoints are the newest of their run, by the rule that keeps them; NA where that is not known."""
     return keep_last(1, by="training_run_id").judge(listed)

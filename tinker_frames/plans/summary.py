@@ -64,14 +64,14 @@ def count_reasons(reasons: pd.Series[Any]) -> list[tuple[str, int]]:
 def _format_headline(
     action: Action, frame: pd.DataFrame, sends: pd.DataFrame, rows: pd.DataFrame, rate: float | None
 ) -> str:
-    """Return how many rows will be changed, how, how large they are and what they cost."""
+    """Return how many rows, how large they are and what they cost, and what will happen to them."""
     size = sends["size_bytes"].sum() / 1e9
     unknown = int(sends["size_bytes"].isna().sum())
     known = f" (size of {unknown} not known)" if unknown else ""
     is_gone = action.removes or action.only_sooner
     money = f", about ${size * rate:,.2f} a month" if rate is not None and is_gone else ""
     effect = describe_effect(action, rows)
-    return f"{len(sends):,} of {count_checkpoints(len(frame))} will {effect}, {size:,.1f} GB{known}{money}"
+    return f"{len(sends):,} of {count_checkpoints(len(frame))}, {size:,.1f} GB{known}{money}, will {effect}"
 
 
 def _format_counts(sends: pd.DataFrame) -> list[str]:

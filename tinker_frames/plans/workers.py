@@ -10,7 +10,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ..rest.progress import Progress, StoppedError
+from ..rest.progress import RATE_LIMITED, Progress, StoppedError
 from ..rest.threads import Result, attempt, start_threads
 from .jobs import Job, Outcome
 from .pace import Pace
@@ -126,7 +126,7 @@ class Workers:
         else:
             job.attempts -= 1
             if job.not_before > self._pause_until + SAME_BURST_S:
-                self._bar.report_wait(again.wait_s, "rate limited (429)")
+                self._bar.report_wait(again.wait_s, RATE_LIMITED)
                 self._pace.record_rate_limit()
             self._pause_until = max(self._pause_until, job.not_before)
         self._again.append(job)

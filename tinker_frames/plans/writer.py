@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
 from ..rest.adapter import get_time_left
 from ..rest.config import Settings
-from ..rest.progress import Progress
+from ..rest.progress import RATE_LIMITED, Progress
 from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
 from ..rest.transport import Transport
 from ..schema.paths import run_of, run_url, runs_of
@@ -336,7 +336,7 @@ def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome
         most = settings.retries * (RATE_LIMIT_RETRY_FACTOR if turn.error.retry_after else 1)
         if turn.wait_s >= get_time_left() or limits > most:
             return writer.outcome(job, "failed", turn.error)
-        progress.report_wait(turn.wait_s, "rate limited (429)" if turn.limited else str(turn.error.what))
+        progress.report_wait(turn.wait_s, RATE_LIMITED if turn.limited else str(turn.error.what))
         time.sleep(turn.wait_s)
 
 

@@ -15,6 +15,7 @@ logger = logging.getLogger("tinker_frames")
 
 DELAY_S = 1.0
 REPORT_WAITS_FROM_S = 1.0
+RATE_LIMITED = "rate limited (429)"  # the reason of a wait that the server asks all requests for
 _redirection: ContextVar[Callable[[str], Progress] | None] = ContextVar("redirection", default=None)
 
 

@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidRequestError
 from ..frames.files import export
 from ..frames.text import count_checkpoints
-from ..plans.actions import ACTIONS
 from ..plans.changes import format_other_changes
-from ..plans.confirmation import MAX_UNCONFIRMED
-from ..plans.guards import GUARDS
 from ..plans.plan import Plan
-from ..plans.preview import VERDICTS, build_outcome_frame
-from ..plans.summary import Hints
 from ..rest.progress import StoppedError
-from . import panel_rows
+from . import panel_states
+from .estimate import Estimator
 from .forms import EXPORT, OFFERED, get_offered, make_fields, read_arguments, read_file, repeat_arguments
 from .messages import AskPanel, ConfirmPanel, OpenPanel, OutcomePanel, PanelState
+from .panel_rows import Group, find_unfinished, require_number
 from .target import Target
 from .task import Task, describe_error
 
@@ -33,8 +30,6 @@ if TYPE_CHECKING:
 
     from ..plans.actions import Action
     from ..plans.planner import Planner
-
-HINTS = Hints(reversible=ACTIONS["expire"].label, undo="Undo")  # the names of buttons
 
 
 class ActionPanel:
@@ -70,7 +65,9 @@ class ActionPanel:
         self._target: Target | None = None
         self._origin = ""  # of the rows of a plan without a target
         self._preview: pd.DataFrame | None = None
-        self._opened_group: tuple[str, str] | None = None
+        self._opened_group: Group | None = None
+        self._given: dict[str, Any] = {}  # the values of the form that the plan was made of
+        self.estimator = Estimator(changed)
         self._note = self._error = ""
         self._undone = ""  # the plan that was undone
         self._label = ""
@@ -87,6 +84,7 @@ class ActionPanel:
         self._action, self._label = action, action.label.rstrip("…")
         if prepare is None:
             self._enter("ask")
+            self.estimate({field["name"]: field["value"] for field in make_fields(action)})
         else:
             prepare()
 
@@ -95,6 +93,36 @@ class ActionPanel:
         if self.stage != "ask":
             raise InvalidRequestError("no form is open", hint="Select rows and an action.")
         self._read_form(self._action, self._find_target(), given)()
+
+    def estimate(self, given: dict[str, Any]) -> None:
+        """Make the plan of a form that is being filled in, in the background, to show what it would do."""
+        if self.stage != "ask" or self._action is EXPORT:
+            return
+        self._given = given
+        try:
+            filled = {name: value for name, value in given.items() if value != ""}  # without a duration, its default
+            target, arguments = self._find_target(), read_arguments(self._action, filled)
+        except InvalidRequestError as error:
+            is_incomplete = not any(value not in ("", None, False, 0) for value in given.values())
+            self.estimator.refuse(given, None if is_incomplete else error)
+            self._changed()
+            return
+        action = self._action
+        self.estimator.request(given, lambda: self._planner().plan(action.name, target.checkpoints(), arguments))
+        self._changed()
+
+    def follow_selection(self) -> None:
+        """Make the plan of an open form again, for the rows that are selected now."""
+        if self.stage == "ask":
+            self.estimate(self._given)
+
+    def edit(self) -> None:
+        """Go back from a plan to the form that it was made of."""
+        self._require_current()
+        given = self._given
+        self._clear()
+        self._enter("ask")
+        self.estimate(given)
 
     def _read_form(self, action: Action, target: Target, given: dict[str, Any]) -> Callable[[], None]:
         """Check the values of the form, and return the function that continues with them."""
@@ -106,7 +134,7 @@ class ActionPanel:
         def plan() -> Plan:
             return self._planner().plan(action.name, target.checkpoints(), arguments)
 
-        return lambda: self._prepare(f"reading {target.text}", plan, target)
+        return lambda: self._prepare(f"reading {target.text}", plan, target, given=given)
 
     def propose(self, plan: Plan) -> None:
         """Show a plan for confirmation."""
@@ -118,20 +146,21 @@ class ActionPanel:
     def allow(self, guards: list[Any]) -> None:
         """Lift these guards of the plan, and no others."""
         plan = replace(self._require_current(), allowed=frozenset()).allow(*guards)
-        self._prepare("reading the rows of the plan", lambda: plan, self._target, self._origin)
+        self._prepare("reading the rows of the plan", lambda: plan, self._target, self._origin, self._given)
 
-    def list_rows(self, verdict: str, reason: str = "") -> None:
-        """List the rows of the plan with a verdict and reason, or with an outcome; hide the list if it is shown already."""
+    def list_rows(self, verdict: str, reason: str = "", first: int | None = None) -> None:
+        """List rows of the plan with a verdict and reason, or with an outcome and error, from `first`; without it, show or hide them."""
         if self.stage != "outcome":
             self._require_plan()
-        self._opened_group = None if self._opened_group == (verdict, reason) else (verdict, reason)
+        is_open = self._opened_group is not None and self._opened_group.is_same(verdict, reason)
+        self._opened_group = None if is_open and first is None else Group(verdict, reason, first or 0)
         self._changed()
 
     def confirm(self, typed: str = "") -> None:
-        """Run the plan; if `_asks_for_number` requires it, `typed` must be the number of its rows."""
+        """Run the plan; if `needs_number`, `typed` must be the number of its rows."""
         plan, number = self._require_current(), self._count_sends()
-        if self._asks_for_number(plan):
-            panel_rows.require_number(typed, number, f"{plan.action.verb} them")
+        if panel_states.needs_number(plan, number):
+            require_number(typed, number, f"{plan.action.verb} them")
         if number == 0:
             raise InvalidRequestError("no row of this plan is sent", hint="Lift a guard, or select other rows.")
         sent = list(self._require_preview()["tinker_path"])
@@ -145,8 +174,8 @@ class ActionPanel:
         """Undo the last plan; if that makes rows public, `typed` must be their number."""
         if self.outcomes is None or not self.can_undo:
             raise InvalidRequestError("there is nothing to undo", hint="See tkf.journal().")
-        if number := self._count_published_again():
-            panel_rows.require_number(typed, number, "publish them again")
+        if self.plan is not None and (number := panel_states.count_published_again(self.plan, self.outcomes)):
+            require_number(typed, number, "publish them again")
         self._undo_plan(self.outcomes, self.outcomes.attrs["tinker"]["plan"])
 
     def retry(self) -> None:
@@ -158,7 +187,7 @@ class ActionPanel:
             self._undo_plan(outcomes, self._undone)
             return
         left, given = (
-            panel_rows.find_unfinished(outcomes, plan.action),
+            find_unfinished(outcomes, plan.action),
             repeat_arguments(plan.action, plan.rows),
         )
 
@@ -224,17 +253,6 @@ class ActionPanel:
         done = self.outcomes is not None and bool((self.outcomes["outcome"] == "done").any())
         return done and not self._undone and self.plan is not None and bool(self.plan.action.undo)
 
-    def _count_published_again(self) -> int:
-        """Count the rows that an undo makes public."""
-        if (
-            self.outcomes is None
-            or self.plan is None
-            or not self.can_undo
-            or not ACTIONS[self.plan.action.undo].public_after
-        ):
-            return 0
-        return int((self.outcomes["outcome"] == "done").sum())
-
     def to_message(self) -> PanelState:
         """Return the state of the panel, as JSON-compatible values."""
         with self.lock:
@@ -269,51 +287,34 @@ class ActionPanel:
             name, opened["target"], opened["filters"] = target.name, target.text, target.filters
         except InvalidRequestError as error:
             opened["obstacle"] = str(error)
-        submit = "Write" if self._action is EXPORT else "Look at the plan"
-        return {**opened, "stage": "ask", "fields": make_fields(self._action, name), "submit": submit}
+        estimate = panel_states.describe_estimate(self.estimator.result, is_working=self.estimator.is_working)
+        return panel_states.describe_form(opened, self._action, name, self._given, estimate)
 
     def _describe_plan(self) -> ConfirmPanel:
         plan, frame = self._require_plan(), self._require_preview()
-        lines = plan.summarize(frame, HINTS)
-        reasons = frame.loc[frame["verdict"] == "held", "reason"].unique()
-        held = [name for name, guard in GUARDS.items() if any(map(guard.is_named_in, reasons))]
-        return {
-            **self._describe_action(),
-            "stage": "confirm",
-            "obstacle": self._find_obstacle(),
-            "number": self._count_sends(),
-            "verb": plan.action.verb,
-            "lines": [line for line in lines if not line.startswith(tuple(VERDICTS.values()))],
-            "groups": panel_rows.count_groups(frame, self._opened_group),
-            "guards": [
-                {"name": name, "label": GUARDS[name].counted, "on": name in plan.allowed}
-                for name in sorted({*held, *plan.allowed})
-            ],
-            "rows": panel_rows.list_group(frame, self._opened_group),
-            "typed": self._asks_for_number(plan),
-            "undo": bool(plan.action.undo),
-            "rule": plan.rule,
-            "hidden": self._target.hidden if self._target else 0,
-        }
+        opened: OpenPanel = {**self._describe_action(), "obstacle": self._find_obstacle()}
+        hidden = self._target.hidden if self._target else 0
+        state = panel_states.describe_plan(opened, plan, frame, self._opened_group, hidden=hidden)
+        return {**state, "editable": bool(self._target) and bool(self._given)}
 
     def _describe_outcomes(self) -> OutcomePanel:
-        outcomes = build_outcome_frame("", self._action, []) if self.outcomes is None else self.outcomes
-        look, number = self._opened_group[0] if self._opened_group else None, self._count_published_again()
-        return {
-            **self._describe_action(),
-            "stage": "outcome",
-            "counts": panel_rows.count_outcomes(outcomes, look),
-            "failed": panel_rows.list_failed(outcomes),
-            "rows": panel_rows.list_outcome(outcomes, look) if look else [],
-            "undo": self.can_undo,
-            "undo_label": f"Undo: publish {count_checkpoints(number)} again" if number else "Undo",
-            "publishes": number,
-            "retry": bool(panel_rows.find_unfinished(outcomes, self._action)),
-        }
+        opened, outcomes = self._describe_action(), self.outcomes
+        state = panel_states.describe_outcomes(
+            opened, self.plan, self._preview, outcomes, self._opened_group, is_undone=bool(self._undone)
+        )
+        is_unfinished = outcomes is not None and bool(find_unfinished(outcomes, self._action))
+        return {**state, "undo": self.can_undo, "retry": is_unfinished}
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _prepare(self, what: str, made: Callable[[], Plan], target: Target | None, origin: str = "") -> None:
+    def _prepare(
+        self,
+        what: str,
+        made: Callable[[], Plan],
+        target: Target | None,
+        origin: str = "",
+        given: dict[str, Any] | None = None,
+    ) -> None:
         """Make a plan and its preview in the background, and show it; a plan without a target has an `origin`, in words."""
 
         def work(_: Task) -> tuple[Plan, pd.DataFrame]:
@@ -323,6 +324,7 @@ class ActionPanel:
         def propose(made: tuple[Plan, pd.DataFrame]) -> None:
             self._clear()
             (self.plan, self._preview), self._target, self._origin, self.stage = made, target, origin, "confirm"
+            self._given = given or {}
 
         self._start(what, work, propose, is_plan=True)
 
@@ -400,16 +402,14 @@ class ActionPanel:
     def _clear(self) -> None:
         self.stage, self._note, self._error, self._opened_group = "", "", "", None
         self._undone = self._origin = ""
+        self._given = {}
+        self.estimator.clear()
         self.plan = self.outcomes = self._preview = self._target = None
 
     def _require_preview(self) -> pd.DataFrame:
         if self._preview is None:
             raise InvalidRequestError("no plan is shown", hint="Select rows and an action.")
         return self._preview
-
-    def _asks_for_number(self, plan: Plan) -> bool:
-        """Tell whether the number of rows has to be typed: to delete, and to publish more than ten."""
-        return plan.action.removes or (plan.action.public_after is True and self._count_sends() > MAX_UNCONFIRMED)
 
     def _count_sends(self) -> int:
         return int((self._require_preview()["verdict"] == "send").sum())
@@ -428,11 +428,8 @@ class ActionPanel:
 
     def _require_current(self) -> Plan:
         """Return the plan; raise if it is out of date, which one whose rows were not selected here is not."""
-        plan, change = self._require_plan(), ""
-        try:
-            change = self._target.find_change(self._find_target()) if self._target else ""
-        except InvalidRequestError as error:  # there are no such rows now
-            change = error.what
+        plan = self._require_plan()
+        change = self._target.find_change_now(self._find_target) if self._target else ""
         if change:
             hint = "Begin the action again for the rows that are selected now."
             raise InvalidRequestError(f"this plan is out of date: {change}", hint=hint)

@@ -16,9 +16,10 @@ import numpy as np
 from ..frames.humanize import format_size
 from ..frames.text import escape_control_characters
 from ..policies import FINAL_NAME
+from .chart_messages import Bar, BarsChart, Chart, ChartSeries, StepsChart, TimeChart
 from .facets import Facets, choose_step, make_range
 from .filters import join_expressions, literal
-from .messages import Bar, BarsChart, Chart, ChartSeries, FilterValue, StepsChart, TimeChart
+from .messages import FilterValue
 
 if TYPE_CHECKING:
     import pandas as pd

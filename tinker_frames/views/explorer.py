@@ -18,10 +18,11 @@ from ..rest.threads import attempt, start_threads
 from ..schema.paths import runs_of
 from . import refresh
 from .action_panel import ActionPanel
+from .chart_messages import ChartList
 from .codegen import write_script
 from .details import Details
 from .forms import OFFERED, make_button
-from .messages import ChartList, Facet, Head
+from .messages import Facet, Head
 from .sorts import SORTS
 from .table import TableState
 from .target import Target, make_target
@@ -64,8 +65,7 @@ class Explorer:
         self._client, self._notify = client, changed
         self._find_frames = find_frames or self.get_frames
         self._facet, self._facet_search = "", ""
-        self._rate: float | None = None  # dollars per gigabyte and month
-        self._is_rate_read = False
+        self._rates = list[float | None]()  # dollars per gigabyte and month, requested once
         self._writes = 0  # how often rows were written to
         self.reading: Task | None = None
         self.details = Details(client, lambda: self.changed("detail"))
@@ -252,7 +252,11 @@ class Explorer:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for work in the background to finish; return False if `timeout` seconds were not enough."""
         ends = None if timeout is None else time.monotonic() + timeout
-        while going := [task for task in (self.panel.task, self.reading) if task is not None and not task.join(0)]:
+        while going := [
+            task
+            for task in (self.panel.task, self.reading, self.panel.estimator)
+            if task is not None and not task.join(0)
+        ]:
             if not going[0].join(None if ends is None else max(0.0, ends - time.monotonic())):
                 return False
         return True
@@ -298,7 +302,7 @@ class Explorer:
         }
 
     def _charts_message(self) -> ChartList:
-        self.state.rate = self._rate
+        self.state.rate = self._rates[0] if self._rates else None
         return self.state.charts() if self.with_charts else {"number": self.state.rows.mask_number, "charts": []}
 
     def _facet_message(self) -> Facet:
@@ -320,6 +324,8 @@ class Explorer:
         if self.is_closed:
             return
         is_panel_concerned = "selection" in parts and "action_panel" not in parts and self.panel.depends_on_selection
+        if is_panel_concerned:
+            self.panel.follow_selection()
         self._notify((*parts, "action_panel") if is_panel_concerned else parts)
 
     def set_note(self, note: str) -> None:
@@ -345,20 +351,17 @@ class Explorer:
     def show_details(self) -> None:
         """Send summaries and charts, and read the price of storage for these, once."""
         self.changed("summaries", "charts")
-        if not self._is_rate_read:
-            self._is_rate_read = True
+        if not self._rates:
+            self._rates.append(None)
             start_threads(self._read_rate, 1, "tinker-frames-rate")
 
     def _read_rate(self) -> None:
         """Read dollars per gigabyte and month; charts go without if that fails."""
-        rate = attempt(self._request_rate).value
+        rate = attempt(lambda: self._client().planner.read_rate()).value  # noqa: PLW0108  # the client may have to be made
         if rate is not None:
             with self.lock:
-                self._rate = rate
+                self._rates[0] = rate
             self.changed("charts")
-
-    def _request_rate(self) -> float | None:
-        return self._client().planner.read_rate()
 
     def show_charts(self, on: bool) -> None:
         """Show or hide the charts beside the table."""

@@ -12,12 +12,14 @@ from .task import describe_error
 OF_PANEL = (
     "begin",
     "answer",
+    "estimate",
     "allow",
     "list",
     "confirm",
     "cancel",
     "undo",
     "retry",
+    "edit",
     "close",
 )  # their errors are shown there
 
@@ -114,12 +116,23 @@ def _answer(explorer: Explorer, request: m.AnswerRequest) -> None:
     explorer.panel.answer(dict(request["given"]))
 
 
+def _estimate(explorer: Explorer, request: m.EstimateRequest) -> None:
+    explorer.panel.estimate(dict(request["given"]))
+
+
 def _allow(explorer: Explorer, request: m.AllowRequest) -> None:
     explorer.panel.allow(list(request["guards"]))
 
 
 def _list(explorer: Explorer, request: m.ListRequest) -> None:
-    explorer.panel.list_rows(str(request["verdict"]), str(request.get("reason", "")))
+    first = request.get("first")
+    explorer.panel.list_rows(
+        str(request["verdict"]), str(request.get("reason", "")), None if first is None else int(first)
+    )
+
+
+def _copy(explorer: Explorer, request: m.CopyRequest) -> m.CopyReply:
+    return explorer.state.copy_rows(request["what"], int(request["place"]))
 
 
 def _confirm(explorer: Explorer, request: m.ConfirmRequest) -> None:
@@ -155,11 +168,14 @@ HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "samplers": lambda explorer, _: explorer.details.find_samplers(explorer.state),
     "begin": _begin,
     "answer": _answer,
+    "estimate": _estimate,
     "allow": _allow,
     "list": _list,
+    "copy": _copy,
     "confirm": _confirm,
     "cancel": lambda explorer, _: explorer.panel.cancel(),
     "undo": _undo,
     "retry": lambda explorer, _: explorer.panel.retry(),
+    "edit": lambda explorer, _: explorer.panel.edit(),
     "close": lambda explorer, _: explorer.panel.close(),
 }

@@ -6,6 +6,8 @@ What the browser sends is in `requests`. `frontend/src/messages.d.ts` is generat
 
 from typing import Literal, NotRequired, TypedDict
 
+from .chart_messages import Bar, ChartList
+
 Cell = str | list[str]  # What a cell shows: its text, or `[text, title]`, or `[text, title, mark]`.
 Row = list[bool | Cell]  # One row of a grid: whether it is selected, its key, and its cells.
 OptionValue = str | bool | None  # One value of a filter of kind `options`; None stands for NA.
@@ -187,76 +189,6 @@ class Facet(TypedDict):
     columns: NotRequired[list[ListedColumn]]
 
 
-class ChartSeries(TypedDict):
-    """One value for each bin of a chart over time, in the unit of the chart; `look` is how it is drawn."""
-
-    label: str
-    look: str
-    values: list[float]
-
-
-class TimeChart(TypedDict):
-    """A chart over time in bins of `step` hours, from `start` to `end` in hours since 1970; its series are stacked."""
-
-    id: str
-    kind: Literal["area", "columns"]
-    title: str
-    text: str
-    unit: str
-    start: int
-    step: int
-    end: float
-    series: list[ChartSeries]
-
-
-class Bar(TypedDict):
-    """One bar, or one part of a whole."""
-
-    label: str
-    value: float
-    text: str
-    look: str
-
-
-class BarsChart(TypedDict):
-    """Bars of the largest values, or the parts of a whole; `rest` is what the other values hold, in words."""
-
-    id: str
-    kind: Literal["bars", "parts"]
-    title: str
-    text: str
-    bars: list[Bar]
-    rest: str
-
-
-class StepsChart(TypedDict):
-    """Checkpoints along their steps, a lane for each run.
-
-    A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`.
-    """
-
-    id: str
-    kind: Literal["steps"]
-    title: str
-    text: str
-    low: float
-    high: float
-    bins: int
-    lanes: list[str]
-    looks: list[str]
-    points: list[list[float]]
-
-
-Chart = TimeChart | BarsChart | StepsChart  # A chart of the rows that match; `text` says in a sentence what it shows.
-
-
-class ChartList(TypedDict):
-    """The charts; `number` changes whenever the rows that match change."""
-
-    number: int
-    charts: list[Chart]
-
-
 class Summary(TypedDict):
     """What a column holds in the rows that match the other filters, in groups: the bins of a histogram or the most frequent values.
 
@@ -373,12 +305,22 @@ class FormField(TypedDict):
     none: str
 
 
+class Estimate(TypedDict):
+    """What the action of a form would do: its plan in words and as parts of a whole; or why there is none."""
+
+    lines: list[str]
+    parts: list[Bar]
+    error: str
+    working: bool
+
+
 class AskPanel(OpenPanel):
     """The form of an action."""
 
     stage: Literal["ask"]
     fields: list[FormField]
     submit: str
+    estimate: Estimate | None
 
 
 class WorkPanel(OpenPanel, Progress):
@@ -388,7 +330,7 @@ class WorkPanel(OpenPanel, Progress):
 
 
 class PlanGroup(TypedDict):
-    """The rows of a plan with the same verdict and reason; `label` is the verdict in words."""
+    """The rows of a plan with the same verdict, or that its rule keeps; those that are not held, with the same reason."""
 
     verdict: str
     label: str
@@ -398,27 +340,37 @@ class PlanGroup(TypedDict):
 
 
 class GuardTick(TypedDict):
-    """A guard that holds rows of the plan, and whether it is lifted."""
+    """A guard that holds rows of the plan, in words with their number, and whether it is lifted."""
 
     name: str
     label: str
     on: bool
 
 
+class Listed(TypedDict):
+    """Some rows of a plan or outcome, from `first` of `total`; the first of `rows` holds the names of the columns."""
+
+    rows: list[list[Cell]]
+    first: int
+    total: int
+
+
 class ConfirmPanel(OpenPanel):
-    """A plan to be confirmed, by a click or by typing its number of rows; the first of `rows` holds the names of the columns."""
+    """A plan to be confirmed, by a click or by typing its number of rows; `parts` are sizes of what goes and what stays."""
 
     stage: Literal["confirm"]
     number: int
     verb: str
     lines: list[str]
+    parts: list[Bar]
     groups: list[PlanGroup]
     guards: list[GuardTick]
-    rows: list[list[Cell]]
+    listed: Listed | None
     typed: bool
     undo: bool
     rule: str
     hidden: int
+    editable: bool
 
 
 class OutcomeCount(TypedDict):
@@ -429,13 +381,23 @@ class OutcomeCount(TypedDict):
     open: bool
 
 
+class FailureGroup(TypedDict):
+    """The number of rows that failed with the same error."""
+
+    outcome: str
+    error: str
+    rows: int
+    open: bool
+
+
 class OutcomePanel(OpenPanel):
-    """The outcome of a plan; the first of `rows` and of `failed` holds the names of the columns."""
+    """The outcome of a plan: what changed in words, and the rows that failed by their error."""
 
     stage: Literal["outcome"]
     counts: list[OutcomeCount]
-    failed: list[list[Cell]]
-    rows: list[list[Cell]]
+    changes: list[str]
+    failed: list[FailureGroup]
+    listed: Listed | None
     undo: bool
     undo_label: str
     publishes: int  # how many rows an undo makes public, which has to be typed

@@ -4,64 +4,127 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import InvalidRequestError, strip_request
+from ..frames.humanize import format_size
 from ..plans.preview import VERDICTS
 from . import cells
-from .messages import Cell, OutcomeCount, PlanGroup
+from .chart_messages import Bar
+from .messages import Cell, FailureGroup, Listed, OutcomeCount, PlanGroup
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..plans.actions import Action
+    from ..plans.plan import Plan
 
-MOST_LISTED = 200  # rows listed in a confirmation or outcome; the frames have all
+PAGE_ROWS = 200  # rows of a plan or outcome that are listed at once
+MOST_FAILURES = 20  # errors that are named; the rows of all are listed by their outcome
 PLAN_COLUMNS = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
-OUTCOME_COLUMNS = ["tinker_path", "error", "status", "attempts", "seconds"]
+OUTCOME_COLUMNS = ["tinker_path", "change", "error", "status", "attempts", "seconds"]
+KEPT = "kept"  # the group of the rows that a keep rule keeps, which are not in the frame of its plan
+# How the parts of a plan are drawn: what goes, what stays.
+LOOKS = {"send": "expiring", "held": "public", "unchanged": "other", "refused": "failed", KEPT: "kept"}
 
-Group = tuple[str, str]  # a verdict and a reason
+
+class Group(NamedTuple):
+    """Rows that are listed: by verdict or outcome, and reason or error, from `first`."""
+
+    verdict: str
+    reason: str = ""
+    first: int = 0
+
+    def is_same(self, verdict: str, reason: str) -> bool:
+        """Tell whether these are its rows, wherever the list begins."""
+        return (self.verdict, self.reason) == (verdict, reason)
 
 
-def count_groups(frame: pd.DataFrame, opened: Group | None) -> list[PlanGroup]:
-    """Return the number of rows per verdict and reason, those that are sent first, then by number."""
-    pairs = Counter(zip(frame["verdict"], frame["reason"].fillna(""), strict=True))
-    groups = sorted(pairs.items(), key=lambda item: (item[0][0] != "send", -item[1]))
+def count_groups(plan: Plan, frame: pd.DataFrame, opened: Group | None) -> list[PlanGroup]:
+    """Return the number of rows per verdict, those that are sent first, and of those that a rule keeps.
+
+    Rows that are held are one group: the guards that hold them are counted by themselves. Others are told apart by their reason.
+    """
+    reasons = frame["reason"].fillna("").where(~frame["verdict"].isin(["send", "held"]), "")
+    pairs = Counter(zip(frame["verdict"], reasons, strict=True))
+    order = list(VERDICTS)
+    groups = sorted(pairs.items(), key=lambda item: (order.index(item[0][0]), -item[1]))
+    found = [_make_group(verdict, VERDICTS[verdict], reason, rows, opened) for (verdict, reason), rows in groups]
+    if plan.kept is not None and len(plan.kept):
+        found.append(_make_group(KEPT, f"kept by {plan.rule}", "", len(plan.kept), opened))
+    return found
+
+
+def _make_group(verdict: str, label: str, reason: str, rows: int, opened: Group | None) -> PlanGroup:
+    is_open = opened is not None and opened.is_same(verdict, reason)
+    return {"verdict": verdict, "label": label, "reason": reason, "rows": rows, "open": is_open}
+
+
+def list_group(plan: Plan, frame: pd.DataFrame, opened: Group | None) -> Listed | None:
+    """Return rows of a plan with a verdict and reason, or rows that its rule keeps."""
+    if opened is None:
+        return None
+    if opened.verdict == KEPT:
+        return None if plan.kept is None else _list_rows(plan.kept, PLAN_COLUMNS, opened.first)
+    is_in = frame["verdict"] == opened.verdict
+    if opened.reason:
+        is_in &= frame["reason"].fillna("") == opened.reason
+    return _list_rows(frame[is_in], PLAN_COLUMNS, opened.first)
+
+
+def measure_parts(plan: Plan, frame: pd.DataFrame) -> list[Bar]:
+    """Return what a plan removes, holds and leaves, in bytes, or in rows where no size is known; nothing unless it saves storage."""
+    if not (plan.action.removes or plan.action.only_sooner):
+        return []
+    parts = [(verdict, label, frame[frame["verdict"] == verdict]) for verdict, label in VERDICTS.items()]
+    parts += [(KEPT, KEPT, plan.kept)] if plan.kept is not None else []
+    is_size = any(rows["size_bytes"].notna().any() for _, _, rows in parts)
     return [
-        {
-            "verdict": verdict,
-            "label": VERDICTS[verdict],
-            "reason": reason,
-            "rows": rows,
-            "open": opened == (verdict, reason),
-        }
-        for (verdict, reason), rows in groups
+        _make_part(name, f"will {plan.effect}" if name == "send" else label, rows, is_size=is_size)
+        for name, label, rows in parts
+        if len(rows)
     ]
 
 
-def list_group(frame: pd.DataFrame, opened: Group | None) -> list[list[Cell]]:
-    """Return the rows of a plan with this verdict and reason."""
-    if opened is None:
-        return []
-    verdict, reason = opened
-    return _format_rows(frame[(frame["verdict"] == verdict) & (frame["reason"].fillna("") == reason)], PLAN_COLUMNS)
+def _make_part(name: str, label: str, rows: pd.DataFrame, *, is_size: bool) -> Bar:
+    value = float(rows["size_bytes"].sum()) if is_size else float(len(rows))
+    text = f"{format_size(value)}, {len(rows):,}" if is_size else f"{len(rows):,}"
+    return {"label": label, "value": value, "text": text, "look": LOOKS[name]}
 
 
-def count_outcomes(outcomes: pd.DataFrame, opened: str | None) -> list[OutcomeCount]:
+def count_outcomes(outcomes: pd.DataFrame, opened: Group | None) -> list[OutcomeCount]:
     """Return the number of rows per outcome, in the order of its categories."""
     counts = outcomes["outcome"].value_counts(sort=False)
-    return [{"outcome": str(name), "rows": int(rows), "open": name == opened} for name, rows in counts.items() if rows]
+    return [
+        {"outcome": str(name), "rows": int(rows), "open": opened is not None and opened.is_same(str(name), "")}
+        for name, rows in counts.items()
+        if rows
+    ]
 
 
-def list_outcome(outcomes: pd.DataFrame, opened: str) -> list[list[Cell]]:
-    """Return the rows with this outcome."""
-    return _format_rows(_shorten_errors(outcomes[outcomes["outcome"] == opened]), OUTCOME_COLUMNS)
+def list_outcome(outcomes: pd.DataFrame, opened: Group | None) -> Listed | None:
+    """Return rows with an outcome, and error if one is given."""
+    if opened is None:
+        return None
+    rows = _shorten_errors(outcomes[outcomes["outcome"] == opened.verdict])
+    if opened.reason:
+        rows = rows[rows["error"].fillna("") == opened.reason]
+    return _list_rows(rows, OUTCOME_COLUMNS, opened.first)
 
 
-def list_failed(outcomes: pd.DataFrame) -> list[list[Cell]]:
-    """Return the rows that were not done, with the reason of each; nothing if there are none."""
-    failed = outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")].head(MOST_LISTED)
-    return _format_rows(_shorten_errors(failed), ["tinker_path", "outcome", "error"]) if len(failed) else []
+def count_failures(outcomes: pd.DataFrame, opened: Group | None) -> list[FailureGroup]:
+    """Return the number of rows that were not done, by outcome and error, the most frequent first."""
+    failed = _shorten_errors(outcomes[outcomes["error"].notna() & (outcomes["outcome"] != "done")])
+    pairs = Counter(zip(failed["outcome"].astype(str), failed["error"], strict=True))
+    return [
+        {
+            "outcome": outcome,
+            "error": error,
+            "rows": rows,
+            "open": opened is not None and opened.is_same(outcome, error),
+        }
+        for (outcome, error), rows in pairs.most_common(MOST_FAILURES)
+    ]
 
 
 def find_unfinished(outcomes: pd.DataFrame, action: Action) -> list[str]:
@@ -80,13 +143,16 @@ def require_number(typed: str, number: int, purpose: str) -> None:
         raise InvalidRequestError("that is not the number of rows", hint=f"Type {number} to {purpose}.")
 
 
-def _format_rows(rows: pd.DataFrame, columns: list[str]) -> list[list[Cell]]:
-    """Return the names of the columns, and the rows as cells."""
+def _list_rows(rows: pd.DataFrame, columns: list[str], first: int) -> Listed:
+    """Return a page of rows as cells, below the names of the columns."""
     known = [name for name in columns if name in rows.columns]
-    return [[*known], *cells.format_rows(rows.head(MOST_LISTED), known, datetime.now(UTC))]
+    first = max(0, min(first, len(rows) - 1)) // PAGE_ROWS * PAGE_ROWS
+    page = rows.iloc[first : first + PAGE_ROWS]
+    names: list[Cell] = [*known]
+    return {"rows": [names, *cells.format_rows(page, known, datetime.now(UTC))], "first": first, "total": len(rows)}
 
 
 def _shorten_errors(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return outcomes whose errors leave out the request."""
-    errors = outcomes["error"]
+    """Return outcomes whose errors leave out the request, so that equal ones are equal."""
+    errors: Any = outcomes["error"]
     return outcomes.assign(error=errors.map(strip_request, na_action="ignore").astype(errors.dtype))

@@ -21,6 +21,7 @@ class Command(TypedDict):
         "code",
         "cancel",
         "retry",
+        "edit",
         "close",
         "names",
         "samplers",
@@ -154,12 +155,28 @@ class AllowRequest(TypedDict):
     guards: list[str]
 
 
+class EstimateRequest(TypedDict):
+    """Show what the action would do with these values of its form."""
+
+    do: Literal["estimate"]
+    given: dict[str, str | float | bool | None]
+
+
 class ListRequest(TypedDict):
-    """List the rows of a plan with a verdict and reason, or with an outcome."""
+    """List the rows of a plan with a verdict and reason, or with an outcome and error, from `first`; without it, show or hide them."""
 
     do: Literal["list"]
     verdict: str
     reason: NotRequired[str]
+    first: NotRequired[int]
+
+
+class CopyRequest(TypedDict):
+    """Send the selected rows, or the row at `place` if none is selected, as a table or as their keys."""
+
+    do: Literal["copy"]
+    what: Literal["rows", "keys"]
+    place: int
 
 
 class ConfirmRequest(TypedDict):
@@ -179,7 +196,7 @@ class UndoRequest(TypedDict):
 Request = (
     Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest
     | WidthRequest | SelectRequest | OpenRequest | DetailRequest | BackRequest | ChartsRequest | ActionRequest
-    | AnswerRequest | AllowRequest | ListRequest | ConfirmRequest
+    | AnswerRequest | EstimateRequest | AllowRequest | ListRequest | CopyRequest | ConfirmRequest
     | UndoRequest
 )  # fmt: skip
 
@@ -211,10 +228,17 @@ class NamesReply(TypedDict):
     names: list[ColumnName]
 
 
+class CopyReply(TypedDict):
+    """Text for the clipboard, with the number of its rows."""
+
+    copied: str
+    rows: int
+
+
 class HeardReply(TypedDict):
     """The reply to a request that needs no other; shows that the kernel is running."""
 
     heard: str | None
 
 
-Reply = RowsReply | CodeReply | NamesReply | HeardReply
+Reply = RowsReply | CodeReply | NamesReply | CopyReply | HeardReply

@@ -18,11 +18,12 @@ from ..frames.query import check_columns
 from ..frames.text import escape_control_characters
 from ..schema.identity import restore_keys
 from . import cells, filters
+from .chart_messages import ChartList
 from .charts import Charts, Drawing
+from .clipboard import copy_rows
 from .controls import CONTROLS, Control, controls_of
 from .facets import Facets
 from .messages import (
-    ChartList,
     Column,
     Count,
     FilterBar,
@@ -36,7 +37,7 @@ from .messages import (
     Summary,
 )
 from .messages import Summaries as SummariesMessage
-from .requests import ColumnName
+from .requests import ColumnName, CopyReply
 from .rows import Rows
 from .sorts import Sort, check_kind, sort_of
 from .summaries import Summaries
@@ -277,6 +278,13 @@ class TableState:
         keys = [str(key) for key in rows[self.sort.key].fillna("")]
         selected = self.rows.selection[places].tolist()
         return [[on, key, *row] for on, key, row in zip(selected, keys, made, strict=True)]
+
+    def copy_rows(self, what: str, place: int) -> CopyReply:
+        """Return the selected rows, or the one at a place if none is selected, as a table for a spreadsheet, or as their keys."""
+        rows = self.rows.get_selected()
+        if rows.empty and 0 <= place < len(self.rows):
+            rows = self.rows.frame.iloc[self.rows.order[[place]]]
+        return copy_rows(rows, self.columns, self.sort.key, what)
 
     def grid(self) -> Grid:
         """Return the columns and the order, with the first chunk of rows."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..errors import InvalidRequestError
 from .table import TableState
 
 
@@ -55,6 +56,13 @@ class Target:
         key = self.table.sort.key
         is_same = len(self.rows) == len(now.rows) and set(self.rows[key].dropna()) == set(now.rows[key].dropna())
         return "" if is_same else "the selection has changed"
+
+    def find_change_now(self, find_now: Callable[[], Target]) -> str:
+        """Return the same of the rows that `find_now` returns, or why there are none."""
+        try:
+            return self.find_change(find_now())
+        except InvalidRequestError as error:
+            return error.what
 
 
 def make_target(table: TableState, read: Callable[[pd.DataFrame, str], pd.DataFrame]) -> Target:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Self
 
 from ..errors import TinkerError
-from ..rest.progress import Progress, StoppedError, redirect_progress
+from ..rest.progress import RATE_LIMITED, Progress, StoppedError, redirect_progress
 from ..rest.threads import attempt, start_threads
 from .messages import Counts
 from .messages import Progress as WorkProgress
@@ -39,18 +39,23 @@ class Tally(Progress):
         self._total = total or 0
 
     def advance(self, rows: int) -> None:
-        """Count rows as done."""
+        """Count rows as done; a rate limit lasts nevertheless, since rows that were under way end during it."""
         with self._lock:
             self._done += rows
-            self._waits_until = 0.0
+            if self._why != RATE_LIMITED:
+                self._waits_until = 0.0
 
     def restart(self) -> None:
         """Reset the count to 0."""
         self._done = 0
 
     def report_wait(self, seconds: float, why: str) -> None:
-        """Record a wait, which ends at the latest with the next rows."""
-        self._waits_until, self._why = time.monotonic() + seconds, why
+        """Record a wait; unless it is a rate limit, it ends at the latest with the next rows."""
+        with self._lock:
+            until = time.monotonic() + seconds
+            if self._why == RATE_LIMITED and time.monotonic() < self._waits_until and until < self._waits_until:
+                return
+            self._waits_until, self._why = until, why
 
     def counts(self) -> Counts:
         """Return `done`, `total`, `rate` (rows per second) and `waiting` (text)."""

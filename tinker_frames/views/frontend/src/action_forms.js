@@ -1,28 +1,33 @@
 // The form of an action, made from the fields that Python sends.
 
-import { button, el } from "./dom.js";
-import { makeButtons, makeObstacle, makeTitle } from "./panel_parts.js";
+import { button, debounce, el } from "./dom.js";
+import { makeButtons, makeObstacle, makeParts, makeTitle } from "./panel_parts.js";
+import { capitalize } from "./text.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
-/** @import { AnswerRequest, AskPanel, FormField } from "./messages.js" */
+/** @import { AnswerRequest, AskPanel, Estimate, FormField } from "./messages.js" */
+
+const ESTIMATE_MS = 250; // after the last change of a field
 
 /** @typedef {AnswerRequest["given"]} Values by the names of fields */
 
 /** @param {ActionPanel} panel @param {AskPanel} state @returns {HTMLElement[]} */
 export function makeForm(panel, state) {
-  const inputs = state.fields.map((field, place) => makeInput(panel, field, () => submit(), place === 0));
+  const read = () =>
+    Object.fromEntries(state.fields.map((field, place) => [field.name, readInput(field, inputs[place])]));
+  const estimate = debounce(() => panel.stage === "ask" && panel.send({ do: "estimate", given: read() }), ESTIMATE_MS);
+  const inputs = state.fields.map((field, place) => makeInput(panel, field, () => submit(), estimate, place === 0));
   const submit = (/** @type {Values} */ picked = {}) => {
     if (state.obstacle) return;
-    const values = Object.fromEntries(
-      state.fields.map((field, place) => [field.name, readInput(field, inputs[place])]),
-    );
-    panel.send({ do: "answer", given: { ...values, ...picked } });
+    estimate.cancel();
+    panel.send({ do: "answer", given: { ...read(), ...picked } });
   };
   const lines = state.fields.map((field, place) => makeLine(field, inputs[place], submit));
   return [
     makeTitle(`${state.label}: ${state.target || "no rows"}`),
     el("div", { class: "tkf-muted" }, state.doc),
     el("div", { class: "tkf-form" }, ...lines),
+    ...(state.obstacle ? [] : makeEstimate(state.estimate)),
     ...makeObstacle(state.obstacle),
     makeButtons(
       button(state.submit, () => submit(), {
@@ -35,10 +40,36 @@ export function makeForm(panel, state) {
   ];
 }
 
-/** @param {ActionPanel} panel @param {FormField} field @param {() => void} submit @param {boolean} isFirst */
-function makeInput(panel, field, submit, isFirst) {
+/** Return what the form would do as it is filled in. @param {Estimate | null} estimate */
+function makeEstimate(estimate) {
+  if (!estimate) return [];
+  const { lines, parts, error, working } = estimate;
+  const looks = { class: `tkf-estimate${working ? " tkf-working" : ""}`, role: "status" };
+  if (error) return [el("div", { class: "tkf-error" }, capitalize(error))];
+  if (!lines.length) return [el("div", { ...looks, class: "tkf-estimate tkf-muted" }, "Counting what this would do …")];
+  const [title, ...more] = lines;
+  return [
+    el(
+      "div",
+      looks,
+      el("strong", {}, capitalize(title)),
+      ...more.map((line) => el("div", {}, line)),
+      ...makeParts(parts),
+    ),
+  ];
+}
+
+/**
+ * @param {ActionPanel} panel
+ * @param {FormField} field
+ * @param {() => void} submit
+ * @param {() => void} estimate
+ * @param {boolean} isFirst
+ */
+function makeInput(panel, field, submit, estimate, isFirst) {
   const keep = () => {
     panel.values[field.name] = field.kind === "flag" ? input.checked : input.value;
+    estimate();
   };
   const input = el("input", {
     type: { flag: "checkbox", count: "number", duration: "text", text: "text" }[field.kind],

@@ -7,9 +7,9 @@ import { el } from "./dom.js";
 
 /** @param {BarsChart} chart @param {(first: number, last: number) => void} pick */
 export function makeBars(chart, pick) {
-  const lengths = barLengths(chart);
+  const lengths = barLengths(chart.kind, chart.bars);
   const rows = chart.bars.map((bar, place) => makeRow(chart, bar, lengths[place], () => pick(place, place)));
-  const whole = chart.kind === "parts" ? [makeWhole(chart, lengths)] : [];
+  const whole = chart.kind === "parts" ? [makeWhole(chart.bars, lengths)] : [];
   const rest = chart.rest ? [el("div", { class: "tkf-muted tkf-bars-rest" }, chart.rest)] : [];
   return el("div", { class: `tkf-bars tkf-${chart.kind}` }, ...whole, ...rows, ...rest);
 }
@@ -35,9 +35,9 @@ function makeRow(chart, bar, length, pick) {
   );
 }
 
-/** @param {BarsChart} chart @param {number[]} lengths in percent */
-function makeWhole(chart, lengths) {
-  const parts = chart.bars.map((bar, place) =>
+/** @param {Bar[]} bars @param {number[]} lengths in percent */
+export function makeWhole(bars, lengths) {
+  const parts = bars.map((bar, place) =>
     el("span", { class: `tkf-look-${bar.look}`, style: { width: `${lengths[place]}%` } }),
   );
   return el("div", { class: "tkf-whole", "aria-hidden": "true" }, ...parts);

@@ -3,7 +3,7 @@
 import { scaleLinear, scaleUtc } from "d3-scale";
 import { formatCount } from "./text.js";
 
-/** @import { BarsChart, StepsChart, TimeChart } from "./messages.js" */
+/** @import { Bar, BarsChart, StepsChart, TimeChart } from "./messages.js" */
 /** @import { ScaleLinear, ScaleTime } from "d3-scale" */
 
 /** @typedef {{ label: string, at: number }} Tick */
@@ -172,9 +172,10 @@ export function binAt(x, bins, { left, right }) {
 /**
  * Return the length of each bar in percent of the longest, or of the sum for the parts of a whole.
  *
- * @param {BarsChart} chart
+ * @param {BarsChart["kind"]} kind
+ * @param {Bar[]} bars
  */
-export function barLengths({ kind, bars }) {
+export function barLengths(kind, bars) {
   const values = bars.map((bar) => bar.value);
   const whole = kind === "parts" ? values.reduce((sum, value) => sum + value, 0) : Math.max(0, ...values);
   return values.map((value) => (100 * value) / (whole || 1));

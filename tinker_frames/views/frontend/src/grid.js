@@ -37,6 +37,7 @@ export class Grid {
     this.cursor = { row: 0, column: 0 }; // row -1 is the header
     /** @type {number | null} */
     this.anchor = null; // the start of a range selection
+    this.hasSelection = false; // also of rows that the filters hide
     this.isRanging = false;
     /** @type {boolean | null} */
     this.all = false; // whether all matching rows are selected; null for some
@@ -104,6 +105,7 @@ export class Grid {
 
   /** @param {Selection} selection */
   updateSelection(selection) {
+    this.hasSelection = selection.rows > 0;
     this.all = selection.all ? true : selection.rows - selection.hidden > 0 ? null : false;
     this.drawHead();
     this.asked = new Set();

@@ -60,7 +60,7 @@ function selectByKey(grid, event) {
   const isModified = event.ctrlKey || event.metaKey;
   const letter = isModified ? event.key.toLowerCase() : "";
   if (letter === "a") grid.select("all");
-  else if (letter === "c" && !grid.hasMarkedText()) grid.copy(cursorText(grid));
+  else if (letter === "c" && !grid.hasMarkedText()) copyCursor(grid);
   else if (event.key === "Escape") grid.select("none");
   else if (event.key === " " && grid.cursor.row >= 0) selectCursor(grid, event.shiftKey);
   else if (event.key === "Enter" || event.key === " ") openCursor(grid, event.shiftKey);
@@ -114,6 +114,12 @@ function openCursor(grid, isShifted) {
   if (column === 0) return grid.toggleAll();
   const sorted = grid.data.columns[column - 1];
   if (sorted) grid.sort(sorted.id, isShifted);
+}
+
+/** Copy the selected rows as a table, or the cell under the cursor if none is selected. @param {Grid} grid */
+function copyCursor(grid) {
+  if (grid.hasSelection) grid.send({ do: "copy", what: "rows", place: grid.cursor.row });
+  else grid.copy(cursorText(grid));
 }
 
 /** Return the text of the cell under the cursor; of the check mark and the links, the row's key. @param {Grid} grid */

@@ -1,12 +1,14 @@
 // Parts of the action panel's stages: a title, buttons, a table of rows.
 
-import { el } from "./dom.js";
+import { makeWhole } from "./chart_bars.js";
+import { barLengths } from "./chart_scale.js";
+import { button, el } from "./dom.js";
 import { readCell } from "./grid_rows.js";
-import { capitalize } from "./text.js";
+import { capitalize, formatCount } from "./text.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
 /** @import { Child } from "./dom.js" */
-/** @import { Cell } from "./messages.js" */
+/** @import { Bar, Cell, Listed, Request } from "./messages.js" */
 
 /** @param {Child[]} buttons */
 export const makeButtons = (...buttons) => el("div", { class: "tkf-panel-buttons" }, ...buttons);
@@ -30,10 +32,32 @@ export function dropEmptyColumns([names = [], ...rows]) {
   return { names: keep(names.map((name) => readCell(name).text)), rows: texts.map(keep) };
 }
 
-/** @param {Cell[][]} listed the first row has the names of the columns; no table if there is none @param {string} [look] */
-export function makeRowTable(listed, look = "") {
-  if (!listed.length) return [];
-  const { names, rows } = dropEmptyColumns(listed);
+/** Return what goes and what stays, as parts of a bar with their sizes. @param {Bar[]} bars */
+export function makeParts(bars) {
+  if (bars.length < 2) return [];
+  const items = bars.map(({ label, text, look }) =>
+    el("span", {}, el("span", { class: `tkf-swatch tkf-look-${look}` }), `${label}: ${text}`),
+  );
+  return [
+    el(
+      "div",
+      { class: "tkf-shares" },
+      makeWhole(bars, barLengths("parts", bars)),
+      el("div", { class: "tkf-key" }, ...items),
+    ),
+  ];
+}
+
+/**
+ * Return a page of rows as a table, with buttons for the pages before and after it.
+ *
+ * @param {Listed | null} listed
+ * @param {(first: number) => Request} request of the page that begins with a row
+ * @param {(request: Request) => void} send
+ */
+export function makeRowTable(listed, request, send) {
+  if (!listed?.total) return [];
+  const { names, rows } = dropEmptyColumns(listed.rows);
   const head = el("thead", {}, el("tr", {}, ...names.map((name) => el("th", {}, name))));
   const body = el(
     "tbody",
@@ -41,7 +65,24 @@ export function makeRowTable(listed, look = "") {
     ...rows.map((row) => el("tr", {}, ...row.map((text) => el("td", { title: text }, text)))),
   );
   const roles = { tabindex: 0, role: "group", "aria-label": "rows of the plan", "data-name": "listed" };
-  return [el("div", { class: `tkf-listed ${look}`, ...roles }, el("table", {}, head, body))];
+  const table = el("div", { class: "tkf-listed", ...roles }, el("table", {}, head, body));
+  return [table, ...makePages(listed, rows.length, (first) => send(request(first)))];
+}
+
+/** @param {Listed} listed @param {number} shown @param {(first: number) => void} show */
+function makePages({ first, total }, shown, show) {
+  if (shown === total) return [];
+  const step = (/** @type {string} */ name, /** @type {number} */ to, /** @type {boolean} */ isThere) =>
+    button(name, () => show(to), { "data-name": name.toLowerCase(), disabled: !isThere });
+  const text = `${formatCount(first + 1)} to ${formatCount(first + shown)} of ${formatCount(total)}`;
+  const size = Math.max(shown, first && 1);
+  return [
+    makeButtons(
+      step("Previous", Math.max(0, first - 1), first > 0),
+      step("Next", first + size, first + shown < total),
+      el("span", { class: "tkf-muted", role: "status" }, text),
+    ),
+  ];
 }
 
 /**

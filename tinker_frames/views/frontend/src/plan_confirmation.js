@@ -1,7 +1,15 @@
 // A plan to confirm: its summary, its rows by verdict, and the guards that hold some of them.
 
 import { button, el } from "./dom.js";
-import { isNumberTyped, makeButtons, makeObstacle, makeRowTable, makeTitle, makeTypedNumber } from "./panel_parts.js";
+import {
+  isNumberTyped,
+  makeButtons,
+  makeObstacle,
+  makeParts,
+  makeRowTable,
+  makeTitle,
+  makeTypedNumber,
+} from "./panel_parts.js";
 import { capitalize, formatCount } from "./text.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
@@ -10,19 +18,23 @@ import { capitalize, formatCount } from "./text.js";
 /** @param {ActionPanel} panel @param {ConfirmPanel} state */
 export function makeConfirmation(panel, state) {
   const [title = "", ...lines] = state.lines;
-  const facts = state.rule ? [...lines, `keeps ${state.rule}`] : lines;
   const run = makeRunButton(panel, state);
   const typed = state.typed && state.number > 0 ? makeTypedNumber(panel, state.number, state.verb, run) : null;
+  const opened = state.groups.find((group) => group.open);
+  const page = (/** @type {number} */ first) =>
+    /** @type {const} */ ({ do: "list", verdict: opened?.verdict ?? "", reason: opened?.reason ?? "", first });
+  const edit = state.editable && button("Change …", () => panel.send({ do: "edit" }), { "data-name": "edit" });
   return [
     makeTitle(capitalize(title)),
     ...makeObstacle(state.obstacle),
     el("div", { class: "tkf-muted" }, describeSource(state)),
     ...makeHiddenWarning(state.hidden),
-    el("ul", { class: "tkf-lines" }, ...facts.map((fact) => el("li", {}, fact))),
+    ...(lines.length ? [el("ul", { class: "tkf-lines" }, ...lines.map((line) => el("li", {}, line)))] : []),
+    ...makeParts(state.parts),
     el("div", { class: "tkf-groups" }, ...state.groups.map((group) => makeGroup(panel, group))),
-    ...makeRowTable(state.rows),
+    ...makeRowTable(state.listed, page, panel.send),
     ...(state.obstacle ? [] : makeGuards(panel, state.guards)),
-    state.obstacle ? makeButtons(panel.closeButton()) : makeButtons(typed, run, panel.closeButton("Cancel")),
+    state.obstacle ? makeButtons(panel.closeButton()) : makeButtons(typed, run, edit, panel.closeButton("Cancel")),
   ];
 }
 
@@ -67,7 +79,9 @@ function makeGroup(panel, { verdict, label, reason, rows, open }) {
 /** @param {ActionPanel} panel @param {GuardTick[]} guards */
 function makeGuards(panel, guards) {
   const ticks = guards.map((guard) => makeGuard(panel, guard, guards));
-  return ticks.length ? [el("div", { class: "tkf-guards" }, "Also apply to checkpoints that are: ", ...ticks)] : [];
+  return ticks.length
+    ? [el("div", { class: "tkf-guards" }, "Held for your attention; tick to include: ", ...ticks)]
+    : [];
 }
 
 /** @param {ActionPanel} panel @param {GuardTick} guard @param {GuardTick[]} guards */
@@ -80,5 +94,5 @@ function makeGuard(panel, guard, guards) {
   };
   const check = el("input", { type: "checkbox", "data-name": name, on: { change: toggle } });
   check.checked = guard.on;
-  return el("label", { class: "tkf-tick" }, check, ` ${guard.label}`);
+  return el("label", { class: `tkf-tick tkf-guard${guard.on ? " tkf-lifted" : ""}` }, check, ` ${guard.label}`);
 }

@@ -81,7 +81,16 @@ export class SelectionBar {
       selection.all || !matching || this.isInvalid
         ? ""
         : button(`Select all ${formatCount(matching)} matching`, all, { "data-name": "all" }),
-      selection.rows ? button("Clear", none, { "data-name": "none" }) : "",
+      ...(selection.rows ? [button("Clear", none, { "data-name": "none" }), ...this.makeCopies()] : []),
+    ];
+  }
+
+  makeCopies() {
+    const copy = (/** @type {"rows" | "keys"} */ what) => () => this.send({ do: "copy", what, place: -1 });
+    const keys = this.head?.noun === "checkpoint" ? "paths" : "ids";
+    return [
+      button("Copy rows", copy("rows"), { "data-name": "copy rows", title: "As a table, for a spreadsheet (Ctrl+C)" }),
+      button(`Copy ${keys}`, copy("keys"), { "data-name": "copy keys", title: "One a line" }),
     ];
   }
 

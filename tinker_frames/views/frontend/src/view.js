@@ -9,7 +9,7 @@ import { Grid } from "./grid.js";
 import { Kernel } from "./kernel.js";
 import { Note } from "./note.js";
 import { SelectionBar } from "./selection_bar.js";
-import { capitalize, formatAge, formatCount } from "./text.js";
+import { capitalize, formatAge, formatCount, formatRows } from "./text.js";
 import { makeToolbar, setStop } from "./toolbar.js";
 
 /** @import { Model } from "./kernel.js" */
@@ -109,6 +109,7 @@ class View {
   takeReply(reply) {
     if ("chunk" in reply) this.grid.takeRows(reply);
     if ("names" in reply) this.bar.query.setColumns(reply.names);
+    if ("copied" in reply) copyText(reply.copied).then(() => this.note.show(`copied ${formatRows(reply.rows, "row")}`));
     if ("code" in reply) copyText(reply.code).then(() => this.note.show("copied the code of this view"));
   }
 

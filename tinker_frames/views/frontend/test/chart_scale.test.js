@@ -100,8 +100,7 @@ test("places outside belong to the first and the last bin", () => {
 
 test("bars are measured by the largest, parts by the whole", () => {
   const bars = [50, 25].map((value) => ({ label: "a", value, text: "", look: "kept" }));
-  const chart = { id: "run", title: "", text: "", bars, rest: "" };
-  assert.deepEqual(barLengths({ ...chart, kind: "bars" }), [100, 50]);
-  assert.deepEqual(barLengths({ ...chart, kind: "parts" }).map(Math.round), [67, 33]);
-  assert.deepEqual(barLengths({ ...chart, kind: "bars", bars: [{ ...bars[0], value: 0 }] }), [0]);
+  assert.deepEqual(barLengths("bars", bars), [100, 50]);
+  assert.deepEqual(barLengths("parts", bars).map(Math.round), [67, 33]);
+  assert.deepEqual(barLengths("bars", [{ ...bars[0], value: 0 }]), [0]);
 });

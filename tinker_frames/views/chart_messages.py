@@ -1,0 +1,73 @@
+"""The charts that Python sends to the browser; part of `messages`."""
+
+from typing import Literal, TypedDict
+
+
+class ChartSeries(TypedDict):
+    """One value for each bin of a chart over time, in the unit of the chart; `look` is how it is drawn."""
+
+    label: str
+    look: str
+    values: list[float]
+
+
+class TimeChart(TypedDict):
+    """A chart over time in bins of `step` hours, from `start` to `end` in hours since 1970; its series are stacked."""
+
+    id: str
+    kind: Literal["area", "columns"]
+    title: str
+    text: str
+    unit: str
+    start: int
+    step: int
+    end: float
+    series: list[ChartSeries]
+
+
+class Bar(TypedDict):
+    """One bar, or one part of a whole."""
+
+    label: str
+    value: float
+    text: str
+    look: str
+
+
+class BarsChart(TypedDict):
+    """Bars of the largest values, or the parts of a whole; `rest` is what the other values hold, in words."""
+
+    id: str
+    kind: Literal["bars", "parts"]
+    title: str
+    text: str
+    bars: list[Bar]
+    rest: str
+
+
+class StepsChart(TypedDict):
+    """Checkpoints along their steps, a lane for each run.
+
+    A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`.
+    """
+
+    id: str
+    kind: Literal["steps"]
+    title: str
+    text: str
+    low: float
+    high: float
+    bins: int
+    lanes: list[str]
+    looks: list[str]
+    points: list[list[float]]
+
+
+Chart = TimeChart | BarsChart | StepsChart  # A chart of the rows that match; `text` says in a sentence what it shows.
+
+
+class ChartList(TypedDict):
+    """The charts; `number` changes whenever the rows that match change."""
+
+    number: int
+    charts: list[Chart]
