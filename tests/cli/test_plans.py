@@ -263,7 +263,8 @@ def test_a_keep_rule_says_which_named_paths_the_account_lacks(server: DemoServer
         stdin="tinker://x/weights/1\n" + list_plan_paths(server, 0)[0],
     )
     assert (done.code, "not among this account's checkpoints: 1" in done.err) == (2, True)
-    assert is_usage_error(run(server, "retire", "--keep-last", "1", stdin='[{"name": "x"}]'))
+    for odd in ('[{"name": "x"}]', '[{"tinker_path": null}]', '{"tinker_path": 5}', "[1]", "[" * 10**5):
+        assert is_usage_error(run(server, "retire", "--keep-last", "1", stdin=odd))
 
 
 def test_rules_count_within_the_columns_of_per(server: DemoServer, run: Callable[..., Outcome]) -> None:

@@ -88,6 +88,7 @@ WRONG: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
     "an unknown path": lambda *_: ["tinker://oops/weights/x"],
     "text that is no path": lambda *_: "nonsense",
     "a frame of other rows": lambda frame, _: frame.tail(3),
+    "a frame whose paths are missing": lambda _, own: own.assign(tinker_path=None),
     "a frame without paths": lambda frame, _: frame[["name"]],
     "a mask of other labels": lambda frame, _: frame.iloc[5 : 5 + ROWS]["step"] > 1,
     "a mask of another frame with the same labels": lambda frame, _: (

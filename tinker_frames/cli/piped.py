@@ -117,8 +117,9 @@ def _parse_json(text: str) -> list[str]:
             if text.lstrip().startswith("[")
             else [json.loads(line) for line in text.splitlines() if line.strip()]
         )
-        return [HEADER, *(row[HEADER] for row in rows)]
+        paths = [row[HEADER] for row in rows]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise click.UsageError(
-            f"standard input looks like JSON, but is not a list of objects with {HEADER!r}."
-        ) from None
+        paths = [None]
+    if not all(isinstance(path, str) for path in paths):
+        raise click.UsageError(f"standard input looks like JSON, but is not a list of objects with {HEADER!r}.")
+    return [HEADER, *paths]

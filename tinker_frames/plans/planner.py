@@ -94,7 +94,7 @@ class Planner:
                 raise TypeError(f"{action} needs a frame: a keep rule is evaluated on its columns")
             plan = make_retirement(rows, arguments, self, since)
         else:
-            paths = rows["tinker_path"].fillna("") if isinstance(rows, pd.DataFrame) else rows
+            paths = rows["tinker_path"].astype("object").fillna("") if isinstance(rows, pd.DataFrame) else rows
             plan = make_plan(declared, [str(path) for path in paths], self, arguments, since)
         if isinstance(rows, pd.DataFrame):
             plan = replace(plan, rows=refuse_unnamed(refuse_replaced(plan.rows, rows), rows))

@@ -52,14 +52,22 @@ def find_paths(frame: pd.DataFrame, rows: Any, called: str, *, unknown: bool) ->
     if is_bool_dtype(values.dtype) or (is_flags(values) and values.notna().any()):
         mask = _align(frame, values if isinstance(rows, pd.Series) else values.array, called)
         return set(frame.loc[mask.fillna(unknown).to_numpy(dtype=bool), KEY])
-    return _check_paths(frame, list(values.dropna() if isinstance(rows, pd.Series) else values), called)
+    return _check_paths(frame, _drop_missing(values, called) if isinstance(rows, pd.Series) else list(values), called)
 
 
 def _get_paths(rows: pd.DataFrame, called: str) -> list[Any]:
     rows = restore_keys(rows)
     if KEY not in rows.columns:
         raise InvalidRequestError(f"{called} was given a frame without a column {KEY!r}", hint=_HINT)
-    return list(rows[KEY].dropna())
+    return _drop_missing(rows[KEY], called)
+
+
+def _drop_missing(values: pd.Series[Any], called: str) -> list[Any]:
+    """Return the values that are there; rows that all lack a path name no row."""
+    found = list(values.dropna())
+    if len(values) and not found:
+        raise InvalidRequestError(f"{called} was given {len(values):,} rows, and none has a {KEY!r}", hint=_HINT)
+    return found
 
 
 def _to_series(rows: Any, called: str) -> pd.Series[Any]:
