@@ -22,9 +22,12 @@ class Outcome(NamedTuple):
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Run a command; without a server, as a user who has no credential."""
+    """Run a command; without a server, as a user who has no credential; with `columns`, on a terminal of that width."""
 
-    def run(server: DemoServer | None, *arguments: str) -> Outcome:
+    def run(server: DemoServer | None, *arguments: str, columns: int | None = None) -> Outcome:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: columns is not None, raising=False)
+        monkeypatch.setenv("COLUMNS", str(columns or 80))
+        monkeypatch.setenv("TERM", "xterm")
         if server is not None:
             monkeypatch.setenv("TINKER_BASE_URL", server.url)
             monkeypatch.setenv("TINKER_API_KEY", server.key)

@@ -191,7 +191,9 @@ def doctor(form: str, base_url: str | None) -> int:
             transport, problem = open_without_credential(base_url, **options), translate(str(error))
             stack.callback(transport.close)
         findings = list(examine(transport, problem))
-    frame = pd.DataFrame([(f.what, f.verdict, f.detail) for f in findings], columns=["what", "verdict", "detail"])
+    frame = pd.DataFrame(
+        [(f.what, f.verdict, translate(f.detail)) for f in findings], columns=["what", "verdict", "detail"]
+    )
     if form == "json":
         files.write_json_array(frame, sys.stdout.buffer)
     elif sys.stdout.isatty():

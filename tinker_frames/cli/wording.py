@@ -15,7 +15,7 @@ _WORDS = {
     r"use expire\(after=[\"']24h[\"']\)": "use tinker-frames expire",
     r", or pass api_key=": "",
     r"no credential: api_key=, ": "no credential: ",
-    r"api_key argument": "--demo",
+    r"api_key argument": "the demo account's key",
     r"Make one with tkf\.policies[^.]*\.": "Name one, e.g. --keep-last 3.",
     r"Write it as for DataFrame\.query": "Write it like \"size > '1GB' and not public\"",
     r"Review plan\.frame, then pass the number of rows to plan\.run\(confirm=…\)": "Look at it with --dry-run, then run it with --yes",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # The official ids begin with one; its first eight digits nearly always tell rows of one account apart.
 _UUID = re.compile(r"([0-9a-f]{8})(-[0-9a-f]{4})(-[0-9a-f]{4})(-[0-9a-f]{4})(-[0-9a-f]{12})")
 _PATH = re.compile(f"(?:{'|'.join(SCHEMES)})(.*)")
-_SEGMENT = re.compile(r"(?<=…)(?::[a-z]+:\d+)?/([a-z])[a-z_]*/")
+_SEGMENT = re.compile(r"(?<=…)(?::[a-z]+(:\d+))?/([a-z])[a-z_]*/")  # with the number of the run, if it has one
+_SHORTER = (r"\1/\2…/", r"/\2…/")
 _FACTORS = {"_bytes": 1.0, "_gb": 1e9, "_days": 86_400.0}
 
 
@@ -96,7 +97,7 @@ def list_short_forms(texts: list[str]) -> list[list[str]]:
     --------
     >>> path = "tinker://5b1f0c9e-2d7a-5c44-9f1b-7a3c1e2d4f60:train:0/sampler_weights/step-000400"
     >>> [form[0] for form in list_short_forms([path])][1:]
-    ['5b1f0c9e…:train:0/sampler_weights/step-000400', '5b1f0c9e…/s…/step-000400']
+    ['5b1f0c9e…:train:0/sampler_weights/step-000400', '5b1f0c9e…:0/s…/step-000400', '5b1f0c9e…/s…/step-000400']
     """
     bare = [_PATH.sub(r"\1", text) for text in texts]
     forms = [texts]
@@ -105,8 +106,8 @@ def list_short_forms(texts: list[str]) -> list[list[str]]:
         cut = [_UUID.sub(kept, text) for text in bare]
         if cut != texts and _are_distinct(cut, texts):
             forms.append(cut)
-            shortest = [_SEGMENT.sub(r"/\1…/", text) for text in cut]
-            return [*forms, shortest] if shortest != cut and _are_distinct(shortest, texts) else forms
+            shorter = ([_SEGMENT.sub(kept, text) for text in cut] for kept in _SHORTER)
+            return [*forms, *(form for form in shorter if form != cut and _are_distinct(form, texts))]
     return forms
 
 
