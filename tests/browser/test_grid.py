@@ -141,6 +141,15 @@ def test_sorting_begins_at_the_top_again(view: ViewPage) -> None:
     assert view.rows()[0].place == 0
 
 
+def test_columns_of_selected_rows_stand_below_their_headers(view: ViewPage) -> None:
+    """Every cell begins where its header does, in rows that are selected too."""
+    view.host.click(view.check(1))
+    view.wait_for(view.selected, [1])
+    for column in ("name", "size_gb", "expires_at"):
+        edges = [view.cell(place, column).bounding_box()["x"] for place in (0, 1)]
+        assert edges == [view.header(column).bounding_box()["x"]] * 2
+
+
 # ---- columns
 
 
@@ -151,6 +160,10 @@ def test_columns_are_selected_and_hidden_in_a_list(view: ViewPage) -> None:
     view.wait_for(view.columns, [*before[1:], "step"])
     assert view.widget.columns == [*before[1:], "step"]
     assert view.control("column step").is_checked()
+    view.type("find", "created")
+    labels = view.find(".tkf-options .tkf-option-label")
+    view.host.wait_until(lambda: 0 < labels.count() < 9)
+    assert all("created" in label for label in labels.all_inner_texts())
     assert view.find(".tkf-popover").is_visible()
 
 

@@ -120,3 +120,17 @@ def test_an_organization_gives_way_before_the_name_of_a_model(view: ViewPage) ->
     view.header("base_model").locator(".tkf-handle").dblclick()
     view.host.settle()
     assert view.cell(0, "base_model").evaluate(seen) == name
+
+
+def test_summaries_are_reached_by_keys(view: ViewPage) -> None:
+    """After the rows, Tab stops once at the summaries; arrows move between columns and groups, and Enter filters by a group."""
+    models = view.widget.frame["base_model"].value_counts()
+    view.host.wait_until(lambda: view.find("[data-summary=base_model] .tkf-share").count())
+    view.grid.focus()
+    view.host.press("Tab", "ArrowRight", "ArrowRight")
+    assert view.active() == "summary base_model"
+    label = view.find("[data-summary=base_model]").get_attribute("aria-label")
+    assert label == f"base_model: {models.index[0]}: {models.iloc[0]} rows, {models.iloc[0] / 5.82:.0f} %"
+    view.host.press("ArrowDown", "Enter")
+    view.wait_for(view.counts, f"{models.iloc[1]} of 582")
+    assert view.active() == "summary base_model"

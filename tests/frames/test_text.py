@@ -29,12 +29,32 @@ CELLS = st.one_of(WILD, st.none(), st.booleans(), st.integers(), st.floats(), st
 @given(text=WILD)
 def test_visible_holds_nothing_that_a_terminal_obeys(text: str) -> None:
     """Rendered text is printable and encodable, and printable text is unchanged."""
+    text = text.replace("\u200c", "").replace("\u200d", "")
     shown = frame_text.escape_control_characters(text)
     assert shown.isprintable()
     assert not CONTROL & set(shown)
     shown.encode("utf-8")
     assert (shown == text) == text.isprintable()
     assert frame_text.escape_control_characters(shown) == shown
+
+
+def test_joiners_are_kept_where_scripts_and_emoji_need_them() -> None:
+    """Persian words and emoji of several parts are shown as they are; a joiner elsewhere, and every other invisible character, is escaped."""
+    for kept in (
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\U0001f469\u200d\U0001f52c",
+        "\u2764\ufe0f\u200d\U0001f525",
+    ):
+        assert frame_text.escape_control_characters(f"run {kept} 1") == f"run {kept} 1"
+    for hidden in (
+        "fin\u200dal",
+        "\u200d\u0645",
+        "\u0645\u200c",
+        "\u0645\u200c\u200c\u0645",
+        "\u0645\u202e\u0645",
+        "\u0645\u200b\u0645",
+    ):
+        assert "\\u20" in frame_text.escape_control_characters(hidden), ascii(hidden)
 
 
 @pytest.mark.parametrize(

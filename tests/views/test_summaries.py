@@ -147,7 +147,7 @@ def test_values_that_occur_once_are_only_counted() -> None:
     """Texts that are all different, and the keys of rows, have a number of values and no bars."""
     assert summarize([f"text {place}" for place in range(9)])["caption"] == "9 values"
     state = TableState(pd.DataFrame({"tinker_path": ["a", "b", None], "name": ["x", "x", "y"]}))
-    key, name = state.summaries()["columns"][::-1]
+    key, name = state.summaries()["columns"]
     assert (key["caption"], key["counts"], key["rest"], key["na"]) == ("2 values", [], 2, 1)
     assert (name["labels"], name["counts"]) == (["x", "y"], [2, 1])
 

@@ -14,7 +14,7 @@ import tinker_frames as tkf
 from tests.views.sample_frames import dump_state, frame_of, keys, settings_of_filters, tables, to_json_text
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.views.sorts import sort_of
+from tinker_frames.views.sorts import MOST_OWN, sort_of
 from tinker_frames.views.table import CHUNK, NARROWEST, WIDEST, TableState
 
 Make = Callable[..., tkf.Client]
@@ -243,6 +243,10 @@ def test_empty_columns_are_hidden_at_first(shared_server: DemoServer, client_of:
     wanted = [name for name in sort.columns if name in rows.columns]
     assert TableState(rows).columns == [name for name in wanted if rows[name].notna().any()]
     assert TableState(rows.head(0)).columns == wanted
+    own = {f"loss_{place}": 0.5 for place in range(MOST_OWN + 1)}
+    assert TableState(rows.assign(**own)).columns == [*[*own][:-1], *TableState(rows).columns, [*own][-1]]
+    few = rows[["extra", sort.key]].assign(note=None)
+    assert TableState(few).columns == list(few.columns)
     emptied = rows.assign(**{sort.columns[1]: None})
     assert TableState(emptied).columns == [name for name in TableState(rows).columns if name != sort.columns[1]]
 

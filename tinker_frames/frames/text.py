@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,21 @@ if TYPE_CHECKING:
 
 NOTHING = "-"
 
+# A joiner between letters that are written with it, as in Persian, or between emoji; beside a Latin letter it would only hide.
+_JOINED = re.compile("(?<=[\u0590-\U0010ffff])(?<![\u2000-\u206f])[\u200c\u200d](?=[\u0590-\u1fff\u2070-\U0010ffff])")
+
 
 def escape_control_characters(text: str) -> str:
-    """Return text with everything that is not printable as an escape, so that no control code reaches the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """Return text with everything that is not printable as an escape, so that no control code reaches the terminal.
+
+    Joiners stay between letters of scripts that are written with them, such as Persian, and between emoji.
+    """
+    if text.isprintable():
+        return text
+    joined = {match.start() for match in _JOINED.finditer(text)}
+    return "".join(
+        c if c.isprintable() or place in joined else c.encode("unicode_escape").decode() for place, c in enumerate(text)
+    )
 
 
 def count_nouns(number: int, noun: str) -> str:

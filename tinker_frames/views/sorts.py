@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
-from ..schema.catalog import CHECKPOINTS, RUNS_WITH_DETAILS, SAMPLERS, SESSIONS_WITH_DETAILS, TRAINING_RUNS
+from ..schema.catalog import (
+    CHECKPOINTS,
+    RUNS_WITH_DETAILS,
+    SAMPLERS,
+    SESSIONS_WITH_DETAILS,
+    TRAINING_RUNS,
+    known_columns,
+)
 from ..schema.identity import restore_keys
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import pandas as pd
+
+FEW_COLUMNS = 8  # up to which all are shown
+MOST_OWN = 6  # of the user's own columns that come before the others
 
 
 @dataclass(frozen=True)
@@ -113,3 +125,24 @@ def check_kind(frame: pd.DataFrame, sort: Sort, table: str) -> None:
             f"several rows have the same {sort.key}, so they are not one {sort.one} each",
             hint=f"Keep the column that tells them apart, or use drop_duplicates({sort.key!r}).",
         )
+
+
+def choose_columns(frame: pd.DataFrame, sort: Sort) -> list[str]:
+    """Return the columns that are shown at first: the user's own, then those that matter; all of a few.
+
+    Columns that say nothing are hidden; the list of columns has them.
+    """
+    if len(frame.columns) <= FEW_COLUMNS:
+        return list(frame.columns)
+    known = [name for name in sort.columns if name in frame.columns]
+    own = [name for name in frame.columns if name not in known_columns() and not name.startswith("meta.")]
+    metadata = [name for name in frame.columns if name.startswith("meta.")]
+    shown = [name for name in known if frame.empty or name == sort.key or _says_something(frame[name])]
+    return [*own[:MOST_OWN], *shown, *own[MOST_OWN:], *metadata]
+
+
+def _says_something(values: pd.Series[Any]) -> bool:
+    """Tell whether a column has a value, and one of exceptions has one."""
+    return bool(
+        values.notna().any() and (values.name not in ("corrupted", "run_corrupted") or values.isin([True]).any())
+    )

@@ -39,7 +39,7 @@ from .messages import (
 from .messages import Summaries as SummariesMessage
 from .requests import ColumnName, CopyReply
 from .rows import Rows
-from .sorts import Sort, check_kind, sort_of
+from .sorts import Sort, check_kind, choose_columns, sort_of
 from .summaries import Summaries
 
 CHUNK = 50  # rows that are sent at once
@@ -90,10 +90,7 @@ class TableState:
         self.widths: dict[str, int] = {}
         self.moves = 0
         self.opened_by = ""
-        known = [name for name in self.sort.columns if name in frame.columns]
-        # Columns that say nothing are hidden at first; the list of columns has them.
-        self.columns = [name for name in known if frame.empty or name == self.sort.key or _says_something(frame[name])]
-        self.columns += [name for name in frame.columns if name.startswith("meta.")]
+        self.columns = choose_columns(frame, self.sort)
         self._facets: Facets | None = None
         self._summaries: Summaries | None = None
         self._charts: Charts | None = None
@@ -417,13 +414,6 @@ class TableState:
 
     def _is_valid(self, name: str) -> bool:
         return name in self._conditions and name not in self.errors
-
-
-def _says_something(values: pd.Series[Any]) -> bool:
-    """Tell whether a column has a value, and one of exceptions has one."""
-    return bool(
-        values.notna().any() and (values.name not in ("corrupted", "run_corrupted") or values.isin([True]).any())
-    )
 
 
 def _check_names(frame: pd.DataFrame) -> None:

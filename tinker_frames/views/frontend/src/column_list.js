@@ -11,11 +11,24 @@ export function makeColumnList(popover) {
   const all = new Map((popover.facet.columns ?? []).map((column) => [column.id, column]));
   const shown = popover.shownColumns;
   const show = (/** @type {string[]} */ columns) => popover.send({ do: "columns", columns });
+  const wanted = popover.search.toLowerCase();
   const rows = listColumns(shown, [...all.keys()]).flatMap((id) => {
     const column = all.get(id);
-    return column ? [makeColumnRow(column, shown, show)] : [];
+    return column?.label.toLowerCase().includes(wanted) ? [makeColumnRow(column, shown, show)] : [];
   });
-  return [el("div", { class: "tkf-options", role: "group" }, ...rows)];
+  const nothing = all.size && !rows.length && el("div", { class: "tkf-muted" }, "none");
+  return [makeFind(popover), el("div", { class: "tkf-options", role: "group" }, ...rows, nothing || null)];
+}
+
+/** @param {FilterPopover} popover */
+function makeFind(popover) {
+  const find = () => {
+    popover.search = input.value;
+    popover.draw();
+  };
+  const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find a column", "data-name": "find" };
+  const input = el("input", { type: "search", ...looks, value: popover.search, on: { input: find } });
+  return input;
 }
 
 /** @param {ListedColumn} column @param {string[]} shown @param {(columns: string[]) => void} show */

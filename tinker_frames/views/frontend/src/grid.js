@@ -13,7 +13,7 @@ import { chunksToDraw, clamp, computeSpan, ROW_PX, rowsToDraw, scrollToColumn, s
 
 const ASK_MS = 25; // debounce of scrolling, before rows are requested
 const LEAST_HEIGHT_PX = 220;
-const FRAME_PX = 108; // the height of the grid without its rows
+const FRAME_PX = 122; // the height of the grid without its rows
 const MOST_CHUNKS = 60; // that are cached; others are requested again
 
 export class Grid {

@@ -30,7 +30,7 @@ export class SelectionBar {
     this.count = el("span", { class: "tkf-selected-count", role: "status" });
     this.selecting = makeToolbar({ class: "tkf-selecting", "aria-label": "selection" });
     this.actions = makeToolbar({ class: "tkf-action-buttons", "aria-label": "actions" });
-    const count = el("div", { class: "tkf-selected" }, this.count, this.selecting);
+    const count = el("div", { class: "tkf-selection" }, this.count, this.selecting);
     // In the room of the actions, which stays: rows must not move under the pointer that selects one.
     const hint = el("div", { class: "tkf-action-hint tkf-muted" }, "Select rows to act on them.");
     this.acting = el("div", { class: "tkf-acting" }, this.actions, hint);
