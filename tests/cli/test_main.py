@@ -714,7 +714,7 @@ def test_a_shortened_id_can_be_pasted(shared_server: DemoServer, run: Callable[.
     assert row["tinker_path"] in listed.split()
     plan = run(shared_server, "rm", short, "--dry-run", "--format", "json")
     assert [each["tinker_path"] for each in json.loads(plan.out)] == [row["tinker_path"]]
-    several = run(shared_server, "rm", "…", "--dry-run")
+    several = run(shared_server, "rm", "…final", "--dry-run")
     assert (several.code, "Give more of one of" in several.err) == (1, True)
 
 

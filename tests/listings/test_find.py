@@ -97,6 +97,20 @@ def test_a_short_run_id_is_completed(shared_server: DemoServer, client_of: Make)
         client.checkpoints(several)
 
 
+def test_an_id_with_a_part_left_out(shared_server: DemoServer, client_of: Make) -> None:
+    """What a table shows of an id, with `…` in it, is completed where one id fits, and found as one row; too little of it is refused."""
+    client = client_of(shared_server)
+    row = client.checkpoints().iloc[0]
+    run = row["training_run_id"]
+    assert (
+        client.checkpoints(f"{run[:8]}…{run[-8:]}")["tinker_path"].tolist()
+        == client.checkpoints(run)["tinker_path"].tolist()
+    )
+    assert list_found(client.find(f"{run[:8]}…/{row['checkpoint_id']}")) == {("checkpoints", row["tinker_path"])}
+    with pytest.raises(InvalidRequestError, match="could be any id"):
+        client.checkpoints("…0")
+
+
 def test_a_short_id_is_not_completed_from_an_incomplete_list(server: DemoServer, client: tkf.Client) -> None:
     """Where the list of runs may lack some, another id may begin in the same way: the whole one is asked for."""
     run = server.state.runs()[0].training_run_id

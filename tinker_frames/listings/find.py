@@ -11,7 +11,7 @@ from ..errors import InvalidRequestError
 from ..schema.catalog import CHECKPOINTS, FOUND, SESSIONS, TRAINING_RUNS
 from ..schema.coerce import replace_surrogates
 from ..schema.columns import pandas_dtype
-from ..schema.paths import is_cut, may_be_short, read_console_link, starts_with_scheme, to_pattern
+from ..schema.paths import CUT, is_cut, may_be_short, read_console_link, starts_with_scheme, to_pattern
 
 LEAST_CHARACTERS = 4  # of the beginning of an id: fewer are in too many
 
@@ -50,7 +50,7 @@ def resolve_short_ids(ids: Iterable[str], known: Iterable[str]) -> list[str]:
     Raises
     ------
     InvalidRequestError
-        If several known ids begin with one of them.
+        If one of them is the beginning of several known ids, or has too few characters beside the `…`.
     """
     known = list(known)
     return [_complete(one, known) if may_be_short(one) and one not in known else one for one in ids]
@@ -58,6 +58,8 @@ def resolve_short_ids(ids: Iterable[str], known: Iterable[str]) -> list[str]:
 
 def _complete(short: str, known: list[str]) -> str:
     pattern = re.compile(to_pattern(short)) if is_cut(short) else None
+    if pattern and len("".join(short.split(CUT))) < LEAST_CHARACTERS:
+        raise InvalidRequestError(f"{short!r} could be any id", hint="Give what a table shows of it, or the whole id.")
     matches = [one for one in known if (pattern.fullmatch(one) if pattern else one.startswith(short))]
     if len(matches) > 1:
         listed, how = ", ".join(matches[:3]), "can be" if pattern else "begin with"
