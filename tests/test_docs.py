@@ -8,31 +8,51 @@ import inspect
 import os
 import pkgutil
 import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.readme_tables import PAGES, README, ROOT, SECTIONS, fill_in
+from tests.doc_tables import DOCS, PAGES, README, ROOT, SECTIONS, fill_in
+from tinker_frames import errors
+from tinker_frames.cli.main import cli
 from tinker_frames.demo import DemoServer
 from tinker_frames.rest.endpoints import Rest
 from tinker_frames.schema.columns import Table
 from tinker_frames.version import __version__
 
-TEXT = README.read_text(encoding="utf-8")
 MODULES = sorted(m.name for m in pkgutil.walk_packages(tkf.__path__, "tinker_frames.") if "__main__" not in m.name)
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+REFERENCE = "\n".join(text for page, text in TEXTS.items() if page.parent.name == "reference")
 
 
-REFERENCE = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.parent.name == "reference")
+def _blocks(language: str, page: Path) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXTS[page], re.DOTALL | re.MULTILINE)
 
 
-def _blocks(language: str, *pages: Path) -> list[str]:
-    texts = (page.read_text(encoding="utf-8") for page in pages)
-    return [block for text in texts for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
+def _programs() -> Iterator[Any]:
+    """Yield the Python of each page; a block that does not import the package continues the one before."""
+    for page in PAGES:
+        programs: list[str] = []
+        for block in _blocks("python", page):
+            programs.append(block if "import tinker_frames" in block else programs.pop() + block)
+        yield from (pytest.param(program, id=f"{page.stem}-{number}") for number, program in enumerate(programs))
+
+
+def _commands() -> Iterator[list[str]]:
+    """Yield the words of each command of each page, without pipes and redirections."""
+    for line in (line for page in PAGES for block in _blocks("sh", page) for line in block.splitlines()):
+        words = shlex.shlex(line.replace(" 2>", " >"), posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        parts = (list(part) for _, part in groupby(words, lambda word: not set(word) - set("|&;<>")))
+        yield from (part for part in parts if part[0] == "tinker-frames")
 
 
 @pytest.mark.parametrize(
@@ -41,19 +61,19 @@ def _blocks(language: str, *pages: Path) -> list[str]:
     ids=lambda page: page.stem,
 )
 def test_generated_tables_are_up_to_date(page: Path) -> None:
-    """The tables of the README and of the pages match the code (python -m tests.readme_tables writes them)."""
-    text = page.read_text(encoding="utf-8")
-    assert fill_in(text) == text
+    """The tables of the pages match the code (python -m tests.doc_tables writes them)."""
+    assert fill_in(TEXTS[page]) == TEXTS[page]
 
 
 def test_every_table_is_on_a_page() -> None:
     """Each generated table is printed once."""
-    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    text = "".join(TEXTS.values())
     assert sorted(re.findall(r"^<!-- ([\w-]+): begin -->$", text, re.MULTILINE)) == sorted(SECTIONS)
 
 
 def test_reference_has_every_public_name() -> None:
-    """The reference documents every function, class and public module."""
+    """The reference documents every function, class and public module, and every endpoint."""
+    assert "::: tinker_frames.rest.endpoints.Rest\n" in REFERENCE
     named = set(re.findall(r"^::: tinker_frames\.(\w+)", REFERENCE, re.MULTILINE))
     assert named >= set(tkf.__all__) - {"__version__", "catalog"}
 
@@ -66,14 +86,14 @@ def test_readme_begins_with_the_two_commands() -> None:
     ]
 
 
-@pytest.mark.parametrize("block", _blocks("python", *PAGES))
-def test_python_of_the_pages_runs(block: str, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python block of the README and of the pages runs unchanged, with the credential in the environment."""
+@pytest.mark.parametrize("program", list(_programs()))
+def test_python_of_the_pages_runs(program: str, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python of the README and of each page runs unchanged, with the credential in the environment."""
     monkeypatch.setenv("TINKER_API_KEY", server.key)
     monkeypatch.setenv("TINKER_BASE_URL", server.url)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(compile(block, "<page>", "exec"), names)
+    exec(compile(program, "<page>", "exec"), names)
     if "old" in names:
         old = names["old"]
         assert isinstance(old, pd.DataFrame)
@@ -86,24 +106,32 @@ def test_python_of_the_pages_runs(block: str, server, tmp_path: Path, monkeypatc
     tkf.default_client().close()
 
 
-def test_readme_names_every_rest_method() -> None:
-    """The README lists every public method of client.rest and no other."""
-    section = TEXT[TEXT.index("## Every endpoint") : TEXT.index("## Credential")]
-    named = set(re.findall(r"`([a-z_]+)`", section)) - {"client", "rest"}
-    assert named == {name for name in vars(Rest) if not name.startswith("_")}
+@pytest.mark.parametrize("command", list(_commands()), ids=" ".join)
+def test_commands_of_the_pages_are_valid(command: list[str]) -> None:
+    """The commands of the README and of each page have arguments and options that exist, with valid values."""
+    _, name, *arguments = command
+    cli.commands[name].make_context(name, arguments)
 
 
-def test_readme_names_every_error() -> None:
-    """The README's table of errors has every error class."""
-    from tinker_frames import errors
+def test_readme_is_short() -> None:
+    """The README has what a first visit needs; the rest is in the pages, which it links, as all links do exist."""
+    lines = TEXTS[README].splitlines()
+    assert len(lines) < 200
+    assert max(map(len, lines)) < 300
+    linked = [(page, link) for page in PAGES for link in re.findall(r"\]\((?!https?:)([^)#]+)", TEXTS[page])]
+    assert [(page.name, link) for page, link in linked if not (page.parent / link).exists()] == []
+    assert {page.stem for page in DOCS.glob("*.md")} <= {Path(link).stem for page, link in linked if page == README}
 
+
+def test_every_error_is_explained() -> None:
+    """The table of errors has every error class."""
     classes = {name for name in errors.__all__ if name.endswith("Error")} - {"TinkerError"}
-    assert set(re.findall(r"^\| `(\w+Error)`", TEXT, re.MULTILINE)) == classes
+    assert set(re.findall(r"^\| `(\w+Error)`", TEXTS[DOCS / "errors.md"], re.MULTILINE)) == classes
 
 
-def test_readme_names_every_attribute(shared_server, client_of) -> None:
-    """The README explains every entry of frame.attrs["tinker"]."""
-    section = TEXT[TEXT.index('| `frame.attrs["tinker"]`') : TEXT.index("## Tables")]
+def test_every_attribute_is_explained(shared_server, client_of) -> None:
+    """The page on what to rely on explains every entry of frame.attrs["tinker"]."""
+    section = TEXTS[DOCS / "reliability.md"].partition('| `frame.attrs["tinker"]`')[2]
     named = {
         name for line in re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)
     }
@@ -171,8 +199,8 @@ def test_public_calls_are_documented_with_an_example(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("short", [False, True])
 def test_the_cron_example(short: bool, server: DemoServer, tmp_path: Path) -> None:
-    """The script of the README writes the night's inventory and retires the rest; where rows may be missing it mails so and ends with 3."""
-    script = next(block for block in _blocks("sh", *PAGES) if block.startswith("#!/bin/sh"))
+    """The script for cron writes the night's inventory and retires the rest; where rows may be missing it mails so and ends with 3."""
+    script = next(block for block in _blocks("sh", DOCS / "command-line.md") if block.startswith("#!/bin/sh"))
     tools = tmp_path / "bin"
     tools.mkdir()
     for name, line in {

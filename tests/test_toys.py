@@ -30,7 +30,7 @@ SETTING = Toy(
 USE_SETTING = """
 import inspect
 import tinker_frames as tkf
-from tests.readme_tables import render_settings
+from tests.doc_tables import render_settings
 from tinker_frames.errors import InvalidRequestError
 
 for call in (tkf.Client, tkf.connect):
@@ -59,7 +59,7 @@ COLUMN = Toy(
 USE_COLUMN = """
 import pandas as pd
 import tinker_frames as tkf
-from tests.readme_tables import render_tables
+from tests.doc_tables import render_tables
 
 assert "| `toy` | str | what the checkpoint plays with |" in render_tables()
 with tkf.demo.account(runs=3) as client:
@@ -96,7 +96,7 @@ TABLE = Toy(
 USE_TABLE = f"""{RUN_COMMAND}
 import inspect
 import tinker_frames as tkf
-from tests.readme_tables import render_tables
+from tests.doc_tables import render_tables
 from tinker_frames.functions import set_default
 
 assert "### `toys()`: one row per toy\\n\\nFrom GET /api/v1/training_runs, of all things.\\n" in render_tables()
@@ -124,7 +124,7 @@ USE_FORMAT = f"""{RUN_COMMAND}
 import inspect
 import pandas as pd
 import tinker_frames as tkf
-from tests.readme_tables import render_formats
+from tests.doc_tables import render_formats
 from tinker_frames.views.forms import EXPORT, make_fields
 
 assert "| `.toys` | a format of toys | `toys` | no |" in render_formats()
@@ -161,7 +161,7 @@ ACTION = Toy(
 USE_ACTION = f"""{RUN_COMMAND}
 import inspect
 from datetime import UTC, datetime, timedelta
-from tests.readme_tables import render_actions
+from tests.doc_tables import render_actions
 
 assert "| `lend(span)` | `lend-out` | Lend checkpoints for a while | `span`: how long they are lent | yes |" in render_actions()
 assert inspect.signature(tkf.TinkerAccessor.lend).parameters["span"].default == "36h"
@@ -188,7 +188,7 @@ GUARD = Toy(
 """,
 )
 USE_GUARD = f"""{RUN_COMMAND}
-from tests.readme_tables import render_guards
+from tests.doc_tables import render_guards
 
 assert "| `toy` | somebody's toy | not known whether it is somebody's toy |" in render_guards()
 with tkf.demo.account(runs=3) as client:
@@ -220,7 +220,7 @@ def keep_toys(letter: str) -> Rule:
 )
 USE_RULE = f"""{RUN_COMMAND}
 import json
-from tests.readme_tables import render_rules
+from tests.doc_tables import render_rules
 
 assert "| `keep_toys(letter)` | `--keep-toys LETTER` | Keep those whose names begin with a `letter` |" in render_rules()
 with tkf.demo.account(runs=3) as client:
@@ -235,35 +235,35 @@ with tkf.demo.account(runs=3) as client:
 
 
 def test_a_setting_is_declared_once(tmp_path: Path) -> None:
-    """A field of `ClientOptions` is a parameter of `Client` and `connect`, checked and documented, and a row of the README."""
+    """A field of `ClientOptions` is a parameter of `Client` and `connect`, checked and documented, and a row of the documentation."""
     run_with(copy_with(tmp_path, SETTING), USE_SETTING)
 
 
 def test_a_column_is_declared_once(tmp_path: Path) -> None:
-    """A line of the catalog is a column of frames, including empty ones, of joins, exports, views and the README."""
+    """A line of the catalog is a column of frames, including empty ones, of joins, exports, views and the documentation."""
     run_with(copy_with(tmp_path, COLUMN), USE_COLUMN)
 
 
 def test_a_table_is_declared_once(tmp_path: Path) -> None:
-    """An entry of `TABLES` is a method, a function, a table of `ls` and a section of the README; it is cached, proved complete and exported."""
+    """An entry of `TABLES` is a method, a function, a table of `ls` and a section of the documentation; it is cached, proved complete and exported."""
     run_with(copy_with(tmp_path, TABLE), USE_TABLE)
 
 
 def test_a_format_is_declared_once(tmp_path: Path) -> None:
-    """An entry of `FORMATS` is written and read by its suffix, printed by `ls`, offered by a view, and a row of the README."""
+    """An entry of `FORMATS` is written and read by its suffix, printed by `ls`, offered by a view, and a row of the documentation."""
     run_with(copy_with(tmp_path, FORMAT), USE_FORMAT)
 
 
 def test_an_action_is_declared_once(tmp_path: Path) -> None:
-    """An entry of `ACTIONS` is a method of the accessor, a command with its options, and a row of the README; its plans run."""
+    """An entry of `ACTIONS` is a method of the accessor, a command with its options, and a row of the documentation; its plans run."""
     run_with(copy_with(tmp_path, ACTION), USE_ACTION)
 
 
 def test_a_guard_is_declared_once(tmp_path: Path) -> None:
-    """An entry of `GUARDS` holds rows, is counted, lifted by `allow` and `--allow`, and is a row of the README."""
+    """An entry of `GUARDS` holds rows, is counted, lifted by `allow` and `--allow`, and is a row of the documentation."""
     run_with(copy_with(tmp_path, GUARD), USE_GUARD)
 
 
 def test_a_keep_rule_is_declared_once(tmp_path: Path) -> None:
-    """A function with `@keep_rule` is a rule in Python, an option of `retire`, and a row of the README."""
+    """A function with `@keep_rule` is a rule in Python, an option of `retire`, and a row of the documentation."""
     run_with(copy_with(tmp_path, RULE), USE_RULE)

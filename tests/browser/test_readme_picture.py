@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PICTURE = CHECKOUT / "notebooks" / "view.png"
+PICTURE = CHECKOUT / ".docs" / "pages" / "view.png"
 WIDTH = 1180
 WINDOW = {"width": 1360, "height": 1100}  # wide enough to show the entire view
 # No names in other scripts: the machine that takes the screenshot lacks fonts for some.

@@ -1,6 +1,6 @@
 """The file formats, declared once: each is a suffix, what it is, and functions between an Arrow table and an open file.
 
-`export`, `read_export`, `ls --format`, the export form of a view and the README take what `FORMATS` holds.
+`export`, `read_export`, `ls --format`, the export form of a view and the documentation take what `FORMATS` holds.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Format:
     is_text: bool = False  # `ls --format` prints it, too
     takes_bom: bool = False
     keeps_metadata: bool = False  # `attrs["tinker"]` comes back with the frame
-    holds: Callable[[Any], bool] = holds_plain  # the types of Arrow that come back unchanged, or as the README says
+    holds: Callable[[Any], bool] = holds_plain  # the types of Arrow that come back unchanged, or as the docs say
     check_size: Callable[[int, int], None] = _take_any_size  # raises for more rows or columns than it holds
 
     @property

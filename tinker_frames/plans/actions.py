@@ -1,7 +1,7 @@
 """Actions on checkpoints: for each its request, how to tell that it was done, what it asks for, and how it is offered.
 
 An action is declared once, as an entry of `ACTIONS`. The accessor's method, the command, the button and form of the view, the code
-that a view writes and the table in the README are made from that entry.
+that a view writes and the table in the documentation are made from that entry.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every setting of a client: its type, default and documentation, declared once in `ClientOptions`.
 
-The parameters of `Client` and `connect`, their docstrings, the README's table and the checks follow from that declaration.
+The parameters of `Client` and `connect`, their docstrings, the documentation's table and the checks follow from that declaration.
 To add a setting, add a field; what uses it finds it on `Settings`, the options resolved with the environment.
 """
 

@@ -1,6 +1,6 @@
 """The tables of an account and their columns, as data: source, kind, meaning and unit.
 
-Frames, empty frames, the README's tables, exports and the grid are all derived from it. To add a column, add a line.
+Frames, empty frames, the documentation's tables, exports and the grid are all derived from it. To add a column, add a line.
 """
 
 from __future__ import annotations

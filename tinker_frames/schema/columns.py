@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "category", "int", "float", "bool", "time", "json", "texts"]
 
-# What a kind is called in a frame; the tables of the README are printed from it.
+# What a kind is called in a frame; the tables of the documentation are printed from it.
 DTYPE_NAMES: dict[Kind, str] = {
     "text": "str",
     "category": "category",

@@ -1,4 +1,4 @@
-"""Generate the tables of the README and of `.docs/pages` between their markers: `python -m tests.readme_tables` writes them."""
+"""Generate the tables of `.docs/pages` between their markers: `python -m tests.doc_tables` writes them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from tinker_frames.schema.columns import Table
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = (README, *sorted((ROOT / ".docs" / "pages").rglob("*.md")))
+DOCS = ROOT / ".docs" / "pages"
+PAGES = (README, *sorted(DOCS.rglob("*.md")))
 
 
 def render_tables() -> str:
@@ -95,10 +96,16 @@ def render_rules() -> str:
     lines = ["| rule | option of `tinker-frames retire` | meaning |", "|---|---|---|"]
     for rule in RULES.values():
         parameters = inspect.signature(getattr(policies, rule.name)).parameters.values()
-        call = ", ".join(f"{p.name}" if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
+        call = ", ".join(_render_parameter(parameter) for parameter in parameters)
         option = f"--{rule.name.replace('_', '-')} {rule.metavar}".strip()
         lines.append(f"| `{rule.name}({call})` | `{option}` | {rule.doc.removesuffix('.')} |")
     return "\n".join([*lines, ""])
+
+
+def _render_parameter(parameter: inspect.Parameter) -> str:
+    if parameter.default is parameter.empty:
+        return parameter.name
+    return f"{parameter.name}={'…' if isinstance(parameter.default, tuple) else repr(parameter.default)}"
 
 
 def render_formats() -> str:
