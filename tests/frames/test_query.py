@@ -321,6 +321,8 @@ def test_keys_of_the_metadata_are_columns_of_a_query(query: str, kept: list[int]
     sorted_rows = select(frame, where=None, sort="-meta.loss", limit=2, columns="meta.loss,size")
     assert list(sorted_rows.columns) == ["meta.loss", "size_bytes"]
     assert sorted_rows["meta.loss"].tolist() == [10, 0.9]
+    for columns in ("", "all", None):
+        assert list(select(frame, where="", sort="", limit=None, columns=columns).columns) == list(frame.columns)
 
 
 def test_a_misspelt_key_is_named_with_the_closest() -> None:

@@ -52,7 +52,7 @@ def select(
     if where:
         frame = filter_rows(frame, where)
     order = _split_names(sort)
-    names = list(frame.columns) if columns in (None, "all") else _split_names(columns)
+    names = list(frame.columns) if not columns or columns == "all" else _split_names(columns)
     frame = _add_keys(frame, [*names, *(name.removeprefix("-") for name in order)])
     if order:
         frame = sort_rows(frame, [_find_name(frame, name) for name in order])
