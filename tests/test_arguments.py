@@ -62,6 +62,7 @@ GOOD: dict[str, set[str]] = {
     "require_complete": FLAG,
     "rows": {"list"},
     "safe": FLAG,
+    "save_rows": FLAG,
     "training_run_id": ANY_TEXT | UNSET | {"list"},
     "after": DURATION,
     "ttl": UNSET,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .chromium import block_external
+from .lab import LOST
 from .notebook_view import NotebookView, checkpoints, open_view
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ def test_a_saved_notebook_shows_its_first_rows_as_a_table(lab: Lab, server: Demo
         assert [cells.split("\t")[0] for cells in rows.all_inner_texts()] == names
         assert again.locator(".tkf").count() == 0
         assert "Run the cell to show the view" in again.inner_text()
+        assert LOST not in again.inner_text(), "nothing is said to be lost below the table"
 
 
 # ---- untrusted text

@@ -188,7 +188,18 @@ def test_the_static_table_is_escaped(view: tkf.CheckpointsView) -> None:
     assert "<img" not in data["text/html"]
     assert "&lt;img src=x onerror=alert(1)&gt;" in data["text/html"]
     assert data["text/html"].count("<tr>") == 21
+    assert 'text-align: right">size_gb</th>' in data["text/html"]
+    assert 'text-align: left">tinker_path</th></tr>' in data["text/html"], "paths are the last column"
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_a_view_that_saves_no_rows_says_so(view: tkf.CheckpointsView) -> None:
+    """With `save_rows=False` the static form has no row, only what to do."""
+    bundle = tkf.explore(view.frame, view._explorer._client(), save_rows=False)._repr_mimebundle_()
+    text = (bundle[0] if isinstance(bundle, tuple) else bundle)["text/html"]
+    assert "not saved" in text
+    assert "<t" not in text
+    assert view.frame["tinker_path"].iloc[0] not in text
 
 
 def test_colab_gets_the_metadata_of_its_widget_manager(

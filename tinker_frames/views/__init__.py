@@ -17,6 +17,7 @@ def explore(
     client: Client | None = None,
     *,
     layout: dict[str, Any] | Layout | None = None,
+    save_rows: bool = True,
 ) -> View:
     """Return a view of a table, with filters, sorting, selection and actions; a notebook shows it.
 
@@ -29,6 +30,9 @@ def explore(
         The account; else the one that the frame came from, else the default one.
     layout
         The CSS layout of the widget, as of every widget of ipywidgets, e.g. `{"width": "900px"}`.
+    save_rows
+        Whether the first rows are saved with the notebook, as a static table that stands for the view without a kernel. Jupyter's own
+        setting to save the state of all widgets, which is off by default, would save the rows besides.
 
     Returns
     -------
@@ -50,4 +54,4 @@ def explore(
     """
     from . import widget
 
-    return widget.view_of(frame_or_name, client, layout)
+    return widget.view_of(frame_or_name, client, layout, save_rows=save_rows)

@@ -267,11 +267,11 @@ class TableState:
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def chunk(self, place: int) -> list[Row]:
-        """Return the rows of one chunk, each as `[is selected, key, cells …]`."""
+    def chunk(self, place: int, columns: list[str] | None = None) -> list[Row]:
+        """Return the rows of one chunk, each as `[is selected, key, cells …]`, with the columns that are shown or these."""
         places = self.rows.order[place * CHUNK : (place + 1) * CHUNK]
         rows = self.rows.frame.iloc[places]
-        made = cells.format_rows(rows, self.columns, datetime.now(UTC))
+        made = cells.format_rows(rows, columns or self.columns, datetime.now(UTC))
         keys = [str(key) for key in rows[self.sort.key].fillna("")]
         selected = self.rows.selection[places].tolist()
         return [[on, key, *row] for on, key, row in zip(selected, keys, made, strict=True)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ from ..rest.progress import in_notebook
 from ..schema.arguments import check_argument
 from ..schema.docstrings import join_sections, split_sections
 from . import lifetime, refresh
-from .cells import describe_column, exact_text
 from .explorer import Explorer
 from .handlers import handle
 from .requests import HeardReply
 from .sorts import SORTS, sort_of
+from .static_table import format_static_table
 from .table import LIMITS, TableState
 
 MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]", or in a checkout pip install -e ".[lab]"'
@@ -36,8 +35,6 @@ except ImportError as error:
     raise ImportError(MISSING_EXTRA) from error
 
 STATIC = Path(__file__).parent / "static"  # bundled from frontend/
-STATIC_ROWS = 20
-STATIC_COLUMNS = 8
 AT_FIRST = ("head", "filter_bar", "grid", "selection", "action_panel")  # the other parts follow after the first rows
 
 
@@ -52,6 +49,8 @@ class View(SyncedTraits):
         The account; else the one that the frame came from, else the default one.
     layout
         The CSS layout of the widget, as of every widget of ipywidgets, e.g. `{"width": "900px"}`.
+    save_rows
+        Whether the first rows are saved with the notebook, as a static table that stands for the view without a kernel.
 
     Attributes
     ----------
@@ -110,7 +109,9 @@ class View(SyncedTraits):
         client: Client | None = None,
         *,
         layout: dict[str, Any] | Layout | None = None,
+        save_rows: bool = True,
     ) -> None:
+        check_argument("save_rows", save_rows, bool)
         if frame is None:
             client = client or default_client()
             frame = read_table(client, self._table)
@@ -119,6 +120,7 @@ class View(SyncedTraits):
         about.attrs["tinker"] = state.about
         if client is not None:
             find_client(about, client)
+        self._save_rows = save_rows
         changed = lifetime.bind_weakly(self._changed)
         self._explorer = Explorer(state, lambda: find_client(about, client), changed, find_frames)
         first = {f"_{name}": self._explorer.part(name) for name in AT_FIRST}
@@ -294,26 +296,7 @@ class View(SyncedTraits):
         return bundle
 
     def _static(self) -> str:
-        """Return the first rows as HTML, with every value escaped."""
-        state = self._explorer.state
-        shown = state.chunk(0)[:STATIC_ROWS]
-        left = 'style="text-align: left"'
-        columns = [describe_column(state.rows.frame, name) for name in state.columns[:STATIC_COLUMNS]]
-        kinds = [column["kind"] for column in columns]
-        head = "".join(f"<th {left}>{escape(column['label'])}</th>" for column in columns)
-        rows = (
-            "".join(
-                f"<td {left}>{escape(exact_text(cell, kind))}</td>" for cell, kind in zip(row[2:], kinds, strict=False)
-            )
-            for row in shown
-        )
-        body = "".join(f"<tr>{cells}</tr>" for cells in rows)
-        return (
-            f'<div data-tkf-static="{self._static_id}" style="animation: tkf-late 0s 1s backwards">'
-            "<style>@keyframes tkf-late {from {display: none; visibility: hidden}}</style>"
-            f"<p>{escape(escape_control_characters(self._explorer.state.describe()))}; the first {len(shown)} rows as of the last run. Run the cell to show the view.</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+        return format_static_table(self._explorer.state, self._static_id, save_rows=self._save_rows)
 
     def _with_attrs(self, frame: pd.DataFrame) -> pd.DataFrame:
         frame = frame.copy(deep=False)
@@ -345,17 +328,22 @@ for _view in VIEWS.values():  # their constructor, traits and errors are those o
 
 
 def view_of(
-    frame_or_name: pd.DataFrame | str, client: Client | None, layout: dict[str, Any] | Layout | None = None
+    frame_or_name: pd.DataFrame | str,
+    client: Client | None,
+    layout: dict[str, Any] | Layout | None = None,
+    *,
+    save_rows: bool = True,
 ) -> View:
     """Return the view of a frame, or of the listing with this name."""
     check_argument("frame_or_name", frame_or_name, pd.DataFrame | str)
     check_argument("client", client, Client | None)
     check_argument("layout", layout, dict[str, Any] | Layout | None)
+    check_argument("save_rows", save_rows, bool)
     if isinstance(frame_or_name, pd.DataFrame):
-        return VIEWS[sort_of(frame_or_name).name](frame_or_name, client, layout=layout)
+        return VIEWS[sort_of(frame_or_name).name](frame_or_name, client, layout=layout, save_rows=save_rows)
     name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
     client = client or default_client()
-    return view_of(read_table(client, name), client, layout)
+    return view_of(read_table(client, name), client, layout, save_rows=save_rows)
 
 
 def read_table(client: Client, name: str) -> pd.DataFrame:

@@ -41,7 +41,7 @@ export function makeParts(bars) {
   return [
     el(
       "div",
-      { class: "tkf-shares" },
+      { class: "tkf-plan-parts" },
       makeWhole(bars, barLengths("parts", bars)),
       el("div", { class: "tkf-key" }, ...items),
     ),

@@ -79,9 +79,7 @@ function makeGroup(panel, { verdict, label, reason, rows, open }) {
 /** @param {ActionPanel} panel @param {GuardTick[]} guards */
 function makeGuards(panel, guards) {
   const ticks = guards.map((guard) => makeGuard(panel, guard, guards));
-  return ticks.length
-    ? [el("div", { class: "tkf-guards" }, "Held for your attention; tick to include: ", ...ticks)]
-    : [];
+  return ticks.length ? [el("div", { class: "tkf-guards" }, "Held; tick to include: ", ...ticks)] : [];
 }
 
 /** @param {ActionPanel} panel @param {GuardTick} guard @param {GuardTick[]} guards */
