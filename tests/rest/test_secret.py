@@ -39,11 +39,12 @@ def test_mask_shows_four_characters_of_a_long_key_only(text: str, shown: str) ->
         KEY[5:21].lower(),
         "".join(f"%{ord(c):02x}" for c in KEY),
         KEY.replace("-", "%2D").replace("Q", "%51").swapcase(),
+        KEY.encode().hex().upper(),
         *(base64.b64encode(f"{before}:{KEY}".encode()).decode() for before in ("", "u", "me")),
     ],
 )
 def test_keys_and_long_parts_are_struck_out(sent: str) -> None:
-    """A key or a long part of it, also in capitals, with JSON escapes, percent-encoded or in base64, is removed from a response, which stays valid JSON."""
+    """A key or a long part of it, also in capitals, with JSON escapes, percent-encoded, in base64 or in hex, is removed from a response, which stays valid JSON."""
     content = b'{"owner": "a' + sent.encode() + b'b", "path": "C:\\\\u0041", "n": 1}'
     struck, count = strike_out(content, [Secret("tml-another-key-0123456789"), Secret(KEY)])
     found = json.loads(struck)

@@ -103,7 +103,7 @@ def hide(value: Any) -> Any:
 def strike_out(content: bytes, secrets: Iterable[Secret], *, is_message: bool = False) -> tuple[bytes, int]:
     """Return an answer without these secrets and without long parts of them, and how many were struck out.
 
-    They are found in capitals and small letters, and with JSON's escapes, percent-encoded or in base64. A short secret is struck
+    They are found in capitals and small letters, and with JSON's escapes, percent-encoded, in base64 or in hex. A short secret is struck
     out where it is a whole value of JSON, and in a message, such as an error's, also as a word.
     """
     secrets = list(secrets)
@@ -138,18 +138,18 @@ def _split_pieces(text: str) -> Iterator[tuple[bytes, int]]:
         _, claims, signature = text.encode().split(b".")
         whole, parts = [claims], [signature]
     else:
-        whole, parts = _encode_base64(text.encode()), list({text.encode(), json.dumps(text)[1:-1].encode()})
+        whole, parts = _encode(text.encode()), list({text.encode(), json.dumps(text)[1:-1].encode()})
     yield from ((piece, len(piece)) for piece in whole if len(piece) >= LEAST)
     yield from ((piece, min(16, max(LEAST, len(piece) * 2 // 3))) for piece in parts if len(piece) >= LEAST)
 
 
-def _encode_base64(text: bytes) -> list[bytes]:
-    """Return what base64 makes of a text, wherever it begins in what is encoded; without characters that also depend on what is beside it."""
+def _encode(text: bytes) -> list[bytes]:
+    """Return what base64 and hex make of a text, wherever it begins in what is encoded; without characters that also depend on what is beside it."""
     if len(text) < LEAST:
         return []
     encode = (base64.b64encode, base64.urlsafe_b64encode)
     forms = [(shift, one(b"\0" * shift + text)) for shift in range(3) for one in encode]
-    return list({form[-(-shift * 4 // 3) : (shift + len(text)) * 4 // 3] for shift, form in forms})
+    return [text.hex().encode(), *{form[-(-shift * 4 // 3) : (shift + len(text)) * 4 // 3] for shift, form in forms}]
 
 
 def _find_escaped(content: bytes, secret: Secret) -> Iterator[tuple[int, int]]:
