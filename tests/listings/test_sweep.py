@@ -326,6 +326,13 @@ def test_a_total_of_one_page_that_comes_at_every_offset_is_doubted(large_server:
         client_of(large_server).checkpoints(by="user")
 
 
+def test_a_short_list_that_comes_at_every_offset_is_whole(client_of: Make) -> None:
+    """A simple server that gives its whole list whatever the offset, beside its true total, is not doubted for it."""
+    with DemoServer(runs=3, checkpoints=4) as server:
+        server.faults.drop_query["list_training_runs"] = ("offset", "limit")
+        assert len(client_of(server).training_runs(require_complete=True)) == 3
+
+
 @pytest.mark.parametrize("cursor", ["none", "counts the page", "says 0"])
 def test_a_runs_list_that_is_cut_without_a_word_is_read_on(server: DemoServer, client_of: Make, cursor: str) -> None:
     """A run's list with a full page of rows is followed further, whatever its cursor says."""

@@ -121,6 +121,9 @@ class Coverage:
     _longest: int = 0  # rows of the longest page
     _wrong: int = 0  # empty pages at places where there are rows
     _short_ends: set[int] = field(default_factory=set)  # ends of pages that were shorter than the server can give
+    _likely_ends: set[int] = field(
+        default_factory=set
+    )  # of those, which may have been cut: they are asked for once more
     _wave: int = 1
 
     def first(self) -> Request:
@@ -136,6 +139,10 @@ class Coverage:
         self._none = self._none or (total == 0 and not rows and request.offset == 0)
         if not rows:
             self._empty[request.offset] += 1
+        elif (
+            new == 0 and request.offset in self._likely_ends
+        ):  # a server that gives its lists at once, whatever the offset
+            self._short_ends.add(request.offset)
         elif new == 0:
             self.repeats += 1
         else:
@@ -150,9 +157,9 @@ class Coverage:
         self.repeats = 0
         self._wrong += self._empty.pop(request.offset, 0)
         self.moved = self.moved or (new is not None and new < self._length() - before)
-        is_first = request.offset == 0 and (rows <= FEW_ROWS or limit is None)
-        if rows < request.limit and (request.limit <= self._longest or not (is_first or may_be_full_page(rows, limit))):
-            self._short_ends.add(end)
+        if rows < request.limit and (request.limit <= self._longest or not may_be_full_page(rows, limit)):
+            is_open = request.offset == 0 and (rows <= FEW_ROWS or limit is None)
+            (self._likely_ends if is_open else self._short_ends).add(end)
         self._longest = max(self._longest, rows)
 
     @property
