@@ -229,7 +229,7 @@ def test_exchange_for_nothing(exchange_server: DemoServer, client_of: Callable[.
 def test_expired_jwt_is_refused_here(server: DemoServer, client_of: Callable[..., tkf.Client]) -> None:
     """An expired JWT is not sent."""
     client = client_of(server, api_key=jwt(sub="me", exp=time.time() - 90))
-    with pytest.raises(AuthenticationError, match=r"expired 9\d s ago"):
+    with pytest.raises(AuthenticationError, match=r"expired 1\.[56] min ago"):
         client.rest.list_training_runs()
     assert len(server.requests) == 0
 

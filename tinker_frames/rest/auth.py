@@ -25,7 +25,8 @@ from typing import Any
 
 from ..errors import AuthenticationError, ConnectionFailedError, NotFoundError, NotSupportedError, TinkerError
 from ..schema.coerce import parse_object
-from .adapter import get_time_left
+from ..schema.durations import format_duration
+from .adapter import get_time_left, limit_time
 from .config import Settings
 from .credentials import Credential, check_secret
 from .permanent import Permanent
@@ -256,7 +257,8 @@ class Authenticator:
             expires = now + (expires - issued)
         if expires <= now:
             raise AuthenticationError(
-                f"the JWT from {self._credential.source} expired {round(now - expires)} s ago", hint="Get a new JWT."
+                f"the JWT from {self._credential.source} expired {format_duration(round(now - expires))} ago",
+                hint="Get a new JWT.",
             )
         return expires
 
@@ -267,7 +269,8 @@ class Authenticator:
         return check_secret(token, "the server's token exchange")
 
     def _reveal(self, credential: Credential) -> Secret:
-        secret = credential.reveal()
+        with limit_time(self._settings.deadline):  # a command may hang
+            secret = credential.reveal()
         self._remember(secret)
         if credential.is_command and credential is self._settings.credential:
             self._identity = derive_identity(secret)  # it may be of another account than before

@@ -344,7 +344,7 @@ def _check_bundle(path: str, source: str) -> str:
 
     bundle = expand_home(path, source)
     try:
-        if not path or not bundle.is_dir():
+        if not bundle.is_dir():
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
     except (OSError, ValueError) as error:
         problem = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be used ({_describe(error)})"
@@ -381,7 +381,11 @@ def _split_url(url: str) -> SplitResult | None:
     """Return the parts of a URL that names a host and a possible port."""
     try:
         parts = urlsplit(url)
-        known = bool(parts.hostname) and (parts.port is None or parts.port > 0) and not re.search(r"[\s\\]", url)
+        known = (
+            bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+            and not re.search(r"[\s\\\x00-\x1f\x7f]", url)
+        )
     except ValueError:
         return None
     return parts if known else None

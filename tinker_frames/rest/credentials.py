@@ -5,20 +5,24 @@ Nothing here is sent or written. A credential is a `Secret` from the moment it i
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import AuthenticationError
 from .adapter import get_time_left
 from .secret import Secret
+from .threads import start_thread
 
 KEY_VARIABLE = "TINKER_API_KEY"
 COMMAND_VARIABLE = "TINKER_CREDENTIAL_CMD"
 CREDENTIALS_FILE = "~/.tinker/credentials.json"
 COMMAND_TIMEOUT_S = 60
+MOST_PRINTED = 64 * 2**10  # bytes; more than any header holds
 
 # Access headers that some installations require, and the variables that hold their values: secrets like the key.
 CLOUDFLARE_HEADERS = {
@@ -138,25 +142,32 @@ def _run_command(command: Secret) -> Secret:
         return check_secret(secret, f"the command in {COMMAND_VARIABLE}")
     problem = f"ended with code {code}" if code else "printed nothing"
     raise AuthenticationError(
-        f"the command in {COMMAND_VARIABLE} {f'took over {limit:.0f} s' if code is None else problem}",
+        f"the command in {COMMAND_VARIABLE} {f'did not end within {limit:.0f} s' if code is None else problem}",
         hint="Run it in a shell: it has to print a credential and exit with 0.",
     )
 
 
 def _capture(command: Secret, limit: float) -> tuple[int | None, Secret]:
-    """Return a command's exit code, None if it took too long, and what it printed."""
+    """Return a command's exit code, None if it did not end in time or printed without end, and what it printed."""
+    process = subprocess.Popen(  # noqa: S602  # the variable is a shell command by its contract
+        command.reveal(), shell=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    ends_at = time.monotonic() + limit
+    printed = start_thread(lambda: Secret(_read_output(process)), "tinker-credential")
     try:
-        done = subprocess.run(  # noqa: S602  # the variable is a shell command by its contract
-            command.reveal(),
-            shell=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        secret = printed.result(timeout=limit).get()
+        return process.wait(max(0.1, ends_at - time.monotonic())), secret
+    except (TimeoutError, subprocess.TimeoutExpired):
         return None, Secret("")
-    return done.returncode, Secret(done.stdout.decode(errors="replace"))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _read_output(process: subprocess.Popen[bytes]) -> str:
+    """Return what a process prints; of what is longer than any credential, no more than that."""
+    with process.stdout or io.BytesIO() as output:
+        return output.read(MOST_PRINTED).decode(errors="replace")
 
 
 def access_headers() -> tuple[tuple[str, Secret], ...]:

@@ -78,11 +78,15 @@ def check_argument(name: str, value: Any, kind: Any) -> None:
 
 
 def expand_home(path: str | os.PathLike[str], called: str) -> Path:
-    """Return a path with `~` expanded; raise `InvalidRequestError`, which names the argument, if there is no such home directory."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        problem = f"{called}: the home directory of {os.fspath(path)!r} is not known"
+    """Return a path with `~` expanded; raise `InvalidRequestError`, which names the argument, for what is none, or an unknown home directory."""
+    text = os.fspath(path)
+    if not text or "\0" in text:
+        problem = f"{called}: {text!r} {'holds a NUL' if text else 'is empty'}"
+    else:
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            problem = f"{called}: the home directory of {text!r} is not known"
     raise InvalidRequestError(problem, hint="Pass an absolute path, or set HOME.")
 
 
