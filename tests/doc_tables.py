@@ -36,7 +36,7 @@ def render_tables() -> str:
 def _render_table(table: Table) -> str:
     shown = [column for column in table.columns if not column.name.startswith(("last_checkpoint_", "last_sampler_"))]
     lines = [
-        f"### `{table.name}()`: {table.row}",
+        f"## `{table.name}()`: {table.row}",
         "",
         f"From {table.source}.",
         "",

@@ -99,7 +99,7 @@ import tinker_frames as tkf
 from tests.doc_tables import render_tables
 from tinker_frames.functions import set_default
 
-assert "### `toys()`: one row per toy\\n\\nFrom GET /api/v1/training_runs, of all things.\\n" in render_tables()
+assert "## `toys()`: one row per toy\\n\\nFrom GET /api/v1/training_runs, of all things.\\n" in render_tables()
 assert "toys" in dir(tkf)
 assert tkf.toys.__doc__ == tkf.Client.toys.__doc__
 assert list(inspect.signature(tkf.toys).parameters) == list(inspect.signature(tkf.Client.toys).parameters)[1:]
