@@ -251,7 +251,7 @@ def test_the_outcome_of_a_plan_is_a_frame_to_go_on_with(server: DemoServer, clie
     server.faults.bursts = [Burst("publish_checkpoint", 403, times=1)]
     plan = frame.tinker.publish()
     outcomes = plan.run(confirm=True)
-    assert list(outcomes.columns) == ["tinker_path", "action", "outcome", "status", "error", "attempts", "seconds"]
+    assert list(outcomes.columns) == ["outcome", "tinker_path", "error", "action", "status", "attempts", "seconds"]
     assert list(outcomes["outcome"].cat.categories) == ["done", "unchanged", "skipped", "failed", "unknown"]
     assert str(outcomes["status"].dtype) == str(outcomes["attempts"].dtype) == "Int64"
     assert outcomes.attrs["tinker"]["plan"] == plan.id

@@ -65,7 +65,7 @@ def test_the_frame_of_a_plan_has_one_layout(shared_client: tkf.Client, call: str
     assert len(full) == len(frame)
     assert len(empty) == 0
     assert list(full.columns) == list(empty.columns)
-    assert list(full.columns[:5]) == ["tinker_path", "action", "verdict", "reason", "warnings"]
+    assert list(full.columns[:5]) == ["verdict", "tinker_path", "action", "reason", "warnings"]
     for part in (full, empty):
         for column in ("time", "expires_at", "expires_after"):
             assert str(part[column].dtype) == "datetime64[us, UTC]", column

@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 OUTCOMES_DOC = """DataFrame
     One row per checkpoint of the plan:
 
-    * `tinker_path` (str)
-    * `action` (str): the name of the action
     * `outcome` (category): `done` (as requested, and not so just before), `unchanged` (already in that state), `skipped` (not sent, or gone before it
       was), `failed`, or `unknown` (sent, and its effect could not be read)
-    * `status` (Int64): the last HTTP status; NA where nothing was sent or no answer came
+    * `tinker_path` (str)
     * `error` (str): why it was not done; of a `done` delete that the server answered with 404 or 410, that another client may have done it
+    * `action` (str): the name of the action
+    * `status` (Int64): the last HTTP status; NA where nothing was sent or no answer came
     * `attempts` (Int64): number of requests
     * `seconds` (float64): time they took
 
@@ -120,10 +120,10 @@ class Plan:
 
         Columns, besides those of `client.checkpoints()` that describe the checkpoint:
 
-        * `tinker_path` (str): unique; one refused row without it stands for all rows that have none
-        * `action` (str): the name of the action
         * `verdict` (str): `send`, `held` (by a guard; `allow` lifts it), `unchanged` (already in that state) or `refused` (cannot be
           written)
+        * `tinker_path` (str): unique; one refused row without it stands for all rows that have none
+        * `action` (str): the name of the action
         * `reason` (str): the reason for the verdict
         * `warnings` (str): what to check before running the plan
         * `shortens` (bool): whether the checkpoint will be gone earlier than without the plan

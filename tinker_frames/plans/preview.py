@@ -122,9 +122,9 @@ def preview_rows(
     misread = rows["name"].where(rows["name"].isin(_MISREAD_NAMES))
     warnings = map_distinct([shortens, misread, rows["loaded_by_ended_sampler"], *flags], _find_warnings)
     front = {
+        "verdict": pandas_array("text", verdict),
         "tinker_path": rows["tinker_path"],
         "action": pandas_array("text", [action.name] * len(rows)),
-        "verdict": pandas_array("text", verdict),
         "reason": pandas_array("text", reason),
         "warnings": pandas_array("text", warnings),
     }
@@ -297,11 +297,12 @@ def build_outcome_frame(
         ]
     result = pd.DataFrame(
         {
-            "tinker_path": pandas_array("text", [row.tinker_path for row in rows]),
-            "action": pandas_array("text", [action.name] * len(rows)),
+            # the first columns are what pandas shows of a wide frame
             "outcome": pd.Categorical([row.outcome for row in rows], categories=OUTCOMES),
-            "status": pandas_array("int", [row.status for row in rows]),
+            "tinker_path": pandas_array("text", [row.tinker_path for row in rows]),
             "error": pandas_array("text", [row.error for row in rows]),
+            "action": pandas_array("text", [action.name] * len(rows)),
+            "status": pandas_array("int", [row.status for row in rows]),
             "attempts": pandas_array("int", [row.attempts for row in rows]),
             "seconds": pandas_array("float", [row.seconds for row in rows]),
         }
