@@ -43,7 +43,8 @@ def _programs() -> Iterator[Any]:
         programs: list[str] = []
         for block in _blocks("python", page):
             programs.append(block if "import tinker_frames" in block else programs.pop() + block)
-        yield from (pytest.param(program, id=f"{page.stem}-{number}") for number, program in enumerate(programs))
+        marks = pytest.mark.slow if page.stem == "questions" else ()  # test_questions runs each of its lines
+        yield from (pytest.param(each, id=f"{page.stem}-{number}", marks=marks) for number, each in enumerate(programs))
 
 
 def _commands() -> Iterator[list[str]]:
