@@ -157,6 +157,23 @@ def test_a_view_that_is_gone_leaves_nothing_behind(view: ViewPage) -> None:
     view.host.settle()
 
 
+def test_marimo_is_told_what_has_changed(host: WidgetHost, account: tkf.Client, inventory: pd.DataFrame) -> None:
+    """In an element of marimo, which runs cells again only for changes from the browser, each change of a trait is followed by one; elsewhere none."""
+    host.page.evaluate("window.host.within = 'marimo-anywidget'")
+    view = ViewPage(host, tkf.explore(inventory.head(5), account))
+    view.host.click(view.check(1))
+    host.wait_until(lambda: view.widget._seen == 1)
+    assert view.widget.selected_keys == [inventory["tinker_path"].iloc[1]]
+    view.widget.filters = {"text": "nothing has it"}
+    host.wait_until(lambda: view.widget._seen == 2)
+    host.page.evaluate("window.host.within = ''")
+    plain = ViewPage(host, tkf.explore(inventory.head(5), account))
+    plain.widget.selected = plain.widget.frame
+    host.page.wait_for_timeout(120)
+    host.settle()
+    assert plain.widget._seen == 0
+
+
 # ---- around the rows
 
 

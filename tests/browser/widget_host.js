@@ -92,11 +92,19 @@
     return model;
   };
 
+  // In the shadow of an element of its own, as in marimo.
+  const enclosed = (el, tag) => {
+    const outer = document.createElement(tag);
+    const styles = [...document.head.querySelectorAll("style")].map((style) => style.cloneNode(true));
+    outer.attachShadow({ mode: "open" }).append(...styles, el);
+    return outer;
+  };
+
   const shown = async ({ id, state }, place) => {
     dress(state._css);
     const model = models.get(id) ?? (await opened(id, state));
     const el = Object.assign(document.createElement("div"), { id: place });
-    document.querySelector("main").append(el);
+    document.querySelector("main").append(window.host.within ? enclosed(el, window.host.within) : el);
     await run(model.widget.render, model, { el });
   };
 
@@ -118,5 +126,5 @@
     }
   };
 
-  window.host = { mount, mounted, receive };
+  window.host = { mount, mounted, receive, within: "" }; // `within` is a tag name
 })();

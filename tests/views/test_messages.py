@@ -11,6 +11,7 @@ import pytest
 from tinker_frames.views import messages, requests
 from tinker_frames.views.explorer import PARTS
 from tinker_frames.views.handlers import HANDLERS
+from tinker_frames.views.traits import PUBLIC
 
 FRONTEND = Path(__file__).parents[2] / "tinker_frames" / "views" / "frontend"
 
@@ -37,5 +38,10 @@ def test_every_handler_is_annotated_with_its_request() -> None:
 
 
 def test_every_part_of_a_view_is_declared() -> None:
-    """The declared state consists of the rendered parts, the limits, and the name of the static table."""
-    assert set(get_type_hints(messages.ViewState)) == {f"_{part}" for part in PARTS} | {"_limits", "_static_id"}
+    """The declared state consists of the rendered parts, the public traits, the limits, and what the page needs to know and to say."""
+    assert set(get_type_hints(messages.ViewState)) == {f"_{part}" for part in PARTS} | {
+        "_limits",
+        "_static_id",
+        "_seen",
+        *PUBLIC,
+    }

@@ -421,3 +421,11 @@ class ViewState(TypedDict):
     _detail: Detail | None
     _action_panel: PanelState
     _static_id: str
+    _seen: int
+    query: str
+    filters: dict[str, FilterValue]
+    sort: list[str]
+    columns: list[str]
+    selected_keys: list[str] | None
+    plan_id: str
+    outcome_counts: dict[str, int]

@@ -42,6 +42,9 @@ class SyncedTraits(anywidget.AnyWidget):
     plan_id = traitlets.Unicode(read_only=True).tag(sync=True)
     outcome_counts = traitlets.Dict(read_only=True).tag(sync=True)
 
+    # Counted up by the browser after the others have changed: marimo runs cells again only for what comes from there.
+    _seen = traitlets.Int().tag(sync=True)
+
     _explorer: Explorer
 
     # Without the decorator of traitlets, which would call `observe` below before there is a view.
@@ -124,7 +127,11 @@ class SyncedTraits(anywidget.AnyWidget):
             return rows.list_selected_keys()
 
 
-PUBLIC = [name for name in vars(SyncedTraits) if isinstance(vars(SyncedTraits)[name], traitlets.TraitType)]
+PUBLIC = [
+    name
+    for name, trait in vars(SyncedTraits).items()
+    if isinstance(trait, traitlets.TraitType) and not name.startswith("_")
+]
 
 
 def list_keys(rows: Any, state: TableState) -> list[Any]:

@@ -498,6 +498,14 @@ export interface ViewState {
   _detail: Detail | null;
   _action_panel: ClosedPanel | AskPanel | WorkPanel | ConfirmPanel | OutcomePanel;
   _static_id: string;
+  _seen: number;
+  query: string;
+  filters: Record<string, null | string | Array<string | boolean | null> | Array<number | null> | TimeRange | MetadataMatch>;
+  sort: Array<string>;
+  columns: Array<string>;
+  selected_keys: Array<string> | null;
+  plan_id: string;
+  outcome_counts: Record<string, number>;
 }
 
 /** A request without arguments. */

@@ -7,6 +7,7 @@ import { button, copyText, el, redraw, uniqueId } from "./dom.js";
 import { FilterBar } from "./filter_bar.js";
 import { Grid } from "./grid.js";
 import { Kernel } from "./kernel.js";
+import { echoChanges, isInMarimo } from "./marimo.js";
 import { Note } from "./note.js";
 import { SelectionBar } from "./selection_bar.js";
 import { capitalize, formatAge, formatCount, formatRows } from "./text.js";
@@ -43,6 +44,7 @@ class View {
     host.append(this.root);
     hideStaticTable(model.get("_static_id"));
     this.followState();
+    if (isInMarimo(host)) echoChanges(model, this.kernel);
     this.clock = setInterval(() => this.drawAge(), AGE_MS);
     send({ do: "ready" });
   }
