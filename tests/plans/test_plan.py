@@ -468,6 +468,10 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "TTL as text": (lambda plan: change_row(plan, "expiry", ttl_seconds="1d"), "ttl_seconds"),
     "TTL true": (lambda plan: change_row(plan, "expiry", ttl_seconds=True), "ttl_seconds"),
     "TTL null": (lambda plan: change_row(plan, "expiry", ttl_seconds=None), "None|TTL|duration"),
+    "no TTL": (lambda plan: change(plan["rows"][0], expiry={}), "lacks 'ttl_seconds'"),
+    "misspelt TTL": (lambda plan: change(plan["rows"][0], expiry={"ttl": 86400, "until": None}), "'ttl'|'ttl_seconds'"),
+    "misspelt guards": (lambda plan: change(plan, allow=["public"]), "unknown field 'allow'"),
+    "state without access": (lambda plan: plan["rows"][0]["before"].pop("public"), "public"),
     "TTL of a delete": (lambda plan: change(plan, action="delete"), "takes no TTL"),
     "time of expiry": (lambda plan: change_row(plan, "expiry", until="2036-01-01T00:00:00Z"), "no time of expiry"),
     "public as text": (lambda plan: change_row(plan, "before", public="no"), "public"),
@@ -495,6 +499,15 @@ def saved_plan(shared_server: DemoServer, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("saved")
     with tkf.Client(shared_server.key, shared_server.url, cache_dir=folder) as client:
         return client.checkpoints().head(3).tinker.expire().save(folder / "plan.json")
+
+
+def test_rows_of_different_ttls_are_described_as_such(shared_client: tkf.Client, tmp_path: Path) -> None:
+    """A file in which one row shall never expire is no plan of one TTL for all."""
+    target = shared_client.checkpoints().head(3).tinker.set_ttl("30d").save(tmp_path / "plan.json")
+    content = json.loads(target.read_text())
+    change_row(content, "expiry", ttl_seconds=None)
+    target.write_text(json.dumps(content))
+    assert "expire at a time of its own" in str(load_plan(target, client=shared_client)).replace("their", "its")
 
 
 def test_a_file_that_cannot_be_read_is_said(shared_client: tkf.Client, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ..errors import InvalidRequestError
 from ..schema.durations import parse_ttl
 from .actions import ACTIONS, Action
 from .guards import GUARDS
-from .jobs import TOLERANCE, RequestedExpiry
+from .jobs import TOLERANCE, RequestedExpiry, State
 from .preview import build_jobs
 from .records import StoredJob
 
@@ -84,8 +84,22 @@ def read_saved_plan(file: Path) -> SavedPlan:
 def parse_saved_plan(text: bytes) -> SavedPlan:
     """Return the plan that the content of a file is; raises ValueError, `InvalidRequestError` or msgspec's error if it is none."""
     saved = msgspec.json.decode(text, type=SavedPlan)
+    _check_fields(msgspec.json.decode(text))
     check_saved_plan(saved)
     return saved
+
+
+def _check_fields(content: dict[str, Any]) -> None:
+    """Raise ValueError for a field that is missing or misspelt: without a TTL, an expiry would mean never."""
+    places: list[tuple[str, dict[str, Any], type]] = [("the plan", content, SavedPlan)]
+    for row in content["rows"]:
+        path = row["tinker_path"]
+        places += [(f"the row {path}", row, StoredJob), (f"`before` of {path}", row["before"], State)]
+        places += [(f"`expiry` of {path}", row["expiry"], RequestedExpiry)]
+    for place, found, kind in places:
+        names = {field.name for field in msgspec.inspect.type_info(kind).fields}  # type: ignore[attr-defined]
+        if odd := sorted(names ^ found.keys()):
+            raise ValueError(f"{place} {'lacks' if odd[0] in names else 'has an unknown field'} {odd[0]!r}")
 
 
 def check_saved_plan(saved: SavedPlan) -> None:

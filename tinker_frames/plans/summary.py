@@ -92,7 +92,7 @@ def describe_effect(action: Action, rows: pd.DataFrame) -> str:
 
 def has_own_ttls(rows: pd.DataFrame) -> bool:
     """Tell whether the rows have different TTLs."""
-    return int(rows["ttl_seconds"].nunique()) > 1
+    return int(rows["ttl_seconds"].nunique(dropna=False)) > 1  # without one, it means never
 
 
 def get_common_ttl(rows: pd.DataFrame) -> int | None:

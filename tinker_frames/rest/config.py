@@ -102,7 +102,12 @@ class ClientOptions:
     ] = 300
     max_workers: Annotated[int, Setting("Requests in flight at once.", minimum=1, maximum=256)] = 16
     retries: Annotated[
-        int, Setting("How often a request that is safe to repeat is sent again.", minimum=0, maximum=1000)
+        int,
+        Setting(
+            "How often a request that is safe to repeat is sent again, and, up to four times, a list read that does not show a write yet.",
+            minimum=0,
+            maximum=1000,
+        ),
     ] = 4
     timeout: Annotated[
         float, Setting("Seconds without a byte after which a request has failed.", above=0, maximum=YEAR_S)
