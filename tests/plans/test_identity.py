@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.jobs import State
 from tinker_frames.plans.plan import Plan
 
+Make = Callable[..., tkf.Client]
 ALL = tuple(GUARDS)
 WORDS = "another checkpoint has been saved under its name since"
 
@@ -165,3 +168,55 @@ def test_a_size_that_is_filled_in_later_is_no_other_checkpoint() -> None:
     state = State(public=False, expires_at=None, size_bytes=None)
     assert state.is_same_object(replace(state, size_bytes=5))
     assert not replace(state, size_bytes=4).is_same_object(replace(state, size_bytes=5))
+
+
+@pytest.mark.parametrize(("call", "ignored"), [("publish", False), ("expire", False), ("delete", True)])
+def test_what_loses_its_time_is_not_known(server: DemoServer, client_of: Make, call: str, ignored: bool) -> None:
+    """A checkpoint whose time can no longer be read is neither the planned one nor another: not sent, and unknown once it was."""
+    client = client_of(server, retries=0)
+    frame = client.checkpoints().query("not public and expires_at.isna()").head(2)
+    plan: Plan = getattr(frame.tinker, call)().allow(*ALL)
+    server.faults.ignore_writes = ignored
+
+    def garble(endpoint: str, content: Any) -> Any:
+        if endpoint == "list_checkpoints" and (
+            is_early
+            or any(
+                call.method in ("PUT", "POST", "DELETE") and "/checkpoints/" in call.path for call in server.requests
+            )
+        ):
+            for row in content["checkpoints"]:
+                row["time"] = "yesterday"
+        return content
+
+    server.faults.edit = garble
+    is_early = True
+    outcomes = plan.run(confirm=True)
+    assert outcomes["outcome"].tolist() == ["skipped"] * 2
+    assert outcomes["error"].str.contains("not known: its time can no longer be read").all()
+    is_early = False
+    outcomes = plan.run(confirm=True)
+    assert outcomes["outcome"].tolist() == ["unknown"] * 2
+    assert outcomes["error"].str.contains("cannot be read").all()
+
+
+@pytest.mark.parametrize("is_saved_again", [False, True])
+def test_what_is_lost_after_its_write_is_said(server: DemoServer, client_of: Make, is_saved_again: bool) -> None:
+    """A published checkpoint that is gone afterwards, or replaced, has failed, and its error does not say that it is as it was."""
+    client = client_of(server, retries=0)
+    plan = client.checkpoints().query("not public").head(1).tinker.publish()
+    path = plan.frame["tinker_path"].iloc[0]
+
+    def lose(endpoint: str, content: Any) -> Any:
+        if endpoint == "list_checkpoints" and server.requests.count("publish_checkpoint"):
+            content["checkpoints"] = [
+                row | {"time": "2026-11-27T00:00:00Z", "public": False} if row["tinker_path"] == path else row
+                for row in content["checkpoints"]
+                if is_saved_again or row["tinker_path"] != path
+            ]
+        return content
+
+    server.faults.edit = lose
+    outcomes = plan.run(confirm=True)
+    assert outcomes["outcome"].tolist() == ["failed"]
+    assert (WORDS if is_saved_again else "it is gone") in outcomes["error"].iloc[0]

@@ -23,7 +23,7 @@ def describe_change(before: State, now: State | None) -> str:
     if now is None:
         return "it is gone"
     if not before.is_same_object(now):
-        return f"another checkpoint has been saved under its name since, at {now.time or 'an unknown time'}"
+        return _describe_identity(before, now)
     if before.public != now.public:
         names = {True: "public", False: "private", None: "of unknown access"}
         return f"it has become {names[now.public]} since"
@@ -63,6 +63,14 @@ def _format_expiry(value: Any) -> str:
 
 def _format_access(value: Any) -> str:
     return {True: "public", False: "private"}.get(value, "unknown access") if value == value else "unknown access"  # noqa: PLR0124
+
+
+def _describe_identity(before: State, now: State) -> str:
+    """Describe that another checkpoint has the name of one, or may have."""
+    if before.is_same_object(now) is False:
+        return f"another checkpoint has been saved under its name since, at {now.time or 'an unknown time'}"
+    why = "its time can no longer be read" if now.time is None else "its time was not known before"
+    return f"whether it is the same checkpoint is not known: {why}"
 
 
 def find_other_changes(before: States, after: States, own: Collection[str], now: datetime) -> dict[str, str]:

@@ -38,10 +38,15 @@ class State:
         except OverflowError:
             return self
 
-    def is_same_object(self, other: State) -> bool:
-        """Tell whether both are of one checkpoint, and not of two that were saved under one name; sizes may be filled in later."""
+    def is_same_object(self, other: State) -> bool | None:
+        """Tell whether both are of one checkpoint, and not of two that were saved under one name; sizes may be filled in later.
+
+        None where only one of the times is known, and so nothing tells.
+        """
         sizes = {self.size_bytes, other.size_bytes} - {None}
-        return self.time == other.time and len(sizes) < 2
+        if len(sizes) == 2 or None not in (self.time, other.time):
+            return self.time == other.time and len(sizes) < 2
+        return True if self.time == other.time else None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ..schema.columns import pandas_array
 from ..schema.durations import TTL_RANGE_S
 from ..schema.paths import run_of, runs_of
 from .actions import ACTIONS, Action
+from .changes import describe_change
 from .confirmation import require_confirmation
 from .guards import GUARDS
 from .history import find_action, find_later_changes, find_undoable, is_undone, list_done, name_undoable
@@ -178,7 +179,7 @@ def _find_undo_refusal(
         return "it is gone"
     before = row.before
     if not before.is_same_object(state):
-        return "another checkpoint has been saved under its name since"
+        return describe_change(before, state)
     if unknown := _describe_unknown(before, state, action):
         return unknown
     is_own = _is_done(row, action, state, source) if row.after is None else state.expires_at == row.after

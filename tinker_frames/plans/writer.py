@@ -19,6 +19,7 @@ from ..rest.retry import RATE_LIMIT_RETRY_FACTOR, backoff_s
 from ..rest.transport import Transport
 from ..schema.paths import run_of, run_url, runs_of
 from .actions import Action
+from .changes import describe_change
 from .jobs import MARGIN, TOLERANCE, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
@@ -44,7 +45,8 @@ class Read:
     def find(self, job: Job) -> State | None:
         """Return the present state of a job's checkpoint; None if it is gone, also where another one was saved under its name."""
         state = self.states.get(job.tinker_path)
-        return state if state is not None and (not job.is_listed or job.before.is_same_object(state)) else None
+        is_other = state is not None and job.is_listed and job.before.is_same_object(state) is False
+        return None if is_other else state
 
 
 ReadRuns = Callable[[list[str]], Read]
@@ -167,7 +169,7 @@ class Writer:
                 if not is_last and self._may_lag(job, outcome, state):
                     later.append(job)
                     continue
-                self._correct_outcome(job, outcome, state, is_unread=job.training_run_id in read.unread)
+                self._correct_outcome(job, outcome, read)
                 yield outcome, self._find_own_expiry(job, state)
             left = later
             if left:
@@ -189,8 +191,9 @@ class Writer:
         never_existed = self._action.removes and not job.is_listed
         return not never_existed and not self.is_done(job, job.before)
 
-    def _correct_outcome(self, job: Job, outcome: Outcome, state: State | None, *, is_unread: bool) -> None:
+    def _correct_outcome(self, job: Job, outcome: Outcome, read: Read) -> None:
         """Correct an outcome by what was read last; a row that was not sent again since it was gone was deleted by another client, if no attempt is in doubt."""
+        state, is_unread = read.find(job), job.training_run_id in read.unread
         may_be_own = job.is_in_doubt or not self._action.removes
         was_carried_out = not is_unread and may_be_own and self._is_effect(job) and self.is_done(job, state)
         if outcome.outcome == "skipped" and not was_carried_out:
@@ -206,16 +209,24 @@ class Writer:
                 outcome.error = GONE_ERROR
             else:
                 outcome.error = outcome.status = None
-        elif state is not None and not self._action.is_readable(state):
+        elif state is not None and not (self._action.is_readable(state) and self._is_known(job, state)):
             if outcome.outcome != "failed" or job.unclear:
                 outcome.outcome, outcome.error = "unknown", "what the server says of it afterwards cannot be read"
         else:
-            error = self._describe_expiry(job, state) or outcome.error or UNCHANGED_ERROR
+            found = read.states.get(job.tinker_path)
+            lost = f"the server reported success, and {describe_change(job.before, found)}" if state is None else ""
+            error = self._describe_expiry(job, state) or outcome.error or lost or UNCHANGED_ERROR
             outcome.outcome, outcome.error = "failed", error
+
+    def _is_known(self, job: Job, state: State) -> bool:
+        """Tell whether it is known that a checkpoint of a job's name is that of the job."""
+        return not job.is_listed or job.before.is_same_object(state) is not None
 
     def is_done(self, job: Job, state: State | None) -> bool:
         """Tell whether a checkpoint is in the requested state; expiries are compared by the server's clock."""
         if state is not None:
+            if not self._is_known(job, state):
+                return False
             state = state.shift_expiry(-self._transport.clock_offset)
         return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
 
