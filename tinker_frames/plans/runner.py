@@ -16,6 +16,7 @@ from ..rest.transport import Transport
 from ..schema.paths import run_of
 from .actions import Action
 from .changes import describe_change, find_other_changes, format_other_changes
+from .contact import Contact
 from .jobs import Job, Outcome, Outcomes, State
 from .journal import Journal
 from .pace import Pace
@@ -25,6 +26,7 @@ from .writer import COLLISION, Read, ReadRuns, Review, Writer, list_runs
 MAX_ATTEMPTS = 5  # of one row, unclear answers included; rate limits do not count
 STALE_S = 5.0  # a row that is sent later than this after its run was read has it read again first
 GRACE_S = 5.0  # after Ctrl-C: how long requests under way may take to end
+LOST_S = 2.0  # once the server could not be reached: how long reading may take
 INTERRUPTED_S = 10.0  # after Ctrl-C: how long reading what they did may take
 DEFAULT_PATIENCE_S = 300.0  # with a server that answers nothing but rate limits, where the client has no deadline
 
@@ -74,24 +76,26 @@ class Runner:
         2. The rest is sent, several at a time. Ctrl-C stops sending; the state of requests in flight is read and recorded, then it is raised.
         3. The runs are read again, and what did not take effect is `failed`; what else changed in them is logged and returned.
         """
-        writer = Writer(self.transport, self.read_runs, action, MAX_ATTEMPTS)
+        contact = Contact(self.transport)
+        writer = Writer(self.transport, self.read_runs, action, MAX_ATTEMPTS, contact)
         with open_progress(f"{action.name} checkpoints", progress) as shown:
             bar = SafeProgress(shown)
             bar.set_total(len(jobs))
             checks = _Checks(self.review(action, allowed), writer, action, jobs)
-            work = _Run(plan, action, writer, self.journal, bar, checks)
+            work = _Run(plan, action, writer, self.journal, bar, checks, contact)
             todo = [job for group in _group_by_run(work.check(jobs)).values() for job in _order_pairs(group)]
             workers = self._workers(work, todo, max_workers, deadline)
             is_interrupted = self._send(workers, work)
-            with limit_time(INTERRUPTED_S):
+            with limit_time(LOST_S if contact.is_lost else INTERRUPTED_S):
                 work.settle([job for job in todo if job.sent_at and job.tinker_path not in work.ended])
-            with limit_time(INTERRUPTED_S if is_interrupted else None):
+            with limit_time(LOST_S if contact.is_lost else INTERRUPTED_S if is_interrupted else None):
                 work.verify(todo)
         if is_interrupted:
             raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) continues")
         if len(work.ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in work.ended.values()):
             self.journal.record_end(plan)
         why = "it was cancelled" if bar.stop.is_set() else "the deadline was reached"
+        why = "the server could no longer be reached" if contact.is_lost else why
         found = Outcomes(work.ended.get(job.tinker_path) or _build_unfinished(job, plan, why) for job in jobs)
         found.other_changes = work.find_other_changes()
         return found
@@ -106,12 +110,12 @@ class Runner:
         workers.start()
         is_interrupted = False
         try:
-            for outcome in workers.outcomes():
+            for outcome in workers.outcomes(is_over=lambda: work.contact.is_lost):
                 work.count(outcome)
         except KeyboardInterrupt:
             is_interrupted = True
             work.bar.stop.set()
-        if work.bar.stop.is_set():  # also after a cancellation by `progress`
+        if work.bar.stop.is_set() or work.contact.is_lost:  # also after a cancellation by `progress`
             self._stop(workers, work)
         return is_interrupted
 
@@ -126,9 +130,16 @@ class _Run:
     """The state of one run: what ended how, in the journal and on the progress bar."""
 
     def __init__(
-        self, plan: str, action: Action, writer: Writer, journal: Journal, bar: Progress, checks: _Checks
+        self,
+        plan: str,
+        action: Action,
+        writer: Writer,
+        journal: Journal,
+        bar: Progress,
+        checks: _Checks,
+        contact: Contact,
     ) -> None:
-        self.bar = bar
+        self.bar, self.contact = bar, contact
         self.ended: dict[str, Outcome] = {}
         self._plan, self._action, self._writer, self._journal, self._checks = plan, action, writer, journal, checks
 
@@ -146,8 +157,10 @@ class _Run:
 
     def send(self, job: Job, bar: Progress) -> Outcome:
         """Send one job and record how it ended, before its thread takes another; raises `SendAgain`."""
+        self.contact.require()
         outcome = self._checks.check_again(job)
         if outcome is None:
+            self.contact.require()  # reading may have taken a while
             job.attempts += 1
             job.sent_at = datetime.now(UTC)
             job.first_sent_at = job.first_sent_at or job.sent_at

@@ -56,11 +56,11 @@ class Workers:
             self._stopped = True
             self._room.notify_all()
 
-    def outcomes(self, within_s: float | None = None) -> Any:
-        """Yield outcomes as they come, until none is to be expected, until the time is over, or until the progress is cancelled."""
+    def outcomes(self, within_s: float | None = None, is_over: Callable[[], bool] = lambda: False) -> Any:
+        """Yield outcomes as they come, until none is to be expected, the time or something else is over, or the progress is cancelled."""
         until = None if within_s is None else time.monotonic() + within_s
         while True:
-            if within_s is None and self._bar.stop.is_set():
+            if within_s is None and (self._bar.stop.is_set() or is_over()):
                 return
             with self._room:
                 if not self._working and (self._stopped or not self._open or self._is_late()) and self._results.empty():

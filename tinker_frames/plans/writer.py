@@ -20,6 +20,7 @@ from ..rest.transport import Transport
 from ..schema.paths import run_of, run_url, runs_of
 from .actions import Action
 from .changes import describe_change
+from .contact import Contact
 from .jobs import MARGIN, TOLERANCE, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
@@ -78,13 +79,23 @@ class Writer:
         What is done to each checkpoint.
     most_tries
         Attempts for one row, unclear answers included; rate limits do not count.
+    contact
+        Asked whether the server can be reached after a write that was not answered; None to go on anyway.
     """
 
-    def __init__(self, transport: Transport, read_runs: ReadRuns, action: Action, most_tries: int) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        read_runs: ReadRuns,
+        action: Action,
+        most_tries: int,
+        contact: Contact | None = None,
+    ) -> None:
         self._transport, self._read_runs, self._action, self._most_tries = transport, read_runs, action, most_tries
         self._pauses = [backoff_s(attempt) for attempt in range(min(transport.settings.retries, MOST_REREADINGS))]
         self._futile: Counter[int | None] = Counter()  # rows for which every attempt ended with this status
         self._any_done = False
+        self._contact = contact
         self.sent: set[str] = set()  # tinker paths
         self._reported: set[str] = set()  # those that the server reported as done
         self.before: dict[str, State] = {}  # all checkpoints of the runs, as first read
@@ -110,6 +121,8 @@ class Writer:
             raise SendAgain(error.retry_after or backoff_s(job.attempts), error) from None
         except TinkerError as error:
             job.seconds += time.monotonic() - started
+            if self._contact is not None and isinstance(error, ConnectionFailedError):
+                self._contact.check(job.training_run_id, progress)
             return self._settle(job, error)
         job.seconds += time.monotonic() - started
         self._reported.add(job.tinker_path)

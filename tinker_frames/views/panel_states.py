@@ -111,6 +111,8 @@ def describe_outcomes(
         changes = outcomes["tinker_path"].map(effects).where(done)
         outcomes = outcomes.assign(change=changes)
         named = count_effects([str(change) for change in changes[done].dropna()])
+    # what the plan itself left out is in its count, and no failure
+    asides: Any = [] if frame is None else frame.loc[frame["verdict"] != "send", "tinker_path"]
     number = 0 if plan is None or is_undone else count_published_again(plan, outcomes)
     return {
         **state,
@@ -118,7 +120,7 @@ def describe_outcomes(
         "publishes": number,
         "counts": panel_rows.count_outcomes(outcomes, group),
         "changes": named,
-        "failed": panel_rows.count_failures(outcomes, group),
+        "failed": panel_rows.count_failures(outcomes[~outcomes["tinker_path"].isin(asides)], group),
         "listed": panel_rows.list_outcome(outcomes, group),
     }
 
