@@ -181,6 +181,18 @@ def test_a_session_that_does_not_say_its_samplers_leaves_the_table_incomplete(
     assert not frame.attrs["tinker"]["complete"]
 
 
+@pytest.mark.parametrize("odd", [5, None, {"id": "a"}])
+def test_a_list_of_samplers_that_holds_no_text_leaves_the_table_incomplete(
+    server: DemoServer, client: tkf.Client, odd: Any
+) -> None:
+    """Ids of samplers that are no text are samplers that are not listed."""
+    server.faults.edit = lambda endpoint, body: (
+        body | {"sampler_ids": [odd, *body["sampler_ids"]]} if endpoint == "get_session" else body
+    )
+    with pytest.warns(tkf.errors.IncompleteListingWarning, match="do not say which samplers they have"):
+        assert not client.samplers().attrs["tinker"]["complete"]
+
+
 def test_the_guard_holds_for_active_sessions_and_notes_ended_ones(server: DemoServer, client: tkf.Client) -> None:
     """A checkpoint that only samplers of ended sessions had loaded is sent with a warning; `used_by_samplers` keeps it if asked."""
     sessions = server.state.sessions()

@@ -608,6 +608,25 @@ def test_a_search_that_runs_in_a_circle_is_said(server: DemoServer, client_of: M
     assert server.requests.count("search_sessions") == (2 if again == "same" else 1 + MOST_FRUITLESS)
 
 
+@pytest.mark.parametrize("lie", ["counts more", "empty once"])
+def test_the_end_of_a_search_is_doubted_or_asked_for_again(server: DemoServer, client_of: Make, lie: str) -> None:
+    """A search that counts more rows than it gave is not complete; a page that is empty once costs no row."""
+    pages = iter(range(1000))
+
+    def edit(endpoint: str, body: Any) -> Any:
+        if endpoint != "search_sessions":
+            return body
+        if lie == "counts more":
+            return body | {"cursor": {"offset": 0, "limit": 50, "total_count": len(body["sessions"]) + 5}}
+        return body | ({"sessions": []} if next(pages) == 0 else {})
+
+    server.faults.edit = edit
+    is_lie = lie == "counts more"
+    with pytest.warns(IncompleteListingWarning, match="the server counts") if is_lie else nullcontext():
+        frame = client_of(server).sessions()
+    assert frame["session_id"].tolist() == [row.session_id for row in server.state.sessions()]
+
+
 def extend_for_ever(server: DemoServer, endpoint: str, *, total: bool) -> None:
     """Make a list have new rows on every page, and a cursor or a total that always names more."""
     count = itertools.count()

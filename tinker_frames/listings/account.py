@@ -192,7 +192,8 @@ class Account:
         sessions = self._read_sessions(self._tables.sessions(every, ignore_writes=True), every, details=True)
         listing = self._tables.samplers(map_members(sessions.frame, "sampler_ids"), options)
         report = merge_reports([listing.report, replace(sessions.report, lacks=[])])
-        if silent := int(sessions.frame["sampler_ids"].isna().sum()):
+        odd = sum(problem["rows"] for problem in sessions.report.problems if problem["column"] == "sampler_ids")
+        if silent := max(odd, int(sessions.frame["sampler_ids"].isna().sum())):
             report.doubt(f"{silent:,} of {len(sessions.frame):,} sessions do not say which samplers they have", silent)
         return TableFrame(build_frame(SAMPLERS, listing), SAMPLERS, report)
 

@@ -91,11 +91,11 @@ class Sweeper:
         """Read a list that is paged by cursor; the last page has none.
 
         A cursor that leads to no new rows, also when it is followed further, or to new ones for ever, ends the reading, and the
-        report says so.
+        report says so, as it does if the server counts more rows than it gave. An empty page is requested once more.
         """
         decoder, report, bounds = Decoder(table), Report(started=time.time()), self._begin()
         size, cursor, fruitless = self._sizes.get(table.path, table.page_size), None, 0
-        keys: set[str] = set()
+        total, is_again, keys = 0, False, set[str]()
         while limit is None or len(keys) < limit:
             asked = size if limit is None else min(size, limit - len(keys))
             try:
@@ -107,16 +107,21 @@ class Sweeper:
             report.pages += 1
             progress.advance(page.rows)
             keys.update(page.list_keys(table))
+            total, is_again = max(total, page.total or 0), not page.rows and not is_again
+            if is_again:
+                continue
             fruitless = 0 if len(keys) > before else fruitless + 1
             is_same, cursor = page.next_cursor == cursor, page.next_cursor
             if cursor is None:
                 break
-            if is_same or fruitless >= MOST_FRUITLESS:
-                report.doubt("the server's cursor leads to nothing new, so what may follow was not read")
+            is_stuck = is_same or fruitless >= MOST_FRUITLESS
+            ended = bounds.explain(0 if limit is not None else len(keys), time.monotonic())
+            if is_stuck or ended:
+                stuck = "the server's cursor leads to nothing new, so what may follow was not read"
+                report.doubt(stuck if is_stuck else f"{ended}; {len(keys)} rows were read")
                 break
-            if ended := bounds.explain(0 if limit is not None else len(keys), time.monotonic()):
-                report.doubt(f"{ended}; {len(keys)} rows were read")
-                break
+        if cursor is None and total > len(keys):
+            report.doubt(f"the server counts {total} rows, and gave {len(keys)}", rows=total - len(keys))
         data = decoder.finish()
         report.cut = cursor is not None and report.complete
         return _finish(data, report, decoder, limit)
