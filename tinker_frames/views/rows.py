@@ -136,7 +136,8 @@ class Rows:
     def list_selected_keys(self) -> list[str]:
         """Return the keys of the selected rows, in sort order."""
         places = self.get_selected_places()
-        return [str(key) for key in self.frame[self.key].array.take(places).dropna()] if len(places) else []
+        keys: list[str] = self.frame[self.key].iloc[places].dropna().astype(object).tolist() if len(places) else []
+        return keys
 
     # ── as frames ────────────────────────────────────────────────────────────────────────────────────────────────────
 

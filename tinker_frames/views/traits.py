@@ -38,7 +38,9 @@ class SyncedTraits(anywidget.AnyWidget):
     filters = traitlets.Dict().tag(sync=True)
     sort = traitlets.List(traitlets.Unicode()).tag(sync=True)
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    selected_keys = traitlets.List(traitlets.Unicode()).tag(sync=True, to_json=_send_keys)
+    selected_keys: traitlets.List[Any] = traitlets.List().tag(
+        sync=True, to_json=_send_keys
+    )  # its items are checked where they are looked up
     plan_id = traitlets.Unicode(read_only=True).tag(sync=True)
     outcome_counts = traitlets.Dict(read_only=True).tag(sync=True)
 
@@ -46,6 +48,7 @@ class SyncedTraits(anywidget.AnyWidget):
     _seen = traitlets.Int().tag(sync=True)
 
     _explorer: Explorer
+    _listed_keys: list[str] | None = None  # as Python has set them last
 
     # Without the decorator of traitlets, which would call `observe` below before there is a view.
     def observe(self, handler: Callable[..., Any], names: Any = traitlets.All, type: str = "change") -> None:  # noqa: A002
@@ -83,7 +86,8 @@ class SyncedTraits(anywidget.AnyWidget):
         if "filter_bar" in parts:
             self.filters = dict(state.values)
         if "selection" in parts:
-            self.selected_keys = state.rows.list_selected_keys()
+            self._listed_keys = state.rows.list_selected_keys()
+            self.selected_keys = self._listed_keys
         if "action_panel" in parts:
             counts = {} if panel.outcomes is None else panel.outcomes["outcome"].value_counts().to_dict()
             self.set_trait("plan_id", "" if panel.plan is None else panel.plan.id)
@@ -121,6 +125,9 @@ class SyncedTraits(anywidget.AnyWidget):
     @traitlets.validate("selected_keys")
     def _keys_given(self, proposal: Any) -> list[str]:
         with self._explorer.lock:
+            listed = self._listed_keys
+            if listed is not None and proposal.value is listed:
+                return listed  # of 100,000 rows, each look at the keys counts
             rows = self._explorer.state.rows
             if list(proposal.value) != rows.list_selected_keys():
                 self._explorer.select_keys(list_keys(proposal.value, self._explorer.state))
