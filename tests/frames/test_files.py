@@ -11,6 +11,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -332,6 +333,18 @@ def test_a_place_that_cannot_be_written_is_named(suffix: str) -> None:
         with pytest.raises(OSError, match=re.escape(target)) as caught:
             tkf.export(pd.DataFrame({"a": [1]}), target)
         assert ".tmp" not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_or_device_is_written_to_and_stays(tmp_path: Path) -> None:
+    """What is no regular file is written to, not replaced by one, as /dev/null would be for root."""
+    path = tmp_path / "rows.csv"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as pool:
+        received = pool.submit(path.read_bytes)
+        tkf.export(pd.DataFrame({"a": [1]}), path)
+        assert received.result(timeout=20).split() == [b'"a"', b"1"]
+    assert path.is_fifo()
 
 
 def test_the_longest_name_is_written(tmp_path: Path) -> None:

@@ -60,6 +60,10 @@ def read_location(location: Path | str, read: Callable[[BinaryIO], T]) -> T:
 
 def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file under a temporary name, and rename it once all of it is on the disk: it is the old or the new one, whole."""
+    if target.exists() and not (target.is_file() or target.is_dir()):  # a device or a pipe, which no file may replace
+        with target.open("wb") as file:
+            write(file)
+        return
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")  # no longer than the names that a disk takes
     try:
         with temporary.open("wb") as file:
