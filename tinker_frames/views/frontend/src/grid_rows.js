@@ -67,10 +67,13 @@ function makeCell(cell, column, id, isOpener) {
   const { text, title, mark } = readCell(cell);
   const looks = [`tkf-${column.align}`, mark && `tkf-mark-${mark}`, !text && "tkf-mark-muted", `tkf-${column.kind}`];
   const props = { class: ["tkf-cell", ...looks.filter(Boolean)].join(" "), role: "gridcell", id, title };
-  const [first, last] = splitText(text, column.kind);
-  if (isOpener) return el("div", props, el("span", { class: "tkf-opener" }, text || NOTHING));
-  if (!last) return el("div", props, text || NOTHING);
-  return el("div", props, el("span", { class: "tkf-part" }, first), el("span", { class: "tkf-part" }, last));
+  const [first, last] = splitText(text || NOTHING, column.kind);
+  const opener = isOpener ? "tkf-opener" : "";
+  if (last) {
+    const part = { class: `tkf-part ${opener}`.trim() };
+    return el("div", props, el("span", part, first), el("span", part, last));
+  }
+  return el("div", props, isOpener ? el("span", { class: opener }, first) : first);
 }
 
 /**
