@@ -309,3 +309,18 @@ def test_a_session_without_a_readable_id_is_doubted(server: DemoServer, client_o
     assert client.planner.read_loaded().is_complete is False
     with pytest.warns(IncompleteListingWarning) if value is not None else pytest.raises(tkf.errors.SchemaError):
         client.sessions()
+
+
+def test_an_inventory_names_runs_that_the_list_of_runs_lacks(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a checkpoint's run is not listed, the inventory lacks its columns and is not complete; a list that is only older is read again."""
+    list_runs = server.state.runs
+    lost = next(run for run in list_runs() if run.checkpoints)
+    with monkeypatch.context() as patch:
+        patch.setattr(server.state, "runs", lambda *given: [run for run in list_runs(*given) if run is not lost])
+        with pytest.warns(IncompleteListingWarning, match=f"list of training runs lacks 1 .*{lost.training_run_id}"):
+            assert not client_of(server).inventory().attrs["tinker"]["complete"]
+        client = client_of(server)
+        client.training_runs()
+    assert client.inventory()["run_corrupted"].notna().all()

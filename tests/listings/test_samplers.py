@@ -214,7 +214,7 @@ def test_the_guard_holds_for_active_sessions_and_notes_ended_ones(server: DemoSe
 
 
 def test_a_session_that_the_search_lacks_leaves_open_what_is_loaded(server: DemoServer, client: tkf.Client) -> None:
-    """Guard and keep rule hold checkpoints of a session that was not listed: its samplers, and those of others, may be left out."""
+    """If a checkpoint's session was not listed, its samplers and those of others may be left out: guard and keep rule hold all."""
     lost = client.checkpoints()["session_id"].iloc[0]
 
     def leave_out(endpoint: str, body: Any) -> Any:
@@ -224,12 +224,48 @@ def test_a_session_that_the_search_lacks_leaves_open_what_is_loaded(server: Demo
     server.faults.edit = leave_out
     frame = client.checkpoints()
     plan = frame.tinker.delete().allow("newest", "last_training", "public", "expiry").frame
-    of_lost = frame["session_id"].eq(lost).to_numpy()
-    assert set(plan.loc[of_lost, "verdict"]) == {"held"}
-    assert "send" in set(plan.loc[~of_lost, "verdict"])
-    assert plan.loc[of_lost, "reason"].str.contains("not known whether a sampler").any()
-    kept = frame.tinker.retire(policies.used_by_samplers()).kept
-    assert set(frame.loc[of_lost, "tinker_path"]) <= set(kept["tinker_path"])
+    assert set(plan["verdict"]) == {"held"}
+    assert plan["reason"].str.contains("not known whether a sampler").any()
+    assert len(frame.tinker.retire(policies.used_by_samplers()).kept) == len(frame)
+
+
+@pytest.mark.parametrize(
+    ("end", "problem"),
+    [
+        (None, r"training runs and checkpoints name \d+ sessions that the list lacks"),
+        ({}, r"cursor is \{\}"),
+        ("", "''"),
+    ],
+)
+def test_a_search_that_ends_early_is_not_complete(
+    server: DemoServer, client_of: Make, end: object, problem: str
+) -> None:
+    """If runs that were read name sessions that the search lacks, or its cursor is an odd one, tables and guard say that some may be missing."""
+    client = client_of(server, cache=False)
+    server.faults.edit = lambda name, body: (
+        body | {"sessions": body["sessions"][:1], "next_cursor": end} if name == "search_sessions" else body
+    )
+    row = client.checkpoints(client.training_runs()["training_run_id"].iloc[0]).tail(1)
+    for read in (client.sessions, client.samplers, client.inventory):
+        with pytest.warns(tkf.errors.IncompleteListingWarning, match=problem):
+            assert not read().attrs["tinker"]["complete"]
+    plan = row.tinker.delete(client=client).allow("newest", "last_training", "public", "expiry").frame
+    assert plan["reason"].tolist() == ["not known whether a sampler has loaded it"]
+
+
+def test_a_cached_list_of_sessions_is_read_again_for_one_that_began_since(
+    server: DemoServer, client_of: Make, tmp_path: Path
+) -> None:
+    """A session that runs name and an older cached list lacks is looked for once more before the list is doubted."""
+    client_of(server, cache_dir=tmp_path).sessions()
+    client = client_of(server, cache_dir=tmp_path)
+    session = server.state.add_run().session
+    client.training_runs()
+    server.requests.clear()
+    frame = client.sessions()
+    assert session.session_id in set(frame["session_id"])
+    assert frame.attrs["tinker"]["complete"]
+    assert server.requests.count("search_sessions") == 1
 
 
 @pytest.mark.parametrize("row", [None, 5, "x", []])

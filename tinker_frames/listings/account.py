@@ -211,6 +211,8 @@ class Account:
         account, every = self._transport.account, replace(options, limit=None)
         runs, sessions = self._tables.read_paged(TRAINING_RUNS, every), self._list_sessions(every)
         checkpoints = self._list_accessible(by, options, runs, sessions)
+        if options.project_id is None:
+            runs = self._tables.find_runs(checkpoints, runs, every)
         rows, run_rows = build_frame(CHECKPOINTS, checkpoints), build_frame(TRAINING_RUNS, runs)
         known = rows["session_id"].notna().all() and run_rows["session_id"].notna().all()
         if sessions is None:

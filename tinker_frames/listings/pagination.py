@@ -311,10 +311,13 @@ def expand_bare_page(content: bytes, table: Table) -> bytes:
 
 
 def read_cursors(cursor: Any, next_cursor: Any) -> tuple[int | None, Any, int | None, bool]:
-    """Return the total of an offset cursor, a cursor of the next page, the offset cursor's limit, and whether there is one; None for what is not there."""
-    offset, following = (parse_json(c) if isinstance(c, bytes) and c else c or None for c in (cursor, next_cursor))
+    """Return the total of an offset cursor, a cursor of the next page, the offset cursor's limit, and whether there is one; None for what is not there.
+
+    A cursor of the next page that is empty, such as `{}` or `0`, is returned as it is: it is none, and not the end either.
+    """
+    offset, following = (parse_json(c) if isinstance(c, bytes) and c else c for c in (cursor or None, next_cursor))
     total, limit = (_get_count(offset, name) for name in ("total_count", "limit"))
-    return total, following or None, limit, offset is not None
+    return total, None if following == b"" else following, limit, offset is not None
 
 
 def _get_count(cursor: Any, name: str) -> int | None:

@@ -112,7 +112,11 @@ class Sweeper:
                 continue
             fruitless = 0 if len(keys) > before else fruitless + 1
             is_same, cursor = page.next_cursor == cursor, page.next_cursor
-            if cursor is None:
+            if not cursor:
+                if cursor is not None:
+                    report.doubt(
+                        f"the server's cursor is {cursor!r}, which is neither a cursor nor the end of the list"
+                    )
                 break
             is_stuck = is_same or fruitless >= MOST_FRUITLESS
             ended = bounds.explain(0 if limit is not None else len(keys), time.monotonic())
@@ -123,7 +127,7 @@ class Sweeper:
         if cursor is None and total > len(keys):
             report.doubt(f"the server counts {total} rows, and gave {len(keys)}", rows=total - len(keys))
         data = decoder.finish()
-        report.cut = cursor is not None and report.complete
+        report.cut = bool(cursor) and report.complete
         return _finish(data, report, decoder, limit)
 
     def read_each(

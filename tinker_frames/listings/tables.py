@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import (
     InvalidRequestError,
@@ -100,12 +101,15 @@ class Tables:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._reader = TableReader(transport)
+        self._named: dict[str, set[str]] = {}  # account → the sessions that its own runs and checkpoints name
 
     def sessions(self, options: Options, *, ignore_writes: bool = False) -> Listing:
         """Return the sessions: searched for, or listed and read one by one where the server has no search.
 
         The second way also has `training_run_ids` and `sampler_ids` among its columns. With `ignore_writes`, a cached listing is
         returned also if a write of ours came later: it changes counts and sizes, not which sessions there are.
+
+        They are held against the sessions that the user's own runs and checkpoints name, as far as these were read or are cached.
         """
         scope, project, limit = options.access_scope, options.project_id, options.limit
 
@@ -118,7 +122,29 @@ class Tables:
                     raise NotSupportedError(message, status=error.status, url=error.url) from None
             return self._reader.list_sessions(bar, limit=limit, access_scope=scope)
 
-        return self._listing(SESSIONS, options, read, ignore_writes=ignore_writes)
+        named = self._find_named_sessions()  # before the request: sessions that begin meanwhile may not be listed
+        listing = self._listing(SESSIONS, options, read, ignore_writes=ignore_writes)
+        if _find_unlisted(named, listing, options) and listing.report.from_cache:
+            listing = self._listing(SESSIONS, replace(options, refresh=True), read)
+        if unlisted := _find_unlisted(named, listing, options):
+            listing.report.doubt(
+                f"training runs and checkpoints name {len(unlisted)} sessions that the list lacks, e.g. {unlisted[0]}"
+            )
+        return listing
+
+    def _find_named_sessions(self) -> frozenset[str]:
+        """Return the sessions that the user's own runs and checkpoints name, of those lists that were read or are cached."""
+        account = self._transport.account
+        if account not in self._named:
+            for table in (TRAINING_RUNS, CHECKPOINTS):
+                if (listing := self.find_cached(table)) is not None:
+                    self._note_sessions(listing)
+        return frozenset(self._named.get(account, ()))
+
+    def _note_sessions(self, listing: Listing) -> None:
+        """Remember the sessions that a list of the user's own runs or checkpoints names."""
+        found = pc.unique(listing.data["session_id"]).to_pylist()
+        self._named.setdefault(self._transport.account, set()).update(key for key in found if key is not None)
 
     def session_details(
         self,
@@ -289,8 +315,18 @@ class Tables:
         if not others.num_rows:  # without checkpoints, or not there any more
             return listing
         found = runs_of(others[CHECKPOINTS.key].to_pylist())
-        listing.report.doubt(f"the list of training runs lacks {len(found)} that have checkpoints, e.g. {found[0]}")
+        listing.report.doubt(_describe_unlisted_runs(found))
         return Listing(union_sweeps([others, listing.data], CHECKPOINTS.key), listing.report)
+
+    def find_runs(self, listing: Listing, runs: Listing, options: Options) -> Listing:
+        """Return the list of runs, read again if it lacks runs of these checkpoints; the checkpoints' report says if it still does."""
+        paths = listing.data[CHECKPOINTS.key].to_pylist()
+        if listing.report.doubted or runs.report.doubted or not _Known(runs).find_unknown_runs(paths):
+            return runs
+        runs = self.read_paged(TRAINING_RUNS, replace(options, refresh=True))
+        if unknown := _Known(runs).find_unknown_runs(paths):
+            listing.report.doubt(_describe_unlisted_runs(unknown))
+        return runs
 
     def _check_by_run(self, listing: Listing, known: _Known, options: Options) -> Listing:
         """Return the runs' lists with what they lacked at first, or the user's list has; the report says what they still lack."""
@@ -304,7 +340,7 @@ class Tables:
             if runs := runs_of(missing):
                 data = union_sweeps([data, self.read_runs(runs).data], CHECKPOINTS.key)
             if unknown := known.find_unknown_runs(missing):
-                report.doubt(f"the list of training runs lacks {len(unknown)} that have checkpoints, e.g. {unknown[0]}")
+                report.doubt(_describe_unlisted_runs(unknown))
             if (problem := claims.explain(data)) is not None:
                 report.doubt(problem)
         if known.listed is not None:
@@ -350,7 +386,7 @@ class Tables:
             listing = None if found is None else Listing.from_bytes(found[0])
             if listing is not None:
                 listing.report.requests, listing.report.from_cache = 0, True  # for this call
-                return listing
+                return self._note_own(table, options, of, listing)
         with open_progress(table.name.replace("_", " "), options.progress) as bar:
             listing = self._read_one_account(read, bar)
             listing.report.requests = bar.requests
@@ -358,6 +394,12 @@ class Tables:
         cache = self._transport.cache
         if cache is not None and not listing.report.doubted:
             cache.put(key, listing.to_bytes(), listing.report.started)
+        return self._note_own(table, options, of, listing)
+
+    def _note_own(self, table: Table, options: Options, of: list[str] | None, listing: Listing) -> Listing:
+        """Return a listing, after its sessions were noted if it is one of the user's own runs or checkpoints."""
+        if table in (TRAINING_RUNS, CHECKPOINTS) and of is None and options.access_scope == "owned":
+            self._note_sessions(listing)
         return listing
 
     def _read_one_account(self, read: Callable[[Progress], Listing], progress: Progress) -> Listing:
@@ -378,6 +420,17 @@ def apply_limit(listing: Listing, limit: int | None) -> Listing:
         return listing
     listing.report.cut, listing.report.complete = True, False
     return Listing(listing.data.slice(0, limit), listing.report)
+
+
+def _find_unlisted(named: Collection[str], sessions: Listing, options: Options) -> list[str]:
+    """Return the named sessions that a list of all sessions lacks; none where it is known to be a part."""
+    if not named or sessions.report.cut or sessions.report.doubted or options.project_id is not None:
+        return []
+    return sorted(set(named).difference(sessions.data["session_id"].to_pylist()))
+
+
+def _describe_unlisted_runs(run_ids: list[str]) -> str:
+    return f"the list of training runs lacks {len(run_ids)} that have checkpoints, e.g. {run_ids[0]}"
 
 
 def _key(table: Table, options: Options, of: list[str] | None) -> str:

@@ -33,18 +33,19 @@ class Loaded:
         paths = [str(path) for path in paths]
         present = runs_of(paths)
         unlisted, unread = self._find_unlisted(paths, present), self._find_unread(present)
-        if not (self.names or self.open_runs or unlisted or unread):
-            return pandas_array("bool", [path in self.paths or self._rest for path in paths])
+        rest = None if unread else self._rest  # the list lacks a session, and may lack others
+        if not (self.names or self.open_runs or unlisted):
+            return pandas_array("bool", [path in self.paths or rest for path in paths])
         parts = [_split_path(path) for path in paths]
         unmatched = {run for run, _ in self.names - set(parts)}  # gone, or called otherwise on the disk
         respelled = {_fold(path)[0] for path in unlisted if not is_usual_spelling(path)}
-        runs, names = self.open_runs | unmatched | unread, {_fold(path) for path in unlisted}
+        runs, names = self.open_runs | unmatched, {_fold(path) for path in unlisted}
 
         def judge(path: str, part: tuple[str, str]) -> bool | None:
             if path in self.paths or part in self.names:
                 return True
             is_open = part[0] in runs or (unlisted and ((fold := _fold(path))[0] in respelled or fold in names))
-            return None if is_open else self._rest
+            return None if is_open else rest
 
         return pandas_array("bool", [judge(path, part) for path, part in zip(paths, parts, strict=True)])
 
@@ -54,7 +55,7 @@ class Loaded:
         return {path for path in self.paths - set(paths) if _fold(path)[0] in runs}
 
     def _find_unread(self, present: list[str]) -> set[str]:
-        """Return those of these runs whose session was not listed: its samplers were not read."""
+        """Return those of these runs whose session was not listed: its samplers were not read, nor perhaps those of others."""
         if self.sessions is None:
             return set()
         owners = {run: session_of(run) for run in present}
