@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 
 PICTURE = CHECKOUT / ".docs" / "pages" / "view.png"
 WIDTH = 1180
-WINDOW = {"width": 1360, "height": 1100}  # wide enough to show the entire view
+WINDOW = {"width": 1360, "height": 1500}  # wide enough to show the entire view
 # No names in other scripts: the machine that takes the screenshot lacks fonts for some.
 SHOWN = f"""{CELL.removesuffix("view")}
 view.filters = {{

@@ -167,3 +167,14 @@ def test_a_cell_is_copied_whole(host: WidgetHost, account: tkf.Client) -> None:
         view.press("ArrowRight", "Control+c")
         view.wait_for(lambda text=text: view.page.evaluate(CLIPBOARD), text)
     assert view.cell(0, "user_metadata").inner_text().endswith("…")
+
+
+@pytest.mark.parametrize("width", [900, 1200, 1700])
+def test_rows_stay_where_they_are_when_one_is_selected(view: ViewPage, width: int) -> None:
+    """The first selection, which brings the actions, does not move the rows under the pointer."""
+    view.page.set_viewport_size({"width": width, "height": 800})
+    view.host.settle()
+    before = view.row(2).bounding_box()["y"]
+    view.host.click(view.check(2))
+    view.wait_for_text(view.selection, "1 selected")
+    assert view.row(2).bounding_box()["y"] == before
