@@ -45,7 +45,7 @@ def summarize_plan(
     for verdict in [name for name in VERDICTS if name != "send"]:
         aside = frame[frame["verdict"] == verdict]
         lines += [f"{VERDICTS[verdict]}: {count:,}, {reason}" for reason, count in count_reasons(aside["reason"])]
-    if action.removes:
+    if action.removes and len(sends):
         lines.append(f"a {action.name} cannot be undone; to be able to, use {hints.reversible}")
     elif action.undo and len(sends):
         lines.append(f"can be undone with {hints.undo}" + (f", {action.undo_limit}" if action.undo_limit else ""))
@@ -65,12 +65,14 @@ def _format_headline(
     action: Action, frame: pd.DataFrame, sends: pd.DataFrame, rows: pd.DataFrame, rate: float | None
 ) -> str:
     """Return how many rows, how large they are and what they cost, and what will happen to them."""
+    effect = describe_effect(action, rows)
+    if frame.empty:
+        return f"no checkpoint will {effect}"
     size = sends["size_bytes"].sum() / 1e9
     unknown = int(sends["size_bytes"].isna().sum())
     known = f" (size of {unknown} not known)" if unknown else ""
     is_gone = action.removes or action.only_sooner
-    money = f", about ${size * rate:,.2f} a month" if rate is not None and is_gone else ""
-    effect = describe_effect(action, rows)
+    money = f", about ${size * rate:,.2f} a month" if rate is not None and is_gone and size else ""
     return f"{len(sends):,} of {count_checkpoints(len(frame))}, {size:,.1f} GB{known}{money}, will {effect}"
 
 
