@@ -7,8 +7,8 @@ import { build } from "esbuild";
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 const isCheck = process.argv.includes("--check");
 
-// The licence of d3-scale and its parts, which are bundled.
-const licence = await readFile(here("node_modules/d3-scale/LICENSE"), "utf8");
+// The licence of d3-array and d3-time, which are bundled.
+const licence = await readFile(here("node_modules/d3-array/LICENSE"), "utf8");
 
 const { outputFiles } = await build({
   absWorkingDir: here("."),
@@ -16,7 +16,7 @@ const { outputFiles } = await build({
   outdir: "../static",
   bundle: true,
   minify: true, // the code is sent to the browser with each view
-  banner: { js: `/*! The views of tinker-frames; with d3-scale and its parts:\n${licence}*/` },
+  banner: { js: `/*! The views of tinker-frames; with d3-array and d3-time:\n${licence}*/` },
   format: "esm",
   target: "es2022",
   charset: "utf8",

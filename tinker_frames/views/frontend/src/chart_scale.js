@@ -1,15 +1,16 @@
 // Places and texts of charts, without the DOM: scales with round ticks, stacked series, the group at a place.
 
-import { scaleLinear, scaleUtc } from "d3-scale";
+import { nice, ticks } from "d3-array";
+import { utcTicks } from "d3-time";
 import { formatCount } from "./text.js";
 
 /** @import { Bar, BarsChart, StepsChart, TimeChart } from "./messages.js" */
-/** @import { ScaleLinear, ScaleTime } from "d3-scale" */
 
 /** @typedef {{ label: string, at: number }} Tick */
 /** @typedef {{ left: number, right: number, top: number, bottom: number }} Area the place of the marks inside a chart, in pixels */
 
 export const HEIGHT = 118;
+export const VALUE_TICKS = 3; // about so many of a vertical axis
 const LEFT = 48; // room for the labels of the vertical axis
 const HOUR_MS = 3_600_000;
 const TICK_PX = 64; // the least distance of two labels of a horizontal axis
@@ -39,26 +40,32 @@ export function stackSeries(series) {
   );
 }
 
-/** @param {TimeChart} chart @param {Area} area @returns {ScaleTime<number, number>} */
-export const timeScale = ({ start, end }, { left, right }) =>
-  scaleUtc()
-    .domain([start * HOUR_MS, end * HOUR_MS])
-    .range([left, right]);
+/** @typedef {{ low: number, high: number, place: (value: number) => number }} Scale */
 
-/** @param {TimeChart} chart @param {Area} area @returns {ScaleLinear<number, number>} */
+/** @param {number} low @param {number} high @param {number} from @param {number} to @returns {Scale} */
+const makeScale = (low, high, from, to) => ({
+  low,
+  high,
+  place: (value) => from + ((value - low) / (high - low)) * (to - from),
+});
+
+/** @param {TimeChart} chart @param {Area} area */
+export const timeScale = ({ start, end }, { left, right }) => makeScale(start * HOUR_MS, end * HOUR_MS, left, right);
+
+/** @param {TimeChart} chart @param {Area} area */
 export function valueScale({ series }, { top, bottom }) {
   const most = Math.max(0, ...stackSeries(series).flatMap((values) => values.map(([, above]) => above)));
-  return scaleLinear([0, most || 1], [bottom, top]).nice(3);
+  return makeScale(0, nice(0, most || 1, VALUE_TICKS)[1], bottom, top);
 }
 
-/** @param {StepsChart} chart @param {Area} area @returns {ScaleLinear<number, number>} */
+/** @param {StepsChart} chart @param {Area} area */
 export const stepScale = ({ low, high }, { left, right }) =>
-  low === high ? scaleLinear([low - 1, high + 1], [left, right]) : scaleLinear([low, high], [left + 6, right - 6]);
+  low === high ? makeScale(low - 1, high + 1, left, right) : makeScale(low, high, left + 6, right - 6);
 
-/** @param {ScaleLinear<number, number>} scale @param {number} count @param {string} [unit] @returns {Tick[]} */
-export function numberTicks(scale, count, unit = "") {
-  const ticks = scale.ticks(count).filter((tick) => unit || Number.isInteger(tick));
-  return ticks.map((tick) => ({ at: scale(tick), label: formatValue(tick, unit) }));
+/** @param {Scale} scale @param {number} count @param {string} [unit] @returns {Tick[]} */
+export function numberTicks({ low, high, place }, count, unit = "") {
+  const found = ticks(low, high, count).filter((tick) => unit || Number.isInteger(tick));
+  return found.map((tick) => ({ at: place(tick), label: formatValue(tick, unit) }));
 }
 
 /** @param {Area} area */
@@ -67,17 +74,27 @@ export const tickCount = ({ left, right }) => Math.max(2, Math.floor((right - le
 /**
  * Return the ticks of a time axis that end at its right end, where today is; a tick whose label would touch that is left out.
  *
- * @param {ScaleTime<number, number>} scale
+ * @param {Scale} scale
  * @param {Area} area
  * @param {string} [last] the label of the right end
  * @returns {Tick[]}
  */
-export function timeTicks(scale, area, last = "") {
-  const count = tickCount(area);
-  const format = scale.tickFormat();
-  const ticks = scale.ticks(count).map((tick) => ({ at: scale(tick), label: format(tick) }));
-  if (!last) return ticks;
-  return [...ticks.filter((tick) => tick.at < area.right - TICK_PX * 0.75), { at: area.right, label: last }];
+export function timeTicks({ low, high, place }, area, last = "") {
+  const found = utcTicks(new Date(low), new Date(high), tickCount(area)).map((time) => ({
+    at: place(time.getTime()),
+    label: formatTick(time),
+  }));
+  if (!last) return found;
+  return [...found.filter((tick) => tick.at < area.right - TICK_PX * 0.75), { at: area.right, label: last }];
+}
+
+/** Return a time as an axis shows it: an hour, a day, a month or a year, whichever begins then. @param {Date} time */
+export function formatTick(time) {
+  if (time.getUTCHours() || time.getUTCMinutes()) return time.toISOString().slice(11, 16);
+  if (time.getUTCDate() > 1)
+    return time.toLocaleDateString("en-US", { timeZone: "UTC", month: "short", day: "2-digit" });
+  if (time.getUTCMonth()) return time.toLocaleDateString("en-US", { timeZone: "UTC", month: "long" });
+  return String(time.getUTCFullYear());
 }
 
 /**

@@ -20,7 +20,7 @@ export function drawSteps(chart, width) {
     ...(isOne ? [] : [makeLabel(label, middle(lane))]),
   ]);
   const marks = chart.points.map(([, step, lane, look, rows]) =>
-    makeMark(chart.looks[look], scale(step), middle(lane) + shift(chart, look, height), rows > 1 ? 1.3 : 1),
+    makeMark(chart.looks[look], scale.place(step), middle(lane) + shift(chart, look, height), rows > 1 ? 1.3 : 1),
   );
   const axis = makeBottomAxis(area, numberTicks(scale, tickCount(area)));
   const picture = svg("svg", { width, height: HEIGHT }, svg("g", { "aria-hidden": "true" }, ...lanes), axis, ...marks);

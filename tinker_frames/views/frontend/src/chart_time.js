@@ -1,7 +1,17 @@
 // Charts over time: an area of what is kept, or a column for each day.
 
 import { makeBottomAxis, makeLeftAxis } from "./chart_axis.js";
-import { areaOf, binEnds, HEIGHT, numberTicks, stackSeries, timeScale, timeTicks, valueScale } from "./chart_scale.js";
+import {
+  areaOf,
+  binEnds,
+  HEIGHT,
+  numberTicks,
+  stackSeries,
+  timeScale,
+  timeTicks,
+  VALUE_TICKS,
+  valueScale,
+} from "./chart_scale.js";
 import { svg } from "./dom.js";
 
 /** @import { TimeChart } from "./messages.js" */
@@ -18,7 +28,7 @@ export function drawTime(chart, width) {
   const picture = svg(
     "svg",
     { width, height: HEIGHT },
-    makeLeftAxis(area, numberTicks(scales.y, 3, chart.unit)),
+    makeLeftAxis(area, numberTicks(scales.y, VALUE_TICKS, chart.unit)),
     ...marks,
     makeBottomAxis(area, ticks),
   );
@@ -34,10 +44,10 @@ export function drawTime(chart, width) {
 /** @param {TimeChart} chart @param {[number, number][]} values @param {Scales} scales @param {string} look */
 function makeArea(chart, values, { x, y }, look) {
   const ends = values.map(([below, above], bin) => {
-    const at = x(binEnds(chart, bin)[1]);
-    return { at, below: y(below), above: y(above) };
+    const at = x.place(binEnds(chart, bin)[1]);
+    return { at, below: y.place(below), above: y.place(above) };
   });
-  const corners = [{ at: x(binEnds(chart, 0)[0]), below: y(0), above: y(0) }, ...ends];
+  const corners = [{ at: x.place(binEnds(chart, 0)[0]), below: y.place(0), above: y.place(0) }, ...ends];
   const top = corners.map(({ at, above }) => `${at.toFixed(1)},${above.toFixed(1)}`);
   const bottom = corners.reverse().map(({ at, below }) => `${at.toFixed(1)},${below.toFixed(1)}`);
   return [svg("path", { class: look, d: `M${[...top, ...bottom].join("L")}Z` })];
@@ -47,8 +57,8 @@ function makeArea(chart, values, { x, y }, look) {
 function makeColumns(chart, values, { x, y }, look) {
   return values.flatMap(([below, above], bin) => {
     if (above === below) return [];
-    const [left, right] = binEnds(chart, bin).map((end) => x(end));
-    const height = Math.max(1.5, y(below) - y(above));
-    return [svg("rect", { class: look, x: left + 0.5, y: y(below) - height, width: right - left - 1, height })];
+    const [left, right] = binEnds(chart, bin).map(x.place);
+    const height = Math.max(1.5, y.place(below) - y.place(above));
+    return [svg("rect", { class: look, x: left + 0.5, y: y.place(below) - height, width: right - left - 1, height })];
   });
 }

@@ -87,7 +87,7 @@ test("a brush along steps counts the checkpoints by what keeps or ends them", ()
   assert.equal(describeSteps(chart, 0, 39), "steps 100 to 5,000: 1 public, 3 kept");
   assert.equal(describeSteps(chart, 5, 9), "no checkpoint here");
   const one = stepScale({ ...chart, high: 100 }, AREA);
-  assert.equal(one(100), (AREA.left + AREA.right) / 2);
+  assert.equal(one.place(100), (AREA.left + AREA.right) / 2);
 });
 
 test("places outside belong to the first and the last bin", () => {
