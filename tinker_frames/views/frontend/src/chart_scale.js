@@ -80,21 +80,28 @@ export const tickCount = ({ left, right }) => Math.max(2, Math.floor((right - le
  * @returns {Tick[]}
  */
 export function timeTicks({ low, high, place }, area, last = "") {
-  const found = utcTicks(new Date(low), new Date(high), tickCount(area)).map((time) => ({
-    at: place(time.getTime()),
-    label: formatTick(time),
-  }));
+  const times = utcTicks(new Date(low), new Date(high), tickCount(area));
+  const isOfMonths = times.every((time) => time.getUTCDate() === 1 && !time.getUTCHours());
+  const every = times.length > 1 && place(times[1].getTime()) - place(times[0].getTime()) < TICK_PX * 0.8 ? 2 : 1;
+  const found = times
+    .filter((_, at) => at % every === 0)
+    .map((time) => ({ at: place(time.getTime()), label: formatTick(time, isOfMonths) }));
   if (!last) return found;
   return [...found.filter((tick) => tick.at < area.right - TICK_PX * 0.75), { at: area.right, label: last }];
 }
 
-/** Return a time as an axis shows it: an hour, a day, a month or a year, whichever begins then. @param {Date} time */
-export function formatTick(time) {
+/**
+ * Return a time as an axis shows it: an hour, a day, or a month or year if all times are such.
+ *
+ * @param {Date} time
+ * @param {boolean} isOfMonths
+ */
+export function formatTick(time, isOfMonths) {
   if (time.getUTCHours() || time.getUTCMinutes()) return time.toISOString().slice(11, 16);
-  if (time.getUTCDate() > 1)
-    return time.toLocaleDateString("en-US", { timeZone: "UTC", month: "short", day: "2-digit" });
-  if (time.getUTCMonth()) return time.toLocaleDateString("en-US", { timeZone: "UTC", month: "long" });
-  return String(time.getUTCFullYear());
+  if (isOfMonths && !time.getUTCMonth()) return String(time.getUTCFullYear());
+  /** @type {Intl.DateTimeFormatOptions} */
+  const form = isOfMonths ? { month: "long" } : { month: "short", day: "2-digit" };
+  return time.toLocaleDateString("en-US", { timeZone: "UTC", ...form });
 }
 
 /**

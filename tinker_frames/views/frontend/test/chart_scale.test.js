@@ -55,6 +55,13 @@ test("today is at the right end, and no tick is beyond it or on top of it", () =
   assert.ok(ticks.slice(0, -1).every(({ at }) => at >= AREA.left && at < AREA.right - 40));
 });
 
+test("labels of an axis of weeks are days, also at the first of a month, and do not touch", () => {
+  const chart = makeChart({ start: (TODAY / 24 - 47) * DAY, step: 7 * DAY });
+  const ticks = timeTicks(timeScale(chart, AREA), AREA, "today");
+  assert.ok(ticks.slice(0, -1).every(({ label }) => /^[A-Z][a-z]{2} \d\d$/.test(label)));
+  assert.ok(ticks.slice(1).every(({ at }, place) => at - ticks[place].at > 40));
+});
+
 test("a brush says what was added in its period, or what the columns hold", () => {
   assert.equal(describeBins(makeChart({}), 1, 2), "2026-11-25 to 2026-11-26: 3 GB kept, 2 GB will expire");
   assert.equal(describeBins(makeChart({ kind: "columns" }), 0, 0), "2026-11-24: 1 GB kept");
