@@ -42,7 +42,7 @@ from .rows import Rows
 from .sorts import Sort, check_kind, choose_columns, sort_of
 from .summaries import Summaries
 
-CHUNK = 50  # rows that are sent at once
+CHUNK = 40  # rows that are sent at once, more than a window shows
 NARROWEST, WIDEST = 40, 1200  # pixels of a column
 LIMITS: Limits = {"chunk_rows": CHUNK, "narrowest_px": NARROWEST, "widest_px": WIDEST}  # sent to the browser
 
