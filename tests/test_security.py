@@ -337,6 +337,21 @@ def test_no_local_variable_shows_the_key(source: str, broken: str | None, monkey
     assert not [text for text in _list_locals(caught.value) if KEY[4:] in text]
 
 
+@pytest.mark.parametrize("url", [f"https://me:{KEY}@host", f"https://host/?key={KEY}", f"https://host/#{KEY}"])
+@pytest.mark.parametrize("way", ["argument", "keyword", "variable"])
+def test_a_key_in_the_base_url_is_in_no_local_variable(url: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A base URL with a user name, a query or a fragment is refused without being in any frame of the traceback."""
+    if way == "variable":
+        monkeypatch.setenv("TINKER_BASE_URL", url)
+    args, given = (
+        (("tml-0123456789", url) if way == "argument" else ()),
+        ({"base_url": url} if way == "keyword" else {}),
+    )
+    with pytest.raises(errors.InvalidRequestError, match="a user name, a query or a fragment") as caught:
+        tkf.Client(*args, **given)
+    assert not [text for text in [str(caught.value), *_list_locals(caught.value)] if KEY[4:] in text]
+
+
 @pytest.mark.parametrize(
     ("key", "options"),
     [

@@ -506,6 +506,12 @@ def test_each_key_once_in_first_order_as_last_read(pairs: list[tuple[int, int]],
     assert [(row["step"], row["size_bytes"]) for row in found] == list(dict(pairs).items())
 
 
+def test_a_page_with_a_byte_order_mark_is_read() -> None:
+    """JSON that begins with UTF-8's byte order mark is read as without."""
+    page = Decoder(CHECKPOINTS).feed(b"\xef\xbb\xbf" + content(CHECKPOINTS, [checkpoint(0)]))
+    assert page.rows == 1
+
+
 @pytest.mark.parametrize(
     ("rest", "total", "next_cursor"),
     [

@@ -312,12 +312,13 @@ def test_extra_headers_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
 
 
 def test_a_header_that_is_no_secret_alters_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only secret header values are removed from rows; an access header is sent once."""
+    """Only header values that are long, or secret by their name, are removed from rows; an access header is sent once."""
     monkeypatch.setenv("CLOUDFLARE_ACCESS_CLIENT_ID", "of-the-environment")
-    extra = {"X-Team": "research-team-7", "X-Lab-Token": "0123456789abcdef", "cf-access-client-id": "of-the-caller"}
-    body = b'{"training_runs": ["research-team-7", "0123456789abcdef"]}'
+    extra = {"X-Team": "research-team-7", "X-Lab-Token": "0123456789", "cf-access-client-id": "of-the-caller"}
+    extra |= {"X-Gateway": "Bearer Zq9-wwkk-77-xyzz"}
+    body = b'{"training_runs": ["research-team-7", "0123456789", "Zq9-wwkk-77-xyzz"]}'
     with serve(reply(body)) as (url, seen), make(url, headers=extra) as client:
-        assert client.rest.list_training_runs() == {"training_runs": ["research-team-7", "[key]"]}
+        assert client.rest.list_training_runs() == {"training_runs": ["research-team-7", "[key]", "[key]"]}
     assert b"cf-access-client-id: of-the-caller\r\n" in seen[-1]
     assert b"of-the-environment" not in seen[-1]
 

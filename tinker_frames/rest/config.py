@@ -33,6 +33,7 @@ OWN_HEADERS = {
 }  # fmt: skip
 # Variables that name a bundle of CA certificates, in the order in which they count.
 BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_ADDRESS = re.compile(r"[^:]*://[^@?#]*")  # without a user name, a query or a fragment
 YEAR_S = 366 * 86_400
 PRODUCTION = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 URL_VARIABLE = "TINKER_BASE_URL"
@@ -132,7 +133,11 @@ class ClientOptions:
     ] = False
     headers: Annotated[
         Mapping[str, str] | None,
-        Setting("Headers that the server requires besides the key's; as secret as the key, and sent where it is sent."),
+        Setting(
+            "Headers that the server requires besides the key's; as secret as the key, and sent where it is sent. Values of 16 "
+            "or more characters are struck out of answers, as the key is; shorter ones (of 4 or more) if the header's name says that it "
+            "is a secret, as `X-Lab-Token` does."
+        ),
     ] = None
 
 
@@ -262,8 +267,8 @@ def hide_secrets(args: Any, kwargs: Any) -> tuple[Any, Any]:
 
 
 def hide_no_url(value: Any) -> Any:
-    """Return a base URL, hidden if it is none: it may be a misplaced key."""
-    return value if isinstance(value, str) and (not value or "://" in value) else hide(value)
+    """Return a base URL, hidden if it is none, since it may be a misplaced key, or has a part that may hold one."""
+    return value if isinstance(value, str) and (not value or _ADDRESS.fullmatch(value)) else hide(value)
 
 
 # When making a client raises which error.
@@ -366,20 +371,25 @@ def _describe(error: Exception) -> str:
     return reason.replace("_", " ").lower() if reason else str(getattr(error, "strerror", None) or error)
 
 
-def _check_url(url: str | Secret) -> str:
-    """Return the base URL without its last slash; an invalid one is not shown, since it may be a misplaced key."""
-    parts = None if isinstance(url, Secret) else _split_url(url.strip())
-    if parts is None or isinstance(url, Secret) or parts.scheme not in ("http", "https"):
+def _check_url(given: str | Secret) -> str:
+    """Return the base URL without its last slash; an invalid one is not shown, nor in a variable here, since it may hold a key."""
+    url: Secret = hide(given)
+    if not _is_web_address(url):
         raise InvalidRequestError(
             "the base URL is not an http(s) URL",
             hint="Set base_url or TINKER_BASE_URL to e.g. https://host/services/tinker.",
         )
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if _ADDRESS.fullmatch(url.reveal()) is None:
         raise InvalidRequestError(
             "the base URL has a user name, a query or a fragment",
             hint="Pass the address only, and the key as api_key=.",
         )
-    return url.strip().rstrip("/").removesuffix("/api/v1").rstrip("/")
+    return url.reveal().rstrip("/").removesuffix("/api/v1").rstrip("/")
+
+
+def _is_web_address(url: Secret) -> bool:
+    parts = _split_url(url.reveal())
+    return parts is not None and parts.scheme in ("http", "https")
 
 
 def _split_url(url: str) -> SplitResult | None:

@@ -17,7 +17,7 @@ from ..errors import ConnectionFailedError, TinkerError
 from ..schema.durations import format_duration
 from .adapter import get_time_left
 from .config import is_loopback
-from .retry import LONGEST_WAIT_S
+from .retry import LONGEST_WAIT_S, MAX_SERVER_WAIT_S
 
 # In the order in which they count for an https address; http ones are connected to without a proxy.
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -32,6 +32,7 @@ MALFORMED = (
     requests.exceptions.InvalidURL,
 )
 YEAR_S = 365 * 86_400
+DISTANT_WAIT = "That may be a mistake of the server's: try again later, and tell its operator if it persists."
 # What to do about a certificate, by the number that OpenSSL gives to the reason.
 CERTIFICATE_HINTS = {
     9: "Check the clock of this machine.",
@@ -84,7 +85,7 @@ def build_wait_error(error: TinkerError, seconds: float) -> TinkerError:
         f"{error.what}: the server asks to wait {_format_wait(seconds)}, which is past the deadline",
         status=error.status,
         url=error.url,
-        hint=f"Try again after {_format_end(seconds)}{can_wait}.",
+        hint=f"Try again after {_format_end(seconds)}{can_wait}." if seconds < MAX_SERVER_WAIT_S else DISTANT_WAIT,
     )
     late.retry_after, late.retryable = seconds, error.retryable
     return late
@@ -92,11 +93,15 @@ def build_wait_error(error: TinkerError, seconds: float) -> TinkerError:
 
 def advise_wait(seconds: float) -> str:
     """Return the hint of an error with which the server asks to wait."""
+    if seconds >= MAX_SERVER_WAIT_S:
+        return f"The server asks to wait {_format_wait(seconds)}. {DISTANT_WAIT}"
     return f"The server asks to wait {_format_wait(seconds)}: try again after {_format_end(seconds)}, or lower max_workers."
 
 
 def _format_wait(seconds: float) -> str:
-    """Format a wait in seconds and, if it is long, in larger units."""
+    """Format a wait in seconds and, if it is long, in larger units; the longest stands for all that are longer."""
+    if seconds >= MAX_SERVER_WAIT_S:
+        return "over 300 years"
     longer = format_duration(round(seconds)) if seconds < YEAR_S else f"{seconds / YEAR_S:.0f} years"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds:.0f} s ({longer})"
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-MAX_SERVER_WAIT_S = 1e10  # three centuries; what names a later time names none
+MAX_SERVER_WAIT_S = 1e10  # three centuries; a longer one, also beyond every date, counts as this
 LONGEST_WAIT_S = 366 * 86_400.0  # a longer one is said, but not waited for, whatever the deadline
 RATE_LIMIT_RETRY_FACTOR = 4
 _jitter = random.Random()  # noqa: S311  # spreads load, protects nothing; the caller's own random numbers stay as they were seeded
@@ -87,14 +87,15 @@ def backoff_s(attempt: int) -> float:
 def read_server_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Return the seconds a server asks for: `retry-after-ms`, or `Retry-After` in (fractions of) seconds or as a date.
 
-    None if the header is missing or malformed, or not above 0. A wait of years is one: whether to wait so long is the deadline's matter.
+    None if the header is missing or malformed, or not above 0. A wait of years is one: whether to wait so long is the deadline's
+    matter. It is at most `MAX_SERVER_WAIT_S`.
     """
     wait = _parse_number(headers.get("retry-after-ms"), scale=0.001)
     if wait is None:
         wait = _parse_number(headers.get("Retry-After"))
     if wait is None:
         wait = _seconds_until(headers.get("Retry-After"), now or datetime.now(UTC))
-    return wait if wait is not None and 0 < wait <= MAX_SERVER_WAIT_S else None
+    return min(wait, MAX_SERVER_WAIT_S) if wait is not None and wait > 0 else None
 
 
 def _parse_number(text: str | None, scale: float = 1.0) -> float | None:

@@ -45,8 +45,10 @@ from .retry import (
 from .secret import Secret, strike_out, strike_out_text
 
 CONNECT_TIMEOUT_S = 5.0
-# Extra headers whose values are struck out of answers; the others, such as a team's name, may be in the account's names as well.
+# Extra headers whose values are struck out of answers as the key is; those of others, such as a team's name, may be in the account's
+# names as well if they are shorter than so many characters.
 SECRET_NAMES = re.compile("auth|key|token|secret|access|pass|cred", re.IGNORECASE)
+LEAST_SECRET = 16
 HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to one route
 REPORT_INTERVAL_S, SILENCE_INTERVAL_S = 1.5, 30.0  # many threads wait for the same reason, which is reported once
 
@@ -349,8 +351,8 @@ class Transport:
 
     def _secrets(self) -> tuple[Secret, ...]:
         """Return what must not be in any response."""
-        headers = (value for name, value in self.settings.extra_headers if SECRET_NAMES.search(name))
-        return (*self.auth.secrets(), *headers)
+        headers = self.settings.extra_headers
+        return (*self.auth.secrets(), *(value for name, value in headers if _is_secret(name, value)))
 
     def invalidate_cache(self) -> None:
         """Mark the cache as outdated; also with the cache switched off, since other clients may use it."""
@@ -437,6 +439,11 @@ def _is_expected(response: Response, request: _Request) -> bool:
     if not 200 <= response.status < 300:
         return False
     return not request.wants_json or is_complete_json(response.content)
+
+
+def _is_secret(name: str, value: Secret) -> bool:
+    """Tell whether the value of an extra header is struck out of answers."""
+    return SECRET_NAMES.search(name) is not None or len(value.reveal()) >= LEAST_SECRET
 
 
 def _is_invalid_token(response: Response) -> bool:

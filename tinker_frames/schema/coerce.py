@@ -56,6 +56,7 @@ def parse_json(content: bytes | str) -> Any:
     Invalid UTF-8 becomes lone surrogates, endless integers become floats, and what is nested too deeply becomes its JSON text.
     """
     text = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
+    text = text.removeprefix("\ufeff")  # a byte order mark
     pieces = _split_at_depth(text) if text.count("[") + text.count("{") > MOST_DEPTH else [text]
     deep = pieces[1::2]
     if deep:
