@@ -188,6 +188,14 @@ def test_slow_command_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "tml-early" not in str(caught.value)
 
 
+def test_what_a_command_leaves_running_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The credential is what the command printed, although a process in the background still holds its output open."""
+    monkeypatch.setattr(credentials, "LAST_OUTPUT_S", 0.2)
+    monkeypatch.setattr(credentials, "COMMAND_TIMEOUT_S", 10)
+    monkeypatch.setenv("TINKER_CREDENTIAL_CMD", "echo tml-0123456789; sleep 20 &")
+    assert resolve(None, OFFICIAL).credential.reveal().reveal() == "tml-0123456789"
+
+
 def test_command_is_run_for_every_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The command does not run when settings are made, but each time a credential is needed."""
     count = tmp_path / "count"

@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ KEY_VARIABLE = "TINKER_API_KEY"
 COMMAND_VARIABLE = "TINKER_CREDENTIAL_CMD"
 CREDENTIALS_FILE = "~/.tinker/credentials.json"
 COMMAND_TIMEOUT_S = 60
+LAST_OUTPUT_S = 0.5  # for what a command printed just before it ended, while something else holds the output open
 MOST_PRINTED = 64 * 2**10  # bytes; more than any header holds
 
 # Access headers that some installations require, and the variables that hold their values: secrets like the key.
@@ -148,26 +150,49 @@ def _run_command(command: Secret) -> Secret:
 
 
 def _capture(command: Secret, limit: float) -> tuple[int | None, Secret]:
-    """Return a command's exit code, None if it did not end in time or printed without end, and what it printed."""
+    """Return a command's exit code, None if it did not end in time, and what it printed.
+
+    A process that it leaves in the background is not waited for, although that may hold the output open.
+    """
     process = subprocess.Popen(  # noqa: S602  # the variable is a shell command by its contract
-        command.reveal(), shell=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command.reveal(), shell=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    ends_at = time.monotonic() + limit
-    printed = start_thread(lambda: Secret(_read_output(process)), "tinker-credential")
+    output, code = _Output(process), None
+    reading = start_thread(output.read, "tinker-credential")
     try:
-        secret = printed.result(timeout=limit).get()
-        return process.wait(max(0.1, ends_at - time.monotonic())), secret
-    except (TimeoutError, subprocess.TimeoutExpired):
+        code = process.wait(limit)
+    except subprocess.TimeoutExpired:
         return None, Secret("")
     finally:
-        process.kill()
-        process.wait()
+        if code is None:
+            _kill(process)
+            process.wait()
+    with suppress(TimeoutError):
+        reading.result(LAST_OUTPUT_S)
+    return code, output.as_secret()
 
 
-def _read_output(process: subprocess.Popen[bytes]) -> str:
-    """Return what a process prints; of what is longer than any credential, no more than that."""
-    with process.stdout or io.BytesIO() as output:
-        return output.read(MOST_PRINTED).decode(errors="replace")
+class _Output:
+    """What a process prints, which no repr shows; of what is longer than any credential, no more than that."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process, self._content = process, bytearray()
+
+    def read(self) -> None:
+        """Read until the output ends or is too long; a process that goes on printing then is ended by that."""
+        with self._process.stdout or io.BytesIO() as output:
+            while len(self._content) < MOST_PRINTED and (chunk := os.read(output.fileno(), MOST_PRINTED)):
+                self._content += chunk
+
+    def as_secret(self) -> Secret:
+        """Return what was read so far."""
+        return Secret(self._content[:MOST_PRINTED].decode(errors="replace"))
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process with all that it started; it leads a group of its own where there are groups."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
 
 
 def access_headers() -> tuple[tuple[str, Secret], ...]:
