@@ -356,7 +356,10 @@ def test_a_form_shows_what_it_would_do(server: DemoServer, view: HeadlessView) -
     assert second["parts"][-1]["label"] == "kept"
     view.select(*view.keys[:2])
     view.wait()
-    assert " of 2 checkpoints" in view.panel["estimate"]["lines"][0] or "no checkpoint" in view.panel["estimate"]["lines"][0]
+    assert (
+        " of 2 checkpoints" in view.panel["estimate"]["lines"][0]
+        or "no checkpoint" in view.panel["estimate"]["lines"][0]
+    )
     view.send("estimate", given={"keep_last": "x"})
     assert "whole number" in view.panel["estimate"]["error"]
     view.send("answer", given={"keep_last": 2})
