@@ -15,6 +15,10 @@ MARK = b"[key]"
 LEAST = 10  # shorter keys are words that names in the account may hold as well: they count only where they stand alone
 LEAST_ALONE = 4  # and even shorter ones not at all
 SHOWN = 4  # characters of a long key that its owner may see
+# Extra headers whose values are struck out of answers as the key is; those of others, such as a team's name, may be in the account's
+# names as well if they are shorter than so many characters.
+SECRET_NAMES = re.compile("auth|key|token|secret|access|pass|cred", re.IGNORECASE)
+LEAST_SECRET = 16
 _ESCAPE = re.compile(rb"\\(u00[2-7][0-9A-Fa-f]|.)", re.DOTALL)
 _ESCAPED_ASCII = re.compile(rb"\\u00[2-7][0-9A-Fa-f]|\\/")
 _PLAIN = re.compile(rb"[A-Za-z0-9._~+/=:-]")
@@ -98,6 +102,11 @@ def hide(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: hide(inner) for name, inner in value.items()}
     return value if value is None or isinstance(value, Secret) else type(type(value).__name__, (), {})()
+
+
+def is_secret_header(name: str, value: Secret) -> bool:
+    """Tell whether the value of an extra header is struck out of answers."""
+    return SECRET_NAMES.search(name) is not None or len(value.reveal()) >= LEAST_SECRET
 
 
 def strike_out(content: bytes, secrets: Iterable[Secret], *, is_message: bool = False) -> tuple[bytes, int]:

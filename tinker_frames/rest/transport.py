@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import operator
-import re
 import threading
 import time
 import uuid
@@ -42,13 +41,9 @@ from .retry import (
     read_retry_advice,
     read_server_wait,
 )
-from .secret import Secret, strike_out, strike_out_text
+from .secret import Secret, is_secret_header, strike_out, strike_out_text
 
 CONNECT_TIMEOUT_S = 5.0
-# Extra headers whose values are struck out of answers as the key is; those of others, such as a team's name, may be in the account's
-# names as well if they are shorter than so many characters.
-SECRET_NAMES = re.compile("auth|key|token|secret|access|pass|cred", re.IGNORECASE)
-LEAST_SECRET = 16
 HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to one route
 REPORT_INTERVAL_S, SILENCE_INTERVAL_S = 1.5, 30.0  # many threads wait for the same reason, which is reported once
 
@@ -352,7 +347,7 @@ class Transport:
     def _secrets(self) -> tuple[Secret, ...]:
         """Return what must not be in any response."""
         headers = self.settings.extra_headers
-        return (*self.auth.secrets(), *(value for name, value in headers if _is_secret(name, value)))
+        return (*self.auth.secrets(), *(value for name, value in headers if is_secret_header(name, value)))
 
     def invalidate_cache(self) -> None:
         """Mark the cache as outdated; also with the cache switched off, since other clients may use it."""
@@ -439,11 +434,6 @@ def _is_expected(response: Response, request: _Request) -> bool:
     if not 200 <= response.status < 300:
         return False
     return not request.wants_json or is_complete_json(response.content)
-
-
-def _is_secret(name: str, value: Secret) -> bool:
-    """Tell whether the value of an extra header is struck out of answers."""
-    return SECRET_NAMES.search(name) is not None or len(value.reveal()) >= LEAST_SECRET
 
 
 def _is_invalid_token(response: Response) -> bool:
