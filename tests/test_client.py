@@ -465,3 +465,12 @@ def test_the_default_client_is_the_only_state_of_the_module() -> None:
         and not name.startswith("__")
     ]
     assert sorted(holders) == ["tinker_frames.client.registry", "tinker_frames.functions.registry"]
+
+
+def test_checkpoints_takes_ids_of_runs_only(shared_client: tkf.Client) -> None:
+    """A tinker path and a frame are refused by what they are, without a request."""
+    rows = shared_client.checkpoints()
+    with pytest.raises(tkf.errors.InvalidRequestError, match="is a tinker path, not the id of a training run"):
+        shared_client.checkpoints(rows["tinker_path"].iloc[0])
+    with pytest.raises(tkf.errors.ArgumentTypeError, match="not a frame; pass its column"):
+        shared_client.checkpoints(rows)  # type: ignore[arg-type]

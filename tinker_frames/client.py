@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 
-from .errors import IncompleteListingError, InvalidRequestError, NotSupportedError
+from .errors import ArgumentTypeError, IncompleteListingError, InvalidRequestError, NotSupportedError
 from .listings.account import Account, TableFrame
 from .listings.tables import By, Options
 from .plans.methods import PlanMethods
@@ -225,6 +225,8 @@ class Client(PlanMethods):
         >>> client.checkpoints().query("not public and size_gb > 1 and age_days > 30")  # doctest: +SKIP
         """
         options = Options(refresh, limit, progress=progress)
+        if hasattr(training_run_id, "columns"):  # a frame would be read as the names of its columns
+            raise ArgumentTypeError("training_run_id must be one id or several, not a frame; pass its column")
         ids = [training_run_id] if isinstance(training_run_id, str) else training_run_id
         ids = None if ids is None else self._reader.resolve_runs(list(ids), options)
         return self._finish(self._reader.checkpoints(ids, by, options), require_complete)

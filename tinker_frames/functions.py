@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
@@ -15,7 +16,7 @@ from .client import Client, registry
 from .errors import InvalidRequestError, TinkerError
 from .plans.journal import find_owners
 from .plans.plan import Plan, restore_plan
-from .plans.saved import dump_plan, parse_saved_plan
+from .plans.saved import dump_plan, parse_saved_plan, read_saved_plan
 from .rest import config
 from .schema import catalog
 from .schema.arguments import bind_arguments, check_argument
@@ -172,8 +173,21 @@ def find_client_of_plan(plan: str | Plan | None, client: Client | None = None) -
     return _find_client_of("plan", *owners.popitem(), None)
 
 
-def _bind_to_plan(method: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:
-    """Return a client's method on plans as a function of the plan's account, or of `client`."""
+def _find_client_of_file(path: str | os.PathLike[str], client: Client | None) -> Client:
+    """Return the client for a file that `Plan.save` wrote: the given one, an open one of its account, else the default one."""
+    check_argument("path", path, str | os.PathLike)
+    if client is not None:
+        return _choose(client)
+    saved = read_saved_plan(Path(path).expanduser())
+    return _find_client_of("plan", saved.account, saved.base_url, None)
+
+
+def _bind_to_plan(
+    method: Callable[Concatenate[Client, P], R],
+    name: str = "plan",
+    find_client: Callable[..., Client] = find_client_of_plan,
+) -> Callable[..., R]:
+    """Return a client's method on plans as a function of the account of the plan, which the parameter `name` tells, or of `client`."""
     signature = inspect.signature(method)
     client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Client | None")
     own = signature.replace(parameters=[*list(signature.parameters.values())[1:], client])
@@ -181,7 +195,7 @@ def _bind_to_plan(method: Callable[Concatenate[Client, P], R]) -> Callable[..., 
     @functools.wraps(method)
     def function(*args: Any, **kwargs: Any) -> R:
         given = bind_arguments(method.__name__, own, args, kwargs)
-        found = find_client_of_plan(given.get("plan"), given.pop("client", None))
+        found = find_client(given.get(name), given.pop("client", None))
         return method(found, **given)  # type: ignore[call-arg]  # `own` is the method's signature
 
     described = {"client": "The client of the account; None for one of the plan's account, else the default client."}
@@ -213,7 +227,7 @@ else:
     resume = _bind_to_plan(Client.resume)
     abandon = _bind_to_plan(Client.abandon)
     undo = _bind_to_plan(Client.undo)
-    load_plan = _bind_to_plan(Client.load_plan)
+    load_plan = _bind_to_plan(Client.load_plan, "path", _find_client_of_file)
 
 
 def _choose(client: Client | None) -> Client:

@@ -501,6 +501,12 @@ def saved_plan(shared_server: DemoServer, tmp_path_factory: pytest.TempPathFacto
         return client.checkpoints().head(3).tinker.expire().save(folder / "plan.json")
 
 
+def test_a_saved_plan_finds_the_open_client_of_its_account(client: tkf.Client, tmp_path: Path) -> None:
+    """Without `client=` or a default client, a file is loaded by the client that is open for its account."""
+    plan = client.checkpoints().head(2).tinker.expire()
+    assert load_plan(plan.save(tmp_path / "plan.json")).id == plan.id
+
+
 def test_rows_of_different_ttls_are_described_as_such(shared_client: tkf.Client, tmp_path: Path) -> None:
     """A file in which one row shall never expire is no plan of one TTL for all."""
     target = shared_client.checkpoints().head(3).tinker.set_ttl("30d").save(tmp_path / "plan.json")

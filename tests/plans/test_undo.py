@@ -424,6 +424,23 @@ def test_undo_of_a_plan_that_ran_twice_undoes_the_last_run_first(server: DemoSer
     assert undo(plan, client=client)["outcome"].tolist() == ["skipped"]  # the row that somebody unpublished
 
 
+@pytest.mark.parametrize("is_touched", [False, True], ids=["only plans", "somebody else between them"])
+def test_undo_twice_takes_back_two_plans_of_the_same_rows(
+    server: DemoServer, client: tkf.Client, is_touched: bool
+) -> None:
+    """An expiry that the undo of a later plan gave back is still the earlier plan's; one that somebody else set is not."""
+    row = client.checkpoints().query("expires_at.isna() and step < 200 and not public").head(1)
+    path, first = row["tinker_path"].iloc[0], row.tinker.expire("24h").allow(*GUARDS)
+    first.run(confirm=1)
+    if is_touched:
+        client.rest.set_checkpoint_ttl_from_tinker_path(path, 4 * 86_400)
+    rows = client.checkpoints(refresh=True).query("tinker_path == @path")
+    assert rows.tinker.extend(by="30d").run(confirm=1)["outcome"].tolist() == ["done"]
+    assert client.undo()["outcome"].tolist() == ["done"]
+    assert client.undo(first)["outcome"].tolist() == ["skipped" if is_touched else "done"]
+    assert (server.state.find(path).expires_at is None) is not is_touched
+
+
 def test_undo_leaves_what_a_later_plan_did(server: DemoServer, client: tkf.Client) -> None:
     """A row unpublished and published again by later plans stays public; other properties do not matter."""
     frame = client.checkpoints().query("not public").head(2)

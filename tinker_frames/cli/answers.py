@@ -73,7 +73,7 @@ def summary(
 @add_table_options
 @add_server_options
 def find(text: str, form: str, refresh: bool, base_url: str | None, *, full: bool, quiet: bool) -> int:
-    """Print the sessions, runs and checkpoints that a name, a part of an id, a tinker path or a console link names.
+    """Print the sessions, runs and checkpoints that a name, the beginning of an id, a tinker path or a console link names.
 
     Exit code 1 means that there are none.
     """

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..schema.identity import align_mask, name_rows, restore_keys
+from .comparisons import find_close_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,4 +159,9 @@ def require_columns(rule: Rule, frame: pd.DataFrame, *columns: str) -> None:
     """Raise `AttributeError` if a frame lacks a column that a rule needs."""
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        raise AttributeError(f"{rule} needs the column {', '.join(map(repr, missing))}, and the frame has none")
+        close = find_close_columns(missing, frame.columns)
+        meant = f"; did you mean {' or '.join(close)}?" if close else ""
+        plural = "s" if len(missing) > 1 else ""
+        raise AttributeError(
+            f"{rule} needs the column{plural} {', '.join(map(repr, missing))}, which the frame lacks{meant}"
+        )

@@ -9,7 +9,13 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from ..errors import IncompleteListingError, IncompleteListingWarning, NotSupportedError, find_caller
+from ..errors import (
+    IncompleteListingError,
+    IncompleteListingWarning,
+    InvalidRequestError,
+    NotSupportedError,
+    find_caller,
+)
 from ..rest.transport import Transport
 from ..schema.catalog import (
     CHECKPOINTS,
@@ -23,7 +29,7 @@ from ..schema.catalog import (
     TRAINING_RUNS,
 )
 from ..schema.columns import Table, empty_frame
-from ..schema.paths import may_be_short
+from ..schema.paths import may_be_short, quote_text, starts_with_scheme
 from .find import find_rows, resolve_short_ids
 from .joins import (
     add_checkpoint_sums,
@@ -175,6 +181,11 @@ class Account:
 
     def resolve_runs(self, ids: list[str], options: Options) -> list[str]:
         """Return training run ids with short ones completed, by the list of runs, which is read only if there are any."""
+        if path := next((one for one in ids if isinstance(one, str) and starts_with_scheme(one)), None):
+            raise InvalidRequestError(
+                f"{quote_text(path)} is a tinker path, not the id of a training run",
+                hint="Pass its training_run_id, or select its row from checkpoints().",
+            )
         if not all(isinstance(one, str) for one in ids) or not any(map(may_be_short, ids)):
             return ids  # others are refused where they are read
         runs = self._tables.read_paged(TRAINING_RUNS, Options(refresh=options.refresh, progress=options.progress))

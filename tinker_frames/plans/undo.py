@@ -151,6 +151,7 @@ def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:
 def _build_inverse(source: Source, record: Record, records: list[Record]) -> Plan:
     """Return the plan that restores the earlier state of rows; rows that were changed since are refused."""
     done, action, later = _list_undoable(record, records), find_action(record), find_later_changes(record, records)
+    undone = _list_undone(record, records)
     inverse, now = ACTIONS[action.undo], datetime.now(UTC)
     read = source.read_runs(runs_of(row.tinker_path for row in done))
     rows = source.read_facts([row.tinker_path for row in done])
@@ -161,7 +162,11 @@ def _build_inverse(source: Source, record: Record, records: list[Record]) -> Pla
         expiries.append(RequestedExpiry(until=until) if inverse.sets_expiry else RequestedExpiry())
         is_unread = run_of(row.tinker_path) in read.unread
         state = read.states.get(row.tinker_path)
-        undo_refusal = UNREAD if is_unread else refusal or _find_undo_refusal(row, action, state, until, now, source)
+        undo_refusal = (
+            UNREAD
+            if is_unread
+            else refusal or _find_undo_refusal(row, action, state, until, now, source, _find_own_expiries(row, undone))
+        )
         refusals.append(undo_refusal or later.get(row.tinker_path, ""))
     rows = add_expiries(rows, expiries).assign(refusal=pandas_array("text", refusals))
     current = [read.states.get(path, State(None, None)) for path in rows["tinker_path"]]
@@ -171,8 +176,29 @@ def _build_inverse(source: Source, record: Record, records: list[Record]) -> Pla
     return Plan(make_plan_id(), inverse, rows, source, guards, undoes=record.plan)
 
 
+def _list_undone(record: Record, records: list[Record]) -> list[tuple[Record, Record]]:
+    """Return the later plans that were undone, each with its undo, in the order of the undos."""
+    later = {each.plan: each for each in records[[each.plan for each in records].index(record.plan) + 1 :]}
+    return [(later[undo.undoes], undo) for undo in later.values() if undo.undoes in later]
+
+
+def _find_own_expiries(row: Entry, undone: list[tuple[Record, Record]]) -> set[datetime | None]:
+    """Return the expiry that a plan gave a row, and those that the undos of later plans gave back for it."""
+    own, path = {row.after}, row.tinker_path
+    for other, undo in undone:
+        if path in other.rows and path in undo.rows and other.rows[path].before.expires_at in own:
+            own.add(undo.rows[path].after)
+    return own
+
+
 def _find_undo_refusal(
-    row: Entry, action: Action, state: State | None, until: datetime | None, now: datetime, source: Source
+    row: Entry,
+    action: Action,
+    state: State | None,
+    until: datetime | None,
+    now: datetime,
+    source: Source,
+    own: set[datetime | None],
 ) -> str:
     """Return why a row cannot be restored; empty if it can."""
     if state is None:
@@ -182,7 +208,7 @@ def _find_undo_refusal(
         return describe_change(before, state)
     if unknown := _describe_unknown(before, state, action):
         return unknown
-    is_own = _is_done(row, action, state, source) if row.after is None else state.expires_at == row.after
+    is_own = _is_done(row, action, state, source) if row.after is None else state.expires_at in own - {None}
     if not is_own:
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
     if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
