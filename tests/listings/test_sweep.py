@@ -370,10 +370,10 @@ def test_a_limit_without_a_total_does_not_prove_the_end(large_server: DemoServer
 
 @pytest.mark.parametrize("cursor", ["200", 200, ["a"], {"b": 1}])
 def test_a_cursor_of_any_type_is_sent_back_as_it_came(server: DemoServer, client_of: Make, cursor: Any) -> None:
-    """A cursor may be text, a number, a list or an object; an empty page with a cursor is followed."""
+    """A cursor may be text, a number, a list or an object; an empty page with a cursor is asked for once more, then followed."""
     every = [row.session_id for row in server.state.sessions()]
-    pages = iter([every[:8], [], every[8:]])
-    marks = iter([cursor, [cursor], None])
+    pages = iter([every[:8], [], [], every[8:]])
+    marks = iter([cursor, [cursor], [cursor], None])
     template: list[Any] = []
 
     def cut(endpoint: str, body: Any) -> Any:
@@ -395,7 +395,7 @@ def test_a_cursor_of_any_type_is_sent_back_as_it_came(server: DemoServer, client
 
     client.transport.call = accept  # type: ignore[method-assign]
     frame = client.sessions()
-    assert sent == [None, cursor, [cursor]]
+    assert sent == [None, cursor, cursor, [cursor]]
     assert set(frame["session_id"]) == set(every)
     assert get_report(frame)["complete"]
 

@@ -94,7 +94,8 @@ def read_file(given: Mapping[str, Any]) -> tuple[Path | str, bool]:
     known = [field["name"] for field in make_fields(EXPORT, "sessions")]
     if unknown := [name for name in given if name not in known]:
         raise InvalidRequestError(f"export does not take {unknown[0]!r}", hint=f"It takes {', '.join(known)}.")
-    path = parse_location(str(given.get("path") or ""))
+    named = str(given.get("path") or "").strip()
+    path = parse_location(named) if named else Path()
     if path == Path():
         raise InvalidRequestError("no file name is given", hint="Use e.g. checkpoints.parquet.")
     if exists(path) and not given.get("overwrite"):
