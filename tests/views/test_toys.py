@@ -49,9 +49,10 @@ GUARD = Toy(
 )
 USE_GUARD = """
     panel = begin(view, "delete")
-    assert ("toy", "toys", False) in [(guard["name"], guard["label"], guard["on"]) for guard in panel["guards"]]
+    rows = len(view.selected)
+    assert ("toy", f"{rows} toys", False) in [(guard["name"], guard["label"], guard["on"]) for guard in panel["guards"]]
     assert panel["number"] == 0
-    assert all("it is a toy" in group["reason"] for group in panel["groups"])
+    assert [(group["verdict"], group["rows"]) for group in panel["groups"]] == [("held", rows)]
     view._receive(None, {"do": "allow", "guards": ["toy"]}, None)
     assert view.wait(60) and view._action_panel["number"] > 0
 """
