@@ -1,13 +1,11 @@
 // The form of an action, made from the fields that Python sends.
 
-import { button, debounce, el } from "./dom.js";
+import { button, el } from "./dom.js";
 import { makeButtons, makeObstacle, makeParts, makeTitle } from "./panel_parts.js";
 import { capitalize } from "./text.js";
 
 /** @import { ActionPanel } from "./action_panel.js" */
 /** @import { AnswerRequest, AskPanel, Estimate, FormField } from "./messages.js" */
-
-const ESTIMATE_MS = 250; // after the last change of a field
 
 /** @typedef {AnswerRequest["given"]} Values by the names of fields */
 
@@ -15,11 +13,11 @@ const ESTIMATE_MS = 250; // after the last change of a field
 export function makeForm(panel, state) {
   const read = () =>
     Object.fromEntries(state.fields.map((field, place) => [field.name, readInput(field, inputs[place])]));
-  const estimate = debounce(() => panel.stage === "ask" && panel.send({ do: "estimate", given: read() }), ESTIMATE_MS);
+  const estimate = () => panel.estimate(read);
   const inputs = state.fields.map((field, place) => makeInput(panel, field, () => submit(), estimate, place === 0));
   const submit = (/** @type {Values} */ picked = {}) => {
     if (state.obstacle) return;
-    estimate.cancel();
+    panel.estimate.cancel();
     panel.send({ do: "answer", given: { ...read(), ...picked } });
   };
   const lines = state.fields.map((field, place) => makeLine(field, inputs[place], submit));

@@ -1,14 +1,17 @@
 // The panel below the actions: a form, its plan, the progress, and the outcome of each row.
 
 import { makeForm } from "./action_forms.js";
-import { button, el, findNamed, focusFirst, gridOf, redraw } from "./dom.js";
+import { button, debounce, el, findNamed, focusFirst, gridOf, redraw } from "./dom.js";
 import { makeButtons, makeTitle } from "./panel_parts.js";
 import { makeConfirmation } from "./plan_confirmation.js";
 import { makeOutcome } from "./plan_outcome.js";
 import { ProgressBar } from "./progress_bar.js";
 import { capitalize } from "./text.js";
 
+/** @import { Values } from "./action_forms.js" */
 /** @import { PanelState, Request, WorkPanel } from "./messages.js" */
+
+const ESTIMATE_MS = 250; // after the last change of a field
 
 export class ActionPanel {
   /** @param {(request: Request) => void} send @param {HTMLElement} actions the buttons that begin an action */
@@ -25,6 +28,10 @@ export class ActionPanel {
     this.typed = ""; // the typed number of rows
     /** @type {Record<string, string | boolean>} */
     this.values = {}; // what was typed into the form, by field; kept until another action begins
+    // One for all drawings of a form: a late one, of fields that were drawn again since, would clear the error of their values.
+    this.estimate = debounce((/** @type {() => Values} */ read) => {
+      if (this.stage === "ask") this.send({ do: "estimate", given: read() });
+    }, ESTIMATE_MS);
     this.ticked = ""; // the last clicked guard, which gets the focus back
     /** @type {ProgressBar | null} */
     this.progress = null;
