@@ -7,7 +7,6 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
@@ -19,7 +18,7 @@ from .plans.plan import Plan, restore_plan
 from .plans.saved import dump_plan, parse_saved_plan, read_saved_plan
 from .rest import config
 from .schema import catalog
-from .schema.arguments import bind_arguments, check_argument
+from .schema.arguments import bind_arguments, check_argument, expand_home
 from .schema.docstrings import document
 
 P = ParamSpec("P")
@@ -178,7 +177,7 @@ def _find_client_of_file(path: str | os.PathLike[str], client: Client | None) ->
     check_argument("path", path, str | os.PathLike)
     if client is not None:
         return _choose(client)
-    saved = read_saved_plan(Path(path).expanduser())
+    saved = read_saved_plan(expand_home(path, "path"))
     return _find_client_of("plan", saved.account, saved.base_url, None)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.views.sample_frames import NOW, frame_of, settings_of_filters, tables
@@ -95,6 +95,8 @@ def test_a_pick_filters_to_the_rows_that_its_groups_count(
 
 @settings(max_examples=60)
 @given(values=st.lists(finite, min_size=1, max_size=30))
+@example(values=[-5e-324, 21.0])
+@example(values=[5e-324, 0.0])
 def test_bins_are_few_with_edges_around_all_values(values: list[float]) -> None:
     """The edges are increasing, enclose all values, and a value is in the bin between its edges."""
     low, high = min(values), max(values)

@@ -220,8 +220,9 @@ def find_folder(which: Literal["cache", "state"]) -> Path:
     """Return the system's folder for our cache or journal; one that cannot be written where no home directory is known."""
     import platformdirs
 
+    find = platformdirs.user_cache_path if which == "cache" else platformdirs.user_state_path
     try:
-        return (platformdirs.user_cache_path if which == "cache" else platformdirs.user_state_path)("tinker-frames")
+        return find("tinker-frames").expanduser()  # an older version leaves a ~ that is not known
     except RuntimeError:  # as in a container, for a user without a name
         return Path(os.devnull, "tinker-frames")
 

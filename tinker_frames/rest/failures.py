@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import math
 import os
 import re
@@ -30,6 +31,7 @@ MALFORMED = (
     urllib3.exceptions.LocationParseError,
     urllib3.exceptions.LocationValueError,
     requests.exceptions.InvalidURL,
+    http.client.InvalidURL,  # of older versions of requests
 )
 YEAR_S = 365 * 86_400
 DISTANT_WAIT = "That may be a mistake of the server's: try again later, and tell its operator if it persists."

@@ -7,6 +7,7 @@ value of the column's filter here, so that the browser needs no values of its ow
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -197,6 +198,8 @@ def find_edges(low: float, high: float, *, is_whole: bool = False) -> list[float
     """Return the edges of at most some twenty bins, at multiples of 1, 2 or 5 times a power of ten."""
     if low == high:
         return [low, low]
+    if (high - low) / MOST_BINS < sys.float_info.min:  # too close together for any step
+        return [low, high]
     exponent = math.floor(math.log10((high - low) / MOST_BINS))
     if is_whole:
         exponent = max(exponent, 0)
@@ -208,6 +211,7 @@ def find_edges(low: float, high: float, *, is_whole: bool = False) -> list[float
     )
     step = float(f"{factor}e{exponent}")
     first, last = math.floor(low / step), math.floor(high / step)
+    first -= first * step > low  # a value so small that its quotient is zero
     return [float(f"{factor * place}e{exponent}") for place in range(first, last + 2)]
 
 
