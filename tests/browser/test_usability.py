@@ -172,6 +172,7 @@ def test_no_key_of_the_notebook_works_in_the_view(lab: Lab, server: DemoServer) 
         view.find(".tkf-back").wait_for()
         tried()
         view.click("back 0")
+        view.find(".tkf-back").wait_for(state="detached")  # until then, the button selects the rows of the opened table
         view.select_matching()
         for action in ("set_ttl", "retire", "export", "delete"):
             view.begin(action)
