@@ -441,6 +441,21 @@ def test_undo_twice_takes_back_two_plans_of_the_same_rows(
     assert (server.state.find(path).expires_at is None) is not is_touched
 
 
+def test_undo_goes_on_to_the_plan_before_past_rows_that_were_changed(server: DemoServer, client: tkf.Client) -> None:
+    """A row that somebody changed stays with its plan, and does not keep a second `undo()` from the plan before."""
+    rows = client.checkpoints().query("expires_at.isna() and step < 200 and not public").head(2)
+    paths = rows["tinker_path"].tolist()
+    rows.tinker.expire("24h").allow(*GUARDS).run(confirm=2)
+    again = client.checkpoints(refresh=True).query("tinker_path in @paths")
+    again.tinker.extend(by="30d").run(confirm=2)
+    client.rest.set_checkpoint_ttl_from_tinker_path(paths[0], 5 * 86_400)
+    for _ in range(2):
+        outcomes = client.undo().set_index("tinker_path")["outcome"]
+        assert outcomes.loc[paths].tolist() == ["skipped", "done"]
+    assert server.state.find(paths[1]).expires_at is None
+    assert client.undo()["outcome"].tolist() == ["skipped"]  # what is left was changed by somebody
+
+
 def test_undo_leaves_what_a_later_plan_did(server: DemoServer, client: tkf.Client) -> None:
     """A row unpublished and published again by later plans stays public; other properties do not matter."""
     frame = client.checkpoints().query("not public").head(2)

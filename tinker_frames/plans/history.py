@@ -102,17 +102,28 @@ def find_undoable(records: list[Record], plan: str | None) -> Record:
                 f"the plan {runs[-1].plan} is the undo of {runs[-1].undoes}, and an undo cannot be undone",
                 hint="Make the original plan again.",
             )
-        return next((run for run in reversed(runs) if list_done(run, records)), runs[-1])
+        return _find_last_done(runs, records)
     changed = [record for record in records if record.undoes is None and has_changed(record)]
     if not changed:
         raise InvalidRequestError("the journal has no plan that changed something", hint=LOOK)
-    last = next((record for record in reversed(changed) if list_done(record, records)), changed[-1])
+    last = _find_last_done(changed, records)
     if _is_old(last):
         raise InvalidRequestError(
             f"the last plan that is not undone is {last.plan}, and a plan older than 24 hours is undone only by name",
             hint=name_undoable(records),
         )
     return last
+
+
+def _find_last_done(candidates: list[Record], records: list[Record]) -> Record:
+    """Return the last one with rows that are not taken back, before those of which an undo has left only rows that were changed since."""
+    left = [record for record in reversed(candidates) if list_done(record, records)]
+    tried = {undo.undoes for undo in records if undo.undoes and all(map(_is_settled, undo.rows.values()))}
+    return next((record for record in left if record.plan not in tried), left[0] if left else candidates[-1])
+
+
+def _is_settled(row: Entry) -> bool:
+    return row.outcome in ("done", "unchanged", "skipped")
 
 
 def name_undoable(records: list[Record]) -> str:
