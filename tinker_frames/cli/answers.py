@@ -78,7 +78,7 @@ def find(text: str, form: str, refresh: bool, base_url: str | None, *, full: boo
     Exit code 1 means that there are none.
     """
     from ..frames import files
-    from ..frames import text as text_of
+    from ..frames.text import list_doubts
 
     with open_client(base_url) as client:
         frame = client.find(text, refresh=refresh)
@@ -91,7 +91,7 @@ def find(text: str, form: str, refresh: bool, base_url: str | None, *, full: boo
     sys.stdout.flush()
     if frame.empty:
         click.echo(f"nothing is named {text!r}", err=True)
-    for line in text_of.list_doubts(frame.attrs["tinker"]):
+    for line in list_doubts(frame.attrs["tinker"]):
         click.echo(line, err=True)
     if not frame.attrs["tinker"]["complete"]:
         return INCOMPLETE

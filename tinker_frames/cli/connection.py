@@ -39,14 +39,15 @@ def _remember_demo(context: click.Context, _: click.Parameter, value: bool) -> N
 @contextmanager
 def open_client(base_url: str | None, **options: Any) -> Iterator[Client]:
     """Yield a client of the account that the command's options name; it is closed in the end."""
-    from ..client import Client
-    from ..demo import account
-
     if is_demo():
+        from ..demo import account
+
         if base_url is not None:
             raise click.UsageError("--demo and --base-url exclude each other.")
         client = account(RUNS, SEED, **options)
     else:
+        from ..client import Client
+
         client = Client(base_url=base_url, **options)
     with client:
         yield client

@@ -37,6 +37,8 @@ def info(text: str, form: str, refresh: bool, base_url: str | None) -> int:
     Takes a whole id or path, the beginning of an id, what a table shows of it (with …), a name that only one has, or a link of the
     console. Exit code 3 means that the listing could not be proved complete, so that another one might be meant.
     """
+    from ..frames.text import list_doubts
+
     with open_client(base_url) as client:
         found = client.find(text, refresh=refresh)
         row = _read_row(client, *_choose(found, text))
@@ -44,7 +46,7 @@ def info(text: str, form: str, refresh: bool, base_url: str | None) -> int:
         sys.stdout.write(json.dumps(_to_object(row), indent=2, ensure_ascii=False) + "\n")
     else:
         _print_fields(row)
-    for line in [doubt["problem"] for doubt in found.attrs["tinker"]["problems"] if doubt["column"] is None]:
+    for line in list_doubts(found.attrs["tinker"]):
         click.echo(line, err=True)
     return 0 if found.attrs["tinker"]["complete"] else INCOMPLETE
 

@@ -61,7 +61,7 @@ def _describe_account(client: Client, inventory: pd.DataFrame) -> str:
         if inventory["size_bytes"].notna().any()
         else "sizes not known"
     )
-    proof = text.summarize(inventory).partition("complete")[1] or "not proved complete"
+    proof = "complete" if inventory.attrs["tinker"]["complete"] else "not proved complete"
     return f"A demo account: {sessions}, {runs}, {text.count_checkpoints(len(inventory))}, {size}, {proof}"
 
 
