@@ -59,6 +59,18 @@ def test_a_row_without_a_ttl_is_refused(make: Callable[[pd.DataFrame], Any], sai
         few.tinker.set_ttl(make(few))
 
 
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_a_row_without_a_path_needs_no_ttl(is_indexed: bool, few: pd.DataFrame, client: tkf.Client) -> None:
+    """It is one refused row, as in every plan, and the others get their TTLs."""
+    frame = few.assign(tinker_path=[None, *few["tinker_path"].tail(2)])
+    ttls = pd.Series([None, *TTLS[1:]], index=frame["tinker_path"] if is_indexed else frame.index)
+    found = frame.tinker.set_ttl(ttls, client=client).allow(*GUARDS).frame
+    assert dict(zip(found["tinker_path"], found["verdict"], strict=True)) == {
+        "": "refused", **dict.fromkeys(few["tinker_path"].tail(2), "send")
+    }  # fmt: skip
+    assert found["expires_after"].nunique() == 2
+
+
 def test_a_plan_is_pickled_without_its_client(few: pd.DataFrame, client: tkf.Client, server: DemoServer) -> None:
     """A pickled plan holds no key, and asks for the same when it is read, by the client of its account or the default one."""
     plan = few.tinker.set_ttl(pd.Series(TTLS, index=few.index)).allow(*GUARDS)

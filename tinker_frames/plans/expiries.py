@@ -22,6 +22,11 @@ TOO_SOON = "it would expire in less than an hour, and the service accepts no sho
 TOO_LATE = "it would expire in more than ten years, and the service accepts no longer TTL"
 
 
+def list_paths(values: pd.Series[Any]) -> list[str]:
+    """Return the path of each row as text; empty for a row without one, which a plan refuses."""
+    return [str(path) for path in values.astype("object").fillna("")]
+
+
 def read_ttls(rows: pd.DataFrame | Sequence[str], value: Any) -> dict[str, int] | None:
     """Return the TTL of each path in seconds, if `value` is the name of a column of the rows, or a Series; else None.
 
@@ -41,19 +46,21 @@ def read_ttls(rows: pd.DataFrame | Sequence[str], value: Any) -> dict[str, int] 
     if not isinstance(value, pd.Series):
         return None
     if value.index.equals(frame.index):
-        pairs = list(zip(frame[KEY], value, strict=True))
+        paths = list_paths(frame[KEY])
     elif value.index.name == KEY:
-        pairs = list(value.items())
+        paths = list_paths(value.index.to_series())
     else:
         raise InvalidRequestError(
             "the Series of TTLs has other rows than the frame", hint=f"Make it of this frame, or index it by {KEY}."
         )
     found: dict[str, int] = {}
-    for path, given in pairs:
+    for path, given in zip(paths, value, strict=True):
+        if not path:
+            continue
         ttl = _read_ttl(path, given)
         if found.setdefault(path, ttl) != ttl:
             raise InvalidRequestError(f"{path} is given two TTLs", hint="Drop one of its rows.")
-    if missing := [path for path in frame[KEY] if path not in found]:
+    if missing := [path for path in list_paths(frame[KEY]) if path and path not in found]:
         raise _refuse_missing(missing[0])
     return found
 
@@ -92,7 +99,8 @@ def request_expiries(
         By how much the server's clock, by which rows expire, is ahead of ours.
     """
     if arguments.ttls is not None:
-        return add_expiries(rows, [RequestedExpiry(arguments.ttls[path]) for path in rows["tinker_path"]])
+        ttls = [arguments.ttls[path] if path else None for path in rows[KEY]]
+        return add_expiries(rows, [RequestedExpiry(ttl) for ttl in ttls])
     if not action.only_later or arguments.ttl_seconds is None:
         return add_expiries(rows, [RequestedExpiry(arguments.ttl_seconds)] * len(rows))
     by = arguments.ttl_seconds

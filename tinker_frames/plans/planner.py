@@ -23,7 +23,7 @@ from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_DETAILS
 from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
 from .actions import ACTIONS, Arguments, get_action
-from .expiries import read_ttls
+from .expiries import list_paths, read_ttls
 from .history import build_journal_frame, find_runs
 from .jobs import Job, RequestedExpiry, State
 from .journal import Journal
@@ -85,7 +85,10 @@ class Planner:
         """
         declared = get_action(action)
         given = given or {}
-        ttls = read_ttls(rows if isinstance(rows, pd.DataFrame) else (rows := list(rows)), given.get("ttl"))
+        if not isinstance(rows, pd.DataFrame):
+            rows = list(rows)
+        by_row = next((given.get(each.name) for each in declared.parameters if each.by_row), None)
+        ttls = read_ttls(rows, by_row)
         # without code where each row has a TTL: the column or Series may be gone where the code runs
         arguments = declared.parse(given) if ttls is None else Arguments(ttls=ttls)
         since = (find_reading(rows) if isinstance(rows, pd.DataFrame) else None) or datetime.now(UTC)
@@ -94,8 +97,8 @@ class Planner:
                 raise TypeError(f"{action} needs a frame: a keep rule is evaluated on its columns")
             plan = make_retirement(rows, arguments, self, since)
         else:
-            paths = rows["tinker_path"].astype("object").fillna("") if isinstance(rows, pd.DataFrame) else rows
-            plan = make_plan(declared, [str(path) for path in paths], self, arguments, since)
+            paths = list_paths(rows["tinker_path"]) if isinstance(rows, pd.DataFrame) else map(str, rows)
+            plan = make_plan(declared, paths, self, arguments, since)
         if isinstance(rows, pd.DataFrame):
             plan = replace(plan, rows=refuse_unnamed(refuse_replaced(plan.rows, rows), rows))
         return plan
