@@ -17,6 +17,7 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.plans.actions import ACTIONS, Arguments
+from tinker_frames.plans.changes import describe_effects
 from tinker_frames.plans.expiries import TOO_LATE, TOO_SOON, UNKNOWN, _extend
 from tinker_frames.plans.jobs import MARGIN, State
 
@@ -129,5 +130,7 @@ def test_the_zero_of_a_clock_is_no_expiry(server: DemoServer, client: tkf.Client
     frame = client.checkpoints(refresh=True).query("tinker_path == @path")
     assert frame.tinker.delete().frame["reason"].tolist() == ["its expiry is not known"]
     assert frame.tinker.extend("30d").frame["verdict"].tolist() == ["refused"]
+    lent = frame.tinker.set_ttl("30d").allow("expiry")
+    assert describe_effects(lent.frame, lent.action)[0].startswith("expiry not known → expires ")
     assert (tkf.policies.no_ttl() & tkf.policies.expiring())(frame).all()
     assert server.state.find(path) is not None

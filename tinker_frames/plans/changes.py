@@ -41,12 +41,9 @@ def describe_effects(frame: pd.DataFrame, action: Action, *, is_undone: bool = F
     """
     if action.removes:
         return ["deleted"] * len(frame)
-    columns = (frame["public"], frame["public_after"])
-    if action.sets_expiry:
-        columns = (frame["expires_at"], frame["expires_after"])
-    show = _format_expiry if action.sets_expiry else _format_access
-    before, after = ([show(value) for value in column] for column in (columns[::-1] if is_undone else columns))
-    return [f"{one} → {other}" for one, other in zip(before, after, strict=True)]
+    before, after = _list_expiries(frame) if action.sets_expiry else _list_access(frame)
+    pairs = zip(after, before, strict=True) if is_undone else zip(before, after, strict=True)
+    return [f"{one} → {other}" for one, other in pairs]
 
 
 def count_effects(effects: list[str]) -> list[str]:
@@ -55,6 +52,23 @@ def count_effects(effects: list[str]) -> list[str]:
     others = sum(rows for _, rows in counts[MOST_EFFECTS:])
     named = [f"{rows:,}: {effect}" for effect, rows in counts[:MOST_EFFECTS]]
     return [*named, f"{others:,}: other changes"] if others else named
+
+
+def _list_expiries(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the expiry of each row before and after the plan."""
+    is_unknown = frame["expires_at"].isna() & frame["expiry_unknown"].fillna(True).astype(bool)
+    before = [
+        "expiry not known" if unknown else _format_expiry(value)
+        for value, unknown in zip(frame["expires_at"], is_unknown, strict=True)
+    ]
+    return before, [_format_expiry(value) for value in frame["expires_after"]]
+
+
+def _list_access(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return whether each row is public before and after the plan."""
+    return [_format_access(value) for value in frame["public"]], [
+        _format_access(value) for value in frame["public_after"]
+    ]
 
 
 def _format_expiry(value: Any) -> str:
