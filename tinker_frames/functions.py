@@ -15,7 +15,7 @@ from .client import Client, registry
 from .errors import InvalidRequestError, TinkerError
 from .plans.journal import find_owners
 from .plans.plan import Plan, restore_plan
-from .plans.saved import dump_plan, parse_saved_plan, read_saved_plan
+from .plans.saved import SavedPlan, dump_plan, parse_saved_plan, read_saved_plan
 from .rest import config
 from .schema import catalog
 from .schema.arguments import bind_arguments, check_argument, expand_home
@@ -172,21 +172,10 @@ def find_client_of_plan(plan: str | Plan | None, client: Client | None = None) -
     return _find_client_of("plan", *owners.popitem(), None)
 
 
-def _find_client_of_file(path: str | os.PathLike[str], client: Client | None) -> Client:
-    """Return the client for a file that `Plan.save` wrote: the given one, an open one of its account, else the default one."""
-    check_argument("path", path, str | os.PathLike)
-    if client is not None:
-        return _choose(client)
-    saved = read_saved_plan(expand_home(path, "path"))
-    return _find_client_of("plan", saved.account, saved.base_url, None)
-
-
 def _bind_to_plan(
-    method: Callable[Concatenate[Client, P], R],
-    name: str = "plan",
-    find_client: Callable[..., Client] = find_client_of_plan,
+    method: Callable[Concatenate[Client, P], R], call: Callable[..., R] | None = None
 ) -> Callable[..., R]:
-    """Return a client's method on plans as a function of the account of the plan, which the parameter `name` tells, or of `client`."""
+    """Return a client's method on plans as a function of the account of `plan`, or of `client`; `call` does it for one without a `plan`."""
     signature = inspect.signature(method)
     client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Client | None")
     own = signature.replace(parameters=[*list(signature.parameters.values())[1:], client])
@@ -194,11 +183,30 @@ def _bind_to_plan(
     @functools.wraps(method)
     def function(*args: Any, **kwargs: Any) -> R:
         given = bind_arguments(method.__name__, own, args, kwargs)
-        found = find_client(given.get(name), given.pop("client", None))
+        if call is not None:
+            return call(**given)
+        found = find_client_of_plan(given.get("plan"), given.pop("client", None))
         return method(found, **given)  # type: ignore[call-arg]  # `own` is the method's signature
 
     described = {"client": "The client of the account; None for one of the plan's account, else the default client."}
     return document(described, raises={})(_set_signature(function, method.__name__, own))
+
+
+def _load_plan(path: str | os.PathLike[str], client: Client | None = None) -> Plan:
+    """Return the plan of a file that `Plan.save` wrote, which is read once, also to find the client of its account."""
+    check_argument("path", path, str | os.PathLike)
+    check_argument("client", client, Client | None)
+    return _restore_plan(read_saved_plan(expand_home(path, "path")), client)
+
+
+def _unpickle_plan(text: bytes) -> Plan:
+    return _restore_plan(parse_saved_plan(text))
+
+
+def _restore_plan(saved: SavedPlan, client: Client | None = None) -> Plan:
+    """Return a saved plan with the given client, else with that of its account in this process."""
+    found = _find_client_of("plan", saved.account, saved.base_url, client)
+    return restore_plan(saved, found.planner)
 
 
 if TYPE_CHECKING:  # their types, which no checker can derive; a test compares them
@@ -226,7 +234,7 @@ else:
     resume = _bind_to_plan(Client.resume)
     abandon = _bind_to_plan(Client.abandon)
     undo = _bind_to_plan(Client.undo)
-    load_plan = _bind_to_plan(Client.load_plan, "path", _find_client_of_file)
+    load_plan = _bind_to_plan(Client.load_plan, _load_plan)
 
 
 def _choose(client: Client | None) -> Client:
@@ -235,11 +243,4 @@ def _choose(client: Client | None) -> Client:
     return default_client() if client is None else client
 
 
-def _restore_plan(text: bytes) -> Plan:
-    """Return a plan that was pickled, with the client of its account in this process."""
-    saved = parse_saved_plan(text)
-    client = _find_client_of("plan", saved.account, saved.base_url, None)
-    return restore_plan(saved, client.planner)
-
-
-copyreg.pickle(Plan, lambda plan: (_restore_plan, (dump_plan(plan),)))  # without the key that its source holds
+copyreg.pickle(Plan, lambda plan: (_unpickle_plan, (dump_plan(plan),)))  # without the key that its source holds

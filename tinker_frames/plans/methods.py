@@ -161,9 +161,7 @@ class PlanMethods:
         Raises
         ------
         InvalidRequestError
-            If the file is not a saved plan, or a plan of another account.
-        FileNotFoundError
-            If there is no such file.
+            If the file cannot be read, is not a saved plan, or is one of another account.
 
         Examples
         --------

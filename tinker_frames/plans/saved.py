@@ -83,8 +83,9 @@ def read_saved_plan(file: Path) -> SavedPlan:
 
 def parse_saved_plan(text: bytes) -> SavedPlan:
     """Return the plan that the content of a file is; raises ValueError, `InvalidRequestError` or msgspec's error if it is none."""
-    saved = msgspec.json.decode(text, type=SavedPlan)
-    _check_fields(msgspec.json.decode(text))
+    content = msgspec.json.decode(text)
+    saved = msgspec.convert(content, SavedPlan)
+    _check_fields(content)
     check_saved_plan(saved)
     return saved
 
