@@ -32,7 +32,7 @@ READS = (
 )
 NEEDED = {"sessions", "training_runs", "checkpoints of a run"}
 ACTIONS = {
-    "publish and unpublish": "publish_checkpoint",
+    "publish": "publish_checkpoint",
     "set expiry": "set_checkpoint_ttl_from_tinker_path",
     "delete": "delete_checkpoint",
     "archive": "get_checkpoint_archive_url",
@@ -125,6 +125,15 @@ def test_what_plans_need_is_found_without_writing(
                     pass
                 assert found[what].verdict in verdicts, what
     assert dialect not in ("official", "skyrl") or not list_findings(found, "unknown")
+
+
+def test_a_server_that_fails_on_options(examine_server: Callable[..., Examined]) -> None:
+    """Where no OPTIONS request is answered, what plans need is unknown, and the other checks go on."""
+    with DemoServer(runs=2) as server:
+        server.faults.bursts = [Burst("unknown", 500, times=None)]
+        found = examine_server(server)
+    assert list_findings(found, "unknown") == {*ACTIONS} - {"archive", "samplers"}
+    assert found["cache"].verdict == "ok"
 
 
 def test_whose_key_it_is(shared_server: DemoServer, examine_server: Callable[..., Examined]) -> None:

@@ -28,6 +28,7 @@ Verdict = Literal["ok", "lacks", "unknown", "refused", "wrong"]
 PINGS = 5
 MAX_SKEW_S = 5.0
 NOWHERE = "tinker-frames-doctor"  # no server makes such an id
+_DETAILS = {"lacks": "this server does not have it", "unknown": "cannot be told without writing"}
 
 
 @dataclass(frozen=True)
@@ -136,31 +137,48 @@ def _get_part(answer: Any, name: str) -> dict[str, Any]:
 
 
 def _check_actions(transport: Transport) -> Iterator[Finding]:
-    """Ask whether the routes of plans are there, for a checkpoint that cannot exist, and by no write: nothing can be changed by that."""
+    """Ask whether the routes of plans are there, for a checkpoint that cannot exist, and by no write: nothing can be changed by that.
+
+    Unpublishing is left out: its path is that of publishing, and servers name only the first method of a path.
+    """
     checkpoint = f"{TRAINING_RUNS.path}/{NOWHERE}/checkpoints/weights/{NOWHERE}"
     routes = {
-        "publish and unpublish": ("POST", f"{checkpoint}/publish"),
+        "publish": ("POST", f"{checkpoint}/publish"),
         "set expiry": ("PUT", f"{checkpoint}/ttl"),
         "delete": ("DELETE", checkpoint),
         "archive": ("GET", f"{checkpoint}/archive"),
         "samplers": ("GET", f"/api/v1/samplers/{NOWHERE}"),
     }
-    takes_all = bool(_list_methods(transport, f"{checkpoint}/{NOWHERE}"))
+    takes_rest = _takes_rest(transport, checkpoint)
     for what, (method, path) in routes.items():
         try:
-            is_there = method in (_list_methods(transport, path) if method != "GET" else _read_route(transport, path))
+            verdict = _judge_route(transport, method, path, is_ambiguous=takes_rest and path != checkpoint)
         except errors.ServerError as error:
             yield Finding(
                 what, "unknown", f"the server fails on a checkpoint that does not exist (HTTP {error.status})"
             )
-            continue
         except errors.TinkerError as error:
             yield _classify_error(what, error)
-            continue
-        missing = Finding(what, "lacks", "this server does not have it")
-        if takes_all and method in ("POST", "PUT"):  # the route of a checkpoint takes the action for a part of its name
-            missing = Finding(what, "unknown", "cannot be told without writing")
-        yield Finding(what, "ok", "") if is_there else missing
+        else:
+            yield Finding(what, verdict, _DETAILS.get(verdict, ""))
+
+
+def _takes_rest(transport: Transport, checkpoint: str) -> bool:
+    """Tell whether the route of a checkpoint may take the rest of a path, as an action's, for a part of the checkpoint's name."""
+    try:
+        return bool(_list_methods(transport, f"{checkpoint}/{NOWHERE}"))
+    except errors.TinkerError:
+        return True
+
+
+def _judge_route(transport: Transport, method: str, path: str, *, is_ambiguous: bool) -> Verdict:
+    """Tell whether a server has a route; with `is_ambiguous`, that of a checkpoint may answer in its place."""
+    if method == "GET":
+        return "ok" if _has_route(transport, path) else "lacks"
+    methods = _list_methods(transport, path)
+    if method in methods:
+        return "ok"
+    return "unknown" if is_ambiguous else "lacks"
 
 
 def _list_methods(transport: Transport, path: str) -> str:
@@ -171,15 +189,15 @@ def _list_methods(transport: Transport, path: str) -> str:
         return error.allowed
 
 
-def _read_route(transport: Transport, path: str) -> str:
-    """Return GET if a route answers it, also if what it was asked for does not exist."""
+def _has_route(transport: Transport, path: str) -> bool:
+    """Tell whether a route answers GET, also if what it was asked for does not exist."""
     try:
         transport.call("GET", path)
     except errors.NotSupportedError:
-        return ""
+        return False
     except errors.NotFoundError:
         pass
-    return "GET"
+    return True
 
 
 def _check_routes(transport: Transport) -> Iterator[Finding]:
