@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -143,10 +144,19 @@ def test_without_a_rate_no_money_is_shown(client_of: Make) -> None:
             assert "$" not in repr(plan) + plan._repr_html_()
 
 
-@pytest.mark.parametrize("call", ["publish", "unpublish", "expire", "delete"])
-def test_an_empty_plan_can_be_shown(shared_client: tkf.Client, call: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "given", "effect"),
+    [
+        ("publish", (), "become public"),
+        ("unpublish", (), "become private"),
+        ("expire", (), "be changed"),
+        ("set_ttl", (None,), "be changed"),
+        ("delete", (), "be deleted"),
+    ],
+)
+def test_an_empty_plan_can_be_shown(shared_client: tkf.Client, call: str, given: tuple[Any, ...], effect: str) -> None:
     """A plan without rows has both texts, says that nothing will change, and runs to no outcomes."""
-    plan = getattr(shared_client.checkpoints().head(0).tinker, call)()
+    plan = getattr(shared_client.checkpoints().head(0).tinker, call)(*given)
     for text in texts(plan):
-        assert "no checkpoint will " in text
+        assert f"no checkpoint will {effect}" in text
     assert len(plan.run()) == 0

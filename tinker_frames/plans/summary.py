@@ -88,7 +88,9 @@ def _format_counts(sends: pd.DataFrame) -> list[str]:
 
 
 def describe_effect(action: Action, rows: pd.DataFrame) -> str:
-    """Return what will happen to checkpoints, as in "12 checkpoints will …"."""
+    """Return what will happen to checkpoints, as in "12 checkpoints will …"; without rows, when is not known."""
+    if rows.empty and action.sets_expiry:
+        return "be changed"
     return action.describe(get_common_ttl(rows), varies=has_own_ttls(rows))
 
 
