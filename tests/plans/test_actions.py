@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinker_frames.plans.actions import ACTIONS
+from tinker_frames.plans.actions import ACTIONS, Action
 from tinker_frames.plans.changes import describe_change
 from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.jobs import MARGIN, TOLERANCE, Job, RequestedExpiry, State
@@ -22,6 +22,12 @@ EXPIRIES = st.one_of(
     st.integers(3600, 10**8).map(lambda seconds: RequestedExpiry(until=NOW + timedelta(seconds=seconds))),
 )
 PATH = "tinker://s:train:0/weights/a b"
+
+
+def test_an_action_that_is_offered_needs_a_doc() -> None:
+    """A declaration that lacks it is refused where it stands, before its method and command are made of it."""
+    with pytest.raises(TypeError, match="'lend' is offered by its label, so it needs a doc"):
+        Action("lend", "lend", "be lent", label="Lend")
 
 
 def test_each_action_is_its_request_of_the_contract() -> None:

@@ -85,6 +85,10 @@ class Action:
     parameters: tuple[Parameter, ...] = ()
     tone: Literal["", "main", "danger"] = ""
 
+    def __post_init__(self) -> None:
+        if self.label and not self.doc:
+            raise TypeError(f"the action {self.name!r} is offered by its label, so it needs a doc")
+
     @property
     def is_offered(self) -> bool:
         """Whether users can call it; the others are made by `undo`."""
