@@ -66,6 +66,30 @@ def test_every_row_is_read_and_the_reading_ends(size: int, page: int, caps: list
 
 
 @settings(max_examples=70)
+@given(size=st.integers(1, 40), page=st.integers(1, 60), after=st.integers(1, 4), has_totals=st.booleans())
+@example(size=3, page=100, after=1, has_totals=True)
+@example(size=3, page=100, after=1, has_totals=False)
+def test_a_reading_ends_if_a_row_is_added_in_front_meanwhile(
+    size: int, page: int, after: int, has_totals: bool
+) -> None:
+    """A row that was read and comes again one place later, since another one was added before it, is not asked for without end."""
+    coverage, rows, found, requests = Coverage(size=page), list(range(size)), set[int](), 0
+    planned = [coverage.first()]
+    while planned:
+        for request in planned:
+            given_rows = set(rows[request.offset : request.offset + request.limit])
+            total = len(rows) if has_totals else None
+            coverage.record(request, len(given_rows), total, new=len(given_rows - found), limit=request.limit)
+            found |= given_rows
+            requests += 1
+            if requests == after:
+                rows = [-1, *rows]
+        assert requests < PLENTY
+        planned = coverage.missing()
+    assert found >= set(range(size)) or coverage.is_given_up or not coverage.is_quiet
+
+
+@settings(max_examples=70)
 @given(size=st.integers(0, 500), page=st.integers(1, 60))
 @example(size=32, page=33)
 def test_a_quiet_list_with_totals_takes_no_request_too_many(size: int, page: int) -> None:

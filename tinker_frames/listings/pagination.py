@@ -121,9 +121,7 @@ class Coverage:
     _longest: int = 0  # rows of the longest page
     _wrong: int = 0  # empty pages at places where there are rows
     _short_ends: set[int] = field(default_factory=set)  # ends of pages that were shorter than the server can give
-    _likely_ends: set[int] = field(
-        default_factory=set
-    )  # of those, which may have been cut: they are asked for once more
+    _likely_ends: set[int] = field(default_factory=set)  # of pages that may have been cut
     _wave: int = 1
 
     def first(self) -> Request:
@@ -139,10 +137,8 @@ class Coverage:
         self._none = self._none or (total == 0 and not rows and request.offset == 0)
         if not rows:
             self._empty[request.offset] += 1
-        elif (
-            new == 0 and request.offset in self._likely_ends
-        ):  # a server that gives its lists at once, whatever the offset
-            self._short_ends.add(request.offset)
+        elif new == 0 and request.offset in self._likely_ends and request.offset == self._claim:
+            self._short_ends.add(request.offset)  # a server that gives its lists at once, whatever the offset
         elif new == 0:
             self.repeats += 1
         else:
