@@ -102,6 +102,32 @@ def test_a_run_that_only_others_know_is_kept_by_run(client_of: Make, source: str
         assert get_report(frame)["complete"] is not is_found
 
 
+@pytest.mark.parametrize("answer", ["unreadable", "gone"])
+def test_a_run_that_only_sessions_name_is_missing_if_it_cannot_be_read(client_of: Make, answer: str) -> None:
+    """By run, a run that sessions name and nobody lists may have checkpoints if it cannot be read; if it does not exist, it has none."""
+    with DemoServer(runs=4, seed=3) as server:
+        unlisted = "gone-run" if answer == "gone" else server.state.runs()[2].training_run_id
+
+        def edit(endpoint: str, body: Any) -> Any:
+            if endpoint == "get_session":
+                return body | {"training_run_ids": [*body["training_run_ids"], unlisted]}
+            if endpoint == RUN_LIST and unlisted in str(body):
+                return {"checkpoints": 5}
+            if endpoint != RUNS:
+                return body
+            rows = [row for row in body["training_runs"] if row["training_run_id"] != unlisted]
+            return {"training_runs": rows, "cursor": body["cursor"] | {"total_count": len(rows)}}
+
+        server.faults.edit = edit
+        client = client_of(server)
+        is_unread = answer == "unreadable"
+        said = pytest.warns(IncompleteListingWarning, match="sessions name and that could not be read")
+        client.sessions(details=True)  # which reads the list of the user
+        client.cache.clear()
+        with said if is_unread else nullcontext():
+            assert get_report(client.checkpoints(by="run"))["complete"] is not is_unread
+
+
 @pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main"])
 def test_an_empty_list_of_a_run_that_does_not_exist_is_not_found(client_of: Make, dialect: str) -> None:
     """Where a server answers an empty list for any id, the run itself is read: one that is not there is an error, or named among others."""

@@ -36,6 +36,8 @@ class Report:
         Whether a limit that the caller gave left rows out.
     lost
         The keys (runs, sessions …) whose rows could not be read.
+    gone
+        Those of them that do not exist, as the server says.
     from_cache
         Whether all of it came from the account's cache.
     """
@@ -49,6 +51,7 @@ class Report:
     lacks: list[str] = field(default_factory=list)
     cut: bool = False
     lost: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     from_cache: bool = False
 
     @property

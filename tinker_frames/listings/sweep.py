@@ -332,6 +332,7 @@ def _feed_objects(decoder: Decoder, found: list[tuple[str, Pages]], into_row: In
 def _report_lost(report: Report, lost: list[tuple[str, Exception]], doubts: list[tuple[str, str]], total: int) -> None:
     """Report the keys that could not be read, and those whose pages are not proved to be all."""
     report.lost = [key for key, _ in lost] + [key for key, _ in doubts]
+    report.gone = [key for key, error in lost if isinstance(error, NotFoundError)]
     for kind in sorted({type(error).__name__ for _, error in lost}):
         keys = [key for key, error in lost if type(error).__name__ == kind]
         report.doubt(f"{len(keys)} of {total} could not be read ({kind}), e.g. {keys[0]}", rows=len(keys))

@@ -307,16 +307,21 @@ class Tables:
         return apply_limit(listing, options.limit)
 
     def add_unlisted(self, listing: Listing, runs: Listing, named: Collection[str], options: Options) -> Listing:
-        """Return checkpoints with those of the runs that sessions name and the list of runs lacks; the report says if there are any."""
+        """Return checkpoints with those of the runs that sessions name and the list of runs lacks; the report says if there are any.
+
+        Runs that do not exist any more have none; of those that cannot be read, that is not known.
+        """
         missing = sorted(set(named) - set(runs.data[TRAINING_RUNS.key].to_pylist()))
         if not missing or listing.report.cut or runs.report.cut or options.project_id is not None:
             return listing
-        others = self.read_others(missing, options).data
-        if not others.num_rows:  # without checkpoints, or not there any more
+        others = self.read_others(missing, options)
+        if unread := sorted(set(others.report.lost) - set(others.report.gone)):
+            which = f"{len(unread)} that sessions name and that could not be read, e.g. {unread[0]}"
+            listing.report.doubt(f"the list of training runs lacks {which}")
+        if not others.data.num_rows:
             return listing
-        found = runs_of(others[CHECKPOINTS.key].to_pylist())
-        listing.report.doubt(_describe_unlisted_runs(found))
-        return Listing(union_sweeps([others, listing.data], CHECKPOINTS.key), listing.report)
+        listing.report.doubt(_describe_unlisted_runs(runs_of(others.data[CHECKPOINTS.key].to_pylist())))
+        return Listing(union_sweeps([others.data, listing.data], CHECKPOINTS.key), listing.report)
 
     def find_runs(self, listing: Listing, runs: Listing, options: Options) -> Listing:
         """Return the list of runs, read again if it lacks runs of these checkpoints; the checkpoints' report says if it still does."""
