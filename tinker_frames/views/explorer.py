@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, TinkerError
-from ..frames.humanize import shorten_ids
 from ..frames.text import escape_control_characters
 from ..functions import is_default
 from ..rest.threads import attempt, start_threads
@@ -23,7 +22,7 @@ from .codegen import write_script
 from .details import Details
 from .forms import OFFERED, make_button
 from .messages import Facet, Head
-from .sorts import SORTS
+from .sorts import SORTS, label_origin
 from .table import TableState
 from .target import Target, make_target
 from .task import Task, describe_error
@@ -185,7 +184,7 @@ class Explorer:
         def opened(frame: pd.DataFrame) -> None:
             table = TableState(frame, SORTS[opening.sort])
             table.set_filters({opening.control: [value]})
-            table.opened_by = _name_of(row, value)
+            table.opened_by = label_origin(row, value)
             self.stack.append(table)
             self._table_changed()
 
@@ -442,9 +441,3 @@ class Explorer:
             return "tkf" if is_default(self._client()) else "client"
         except TinkerError:  # there is no client, e.g. for rows made by hand
             return "tkf"
-
-
-def _name_of(row: Any, value: str) -> str:
-    """Return a label for the row that a table was opened from: its name, if it has one, and its id."""
-    name = row.get("display_name")
-    return f"of {name} ({shorten_ids(value)})" if isinstance(name, str) and name else f"of {shorten_ids(value)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
+from ..frames.humanize import shorten_ids
 from ..schema.catalog import (
     CHECKPOINTS,
     RUNS_WITH_DETAILS,
@@ -146,3 +147,9 @@ def _says_something(values: pd.Series[Any]) -> bool:
     return bool(
         values.notna().any() and (values.name not in ("corrupted", "run_corrupted") or values.isin([True]).any())
     )
+
+
+def label_origin(row: pd.Series[Any], value: str) -> str:
+    """Return the label of a table that was opened from a row: the name of the row, if it has one, and its id."""
+    name = row.get("display_name")
+    return f"of {name} ({shorten_ids(value)})" if isinstance(name, str) and name else f"of {shorten_ids(value)}"
