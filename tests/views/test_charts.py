@@ -35,8 +35,7 @@ def ago(days: float) -> datetime:
 
 def charts_of(state: TableState) -> dict[str, Any]:
     """Return the charts by their id."""
-    state.rate = RATE
-    found = state.charts()["charts"]
+    found = state.charts(RATE)["charts"]
     assert json.dumps(found, allow_nan=False)
     return {chart["id"]: chart for chart in found}
 

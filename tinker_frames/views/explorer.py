@@ -301,8 +301,8 @@ class Explorer:
         }
 
     def _charts_message(self) -> ChartList:
-        self.state.rate = self._rates[0] if self._rates else None
-        return self.state.charts() if self.with_charts else {"number": self.state.rows.mask_number, "charts": []}
+        rate = self._rates[0] if self._rates else None
+        return self.state.charts(rate) if self.with_charts else {"number": self.state.rows.mask_number, "charts": []}
 
     def _facet_message(self) -> Facet:
         name = self._facet

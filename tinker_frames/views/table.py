@@ -68,8 +68,6 @@ class TableState:
         Whether the rows came in the order of their listing, as far as the frame shows.
     is_stale
         Whether a plan has changed rows since they were read.
-    rate
-        Dollars per gigabyte and month; None if not known.
     """
 
     def __init__(self, frame: pd.DataFrame, sort: Sort | None = None) -> None:
@@ -81,7 +79,6 @@ class TableState:
         self.about: dict[str, Any] = dict(frame.attrs.get("tinker") or {})
         check_kind(frame, self.sort, str(self.about.get("table")))
         self.is_stale = False
-        self.rate: float | None = None
         self.rows = Rows(frame, self.sort.key)
         self.controls = controls_of(frame)
         self.values: dict[str, Any] = {}
@@ -350,16 +347,16 @@ class TableState:
         """Return the metadata keys of the rows."""
         return self.facets.metadata_keys(self.controls["metadata"].columns) if "metadata" in self.controls else []
 
-    def charts(self) -> ChartList:
-        """Return the charts of the matching rows."""
-        drawings = self._draw_charts()
+    def charts(self, rate: float | None = None) -> ChartList:
+        """Return the charts of the matching rows; `rate` is in dollars per gigabyte and month."""
+        drawings = self._draw_charts(rate)
         return {"number": self.rows.mask_number, "charts": [drawing.chart for drawing in drawings]}
 
-    def _draw_charts(self) -> list[Drawing]:
+    def _draw_charts(self, rate: float | None = None) -> list[Drawing]:
         if self._charts is None:
             self._charts = Charts(self.rows.frame, self.sort, self.controls, self.facets)
         query = self._conditions.get("query", "")
-        return self._charts.draw(self.rows.mask, datetime.now(UTC), rate=self.rate, query=query)
+        return self._charts.draw(self.rows.mask, datetime.now(UTC), rate=rate, query=query)
 
     def summaries(self) -> SummariesMessage:
         """Return what the shown columns hold, each in the rows that match the filters of the others."""
