@@ -347,7 +347,7 @@ class Explorer:
         self._facet, self._facet_search = name, search
         self.changed("facet")
 
-    def show_details(self) -> None:
+    def send_summaries(self) -> None:
         """Send summaries and charts, and read the price of storage for these, once."""
         self.changed("summaries", "charts")
         if not self._rates:

@@ -145,7 +145,7 @@ def _undo(explorer: Explorer, request: m.UndoRequest) -> None:
 
 HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "ping": lambda _, __: None,
-    "ready": lambda explorer, _: explorer.show_details(),
+    "ready": lambda explorer, _: explorer.send_summaries(),
     "rows": _rows,
     "filter": _filter,
     "reset": lambda explorer, _: explorer.reset(),
