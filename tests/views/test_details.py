@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pandas as pd
 import pytest
 
+import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.views.controls import METADATA
-from tinker_frames.views.details import MOST_ENTRIES, describe_row, find_row
+from tinker_frames.views.details import MOST_ENTRIES, Details, describe_row, find_row
 from tinker_frames.views.table import TableState
 
-from .headless import HeadlessView, wait_until
+from .headless import PATIENCE_S, HeadlessView, wait_until
 
 RUN = "5b1f0000-0000-4000-8000-000000000000:train:0"
 
@@ -104,6 +106,55 @@ def test_what_a_run_has_is_read_when_it_is_opened(shared_server: DemoServer, cli
     view.send("samplers")
     wait_until(lambda: view.shown["detail"]["samplers"] is not None)
     assert view.shown["detail"]["samplers"] == samplers.loc[samplers["training_run_id"] == run, "sampler_id"].tolist()
+
+
+def test_what_is_read_late_is_not_shown_for_another_row(shared_server: DemoServer, client_of) -> None:
+    """What was read for a row that was left in the meantime is dropped, and what was read for the present one is kept."""
+    client = client_of(shared_server)
+    state = TableState(client.training_runs())
+    first, second = state.rows.frame["training_run_id"].head(2)
+    is_second_shown = threading.Event()
+
+    def get_client() -> tkf.Client:
+        if details.key == first:
+            is_second_shown.wait(PATIENCE_S)
+        return client
+
+    details = Details(get_client, lambda: None)
+    details.open(state, first)
+    late = details._found
+    details.open(state, second)
+    wait_until(lambda: (details.to_message(state) or {})["timeline"])
+    is_second_shown.set()
+    wait_until(lambda: late.checkpoints is not None)
+    timeline = (details.to_message(state) or {})["timeline"]
+    assert {second in entry["key"] for entry in timeline} == {True}
+
+
+def test_filters_do_not_send_the_details_again(shared_server: DemoServer, client_of) -> None:
+    """A filter leaves the details alone, and a refresh reads what belongs to their row again."""
+    client = client_of(shared_server)
+    view = HeadlessView(client.training_runs(), client)
+    view.send("detail", key=view.keys[0])
+    wait_until(lambda: view.shown["detail"]["timeline"])
+    view.updates.clear()
+    view.send("filter", name="text", value="train")
+    assert not any("detail" in parts for parts in view.updates)
+    view.send("refresh")
+    assert any("detail" in parts for parts in view.updates)
+    wait_until(lambda: view.shown["detail"]["timeline"])
+
+
+@pytest.mark.filterwarnings("ignore::tinker_frames.errors.IncompleteListingWarning")
+def test_samplers_that_cannot_be_read_are_said(server: DemoServer, client_of) -> None:
+    """Of samplers that are not proved complete, it is said that others may have loaded the row."""
+    server.faults.edit = lambda name, body: body | {"sampler_ids": None} if name == "get_session" else body
+    client = client_of(server)
+    view = HeadlessView(client.checkpoints(), client)
+    view.send("detail", key=view.keys[0])
+    view.send("samplers")
+    wait_until(lambda: view.shown["detail"]["samplers"] is not None)
+    assert "others may have loaded it" in view.shown["detail"]["problem"]
 
 
 def test_what_cannot_be_read_is_said(shared_server: DemoServer, client_of) -> None:

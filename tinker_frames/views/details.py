@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from . import cells, refresh
 from .controls import METADATA
 from .filters import literal
 from .messages import Detail, DetailField, Snippet, TimelineEntry
+from .task import describe_error
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES = 200  # of a timeline; those around the row
 OF_METADATA = {"user_metadata": "", "run_user_metadata": "run", "session_user_metadata": "session"}
+
+
+@dataclass
+class Found:
+    """What was read for one row; None until then, and `problem` is why not all of it could be."""
+
+    checkpoints: pd.DataFrame | None = None  # of a training run; those of a checkpoint's run are in its table
+    samplers: list[str] | None = None
+    problem: str = ""
 
 
 class Details:
@@ -41,22 +52,25 @@ class Details:
     def __init__(self, client: Callable[[], Client], changed: Callable[[], None]) -> None:
         self.key = ""
         self._client, self._changed = client, changed
-        self._checkpoints: pd.DataFrame | None = None  # of a training run; those of a checkpoint's run are in its table
-        self._samplers: list[str] | None = None
-        self._problem = ""
+        self._found = Found()
 
     def open(self, state: TableState, key: str) -> None:
         """Show the details of a row; no key closes them."""
-        self.key, self._checkpoints, self._samplers, self._problem = key, None, None, ""
+        self.key, self._found = key, Found()
         row = find_row(state, key)
         if state.sort.name == "training_runs" and row is not None:
-            start_threads(lambda: self._read(key, lambda: self._read_checkpoints(row)), 1, "tinker-frames-details")
+            self._read(lambda found: self._read_checkpoints(found, row))
         self._changed()
+
+    def reload(self, state: TableState) -> None:
+        """Read again what belongs to the row that is shown, after its table was."""
+        if find_row(state, self.key) is not None:
+            self.open(state, self.key)
 
     def find_samplers(self, state: TableState) -> None:
         """Read in the background which samplers have loaded the row that is shown."""
         key, column = self.key, "model_path" if state.sort.name == "checkpoints" else state.sort.key
-        start_threads(lambda: self._read(key, lambda: self._read_samplers(key, column)), 1, "tinker-frames-details")
+        self._read(lambda found: self._read_samplers(found, key, column))
 
     def get_row(self, state: TableState) -> pd.Series[Any]:
         """Return the row that is shown.
@@ -73,26 +87,37 @@ class Details:
 
     def to_message(self, state: TableState) -> Detail | None:
         """Return what is shown of the row; None if it is closed, or if there is no such row any more."""
-        row = find_row(state, self.key)
+        row, found = find_row(state, self.key), self._found
         if row is None:
             return None
-        return describe_row(state, row, self._checkpoints) | {"samplers": self._samplers, "problem": self._problem}
+        return {
+            **describe_row(state, row, found.checkpoints),
+            "samplers": found.samplers,
+            "problem": found.problem,
+        }
 
-    def _read(self, key: str, read: Callable[[], None]) -> None:
-        before = self._checkpoints, self._samplers
-        error = attempt(read).error
-        if self.key != key:  # another row was opened in the meantime
-            self._checkpoints, self._samplers = before
-            return
-        self._problem = "" if error is None else str(error)
-        self._changed()
+    def _read(self, read: Callable[[Found], None]) -> None:
+        """Read something of the row in a background thread."""
+        found = self._found  # another row has one of its own
 
-    def _read_checkpoints(self, row: pd.DataFrame) -> None:
-        self._checkpoints = refresh.read_checkpoints(self._client(), row, "training_runs")
+        def work() -> None:
+            error = attempt(lambda: read(found)).error
+            if error is not None:
+                found.problem = describe_error(error)
+            if found is self._found:
+                self._changed()
 
-    def _read_samplers(self, key: str, column: str) -> None:
+        start_threads(work, 1, "tinker-frames-details")
+
+    def _read_checkpoints(self, found: Found, row: pd.DataFrame) -> None:
+        found.checkpoints = refresh.read_checkpoints(self._client(), row, "training_runs")
+
+    def _read_samplers(self, found: Found, key: str, column: str) -> None:
         frame = self._client().samplers()
-        self._samplers = [str(name) for name in frame.loc[frame[column] == key, "sampler_id"]]
+        about = frame.attrs["tinker"]
+        is_known = about["complete"] and not any(problem.get("column") == column for problem in about["problems"])
+        found.problem = "" if is_known else "Not all samplers could be read: others may have loaded it."
+        found.samplers = [str(name) for name in frame.loc[frame[column] == key, "sampler_id"]]
 
 
 def find_row(state: TableState, key: str) -> pd.DataFrame | None:

@@ -214,6 +214,7 @@ class Explorer:
         def replaced(frame: pd.DataFrame) -> None:
             state.replace(frame)
             self._table_changed()
+            self.details.reload(state)
 
         self._start_reading("refreshing", renewed, replaced)
 
@@ -369,11 +370,16 @@ class Explorer:
 
     def _rearranged(self) -> None:
         self.clear_note()
-        self._table_changed()
+        self._send_rows()
 
     def _table_changed(self) -> None:
-        parts = ("detail",) if self.details.key else ()
-        self.changed("head", "filter_bar", "grid", "selection", "facet", *parts)
+        if self.details.key:
+            self.changed("detail")
+        self._send_rows()
+
+    def _send_rows(self) -> None:
+        """Send what depends on the filters, which the details of a row do not."""
+        self.changed("head", "filter_bar", "grid", "selection", "facet")
         self.changed("summaries", "charts")  # later, so that the rows are there sooner
 
     def _panel_changed(self) -> None:

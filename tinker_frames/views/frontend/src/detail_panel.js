@@ -144,7 +144,7 @@ export class DetailPanel {
 
   /** @param {Detail} detail */
   makeSamplers({ samplers }) {
-    if (samplers) return el("div", {}, samplers.length ? samplers.join(", ") : "none has loaded it");
+    if (samplers) return el("div", {}, samplers.length ? samplers.join(", ") : "none is known to have loaded it");
     if (this.isSearching) return el("div", { class: "tkf-muted" }, "reading the samplers …");
     const search = () => {
       this.isSearching = true;
