@@ -171,6 +171,18 @@ def test_checkpoints_that_samplers_loaded_are_marked() -> None:
     assert [LOOKS[point[3]] for point in found["steps"]["points"]] == ["loaded", "kept"]
 
 
+def test_an_expiry_that_is_not_known_is_none_that_is_not_there() -> None:
+    """A checkpoint of which it is not known whether it expires is neither kept nor expiring, in any chart."""
+    rows = [{"training_run_id": "r", "step": step, "time": NOW, "expires_at": ago(-1) if step == 1 else None} for step in range(4)]  # fmt: skip
+    unknown = pandas_array("bool", [False, False, True, None])
+    found = charts_of(TableState(make_frame(rows).assign(expiry_unknown=unknown)))
+    assert {series["label"]: series["values"][-1] for series in found["storage"]["series"]} == {
+        "without expiry": 1, "will expire": 1, "of unknown expiry": 2,
+    }  # fmt: skip
+    assert [LOOKS[point[3]] for point in found["steps"]["points"]] == ["kept", "expiring", "other", "other"]
+    assert found["steps"]["text"] == "4 checkpoints with a step: 1 expiring, 2 of unknown expiry, 1 kept."
+
+
 @pytest.mark.parametrize(("largest", "unit"), [(0, "B"), (5e6, "MB"), (2e13, "TB")])
 def test_units_fit_the_largest_value(largest: float, unit: str) -> None:
     """An axis has the largest unit that its values reach."""

@@ -48,7 +48,8 @@ class BarsChart(TypedDict):
 class StepsChart(TypedDict):
     """Checkpoints along their steps, a lane for each run.
 
-    A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`.
+    A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`. `labels` say
+    what the looks mean.
     """
 
     id: str
@@ -60,6 +61,7 @@ class StepsChart(TypedDict):
     bins: int
     lanes: list[str]
     looks: list[str]
+    labels: list[str]
     points: list[list[float]]
 
 

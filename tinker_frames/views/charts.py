@@ -15,6 +15,7 @@ import numpy as np
 
 from ..frames.humanize import format_size
 from ..frames.text import escape_control_characters
+from ..frames.values import read_expiries
 from ..policies import FINAL_NAME
 from .chart_messages import Bar, BarsChart, Chart, ChartSeries, StepsChart, TimeChart
 from .facets import Facets, choose_step, make_range
@@ -36,7 +37,8 @@ DAYS = 30  # of which the expiries are drawn
 HOUR_S, DAY_H = 3600, 24
 UNITS = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
 # How a checkpoint is drawn along its steps: by the first of these that it is.
-LOOKS = ("public", "loaded", "expiring", "kept")
+LOOKS = ("public", "loaded", "expiring", "other", "kept")
+UNKNOWN = "of unknown expiry"  # what is drawn as other
 # How the parts of sessions are drawn, by their status; what is not known is drawn as other.
 STATUS_LOOKS = {"active": "public", "client_finished": "kept", "cancelled": "expiring", "failed": "failed"}
 FINAL_QUERY = f"name.str.contains({literal(FINAL_NAME)})"
@@ -146,7 +148,12 @@ class Charts:
         if "expires" not in self.controls:
             return [("kept", "kept", np.ones(int(mask.sum())))]
         expires = ~np.isnan(self._hours(self.controls["expires"].columns[0])[mask])
-        return [("without expiry", "kept", ~expires), ("will expire", "expiring", expires)]
+        unknown = self._find_unknown_expiries()[mask]
+        return [
+            ("without expiry", "kept", ~expires & ~unknown),
+            ("will expire", "expiring", expires),
+            (UNKNOWN, "other", unknown),
+        ]
 
     def _draw_expiries(self, mask: Mask, now: datetime) -> Drawing | None:
         """Return what expires on each of the next days."""
@@ -253,7 +260,7 @@ class Charts:
         steps, lanes = steps[shown], np.searchsorted(runs, codes[shown])
         low, high = float(steps.min()), float(steps.max())
         bins = np.floor((steps - low) / ((high - low) or 1) * (STEP_BINS - 1)).astype(np.int64)
-        looks = self._find_looks(shown, now)
+        looks = find_looks(self.frame[shown], now)
         places, first, counts = np.unique(
             np.stack([bins, lanes, looks], axis=1), axis=0, return_index=True, return_counts=True
         )
@@ -268,6 +275,7 @@ class Charts:
             "bins": STEP_BINS,
             "lanes": labels,
             "looks": list(LOOKS),
+            "labels": [label_look(look) for look in LOOKS],
             "points": [
                 [int(place), float(steps[at]), int(lane), int(look), int(count)]
                 for (place, lane, look), at, count in zip(places, first, counts, strict=True)
@@ -281,21 +289,9 @@ class Charts:
 
         return Drawing(chart, pick)
 
-    def _find_looks(self, shown: Mask, now: datetime) -> Any:
-        """Return the place in `LOOKS` of each row."""
-        looks = np.full(int(shown.sum()), LOOKS.index("kept"), dtype=np.int64)
-        if "expires" in self.controls:
-            end = now.timestamp() / HOUR_S
-            looks[self._hours(self.controls["expires"].columns[0])[shown] >= end] = LOOKS.index("expiring")
-        for column, look in (("loaded_by_sampler", "loaded"), ("public", "public")):
-            if column in self.frame.columns:
-                flags = self.frame[column].eq(True).fillna(False).to_numpy(dtype=bool)  # NA and text are not
-                looks[flags[shown]] = LOOKS.index(look)
-        return looks
-
     def _describe_looks(self, looks: Any) -> str:
         counts = np.bincount(looks, minlength=len(LOOKS))
-        parts = [f"{counts[place]:,} {look}" for place, look in enumerate(LOOKS) if counts[place]]
+        parts = [f"{counts[place]:,} {label_look(look)}" for place, look in enumerate(LOOKS) if counts[place]]
         return f"{len(looks):,} checkpoints with a step: {', '.join(parts)}."
 
     # ── values of rows ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -335,6 +331,14 @@ class Charts:
             self._arrays[name] = self.frame[name].to_numpy(dtype="float64", na_value=np.nan)
         return self._arrays[name]
 
+    def _find_unknown_expiries(self) -> Any:
+        """Return of which rows it is not known whether they expire."""
+        if "unknown" not in self._arrays:
+            is_any = bool(self.controls["expires"].unknown)
+            unknown = read_expiries(self.frame)[1].to_numpy(dtype=bool) if is_any else np.zeros(len(self.frame), bool)
+            self._arrays["unknown"] = unknown
+        return self._arrays["unknown"]
+
     def _find_finals(self) -> Any:
         """Return which rows are named final; the rule is applied once to each name."""
         if "finals" not in self._arrays:
@@ -344,6 +348,25 @@ class Charts:
             is_final = np.array([bool(re.search(FINAL_NAME, str(value))) for value in values], dtype=bool)
             self._arrays["finals"] = is_final[codes]
         return self._arrays["finals"]
+
+
+def find_looks(frame: pd.DataFrame, now: datetime) -> Any:
+    """Return the place in `LOOKS` of each checkpoint: how it is drawn along the steps of its run."""
+    looks = np.full(len(frame), LOOKS.index("kept"), dtype=np.int64)
+    if "expires_at" in frame.columns:
+        times, unknown = read_expiries(frame)
+        looks[(times > now).to_numpy(dtype=bool)] = LOOKS.index("expiring")
+        looks[unknown.to_numpy(dtype=bool)] = LOOKS.index("other")
+    for column, look in (("loaded_by_sampler", "loaded"), ("public", "public")):
+        if column in frame.columns:
+            flags = frame[column].eq(True).fillna(False).to_numpy(dtype=bool)  # NA and text are not
+            looks[flags] = LOOKS.index(look)
+    return looks
+
+
+def label_look(look: str) -> str:
+    """Return what a mark along the steps means."""
+    return UNKNOWN if look == "other" else look
 
 
 def make_series(label: str, look: str, values: Any) -> ChartSeries:

@@ -18,6 +18,7 @@ from ..frames.text import escape_control_characters
 from ..rest.threads import attempt, start_threads
 from ..schema.paths import write_console_link
 from . import cells, refresh
+from .charts import LOOKS, find_looks, label_look
 from .controls import METADATA
 from .filters import literal
 from .messages import Detail, DetailField, Snippet, TimelineEntry
@@ -194,10 +195,12 @@ def list_timeline(checkpoints: pd.DataFrame | None, key: str, now: datetime) -> 
     paths = checkpoints["tinker_path"].astype(object).tolist()
     at = paths.index(key) if key in paths else len(paths)
     start = max(0, min(at - MOST_ENTRIES // 2, len(paths) - MOST_ENTRIES))
-    return [_make_entry(row, now) for _, row in checkpoints.iloc[start : start + MOST_ENTRIES].iterrows()]
+    shown = checkpoints.iloc[start : start + MOST_ENTRIES]
+    looks = [LOOKS[place] for place in find_looks(shown, now)]
+    return [_make_entry(row, look) for (_, row), look in zip(shown.iterrows(), looks, strict=True)]
 
 
-def _make_entry(row: pd.Series[Any], now: datetime) -> TimelineEntry:
+def _make_entry(row: pd.Series[Any], look: str) -> TimelineEntry:
     step, size, time = (row.get(name) for name in ("step", "size_bytes", "time"))
     return {
         "key": str(row["tinker_path"]),
@@ -206,20 +209,9 @@ def _make_entry(row: pd.Series[Any], now: datetime) -> TimelineEntry:
         "step": None if pd.isna(step) else float(step),
         "size": "" if pd.isna(size) else format_size(float(size)),
         "time": "" if pd.isna(time) else f"{time:%m-%d %H:%M}",
-        "look": find_look(row, now),
+        "look": look,
+        "label": label_look(look),
     }
-
-
-def find_look(row: pd.Series[Any], now: datetime) -> str:
-    """Return how a checkpoint is marked: public, loaded by a sampler, expiring, or kept."""
-    for column, look in (("public", "public"), ("loaded_by_sampler", "loaded")):
-        flag = row.get(column)
-        if isinstance(flag, (bool, np.bool_)) and flag:
-            return look
-    end = row.get("expires_at")
-    if not isinstance(end, pd.Timestamp) or pd.isna(end):
-        return "kept"
-    return "expiring" if (end if end.tzinfo else end.tz_localize("UTC")) > now else "kept"
 
 
 def list_snippets(table: str, key: str, kind: str | None) -> list[Snippet]:

@@ -233,7 +233,7 @@ class Snippet(TypedDict):
 
 
 class TimelineEntry(TypedDict):
-    """One checkpoint of a run; `look` is how it is marked."""
+    """One checkpoint of a run; `look` is how it is marked, and `label` what that means."""
 
     key: str
     name: str
@@ -242,6 +242,7 @@ class TimelineEntry(TypedDict):
     size: str
     time: str
     look: str
+    label: str
 
 
 class Detail(TypedDict):

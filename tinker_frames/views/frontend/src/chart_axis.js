@@ -4,13 +4,14 @@ import { svg } from "./dom.js";
 
 /** @import { Area, Tick } from "./chart_scale.js" */
 
-// Circles, triangles, squares and diamonds, about a point: told apart without colour too.
+// Circles, triangles, squares, diamonds and crosses, about a point: told apart without colour too.
 /** @type {Record<string, string>} */
 const SHAPES = {
   kept: "M-3.5,0a3.5,3.5 0 1,0 7,0a3.5,3.5 0 1,0 -7,0Z",
   expiring: "M0,-4.6L4.4,3.4L-4.4,3.4Z",
   public: "M-3.4,-3.4H3.4V3.4H-3.4Z",
   loaded: "M0,-5L4.4,0L0,5L-4.4,0Z",
+  other: "M-4,-2.4L-2.4,-4L0,-1.6L2.4,-4L4,-2.4L1.6,0L4,2.4L2.4,4L0,1.6L-2.4,4L-4,2.4L-1.6,0Z",
 };
 
 /** @param {Area} area @param {Tick[]} ticks */

@@ -173,9 +173,9 @@ export function describeSteps(chart, first, last) {
   if (!inside.length) return "no checkpoint here";
   const steps = inside.map(([, step]) => step);
   const [low, high] = [Math.min(...steps), Math.max(...steps)];
-  const counts = chart.looks.map((look, place) => {
+  const counts = chart.labels.map((label, place) => {
     const rows = inside.filter((point) => point[3] === place).reduce((sum, point) => sum + point[4], 0);
-    return rows ? `${formatCount(rows)} ${look}` : "";
+    return rows ? `${formatCount(rows)} ${label}` : "";
   });
   const where = low === high ? `step ${formatCount(low)}` : `steps ${formatCount(low)} to ${formatCount(high)}`;
   return `${where}: ${counts.filter(Boolean).join(", ")}`;

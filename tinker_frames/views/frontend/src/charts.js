@@ -100,11 +100,14 @@ export class Charts {
 const describeGroups = (chart, first, last) =>
   "low" in chart ? describeSteps(chart, first, last) : describeBins(chart, first, last);
 
+/** @param {StepsChart} chart @param {number} look its place */
+const isDrawn = (chart, look) => chart.points.some((point) => point[3] === look);
+
 /** Return what the looks of marks mean, where there are several. @param {TimeChart | StepsChart} chart */
 function makeKey(chart) {
   const looks =
     "low" in chart
-      ? chart.looks.filter((_, place) => chart.points.some((point) => point[3] === place)).map((look) => [look, look])
+      ? chart.looks.map((look, place) => [chart.labels[place], look]).filter((_, place) => isDrawn(chart, place))
       : chart.series.map(({ label, look }) => [label, look]);
   if (looks.length < 2) return [];
   const items = looks.map(([label, look]) =>

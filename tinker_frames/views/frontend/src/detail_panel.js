@@ -133,7 +133,7 @@ export class DetailPanel {
     const props = {
       class: "tkf-entry",
       "aria-current": String(isThis),
-      title: entry.look,
+      title: entry.label,
       "data-name": `entry ${entry.key}`,
     };
     const entryButton = button("", () => this.send({ do: "detail", key: entry.key }), props);

@@ -41,7 +41,8 @@ export interface BarsChart {
 /**
  * Checkpoints along their steps, a lane for each run.
  *
- * A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`.
+ * A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`. `labels` say
+ * what the looks mean.
  */
 export interface StepsChart {
   id: string;
@@ -53,6 +54,7 @@ export interface StepsChart {
   bins: number;
   lanes: Array<string>;
   looks: Array<string>;
+  labels: Array<string>;
   points: Array<Array<number>>;
 }
 
@@ -285,7 +287,7 @@ export interface Snippet {
   text: string;
 }
 
-/** One checkpoint of a run; `look` is how it is marked. */
+/** One checkpoint of a run; `look` is how it is marked, and `label` what that means. */
 export interface TimelineEntry {
   key: string;
   name: string;
@@ -294,6 +296,7 @@ export interface TimelineEntry {
   size: string;
   time: string;
   look: string;
+  label: string;
 }
 
 /**

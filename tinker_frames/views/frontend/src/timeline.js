@@ -24,6 +24,7 @@ export function stepsOf(timeline) {
     bins: 1,
     lanes: [""],
     looks,
+    labels: looks,
     points: stepped.map(({ step, look }) => [0, step, 0, look, 1]),
   };
 }

@@ -84,6 +84,7 @@ test("a brush along steps counts the checkpoints by what keeps or ends them", ()
     bins: 40,
     lanes: ["a"],
     looks: ["public", "kept"],
+    labels: ["public", "kept"],
     points: [
       [0, 100, 0, 0, 1],
       [0, 100, 0, 1, 2],

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { stepsOf } from "../src/timeline.js";
 
 /** @param {number | null} step @param {string} look */
-const entry = (step, look) => ({ key: `${step}`, name: "", type: "", step, size: "", time: "", look });
+const entry = (step, look) => ({ key: `${step}`, name: "", type: "", step, size: "", time: "", look, label: look });
 
 test("checkpoints with a step are drawn along their steps, by their looks", () => {
   const chart = stepsOf([entry(10, "kept"), entry(null, "public"), entry(30, "expiring"), entry(20, "kept")]);
