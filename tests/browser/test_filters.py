@@ -315,7 +315,7 @@ def test_focus_stays_when_parts_are_drawn_again(view: ViewPage) -> None:
     view.wait_for(view.chips, ["Public: private"])
     view.widget.selected = view.widget.frame.head(2)
     view.wait_for_text(view.selection, "2 selected")
-    for name in ("expire", "refresh", "columns", "pictures", "off public", "public", "add", "all"):
+    for name in ("expire", "refresh", "columns", "charts", "off public", "public", "add", "all"):
         view.control(name).focus()
         view.widget.filters = {"public": [False], "size": [float(len(name)) / 1000, None]}
         view.wait_for_text(lambda: " ".join(view.chips()), f"{len(name) / 1000:g} GB")

@@ -90,7 +90,7 @@ def test_arrow_keys_move_in_toolbars(view: ViewPage) -> None:
 def test_every_stop_of_the_panel_keeps_them_out(host: WidgetHost, inventory: pd.DataFrame, account: tkf.Client) -> None:
     """The same holds for open forms and plans with their rows listed."""
     view = ViewPage(host, tkf.explore(inventory.tail(5), account))
-    view.click("pictures")
+    view.click("charts")
     view.select_matching()
     for name in ("retire", "set_ttl", "export", "delete"):
         view.click_and_wait(name)

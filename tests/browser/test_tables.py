@@ -192,11 +192,11 @@ def test_pictures_can_be_put_away(view: ViewPage) -> None:
     view.page.set_viewport_size({"width": 1700, "height": 900})
     view.host.wait_until(lambda: view.find(".tkf-chart").count() == 6)
     before = view.grid.evaluate("grid => grid.clientWidth")
-    view.click("pictures")
+    view.click("charts")
     view.wait_for(lambda: view.find(".tkf-charts").is_visible(), False)
-    assert view.control("pictures").get_attribute("aria-pressed") == "false"
+    assert view.control("charts").get_attribute("aria-pressed") == "false"
     assert view.grid.evaluate("grid => grid.clientWidth") > before + 200
-    view.click("pictures")
+    view.click("charts")
     view.wait_for(lambda: view.find(".tkf-chart").count(), 6)
 
 

@@ -21,7 +21,7 @@ export class Charts {
     /** @type {ChartList} */
     this.data = { number: -1, charts: [] };
     this.width = 0;
-    this.element = el("div", { class: "tkf-charts", role: "group", "aria-label": "pictures of the rows that match" });
+    this.element = el("div", { class: "tkf-charts", role: "group", "aria-label": "charts of the rows that match" });
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.element);
   }
@@ -45,7 +45,7 @@ export class Charts {
     redraw(this.element, () => this.draw());
   }
 
-  // Pictures have the width of their figures, which the style sheet sets.
+  // Charts have the width of their figures, which the style sheet sets.
   draw() {
     const width = this.element.querySelector("figure")?.clientWidth ?? 0;
     if (!width || width === this.width) return;

@@ -160,8 +160,8 @@ class View {
         title: "read it anew from the service",
       }),
       this.bar.makeOpener(columns, "Columns ▾"),
-      button("Pictures", () => this.send({ do: "charts", on: !charts }), {
-        "data-name": "pictures",
+      button("Charts", () => this.send({ do: "charts", on: !charts }), {
+        "data-name": "charts",
         "aria-pressed": String(charts),
       }),
       button("Copy code", () => this.send({ do: "code" }), {
