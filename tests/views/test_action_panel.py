@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.views.headless import HeadlessView, count_writes, get_frame_state, get_server_state
+from tests.views.headless import HeadlessView, count_writes, get_frame_state, get_server_state, wait_until
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
@@ -370,6 +370,18 @@ def test_a_form_shows_what_it_would_do(server: DemoServer, view: HeadlessView) -
     view.send("begin", action="set_ttl")
     assert view.panel["estimate"] is None, "nothing is filled in"
     assert count_writes(server) == 0
+
+
+@pytest.mark.parametrize("end", ["close", "answer"])
+def test_an_estimate_stops_with_its_form(server: DemoServer, view: HeadlessView, end: str) -> None:
+    """What is read for an estimate is read no further once its form is closed or submitted, and its result is dropped."""
+    view.select_matching()
+    server.faults.latency = 0.05
+    server.requests.clear()
+    view.post("begin", action="retire")
+    wait_until(lambda: len(server.requests) > 0)
+    view.send(end, **({"given": {"keep_last": 1}} if end == "answer" else {}))
+    assert view.explorer.panel.estimator.result is None
 
 
 # ── forms ───────────────────────────────────────────────────────────────────────────────────────────

@@ -83,8 +83,7 @@ class ActionPanel:
         self._clear()
         self._action, self._label = action, action.label.rstrip("…")
         if prepare is None:
-            self._enter("ask")
-            self.estimate({field["name"]: field["value"] for field in make_fields(action)})
+            self._show_form({field["name"]: field["value"] for field in make_fields(action)})
         else:
             prepare()
 
@@ -96,7 +95,12 @@ class ActionPanel:
 
     def estimate(self, given: dict[str, Any]) -> None:
         """Make the plan of a form that is being filled in, in the background, to show what it would do."""
-        if self.stage != "ask" or self._action is EXPORT:
+        if self.stage == "ask":
+            self._request_estimate(given)
+            self._changed()
+
+    def _request_estimate(self, given: dict[str, Any]) -> None:
+        if self._action is EXPORT:
             return
         self._given = given
         try:
@@ -104,25 +108,27 @@ class ActionPanel:
             target, arguments = self._find_target(), read_arguments(self._action, filled)
         except InvalidRequestError as error:
             is_incomplete = not any(value not in ("", None, False, 0) for value in given.values())
-            self.estimator.refuse(given, None if is_incomplete else error)
-            self._changed()
+            self.estimator.refuse(None if is_incomplete else error)
             return
         action = self._action
-        self.estimator.request(given, lambda: self._planner().plan(action.name, target.checkpoints(), arguments))
-        self._changed()
+        self.estimator.request(lambda: self._planner().plan(action.name, target.checkpoints(), arguments))
 
     def follow_selection(self) -> None:
-        """Make the plan of an open form again, for the rows that are selected now."""
+        """Make the plan of an open form again, for the rows that are selected now; the caller sends the panel."""
         if self.stage == "ask":
-            self.estimate(self._given)
+            self._request_estimate(self._given)
 
     def edit(self) -> None:
         """Go back from a plan to the form that it was made of."""
         self._require_current()
         given = self._given
         self._clear()
-        self._enter("ask")
-        self.estimate(given)
+        self._show_form(given)
+
+    def _show_form(self, given: dict[str, Any]) -> None:
+        self.stage = "ask"
+        self._request_estimate(given)
+        self._changed()
 
     def _read_form(self, action: Action, target: Target, given: dict[str, Any]) -> Callable[[], None]:
         """Check the values of the form, and return the function that continues with them."""
@@ -186,10 +192,7 @@ class ActionPanel:
         if self._undone:
             self._undo_plan(outcomes, self._undone)
             return
-        left, given = (
-            find_unfinished(outcomes, plan.action),
-            repeat_arguments(plan.action, plan.rows),
-        )
+        left, given = find_unfinished(outcomes, plan.action), repeat_arguments(plan.action, plan.rows)
 
         def again() -> Plan:
             return self._planner().plan(plan.action.name, left, given).allow(*sorted(plan.allowed))
@@ -332,6 +335,7 @@ class ActionPanel:
         self, what: str, work: Callable[[Task], Any], then: Callable[[Any], None], *, is_plan: bool = False
     ) -> None:
         self._require_idle()
+        self.estimator.clear()  # it would read the same at the same time
         self._previous_stage, self._is_planning, self._note, self._error = self.stage, is_plan, "", ""
 
         def ended(result: Any, problem: BaseException | None) -> None:

@@ -16,9 +16,8 @@ MakePlan = Callable[[], Plan]
 
 
 class Estimated(NamedTuple):
-    """The values of a form, and their plan or the error in them."""
+    """The plan of the values of a form, or the error in them."""
 
-    given: dict[str, Any]
     plan: Plan | None = None
     frame: Any = None
     error: str = ""
@@ -33,34 +32,32 @@ class Estimator:
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._lock = threading.Lock()
-        self._wanted: tuple[dict[str, Any], MakePlan] | None = None
+        self._wanted: MakePlan | None = None
+        self._stop = threading.Event()  # what is being read for the present form
         self._is_idle = threading.Event()
         self._is_idle.set()
-        self._number = 0  # of the form: a result of an earlier one is dropped
+        self.is_working = False
         self.result: Estimated | None = None
 
-    @property
-    def is_working(self) -> bool:
-        """Whether a plan is being made."""
-        return not self._is_idle.is_set()
-
-    def request(self, given: dict[str, Any], make: MakePlan) -> None:
-        """Make a plan of these values, after the one in progress."""
+    def request(self, make: MakePlan) -> None:
+        """Make a plan, after the one in progress."""
         with self._lock:
-            self._wanted = given, make
-            if self._is_idle.is_set():
+            self._wanted = make
+            if not self.is_working:
+                self.is_working = True
                 self._is_idle.clear()
                 start_threads(self._run, 1, "tinker-frames-estimate")
 
-    def refuse(self, given: dict[str, Any], error: InvalidRequestError | None) -> None:
-        """Show the error in these values, or nothing, instead of a plan."""
+    def refuse(self, error: InvalidRequestError | None) -> None:
+        """Show the error in the values, or nothing, instead of a plan; a plan in progress is stopped."""
         with self._lock:
-            self._wanted, self._number = None, self._number + 1
-            self.result = Estimated(given, error=describe_error(error)) if error is not None else None
+            self._stop.set()
+            self._wanted, self._stop = None, threading.Event()
+            self.result = Estimated(error=describe_error(error)) if error is not None else None
 
     def clear(self) -> None:
         """Forget the form."""
-        self.refuse({}, None)
+        self.refuse(None)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until no plan is being made; return False if `timeout` seconds were not enough."""
@@ -69,23 +66,32 @@ class Estimator:
     def _run(self) -> None:
         while True:
             with self._lock:
-                wanted, number, self._wanted = self._wanted, self._number, None
-                if wanted is None:
-                    self._is_idle.set()
-                    break
-            result = self._make(*wanted)
+                wanted, stop, self._wanted = self._wanted, self._stop, None
+                self.is_working = wanted is not None
+            if wanted is None:
+                break
+            result = _make_estimate(wanted, stop)
             with self._lock:
-                if number == self._number:
+                if not stop.is_set():
                     self.result = result
         self._changed()
+        with self._lock:
+            if not self.is_working:  # nothing was requested in the meantime
+                self._is_idle.set()
 
-    def _make(self, given: dict[str, Any], make: MakePlan) -> Estimated:
-        def work() -> Estimated:
-            plan = make()
-            return Estimated(given, plan, plan.frame)
 
-        with redirect_progress(lambda what: Progress(what, show=False)):
-            result = attempt(work)
-        if result.value is not None:
-            return result.value
-        return Estimated(given, error=describe_error(result.error) if result.error else "")
+def _make_estimate(make: MakePlan, stop: threading.Event) -> Estimated:
+    def work() -> Estimated:
+        plan = make()
+        return Estimated(plan, plan.frame)
+
+    def start_progress(what: str) -> Progress:
+        progress = Progress(what, show=False)
+        progress.stop = stop
+        return progress
+
+    with redirect_progress(start_progress):
+        result = attempt(work)
+    if result.value is not None:
+        return result.value
+    return Estimated(error=describe_error(result.error) if result.error else "")
