@@ -14,6 +14,7 @@ import tinker_frames as tkf
 from tests.events import HangOnce, StopAfter, set_deadline
 from tinker_frames import errors
 from tinker_frames.demo import DIALECTS, Burst, DemoServer, Reset
+from tinker_frames.demo.data.records import Checkpoint
 from tinker_frames.plans import runner
 from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.plan import Plan
@@ -30,6 +31,13 @@ def plan_of(client: tkf.Client, rows: int, call: str = "delete") -> Plan:
     run = frame["training_run_id"].value_counts().index[0]
     plan: Plan = getattr(frame[frame["training_run_id"] == run].head(rows).tinker, call)()
     return plan.allow(*GUARDS)
+
+
+def list_others(server: DemoServer, plan: Plan) -> list[Checkpoint]:
+    """Return the checkpoints of the plan's run that it does not act on."""
+    mine = set(plan.frame["tinker_path"])
+    run = server.state.find(next(iter(mine))).run
+    return [row for row in run.checkpoints.values() if row.tinker_path not in mine]
 
 
 ENDPOINTS = {"delete": DELETE, "publish": "publish_checkpoint", "unpublish": "unpublish_checkpoint", "expire": "set_checkpoint_ttl"}  # fmt: skip
@@ -199,18 +207,16 @@ def test_what_others_changed_meanwhile_is_said(
 ) -> None:
     """Rows of the same runs that others deleted or published during a run are in its attributes and in the log."""
     plan = plan_of(client, 2)
-    mine = set(plan.frame["tinker_path"])
-    run = server.state.find(next(iter(mine))).run
-    gone, published = [row for row in run.checkpoints.values() if row.tinker_path not in mine and not row.public][:2]
+    gone, published = [row for row in list_others(server, plan) if not row.public][:2]
 
-    def meddle(endpoint: str, content: Any) -> Any:
-        if endpoint == DELETE and server.state.find(gone.tinker_path):
+    def meddle(_: str, content: Any) -> Any:
+        if server.requests.count(DELETE) and server.state.find(gone.tinker_path):
             server.state.delete(gone)
             server.state.publish(published)
         return content
 
     server.faults.bursts = [Burst(DELETE, 500, times=1)]
-    server.faults.edit = lambda endpoint, content: meddle(DELETE, content) if server.requests.count(DELETE) else content
+    server.faults.edit = meddle
     with caplog.at_level(logging.WARNING, "tinker_frames"):
         outcomes = plan.run()
     assert outcomes["outcome"].tolist() == ["done"] * 2
@@ -226,9 +232,7 @@ def test_a_list_that_lags_once_says_nothing_of_others(
 ) -> None:
     """A row that one last reading lacks is not called gone before it was looked for again."""
     plan = plan_of(client, 2)
-    mine = set(plan.frame["tinker_path"])
-    run = server.state.find(next(iter(mine))).run
-    hidden = next(path for path in (row.tinker_path for row in run.checkpoints.values()) if path not in mine)
+    hidden = list_others(server, plan)[0].tinker_path
     lags: list[str] = []
 
     def lag(endpoint: str, content: Any) -> Any:
