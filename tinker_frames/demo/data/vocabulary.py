@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+Value = TypeVar("Value")
 
 
 class BaseModel(NamedTuple):
@@ -102,7 +104,7 @@ CHECKPOINT_NAMES: dict[str, Callable[[int, int, bool], str]] = {
     "hostile": lambda n, step, _last: HOSTILE_NAMES[n] if n < len(HOSTILE_NAMES) else f"step-{step:06d}",
 }
 
-# As an account of people who mean well; what a newcomer sees first.
+# Of an account of people who mean well: what a newcomer sees first.
 BELIEVABLE = Texts(
     display_names=[
         "nightly sft",
@@ -140,40 +142,35 @@ BELIEVABLE = Texts(
     namings=frozenset({"step", "number", "epoch", "bare", "french"}),
 )
 
+
+def _replace_some(values: list[Value], others: Mapping[int, Value]) -> list[Value]:
+    """Return values with others at some places."""
+    return [others.get(place, value) for place, value in enumerate(values)]
+
+
 # As every client must survive it: what tests are made of.
 HOSTILE = Texts(
-    display_names=[
-        "nightly sft",
-        "GSM8K RL sweep",
-        None,
-        "résumé parser v2",
-        "数学 RL 🚀",
-        "distill 70B into 8B",
-        "<img src=x onerror=alert(1)>",
-        "prompt ablation (temperature 0.7)",
-        None,
-        "tool use, long context",
-        '=HYPERLINK("http://evil")',
-        "Nightly SFT, second try",
-        "reward model: helpful vs harmless",
-        "do not delete!!!",
-        "scratch",
-        "",
-    ],
-    session_metadata=[
-        {"team": "evals"},
-        None,
-        {"team": "math-rl", "owner": "Zoë"},
-        {},
-        {"note": "</script><script>alert(2)</script>", "team": "evals"},
-        {"git": "3f2c9ab", "config": "configs/sft.yaml"},
-    ],
+    display_names=_replace_some(
+        BELIEVABLE.display_names,
+        {
+            4: "数学 RL 🚀",
+            6: "<img src=x onerror=alert(1)>",
+            10: '=HYPERLINK("http://evil")',
+            13: "do not delete!!!",
+            15: "",
+        },
+    ),
+    session_metadata=_replace_some(
+        BELIEVABLE.session_metadata, {4: {"note": "</script><script>alert(2)</script>", "team": "evals"}}
+    ),
     notes=HOSTILE_TEXTS,
-    various=[
-        {"note": "résumé parser", "author": "Zoë"},
-        {"note": "数学 推理", "step": "12"},
-        {"emoji": "🚀🔥", "mixed": "naïve café — ½"},
-        {"clé": "valeur", "ключ": "значение"},
-    ],
+    various=_replace_some(
+        BELIEVABLE.various,
+        {
+            1: {"note": "数学 推理", "step": "12"},
+            2: {"emoji": "🚀🔥", "mixed": "naïve café — ½"},
+            3: {"clé": "valeur", "ключ": "значение"},
+        },
+    ),
     namings=frozenset(CHECKPOINT_NAMES),
 )
