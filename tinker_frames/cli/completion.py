@@ -44,10 +44,8 @@ def complete_groups(_: click.Context, __: click.Parameter, incomplete: str) -> l
 def _list_columns(context: click.Context) -> list[Column]:
     """Return the columns of the table that the command line names so far; of an inventory for `summary`, else of checkpoints."""
     default = "inventory" if context.info_name == "summary" else "checkpoints"
-    words = [
-        str(context.params.get("table")),
-        *context.args,
-    ]  # before an option without its value, click parses no argument
+    # before an option without its value, click parses no argument
+    words = [str(context.params.get("table")), *context.args]
     name = next((catalog.SHORT_NAMES.get(w, w) for w in words if w in {*catalog.SHORT_NAMES, *catalog.TABLES}), default)
     tables = catalog.TABLES | (catalog.DETAILED if context.params.get("details") or "--details" in context.args else {})
     return list(tables[name].columns)

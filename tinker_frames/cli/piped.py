@@ -18,9 +18,7 @@ import click
 from ..schema.catalog import find_column
 
 HEADER = "tinker_path"
-PATIENCE_S = (
-    10.0  # with a silent pipe, before it is said what is waited for: longer than a listing before it usually takes
-)
+PATIENCE_S = 10.0  # with a silent pipe, until a message says what is read: longer than `ls` before it usually takes
 IDLE_S = 30.0  # how long a pipe may stay silent that was not named by `-`, before that is an error
 CHUNK = 65_536
 

@@ -25,9 +25,7 @@ from .jobs import MARGIN, TOLERANCE, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
-MOST_REREADINGS = (
-    4  # of lists that do not show yet what was done; with the default `retries`, some 4 to 7.5 seconds together
-)
+MOST_REREADINGS = 4  # of lists that do not show a write yet; with the default `retries`, some 4 to 7.5 s together
 UNCHANGED_ERROR = "the server reported success, and its list shows the checkpoint as it was"
 GONE_ERROR = "it is gone, and the server answered that it does not exist: deleted by this request, or by another client just before"
 COLLISION = "another type of checkpoint has the same name, and this server does not tell them apart"
