@@ -36,7 +36,7 @@ def test_each_row_gets_its_own_ttl(kind: str, few: pd.DataFrame, client: tkf.Cli
         "timedeltas": pd.to_timedelta(["30D", "14D", "2h"]).to_series(index=few.index),
     }[kind]
     plan = few.assign(keep_for=ttls).tinker.set_ttl(given).allow(*GUARDS)
-    assert "will each expire at a time of its own" in str(plan)
+    assert "will each expire at their own time" in str(plan)
     assert plan.run(confirm=True)["outcome"].tolist() == ["done"] * 3
     now = client.checkpoints(refresh=True).set_index("tinker_path")
     for path, days in zip(few["tinker_path"], (30, 14, 2 / 24), strict=True):

@@ -102,7 +102,7 @@ class Action:
     def describe(self, ttl_seconds: int | None, *, varies: bool = False) -> str:
         """Return what will happen to checkpoints, as in "12 checkpoints will …"; `varies` if each has a TTL of its own."""
         if varies and not self.only_later:
-            return "each expire at a time of its own"
+            return "each expire at their own time"
         if ttl_seconds is None and self.never:
             return self.never
         return self.effect.format(ttl="a while" if ttl_seconds is None else _format_ttl(ttl_seconds))
