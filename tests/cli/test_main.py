@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import pandas as pd
@@ -29,6 +29,7 @@ from pandas.testing import assert_frame_equal
 from rich.cells import cell_len
 
 import tinker_frames as tkf
+from tests.cli.conftest import Outcome
 from tinker_frames.cli import main
 from tinker_frames.cli.completion import GROUPS
 from tinker_frames.demo import DemoServer
@@ -52,14 +53,6 @@ HOSTILE = [
     ":smile:",
 ]
 LIVE = ["age_days", "expires_in_days", "idle_days", "session_age_days", "run_idle_days"]
-
-
-class Outcome(NamedTuple):
-    """The exit code and output of a command."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(scope="module")

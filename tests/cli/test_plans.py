@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 import tinker_frames as tkf
+from tests.cli.conftest import Outcome
 from tests.plans.test_plan import list_loaded
 from tinker_frames import policies
 from tinker_frames.cli import main, piped
@@ -41,14 +42,6 @@ ACTING = {
     "retire": ["retire", "--keep-last", "0"],
 }
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-class Outcome(NamedTuple):
-    """The exit code and output of a command."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
