@@ -22,6 +22,7 @@ from .estimate import Estimator
 from .forms import EXPORT, OFFERED, get_offered, make_fields, read_arguments, read_file, repeat_arguments
 from .messages import AskPanel, ConfirmPanel, OpenPanel, OutcomePanel, PanelState
 from .panel_rows import Group, find_unfinished, require_number
+from .preview import Preview, preview_plan
 from .target import Target
 from .task import Task, describe_error
 
@@ -64,7 +65,7 @@ class ActionPanel:
         self._previous_stage, self._is_planning = "", False
         self._target: Target | None = None
         self._origin = ""  # of the rows of a plan without a target
-        self._preview: pd.DataFrame | None = None
+        self._preview: Preview | None = None
         self._opened_group: Group | None = None
         self._given: dict[str, Any] = {}  # the values of the form that the plan was made of
         self.estimator = Estimator(changed)
@@ -164,12 +165,13 @@ class ActionPanel:
 
     def confirm(self, typed: str = "") -> None:
         """Run the plan; if `needs_number`, `typed` must be the number of its rows."""
-        plan, number = self._require_current(), self._count_sends()
-        if panel_states.needs_number(plan, number):
+        plan, preview = self._require_current(), self._require_preview()
+        number = preview.figures["number"]
+        if preview.figures["typed"]:
             require_number(typed, number, f"{plan.action.verb} them")
         if number == 0:
             raise InvalidRequestError("no row of this plan is sent", hint="Lift a guard, or select other rows.")
-        sent = list(self._require_preview()["tinker_path"])
+        sent = list(preview.frame["tinker_path"])
         self._start(
             f"{plan.action.verb} {count_checkpoints(number)}",
             lambda task: self._send(sent, lambda: plan.run(confirm=True, progress=task)),
@@ -294,16 +296,16 @@ class ActionPanel:
         return panel_states.describe_form(opened, self._action, name, self._given, estimate)
 
     def _describe_plan(self) -> ConfirmPanel:
-        plan, frame = self._require_plan(), self._require_preview()
         opened: OpenPanel = {**self._describe_action(), "obstacle": self._find_obstacle()}
         hidden = self._target.hidden if self._target else 0
-        state = panel_states.describe_plan(opened, plan, frame, self._opened_group, hidden=hidden)
+        state = panel_states.describe_plan(opened, self._require_preview(), self._opened_group, hidden=hidden)
         return {**state, "editable": bool(self._target) and bool(self._given)}
 
     def _describe_outcomes(self) -> OutcomePanel:
         opened, outcomes = self._describe_action(), self.outcomes
+        frame = self._preview.frame if self._preview else None
         state = panel_states.describe_outcomes(
-            opened, self.plan, self._preview, outcomes, self._opened_group, is_undone=bool(self._undone)
+            opened, self.plan, frame, outcomes, self._opened_group, is_undone=bool(self._undone)
         )
         is_unfinished = outcomes is not None and bool(find_unfinished(outcomes, self._action))
         return {**state, "undo": self.can_undo, "retry": is_unfinished}
@@ -320,16 +322,13 @@ class ActionPanel:
     ) -> None:
         """Make a plan and its preview in the background, and show it; a plan without a target has an `origin`, in words."""
 
-        def work(_: Task) -> tuple[Plan, pd.DataFrame]:
-            plan = made()
-            return plan, plan.frame
-
-        def propose(made: tuple[Plan, pd.DataFrame]) -> None:
+        def propose(preview: Preview) -> None:
             self._clear()
-            (self.plan, self._preview), self._target, self._origin, self.stage = made, target, origin, "confirm"
+            self.plan, self._preview = preview.plan, preview
+            self._target, self._origin, self.stage = target, origin, "confirm"
             self._given = given or {}
 
-        self._start(what, work, propose, is_plan=True)
+        self._start(what, lambda _: preview_plan(made()), propose, is_plan=True)
 
     def _start(
         self, what: str, work: Callable[[Task], Any], then: Callable[[Any], None], *, is_plan: bool = False
@@ -410,13 +409,10 @@ class ActionPanel:
         self.estimator.clear()
         self.plan = self.outcomes = self._preview = self._target = None
 
-    def _require_preview(self) -> pd.DataFrame:
+    def _require_preview(self) -> Preview:
         if self._preview is None:
             raise InvalidRequestError("no plan is shown", hint="Select rows and an action.")
         return self._preview
-
-    def _count_sends(self) -> int:
-        return int((self._require_preview()["verdict"] == "send").sum())
 
     def _require_idle(self) -> None:
         if self.stage == "work":

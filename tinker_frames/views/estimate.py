@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import InvalidRequestError
 from ..plans.plan import Plan
 from ..rest.progress import Progress, redirect_progress
 from ..rest.threads import attempt, start_threads
+from .preview import Preview, preview_plan
 from .task import describe_error
 
 MakePlan = Callable[[], Plan]
@@ -18,8 +19,7 @@ MakePlan = Callable[[], Plan]
 class Estimated(NamedTuple):
     """The plan of the values of a form, or the error in them."""
 
-    plan: Plan | None = None
-    frame: Any = None
+    preview: Preview | None = None
     error: str = ""
 
 
@@ -82,8 +82,7 @@ class Estimator:
 
 def _make_estimate(make: MakePlan, stop: threading.Event) -> Estimated:
     def work() -> Estimated:
-        plan = make()
-        return Estimated(plan, plan.frame)
+        return Estimated(preview_plan(make()))
 
     def start_progress(what: str) -> Progress:
         progress = Progress(what, show=False)

@@ -356,20 +356,25 @@ class Listed(TypedDict):
     total: int
 
 
-class ConfirmPanel(OpenPanel):
-    """A plan to be confirmed, by a click or by typing its number of rows; `parts` are sizes of what goes and what stays."""
+class PlanFigures(TypedDict):
+    """What a plan does, and how it is confirmed: by a click, or by typing its number of rows; `parts` are sizes of what goes and what stays."""
 
-    stage: Literal["confirm"]
     number: int
     verb: str
     lines: list[str]
     parts: list[Bar]
-    groups: list[PlanGroup]
     guards: list[GuardTick]
-    listed: Listed | None
     typed: bool
     undo: bool
     rule: str
+
+
+class ConfirmPanel(OpenPanel, PlanFigures):
+    """A plan to be confirmed."""
+
+    stage: Literal["confirm"]
+    groups: list[PlanGroup]
+    listed: Listed | None
     hidden: int
     editable: bool
 

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import InvalidRequestError, strip_request
-from ..frames.humanize import format_size
 from ..plans.preview import VERDICTS
 from . import cells
-from .chart_messages import Bar
 from .messages import Cell, FailureGroup, Listed, OutcomeCount, PlanGroup
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ MOST_FAILURES = 20  # errors that are named; the rows of all are listed by their
 PLAN_COLUMNS = ["tinker_path", "size_bytes", "time", "expires_at", "reason", "warnings"]
 OUTCOME_COLUMNS = ["tinker_path", "change", "error", "status", "attempts", "seconds"]
 KEPT = "kept"  # the group of the rows that a keep rule keeps, which are not in the frame of its plan
-# How the parts of a plan are drawn: what goes, what stays.
-LOOKS = {"send": "expiring", "held": "public", "unchanged": "other", "refused": "failed", KEPT: "kept"}
 
 
 class Group(NamedTuple):
@@ -70,26 +66,6 @@ def list_group(plan: Plan, frame: pd.DataFrame, opened: Group | None) -> Listed 
     if opened.reason:
         is_in &= frame["reason"].fillna("") == opened.reason
     return _list_rows(frame[is_in], PLAN_COLUMNS, opened.first)
-
-
-def measure_parts(plan: Plan, frame: pd.DataFrame) -> list[Bar]:
-    """Return what a plan removes, holds and leaves, in bytes, or in rows where no size is known; nothing unless it saves storage."""
-    if not (plan.action.removes or plan.action.only_sooner):
-        return []
-    parts = [(verdict, label, frame[frame["verdict"] == verdict]) for verdict, label in VERDICTS.items()]
-    parts += [(KEPT, KEPT, plan.kept)] if plan.kept is not None else []
-    is_size = any(rows["size_bytes"].notna().any() for _, _, rows in parts)
-    return [
-        _make_part(name, f"will {plan.effect}" if name == "send" else label, rows, is_size=is_size)
-        for name, label, rows in parts
-        if len(rows)
-    ]
-
-
-def _make_part(name: str, label: str, rows: pd.DataFrame, *, is_size: bool) -> Bar:
-    value = float(rows["size_bytes"].sum()) if is_size else float(len(rows))
-    text = f"{format_size(value)}, {len(rows):,}" if is_size else f"{len(rows):,}"
-    return {"label": label, "value": value, "text": text, "look": LOOKS[name]}
 
 
 def count_outcomes(outcomes: pd.DataFrame, opened: Group | None) -> list[OutcomeCount]:

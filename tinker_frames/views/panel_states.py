@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 from ..frames.text import count_checkpoints
 from ..plans.actions import ACTIONS
 from ..plans.changes import count_effects, describe_effects
-from ..plans.confirmation import MAX_UNCONFIRMED
-from ..plans.guards import GUARDS, count_holds
-from ..plans.preview import VERDICTS
-from ..plans.summary import Hints
 from . import panel_rows
 from .estimate import Estimated
 from .forms import EXPORT, make_fields
 from .messages import AskPanel, ConfirmPanel, Estimate, OpenPanel, OutcomePanel
 from .panel_rows import Group
+from .preview import Preview
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,17 +20,15 @@ if TYPE_CHECKING:
     from ..plans.actions import Action
     from ..plans.plan import Plan
 
-HINTS = Hints(reversible=ACTIONS["expire"].label, undo="Undo")  # the names of buttons
-
 
 def describe_estimate(found: Estimated | None, *, is_working: bool) -> Estimate | None:
     """Return what the values of a form would do; None before there are any."""
-    if found is None or found.plan is None:
+    if found is None or found.preview is None:
         error = found.error if found is not None else ""
         return {"lines": [], "parts": [], "error": error, "working": is_working} if error or is_working else None
-    lines = [line for line in summarize(found.plan, found.frame) if not line.startswith("can")]
-    parts = panel_rows.measure_parts(found.plan, found.frame)
-    return {"lines": lines, "parts": parts, "error": "", "working": is_working}
+    figures = found.preview.figures
+    lines = [line for line in figures["lines"] if not line.startswith("can")]
+    return {"lines": lines, "parts": figures["parts"], "error": "", "working": is_working}
 
 
 def describe_form(
@@ -47,32 +42,15 @@ def describe_form(
     return {**opened, "stage": "ask", "fields": fields, "submit": submit, "estimate": estimate}
 
 
-def needs_number(plan: Plan, number: int) -> bool:
-    """Tell whether the number of rows has to be typed: to delete, and to publish more than ten."""
-    return plan.action.removes or (plan.action.public_after is True and number > MAX_UNCONFIRMED)
-
-
-def describe_plan(
-    opened: OpenPanel, plan: Plan, frame: pd.DataFrame, group: Group | None, *, hidden: int
-) -> ConfirmPanel:
+def describe_plan(opened: OpenPanel, preview: Preview, group: Group | None, *, hidden: int) -> ConfirmPanel:
     """Return a plan to be confirmed."""
-    number = int((frame["verdict"] == "send").sum())
+    plan, frame = preview.plan, preview.frame
     return {
         **opened,
+        **preview.figures,
         "stage": "confirm",
-        "number": number,
-        "verb": plan.action.verb,
-        "lines": summarize(plan, frame),
-        "parts": panel_rows.measure_parts(plan, frame),
         "groups": panel_rows.count_groups(plan, frame, group),
-        "guards": [
-            {"name": name, "label": GUARDS[name].count(rows), "on": name in plan.allowed}
-            for name, rows in count_holds(frame, plan.allowed).items()
-        ],
         "listed": panel_rows.list_group(plan, frame, group),
-        "typed": needs_number(plan, number),
-        "undo": bool(plan.action.undo),
-        "rule": plan.rule,
         "hidden": hidden,
         "editable": False,
     }
@@ -129,9 +107,3 @@ def count_published_again(plan: Plan, outcomes: pd.DataFrame) -> int:
     """Count the rows that an undo makes public."""
     undo = ACTIONS.get(plan.action.undo)
     return int((outcomes["outcome"] == "done").sum()) if undo is not None and undo.public_after else 0
-
-
-def summarize(plan: Plan, frame: pd.DataFrame) -> list[str]:
-    """Return a plan in words, without the verdicts and what its rule keeps, which are counted beside it."""
-    asides = (*VERDICTS.values(), "kept: ")
-    return [line for line in plan.summarize(frame, HINTS) if not line.startswith(asides)]

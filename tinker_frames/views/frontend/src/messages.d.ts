@@ -425,7 +425,19 @@ export interface Listed {
   total: number;
 }
 
-/** A plan to be confirmed, by a click or by typing its number of rows; `parts` are sizes of what goes and what stays. */
+/** What a plan does, and how it is confirmed: by a click, or by typing its number of rows; `parts` are sizes of what goes and what stays. */
+export interface PlanFigures {
+  number: number;
+  verb: string;
+  lines: Array<string>;
+  parts: Array<Bar>;
+  guards: Array<GuardTick>;
+  typed: boolean;
+  undo: boolean;
+  rule: string;
+}
+
+/** A plan to be confirmed. */
 export interface ConfirmPanel {
   note: string;
   error: string;
@@ -435,17 +447,17 @@ export interface ConfirmPanel {
   target: string;
   filters: string;
   obstacle: string;
-  stage: "confirm";
   number: number;
   verb: string;
   lines: Array<string>;
   parts: Array<Bar>;
-  groups: Array<PlanGroup>;
   guards: Array<GuardTick>;
-  listed: Listed | null;
   typed: boolean;
   undo: boolean;
   rule: string;
+  stage: "confirm";
+  groups: Array<PlanGroup>;
+  listed: Listed | null;
   hidden: number;
   editable: boolean;
 }
