@@ -17,18 +17,10 @@ export function makeColumnList(popover) {
     return column?.label.toLowerCase().includes(wanted) ? [makeColumnRow(column, shown, show)] : [];
   });
   const nothing = all.size && !rows.length && el("div", { class: "tkf-muted" }, "none");
-  return [makeFind(popover), el("div", { class: "tkf-options", role: "group" }, ...rows, nothing || null)];
-}
-
-/** @param {FilterPopover} popover */
-function makeFind(popover) {
-  const find = () => {
-    popover.search = input.value;
-    popover.draw();
-  };
-  const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find a column", "data-name": "find" };
-  const input = el("input", { type: "search", ...looks, value: popover.search, on: { input: find } });
-  return input;
+  return [
+    popover.makeFind("find a column", () => popover.draw()),
+    el("div", { class: "tkf-options", role: "group" }, ...rows, nothing || null),
+  ];
 }
 
 /** @param {ListedColumn} column @param {string[]} shown @param {(columns: string[]) => void} show */

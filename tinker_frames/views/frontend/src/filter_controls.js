@@ -91,7 +91,10 @@ function makeOptions(popover, control) {
   const rows = options.map((option) => makeOption(popover, option, selected, most));
   const nothing = rows.length ? null : el("div", { class: "tkf-muted" }, "none");
   const list = el("div", { class: "tkf-options", role: "group" }, ...rows, nothing);
-  const find = options.length >= FIND_FROM || popover.search || popover.facet.search ? [makeFind(popover)] : [];
+  const find =
+    options.length >= FIND_FROM || popover.search || popover.facet.search
+      ? [popover.makeFind("find an option", () => popover.sendFind())]
+      : [];
   const clear = selected.length ? [button("Any", () => popover.set(null), { "data-name": "any" })] : [];
   const more = describeOptions(rows.length, popover.facet.total ?? 0);
   return [...find, list, ...(more ? [el("div", { class: "tkf-muted tkf-options-count" }, more)] : []), ...clear];
@@ -116,17 +119,6 @@ function makeOption(popover, option, selected, most) {
     el("span", { class: "tkf-option-bar", style: { width: `${(COUNT_BAR_PX * option.rows) / most}px` } }),
     el("span", { class: "tkf-option-rows" }, formatCount(option.rows)),
   );
-}
-
-/** @param {FilterPopover} popover */
-function makeFind(popover) {
-  const find = () => {
-    popover.search = input.value;
-    popover.sendFind();
-  };
-  const looks = { class: "tkf-input", placeholder: "find", "aria-label": "find an option", "data-name": "find" };
-  const input = el("input", { type: "search", ...looks, value: popover.search, on: { input: find } });
-  return input;
 }
 
 // ── dates ──

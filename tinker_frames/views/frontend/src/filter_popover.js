@@ -195,6 +195,17 @@ export class FilterPopover {
     this.send({ do: "filter", name, value });
   }
 
+  /** Make the box that finds rows of a list. @param {string} label @param {() => void} find called with each key press */
+  makeFind(label, find) {
+    const take = () => {
+      this.search = input.value;
+      find();
+    };
+    const looks = { class: "tkf-input", placeholder: "find", "aria-label": label, "data-name": "find" };
+    const input = el("input", { type: "search", ...looks, value: this.search, on: { input: take } });
+    return input;
+  }
+
   /** Set the filter that is open. @param {FilterValue} value */
   set(value) {
     if (!this.control || !("value" in this.control)) return;
