@@ -15,14 +15,16 @@ DAY_S = 86_400
 
 def are_first(values: pd.Series[Any], keys: pd.DataFrame, n: int, *, smallest: bool) -> Any:
     """Return which rows are among the first `n` of their group by a value, equal ones alike; NA where missing values leave it open."""
-    known = values.notna()
+    import pandas as pd
 
-    def group(values: pd.Series[Any]) -> Any:
-        return values.groupby([keys[name] for name in keys.columns], dropna=False, observed=True, sort=False)
-
-    best_place = group(values).rank(method="min", ascending=smallest).fillna(1)
-    size, missing = group(known).transform("size"), group(~known).transform("sum")
-    worst_place = (best_place + missing).where(known, size)
+    missing = values.isna()
+    columns = pd.DataFrame({"value": values, "missing": missing})
+    groups = columns.groupby([keys[name] for name in keys.columns], dropna=False, observed=True, sort=False)
+    best_place = groups["value"].rank(method="min", ascending=smallest)
+    if not missing.any():
+        return (best_place <= n).astype("boolean")
+    best_place = best_place.fillna(1)
+    worst_place = (best_place + groups["missing"].transform("sum")).mask(missing, groups["missing"].transform("size"))
     first = (worst_place <= n).astype("boolean")
     return first.where(first | (best_place > n))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from ..schema.catalog import INVENTORY, SESSIONS_WITH_DETAILS
-from ..schema.columns import Table, add_live, pandas_dtype, text_dtype, to_frame
+from ..schema.columns import Table, add_live, pandas_dtype, text_dtype, to_columns, to_frame
 from .listing import Listing, Report
 
 ATTRS = "tinker"
@@ -18,6 +18,11 @@ FINAL = "final"  # the name that the cookbook saves a run's last state under
 def build_frame(table: Table, listing: Listing) -> pd.DataFrame:
     """Return the typed frame of a listing; ages are as of now."""
     return to_frame(table, listing.data, datetime.now(UTC))
+
+
+def build_columns(table: Table, listing: Listing, *names: str) -> pd.DataFrame:
+    """Return some stored columns of a listing as a typed frame; for a few rows, each column costs more than its values."""
+    return to_columns([table[name] for name in names], listing.data)
 
 
 def describe_frame(frame: pd.DataFrame, table: Table, report: Report, *, base_url: str, account: str) -> pd.DataFrame:

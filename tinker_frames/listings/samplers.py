@@ -16,10 +16,11 @@ import pandas as pd
 from ..rest.progress import Progress
 from ..rest.threads import start_thread
 from ..schema.catalog import SAMPLERS, SESSION_DETAILS, SESSIONS
-from .joins import build_frame, map_members
+from .joins import build_columns, map_members
 from .listing import Listing, Report, merge_reports
 from .tables import Options, Tables
 
+STATUS = tuple(name for name in SESSIONS.names if name.startswith("status"))
 ENDED = ("cancelled", "client_finished", "failed")  # statuses of sessions that start no more samplers
 
 
@@ -41,7 +42,7 @@ def find_ended(sessions: pd.DataFrame) -> dict[str, str]:
     A status that is not known is no end.
     """
     rows = sessions[sessions["status"].isin(ENDED)]
-    ends = zip(*(rows[name].tolist() for name in rows.columns if name.startswith("status")), strict=True)
+    ends = zip(*(rows[name].tolist() for name in STATUS), strict=True)
     digests = (hashlib.sha256(repr(end).encode()).hexdigest()[:16] for end in ends)
     return {key: f"{key} {digest}" for key, digest in zip(rows["session_id"], digests, strict=True)}
 
@@ -56,14 +57,14 @@ def read_model_paths(
     asked which there are.
     """
     listing, ahead = _list_sessions(tables, options, expected)
-    sessions, reports = build_frame(SESSIONS, listing), [listing.report]
+    sessions, reports = build_columns(SESSIONS, listing, "session_id", *STATUS), [listing.report]
     over = find_ended(sessions)
     is_searched = "sampler_ids" not in listing.data.column_names  # else each session was read already
     if is_searched:
         left_out = set() if ended else over.keys() - set(tables.find_permanent(SESSION_DETAILS, over))
         ids = [session_id for session_id in sessions["session_id"] if session_id not in left_out]
         listing = tables.session_details(ids, options, ended=over, ahead=ahead)
-    members = build_frame(SESSION_DETAILS, listing)
+    members = build_columns(SESSION_DETAILS, listing, "session_id", "training_run_ids", "sampler_ids")
     reports.append(listing.report)
     is_active = ~members["session_id"].isin(over)
     session_of = map_members(members, "sampler_ids") | map_members(members[is_active], "sampler_ids")
@@ -71,7 +72,7 @@ def read_model_paths(
         known = set(tables.find_permanent(SAMPLERS, {key: key for key in session_of}))
         session_of = {key: session for key, session in session_of.items() if session not in over or key in known}
     listing = tables.samplers(session_of, options)
-    samplers = build_frame(SAMPLERS, listing)
+    samplers = build_columns(SAMPLERS, listing, "session_id", "model_path")
     is_over = samplers["session_id"].isin(over)
     report = merge_reports([*reports, listing.report])
     paths = samplers["model_path"]

@@ -5,7 +5,7 @@ The kind of a column decides its Arrow type, its pandas dtype and how a malforme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -236,24 +236,30 @@ def to_frame(table: Table, data: pa.Table, now: datetime) -> pd.DataFrame:
 
     An empty listing gives the same columns and dtypes as a full one.
     """
+    return add_live(table, to_columns(table.stored, data), now)
+
+
+def to_columns(columns: Sequence[Column], data: pa.Table) -> pd.DataFrame:
+    """Return some columns of a listing as a typed frame; one that the listing lacks is NA."""
     import pandas as pd
     import pyarrow as pa
 
-    have = set(data.column_names)
-    columns: dict[str, Any] = {}
-    for column in table.stored:
-        values = (
-            data.column(column.name) if column.name in have else pa.chunked_array([empty_arrow(column, data.num_rows)])
-        )
-        columns[column.name] = to_series_data(column, values)
-    return add_live(table, pd.DataFrame(columns, index=pd.RangeIndex(data.num_rows), copy=False), now)
+    have, rows = set(data.column_names), data.num_rows
+    arrays = {
+        column.name: data.column(column.name) if column.name in have else pa.chunked_array([empty_arrow(column, rows)])
+        for column in columns
+    }
+    found = {column.name: to_series_data(column, arrays[column.name]) for column in columns}
+    return pd.DataFrame(found, index=pd.RangeIndex(rows), copy=False)
 
 
 def add_live(table: Table, frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """Return a frame of all other columns with those that change with the clock, in the table's order."""
-    for column in table.columns:
-        if column.live is not None:
+    for place, column in enumerate(table.columns):
+        if column.live is not None and column.name in frame:
             frame[column.name] = column.live(frame, now)
+        elif column.live is not None:
+            frame.insert(place, column.name, column.live(frame, now))
     return frame[table.names] if list(frame.columns) != table.names else frame
 
 
