@@ -38,7 +38,7 @@ ACTIONS = {
     "archive": "get_checkpoint_archive_url",
     "samplers": "get_sampler",
 }
-NEWER = {"sessions/search", "billing usage", "storage usage"}
+NEWER = {"sessions/search", "billing usage", "storage usage", "audit log"}
 
 
 @pytest.fixture
@@ -252,10 +252,11 @@ def test_billing_that_is_missing(server: DemoServer, examine_server: Callable[..
 
 
 def test_what_is_not_for_this_account(examine_server: Callable[..., Examined]) -> None:
-    """Routes for admins only are refused, which is not wrong."""
+    """Routes for admins only are refused, which is not wrong; the finding says which role they need."""
     with DemoServer(runs=3, admin=False) as server:
         found = examine_server(server)
-    assert list_findings(found, "refused") == {"billing usage", "storage usage"}
+    assert list_findings(found, "refused") == {"billing usage", "storage usage", "audit log"}
+    assert "needs org admin or billing admin" in found["billing usage"].detail
     assert not list_findings(found, "wrong")
 
 

@@ -82,3 +82,29 @@ def test_billing_and_audit_need_the_role(serve, browse):
     assert get_usage(web, HOUR - timedelta(days=1), HOUR).status_code == 403
     assert web.get("billing/usage/checkpoints/current").status_code == 403
     assert web.get("audit").status_code == 403
+
+
+def test_audit_log_has_the_reads_of_samplers(web):
+    """Each checkpoint that a sampler has loaded was read once, by the sampler's session, not before it was saved."""
+    sessions = web.server.state.sessions("accessible")
+    loaded = [(one.session_id, row.model_path) for one in sessions for row in one.samplers if row.model_path]
+    days = sorted({one.created_at.date() for one in sessions} | {datetime.now(UTC).date()})
+    days = [days[0] + timedelta(days=number) for number in range((days[-1] - days[0]).days + 1)]
+    saved = {row["tinker_path"]: row["time"] for row in web.rows("checkpoints", "checkpoints", 1000)}
+    entries = [entry for day in days for entry in web.json("audit", day=day.isoformat())["entries"]]
+    reads = [entry for entry in entries if entry["event"] == "checkpoint_read"]
+    assert loaded
+    found = [(entry["event_details"]["actor"]["session_id"], entry["tinker_path"]) for entry in reads]
+    assert sorted(found) == sorted(loaded)
+    assert all(entry["timestamp"] > saved.get(entry["tinker_path"], "") for entry in reads)
+    assert {entry["purpose"] for entry in reads} == {"sampling"}
+
+
+def test_audit_log_may_be_behind_a_signed_url(serve, browse):
+    """With `audit="redirect"` the answer is a 302 to a URL of the storage that holds the JSON."""
+    web = browse(serve(runs=3, audit="redirect"))
+    reply = web.get("audit")
+    assert reply.status_code == 302
+    plain = browse(web.server, None).get(reply.headers["Location"])
+    web.server.switches.audit = "json"
+    assert plain.json() == web.json("audit")

@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,20 @@ READS: dict[str, Case] = {
         {},
         lambda a: a["data"],
     ),
+    "get_current_checkpoint_storage_usage, as the SDK calls it": (
+        lambda r, s: r.get_current_checkpoint_storage_usage("proj-evals"),
+        "/billing/usage/checkpoints/current",
+        {"project_id": "proj-evals"},
+        lambda a: "data" in a,
+    ),
+    "get_audit_log": (lambda r, s: r.get_audit_log(), "/audit", {"event_type": "all"}, lambda a: "entries" in a),
+    "get_audit_log of a day": (
+        lambda r, s: r.get_audit_log("projects", datetime(2026, 1, 2, 23, tzinfo=timezone(timedelta(hours=-2)))),
+        "/audit",
+        {"event_type": "projects", "day": "2026-01-03"},
+        lambda a: a == {"entries": []},
+    ),
+    "get_api_key_info": (lambda r, s: r.get_api_key_info(), "/auth/apikey/me", {}, lambda a: a["details"]["user_details"]["email"]),
 }  # fmt: skip
 
 
@@ -271,6 +285,73 @@ def test_answers_that_are_no_object(server: DemoServer, client_of: Make) -> None
         server.faults.bursts.append(Burst("list_training_runs", 200, times=1, body=body))
         with pytest.raises(errors.SchemaError):
             client.rest.list_training_runs()
+
+
+# ── the audit log ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("day", ["2026-11-31", "yesterday", ""])
+def test_what_is_not_a_day_is_refused(rest_client: tkf.Client, day: str) -> None:
+    """A day that cannot be, an unknown kind of events, and a time that could be local or UTC raise before anything is sent."""
+    with pytest.raises(errors.InvalidRequestError, match="is not a day"):
+        rest_client.rest.get_audit_log(day=day)
+    with pytest.raises(errors.InvalidRequestError, match="is unknown"):
+        rest_client.rest.get_audit_log("everything")  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidRequestError, match="no time zone"):
+        rest_client.rest.get_audit_log(day=datetime.now())  # noqa: DTZ005
+
+
+def test_an_audit_log_behind_a_signed_url(
+    server: DemoServer, client_of: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is read from there, each time anew, without the key; nothing that logs, not even urllib3, has seen the signature."""
+    client = start_client(client_of(server, headers={"X-Team": "secret-team-of-ours"}), server)
+    today = date.fromisoformat(f"{server.state.now():%Y-%m-%d}")
+    plain = client.rest.get_audit_log(day=today)
+    server.switches.audit = "redirect"
+    with caplog.at_level("DEBUG"):
+        assert client.rest.get_audit_log(day=today) == client.rest.get_audit_log(day=today) == plain
+    calls = server.requests.to("get_storage")
+    assert len(calls) == 2
+    assert all("X-Sig" in call.query and not {"x-api-key", "x-team"} & set(call.headers) for call in calls)
+    logged = "".join(record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn"))
+    assert "/storage/audit" in logged
+    assert "X-Sig" not in logged
+
+
+@pytest.mark.parametrize("trouble", ["status", "reset", "page", "redirect", "list"])
+def test_trouble_behind_a_signed_url(server: DemoServer, client_of: Make, trouble: str) -> None:
+    """An error of the storage names the endpoint, and neither the signature nor what the storage says of it."""
+    client = start_client(client_of(server, retries=1), server)
+    server.switches.audit = "redirect"
+    secret = b"<Error><SignatureProvided>oops</SignatureProvided></Error>"
+    bursts = {
+        "status": Burst("get_storage", 403, times=None, body=secret),
+        "page": Burst("get_storage", 200, times=None, body=secret),
+        "list": Burst("get_storage", 200, times=None, body=b"[1]"),
+        "redirect": Burst("get_storage", 302, times=None, headers={"location": "https://x.example/?X-Sig=1"}),
+    }
+    if trouble == "reset":
+        server.faults.resets.append(Reset("get_storage", times=None))
+    else:
+        server.faults.bursts.append(bursts[trouble])
+    with pytest.raises(errors.TinkerError) as caught:
+        client.rest.get_audit_log()
+    said = repr(caught.value) + str(caught.value) + str(vars(caught.value))
+    assert "X-Sig" not in said
+    assert "oops" not in said
+    assert caught.value.__cause__ is None or "X-Sig" not in repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x.example/a?X-Sig=1", "file:///etc/passwd", "", "//[", "https://x.example/?a b"]
+)
+def test_a_signed_url_that_is_not_trusted(server: DemoServer, client: tkf.Client, url: str) -> None:
+    """An address that is neither https nor the server's own, or cannot be sent as it is, is not requested."""
+    server.faults.bursts.append(Burst("get_audit_log", 302, times=None, headers={"location": url}))
+    with pytest.raises(errors.NotSupportedError, match=r"cannot be trusted|is not valid") as caught:
+        client.rest.get_audit_log()
+    assert "X-Sig" not in str(caught.value)
 
 
 # ── the archive ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ error itself. `DataFrame` of pandas-stubs has no `tinker`, therefore `tkf.tinker
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -49,6 +49,15 @@ tkf.Client(retries="4")  # type: ignore[arg-type]  # pyright: ignore[reportArgum
 tkf.Client(retry=4)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 tkf.Client(None, None, False)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 tkf.connect(cache_tll=60)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+# ── endpoints for admins ─────────────────────────────────────────────────────────────────────────────────────────────
+
+assert_type(client.rest.get_audit_log("checkpoints", date(2026, 11, 20)), dict[str, Any])
+assert_type(client.rest.get_audit_log(day="2026-11-20"), dict[str, Any])
+assert_type(client.rest.get_api_key_info(), dict[str, Any])
+assert_type(client.rest.get_billing_usage("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"), dict[str, Any])
+assert_type(client.rest.get_current_checkpoint_storage_usage(project_id=None), dict[str, Any])
+client.rest.get_audit_log("everything")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -28,6 +28,11 @@ Verdict = Literal["ok", "lacks", "unknown", "refused", "wrong"]
 PINGS = 5
 MAX_SKEW_S = 5.0
 NOWHERE = "tinker-frames-doctor"  # no server makes such an id
+_ROLES = {
+    "billing usage": ": needs org admin or billing admin",
+    "storage usage": ": needs org admin or billing admin",
+    "audit log": ": needs admin",
+}
 _DETAILS = {"lacks": "this server does not have it", "unknown": "cannot be told without writing"}
 
 
@@ -215,6 +220,7 @@ def _check_routes(transport: Transport) -> Iterator[Finding]:
         ("checkpoints", lambda: transport.call("GET", CHECKPOINTS.path, params={"limit": 1})),
         ("billing usage", lambda: transport.call("GET", "/api/v1/billing/usage/events", params=day)),
         ("storage usage", lambda: transport.call("GET", "/api/v1/billing/usage/checkpoints/current")),
+        ("audit log", lambda: transport.call("GET", "/api/v1/audit", redirects=True)),
     ]
     if run:
         tries.insert(
@@ -274,7 +280,7 @@ def _classify_error(what: str, error: errors.TinkerError) -> Finding:
     if isinstance(error, errors.NotSupportedError):
         return Finding(what, "lacks", "this server does not have it")
     if isinstance(error, errors.PermissionDeniedError):
-        return Finding(what, "refused", "not for this account")
+        return Finding(what, "refused", "not for this account" + _ROLES.get(what, ""))
     return Finding(what, "wrong", str(error))
 
 

@@ -276,6 +276,7 @@ class AccountOptions(TypedDict, total=False):
     jwt_lifetime: float
     write_status: int
     user_list_external: bool
+    audit: Literal["json", "redirect"]
     admin: bool
     require_authorization: bool
     utc_offset: float

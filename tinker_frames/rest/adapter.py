@@ -37,11 +37,12 @@ _ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
 
 @dataclass(frozen=True)
 class Protected:
-    """The secret headers of a request, and the hosts that may get them over plain http, by address."""
+    """The secret headers of a request or the query that signs it, and the hosts that may get them over plain http, by address."""
 
     headers: tuple[tuple[str, Secret], ...] = ()
     may_reach: Callable[[str], bool] = lambda address: True  # noqa: ARG005
     report_silence: Callable[[], None] = lambda: None  # called once where no answer begins for `SILENCE_S`
+    query: Secret | None = None  # of a signed URL
 
 
 _UNPROTECTED = Protected()
@@ -192,7 +193,7 @@ class _BoundedConnection:
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         protected = _protected.get()
-        if self.default_port == 80 and protected.headers:
+        if self.default_port == 80 and (protected.headers or protected.query):
             address = str(self.sock.getpeername()[0])
             if not protected.may_reach(address):
                 self.close()  # type: ignore[attr-defined]
@@ -200,6 +201,10 @@ class _BoundedConnection:
                     f"the host's address is {address}, to which a key must not be sent unencrypted",
                     hint="Use an https:// base URL; allow_http=True permits plain http within private networks.",
                 )
+
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        query = _protected.get().query
+        super().putrequest(method, f"{url}?{query.reveal()}" if query else url, *args, **kwargs)  # type: ignore[misc]
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
         for name, secret in _protected.get().headers:

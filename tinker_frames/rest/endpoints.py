@@ -7,26 +7,31 @@ made of pages of different ages would be inconsistent. Writes are never cached, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import date, datetime
+from typing import Any
 
-from .. import errors
 from ..schema.arguments import check_argument, check_methods
 from ..schema.catalog import CHECKPOINTS, SAMPLERS, SESSION_IDS, SESSIONS, TRAINING_RUNS
 from ..schema.durations import check_ttl
-from ..schema.paths import checkpoint_url, component, parse, parse_known, run_url
+from ..schema.paths import checkpoint_url, component, parse, run_url
 from .endpoint_docs import document_endpoints
-from .parameters import AccessScope, Json, check_page, check_scope, drop_none, format_bound
+from .parameters import (
+    AccessScope,
+    EventType,
+    Json,
+    Write,
+    check_event_type,
+    check_page,
+    check_scope,
+    drop_none,
+    format_bound,
+    format_day,
+    parse_ids,
+)
 from .progress import Progress
-from .responses import parse_object, read_archive
+from .responses import parse_object
+from .signed import read_archive, read_redirected
 from .transport import Transport
-
-
-class Write(Protocol):
-    """Sends one write until its outcome is known; raises if it was not carried out."""
-
-    def __call__(self, action: str, training_run_id: str, checkpoint_id: str, ttl_seconds: int | None = None) -> None:
-        """Send it."""
 
 
 @check_methods
@@ -289,6 +294,47 @@ class Rest:
         """
         return self._get_page("/api/v1/billing/usage/checkpoints/current", {"project_id": project_id})
 
+    def get_audit_log(self, event_type: EventType = "all", day: date | str | None = None) -> Json:
+        """Return the events of a UTC day, in the order of time: `{"entries": […]}`; for administrators.
+
+        Sends GET /api/v1/audit; never cached. Where the answer is a redirect to a signed URL, it is read from there, without the key.
+
+        Parameters
+        ----------
+        event_type
+            Only the events of this kind.
+        day
+            The day, as a date, an ISO text or a time with a time zone; None for today.
+
+        Raises
+        ------
+        InvalidRequestError
+            For an unknown kind of events, and for what is not a day; then before anything is sent.
+        NotSupportedError
+            If the server has no audit log, or answers with an address that cannot be trusted.
+
+        Examples
+        --------
+        >>> client.rest.get_audit_log("checkpoints", "2026-11-20")["entries"]  # doctest: +SKIP
+        """
+        params = {"event_type": check_event_type(event_type), "day": format_day(day)}
+        return read_redirected(self._transport, "/api/v1/audit", drop_none(params))
+
+    def get_api_key_info(self) -> Json:
+        """Return whose key it is: `key_id`, `name`, `note`, and `details` of the organization and the user; not the key.
+
+        Sends GET /api/v1/auth/apikey/me; never cached.
+
+        Examples
+        --------
+        >>> client.rest.get_api_key_info()["details"]["user_details"]["email"]  # doctest: +SKIP
+        """
+        return self._get_page("/api/v1/auth/apikey/me", {})
+
+    # as the official SDK's AdminClient calls them
+    get_billing_usage = get_billing_usage_events
+    get_current_checkpoint_storage_usage = get_current_checkpoint_usage
+
     def get_checkpoint_archive_url(
         self,
         path_or_run: str,
@@ -322,19 +368,8 @@ class Rest:
         --------
         >>> url = client.rest.get_checkpoint_archive_url("tinker://<run>/weights/0001")["url"]  # doctest: +SKIP
         """
-        path, progress = self._build_checkpoint_url(path_or_run, checkpoint_id, "archive"), progress or Progress()
-        for left in range(max(max_retries, 1) - 1, -1, -1):
-            try:
-                response = self._transport.call("GET", path, repeat=False, redirects=True, progress=progress)
-            except errors.TinkerError as error:
-                if error.status not in (409, 425, 503) or not left:
-                    raise
-                progress.report_wait(retry_delay, f"the archive is being built; asking {left} more time(s)")
-            else:
-                return read_archive(response, self._transport.settings.base_url)
-            if progress.stop.wait(retry_delay):
-                break
-        raise errors.ConflictError("stopped waiting for the archive", url=self._transport.settings.base_url + path)
+        path = self._build_checkpoint_url(path_or_run, checkpoint_id, "archive")
+        return read_archive(self._transport, path, max_retries, retry_delay, progress or Progress())
 
     # ── writes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -348,7 +383,7 @@ class Rest:
         --------
         >>> client.rest.delete_checkpoint("tinker://<run>/weights/0001")  # doctest: +SKIP
         """
-        self._write("delete", *self._parse_ids(path_or_run, checkpoint_id))
+        self._write("delete", *parse_ids(path_or_run, checkpoint_id))
 
     def publish_checkpoint(self, tinker_path: str) -> None:
         """Make a checkpoint public: any Tinker user can then load it. One that is public already is not an error.
@@ -359,7 +394,7 @@ class Rest:
         --------
         >>> client.rest.publish_checkpoint("tinker://<run>/sampler_weights/final")  # doctest: +SKIP
         """
-        self._write("publish", *self._parse_ids(tinker_path))
+        self._write("publish", *parse_ids(tinker_path))
 
     def unpublish_checkpoint(self, tinker_path: str) -> None:
         """Make a checkpoint private again; copies that others have made are not affected.
@@ -370,7 +405,7 @@ class Rest:
         --------
         >>> client.rest.unpublish_checkpoint("tinker://<run>/sampler_weights/final")  # doctest: +SKIP
         """
-        self._write("unpublish", *self._parse_ids(tinker_path))
+        self._write("unpublish", *parse_ids(tinker_path))
 
     def set_checkpoint_ttl_from_tinker_path(self, tinker_path: str, ttl_seconds: int | None) -> None:
         """Set when a checkpoint expires, counted from now.
@@ -393,7 +428,7 @@ class Rest:
         """
         if ttl_seconds is not None:
             ttl_seconds = check_ttl(ttl_seconds)
-        self._write("set_ttl", *self._parse_ids(tinker_path), ttl_seconds)
+        self._write("set_ttl", *parse_ids(tinker_path), ttl_seconds)
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -409,11 +444,3 @@ class Rest:
             return checkpoint_url(path_or_run, checkpoint_id, action)
         parts = parse(path_or_run)
         return checkpoint_url(parts.training_run_id, parts.checkpoint_id, action)
-
-    @staticmethod
-    def _parse_ids(path_or_run: str, checkpoint_id: str | None = None) -> tuple[str, str]:
-        """Return run and checkpoint id of what a write names."""
-        if checkpoint_id is not None:
-            return path_or_run, checkpoint_id
-        parts = parse_known(path_or_run)
-        return parts.training_run_id, parts.checkpoint_id

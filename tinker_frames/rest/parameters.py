@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, date, datetime
+from typing import Any, Literal, Protocol, get_args
 
 from .. import errors
+from ..schema.paths import parse_known
 from .responses import format_utc
 
 AccessScope = Literal["owned", "accessible"]
+EventType = Literal["all", "checkpoints", "projects", "teams", "organizations"]
 Json = dict[str, Any]
+
+
+class Write(Protocol):
+    """Sends one write until its outcome is known; raises if it was not carried out."""
+
+    def __call__(self, action: str, training_run_id: str, checkpoint_id: str, ttl_seconds: int | None = None) -> None:
+        """Send it."""
 
 
 def drop_none(params: Mapping[str, Any]) -> Json:
@@ -39,6 +48,28 @@ def format_bound(name: str, when: datetime | str) -> str:
     return format_utc(when)
 
 
+def check_event_type(event_type: str) -> str:
+    """Return a valid kind of audit events; an unknown one raises."""
+    if event_type not in get_args(EventType):
+        kinds = ", ".join(map(repr, get_args(EventType)))
+        raise errors.InvalidRequestError(f"event_type={event_type!r} is unknown", hint=f"Use one of {kinds}.")
+    return event_type
+
+
+def format_day(day: date | str | None) -> str | None:
+    """Return a UTC day as text: of a date, of a time with a zone, or of text in ISO 8601; None stays None."""
+    if day is None:
+        return None
+    if isinstance(day, datetime):
+        format_bound("day", day)
+        return day.astimezone(UTC).date().isoformat()
+    try:
+        return (date.fromisoformat(day) if isinstance(day, str) else day).isoformat()
+    except ValueError:
+        pass
+    raise errors.InvalidRequestError(f"day={day!r} is not a day", hint="Use a date, or text such as 2026-11-20.")
+
+
 def check_page(params: Mapping[str, Any]) -> Json:
     """Return the parameters of a page, its numbers as Python's own; refuse a negative one."""
     checked = dict(params)
@@ -48,3 +79,11 @@ def check_page(params: Mapping[str, Any]) -> Json:
             if checked[name] < 0:
                 raise errors.InvalidRequestError(f"{name}={checked[name]} is below 0", hint=f"Pass {name}=0 or more.")
     return checked
+
+
+def parse_ids(path_or_run: str, checkpoint_id: str | None = None) -> tuple[str, str]:
+    """Return run and checkpoint id of what a write names: by tinker path, or by run and checkpoint id."""
+    if checkpoint_id is not None:
+        return path_or_run, checkpoint_id
+    parts = parse_known(path_or_run)
+    return parts.training_run_id, parts.checkpoint_id

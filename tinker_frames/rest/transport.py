@@ -6,15 +6,13 @@ waits as the server asks, and raises every other outcome as one of `errors`.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import operator
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,11 +29,11 @@ from .config import Settings, is_loopback
 from .failures import advise_wait, build_wait_error, describe_failure, describe_repeat, describe_silence
 from .permanent import Permanent
 from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
+from .request import Request, encode_body, is_expected, is_invalid_token, split_signature, wait_after
 from .responses import Response
 from .retry import (
     LONGEST_WAIT_S,
     RetryBudget,
-    is_complete_json,
     is_gateway_refusal,
     parse_http_date,
     read_retry_advice,
@@ -125,8 +123,8 @@ class Transport:
         progress = progress or Progress()
         is_read = repeat or method == "GET"
         headers = {} if method == "GET" else {"X-Idempotency-Key": key or str(uuid.uuid4())}
-        content = _encode_body(body)
-        request = _Request(
+        content = encode_body(body)
+        request = Request(
             method,
             self.settings.base_url + path,
             params=params,
@@ -145,6 +143,16 @@ class Transport:
             if not is_read:
                 self.invalidate_cache()
 
+    def read_signed(self, url: str, what: str, progress: Progress | None = None) -> Response:
+        """Return the JSON at a signed URL, which gets neither the key nor any extra header; `what` is its name in errors.
+
+        Its query, which is the secret part, is not in the request's URL: the connection adds it, as it adds secret headers.
+        """
+        self.check_open()
+        address, query = split_signature(url)
+        request = Request("GET", address, signature=query, name=what)
+        return self._send_with_retries(request, True, progress or Progress())
+
     def check_open(self) -> None:
         """Raise `TinkerError` if the transport is closed; for reads that the cache may answer."""
         if self.is_closed:
@@ -159,7 +167,7 @@ class Transport:
                 cache.close()
 
     def _send_with_retries(
-        self, request: _Request, repeat: bool, progress: Progress, credential: Secret | None = None
+        self, request: Request, repeat: bool, progress: Progress, credential: Secret | None = None
     ) -> Response:
         """Send until there is an answer to return or to raise; with `credential` given, it is sent as it is."""
         with limit_time(self.settings.deadline):
@@ -168,27 +176,33 @@ class Transport:
             while True:
                 self._wait_for_rate_limit(progress)
                 self.check_open()
-                token = self.auth.get_token(may_assume=may_assume) if credential is None else Token(credential, "")
+                token = self._choose_token(request, credential, may_assume=may_assume)
                 outcome = self._send_once(request, token, progress)
                 if isinstance(outcome, Response):
                     if token is not None and not self.auth.confirm(token):
                         may_assume = False  # config has changed: what the old way brought is dropped
                         continue
-                    if _is_expected(outcome, request):
+                    if is_expected(outcome, request):
                         self._log_deprecation(outcome)
                         return outcome
-                    may_replay = credential is None and not replayed and _is_invalid_token(outcome)
+                    may_replay = credential is None and not replayed and is_invalid_token(outcome)
                     if may_replay and token is not None and self.auth.replace(token.secret):
                         replayed = True
                         continue
                 error = self._build_error(request, outcome) if isinstance(outcome, Response) else outcome
-                wait = _wait_after(outcome, tries) if repeat else None
+                wait = wait_after(outcome, tries) if repeat else None
                 if wait is None or wait >= min(get_time_left(), LONGEST_WAIT_S):
                     raise self._end_retries(outcome, error)
                 self._report_repeat(wait, time.monotonic() - began, describe_repeat(error, tries.left), progress)
                 self._wait_before_retry(wait, error, progress)
 
-    def _send_once(self, request: _Request, token: Token | None, progress: Progress) -> Response | errors.TinkerError:
+    def _choose_token(self, request: Request, credential: Secret | None, *, may_assume: bool) -> Token | None:
+        """Return what a request is sent with: the given credential, else the account's; nothing to a signed URL."""
+        if request.signature is not None:
+            return None
+        return self.auth.get_token(may_assume=may_assume) if credential is None else Token(credential, "")
+
+    def _send_once(self, request: Request, token: Token | None, progress: Progress) -> Response | errors.TinkerError:
         """Send once; a transport failure is returned, so that no exception that holds the request is chained to ours."""
         patience_s = max(0.1, min(self.settings.timeout, get_time_left()))
         cache = self._find_cache(request, token)
@@ -197,7 +211,7 @@ class Transport:
         began = time.time() if cache is None else cache.start_read()
         struck: list[int] = []
         try:
-            with protect(self._protect(token, lambda: self._report_silence(patience_s, progress))):
+            with protect(self._protect(request, token, lambda: self._report_silence(patience_s, progress))):
                 response = session.request(
                     request.method,
                     request.url,
@@ -220,7 +234,7 @@ class Transport:
         from_cache = bool(getattr(response, "from_cache", False))
         if not from_cache:
             progress.count_request()
-            self._measure_clock(response.headers.get("Date"))
+            self._measure_clock(None if request.signature is not None else response.headers.get("Date"))
         progress.count_struck(sum(struck))
         created = getattr(response, "created_at", None)
         age_base = created.timestamp() if from_cache and created else began
@@ -230,17 +244,19 @@ class Transport:
             return self._send_once(replace(request, refresh=True), token, progress)
         return Response(response.status_code, response.headers, content, request.url, age_base, from_cache)
 
-    def _find_cache(self, request: _Request, token: Token | None) -> AccountCache | None:
+    def _find_cache(self, request: Request, token: Token | None) -> AccountCache | None:
         """Return the cache for what this token may read; None for requests that are not cached."""
         if not (request.cached and self.settings.cache):
             return None
         return self._open_cache(self.account if token is None else fingerprint(self.settings.base_url, token.identity))
 
-    def _protect(self, token: Token | None, report_silence: Callable[[], None]) -> Protected:
+    def _protect(self, request: Request, token: Token | None, report_silence: Callable[[], None]) -> Protected:
+        if request.signature is not None:
+            return Protected((), self.settings.may_reach, report_silence, request.signature)
         own = () if token is None else (("X-API-Key", token.secret),)
         return Protected((*self.settings.extra_headers, *own), self.settings.may_reach, report_silence)
 
-    def _strike_out(self, request: _Request, response: requests.Response, struck: list[int]) -> None:
+    def _strike_out(self, request: Request, response: requests.Response, struck: list[int]) -> None:
         """Remove the credential from an answer before anything sees it; only an exchange may answer with one."""
         if request.yields_token and response.ok:
             return
@@ -249,7 +265,7 @@ class Transport:
             response._content = content  # noqa: SLF001  # requests keeps a body there; there is no other way to give one
             struck.append(count)
 
-    def _build_error(self, request: _Request, response: Response) -> errors.TinkerError:
+    def _build_error(self, request: Request, response: Response) -> errors.TinkerError:
         what = request.what
         if 200 <= response.status < 300:
             return errors.ConnectionFailedError(
@@ -263,7 +279,7 @@ class Transport:
                 hint="Set base_url to the target of the redirect if you trust it.",
             )
         try:
-            body = response.json()
+            body = "" if request.signature is not None else response.json()  # a storage may quote what was signed
         except (ValueError, RecursionError):
             is_page = "html" in response.headers.get("Content-Type", "")
             body = "" if is_page else response.content.decode("utf-8", "replace")
@@ -336,7 +352,7 @@ class Transport:
 
     def _post_with(self, path: str, body: dict[str, Any], credential: Secret) -> Any:
         """Send a POST that the authenticator needs, with the credential that it names."""
-        request = _Request("POST", self.settings.base_url + path, body=_encode_body(body), yields_token=True)
+        request = Request("POST", self.settings.base_url + path, body=encode_body(body), yields_token=True)
         response = self._send_with_retries(request, True, Progress(), credential)
         try:
             return response.json()
@@ -366,27 +382,6 @@ class Transport:
             logger.log(level, "the server says: %s", errors.scrub(strike_out_text(note, self._secrets()))[:500])
 
 
-@dataclass(frozen=True)
-class _Request:
-    """One logical request, the same on every attempt."""
-
-    method: str
-    url: str
-    params: Mapping[str, Any] | None = None
-    body: bytes | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    cached: bool = False
-    refresh: bool = False
-    redirects: bool = False
-    wants_json: bool = True
-    yields_token: bool = False
-
-    @property
-    def what(self) -> str:
-        """The method and path, as errors name them."""
-        return f"{self.method} {urlsplit(self.url).path}"
-
-
 def _configure_session(session: requests.Session, settings: Settings) -> Any:
     """Give a session its pools and headers, and take away whatever could send other credentials or keep cookies."""
     import http.cookiejar
@@ -407,37 +402,6 @@ def _configure_session(session: requests.Session, settings: Settings) -> Any:
             False  # a proxy would carry the key off this machine, or further than the network it may travel in
         )
     return session
-
-
-def _encode_body(body: Any) -> bytes | None:
-    """Return a body as JSON, also with numpy's whole numbers; what is none is refused before anything is sent."""
-    try:
-        return None if body is None else json.dumps(body, allow_nan=False, default=operator.index).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        problem = str(error)
-    raise errors.InvalidRequestError(f"an argument cannot be sent as JSON: {problem}")
-
-
-def _wait_after(outcome: Response | errors.TinkerError, tries: RetryBudget) -> float | None:
-    """Return the seconds to wait before a repeat, None for no repeat; a 2xx that is not good was cut short on its way."""
-    if isinstance(outcome, errors.TinkerError):
-        return tries.wait_after_loss() if outcome.retryable else None
-    if 200 <= outcome.status < 300:
-        return tries.wait_after_loss()
-    return tries.wait_after(outcome.status, outcome.headers)
-
-
-def _is_expected(response: Response, request: _Request) -> bool:
-    """Tell whether the answer is a success; the body of a read must be complete JSON."""
-    if 300 <= response.status < 400:
-        return request.redirects
-    if not 200 <= response.status < 300:
-        return False
-    return not request.wants_json or is_complete_json(response.content)
-
-
-def _is_invalid_token(response: Response) -> bool:
-    return response.status == 401 and 'error="invalid_token"' in response.headers.get("WWW-Authenticate", "")
 
 
 def _sleep(seconds: float, progress: Progress) -> None:

@@ -30,6 +30,7 @@ class Switches:
     jwt_lifetime: float = 3600.0  #: lifetime of JWTs in seconds
     write_status: int = 204  #: success status of publish, unpublish, TTL and delete
     user_list_external: bool = True  #: whether the user's list includes external checkpoints
+    audit: Literal["json", "redirect"] = "json"  #: whether the audit log is a 200 with a body or a 302 to a signed URL
     admin: bool = True  #: whether the caller can read billing and audit
     require_authorization: bool = False  #: whether Twinkle requires `Authorization` and `X-Ray-Serve-Request-Id`
     utc_offset: float = 8.0  #: hours by which Twinkle's local times are ahead of UTC
@@ -45,6 +46,7 @@ class Backend:
     dialect: str = "official"
     polls: Counter[str] = field(default_factory=Counter)
     copies: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)  #: JSON behind signed URLs, by storage path
 
     def find_state(self, credential: str | None) -> State:
         """Return the account of a key or JWT; the first account if it is not valid."""

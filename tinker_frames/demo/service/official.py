@@ -32,6 +32,7 @@ from .search import build_next_cursor, filter_sessions
 from .serializers import (
     build_cursor,
     encode_checkpoints,
+    encode_json,
     format_time,
     serialize_checkpoint,
     serialize_run,
@@ -40,7 +41,7 @@ from .serializers import (
     serialize_session_summary,
     serialize_weights_info,
 )
-from .storage import FILES, compute_url_expiry, format_http_date, sign_file_url, sign_url
+from .storage import FILES, compute_url_expiry, format_http_date, sign_document_url, sign_file_url, sign_url
 
 router = EndpointRouter()
 
@@ -351,7 +352,10 @@ async def get_audit_log(
     _require_admin(request)
     start = datetime.combine(day or account.now().date(), time(), UTC)
     entries = list_audit_entries(account, start) if event_type in {"all", "checkpoints"} else []
-    return build_json({"entries": entries})
+    if get_backend(request).switches.audit == "json":
+        return build_json({"entries": entries})
+    url = sign_document_url(request, f"/storage/audit/{event_type}/{start:%Y-%m-%d}", encode_json({"entries": entries}))
+    return Response(status_code=302, headers={"Location": url})
 
 
 def _require_admin(request: Request) -> None:

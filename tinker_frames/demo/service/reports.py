@@ -146,21 +146,46 @@ def _sum_storage(rows: list[Session]) -> dict[str, Any]:
 
 
 def list_audit_entries(state: State, day: datetime) -> list[dict[str, Any]]:
-    """Return the events of the caller's checkpoints on a UTC day, sorted by time."""
+    """Return the events of the organisation's checkpoints on a UTC day, sorted by time: what the caller did, and what samplers read."""
     rows, _ = state.checkpoints_page(10**9, 0)
-    created = [(row.time, "create", row.tinker_path) for row in rows]
-    events = sorted(event for event in created + state.log if day <= event[0] < day + timedelta(days=1))
-    return [_build_audit_entry(state, *event) for event in events]
+    mine = [(row.time, "create", row.tinker_path, None) for row in rows] + [(*event, None) for event in state.log]
+    events = (event for event in mine + _list_reads(state) if day <= event[0] < day + timedelta(days=1))
+    return [_build_audit_entry(state, *event) for event in sorted(events, key=lambda event: event[:3])]
 
 
-def _build_audit_entry(state: State, when: datetime, action: str, tinker_path: str) -> dict[str, Any]:
+def _list_reads(state: State) -> list[tuple[datetime, str, str, str | None]]:
+    """Return when each sampler read the checkpoint that it loaded: as its session began, or once the checkpoint was there."""
+    sessions, now = state.sessions("accessible"), state.now()
+    saved = {row.tinker_path: row.time for one in sessions for run in one.runs for row in run.checkpoints.values()}
+    return [
+        (
+            min(now, max(one.created_at, saved.get(path, one.created_at)) + timedelta(minutes=1)),
+            "read",
+            path,
+            one.session_id,
+        )
+        for one in sessions
+        for path in (sampler.model_path for sampler in one.samplers)
+        if path is not None
+    ]
+
+
+def _build_audit_entry(
+    state: State, when: datetime, action: str, tinker_path: str, session_id: str | None
+) -> dict[str, Any]:
     actor = {"type": "user", "urn": state.me.urn, "email": state.me.email}
-    details = {"actor": actor, "resource": "checkpoint", "action": {"type": action}, "tinker_path": tinker_path}
+    purpose = None if session_id is None else "sampling"
+    details = {
+        "actor": actor if session_id is None else {"type": "session", "session_id": session_id},
+        "resource": "checkpoint",
+        "action": {"type": action} | ({} if purpose is None else {"purpose": purpose}),
+        "tinker_path": tinker_path,
+    }
     return {
         "timestamp": format_time(when),
         "event": f"checkpoint_{action}",
         "event_details": details,
         "model_id": None,
         "tinker_path": tinker_path,
-        "purpose": None,
+        "purpose": purpose,
     }

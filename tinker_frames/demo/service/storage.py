@@ -41,6 +41,12 @@ def sign_url(request: Request, path: str) -> str:
     return f"{str(request.base_url).rstrip('/')}{quote(path)}?X-Sig={signature}"
 
 
+def sign_document_url(request: Request, path: str, content: bytes) -> str:
+    """Put JSON at a storage path, and return its signed URL."""
+    get_backend(request).documents[path] = content
+    return sign_url(request, path)
+
+
 def compute_url_expiry(request: Request, now: datetime) -> datetime:
     """Return the time at which a URL that is signed now expires."""
     return now + timedelta(minutes=get_backend(request).switches.url_minutes)
@@ -70,6 +76,9 @@ async def get_storage(request: Request) -> Response:
     path: str = request.scope["path"]
     if request.query_params.get("X-Sig") != get_backend(request).tokens.sign_path(path):
         raise ServiceError(403, "Signature does not match.")
+    document = get_backend(request).documents.get(path)
+    if document is not None:
+        return Response(document, media_type="application/json")
     name = path.rpartition("/")[2]
     content = build_archive() if name == "archive.tar" else (FILES | TRACES).get(name)
     if content is None:
