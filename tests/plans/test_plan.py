@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -374,7 +375,10 @@ def test_a_plan_that_ran_can_run_again_and_its_first_run_stays_known(server: Dem
     """A second run is a plan of its own in the journal, touches nothing that is done, and the first can still be undone."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(3)
     plan = frame.tinker.expire().allow(*ALL)
+    assert "It ran at" not in repr(plan)
     plan.run()
+    assert re.search(r"^Plan that has run: .*\nIt ran at [-\d]+ [\d:]+ UTC: 3 done\.$", repr(plan), re.DOTALL)
+    assert "UTC: 3 done." in plan._repr_html_()
     second = plan.run()
     assert set(second["outcome"]) <= {"skipped", "unchanged"}
     assert second.attrs["tinker"]["plan"] != plan.id
@@ -387,13 +391,14 @@ def test_a_plan_that_ran_can_run_again_and_its_first_run_stays_known(server: Dem
 
 
 def test_editing_returns_new_plans_and_leaves_the_old(shared_client: tkf.Client) -> None:
-    """`only` by mask, function and query, `drop` and `allow` give other plans of the right rows; the first is as it was."""
+    """`only` and `drop` by mask, function and query, and `allow`, give other plans of the right rows; the first is as it was."""
     plan = shared_client.checkpoints().head(40).tinker.delete()
     before = plan.frame
     mask = before["size_gb"] > before["size_gb"].median()
     wanted = before.loc[mask, "tinker_path"].tolist()
     edited = [plan.only(mask), plan.only(lambda frame: frame["size_gb"] > frame["size_gb"].median())]
     edited += [plan.only(f"size_gb > {before['size_gb'].median()}"), plan.drop(before.loc[~mask, "tinker_path"])]
+    edited += [plan.drop(f"size_gb <= {before['size_gb'].median()} or size_gb.isna()")]
     for other in edited:
         assert other.frame["tinker_path"].tolist() == wanted
         assert other.id != plan.id

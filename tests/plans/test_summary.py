@@ -13,7 +13,7 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer, Faults
-from tinker_frames.plans.guards import GUARDS
+from tinker_frames.plans.guards import GUARDS, describe_holds
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons
 
@@ -83,6 +83,31 @@ def test_a_plan_fits_a_hundred_columns(shared_client: tkf.Client, call: str) -> 
     assert ("cannot be undone" if call == "delete" else "can be undone with tkf.undo()") in repr(plan)
 
 
+def test_each_guard_is_counted_once(shared_client: tkf.Client) -> None:
+    """A row that several guards hold is counted by each of them, and one line says how many rows all of them hold."""
+    plan = shared_client.checkpoints().tinker.delete()
+    held = plan.frame.query("verdict == 'held'")
+    (line,) = [line for line in plan.summarize(plan.frame) if line.startswith("held: ")]
+    counts = {
+        "public": held["public"].sum(),
+        "newest of their runs": held["is_newest"].sum(),
+        "last training checkpoints of their runs": held["is_last_training"].sum(),
+        "loaded by a sampler": held["loaded_by_sampler"].sum(),
+    }
+    assert sum(counts.values()) > len(held)
+    assert line == f"held: {len(held)} ({', '.join(f'{count} {name}' for name, count in counts.items())})"
+
+
+def test_guards_that_cannot_tell_are_counted_apart() -> None:
+    """What a guard is sure of and what it cannot tell are two numbers; an unknown expiry is one."""
+    reasons = pd.Series(["loaded by a sampler", "not known whether a sampler has loaded it; its expiry is not known"])
+    assert describe_holds(reasons) == [
+        "1 loaded by a sampler",
+        "1 possibly loaded by a sampler",
+        "1 with unknown expiry",
+    ]
+
+
 def test_reasons_that_differ_on_every_row_are_few_lines() -> None:
     """The most frequent reasons have a line each, the others one line together."""
     reasons = pd.Series(["public"] * 5 + [f"its expiry has changed since, to {place}" for place in range(2000)])
@@ -133,6 +158,14 @@ def test_what_a_rule_keeps_is_counted(shared_client: tkf.Client) -> None:
     for text in texts(plan):
         assert "no checkpoint will " in text
         assert f"kept: {len(frame)} checkpoints, by keep_last(1000)" in text
+
+
+def test_a_rule_that_keeps_nothing_is_named(shared_client: tkf.Client) -> None:
+    """Of the rules joined by or, each that keeps no checkpoint is named in the plan: it may be mistyped."""
+    rule = P.keep_last(1) | (P.has_metadata("los") | P.keep_final())
+    plan = shared_client.checkpoints().tinker.retire(rule)
+    lines = [line for line in plan.summarize(plan.frame) if line.startswith("check the rule")]
+    assert lines == ["check the rule has_metadata('los'): it keeps no checkpoint"]
 
 
 def test_without_a_rate_no_money_is_shown(client_of: Make) -> None:

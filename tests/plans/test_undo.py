@@ -215,7 +215,9 @@ def test_an_old_plan_is_resumed_or_undone_only_by_its_name(
 def test_an_abandoned_plan_is_not_resumed(server: DemoServer, client: tkf.Client, interrupt: Interrupt) -> None:
     """`abandon` closes an unfinished plan for good, and a finished plan cannot be abandoned."""
     plan = interrupt()
+    assert repr(plan).endswith("2 done, 12 not done. It was interrupted; tkf.resume(plan) continues it.")
     tkf.abandon(plan, client=client)
+    assert repr(plan).endswith("2 done, 12 not done, and the rest was abandoned.")
     with pytest.raises(errors.InvalidRequestError, match="no interrupted plan"):
         resume(confirm=True, client=client)
     for call in (resume, tkf.abandon):

@@ -108,8 +108,8 @@ def filter_rows(frame: pd.DataFrame, query: str, called: str = "--where") -> pd.
     return frame[evaluate_condition(frame, query, called)]
 
 
-def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where") -> Mask:
-    """Return for each row whether a pandas query keeps it; `called` is what an error calls it.
+def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where", *, unknown: bool = False) -> Mask:
+    """Return for each row whether a pandas query keeps it, `unknown` where it is NA; `called` is what an error calls it.
 
     Text beside a column is read as by `translate_comparisons`: `time > '2026-11-01'`, `size > '1GB'`, `age > '30d'`.
 
@@ -138,7 +138,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where")
         problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     else:
         if getattr(mask, "shape", None) == (len(frame),) and is_bool_dtype(mask):
-            kept: Mask = pd.Series(mask).fillna(value=False).to_numpy(dtype=bool)  # of labels it is a bare array
+            kept: Mask = pd.Series(mask).fillna(value=unknown).to_numpy(dtype=bool)  # of labels it is a bare array
             return kept
         problem = "it is not true or false for every row"
     raise InvalidRequestError(f"{called} {query!r} cannot be evaluated: {problem}", hint=hint)

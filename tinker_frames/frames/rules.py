@@ -37,6 +37,11 @@ class Rule:
         return frozenset(self._needs).union(*(rule.columns for rule in self._of))
 
     @property
+    def alternatives(self) -> tuple[Rule, ...]:
+        """The rules that it joins by or; itself, if it joins none."""
+        return (self,)
+
+    @property
     def code(self) -> str:
         """The rule as code that runs after `import tinker_frames as tkf`.
 
@@ -147,6 +152,11 @@ class Either(Rule):
             code=f"{one.code} | {other.code}",
         )
         self._of = (one, other)
+
+    @property
+    def alternatives(self) -> tuple[Rule, ...]:
+        """The rules that it joins by or."""
+        return tuple(rule for part in self._of for rule in part.alternatives)
 
     def reasons(self, frame: pd.DataFrame) -> pd.Series[str]:
         """Return per row the parts that keep it."""

@@ -44,6 +44,10 @@ class Guard:
         """Return e.g. "1 newest of its run" or "3 newest of their runs"."""
         return f"{number:,} {self.warning if number == 1 and self.warning else self.counted}"
 
+    def describe_numbers(self, known: int, unknown: int) -> list[str]:
+        """Return how many rows it holds, and of how many it cannot tell, as in "2 possibly newest of their runs"; nothing of none."""
+        return [self.count(known)] * bool(known) + [f"{unknown:,} possibly {self.counted}"] * bool(unknown)
+
     def is_named_in(self, reason: str) -> bool:
         """Tell whether it is one of those that a reason names."""
         return self.describe(True) in reason or self.describe(None) in reason
@@ -97,6 +101,7 @@ GUARDS = {
         ),
     )
 }
+_BETWEEN = "; "  # from one reason of a row to the next
 FLAGS = tuple(guard.column for guard in GUARDS.values())  # the columns of facts that the guards read
 
 
@@ -105,7 +110,18 @@ def find_hold(flags: Sequence[bool | None], allowed: frozenset[str]) -> str:
     found = {name: guard.describe(flag) for (name, guard), flag in zip(GUARDS.items(), flags, strict=True)}
     holding = {name for name, reason in found.items() if reason}
     lifted = {name for name in holding if {name, GUARDS[name].lifted_with} & allowed & holding}
-    return "; ".join(reason for name, reason in found.items() if name in holding - lifted)
+    return _BETWEEN.join(reason for name, reason in found.items() if name in holding - lifted)
+
+
+def describe_holds(reasons: pd.Series[Any]) -> list[str]:
+    """Return how many rows each guard holds, given their reasons; a row that several guards hold is counted by each."""
+    counts = reasons.str.split(_BETWEEN).explode().value_counts()
+    found: list[str] = []
+    for guard in GUARDS.values():
+        known, unknown = guard.describe(True), guard.describe(None)
+        doubts = int(counts.get(unknown, 0)) if unknown != known else 0
+        found += guard.describe_numbers(int(counts.get(known, 0)), doubts)
+    return found
 
 
 def count_holds(frame: pd.DataFrame, allowed: frozenset[str]) -> dict[str, int]:

@@ -210,9 +210,26 @@ def _refuse_finished(record: Record) -> Record:
             f"the plan {record.plan} was abandoned, with {count_nouns(len(record.open_rows), 'row')} not done",
             hint="Make a new plan of the remaining rows.",
         )
-    counts = Counter(row.outcome for row in record.rows.values())
-    ended = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
-    raise InvalidRequestError(f"the plan {record.plan} has ended ({ended}), and nothing is left to resume", hint=LOOK)
+    raise InvalidRequestError(
+        f"the plan {record.plan} has ended ({_count_outcomes(record)}), and nothing is left to resume", hint=LOOK
+    )
+
+
+def describe_last_run(runs: list[Record]) -> str:
+    """Return when the last run of a plan was and how its rows ended, as a sentence; empty without a run."""
+    if not runs:
+        return ""
+    last = runs[-1]
+    then = f"It ran at {last.started_at:%Y-%m-%d %H:%M} UTC: {_count_outcomes(last)}"
+    if last.is_unfinished:
+        return f"{then}. It was interrupted; tkf.resume(plan) continues it."
+    return f"{then}, and the rest was abandoned." if last.abandoned else f"{then}."
+
+
+def _count_outcomes(record: Record) -> str:
+    """Return the number of rows of each outcome, as in "12 done, 1 failed"."""
+    counts = Counter(row.outcome or "not done" for row in record.rows.values())
+    return ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
 
 
 def _is_old(record: Record) -> bool:

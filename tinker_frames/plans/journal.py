@@ -121,6 +121,12 @@ class Journal:
         path, reader = self._list_files().get(name), RecordReader()
         return None if path is None else reader.read(path)
 
+    def read_runs(self, plan: str) -> list[Record]:
+        """Return the runs of one plan, the first one first, by its whole id."""
+        reader = RecordReader()
+        records = [reader.read(path) for name, path in self._list_files().items() if name.startswith(plan)]
+        return [record for record in records if record is not None and record.base == plan]
+
     def find_path(self, plan: str) -> Path:
         """Return the file of one run of a plan."""
         if plan not in self._paths:

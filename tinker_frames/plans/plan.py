@@ -37,7 +37,7 @@ from .selection import find_paths
 from .summary import PYTHON, Hints, describe_effect, format_plan_html, format_plan_text, summarize_plan
 
 if TYPE_CHECKING:
-    from ..frames.rules import Rule
+    pass
 
 # What running, resuming and undoing a plan return.
 OUTCOMES_DOC = """DataFrame
@@ -83,6 +83,9 @@ class Source(Protocol):
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if that is known."""
 
+    def describe_run(self, plan: str) -> str:
+        """Return when a plan ran last and how its rows ended, as a sentence; empty if it has not run."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -111,6 +114,7 @@ class Plan:
     undoes: str | None = None
     kept: pd.DataFrame | None = field(default=None, repr=False)
     rule: str = ""
+    notes: tuple[str, ...] = ()  # on the rule, as lines of the summary
     rate: float | None = None  # dollars per gigabyte and month
     code: str = ""  # the call that made it, to be put after `frame.tinker.`
 
@@ -154,7 +158,7 @@ class Plan:
         """Return a summary of the plan, as lines; `frame` is the plan's own."""
         check_argument("frame", frame, pd.DataFrame)
         kept = [] if self.kept is None else [f"kept: {count_checkpoints(len(self.kept))}, by {self.rule}"]
-        return summarize_plan(self.action, frame, self.rows, self.rate, kept, hints)
+        return summarize_plan(self.action, frame, self.rows, self.rate, [*kept, *self.notes], hints)
 
     def only(self, rows: Any) -> Plan:
         """Return a plan of some of the rows and no others; sends nothing.
@@ -177,12 +181,7 @@ class Plan:
         --------
         >>> plan.only("size_gb > 1")  # doctest: +SKIP
         """
-        frame = self.frame
-        if isinstance(rows, str) and not starts_with_scheme(rows):
-            rows = evaluate_condition(
-                _add_ages(frame).assign(user_metadata=self.rows["user_metadata"]), rows, "the query"
-            )
-        return self._select(find_paths(frame, rows, "plan.only", unknown=False))
+        return self._select(self._find_paths(rows, "plan.only", unknown=False))
 
     def drop(self, rows: Any) -> Plan:
         """Return a plan without some of the rows; sends nothing.
@@ -190,19 +189,19 @@ class Plan:
         Parameters
         ----------
         rows
-            A tinker path or several, a frame with a `tinker_path` column, a mask of `plan.frame`, or a function of it. A mask is
-            aligned as for `only`; where it is NA, the row is dropped.
+            As for `only`. Where a mask or a query is NA, the row is dropped; a comparison with a missing number, as of `size_gb`,
+            is not NA but false, so add `or size_gb.isna()` to drop those too.
 
         Raises
         ------
         InvalidRequestError
-            For a path that names no row of the plan, and a mask of other rows.
+            For a path that names no row of the plan, a mask of other rows, and a query that is not a condition on the columns.
 
         Examples
         --------
         >>> plan.drop(frame[frame["name"] == "final"])  # doctest: +SKIP
         """
-        gone = find_paths(self.frame, rows, "plan.drop", unknown=True)
+        gone = self._find_paths(rows, "plan.drop", unknown=True)
         return self._select(set(self.rows["tinker_path"]) - gone)
 
     def allow(self, *guards: str) -> Plan:
@@ -338,10 +337,23 @@ class Plan:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return format_plan_text(self.summarize(self._preview), self._preview)
+        return format_plan_text(self.summarize(self._preview), self._preview, self._make_hints())
 
     def _repr_html_(self) -> str:
-        return format_plan_html(self.summarize(self._preview), self._preview)
+        return format_plan_html(self.summarize(self._preview), self._preview, self._make_hints())
+
+    def _make_hints(self) -> Hints:
+        """Return the hints of its text; those of a plan that has run say when, and how its rows ended."""
+        run = self.source.describe_run(self.id)
+        return PYTHON._replace(title="Plan that has run", last_line=run) if run else PYTHON
+
+    def _find_paths(self, rows: Any, called: str, *, unknown: bool) -> set[str]:
+        """Return the tinker paths of some rows, which a query can name too."""
+        frame = self.frame
+        if isinstance(rows, str) and not starts_with_scheme(rows):
+            queried = _add_ages(frame).assign(user_metadata=self.rows["user_metadata"])
+            rows = evaluate_condition(queried, rows, "the query", unknown=unknown)
+        return find_paths(frame, rows, called, unknown=unknown)
 
     def _select(self, paths: set[str]) -> Plan:
         rows = self.rows[self.rows["tinker_path"].isin(paths)].reset_index(drop=True)
@@ -361,41 +373,10 @@ def _find_rate(action: Action, source: Source) -> float | None:
     return source.read_rate() if action.removes or action.only_sooner else None
 
 
-def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source, since: datetime) -> Plan:
-    """Return the plan that removes what a rule does not keep; `kept` is the rest, with the reason for each row."""
-    keep = arguments.keep
-    if keep is None:
-        raise InvalidRequestError("retire needs a keep rule", hint="Make one with tkf.policies.")
-    unnamed = [""] if frame["tinker_path"].isna().any() else []
-    frame = frame[frame["tinker_path"].notna()]
-    frame = _add_loaded(frame, keep, source)
-    reasons = keep.reasons(frame)
-    paths = frame["tinker_path"]
-    stay = set(paths[reasons != ""])  # a checkpoint in several rows is kept if one of them is
-    if paths.duplicated().any():
-        distinct = frame.drop_duplicates("tinker_path")  # and no row of another is counted in its place
-        stay |= set(distinct.loc[keep(distinct), "tinker_path"])
-    mask = paths.isin(stay)
-    kept = frame[mask].assign(reason=reasons[mask].where(reasons[mask] != "", str(keep)))
-    action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
-    plan = make_plan(action, [*paths[~mask], *unnamed], source, arguments, since)
-    return replace(plan, kept=kept, rule=str(keep))
-
-
 def _add_ages(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a plan's frame with the columns of a listing that change with the clock, for a query."""
     now = datetime.now(UTC)
     return frame.assign(**{column.name: column.live(frame, now) for column in CHECKPOINTS.columns if column.live})
-
-
-def _add_loaded(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame:
-    """Return the frame with the columns that say what samplers have loaded; those that it has already are kept."""
-    names = {"loaded_by_sampler", *({"loaded_by_ended_sampler"} & keep.columns)} - set(frame.columns)
-    if not names:
-        return frame
-    loaded = source.read_loaded(ended="loaded_by_ended_sampler" in names)
-    flags = {"loaded_by_sampler": loaded.flag, "loaded_by_ended_sampler": loaded.flag_ended}
-    return frame.assign(**{name: flags[name](frame["tinker_path"]) for name in names})
 
 
 def load_plan(path: str | os.PathLike[str], source: Source) -> Plan:

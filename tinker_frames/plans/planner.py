@@ -24,12 +24,13 @@ from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
 from .actions import ACTIONS, Arguments, get_action
 from .expiries import list_paths, read_ttls
-from .history import build_journal_frame, find_runs
+from .history import build_journal_frame, describe_last_run, find_runs
 from .jobs import Job, RequestedExpiry, State
 from .journal import Journal
-from .plan import Plan, load_plan, make_plan, make_retirement
+from .plan import Plan, load_plan, make_plan
 from .preview import collect_facts, find_namesakes, find_reading, refuse_replaced, refuse_unnamed
 from .resume import abandon_plan, plan_resume, resume_plan
+from .retirement import make_retirement
 from .review import Review, build_read
 from .runner import Runner
 from .samplers import UNKNOWN, Loaded, find_loaded
@@ -178,6 +179,13 @@ class Planner:
         if not self._rates:
             self._rates.append(self._fetch_rate())
         return self._rates[0]
+
+    def describe_run(self, plan: str) -> str:
+        """Return when a plan ran last and how its rows ended, as a sentence; empty if it has not run."""
+        try:
+            return describe_last_run(self.journal().read_runs(plan))
+        except errors.TinkerError:  # the journal cannot be read, which must not keep a plan from being shown
+            return ""
 
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""

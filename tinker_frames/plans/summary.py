@@ -12,7 +12,7 @@ import pandas as pd
 from ..frames.terminal import render_text
 from ..frames.text import count_checkpoints, escape_control_characters, format_cell
 from .actions import Action
-from .guards import GUARDS
+from .guards import GUARDS, describe_holds
 from .preview import VERDICTS
 
 ROWS_SHOWN = 8
@@ -28,6 +28,7 @@ class Hints(NamedTuple):
     undo: str = "tkf.undo()"
     all_rows: str = "plan.frame"  # what has every row
     last_line: str = "Nothing is sent until plan.run()."
+    title: str = "Plan"
 
 
 PYTHON = Hints()
@@ -43,13 +44,19 @@ def summarize_plan(
         lines.append("among them: " + ", ".join(counts))
     lines += kept
     for verdict in [name for name in VERDICTS if name != "send"]:
-        aside = frame[frame["verdict"] == verdict]
-        lines += [f"{VERDICTS[verdict]}: {count:,}, {reason}" for reason, count in count_reasons(aside["reason"])]
+        lines += _describe_asides(verdict, frame.loc[frame["verdict"] == verdict, "reason"])
     if action.removes and len(sends):
         lines.append(f"a {action.name} cannot be undone; to be able to, use {hints.reversible}")
     elif action.undo and len(sends):
         lines.append(f"can be undone with {hints.undo}" + (f", {action.undo_limit}" if action.undo_limit else ""))
     return lines
+
+
+def _describe_asides(verdict: str, reasons: pd.Series[Any]) -> list[str]:
+    """Return how many rows are not sent, and why; of several guards, each is counted once and not with every other."""
+    if verdict == "held" and reasons.nunique() > 1:
+        return [f"{VERDICTS[verdict]}: {len(reasons):,} ({', '.join(describe_holds(reasons))})"]
+    return [f"{VERDICTS[verdict]}: {count:,}, {reason}" for reason, count in count_reasons(reasons)]
 
 
 def count_reasons(reasons: pd.Series[Any]) -> list[tuple[str, int]]:
@@ -81,8 +88,7 @@ def _format_counts(sends: pd.DataFrame) -> list[str]:
     found: list[str] = []
     for guard in GUARDS.values():
         flags = sends[guard.column]
-        found += [guard.count(number) for number in [int(flags.sum())] if number]
-        found += [f"{number:,} possibly {guard.counted}" for number in [int(flags.isna().sum())] if number]
+        found += guard.describe_numbers(int(flags.sum()), int(flags.isna().sum()))
     never = sends["expires_at"].isna() & ~sends["expiry_unknown"].fillna(True)
     return [*found, f"{never.sum():,} without expiry"] if never.any() else found
 
@@ -117,7 +123,7 @@ def format_plan_text(lines: list[str], frame: pd.DataFrame, hints: Hints = PYTHO
     """Return a plan as text: its summary, and some of its rows; for a terminal of a width, with shorter paths where it is narrow."""
     picked, room = pick_rows(frame), width or WIDTH
     head = [
-        _wrap(f"Plan: {lines[0]}", room),
+        _wrap(f"{hints.title}: {lines[0]}", room),
         *(_wrap(f"  {escape_control_characters(line)}", room) for line in lines[1:]),
     ]
     more = [f"  … and {len(frame) - len(picked):,} more: {hints.all_rows}"] if len(frame) > len(picked) else []
@@ -146,7 +152,7 @@ def _format_rows(picked: pd.DataFrame) -> list[str]:
     return [f"  {line}".rstrip() for line in lines]
 
 
-def format_plan_html(lines: list[str], frame: pd.DataFrame) -> str:
+def format_plan_html(lines: list[str], frame: pd.DataFrame, hints: Hints = PYTHON) -> str:
     """Return a plan as HTML: its summary, and some of its rows; everything that came from the service is escaped."""
     picked = pick_rows(frame)
     head = "".join(f"<th>{escape(name)}</th>" for name in picked.columns)
@@ -156,8 +162,8 @@ def format_plan_html(lines: list[str], frame: pd.DataFrame) -> str:
     )
     notes = "".join(f"<li>{escape(escape_control_characters(line))}</li>" for line in lines[1:])
     return (
-        f"<div><b>Plan: {escape(lines[0])}</b><ul>{notes}</ul><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p>{len(picked):,} of {len(frame):,} rows shown. Nothing is sent until <code>plan.run()</code>.</p></div>"
+        f"<div><b>{hints.title}: {escape(lines[0])}</b><ul>{notes}</ul><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{len(picked):,} of {len(frame):,} rows shown. {escape(hints.last_line)}</p></div>"
     )
 
 

@@ -1,0 +1,54 @@
+"""The plan of `retire`: what a keep rule does not keep is deleted, or expires after a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidRequestError
+from .actions import ACTIONS, Arguments
+from .plan import Plan, Source, make_plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..frames.rules import Rule
+
+
+def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source, since: datetime) -> Plan:
+    """Return the plan that removes what a rule does not keep; `kept` is the rest, with the reason for each row."""
+    keep = arguments.keep
+    if keep is None:
+        raise InvalidRequestError("retire needs a keep rule", hint="Make one with tkf.policies.")
+    unnamed = [""] if frame["tinker_path"].isna().any() else []
+    frame = frame[frame["tinker_path"].notna()]
+    frame = _add_loaded(frame, keep, source)
+    reasons = keep.reasons(frame)
+    paths = frame["tinker_path"]
+    stay = set(paths[reasons != ""])  # a checkpoint in several rows is kept if one of them is
+    if paths.duplicated().any():
+        distinct = frame.drop_duplicates("tinker_path")  # and no row of another is counted in its place
+        stay |= set(distinct.loc[keep(distinct), "tinker_path"])
+    mask = paths.isin(stay)
+    kept = frame[mask].assign(reason=reasons[mask].where(reasons[mask] != "", str(keep)))
+    action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
+    plan = make_plan(action, [*paths[~mask], *unnamed], source, arguments, since)
+    return replace(plan, kept=kept, rule=str(keep), notes=tuple(_describe_idle(keep, reasons)))
+
+
+def _describe_idle(keep: Rule, reasons: pd.Series[Any]) -> list[str]:
+    """Return a line for each of several rules joined by or that keeps no row: its name or value may be mistyped."""
+    seen = list(reasons.unique())
+    idle = [str(part) for part in keep.alternatives if not any(str(part) in reason for reason in seen)]
+    return [f"check the rule {text}: it keeps no checkpoint" for text in idle]
+
+
+def _add_loaded(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame:
+    """Return the frame with the columns that say what samplers have loaded; those that it has already are kept."""
+    names = {"loaded_by_sampler", *({"loaded_by_ended_sampler"} & keep.columns)} - set(frame.columns)
+    if not names:
+        return frame
+    loaded = source.read_loaded(ended="loaded_by_ended_sampler" in names)
+    flags = {"loaded_by_sampler": loaded.flag, "loaded_by_ended_sampler": loaded.flag_ended}
+    return frame.assign(**{name: flags[name](frame["tinker_path"]) for name in names})
