@@ -370,7 +370,7 @@ def test_a_selection_without_rows(command: str, server: DemoServer, run: Callabl
     ways = [(["--where", "name == 'nothing'"], None), (["-"], ""), (["-"], "tinker_path\tsize_gb\n")]
     for arguments, stdin in ways:
         done = run(server, *ACTING[command], *arguments, "--yes", stdin=stdin)
-        assert done == (0, "", "" if command == "retire" else "nothing to do\n")
+        assert done == (0, "", "nothing to do\n")
     assert writes(server) == []
 
 
@@ -721,15 +721,16 @@ def test_retire_of_selected_rows(server: DemoServer, run: Callable[..., Outcome]
 
 @pytest.mark.slow
 def test_retire_from_cron(server: DemoServer, environment: dict[str, str], run: Callable[..., Outcome]) -> None:
-    """From cron `retire` asks nothing, prints nothing if all goes well, and a second run finds nothing to do."""
+    """From cron `retire` asks nothing, says on standard error what it did, and a second run finds nothing to do."""
     rule = ["retire", "--all", "--keep-last", "2", "--yes"]
     first = subprocess.run(
         [*COMMAND, *rule], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, env=environment
     )  # fmt: skip
-    assert (first.returncode, first.stdout, first.stderr) == (0, "", "")
     sent = len(writes(server))
     assert sent >= 11
-    assert run(server, *rule) == (0, "", "")
+    said = f"{sent} done\na delete cannot be undone\n"
+    assert (first.returncode, first.stdout, first.stderr) == (0, "", said)
+    assert run(server, *rule) == (0, "", "nothing to do\n")
     assert len(writes(server)) == sent
 
 
@@ -754,12 +755,12 @@ def test_retire_as_json(server: DemoServer, run: Callable[..., Outcome]) -> None
     assert {entry["outcome"] for entry in json.loads(failed.out)} == {"failed"}
     server.faults.clear()
     done = run(server, *call)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (0, "10 done\na delete cannot be undone\n")
     rows = json.loads(done.out)
     assert [entry["outcome"] for entry in rows] == ["done"] * 10
     assert all(list(entry) == keys for entry in [*rows, *json.loads(failed.out)])
     nothing = run(server, *call)
-    assert (nothing.code, json.loads(nothing.out), nothing.err) == (0, [], "")
+    assert (nothing.code, json.loads(nothing.out), nothing.err) == (0, [], "nothing to do\n")
 
 
 # ── undo, resume, journal ────────────────────────────────────────────────────────────────────────────────────────────────

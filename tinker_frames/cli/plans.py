@@ -122,7 +122,7 @@ def _help(action: Action) -> str:
     """Return the help of an action's command."""
     if _takes_rule(action):
         scope = "Selects from PATHS, paths on standard input (one per line), the rows of --where, or with --all the whole account."
-        more = "A row is kept if any of several rules keeps it. Without failures, prints nothing unless standard error is a terminal."
+        more = "A row is kept if any of several rules keeps it."
     else:
         scope = "Selects PATHS, or paths on standard input (one per line), or the rows of --where; given both, the rows in both."
         more = ""
@@ -268,7 +268,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
             *options.get("guards", ())
         )
         named = [] if paths is None else _find_required(plan, paths, by_rule=by_rule)
-        code = print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named, by_rule)
+        code = print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named)
         code = code or (report_unknown(paths or (), frame[HEADER]) if by_rule else 0)  # else the plan refuses them
     return code or (INCOMPLETE if incomplete else 0)
 
@@ -321,7 +321,7 @@ def _make_plan(client: Client, action: Action, frame: pd.DataFrame, given: dict[
     )
 
 
-def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool) -> int:
+def _run_plan(plan: Plan, options: dict[str, Any], named: list[str]) -> int:
     """Run a plan; its question goes to standard error, so that standard output holds only the outcomes."""
     from ..plans.confirmation import require_confirmation
 
@@ -339,7 +339,7 @@ def _run_plan(plan: Plan, options: dict[str, Any], named: list[str], quiet: bool
             f"undo with: tinker-frames undo {plan.id}" if plan.action.undo else f"a {plan.action.name} cannot be undone"
         )
         undo_hint = "the demo account ends with this command" if is_demo() else undo_hint
-        return report_outcomes(outcomes, options["form"], undo_hint, named=named, quiet=quiet)
+        return report_outcomes(outcomes, options["form"], undo_hint, named=named)
     raise InvalidRequestError(problem, hint="Print the plan with --dry-run, run it with --yes.")
 
 

@@ -43,19 +43,15 @@ def make_hints() -> Hints:
     return Hints(reversible, "tinker-frames undo", all_rows="--format json has all", last_line="Nothing was sent.")
 
 
-def report_outcomes(
-    outcomes: pd.DataFrame, form: str, undo_hint: str = "", *, named: Sequence[str] = (), quiet: bool = False
-) -> int:
+def report_outcomes(outcomes: pd.DataFrame, form: str, undo_hint: str = "", *, named: Sequence[str] = ()) -> int:
     """Print the number of rows per outcome, and every row that failed or is unknown; return 2 if there is one.
 
-    Also return 2 if a named row was skipped. `quiet` omits the counts if all went well and standard error is not a terminal. The
-    counts come first, since standard output may be closed by now.
+    Also return 2 if a named row was skipped. The counts come first, since standard output may be closed by now.
     """
     failed = outcomes[outcomes["outcome"].isin(["failed", "unknown"])]
     skipped = outcomes[outcomes["outcome"] == "skipped"]
     is_well = failed.empty and not skipped[HEADER].isin(list(named)).any()
-    if not (quiet and is_well and not sys.stderr.isatty()):
-        _print_counts(outcomes, skipped, undo_hint)
+    _print_counts(outcomes, skipped, undo_hint)
     try:
         _print_outcomes(outcomes, failed, form)
     except (OSError, ValueError, AttributeError):  # it is closed, or there is none
