@@ -77,6 +77,22 @@ with tkf.demo.account(runs=3) as client:
     assert view.filtered["toy"].tolist() == [name for name in frames["checkpoints"]["toy"] if name == one]
 """
 
+FIELD = Toy(
+    "schema/catalog.py",
+    '        Column("size_bytes", "int", "size in bytes;',
+    '        Column("toy_field", "text", "what a checkpoint and the newest of a run play with"),\n',
+)
+USE_FIELD = """
+import tinker_frames as tkf
+
+with tkf.demo.account(runs=3) as client:
+    client.server.faults.edit = lambda _, body: body | {
+        "checkpoints": [row | {"toy_field": row["checkpoint_id"]} for row in body["checkpoints"]]
+    } if "checkpoints" in body else body
+    for frame in (client.checkpoints(), client.inventory()):
+        assert frame["toy_field"].equals(frame["checkpoint_id"])
+    assert "last_checkpoint_toy_field" in client.training_runs()
+"""
 
 TABLE = Toy(
     "schema/catalog.py",
@@ -242,6 +258,11 @@ def test_a_setting_is_declared_once(tmp_path: Path) -> None:
 def test_a_column_is_declared_once(tmp_path: Path) -> None:
     """A line of the catalog is a column of frames, including empty ones, of joins, exports, views and the documentation."""
     run_with(copy_with(tmp_path, COLUMN), USE_COLUMN)
+
+
+def test_a_field_of_checkpoints_is_declared_once(tmp_path: Path) -> None:
+    """A field of the checkpoint object is a column of checkpoints and of the inventory, and of runs for their newest ones."""
+    run_with(copy_with(tmp_path, FIELD), USE_FIELD)
 
 
 def test_a_table_is_declared_once(tmp_path: Path) -> None:

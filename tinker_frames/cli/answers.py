@@ -69,25 +69,29 @@ def summary(
 @click.command()
 @click.argument("text")
 @click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
+@click.option("--metadata", is_flag=True, help="Add a meta.<key> column for every key of the metadata.")
 @click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
 @add_table_options
 @add_server_options
-def find(text: str, form: str, refresh: bool, base_url: str | None, *, full: bool, quiet: bool) -> int:
+def find(text: str, form: str, metadata: bool, refresh: bool, base_url: str | None, *, full: bool, quiet: bool) -> int:
     """Print the sessions, runs and checkpoints that a name, the beginning of an id, a tinker path or a console link names.
 
     Exit code 1 means that there are none.
     """
     from ..frames import files
+    from ..frames.metadata import expand_metadata, list_key_columns
     from ..frames.text import list_doubts
 
     with open_client(base_url) as client:
         frame = client.find(text, refresh=refresh)
+    keys = list_key_columns(frame) if metadata else []
+    frame = expand_metadata(frame) if metadata else frame
     if quiet:
         print_ids(frame["id"])
     elif form in TEXT_FORMATS:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     elif len(frame):
-        print_table(frame[list(catalog.FOUND.brief)], full=full)
+        print_table(frame[[*catalog.FOUND.brief, *keys]], full=full)
     sys.stdout.flush()
     if frame.empty:
         click.echo(f"nothing is named {text!r}", err=True)

@@ -60,6 +60,14 @@ def _nested(prefix: str, what: str) -> tuple[Column, ...]:
 
 _CHECKPOINT = {column.name: column for column in _checkpoint_fields()}
 
+
+def _add_other_fields(*columns: Column) -> tuple[Column, ...]:
+    """Return columns with the fields of a checkpoint that have no place among them, before the last two."""
+    placed = {column.name for column in columns}
+    others = [column for name, column in _CHECKPOINT.items() if name not in placed]
+    return (*columns[:-2], *others, *columns[-2:])
+
+
 CHECKPOINTS = Table(
     name="checkpoints",
     row="one row per checkpoint",
@@ -70,7 +78,7 @@ CHECKPOINTS = Table(
     page_size=1000,
     default_size=100,
     brief=("tinker_path", "size_gb", "public", "age_days", "expires_in_days"),
-    columns=(
+    columns=_add_other_fields(
         _CHECKPOINT["tinker_path"],
         Column("training_run_id", "text", "the run that saved it, from its path", derive=derived.run_of_path()),
         Column(
@@ -304,6 +312,7 @@ FOUND = Table(
         Column("base_model", "text", "the base model; NA if the server does not give it"),
         Column("size_gb", "float", "size in gigabytes (10^9 bytes); of a session, of all its checkpoints"),
         Column("time", "time", "created, UTC; of a training run, last used"),
+        Column("user_metadata", "json", "the user's metadata as JSON text; `df.tinker.expand_metadata()` makes columns of it"),
     ),
 )  # fmt: skip
 
