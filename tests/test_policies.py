@@ -214,6 +214,14 @@ def test_best_as_text(text: str, rule: str) -> None:
     assert str(P.join_rules({"best": text})) == rule
 
 
+@pytest.mark.parametrize("by", ["los", "meta.los"])
+def test_a_misspelt_metric_is_named_with_the_closest(by: str) -> None:
+    """A metric that is no column and no key of the metadata is an error that names the closest key."""
+    frame = frame_of(user_metadata=['{"loss":1,"step":2}'])
+    with pytest.raises((AttributeError, InvalidRequestError), match=rf"; did you mean {by}s\?"):
+        P.best(by)(frame)
+
+
 def test_best_takes_a_key_without_its_prefix() -> None:
     """A metric that is no column is a key of the metadata if a row has it; a column of that name comes first."""
     frame = frame_of(user_metadata=['{"loss":2}', '{"loss":1}'])

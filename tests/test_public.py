@@ -27,8 +27,12 @@ def test_all_is_sorted_and_importable() -> None:
     assert sorted(tkf.__all__) == tkf.__all__
     assert all(getattr(tkf, name) is not None for name in tkf.__all__)
     assert set(tkf.__all__) <= set(dir(tkf))
-    with pytest.raises(AttributeError, match="attribute nonsense"):
-        tkf.nonsense  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'chekpoints'") as caught:
+        tkf.chekpoints  # noqa: B018
+    assert (caught.value.name, caught.value.obj) == (
+        "chekpoints",
+        tkf,
+    )  # from which Python makes "Did you mean: 'checkpoints'?"
 
 
 @pytest.mark.parametrize("name", ["demo", "errors", "policies"])

@@ -8,6 +8,8 @@ The public names are those of `__init__.pyi` and the tables of the catalog. Each
 `import tinker_frames` loads none of pandas, pyarrow and requests.
 """
 
+import sys
+
 import lazy_loader
 
 from . import pandas_hook as _pandas_hook
@@ -21,8 +23,10 @@ def __getattr__(name: str) -> object:
     except AttributeError:
         from .schema.catalog import TABLES
 
-        if name not in TABLES:
-            raise
+        if name not in TABLES:  # with its name, Python suggests the closest one
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+            ) from None
         from . import functions
 
         return getattr(functions, name)

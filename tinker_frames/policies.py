@@ -22,7 +22,8 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .errors import InvalidRequestError
-from .frames.rules import Rule, require_columns
+from .frames.comparisons import suggest_columns
+from .frames.rules import Rule, list_keys, read_metric
 from .frames.values import DAY_S, are_first, compute_age_days, read_expiries, to_flags, to_numbers, to_times
 from .schema.arguments import check_argument
 from .schema.coerce import parse_object
@@ -373,11 +374,10 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
     groups = _list_columns(per)
 
     def mask(frame: pd.DataFrame) -> Any:
-        values = to_numbers(_read_metric(rule, frame, by))
+        values = to_numbers(read_metric(rule, frame, by))
         if len(frame) and values.isna().all():
-            raise InvalidRequestError(
-                f"{rule} would keep nothing: no row has a number as {by}", hint="Check its name, or leave the rule out."
-            )
+            problem = f"no row has a number as {by}{suggest_columns([by], list_keys(frame))}"
+            raise InvalidRequestError(f"{rule} would keep nothing: {problem}", hint="Check its name, or leave it out.")
         values = values[values.notna()]  # without a number, a row is not among the best
         first = are_first(values, frame.loc[values.index, groups], n, smallest=smallest)
         return first.reindex(frame.index, fill_value=False)
@@ -391,17 +391,6 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
 def _format_duration(value: Age) -> str:
     """Return a duration as code that needs no import."""
     return repr(f"{parse_duration(value)}s" if isinstance(value, timedelta) else value)
-
-
-def _read_metric(rule: Rule, frame: pd.DataFrame, by: str) -> Any:
-    """Return a column, or a key of the metadata as one: `meta.loss`, or `loss` where some row has it and no column is called so."""
-    key = by.removeprefix("meta.")
-    if by not in frame.columns and "user_metadata" in frame.columns:
-        values = frame["user_metadata"].map(lambda text: (parse_object(text) or {}).get(key))
-        if by.startswith("meta.") or values.notna().any():
-            return values
-    require_columns(rule, frame, "user_metadata" if by.startswith("meta.") and by not in frame.columns else by)
-    return frame[by]
 
 
 def _compile_matcher(pattern: str) -> Callable[[Any], bool]:

@@ -76,7 +76,7 @@ def test_the_official_service_has_everything(
     assert {"server", "credential", "latency", "clock", "account", "cache"} | NEEDED | NEWER <= set(found)
     assert found["server"].detail == shared_server.url
     assert found["credential"].detail.endswith("tml-…")
-    assert "without an exchange" in found["account"].detail
+    assert "sent as it is, not exchanged for a JWT" in found["account"].detail
     assert found["page of training runs"].detail.startswith("500 rows at most (the account has 24)")
 
 

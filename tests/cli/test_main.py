@@ -494,7 +494,8 @@ def test_listing_to_a_closed_pipe(
 
 
 WRONG = [
-    (["ls", "nothing"], "nothing"),
+    (["ls", "nothing"], "no table 'nothing'; the tables are sessions, runs, "),
+    (["ls", "checkpoint"], "no table 'checkpoint'; did you mean checkpoints?"),
     (["ls"], "Missing argument"),
     (["nothing"], "No such command"),
     (["ls", "runs", "--limit", "-1"], "--limit"),
@@ -663,6 +664,11 @@ def test_find_prints_what_a_name_names(shared_server: DemoServer, run: Callable[
     assert found.code == 0
     assert {"sessions", "training_runs"} <= {row["table"] for row in json.loads(found.out)}
     assert run(shared_server, "find", "nothing has this name") == (1, "", "nothing is named 'nothing has this name'\n")
+    rows = json.loads(run(shared_server, "find", "nightly", "--metadata", "--format", "json").out)
+    teams = {row["id"]: json.loads(row["user_metadata"] or "{}").get("team") for row in rows}
+    assert {row["id"]: row["meta.team"] for row in rows} == teams
+    assert any(teams.values())
+    assert "meta.team" in run(shared_server, "find", "nightly", "--metadata").out.split("\n")[0]
 
 
 def test_find_says_that_rows_may_be_missing(server: DemoServer, run: Callable[..., Outcome]) -> None:

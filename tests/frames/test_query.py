@@ -284,6 +284,8 @@ def test_text_beside_a_column_is_a_value_of_it(written: str, meant: str, typed: 
         ("sizegb > 1", "no column 'sizegb'; did you mean size_gb"),
         ("size > 1", "no column 'size'; did you mean size_gb"),
         ("idle > '3d'", "no column 'idle'. The columns are "),
+        ("status == 'failed'", r"no column 'status'\. It is a column of sessions; an inventory has session_status\."),
+        ("size_gb >", r"invalid syntax\. Write it as"),
     ],
 )
 def test_text_that_is_no_value_of_the_column_is_an_error_with_its_forms(
@@ -327,11 +329,15 @@ def test_keys_of_the_metadata_are_columns_of_a_query(query: str, kept: list[int]
 
 def test_a_misspelt_key_is_named_with_the_closest() -> None:
     """A key that no row has is an error that names the closest one, and the keys that there are."""
-    frame = pd.DataFrame({"user_metadata": ['{"loss": 0.5, "lr": 1}']})
-    with pytest.raises(
-        InvalidRequestError, match=r"no column 'meta\.los'; did you mean meta\.loss or meta\.lr\? .*meta\.lr"
-    ):
-        filter_rows(frame, "meta.los < 1")
+    frame = pd.DataFrame({"user_metadata": ['{"loss": 0.5, "step": 1}']})
+    calls = (
+        lambda: filter_rows(frame, "meta.los < 1"),
+        lambda: select(frame, where=None, sort="meta.los", limit=None, columns=None),
+        lambda: select(frame, where=None, sort=None, limit=None, columns="meta.los"),
+    )
+    for call in calls:
+        with pytest.raises(InvalidRequestError, match=r"no column 'meta\.los'; did you mean meta\.loss\? .*meta\.step"):
+            call()
 
 
 def test_a_misspelt_column_to_sort_by_is_named_with_the_closest(typed: pd.DataFrame) -> None:

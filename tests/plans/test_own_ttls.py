@@ -51,6 +51,7 @@ def test_each_row_gets_its_own_ttl(kind: str, few: pd.DataFrame, client: tkf.Cli
         (lambda frame: pd.Series(["30d"] * 3, index=[7, 8, 9]), "other rows"),
         (lambda frame: pd.Series(["30d"], index=pd.Index(frame["tinker_path"].head(1), name="tinker_path")), "no TTL is given"),
         (lambda frame: "no such column", "is not a duration"),
+        (lambda frame: "size_bits", "'size_bits' is neither a duration nor a column of the frame; did you mean size_bytes"),
     ],
 )  # fmt: skip
 def test_a_row_without_a_ttl_is_refused(make: Callable[[pd.DataFrame], Any], said: str, few: pd.DataFrame) -> None:

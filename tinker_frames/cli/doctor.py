@@ -115,7 +115,7 @@ def _check_account(transport: Transport) -> Finding:
         models = transport.call("GET", "/api/v1/get_server_capabilities").json().get("supported_models") or []
     except errors.TinkerError as error:
         return _classify_error("account", error)
-    way = "exchanged for a JWT" if transport.auth.exchanges else "sent without an exchange"
+    way = "exchanged for a JWT" if transport.auth.exchanges else "sent as it is, not exchanged for a JWT"
     return Finding(
         "account",
         "ok",

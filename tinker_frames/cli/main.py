@@ -22,6 +22,7 @@ import click
 
 from ..demo import DIALECTS
 from ..errors import AuthenticationError, IncompleteListingWarning, TinkerError
+from ..frames.comparisons import suggest_columns
 from ..frames.delimited import Encoding
 from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
@@ -66,7 +67,11 @@ class TableName(_Choice):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name on the command line."""
         own = {full: short for short, full in TABLES.items()}
-        return super().convert(own.get(str(value).replace("-", "_"), value), param, ctx)
+        name = own.get(str(value).replace("-", "_"), value)
+        if name not in TABLES:
+            meant = suggest_columns([str(name)], TABLES) or f"; the tables are {', '.join(TABLES)}."
+            raise click.UsageError(f"there is no table {name!r}{meant}", ctx)
+        return super().convert(name, param, ctx)
 
 
 class Commands(click.Group):

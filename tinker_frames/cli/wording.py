@@ -17,7 +17,7 @@ _WORDS = {
     r"no credential: api_key=, ": "no credential: ",
     r"api_key argument": "the demo account's key",
     r"Make one with tkf\.policies[^.]*\.": "Name one, e.g. --keep-last 3.",
-    r"Write it as for DataFrame\.query": "Write it like \"size > '1GB' and not public\"",
+    r"Write it as for DataFrame\.query, e\.g\. size_gb > 1 and not public": "Write it like \"size > '1GB' and not public\"",
     r"Review plan\.frame, then pass the number of rows to plan\.run\(confirm=…\)": "Look at it with --dry-run, then run it with --yes",
     r"Call again with refresh=True when the account is quiet, or accept.*": "Try again with --refresh when the account is quiet.",
     r"the frame's `attrs\[\"tinker\"\]\[\"problems\"\]`": "standard error",

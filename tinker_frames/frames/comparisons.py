@@ -148,9 +148,19 @@ def describe_unknown_columns(names: list[str], columns: Iterable[object]) -> str
     >>> describe_unknown_columns(["sizegb"], ["size_gb", "name"])
     "there is no column 'sizegb'; did you mean size_gb?"
     """
+    return f"there is no column {', '.join(map(repr, names))}{suggest_columns(names, columns)}"
+
+
+def suggest_columns(names: list[str], columns: Iterable[object]) -> str:
+    """Return which columns names could mean, to stand at the end of an error; empty if none is close.
+
+    Examples
+    --------
+    >>> suggest_columns(["meta.los"], ["meta.loss", "meta.step"])
+    '; did you mean meta.loss?'
+    """
     close = find_close_columns(names, columns)
-    meant = f"; did you mean {' or '.join(close)}?" if close else ""
-    return f"there is no column {', '.join(map(repr, names))}{meant}"
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def find_close_columns(names: list[str], columns: Iterable[object]) -> list[str]:
@@ -166,7 +176,11 @@ def find_close_columns(names: list[str], columns: Iterable[object]) -> list[str]
 
 
 def _find_close(name: str, columns: list[str]) -> list[str]:
-    """Return the columns that look like a name, that contain it, or of which a word looks like it."""
+    """Return the columns that look like a name, that contain it, or of which a word looks like it; of a key, keys with its prefix."""
+    prefix, dot, key = name.rpartition(".")
+    if dot:
+        keys = [column.removeprefix(prefix + dot) for column in columns if column.startswith(prefix + dot)]
+        return [prefix + dot + each for each in _find_close(key, [each for each in keys if "." not in each])]
     words = {column: column.lower().split("_") for column in columns}
     holding = [column for column in columns if name.lower() in column.lower()]
     alike = [column for column in columns if get_close_matches(name.lower(), words[column], 1, 0.75)]

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
+from ..schema.catalog import INVENTORY, TABLES
 from .comparisons import QUOTED, UNITS, describe_unknown_columns, find_close_columns, translate_comparisons
 from .metadata import list_key_columns, read_key_columns
 from .query_bounds import check_bounds
@@ -135,7 +136,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where",
     except InvalidRequestError as error:
         problem, hint = error.what, error.hint
     except Exception as error:  # noqa: BLE001  # pandas raises whatever the expression leads to
-        problem = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        problem = _describe_error(error)
     else:
         if getattr(mask, "shape", None) == (len(frame),) and is_bool_dtype(mask):
             kept: Mask = pd.Series(mask).fillna(value=unknown).to_numpy(dtype=bool)  # of labels it is a bare array
@@ -170,7 +171,14 @@ def name_keys(frame: pd.DataFrame, query: str) -> tuple[pd.DataFrame, str]:
 def _refuse_key(frame: pd.DataFrame, name: str) -> InvalidRequestError:
     known = list_key_columns(frame)
     hint = f"The keys of the metadata are {', '.join(known[:20])}{', …' if len(known) > 20 else ''}." if known else ""
-    return InvalidRequestError(describe_unknown_columns([name], [*frame.columns, *known]), hint=hint)
+    return InvalidRequestError(describe_unknown_columns([name], known), hint=hint)
+
+
+def _describe_error(error: Exception) -> str:
+    """Return what pandas or Python says of an expression, in one line."""
+    if isinstance(error, SyntaxError) and error.msg:
+        return str(error.msg)  # without the file and line, which are Python's own
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
 def _evaluate(frame: pd.DataFrame, query: str) -> Any:
@@ -201,6 +209,8 @@ def _check_query(query: str, called: str = "--where") -> None:
 def check_columns(frame: pd.DataFrame, names: list[str]) -> None:
     """Refuse names of columns that a frame does not have."""
     unknown = [name for name in names if name not in frame.columns]
+    if keys := [name for name in unknown if name.startswith(METADATA_PREFIX)]:
+        raise _refuse_key(frame, keys[0])
     if unknown:
         problem = describe_unknown_columns(unknown, frame.columns)
         raise InvalidRequestError(problem, hint=_list_columns(unknown, frame))
@@ -210,5 +220,14 @@ def _list_columns(unknown: list[str], frame: pd.DataFrame) -> str:
     """Return a hint with the first columns of a frame; none if one of them is close to an unknown name."""
     if find_close_columns(unknown, frame.columns):
         return ""
+    if len(unknown) == 1 and (hint := _name_tables(unknown[0])):
+        return hint
     first, others = list(map(str, frame.columns[:MOST_LISTED])), len(frame.columns) - MOST_LISTED
     return f"The columns are {', '.join(first)}{f' and {others} more' if others > 0 else ''}."
+
+
+def _name_tables(name: str) -> str:
+    """Return a hint with the tables that have a column, and what it is called in an inventory; empty if none has it."""
+    tables = " and ".join(table.name for table in TABLES.values() if name in table.names)
+    joined = " and ".join(column for column in (f"run_{name}", f"session_{name}") if column in INVENTORY.names)
+    return f"It is a column of {tables}{f'; an inventory has {joined}' if joined else ''}." if tables else ""

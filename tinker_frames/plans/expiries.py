@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
+from ..frames.comparisons import suggest_columns
 from ..schema.columns import pandas_array, to_python
 from ..schema.durations import TTL_RANGE_S, parse_ttl
 from .actions import Action, Arguments
@@ -43,6 +45,8 @@ def read_ttls(rows: pd.DataFrame | Sequence[str], value: Any) -> dict[str, int] 
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame({KEY: list(rows)})
     if isinstance(value, str) and value in frame.columns:
         value = frame[value]
+    elif isinstance(value, str) and not _is_ttl(value) and (meant := suggest_columns([value], frame.columns)):
+        raise InvalidRequestError(f"{value!r} is neither a duration nor a column of the frame{meant}", hint="")
     if not isinstance(value, pd.Series):
         return None
     if value.index.equals(frame.index):
@@ -63,6 +67,13 @@ def read_ttls(rows: pd.DataFrame | Sequence[str], value: Any) -> dict[str, int] 
     if missing := [path for path in list_paths(frame[KEY]) if path and path not in found]:
         raise _refuse_missing(missing[0])
     return found
+
+
+def _is_ttl(value: str) -> bool:
+    with suppress(InvalidRequestError):
+        parse_ttl(value)
+        return True
+    return False
 
 
 def _read_ttl(path: Any, value: Any) -> int:
