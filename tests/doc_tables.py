@@ -19,7 +19,7 @@ from tinker_frames.plans.guards import GUARDS
 from tinker_frames.policies import RULES
 from tinker_frames.rest.config import describe_settings
 from tinker_frames.rest.endpoints import Rest
-from tinker_frames.schema.catalog import DETAILED, TABLES
+from tinker_frames.schema.catalog import BILLING, DETAILED, TABLES
 from tinker_frames.schema.columns import Table
 
 ROOT = Path(__file__).parent.parent
@@ -38,8 +38,7 @@ def _render_table(table: Table) -> str:
     lines = [
         f"## `{table.name}()`: {table.row}",
         "",
-        f"From {table.source}.",
-        "",
+        *([f"From {table.source}.", ""] if table.source else []),
         "| column | dtype | meaning |",
         "|---|---|---|",
     ]
@@ -54,6 +53,11 @@ def _render_table(table: Table) -> str:
     added = [column for column in DETAILED.get(table.name, table).columns if column.name not in table.names]
     lines += [f"| `{column.name}` | {column.dtype} | with `details=True`: {column.doc} |" for column in added]
     return "\n".join([*lines, ""])
+
+
+def render_billing() -> str:
+    """Return the columns of usage, storage and costs."""
+    return "\n".join(_render_table(table) for table in BILLING.values())
 
 
 def render_settings() -> str:
@@ -163,6 +167,7 @@ def _lower(text: str) -> str:
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "tables": render_tables,
+    "billing": render_billing,
     "actions": render_actions,
     "guards": render_guards,
     "rules": render_rules,

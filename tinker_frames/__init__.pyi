@@ -11,6 +11,7 @@ from .frames.files import read_export as read_export
 from .functions import abandon as abandon
 from .functions import checkpoints as checkpoints
 from .functions import connect as connect
+from .functions import costs as costs
 from .functions import default_client as default_client
 from .functions import find as find
 from .functions import inventory as inventory
@@ -19,8 +20,10 @@ from .functions import load_plan as load_plan
 from .functions import resume as resume
 from .functions import samplers as samplers
 from .functions import sessions as sessions
+from .functions import storage as storage
 from .functions import training_runs as training_runs
 from .functions import undo as undo
+from .functions import usage as usage
 from .plans.plan import Plan as Plan
 from .schema import catalog as catalog
 from .version import __version__ as __version__

@@ -10,6 +10,8 @@ from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 
+from .billing.account import Billing
+from .billing.methods import BillingMethods
 from .errors import ArgumentTypeError, IncompleteListingError, InvalidRequestError, NotSupportedError
 from .listings.account import Account, TableFrame
 from .listings.tables import By, Options
@@ -88,10 +90,10 @@ def _make_table_method(table: Table) -> Callable[..., pd.DataFrame]:
 @check_methods
 @_add_tables
 @config.document_options
-class Client(PlanMethods):
+class Client(PlanMethods, BillingMethods):
     """A Tinker account as DataFrames.
 
-    Each table is a method, as are `journal`, `resume`, `abandon`, `undo` and `load_plan`. No request is sent until the first
+    Each table is a method, as are `usage`, `storage` and `costs`, and `journal`, `resume`, `abandon`, `undo` and `load_plan`. No request is sent until the first
     call that needs one. Use it as a context manager, or call `close()`, to close its connections.
 
     Attributes
@@ -116,6 +118,7 @@ class Client(PlanMethods):
         self._reader = Account(self._transport)
         self._closers: list[Callable[[], None]] = []
         self.planner = Planner(self._transport, self._reader)
+        self.billing = Billing(self._transport, self._reader)
         self.rest = self.planner.rest
         self.cache = ClientCache(self._settings, lambda: self._transport.cache)
 

@@ -106,6 +106,9 @@ checkpoints = _bind_to_default(Client.checkpoints)
 samplers = _bind_to_default(Client.samplers)
 inventory = _bind_to_default(Client.inventory)
 find = _bind_to_default(Client.find)
+usage = _bind_to_default(Client.usage)
+storage = _bind_to_default(Client.storage)
+costs = _bind_to_default(Client.costs)
 # The others of the catalog; a line above gives one its static type.
 globals().update({name: _bind_to_default(getattr(Client, name)) for name in catalog.TABLES if name not in globals()})
 

@@ -50,6 +50,17 @@ tkf.Client(retry=4)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue
 tkf.Client(None, None, False)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 tkf.connect(cache_tll=60)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
+# ── costs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+assert_type(client.usage("30d", refresh=True, limit=3, progress=False, require_complete=True), pd.DataFrame)
+assert_type(tkf.usage(date(2026, 11, 1), pd.Timestamp("2026-11-02", tz="UTC")), pd.DataFrame)
+assert_type(client.storage(limit=0), pd.DataFrame)
+assert_type(tkf.storage(), pd.DataFrame)
+assert_type(client.costs(["month", "user"], start="2026-01", end=None), pd.DataFrame)
+assert_type(tkf.costs(by="meta.team", start=timedelta(days=3)), pd.DataFrame)
+tkf.costs(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+tkf.usage(start=30)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
 # ── endpoints for admins ─────────────────────────────────────────────────────────────────────────────────────────────
 
 assert_type(client.rest.get_audit_log("checkpoints", date(2026, 11, 20)), dict[str, Any])

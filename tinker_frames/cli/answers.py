@@ -1,17 +1,22 @@
-"""The commands that answer a question with one table: what a name names, and what groups of checkpoints take up."""
+"""The commands that answer a question with one table: what a name names, what groups of checkpoints take up, and what they cost."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from ..frames.formats import TEXT_FORMATS
+from ..frames.text import count_nouns
 from ..schema import catalog
-from .completion import complete_groups, complete_query
+from .completion import complete_cost_groups, complete_groups, complete_query
 from .connection import add_server_options, open_client
 from .plans import INCOMPLETE
 from .printing import FULL, add_table_options, print_ids, print_table, summarize
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.command()
@@ -64,6 +69,76 @@ def summary(
     sys.stdout.flush()
     click.echo(summarize(frame), err=True)
     return 0 if about["complete"] else INCOMPLETE
+
+
+@click.command()
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="GROUP",
+    default=["session"],
+    show_default=True,
+    shell_complete=complete_cost_groups,
+    help="session, training_run, base_model, user, project, type, day, week, month, year, or meta.<key>; may be repeated.",
+)
+@click.option(
+    "--since",
+    metavar="TIME",
+    default="30d",
+    show_default=True,
+    help="A date, 2026-11, yesterday, or a duration such as 30d; UTC.",
+)
+@click.option("--until", metavar="TIME", help="The end, not included, in the same forms.  [default: now]")
+@click.option("--limit", type=click.IntRange(0), help="Maximum number of groups.")
+@click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
+@click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
+@FULL
+@add_server_options
+def cost(
+    by: tuple[str, ...],
+    since: str,
+    until: str | None,
+    limit: int | None,
+    form: str,
+    refresh: bool,
+    base_url: str | None,
+    *,
+    full: bool,
+) -> int:
+    """Print what the organization pays: by session, training run, model, person, project, time or metadata, the largest first.
+
+    Needs org admin or billing admin. What is not priced is in no sum; unpriced_events counts it. Exit code 3 means that rows may be
+    missing.
+    """
+    from ..frames import files
+
+    with open_client(base_url) as client:
+        frame = client.costs(by, since, until, refresh=refresh)
+    rows = frame.iloc[:limit]
+    if form in TEXT_FORMATS:
+        files.write_text(rows, sys.stdout.buffer, TEXT_FORMATS[form])
+    else:
+        print_table(_select_known(rows), full=full, hint="--full shortens nothing")
+    sys.stdout.flush()
+    click.echo(f"{summarize(frame)}\n{_describe_sum(frame)}", err=True)
+    return 0 if frame.attrs["tinker"]["complete"] else INCOMPLETE
+
+
+def _select_known(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return costs without metadata, ids that have a name beside them, and columns without a value."""
+    named = {"session_id": "display_name", "user_id": "user_name"}
+    hidden = {
+        "user_metadata",
+        *(key for key, name in named.items() if name in costs and costs.columns[0] != "session_id"),
+    }
+    return costs[[name for name in costs if name not in hidden and (costs[name].notna().any() or name == "cost_usd")]]
+
+
+def _describe_sum(costs: pd.DataFrame) -> str:
+    """Return the dollars of all groups, and how many events have no price."""
+    unpriced, dollars = costs["unpriced_events"].sum(), costs["cost_usd"].sum(min_count=1)
+    price = "nothing is priced" if dollars != dollars else f"${dollars:,.2f} in all"  # noqa: PLR0124  # NaN
+    return f"{price}, before credits; {count_nouns(int(unpriced), 'event')} of {int(costs['events'].sum()):,} without a price"
 
 
 @click.command()

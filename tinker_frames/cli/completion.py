@@ -13,6 +13,18 @@ from ..schema.columns import Column
 
 # Groups of `summary --by`, besides columns; a test compares them with those of `frames.totals`, which takes pandas to import.
 GROUPS = ("run", "session", "name", "model", "type", "status", "owner", "project", "day", "week", "month", "year")
+COST_GROUPS = (
+    "session",
+    "training_run",
+    "base_model",
+    "user",
+    "project",
+    "type",
+    "day",
+    "week",
+    "month",
+    "year",
+)  # of `cost --by`, tested alike
 _COMPARISON = re.compile(r"(?P<before>.*?)(?P<name>\w+)\s*(?P<operator>[=!]=)\s*['\"]?(?P<value>[^'\"]*)$")
 _WORD = re.compile(r"(?P<before>.*[\s(,])?(?P<word>[\w.]*)$")
 
@@ -39,6 +51,11 @@ def complete_groups(_: click.Context, __: click.Parameter, incomplete: str) -> l
     """Complete a group of `summary --by`."""
     groups = [Column(name, "text", "a group") for name in GROUPS]
     return _complete_names("", incomplete, [*groups, *catalog.INVENTORY.columns])
+
+
+def complete_cost_groups(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a group of `cost --by`."""
+    return _complete_names("", incomplete, [Column(name, "text", "a group") for name in COST_GROUPS])
 
 
 def _list_columns(context: click.Context) -> list[Column]:

@@ -267,7 +267,7 @@ def _run_lab(output: Path, find_by_account: dict[str, Any], *, port: int, browse
     return _print_error(f"JupyterLab ended with code {code}", 1) if code else 0
 
 
-for _command in (*COMMANDS, answers.find, answers.summary, info.info):
+for _command in (*COMMANDS, answers.find, answers.summary, answers.cost, info.info):
     cli.add_command(_command)
 
 

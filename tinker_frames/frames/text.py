@@ -55,7 +55,9 @@ def format_cell(value: Any) -> str:
 
 
 def format_column(values: pd.Series[Any]) -> list[str]:
-    """Return the cells of a column; numbers of the metadata, such as losses and rates, have up to six digits."""
+    """Return the cells of a column; dollars have cents, and numbers of the metadata, such as losses and rates, up to six digits."""
+    if "_usd" in str(values.name):
+        return [NOTHING if missing else f"{value:,.2f}" for value, missing in zip(values, values.isna(), strict=True)]
     if str(values.name).startswith("meta.") and str(values.dtype).lower().startswith("float"):
         return [NOTHING if missing else f"{value:.6g}" for value, missing in zip(values, values.isna(), strict=True)]
     return [format_cell(value) for value in values]

@@ -71,7 +71,7 @@ def _find_group(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     if name in PERIODS:
         times = next((frame[column] for column in TIMES if column in frame.columns), None)
         if times is not None:
-            return _to_periods(times, PERIODS[name])
+            return to_periods(times, PERIODS[name])
     if name.startswith(METADATA) and name not in frame.columns and "user_metadata" in frame.columns:
         frame = expand_metadata(frame, numeric=False, max_keys=None)
     column = next((column for column in (name, *GROUPS.get(name, ())) if column in frame.columns), None)
@@ -82,7 +82,7 @@ def _find_group(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     return frame[column]
 
 
-def _to_periods(times: pd.Series[Any], unit: str) -> pd.Series[Any]:
+def to_periods(times: pd.Series[Any], unit: str) -> pd.Series[Any]:
     """Return the UTC day, week, month or year of each time as text: a week by its first day."""
     if getattr(times.dt, "tz", None) is not None:
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)

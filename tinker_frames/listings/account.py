@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,8 +14,11 @@ from ..errors import (
     IncompleteListingWarning,
     InvalidRequestError,
     NotSupportedError,
+    PermissionDeniedError,
+    ServerError,
     find_caller,
 )
+from ..rest.responses import Response
 from ..rest.transport import Transport
 from ..schema.catalog import (
     CHECKPOINTS,
@@ -45,6 +48,7 @@ from .joins import (
     merge_lacks,
 )
 from .listing import Listing, Report, join_listings, merge_reports
+from .rate import StorageRate
 from .samplers import ModelPaths, find_ended, read_model_paths
 from .tables import By, Options, Tables, apply_limit, check_way
 
@@ -66,6 +70,7 @@ class Account:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._tables = Tables(transport)
+        self._rate = StorageRate(transport)
         self._session_of: dict[str, str] = {}  # run → session, from the sessions that were read with details
         self._own_runs: set[str] = set()  # those of own sessions
         self._active_sessions: list[str] = []  # when samplers were read the last time
@@ -270,6 +275,25 @@ class Account:
         """
         listing = self._tables.read_runs(training_run_ids)
         return build_frame(CHECKPOINTS, listing), set(listing.report.lost)
+
+    def read_rate(self) -> float | None:
+        """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""
+        return self._rate.read()
+
+    def read_answer(self, table: Table, options: Options, decode: Callable[[Response], Listing]) -> Listing:
+        """Read a table that is one answer, e.g. GET /api/v1/billing/usage/checkpoints/current."""
+        every = Options(options.refresh, 0 if options.limit == 0 else None, progress=options.progress)
+        read = lambda bar: decode(self._transport.call("GET", table.path, progress=bar))  # noqa: E731
+        return apply_limit(self._tables.read(table, every, read), options.limit)
+
+    def read_all_sessions(self, options: Options) -> TableFrame | None:
+        """Return the sessions that can be read, also those of others; None where the server lists none."""
+        every = Options(refresh=options.refresh, progress=options.progress, access_scope="accessible")
+        try:
+            listing = self._tables.sessions(every)
+        except (NotSupportedError, PermissionDeniedError, ServerError):
+            return None
+        return TableFrame(build_frame(SESSIONS, listing), SESSIONS, listing.report)
 
     def finish(self, found: TableFrame, *, require_complete: bool) -> pd.DataFrame:
         """Set the frame's `attrs`, and warn or raise if rows may be missing other than by `limit`."""

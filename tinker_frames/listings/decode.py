@@ -63,7 +63,9 @@ class Decoder:
             tuple[int, tuple[str, ...], Any]
         ] = []  # of a batch: place, path and value of what became null
         self.left_out = 0  # rows that are not objects
-        self.unidentified = 0  # rows whose key is empty or not a text: two of them may be one, or not
+        self.unidentified = (
+            0  # rows of a table with a key whose key is empty or not a text: two of them may be one, or not
+        )
         self._hashes: list[Any] = []  # of the keys: eight bytes each tell whether one came twice
 
     def feed(self, content: bytes) -> Page:
@@ -120,7 +122,7 @@ class Decoder:
     def _flush(self) -> None:
         """Build columns of the records that wait: of some pages at once, since each step costs as much for one row as for many."""
         rows, self._waiting = self._waiting, []
-        keys = read_attribute(rows, self.table.key)
+        keys = read_attribute(rows, self.table.key) if self.table.key else [""] * len(rows)
         self._note_keys(keys)
         for top in self._layout.gone:
             self._count_absent(top, len(rows))
@@ -148,6 +150,8 @@ class Decoder:
             self._chunks[column.name].append(columns[column.name])
 
     def _note_keys(self, keys: list[str]) -> None:
+        if not self.table.key:
+            return
         self.unidentified += keys.count("")
         self._hashes.append(np.fromiter(map(hash, keys), np.int64, len(keys)))
 
@@ -232,8 +236,8 @@ class Decoder:
             for column in self.table.sent
             if column.required
         }
-        key = self.table.key
-        missing[key] = sum(1 for row in rows if row.get(key) is None)
+        if key := self.table.key:
+            missing[key] = sum(1 for row in rows if row.get(key) is None)
         lost = [f"{name} (in {count} of {len(rows)} rows)" for name, count in missing.items() if count]
         if lost:
             raise SchemaError(f"{self.table.name}: required fields are missing: {', '.join(lost)}")
@@ -241,8 +245,8 @@ class Decoder:
     def _coerce_rows(self, rows: list[dict[str, Any]]) -> None:
         """Build columns of parsed rows, value by value."""
         self.rows += len(rows)
-        keys = [str(row.get(self.table.key)) for row in rows]
-        self.unidentified += sum(not isinstance(row.get(self.table.key), str) for row in rows)
+        keys = [str(row.get(self.table.key, "")) for row in rows]
+        self.unidentified += sum(not isinstance(row.get(self.table.key, ""), str) for row in rows)
         self._note_keys(keys)
         declared = declared_fields(self.table)
         for top in declared[()]:

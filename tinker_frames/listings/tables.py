@@ -123,9 +123,9 @@ class Tables:
             return self._reader.list_sessions(bar, limit=limit, access_scope=scope)
 
         named = self._find_named_sessions()  # before the request: sessions that begin meanwhile may not be listed
-        listing = self._listing(SESSIONS, options, read, ignore_writes=ignore_writes)
+        listing = self.read(SESSIONS, options, read, ignore_writes=ignore_writes)
         if _find_unlisted(named, listing, options) and listing.report.from_cache:
-            listing = self._listing(SESSIONS, replace(options, refresh=True), read)
+            listing = self.read(SESSIONS, replace(options, refresh=True), read)
         if unlisted := _find_unlisted(named, listing, options):
             listing.report.doubt(
                 f"training runs and checkpoints name {len(unlisted)} sessions that the list lacks, e.g. {unlisted[0]}"
@@ -167,7 +167,7 @@ class Tables:
             listing = self._reader.session_details(rest, bar, access_scope=scope, ended=ended, refresh=refresh)
             return listing if ahead is None else join_listings(ahead, listing)
 
-        return self._listing(SESSION_DETAILS, options, read, of=ids, ignore_writes=True)
+        return self.read(SESSION_DETAILS, options, read, of=ids, ignore_writes=True)
 
     def read_ahead(self, ids: list[str], progress: Progress) -> Listing | None:
         """Return the present details of own sessions that are likely to be asked for; None if any cannot be read."""
@@ -177,7 +177,7 @@ class Tables:
     def read_paged(self, table: Table, options: Options) -> Listing:
         """Return a table that one endpoint lists by offset, as the catalog says."""
         scope, project, limit = options.access_scope, options.project_id, options.limit
-        return self._listing(
+        return self.read(
             table,
             options,
             lambda bar: self._reader.read_paged(table, bar, limit=limit, access_scope=scope, project_id=project),
@@ -224,7 +224,7 @@ class Tables:
         """Return the samplers with these ids, each with the session that lists it. A sampler never changes."""
         wanted = dict(list(session_of.items())[: options.limit])
         read = lambda bar: self._reader.samplers(wanted, bar, refresh=options.refresh)  # noqa: E731
-        listing = self._listing(SAMPLERS, options, read, of=list(wanted), ignore_writes=True)
+        listing = self.read(SAMPLERS, options, read, of=list(wanted), ignore_writes=True)
         if len(wanted) < len(session_of):
             listing.report.cut, listing.report.complete = True, False
         return listing
@@ -237,11 +237,11 @@ class Tables:
     def read_others(self, run_ids: list[str], options: Options) -> Listing:
         """Return the checkpoints of runs of other users, as far as the server lists them; the report names the other runs."""
         read = lambda bar: self._reader.run_checkpoints(run_ids, bar, keep_going=True)  # noqa: E731
-        return self._listing(CHECKPOINTS, Options(refresh=options.refresh, progress=options.progress), read, of=run_ids)
+        return self.read(CHECKPOINTS, Options(refresh=options.refresh, progress=options.progress), read, of=run_ids)
 
     def _user_list(self, options: Options) -> Listing:
         asked = Options(options.refresh, options.limit, progress=options.progress)
-        return self._listing(CHECKPOINTS, asked, lambda bar: self._reader.user_checkpoints(bar, limit=options.limit))
+        return self.read(CHECKPOINTS, asked, lambda bar: self._reader.user_checkpoints(bar, limit=options.limit))
 
     def _check_user_list(self, listing: Listing, by: By, options: Options, known: _Known) -> tuple[Listing, str | None]:
         """Return the user's list, and what contradicts it.
@@ -355,12 +355,12 @@ class Tables:
     def _of_runs(self, ids: list[str], options: Options, *, are_listed: bool = True) -> Listing:
         every = Options(refresh=options.refresh, progress=options.progress)
         read = lambda bar: self._reader.run_checkpoints(ids, bar, are_listed=are_listed)  # noqa: E731
-        return self._listing(CHECKPOINTS, every, read, of=ids)
+        return self.read(CHECKPOINTS, every, read, of=ids)
 
     def find_cached(self, table: Table) -> Listing | None:
         """Return the whole of an own table if the cache has it."""
         cache = self._transport.cache
-        found = None if cache is None else cache.get(_key(table, Options(), None))
+        found = None if cache is None else cache.get(build_key(table, Options(), None))
         return None if found is None else Listing.from_bytes(found[0])
 
     def is_cached(self, table: Table) -> bool:
@@ -372,7 +372,7 @@ class Tables:
         known = self._transport.permanent.get(table.name)
         return [key for key, name in names.items() if name in known]
 
-    def _listing(
+    def read(
         self,
         table: Table,
         options: Options,
@@ -385,7 +385,7 @@ class Tables:
         self._transport.check_open()
         if options.limit == 0:
             return apply_limit(Listing(_no_rows(table), Report(started=time.time())), 0)
-        cache, key = self._transport.cache, _key(table, options, of)
+        cache, key = self._transport.cache, build_key(table, options, of)
         if cache is not None and not (options.refresh or options.live):
             found = cache.get(key, ignore_writes=ignore_writes)
             listing = None if found is None else Listing.from_bytes(found[0])
@@ -438,7 +438,7 @@ def _describe_unlisted_runs(run_ids: list[str]) -> str:
     return f"the list of training runs lacks {len(run_ids)} that have checkpoints, e.g. {run_ids[0]}"
 
 
-def _key(table: Table, options: Options, of: list[str] | None) -> str:
+def build_key(table: Table, options: Options, of: list[str] | None) -> str:
     """Return the cache key of a listing; another layout of its columns is another key."""
     layout = [(column.name, column.kind) for column in table.stored]
     asked = [options.limit, options.access_scope, options.project_id, of, layout]

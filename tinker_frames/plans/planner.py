@@ -56,7 +56,6 @@ class Planner:
     def __init__(self, transport: Transport, tables: Account, journal_folder: Path | None = None) -> None:
         self._transport, self._tables, self._journal_folder = transport, tables, journal_folder
         self.rest = Rest(transport, self.write)
-        self._rates: list[float | None] = []  # the answer, once it was requested
         self._distinguished: list[bool] = []  # whether the server distinguishes namesakes, once it was requested
 
     @property
@@ -176,9 +175,7 @@ class Planner:
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""
-        if not self._rates:
-            self._rates.append(self._fetch_rate())
-        return self._rates[0]
+        return self._tables.read_rate()
 
     def describe_run(self, plan: str) -> str:
         """Return when a plan ran last and how its rows ended, as a sentence; empty if it has not run."""
@@ -313,13 +310,6 @@ class Planner:
                 hint="Do it on the server itself, or save one of them under another name first.",
                 retryable=False,
             )
-
-    def _fetch_rate(self) -> float | None:
-        try:
-            found = self.rest.get_current_checkpoint_usage().get("effective_rate_usd_per_gigabyte_month")
-        except errors.TinkerError:
-            return None
-        return float(found) if isinstance(found, (int, float)) else None
 
 
 def _is_pair(paths: list[str]) -> bool:

@@ -7,7 +7,7 @@ deletes them, and reading with `refresh=True` replaces them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from ..schema.coerce import parse_object
@@ -42,10 +42,13 @@ class Permanent:
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, bytes]] = {}  # by kind and id
 
-    def get(self, kind: str) -> Mapping[str, bytes]:
-        """Return the responses of a kind, by id; what was stored is read at the first use."""
+    def get(self, kind: str, is_valid: Callable[[bytes], bool] | None = None) -> Mapping[str, bytes]:
+        """Return the responses of a kind, by id; what was stored is read at the first use, without what is not valid.
+
+        Responses are JSON objects, unless `is_valid` says otherwise; it counts at the first use of a kind.
+        """
         with self._lock:
-            return self._load(kind)
+            return self._load(kind, is_valid)
 
     def add(self, kind: str, responses: Mapping[str, bytes]) -> None:
         """Keep responses of a kind."""
@@ -73,11 +76,15 @@ class Permanent:
         with self._lock:
             self._known.clear()
 
-    def _load(self, kind: str) -> dict[str, bytes]:
+    def _load(self, kind: str, is_valid: Callable[[bytes], bool] | None = None) -> dict[str, bytes]:
         if kind not in self._known:
             stored = {} if self._store is None else self._store.read_permanent(self._name(kind))
-            self._known[kind] = {key: content for key, content in stored.items() if parse_object(content) is not None}
+            self._known[kind] = {key: content for key, content in stored.items() if (is_valid or _is_object)(content)}
         return self._known[kind]
 
     def _name(self, kind: str) -> str:
         return f"{self._account}/{kind}"
+
+
+def _is_object(content: bytes) -> bool:
+    return parse_object(content) is not None

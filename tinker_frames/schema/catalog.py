@@ -316,7 +316,85 @@ FOUND = Table(
     ),
 )  # fmt: skip
 
+EVENT_TYPES = ("training", "sampling_prefill", "sampling_sample", "checkpoint", "storage")
+
+# What `usage()` returns.
+USAGE = Table(
+    name="usage",
+    row="one row per billing event: what was used of one kind in one UTC hour, of one session or of storage",
+    key="",
+    source="GET /api/v1/billing/usage/events",
+    path="/api/v1/billing/usage/events",
+    items="data",
+    brief=("bucket_start", "event_type", "display_name", "user_name", "base_model", "token_count", "estimated_cost_usd"),
+    columns=(
+        Column("bucket_start", "time", "the beginning of the hour, UTC", required=True),
+        Column("bucket_end", "time", "its end, UTC, not included"),
+        Column("event_type", "category", "what was used", source="event_info.type", categories=EVENT_TYPES),
+        Column("base_model", "text", "the model; NA for storage"),
+        Column("user_id", "text", "who used it (a URN)"),
+        Column("user_name", "text", "that person's name"),
+        Column("project_id", "text", "the project"),
+        Column("session_id", "text", "the session; NA for storage, which has none"),
+        Column("display_name", "text", "the session's name; free text, not unique", derive=derived.joined("text")),
+        Column("token_count", "int", "number of tokens; NA where none are counted", source="event_info.token_count"),
+        Column("cached", "bool", "of `sampling_prefill`: whether the tokens came from the cache", source="event_info.cached"),
+        Column("count", "int", "of `checkpoint`: number of checkpoints saved", source="event_info.count"),
+        Column("gigabyte_hours", "float", "of `storage`: gigabytes (10^9 bytes) times hours", source="event_info.gigabyte_hours"),
+        Column("free", "bool", "of `storage`: whether it is not charged", source="event_info.free"),
+        Column("estimated_cost_usd", "float", "dollars before credits, an estimate and no invoice; NA: not priced, which is not zero"),
+        Column("effective_rate_usd_per_million_tokens", "float", "dollars per million tokens"),
+        Column("effective_rate_usd_per_gigabyte_month", "float", "of `storage`: dollars per gigabyte and month of 720 hours"),
+        Column("invoiced", "bool", "whether the cost comes from invoices, not from list prices", derive=derived.joined("bool")),
+        Column("user_metadata", "json", "the session's metadata as JSON text", derive=derived.joined("json")),
+        _extra(),
+    ),
+)  # fmt: skip
+
+# What `storage()` returns.
+STORAGE = Table(
+    name="storage",
+    row="one row per project and owner: what their checkpoints take up now",
+    key="",
+    source="GET /api/v1/billing/usage/checkpoints/current",
+    path="/api/v1/billing/usage/checkpoints/current",
+    items="data",
+    brief=("project_id", "user_name", "checkpoint_count", "size_gb", "estimated_monthly_cost_usd"),
+    columns=(
+        Column("project_id", "text", "the project"),
+        Column("org_user_urn", "text", "the owner of the sessions (a URN)"),
+        Column("user_email", "text", "the owner's address"),
+        Column("user_name", "text", "the owner's name"),
+        Column("checkpoint_count", "int", "number of checkpoints", required=True),
+        Column("size_bytes", "int", "their size in bytes", required=True),
+        Column("size_gb", "float", "the same in gigabytes (10^9 bytes), as the server rounds it", source="size_gigabytes"),
+        Column("estimated_monthly_cost_usd", "float", "projected dollars a month; NA: not priced, which is not zero"),
+        Column("effective_rate_usd_per_gigabyte_month", "float", "the rate for all rows; NA if the server gives none", derive=derived.joined("float")),
+        _extra(),
+    ),
+)  # fmt: skip
+
+# What `costs()` returns beside the columns of its groups.
+COSTS = Table(
+    name="costs",
+    row="one row per group of billing events, the most expensive first",
+    key="",
+    columns=(
+        Column("events", "int", "number of events"),
+        Column("cost_usd", "float", "dollars of the events that are priced; NA if none is"),
+        Column("unpriced_events", "int", "number of events without a price, which are not in any sum of dollars"),
+        Column("tokens", "int", "number of tokens; NA if none were counted"),
+        Column("training_usd", "float", "dollars of `training`, of the events that are priced; NA if none is"),
+        Column("sampling_usd", "float", "the same of `sampling_prefill` and `sampling_sample`"),
+        Column("checkpoint_usd", "float", "the same of `checkpoint`, which is saving them"),
+        Column("storage_usd", "float", "the same of `storage`, as it was billed; it has no session, run or model"),
+        Column("other_usd", "float", "the same of types of events that this version does not know"),
+        Column("estimated_storage_usd_month", "float", "an estimate beside what was billed: dollars a month for the checkpoints that the group has now, their bytes times the server's rate"),
+    ),
+)  # fmt: skip
+
 INVENTORY = _inventory()
+BILLING = {table.name: table for table in (USAGE, STORAGE, COSTS)}
 DETAILED = {table.name: table for table in (SESSIONS_WITH_DETAILS, RUNS_WITH_DETAILS)}
 TABLES = {table.name: table for table in (SESSIONS, TRAINING_RUNS, CHECKPOINTS, SAMPLERS, INVENTORY)}
 
@@ -327,7 +405,7 @@ SHORT_NAMES = {name.removeprefix("training_"): name for name in TABLES}
 
 def known_columns() -> dict[str, Column]:
     """Return every column of every table by name; a name means one kind wherever it stands."""
-    return {c.name: c for table in (*TABLES.values(), *DETAILED.values()) for c in table.columns}
+    return {c.name: c for table in (*BILLING.values(), *TABLES.values(), *DETAILED.values()) for c in table.columns}
 
 
 def find_column(name: str) -> Column | None:

@@ -42,7 +42,7 @@ class Problems:
             (column, problem), {"column": column, "problem": problem, "rows": 0, "examples": []}
         )
         entry["rows"] += count
-        if key is not None and len(entry["examples"]) < MOST_EXAMPLES:
+        if key is not None and self._key and len(entry["examples"]) < MOST_EXAMPLES:
             entry["examples"].append(str(key)[:300])
 
     def as_list(self) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ class Table:
 
     name: str
     row: str  # what a row is
-    key: str  # the column that identifies rows
+    key: str  # the column that identifies rows; empty for rows that are no objects of their own
     columns: tuple[Column, ...]
     source: str = ""  # the endpoints that its rows come from, in words
     path: str = ""  # of the endpoint; empty for a table that is joined from others

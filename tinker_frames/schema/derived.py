@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from .coerce import parse_object
-from .columns import arrow_array, arrow_type, memory_pool
+from .columns import Kind, arrow_array, arrow_type, memory_pool
 from .paths import OFFICIAL_ID, PATTERN, SCHEMES
 
 if TYPE_CHECKING:
@@ -77,6 +77,17 @@ def is_unread(field: str) -> Callable[[Columns], Any]:
         if not pc.any(named).as_py():
             return named
         return arrow_array("bool", [field in (parse_object(text) or {}) for text in extra.to_pylist()])
+
+    return find
+
+
+def joined(kind: Kind) -> Callable[[Columns], Any]:
+    """Return nulls, for what a join fills in later; `extra` tells how many rows there are."""
+
+    def find(columns: Columns) -> Any:
+        import pyarrow as pa
+
+        return pa.nulls(len(columns["extra"]), arrow_type(kind))
 
     return find
 

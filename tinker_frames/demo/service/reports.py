@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 GB_MONTH = 0.1
 HOUR = timedelta(hours=1)
+STORED_EVERY = 6 * HOUR
 # Kinds of sampling, in dollars per million tokens.
 SAMPLING_RATES: list[tuple[dict[str, Any], float]] = [
     ({"type": "sampling_sample"}, 0.6),
@@ -85,12 +86,13 @@ def _list_storage_events(session: Session, start: datetime, end: datetime) -> li
         return []
     size = session.checkpoint_storage_bytes / 1e9
     first = session.created_at.replace(minute=0, second=0, microsecond=0) + HOUR
-    hour, events = max(start, first), []
+    late = max(timedelta(0), start - first)
+    hour, events = first - (-late // STORED_EVERY) * STORED_EVERY, []  # the same hours whatever is asked for
     while hour < end:
         info = {"type": "storage", "free": False, "gigabyte_hours": round(size, 6)}
         event = _build_event(session, hour, None, round(size * GB_MONTH / 720, 8), info, storage_rate=GB_MONTH)
         events.append(event | {"session_id": None})
-        hour += HOUR * 6
+        hour += STORED_EVERY
     return events
 
 

@@ -1,0 +1,199 @@
+"""Costs by every group: sums of the server's own JSON to the last digit, and what is not known said so."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tests.billing.test_usage import USAGE, read_raw
+from tinker_frames import catalog, errors
+from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.schema.columns import pandas_dtype
+
+Make = Callable[..., tkf.Client]
+DAYS = 45
+SUMS = [column.name for column in catalog.COSTS.columns[:-1]]
+KINDS = {"training": "training_usd", "checkpoint": "checkpoint_usd", "storage": "storage_usd"}
+
+
+def read_metadata(client: tkf.Client, key: str) -> dict[str, str | None]:
+    """Return a key of the metadata of each session, as text."""
+    frame = client.sessions(access_scope="accessible").tinker.expand_metadata(numeric=False, max_keys=None)
+    values = frame[f"meta.{key}"].astype("object")
+    return dict(zip(frame["session_id"], values.where(values.notna(), None), strict=True))
+
+
+def find_lone_runs(client: tkf.Client) -> dict[tuple[str, str], str]:
+    """Return the training run of each session and model that has just one."""
+    runs = defaultdict(list)
+    for row in client.training_runs(access_scope="accessible").itertuples():
+        runs[row.session_id, row.base_model].append(row.training_run_id)
+    return {key: found[0] for key, found in runs.items() if len(found) == 1}
+
+
+def make_key(client: tkf.Client, by: str) -> Callable[[dict[str, Any]], Any]:
+    """Return what tells the group of a raw event."""
+    if by.startswith("meta."):
+        known = read_metadata(client, by.removeprefix("meta."))
+        return lambda event: known.get(event["session_id"])
+    if by == "training_run":
+        runs = find_lone_runs(client)
+        return lambda event: runs.get((event["session_id"], event["base_model"]))
+    lengths = {"day": 10, "month": 7, "year": 4}
+    if by in lengths:
+        return lambda event: event["bucket_start"][: lengths[by]]
+    field = {"session": "session_id", "base_model": "base_model", "user": "user_id", "project": "project_id"}
+    return lambda event: event["event_info"]["type"] if by == "type" else event[field[by]]
+
+
+def sum_raw(events: list[dict[str, Any]], keys: list[Callable[[dict[str, Any]], Any]]) -> dict[Any, dict[str, Any]]:
+    """Return the sums of the events of each group, dollars as decimals; what has no addend is None."""
+    groups: dict[Any, dict[str, Any]] = {}
+    for event in events:
+        group = groups.setdefault(
+            tuple(key(event) for key in keys), dict.fromkeys(SUMS) | {"events": 0, "unpriced_events": 0}
+        )
+        info, cost = event["event_info"], event["estimated_cost_usd"]
+        group["events"] += 1
+        group["unpriced_events"] += cost is None
+        if "token_count" in info:
+            group["tokens"] = (group["tokens"] or 0) + info["token_count"]
+        for name in ("cost_usd", KINDS.get(info["type"], "sampling_usd")) if cost is not None else ():
+            group[name] = (group[name] or Decimal()) + Decimal(str(cost))
+    return groups
+
+
+BYS: list[list[str]] = [
+    *([by] for by in ("session", "training_run", "base_model", "user", "project", "type", "day", "month", "year", "meta.team")),
+    ["month", "user"],
+    ["project", "base_model", "type"],
+    ["meta.team", "training_run"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("by", BYS, ids=",".join)
+def test_costs_agree_with_the_raw_json_to_the_last_digit(shared_client: tkf.Client, by: list[str]) -> None:
+    """Every group of the server's events is a row, whose dollars are the decimal sum of theirs; NA where nothing was added."""
+    frame = shared_client.costs(by=by, start=f"{DAYS}d")
+    raw = sum_raw(read_raw(shared_client, DAYS), [make_key(shared_client, each) for each in by])
+    columns = (
+        list(frame.columns[: len(by)])
+        if "training_run" not in by
+        else [*(c for c in frame if c in ("meta.team", "training_run_id"))]
+    )
+    keys = [
+        tuple(None if pd.isna(v) else v for v in row) for row in frame[columns].astype("object").itertuples(index=False)
+    ]
+    assert len(keys) == len(set(keys)) == len(raw)
+    for key, row in zip(keys, frame[SUMS].astype("object").itertuples(index=False), strict=True):
+        for name, value, wanted in zip(SUMS, row, raw[key].values(), strict=True):
+            assert pd.isna(value) if wanted is None else float(value) == float(wanted), (key, name)
+    assert (frame["events"] >= frame["unpriced_events"]).all()
+
+
+@pytest.mark.parametrize("by", [["session"], ["day"], ["meta.team"]], ids=",".join)
+def test_dtypes_and_order(shared_client: tkf.Client, by: list[str]) -> None:
+    """The sums have the dtypes of the catalog, also without events; the most expensive group is first, times are in their order."""
+    full, empty = shared_client.costs(by, "45d"), shared_client.costs(by, "2020-01-01", "2020-01-02")
+    assert len(empty) == 0
+    assert list(empty.columns) == list(full.columns)
+    assert {name: empty[name].dtype for name in empty} == {name: full[name].dtype for name in full}
+    assert {c.name: full[c.name].dtype for c in catalog.COSTS.columns} == {
+        c.name: pandas_dtype(c) for c in catalog.COSTS.columns
+    }
+    order = full["day"] if by == ["day"] else -full["cost_usd"].dropna()
+    assert order.is_monotonic_increasing
+    assert full.attrs["tinker"]["table"] == "costs"
+
+
+def test_names_stand_beside_ids(shared_client: tkf.Client) -> None:
+    """A session has its name, owner, project and metadata beside it; events without a session have none of another's."""
+    frame = shared_client.costs("session", "45d")
+    assert list(frame.columns[:5]) == ["session_id", "display_name", "user_name", "project_id", "user_metadata"]
+    sessions = shared_client.sessions(access_scope="accessible").set_index("session_id")
+    known = frame.dropna(subset="session_id")
+    assert (
+        known["display_name"].tolist() == sessions["display_name"].reindex(known["session_id"]).tolist()
+        or known["display_name"].isna().any()
+    )
+    (without,) = frame[frame["session_id"].isna()].itertuples()
+    assert all(
+        pd.isna(value) for value in (without.display_name, without.user_name, without.project_id, without.user_metadata)
+    )
+    assert without.storage_usd == without.cost_usd
+    assert frame.dropna(subset="session_id")["storage_usd"].isna().all()
+
+
+def test_dollars_have_no_binary_error(server: DemoServer, client_of: Make) -> None:
+    """0.1 and 0.2 make 0.3, whatever the order and however many; null is not zero."""
+
+    def spoil(name: str, body: Any) -> Any:
+        if name == USAGE:
+            for number, event in enumerate(body["data"]):
+                event["estimated_cost_usd"] = (0.1, 0.2, None)[number % 3] if event["session_id"] else None
+        return body
+
+    server.faults.edit = spoil
+    client = client_of(server, cache=False)
+    frame, usage = client.costs("year"), client.usage()
+    counts = usage["estimated_cost_usd"].value_counts()
+    assert frame["cost_usd"].sum() == float(Decimal("0.1") * int(counts[0.1]) + Decimal("0.2") * int(counts[0.2]))
+    assert frame["storage_usd"].isna().all()
+    assert frame["unpriced_events"].sum() == usage["estimated_cost_usd"].isna().sum()
+
+
+def test_the_estimate_is_bytes_times_the_rate(shared_client: tkf.Client) -> None:
+    """What a session, run, person or project stores now is priced at the server's rate, beside what was billed; times store nothing."""
+    rate = shared_client.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]
+    sessions = shared_client.sessions(access_scope="accessible")
+    for by, key, source in (
+        ("session", "session_id", "session_id"),
+        ("user", "user_id", "owner"),
+        ("project", "project_id", "project_id"),
+    ):
+        frame = shared_client.costs(by, "45d").dropna(subset=key).set_index(key)["estimated_storage_usd_month"]
+        stored = sessions.groupby(source)["checkpoint_storage_bytes"].sum().reindex(frame.index)
+        assert frame.to_numpy(float, na_value=0) == pytest.approx(
+            (stored.astype(float) / 1e9 * rate).fillna(0).to_numpy()
+        ), by
+    runs = shared_client.costs("training_run", "45d").dropna(subset="training_run_id").set_index("training_run_id")
+    sizes = shared_client.checkpoints().groupby("training_run_id")["size_bytes"].sum(min_count=1).reindex(runs.index)
+    wanted = sizes.astype("float64") / 1e9 * rate
+    pd.testing.assert_series_equal(runs["estimated_storage_usd_month"], wanted, check_names=False)
+    days = shared_client.costs(["day", "session"])
+    assert days["estimated_storage_usd_month"].isna().all()
+    assert days.attrs["tinker"]["lacks"] == []
+
+
+def test_without_a_rate_there_is_no_estimate(server: DemoServer, client_of: Make) -> None:
+    """Where the rate cannot be read, costs are there without the estimate."""
+    server.faults.bursts.append(Burst("get_current_checkpoint_storage_usage", 403, times=None))
+    frame = client_of(server, cache=False).costs("session")
+    assert frame["cost_usd"].notna().any()
+    assert frame.attrs["tinker"]["lacks"] == ["estimated_storage_usd_month"]
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("sesion", "did you mean session"),
+        ([], "names no group"),
+        ("meta.", "no group 'meta.'"),
+        ("cost_usd", "no group"),
+    ],
+)
+def test_unknown_groups_are_refused(shared_client: tkf.Client, by: Any, said: str) -> None:
+    """A group that costs do not have is named, with what may be meant, before anything is read."""
+    with pytest.raises(errors.InvalidRequestError, match=said):
+        shared_client.costs(by)
+
+
+def test_short_names_are_the_same_groups(shared_client: tkf.Client) -> None:
+    """`run`, `model` and `owner`, as `sum_by` has them, are training_run, base_model and user."""
+    pd.testing.assert_frame_equal(shared_client.costs(["model", "owner"]), shared_client.costs(["base_model", "user"]))

@@ -1,0 +1,79 @@
+"""`cost`: the groups and sums of `client.costs`, as a table, a format or lines, and what is not priced said."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tests.cli.conftest import Outcome
+from tinker_frames.billing.costs import GROUPS
+from tinker_frames.cli.completion import COST_GROUPS
+from tinker_frames.demo import DemoServer
+from tinker_frames.frames.totals import PERIODS
+
+Run = Callable[..., Outcome]
+
+
+def test_cost_prints_what_costs_returns(shared_server: DemoServer, shared_client: tkf.Client, command: Run) -> None:
+    """Each format has the rows of `client.costs`; standard error has the sum and the number of events without a price."""
+    options = ("cost", "--by", "month", "--by", "user", "--since", "45d")
+    frame = shared_client.costs(["month", "user"], "45d")
+    done = command(shared_server, *options, "--format", "json")
+    assert done.code == 0
+    assert [row["cost_usd"] for row in json.loads(done.out)] == frame["cost_usd"].tolist()
+    found = pd.read_csv(io.StringIO(command(shared_server, *options, "--limit", "2", "--format", "csv").out))
+    assert found["user_name"].tolist() == frame["user_name"].tolist()[:2]
+    assert f"${frame['cost_usd'].sum():,.2f} in all" in done.err
+    assert f"{frame['unpriced_events'].sum()} events of {frame['events'].sum():,} without a price" in done.err
+
+
+def test_cost_shows_what_is_known(shared_server: DemoServer, command: Run) -> None:
+    """The table has names instead of ids where a group is not a session, dollars with cents, and no column without a value."""
+    lines = command(shared_server, "cost", "--by", "user", "--until", "now").out.splitlines()
+    header, first = (line.split("\t") for line in lines[:2])
+    assert header[:3] == ["user_name", "events", "cost_usd"]
+    assert "other_usd" not in header
+    assert first[2] == f"{float(first[2].replace(',', '')):,.2f}"
+    assert command(shared_server, "cost", "--by", "session", columns=100).out.count("display_name") == 1
+
+
+def test_cost_without_events(shared_server: DemoServer, command: Run) -> None:
+    """A span without events has no row, and no sum."""
+    done = command(shared_server, "cost", "--since", "2020-01-01", "--until", "2020-01-02")
+    assert done.code == 0
+    assert "nothing is priced" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--by", "sesion"), "did you mean session"),
+        (("--since", "soon"), "is not a time"),
+        (("--since", "2030-01-01"), "no hour in the past"),
+    ],
+)
+def test_cost_refuses_what_it_does_not_know(
+    shared_server: DemoServer, command: Run, options: tuple[str, ...], said: str
+) -> None:
+    """An unknown group and a span that cannot be end with 1 and one line."""
+    done = command(shared_server, "cost", *options)
+    assert done.code == 1
+    assert said in done.err
+
+
+def test_cost_needs_a_role(command: Run) -> None:
+    """Without the role, one line says which one it needs."""
+    with DemoServer(runs=2, admin=False) as server:
+        done = command(server, "cost")
+    assert (done.code, done.out) == (1, "")
+    assert "needs org admin or billing admin" in done.err
+
+
+def test_groups_are_completed() -> None:
+    """Completion offers the groups that there are, under their full names."""
+    assert {*COST_GROUPS, "run", "model", "owner"} == {*GROUPS, *PERIODS}

@@ -1,0 +1,160 @@
+"""Costs of groups of billing events: exact sums of what is priced, and how much is not; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Context, Decimal
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InvalidRequestError
+from ..frames.metadata import expand_metadata
+from ..frames.totals import PERIODS, to_periods
+from ..schema.arguments import check_argument
+from ..schema.catalog import COSTS
+from ..schema.columns import pandas_dtype, text_dtype
+
+METADATA = "meta."
+# The groups, and the column that tells each; those of the second line are called as `sum_by` does.
+GROUPS = {
+    "session": "session_id", "training_run": "training_run_id", "base_model": "base_model", "user": "user_id", "project": "project_id",
+    "run": "training_run_id", "model": "base_model", "owner": "user_id", "type": "event_type",
+}  # fmt: skip
+# What stands beside an id.
+BESIDE = {
+    "session_id": ("display_name", "user_name", "project_id", "user_metadata"),
+    "training_run_id": ("session_id", "display_name"),
+    "user_id": ("user_name",),
+}
+KINDS = {
+    "training": "training_usd", "sampling_prefill": "sampling_usd", "sampling_sample": "sampling_usd",
+    "checkpoint": "checkpoint_usd", "storage": "storage_usd",
+}  # fmt: skip
+OTHER = "other_usd"
+ESTIMATE = "estimated_storage_usd_month"
+_EXACT = Context(prec=60)
+
+
+def check_groups(by: str | Iterable[str]) -> list[str]:
+    """Return the names of groups, each once; an unknown one raises `InvalidRequestError`."""
+    names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
+    known = [*GROUPS, *PERIODS]
+    hint = f"Use {', '.join(known)} or meta.<key>."
+    for name in names:
+        check_argument("each of by", name, str)
+        if name not in known and not (name.startswith(METADATA) and name != METADATA):
+            close = get_close_matches(name, known, 1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            raise InvalidRequestError(f"there is no group {name!r} of costs{meant}", hint=hint)
+    if not names:
+        raise InvalidRequestError("by= names no group", hint=hint)
+    return list({GROUPS.get(name, name): name for name in names}.values())
+
+
+def sum_costs(usage: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return one row per group of events: the columns of the groups, what stands beside ids, and those of `COSTS` but for the estimate.
+
+    Dollars are added as the decimals that the server wrote, so that a sum has no error of binary fractions. NA is a group of its own.
+    """
+    keys = find_keys(usage, by)
+    numbers, groups = _number_groups(keys)
+    beside = {name: key for key in keys for name in BESIDE.get(key, ()) if name in usage and name not in keys}
+    firsts = usage[list(beside)].groupby(numbers).first()
+    for name, key in beside.items():
+        firsts[name] = firsts[name].where(groups[key].notna())
+    found = pd.concat([groups, firsts, _sum_events(usage, numbers, len(groups))], axis=1)
+    if by[0] in PERIODS:
+        return found.sort_values(list(keys), kind="stable", ignore_index=True)
+    return found.sort_values(
+        ["cost_usd", "events"], ascending=False, kind="stable", na_position="last", ignore_index=True
+    )
+
+
+def find_keys(rows: pd.DataFrame, by: list[str]) -> dict[str, pd.Series[Any]]:
+    """Return the columns that tell the group of each row, by their names."""
+    keys: dict[str, pd.Series[Any]] = {}
+    for name in by:
+        if name in PERIODS:
+            keys[name] = to_periods(rows["bucket_start"], PERIODS[name]).astype(text_dtype())
+        elif name.startswith(METADATA):
+            keys[name] = _read_key(rows["user_metadata"], name)
+        else:
+            keys[GROUPS[name]] = rows[GROUPS[name]].astype(text_dtype())
+    return keys
+
+
+def add_estimate(costs: pd.DataFrame, held: pd.DataFrame | None, by: list[str], rate: float | None) -> pd.DataFrame:
+    """Return costs with the dollars a month for what each group holds now: its bytes times the rate; NA where one is not known.
+
+    `held` has `size_bytes` and the columns that tell the groups; None where these say nothing of what is stored.
+    """
+    if held is None or rate is None:
+        return costs.assign(**{ESTIMATE: np.nan})
+    numbers, groups = _number_groups(find_keys(held, by))
+    sizes = held["size_bytes"].groupby(numbers).sum(min_count=1)
+    groups[ESTIMATE] = sizes.astype("float64") / 1e9 * rate
+    return costs.merge(groups, on=[name for name in groups if name != ESTIMATE], how="left", validate="1:1")
+
+
+def find_runs(usage: pd.DataFrame, runs: pd.DataFrame) -> pd.Series[Any]:
+    """Return the training run of each event: the one of its session and base model, if there is just one; else NA."""
+    pair = ["session_id", "base_model"]
+    alone = runs.dropna(subset="session_id").drop_duplicates(pair, keep=False)[[*pair, "training_run_id"]]
+    found = usage[pair].merge(alone, on=pair, how="left", validate="m:1")["training_run_id"]
+    return found.where(usage["session_id"].notna().to_numpy()).set_axis(usage.index)
+
+
+def _number_groups(keys: dict[str, pd.Series[Any]]) -> tuple[np.ndarray[Any, Any], pd.DataFrame]:
+    """Return the number of each row's group, in order of appearance, and the groups by number."""
+    frame = pd.DataFrame(keys)
+    groups = frame.drop_duplicates(ignore_index=True)
+    numbers = np.zeros(len(frame), np.int64)
+    for name in frame:  # NA is a value here, which not every pandas counts as one in a group
+        numbers = numbers * (len(frame) + 1) + pd.factorize(frame[name])[0] + 1
+        numbers = pd.factorize(numbers)[0]
+    return numbers, groups
+
+
+def _sum_events(usage: pd.DataFrame, numbers: np.ndarray[Any, Any], groups: int) -> pd.DataFrame:
+    """Return the columns of `COSTS` but for the estimate, of groups by number."""
+    costs = usage["estimated_cost_usd"].to_numpy()
+    sums = _sum_dollars(numbers, usage["event_type"].astype("object").map(KINDS).fillna(OTHER).tolist(), costs)
+    found: dict[str, Any] = {
+        "events": np.bincount(numbers, minlength=groups),
+        "cost_usd": [_to_float(sums.get((number, ""))) for number in range(groups)],
+        "unpriced_events": np.bincount(numbers[np.isnan(costs)], minlength=groups),
+        "tokens": usage["token_count"].groupby(numbers).sum(min_count=1).array,
+    }
+    for kind in dict.fromkeys([*KINDS.values(), OTHER]):
+        found[kind] = [_to_float(sums.get((number, kind))) for number in range(groups)]
+    return pd.DataFrame({name: pd.array(values, dtype=pandas_dtype(COSTS[name])) for name, values in found.items()})
+
+
+def _sum_dollars(
+    numbers: np.ndarray[Any, Any], kinds: list[str], costs: np.ndarray[Any, Any]
+) -> dict[tuple[int, str], Decimal]:
+    """Return the sum of what is priced by group and kind, and by group and "" for all kinds; nothing for a group without a price."""
+    sums: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
+    for number, kind, cost in zip(numbers.tolist(), kinds, costs.tolist(), strict=True):
+        if cost == cost:  # noqa: PLR0124  # not NaN
+            sums[number, kind] = _EXACT.add(sums[number, kind], Decimal(repr(cost)))
+    for (number, _), value in list(sums.items()):
+        sums[number, ""] = _EXACT.add(sums[number, ""], value)
+    return sums
+
+
+def _to_float(value: Decimal | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def _read_key(metadata: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """Return a key of the metadata of each row as text; NA where it has none. Each text is parsed once."""
+    codes, texts = pd.factorize(metadata)
+    unique = pd.DataFrame({"user_metadata": pd.Series(texts, dtype=text_dtype())})
+    keys = expand_metadata(unique, numeric=False, max_keys=None)
+    values = keys[name] if name in keys else pd.Series(None, index=unique.index, dtype=text_dtype())
+    return values.reindex(codes).set_axis(metadata.index)

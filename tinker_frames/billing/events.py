@@ -1,0 +1,78 @@
+"""Decode answers of the billing endpoints into typed rows, with what stands beside the rows filled in; pure."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..listings.decode import Decoder
+from ..listings.listing import Listing, Report
+from ..listings.rate import RATE, parse_rate
+from ..rest.responses import Response
+from ..schema.catalog import STORAGE, USAGE
+from ..schema.coerce import canonical_json, coerce_value, parse_json, parse_object
+from ..schema.columns import Table, arrow_array
+
+INVOICED_UNTIL = "cost_data_through"
+
+
+def decode_usage(response: Response) -> tuple[Listing, datetime | None]:
+    """Return the events of one answer, and the time before which their costs come from invoices; None if that is not known."""
+    listing, body = _decode(USAGE, response)
+    until, _ = coerce_value("time", body.get(INVOICED_UNTIL))
+    data, texts = listing.data, _read_metadata(body.get("sessions"))
+    metadata = arrow_array("json", [texts.get(key) for key in data["session_id"].to_pylist()])
+    data = _fill(_fill(data, "user_metadata", metadata), "invoiced", _compare_hours(data["bucket_start"], until))
+    is_storage = pc.equal(pc.cast(data["event_type"], pa.large_string()), "storage")
+    free = pc.if_else(pc.and_kleene(is_storage, pc.is_null(data["free"])), False, data["free"])
+    return Listing(_fill(data, "free", free), listing.report), until
+
+
+def _read_metadata(sessions: Any) -> dict[str, str]:
+    """Return the metadata of sessions as JSON text, by session id."""
+    known = sessions if isinstance(sessions, dict) else {}
+    found = {key: about.get("user_metadata") for key, about in known.items() if isinstance(about, dict)}
+    return {key: canonical_json(value) for key, value in found.items() if isinstance(value, dict)}
+
+
+def _compare_hours(starts: Any, until: datetime | None) -> Any:
+    """Return whether each hour begins before a time; null without one."""
+    return pa.nulls(len(starts), pa.bool_()) if until is None else pc.less(starts, pa.scalar(until, starts.type))
+
+
+def decode_storage(response: Response) -> Listing:
+    """Return the rows of an answer on the present storage, each with the rate of all."""
+    listing, body = _decode(STORAGE, response)
+    rate = parse_rate(body)
+    rates = arrow_array("float", [rate] * listing.data.num_rows)
+    return Listing(_fill(listing.data, RATE, rates), listing.report)
+
+
+def _decode(table: Table, response: Response) -> tuple[Listing, dict[str, Any]]:
+    """Return the rows of an answer, and its other fields."""
+    decoder = Decoder(table)
+    decoder.feed(response.content)
+    report = Report(started=response.fetched_at, pages=1)
+    data = decoder.finish()
+    report.problems, report.lacks = decoder.problems.as_list(), decoder.lacks()
+    if decoder.left_out:
+        report.doubt("rows that are not objects were left out", rows=decoder.left_out)
+    return Listing(data, report), _read_beside(response.content, table)
+
+
+def _read_beside(content: bytes, table: Table) -> dict[str, Any]:
+    """Return the fields of an answer beside its rows, which are not parsed for that."""
+    import msgspec
+
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+        parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        return {name: parse_json(bytes(raw)) for name, raw in parts.items() if name != table.items}
+    return parse_object(content) or {}
+
+
+def _fill(data: pa.Table, name: str, values: Any) -> pa.Table:
+    return data.set_column(data.column_names.index(name), name, values)

@@ -1,0 +1,117 @@
+"""Read usage in windows: each from the permanent responses, the cache or the server, several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..listings.listing import Listing, Report, merge_reports
+from ..listings.prefetch import run_in_order
+from ..listings.tables import Options, apply_limit, build_key
+from ..rest.progress import Progress, open_progress
+from ..rest.responses import Response
+from ..rest.transport import Transport
+from ..schema.catalog import USAGE
+from ..schema.columns import empty_arrow
+from .events import decode_usage
+from .spans import SETTLED_AFTER, Window, split_span
+
+
+class UsageReader:
+    """Reads billing events of one account.
+
+    What has ended more than two days ago, and before the time up to which costs are invoiced, changes no more: it is read once.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def read(self, span: Window, options: Options) -> Listing:
+        """Return the events of a span, in the order of time; a write of ours changes none of them."""
+        self._transport.check_open()
+        if options.limit == 0:
+            return apply_limit(_no_events(), 0)
+        account = self._transport.account
+        settled = datetime.now(UTC) + self._transport.clock_offset - SETTLED_AFTER
+        windows = list(split_span(span, settled))
+        kept = self._transport.permanent.get(USAGE.name, is_valid=bool)
+        found = {} if options.refresh else {one: known for one in windows if (known := self._find(one, kept))}
+        missing = [window for window in windows if window not in found]
+        with open_progress("usage", options.progress) as bar:
+            for window, response in run_in_order(missing, lambda one: self._request(one, bar), self._workers, bar):
+                listing, until = decode_usage(response)
+                found[window] = listing
+                bar.advance(listing.data.num_rows)
+                if self._transport.account == account:
+                    self._keep(window, listing, is_final=until is not None and window.end <= min(until, settled))
+            merged = merge_windows([found[window] for window in windows], span)
+            merged.report.requests, merged.report.from_cache = bar.requests, not missing
+            merged.report.note_struck(bar.struck)
+        if self._transport.account != account:
+            merged.report.doubt("the credential command began to answer for another account while it was read")
+        return apply_limit(merged, options.limit)
+
+    @property
+    def _workers(self) -> int:
+        return self._transport.settings.max_workers
+
+    def _request(self, window: Window, progress: Progress) -> Response:
+        start, end = window.key
+        params = {"starting_on": start, "ending_before": end}
+        return self._transport.call("GET", USAGE.path, params=params, progress=progress)
+
+    def _find(self, window: Window, kept: Mapping[str, bytes]) -> Listing | None:
+        """Return the events of a window if they are kept or cached."""
+        key, cache = _key(window), self._transport.cache
+        listing = Listing.from_bytes(kept[key]) if key in kept else None
+        if listing is not None:
+            listing.report.started = datetime.now(UTC).timestamp()  # it cannot have changed
+            return listing
+        found = None if cache is None else cache.get(key, ignore_writes=True)
+        return None if found is None else Listing.from_bytes(found[0])
+
+    def _keep(self, window: Window, listing: Listing, *, is_final: bool) -> None:
+        """Keep the events of a window: for good if they are final, else as every listing."""
+        cache = self._transport.cache
+        if listing.report.doubted:
+            return
+        if is_final:
+            self._transport.permanent.add(USAGE.name, {_key(window): listing.to_bytes()})
+        elif cache is not None:
+            cache.put(_key(window), listing.to_bytes(), listing.report.started)
+
+
+def merge_windows(windows: list[Listing], span: Window) -> Listing:
+    """Return the events of windows that follow one another, those within the span, under one report."""
+    report = merge_reports([replace(window.report, problems=[]) for window in windows])
+    report.problems = _merge_problems(problem for window in windows for problem in window.report.problems)
+    filled = [window for window in windows if window.data.num_rows]
+    report.lacks = [name for name in report.lacks if all(name in window.report.lacks for window in filled)]
+    data = pa.concat_tables([window.data for window in windows]).unify_dictionaries().combine_chunks()
+    start = data["bucket_start"]
+    bounds = [pa.scalar(bound, start.type) for bound in (span.start, span.end)]
+    return Listing(data.filter(pc.and_(pc.greater_equal(start, bounds[0]), pc.less(start, bounds[1]))), report)
+
+
+def _merge_problems(problems: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return problems with those of one kind as one."""
+    merged: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for problem in problems:
+        kind = (problem["column"], problem["problem"])
+        rows = merged[kind]["rows"] if kind in merged else 0
+        merged[kind] = problem | {"rows": rows + problem["rows"]}
+    return list(merged.values())
+
+
+def _key(window: Window) -> str:
+    return build_key(USAGE, Options(), window.key)
+
+
+def _no_events() -> Listing:
+    data = pa.table({column.name: empty_arrow(column) for column in USAGE.stored})
+    return Listing(data, Report(started=datetime.now(UTC).timestamp()))
