@@ -1,7 +1,7 @@
 """A whole Tinker account as pandas DataFrames, and actions on the rows you filtered.
 
 >>> import tinker_frames as tkf
->>> with tkf.demo.account() as client:  # doctest: +SKIP
+>>> with tkf.demo.account() as client:
 ...     old = client.checkpoints().query("not public and size_gb > 1 and age_days > 30")
 
 The public names are those of `__init__.pyi` and the tables of the catalog. Each is imported at its first use, so that

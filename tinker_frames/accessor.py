@@ -55,7 +55,7 @@ def tinker(frame: pd.DataFrame) -> TinkerAccessor:
 
     Examples
     --------
-    >>> plan = tinker(client.checkpoints()).expire(after="24h")  # doctest: +SKIP
+    >>> plan = tinker(client.checkpoints()).expire(after="24h")
     """
     import pandas as pd
 
@@ -91,7 +91,7 @@ class TinkerAccessor(_Actions):
 
     Examples
     --------
-    >>> client.checkpoints().query("age_days > 90").tinker.expire(after="24h")  # doctest: +SKIP
+    >>> client.checkpoints().query("age_days > 90").tinker.expire(after="24h")
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -127,7 +127,7 @@ class TinkerAccessor(_Actions):
 
         Examples
         --------
-        >>> client.inventory().tinker.sum_by(["model", "month"])  # doctest: +SKIP
+        >>> client.inventory().tinker.sum_by(["model", "month"])
         """
         from .frames.totals import sum_groups
 
@@ -194,8 +194,8 @@ class TinkerAccessor(_Actions):
 
         Examples
         --------
-        >>> frame = client.sessions()  # doctest: +SKIP
-        >>> frame["console_url"] = frame.tinker.console_url()  # doctest: +SKIP
+        >>> frame = client.sessions()
+        >>> frame["console_url"] = frame.tinker.console_url()
         """
         import pandas as pd
 
@@ -233,7 +233,7 @@ class TinkerAccessor(_Actions):
 
         Examples
         --------
-        >>> client.checkpoints().tinker.weights_info()["lora_rank"].value_counts()  # doctest: +SKIP
+        >>> client.checkpoints().tinker.weights_info()["lora_rank"].value_counts()
         """
         from .listings.weights import weights_info
 
@@ -255,7 +255,7 @@ class TinkerAccessor(_Actions):
 
         Examples
         --------
-        >>> urls = client.checkpoints().tail(1).tinker.archive_urls()  # doctest: +SKIP
+        >>> urls = client.checkpoints().tail(1).tinker.archive_urls()
         """
         from .listings.weights import archive_urls
 
@@ -280,7 +280,7 @@ class TinkerAccessor(_Actions):
 
         Examples
         --------
-        >>> client.checkpoints().query("size_gb > 1").tinker.explore()  # doctest: +SKIP
+        >>> client.checkpoints().query("size_gb > 1").tinker.explore()
         """
         from .views import explore
 
@@ -362,7 +362,7 @@ def _build_docstring(action: Action) -> str:
                 {"Plan": "One row per checkpoint of the frame; `plan.frame` has a verdict on each."}
             ),
             "Raises": format_entries(_PLAN_ERRORS),
-            "Examples": f">>> plan = client.checkpoints().tinker.{action.name}({example})  # doctest: +SKIP",
+            "Examples": f">>> plan = client.checkpoints().tinker.{action.name}({example})",
         }
     )
 

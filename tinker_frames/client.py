@@ -82,7 +82,7 @@ def _make_table_method(table: Table) -> Callable[..., pd.DataFrame]:
 
         Examples
         --------
-        >>> client.{table.name}(limit=10)  # doctest: +SKIP
+        >>> client.{table.name}(limit=10)
         """
     return _document_table(table)(read)
 
@@ -105,7 +105,7 @@ class Client(PlanMethods, BillingMethods):
 
     Examples
     --------
-    >>> with Client() as client:  # doctest: +SKIP
+    >>> with Client() as client:
     ...     client.checkpoints().query("size_gb > 1")
     """
 
@@ -154,7 +154,7 @@ class Client(PlanMethods, BillingMethods):
 
         Examples
         --------
-        >>> client.sessions().query("status == 'failed'")  # doctest: +SKIP
+        >>> client.sessions().query("status == 'failed'")
         """
         options = Options(refresh, limit, access_scope, project_id, progress)
         return self._finish(self._reader.sessions(options, details=details), require_complete)
@@ -185,7 +185,7 @@ class Client(PlanMethods, BillingMethods):
 
         Examples
         --------
-        >>> client.training_runs(details=True).nlargest(10, "size_gb")  # doctest: +SKIP
+        >>> client.training_runs(details=True).nlargest(10, "size_gb")
         """
         options = Options(refresh, limit, access_scope, project_id, progress)
         return self._finish(self._reader.training_runs(options, details=details), require_complete)
@@ -225,7 +225,7 @@ class Client(PlanMethods, BillingMethods):
 
         Examples
         --------
-        >>> client.checkpoints().query("not public and size_gb > 1 and age_days > 30")  # doctest: +SKIP
+        >>> client.checkpoints().query("not public and size_gb > 1 and age_days > 30")
         """
         options = Options(refresh, limit, progress=progress)
         if hasattr(training_run_id, "columns"):  # a frame would be read as the names of its columns
@@ -254,8 +254,8 @@ class Client(PlanMethods, BillingMethods):
 
         Examples
         --------
-        >>> client.find("nightly sft")  # doctest: +SKIP
-        >>> client.find("https://tinker.thinkingmachines.ai/sessions/5b1f…")  # doctest: +SKIP
+        >>> client.find("nightly sft")
+        >>> client.find("https://tinker.thinkingmachines.ai/sessions/5b1f…")
         """
         return self._finish(self._reader.find(text, Options(refresh, progress=progress)), require_complete=False)
 
@@ -276,7 +276,7 @@ class Client(PlanMethods, BillingMethods):
 
         Examples
         --------
-        >>> client.samplers().dropna(subset="model_path")  # doctest: +SKIP
+        >>> client.samplers().dropna(subset="model_path")
         """
         options = Options(refresh, limit, access_scope, project_id, progress)
         return self._finish(self._reader.samplers(options), require_complete)
@@ -303,7 +303,7 @@ class Client(PlanMethods, BillingMethods):
 
         Examples
         --------
-        >>> client.inventory().groupby("display_name")["size_gb"].sum()  # doctest: +SKIP
+        >>> client.inventory().groupby("display_name")["size_gb"].sum()
         """
         options = Options(refresh, limit, access_scope, progress=progress)
         return self._finish(self._reader.inventory(by, options), require_complete)

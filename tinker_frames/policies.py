@@ -142,7 +142,7 @@ _RETURNS = """Rule
 
 def _document_rule(function: Callable[..., Rule], example: str) -> None:
     raises = {"InvalidRequestError": "For an invalid value."} if inspect.signature(function).parameters else {}
-    used = f"Examples\n--------\n>>> ckpts.tinker.retire(keep=tkf.policies.{function.__name__}({example}))  # doctest: +SKIP"
+    used = f"Examples\n--------\n>>> ckpts.tinker.retire(keep=tkf.policies.{function.__name__}({example}))"
     function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{used}"
     document(_PARAMETERS, returns=_RETURNS, raises=raises)(function)
 

@@ -230,7 +230,7 @@ _KEEP = Parameter(
     "keep",
     "rule",
     "What stays: a rule of `tkf.policies`, evaluated on the rows of this frame.",
-    example="policies.keep_last(3)",
+    example="tkf.policies.keep_last(3)",
 )
 _REST_AFTER = Parameter(
     "after", "duration", "Let the rest expire after this time instead of deleting it now, e.g. 24h.", None, "delete now"

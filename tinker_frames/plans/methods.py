@@ -50,7 +50,7 @@ class PlanMethods:
 
         Examples
         --------
-        >>> client.journal().groupby("plan")["outcome"].value_counts()  # doctest: +SKIP
+        >>> client.journal().groupby("plan")["outcome"].value_counts()
         """
         return self.planner.build_journal_frame()
 
@@ -83,7 +83,7 @@ class PlanMethods:
 
         Examples
         --------
-        >>> client.resume(plan)["outcome"].value_counts()  # doctest: +SKIP
+        >>> client.resume(plan)["outcome"].value_counts()
         """
         return self.planner.resume(None if plan is None else self._get_id(plan), confirm=confirm, progress=progress)
 
@@ -105,7 +105,7 @@ class PlanMethods:
 
         Examples
         --------
-        >>> client.abandon("20261127-0637")  # doctest: +SKIP
+        >>> client.abandon(plan)
         """
         self.planner.abandon(self._get_id(plan))
 
@@ -142,7 +142,7 @@ class PlanMethods:
 
         Examples
         --------
-        >>> client.undo(plan)  # doctest: +SKIP
+        >>> client.undo(plan)
         """
         return self.planner.undo(None if plan is None else self._get_id(plan), confirm=confirm, progress=progress)
 
@@ -165,7 +165,7 @@ class PlanMethods:
 
         Examples
         --------
-        >>> client.load_plan("plan.json").run(confirm=True)  # doctest: +SKIP
+        >>> client.load_plan("plan.json").run(confirm=True)
         """
         return self.planner.load(path)
 

@@ -102,8 +102,8 @@ class Plan:
 
     Examples
     --------
-    >>> plan = client.checkpoints().query("age_days > 90").tinker.expire(after="24h")  # doctest: +SKIP
-    >>> plan.only("size_gb > 1").run(confirm=True)["outcome"].value_counts()  # doctest: +SKIP
+    >>> plan = client.checkpoints().query("age_days > 90").tinker.expire(after="24h")
+    >>> plan.only("size_gb > 1").run(confirm=True)["outcome"].value_counts()
     """
 
     id: str
@@ -137,7 +137,7 @@ class Plan:
 
         Examples
         --------
-        >>> plan.frame.query("verdict == 'held'")["reason"].value_counts()  # doctest: +SKIP
+        >>> plan.frame.query("verdict == 'held'")["reason"].value_counts()
         """
         return self._preview.copy()
 
@@ -179,7 +179,7 @@ class Plan:
 
         Examples
         --------
-        >>> plan.only("size_gb > 1")  # doctest: +SKIP
+        >>> plan.only("size_gb > 1")
         """
         return self._select(self._find_paths(rows, "plan.only", unknown=False))
 
@@ -199,7 +199,7 @@ class Plan:
 
         Examples
         --------
-        >>> plan.drop(frame[frame["name"] == "final"])  # doctest: +SKIP
+        >>> plan.drop("name == 'final'")
         """
         gone = self._find_paths(rows, "plan.drop", unknown=True)
         return self._select(set(self.rows["tinker_path"]) - gone)
@@ -223,7 +223,7 @@ class Plan:
 
         Examples
         --------
-        >>> plan.allow("newest", "sampler").run(confirm=True)  # doctest: +SKIP
+        >>> plan.allow("newest", "sampler").run(confirm=True)
         """
         unknown = [guard for guard in guards if not isinstance(guard, str) or guard not in GUARDS]
         if unknown:
@@ -274,8 +274,8 @@ class Plan:
 
         Examples
         --------
-        >>> outcomes = plan.run(confirm=len(plan))  # doctest: +SKIP
-        >>> outcomes.query("outcome == 'failed'")["error"]  # doctest: +SKIP
+        >>> outcomes = plan.run(confirm=len(plan))
+        >>> outcomes.query("outcome == 'failed'")["error"]
         """
         check_argument("confirm", confirm, int | bool | None)
         check_argument("progress", progress, bool | Progress | None)
@@ -323,7 +323,7 @@ class Plan:
 
         Examples
         --------
-        >>> plan.save("plan.json")  # doctest: +SKIP
+        >>> plan.save("plan.json")
         """
         check_argument("path", path, str | os.PathLike)
         target = expand_home(path, "path")

@@ -189,7 +189,7 @@ class ClientCache:
 
         Examples
         --------
-        >>> client.cache.info()["size_bytes"]  # doctest: +SKIP
+        >>> client.cache.info()["size_bytes"]
         """
         cache = self._open()
         if cache is None:
@@ -201,7 +201,7 @@ class ClientCache:
 
         Examples
         --------
-        >>> client.cache.clear()  # doctest: +SKIP
+        >>> client.cache.clear()
         """
         cache = self._open()
         if cache is not None:

@@ -62,7 +62,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_session(session_id)["training_run_ids"]  # doctest: +SKIP
+        >>> client.rest.get_session(session_id)["training_run_ids"]
         """
         path = f"{SESSION_IDS.path}/{component(session_id, 'session id')}"
         return self._get_object(path, {"access_scope": check_scope(access_scope)}, refresh)
@@ -74,7 +74,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.list_sessions(limit=5)["sessions"]  # doctest: +SKIP
+        >>> client.rest.list_sessions(limit=5)["sessions"]
         """
         return self._get_page(
             SESSION_IDS.path, {"limit": limit, "offset": offset, "access_scope": check_scope(access_scope)}
@@ -89,7 +89,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.list_training_runs(limit=5)["training_runs"]  # doctest: +SKIP
+        >>> client.rest.list_training_runs(limit=5)["training_runs"]
         """
         params = {"limit": limit, "offset": offset, "access_scope": check_scope(access_scope), "project_id": project_id}
         return self._get_page(TRAINING_RUNS.path, params)
@@ -103,7 +103,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_training_run(run_id)["base_model"]  # doctest: +SKIP
+        >>> client.rest.get_training_run(run_id)["base_model"]
         """
         return self._get_object(run_url(training_run_id), {"access_scope": check_scope(access_scope)}, refresh)
 
@@ -116,7 +116,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_training_run_by_tinker_path("tinker://<run>/weights/0001")  # doctest: +SKIP
+        >>> client.rest.get_training_run_by_tinker_path(tinker_path)
         """
         return self.get_training_run(parse(tinker_path).training_run_id, access_scope, refresh=refresh)
 
@@ -127,7 +127,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.list_checkpoints(run_id)["checkpoints"]  # doctest: +SKIP
+        >>> client.rest.list_checkpoints(run_id)["checkpoints"]
         """
         return self._get_page(f"{run_url(training_run_id)}/checkpoints", {})
 
@@ -143,7 +143,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.list_user_checkpoints(limit=5)["checkpoints"]  # doctest: +SKIP
+        >>> client.rest.list_user_checkpoints(limit=5)["checkpoints"]
         """
         return self._get_page(CHECKPOINTS.path, {"limit": limit, "offset": offset})
 
@@ -154,7 +154,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_sampler(sampler_id)["model_path"]  # doctest: +SKIP
+        >>> client.rest.get_sampler(sampler_id)["model_path"]
         """
         return self._get_object(f"{SAMPLERS.path}/{component(sampler_id, 'sampler id')}", {}, refresh)
 
@@ -165,7 +165,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_weights_info_by_tinker_path("tinker://<run>/weights/0001")["lora_rank"]  # doctest: +SKIP
+        >>> client.rest.get_weights_info_by_tinker_path(tinker_path)["lora_rank"]
         """
         body = {"tinker_path": tinker_path}
         return parse_object(
@@ -210,7 +210,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.search_sessions(statuses=[{"type": "active"}])["sessions"]  # doctest: +SKIP
+        >>> client.rest.search_sessions(statuses=[{"type": "active"}])["sessions"]
         """
         for status in statuses or ():
             check_argument("each of statuses", status, Mapping[str, Any])
@@ -238,7 +238,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_server_capabilities()["supported_models"]  # doctest: +SKIP
+        >>> client.rest.get_server_capabilities()["supported_models"]
         """
         return self._get_object("/api/v1/get_server_capabilities", {}, refresh)
 
@@ -250,7 +250,7 @@ class Rest:
 
         Examples
         --------
-        >>> urls = client.rest.get_external_weights_urls("tinker://<run>/external/final")["urls"]  # doctest: +SKIP
+        >>> urls = client.rest.get_external_weights_urls(external_path)["urls"]
         """
         return self._get_page(self._build_checkpoint_url(tinker_path, None, "external_weights_urls"), {})
 
@@ -273,7 +273,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_billing_usage_events("2026-01-01T00:00:00Z", "2026-01-08T00:00:00Z")  # doctest: +SKIP
+        >>> client.rest.get_billing_usage_events("2026-01-01T00:00:00Z", "2026-01-08T00:00:00Z")
         """
         return self._get_page(
             "/api/v1/billing/usage/events",
@@ -290,7 +290,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]  # doctest: +SKIP
+        >>> client.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]
         """
         return self._get_page("/api/v1/billing/usage/checkpoints/current", {"project_id": project_id})
 
@@ -315,7 +315,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_audit_log("checkpoints", "2026-11-20")["entries"]  # doctest: +SKIP
+        >>> client.rest.get_audit_log("checkpoints", "2026-11-20")["entries"]
         """
         params = {"event_type": check_event_type(event_type), "day": format_day(day)}
         return read_redirected(self._transport, "/api/v1/audit", drop_none(params))
@@ -327,7 +327,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.get_api_key_info()["details"]["user_details"]["email"]  # doctest: +SKIP
+        >>> client.rest.get_api_key_info()["details"]["user_details"]["email"]
         """
         return self._get_page("/api/v1/auth/apikey/me", {})
 
@@ -366,7 +366,7 @@ class Rest:
 
         Examples
         --------
-        >>> url = client.rest.get_checkpoint_archive_url("tinker://<run>/weights/0001")["url"]  # doctest: +SKIP
+        >>> url = client.rest.get_checkpoint_archive_url(tinker_path)["url"]
         """
         path = self._build_checkpoint_url(path_or_run, checkpoint_id, "archive")
         return read_archive(self._transport, path, max_retries, retry_delay, progress or Progress())
@@ -381,7 +381,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.delete_checkpoint("tinker://<run>/weights/0001")  # doctest: +SKIP
+        >>> client.rest.delete_checkpoint(tinker_path)
         """
         self._write("delete", *parse_ids(path_or_run, checkpoint_id))
 
@@ -392,7 +392,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.publish_checkpoint("tinker://<run>/sampler_weights/final")  # doctest: +SKIP
+        >>> client.rest.publish_checkpoint(tinker_path)
         """
         self._write("publish", *parse_ids(tinker_path))
 
@@ -403,7 +403,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.unpublish_checkpoint("tinker://<run>/sampler_weights/final")  # doctest: +SKIP
+        >>> client.rest.unpublish_checkpoint(tinker_path)
         """
         self._write("unpublish", *parse_ids(tinker_path))
 
@@ -424,7 +424,7 @@ class Rest:
 
         Examples
         --------
-        >>> client.rest.set_checkpoint_ttl_from_tinker_path("tinker://<run>/weights/0001", 86_400)  # doctest: +SKIP
+        >>> client.rest.set_checkpoint_ttl_from_tinker_path(tinker_path, 86_400)
         """
         if ttl_seconds is not None:
             ttl_seconds = check_ttl(ttl_seconds)

@@ -49,8 +49,8 @@ def explore(
 
     Examples
     --------
-    >>> view = explore(client.checkpoints())  # doctest: +SKIP
-    >>> view.selected["size_gb"].sum()  # doctest: +SKIP
+    >>> view = explore(client.checkpoints())
+    >>> view.selected["size_gb"].sum()
     """
     from . import widget
 

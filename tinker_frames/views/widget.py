@@ -79,9 +79,9 @@ class View(SyncedTraits):
 
     Examples
     --------
-    >>> view = tkf.CheckpointsView(client=client)  # doctest: +SKIP
-    >>> view.query = "size_gb > 1 and not public"  # doctest: +SKIP
-    >>> view.filtered["size_gb"].sum()  # doctest: +SKIP
+    >>> view = tkf.CheckpointsView(client=client)
+    >>> view.query = "size_gb > 1 and not public"
+    >>> view.filtered["size_gb"].sum()
     """
 
     _esm = (STATIC / "view.js").read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ class View(SyncedTraits):
 
         Examples
         --------
-        >>> view.close()  # doctest: +SKIP
+        >>> view.close()
         """
         explorer: Explorer | None = vars(self).get("_explorer")  # None if its frame was refused
         if explorer is not None and not explorer.is_closed:
@@ -207,10 +207,8 @@ class View(SyncedTraits):
 
         Examples
         --------
-        >>> view.selected = view.filtered  # doctest: +SKIP
-        >>> view.act("set_ttl", ttl="30d")  # doctest: +SKIP
-        >>> view.act("retire", keep_last=3, after="24h")  # doctest: +SKIP
-        >>> view.act("export", path="rows.parquet")  # doctest: +SKIP
+        >>> view.selected = view.filtered
+        >>> view.act("retire", keep_last=3, after="24h")  # or e.g. "set_ttl", ttl="30d"
         """
         with self._explorer.lock:
             self._explorer.begin_action(action, **given)
@@ -225,7 +223,7 @@ class View(SyncedTraits):
 
         Examples
         --------
-        >>> view.propose(view.filtered.tinker.delete())  # doctest: +SKIP
+        >>> view.propose(view.filtered.tinker.delete())
         """
         with self._explorer.lock:
             self._explorer.panel.propose(plan)
@@ -245,7 +243,7 @@ class View(SyncedTraits):
 
         Examples
         --------
-        >>> view.wait(60)  # doctest: +SKIP
+        >>> view.wait(60)
         """
         return self._explorer.wait(timeout)
 
