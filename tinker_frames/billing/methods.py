@@ -64,7 +64,7 @@ class BillingMethods:
 
         Examples
         --------
-        >>> client.usage("2026-11-01").groupby("event_type", observed=True)["token_count"].sum()  # doctest: +SKIP
+        >>> client.usage("2026-11-01").groupby("event_type", observed=True)["token_count"].sum()
         """
         options = Options(refresh, limit, progress=progress)
         return self._finish(self.billing.usage(start, end, options), require_complete)
@@ -84,7 +84,7 @@ class BillingMethods:
 
         Examples
         --------
-        >>> client.storage()["estimated_monthly_cost_usd"].sum()  # doctest: +SKIP
+        >>> client.storage()["estimated_monthly_cost_usd"].sum()
         """
         options = Options(refresh, limit, progress=progress)
         return self._finish(self.billing.storage(options), require_complete)
@@ -114,8 +114,8 @@ class BillingMethods:
 
         Examples
         --------
-        >>> client.costs(by=["month", "user"], start="2026-01")  # doctest: +SKIP
-        >>> client.costs(by="meta.team", start="90d")[["meta.team", "cost_usd", "unpriced_events"]]  # doctest: +SKIP
+        >>> client.costs(by=["month", "user"], start="2026-01")
+        >>> client.costs(by="meta.team", start="90d")[["meta.team", "cost_usd", "unpriced_events"]]
         """
         options = Options(refresh, progress=progress)
         return self._finish(self.billing.costs(check_groups(by), start, end, options), require_complete)
