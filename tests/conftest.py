@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,19 @@ def pytest_configure() -> None:
     """Restore Ctrl-C, which tests send to themselves and to child processes; background processes may ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before those marked slow are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all but the first cases of a test that is marked `few` as slow."""
+    seen = Counter[tuple[Path, str]]()
+    for item in items:
+        mark = item.get_closest_marker("few")
+        if mark is not None and isinstance(item, pytest.Function):
+            test = (item.path, item.originalname)
+            seen[test] += 1
+            if seen[test] > mark.args[0]:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -692,6 +692,7 @@ def varied_account() -> Iterator[tuple[DemoServer, Any]]:
         yield running, frame
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(("options", "rule"), KEEP, ids=name_case)  # fmt: skip
 def test_keep_options(
     options: list[str], rule: policies.Rule, varied_account: tuple[DemoServer, Any], run: Callable[..., Outcome]

@@ -19,6 +19,7 @@ COMMANDS = [
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("line", COMMANDS)
 def test_no_line_is_wider_than_the_terminal(line: str, shared_server: DemoServer, command: Callable[..., Any]) -> None:
     """Tables, plans and findings fit a narrow and a wide terminal; at most 50 rows are shown."""

@@ -107,6 +107,7 @@ def test_a_server_starts_inside_a_running_event_loop():
     assert asyncio.run(cell()).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_checkpoints(serve, browse):
     """An account of 100,000 checkpoints is served like any other."""
     web = browse(serve(checkpoints=100_000))

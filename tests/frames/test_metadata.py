@@ -44,6 +44,7 @@ def test_metadata_becomes_columns_whatever_it_holds(entries: list[Any]) -> None:
                 assert shown == value if isinstance(value, str) else json.loads(shown) == value
 
 
+@pytest.mark.slow
 def test_of_too_many_keys_the_most_frequent_are_kept() -> None:
     """With fifty thousand keys the most frequent are kept with a warning, unless all are requested."""
     rows = [json.dumps({"step": str(row), f"only.{row}": "1", "loss": "0.5"}) for row in range(5000)]

@@ -270,6 +270,7 @@ def test_a_short_page_whose_total_counts_itself_is_no_proof(client_of: Make, cap
         assert len(client.checkpoints(run, require_complete=True)) == 30
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("total", "dropped", "most", "words"),
     [

@@ -54,6 +54,7 @@ def test_half_of_a_pair_is_refused_where_types_are_ignored(tuft: DemoServer, cli
     assert set(client.checkpoints(by="run")["tinker_path"]) == set(pairs["tinker_path"])
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     "unreadable",
     [
@@ -156,6 +157,7 @@ def test_an_interruption_between_the_halves_of_a_pair(tuft: DemoServer, client_o
     assert set(resume(plan.id, client=client)["outcome"]) == {"done"}
 
 
+@pytest.mark.slow
 def test_the_halves_of_a_pair_that_are_sent_long_after_another(
     tuft: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +170,7 @@ def test_the_halves_of_a_pair_that_are_sent_long_after_another(
     assert not any(map(tuft.state.find, pairs["tinker_path"]))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", ["training", "sampler"])
 @pytest.mark.parametrize(("dialect", "requests"), [("skyrl-main", 2), ("twinkle", 0), ("official", 0)])
 def test_half_of_a_pair_goes_where_the_server_distinguishes_types(
@@ -247,6 +250,7 @@ def test_tuft_publishes_and_says_that_it_cannot_unpublish(tuft: DemoServer, clie
     assert after.loc[frame["tinker_path"], "public"].all()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("dialect", ["tuft", "skyrl", "skyrl-main", "twinkle"])
 def test_a_server_without_expiry_says_so(dialect: str, client_of: Make) -> None:
     """TTL, expire and retire with `after` fail on every row with an explanation, and change nothing."""
@@ -284,6 +288,7 @@ def test_tuft_says_500_for_what_is_gone(tuft: DemoServer, client_of: Make) -> No
     assert set(outcomes.drop(path)["outcome"]) == {"done"}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("call", ["publish", "unpublish"])
 @pytest.mark.parametrize("dialect", ["skyrl", "skyrl-main", "twinkle"])
 def test_what_is_never_public_says_so(dialect: str, client_of: Make, call: str) -> None:

@@ -31,6 +31,7 @@ def save_again(server: DemoServer, tinker_path: str, *, size_bytes: int = 1000, 
     server.state.add_checkpoint(row.run, row.kind, row.name, size_bytes=size_bytes, **when)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("from_file", [False, True])
 @pytest.mark.parametrize("call", ["delete", "expire", "publish"])
 def test_between_plan_and_run(

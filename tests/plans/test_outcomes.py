@@ -61,6 +61,7 @@ def test_a_write_that_happened_is_done_whatever_was_answered(server: DemoServer,
     assert set(client.journal()["outcome"]) == {"done"}
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("status", FINAL)
 def test_a_single_write_that_happened_raises_nothing(server: DemoServer, client: tkf.Client, status: int) -> None:
     """A write of `client.rest` that took effect returns, whatever the server answered."""
@@ -285,6 +286,7 @@ def test_a_bar_that_fails_is_dropped(client: tkf.Client, monkeypatch: pytest.Mon
     assert plan_of(client, 1).run(progress=True)["outcome"].tolist() == ["done"]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("burst", "outcome", "sent"),
     [

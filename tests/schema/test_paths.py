@@ -189,6 +189,7 @@ def _check_round_trip(server: DemoServer, client: tkf.Client, segment: str, name
     assert not any(call.query for call in seen)
 
 
+@pytest.mark.slow
 @given(segment=st.sampled_from(sorted(SEGMENTS)), name=NAME)
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(segment="weights", name="%2e%2e")
@@ -202,6 +203,7 @@ def test_any_name_reaches_its_own_checkpoint(
     assert {row.tinker_path for row in own_server.state.checkpoints_page(10_000, 0)[0]} == before
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_reach_their_own_checkpoint(own_server: DemoServer, own_client: tkf.Client, name: str) -> None:
     """The same holds for names with a special meaning in URLs."""

@@ -30,14 +30,14 @@ def is_due(at: datetime | None, **ahead: int) -> bool:
 
 # Each with its arguments, the rows it is applied to, and the expected state on the server.
 DONE: dict[str, tuple[str, dict[str, Any], str, Callable[[State | None], bool]]] = {
+    "retire": ("retire", {"keep_last": 2, "keep_public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and is_due(row[1], days=2)),
+    "delete": ("delete", {}, "not public", lambda row: row is None),
+    "expire": ("expire", {}, "expires_at.isna()", lambda row: row is not None and is_due(row[1], days=1)),
     "publish": ("publish", {}, "not public", lambda row: row is not None and row[0]),
     "unpublish": ("unpublish", {}, "public", lambda row: row is not None and not row[0]),
     "set_ttl": ("set_ttl", {"ttl": "30d"}, "size_gb > 1", lambda row: row is not None and is_due(row[1], days=30)),
     "never": ("set_ttl", {"ttl": None}, "expires_at.notna()", lambda row: row is not None and row[1] is None),
-    "expire": ("expire", {}, "expires_at.isna()", lambda row: row is not None and is_due(row[1], days=1)),
     "extend": ("extend", {"by": "365d"}, "expires_in_days > 1", lambda row: row is not None and row[1] - datetime.now(UTC) > timedelta(days=365)),
-    "delete": ("delete", {}, "not public", lambda row: row is None),
-    "retire": ("retire", {"keep_last": 2, "keep_public": True, "after": "48h"}, "size_gb > 0", lambda row: row is not None and is_due(row[1], days=2)),
     "retire per session": ("retire", {"keep_last": 1, "per": "session_id, checkpoint_type", "after": "48h"}, "size_gb > 0", lambda row: row is not None and is_due(row[1], days=2)),
     "retire at once": ("retire", {"keep_every": 10**6, "keep_final": True, "used_by_samplers": True, "newer_than": "1h"}, "size_gb > 0", lambda row: row is None),
 }  # fmt: skip
@@ -52,6 +52,7 @@ def view(client: tkf.Client) -> HeadlessView:
 # ── from the filter to the outcome ───────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", DONE)
 def test_an_action_writes_the_rows_of_its_plan(server: DemoServer, view: HeadlessView, name: str) -> None:
     """Exactly the rows of the plan are written as requested, all others are unchanged, and the table shows it."""
@@ -80,6 +81,7 @@ def test_an_action_writes_the_rows_of_its_plan(server: DemoServer, view: Headles
     assert view.explorer.panel.plan is not None
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("table", "name"), [("training_runs", "retire"), ("training_runs", "delete"), ("sessions", "publish")]
 )
@@ -169,6 +171,7 @@ CHANGES: dict[str, tuple[str, Callable[[HeadlessView], Any]]] = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_plan_is_out_of_date_when_its_rows_are_not_those_selected(
     server: DemoServer, view: HeadlessView, change: str

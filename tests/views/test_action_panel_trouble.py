@@ -50,6 +50,7 @@ def list_reasons(shown: dict[str, Any]) -> list[str]:
 # ── undo ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("act", "given", "query"),
     [
@@ -377,6 +378,7 @@ def test_a_plan_that_cannot_be_made_shows_the_reason(server: DemoServer, client_
     assert len(view.keys) == len(view.state.rows.frame)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_server_that_breaks_after_the_confirmation(server: DemoServer, client_of: Make, how: str) -> None:
     """If nothing can be read or sent any longer, this is shown for each row or for the plan, and no row is shown as changed."""

@@ -90,6 +90,7 @@ def views(view: HeadlessView) -> list[Callable[[], Any]]:
     ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["inventory", "sessions"])
 def test_the_code_gives_the_rows_at_every_step(shared_client: tkf.Client, name: str) -> None:
     """The code lists the table again and gives the same frames, whatever filter, order, selection and columns are set."""
@@ -168,12 +169,14 @@ def test_rows_without_an_account_have_code_too() -> None:
 # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 PLANS: dict[str, tuple[str, dict[str, Any]]] = {
-    "publish": ("publish", {}), "unpublish": ("unpublish", {}), "delete": ("delete", {}), "expire": ("expire", {}),
-    "set_ttl": ("set_ttl", {"ttl": "90m"}), "never": ("set_ttl", {"ttl": None}), "extend": ("extend", {"by": "2 weeks"}), "retire": ("retire", {"keep_last": 1, "keep_final": True, "after": "36h"}),
+    "retire": ("retire", {"keep_last": 1, "keep_final": True, "after": "36h"}), "expire": ("expire", {}), "set_ttl": ("set_ttl", {"ttl": "90m"}),
+    "publish": ("publish", {}), "unpublish": ("unpublish", {}), "delete": ("delete", {}),
+    "never": ("set_ttl", {"ttl": None}), "extend": ("extend", {"by": "2 weeks"}),
     "retire at once": ("retire", {"keep_last": 2, "keep_public": True, "used_by_samplers": True, "newer_than": "2d"}),
 }  # fmt: skip
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("name", "which"),
     [*(("inventory", which) for which in PLANS), ("training_runs", "retire"), ("sessions", "never")],

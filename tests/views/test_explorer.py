@@ -34,6 +34,7 @@ fields = ("name", "value", "sort", "columns", "id", "width", "how", "first", "la
 messages = st.fixed_dictionaries({"do": st.sampled_from(sorted(HANDLERS))}, optional=dict.fromkeys(fields, junk))
 
 
+@pytest.mark.slow
 @settings(max_examples=24, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent=st.lists(messages, max_size=5))
 def test_no_sequence_of_messages_breaks_a_view(view: HeadlessView, sent: list[dict[str, Any]]) -> None:

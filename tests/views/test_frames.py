@@ -58,6 +58,7 @@ def use_table(rows: pd.DataFrame) -> TableState:
     return state
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("listing", "form"),
     [
