@@ -26,6 +26,10 @@ from .functions import undo as undo
 from .functions import usage as usage
 from .plans.plan import Plan as Plan
 from .schema import catalog as catalog
+from .training_logs.lineage import Lineage as Lineage
+from .training_logs.lineage import lineage as lineage
+from .training_logs.reader import Logs as Logs
+from .training_logs.reader import logs as logs
 from .version import __version__ as __version__
 from .views import explore as explore
 from .views.widget import CheckpointsView as CheckpointsView

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError
 from .plans.actions import ACTIONS, Action, Parameter
 from .schema.arguments import bind_arguments, check_argument, check_methods
 from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_entries, join_sections
+from .schema.identity import restore_keys
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .client import Client
-    from .errors import TinkerError
+    from .listings.weights import ArchiveUrls
     from .plans.plan import Plan
     from .policies import Rule
     from .schema.durations import Duration
+    from .training_logs.folders import Location
+    from .training_logs.reader import Logs
     from .views.widget import View
 
 
@@ -81,7 +84,7 @@ class _Actions:
 class TinkerAccessor(_Actions):
     """Calls on a frame of Tinker rows, as `df.tinker`.
 
-    Calls that write return a `Plan` and send nothing. Every call but `expand_metadata` and `sum_by` needs the column `tinker_path`, or, for
+    Calls that write return a `Plan` and send nothing. Every call but `expand_metadata`, `sum_by` and `with_metrics(frame)` needs the column `tinker_path`, or, for
     `explore` and `console_url`, any key of a table; other columns and the index do not matter.
 
     Raises
@@ -178,6 +181,66 @@ class TinkerAccessor(_Actions):
             self._require_column("user_metadata" if column is None else column)
         return expand_metadata(self._frame, column, numeric=numeric, max_keys=max_keys)
 
+    def with_metrics(
+        self,
+        logs: Logs | pd.DataFrame | Location | Iterable[Location],
+        on: str | None = None,
+        *,
+        metrics: Iterable[str] | None = None,
+        config: Iterable[str] = (),
+    ) -> pd.DataFrame:
+        """Return the frame with the metrics of training logs, at or just before the step of each checkpoint.
+
+        A row is matched by its tinker path, that of a training state or of the sampler weights saved with it. Its metrics are
+        columns named as in the log, e.g. `test/nll`, which keep rules, queries and views take as any other; one that is called as a
+        column of the account is named `log.<name>`. Of several log folders that name a checkpoint, the one that goes furthest counts.
+
+        Parameters
+        ----------
+        logs
+            What `tkf.logs` returned, or what it takes, e.g. `"~/runs"`. Or a frame of your own, e.g. of W&B or MLflow, with one row
+            for each value of `on`: all its columns are added.
+        on
+            The column by which a frame of your own is matched; None for the first of `tinker_path`, `training_run_id` and `session_id`
+            that both have.
+        metrics
+            Names or patterns such as `"test/*"`; None for every metric that some row has.
+        config
+            Columns of `logs.runs` or `logs.checkpoints` to add, e.g. `["log_path", "learning_rate"]`.
+
+        Returns
+        -------
+        DataFrame
+            One row per row of the frame, in the same order and with the same index, with a float64 column per metric, NaN where no log
+            names the checkpoint or the log has a value that is not finite; and `parent_path` (str, what its run was started from),
+            `is_parent` (boolean, whether a run was started from it), and `wandb_link` (str) if some row's metadata has it. Rows
+            without a log are counted in `attrs["tinker"]["problems"]`. Sends no request.
+
+        Raises
+        ------
+        AttributeError
+            If the frame has no column `tinker_path`.
+        FileNotFoundError
+            If there is no such folder.
+        InvalidRequestError
+            For a metric or setting that no log has, and a frame of your own that lacks the column or has a value twice.
+
+        Examples
+        --------
+        >>> frame = client.checkpoints().tinker.with_metrics("~/runs", metrics=["test/nll"])  # doctest: +SKIP
+        >>> frame.tinker.retire(keep=tkf.policies.best("test/nll", n=2))  # doctest: +SKIP
+        """
+        import pandas as pd
+
+        from .training_logs.join import add_metrics, merge_frame
+        from .training_logs.reader import find_logs
+
+        if isinstance(logs, pd.DataFrame):
+            return merge_frame(restore_keys(self._frame), logs, on)
+        if on is not None:
+            raise InvalidRequestError("on= is for a frame of your own", hint="Logs are matched by their tinker paths.")
+        return add_metrics(self._require_path(), find_logs(logs), metrics, config)
+
     def console_url(self) -> pd.Series[str]:
         """Return the address of each row in the web console of the official service; compatible servers have none.
 
@@ -257,7 +320,7 @@ class TinkerAccessor(_Actions):
         --------
         >>> urls = client.checkpoints().tail(1).tinker.archive_urls()
         """
-        from .listings.weights import archive_urls
+        from .listings.weights import ArchiveUrls, archive_urls
 
         paths, client = self._collect_paths(), self._find_client(client)
         return ArchiveUrls(archive_urls(client.rest, paths, client.transport.settings.max_workers, progress))
@@ -290,8 +353,6 @@ class TinkerAccessor(_Actions):
         return [str(path) for path in self._require_path()["tinker_path"].dropna()]
 
     def _require_path(self) -> pd.DataFrame:
-        from .schema.identity import restore_keys
-
         frame = restore_keys(self._frame)
         if list(frame.columns).count("tinker_path") != 1:
             self._require_column("tinker_path")
@@ -375,34 +436,3 @@ _PLAN_ERRORS = {
 for _action in ACTIONS.values():
     if _action.is_offered:
         setattr(_Actions, _action.name, _build_method(_action))
-
-
-class ArchiveUrls(Mapping[str, str]):
-    """Tinker path to signed URL; shows how many there are, never the URLs.
-
-    Attributes
-    ----------
-    errors : dict
-        Tinker path to the error for archives that are not available; these paths are not among the keys.
-    """
-
-    def __init__(self, answers: dict[str, str | TinkerError]) -> None:
-        self._urls = {path: answer for path, answer in answers.items() if isinstance(answer, str)}
-        self.errors = {path: answer for path, answer in answers.items() if not isinstance(answer, str)}
-
-    def __getitem__(self, tinker_path: str) -> str:
-        if tinker_path in self.errors:
-            raise KeyError(f"no archive of {tinker_path}: {self.errors[tinker_path]}")
-        return self._urls[tinker_path]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._urls)
-
-    def __len__(self) -> int:
-        return len(self._urls)
-
-    def __repr__(self) -> str:
-        failed = f", {len(self.errors)} not available (see .errors)" if self.errors else ""
-        return (
-            f"<ArchiveUrls of {len(self)} checkpoints{failed}; the URLs are secrets, take one with urls[tinker_path]>"
-        )

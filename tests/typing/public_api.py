@@ -15,7 +15,7 @@ import pandas as pd
 
 import tinker_frames as tkf
 from tinker_frames import policies
-from tinker_frames.accessor import ArchiveUrls
+from tinker_frames.listings.weights import ArchiveUrls
 
 # ── clients ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,12 +9,14 @@ import socket
 import threading
 from datetime import UTC, datetime
 from inspect import signature
+from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 from weakref import finalize
 
 from .data.generator import generate_account
+from .data.log_files import write_log_folders
 from .data.state import State
 from .service.backend import Backend, Switches
 from .service.tokens import Tokens
@@ -122,6 +124,20 @@ class DemoServer:
         """The base URL for clients."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self._port}"
+
+    def write_logs(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the training logs of the caller's runs below a folder, as tinker_cookbook does; return the folder.
+
+        Every seventh run has no log, as if somebody had trained it elsewhere.
+
+        Examples
+        --------
+        >>> with account() as client:  # doctest: +SKIP
+        ...     logs = tkf.logs(client.server.write_logs("runs"))
+        """
+        path = Path(folder)
+        write_log_folders(reversed(self.state.runs()), path)
+        return path
 
     def start(self) -> Self:
         """Start the server; return when it accepts connections."""

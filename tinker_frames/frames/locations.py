@@ -44,7 +44,7 @@ def write_location(location: Path | str, write: Callable[[BinaryIO], object]) ->
     with _local_copy(location) as (system, remote, copy):
         with copy.open("wb") as file:
             write(file)
-        _reach(location, lambda: system.put_file(str(copy), remote))
+        reach(location, lambda: system.put_file(str(copy), remote))
 
 
 def read_location(location: Path | str, read: Callable[[BinaryIO], T]) -> T:
@@ -53,7 +53,7 @@ def read_location(location: Path | str, read: Callable[[BinaryIO], T]) -> T:
         with location.open("rb") as file:
             return read(file)
     with _local_copy(location) as (system, remote, copy):
-        _reach(location, lambda: system.get_file(remote, str(copy)))
+        reach(location, lambda: system.get_file(remote, str(copy)))
         with copy.open("rb") as file:
             return read(file)
 
@@ -85,22 +85,34 @@ def exists(location: Path | str) -> bool:
     if isinstance(location, Path):
         return location.exists()
     with _local_copy(location) as (system, remote, _):
-        return bool(_reach(location, lambda: system.exists(remote)))
+        return bool(reach(location, lambda: system.exists(remote)))
+
+
+def open_system(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL, and the path in it.
+
+    Raises
+    ------
+    ImportError
+        Without fsspec, or what it needs for URLs of this kind.
+    """
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        raise ImportError(MISSING_EXTRA) from error
+    system, remote = reach(url, lambda: url_to_fs(url))
+    return system, str(remote)
 
 
 @contextmanager
 def _local_copy(url: str) -> Iterator[tuple[Any, str, Path]]:
     """Return the file system of a URL, the path in it, and a file of this machine that goes away afterwards."""
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise ImportError(MISSING_EXTRA) from error
-    system, remote = _reach(url, lambda: url_to_fs(url))
+    system, remote = open_system(url)
     with tempfile.TemporaryDirectory(prefix="tinker-frames-") as folder:
         yield system, remote, Path(folder) / "file"
 
 
-def _reach(url: str, call: Callable[[], T]) -> T:
+def reach(url: str, call: Callable[[], T]) -> T:
     """Call a file system, whose libraries raise errors of their own."""
     try:
         return call()
@@ -108,11 +120,11 @@ def _reach(url: str, call: Callable[[], T]) -> T:
         raise  # what to install, or what is not there
     except Exception as error:
         raise InvalidRequestError(
-            f"{_hide_secrets(url)} cannot be reached: {_hide_secrets(str(error)[:200])}",
+            f"{hide_secrets(url)} cannot be reached: {hide_secrets(str(error)[:200])}",
             hint="Check the URL, and the credentials of its service.",
         ) from error
 
 
-def _hide_secrets(text: str) -> str:
+def hide_secrets(text: str) -> str:
     """Return text without the passwords and signatures that URLs carry."""
     return re.sub(r"(://)[^/\s@]*@", r"\1…@", re.sub(r"\?\S*", "?…", text))

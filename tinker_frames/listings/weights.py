@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -71,3 +71,34 @@ def _request_each(
             answers.append(answer)
             bar.advance(1)
         return answers
+
+
+class ArchiveUrls(Mapping[str, str]):
+    """Tinker path to signed URL; shows how many there are, never the URLs.
+
+    Attributes
+    ----------
+    errors : dict
+        Tinker path to the error for archives that are not available; these paths are not among the keys.
+    """
+
+    def __init__(self, answers: dict[str, str | TinkerError]) -> None:
+        self._urls = {path: answer for path, answer in answers.items() if isinstance(answer, str)}
+        self.errors = {path: answer for path, answer in answers.items() if not isinstance(answer, str)}
+
+    def __getitem__(self, tinker_path: str) -> str:
+        if tinker_path in self.errors:
+            raise KeyError(f"no archive of {tinker_path}: {self.errors[tinker_path]}")
+        return self._urls[tinker_path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._urls)
+
+    def __len__(self) -> int:
+        return len(self._urls)
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.errors)} not available (see .errors)" if self.errors else ""
+        return (
+            f"<ArchiveUrls of {len(self)} checkpoints{failed}; the URLs are secrets, take one with urls[tinker_path]>"
+        )

@@ -1,0 +1,154 @@
+"""Log folders below a path or URL become frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.schema.columns import text_dtype
+
+from .log_files import save, write_folder
+
+NLL = [{"step": step, "test/nll": 3 - step / 100} for step in range(0, 101, 10)]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Two log folders, one of them nested and of another recipe, and folders that are none."""
+    saved = [save("one", "000020", batch=20, epoch=0), save("one", "final", batch=0, epoch=1, loss=0.5)]
+    config = {
+        "learning_rate": 1e-4,
+        "log_path": "/old",
+        "data": {"seed": 1},
+        "load_checkpoint_path": "tinker://z/weights/a",
+    }
+    write_folder(tmp_path / "runs/a", NLL, saved, config)
+    write_folder(
+        tmp_path / "runs/sweep/b", [{"step": 3, "reward": 1}], [save("two", "000003", batch=3)], {"data": {"seed": "x"}}
+    )
+    write_folder(tmp_path / "runs/a/iteration_000001", NLL)
+    (tmp_path / "runs/model").mkdir()
+    (tmp_path / "runs/model/config.json").write_text("{}")
+    return tmp_path / "runs"
+
+
+def test_a_folder_becomes_frames(runs: Path) -> None:
+    """Each log folder is a row with its settings as columns; checkpoints and metrics are typed, and named by the folder as it is now."""
+    logs = tkf.logs(runs)
+    assert logs.runs["name"].tolist() == ["a", "b"]
+    assert logs.runs["log_path"].tolist() == [str(runs / "a"), str(runs / "sweep/b")]
+    assert logs.runs["config.log_path"].tolist()[0] == "/old"
+    assert logs.runs["data.seed"].tolist() == ["1", "x"]
+    assert logs.runs["learning_rate"].dtype == "float64"
+    assert logs.runs["parent_path"].tolist()[0] == "tinker://z/weights/a"
+    assert logs.runs["training_run_id"].tolist() == ["one", "two"]
+    assert logs.checkpoints["step"].tolist() == [20, 101, 3], "final is saved after the last step"
+    assert logs.checkpoints["extra"].tolist()[1] == '{"loss":0.5}'
+    assert str(logs.checkpoints["step"].dtype) == "Int64"
+    assert logs.metrics.columns.tolist() == ["log_path", "step", "metric", "value"]
+    assert logs.metrics.groupby("metric", observed=True)["value"].sum().to_dict() == {"reward": 1.0, "test/nll": 27.5}
+    assert logs.metrics["metric"].cat.categories.dtype == text_dtype()
+    assert logs.problems.empty
+    assert repr(logs) == "<Logs of 2 runs: 3 checkpoints, 2 metrics>"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("", "ab"),
+        ("/**", "ab"),
+        ("/*", "ab"),
+        ("/a", "a"),
+        ("/s*", "b"),
+        ("/*/b", "b"),
+        ("/**/[ab]", "ab"),
+        ("/x*", ""),
+    ],
+)
+def test_a_location_is_a_folder_or_a_glob(runs: Path, pattern: str, names: str) -> None:
+    """A folder is searched with all below it; a glob selects log folders, or folders above them."""
+    assert tkf.logs(f"{runs}{pattern}").runs["name"].tolist() == list(names)
+
+
+def test_a_missing_folder_is_an_error_and_an_empty_one_is_not(tmp_path: Path) -> None:
+    """A folder that does not exist raises; one without logs gives empty frames with the same columns."""
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        tkf.logs(tmp_path / "rnus")
+    empty = tkf.logs([tmp_path])
+    assert len(empty) == 0
+    assert empty.metrics.dtypes.astype(str).tolist() == ["category", "Int64", "category", "float64"]
+    assert empty.checkpoints.columns.tolist()[:3] == ["log_path", "name", "step"]
+    assert len(empty.problems) == len(empty.runs) == 0
+
+
+def test_what_cannot_be_read_is_a_problem(runs: Path) -> None:
+    """Files that are broken, folders in their place and folders that cannot be listed are named, and all else is read."""
+    (runs / "a/config.json").write_text("{")
+    (runs / "sweep/b/checkpoints.jsonl").unlink()
+    (runs / "sweep/b/checkpoints.jsonl").symlink_to(runs / "nowhere")
+    closed = runs / "closed"
+    closed.mkdir()
+    closed.chmod(0)
+    logs = tkf.logs(runs)
+    found = logs.problems[["file", "problem"]].apply(tuple, axis=1).tolist()
+    expected = [("config.json", "not a JSON object"), ("checkpoints.jsonl", "cannot be read")]
+    assert found == expected + ([("folder", "cannot be listed: Permission denied")] if os.geteuid() else [])
+    assert logs.problems["log_path"].tolist()[:2] == logs.runs["log_path"].tolist()
+    assert logs.runs["last_step"].tolist() == [100, 3]
+
+
+@pytest.mark.parametrize(
+    ("records", "metrics", "steps"),
+    [
+        ([{"name": "000120", "epoch": 1, "batch": 20}], NLL, [120]),
+        ([{"name": "000120", "epoch": 1, "batch": 20}, {"name": "final", "epoch": 3, "batch": 0}], NLL, [120, 300]),
+        ([{"name": "mine", "epoch": 2, "batch": 5}], [{"step": 9, "epoch": 0}, {"step": 10, "epoch": 1}], [25]),
+        ([{"name": "mine", "epoch": 2, "batch": 5}], NLL, [None]),
+        ([{"name": "final", "final": True}, {"name": "000007"}, {"name": "7"}], NLL, [101, 7, None]),
+        ([{"name": "final"}, {"name": "x", "step": 4, "batch": 9}], [], [None, 4]),
+        ([{"name": 5, "batch": -1}, {"name": None, "batch": "x"}, {}], NLL, [None, None, None]),
+    ],
+)
+def test_the_step_of_a_checkpoint(tmp_path: Path, records: list, metrics: list, steps: list) -> None:
+    """A batch counts within its epoch; its length follows from names of checkpoints or from the metric `epoch`."""
+    write_folder(tmp_path / "run", metrics, records)
+    assert [None if pd.isna(step) else step for step in tkf.logs(tmp_path).checkpoints["step"]] == steps
+
+
+def test_a_resumed_run_has_metrics_of_both_parts(tmp_path: Path) -> None:
+    """Metrics before a resume are read up to its step, what was logged twice counts as it was logged last."""
+    write_folder(tmp_path, [*NLL[:3], {"step": 30, "test/nll": 9.0}], [save("one", "000040", batch=40)])
+    (tmp_path / "metrics.jsonl.pre_resume_000040").write_text(
+        '{"step": 40, "test/nll": 8.0}\n{"step": 50, "test/nll": 0}\n'
+    )
+    logs = tkf.logs(tmp_path)
+    assert logs.metrics["step"].tolist() == [0, 10, 20, 30, 40]
+    assert logs.read_values("test/nll").tolist() == [8.0]
+
+
+@pytest.fixture
+def memory() -> Iterator[str]:
+    """An empty folder in fsspec's memory."""
+    system = fsspec.filesystem("memory")
+    yield "memory://bucket/runs"
+    system.rm("/bucket", recursive=True)
+
+
+def test_logs_are_read_from_urls(memory: str, runs: Path) -> None:
+    """A URL is listed once, and gives the same frames, with URLs as log paths."""
+    fsspec.filesystem("memory").put(f"{runs}/", "/bucket/runs/", recursive=True)
+    here, there = tkf.logs(runs), tkf.logs(f"{memory}/**")
+    assert there.runs["log_path"].tolist() == [f"{memory}/a", f"{memory}/sweep/b"]
+    assert tkf.logs(f"{memory}/s*").runs["name"].tolist() == ["b"]
+    for name in ("checkpoints", "metrics"):
+        pd.testing.assert_frame_equal(
+            getattr(here, name).drop(columns="log_path"), getattr(there, name).drop(columns="log_path")
+        )
+    with pytest.raises(FileNotFoundError, match="nothing at memory://bucket/none"):
+        tkf.logs("memory://bucket/none")

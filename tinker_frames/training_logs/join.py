@@ -1,0 +1,175 @@
+"""Join training logs, or a frame of one's own, to frames of checkpoints: their metrics, settings and parents as columns. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InvalidRequestError
+from ..frames.metadata import PREFIXES
+from ..schema.catalog import DETAILED, TABLES
+from ..schema.coerce import MOST_EXAMPLES, parse_object
+from ..schema.columns import pandas_array
+from ..schema.paths import run_of
+from .reader import Logs
+
+PREFIX = "log."  # of a metric or setting that is called as a column of the account
+LINK = "wandb_link"  # the key of the metadata in which the cookbook keeps a run's page
+NO_LOG = "no training log names the checkpoint"
+KEYS = ("tinker_path", "training_run_id", "session_id")
+# Columns that mean something to plans and keep rules, which no name in a log may replace.
+_RESERVED = {
+    *(name for table in (*TABLES.values(), *DETAILED.values()) for name in table.names),
+    *(
+        "is_parent",
+        "parent_path",
+        "log_path",
+        "loaded_by_sampler",
+        "loaded_by_ended_sampler",
+        "reason",
+        "verdict",
+        LINK,
+    ),
+}
+_RESERVED_PREFIXES = (PREFIX, *PREFIXES.values())
+
+
+def add_metrics(
+    frame: pd.DataFrame, logs: Logs, metrics: Iterable[str] | None = None, config: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Return a frame of checkpoints with the metrics at or just before each one's step, some settings, `parent_path` and `is_parent`.
+
+    Metrics are those whose names match a pattern, by default all that a row has a number of; a setting is a column of
+    `logs.runs` or `logs.checkpoints`. Of a row without a log they are NA.
+    """
+    rows = frame["tinker_path"].map(logs.rows_by_path).astype("Float64").fillna(-1).to_numpy("int64")
+    data = _read_metrics(logs, rows, metrics)
+    data |= {name: _take(_find_setting(logs, name), rows) for name in config}
+    data = {rename_column(name) if name != "log_path" else name: values for name, values in data.items()}
+    joined = _replace_columns(frame, data | _find_parents(frame, logs) | _read_links(frame))
+    joined.attrs = _add_problem(frame, frame["tinker_path"][rows < 0].dropna())
+    return joined
+
+
+def merge_frame(frame: pd.DataFrame, other: pd.DataFrame, on: str | None) -> pd.DataFrame:
+    """Return a frame with the columns of another, matched by a column that both have.
+
+    Raises
+    ------
+    InvalidRequestError
+        If one of them lacks the column, or the other frame has a value twice.
+    """
+    key = on or next((name for name in KEYS if name in frame.columns and name in other.columns), None)
+    if key is None or key not in frame.columns or key not in other.columns:
+        missing = "one of " + ", ".join(KEYS) if key is None else repr(key)
+        raise InvalidRequestError(f"both frames need a column {missing}", hint="Pass on= the name of a column of both.")
+    values = other[other[key].notna()]
+    if (twice := values[key][values[key].duplicated()]).size:
+        raise InvalidRequestError(
+            f"the frame has {twice.iloc[0]!r} twice in {key!r}", hint="Keep one row of each, e.g. with drop_duplicates."
+        )
+    places = frame[key].map(dict(zip(values[key], range(len(values)), strict=True)))
+    rows = places.astype("Float64").fillna(-1).to_numpy("int64")
+    joined = _replace_columns(
+        frame, {rename_column(str(name)): _take(values[name], rows) for name in values.columns if name != key}
+    )
+    joined.attrs = dict(frame.attrs)
+    return joined
+
+
+def rename_column(name: str) -> str:
+    """Return the name of a metric as that of a column, with `log.` before what is the name of one of the account's."""
+    return f"{PREFIX}{name}" if name in _RESERVED or name.startswith(_RESERVED_PREFIXES) else name
+
+
+def _read_metrics(logs: Logs, rows: np.ndarray[Any, Any], wanted: Iterable[str] | None) -> dict[str, Any]:
+    names = logs.metric_names if wanted is None else _match_names(wanted, logs.metric_names)
+    values = {name: _take(pd.Series(logs.read_values(name)), rows) for name in names}
+    return {name: found for name, found in values.items() if wanted is not None or not np.isnan(found).all()}
+
+
+def _match_names(wanted: Iterable[str], names: list[str]) -> list[str]:
+    """Return the metrics that names or patterns are of."""
+    found: dict[str, None] = {}
+    for pattern in [wanted] if isinstance(wanted, str) else wanted:
+        matched = [name for name in names if name == pattern] or [name for name in names if fnmatchcase(name, pattern)]
+        if not matched:
+            raise InvalidRequestError(f"no log has the metric {pattern!r}", hint=_suggest(pattern, names))
+        found |= dict.fromkeys(matched)
+    return list(found)
+
+
+def _suggest(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), 3)
+    return f"Did you mean {' or '.join(close)}?" if close else "See logs.metric_names, and the columns of logs.runs."
+
+
+def _find_setting(logs: Logs, name: str) -> pd.Series[Any]:
+    """Return a column of the runs or checkpoints, one value for each row of `logs.checkpoints`."""
+    if name in logs.checkpoints.columns:
+        return logs.checkpoints[name]
+    if name not in logs.runs.columns:
+        raise InvalidRequestError(f"no log has the setting {name!r}", hint=_suggest(name, logs.runs.columns))
+    places = logs.checkpoints["log_path"].map(dict(zip(logs.runs["log_path"], range(len(logs.runs)), strict=True)))
+    return pd.Series(_take(logs.runs[name], places.to_numpy("int64")))
+
+
+def _take(values: pd.Series[Any], rows: np.ndarray[Any, Any]) -> Any:
+    """Return the values at some places; NA for -1."""
+    array = values.array
+    if isinstance(array.dtype, np.dtype) and array.dtype.kind in "iub" and (rows < 0).any():
+        array = pandas_array("bool" if array.dtype.kind == "b" else "int", array)
+    taken = array.take(rows, allow_fill=True) if len(array) else pd.Series(values, index=rows).array
+    return np.asarray(taken) if isinstance(array.dtype, np.dtype) and array.dtype.kind == "f" else taken
+
+
+def _find_parents(frame: pd.DataFrame, logs: Logs) -> dict[str, Any]:
+    """Return what each row's run was started from, and whether others were started from the row, as far as the logs tell."""
+    runs = [run_of(path) if isinstance(path, str) else None for path in frame["tinker_path"]]
+    started_from = {parent for parent, _ in logs.parents.values() if parent}
+    return {
+        "parent_path": pandas_array("text", [logs.parents.get(run or "", (None, ""))[0] for run in runs]),
+        "is_parent": frame["tinker_path"].isin(started_from).astype("boolean"),
+    }
+
+
+def _read_links(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the page of each row's run in W&B, if some row's metadata has one: the checkpoint's, its run's or its session's."""
+    columns = [frame[name] for name in PREFIXES if name in frame.columns]
+    cache: dict[Any, str | None] = {}
+    links = [
+        next(filter(None, (_read_link(text, cache) for text in texts)), None) for texts in zip(*columns, strict=True)
+    ]
+    return {LINK: pandas_array("text", links)} if any(links) else {}
+
+
+def _read_link(text: Any, cache: dict[Any, str | None]) -> str | None:
+    if not isinstance(text, str):
+        return None
+    if text not in cache:
+        link = (parse_object(text) or {}).get(LINK)
+        is_link = isinstance(link, str) and link.startswith(("https://", "http://")) and link.isprintable()
+        cache[text] = str(link) if is_link else None
+    return cache[text]
+
+
+def _replace_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    kept = frame.drop(columns=[name for name in columns if name in frame.columns])
+    added = pd.DataFrame({name: pd.Series(values).array for name, values in columns.items()}, index=frame.index)
+    return pd.concat([kept, added], axis=1)
+
+
+def _add_problem(frame: pd.DataFrame, unmatched: pd.Series[Any]) -> dict[Any, Any]:
+    """Return a frame's attrs in which the rows without a log are counted."""
+    about = frame.attrs.get("tinker")
+    if not isinstance(about, dict):
+        return dict(frame.attrs)
+    others = [each for each in about.get("problems") or [] if each["problem"] != NO_LOG]
+    examples = [str(path)[:300] for path in unmatched[:MOST_EXAMPLES]]
+    found = {"column": "log_path", "problem": NO_LOG, "rows": len(unmatched), "examples": examples}
+    return {**frame.attrs, "tinker": {**about, "problems": [*others, *([found] if len(unmatched) else [])]}}

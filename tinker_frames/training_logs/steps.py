@@ -1,0 +1,95 @@
+"""The step of training at which each line of `checkpoints.jsonl` was saved, and the runs that the lines belong to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ..schema.paths import run_of
+from .parsing import Metrics
+
+STEP_DIGITS = 6  # of the names that the cookbook gives: `000120` is the checkpoint of step 120
+PATHS = ("state_path", "sampler_path")
+
+
+class Parent(NamedTuple):
+    """What a training run was started from."""
+
+    training_run_id: str
+    parent_path: str | None
+
+
+def find_steps(records: Sequence[dict[str, Any]], metrics: Metrics) -> list[int | None]:
+    """Return the step of each checkpoint; None where the log does not tell.
+
+    A record holds the batch within its epoch. The number of batches of an epoch follows from the names of other checkpoints,
+    or from the steps at which the metric `epoch` changes. A final checkpoint is saved after the last step.
+    """
+    per_epoch, last = _find_batches_per_epoch(records, metrics), metrics.last_step
+    return [_find_step(record, per_epoch, None if last is None else last + 1) for record in records]
+
+
+def _find_step(record: dict[str, Any], per_epoch: int | None, end: int | None) -> int | None:
+    batch, epoch, named = (_read_count(record.get("batch")), _read_count(record.get("epoch")), _read_name(record))
+    if (step := _read_count(record.get("step"))) is not None:
+        return step
+    if batch is not None and not epoch:
+        return batch
+    if named is not None:
+        return named
+    if batch is not None and epoch and per_epoch:
+        return epoch * per_epoch + batch
+    return end if is_final(record) else None
+
+
+def is_final(record: dict[str, Any]) -> bool:
+    """Tell whether a record is of the checkpoint saved at the end of training."""
+    return record.get("final") is True or record.get("name") == "final"
+
+
+def _find_batches_per_epoch(records: Iterable[dict[str, Any]], metrics: Metrics) -> int | None:
+    for record in records:
+        batch, epoch, step = _read_count(record.get("batch")), _read_count(record.get("epoch")), _read_name(record)
+        if batch is not None and epoch and step is not None and step > batch and (step - batch) % epoch == 0:
+            return (step - batch) // epoch
+    points = metrics.points.get("epoch")
+    for step, epoch in zip(points.steps, points.values, strict=True) if points else ():
+        if epoch >= 1:
+            return int(step // epoch) if step % epoch == 0 else None
+    return None
+
+
+def _read_name(record: dict[str, Any]) -> int | None:
+    """Return the step that the cookbook's name of a checkpoint is."""
+    name = record.get("name")
+    is_step = isinstance(name, str) and name.isascii() and name.isdecimal() and STEP_DIGITS <= len(name) <= 18
+    return int(str(name)) if is_step else None
+
+
+def _read_count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**63 else None
+
+
+def read_path(record: dict[str, Any], name: str) -> str | None:
+    """Return a tinker path of a record; None for what is none."""
+    value = record.get(name)
+    return value if isinstance(value, str) and run_of(value) is not None else None
+
+
+def find_run(record: dict[str, Any]) -> str | None:
+    """Return the id of the training run that saved a checkpoint."""
+    return next((run_of(path) for name in PATHS if (path := read_path(record, name))), None)
+
+
+def find_parents(records: Iterable[dict[str, Any]], loaded: str | None) -> list[Parent]:
+    """Return the training runs of a log in order, each with the checkpoint that it was started from.
+
+    The first was started from `loaded`; one that resumed, as a run of its own, from the last training state before.
+    """
+    found: dict[str, Parent] = {}
+    for record in records:
+        run, state = find_run(record), read_path(record, "state_path")
+        if run is not None and run not in found:
+            found[run] = Parent(run, loaded)
+        loaded = state or loaded
+    return list(found.values())
