@@ -173,8 +173,9 @@ def test_best_by_metadata_and_by_column() -> None:
     assert list_kept(P.best(by="meta.other"), frame.head(0)) == []
     assert list_kept(P.best(), frame_of(user_metadata=['{"loss":1}', '{"loss":1}', '{"loss":2}'])) == [0, 1]
     by_column = frame_of(eval=["3", None, "1", "2"])
-    assert list_kept(P.best(by="eval"), by_column) == [2]
-    assert list_kept(P.best(by="eval", n=2, smallest=False), by_column) == [0, 3]
+    assert list_kept(P.best(by="eval"), by_column) == [1, 2], "of a column, what is not known may be the best"
+    assert list_kept(P.best(by="eval", n=2, smallest=False), by_column) == [0, 1, 3]
+    assert list_kept(~P.best(by="eval"), by_column) == [0, 1, 2, 3]
     expanded = frame_of(**{"meta.loss": [0.1, 0.2, 0.3]}).drop(columns="user_metadata")
     assert list_kept(P.best(), expanded) == [0]
 

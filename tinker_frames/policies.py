@@ -359,12 +359,13 @@ def _split_best(text: str) -> tuple[str, int, bool]:
 def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
     """Keep the best `n` of each type in each training run by a column, or by a metadata key as `meta.<key>`.
 
-    Of equally good ones all are kept. Where no row has a number, the rule raises when it is called: it would keep nothing.
+    Of equally good ones all are kept. Where no row has a number, the rule raises when it is called: its name is probably wrong.
 
     Parameters
     ----------
     by
-        A column with numbers, or `meta.<key>` for a key of `user_metadata` (`<key>` alone if no column is called so); rows without a number are not kept.
+        A column with numbers, e.g. of `df.tinker.with_metrics`; it is not known how good a row without one is. Or `meta.<key>` for a
+        key of `user_metadata` (`<key>` alone if no column is called so); rows without a number are not kept then.
     n
         Number of checkpoints to keep, 1 or more.
     """
@@ -373,18 +374,23 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
     check_argument("smallest", smallest, bool)
     groups = _list_columns(per)
 
+    def read(frame: pd.DataFrame) -> Any:
+        return to_numbers(read_metric(rule, frame, by))
+
     def mask(frame: pd.DataFrame) -> Any:
-        values = to_numbers(read_metric(rule, frame, by))
+        values = read(frame)
         if len(frame) and values.isna().all():
             problem = f"no row has a number as {by}{suggest_columns([by], list_keys(frame))}"
             raise InvalidRequestError(f"{rule} would keep nothing: {problem}", hint="Check its name, or leave it out.")
+        if by in frame.columns and not by.startswith("meta."):
+            return are_first(values, frame[groups], n, smallest=smallest)
         values = values[values.notna()]  # without a number, a row is not among the best
         first = are_first(values, frame.loc[values.index, groups], n, smallest=smallest)
         return first.reindex(frame.index, fill_value=False)
 
     options = [repr(by)] + ([f"n={n}"] if n != 1 else []) + ([] if smallest else ["smallest=False"])
     options += [] if groups == list(RUN_AND_TYPE) else [f"per={_format_columns(groups)}"]
-    rule = Rule(f"best({', '.join(options)})", mask, needs=tuple(groups))
+    rule = Rule(f"best({', '.join(options)})", mask, needs=tuple(groups), measures={by: read})
     return rule
 
 

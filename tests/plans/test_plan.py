@@ -133,7 +133,7 @@ def test_guards_hold_what_a_delete_would_take_from_somebody(shared_client: tkf.C
     """Public rows, the newest and the last training state of their run and those loaded by a sampler are set aside with each reason, and `allow` lifts each."""
     frame = shared_client.checkpoints()
     expected = reasons_to_keep(frame, list_loaded(shared_client))
-    assert {guard for guards in expected for guard in guards} == set(ALL) - {"expiry"}
+    assert {guard for guards in expected for guard in guards} == set(ALL) - {"expiry", "parent"}
     for allowed in ((), ("public",), ("newest", "sampler"), ("last_training",), ALL):
         plan = frame.tinker.delete().allow(*allowed).frame.set_index("tinker_path")
         for path, guards in expected.items():

@@ -30,6 +30,7 @@ from ..version import __version__
 from . import answers, info
 from .completion import complete_columns, complete_query
 from .connection import RUNS, SEED, add_server_options, open_client
+from .logs import LOGS, add_logs, lineage
 from .plans import COMMANDS, INCOMPLETE
 from .printing import add_options, add_table_options, make_console, print_ids, print_table, summarize
 from .wording import translate
@@ -111,6 +112,7 @@ def _add_listing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--limit", type=click.IntRange(0), help="Maximum number of rows, after filter and sort."),
         click.option("--details", is_flag=True, help="sessions: add the ids of their runs and samplers; runs: add names, sizes and steps."),
         click.option("--metadata", is_flag=True, help="Add a meta.<key> column for every key of the metadata."),
+        LOGS,
         click.option("--by", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
                      help="checkpoints: read the user's list, or the list of each run."),
         click.option("--run", metavar="ID", help="checkpoints: only those of this training run."),
@@ -142,7 +144,8 @@ def ls(table: str, form: str, *, full: bool, quiet: bool, **options: Any) -> int
     elif form in TEXT_FORMATS:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
-        keys = [name for name in frame if str(name).startswith("meta.")] if options["metadata"] else []
+        known = catalog.TABLES[TABLES[table]].names
+        keys = [name for name in frame if name not in known] if options["metadata"] or options["logs"] else []
         shown = frame if options["columns"] else frame[[*(name for name in brief if name in frame), *keys]]
         print_table(shown, cut=options["limit"] is None, full=full)
     sys.stdout.flush()
@@ -215,6 +218,8 @@ def doctor(form: str, base_url: str | None) -> int:
               help="The server to imitate.")  # fmt: skip
 @click.option("--serve", is_flag=True, help="Keep serving after the tour, until Ctrl-C.")
 @click.option("--lab", is_flag=True, help="Instead of the tour: JupyterLab on a copy of the notebooks, until Ctrl-C.")
+@click.option("--logs", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+              help="Also write the training logs of its runs, for `--demo --logs FOLDER` with other commands.")  # fmt: skip
 @click.option("--no-browser", is_flag=True, help="With --lab: print JupyterLab's address instead of opening it.")
 @click.option(
     "--port",
@@ -224,7 +229,17 @@ def doctor(form: str, base_url: str | None) -> int:
 )
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="FOLDER",
               help="Folder for the inventory's files or the notebooks.  [default: here]")  # fmt: skip
-def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser: bool, port: int, output: Path) -> int:
+def demo(
+    runs: int,
+    seed: int,
+    dialect: str,
+    serve: bool,
+    lab: bool,
+    logs: Path | None,
+    no_browser: bool,
+    port: int,
+    output: Path,
+) -> int:
     """Show an embedded demo account, and write its inventory to CSV and Parquet."""
     from ..demo import account
     from .tour import show_account
@@ -242,6 +257,8 @@ def demo(runs: int, seed: int, dialect: str, serve: bool, lab: bool, no_browser:
     output.mkdir(parents=True, exist_ok=True)
     with account(runs=runs, seed=seed, dialect=dialect, port=port) as client:
         show_account(client, make_console(), output)
+        if logs is not None:
+            click.echo(f"training logs of its runs are in {client.server.write_logs(logs).resolve()}")
         if serve:
             server = client.server
             _wait_for_interrupt(
@@ -267,7 +284,7 @@ def _run_lab(output: Path, find_by_account: dict[str, Any], *, port: int, browse
     return _print_error(f"JupyterLab ended with code {code}", 1) if code else 0
 
 
-for _command in (*COMMANDS, answers.find, answers.summary, answers.cost, info.info):
+for _command in (*COMMANDS, lineage, answers.find, answers.summary, answers.cost, info.info):
     cli.add_command(_command)
 
 
@@ -317,6 +334,7 @@ def _read_rows(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[
         frame = _read_table(client, table, options)
     if options["metadata"]:
         frame = frame.tinker.expand_metadata()
+    frame = add_logs(frame, options["logs"])
     about = frame.attrs["tinker"]
     frame = select(frame, **{name: options[name] for name in ("where", "sort", "limit", "columns")})
     frame.attrs["tinker"] = about
@@ -341,9 +359,11 @@ def _read_table(client: Client, table: str, options: dict[str, Any]) -> pd.DataF
 
 
 def _takes(table: str, option: str) -> bool:
-    """Tell whether an option means something for a table: its method has the parameter, or its rows have metadata."""
+    """Tell whether an option means something for a table: its method has the parameter, its rows have metadata, or are checkpoints."""
     from ..client import Client
 
+    if option == "logs":
+        return catalog.TABLES[TABLES[table]].key == "tinker_path"
     if option == "metadata":
         return any(column.name == "user_metadata" for column in catalog.TABLES[TABLES[table]].columns)
     return PARAMETERS[option] in inspect.signature(getattr(Client, TABLES[table])).parameters
@@ -351,8 +371,8 @@ def _takes(table: str, option: str) -> bool:
 
 def _check_options(table: str, options: dict[str, Any]) -> None:
     """Raise for an option that a table does not have: ignored, it would give more rows than requested."""
-    defaults = (None, False, "auto", "owned")
-    for name in ("metadata", *PARAMETERS):
+    defaults = (None, False, (), "auto", "owned")
+    for name in ("metadata", "logs", *PARAMETERS):
         if options[name] not in defaults and not _takes(table, name):
             tables = [each for each in TABLES if _takes(each, name)]
             raise click.UsageError(f"--{name.replace('_', '-')} is for {', '.join(tables)}, not for {table}.")

@@ -23,6 +23,7 @@ from ..schema.durations import DURATION_FORMS
 from ..schema.paths import is_cut, read_console_link
 from .completion import complete_columns, complete_query
 from .connection import add_server_options, is_demo, open_client
+from .logs import LOGS, add_logs
 from .piped import HEADER, IDLE_S, check_header, is_stdin_piped, read_stdin
 from .printing import add_options, add_table_options, print_ids, print_table
 from .reports import make_hints, print_plan, report_outcomes, report_unknown
@@ -62,6 +63,7 @@ def _add_plan_options(command: _Command, action: Action) -> _Command:
         click.option("--where", metavar="QUERY", shell_complete=complete_query, help="A pandas query over checkpoints, e.g. \"size_gb > 1\"."),
         click.option("--by", "listing", type=click.Choice(["auto", "user", "run"]), default="auto", show_default=True,
                      help="Read the user's list of checkpoints, or the list of each run."),
+        LOGS,
         *([guards] if action.is_guarded else []),
         DRY_RUN,
         click.option("--yes", is_flag=True, help="Skip the confirmation of the row count."),
@@ -251,7 +253,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
     removes, by_rule = action.ends_life(_check(action, given)), _takes_rule(action)
     paths = None if _takes_all(options) else _read_paths(options["paths"], options["where"], by_rule=by_rule)
     with _open_client(options["base_url"]) as client:
-        frame = client.checkpoints(by=options["listing"], refresh=True)
+        frame = add_logs(client.checkpoints(by=options["listing"], refresh=True), options["logs"])
         incomplete = not frame.attrs["tinker"]["complete"] and not options["allow_incomplete"]
         refused = incomplete and removes and not options["dry_run"]
         if incomplete:

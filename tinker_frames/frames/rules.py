@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..schema.coerce import parse_object
@@ -26,10 +26,18 @@ class Rule:
     __pandas_priority__ = 5000  # above that of Series, which would try `|` with each of its values
 
     def __init__(
-        self, text: str, mask: Mask, *, needs: tuple[str, ...] = (), precedence: int = 3, code: str = ""
+        self,
+        text: str,
+        mask: Mask,
+        *,
+        needs: tuple[str, ...] = (),
+        precedence: int = 3,
+        code: str = "",
+        measures: Mapping[str, Callable[[pd.DataFrame], pd.Series[Any]]] | None = None,
     ) -> None:
         self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
         self._code = code or f"tkf.policies.{text}"
+        self._measures = dict(measures or {})
         self._of: tuple[Rule, ...] = ()
         self._call: functools.partial[Rule] | None = None
 
@@ -37,6 +45,13 @@ class Rule:
     def columns(self) -> frozenset[str]:
         """The columns that the rule declares to need, with those of the rules that it is made of."""
         return frozenset(self._needs).union(*(rule.columns for rule in self._of))
+
+    def measure(self, frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+        """Return the numbers that rows are compared by, with those of the rules that it is made of: a Series for each name."""
+        found = {name: read(frame) for name, read in self._measures.items()}
+        for rule in self._of:
+            found |= rule.measure(frame)
+        return found
 
     @property
     def alternatives(self) -> tuple[Rule, ...]:

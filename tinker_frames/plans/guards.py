@@ -27,11 +27,12 @@ class Guard:
     counted: str  # as in "3 newest of their runs"; the label of its check box
     warning: str = ""  # of one row that is sent nevertheless, as in "newest of its run"
     unknown: str = ""  # the reason where the flag is NA
+    is_given: bool = False  # whether the column is one of the frame that a plan is made of; without it, no row is held
     lifted_with: str = ""  # another guard: to lift it lifts this one too, of rows that both hold
     find: Callable[[pd.DataFrame, Loaded], Any] | None = None
     """Return the flag of each row, given all checkpoints of the runs and what samplers have loaded.
 
-    Without it, the column is one of the listing.
+    Without it, the column is one of the listing, or is given.
     """
 
     def describe(self, flag: bool | None) -> str:
@@ -98,6 +99,15 @@ GUARDS = {
             "with unknown expiry",
             "with unknown expiry",
             "its expiry is not known",
+        ),
+        Guard(
+            "parent",
+            "is_parent",
+            "a run was started from it, by the training logs",
+            "from which runs were started",
+            "from which a run was started",
+            "not known whether a run was started from it",
+            is_given=True,
         ),
     )
 }

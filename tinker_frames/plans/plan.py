@@ -28,6 +28,7 @@ from ..schema.paths import starts_with_scheme
 from .actions import ACTIONS, Action, Arguments
 from .confirmation import require_confirmation
 from .expiries import request_expiries
+from .given import mark_given
 from .guards import GUARDS
 from .preview import build_jobs, build_outcome_frame, preview_rows, restore_jobs
 from .runner import Runner
@@ -115,6 +116,7 @@ class Plan:
     kept: pd.DataFrame | None = field(default=None, repr=False)
     rule: str = ""
     notes: tuple[str, ...] = ()  # on the rule, as lines of the summary
+    metrics: tuple[str, ...] = ()  # columns of the numbers that the rule compared
     rate: float | None = None  # dollars per gigabyte and month
     code: str = ""  # the call that made it, to be put after `frame.tinker.`
 
@@ -146,7 +148,7 @@ class Plan:
         """The frame, made once: what is shown is what is confirmed and run."""
         note = f"not kept by {self.rule}" if self.rule else ""
         frame = preview_rows(self.rows, self.action, self.allowed, datetime.now(UTC), note)
-        frame.attrs["tinker"] = {"plan": self.id, "action": self.action.name}
+        frame.attrs["tinker"] = {"plan": self.id, "action": self.action.name, "metrics": list(self.metrics)}
         return frame
 
     @property
@@ -214,7 +216,7 @@ class Plan:
         *guards
             `"public"` (public checkpoints), `"newest"` (the newest of a run), `"last_training"` (the last training checkpoint of
             a run), `"sampler"` (loaded by a sampler of a session of yours; those of colleagues are not read), `"expiry"` (of an
-            expiry that could not be read).
+            expiry that could not be read), `"parent"` (a run was started from it, by the logs that `with_metrics` was given).
 
         Raises
         ------
@@ -395,6 +397,7 @@ def restore_plan(saved: SavedPlan, source: Source) -> Plan:
     check_account(saved.account, saved.base_url, source)
     action, jobs = ACTIONS[saved.action], [row.to_job() for row in saved.rows]
     rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
+    rows = mark_given(rows, {GUARDS[name].column: paths for name, paths in saved.given.items()}, True)
     return Plan(
         saved.id,
         action,

@@ -24,11 +24,12 @@ from ..schema.columns import empty_frame
 from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
 from .actions import ACTIONS, Arguments, get_action
 from .expiries import list_paths, read_ttls
+from .given import add_given, find_reading, refuse_replaced, refuse_unnamed
 from .history import build_journal_frame, describe_last_run, find_runs
 from .jobs import Job, RequestedExpiry, State
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan
-from .preview import collect_facts, find_namesakes, find_reading, refuse_replaced, refuse_unnamed
+from .preview import collect_facts, find_namesakes
 from .resume import abandon_plan, plan_resume, resume_plan
 from .retirement import make_retirement
 from .review import Review, build_read
@@ -100,7 +101,8 @@ class Planner:
             paths = list_paths(rows["tinker_path"]) if isinstance(rows, pd.DataFrame) else map(str, rows)
             plan = make_plan(declared, paths, self, arguments, since)
         if isinstance(rows, pd.DataFrame):
-            plan = replace(plan, rows=refuse_unnamed(refuse_replaced(plan.rows, rows), rows))
+            facts = add_given(refuse_replaced(plan.rows, rows), rows)
+            plan = replace(plan, rows=refuse_unnamed(facts, rows))
         return plan
 
     def load(self, path: str | os.PathLike[str]) -> Plan:

@@ -21,14 +21,10 @@ from .writer import COLLISION
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd  # imported where frames are made: the command line's help reads the guards without it
-    from numpy.typing import NDArray
 
 
 # The verdicts on rows, in words for summaries, the command line and views.
 VERDICTS = {"send": "will be sent", "held": "held", "refused": "refused", "unchanged": "unchanged"}
-# Microseconds of the roundings of a time, the coarsest first: a day, an hour, a minute, a second, a millisecond, none.
-_ROUNDINGS_US = [86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1]
-REPLACED = "another checkpoint has been saved under its name since the frame was read"
 NOT_LISTED = "not among this account's checkpoints (deleted, expired, or of another account)"
 OUTCOMES = ["done", "unchanged", "skipped", "failed", "unknown"]
 # The columns of a listing that a plan carries along.
@@ -46,6 +42,11 @@ LISTED = (
     "expiry_unknown",
     "user_metadata",
 )
+
+
+FACTS = frozenset(
+    {"tinker_path", *LISTED, *FLAGS, "verdict", "action", "reason", "warnings"}
+)  # of a plan, whatever it is made of
 
 
 def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: Loaded) -> pd.DataFrame:
@@ -73,6 +74,7 @@ def collect_facts(paths: Iterable[str], listed: pd.DataFrame, loaded: Loaded) ->
     rows = pd.DataFrame({"tinker_path": pandas_array("text", dict.fromkeys(map(str, paths)))})
     flags = {guard.column: guard.find(listed, loaded) for guard in GUARDS.values() if guard.find is not None}
     flags["loaded_by_ended_sampler"] = loaded.flag_ended(listed["tinker_path"])
+    flags |= {guard.column: False for guard in GUARDS.values() if guard.is_given}
     known = listed[["tinker_path", *LISTED]].assign(**flags, _found=True)
     rows = rows.merge(known, on="tinker_path", how="left", validate="1:1")
     found = rows.pop("_found").notna()
@@ -163,73 +165,6 @@ def find_holds(jobs: list[Job], allowed: frozenset[str], listed: pd.DataFrame, l
     holds = map_distinct(columns, lambda refusal, *flags: refusal or find_hold(flags, allowed))
     is_held = (holds != "") & (facts["refusal"] == "").to_numpy(dtype=bool)
     return dict(zip(facts.loc[is_held, "tinker_path"], holds[is_held], strict=True))
-
-
-def refuse_replaced(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return facts in which a checkpoint is refused that was saved again under its name since the frame was read.
-
-    It has another time or size than in the frame, also in one from a file; a time that the caller rounded is no other time.
-    """
-    shown = frame.drop_duplicates("tinker_path").set_index("tinker_path").reindex(rows["tinker_path"])
-    is_other = _has_other_time(rows, shown, find_reading(frame))
-    is_other |= _has_other_size(rows, shown)
-    is_replaced = (rows["refusal"] == "") & is_other
-    return rows.assign(refusal=rows["refusal"].where(~is_replaced, REPLACED))
-
-
-def find_reading(frame: pd.DataFrame) -> datetime | None:
-    """Return when a frame was read, by its attributes; None if they do not say."""
-    import pandas as pd
-
-    about = frame.attrs.get("tinker")
-    found = about.get("fetched_at") if isinstance(about, dict) else None
-    time = pd.to_datetime(found, utc=True, errors="coerce") if isinstance(found, (str, datetime)) else None
-    return time.to_pydatetime() if isinstance(time, pd.Timestamp) else None
-
-
-def _has_other_time(rows: pd.DataFrame, shown: pd.DataFrame, fetched_at: datetime | None) -> NDArray[np.bool_]:
-    """Return which checkpoints are of another time than shown; a time without a zone tells nothing."""
-    import numpy as np
-    import pandas as pd
-
-    times = shown.get("time", pd.Series(pd.NaT, index=shown.index))
-    if pd.api.types.is_string_dtype(times):
-        times = pd.to_datetime(times, utc=True, errors="coerce", format="ISO8601")
-    if not isinstance(times.dtype, pd.DatetimeTZDtype):
-        return np.zeros(len(rows), dtype=bool)
-    now, then = (series.to_numpy("datetime64[us]") for series in (rows["time"], times))
-    now_us, then_us = now.astype("int64"), then.astype("int64")
-    is_other: NDArray[np.bool_] = ~np.isnat(now) & ~np.isnat(then)
-    is_other &= abs(now_us - then_us) >= np.maximum(_find_rounding_us(now_us), _find_rounding_us(then_us))
-    if fetched_at is None:
-        return is_other
-    is_other |= (rows["time"] > pd.Timestamp(fetched_at)).to_numpy(dtype=bool) & (now != then)
-    return is_other
-
-
-def _find_rounding_us(times_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the coarsest unit that each time may have been rounded to, in microseconds."""
-    import numpy as np
-
-    return np.select([times_us % step == 0 for step in _ROUNDINGS_US], _ROUNDINGS_US)
-
-
-def _has_other_size(rows: pd.DataFrame, shown: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which checkpoints are of another size than shown; one that is not known may have been filled in since."""
-    import pandas as pd
-
-    given = shown.get("size_bytes", pd.Series(pd.NA, index=shown.index))
-    sizes = pd.Series(pd.to_numeric(given, errors="coerce").array, index=rows.index, dtype="Float64")
-    return (rows["size_bytes"].astype("Float64") != sizes).fillna(value=False).to_numpy(dtype=bool)
-
-
-def refuse_unnamed(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return facts in which the row without a path, which stands for all of the frame that have none, is refused with their number."""
-    count = int(frame["tinker_path"].isna().sum())
-    if not count:
-        return rows
-    reason = "a row has no tinker_path" if count == 1 else f"{count:,} rows have no tinker_path"
-    return rows.assign(refusal=rows["refusal"].mask(rows["tinker_path"] == "", reason))
 
 
 def add_expiries(rows: pd.DataFrame, expiries: list[RequestedExpiry]) -> pd.DataFrame:

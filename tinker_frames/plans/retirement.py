@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from .actions import ACTIONS, Arguments
+from .given import add_measures
 from .plan import Plan, Source, make_plan
+from .preview import FACTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,10 +34,14 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source, s
         distinct = frame.drop_duplicates("tinker_path")  # and no row of another is counted in its place
         stay |= set(distinct.loc[keep(distinct), "tinker_path"])
     mask = paths.isin(stay)
-    kept = frame[mask].assign(reason=reasons[mask].where(reasons[mask] != "", str(keep)))
+    measures = {name: values for name, values in keep.measure(frame).items() if name not in FACTS}
+    reason = reasons[mask].where(reasons[mask] != "", str(keep))
+    kept = frame[mask].assign(reason=reason, **{name: values[mask] for name, values in measures.items()})
     action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
     plan = make_plan(action, [*paths[~mask], *unnamed], source, arguments, since)
-    return replace(plan, kept=kept, rule=str(keep), notes=tuple(_describe_idle(keep, reasons)))
+    rows = add_measures(plan.rows, paths, measures)
+    notes = (*_describe_idle(keep, reasons), *_describe_kept(kept, rows, measures))
+    return replace(plan, rows=rows, kept=kept, rule=str(keep), notes=notes, metrics=tuple(measures))
 
 
 def _describe_idle(keep: Rule, reasons: pd.Series[Any]) -> list[str]:
@@ -42,6 +49,22 @@ def _describe_idle(keep: Rule, reasons: pd.Series[Any]) -> list[str]:
     seen = list(reasons.unique())
     idle = [str(part) for part in keep.alternatives if not any(str(part) in reason for reason in seen)]
     return [f"check the rule {text}: it keeps no checkpoint" for text in idle]
+
+
+def _describe_kept(kept: pd.DataFrame, rest: pd.DataFrame, metrics: Iterable[str]) -> Iterator[str]:
+    """Return how many rows are kept since the rule cannot tell, and the range of what it compared, of those kept and of the others."""
+    unknown = int(kept["reason"].str.startswith("not known: ").sum())
+    if unknown:
+        yield f"not known: {unknown:,} of these, which are kept because the rule cannot tell"
+    for name in metrics:
+        ranges = [(_format_range(rows[name]), what) for rows, what in ((kept, "kept"), (rest, "of the others"))]
+        if any(text for text, _ in ranges):
+            yield f"{name}: {', '.join(f'{text} {what}' for text, what in ranges if text)}"
+
+
+def _format_range(values: pd.Series[Any]) -> str:
+    low, high = f"{values.min():.6g}", f"{values.max():.6g}"  # NaN of none
+    return "" if values.isna().all() else low if low == high else f"{low} to {high}"
 
 
 def _add_loaded(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..frames.terminal import render_text
-from ..frames.text import count_checkpoints, escape_control_characters, format_cell
+from ..frames.text import NOTHING, count_checkpoints, escape_control_characters, format_cell
 from .actions import Action
 from .guards import GUARDS, describe_holds
 from .preview import VERDICTS
@@ -116,7 +116,14 @@ def pick_rows(frame: pd.DataFrame) -> pd.DataFrame:
     half = ROWS_SHOWN // 2
     picked = pd.concat([frame.head(half), frame.sort_values("size_bytes", ascending=False).head(half)])
     picked = picked[~picked["tinker_path"].duplicated()]
-    return picked[[name for name in COLUMNS if name in picked and not _is_empty(picked[name])]]
+    metrics = frame.attrs.get("tinker", {}).get("metrics", [])
+    picked = picked.assign(**{name: [_format_metric(value) for value in picked[name]] for name in metrics})
+    names = [*COLUMNS[:2], *metrics, *COLUMNS[2:]]
+    return picked[[name for name in names if name in picked and not _is_empty(picked[name])]]
+
+
+def _format_metric(value: float) -> str:
+    return NOTHING if pd.isna(value) else f"{value:.6g}"
 
 
 def format_plan_text(lines: list[str], frame: pd.DataFrame, hints: Hints = PYTHON, width: int | None = None) -> str:

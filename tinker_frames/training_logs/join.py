@@ -121,11 +121,9 @@ def _find_setting(logs: Logs, name: str) -> pd.Series[Any]:
 
 def _take(values: pd.Series[Any], rows: np.ndarray[Any, Any]) -> Any:
     """Return the values at some places; NA for -1."""
-    array = values.array
-    if isinstance(array.dtype, np.dtype) and array.dtype.kind in "iub" and (rows < 0).any():
-        array = pandas_array("bool" if array.dtype.kind == "b" else "int", array)
-    taken = array.take(rows, allow_fill=True) if len(array) else pd.Series(values, index=rows).array
-    return np.asarray(taken) if isinstance(array.dtype, np.dtype) and array.dtype.kind == "f" else taken
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "ib" and (rows < 0).any():
+        values = values.astype("boolean" if values.dtype.kind == "b" else "Int64")
+    return values.reset_index(drop=True).reindex(rows).array
 
 
 def _find_parents(frame: pd.DataFrame, logs: Logs) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def lineage(path: str, logs: Logs | Location | Iterable[Location]) -> Lineage:
     own = [(0, run)]
     twins = _find_twins(path, found)
     started = [each for each, (parent, _) in found.parents.items() if parent in twins and each != run]
-    below = list(_find_descendants(started, found, {run}, 1))
+    below = list(_find_descendants(started, found, {run, *ancestors}, 1))
     rows = [(-len(ancestors) + place, each) for place, each in enumerate(reversed(ancestors))] + own + below
     return Lineage(path, _build_frame(rows, found))
 

@@ -1,0 +1,62 @@
+"""Training logs on the command line: metrics as columns, plans by them, lineage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinker_frames.demo import DemoServer
+
+
+@pytest.fixture
+def runs(shared_server: DemoServer, tmp_path: Path) -> Path:
+    """The training logs of the account."""
+    return shared_server.write_logs(tmp_path / "runs")
+
+
+def test_retire_keeps_the_best_by_a_metric_of_the_logs(
+    command: Callable[..., Any], shared_server: DemoServer, runs: Path
+) -> None:
+    """One command keeps the two best by test loss of each run and what is public, with the metric of each row."""
+    rules = ("--best", "test/nll:2:min", "--keep-public")
+    call = ("retire", "--all", "--logs", str(runs), *rules, "--after", "24h", "--dry-run")
+    text = command(shared_server, *call)
+    assert text.code == 0
+    words = " ".join(text.out.split())
+    assert "by keep_public() | best('test/nll', n=2)" in words
+    assert "from which runs were started" in words
+    assert "are in no training log" in text.err
+    rows = json.loads(command(shared_server, *call, "--format", "json", "--allow", "parent").out)
+    assert all(row["test/nll"] is not None for row in rows)
+    assert not any("was started" in row["reason"] for row in rows)
+    typo = command(shared_server, *call[:4], "--best", "test/nl", "--after", "24h", "--dry-run")
+    assert (typo.code, "did you mean" in typo.err) == (1, True)
+
+
+def test_listings_have_the_metrics_as_columns(
+    command: Callable[..., Any], shared_server: DemoServer, runs: Path
+) -> None:
+    """`ls` and `export` filter and sort by metrics; other tables refuse --logs, and a missing folder is an error."""
+    call = ("ls", "checkpoints", "--logs", str(runs), "--where", "`test/nll` < 1.2", "--sort", "test/nll")
+    found = command(shared_server, *call, "--columns", "tinker_path,test/nll", "--format", "json")
+    losses = [row["test/nll"] for row in json.loads(found.out)]
+    assert losses == sorted(losses)
+    assert losses
+    assert "test/nll" in command(shared_server, *call, "--limit", "1").out.splitlines()[0]
+    assert (
+        "--logs is for checkpoints, inventory, not for runs" in command(shared_server, "ls", "runs", "--logs", ".").err
+    )
+    assert "there is no folder" in command(shared_server, "ls", "checkpoints", "--logs", str(runs / "x")).err
+
+
+def test_lineage_needs_no_account(command: Callable[..., Any], runs: Path) -> None:
+    """The lineage of a checkpoint is printed as a tree, or as JSON."""
+    config = next(text for file in runs.glob("*/config.json") if '"tinker://' in (text := file.read_text()))
+    path = json.loads(config)["load_checkpoint_path"]
+    assert "└─ " in command(None, "lineage", path, "--logs", str(runs)).out
+    rows = json.loads(command(None, "lineage", path, "--logs", str(runs), "--format", "json").out)
+    assert path in [row["parent_path"] for row in rows]

@@ -1,0 +1,179 @@
+"""Logs and frames of one's own, joined to checkpoints; the plans and rules that follow from them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames import policies as P  # noqa: N812
+from tinker_frames.demo import DemoServer
+from tinker_frames.errors import InvalidRequestError
+from tinker_frames.schema.columns import text_dtype
+
+from .log_files import save, write_folder
+
+RUNS = ("one", "two")
+
+
+def frame_of(*names: str, runs: tuple[str, ...] = RUNS) -> pd.DataFrame:
+    """Return a frame of checkpoints of both types in each run."""
+    kinds = {"weights": "training", "sampler_weights": "sampler"}
+    rows = [(f"tinker://{run}/{kind}/{name}", run, kinds[kind]) for run in runs for name in names for kind in kinds]
+    frame = pd.DataFrame(
+        rows, columns=["tinker_path", "training_run_id", "checkpoint_type"], index=range(7, 7 + len(rows))
+    )
+    return frame.astype(text_dtype())
+
+
+def test_metrics_are_those_at_or_just_before_the_checkpoint(tmp_path: Path) -> None:
+    """Both paths of a record get its metrics; rows keep their order and index; settings are added on request; the rest is NA and counted."""
+    lines = [
+        {"step": 0, "test/nll": 3.0, "loss": 9},
+        {"step": 10, "loss": 8},
+        {"step": 20, "test/nll": 2.0},
+        {"step": 15, "loss": math.inf},
+    ]
+    saved = [save("one", "000010", batch=10), save("one", "000020", batch=20)]
+    config = {"learning_rate": 1e-4, "load_checkpoint_path": "tinker://two/weights/000010", "rank": 8}
+    write_folder(tmp_path / "a", lines, saved, config)
+    frame = frame_of("000010", "000020")
+    frame.attrs["tinker"] = {"account": "x", "problems": []}
+    found = frame.tinker.with_metrics(tmp_path, config=["log_path", "learning_rate", "batch", "rank"])
+    assert found.index.equals(frame.index)
+    assert found["test/nll"].tolist()[:4] == [3.0, 3.0, 2.0, 2.0]
+    assert found["loss"].tolist()[:4] == [8.0, 8.0, math.inf, math.inf]
+    assert found["log_path"].dropna().unique().tolist() == [str(tmp_path / "a")]
+    assert found["learning_rate"].isna().tolist() == [False] * 4 + [True] * 4
+    assert found[["batch", "rank"]].dtypes.astype(str).tolist() == ["Int64", "Int64"]
+    assert found["parent_path"].dropna().tolist() == ["tinker://two/weights/000010"] * 4
+    assert found.loc[found["is_parent"], "tinker_path"].tolist() == ["tinker://two/weights/000010"]
+    assert [(each["problem"], each["rows"]) for each in found.attrs["tinker"]["problems"]] == [
+        ("no training log names the checkpoint", 4)
+    ]
+    again = found.tinker.with_metrics(tmp_path, config=["log_path", "learning_rate", "batch", "rank"])
+    pd.testing.assert_frame_equal(again, found)
+    assert "loss" not in frame.tinker.with_metrics(tmp_path, metrics=["test/*"])
+
+
+def test_no_name_in_a_log_replaces_a_column_of_the_account(tmp_path: Path) -> None:
+    """A metric that is called as a column that plans and rules read is named `log.<name>`."""
+    names = ("public", "step", "size_gb", "is_parent", "loaded_by_sampler", "meta.loss", "tinker_path", "log.public")
+    write_folder(tmp_path, [{"step": 1, **dict.fromkeys(names, 1.0), "final": 2}], [save("one", "000010", batch=10)])
+    frame = frame_of("000010").assign(public=False)
+    found = frame.tinker.with_metrics(tmp_path)
+    added = [name for name in found if name not in frame]
+    assert [name for name in added if name.startswith("log.")] == sorted(
+        f"log.{name}" for name in names if name != "step"
+    )
+    assert {name for name in added if not name.startswith("log.")} == {"final", "parent_path", "is_parent"}
+    assert not found["public"].any()
+
+
+def test_a_copied_or_renamed_folder_counts_once(tmp_path: Path) -> None:
+    """Of two folders that name a checkpoint, the one that goes furthest counts, whatever it is called now."""
+    saved = [save("one", "000010", batch=10)]
+    write_folder(tmp_path / "z-backup", [{"step": 1, "test/nll": 9.0}], saved)
+    write_folder(tmp_path / "a-renamed", [{"step": step, "test/nll": 2.0} for step in (1, 10, 30)], saved)
+    found = frame_of("000010").tinker.with_metrics(tmp_path, config=["log_path"])
+    assert found["test/nll"].dropna().tolist() == [2.0, 2.0]
+    assert found["log_path"].dropna().unique().tolist() == [str(tmp_path / "a-renamed")]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"metrics": ["test/nl"]}, r"no log has the metric 'test/nl'\. Did you mean test/nll"),
+        ({"config": ["learning"]}, r"no log has the setting 'learning'\. Did you mean learning_rate"),
+        ({"on": "tinker_path"}, "on= is for a frame of your own"),
+    ],
+)
+def test_what_no_log_has_is_an_error(tmp_path: Path, options: dict, said: str) -> None:
+    """A metric or setting that no log has is an error that names similar ones."""
+    write_folder(tmp_path, [{"step": 1, "test/nll": 9.0}], config={"learning_rate": 1})
+    with pytest.raises(InvalidRequestError, match=said):
+        frame_of("000010").tinker.with_metrics(tmp_path, **options)
+
+
+def test_a_frame_of_ones_own_is_merged_by_a_column() -> None:
+    """Each row gets the columns of the row with the same path or run; repeated and missing keys are errors."""
+    frame = frame_of("a")
+    own = pd.DataFrame({"training_run_id": ["two", "zero"], "eval/acc": [0.5, 0.1], "steps": [3, 4], "public": [1, 0]})
+    found = frame.tinker.with_metrics(own)
+    assert found["eval/acc"].fillna(0).tolist() == [0, 0, 0.5, 0.5]
+    assert found["steps"].dtype == "Int64"
+    assert "log.public" in found
+    assert "public" not in found
+    renamed = own.rename(columns={"training_run_id": "run"})
+    assert frame.assign(run=frame["training_run_id"]).tinker.with_metrics(renamed, on="run")["steps"].sum() == 6
+    for other, on, said in (
+        (own, "run", "both frames need a column 'run'"),
+        (renamed, None, "one of tinker_path, training_run_id"),
+        (pd.concat([own, own]), None, "has 'two' twice"),
+    ):
+        with pytest.raises(InvalidRequestError, match=said):
+            frame.tinker.with_metrics(other, on)
+
+
+def test_a_link_in_the_metadata_becomes_a_column(tmp_path: Path) -> None:
+    """`wandb_link` of the checkpoint, its run or its session becomes a column, if it is a link."""
+    links = [{"wandb_link": "https://wandb.ai/x"}, {"wandb_link": "javascript:alert(1)"}, {"wandb_link": 3}, {}]
+    frame = frame_of("a").assign(session_user_metadata=[json.dumps(each) for each in links])
+    found = frame.tinker.with_metrics(tkf.logs(tmp_path))
+    assert found["wandb_link"].fillna("").tolist() == ["https://wandb.ai/x", "", "", ""]
+    assert "wandb_link" not in frame_of("a").tinker.with_metrics(tkf.logs(tmp_path))
+
+
+def test_best_holds_what_it_does_not_know(tmp_path: Path) -> None:
+    """By a column, a row without a number may be among the best, and is kept as not known; the plan says how many."""
+    frame = frame_of("a", "b", "c").assign(**{"test/nll": [3.0, 1, 2, 2, 1, math.nan, *[math.nan] * 6]})
+    rule = P.best("test/nll")
+    assert rule.judge(frame).tolist()[:6] == [False, pd.NA, False, False, True, pd.NA]
+    assert rule(frame).tolist()[6:] == [True] * 6
+    assert list(rule.measure(frame)) == list((P.keep_last(1) | ~rule).measure(frame)) == ["test/nll"]
+
+
+@pytest.fixture
+def logged(server: DemoServer, client: tkf.Client, tmp_path: Path) -> pd.DataFrame:
+    """The checkpoints of the demo account with the metrics of its logs."""
+    return client.checkpoints().tinker.with_metrics(server.write_logs(tmp_path / "runs"))
+
+
+def test_a_plan_shows_the_metric_of_what_it_keeps_and_removes(logged: pd.DataFrame) -> None:
+    """The two best of each run and what is public are kept; each row of the plan has its metric, and the text its range."""
+    plan = logged.tinker.retire(keep=P.best("test/nll", n=2) | P.keep_public(), after="24h")
+    by_path = logged.set_index("tinker_path")["test/nll"]
+    assert plan.kept is not None
+    for rows in (plan.frame, plan.kept):
+        assert rows["test/nll"].tolist() == pytest.approx(by_path[rows["tinker_path"]].tolist(), nan_ok=True)
+    groups = logged.groupby(["training_run_id", "checkpoint_type"], observed=True)["test/nll"]
+    is_best = (groups.rank(method="min") <= 2) | logged["public"].astype(bool)
+    assert set(plan.kept["tinker_path"]) == set(logged.loc[is_best | logged["test/nll"].isna(), "tinker_path"])
+    assert plan.frame["test/nll"].notna().all()
+    lines = plan.summarize(plan.frame)
+    assert any("cannot tell" in line for line in lines)
+    assert any(line.startswith("test/nll: ") and "of the others" in line for line in lines)
+    assert "test/nll" in repr(plan)
+    assert "test/nll" in plan._repr_html_()
+
+
+def test_a_checkpoint_that_runs_were_started_from_is_held(
+    logged: pd.DataFrame, client: tkf.Client, tmp_path: Path
+) -> None:
+    """The guard `parent` holds it where logs are given, also in a plan from a file; `allow` lifts it; without logs it holds nothing."""
+    parents = set(logged.loc[logged["is_parent"], "tinker_path"])
+    rest = ("public", "newest", "last_training", "sampler", "expiry")
+    plan = logged.tinker.delete().allow(*rest)
+    assert set(plan.frame.query("verdict == 'held'")["tinker_path"]) == parents
+    assert len(parents) > 1
+    assert not (plan.allow("parent").frame["verdict"] == "held").any()
+    plan.save(tmp_path / "plan.json")
+    again = tkf.load_plan(tmp_path / "plan.json", client=client)
+    assert set(again.frame.query("verdict == 'held'")["tinker_path"]) == parents
+    assert not (client.checkpoints().tinker.delete().allow(*rest).frame["verdict"] == "held").any()
+    unknown = logged.assign(is_parent=pd.NA).head(1).tinker.delete().allow(*rest).frame
+    assert unknown["reason"].tolist() == ["not known whether a run was started from it"]
