@@ -243,7 +243,9 @@ def test_held_rows_can_be_listed_and_guards_lifted(server: DemoServer, view: Hea
     """Held rows are counted by guard and listed on request; lifting a guard adds them, and can be reverted."""
     view.select_matching()
     plan = view.make_plan("delete")
-    assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(set(ALL) - {"expiry", "parent"}, False)
+    assert {guard["name"]: guard["on"] for guard in plan["guards"]} == dict.fromkeys(
+        set(ALL) - {"expiry", "parent"}, False
+    )
     (held,) = [group for group in plan["groups"] if group["verdict"] == "held"]
     assert sum(group["rows"] for group in plan["groups"]) == len(view.keys)
     frame = view.explorer.panel.plan.frame
