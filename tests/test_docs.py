@@ -177,6 +177,8 @@ def _define_names(code: str, client: tkf.Client) -> dict[str, Any]:
     found = {name: make(client) for name, make in NAMES.items() if name in used}
     if used & {"resume", "abandon", "undo"}:
         found["plan"].run(deadline=None if "undo" in used else 0)
+    if "runs" in used:
+        client.server.write_logs(Path.home() / "runs")
     if "load_plan" in used:
         _make_plan(client).save("plan.json")
     return found
@@ -196,7 +198,7 @@ def _list_modules() -> Iterator[Any]:
     for name in MODULES:
         path = ROOT.joinpath(*name.split("."))
         text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
-        uses_account = re.search(rf">>> .*\b({'|'.join(NAMES)}|Client|connect|default_client)\b", text)
+        uses_account = re.search(rf">>> .*\b({'|'.join(NAMES)}|Client|connect|default_client|logs)\b", text)
         yield pytest.param(name, marks=pytest.mark.slow if uses_account else ())
 
 
@@ -209,7 +211,7 @@ def test_docstring_examples_are_true(
     monkeypatch.chdir(tmp_path)
     for test in doctest.DocTestFinder().find(module):
         code = "".join(example.source for example in test.examples)
-        if re.search(r"[cC]lient|ckpts|plan|view|connect", code):
+        if re.search(r"[cC]lient|ckpts|plan|view|connect|tkf\.l", code):
             client = request.getfixturevalue("examples_client")
             monkeypatch.setenv("TINKER_API_KEY", client.server.key)
             monkeypatch.setenv("TINKER_BASE_URL", client.server.url)

@@ -227,8 +227,8 @@ class TinkerAccessor(_Actions):
 
         Examples
         --------
-        >>> frame = client.checkpoints().tinker.with_metrics("~/runs", metrics=["test/nll"])  # doctest: +SKIP
-        >>> frame.tinker.retire(keep=tkf.policies.best("test/nll", n=2))  # doctest: +SKIP
+        >>> frame = client.checkpoints().tinker.with_metrics("~/runs", metrics=["test/nll"])
+        >>> frame.tinker.retire(keep=tkf.policies.best("test/nll", n=2))
         """
         import pandas as pd
 

@@ -132,8 +132,8 @@ class DemoServer:
 
         Examples
         --------
-        >>> with account() as client:  # doctest: +SKIP
-        ...     logs = tkf.logs(client.server.write_logs("runs"))
+        >>> with account() as client:
+        ...     folder = client.server.write_logs("runs")
         """
         path = Path(folder)
         write_log_folders(reversed(self.state.runs()), path)

@@ -71,7 +71,7 @@ def lineage(path: str, logs: Logs | Location | Iterable[Location]) -> Lineage:
 
     Examples
     --------
-    >>> tkf.lineage("tinker://…/weights/final", logs="~/runs")  # doctest: +SKIP
+    >>> tkf.lineage(tinker_path, logs="~/runs")
     """
     run = run_of(path)
     if run is None:

@@ -89,8 +89,8 @@ class Logs:
 
     Examples
     --------
-    >>> logs = tkf.logs("~/runs/**")  # doctest: +SKIP
-    >>> logs.metrics.query("metric == 'test/nll'").groupby("log_path", observed=True)["value"].min()  # doctest: +SKIP
+    >>> logs = tkf.logs("~/runs/**")
+    >>> logs.metrics.query("metric == 'test/nll'").groupby("log_path", observed=True)["value"].min()
     """
 
     def __init__(self, folders: list[LogFolder], failed: list[tuple[str, str]] = []) -> None:  # noqa: B006  # never changed
@@ -207,7 +207,7 @@ def logs(path: Location | Iterable[Location]) -> Logs:
 
     Examples
     --------
-    >>> tkf.logs("~/runs/**").runs[["name", "learning_rate", "last_step"]]  # doctest: +SKIP
+    >>> tkf.logs("~/runs/**").runs[["name", "learning_rate", "last_step"]]
     """
     return Logs(*find_folders(path))
 
