@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from ipywidgets.embed import embed_data
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
@@ -200,6 +202,18 @@ def test_a_view_that_saves_no_rows_says_so(view: tkf.CheckpointsView) -> None:
     assert "not saved" in text
     assert "<t" not in text
     assert view.frame["tinker_path"].iloc[0] not in text
+
+
+def test_an_embedded_view_has_its_program_and_its_first_rows(view: tkf.CheckpointsView) -> None:
+    """What `ipywidgets.embed` writes of a view, of which it drops defaults, is enough to show it without a kernel."""
+    (state,) = [
+        model["state"]
+        for model in embed_data(views=[view])["manager_state"]["state"].values()
+        if model["model_module"] == "anywidget"
+    ]
+    assert "export" in state["_esm"]
+    assert state["_css"]
+    assert view.frame["name"].iloc[0] in json.dumps(state["_grid"])
 
 
 def test_colab_gets_the_metadata_of_its_widget_manager(

@@ -249,6 +249,11 @@ class View(SyncedTraits):
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Return the state that the browser needs, defaults too: `ipywidgets.embed` would drop the program of the view."""
+        del drop_defaults
+        return super().get_state(key)
+
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         # Every message gets a reply, also one that changes nothing: without a reply, the browser reports a missing kernel.
         heard: HeardReply = {"heard": content.get("do")}
