@@ -54,7 +54,7 @@ LINES = {
     "warm": Line("warm listing: SDK loop at {near:g} ms / ours", 200, 400),
     "caching": Line("what caching adds to a cold listing at 0 ms", 25, 10, at_most=True, unit=" %"),
     "import": Line("import tinker_frames / bare Python (CPU)", 2, 1.5, at_most=True),
-    "requests": Line("requests for a quiet account above ceil(rows/page)+1", 0, 0, at_most=True),
+    "requests": Line("requests for a quiet account above ceil(rows/page)+2", 0, 0, at_most=True),
     "failing": Line("a server that answers 500 for ever: seconds to the error", 30, at_most=True, unit=" s"),
     "plan_first": Line("plan of 3 rows at {near:g} ms, first: round trips", 110, 60, at_most=True),
     "plan_run": Line("its run, with all guards: round trips", 60, 40, at_most=True),
