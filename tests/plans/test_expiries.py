@@ -19,6 +19,7 @@ from tinker_frames.errors import InvalidRequestError
 from tinker_frames.plans.actions import ACTIONS, Arguments
 from tinker_frames.plans.changes import describe_effects
 from tinker_frames.plans.expiries import TOO_LATE, TOO_SOON, UNKNOWN, _extend
+from tinker_frames.plans.guards import GUARDS
 from tinker_frames.plans.jobs import MARGIN, State
 
 Make = Callable[..., tkf.Client]
@@ -56,6 +57,27 @@ def test_extending_adds_to_each_rows_own_expiry(client_of: Make, ahead: int) -> 
         assert set(undone["outcome"]) == {"done"}, undone["error"].tolist()
         for old, restored in zip(before[:3], read_expiries(server, paths)[:3], strict=True):
             assert timedelta(0) <= old - restored <= 4 * MARGIN
+
+
+@pytest.mark.parametrize("ahead", [5, -5])
+@pytest.mark.parametrize("left", [20, 28])
+def test_an_expiry_is_brought_forward_by_the_servers_clock(client_of: Make, ahead: int, left: int) -> None:
+    """With the server's clock hours off, `expire` never postpones, and a guard holds a row that will be gone earlier."""
+    with DemoServer(runs=4, checkpoints=12, seed=5, now=datetime.now(UTC) + timedelta(hours=ahead)) as server:
+        client = client_of(server)
+        row = server.state.find(client.checkpoints().query("not public")["tinker_path"].iloc[-1])
+        server.state.set_ttl(row, left * 3600)
+        server.state.publish(row)
+        before = row.expires_at
+        frame = client.checkpoints(refresh=True)
+        plan = frame[frame["tinker_path"] == row.tinker_path].tinker.expire(after="24h")
+        is_sooner = left > 24
+        shown = plan.frame.iloc[0]
+        assert shown["verdict"] == ("held" if is_sooner else "unchanged")
+        assert abs(shown["expires_after"] - server.state.now() - DAY) < timedelta(minutes=1)
+        assert plan.allow(*GUARDS).run(confirm=True)["outcome"].tolist() == ["done" if is_sooner else "unchanged"]
+        assert (row.expires_at < before) == is_sooner
+        assert (row.expires_at == before) != is_sooner
 
 
 def test_an_extension_is_saved_with_the_times_it_leads_to(

@@ -14,6 +14,14 @@ from ..schema.paths import bare_name, checkpoint_url, parse, parse_known
 TOLERANCE = timedelta(minutes=5)
 # Subtracted from an expiry that must not be later than a given time, since the request takes time to arrive.
 MARGIN = timedelta(seconds=10)
+CLOCK_NOISE = timedelta(
+    seconds=2
+)  # up to which two clocks count as one: a `Date` is exact to a second, and takes time to arrive
+
+
+def ignore_noise(clock_offset: timedelta) -> timedelta:
+    """Return by how much one clock is ahead of another; nothing if that is within what cannot be told."""
+    return clock_offset if abs(clock_offset) > CLOCK_NOISE else timedelta(0)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,8 @@ class Plan:
     def _preview(self) -> pd.DataFrame:
         """The frame, made once: what is shown is what is confirmed and run."""
         note = f"not kept by {self.rule}" if self.rule else ""
-        frame = preview_rows(self.rows, self.action, self.allowed, datetime.now(UTC), note)
+        now, offset = datetime.now(UTC), self.source.clock_offset
+        frame = preview_rows(self.rows, self.action, self.allowed, now, note, clock_offset=offset)
         frame.attrs["tinker"] = {"plan": self.id, "action": self.action.name, "metrics": list(self.metrics)}
         return frame
 

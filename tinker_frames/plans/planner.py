@@ -26,7 +26,7 @@ from .actions import ACTIONS, Arguments, get_action
 from .expiries import list_paths, read_ttls
 from .given import add_given, find_reading, refuse_replaced, refuse_unnamed
 from .history import build_journal_frame, describe_last_run, find_runs
-from .jobs import Job, RequestedExpiry, State
+from .jobs import Job, RequestedExpiry, State, ignore_noise
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan
 from .preview import collect_facts, find_namesakes
@@ -71,8 +71,8 @@ class Planner:
 
     @property
     def clock_offset(self) -> timedelta:
-        """By how much the server's clock is ahead of ours, by the last response."""
-        return self._transport.clock_offset
+        """By how much the server's clock is ahead of ours, by the last response; see `ignore_noise`."""
+        return ignore_noise(self._transport.clock_offset)
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,7 +188,7 @@ class Planner:
 
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""
-        review = partial(Review, self._read_frame, partial(self.read_loaded, live=True))
+        review = partial(Review, self._read_frame, partial(self.read_loaded, live=True), lambda: self.clock_offset)
         return Runner(self._transport, self.read_runs, self.journal(), review)
 
     def journal(self) -> Journal:

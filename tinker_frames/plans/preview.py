@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidTinkerPathError
@@ -97,15 +97,24 @@ def hide_zero_times(listed: pd.DataFrame) -> pd.DataFrame:
 
 
 def preview_rows(
-    rows: pd.DataFrame, action: Action, allowed: frozenset[str], now: datetime, note: str = ""
+    rows: pd.DataFrame,
+    action: Action,
+    allowed: frozenset[str],
+    now: datetime,
+    note: str = "",
+    *,
+    clock_offset: timedelta = timedelta(0),
 ) -> pd.DataFrame:
-    """Return the rows with a verdict on each and what it leads to; `note` is the reason of those that are sent."""
+    """Return the rows with a verdict on each and what it leads to.
+
+    `note` is the reason of those that are sent; `clock_offset` is by how much the server's clock, by which rows expire, is ahead of `now`.
+    """
     import pandas as pd
 
     def compare(*values: Any) -> tuple[bool, bool]:
         known = dict(zip(action.judged_by, values, strict=True))
         expiry = RequestedExpiry(known.pop("ttl_seconds", None), known.pop("until", None))
-        state = State(**{"public": None, "expires_at": None} | known)
+        state = State(**{"public": None, "expires_at": None} | known).shift_expiry(-clock_offset)
         return action.is_already(state, expiry, now), action.shortens(state, expiry, now)
 
     def decide(refusal: str, already: bool, shortens: bool, *flags: bool | None) -> tuple[str, str]:
@@ -134,7 +143,7 @@ def preview_rows(
     after = {
         "shortens": shortens,
         "public_after": _find_public_after(rows["public"], action),
-        "expires_after": _find_expires_after(rows, action, now),
+        "expires_after": _find_expires_after(rows, action, now, clock_offset),
     }
     return pd.DataFrame(front | shown | after)
 
@@ -293,8 +302,8 @@ def _find_public_after(public: pd.Series[Any], action: Action) -> Any:
     return public if action.public_after is None else pandas_array("bool", [action.public_after] * len(public))
 
 
-def _find_expires_after(rows: pd.DataFrame, action: Action, now: datetime) -> Any:
-    """Return the expiry that each row will have; a removed checkpoint has none."""
+def _find_expires_after(rows: pd.DataFrame, action: Action, now: datetime, clock_offset: timedelta) -> Any:
+    """Return the expiry that each row will have, by the server's clock; a removed checkpoint has none."""
     import pandas as pd
 
     if action.removes:
@@ -302,7 +311,7 @@ def _find_expires_after(rows: pd.DataFrame, action: Action, now: datetime) -> An
     if not action.sets_expiry:
         return rows["expires_at"]
     by_ttl = pd.Timestamp(now) + pd.to_timedelta(rows["ttl_seconds"].astype("Float64"), unit="s")
-    return rows["until"].where(rows["until"].notna(), by_ttl.astype(rows["until"].dtype))
+    return rows["until"].where(rows["until"].notna(), by_ttl.astype(rows["until"].dtype)) + clock_offset
 
 
 def _to_times(values: list[datetime | None]) -> pd.Series[Any]:

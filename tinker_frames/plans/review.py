@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .actions import Action
@@ -34,6 +34,8 @@ class Review:
         Returns the present checkpoints of some runs, past the cache, and the runs that could not be read.
     read_loaded
         Returns what samplers have loaded, past the cache.
+    get_clock_offset
+        Returns by how much the server's clock is ahead of ours, which is known once it has answered.
     action
         The action on the rows; guards hold only rows that will be gone earlier.
     allowed
@@ -44,24 +46,29 @@ class Review:
         self,
         read_frame: Callable[[list[str]], tuple[pd.DataFrame, set[str]]],
         read_loaded: Callable[[], Loaded],
+        get_clock_offset: Callable[[], timedelta],
         action: Action,
         allowed: frozenset[str],
     ) -> None:
-        self._read_frame, self._read_loaded, self._action, self._allowed = read_frame, read_loaded, action, allowed
+        self._read_frame, self._read_loaded, self._get_clock_offset = read_frame, read_loaded, get_clock_offset
+        self._action, self._allowed = action, allowed
         self._lock = threading.Lock()
         self._loaded = Loaded()
         self._loaded_until = -math.inf  # until when that counts, in monotonic seconds
 
     def __call__(self, jobs: list[Job]) -> Read:
         """Return the present state of the runs of some rows, and which of the rows a guard holds."""
-        now = datetime.now(UTC)
-        guarded = [job for job in jobs if self._action.shortens(job.before, job.expiry, now)]
-        loaded = self._find_loaded() if guarded and "sampler" not in self._allowed else Loaded()
         frame, unread = self._read_frame(list_runs(jobs))
-        read = build_read(frame, unread)
+        read, guarded = build_read(frame, unread), self._list_guarded(jobs)
+        loaded = self._find_loaded() if guarded and "sampler" not in self._allowed else Loaded()
         if guarded and set(GUARDS) - self._allowed:
             read.held.update(find_holds(guarded, self._allowed, frame, loaded))
         return read
+
+    def _list_guarded(self, jobs: list[Job]) -> list[Job]:
+        """Return the rows that will be gone earlier, their expiries compared by the server's clock."""
+        now, offset = datetime.now(UTC), self._get_clock_offset()
+        return [job for job in jobs if self._action.shortens(job.before.shift_expiry(-offset), job.expiry, now)]
 
     def _find_loaded(self) -> Loaded:
         with self._lock:

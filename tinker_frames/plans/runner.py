@@ -297,7 +297,7 @@ class _Checks:
         problem = describe_change(job.before, state)
         if problem or state is None:
             return Outcome(job.tinker_path, "skipped", error=problem)
-        if self._action.is_already(state, job.expiry, datetime.now(UTC)):
+        if self._action.is_already(state.shift_expiry(-self._writer.clock_offset), job.expiry, datetime.now(UTC)):
             return Outcome(job.tinker_path, "unchanged")
         hold = read.held.get(job.tinker_path)
         return Outcome(job.tinker_path, "skipped", error=hold) if hold else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
+from ..listings.claims import NAMES
 from ..rest.adapter import get_time_left
 from ..rest.config import Settings
 from ..rest.progress import RATE_LIMITED, Progress
@@ -21,7 +22,7 @@ from ..schema.paths import run_of, run_url, runs_of
 from .actions import Action
 from .changes import describe_change
 from .contact import Contact
-from .jobs import MARGIN, TOLERANCE, Job, Outcome, State
+from .jobs import MARGIN, TOLERANCE, Job, Outcome, State, ignore_noise
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
@@ -158,9 +159,8 @@ class Writer:
             return True
         except (TinkerError, ValueError, RecursionError):
             return False
-        return isinstance(answer, dict) and not any(
-            answer.get(name) for name in ("last_checkpoint", "last_sampler_checkpoint")
-        )
+        is_run = isinstance(answer, dict) and answer.get("training_run_id") == training_run_id
+        return is_run and not any(answer.get(name) for name in NAMES)
 
     def verify(
         self, jobs: Iterable[Job], outcomes: dict[str, Outcome], progress: Progress
@@ -240,6 +240,11 @@ class Writer:
                 return False
             state = state.shift_expiry(-self._transport.clock_offset)
         return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """By how much the server's clock is ahead of ours; see `ignore_noise`."""
+        return ignore_noise(self._transport.clock_offset)
 
     def get_server_time(self) -> datetime:
         """Return the present time by the server's clock."""
