@@ -143,6 +143,31 @@ def test_an_empty_list_of_a_run_that_does_not_exist_is_not_found(client_of: Make
             assert client.checkpoints("model_00000000").empty
 
 
+@pytest.mark.parametrize("shown", ["nothing", "the others"])
+@pytest.mark.parametrize("lasts", [True, False])
+def test_the_list_of_one_run_is_held_against_what_the_run_names(client_of: Make, shown: str, lasts: bool) -> None:
+    """A list that lacks the newest checkpoint of its run, as the run or the cached list of runs says, is read again, and doubted if it lasts."""
+    with DemoServer(runs=4, seed=3) as server:
+        run = max(server.state.runs(), key=lambda run: len(run.checkpoints))
+        rows = server.state.run_checkpoints(run.training_run_id)
+        newest = {row.tinker_path for row in rows if row in (max(rows, key=lambda r: r.time), rows[0])}
+
+        def hide_newest(endpoint: str, body: Any) -> Any:
+            if endpoint == RUN_LIST and (lasts or server.requests.count(RUN_LIST) == 1):
+                kept = [row for row in body["checkpoints"] if shown != "nothing" and row["tinker_path"] not in newest]
+                body["checkpoints"] = kept
+            return body
+
+        server.faults.edit = hide_newest
+        client = client_of(server)
+        if shown != "nothing":
+            client.training_runs()
+        with pytest.warns(IncompleteListingWarning, match="name") if lasts else nullcontext():
+            frame = client.checkpoints(run.training_run_id)
+        assert get_report(frame)["complete"] is not lasts
+        assert (set(frame["tinker_path"]) == {row.tinker_path for row in rows}) is not lasts
+
+
 @pytest.mark.parametrize("readable", [True, False])
 @pytest.mark.parametrize("call", ["checkpoints", "inventory"])
 def test_rows_of_runs_that_the_list_of_runs_lacks_are_kept(client_of: Make, call: str, readable: bool) -> None:

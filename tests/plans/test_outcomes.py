@@ -186,19 +186,23 @@ def test_an_empty_list_is_no_proof_that_everything_is_gone(server: DemoServer, c
     assert tkf.resume(outcomes.attrs["tinker"]["plan"], client=client)["outcome"].tolist() == ["done"] * 2
 
 
-@pytest.mark.parametrize(("then", "run", "outcome"), [("answer", 200, "unknown"), ("answer", 500, "unknown"), ("apply", 200, "done"), ("apply", 404, "done")])  # fmt: skip
+@pytest.mark.parametrize(("then", "run", "outcome"), [("answer", 200, "unknown"), ("answer", 500, "unknown"), ("answer", 0, "unknown"), ("apply", 200, "done"), ("apply", 404, "done")])  # fmt: skip
 def test_a_run_that_is_deleted_whole_is_confirmed_by_the_run(
     server: DemoServer, client_of: Make, then: Any, run: int, outcome: str
 ) -> None:
-    """After a 5xx, an empty list proves the deletion of all rows of a run only if the run is gone too, or names no last checkpoint."""
+    """After a 5xx, an empty list proves the deletion of all rows of a run only if the run is gone too, or names no last checkpoint.
+
+    An answer that is no training run proves nothing.
+    """
     client = client_of(server, retries=0)
     frame = client.checkpoints()
     rows = frame[frame["training_run_id"] == frame["training_run_id"].iloc[0]]
     plan = rows.tinker.delete().allow(*GUARDS)
     server.faults.bursts = [Burst(DELETE, 500, times=None, then=then)]
-    server.faults.bursts += [Burst("get_training_run", run, times=None)] if run != 200 else []
+    server.faults.bursts += [Burst("get_training_run", run, times=None)] if run >= 400 else []
+    edits: dict[str, Any] = {LIST: {"checkpoints": []}} | ({} if run else {"get_training_run": {"status": "ok"}})
     server.faults.edit = lambda endpoint, content: (
-        {"checkpoints": []} if endpoint == LIST and server.requests.count(DELETE) else content
+        edits.get(endpoint, content) if server.requests.count(DELETE) else content
     )
     assert set(plan.run(confirm=True)["outcome"]) == {outcome}
 

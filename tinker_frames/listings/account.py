@@ -47,10 +47,10 @@ from .joins import (
     map_members,
     merge_lacks,
 )
-from .listing import Listing, Report, join_listings, merge_reports
+from .listing import Listing, Report, apply_limit, join_listings, merge_reports
 from .rate import StorageRate
 from .samplers import ModelPaths, find_ended, read_model_paths
-from .tables import By, Options, Tables, apply_limit, check_way
+from .tables import By, Options, Tables, check_way
 
 MANY_RUNS = 200  # above this, the user's list is expected to take fewer requests than each run's own
 

@@ -127,3 +127,11 @@ def join_listings(first: Listing, other: Listing) -> Listing:
     if first.report.total is not None:
         report.total = None if other.report.doubted else first.report.total + other.data.num_rows
     return Listing(pa.concat_tables([first.data, other.data]).unify_dictionaries().combine_chunks(), report)
+
+
+def apply_limit(listing: Listing, limit: int | None) -> Listing:
+    """Return at most `limit` rows; the report says whether that left some out."""
+    if limit is None or (limit and listing.data.num_rows <= limit):
+        return listing
+    listing.report.cut, listing.report.complete = True, False
+    return Listing(listing.data.slice(0, limit), listing.report)

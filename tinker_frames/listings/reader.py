@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -82,14 +83,24 @@ class TableReader:
         )
 
     def _check_run(self, run_id: str, pages: Pages, progress: Progress) -> Pages:
-        """Return the empty list of a run that exists, with a doubt where the server cannot say so; raises if it does not exist."""
+        """Return the list of a run that exists and had none, read again if it should not be empty; raises if it does not exist.
+
+        It is doubted where it is still empty, or the server does not say whether there is such a run.
+        """
         try:
-            self._transport.call("GET", run_url(run_id), progress=progress)
+            named = self._sweeper.read_named(run_url(run_id), progress)
         except NotSupportedError:
-            return Pages(
-                pages.contents, pages.doubt or "lists are empty, and the server does not say whether their runs exist"
-            )
-        return pages
+            doubt = "lists are empty, and the server does not say whether their runs exist"
+        except SchemaError:
+            doubt = "lists are empty, and their training runs cannot be read"
+        else:
+            if not named:
+                return pages
+            pages = self._sweeper.read_run_list(f"{run_url(run_id)}/checkpoints", RUN_CHECKPOINTS, progress, prove=True)
+            if any(_KEY in content for content in pages.contents):
+                return pages
+            doubt = f"lists are empty, and their training runs name checkpoints, such as {min(named)}"
+        return replace(pages, doubt=pages.doubt or doubt)
 
     def search_sessions(
         self, progress: Progress, *, limit: int | None, access_scope: AccessScope, project_id: str | None

@@ -213,17 +213,21 @@ class Sweeper:
         """
         if not self._finds_end(progress):
             return "lists come again at every offset, and so do other lists: they may be first pages only"
-        run = Decoder(TRAINING_RUNS)
         try:
-            run.feed_rows([parse_object(self._get(path.rpartition("/")[0], {}, progress).content) or {}])
+            unlisted = self.read_named(path.rpartition("/")[0], progress) - keys
         except (NotFoundError, NotSupportedError):  # of another user, or no such route
             return None
         except (PermissionDeniedError, ServerError):
             return "lists come again at every offset, and their training runs could not be read"
-        unlisted = collect_claims(run.finish(), None).named - keys
         if not unlisted:
             return None
         return f"lists come again at every offset, and their training runs name others, such as {min(unlisted)}"
+
+    def read_named(self, path: str, progress: Progress) -> frozenset[str]:
+        """Return the paths that the training run at this path of a URL names as its newest checkpoints."""
+        run = Decoder(TRAINING_RUNS)
+        run.feed_rows([parse_object(self._get(path, {}, progress).content) or {}])
+        return collect_claims(run.finish(), None).named
 
     def _begin(self) -> Bounds:
         """Return the bounds of a list whose reading begins now."""

@@ -35,7 +35,7 @@ from ..schema.catalog import (
 from ..schema.columns import Table, empty_arrow
 from ..schema.paths import runs_of
 from .claims import Claims, collect_claims, may_have_another_list
-from .listing import Listing, Report, join_listings
+from .listing import Listing, Report, apply_limit, join_listings
 from .proof import union_sweeps
 from .reader import TableReader
 
@@ -197,11 +197,13 @@ class Tables:
 
         The user's list is held against what training runs and sessions say, as far as they were read (`runs`, `sessions`, or
         the cache), and against a page of runs where it may be a list of its own kind. `auto` reads by run where they contradict it.
-        What is read run by run is held against the user's list, if the cache has it, and the runs that sessions have `named`.
+        What is read run by run is held against the user's list, if the cache has it, and the runs that sessions have `named`; that of
+        some runs, against the list of runs, if the cache has it.
         """
         check_way(by)
         if run_ids is not None:
-            return apply_limit(self._of_runs(run_ids, options, are_listed=False), options.limit)
+            listing = self._of_runs(run_ids, options, are_listed=False)
+            return apply_limit(self._check_of_runs(listing, run_ids, options), options.limit)
         known = _Known(runs, sessions, named=named)
         if by == "run":
             listed = None if options.refresh else self.find_cached(CHECKPOINTS)
@@ -352,6 +354,14 @@ class Tables:
             data = union_sweeps([known.listed.data, data], CHECKPOINTS.key)
         return Listing(data, report)
 
+    def _check_of_runs(self, listing: Listing, ids: list[str], options: Options) -> Listing:
+        """Return the lists of some runs, held against what the list of all runs names, where that is cached."""
+        runs = self.find_cached(TRAINING_RUNS)
+        if runs is None:
+            return listing
+        is_meant = pc.is_in(runs.data[TRAINING_RUNS.key], value_set=pa.array(ids, pa.large_string()))
+        return self._check_by_run(listing, _Known(Listing(runs.data.filter(is_meant), runs.report)), options)
+
     def _of_runs(self, ids: list[str], options: Options, *, are_listed: bool = True) -> Listing:
         every = Options(refresh=options.refresh, progress=options.progress)
         read = lambda bar: self._reader.run_checkpoints(ids, bar, are_listed=are_listed)  # noqa: E731
@@ -417,14 +427,6 @@ class Tables:
             progress.restart()
         listing.report.doubt("the credential command answers for another account each time")
         return listing
-
-
-def apply_limit(listing: Listing, limit: int | None) -> Listing:
-    """Return at most `limit` rows; the report says whether that left some out."""
-    if limit is None or (limit and listing.data.num_rows <= limit):
-        return listing
-    listing.report.cut, listing.report.complete = True, False
-    return Listing(listing.data.slice(0, limit), listing.report)
 
 
 def _find_unlisted(named: Collection[str], sessions: Listing, options: Options) -> list[str]:
