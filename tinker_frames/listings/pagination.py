@@ -221,6 +221,8 @@ class Coverage:
         """Return pages from the last row on; none if the end is known."""
         if self._is_end(at):
             return []
+        if at == self.want == self._claim:
+            return [Request(at, 1)]  # a limit that leaves nothing out, if the total is true
         if self._claim is not None or self._none:
             offsets = [at]
         elif self._empty[at] or self.repeats:
