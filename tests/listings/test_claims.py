@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -363,7 +364,7 @@ def test_a_session_without_a_readable_id_is_doubted(server: DemoServer, client_o
 
 
 def test_an_inventory_names_runs_that_the_list_of_runs_lacks(
-    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """If a checkpoint's run is not listed, the inventory lacks its columns and is not complete; a list that is only older is read again."""
     list_runs = server.state.runs
@@ -372,6 +373,58 @@ def test_an_inventory_names_runs_that_the_list_of_runs_lacks(
         patch.setattr(server.state, "runs", lambda *given: [run for run in list_runs(*given) if run is not lost])
         with pytest.warns(IncompleteListingWarning, match=f"list of training runs lacks 1 .*{lost.training_run_id}"):
             assert not client_of(server).inventory().attrs["tinker"]["complete"]
-        client = client_of(server)
+        client = client_of(server, cache_dir=tmp_path / "other")
         client.training_runs()
     assert client.inventory()["run_corrupted"].notna().all()
+
+
+@pytest.mark.parametrize("source", ["checkpoints", "sessions", "details"])
+@pytest.mark.parametrize("state", ["hidden", "late", "gone"])
+def test_the_list_of_runs_is_held_against_what_names_runs(
+    client_of: Make, monkeypatch: pytest.MonkeyPatch, source: str, state: str
+) -> None:
+    """A list that lacks a run of cached checkpoints or own sessions is read again, and doubted as long as the run exists."""
+    with DemoServer(runs=6, seed=3) as server:
+        list_runs = server.state.runs
+        lost = next(run for run in list_runs() if run.checkpoints)
+        client = client_of(server)
+        if source == "checkpoints":
+            client.checkpoints()
+        elif source == "sessions":
+            client.samplers()
+        is_out = lambda: state != "late" or server.requests.count(RUNS) <= 2  # noqa: E731  # a page, and one past it
+        monkeypatch.setattr(
+            server.state, "runs", lambda *given: [run for run in list_runs(*given) if run is not lost or not is_out()]
+        )
+        server.faults.bursts = [Burst("get_training_run", 404, times=None, detail="Model not found.")] * (
+            state == "gone"
+        )
+        is_doubted = state == "hidden" or source == "details"  # whose checkpoints, which are there, name it
+        with pytest.warns(IncompleteListingWarning) if is_doubted else nullcontext():
+            frame = client.training_runs(details=source == "details")
+        assert get_report(frame)["complete"] is not is_doubted
+        if source != "details":
+            assert frame["training_run_id"].eq(lost.training_run_id).any() == (state == "late")
+
+
+@pytest.mark.parametrize("cap", [20, 200])
+def test_a_search_that_ends_early_is_held_against_the_list_of_ids(client_of: Make, cap: int) -> None:
+    """Where the last page of a search may be a full one, one id past its end is asked for; one that the search lacks is a doubt."""
+    with DemoServer(runs=60, seed=3) as server:
+        every = len(server.state.sessions())
+        assert every > 20
+        server.faults.edit = lambda endpoint, body: (
+            {"sessions": body["sessions"][:cap], "next_cursor": None} if endpoint == "search_sessions" else body
+        )
+        with pytest.warns(IncompleteListingWarning, match="others follow") if cap < every else nullcontext():
+            frame = client_of(server).sessions()
+        assert get_report(frame)["complete"] is (cap >= every)
+        assert server.requests.count("list_sessions") <= 1
+
+
+def test_a_list_of_one_type_may_leave_the_other_out(client_of: Make) -> None:
+    """A user's list whose rows are all of one type is held against a page of runs, also where its ids have segments."""
+    with DemoServer(runs=6, seed=3) as server:
+        server.faults.edit = hide(USER_LIST)
+        frame = client_of(server).checkpoints(require_complete=True)
+        assert set(frame["tinker_path"]) == list_all(server)

@@ -13,9 +13,11 @@ from ..errors import (
     IncompleteListingError,
     IncompleteListingWarning,
     InvalidRequestError,
+    NotFoundError,
     NotSupportedError,
     PermissionDeniedError,
     ServerError,
+    TinkerError,
     find_caller,
 )
 from ..rest.responses import Response
@@ -32,7 +34,7 @@ from ..schema.catalog import (
     TRAINING_RUNS,
 )
 from ..schema.columns import Table, empty_frame
-from ..schema.paths import may_be_short, quote_text, starts_with_scheme
+from ..schema.paths import may_be_short, quote_text, run_url, runs_of, starts_with_scheme
 from .find import find_rows, resolve_short_ids
 from .joins import (
     add_checkpoint_sums,
@@ -52,6 +54,7 @@ from .rate import StorageRate
 from .samplers import ModelPaths, find_ended, read_model_paths
 from .tables import By, Options, Tables, check_way
 
+MOST_ASKED = 3  # runs that are asked for whether they exist, if a list lacks them: each is a request
 MANY_RUNS = 200  # above this, the user's list is expected to take fewer requests than each run's own
 
 
@@ -89,6 +92,31 @@ class Account:
         frame = add_last_checkpoint(found.frame, checkpoints)
         return _finish_details(TableFrame(frame, found.table, found.report), SESSIONS, report)
 
+    def _check_runs(self, listing: Listing, options: Options) -> Listing:
+        """Return the list of runs, read again if it lacks runs that own sessions or cached checkpoints name; its report says if they exist."""
+        if listing.report.cut or listing.report.doubted or options.project_id is not None:
+            return listing
+        checkpoints = self._tables.find_cached(CHECKPOINTS)
+        named = {*self._own_runs, *(runs_of(checkpoints.data["tinker_path"].to_pylist()) if checkpoints else ())}
+        if not named.difference(listing.data["training_run_id"].to_pylist()):
+            return listing
+        again = self._tables.read_paged(TRAINING_RUNS, replace(options, refresh=True))
+        missing = sorted(named.difference(again.data["training_run_id"].to_pylist()))
+        if unlisted := [run for run in missing[:MOST_ASKED] if self._may_exist(run)]:
+            listing.report.doubt(f"it lacks {len(missing)} that sessions or checkpoints name, e.g. {unlisted[0]}")
+            return listing
+        return again
+
+    def _may_exist(self, training_run_id: str) -> bool:
+        """Tell whether a run exists, as far as the server says."""
+        try:
+            self._transport.call("GET", run_url(training_run_id))
+        except NotFoundError:
+            return False
+        except TinkerError:
+            return True
+        return True
+
     def _read_sessions(self, listing: Listing, options: Options, *, details: bool) -> TableFrame:
         """Return listed sessions; with `details`, with the training runs and samplers that each one's own answer names."""
         frame, report = build_frame(SESSIONS, listing), listing.report
@@ -119,6 +147,8 @@ class Account:
     def training_runs(self, options: Options, *, details: bool = False) -> TableFrame:
         """Read training runs; with `details`, join what their sessions and checkpoints say of them."""
         listing = self._tables.read_paged(TRAINING_RUNS, options)
+        if not details:
+            listing = self._check_runs(listing, options)
         frame = fill_sessions(build_frame(TRAINING_RUNS, listing), self._session_of)
         if not details:
             return TableFrame(frame, TRAINING_RUNS, listing.report)
@@ -130,6 +160,8 @@ class Account:
             frame = add_session_names(fill_sessions(frame, self._session_of), found.frame)
             reports.append(found.report)
         checkpoints, report = self._read_all_checkpoints(options)
+        if self._check_runs(listing, options) is not listing:
+            listing.report.doubt("runs were added while their sessions and checkpoints were read")
         frame = add_checkpoint_sums(frame, checkpoints, are_own=options.access_scope == "owned")
         return _finish_details(TableFrame(frame, RUNS_WITH_DETAILS, listing.report), TRAINING_RUNS, *reports, report)
 

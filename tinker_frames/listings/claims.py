@@ -88,9 +88,10 @@ def _list_named(runs: pa.Table, name: str) -> list[str]:
 
 
 def may_have_another_list(checkpoints: pa.Table) -> bool:
-    """Tell whether a user's list may leave kinds of checkpoints out: its ids have no segment, or there is none."""
+    """Tell whether a user's list may leave kinds of checkpoints out: its ids have no segment, or all are of one type, or there is none."""
     ids = checkpoints["checkpoint_id"].slice(0, LOOKED_AT)
-    return not pc.any(pc.match_substring(ids, "/")).as_py()
+    has_segments = pc.any(pc.match_substring(ids, "/")).as_py()
+    return not has_segments or pc.count_distinct(checkpoints["checkpoint_type"].cast(pa.large_string())).as_py() < 2
 
 
 def _count(checkpoints: pa.Table) -> dict[str, int]:

@@ -26,6 +26,7 @@ from ..schema.catalog import CHECKPOINTS, RUN_CHECKPOINTS, SAMPLERS, SESSION_DET
 from ..schema.columns import Table
 from ..schema.paths import component, is_in_run, run_url
 from .listing import Listing, merge_reports
+from .pagination import parse_page
 from .run_lists import Pages
 from .sweep import Sweeper
 
@@ -114,10 +115,20 @@ class TableReader:
             body = asked | {"limit": size} | ({"cursor": cursor} if cursor is not None else {})
             return self._transport.call("POST", SESSIONS.path, body=body, progress=progress).content
 
+        def has_more(found: set[str]) -> bool:
+            """Tell whether the list of ids, which some servers have as well, goes on where the search ends."""
+            params = {"limit": 1, "offset": len(found), "access_scope": access_scope}
+            try:
+                content = self._transport.call("GET", SESSION_IDS.path, params=params, progress=progress).content
+                return not found.issuperset(map(str, parse_page(content, SESSION_IDS)[SESSION_IDS.items]))
+            except TinkerError:
+                return False  # not known
+
         try:
-            return self._sweeper.read_by_cursor(SESSIONS, fetch, progress, limit=limit)
+            listing = self._sweeper.read_by_cursor(SESSIONS, fetch, progress, limit=limit, has_more=has_more)
         except NotSupportedError as error:
             raise self._remember_missing("search_sessions", error) from None
+        return listing
 
     def session_ids(self, progress: Progress, *, limit: int | None, access_scope: AccessScope) -> Listing:
         """Read GET /api/v1/sessions: bare ids, without a total."""

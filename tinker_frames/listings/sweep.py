@@ -27,7 +27,16 @@ from ..schema.columns import Table
 from .claims import collect_claims
 from .decode import Decoder
 from .listing import Listing, Report
-from .pagination import MOST_FRUITLESS, Bounds, Coverage, Request, parse_page, reduce_page_size
+from .pagination import (
+    FEW_ROWS,
+    MOST_FRUITLESS,
+    Bounds,
+    Coverage,
+    Request,
+    may_be_full_page,
+    parse_page,
+    reduce_page_size,
+)
 from .prefetch import run_in_order
 from .proof import Novelty, Sweeps, is_proved
 from .run_lists import Pages, read_run_list
@@ -87,15 +96,17 @@ class Sweeper:
         progress: Progress,
         *,
         limit: int | None = None,
+        has_more: Callable[[set[str]], bool] = lambda _: False,
     ) -> Listing:
         """Read a list that is paged by cursor; the last page has none.
 
         A cursor that leads to no new rows, also when it is followed further, or to new ones for ever, ends the reading, and the
-        report says so, as it does if the server counts more rows than it gave. An empty page is requested once more.
+        report says so, as it does if the server counts more rows than it gave. An empty page is requested once more. Where the last
+        page may be a full one, `has_more` tells whether there is a row beyond these keys.
         """
         decoder, report, bounds = Decoder(table), Report(started=time.time()), self._begin()
         size, cursor, fruitless = self._sizes.get(table.path, table.page_size), None, 0
-        total, is_again, keys = 0, False, set[str]()
+        total, is_again, keys, longest = 0, False, set[str](), 0
         while limit is None or len(keys) < limit:
             asked = size if limit is None else min(size, limit - len(keys))
             try:
@@ -117,7 +128,10 @@ class Sweeper:
                     report.doubt(
                         f"the server's cursor is {cursor!r}, which is neither a cursor nor the end of the list"
                     )
+                elif _may_be_full(page.rows, asked, longest) and has_more(keys):
+                    report.doubt(f"the list ends after {len(keys)} rows without a cursor, and others follow")
                 break
+            longest = max(longest, page.rows)
             is_stuck = is_same or fruitless >= MOST_FRUITLESS
             ended = bounds.explain(0 if limit is not None else len(keys), time.monotonic())
             if is_stuck or ended:
@@ -319,6 +333,11 @@ class _Counted(Coverage):
     """Coverage that also counts the pages."""
 
     pages = 0
+
+
+def _may_be_full(rows: int, asked: int, longest: int) -> bool:
+    """Tell whether the last page of a list may be as long as the server lets pages be."""
+    return rows in (asked, longest) or (rows >= FEW_ROWS and may_be_full_page(rows, None))
 
 
 def _feed_objects(decoder: Decoder, found: list[tuple[str, Pages]], into_row: IntoRow) -> list[tuple[str, Exception]]:
