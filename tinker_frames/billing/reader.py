@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..listings.listing import Listing, Report, merge_reports
+from ..listings.listing import Listing, Report, apply_limit, merge_reports
 from ..listings.prefetch import run_in_order
-from ..listings.tables import Options, apply_limit, build_key
+from ..listings.tables import Options, build_key
 from ..rest.progress import Progress, open_progress
 from ..rest.responses import Response
 from ..rest.transport import Transport

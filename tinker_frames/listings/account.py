@@ -186,7 +186,7 @@ class Account:
 
     def _read_listed(self, run_ids: list[str], options: Options) -> tuple[pd.DataFrame, float]:
         """Return the checkpoints of some runs, and when the reading began, in Unix seconds."""
-        are_few = len(run_ids) <= MANY_RUNS and not (len(run_ids) > 1 and self._tables.is_cached(CHECKPOINTS))
+        are_few = len(run_ids) <= MANY_RUNS and (len(run_ids) == 1 or self._tables.find_cached(CHECKPOINTS) is None)
         found = None if are_few else self._read_proved_list(options)
         if found is None:
             found = self.checkpoints(run_ids, "auto", options)

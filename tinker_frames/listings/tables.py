@@ -197,8 +197,8 @@ class Tables:
 
         The user's list is held against what training runs and sessions say, as far as they were read (`runs`, `sessions`, or
         the cache), and against a page of runs where it may be a list of its own kind. `auto` reads by run where they contradict it.
-        What is read run by run is held against the user's list, if the cache has it, and the runs that sessions have `named`; that of
-        some runs, against the list of runs, if the cache has it.
+        What is read run by run is held against the user's list or, of some runs, the list of runs, if the cache has it, and the runs
+        that sessions have `named`.
         """
         check_way(by)
         if run_ids is not None:
@@ -359,8 +359,8 @@ class Tables:
         runs = self.find_cached(TRAINING_RUNS)
         if runs is None:
             return listing
-        is_meant = pc.is_in(runs.data[TRAINING_RUNS.key], value_set=pa.array(ids, pa.large_string()))
-        return self._check_by_run(listing, _Known(Listing(runs.data.filter(is_meant), runs.report)), options)
+        meant = runs.data.filter(pc.is_in(runs.data[TRAINING_RUNS.key], value_set=pa.array(ids, pa.large_string())))
+        return self._check_by_run(listing, _Known(Listing(meant, runs.report)), options)
 
     def _of_runs(self, ids: list[str], options: Options, *, are_listed: bool = True) -> Listing:
         every = Options(refresh=options.refresh, progress=options.progress)
@@ -372,10 +372,6 @@ class Tables:
         cache = self._transport.cache
         found = None if cache is None else cache.get(build_key(table, Options(), None))
         return None if found is None else Listing.from_bytes(found[0])
-
-    def is_cached(self, table: Table) -> bool:
-        """Tell whether the cache has the whole of an own table."""
-        return self.find_cached(table) is not None
 
     def find_permanent(self, table: Table, names: Mapping[str, str]) -> list[str]:
         """Return those of these sessions or samplers whose response is kept under their name."""
