@@ -1,7 +1,7 @@
-"""Ten times the account: how time and peak memory grow, of the user's list, run by run, and of sessions without a search.
+"""Ten times the account: how CPU time and peak memory grow, of the user's list, run by run, and of sessions without a search.
 
-Each listing is read once in a new process, `python -m tests.benchmarks.scale WAY URL`, which prints its rows, its seconds, and
-the bytes by which it raised the peak of resident memory.
+Each listing is read once in a new process, `python -m tests.benchmarks.scale WAY URL`, which prints its rows, the seconds of CPU
+that it took (the server has a process of its own, which would share a clock's seconds with it on a small machine), and the bytes by which it raised the peak of resident memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import tinker_frames as tkf
 
 from .peak import measure_peak
-from .rounds import WALL, Outcome, Result, UnequalError
+from .rounds import CPU, Outcome, Result, UnequalError
 from .server import KEY, serve_account
 from .setup import CHECKOUT, Setup
 
@@ -31,7 +31,7 @@ class Reading(NamedTuple):
     """What one process measured."""
 
     rows: int
-    seconds: float
+    seconds: float  # of CPU
     peak_bytes: int
 
 
@@ -83,9 +83,9 @@ def main(way: str, url: str) -> None:
     """Read one listing and print its rows, seconds and peak."""
     with tempfile.TemporaryDirectory() as folder, tkf.Client(KEY, url, cache_dir=folder) as client:
         client.checkpoints(limit=1, progress=False)  # imports, and the first connection
-        start = WALL()
+        start = CPU()
         frame, peak_bytes = measure_peak(lambda: WAYS[way](client))
-        print(len(frame), WALL() - start, peak_bytes)
+        print(len(frame), CPU() - start, peak_bytes)
 
 
 if __name__ == "__main__":

@@ -73,10 +73,10 @@ LINES = {
     "view_bytes": Line("sent to the browser until the rows are there", 0.2, at_most=True, unit=" MB"),
     "view_errors": Line("errors in the browser meanwhile", 0, 0, at_most=True),
     "view_kept": Line("ten runs of a cell with a view of {rows:,} rows: kept", 150, 90, at_most=True, unit=" MB"),
-    "grow_time": Line("ten times {grow:,} checkpoints: time of the user's list", 11, 10, at_most=True),
+    "grow_time": Line("ten times {grow:,} checkpoints: user's list (CPU)", 11, 10, at_most=True),
     "grow_memory": Line("same: peak memory above the base", 11, 10, at_most=True),
-    "grow_runs": Line("same, run by run, of 50 checkpoints each: time", 11, 10, at_most=True),
-    "grow_sessions": Line("ten times as many sessions, without a search: time", 11, 10, at_most=True),
+    "grow_runs": Line("same, run by run, of 50 checkpoints each (CPU)", 11, 10, at_most=True),
+    "grow_sessions": Line("ten times as many sessions, without a search (CPU)", 11, 10, at_most=True),
     "cold_local": Line("cold listing at 0 ms: SDK loop / ours"),
     "cold_far": Line("cold listing at {far:g} ms: SDK loop / ours"),
 }
