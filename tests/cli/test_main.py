@@ -668,7 +668,9 @@ def test_find_prints_what_a_name_names(shared_server: DemoServer, run: Callable[
     teams = {row["id"]: json.loads(row["user_metadata"] or "{}").get("team") for row in rows}
     assert {row["id"]: row["meta.team"] for row in rows} == teams
     assert any(teams.values())
-    assert "meta.team" in run(shared_server, "find", "nightly", "--metadata").out.split("\n")[0]
+    lines = run(shared_server, "find", "nightly", "--metadata").out.splitlines()
+    assert "meta.team" in lines[0]
+    assert {line.split("\t")[0] for line in lines[1:]} == {"sessions", "runs"}
 
 
 def test_find_says_that_rows_may_be_missing(server: DemoServer, run: Callable[..., Outcome]) -> None:

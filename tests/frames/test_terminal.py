@@ -139,6 +139,9 @@ def test_values_as_people_read_them() -> None:
         "$1,234.50",
     ]
     assert label_columns(list(frame))[2:5] == ["size_gb", "size_bytes", "age"]
+    assert label_columns(list(frame))[-1] == "$/month"
+    day = pd.Series(pd.to_datetime([now + timedelta(days=1) - timedelta(seconds=9)]))
+    assert humanize_column(day, now) == ["in 1 d"], "a time that was a day ahead when it was computed still is"
 
 
 def test_the_accessor_prints_a_table(shared_client: Any) -> None:

@@ -15,7 +15,7 @@ from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer, Faults
 from tinker_frames.plans.guards import GUARDS, describe_holds
 from tinker_frames.plans.plan import Plan
-from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons
+from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons, pick_rows
 
 Make = Callable[..., tkf.Client]
 ALL = tuple(GUARDS)
@@ -81,6 +81,14 @@ def test_a_plan_fits_a_hundred_columns(shared_client: tkf.Client, call: str) -> 
     assert max(map(len, repr(plan).splitlines())) <= 100
     assert all(path in repr(plan) for path in plan.frame["tinker_path"].head(4))
     assert ("cannot be undone" if call == "delete" else "can be undone with tkf.undo()") in repr(plan)
+
+
+def test_columns_that_say_nothing_are_left_out(shared_client: tkf.Client) -> None:
+    """A column that is empty, or of flags that are all false, is not among those of the rows that are shown."""
+    private = shared_client.checkpoints().query("not public").head(5).tinker.expire()
+    mixed = shared_client.checkpoints().sort_values("public", ascending=False).head(5).tinker.set_ttl("30d")
+    assert "public" not in pick_rows(private.frame)
+    assert {"public", "expires_after"} <= set(pick_rows(mixed.frame))
 
 
 def test_each_guard_is_counted_once(shared_client: tkf.Client) -> None:

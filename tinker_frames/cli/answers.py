@@ -166,7 +166,8 @@ def find(text: str, form: str, metadata: bool, refresh: bool, base_url: str | No
     elif form in TEXT_FORMATS:
         files.write_text(frame, sys.stdout.buffer, TEXT_FORMATS[form])
     elif len(frame):
-        print_table(frame[[*catalog.FOUND.brief, *keys]], full=full)
+        short = {full: short for short, full in catalog.SHORT_NAMES.items()}
+        print_table(frame.assign(table=frame["table"].map(short))[[*catalog.FOUND.brief, *keys]], full=full)
     sys.stdout.flush()
     if frame.empty:
         click.echo(f"nothing is named {text!r}", err=True)

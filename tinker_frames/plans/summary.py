@@ -119,7 +119,7 @@ def pick_rows(frame: pd.DataFrame) -> pd.DataFrame:
     metrics = frame.attrs.get("tinker", {}).get("metrics", [])
     picked = picked.assign(**{name: [_format_metric(value) for value in picked[name]] for name in metrics})
     names = [*COLUMNS[:2], *metrics, *COLUMNS[2:]]
-    return picked[[name for name in names if name in picked and not _is_empty(picked[name])]]
+    return picked[[name for name in names if name in picked and not _says_nothing(picked[name])]]
 
 
 def _format_metric(value: float) -> str:
@@ -174,5 +174,7 @@ def format_plan_html(lines: list[str], frame: pd.DataFrame, hints: Hints = PYTHO
     )
 
 
-def _is_empty(values: pd.Series[Any]) -> bool:
-    return bool((values.isna() | (values.astype("object") == "")).all())
+def _says_nothing(values: pd.Series[Any]) -> bool:
+    """Tell whether every row is without a value, or, in a column of flags, false."""
+    absent = values.isna() | values.astype("object").isin(["", None])
+    return bool(absent.all() or (values.dtype == "boolean" and (values == False).fillna(False).all()))  # noqa: E712
