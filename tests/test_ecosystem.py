@@ -1,6 +1,12 @@
-"""DuckDB and polars read the frames as they are."""
+"""DuckDB, polars and marimo take the frames as they are."""
 
 from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -8,6 +14,8 @@ import polars as pl
 import pytest
 
 import tinker_frames as tkf
+from tests.doc_tables import DOCS, ROOT
+from tinker_frames.demo import DemoServer
 
 TABLES = ["sessions", "training_runs", "checkpoints", "samplers", "inventory"]
 
@@ -49,3 +57,32 @@ def test_the_example_of_the_readme(shared_client: tkf.Client) -> None:
     assert {name: size / 1e9 for name, size in sums.items()} == pytest.approx(
         dict(zip(ours["model"], ours["size_gb"], strict=True))
     )
+
+
+@pytest.mark.slow
+def test_the_example_for_marimo(shared_server: DemoServer, shared_client: tkf.Client, tmp_path: Path) -> None:
+    """A marimo notebook of the page's example, and of a plan, runs as a script: its table and view have the account's rows."""
+    pytest.importorskip("marimo")
+    (example,) = re.findall(
+        r"^```py\n(.*?)^```", (DOCS / "views.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    cells = [f"{example}table", "view", "inventory", "plan = inventory.tinker.expire()\nplan"]
+    lines = ["import marimo", "app = marimo.App()"]
+    for cell in cells:
+        lines += ["@app.cell", "def _():", *(f"    {line}" for line in cell.splitlines())]
+    lines += [
+        "_, names = app.run()",
+        "print(len(names['table'].data), len(names['view'].widget.frame), len(names['plan']))",
+    ]
+    notebook = tmp_path / "notebook.py"
+    notebook.write_text("\n".join(lines), encoding="utf-8")
+    env = os.environ | {
+        "TINKER_API_KEY": shared_server.key,
+        "TINKER_BASE_URL": shared_server.url,
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(
+        [sys.executable, str(notebook)], env=env, timeout=60, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(len(shared_client.inventory()))] * 3
