@@ -551,6 +551,7 @@ def test_every_keep_rule_is_declared_once() -> None:
         "has_metadata": "text",
         "used_by_samplers": "flag",
         "no_ttl": "flag",
+        "read_within": "duration",
         "expiring": "duration",
         "best": "text",
     }

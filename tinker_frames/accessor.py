@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequestError
-from .plans.actions import ACTIONS, Action, Parameter
+from .plans.actions import ACTIONS, Action
+from .plans.signatures import build_docstring, build_parameter
 from .schema.arguments import bind_arguments, check_argument, check_methods
-from .schema.docstrings import REQUEST_ERRORS, describe_errors, document, format_entries, join_sections
+from .schema.docstrings import document
+from .schema.durations import parse_duration
 from .schema.identity import restore_keys
 
 if TYPE_CHECKING:
@@ -241,6 +244,47 @@ class TinkerAccessor(_Actions):
             raise InvalidRequestError("on= is for a frame of your own", hint="Logs are matched by their tinker paths.")
         return add_metrics(self._require_path(), find_logs(logs), metrics, config)
 
+    def with_reads(
+        self,
+        within: str | timedelta = "60d",
+        *,
+        refresh: bool = False,
+        client: Client | None = None,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Return the frame with when each checkpoint was last read, and by whom, from the organization's audit log.
+
+        Sends GET /api/v1/audit for each day, in parallel; a day that ended more than two days ago is kept for good.
+
+        Parameters
+        ----------
+        within
+            How far back to look, e.g. "60d".
+        refresh
+            Read also the days that are kept.
+
+        Returns
+        -------
+        DataFrame
+            One row per row of the frame, with `last_read_at` (time, NA if it was not read since), `read_by` (str, a user's address or
+            the id of a session) and `reads_known_since` (time, from when on all reads are known: NA without the role, which is then
+            in `attrs["tinker"]["problems"]`).
+
+        Raises
+        ------
+        InvalidRequestError
+            For what is not a duration.
+
+        Examples
+        --------
+        >>> client.checkpoints().tinker.with_reads("30d").query("last_read_at.isna()")["size_gb"].sum()
+        """
+        from .listings.reads import add_reads, read_reads
+
+        rows, client = self._require_path(), self._find_client(client)
+        seconds = parse_duration(within)
+        return add_reads(rows, read_reads(client.transport, seconds, progress=progress, refresh=refresh))
+
     def console_url(self) -> pd.Series[str]:
         """Return the address of each row in the web console of the official service; compatible servers have none.
 
@@ -383,7 +427,7 @@ def _build_method(action: Action) -> Callable[..., Plan]:
     """Return the accessor's method of an action."""
     self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Client | None")
-    signature = inspect.Signature([self, *map(_build_parameter, action.parameters), client], return_annotation="Plan")
+    signature = inspect.Signature([self, *map(build_parameter, action.parameters), client], return_annotation="Plan")
 
     def method(*args: Any, **kwargs: Any) -> Plan:
         given = bind_arguments(action.name, signature, args, kwargs)
@@ -392,46 +436,9 @@ def _build_method(action: Action) -> Callable[..., Plan]:
 
     method.__name__, method.__qualname__ = action.name, f"TinkerAccessor.{action.name}"
     method.__signature__ = signature  # type: ignore[attr-defined]
-    method.__doc__ = _build_docstring(action)
+    method.__doc__ = build_docstring(action, PARAMETERS["client"])
     return method
 
-
-def _build_parameter(parameter: Parameter) -> inspect.Parameter:
-    kind = "Rule" if parameter.kind == "rule" else "Duration"
-    default = inspect.Parameter.empty if parameter.is_required else parameter.default
-    annotation = f"{kind} | {'pd.Series[Any] | ' if parameter.by_row else ''}None" if parameter.takes_none else kind
-    return inspect.Parameter(
-        parameter.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation
-    )
-
-
-def _build_docstring(action: Action) -> str:
-    """Return the docstring of an action's method."""
-    url = f"/api/v1/training_runs/{{run}}/checkpoints/{{ck}}{action.suffix and '/' + action.suffix}"
-    sent = f": {action.method} {url}" if action.method else ""
-    by_row = " Also the name of a column, or a Series, with one for each row; none may be missing."
-    documented = {each.name: each.doc + by_row * each.by_row for each in action.parameters} | {
-        "client": PARAMETERS["client"]
-    }
-    example = ", ".join(parameter.example for parameter in action.parameters if parameter.is_required)
-    return join_sections(
-        {
-            "": f"Plan to {action.doc[0].lower()}{action.doc[1:]}\n\n"
-            f"Nothing is sent until `plan.run()`, which sends one request per checkpoint{sent}.",
-            "Parameters": format_entries(documented),
-            "Returns": format_entries(
-                {"Plan": "One row per checkpoint of the frame; `plan.frame` has a verdict on each."}
-            ),
-            "Raises": format_entries(_PLAN_ERRORS),
-            "Examples": f">>> plan = client.checkpoints().tinker.{action.name}({example})",
-        }
-    )
-
-
-_PLAN_ERRORS = {
-    "AttributeError": "If the frame has no column `tinker_path`, or lacks a column that a keep rule needs.",
-    "InvalidRequestError": "For an invalid argument, or a frame of another account.",
-} | describe_errors(*REQUEST_ERRORS)
 
 for _action in ACTIONS.values():
     if _action.is_offered:

@@ -18,14 +18,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .errors import InvalidRequestError
 from .frames.comparisons import suggest_columns
 from .frames.rules import Rule, list_keys, read_metric
 from .frames.values import DAY_S, are_first, compute_age_days, read_expiries, to_flags, to_numbers, to_times
-from .schema.arguments import check_argument
+from .schema.arguments import check_argument, check_count, check_text
 from .schema.coerce import parse_object
 from .schema.docstrings import document
 from .schema.durations import DURATION_FORMS, parse_duration
@@ -45,6 +44,7 @@ __all__ = [
     "keep_public",
     "newer_than",
     "no_ttl",
+    "read_within",
     "used_by_samplers",
 ]
 
@@ -228,7 +228,7 @@ def keep_last(n: int, by: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
     by
         The column that makes the groups, or a list of columns.
     """
-    n = _check_count(n, 0)
+    n = check_count(n, 0)
     groups = _list_columns(by)
 
     def mask(frame: pd.DataFrame) -> Any:
@@ -241,7 +241,7 @@ def keep_last(n: int, by: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
 @keep_rule("Steps that are multiples of", metavar="K", least=1, example="1000")
 def keep_every(k: int) -> Rule:
     """Keep checkpoints whose step is a multiple of `k`; those without a step are not kept by this rule."""
-    k = _check_count(k, 1)
+    k = check_count(k, 1)
     return Rule(f"keep_every({k})", lambda frame: to_numbers(frame["step"]) % k == 0, needs=("step",))
 
 
@@ -261,7 +261,7 @@ def keep_public() -> Rule:
 @keep_rule(metavar="REGEX", example="'^eval-'")
 def keep_named(pattern: str) -> Rule:
     """Keep checkpoints whose name contains a match of the regular expression."""
-    _check_text(pattern, "a regular expression")
+    check_text(pattern, "a regular expression")
     try:
         re.compile(pattern)
     except re.error as error:
@@ -290,7 +290,7 @@ def newer_than(age: Age) -> Rule:
 @keep_rule(metavar="KEY[=VALUE]", parse=lambda text: tuple(text.split("=", 1)), example="'project', 'alpha'")
 def has_metadata(key: str, value: Any = None) -> Rule:
     """Keep checkpoints whose metadata has this key, and this value if one is given."""
-    _check_text(key, "a key of the metadata")
+    check_text(key, "a key of the metadata")
 
     def has(text: Any) -> bool:
         found = parse_object(text) or {}
@@ -341,6 +341,24 @@ def expiring(within: Age = "7d") -> Rule:
     return Rule(f"expiring({_format_duration(within)})", mask, needs=("expires_at",))
 
 
+@keep_rule("Read within", example="'60d'")
+def read_within(within: Age) -> Rule:
+    """Keep checkpoints that were read within this time, and those of which that is not known.
+
+    Reads are in the audit log, which only admins of an organization can read; `retire` adds the columns that it needs, as does
+    `df.tinker.with_reads`.
+    """
+    seconds = _parse_days(within) * DAY_S
+
+    def mask(frame: pd.DataFrame) -> Any:
+        ages = compute_age_days(to_times(frame["last_read_at"])) * DAY_S
+        is_known = compute_age_days(to_times(frame["reads_known_since"])) * DAY_S >= seconds
+        return (ages <= seconds).astype("boolean").mask(~(ages <= seconds) & ~is_known)
+
+    needs = ("last_read_at", "reads_known_since")
+    return Rule(f"read_within({_format_duration(within)})", mask, needs=needs, lookback_s=seconds)
+
+
 def _split_best(text: str) -> tuple[str, int, bool]:
     """Return the column, the number and the direction of `METRIC[:N][:max|min]`; a key of the metadata may hold colons itself."""
     metric, colon, last = text.rpartition(":")
@@ -369,8 +387,8 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
     n
         Number of checkpoints to keep, 1 or more.
     """
-    n = _check_count(n, 1)
-    _check_text(by, "a column")
+    n = check_count(n, 1)
+    check_text(by, "a column")
     check_argument("smallest", smallest, bool)
     groups = _list_columns(per)
 
@@ -404,18 +422,6 @@ def _compile_matcher(pattern: str) -> Callable[[Any], bool]:
     return lambda name: isinstance(name, str) and compiled.search(name) is not None
 
 
-def _check_count(n: int, least: int) -> int:
-    """Return a count as Python's own number; numpy's are taken too."""
-    if isinstance(n, bool) or not isinstance(n, Integral) or n < least:
-        raise InvalidRequestError(f"{n!r} is not a whole number of {least} or more", hint="Pass a count.")
-    return int(n)
-
-
-def _check_text(value: str, what: str) -> None:
-    if not isinstance(value, str) or not value:
-        raise InvalidRequestError(f"{value!r} is not {what}", hint="Pass it as text.")
-
-
 def _parse_days(age: Age) -> float:
     """Return a duration in days; a bare number has no unit that people agree on."""
     seconds = parse_duration(age) if isinstance(age, (str, timedelta)) else 0
@@ -435,7 +441,7 @@ def _list_columns(names: str | Sequence[str]) -> list[str]:
         raise InvalidRequestError("no column is named to count by", hint="Name one, e.g. training_run_id.")
     found = [name.strip() if isinstance(name, str) else name for name in found]
     for name in found:
-        _check_text(name, "the name of a column")
+        check_text(name, "the name of a column")
     return list(dict.fromkeys(found))
 
 

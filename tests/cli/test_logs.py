@@ -21,13 +21,13 @@ def runs(shared_server: DemoServer, tmp_path: Path) -> Path:
 def test_retire_keeps_the_best_by_a_metric_of_the_logs(
     command: Callable[..., Any], shared_server: DemoServer, runs: Path
 ) -> None:
-    """One command keeps the two best by test loss of each run and what is public, with the metric of each row."""
-    rules = ("--best", "test/nll:2:min", "--keep-public")
+    """One command keeps the two best by test loss of each run, what is public and what was read in 60 days, with the metric of each row."""
+    rules = ("--best", "test/nll:2:min", "--keep-public", "--read-within", "60d")
     call = ("retire", "--all", "--logs", str(runs), *rules, "--after", "24h", "--dry-run")
     text = command(shared_server, *call)
     assert text.code == 0
     words = " ".join(text.out.split())
-    assert "by keep_public() | best('test/nll', n=2)" in words
+    assert "by keep_public() | read_within('60d') | best('test/nll', n=2)" in words
     assert "from which" in words
     assert "are in no training log" in text.err
     rows = json.loads(command(shared_server, *call, "--format", "json", "--allow", "parent").out)

@@ -34,10 +34,11 @@ class Rule:
         precedence: int = 3,
         code: str = "",
         measures: Mapping[str, Callable[[pd.DataFrame], pd.Series[Any]]] | None = None,
+        lookback_s: float = 0,
     ) -> None:
         self._text, self._mask, self._needs, self._precedence = text, mask, needs, precedence
         self._code = code or f"tkf.policies.{text}"
-        self._measures = dict(measures or {})
+        self._measures, self._lookback_s = dict(measures or {}), lookback_s
         self._of: tuple[Rule, ...] = ()
         self._call: functools.partial[Rule] | None = None
 
@@ -45,6 +46,11 @@ class Rule:
     def columns(self) -> frozenset[str]:
         """The columns that the rule declares to need, with those of the rules that it is made of."""
         return frozenset(self._needs).union(*(rule.columns for rule in self._of))
+
+    @property
+    def lookback_s(self) -> float:
+        """How far back it has to be known when checkpoints were read, in seconds; 0 if that does not matter."""
+        return max([self._lookback_s, *(rule.lookback_s for rule in self._of)])
 
     def measure(self, frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
         """Return the numbers that rows are compared by, with those of the rules that it is made of: a Series for each name."""

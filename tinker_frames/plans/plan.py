@@ -38,7 +38,7 @@ from .selection import find_paths
 from .summary import PYTHON, Hints, describe_effect, format_plan_html, format_plan_text, summarize_plan
 
 if TYPE_CHECKING:
-    pass
+    from ..listings.reads import Reads
 
 # What running, resuming and undoing a plan return.
 OUTCOMES_DOC = """DataFrame
@@ -80,6 +80,9 @@ class Source(Protocol):
 
     def read_loaded(self, *, ended: bool = False) -> Loaded:
         """Return what samplers have loaded, as far as that is known; with `ended`, also those of all ended sessions."""
+
+    def read_reads(self, within_s: float) -> Reads:
+        """Return when checkpoints were last read, of the last seconds, as far as the audit log tells."""
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if that is known."""

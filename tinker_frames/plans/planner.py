@@ -14,6 +14,7 @@ import pandas as pd
 
 from .. import errors
 from ..listings.account import Account, TableFrame
+from ..listings.reads import Reads, read_reads
 from ..listings.tables import Options
 from ..rest.adapter import limit_time
 from ..rest.endpoints import Rest
@@ -174,6 +175,10 @@ class Planner:
         is_complete = found.report.complete and not unread
         loaded = find_loaded(found.active, self._tables.known_runs, is_complete=is_complete, ended=found.ended)
         return replace(loaded, sessions=frozenset(found.sessions))
+
+    def read_reads(self, within_s: float) -> Reads:
+        """Return when checkpoints were last read, of the last seconds, as far as the audit log tells."""
+        return read_reads(self._transport, within_s)
 
     def read_rate(self) -> float | None:
         """Return dollars per gigabyte and month, if the server gives it to this account; requested once."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
+from ..listings.reads import COLUMNS as READ_COLUMNS
+from ..listings.reads import add_reads
 from .actions import ACTIONS, Arguments
 from .given import add_measures
 from .plan import Plan, Source, make_plan
@@ -26,7 +28,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source, s
         raise InvalidRequestError("retire needs a keep rule", hint="Make one with tkf.policies.")
     unnamed = [""] if frame["tinker_path"].isna().any() else []
     frame = frame[frame["tinker_path"].notna()]
-    frame = _add_loaded(frame, keep, source)
+    frame = _add_reads(_add_loaded(frame, keep, source), keep, source)
     reasons = keep.reasons(frame)
     paths = frame["tinker_path"]
     stay = set(paths[reasons != ""])  # a checkpoint in several rows is kept if one of them is
@@ -40,7 +42,7 @@ def make_retirement(frame: pd.DataFrame, arguments: Arguments, source: Source, s
     action = ACTIONS["delete" if arguments.ttl_seconds is None else "expire"]
     plan = make_plan(action, [*paths[~mask], *unnamed], source, arguments, since)
     rows = add_measures(plan.rows, paths, measures)
-    notes = (*_describe_idle(keep, reasons), *_describe_kept(kept, rows, measures))
+    notes = (*_describe_idle(keep, reasons), *_describe_kept(kept, rows, measures), *_describe_reads(frame, keep))
     return replace(plan, rows=rows, kept=kept, rule=str(keep), notes=notes, metrics=tuple(measures))
 
 
@@ -62,6 +64,13 @@ def _describe_kept(kept: pd.DataFrame, rest: pd.DataFrame, metrics: Iterable[str
             yield f"{name}: {', '.join(f'{text} {what}' for text, what in ranges if text)}"
 
 
+def _describe_reads(frame: pd.DataFrame, keep: Rule) -> list[str]:
+    """Return why it is not known when checkpoints were read, if the rule needs it."""
+    problems = (frame.attrs.get("tinker") or {}).get("problems") or []
+    found = [each["problem"] for each in problems if each["column"] == READ_COLUMNS[0]] if keep.lookback_s else []
+    return [f"not known when checkpoints were read: {problem}" for problem in found]
+
+
 def _format_range(values: pd.Series[Any]) -> str:
     low, high = f"{values.min():.6g}", f"{values.max():.6g}"  # NaN of none
     return "" if values.isna().all() else low if low == high else f"{low} to {high}"
@@ -75,3 +84,10 @@ def _add_loaded(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame
     loaded = source.read_loaded(ended="loaded_by_ended_sampler" in names)
     flags = {"loaded_by_sampler": loaded.flag, "loaded_by_ended_sampler": loaded.flag_ended}
     return frame.assign(**{name: flags[name](frame["tinker_path"]) for name in names})
+
+
+def _add_reads(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame:
+    """Return the frame with when checkpoints were last read, if a rule needs it and the frame lacks it."""
+    if not keep.lookback_s or set(READ_COLUMNS) <= set(frame.columns):
+        return frame
+    return add_reads(frame, source.read_reads(keep.lookback_s))

@@ -77,6 +77,19 @@ def check_argument(name: str, value: Any, kind: Any) -> None:
         raise ArgumentTypeError(f"{name} must be {inspect.formatannotation(kind)}, not {type(value).__name__}")
 
 
+def check_count(n: int, least: int) -> int:
+    """Return a count as Python's own number, also one of numpy's; raise `InvalidRequestError` for anything else, or a smaller one."""
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < least:
+        raise InvalidRequestError(f"{n!r} is not a whole number of {least} or more", hint="Pass a count.")
+    return int(n)
+
+
+def check_text(value: str, what: str) -> None:
+    """Raise `InvalidRequestError` for what is no text, or empty."""
+    if not isinstance(value, str) or not value:
+        raise InvalidRequestError(f"{value!r} is not {what}", hint="Pass it as text.")
+
+
 def expand_home(path: str | os.PathLike[str], called: str) -> Path:
     """Return a path with `~` expanded; raise `InvalidRequestError`, which names the argument, for what is none, or an unknown home directory."""
     text = os.fspath(path)

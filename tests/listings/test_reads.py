@@ -1,0 +1,102 @@
+"""Last reads of checkpoints from the audit log: whose days are kept, and what is not known without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import tinker_frames as tkf
+from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.listings.reads import find_reads
+from tinker_frames.policies import keep_public, read_within
+
+DAY = date(2026, 11, 20)
+PATH = "tinker://run/weights/a"
+
+
+def entry(when: Any = "2026-11-20T10:00:00Z", path: Any = PATH, **details: Any) -> dict[str, Any]:
+    """Return an entry of the audit log."""
+    return {"timestamp": when, "event": "checkpoint_read", "event_details": {"tinker_path": path, **details}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        ([], {}),
+        (
+            [entry(actor={"email": "ada@x"}), entry("2026-11-20T11:00:00Z", actor={"session_id": "s"})],
+            ("11:00:00", "s"),
+        ),
+        ([entry("2026-11-20T11:00:00Z"), entry()], ("11:00:00", None)),
+        ([entry("yesterday", actor="x")], ("23:59:59.999999", None)),
+        ([entry() | {"event": "checkpoint_create"}], {}),
+        ([{"timestamp": "2026-11-20T10:00:00Z", "event": "checkpoint_read", "tinker_path": PATH}], ("10:00:00", None)),
+        ([entry(path=None)], None),
+        ([3], None),
+        ("nonsense", None),
+    ],
+)
+def test_the_last_read_of_a_day(entries: Any, found: Any) -> None:
+    """The last read of each checkpoint counts; an entry without a path leaves the day unknown, one without a time is late in the day."""
+    expected = {PATH: (f"2026-11-20T{found[0]}+00:00", found[1])} if isinstance(found, tuple) else found
+    assert find_reads({"entries": entries}, DAY) == expected
+
+
+def count(server: DemoServer) -> int:
+    """Return the number of requests of the audit log."""
+    return len(server.requests.to("get_audit_log"))
+
+
+def test_reads_are_those_of_the_audit_log_and_days_are_kept(server: DemoServer, client: tkf.Client) -> None:
+    """Each day is requested once, but for the last ones, which may still change; the frame says who read a checkpoint last, and when."""
+    frame = client.checkpoints().tinker.with_reads("10d", client=client)
+    assert count(server) == 11
+    today = datetime.now(UTC).date()
+    days = [str(today - timedelta(days=place)) for place in range(11)]
+    entries = [each for day in days for each in client.rest.get_audit_log("checkpoints", day)["entries"]]
+    reads = [
+        each
+        for each in entries
+        if each["event"] == "checkpoint_read" and each["tinker_path"] in set(frame["tinker_path"])
+    ]
+    assert frame["last_read_at"].notna().sum() == len({each["tinker_path"] for each in reads}) > 0
+    assert set(frame["read_by"].dropna()) <= {each["event_details"]["actor"]["session_id"] for each in reads}
+    before = count(server)
+    again = client.checkpoints().tinker.with_reads("10d")
+    assert count(server) - before == 3
+    pd.testing.assert_frame_equal(again[["last_read_at", "read_by"]], frame[["last_read_at", "read_by"]])
+
+
+def test_read_within_keeps_what_was_read_and_what_is_not_known(
+    server: DemoServer, client_of: Callable[..., tkf.Client]
+) -> None:
+    """`retire` reads as many days as the rule needs; of a day that cannot be read, and of those before it, nothing is known."""
+    frame = client_of(server, retries=0).checkpoints()
+    plan = frame.tinker.retire(keep=read_within("5d") | keep_public(), after="24h")
+    read = set(frame.tinker.with_reads("5d").dropna(subset="last_read_at")["tinker_path"])
+    assert plan.kept is not None
+    assert set(plan.kept.loc[plan.kept["reason"].str.contains("read_within"), "tinker_path"]) == read
+    server.faults.bursts.append(Burst("get_audit_log", 500, times=None))
+    rule = read_within("5d")
+    assert rule(frame.tinker.with_reads("5d", refresh=True)).all()
+    server.faults.bursts.clear()
+    known = frame.tinker.with_reads("3d")
+    assert rule(known).all(), "of the days before nothing is known"
+    assert not read_within("2d")(known).all()
+
+
+@pytest.mark.parametrize("options", [{"admin": False}, {"dialect": "tuft"}])
+def test_without_the_role_nothing_is_known(client_of: Callable[..., tkf.Client], options: dict[str, Any]) -> None:
+    """Without the role or an audit log, one request shows it, everything is kept as not known, and the plan says why."""
+    with DemoServer(runs=3, **options) as server:
+        frame = client_of(server).checkpoints()
+        plan = frame.tinker.retire(keep=read_within("60d"), after="24h")
+        assert count(server) <= 1
+        assert len(plan) == 0
+        assert any("not known when checkpoints were read: " in line for line in plan.summarize(plan.frame))
+        problems = frame.tinker.with_reads().attrs["tinker"]["problems"]
+        assert [each["rows"] for each in problems if each["column"] == "last_read_at"] == [len(frame)]
