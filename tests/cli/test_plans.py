@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import tinker_frames as tkf
@@ -30,6 +31,8 @@ from tinker_frames.cli import plans as plan_commands
 from tinker_frames.demo import DemoServer
 from tinker_frames.demo.endpoints import WRITES
 from tinker_frames.demo.traffic.faults import Burst, Churn
+from tinker_frames.frames.files import write_text
+from tinker_frames.frames.formats import FORMATS
 
 COMMAND = [sys.executable, "-m", "tinker_frames.cli"]
 OURS = "name.str.startswith('plan-')"
@@ -222,6 +225,15 @@ def test_ways_to_select_rows(way: str, server: DemoServer, run: Callable[..., Ou
     assert done.code == 0, done.err
     assert set(before) - set(state(server)) == set(chosen)
     assert len(writes(server)) == 3
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
+def test_names_with_separators_of_lines_are_piped_in_whole(form: str) -> None:
+    """A name with a character at which Python, but no format, ends a line is one name, and not that of another checkpoint."""
+    paths = [f"tinker://run/weights/a{mark}" for mark in ("", "\u2028b", "\u2029b", "\x85b", "\x0bb")]
+    file = io.BytesIO()
+    write_text(pd.DataFrame({"name": "n", "tinker_path": paths}), file, FORMATS[f".{form}"])
+    assert [path for path in piped.parse_paths(file.getvalue().decode()) if path != "tinker_path"] == paths
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])

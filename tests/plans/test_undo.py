@@ -458,6 +458,24 @@ def test_undo_goes_on_to_the_plan_before_past_rows_that_were_changed(server: Dem
     assert client.undo()["outcome"].tolist() == ["skipped"]  # what is left was changed by somebody
 
 
+def test_undo_goes_on_past_a_plan_of_which_nothing_can_be_restored(server: DemoServer, client_of: Make) -> None:
+    """If nothing of the last plan can be restored, a second `undo()` undoes the plan before; not if its runs just cannot be read."""
+    client = client_of(server, retries=0)
+    one, other = (
+        client.checkpoints().query("expires_at.isna() and step < 200 and not public")["tinker_path"].iloc[[0, -1]]
+    )
+    for path in (one, other):
+        frame = client.checkpoints(refresh=True)
+        frame[frame["tinker_path"] == path].tinker.expire("24h").allow(*GUARDS).run(confirm=1)
+    server.faults.bursts = [Burst("list_checkpoints", 500, times=None)]
+    assert client.undo()["error"].tolist() == ["its run could not be read"]
+    server.faults.clear()
+    client.rest.set_checkpoint_ttl_from_tinker_path(other, 5 * 86_400)
+    assert client.undo()["outcome"].tolist() == ["skipped"]
+    assert client.undo().set_index("tinker_path")["outcome"].to_dict() == {one: "done"}
+    assert client.undo()["outcome"].tolist() == ["skipped"]
+
+
 def test_undo_leaves_what_a_later_plan_did(server: DemoServer, client: tkf.Client) -> None:
     """A row unpublished and published again by later plans stays public; other properties do not matter."""
     frame = client.checkpoints().query("not public").head(2)

@@ -113,7 +113,9 @@ def _parse_json(text: str) -> list[str]:
         rows = (
             json.loads(text)
             if text.lstrip().startswith("[")
-            else [json.loads(line) for line in text.splitlines() if line.strip()]
+            else [
+                json.loads(line) for line in text.split("\n") if line.strip()
+            ]  # JSON has other separators as they are
         )
         paths = [row[HEADER] for row in rows]
     except (ValueError, KeyError, TypeError, RecursionError):

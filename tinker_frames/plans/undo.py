@@ -72,6 +72,7 @@ def undo_plan(
         if inverse.action.public_after or confirm is not None:
             _confirm(inverse, record, confirm)
         outcomes = inverse.run(confirm=True, progress=progress)
+        _note_futile(inverse, journal)
         if not outcomes["outcome"].isin(["failed", "unknown"]).any():
             _close(journal, [each for each in records if each.plan in names and not each.ended], unread)
     return outcomes
@@ -146,6 +147,15 @@ def _list_undoable(record: Record, records: list[Record]) -> list[Entry]:
         why = "is undone already" if is_undone(record, records) else "has nothing left to undo"
         raise InvalidRequestError(f"the plan {record.plan} {why}", hint=name_undoable(records))
     return done
+
+
+def _note_futile(inverse: Plan, journal: Journal) -> None:
+    """Record an undo that sends nothing, for reasons that last: the next one without a name goes on to the plan before."""
+    frame = inverse.frame
+    if (frame["verdict"] == "send").any() or (frame["reason"] == UNREAD).any():
+        return
+    name = journal.record_plan(inverse.id, inverse.source.base_url, inverse.action.name, [], inverse.undoes)
+    journal.record_end(name)
 
 
 def _build_inverse(source: Source, record: Record, records: list[Record]) -> Plan:
