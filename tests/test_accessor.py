@@ -359,6 +359,15 @@ def test_a_frame_with_two_columns_of_paths_is_refused(shared_client: tkf.Client)
 
 
 @pytest.mark.parametrize(
+    ("key", "way"), [("training_run_id", r"tkf\.checkpoints\(frame"), ("session_id", r"ckpts\[.session_id.\]\.isin")]
+)
+def test_rows_without_a_path_say_how_to_come_to_checkpoints(key: str, way: str) -> None:
+    """A plan of runs or sessions is an error that names how to list their checkpoints."""
+    with pytest.raises(AttributeError, match=way):
+        pd.DataFrame({key: ["5b1f"]}).tinker.expire()
+
+
+@pytest.mark.parametrize(
     ("row", "page"),
     [
         ({"tinker_path": "tinker://5b1f:train:0/weights/00 1"}, "/checkpoints/5b1f%3Atrain%3A0/weights%2F00%201"),

@@ -83,6 +83,13 @@ class _Actions:
         def delete(self, *, client: Client | None = None) -> Plan: ...
 
 
+# How to come to the checkpoints of other rows, by a column that they have.
+_WAYS = {
+    "training_run_id": 'list the checkpoints of runs with tkf.checkpoints(frame["training_run_id"])',
+    "session_id": 'select those of sessions from ckpts = tkf.checkpoints() by ckpts["session_id"].isin(frame["session_id"])',
+}
+
+
 @check_methods
 class TinkerAccessor(_Actions):
     """Calls on a frame of Tinker rows, as `df.tinker`.
@@ -313,7 +320,9 @@ class TinkerAccessor(_Actions):
         frame = restore_keys(self._frame)
         columns = [name for name in ("tinker_path", "training_run_id", "session_id") if name in frame.columns]
         if not columns:
-            self._require_column("tinker_path")
+            raise AttributeError(
+                "this needs a column 'tinker_path', 'training_run_id' or 'session_id', and the frame has none"
+            )
         rows = zip(*(frame[name] for name in columns), strict=True)
         links = [write_console_link(dict(zip(columns, values, strict=True))) for values in rows]
         return pd.Series(links, index=self._frame.index, dtype=text_dtype(), name="console_url")
@@ -414,8 +423,8 @@ class TinkerAccessor(_Actions):
         if count:
             return
         then = "keep it when you select columns"
-        if column == "tinker_path" and "training_run_id" in self._frame.columns:
-            then += ', or list the checkpoints of runs with tkf.checkpoints(frame["training_run_id"])'
+        if column == "tinker_path":
+            then += next((f", or {way}" for key, way in _WAYS.items() if key in self._frame.columns), "")
         raise AttributeError(f"this needs a column {column!r}, and the frame has none; {then}")
 
     def __repr__(self) -> str:

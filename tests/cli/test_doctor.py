@@ -163,6 +163,7 @@ def test_a_refused_key_is_the_accounts_finding(
     assert list(found) == ["server", "credential", "account"]
     assert list_findings(found, "wrong") == {"account"}
     assert "401" in found["account"].detail
+    assert "tinker-frames doctor" not in found["account"].detail
     assert "tml-wrong-key-7777" not in str(found)
 
 

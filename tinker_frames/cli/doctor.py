@@ -6,6 +6,7 @@ Only reads are sent. A finding of something wrong says what to do.
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -90,9 +91,9 @@ def _check_latency(transport: Transport) -> tuple[Finding, str]:
     except (errors.NotSupportedError, errors.NotFoundError):
         return Finding("latency", "lacks", "the server has no health route"), ""
     except (errors.AuthenticationError, errors.PermissionDeniedError) as error:
-        return Finding("account", "wrong", str(error)), ""
+        return Finding("account", "wrong", _describe(error)), ""
     except errors.TinkerError as error:
-        return Finding("latency" if error.status else "server", "wrong", str(error)), ""
+        return Finding("latency" if error.status else "server", "wrong", _describe(error)), ""
     median = statistics.median(took) * 1000
     return Finding("latency", "ok", f"{median:.0f} ms per response (median of {PINGS})"), date
 
@@ -275,13 +276,18 @@ def _get_first_run(transport: Transport) -> str:
         return ""
 
 
+def _describe(error: errors.TinkerError) -> str:
+    """Return an error without the advice to run this command."""
+    return re.sub(r"[;.]? ?`tinker-frames doctor`[^.;]*", "", str(error))
+
+
 def _classify_error(what: str, error: errors.TinkerError) -> Finding:
     """Return the finding for an error of a route: missing, refused for this account, or wrong."""
     if isinstance(error, errors.NotSupportedError):
         return Finding(what, "lacks", "this server does not have it")
     if isinstance(error, errors.PermissionDeniedError):
         return Finding(what, "refused", "not for this account" + _ROLES.get(what, ""))
-    return Finding(what, "wrong", str(error))
+    return Finding(what, "wrong", _describe(error))
 
 
 def _format_time(when: datetime) -> str:
