@@ -698,7 +698,7 @@ def test_summary_prints_the_groups(shared_server: DemoServer, run: Callable[...,
 
 
 def test_quiet_prints_whole_ids(shared_server: DemoServer, run: Callable[..., Outcome], read: Any) -> None:
-    """`-q` prints the whole ids and nothing else, one a line, in the order of the rows."""
+    """`-q` prints the whole ids and nothing else, one per line, in the order of the rows."""
     for table, key in (("checkpoints", "tinker_path"), ("runs", "training_run_id"), ("inventory", "tinker_path")):
         assert run(shared_server, "ls", table, "-q").out.splitlines() == read(table)[key].tolist()
     found = run(shared_server, "find", "nightly", "-q").out.split()

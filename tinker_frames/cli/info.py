@@ -103,7 +103,7 @@ def _to_object(row: pd.DataFrame) -> dict[str, Any]:
 
 
 def _print_fields(row: pd.DataFrame) -> None:
-    """Print a field a line, with times and sizes as people read them too; a terminal gets the names of unknown fields in one line."""
+    """Print one field per line, with human-readable times and sizes too; a terminal gets the names of unknown fields in one line."""
     import pandas as pd
 
     from ..frames import terminal, text

@@ -84,7 +84,7 @@ def _announce_wait() -> Iterator[None]:
 
 
 def parse_paths(text: str) -> list[str]:
-    """Return the paths that a text names: one a line, or those of its column `tinker_path`."""
+    """Return the paths that a text names: one per line, or those of its column `tinker_path`."""
     text = text.removeprefix("\ufeff")
     if text.lstrip().startswith(("[", "{")):
         return _parse_json(text)
@@ -108,7 +108,7 @@ def check_header(cells: Sequence[str]) -> None:
 
 
 def _parse_json(text: str) -> list[str]:
-    """Return the paths of an array of objects, or of one object a line."""
+    """Return the paths of an array of objects, or of one object per line."""
     try:
         rows = (
             json.loads(text)

@@ -394,7 +394,7 @@ def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool)
 
 
 def _read_source(source: str, *, is_piped: bool) -> list[str]:
-    """Return an argument, or for `-` the paths on standard input; a pipe that was not named by `-` may stay silent for ever."""
+    """Return an argument, or for `-` the paths on standard input; a pipe that was not named by `-` may stay silent forever."""
     return [source] if source != "-" else read_stdin(IDLE_S if is_piped else None)
 
 

@@ -31,7 +31,7 @@ def add_table_options(command: _Command) -> _Command:
     """Add the options of a command that prints a table of rows with ids."""
     options = (
         FULL,
-        click.option("-q", "--quiet", is_flag=True, help="Print only the whole ids, one a line, e.g. for another command."),
+        click.option("-q", "--quiet", is_flag=True, help="Print only the whole ids, one per line, e.g. for another command."),
     )  # fmt: skip
     return add_options(command, options)
 
@@ -63,7 +63,7 @@ def print_table(frame: pd.DataFrame, *, cut: bool = True, full: bool = False, hi
 
 
 def print_ids(ids: pd.Series[Any]) -> None:
-    """Print ids whole, one a line, each once; control characters are escaped."""
+    """Print ids whole, one per line, each once; control characters are escaped."""
     from ..frames.text import escape_control_characters
 
     sys.stdout.write("".join(f"{escape_control_characters(str(one))}\n" for one in ids.dropna().drop_duplicates()))

@@ -112,7 +112,7 @@ def write_text(frame: pd.DataFrame, file: BinaryIO, form: Format) -> None:
 
 
 def write_json_array(frame: pd.DataFrame, file: BinaryIO) -> None:
-    """Write a frame to an open file as one JSON array, an object a line: every column, null for what is not known."""
+    """Write a frame to an open file as one JSON array, one object per line: every column, null for what is not known."""
     write_text(frame, file, FORMATS[".json"])
 
 

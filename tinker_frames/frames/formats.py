@@ -125,7 +125,7 @@ def _encode_columns(table: pa.Table) -> bytes:
 
 
 def _read_json(file: BinaryIO, _options: FileOptions) -> pa.Table:
-    """Read an array of objects, or one object a line."""
+    """Read an array of objects, or one object per line."""
     import msgspec
     import pyarrow as pa
 
@@ -172,7 +172,7 @@ _ALL = (
     Format(".parquet", "Parquet", _read_parquet, _write_parquet, keeps_metadata=True, holds=holds_stored),
     Format(".feather", "Feather (Arrow)", _read_feather, _write_feather, keeps_metadata=True, holds=holds_stored),
     Format(".json", "a JSON array of objects", _read_json, _write_json_array, is_text=True),
-    Format(".jsonl", "JSON, one object a line", _read_json, _write_json_lines, is_text=True),
+    Format(".jsonl", "JSON, one object per line", _read_json, _write_json_lines, is_text=True),
     Format(".ndjson", "the same as `.jsonl`", _read_json, _write_json_lines, is_text=True),
     Format(".xlsx", "an Excel workbook; needs `tinker-frames[excel]`", read_workbook, write_workbook, keeps_metadata=True, check_size=check_size, holds=holds_cells),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Times, sizes and durations as people read them ("3 d ago", "7.5 MB"), and ids that are short but still differ; pure."""
+"""Human-readable times, sizes and durations ("3 d ago", "7.5 MB"), and ids that are short but still differ; pure."""
 
 from __future__ import annotations
 

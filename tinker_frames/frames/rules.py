@@ -82,7 +82,7 @@ class Rule:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by the call or the rules that it was made of; a rule of one's own, by its mask."""
+        """Pickle by the call or the rules that it was made of; a custom rule, by its mask."""
         if self._of:
             return type(self), self._of
         if self._call is not None:
@@ -97,7 +97,7 @@ class Rule:
         AttributeError
             If the frame lacks a column that the rule needs.
         InvalidRequestError
-            If the mask of a rule of one's own is of other rows; a Series is aligned by its index.
+            If the mask of a custom rule is of other rows; a Series is aligned by its index.
         """
         return self.judge(frame).fillna(True).astype(bool)
 

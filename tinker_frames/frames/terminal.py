@@ -1,4 +1,4 @@
-"""Frames as tables on a terminal: columns that fit its width, ids that still differ, times and sizes as people read them."""
+"""Frames as tables on a terminal: columns that fit its width, ids that still differ, human-readable times and sizes."""
 
 from __future__ import annotations
 

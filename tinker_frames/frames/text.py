@@ -42,7 +42,7 @@ def count_checkpoints(number: int) -> str:
 
 
 def format_cell(value: Any) -> str:
-    """Return one value as people read it: times to the minute (UTC), floats to one decimal, yes and no."""
+    """Return one value as readable text: times to the minute (UTC), floats to one decimal, yes and no."""
     value = to_python(value)
     if value is None:
         return NOTHING

@@ -49,7 +49,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Where the reading of a list ends that has new rows for ever, or whose total grows with each page.
+    """Where the reading of a list ends that has new rows forever, or whose total grows with each page.
 
     Attributes
     ----------

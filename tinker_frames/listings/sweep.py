@@ -100,7 +100,7 @@ class Sweeper:
     ) -> Listing:
         """Read a list that is paged by cursor; the last page has none.
 
-        A cursor that leads to no new rows, also when it is followed further, or to new ones for ever, ends the reading, and the
+        A cursor that leads to no new rows, also when it is followed further, or to new ones forever, ends the reading, and the
         report says so, as it does if the server counts more rows than it gave. An empty page is requested once more. Where the last
         page may be a full one, `has_more` tells whether there is a row beyond these keys.
         """

@@ -1,6 +1,6 @@
 """The SQLite file behind the cached session: every wait is bounded, and its errors never reach the caller.
 
-requests-cache's own SQLite backend waits for ever for a lock, also on a read-only or full disk. This one, written against
+requests-cache's own SQLite backend waits forever for a lock, also on a read-only or full disk. This one, written against
 its documented extension point, waits `WAIT_S`, then reports once to `on_error` and acts as an empty store.
 
 Every key is stored with the account that the file is named by: a file that was copied or renamed serves nothing.

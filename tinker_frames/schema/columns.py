@@ -60,7 +60,7 @@ class Column:
 
     @property
     def dtype(self) -> str:
-        """The dtype as people read it."""
+        """The readable name of the dtype."""
         return DTYPE_NAMES[self.kind]
 
 

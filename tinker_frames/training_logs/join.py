@@ -1,4 +1,4 @@
-"""Join training logs, or a frame of one's own, to frames of checkpoints: their metrics, settings and parents as columns. Pure."""
+"""Join training logs, or a frame of your own, to frames of checkpoints: their metrics, settings and parents as columns. Pure."""
 
 from __future__ import annotations
 

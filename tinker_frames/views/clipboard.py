@@ -1,4 +1,4 @@
-"""Rows as text for the clipboard: a table that spreadsheets take, or keys, one a line; pure."""
+"""Rows as text for the clipboard: a table that spreadsheets take, or keys, one per line; pure."""
 
 from __future__ import annotations
 
