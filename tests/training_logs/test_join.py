@@ -14,6 +14,7 @@ from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.schema.columns import text_dtype
+from tinker_frames.views.table import TableState
 
 from .log_files import save, write_folder
 
@@ -159,6 +160,14 @@ def test_a_plan_shows_the_metric_of_what_it_keeps_and_removes(logged: pd.DataFra
     assert any(line.startswith("test/nll: ") and "of the others" in line for line in lines)
     assert "test/nll" in repr(plan)
     assert "test/nll" in plan._repr_html_()
+
+
+def test_a_view_has_metrics_as_columns(logged: pd.DataFrame) -> None:
+    """A view shows the metrics before its own columns, each with its histogram."""
+    state = TableState(logged.drop(columns=["num_tokens", "progress", "time/total"]))
+    assert "test/nll" in state.columns[:4]
+    summary = next(each for each in state.summaries()["columns"] if each["id"] == "test/nll")
+    assert (summary["kind"], summary["na"]) == ("histogram", int(logged["test/nll"].isna().sum()))
 
 
 def test_a_checkpoint_that_runs_were_started_from_is_held(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -22,6 +22,7 @@ NOT_FINITE = "not a finite number"
 NOT_A_STEP = "a step that is not a whole number"
 NOT_A_NUMBER = "neither a number nor text"
 CREDENTIAL = "left out, as its name is that of a credential"
+FEW = 32  # lines with the same names; below that, a column of its own costs more than it saves
 _DECODER = msgspec.json.Decoder(dict[str, Any])
 _OBJECT = re.compile(rb'\{\s*"')
 _CREDENTIAL = re.compile(r"(?i)(^|_)(api_?key|secret|password|credentials?|access_token|auth_token)($|_)")
@@ -115,25 +116,53 @@ def _find_last_object(line: bytes) -> dict[str, Any] | None:
     return next((found for start in starts[:20] if (found := parse_object(line[start:])) is not None), None)
 
 
-def build_metrics(rows: Iterable[dict[str, Any]], problems: Problems) -> Metrics:
+def build_metrics(rows: list[dict[str, Any]], problems: Problems) -> Metrics:
     """Return the metrics of the lines of a file; of several values at a step, the last line's counts."""
-    found: dict[str, tuple[list[int], list[float]]] = {}
-    unstepped: dict[str, float] = {}
-    for row in rows:
-        step = _read_step(row.pop("step", None), problems)
-        for name, value in row.items():
-            number = value if type(value) is float else _read_number(name, value, problems)
-            if number is None:
-                continue
-            if number - number != 0:  # NaN or infinite, and quicker than math.isfinite
-                problems.add(NOT_FINITE, name)
-            if step is None:
-                unstepped[name] = number
-                continue
-            steps, values = found.get(name) or found.setdefault(name, ([], []))
-            steps.append(step)
-            values.append(number)
-    return Metrics(_sort_points(found), {replace_surrogates(name)[0]: number for name, number in unstepped.items()})
+    steps, has_step = _read_steps([row.get("step") for row in rows], problems)
+    parts: dict[str, list[_Part]] = {}
+    for places, columns in _split_columns(rows):
+        for name, column in columns.items():
+            if name != "step":
+                numbers, is_number = _read_numbers(name, column, problems)
+                parts.setdefault(replace_surrogates(name)[0], []).append(_Part(np.array(places)[is_number], numbers))
+    found = {name: _sort_parts(several, steps, has_step) for name, several in parts.items()}
+    points = {name: one for name, (one, _) in found.items() if len(one.steps)}
+    return Metrics(points, {name: last for name, (_, last) in found.items() if last is not None})
+
+
+class _Part(NamedTuple):
+    """Values of a metric, and the places of their lines."""
+
+    places: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+def _split_columns(rows: list[dict[str, Any]]) -> Iterator[tuple[list[int], dict[str, Sequence[Any]]]]:
+    """Return the values by name and the places of their lines: together for lines with the same names, as most have, else by name."""
+    groups: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
+    for place, row in enumerate(rows):
+        places, values = groups.get(names := tuple(row)) or groups.setdefault(names, ([], []))
+        places.append(place)
+        values.append(row.values())
+    rest: dict[str, tuple[list[int], list[Any]]] = {}
+    for names, (places, values) in groups.items():
+        if len(places) >= FEW:
+            yield places, dict(zip(names, zip(*values, strict=True), strict=True))
+            continue
+        for place, row_values in zip(places, values, strict=True):
+            for name, value in zip(names, row_values, strict=True):
+                known = rest.get(name) or rest.setdefault(name, ([], []))
+                known[0].append(place)
+                known[1].append(value)
+    for name, (places, values) in rest.items():
+        yield places, {name: values}
+
+
+def _read_steps(column: list[Any], problems: Problems) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the steps of lines, and which lines have one."""
+    steps = [_read_step(value, problems) for value in column]
+    has_step = np.array([step is not None for step in steps], dtype=bool)
+    return np.array([step or 0 for step in steps], dtype=np.int64), has_step
 
 
 def _read_step(value: Any, problems: Problems) -> int | None:
@@ -146,8 +175,23 @@ def _read_step(value: Any, problems: Problems) -> int | None:
     return None
 
 
+def _read_numbers(
+    name: str, column: Sequence[Any], problems: Problems
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the numbers of a column, and which lines have one."""
+    if set(map(type, column)) == {float}:
+        numbers, is_number = np.array(column, dtype=np.float64), np.ones(len(column), dtype=bool)
+    else:
+        found = [_read_number(name, value, problems) for value in column]
+        is_number = np.array([value is not None for value in found], dtype=bool)
+        numbers = np.array([value for value in found if value is not None], dtype=np.float64)
+    for _ in range(len(numbers) - int(np.isfinite(numbers).sum())):
+        problems.add(NOT_FINITE, name)
+    return numbers, is_number
+
+
 def _read_number(name: str, value: Any, problems: Problems) -> float | None:
-    """Return a value that is no float as one; None for null and text, which some recipes log as well."""
+    """Return a value as a float; None for null and text, which some recipes log as well."""
     if value is None or isinstance(value, str):
         return _NUMBERS.get(value or "")
     if isinstance(value, (int, float)):
@@ -156,18 +200,22 @@ def _read_number(name: str, value: Any, problems: Problems) -> float | None:
     return None
 
 
-def _sort_points(found: Mapping[str, tuple[list[int], list[float]]]) -> dict[str, Points]:
-    sorted_points: dict[str, Points] = {}
-    for name, (steps, values) in found.items():
-        order = np.array(steps, dtype=np.int64)
-        numbers = np.array(values, dtype=np.float64)
-        if len(order) > 1 and not (order[1:] > order[:-1]).all():
-            place = np.argsort(order, kind="stable")
-            order, numbers = order[place], numbers[place]
-            is_last = np.append(order[1:] != order[:-1], True)  # of each step
-            order, numbers = order[is_last], numbers[is_last]
-        sorted_points[replace_surrogates(name)[0]] = Points(order, numbers)
-    return sorted_points
+def _sort_parts(
+    parts: list[_Part], steps: NDArray[np.int64], has_step: NDArray[np.bool_]
+) -> tuple[Points, float | None]:
+    """Return a metric by ascending step, of each step the last line's value; and the last value without a step."""
+    places, values = (np.concatenate(several) for several in zip(*parts, strict=True))
+    loose = np.flatnonzero(~has_step[places])
+    last = float(values[loose[np.argmax(places[loose])]]) if len(loose) else None
+    if len(loose):
+        places, values = places[has_step[places]], values[has_step[places]]
+    at = steps[places]
+    if len(at) > 1 and not (at[1:] > at[:-1]).all():
+        order = np.lexsort((places, at))
+        at, values = at[order], values[order]
+        is_last = np.append(at[1:] != at[:-1], True)  # of each step
+        at, values = at[is_last], values[is_last]
+    return Points(at, values), last
 
 
 def _to_float(value: float) -> float:
