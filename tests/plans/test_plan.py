@@ -238,7 +238,7 @@ def test_every_action_on_many_rows_and_any_publishing_needs_its_number(
     given = {"ttl": None} if action == "set_ttl" else {}
     rows = rows.query("expires_at.notna()" if action == "set_ttl" else "expires_at.isna()").head(11)
     plan = getattr(rows.tinker, action)(**given).allow(*ALL)
-    for part in [plan] + [plan.only(plan.frame.index < 1)] * (action == "publish"):
+    for part in [plan] + [plan.only(plan.frame.index == 1)] * (action == "publish"):
         number = len(part)
         with pytest.raises(
             errors.ConfirmationNeededError, match=f"{number} checkpoints? will .* not confirmed.*confirm={number}"

@@ -16,6 +16,7 @@ from tinker_frames.errors import InvalidRequestError
 from tinker_frames.plans.plan import Plan
 
 ROWS = 12
+LABELS = range(1, ROWS + 1)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,11 @@ NAMED: dict[str, Callable[[pd.DataFrame], Any]] = {
     "a frame indexed by path": lambda some: some.set_index("tinker_path"),
     "an index of paths": lambda some: some.set_index("tinker_path").index,
     "an index of several": lambda some: some.set_index(["name", "tinker_path"]).index,
-    "a mask": lambda some: pd.Series([i in some.index for i in range(ROWS)]),
-    "a mask in another order": lambda some: pd.Series([i in some.index for i in range(ROWS)]).iloc[::-1],
-    "a mask of objects": lambda some: pd.Series([i in some.index for i in range(ROWS)], dtype="object"),
-    "an array": lambda some: np.array([i in some.index for i in range(ROWS)]),
-    "a list of flags": lambda some: [i in some.index for i in range(ROWS)],
+    "a mask": lambda some: pd.Series([i in some.index for i in LABELS], LABELS),
+    "a mask in another order": lambda some: pd.Series([i in some.index for i in LABELS], LABELS).iloc[::-1],
+    "a mask of objects": lambda some: pd.Series([i in some.index for i in LABELS], LABELS, dtype="object"),
+    "an array": lambda some: np.array([i in some.index for i in LABELS]),
+    "a list of flags": lambda some: [i in some.index for i in LABELS],
     "a function": lambda some: lambda frame: frame["tinker_path"].isin(some["tinker_path"]),
     "a function of another order": lambda some: lambda frame: frame.iloc[::-1]["tinker_path"].isin(some["tinker_path"]),
     "a function of labels": lambda some: lambda frame: frame.index.isin(some.index),
@@ -73,7 +74,7 @@ def test_a_mask_indexed_by_path_may_be_of_more_rows(account: tuple[pd.DataFrame,
 def test_a_row_of_which_a_mask_does_not_tell_is_not_acted_on(account: tuple[pd.DataFrame, Plan]) -> None:
     """Where a mask is NA, `only` leaves the row out and `drop` drops it."""
     _, plan = account
-    mask = pd.Series([True, False, None] * (ROWS // 3), dtype="boolean")
+    mask = pd.Series([True, False, None] * (ROWS // 3), LABELS, dtype="boolean")
     assert len(plan.only(mask)) == ROWS // 3
     assert len(plan.drop(mask)) == ROWS // 3
 
@@ -95,6 +96,10 @@ WRONG: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
         frame.head(ROWS).reset_index(drop=True)["step"] > 1
     ),
     "a mask of another plan": lambda frame, _: frame.head(ROWS).tinker.publish().frame["step"] > 1,
+    "a mask of the plan's own rows, sorted and numbered anew": lambda _, own: (
+        own.sort_values("size_gb", ignore_index=True)["step"] > 1
+    ),
+    "a mask that was numbered elsewhere": lambda *_: pd.Series([True, False] * (ROWS // 2)),
     "a mask of fewer rows": lambda _, own: (own["step"] > 1).iloc[:5],
     "a mask of no rows": lambda _, own: (own["step"] > 1).iloc[:0],
     "a mask by path of fewer rows": lambda _, own: own.set_index("tinker_path")["step"].iloc[:5] > 1,

@@ -138,13 +138,16 @@ class Plan:
         * `shortens` (bool): whether the checkpoint will be gone earlier than without the plan
         * `public_after` (boolean) and `expires_after` (datetime64[us, UTC]): the state that the plan leads to; NA for a delete
 
-        `size_bytes` is in bytes, `size_gb` in 10^9 bytes; times are in UTC.
+        `size_bytes` is in bytes, `size_gb` in 10^9 bytes; times are in UTC. Rows are numbered from 1, so that `only` and `drop` know a mask
+        of a frame that was sorted and numbered anew, from 0.
 
         Examples
         --------
         >>> plan.frame.query("verdict == 'held'")["reason"].value_counts()
         """
-        return self._preview.copy()
+        frame = self._preview.copy()
+        frame.index = pd.RangeIndex(1, len(frame) + 1)  # one that is sorted and numbered anew begins at 0
+        return frame
 
     @cached_property
     def _preview(self) -> pd.DataFrame:
@@ -175,8 +178,7 @@ class Plan:
             A pandas query, which also knows `age_days`, `expires_in_days` and `meta.<key>`, or a mask of `plan.frame`, a function of it, a frame
             with a `tinker_path` column, or tinker paths. A mask is aligned by its index, which has to be that of `plan.frame` or be named `tinker_path`; where it is NA, the row is left out.
             One made from another table or plan is refused. An array or a list has no labels: it has to have one value for each row
-            of `plan.frame`, and is taken in their order, as pandas does; so is a mask of a frame that was made elsewhere, if it is
-            labelled 0, 1, 2 … too.
+            of `plan.frame`, and is taken in their order, as pandas does.
 
         Raises
         ------

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype
 
 from ..errors import InvalidRequestError
-from ..schema.identity import align_mask, is_flags, name_rows, restore_keys
+from ..schema.identity import ROWS, align_mask, is_flags, restore_keys
 from ..schema.paths import quote_text
 
 KEY = "tinker_path"
@@ -23,9 +23,8 @@ _INTERSECT = (
 def find_paths(frame: pd.DataFrame, rows: Any, called: str, *, unknown: bool) -> set[str]:
     """Return the tinker paths of the rows that are meant.
 
-    A mask made from another frame of this package is refused, even if it has as many rows and the same labels 0, 1, 2 …: it says
-    whose it is by its `attrs`. One that was made from any other frame cannot be told from one of the plan's if the labels agree, nor
-    can an array or a list, which only have a length.
+    The rows of the plan's frame are numbered from 1, so a mask of any frame that was numbered anew, from 0, has other labels. One of
+    another frame of this package is refused also where labels agree: it says whose it is by its `attrs`. An array or a list only has a length.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ def find_paths(frame: pd.DataFrame, rows: Any, called: str, *, unknown: bool) ->
         For a path that names no row of the plan, a mask of other rows, and anything else.
     """
     if callable(rows):
-        frame = name_rows(frame)
+        frame = frame.rename_axis(index=ROWS)  # with its labels, which the function may know
         rows = rows(frame)
     if isinstance(rows, pd.DataFrame):
         return _check_paths(frame, _get_paths(rows, called), called)
