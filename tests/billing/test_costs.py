@@ -186,10 +186,11 @@ def test_without_a_rate_there_is_no_estimate(server: DemoServer, client_of: Make
         ([], "names no group"),
         ("meta.", "no group 'meta.'"),
         ("cost_usd", "no group"),
+        (["day", "meta.tem"], r"no group 'meta\.tem' of costs; did you mean meta\.team\?.* The keys .* meta\.team"),
     ],
 )
 def test_unknown_groups_are_refused(shared_client: tkf.Client, by: Any, said: str) -> None:
-    """A group that costs do not have is named, with what may be meant, before anything is read."""
+    """A group that costs do not have is named, with what may be meant: before anything is read, or a key that no session has."""
     with pytest.raises(errors.InvalidRequestError, match=said):
         shared_client.costs(by)
 

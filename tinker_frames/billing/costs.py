@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InvalidRequestError
-from ..frames.metadata import expand_metadata
+from ..frames.comparisons import suggest_columns
+from ..frames.metadata import expand_metadata, list_key_columns
 from ..frames.totals import PERIODS, to_periods
 from ..schema.arguments import check_argument
 from ..schema.catalog import COSTS
@@ -61,6 +62,7 @@ def sum_costs(usage: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     Dollars are added as the decimals that the server wrote, so that a sum has no error of binary fractions. NA is a group of its own.
     """
     keys = find_keys(usage, by)
+    _check_metadata(usage, keys)
     numbers, groups = _number_groups(keys)
     beside = {name: key for key in keys for name in BESIDE.get(key, ()) if name in usage and name not in keys}
     firsts = usage[list(beside)].groupby(numbers).first()
@@ -72,6 +74,15 @@ def sum_costs(usage: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return found.sort_values(
         ["cost_usd", "events"], ascending=False, kind="stable", na_position="last", ignore_index=True
     )
+
+
+def _check_metadata(usage: pd.DataFrame, keys: dict[str, pd.Series[Any]]) -> None:
+    """Refuse a key that no session of the events has, while others have some: it may be misspelt."""
+    for name, values in keys.items():
+        if name.startswith(METADATA) and values.isna().all() and (known := list_key_columns(usage)):
+            meant = suggest_columns([name], known)
+            hint = f"The keys of the metadata are {', '.join(known[:20])}{', …' if len(known) > 20 else ''}."
+            raise InvalidRequestError(f"there is no group {name!r} of costs{meant}", hint=hint)
 
 
 def find_keys(rows: pd.DataFrame, by: list[str]) -> dict[str, pd.Series[Any]]:

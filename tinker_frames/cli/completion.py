@@ -12,7 +12,21 @@ from ..schema import catalog
 from ..schema.columns import Column
 
 # Groups of `summary --by`, besides columns; a test compares them with those of `frames.totals`, which takes pandas to import.
-GROUPS = ("run", "session", "name", "model", "type", "status", "owner", "project", "day", "week", "month", "year")
+GROUPS = (
+    "run",
+    "training_run",
+    "session",
+    "name",
+    "model",
+    "type",
+    "status",
+    "owner",
+    "project",
+    "day",
+    "week",
+    "month",
+    "year",
+)
 COST_GROUPS = (
     "session",
     "training_run",

@@ -16,6 +16,7 @@ from .metadata import expand_metadata
 # Short names of groups, each with the columns that tell it: the first that the frame has.
 GROUPS = {
     "run": ("training_run_id",),
+    "training_run": ("training_run_id",),
     "session": ("session_id",),
     "name": ("display_name",),
     "model": ("base_model",),
