@@ -44,6 +44,7 @@ GOOD: dict[str, set[str]] = {
     "confirm": FLAG | UNSET,
     "deadline": UNSET | {"fraction"},
     "details": FLAG,
+    "end": UNSET,
     "encoding": set(),
     "hints": set(HOSTILE),
     "ended": FLAG,
@@ -62,6 +63,7 @@ GOOD: dict[str, set[str]] = {
     "require_complete": FLAG,
     "rows": {"list"},
     "safe": FLAG,
+    "start": set(),
     "save_rows": FLAG,
     "training_run_id": ANY_TEXT | UNSET | {"list"},
     "after": DURATION,
@@ -114,6 +116,7 @@ def list_calls(account: Account) -> Iterator[tuple[str, Callable[..., Any], dict
         "only": {"rows": []}, "drop": {"rows": []}, "save": {"path": account.folder / "plan.json"}, "run": {"confirm": False}, "summarize": {"frame": account.plan.frame},
     }  # fmt: skip
     functions = {name: getattr(tkf, name) for name in (*TABLES, "export", "read_export", "tinker", "explore")}
+    functions |= {name: getattr(tkf, name) for name in ("usage", "storage", "costs")}
     functions |= {name: getattr(tkf, name) for name in ("journal", "resume", "abandon", "undo", "load_plan")}
     functions |= {f"client.{name}": getattr(account.client, name) for name in TABLES}
     accessor = tkf.tinker(account.frame)

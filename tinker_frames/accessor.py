@@ -125,7 +125,7 @@ class TinkerAccessor(_Actions):
             One group or several: a column, `meta.<key>`, a short name (`run`, `session`, `name`, `model`, `type`, `status`, `owner`,
             `project`), or `day`, `week`, `month` or `year` of creation, in UTC.
         rate
-            Dollars per gigabyte and month; adds the column `storage_usd_month`.
+            Dollars per gigabyte and month, for the column `storage_usd_month`; None for the sum of the frame's own, where that is known.
 
         Returns
         -------

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from . import browser, building, listing, overhead, pace, planning, scale, starting, views
+from . import browser, building, costs, listing, overhead, pace, planning, scale, starting, views
 from .peers import official_sdk
 from .rounds import Outcome, UnequalError
 from .setup import SMALL, Setup
@@ -26,6 +26,7 @@ BENCHMARKS: dict[Callable[[Setup], dict[str, Outcome]], tuple[str, ...]] = {
     overhead.failing: ("failing",),
     planning.few: ("plan_first", "plan_run", "plan_again", "plan_requests"),
     planning.whole: ("plan_all", "plan_repr", "samplers_again"),
+    costs.year: ("usage_year", "costs_year"),
     pace.paces: ("pace", "pace_scales", "pace_limited"),
     browser.view: browser.NAMES,
     views.kept: ("view_kept",),

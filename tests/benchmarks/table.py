@@ -54,7 +54,7 @@ LINES = {
     "warm": Line("warm listing: SDK loop at {near:g} ms / ours", 200, 400),
     "caching": Line("what caching adds to a cold listing at 0 ms", 25, 10, at_most=True, unit=" %"),
     "import": Line("import tinker_frames / bare Python (CPU)", 2, 1.5, at_most=True),
-    "requests": Line("requests for a quiet account above ceil(rows/page)+2", 0, 0, at_most=True),
+    "requests": Line("requests for a quiet account above ceil(rows/page)+3", 0, 0, at_most=True),
     "failing": Line("a server that answers 500 for ever: seconds to the error", 30, at_most=True, unit=" s"),
     "plan_first": Line("plan of 3 rows at {near:g} ms, first: round trips", 110, 60, at_most=True),
     "plan_run": Line("its run, with all guards: round trips", 60, 40, at_most=True),
@@ -77,6 +77,10 @@ LINES = {
     "grow_memory": Line("same: peak memory above the base", 11, 10, at_most=True),
     "grow_runs": Line("same, run by run, of 50 checkpoints each (CPU)", 11, 10, at_most=True),
     "grow_sessions": Line("ten times as many sessions, without a search (CPU)", 11, 10, at_most=True),
+    "usage_year": Line(
+        "a year of {rows:,} billing events at {near:g} ms: listed / one request of 14 days", 10, 5, at_most=True
+    ),
+    "costs_year": Line("its costs by session and month, cached / building {rows:,} checkpoints", 4, 2, at_most=True),
     "cold_local": Line("cold listing at 0 ms: SDK loop / ours"),
     "cold_far": Line("cold listing at {far:g} ms: SDK loop / ours"),
 }

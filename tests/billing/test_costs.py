@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -193,6 +194,15 @@ def test_unknown_groups_are_refused(shared_client: tkf.Client, by: Any, said: st
     """A group that costs do not have is named, with what may be meant: before anything is read, or a key that no session has."""
     with pytest.raises(errors.InvalidRequestError, match=said):
         shared_client.costs(by)
+
+
+@pytest.mark.parametrize("name", ["frame.parquet", "frame.csv", "frame.xlsx"])
+def test_a_file_keeps_dtypes_and_values(shared_client: tkf.Client, tmp_path: Path, name: str) -> None:
+    """Usage and costs come back from a file as they were, dollars to the last digit."""
+    for frame in (shared_client.costs("session"), shared_client.usage("3d")):
+        pd.testing.assert_frame_equal(
+            tkf.read_export(tkf.export(frame, tmp_path / name)), frame, check_categorical=False
+        )
 
 
 def test_short_names_are_the_same_groups(shared_client: tkf.Client) -> None:

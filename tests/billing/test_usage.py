@@ -13,7 +13,7 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import catalog, errors
 from tinker_frames.billing.spans import Window, split_span
-from tinker_frames.demo import Burst, DemoServer, Faults
+from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.schema.columns import pandas_dtype
 
 Make = Callable[..., tkf.Client]
@@ -106,7 +106,7 @@ def test_what_is_not_invoiced_is_not_final(server: DemoServer, client_of: Make) 
 
 def test_windows_are_read_in_parallel(server: DemoServer, client_of: Make) -> None:
     """A year is 27 or 28 windows, of which as many are requested at a time as there are threads."""
-    server.faults = Faults(latency_of={USAGE: 0.1})
+    server.faults.latency_of = {USAGE: 0.1}
     client = client_of(server)
     client.usage("1y")
     calls = server.requests.to(USAGE)

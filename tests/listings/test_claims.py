@@ -218,7 +218,11 @@ def test_the_official_list_is_checked_without_a_request(server: DemoServer, clie
     """Ids with a segment need no page of runs; runs and sessions that were read anyway are compared with the list."""
     client = client_of(server)
     client.checkpoints()
-    assert {call.endpoint for call in server.requests} <= {USER_LIST, "get_client_config"}
+    assert {call.endpoint for call in server.requests} <= {
+        USER_LIST,
+        "get_client_config",
+        "get_current_checkpoint_storage_usage",
+    }
     server.requests.clear()
     inventory = client_of(server, cache=False).inventory(require_complete=True)
     assert set(inventory["tinker_path"]) == list_all(server)

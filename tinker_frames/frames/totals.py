@@ -28,14 +28,15 @@ GROUPS = {
 PERIODS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
 TIMES = ("time", "created_at")
 METADATA = "meta."
-TOTALS = {"rows", "size_gb", "size_unknown", "percent", "storage_usd_month"}  # the names of the other columns
+COST = "storage_usd_month"
+TOTALS = {"rows", "size_gb", "size_unknown", "percent", COST}  # the names of the other columns
 
 
 def sum_groups(frame: pd.DataFrame, by: str | Iterable[str], rate: float | None = None) -> pd.DataFrame:
     """Return one row per group of a frame's rows, the largest first.
 
     A group is a column, a short name of `GROUPS`, a period of `PERIODS` in UTC, or `meta.<key>`. NA is a group of its own. `percent` is of
-    the known gigabytes of all rows; the cost is gigabytes times `rate`, where one is given.
+    the known gigabytes of all rows; the cost is gigabytes times `rate`, where one is given, else the sum of the frame's own column.
 
     Raises
     ------
@@ -56,13 +57,17 @@ def sum_groups(frame: pd.DataFrame, by: str | Iterable[str], rate: float | None 
     if taken := sorted(TOTALS & set(names)):
         raise InvalidRequestError(f"{taken[0]!r} is a total, not a group", hint=_list_groups(frame))
     keys = {name: _find_group(frame, name) for name in names}
-    groups = frame["size_gb"].astype("float64").groupby(list(keys.values()), dropna=False, observed=True, sort=False)
+    sums = frame[[name for name in ("size_gb", COST) if name in frame.columns]].astype("float64")
+    grouped = sums.groupby(list(keys.values()), dropna=False, observed=True, sort=False)
+    groups = grouped["size_gb"]
     found = pd.DataFrame(
         {"rows": groups.size(), "size_gb": groups.sum(min_count=1), "size_unknown": groups.size() - groups.count()}
     )
     found["percent"] = 100 * found["size_gb"] / found["size_gb"].sum()
     if rate is not None:
-        found["storage_usd_month"] = found["size_gb"] * rate
+        found[COST] = found["size_gb"] * rate
+    elif COST in frame.columns and frame[COST].notna().any():
+        found[COST] = grouped[COST].sum(min_count=1)
     found = found.sort_values(["size_gb", "rows"], ascending=False, kind="stable", na_position="last")
     return found.rename_axis(index=names).reset_index()
 

@@ -37,11 +37,13 @@ from ..schema.columns import Table, empty_frame
 from ..schema.paths import may_be_short, quote_text, run_url, runs_of, starts_with_scheme
 from .find import find_rows, resolve_short_ids
 from .joins import (
+    STORAGE_COST,
     add_checkpoint_sums,
     add_columns,
     add_last_checkpoint,
     add_members,
     add_session_names,
+    add_storage_cost,
     build_frame,
     describe_frame,
     fill_sessions,
@@ -72,11 +74,16 @@ class Account:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._tables = Tables(transport)
         self._rate = StorageRate(transport)
+        self._tables = Tables(transport, self._request_rate)
         self._session_of: dict[str, str] = {}  # run → session, from the sessions that were read with details
         self._own_runs: set[str] = set()  # those of own sessions
         self._active_sessions: list[str] = []  # when samplers were read the last time
+
+    def _request_rate(self, table: Table | None) -> None:
+        """Request the rate beside the pages of a whole table with a cost of storage; None for a table of which only a part is read."""
+        if table is not None and STORAGE_COST in table.names:
+            self._rate.begin()
 
     @property
     def known_runs(self) -> Collection[str]:
@@ -330,6 +337,9 @@ class Account:
     def finish(self, found: TableFrame, *, require_complete: bool) -> pd.DataFrame:
         """Set the frame's `attrs`, and warn or raise if rows may be missing other than by `limit`."""
         frame, table, report = found.frame, found.table, found.report
+        if not report.from_cache and report.requests:
+            self._request_rate(table)  # of some runs only: for a whole table it is under way already
+        add_storage_cost(frame, self._rate.get())
         base_url = self._transport.settings.base_url
         describe_frame(frame, table, report, base_url=base_url, account=self._transport.account)
         if not report.doubted:

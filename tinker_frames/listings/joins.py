@@ -12,6 +12,7 @@ from ..schema.columns import Table, add_live, pandas_dtype, text_dtype, to_colum
 from .listing import Listing, Report
 
 ATTRS = "tinker"
+STORAGE_COST = "storage_usd_month"
 FINAL = "final"  # the name that the cookbook saves a run's last state under
 
 
@@ -90,6 +91,12 @@ def add_checkpoint_sums(runs: pd.DataFrame, checkpoints: pd.DataFrame | None, *,
     return runs.assign(**{str(name): found[name].array for name in found})
 
 
+def add_storage_cost(frame: pd.DataFrame, rate: float | None) -> None:
+    """Fill in what storage costs, in dollars a month, where a frame has that column; NaN without a rate."""
+    if STORAGE_COST in frame:
+        frame[STORAGE_COST] = float("nan") if rate is None else frame["size_gb"] * rate
+
+
 def add_columns(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with every column of a table, NA where it lacks one, in their order."""
     frame = frame.copy()
@@ -117,7 +124,7 @@ def join_inventory(checkpoints: pd.DataFrame, runs: pd.DataFrame, sessions: pd.D
     """Return checkpoints with the columns of their run and of their session: left joins, so no row is lost or multiplied."""
     runs = runs.drop(columns=["session_id"])
     runs = runs.rename(columns={"base_model": "run_base_model"} | _prefixed("run", runs))
-    sessions = sessions.rename(columns=_prefixed("session", sessions))
+    sessions = sessions.drop(columns=STORAGE_COST).rename(columns=_prefixed("session", sessions))
     frame = checkpoints.merge(runs, on="training_run_id", how="left", validate="m:1")
     frame = frame.merge(sessions, on="session_id", how="left", validate="m:1")
     frame["base_model"] = frame["base_model"].where(frame["base_model"].notna(), frame["run_base_model"])

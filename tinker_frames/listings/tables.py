@@ -98,8 +98,8 @@ class _Known:
 class Tables:
     """Reads listings of one account; `report.from_cache` says which came from the cache."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: Transport, before_reading: Callable[[Table | None], None] = lambda _: None) -> None:
+        self._transport, self._before_reading = transport, before_reading
         self._reader = TableReader(transport)
         self._named: dict[str, set[str]] = {}  # account → the sessions that its own runs and checkpoints name
 
@@ -398,6 +398,7 @@ class Tables:
             if listing is not None:
                 listing.report.requests, listing.report.from_cache = 0, True  # for this call
                 return self._note_own(table, options, of, listing)
+        self._before_reading(table if of is None else None)
         with open_progress(table.name.replace("_", " "), options.progress) as bar:
             listing = self._read_one_account(read, bar)
             listing.report.requests = bar.requests

@@ -155,6 +155,8 @@ class Plan:
         note = f"not kept by {self.rule}" if self.rule else ""
         now, offset = datetime.now(UTC), self.source.clock_offset
         frame = preview_rows(self.rows, self.action, self.allowed, now, note, clock_offset=offset)
+        cost = float("nan") if self.rate is None else frame["size_gb"].astype("float64") * self.rate
+        frame.insert(list(frame.columns).index("size_gb") + 1, "storage_usd_month", cost)
         frame.attrs["tinker"] = {"plan": self.id, "action": self.action.name, "metrics": list(self.metrics)}
         return frame
 

@@ -23,6 +23,13 @@ def _extra() -> Column:
     )
 
 
+def _storage_cost() -> Column:
+    """Return the column of what storage costs, which `Account.finish` fills in: no server sends it."""
+    name = "storage_usd_month"
+    doc = "dollars a month for that size at the server's own rate, an estimate; NA if the server does not tell this account the rate"
+    return Column(name, "float", doc, live=derived.kept(name))
+
+
 def _checkpoint_fields() -> tuple[Column, ...]:
     """Return the columns of a checkpoint object, in a list or nested in a run."""
     return (
@@ -95,6 +102,7 @@ CHECKPOINTS = Table(
         Column("age_days", "float", "days since it was created", live=derived.days_since("time")),
         _CHECKPOINT["size_bytes"],
         Column("size_gb", "float", "size in gigabytes (10^9 bytes)", live=derived.gigabytes("size_bytes")),
+        _storage_cost(),
         _CHECKPOINT["public"],
         _CHECKPOINT["expires_at"],
         Column(
@@ -180,6 +188,7 @@ SESSIONS = Table(
         Column("checkpoints_count", "int", "number of checkpoints", required=True),
         Column("checkpoint_storage_bytes", "int", "total size of its checkpoints in bytes"),
         Column("size_gb", "float", "the same in gigabytes (10^9 bytes)", live=derived.gigabytes("checkpoint_storage_bytes")),
+        _storage_cost(),
         Column("user_metadata", "json", "the user's metadata as JSON text"),
         _extra(),
     ),
@@ -260,6 +269,7 @@ RUNS_WITH_DETAILS = replace(
         Column("checkpoints_count", "int", "number of its checkpoints"),
         Column("size_bytes", "int", "total size of its checkpoints in bytes, as far as sizes are given"),
         Column("size_gb", "float", "the same in gigabytes (10^9 bytes)", live=derived.gigabytes("size_bytes")),
+        _storage_cost(),
         Column("last_step", "int", "the highest step of its checkpoints"),
         Column("has_final", "bool", "whether it has a checkpoint named `final`"),
         *TRAINING_RUNS.columns[-2:],
@@ -279,7 +289,7 @@ def _joined(table: Table, prefix: str) -> list[Column]:
         else replace(column, name=f"{prefix}_{column.name}")
         for column in table.columns
         if not column.name.startswith(("last_checkpoint", "last_sampler"))
-        and column.name not in ("training_run_id", "session_id")
+        and column.name not in ("training_run_id", "session_id", "storage_usd_month")
     ]  # fmt: skip
     return [replace(column, derive=None, live=None, required=False, default=None) for column in added]
 

@@ -97,6 +97,11 @@ def gigabytes(source: str) -> Callable[[pd.DataFrame, datetime], Any]:
     return lambda frame, _: frame[source].astype("float64") / BYTES_PER_GB
 
 
+def kept(name: str) -> Callable[[pd.DataFrame, datetime], Any]:
+    """Return a column as the frame has it, NaN without one: for what is filled in where a frame is handed out."""
+    return lambda frame, _: frame[name] if name in frame else float("nan")
+
+
 def days_since(source: str) -> Callable[[pd.DataFrame, datetime], Any]:
     """Return the days from a time to now."""
     return lambda frame, now: -_days_to(frame[source], now)
