@@ -988,9 +988,9 @@ def test_usage_errors(arguments: list[str], server: DemoServer, run: Callable[..
 
 
 CLIENT = {"--format", "--base-url", "--demo"}
-PLAN = CLIENT | {"--where", "--by", "--allow", "--dry-run", "--yes", "--allow-incomplete"}
+PLAN = CLIENT | {"--where", "--by", "--logs", "--allow", "--dry-run", "--yes", "--allow-incomplete"}
 KEEPING = {"--keep-last", "--keep-every", "--keep-final", "--keep-public", "--keep-named", "--newer-than", "--has-metadata",
-           "--used-by-samplers", "--no-ttl", "--expiring", "--best"}  # fmt: skip
+           "--used-by-samplers", "--no-ttl", "--expiring", "--read-within", "--best"}  # fmt: skip
 UNGUARDED = PLAN - {"--allow"}
 OPTIONS = {"rm": PLAN, "publish": UNGUARDED, "unpublish": UNGUARDED, "ttl": PLAN, "expire": PLAN | {"--after"}, "extend": UNGUARDED, "retire": PLAN | KEEPING | {"--after", "--all", "--per"},
            "undo": CLIENT | {"--yes", "--dry-run"}, "resume": CLIENT | {"--yes", "--dry-run"}, "abandon": CLIENT - {"--format"}, "journal": CLIENT | {"--full", "--quiet"}}  # fmt: skip
