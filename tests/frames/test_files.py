@@ -167,6 +167,19 @@ def test_where_a_frame_came_from_stays_with_it(frames: dict[str, pd.DataFrame], 
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("values", [["training", "sampler", None], [None] * 3, []])
+def test_categories_that_were_made_objects_come_back_as_categories(suffix: str, values: Any, tmp_path: Path) -> None:
+    """A column of a category that `apply` or `map` has made one of objects is written, also with the oldest Arrow."""
+    frame = pd.DataFrame(
+        {"checkpoint_type": pd.Series(values, dtype=object), "step": pd.Series(range(len(values)), dtype="Int64")}
+    )
+    found = tkf.read_export(tkf.export(frame, tmp_path / f"frame{suffix}"))
+    assert found["checkpoint_type"].dtype == "category"
+    assert found["checkpoint_type"].astype(object).where(found["checkpoint_type"].notna(), None).tolist() == values
+    assert found["step"].tolist() == frame["step"].tolist()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_named_index_is_kept_as_a_column(suffix: str, tmp_path: Path) -> None:
     """An index with a name is written; one that repeats a column is not written twice; one that differs is refused."""
     frame = pd.DataFrame({"tinker_path": texts(["a", "b"]), "size_bytes": pd.array([1, 2], dtype="Int64")})

@@ -198,11 +198,30 @@ def _to_arrow(frame: pd.DataFrame, form: Format) -> pa.Table:
     _check_names(frame.columns)
     frame = frame.rename(columns=str)
     fields = [pa.field(name, find_arrow_type(frame[name], find_column(name))) for name in frame.columns]
-    table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
+    table = _build_table(frame, pa.schema(fields))
     check_types(frame, table, form.suffix, form.holds)
     about = frame.attrs.get("tinker")
     noted = {METADATA_KEY: json.dumps(about, default=str).encode()} if about else {}
     return table.replace_schema_metadata(dict(table.schema.metadata or {}) | noted)
+
+
+def _build_table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Return a frame as a table; what is to be categories and is not yet is encoded afterwards, since older Arrows build no such arrays of objects."""
+    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import types
+
+    plain = {
+        field.name: field.type.value_type
+        for field in schema
+        if types.is_dictionary(field.type) and not isinstance(frame[field.name].dtype, pd.CategoricalDtype)
+    }
+    fields = [field.with_type(plain.get(field.name, field.type)) for field in schema]
+    table = pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
+    for name in plain:
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, table.column(name).dictionary_encode())
+    return table
 
 
 def _check_names(names: pd.Index[Any]) -> None:
