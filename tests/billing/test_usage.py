@@ -168,3 +168,29 @@ def test_a_window_that_fails_is_an_error(server: DemoServer, client_of: Make) ->
     server.faults.bursts.append(Burst(USAGE, 500, times=None, after=2))
     with pytest.raises(errors.ServerError):
         client_of(server, retries=0).usage("60d")
+
+
+def test_rows_that_are_no_events_are_said(server: DemoServer, client_of: Make) -> None:
+    """Rows that are not objects are left out with a warning, and such an answer is not kept; numbers that JSON lacks cost nothing else."""
+    start = datetime.now(UTC) - timedelta(hours=1)
+    hour = start.strftime("%Y-%m-%dT%H:00:00Z")
+    event = {"bucket_start": hour, "event_info": {"type": "storage"}, "estimated_cost_usd": float("nan")}
+    body = json.dumps({"data": [5, event], "sessions": [], "cost_data_through": "soon"}).encode()
+    server.faults.bursts.append(Burst(USAGE, 200, times=None, body=body))
+    client = client_of(server)
+    for _ in range(2):
+        with pytest.warns(errors.IncompleteListingWarning, match="rows that are not objects"):
+            frame = client.usage(start)
+    assert server.requests.count(USAGE) >= 2
+    assert frame["free"].tolist() == [False]
+    assert frame[["estimated_cost_usd", "invoiced", "user_metadata"]].isna().all(axis=None)
+
+
+def test_names_from_an_incomplete_list_are_said(server: DemoServer, client_of: Make) -> None:
+    """Where the list of sessions may lack some, events are complete, and a problem says that they may have no name."""
+    server.faults.edit = lambda name, body: body | {"next_cursor": {}} if name == "search_sessions" else body
+    frame = client_of(server, cache=False).usage()
+    about = frame.attrs["tinker"]
+    assert about["complete"]
+    assert [one["column"] for one in about["problems"]] == ["display_name"]
+    assert client_of(server, cache=False).costs("session")["estimated_storage_usd_month"].isna().all()

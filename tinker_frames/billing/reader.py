@@ -35,7 +35,7 @@ class UsageReader:
         """Return the events of a span, in the order of time; a write of ours changes none of them."""
         self._transport.check_open()
         if options.limit == 0:
-            return apply_limit(_no_events(), 0)
+            return apply_limit(_make_empty(), 0)
         account = self._transport.account
         settled = datetime.now(UTC) + self._transport.clock_offset - SETTLED_AFTER
         windows = list(split_span(span, settled))
@@ -112,6 +112,6 @@ def _key(window: Window) -> str:
     return build_key(USAGE, Options(), window.key)
 
 
-def _no_events() -> Listing:
+def _make_empty() -> Listing:
     data = pa.table({column.name: empty_arrow(column) for column in USAGE.stored})
     return Listing(data, Report(started=datetime.now(UTC).timestamp()))

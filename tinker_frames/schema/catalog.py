@@ -27,7 +27,7 @@ def _storage_cost() -> Column:
     """Return the column of what storage costs, which `Account.finish` fills in: no server sends it."""
     name = "storage_usd_month"
     doc = "dollars a month for that size at the server's own rate, an estimate; NA if the server does not tell this account the rate"
-    return Column(name, "float", doc, live=derived.kept(name))
+    return Column(name, "float", doc, live=derived.keep_column(name))
 
 
 def _checkpoint_fields() -> tuple[Column, ...]:
@@ -346,7 +346,7 @@ USAGE = Table(
         Column("user_name", "text", "that person's name"),
         Column("project_id", "text", "the project"),
         Column("session_id", "text", "the session; NA for storage, which has none"),
-        Column("display_name", "text", "the session's name; free text, not unique", derive=derived.joined("text")),
+        Column("display_name", "text", "the session's name; free text, not unique", derive=derived.leave_empty("text")),
         Column("token_count", "int", "number of tokens; NA where none are counted", source="event_info.token_count"),
         Column("cached", "bool", "of `sampling_prefill`: whether the tokens came from the cache", source="event_info.cached"),
         Column("count", "int", "of `checkpoint`: number of checkpoints saved", source="event_info.count"),
@@ -355,8 +355,8 @@ USAGE = Table(
         Column("estimated_cost_usd", "float", "dollars before credits, an estimate and no invoice; NA: not priced, which is not zero"),
         Column("effective_rate_usd_per_million_tokens", "float", "dollars per million tokens"),
         Column("effective_rate_usd_per_gigabyte_month", "float", "of `storage`: dollars per gigabyte and month of 720 hours"),
-        Column("invoiced", "bool", "whether the cost comes from invoices, not from list prices", derive=derived.joined("bool")),
-        Column("user_metadata", "json", "the session's metadata as JSON text", derive=derived.joined("json")),
+        Column("invoiced", "bool", "whether the cost comes from invoices, not from list prices", derive=derived.leave_empty("bool")),
+        Column("user_metadata", "json", "the session's metadata as JSON text", derive=derived.leave_empty("json")),
         _extra(),
     ),
 )  # fmt: skip
@@ -379,7 +379,7 @@ STORAGE = Table(
         Column("size_bytes", "int", "their size in bytes", required=True),
         Column("size_gb", "float", "the same in gigabytes (10^9 bytes), as the server rounds it", source="size_gigabytes"),
         Column("estimated_monthly_cost_usd", "float", "projected dollars a month; NA: not priced, which is not zero"),
-        Column("effective_rate_usd_per_gigabyte_month", "float", "the rate for all rows; NA if the server gives none", derive=derived.joined("float")),
+        Column("effective_rate_usd_per_gigabyte_month", "float", "the rate for all rows; NA if the server gives none", derive=derived.leave_empty("float")),
         _extra(),
     ),
 )  # fmt: skip

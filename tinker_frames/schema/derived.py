@@ -81,7 +81,7 @@ def is_unread(field: str) -> Callable[[Columns], Any]:
     return find
 
 
-def joined(kind: Kind) -> Callable[[Columns], Any]:
+def leave_empty(kind: Kind) -> Callable[[Columns], Any]:
     """Return nulls, for what a join fills in later; `extra` tells how many rows there are."""
 
     def find(columns: Columns) -> Any:
@@ -97,7 +97,7 @@ def gigabytes(source: str) -> Callable[[pd.DataFrame, datetime], Any]:
     return lambda frame, _: frame[source].astype("float64") / BYTES_PER_GB
 
 
-def kept(name: str) -> Callable[[pd.DataFrame, datetime], Any]:
+def keep_column(name: str) -> Callable[[pd.DataFrame, datetime], Any]:
     """Return a column as the frame has it, NaN without one: for what is filled in where a frame is handed out."""
     return lambda frame, _: frame[name] if name in frame else float("nan")
 
