@@ -12,15 +12,22 @@ import pandas as pd
 import pytest
 
 import tinker_frames as tkf
-from tests.billing.test_usage import USAGE, read_raw
+from tests.billing.test_usage import USAGE, make_span, read_raw
 from tinker_frames import catalog, errors
+from tinker_frames.billing.spans import Window
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.schema.columns import pandas_dtype
 
 Make = Callable[..., tkf.Client]
-DAYS = 45
 SUMS = [column.name for column in catalog.COSTS.columns[:-1]]
 KINDS = {"training": "training_usd", "checkpoint": "checkpoint_usd", "storage": "storage_usd"}
+
+
+@pytest.fixture(scope="module")
+def raw_usage(shared_client: tkf.Client) -> tuple[Window, list[dict[str, Any]]]:
+    """A span, and its events as the server sends them."""
+    span = make_span(45)
+    return span, read_raw(shared_client, span)
 
 
 def read_metadata(client: tkf.Client, key: str) -> dict[str, str | None]:
@@ -79,10 +86,13 @@ BYS: list[list[str]] = [
 
 
 @pytest.mark.parametrize("by", BYS, ids=",".join)
-def test_costs_agree_with_the_raw_json_to_the_last_digit(shared_client: tkf.Client, by: list[str]) -> None:
+def test_costs_agree_with_the_raw_json_to_the_last_digit(
+    shared_client: tkf.Client, raw_usage: tuple[Window, list[dict[str, Any]]], by: list[str]
+) -> None:
     """Every group of the server's events is a row, whose dollars are the decimal sum of theirs; NA where nothing was added."""
-    frame = shared_client.costs(by=by, start=f"{DAYS}d")
-    raw = sum_raw(read_raw(shared_client, DAYS), [make_key(shared_client, each) for each in by])
+    span, events = raw_usage
+    frame = shared_client.costs(by=by, start=span.start, end=span.end)
+    raw = sum_raw(events, [make_key(shared_client, each) for each in by])
     columns = (
         list(frame.columns[: len(by)])
         if "training_run" not in by

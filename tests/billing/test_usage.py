@@ -20,17 +20,22 @@ Make = Callable[..., tkf.Client]
 USAGE, STORAGE = "get_billing_usage", "get_current_checkpoint_storage_usage"
 
 
-def read_raw(client: tkf.Client, days: int) -> list[dict[str, Any]]:
-    """Return the events of the last days to the end of the present hour, window by window, as the server sends them."""
-    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    start = (datetime.now(UTC) - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
-    windows = split_span(Window(start, end), datetime(1970, 1, 1, tzinfo=UTC))
+def make_span(days: int) -> Window:
+    """Return the last days up to the present hour, so that no test depends on when the hour ends."""
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return Window(end - timedelta(days=days), end)
+
+
+def read_raw(client: tkf.Client, span: Window) -> list[dict[str, Any]]:
+    """Return the events of a span, window by window, as the server sends them."""
+    windows = split_span(span, datetime(1970, 1, 1, tzinfo=UTC))
     return [event for one in windows for event in client.rest.get_billing_usage(one.start, one.end)["data"]]
 
 
 def test_usage_is_what_the_server_says(shared_client: tkf.Client) -> None:
     """Each event is a row, in the server's order, with its fields flattened and its session's name and metadata beside it."""
-    frame, raw = shared_client.usage("40d"), read_raw(shared_client, 40)
+    span = make_span(40)
+    frame, raw = shared_client.usage(span.start, span.end), read_raw(shared_client, span)
     assert list(frame.columns) == catalog.USAGE.names
     assert len(frame) == len(raw) > 500
     for name in ("base_model", "user_id", "user_name", "project_id", "session_id", "estimated_cost_usd"):
