@@ -80,6 +80,7 @@ GOOD: dict[str, set[str]] = {
     "smallest": FLAG,
 }
 GOOD_OF = {
+    ("with_metrics", "logs"): ANY_TEXT, ("with_metrics", "on"): UNSET, ("with_metrics", "metrics"): UNSET | {"list"}, ("with_metrics", "config"): {"list"},
     ("keep_last", "by"): ANY_TEXT, ("best", "by"): ANY_TEXT, ("abandon", "plan"): set[str](),
     ("sum_by", "rate"): UNSET | {"fraction", "whole"},
     ("retire", "after"): UNSET, ("expand_metadata", "column"): UNSET, ("set_ttl", "ttl"): UNSET, ("read_export", "safe"): FLAG | UNSET,
@@ -112,6 +113,7 @@ def list_calls(account: Account) -> Iterator[tuple[str, Callable[..., Any], dict
         "set_ttl": {"ttl": "30d"}, "extend": {"by": "30d"}, "retire": {"keep": tkf.policies.keep_last(1)}, "keep_last": {"n": 1},
         "keep_every": {"k": 1}, "keep_named": {"pattern": "x"}, "newer_than": {"age": "7d"}, "has_metadata": {"key": "x"},
         "export": {"frame": account.frame, "path": account.folder / "a.csv"}, "read_export": {"path": account.folder / "a.csv"},
+        "with_metrics": {"logs": account.folder},
         "abandon": {"plan": "x"}, "load_plan": {"path": account.folder / "none.json"}, "tinker": {"frame": account.frame},
         "only": {"rows": []}, "drop": {"rows": []}, "save": {"path": account.folder / "plan.json"}, "run": {"confirm": False}, "summarize": {"frame": account.plan.frame},
     }  # fmt: skip

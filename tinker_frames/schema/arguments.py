@@ -8,7 +8,7 @@ import inspect
 import numbers
 import os
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -88,6 +88,16 @@ def check_text(value: str, what: str) -> None:
     """Raise `InvalidRequestError` for what is no text, or empty."""
     if not isinstance(value, str) or not value:
         raise InvalidRequestError(f"{value!r} is not {what}", hint="Pass it as text.")
+
+
+def list_texts(name: str, given: Any, kind: Any = str) -> list[Any]:
+    """Return one text or several as a list; raise `ArgumentTypeError` for anything else."""
+    several = [given] if isinstance(given, (str, os.PathLike)) else given
+    check_argument(name, several, Iterable)
+    found = list(several)
+    for each in found:
+        check_argument(name, each, kind)
+    return found
 
 
 def expand_home(path: str | os.PathLike[str], called: str) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import InvalidRequestError
 from ..frames.locations import hide_secrets, open_system, parse_location, reach
+from ..schema.arguments import list_texts
 
 METRICS, CHECKPOINTS, CONFIG = "metrics.jsonl", "checkpoints.jsonl", "config.json"
 PRE_RESUME = f"{METRICS}.pre_resume_"  # what a resumed run calls the metrics that it had before, with the step that it resumed at
@@ -40,8 +41,12 @@ def find_folders(locations: Location | Iterable[Location]) -> tuple[list[LogFold
     ------
     FileNotFoundError
         If the folder that a location begins with does not exist.
+    InvalidRequestError
+        If there is no location.
     """
-    several = [locations] if isinstance(locations, (str, os.PathLike)) else list(locations)
+    several = list_texts("path", locations, str | os.PathLike)
+    if not several:
+        raise InvalidRequestError("no folder of training logs is named", hint="Pass e.g. ~/runs.")
     found: dict[str, LogFolder] = {}
     failed: list[tuple[str, str]] = []
     for location in several:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..frames.metadata import PREFIXES
+from ..schema.arguments import list_texts
 from ..schema.catalog import DETAILED, TABLES
 from ..schema.coerce import MOST_EXAMPLES, parse_object
 from ..schema.columns import pandas_array
@@ -49,7 +50,7 @@ def add_metrics(
     """
     rows = frame["tinker_path"].map(logs.rows_by_path).astype("Float64").fillna(-1).to_numpy("int64")
     data = _read_metrics(logs, rows, metrics)
-    data |= {name: _take(_find_setting(logs, name), rows) for name in config}
+    data |= {name: _take(_find_setting(logs, name), rows) for name in list_texts("config", config)}
     data = {rename_column(name) if name != "log_path" else name: values for name, values in data.items()}
     joined = _replace_columns(frame, data | _find_parents(frame, logs) | _read_links(frame))
     joined.attrs = _add_problem(frame, frame["tinker_path"][rows < 0].dropna())
@@ -96,7 +97,7 @@ def _read_metrics(logs: Logs, rows: np.ndarray[Any, Any], wanted: Iterable[str] 
 def _match_names(wanted: Iterable[str], names: list[str]) -> list[str]:
     """Return the metrics that names or patterns are of."""
     found: dict[str, None] = {}
-    for pattern in [wanted] if isinstance(wanted, str) else wanted:
+    for pattern in list_texts("metrics", wanted):
         matched = [name for name in names if name == pattern] or [name for name in names if fnmatchcase(name, pattern)]
         if not matched:
             raise InvalidRequestError(f"no log has the metric {pattern!r}", hint=_suggest(pattern, names))
