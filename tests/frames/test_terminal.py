@@ -153,3 +153,6 @@ def test_the_accessor_prints_a_table(shared_client: Any) -> None:
         assert f"{len(frame):,} rows" in lines[-1] or f"{len(frame)} of" in lines[-1]
     outcomes = pd.DataFrame({"tinker_path": ["tinker://a/weights/b"], "attempts": [1], "outcome": ["failed"]})
     assert str(outcomes.tinker).split()[:3] == ["outcome", "tinker_path", "attempts"]
+    plan = shared_client.checkpoints().head(3).tinker.expire()
+    assert str(plan.frame.tinker).split()[:2] == ["verdict", "reason"]
+    assert str(plan.frame.tinker).splitlines()[-1].startswith("3 rows")

@@ -380,6 +380,7 @@ def test_a_plan_that_ran_can_run_again_and_its_first_run_stays_known(server: Dem
     assert re.search(r"^Plan that has run: .*\nIt ran at [-\d]+ [\d:]+ UTC: 3 done\.$", repr(plan), re.DOTALL)
     assert "UTC: 3 done." in plan._repr_html_()
     second = plan.run()
+    assert re.search(r"It ran at [-\d]+ [\d:]+ UTC: 3 done; at [-\d]+ [\d:]+ UTC: 3 \w+\.$", repr(plan))
     assert set(second["outcome"]) <= {"skipped", "unchanged"}
     assert second.attrs["tinker"]["plan"] != plan.id
     assert set(journal(client=client).query("plan == @plan.id")["outcome"]) == {"done"}

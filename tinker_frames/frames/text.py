@@ -74,13 +74,14 @@ def render_lines(frame: pd.DataFrame) -> str:
 
 def summarize(frame: pd.DataFrame) -> str:
     """Return one line: how many rows of how many, gigabytes, whether the listing they are from is complete, and how old."""
-    about = frame.attrs.get("tinker", {})
+    about = frame.attrs.get("tinker") or {}
+    is_listing = "complete" in about  # and not the rows or outcomes of a plan
     listed = max(about.get("rows", 0), about.get("total") or 0)
     is_part = bool(about) and len(frame) < listed
     parts = [f"{len(frame):,} of {count_nouns(listed, 'row')}" if is_part else count_nouns(len(frame), "row")]
     if "size_gb" in frame.columns and (frame.empty or frame["size_gb"].notna().any()):  # not known is not zero
         parts.append(f"{frame['size_gb'].sum():,.1f} GB")
-    if about:
+    if is_listing:
         parts.append(f"listing {_describe_proof(about)}" if is_part else _describe_proof(about))
         parts.append(f"read {about['age_s']:.0f} s ago from the cache" if about["from_cache"] else "read now")
         missing = [name for name in about["lacks"] if name not in ("base_model", "sessions")]

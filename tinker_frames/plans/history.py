@@ -15,7 +15,7 @@ from .preview import OUTCOMES
 from .records import Entry, Record
 
 RECENT = timedelta(days=1)  # an older plan has to be named to be resumed or undone
-NAMED = 3  # plans in a hint
+NAMED = 3  # plans in a hint, and runs of a plan in its text
 LOOK = "Look at the journal: tkf.journal(), or `tinker-frames journal`."
 
 
@@ -215,12 +215,13 @@ def _refuse_finished(record: Record) -> Record:
     )
 
 
-def describe_last_run(runs: list[Record]) -> str:
-    """Return when the last run of a plan was and how its rows ended, as a sentence; empty without a run."""
+def describe_runs(runs: list[Record]) -> str:
+    """Return when the last runs of a plan were and how their rows ended, as a sentence; empty without a run."""
     if not runs:
         return ""
     last = runs[-1]
-    then = f"It ran at {last.started_at:%Y-%m-%d %H:%M} UTC: {_count_outcomes(last)}"
+    each = [f"{run.started_at:%Y-%m-%d %H:%M} UTC: {_count_outcomes(run)}" for run in runs[-NAMED:]]
+    then = f"It ran at {'; at '.join(each)}"
     if last.is_unfinished:
         return f"{then}. It was interrupted; tkf.resume(plan) continues it."
     return f"{then}, and the rest was abandoned." if last.abandoned else f"{then}."

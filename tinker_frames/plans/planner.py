@@ -26,7 +26,7 @@ from ..schema.paths import SCHEME, SCHEMES, bare_name, run_url, runs_of
 from .actions import ACTIONS, Arguments, get_action
 from .expiries import list_paths, read_ttls
 from .given import add_given, find_reading, refuse_replaced, refuse_unnamed
-from .history import build_journal_frame, describe_last_run, find_runs
+from .history import build_journal_frame, describe_runs, find_runs
 from .jobs import Job, RequestedExpiry, State, ignore_noise
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan
@@ -187,7 +187,7 @@ class Planner:
     def describe_run(self, plan: str) -> str:
         """Return when a plan ran last and how its rows ended, as a sentence; empty if it has not run."""
         try:
-            return describe_last_run(self.journal().read_runs(plan))
+            return describe_runs(self.journal().read_runs(plan))
         except errors.TinkerError:  # the journal cannot be read, which must not keep a plan from being shown
             return ""
 
