@@ -60,3 +60,10 @@ def test_lineage_needs_no_account(command: Callable[..., Any], runs: Path) -> No
     assert "└─ " in command(None, "lineage", path, "--logs", str(runs)).out
     rows = json.loads(command(None, "lineage", path, "--logs", str(runs), "--format", "json").out)
     assert path in [row["parent_path"] for row in rows]
+
+
+def test_the_demo_writes_logs(command: Callable[..., Any], tmp_path: Path) -> None:
+    """`demo --logs` writes the logs of the account that `--demo` has, and says where they are."""
+    done = command(None, "demo", "--runs", "2", "-o", str(tmp_path), "--logs", str(tmp_path / "runs"))
+    assert f"training logs of its runs are in {tmp_path / 'runs'}" in done.out
+    assert list(tmp_path.glob("runs/*/checkpoints.jsonl"))
