@@ -11,7 +11,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.demo import Burst, DemoServer
-from tinker_frames.listings.reads import find_reads
+from tinker_frames.listings.reads import Reads, add_reads, find_reads
 from tinker_frames.policies import keep_public, read_within
 
 DAY = date(2026, 11, 20)
@@ -36,14 +36,19 @@ def entry(when: Any = "2026-11-20T10:00:00Z", path: Any = PATH, **details: Any) 
         ([entry() | {"event": "checkpoint_create"}], {}),
         ([{"timestamp": "2026-11-20T10:00:00Z", "event": "checkpoint_read", "tinker_path": PATH}], ("10:00:00", None)),
         ([entry(path=None)], None),
+        ([entry("2026-11-21T08:00:00Z")], ("2026-11-21T08:00:00", None)),
+        ([entry("2026-11-25T10:00:00Z"), entry()], None),
+        ([entry("2026-10-25T10:00:00Z") | {"event": "checkpoint_create"}], None),
+        ([entry(action={"type": "read"}) | {"event": "checkpoint.loaded"}], ("10:00:00", None)),
         ([3], None),
         ("nonsense", None),
     ],
 )
 def test_the_last_read_of_a_day(entries: Any, found: Any) -> None:
-    """The last read of each checkpoint counts; an entry without a path leaves the day unknown, one without a time is late in the day."""
-    expected = {PATH: (f"2026-11-20T{found[0]}+00:00", found[1])} if isinstance(found, tuple) else found
-    assert find_reads({"entries": entries}, DAY) == expected
+    """The last read of each checkpoint counts; one without a path, or of another day, leaves the day unknown, one without a time is late."""
+    if isinstance(found, tuple):
+        found = {PATH: (f"{found[0] if 'T' in found[0] else f'2026-11-20T{found[0]}'}+00:00", found[1])}
+    assert find_reads({"entries": entries}, DAY) == found
 
 
 def count(server: DemoServer) -> int:
@@ -87,6 +92,28 @@ def test_read_within_keeps_what_was_read_and_what_is_not_known(
     known = frame.tinker.with_reads("3d")
     assert rule(known).all(), "of the days before nothing is known"
     assert not read_within("2d")(known).all()
+
+
+def test_retire_reads_the_log_again_for_a_frame_of_an_earlier_day(server: DemoServer, client: tkf.Client) -> None:
+    """What was read since a frame was made is kept by `read_within`, also if the frame says when its rows were read until then."""
+    frame = client.checkpoints().tinker.with_reads("5d")
+    read = set(frame.dropna(subset="last_read_at")["tinker_path"])
+    assert read
+    old = frame.assign(last_read_at=pd.Series(pd.NaT, frame.index, frame["last_read_at"].dtype))
+    plan = old.tinker.retire(keep=read_within("5d"), after="24h")
+    assert not read & set(plan.frame["tinker_path"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["tinker://RUN%3Atrain%3A0/weights/a", "tinker://run:train:0%2Fweights%2Fa", "Tinker://run:train:0/weights/A"],
+)
+def test_a_read_in_another_spelling_leaves_its_run_unknown(path: str) -> None:
+    """What was read of a run is not known if the log names one of its checkpoints as none is spelled; other runs are."""
+    paths = [f"tinker://{run}:train:0/weights/a" for run in ("run", "other")]
+    now = datetime.now(UTC)
+    found = add_reads(pd.DataFrame({"tinker_path": paths}), Reads({path: (now, None)}, now - timedelta(days=9)))
+    assert found["reads_known_since"].isna().tolist() == [True, False]
 
 
 @pytest.mark.parametrize("options", [{"admin": False}, {"dialect": "tuft"}])

@@ -18,6 +18,7 @@ from ..rest.signed import read_redirected
 from ..rest.transport import Transport
 from ..schema.coerce import coerce_value, parse_object, replace_surrogates
 from ..schema.columns import pandas_array
+from ..schema.paths import is_usual_spelling, normalize_run
 from .prefetch import run_in_order
 
 KIND = "audit_reads"  # of the permanent responses
@@ -96,8 +97,9 @@ def _request(transport: Transport, day: date) -> dict[str, Any] | TinkerError:
 
 
 def find_reads(answer: Mapping[str, Any], day: date) -> Day | None:
-    """Return the last read of each checkpoint in the audit log of a day; None if it has one of which the checkpoint is not known.
+    """Return the last read of each checkpoint in the audit log of a day; None if the log of the day is not known by that.
 
+    It is not if it has a read of which the checkpoint is not known, or entries of other days, as a gateway that drops the day gives.
     A read whose time cannot be read counts as one at the end of the day.
     """
     entries = answer.get("entries")
@@ -105,24 +107,29 @@ def find_reads(answer: Mapping[str, Any], day: date) -> Day | None:
         return None
     end, found = datetime.combine(day, time.max, UTC), dict[str, tuple[str, str | None]]()
     for entry in entries:
-        if entry.get("event") != READ:
+        details, when = _get_object(entry, "event_details"), coerce_value("time", entry.get("timestamp"))[0] or end
+        if abs((when - end).days) > 1:  # a zone away from ours at most
+            return None
+        if entry.get("event") != READ and _get_object(details, "action").get("type") != "read":
             continue
-        details = entry.get("event_details")
-        details = details if isinstance(details, dict) else {}
         path = details.get("tinker_path") or entry.get("tinker_path")
         if not isinstance(path, str):
             return None
-        when = coerce_value("time", entry.get("timestamp"))[0] or end
         text, path = when.isoformat(), replace_surrogates(path)[0]
         if path not in found or found[path][0] <= text:
-            found[path] = text, _name_actor(details.get("actor"))
+            found[path] = text, _name_actor(_get_object(details, "actor"))
     return found
 
 
-def _name_actor(actor: Any) -> str | None:
+def _get_object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object of another; empty if it has none of that name."""
+    found = holder.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _name_actor(actor: Mapping[str, Any]) -> str | None:
     """Return who it was: a user's address, or the id of a session."""
-    known = actor if isinstance(actor, dict) else {}
-    names = (known.get(name) for name in ("email", "urn", "session_id"))
+    names = (actor.get(name) for name in ("email", "urn", "session_id"))
     return next((replace_surrogates(name)[0] for name in names if isinstance(name, str) and name), None)
 
 
@@ -135,12 +142,18 @@ def _merge_days(days: Iterable[Day]) -> dict[str, tuple[datetime, str | None]]:
 
 
 def add_reads(frame: pd.DataFrame, reads: Reads) -> pd.DataFrame:
-    """Return a frame of checkpoints with when each was last read, by whom, and from when on reads are known."""
-    found = [reads.last.get(path, (None, None)) for path in frame["tinker_path"]]
+    """Return a frame of checkpoints with when each was last read, by whom, and from when on reads are known.
+
+    They are not of runs of which the log names a checkpoint in another spelling than checkpoints have: it may be any of them.
+    """
+    paths = list(frame["tinker_path"])
+    found = [reads.last.get(path, (None, None)) for path in paths]
+    respelled = _find_respelled(reads, paths)
+    since = [None if respelled and _fold_run(str(path)) in respelled else reads.since for path in paths]
     columns = {
         "last_read_at": pandas_array("time", [when for when, _ in found]),
         "read_by": pandas_array("text", [who for _, who in found]),
-        "reads_known_since": pandas_array("time", [reads.since] * len(frame)),
+        "reads_known_since": pandas_array("time", since),
     }
     added = frame.assign(**columns)
     added.attrs = dict(frame.attrs)
@@ -150,3 +163,13 @@ def add_reads(frame: pd.DataFrame, reads: Reads) -> pd.DataFrame:
         others = [each for each in about.get("problems") or [] if each["column"] != COLUMNS[0]]
         added.attrs["tinker"] = {**about, "problems": [*others, problem]}
     return added
+
+
+def _find_respelled(reads: Reads, paths: Iterable[str]) -> set[str]:
+    """Return the runs of which a path that was read is none of these, and in another spelling than theirs."""
+    return {_fold_run(path) for path in reads.last.keys() - set(paths) if not is_usual_spelling(path)}
+
+
+def _fold_run(path: str) -> str:
+    """Return the run of a path, to compare spellings."""
+    return normalize_run(path.partition("://")[2].partition("/")[0]).partition("/")[0]

@@ -87,7 +87,5 @@ def _add_loaded(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame
 
 
 def _add_reads(frame: pd.DataFrame, keep: Rule, source: Source) -> pd.DataFrame:
-    """Return the frame with when checkpoints were last read, if a rule needs it and the frame lacks it."""
-    if not keep.lookback_s or set(READ_COLUMNS) <= set(frame.columns):
-        return frame
-    return add_reads(frame, source.read_reads(keep.lookback_s))
+    """Return the frame with when checkpoints were last read, if a rule needs it, as the log has it now: a frame may be of an earlier day."""
+    return add_reads(frame, source.read_reads(keep.lookback_s)) if keep.lookback_s else frame
