@@ -97,7 +97,7 @@ class NotebookView(ViewPage):
         """Type the number of rows if the plan requires it."""
         if self.panel_control("typed").count():
             self.panel_control("typed").focus()
-            self.user_input.write(self.panel_control("run").inner_text().split()[-1])
+            self.user_input.write(self.panel_control("run").inner_text().split(":")[0].split()[-1])
 
     def continue_action(self, name: str) -> None:
         """Click a control of the action panel and wait until the next step is finished."""

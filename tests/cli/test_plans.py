@@ -440,7 +440,7 @@ def test_dry_run_prints_the_plan(command: str, server: DemoServer, run: Callable
     """`--dry-run` prints how many rows would change, how large they are, and commands instead of Python; nothing is sent."""
     done = run(server, *ACTING[command], "--where", OURS, "--dry-run", "--yes")
     assert (done.code, done.err, writes(server)) == (0, "", [])
-    assert re.match(r"Plan: (0|12|13) of 13 checkpoints, [\d.]+ GB[^,]*,.* will [a-z ]+", done.out)
+    assert re.match(r"Plan: (0|12|13) of 13 checkpoints, [\d.]+ [kMGT]?B[^,]*,.* will [a-z ]+", done.out)
     assert done.out.endswith("Nothing was sent.\n")
     assert not re.search(r"plan\.\w+|after=", done.out)
     assert list_plan_paths(server, 12)[0] in done.out

@@ -43,7 +43,7 @@ def test_extending_adds_to_each_rows_own_expiry(client_of: Make, ahead: int) -> 
         frame = client.checkpoints(refresh=True).query("tinker_path in @paths")
         before = read_expiries(server, paths)
         plan = frame.tinker.extend(by="2 weeks", client=client)
-        assert re.search(r"3 of 4 checkpoints, [\d.]+ GB.*, will expire 14 d later", str(plan))
+        assert re.search(r"3 of 4 checkpoints, [\d.]+ [kMG]?B.*, will expire 14 d later", str(plan))
         found = plan.frame.set_index("tinker_path").loc[paths]
         assert found["verdict"].tolist() == ["send"] * 3 + ["unchanged"]
         assert found["reason"].iloc[-1] == "never expires"

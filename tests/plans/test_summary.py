@@ -13,6 +13,7 @@ import pytest
 import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer, Faults
+from tinker_frames.frames.humanize import format_size
 from tinker_frames.plans.guards import GUARDS, describe_holds
 from tinker_frames.plans.plan import Plan
 from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons, pick_rows
@@ -42,7 +43,7 @@ def test_the_numbers_are_right(shared_client: tkf.Client) -> None:
     gigabytes = sends["size_bytes"].sum() / 1e9
     for text in texts(plan):
         flat = " ".join(text.split())
-        assert f"{len(sends):,} of {len(plan):,} checkpoints, {gigabytes:,.1f} GB" in flat
+        assert f"{len(sends):,} of {len(plan):,} checkpoints, {format_size(gigabytes * 1e9)}" in flat
         assert " a month, will be deleted" in flat
         assert f"(size of {sends['size_bytes'].isna().sum()} not known)" in flat
         assert f"about ${gigabytes * rate:,.2f} a month" in flat

@@ -16,6 +16,7 @@ from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
 from tinker_frames.frames.files import read_export
+from tinker_frames.frames.humanize import format_size
 from tinker_frames.plans.guards import GUARDS
 from tinker_frames.views.forms import OFFERED, make_fields
 from tinker_frames.views.panel_rows import PAGE_ROWS
@@ -310,10 +311,11 @@ def test_the_confirmation_summarizes_the_plan(server: DemoServer, view: Headless
     sends = view.explorer.panel.plan.frame.query("verdict == 'send'")
     assert plan["lines"][0].startswith(f"{plan['number']} of ")
     assert "a month, will expire in 24 h" in plan["lines"][0]
-    assert f"{sends['size_bytes'].sum() / 1e9:,.1f} GB" in plan["lines"][0]
+    assert format_size(sends["size_bytes"].sum()) in plan["lines"][0]
     assert "$" in plan["lines"][0]
     assert (plan["rule"], plan["undo"], plan["typed"]) == ("keep_last(1)", True, False)
     assert view.make_plan("delete")["undo"] is False
+    assert (view.panel["warning"], view.make_plan("publish")["warning"]) == ("", "any Tinker user can load them")
     assert "a delete cannot be undone; to be able to, use Expire in 24 h" in view.panel["lines"]
 
 
@@ -326,7 +328,7 @@ def test_what_stays_can_be_listed_too(view: HeadlessView) -> None:
     assert plan["groups"][-1]["label"] == "kept by keep_last(1)"
     assert plan["groups"][-1]["rows"] == len(kept)
     parts = {part["label"]: part["value"] for part in plan["parts"]}
-    assert parts["kept"] == kept["size_bytes"].sum()
+    assert parts[f"{len(kept):,} kept"] == kept["size_bytes"].sum()
     assert sum(parts.values()) == view.state.rows.frame["size_bytes"].sum()
     view.send("list", verdict="kept")
     names, *rows = view.panel["listed"]["rows"]
@@ -358,7 +360,7 @@ def test_a_form_shows_what_it_would_do(server: DemoServer, view: HeadlessView) -
     view.send("estimate", given={"keep_last": 1})
     second = view.panel["estimate"]
     assert first["lines"][0] != second["lines"][0]
-    assert second["parts"][-1]["label"] == "kept"
+    assert second["parts"][-1]["label"].endswith(" kept")
     view.select(*view.keys[:2])
     view.wait()
     assert (

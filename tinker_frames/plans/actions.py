@@ -32,6 +32,7 @@ class Parameter:
     by_row: bool = False  # whether the method also takes a column's name or a Series, with a value for each row
     in_form: bool = True  # whether the view's form asks for it, or takes the default
     example: str = ""  # a value, as code
+    label: str = ""  # of the field of the form
 
     @property
     def is_required(self) -> bool:
@@ -223,9 +224,12 @@ _TTL = Parameter(
     takes_none="never",
     by_row=True,
     example='"30d"',
+    label="Expire in",
 )
 _AFTER = Parameter("after", "duration", 'How long until they are gone, e.g. "24h".', default="24h", in_form=False)
-_BY = Parameter("by", "duration", 'How much later each expires, e.g. "30d" or "2 weeks".', example='"30d"')
+_BY = Parameter(
+    "by", "duration", 'How much later each expires, e.g. "30d" or "2 weeks".', example='"30d"', label="Expire later by"
+)
 _KEEP = Parameter(
     "keep",
     "rule",
@@ -233,7 +237,12 @@ _KEEP = Parameter(
     example="tkf.policies.keep_last(3)",
 )
 _REST_AFTER = Parameter(
-    "after", "duration", "Let the rest expire after this time instead of deleting it now, e.g. 24h.", None, "delete now"
+    "after",
+    "duration",
+    "Let the rest expire after this time instead of deleting it now, e.g. 24h.",
+    None,
+    "delete now",
+    label="Expire the rest in",
 )
 
 # In the order in which they are offered.

@@ -168,8 +168,9 @@ class Plan:
     def summarize(self, frame: pd.DataFrame, hints: Hints = PYTHON) -> list[str]:
         """Return a summary of the plan, as lines; `frame` is the plan's own."""
         check_argument("frame", frame, pd.DataFrame)
-        kept = [] if self.kept is None else [f"kept: {count_checkpoints(len(self.kept))}, by {self.rule}"]
-        return summarize_plan(self.action, frame, self.rows, self.rate, [*kept, *self.notes], hints)
+        number = 0 if self.kept is None else len(self.kept)
+        kept = [] if self.kept is None else [f"kept: {count_checkpoints(number)}, by {self.rule}"]
+        return summarize_plan(self.action, frame, self.rows, self.rate, [*kept, *self.notes], hints, number)
 
     def only(self, rows: Any) -> Plan:
         """Return a plan of some of the rows and no others; sends nothing.

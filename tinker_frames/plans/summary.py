@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ..frames.humanize import format_size
 from ..frames.terminal import render_text
 from ..frames.text import NOTHING, count_checkpoints, escape_control_characters, format_cell
 from .actions import Action
@@ -35,14 +36,20 @@ PYTHON = Hints()
 
 
 def summarize_plan(
-    action: Action, frame: pd.DataFrame, rows: pd.DataFrame, rate: float | None, kept: list[str], hints: Hints = PYTHON
+    action: Action,
+    frame: pd.DataFrame,
+    rows: pd.DataFrame,
+    rate: float | None,
+    notes: list[str],
+    hints: Hints = PYTHON,
+    kept: int = 0,
 ) -> list[str]:
-    """Return a summary of a plan, as lines; `rate` is in dollars per gigabyte and month, `kept` what a keep rule keeps."""
+    """Return a summary of a plan, as lines; `rate` is in dollars per gigabyte and month, `kept` the number of rows that a keep rule keeps."""
     sends = frame[frame["verdict"] == "send"]
-    lines = [_format_headline(action, frame, sends, rows, rate)]
+    lines = [_format_headline(action, frame, sends, rows, rate, kept)]
     if counts := _format_counts(sends):
         lines.append("among them: " + ", ".join(counts))
-    lines += kept
+    lines += notes
     for verdict in [name for name in VERDICTS if name != "send"]:
         lines += _describe_asides(verdict, frame.loc[frame["verdict"] == verdict, "reason"])
     if action.removes and len(sends):
@@ -69,18 +76,18 @@ def count_reasons(reasons: pd.Series[Any]) -> list[tuple[str, int]]:
 
 
 def _format_headline(
-    action: Action, frame: pd.DataFrame, sends: pd.DataFrame, rows: pd.DataFrame, rate: float | None
+    action: Action, frame: pd.DataFrame, sends: pd.DataFrame, rows: pd.DataFrame, rate: float | None, kept: int
 ) -> str:
     """Return how many rows, how large they are and what they cost, and what will happen to them."""
     effect = describe_effect(action, rows)
     if frame.empty:
         return f"no checkpoint will {effect}"
-    size = sends["size_bytes"].sum() / 1e9
+    size = float(sends["size_bytes"].sum())
     unknown = int(sends["size_bytes"].isna().sum())
     known = f" (size of {unknown} not known)" if unknown else ""
     is_gone = action.removes or action.only_sooner
-    money = f", about ${size * rate:,.2f} a month" if rate is not None and is_gone and size else ""
-    return f"{len(sends):,} of {count_checkpoints(len(frame))}, {size:,.1f} GB{known}{money}, will {effect}"
+    money = f", about ${size / 1e9 * rate:,.2f} a month" if rate is not None and is_gone and size else ""
+    return f"{len(sends):,} of {count_checkpoints(len(frame) + kept)}, {format_size(size)}{known}{money}, will {effect}"
 
 
 def _format_counts(sends: pd.DataFrame) -> list[str]:

@@ -135,7 +135,9 @@ def _make_field(name: str, label: str, kind: Any, value: str | int | bool, hint:
 def _make_duration_field(parameter: Parameter) -> FormField:
     """Return the field of a duration, which can be picked, typed or, if the parameter allows it, set to none."""
     value = "" if parameter.is_required or parameter.default is None else str(parameter.default)
-    field = _make_field(parameter.name, parameter.name, "duration", value, parameter.doc.replace("`", ""))
+    field = _make_field(
+        parameter.name, parameter.label or parameter.name, "duration", value, parameter.doc.replace("`", "")
+    )
     return {**field, "picks": PICKS, "none": parameter.takes_none}
 
 

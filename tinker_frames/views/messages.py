@@ -364,6 +364,7 @@ class PlanFigures(TypedDict):
     lines: list[str]
     parts: list[Bar]
     guards: list[GuardTick]
+    warning: str
     typed: bool
     undo: bool
     rule: str

@@ -48,6 +48,7 @@ def preview_plan(plan: Plan) -> Preview:
             {"name": name, "label": GUARDS[name].count(rows), "on": name in plan.allowed}
             for name, rows in count_holds(frame, plan.allowed).items()
         ],
+        "warning": "any Tinker user can load them" if plan.action.public_after is True else "",
         "typed": _needs_number(plan, number),
         "undo": bool(plan.action.undo),
         "rule": plan.rule,
@@ -84,5 +85,5 @@ def _make_part(name: str, label: str, rows: pd.DataFrame, *, is_size: bool) -> B
     value = float(rows["size_bytes"].sum()) if is_size else float(len(rows))
     unknown = int(rows["size_bytes"].isna().sum())
     known = f" (size of {unknown:,} not known)" if unknown else ""
-    text = f"{format_size(value)}{known}, {len(rows):,}" if is_size else f"{len(rows):,}"
-    return {"label": label, "value": value, "text": text, "look": _LOOKS[name]}
+    text = f"{format_size(value)}{known}" if is_size else ""
+    return {"label": f"{len(rows):,} {label}", "value": value, "text": text, "look": _LOOKS[name]}
