@@ -189,7 +189,9 @@ def test_options_columns_and_keys_are_sent_when_opened(view: HeadlessView) -> No
     assert (view.shown["facet"]["total"], view.shown["facet"]["search"]) == (1, "samp")
     names = [column["name"] for column in view.send("names")["names"]]
     assert names[: len(view.state.columns)] == view.state.columns
-    assert set(names) == set(view.state.rows.frame.columns)
+    columns = [name for name in names if not name.startswith("meta.")]
+    assert set(columns) == set(view.state.rows.frame.columns)
+    assert {"meta.step", "meta.session.team"} <= set(names) - set(columns)
     view.send("facet", name="type")
     view.send("filter", name="public", value=[True])
     assert sum(option["rows"] for option in view.shown["facet"]["options"]) == len(view.keys)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..frames.humanize import format_size
+from ..frames.metadata import PREFIXES
 from ..frames.query import check_columns
 from ..frames.text import escape_control_characters
 from ..schema.identity import restore_keys
@@ -375,10 +376,19 @@ class TableState:
         ]
 
     def names(self) -> list[ColumnName]:
-        """Return the columns that a query can name, with their descriptions; those that are shown come first."""
+        """Return what a query can name, with descriptions: the columns, those that are shown first, and the keys of the metadata."""
         frame = self.rows.frame
         ordered = dict.fromkeys([*self.columns, *map(str, frame.columns)])
-        return [{"name": name, "doc": cells.describe_column(frame, name)["doc"]} for name in ordered]
+        columns: list[ColumnName] = [
+            {"name": name, "doc": cells.describe_column(frame, name)["doc"]} for name in ordered
+        ]
+        keys = [name for name in self._list_key_columns() if name not in ordered]
+        return columns + [{"name": name, "doc": "a key of the metadata"} for name in keys]
+
+    def _list_key_columns(self) -> list[str]:
+        """Return the keys of the metadata as a query names them, the most frequent of each column first."""
+        found = self.controls["metadata"].columns if "metadata" in self.controls else ()
+        return [PREFIXES[name] + key for name in found for key in self.facets.metadata_keys((name,))]
 
     def banner(self) -> str:
         """Return a warning about an incomplete or limited frame; empty for a complete one."""

@@ -5,7 +5,7 @@
 const MOST = 8; // columns that are offered
 
 /**
- * Return the word that ends at the caret, and where it begins; null in quoted text, after a dot, or without a word.
+ * Return the word that ends at the caret, and where it begins; a key of the metadata with its dots; null in quoted text, after another dot, or without a word.
  *
  * @param {string} text
  * @param {number} caret
@@ -14,7 +14,7 @@ export function findWord(text, caret) {
   const before = text.slice(0, caret);
   const unquoted = before.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, (quoted) => " ".repeat(quoted.length));
   if (/['"]/.test(unquoted)) return null;
-  const word = /(?<![\w.])[a-z_][\w]*$/i.exec(unquoted)?.[0];
+  const word = /(?<![\w.])(?:meta\.[\w.]*|[a-z_]\w*)$/i.exec(unquoted)?.[0];
   return word ? { word, start: caret - word.length } : null;
 }
 
@@ -26,7 +26,8 @@ export function findWord(text, caret) {
  */
 export function suggestColumns(columns, word) {
   const wanted = word.toLowerCase();
-  const rank = (/** @type {ColumnName} */ { name }) => name.toLowerCase().indexOf(wanted);
+  const prefix = wanted.startsWith("me") ? "" : "meta."; // keys of the metadata are found by what comes after it
+  const rank = (/** @type {ColumnName} */ { name }) => name.toLowerCase().replace(prefix, "").indexOf(wanted);
   const found = columns.filter((column) => rank(column) >= 0 && column.name !== word);
   const first = found.filter((column) => rank(column) === 0);
   return [...first, ...found.filter((column) => rank(column) > 0)].slice(0, MOST);
