@@ -206,11 +206,7 @@ def test_a_view_that_saves_no_rows_says_so(view: tkf.CheckpointsView) -> None:
 
 def test_an_embedded_view_has_its_program_and_its_first_rows(view: tkf.CheckpointsView) -> None:
     """What `ipywidgets.embed` writes of a view, of which it drops defaults, is enough to show it without a kernel."""
-    (state,) = [
-        model["state"]
-        for model in embed_data(views=[view])["manager_state"]["state"].values()
-        if model["model_module"] == "anywidget"
-    ]
+    state = embed_data(views=[view])["manager_state"]["state"][view.model_id]["state"]
     assert "export" in state["_esm"]
     assert state["_css"]
     assert view.frame["name"].iloc[0] in json.dumps(state["_grid"])

@@ -75,7 +75,7 @@ def humanize_column(values: pd.Series[Any], now: datetime | None = None) -> list
     form: Callable[[Any], str] = format_cell
     if is_datetime64_any_dtype(values.dtype):
         moment = now or datetime.now(UTC)
-        form = lambda value: _format_moment((moment - _to_utc(value)).total_seconds())  # noqa: E731
+        form = lambda value: format_moment((moment - _to_utc(value)).total_seconds())  # noqa: E731
     elif unit is not None and is_numeric_dtype(values.dtype):
         factor = _FACTORS[unit.suffix]
         form = lambda value: _format_quantity(float(value) * factor, unit.kind)  # noqa: E731
@@ -118,7 +118,7 @@ def _are_distinct(short: list[str], texts: list[str]) -> bool:
     return len(set(short)) == len(set(texts))
 
 
-def _format_moment(seconds: float) -> str:
+def format_moment(seconds: float) -> str:
     """Return how long ago a time is; "in 24 h" stays so for half a minute after it was computed."""
     return format_age(seconds if seconds >= 0 else seconds - 30)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pandas.api import types
 
-from ..frames.humanize import format_age, format_size
+from ..frames.humanize import format_moment, format_size
 from ..frames.text import escape_control_characters
 from ..schema.catalog import known_columns
 from .messages import Cell, Column
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 NOTHING = "–"  # what stands for NA; the browser has the same
 LONGEST = 240  # characters of a cell; the rest can be copied
 SOON_S = 7 * 86_400
-WIDEST_NAME = 140  # pixels up to which a column is widened for its name
-WIDTHS = {"text": 136, "id": 210, "model": 160, "number": 84, "time": 104, "bool": 96, "category": 96}
+WIDEST_NAME = 152  # pixels up to which a column is widened for its name
+WIDTHS = {"text": 136, "id": 210, "model": 160, "number": 84, "time": 104, "bool": 90, "category": 96}
+MARKED = {"corrupted": 112, "status": 130, "session_status": 130}  # wide enough for "✕ corrupted" and "client_finished"
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
 
@@ -65,7 +66,7 @@ def describe_column(frame: pd.DataFrame, name: str) -> Column:
 def _width(name: str, kind: str) -> int:
     """Return the width in pixels that values of a kind, or the name with its sort mark, need."""
     extra = 34 if name.endswith("expires_at") else 18 if name in SIZES else 0
-    return max(WIDTHS[kind] + extra, min(WIDEST_NAME, 7 * len(name) + 32))
+    return max(WIDTHS[kind] + extra, MARKED.get(name, 0), min(WIDEST_NAME, 7 * len(name) + 32))
 
 
 def format_rows(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Cell]]:
@@ -123,7 +124,7 @@ def _time(value: Any, now: datetime, *, is_end: bool) -> Cell:
         return ["never", "it has no expiry", "muted"] if is_end else ""
     stamp = value.tz_convert("UTC") if value.tzinfo is not None else value.tz_localize("UTC")
     seconds = (now - stamp.to_pydatetime(warn=False)).total_seconds()
-    text, exact = format_age(seconds), f"{stamp:%Y-%m-%d %H:%M:%S} UTC"
+    text, exact = format_moment(seconds), f"{stamp:%Y-%m-%d %H:%M:%S} UTC"
     if is_end and seconds >= 0:
         return [f"✕ expired {text}", exact, "failed"]
     if is_end and -seconds <= SOON_S:

@@ -49,7 +49,7 @@ class StepsChart(TypedDict):
     """Checkpoints along their steps, a lane for each run.
 
     A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`. `labels` say
-    what the looks mean.
+    what the looks mean, `note` which of them is not known.
     """
 
     id: str
@@ -62,6 +62,7 @@ class StepsChart(TypedDict):
     lanes: list[str]
     looks: list[str]
     labels: list[str]
+    note: str
     points: list[list[float]]
 
 

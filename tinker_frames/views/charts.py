@@ -80,6 +80,8 @@ class Charts:
 
         `rate` is in dollars per gigabyte and month; `query` is the user's own condition, which a click adds to.
         """
+        if not mask.any():
+            return []
         found = [
             self._draw_steps(mask, now),
             self._draw_storage(mask, now, rate),
@@ -203,7 +205,9 @@ class Charts:
         bars = [self._make_bar(self.facets.label(control, values[p]), sums[p], is_size, "kept") for p in shown]
         rest = self._describe_amount(sum(sums[p] for p in others), is_size) if others else ""
         what = f"{'Storage' if is_size else self.sort.title} by {title}"
-        chart = make_bars(name, "bars", what, bars, rest=f"{len(others):,} others: {rest}" if rest else "")
+        chart = make_bars(
+            name, "bars", what, bars, rest=f"{len(others):,} other{'s' * (len(others) > 1)}: {rest}" if rest else ""
+        )
         return Drawing(chart, lambda first, last: {name: [values[p] for p in shown[first : last + 1]]})
 
     def _draw_statuses(self, mask: Mask) -> Drawing | None:
@@ -276,6 +280,7 @@ class Charts:
             "lanes": labels,
             "looks": list(LOOKS),
             "labels": [label_look(look) for look in LOOKS],
+            "note": "" if "loaded_by_sampler" in self.frame.columns else "not known: loaded by a sampler",
             "points": [
                 [int(place), float(steps[at]), int(lane), int(look), int(count)]
                 for (place, lane, look), at, count in zip(places, first, counts, strict=True)

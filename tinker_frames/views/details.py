@@ -137,7 +137,7 @@ def describe_row(state: TableState, row: pd.DataFrame, checkpoints: pd.DataFrame
         checkpoints = frame[frame["training_run_id"].eq(values["training_run_id"] or "").fillna(False)]
     names = [str(name) for name in row.columns if name not in (*METADATA, state.sort.key)]
     known = [name for name in names if row[name].notna().iloc[0]]
-    brief = [name for name in state.sort.columns if name in known]
+    brief = [name for name in state.sort.columns if name in known or (name == "expires_at" and name in names)]
     return {
         "key": key,
         "title": escape_control_characters(values.get("name") or values.get("display_name") or key),
@@ -147,7 +147,7 @@ def describe_row(state: TableState, row: pd.DataFrame, checkpoints: pd.DataFrame
         "code": list_snippets(state.sort.name, key, values.get("checkpoint_type")),
         "brief": list_fields(row, brief, now),
         "fields": list_fields(row, [name for name in known if name not in brief], now),
-        "unset": [escape_control_characters(name) for name in names if row[name].isna().iloc[0]],
+        "unset": [escape_control_characters(name) for name in names if name not in {*known, *brief}],
         "metadata": list_metadata(values),
         "timeline": list_timeline(checkpoints, key, now),
         "openings": [opening.label for opening in state.sort.openings if values.get(opening.column)],
@@ -208,7 +208,7 @@ def _make_entry(row: pd.Series[Any], look: str) -> TimelineEntry:
         "type": _to_text(row.get("checkpoint_type")) or "",
         "step": None if pd.isna(step) else float(step),
         "size": "" if pd.isna(size) else format_size(float(size)),
-        "time": "" if pd.isna(time) else f"{time:%m-%d %H:%M}",
+        "time": "" if pd.isna(time) else f"{time.day} {time:%b %H:%M}",
         "look": look,
         "label": label_look(look),
     }

@@ -60,12 +60,12 @@ SORTS = {
     for sort in (
         Sort(
             "checkpoints", "Checkpoints", "checkpoint", "tinker_path",
-            ("name", "display_name", "base_model", "checkpoint_type", "size_gb", "time", "expires_at", "public", "run_corrupted", "corrupted", "session_status", "status", "training_run_id", "tinker_path"),
+            ("name", "display_name", "base_model", "checkpoint_type", "size_gb", "time", "expires_at", "public", "session_status", "status", "run_corrupted", "corrupted", "training_run_id", "tinker_path"),
             (_RUN, _SESSION), (("run", "run"), ("model", "model")),
         ),
         Sort(
             "training_runs", "Training runs", "training run", "training_run_id",
-            ("training_run_id", "display_name", "base_model", "status", "checkpoints_count", "size_gb", "last_step", "corrupted", "last_request_time", "session_id", "user_metadata"),
+            ("display_name", "base_model", "status", "checkpoints_count", "size_gb", "last_step", "corrupted", "last_request_time", "training_run_id", "session_id", "user_metadata"),
             (_OF_RUN, _SESSION), (("model", "model"), ("session", "session")),
         ),
         Sort(

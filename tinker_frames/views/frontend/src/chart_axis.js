@@ -1,8 +1,10 @@
 // Axes and marks of charts as SVG.
 
-import { svg } from "./dom.js";
+import { anchorOf } from "./chart_scale.js";
+import { el, svg } from "./dom.js";
 
 /** @import { Area, Tick } from "./chart_scale.js" */
+/** @import { StepsChart } from "./messages.js" */
 
 // Circles, triangles, squares, diamonds and crosses, about a point: told apart without colour too.
 /** @type {Record<string, string>} */
@@ -22,14 +24,10 @@ export function makeBottomAxis({ left, right, bottom }, ticks) {
     svg("line", { x1: left, x2: right, y1: bottom, y2: bottom }),
     ...ticks.flatMap(({ at, label }) => [
       svg("line", { x1: at, x2: at, y1: bottom, y2: bottom + 4 }),
-      svg("text", { x: at, y: bottom + 15, "text-anchor": anchorOf(at, left, right) }, label),
+      svg("text", { x: at, y: bottom + 15, "text-anchor": anchorOf(at, { left, right }) }, label),
     ]),
   );
 }
-
-// Labels at the ends stay inside.
-/** @param {number} at @param {number} left @param {number} right */
-const anchorOf = (at, left, right) => (at > right - 20 ? "end" : at < left + 12 ? "start" : "middle");
 
 /** @param {Area} area @param {Tick[]} ticks */
 export function makeLeftAxis({ left, right }, ticks) {
@@ -52,4 +50,12 @@ export function makeMark(look, x, y, size = 1) {
 /** @param {string} look */
 export function makeKeyMark(look) {
   return svg("svg", { class: "tkf-key-mark", width: 12, height: 12, "aria-hidden": "true" }, makeMark(look, 6, 6));
+}
+
+/** Return what the marks of checkpoints mean, and what is not known of them. @param {StepsChart} chart */
+export function makeMarkKey({ looks, labels, points, note }) {
+  const drawn = looks.flatMap((look, place) =>
+    points.some((point) => point[3] === place) ? [el("span", {}, makeKeyMark(look), labels[place])] : [],
+  );
+  return el("div", { class: "tkf-key" }, ...drawn, note && el("span", {}, note));
 }

@@ -13,14 +13,16 @@ export const HEIGHT = 118;
 export const VALUE_TICKS = 3; // about so many of a vertical axis
 const LEFT = 48; // room for the labels of the vertical axis
 const HOUR_MS = 3_600_000;
+const LETTER_PX = 6.4; // about the width of a letter of a label
+const GAP_PX = 5; // between two labels
 const TICK_PX = 64; // the least distance of two labels of a horizontal axis
 
-/** @param {number} width @param {number} [left] @returns {Area} */
-export const areaOf = (width, left = LEFT) => ({
+/** @param {number} width @param {number} [left] @param {number} [height] @returns {Area} */
+export const areaOf = (width, left = LEFT, height = HEIGHT) => ({
   left,
   right: Math.max(left + 40, width - 8),
   top: 8,
-  bottom: HEIGHT - 20,
+  bottom: height - 20,
 });
 
 /**
@@ -82,13 +84,40 @@ export const tickCount = ({ left, right }) => Math.max(2, Math.floor((right - le
 export function timeTicks({ low, high, place }, area, last = "") {
   const times = utcTicks(new Date(low), new Date(high), tickCount(area));
   const isOfMonths = times.every((time) => time.getUTCDate() === 1 && !time.getUTCHours());
-  const every = times.length > 1 && place(times[1].getTime()) - place(times[0].getTime()) < TICK_PX * 0.8 ? 2 : 1;
-  const found = times
-    .filter((_, at) => at % every === 0)
-    .map((time) => ({ at: place(time.getTime()), label: formatTick(time, isOfMonths) }));
-  if (!last) return found;
-  return [...found.filter((tick) => tick.at < area.right - TICK_PX * 0.75), { at: area.right, label: last }];
+  const found = times.map((time) => ({ at: place(time.getTime()), label: formatTick(time, isOfMonths) }));
+  return dropTouching(found, area, last ? [{ at: area.right, label: last }] : []);
 }
+
+/**
+ * Return ticks without those whose labels would touch the one before them or the last, which stays.
+ *
+ * @param {Tick[]} found
+ * @param {Area} area
+ * @param {Tick[]} last
+ */
+function dropTouching(found, area, last) {
+  const limit = last.length ? placeLabel(last[0], area).left : Number.POSITIVE_INFINITY;
+  /** @type {Tick[]} */
+  const kept = [];
+  let end = Number.NEGATIVE_INFINITY;
+  for (const tick of found) {
+    const { left, right } = placeLabel(tick, area);
+    if (left < end + GAP_PX || right + GAP_PX > limit) continue;
+    kept.push(tick);
+    end = right;
+  }
+  return [...kept, ...last];
+}
+
+/** Return the ends of a label, as wide as its letters are on average. @param {Tick} tick @param {Area} area */
+function placeLabel({ at, label }, area) {
+  const width = label.length * LETTER_PX;
+  const left = at - { start: 0, middle: width / 2, end: width }[anchorOf(at, area)];
+  return { left, right: left + width };
+}
+
+/** Return how the label of a tick is anchored: labels at the ends stay inside. @param {number} at @param {{ left: number, right: number }} area */
+export const anchorOf = (at, { left, right }) => (at > right - 20 ? "end" : at < left + 12 ? "start" : "middle");
 
 /**
  * Return a time as an axis shows it: an hour, a day, or a month or year if all times are such.
@@ -100,8 +129,8 @@ export function formatTick(time, isOfMonths) {
   if (time.getUTCHours() || time.getUTCMinutes()) return time.toISOString().slice(11, 16);
   if (isOfMonths && !time.getUTCMonth()) return String(time.getUTCFullYear());
   /** @type {Intl.DateTimeFormatOptions} */
-  const form = isOfMonths ? { month: "long" } : { month: "short", day: "2-digit" };
-  return time.toLocaleDateString("en-US", { timeZone: "UTC", ...form });
+  const form = isOfMonths ? { month: "long" } : { day: "numeric", month: "short" };
+  return time.toLocaleDateString("en-GB", { timeZone: "UTC", ...form });
 }
 
 /**

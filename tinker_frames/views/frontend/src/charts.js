@@ -1,6 +1,6 @@
 // Charts of the rows that match; a click or brush filters by the groups of a chart.
 
-import { makeKeyMark } from "./chart_axis.js";
+import { makeMarkKey } from "./chart_axis.js";
 import { makeBars } from "./chart_bars.js";
 import { makeBrush } from "./chart_brush.js";
 import { countBins, describeBins, describeSteps } from "./chart_scale.js";
@@ -100,18 +100,12 @@ export class Charts {
 const describeGroups = (chart, first, last) =>
   "low" in chart ? describeSteps(chart, first, last) : describeBins(chart, first, last);
 
-/** @param {StepsChart} chart @param {number} look its place */
-const isDrawn = (chart, look) => chart.points.some((point) => point[3] === look);
-
 /** Return what the looks of marks mean, where there are several. @param {TimeChart | StepsChart} chart */
 function makeKey(chart) {
-  const looks =
-    "low" in chart
-      ? chart.looks.map((look, place) => [chart.labels[place], look]).filter((_, place) => isDrawn(chart, place))
-      : chart.series.map(({ label, look }) => [label, look]);
-  if (looks.length < 2) return [];
-  const items = looks.map(([label, look]) =>
-    el("span", {}, "low" in chart ? makeKeyMark(look) : el("span", { class: `tkf-swatch tkf-look-${look}` }), label),
+  if ("low" in chart) return [makeMarkKey(chart)];
+  if (chart.series.length < 2) return [];
+  const items = chart.series.map(({ label, look }) =>
+    el("span", {}, el("span", { class: `tkf-swatch tkf-look-${look}` }), label),
   );
   return [el("div", { class: "tkf-key" }, ...items)];
 }

@@ -1,6 +1,6 @@
 // The details of the row that was opened, over the end of the rows: its fields, its metadata, its run's checkpoints, its code.
 
-import { makeKeyMark } from "./chart_axis.js";
+import { makeKeyMark, makeMarkKey } from "./chart_axis.js";
 import { drawSteps } from "./chart_steps.js";
 import { button, copyText, el, redraw } from "./dom.js";
 import { stepsOf } from "./timeline.js";
@@ -9,7 +9,7 @@ import { stepsOf } from "./timeline.js";
 /** @import { Grid } from "./grid.js" */
 /** @import { Detail, DetailField, Request, TimelineEntry } from "./messages.js" */
 
-const PICTURE_PX = 380;
+const PICTURE = { width: 380, height: 66 }; // in pixels
 
 export class DetailPanel {
   /** @param {(request: Request) => void} send @param {Grid} grid @param {(text: string) => void} say shows a note */
@@ -118,12 +118,12 @@ export class DetailPanel {
   /** @param {TimelineEntry[]} timeline @param {string} key */
   makeTimeline(timeline, key) {
     const steps = stepsOf(timeline);
-    const picture = steps && drawSteps(steps, PICTURE_PX).picture;
+    const picture = steps && drawSteps(steps, PICTURE.width, PICTURE.height).picture;
     picture?.setAttribute("aria-hidden", "true"); // the list below says the same
     const rows = timeline.map((entry) => this.makeEntry(entry, entry.key === key));
     const list = el("div", { class: "tkf-timeline", role: "group", "aria-label": "checkpoints of the run" }, ...rows);
     const section = makeSection(`Checkpoints of the run (${timeline.length})`, list);
-    if (picture) section.insertBefore(picture, list);
+    if (steps && picture) list.before(picture, makeMarkKey(steps));
     return section;
   }
 

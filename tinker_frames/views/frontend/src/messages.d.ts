@@ -42,7 +42,7 @@ export interface BarsChart {
  * Checkpoints along their steps, a lane for each run.
  *
  * A point is `[bin, step, lane, look, rows]`; there are `bins` of equal width between the steps `low` and `high`. `labels` say
- * what the looks mean.
+ * what the looks mean, `note` which of them is not known.
  */
 export interface StepsChart {
   id: string;
@@ -55,6 +55,7 @@ export interface StepsChart {
   lanes: Array<string>;
   looks: Array<string>;
   labels: Array<string>;
+  note: string;
   points: Array<Array<number>>;
 }
 
@@ -432,6 +433,7 @@ export interface PlanFigures {
   lines: Array<string>;
   parts: Array<Bar>;
   guards: Array<GuardTick>;
+  warning: string;
   typed: boolean;
   undo: boolean;
   rule: string;
@@ -452,6 +454,7 @@ export interface ConfirmPanel {
   lines: Array<string>;
   parts: Array<Bar>;
   guards: Array<GuardTick>;
+  warning: string;
   typed: boolean;
   undo: boolean;
   rule: string;

@@ -36,7 +36,7 @@ export function dropEmptyColumns([names = [], ...rows]) {
 export function makeParts(bars) {
   if (bars.length < 2) return [];
   const items = bars.map(({ label, text, look }) =>
-    el("span", {}, el("span", { class: `tkf-swatch tkf-look-${look}` }), `${label}: ${text}`),
+    el("span", {}, el("span", { class: `tkf-swatch tkf-look-${look}` }), text ? `${label}: ${text}` : label),
   );
   return [
     el(

@@ -54,7 +54,7 @@ function makeHiddenWarning(hidden) {
 /** @param {ActionPanel} panel @param {ConfirmPanel} state */
 function makeRunButton(panel, state) {
   return button(
-    `${capitalize(state.verb)} ${formatCount(state.number)}`,
+    `${capitalize(state.verb)} ${formatCount(state.number)}${state.warning && `: ${state.warning}`}`,
     () => panel.send({ do: "confirm", typed: panel.typed }),
     {
       class: `tkf-button ${state.typed ? "tkf-danger" : "tkf-main"}`,

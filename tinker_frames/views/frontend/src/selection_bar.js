@@ -6,6 +6,8 @@ import { makeToolbar, setStop } from "./toolbar.js";
 
 /** @import { ActionButton, Head, Request, Selection } from "./messages.js" */
 
+const HELD = "These are the last rows that matched; no action until the filter is corrected.";
+
 /**
  * Return the text about a selection.
  *
@@ -32,8 +34,8 @@ export class SelectionBar {
     this.actions = makeToolbar({ class: "tkf-action-buttons", "aria-label": "actions" });
     const count = el("div", { class: "tkf-selection" }, this.count, this.selecting);
     // In the room of the actions, which stays: rows must not move under the pointer that selects one.
-    const hint = el("div", { class: "tkf-action-hint tkf-muted" }, "Select rows to act on them.");
-    this.acting = el("div", { class: "tkf-acting" }, this.actions, hint);
+    this.hint = el("div", { class: "tkf-action-hint tkf-muted" });
+    this.acting = el("div", { class: "tkf-acting" }, this.actions, this.hint);
     this.element = el("div", { class: "tkf-line tkf-actions" }, count, this.acting);
   }
 
@@ -64,13 +66,13 @@ export class SelectionBar {
     redraw(this.actions, () => this.actions.replaceChildren(...buttons()));
     setStop(this.selecting);
     setStop(this.actions);
+    this.hint.textContent = this.isInvalid ? HELD : "Select rows to act on them.";
     this.acting.classList.toggle("tkf-withheld", !selection.rows || this.isInvalid);
   }
 
   /** @param {Selection} selection */
   makeCount(selection) {
-    const wrong = this.isInvalid && selection.rows ? "; no action until the filter is corrected" : "";
-    return el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection) + wrong);
+    return el("span", { class: selection.hidden ? "tkf-hidden-count" : "" }, describeSelection(selection));
   }
 
   /** @param {Selection} selection @param {number} matching */

@@ -9,7 +9,8 @@
  * @returns {StepsChart | null}
  */
 export function stepsOf(timeline) {
-  const looks = [...new Set(timeline.map(({ look }) => look))];
+  const meanings = new Map(timeline.map(({ look, label }) => [look, label]));
+  const looks = [...meanings.keys()];
   const stepped = timeline.flatMap(({ step, look }) => (step === null ? [] : [{ step, look: looks.indexOf(look) }]));
   const steps = stepped.map(({ step }) => step);
   const [low, high] = [Math.min(...steps), Math.max(...steps)];
@@ -24,7 +25,8 @@ export function stepsOf(timeline) {
     bins: 1,
     lanes: [""],
     looks,
-    labels: looks,
+    labels: [...meanings.values()],
+    note: "",
     points: stepped.map(({ step, look }) => [0, step, 0, look, 1]),
   };
 }

@@ -124,6 +124,7 @@ class View {
     const { rows, total, size, total_size: all } = head.count;
     this.count.textContent = `${formatCount(rows)} of ${formatCount(total)}${all ? ` · ${size || "0 B"} of ${all}` : ""}`;
     this.grid.limitHeight(total);
+    this.root.classList.toggle("tkf-nothing", !total);
     this.banner.hidden = !head.banner;
     this.banner.textContent = head.banner;
     this.drawNote(head);

@@ -58,8 +58,15 @@ test("today is at the right end, and no tick is beyond it or on top of it", () =
 test("labels of an axis of weeks are days, also at the first of a month, and do not touch", () => {
   const chart = makeChart({ start: (TODAY / 24 - 47) * DAY, step: 7 * DAY });
   const ticks = timeTicks(timeScale(chart, AREA), AREA, "today");
-  assert.ok(ticks.slice(0, -1).every(({ label }) => /^[A-Z][a-z]{2} \d\d$/.test(label)));
+  assert.ok(ticks.slice(0, -1).every(({ label }) => /^\d\d? [A-Z][a-z]{2}$/.test(label)));
   assert.ok(ticks.slice(1).every(({ at }, place) => at - ticks[place].at > 40));
+});
+
+test("of labels that would touch, the one before the last or after another is left out", () => {
+  const chart = makeChart({ start: (TODAY / 24 - 108) * DAY, step: 7 * DAY });
+  const narrow = areaOf(278);
+  const labels = timeTicks(timeScale(chart, narrow), narrow, "today").map(({ label }) => label);
+  assert.deepEqual(labels, ["September", "October", "today"]);
 });
 
 test("a brush says what was added in its period, or what the columns hold", () => {
@@ -85,6 +92,7 @@ test("a brush along steps counts the checkpoints by what keeps or ends them", ()
     lanes: ["a"],
     looks: ["public", "kept"],
     labels: ["public", "kept"],
+    note: "",
     points: [
       [0, 100, 0, 0, 1],
       [0, 100, 0, 1, 2],
