@@ -315,8 +315,8 @@ def test_the_confirmation_summarizes_the_plan(server: DemoServer, view: Headless
     assert "$" in plan["lines"][0]
     assert (plan["rule"], plan["undo"], plan["typed"]) == ("keep_last(1)", True, False)
     assert view.make_plan("delete")["undo"] is False
-    assert (view.panel["warning"], view.make_plan("publish")["warning"]) == ("", "any Tinker user can load them")
     assert "a delete cannot be undone; to be able to, use Expire in 24 h" in view.panel["lines"]
+    assert (view.panel["warning"], view.make_plan("publish")["warning"]) == ("", "any Tinker user can load them")
 
 
 def test_what_stays_can_be_listed_too(view: HeadlessView) -> None:
