@@ -388,6 +388,14 @@ def test_a_plan_that_ran_can_run_again_and_its_first_run_stays_known(server: Dem
     assert client.checkpoints().query("tinker_path in @frame.tinker_path")["expires_at"].isna().all()
 
 
+def test_a_plan_is_shown_without_its_journal(shared_client: tkf.Client) -> None:
+    """Where the journal cannot be read, a plan is shown as one that has not run."""
+    folder = shared_client.planner.journal().folder
+    folder.parent.mkdir(parents=True)
+    folder.write_text("no folder")
+    assert repr(shared_client.checkpoints().head(1).tinker.expire()).endswith("Nothing is sent until plan.run().")
+
+
 # ── editing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -52,7 +52,7 @@ def summary(
 ) -> int:
     """Print checkpoints, gigabytes, percentage and monthly storage cost of the account by model, run, month or another group.
 
-    The cost is there if the account may read its rate. Exit code 3 means that rows may be missing.
+    The cost is shown if the account may read its storage rate. Exit code 3 means that rows may be missing.
     """
     from ..frames import files
     from ..frames.query import filter_rows
@@ -107,7 +107,7 @@ def cost(
 ) -> int:
     """Print what the organization pays: by session, training run, model, person, project, time or metadata, the largest first.
 
-    Needs org admin or billing admin. What is not priced is in no sum; unpriced_events counts it. Exit code 3 means that rows may be
+    Needs org admin or billing admin. Events without a price are in no sum; unpriced_events counts them. Exit code 3 means that rows may be
     missing.
     """
     from ..frames import files
@@ -149,9 +149,9 @@ def _describe_sum(costs: pd.DataFrame) -> str:
 @add_table_options
 @add_server_options
 def find(text: str, form: str, metadata: bool, refresh: bool, base_url: str | None, *, full: bool, quiet: bool) -> int:
-    """Print the sessions, runs and checkpoints that a name, the beginning of an id, a tinker path or a console link names.
+    """Find sessions, runs and checkpoints by a name, the beginning of an id, a tinker path or a console link.
 
-    Exit code 1 means that there are none.
+    Exit code 1 means that nothing was found.
     """
     from ..frames import files
     from ..frames.metadata import expand_metadata, list_key_columns

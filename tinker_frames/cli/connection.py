@@ -26,7 +26,7 @@ def add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
             is_flag=True,
             expose_value=False,
             callback=_remember_demo,
-            help="Use the account of `tinker-frames demo`; what is changed in it is lost when the command ends.",
+            help="Use the account of `tinker-frames demo`; changes to it are lost when the command ends.",
         ),
     )
     return add_options(command, options)

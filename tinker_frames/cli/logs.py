@@ -43,7 +43,7 @@ def add_logs(frame: pd.DataFrame, logs: Sequence[str]) -> pd.DataFrame:
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def lineage(path: str, logs: tuple[str, ...], form: str) -> int:
-    """Print what a checkpoint comes from and what was started from it, as training logs tell; needs no account."""
+    """Print what a checkpoint comes from and what was started from it, according to training logs; needs no account."""
     from ..frames import files
     from ..training_logs.lineage import lineage as find_lineage
 

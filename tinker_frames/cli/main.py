@@ -184,7 +184,8 @@ def export(table: str, output: str, form: str | None, encoding: Encoding, **opti
 def doctor(form: str, base_url: str | None) -> int:
     """Check the credential and whose it is, the server's routes, page caps and latency, the clocks and the cache.
 
-    Nothing is changed: what plans need is asked for by OPTIONS requests. Without a credential, what needs none is checked.
+    Changes nothing: the routes that plans need are checked with OPTIONS requests. Without a credential, only the checks that need none
+    are made.
     """
     import pandas as pd
 

@@ -168,7 +168,7 @@ def _finish_plan(finish: Callable[..., pd.DataFrame], plan: str | None, yes: boo
 @DRY_RUN
 @_add_client_options
 def undo(plan: str | None, yes: bool, dry_run: bool, form: str, base_url: str | None) -> int:
-    """Undo a plan: the last one, or the one named."""
+    """Undo a plan: the last one of the last 24 hours, or the one named."""
     with _open_client(base_url) as client:
         if dry_run:
             return print_plan(client.planner.preview_undo(plan), form)
