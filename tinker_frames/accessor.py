@@ -311,21 +311,9 @@ class TinkerAccessor(_Actions):
         >>> frame = client.sessions()
         >>> frame["console_url"] = frame.tinker.console_url()
         """
-        import pandas as pd
+        from .schema.identity import find_console_links
 
-        from .schema.columns import text_dtype
-        from .schema.identity import restore_keys
-        from .schema.paths import write_console_link
-
-        frame = restore_keys(self._frame)
-        columns = [name for name in ("tinker_path", "training_run_id", "session_id") if name in frame.columns]
-        if not columns:
-            raise AttributeError(
-                "this needs a column 'tinker_path', 'training_run_id' or 'session_id', and the frame has none"
-            )
-        rows = zip(*(frame[name] for name in columns), strict=True)
-        links = [write_console_link(dict(zip(columns, values, strict=True))) for values in rows]
-        return pd.Series(links, index=self._frame.index, dtype=text_dtype(), name="console_url")
+        return find_console_links(self._frame)
 
     def _make_plan(self, action: str, client: Client | None, given: Mapping[str, Any]) -> Plan:
         """Return the plan of an action named by text, with its arguments: what the method of that name calls."""

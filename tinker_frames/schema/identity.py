@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from .catalog import TABLES
+from .columns import text_dtype
+from .paths import write_console_link
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,21 @@ def restore_keys(frame: pd.DataFrame) -> pd.DataFrame:
     """
     found = [name for name in frame.index.names if name in KEYS and name not in frame.columns]
     return frame.reset_index(level=found) if found else frame
+
+
+def find_console_links(frame: pd.DataFrame) -> pd.Series[Any]:
+    """Return the page of each row in the service's web console, NA for a row that names none, with the index of the frame."""
+    import pandas as pd
+
+    rows = restore_keys(frame)
+    columns = [name for name in ("tinker_path", "training_run_id", "session_id") if name in rows.columns]
+    if not columns:
+        raise AttributeError(
+            "this needs a column 'tinker_path', 'training_run_id' or 'session_id', and the frame has none"
+        )
+    values = zip(*(rows[name] for name in columns), strict=True)
+    links = [write_console_link(dict(zip(columns, row, strict=True))) for row in values]
+    return pd.Series(links, index=frame.index, dtype=text_dtype(), name="console_url")
 
 
 def align_mask(mask: Any, index: pd.Index[Any], called: str) -> pd.Series[Any]:
