@@ -868,3 +868,23 @@ def test_output_in_an_encoding_without_the_names(
     assert done.code == 0
     assert done.out.isascii()
     assert r"\u68c0" in done.out
+
+
+@pytest.mark.parametrize(
+    "command", [["ls", "checkpoints"], ["ls", "checkpoints", "--format", "json"], ["ls", "nothing"]]
+)
+def test_output_that_the_shell_has_closed_is_dropped(
+    command: list[str], shared_server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With standard output and error closed, a command prints to nowhere, and ends with its exit code."""
+    monkeypatch.setenv("TINKER_API_KEY", shared_server.key)
+    monkeypatch.setenv("TINKER_BASE_URL", shared_server.url)
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    monkeypatch.setattr(sys, "argv", ["tinker-frames", *command])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == (1 if "nothing" in command else 0)
+    for stream in (sys.stdout, sys.stderr):
+        assert stream.name == os.devnull
+        stream.close()

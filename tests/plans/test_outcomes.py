@@ -169,6 +169,18 @@ def test_what_cannot_be_read_afterwards_is_unknown(
     assert outcomes["error"].str.contains("cannot be read").all()
 
 
+@pytest.mark.parametrize(("status", "outcome"), [(302, "unknown"), (303, "unknown"), (403, "failed")])
+def test_a_redirect_of_a_write_is_no_refusal(server: DemoServer, client_of: Make, status: int, outcome: str) -> None:
+    """Some answer what they have carried out with a redirect: if the run cannot be read afterwards, the outcome is not known."""
+    client = client_of(server, retries=0)
+    plan = plan_of(client, 1)
+    server.faults.bursts = [Burst(DELETE, status, times=None, then="apply", detail="no")]
+    server.faults.edit = lambda endpoint, content: (
+        {"checkpoints": None} if endpoint == LIST and server.requests.count(DELETE) else content
+    )
+    assert plan.run()["outcome"].tolist() == [outcome]
+
+
 @pytest.mark.parametrize("status", [500, 204])
 def test_an_empty_list_is_no_proof_that_everything_is_gone(server: DemoServer, client_of: Make, status: int) -> None:
     """A list that also lacks rows nobody deleted is not trusted: the outcome is unknown, and resume finds out."""

@@ -291,6 +291,7 @@ for _command in (*COMMANDS, lineage, answers.find, answers.summary, answers.cost
 
 def main() -> None:
     """Run the command line, with errors as one sentence and the exit codes that the module's docstring names."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names are any text, which not every terminal can show
@@ -299,6 +300,13 @@ def main() -> None:
         warnings.showwarning = _print_warning
         code = _run_command()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for output that the shell has closed (`>&-`), before another file gets its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123  # until the process ends
 
 
 def _run_command() -> Any:

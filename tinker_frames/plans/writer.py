@@ -393,7 +393,8 @@ def is_unclear(error: TinkerError) -> bool:
     """Tell whether a write that failed with this error may have been carried out anyway."""
     if error.status is None:
         return isinstance(error, ConnectionFailedError)
-    return error.retryable or error.status in (408, 409, 425) or error.status >= 500
+    is_redirect = 300 <= error.status < 400  # as some answer what they have carried out
+    return error.retryable or is_redirect or error.status in (408, 409, 425) or error.status >= 500
 
 
 def _get_wait(job: Job, error: TinkerError) -> float:
