@@ -99,6 +99,15 @@ def find_nameless(view: ViewPage) -> list[Any]:
 # ---- colours
 
 
+def test_a_view_is_dark_where_the_page_is(view: ViewPage) -> None:
+    """A page that says it is light, as marimo does, has a light view, whatever the browser prefers; the view follows when it changes."""
+    looks = "view => getComputedStyle(view).colorScheme === 'dark'"
+    for preferred, said, expected in [("dark", "", True), ("dark", "light", False), ("light", "dark", True), ("light", "", False)]:  # fmt: skip
+        view.page.emulate_media(color_scheme=preferred)
+        view.page.evaluate("said => { document.documentElement.style.colorScheme = said }", said)
+        view.wait_for(lambda: view.find(".tkf").first.evaluate(looks), expected)
+
+
 def test_texts_can_be_read(host: WidgetHost, account: tkf.Client) -> None:
     """Every text of rows (selected, public, expiring), filters, charts, an error and a banner has a contrast of 4.5."""
     frame = account.inventory()

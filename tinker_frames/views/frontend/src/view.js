@@ -11,6 +11,7 @@ import { echoChanges, isInMarimo } from "./marimo.js";
 import { Note } from "./note.js";
 import { SelectionBar } from "./selection_bar.js";
 import { capitalize, formatAge, formatCount, formatRows } from "./text.js";
+import { followTheme } from "./theme.js";
 import { makeToolbar, setStop } from "./toolbar.js";
 
 /** @import { Model } from "./kernel.js" */
@@ -42,6 +43,7 @@ class View {
     this.root.append(...this.layOut());
     this.keepKeys();
     host.append(this.root);
+    this.leaveTheme = followTheme(this.root, host);
     hideStaticTable(model.get("_static_id"));
     this.followState();
     if (isInMarimo(host)) echoChanges(model, this.kernel);
@@ -51,6 +53,7 @@ class View {
 
   remove() {
     clearInterval(this.clock);
+    this.leaveTheme();
     this.kernel.remove();
     this.grid.remove();
     this.bar.remove();
