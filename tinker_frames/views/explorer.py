@@ -94,10 +94,11 @@ class Explorer:
 
     def close(self) -> None:
         """Release all tables, and stop reading; a running plan continues, and its outcomes are kept."""
-        task, self.reading = self.reading, None
+        with self.lock:  # not while its parts are being sent
+            task, self.reading = self.reading, None
+            self.stack.clear()
         if task is not None:
             task.cancel()
-        self.stack.clear()
         self.panel.release()
 
     # ── filters, order, selection ───────────────────────────────────────────────────────────────────────────────────────

@@ -262,6 +262,8 @@ class View(SyncedTraits):
     def _changed(self, parts: tuple[str, ...]) -> None:
         """Send parts of the state in one message."""
         with self._explorer.lock, self.hold_sync():
+            if self._explorer.is_closed:
+                return
             for name in parts:
                 setattr(self, f"_{name}", self._explorer.part(name))
             self._update_traits(parts)
