@@ -154,6 +154,19 @@ def test_numbers_are_short_and_hovering_is_exact(value: float) -> None:
         assert int(made.replace(",", "")) == value
 
 
+@pytest.mark.parametrize(
+    ("usd", "text"), [(0.0, "$0.00"), (0.004, "<$0.01"), (3.6, "$3.60"), (1234.567, "$1,234.57"), (None, "")]
+)
+def test_dollars_have_cents(usd: float | None, text: str) -> None:
+    """The cost of storage is shown in dollars and cents, under a heading with its unit; what is not known is empty."""
+    frame = pd.DataFrame({"storage_usd_month": pd.array([usd], dtype="float64")})
+    (((shown, *_),),) = [
+        [cell if isinstance(cell, list) else [cell] for cell in row] for row in format_rows(frame, list(frame), NOW)
+    ]
+    assert shown == text
+    assert describe_column(frame, "storage_usd_month")["label"] == "$/month"
+
+
 @pytest.mark.parametrize("dtype", ["int64", "Int64", "float64", "float32", "Float64"])
 def test_numbers_of_every_dtype_read_alike(dtype: str) -> None:
     """Integers have separators and no point, 64 bits are exact, and fractions are not truncated to integers."""

@@ -20,7 +20,7 @@ _UUID = re.compile(r"([0-9a-f]{8})(-[0-9a-f]{4})(-[0-9a-f]{4})(-[0-9a-f]{4})(-[0
 _PATH = re.compile(f"(?:{'|'.join(SCHEMES)})(.*)")
 _SEGMENT = re.compile(r"(?<=…)(?::[a-z]+(:\d+))?/([a-z])[a-z_]*/")  # with the number of the run, if it has one
 _SHORTER = (r"\1/\2…/", r"/\2…/")
-_LABELS = {"storage_usd_month": "$/month"}
+LABELS = {"storage_usd_month": "$/month"}
 _FACTORS = {"_bytes": 1.0, "_gb": 1e9, "_days": 86_400.0}
 
 
@@ -61,7 +61,7 @@ def label_columns(names: Sequence[Any]) -> list[str]:
     >>> label_columns(["size_gb", "age_days", "name"])
     ['size', 'age', 'name']
     """
-    texts = [_LABELS.get(str(name), str(name)) for name in names]
+    texts = [LABELS.get(str(name), str(name)) for name in names]
     cut = [next((text.removesuffix(u.suffix) for u in UNITS if text.endswith(u.suffix)), text) for text in texts]
     return [short if short and cut.count(short) == 1 else text for short, text in zip(cut, texts, strict=True)]
 

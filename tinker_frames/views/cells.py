@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pandas.api import types
 
-from ..frames.humanize import format_moment, format_size
+from ..frames.humanize import LABELS, format_moment, format_size
 from ..frames.text import escape_control_characters
 from ..schema.catalog import known_columns
 from .messages import Cell, Column
@@ -23,6 +23,7 @@ SOON_S = 7 * 86_400
 WIDEST_NAME = 152  # pixels up to which a column is widened for its name
 WIDTHS = {"text": 136, "id": 210, "model": 160, "number": 84, "time": 104, "bool": 90, "category": 96}
 MARKED = {"corrupted": 112, "status": 130, "session_status": 130}  # wide enough for "✕ corrupted" and "client_finished"
+DOLLARS = ("_usd", "_usd_month")
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
 
@@ -53,20 +54,21 @@ def describe_column(frame: pd.DataFrame, name: str) -> Column:
     """Return how a column is shown: kind, alignment, width in pixels and description."""
     kind = kind_of(frame, name)
     column = known_columns().get(name.removeprefix("last_checkpoint_")) or known_columns().get(name)
+    named = f"{name}: " if name in LABELS else ""
     return {
         "id": name,
-        "label": escape_control_characters(name),
+        "label": LABELS.get(name) or escape_control_characters(name),
         "kind": kind,
         "align": "right" if kind == "number" else "left",
         "width": _width(name, kind),
-        "doc": "" if column is None else f"{column.doc} ({column.dtype})",
+        "doc": "" if column is None else f"{named}{column.doc} ({column.dtype})",
     }
 
 
 def _width(name: str, kind: str) -> int:
     """Return the width in pixels that values of a kind, or the name with its sort mark, need."""
     extra = 34 if name.endswith("expires_at") else 18 if name in SIZES else 0
-    return max(WIDTHS[kind] + extra, MARKED.get(name, 0), min(WIDEST_NAME, 7 * len(name) + 32))
+    return max(WIDTHS[kind] + extra, MARKED.get(name, 0), min(WIDEST_NAME, 7 * len(LABELS.get(name, name)) + 32))
 
 
 def format_rows(frame: pd.DataFrame, columns: list[str], now: datetime) -> list[list[Cell]]:
@@ -94,7 +96,7 @@ def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Cell]:
     if kind == "bool":
         return [_flag(value, name) for value in values]
     if kind == "number":
-        return [_number(value) for value in values]
+        return [_dollars(value) if name.endswith(DOLLARS) else _number(value) for value in values]
     return [_FAILED if value == "failed" and name in ("status", "session_status") else _text(value) for value in values]
 
 
@@ -149,6 +151,14 @@ def _number(value: Any) -> Cell:
         return f"{int(value):,}"
     text = format_number(float(value))
     return text if float(value).is_integer() and abs(value) < 1e15 else [text, repr(float(value))]
+
+
+def _dollars(value: Any) -> Cell:
+    """Return dollars and cents, and how many they are exactly."""
+    if value is None:
+        return ""
+    amount = float(value)
+    return ["<$0.01" if 0 < amount < 0.005 else f"${amount:,.2f}", f"${amount!r}"]
 
 
 def format_number(value: float) -> str:

@@ -166,7 +166,9 @@ def list_fields(row: pd.DataFrame, names: list[str], now: datetime) -> list[Deta
             text = f"{title} ({text})"
         elif text.endswith("…"):
             text = title
-        found.append({"name": column["label"], "text": text, "mark": mark, "doc": column["doc"]})
+        found.append(
+            {"name": escape_control_characters(column["id"]), "text": text, "mark": mark, "doc": column["doc"]}
+        )
     return found
 
 

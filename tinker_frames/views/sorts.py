@@ -65,12 +65,12 @@ SORTS = {
         ),
         Sort(
             "training_runs", "Training runs", "training run", "training_run_id",
-            ("display_name", "base_model", "status", "checkpoints_count", "size_gb", "last_step", "corrupted", "last_request_time", "training_run_id", "session_id", "user_metadata"),
+            ("display_name", "base_model", "status", "checkpoints_count", "size_gb", "storage_usd_month", "last_step", "corrupted", "last_request_time", "training_run_id", "session_id", "user_metadata"),
             (_OF_RUN, _SESSION), (("model", "model"), ("session", "session")),
         ),
         Sort(
             "sessions", "Sessions", "session", "session_id",
-            ("display_name", "status", "checkpoints_count", "size_gb", "created_at", "project_id", "owner", "session_id", "user_metadata"),
+            ("display_name", "status", "checkpoints_count", "size_gb", "storage_usd_month", "created_at", "project_id", "owner", "session_id", "user_metadata"),
             (_RUNS, _OF_SESSION), (("session", "session"), ("project", "project")),
         ),
     )

@@ -14,7 +14,9 @@ export function makeColumnList(popover) {
   const wanted = popover.search.toLowerCase();
   const rows = listColumns(shown, [...all.keys()]).flatMap((id) => {
     const column = all.get(id);
-    return column?.label.toLowerCase().includes(wanted) ? [makeColumnRow(column, shown, show)] : [];
+    return column && `${column.label} ${column.id}`.toLowerCase().includes(wanted)
+      ? [makeColumnRow(column, shown, show)]
+      : [];
   });
   const nothing = all.size && !rows.length && el("div", { class: "tkf-muted" }, "none");
   return [
