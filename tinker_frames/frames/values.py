@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,7 +65,25 @@ def to_times(values: pd.Series[Any]) -> Any:
 
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return values
-    return pd.to_datetime(values.astype("object"), utc=True, errors="coerce", format="ISO8601")
+    times = pd.to_datetime(values.astype("object"), utc=True, errors="coerce", format="ISO8601")
+    lost = times.isna() & values.notna()
+    if not lost.any():
+        return times
+    dtype = pd.DatetimeTZDtype("us", "UTC")
+    times = times.astype(dtype)
+    times[lost.to_numpy()] = pd.array([_to_far_time(value) for value in values[lost]], dtype=dtype)
+    return times
+
+
+def _to_far_time(value: Any) -> datetime | None:
+    """Return a time that nanoseconds do not reach, such as the year 2999, which pandas 2 does not read; None for what is none."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(found, datetime):
+            return None
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def to_numbers(values: pd.Series[Any]) -> Any:
