@@ -196,7 +196,7 @@ def examples_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tkf.Cl
 def _list_modules() -> Iterator[Any]:
     """Yield each module; those whose examples read or change an account are slow."""
     for name in MODULES:
-        path = ROOT.joinpath(*name.split("."))
+        path = Path(tkf.__file__).parents[1].joinpath(*name.split("."))
         text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
         uses_account = re.search(rf">>> .*\b({'|'.join(NAMES)}|Client|connect|default_client|logs)\b", text)
         yield pytest.param(name, marks=pytest.mark.slow if uses_account else ())
