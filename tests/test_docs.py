@@ -88,6 +88,7 @@ def test_readme_begins_with_the_two_commands() -> None:
     ]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("program", list(_programs()))
 def test_python_of_the_pages_runs(program: str, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python of the README and of each page runs unchanged, with the credential in the environment."""

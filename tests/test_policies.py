@@ -492,6 +492,7 @@ def test_any_rule_on_any_frame_gives_one_bool_a_row_and_changes_nothing(frame: p
     assert reasons.index.equals(frame.index)
 
 
+@pytest.mark.slow
 @FEW
 @given(frames(), RULE, RULE)
 def test_rules_are_a_boolean_algebra(frame: pd.DataFrame, one: P.Rule, other: P.Rule) -> None:

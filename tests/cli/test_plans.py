@@ -236,6 +236,7 @@ def test_names_with_separators_of_lines_are_piped_in_whole(form: str) -> None:
     assert [path for path in piped.parse_paths(file.getvalue().decode()) if path != "tinker_path"] == paths
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 @pytest.mark.parametrize("columns", ["name,tinker_path,size_gb", ""])
 def test_what_ls_prints_can_be_piped_in(
@@ -354,6 +355,7 @@ def test_no_selection_is_never_everything(command: str, server: DemoServer, run:
     assert len(server.requests) == 0
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("command", ["rm", "publish", "retire"])
 def test_a_pipe_selects_also_with_where(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A pipe limits the rows, also with --where and for `retire`; --all means the whole account and reads no pipe."""

@@ -46,6 +46,7 @@ def test_the_tour_is_one_screen(shared_client: tkf.Client, tmp_path: Path, *, te
         assert not set("─…") & set(out)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("dialect", list(DIALECTS))
 def test_the_tour_of_every_server(dialect: str, tmp_path: Path, client_of: Callable[..., tkf.Client]) -> None:
     """On every server the tour counts what there is, shows the first groups, and writes the inventory to two equal files."""

@@ -124,6 +124,7 @@ def test_naive_times_are_utc_and_reported(server: DemoServer, client: tkf.Client
     assert [p["rows"] for p in odd] == ([len(frame)] if server.dialect in ("skyrl", "skyrl-main", "twinkle") else [])
 
 
+@pytest.mark.few(2)
 def test_what_is_not_there_is_asked_for_once(server: DemoServer, client: tkf.Client) -> None:
     """After one `Not Found` the client does not request that route again."""
     with tkf.Client(server.key, server.url, cache=False) as fresh:

@@ -66,6 +66,7 @@ def test_five_thousand_rows_take_as_many_requests_as_pages(large_server: DemoSer
     assert get_report(frame)["total"] == get_report(frame)["rows"] == len(frame) > 5000
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("style", ["422", "silent"])
 @pytest.mark.parametrize("cap", [700, 100])
 def test_a_smaller_page_size_is_adapted_to_and_remembered(
@@ -300,6 +301,7 @@ def test_pages_that_do_not_hold_what_is_counted_are_doubted(
     assert large_server.requests.count(LIST) <= most
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("cursor", [True, False])
 @pytest.mark.parametrize("at", [0, 1, 5])
 def test_a_page_that_is_empty_once_costs_no_row(

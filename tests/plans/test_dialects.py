@@ -123,6 +123,7 @@ def test_a_pair_is_judged_again_when_it_is_sent(tuft: DemoServer, client_of: Mak
     assert writes(tuft) == 0
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("outcome", [None, "done", "failed"])
 def test_a_kill_between_the_halves_of_a_pair(tuft: DemoServer, client_of: Make, outcome: str | None) -> None:
     """Where the server took the other half of a pair for the one that was sent, resume deletes the rest, and both are done."""

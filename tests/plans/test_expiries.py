@@ -32,6 +32,7 @@ def read_expiries(server: DemoServer, paths: list[str]) -> list[datetime | None]
     return [server.state.find(path).expires_at for path in paths]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("ahead", [0, 7200, -7200])
 def test_extending_adds_to_each_rows_own_expiry(client_of: Make, ahead: int) -> None:
     """Rows that expire get exactly that much more, whatever the clocks; those that never do are unchanged; undo restores all."""
@@ -133,6 +134,7 @@ def test_what_is_no_extension_is_refused_before_anything_is_read(client: tkf.Cli
         client.checkpoints().tinker.extend(by)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("zero", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", 0])
 def test_the_zero_of_a_clock_is_no_expiry(server: DemoServer, client: tkf.Client, zero: object) -> None:
     """An expiry at the zero of a clock is not known: the row is held, not extended, kept by rules, and skipped if that comes up at the run."""

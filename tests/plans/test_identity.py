@@ -108,6 +108,7 @@ def test_frames_of_another_clock_or_from_files(
         assert set(tkf.tinker(rounded.tail(2)).delete(client=client).allow(*ALL).frame["verdict"]) == {"send"}
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("call", ["delete", "publish", "expire"])
 @pytest.mark.parametrize("is_resumed", [False, True], ids=["run", "resume"])
 def test_paths_alone_mean_what_the_plan_has_read(

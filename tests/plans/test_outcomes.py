@@ -44,6 +44,7 @@ ENDPOINTS = {"delete": DELETE, "publish": "publish_checkpoint", "unpublish": "un
 FINAL = (400, 403, 404, 405, 409, 410, 422)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("call", list(ENDPOINTS))
 def test_a_write_that_happened_is_done_whatever_was_answered(server: DemoServer, client: tkf.Client, call: str) -> None:
     """An applied write is done, in a plan and alone, whatever the status of its first and only answer; a delete keeps a 404, which may be of another client's."""
@@ -102,6 +103,7 @@ def test_an_outcome_is_done_exactly_if_the_write_happened(
     assert client.journal()["outcome"].isin(["done"]).tolist() == outcomes["outcome"].isin(["done"]).tolist()
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("status", [429, 500])
 @pytest.mark.parametrize("stale_s", [0.0, 60.0], ids=["read again", "sent again"])
 def test_a_delete_that_its_second_attempt_finds_done_is_done(
@@ -198,6 +200,7 @@ def test_an_empty_list_is_no_proof_that_everything_is_gone(server: DemoServer, c
     assert tkf.resume(outcomes.attrs["tinker"]["plan"], client=client)["outcome"].tolist() == ["done"] * 2
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("then", "run", "outcome"), [("answer", 200, "unknown"), ("answer", 500, "unknown"), ("answer", 0, "unknown"), ("apply", 200, "done"), ("apply", 404, "done")])  # fmt: skip
 def test_a_run_that_is_deleted_whole_is_confirmed_by_the_run(
     server: DemoServer, client_of: Make, then: Any, run: int, outcome: str

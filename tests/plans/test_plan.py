@@ -226,6 +226,7 @@ def test_ten_private_rows_need_no_confirmation(server: DemoServer, client: tkf.C
     assert set(frame.tinker.set_ttl(None).run()["outcome"]) == {"done"}
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("action", ["publish", "unpublish", "set_ttl", "expire", "delete"])
 def test_every_action_on_many_rows_and_any_publishing_needs_its_number(
     server: DemoServer, client: tkf.Client, action: str
@@ -555,6 +556,7 @@ def account_to_retire() -> Any:
         yield client, client.checkpoints()
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(rule=RULE, data=st.data())
 def test_a_kept_row_never_appears_in_the_plan(account_to_retire: Any, rule: P.Rule, data: st.DataObject) -> None:

@@ -47,6 +47,7 @@ def make_newest(server: DemoServer, path: str) -> None:
             server.state.delete(other)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("guard", "happen"), [("sampler", load), ("newest", make_newest)])
 @pytest.mark.parametrize("action", ["delete", "expire"])
 def test_between_plan_and_run(server: DemoServer, client: tkf.Client, guard: str, happen: Happen, action: str) -> None:
@@ -64,6 +65,7 @@ def test_between_plan_and_run(server: DemoServer, client: tkf.Client, guard: str
     assert again.run(confirm=True)["outcome"].tolist() == ["done"]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("guard", "happen"), [("sampler", load), ("newest", make_newest)])
 def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Client, guard: str, happen: Happen) -> None:
     """`resume` checks the guards that the plan did not lift against the current state."""
@@ -77,6 +79,7 @@ def test_between_an_interruption_and_resume(server: DemoServer, client: tkf.Clie
     assert server.state.find(last) is not None
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("guard", "happen"), [("sampler", load), ("newest", make_newest)])
 def test_for_rows_that_are_sent_long_after_the_last_reading(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch, guard: str, happen: Happen

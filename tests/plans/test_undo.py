@@ -296,6 +296,7 @@ def test_expire_and_undo_restore_every_expiry(server: DemoServer, client: tkf.Cl
     assert now[sent].isna().tolist() == [before[path] is None for path in sent]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("ahead", [-900.0, -40.0, 40.0, 900.0])
 def test_a_clock_that_differs_from_the_services_changes_nothing(client_of: Make, ahead: float) -> None:
     """With the service's clock minutes off, expiring is done, and undo restores the old expiry, never a later one."""
@@ -340,6 +341,7 @@ def test_less_than_an_hour_of_old_life_is_said_and_left(server: DemoServer, clie
     assert len(plan) == 3
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("call", "publics"), [("publish", False), ("unpublish", True)])
 def test_publishing_is_taken_back(server: DemoServer, client: tkf.Client, call: str, publics: bool) -> None:
     """Undo of publish unpublishes and vice versa, only for changed rows; a wrong number or False sends nothing, and to make rows public again needs it."""

@@ -394,6 +394,7 @@ def test_an_estimate_stops_with_its_form(server: DemoServer, view: HeadlessView,
 # ── forms ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("act", "given", "problem"),
     [

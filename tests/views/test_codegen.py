@@ -199,6 +199,7 @@ def test_the_code_gives_the_plan(shared_client: tkf.Client, name: str, which: st
     assert not view.note
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "which"), [("inventory", "expire"), ("training_runs", "retire"), ("sessions", "never")]
 )
@@ -254,6 +255,7 @@ def test_code_after_a_write_lists_the_current_rows(server: DemoServer, client: t
     assert "plan" not in view.explorer.code()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("table", ["training_runs", "sessions"])
 def test_code_for_servers_whose_run_ids_lack_the_session(table: str, client_of: Make) -> None:
     """If run ids do not contain the session, the code reads the runs' details or sessions, and gives the same with a new client."""
