@@ -186,6 +186,7 @@ def test_good_values_arrive_as_they_are(table: Table, data: st.DataObject) -> No
     assert said <= {"absent", "unknown"}
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @QUICK
 @given(data=st.data())
@@ -214,6 +215,7 @@ def test_an_odd_value_costs_itself_and_is_listed(table: Table, data: st.DataObje
     assert [p for p in decoder.problems.as_list() if p["column"] == column.name and p["problem"] != "absent"]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @QUICK
 @given(data=st.data())

@@ -113,6 +113,7 @@ def test_an_action_on_runs_and_sessions_applies_to_their_checkpoints(
     assert not view.note
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("action", [*OFFERED])
 def test_without_a_selection_no_action_begins(server: DemoServer, view: HeadlessView, action: str) -> None:
     """No action applies to all matching rows by itself, not even an export: it is refused, with the way to select them."""

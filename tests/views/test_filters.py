@@ -57,6 +57,7 @@ def filter_rows(table: list[Row], values: Row, **options: Any) -> list[int]:
 # ── any combination ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", ["objects", "without zone"])
 @settings(max_examples=24)
 @given(table=tables, values=settings_of_filters, ages=st.booleans())

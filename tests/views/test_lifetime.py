@@ -145,6 +145,7 @@ def test_a_refresh_ends_with_its_view(client_of) -> None:
         assert view.plan is None
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("code", ["view = tkf.explore('checkpoints', client)", "tkf.explore('checkpoints', client)"])
 def test_a_cell_that_is_run_again_keeps_one_view(run_cell: RunCell, code: str) -> None:
     """However often a cell is run, only its last view is open, also where IPython keeps each result."""
@@ -154,6 +155,7 @@ def test_a_cell_that_is_run_again_keeps_one_view(run_cell: RunCell, code: str) -
     assert count_open() == before + 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("code", ["tkf.explore('checkpoints', client)", "display(tkf.explore('checkpoints', client))"])
 def test_a_displayed_view_without_a_variable_is_kept(run_cell: RunCell, code: str) -> None:
     """A view stays open as long as its cell's output, which other cells do not end; without a cell id, for good."""

@@ -214,6 +214,7 @@ MADE = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("how", MADE)
 @pytest.mark.filterwarnings("ignore:The behavior of DataFrame concatenation")
 def test_rows_of_any_dtype_are_updated(server: DemoServer, client: tkf.Client, how: str) -> None:
