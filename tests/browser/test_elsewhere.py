@@ -1,4 +1,4 @@
-"""The views in marimo and Voilà: rows, selection, an action, and cells that react."""
+"""The views in marimo, Notebook 7 and Voilà: rows, a filter, selection, an action, and cells that react."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def _(mo, shown):
 if __name__ == "__main__":
     app.run()
 """
-IN_VOILA = ["import tinker_frames as tkf\nview = tkf.explore()\nview", "import ipywidgets\nlabel = ipywidgets.Label()",
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+IN_CELLS = ["import tinker_frames as tkf\nview = tkf.explore()\nview", "import ipywidgets\nlabel = ipywidgets.Label()",
             "def describe(change=None):\n"
             "    done = view.outcome_counts.get('done', 0)\n"
             "    label.value = f'chosen: {len(view.selected_keys)}, last outcome: {done} done'\n"
@@ -77,15 +78,32 @@ def write_marimo(folder: Path, port: int) -> list[str]:
     return ["marimo", "-q", "-y", "run", *options, str(path)]
 
 
+def write_notebook(folder: Path) -> Path:
+    """Write the cells as a notebook."""
+    cells = [{"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None} for source in IN_CELLS]  # fmt: skip
+    path = folder / "app.ipynb"
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {"kernelspec": KERNEL}, "nbformat": 4, "nbformat_minor": 4}),
+        encoding="utf-8",
+    )
+    return path
+
+
 def write_voila(folder: Path, port: int) -> list[str]:
     """Write a notebook for Voilà, and return the command that serves it."""
-    cells = [{"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None} for source in IN_VOILA]  # fmt: skip
-    path = folder / "app.ipynb"
-    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}), encoding="utf-8")
-    return ["voila", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}", str(path)]
+    return ["voila", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}", str(write_notebook(folder))]
 
 
-PLACES: dict[str, Callable[[Path, int], list[str]]] = {"marimo": write_marimo, "voila": write_voila}
+def write_for_notebook(folder: Path, port: int) -> list[str]:
+    """Write a notebook, and return the command of Notebook 7."""
+    write_notebook(folder)
+    options = [f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token="]  # fmt: skip
+    return ["notebook", "--no-browser", "--allow-root", *options]
+
+
+PLACES: dict[str, Callable[[Path, int], list[str]]] = {
+    "marimo": write_marimo, "notebook": write_for_notebook, "voila": write_voila,
+}  # fmt: skip
 
 
 @contextmanager
@@ -121,8 +139,8 @@ def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path, patien
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_row_is_selected_and_published(place: str, browser: Browser, tmp_path: Path) -> None:
-    """A click on a box selects its row, other cells follow, and the action on it is sent; nothing is loaded from another machine."""
+def test_a_row_is_found_selected_and_published(place: str, browser: Browser, tmp_path: Path) -> None:
+    """Clicks on the text of a filter and on a row's box are taken, other cells follow, and the action is sent; nothing is loaded from elsewhere."""
     pytest.importorskip(place)
     asked: list[str] = []
     with (
@@ -132,9 +150,10 @@ def test_a_row_is_selected_and_published(place: str, browser: Browser, tmp_path:
     ):
         block_external(context, asked.append)
         page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.goto(url)
+        page.set_default_timeout(25_000)
+        open_page(page, url, place)
         page.locator(".tkf-row").first.wait_for()
+        filter_by_type(page)
         before = {path: row.public for path, row in checkpoints(server).items()}
         key = next(key for key in list_keys(page) if not before[key])
         page.locator(f'.tkf-row[data-key="{key}"]   .tkf-check').click()
@@ -145,6 +164,25 @@ def test_a_row_is_selected_and_published(place: str, browser: Browser, tmp_path:
         changed = {path for path, row in checkpoints(server).items() if row.public != before[path]}
         assert changed == {key}
     assert not [address for address in asked if re.search("tinker|tkf|anywidget", address)]
+
+
+def open_page(page: Page, url: str, place: str) -> None:
+    """Open the app; in Notebook 7, run its cells."""
+    page.goto(f"{url}notebooks/app.ipynb" if place == "notebook" else url)
+    if place == "notebook":
+        page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+        for _ in IN_CELLS:
+            page.keyboard.press("Shift+Enter")
+
+
+def filter_by_type(page: Page) -> None:
+    """Choose the first type of checkpoints by a click on its text."""
+    page.locator('.tkf [data-name="add"]').click()
+    page.locator('[data-name="add type"]').click()
+    page.locator(".tkf-option-label").first.click()
+    page.locator(".tkf-chip-text").wait_for()
+    page.keyboard.press("Escape")
 
 
 def list_keys(page: Page) -> list[str]:
