@@ -261,7 +261,7 @@ class TinkerAccessor(_Actions):
     ) -> pd.DataFrame:
         """Return the frame with when each checkpoint was last read, and by whom, from the organization's audit log.
 
-        Sends GET /api/v1/audit for each day, in parallel; a day that ended more than two days ago is kept for good.
+        Sends GET /api/v1/audit for each day, in parallel; a day with entries that ended over two days ago is kept for good.
 
         Parameters
         ----------

@@ -25,12 +25,8 @@ from .spans import Moment, parse_span
 T = TypeVar("T")
 
 ROLE = "needs org admin or billing admin"
-OWN = {
-    "training_run",
-    "run",
-    "base_model",
-    "model",
-}  # groups of which only the user's own checkpoints tell what is stored
+# Groups of which only the user's own checkpoints tell what is stored.
+OWN = {"training_run", "run", "base_model", "model"}
 
 
 class Billing:

@@ -1,6 +1,7 @@
 """When checkpoints were last read, and by whom: from the organization's audit log, a request for each day.
 
-A day that ended more than two days ago changes no more: its reads are kept for good, as what samplers have loaded is.
+A day that ended more than two days ago changes no more: its reads are kept for good, as what samplers have loaded is, unless it
+had no entries at all.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ def _read_days(
                     problem = problem or _describe_problem(answer)
                     continue
                 found[day] = reads
-                if datetime.combine(day, time(), UTC) + timedelta(days=1) + SETTLED_AFTER <= now:
+                is_settled = datetime.combine(day, time(), UTC) + timedelta(days=1) + SETTLED_AFTER <= now
+                if (
+                    is_settled and not isinstance(answer, TinkerError) and answer["entries"]
+                ):  # an empty answer may be a mistake of the server's
                     final[str(day)] = json.dumps(reads).encode()
     if transport.account == account:
         transport.permanent.add(KIND, final)
