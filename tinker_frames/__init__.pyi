@@ -32,6 +32,7 @@ from .training_logs.reader import Logs as Logs
 from .training_logs.reader import logs as logs
 from .version import __version__ as __version__
 from .views import explore as explore
+from .views.costs_view import CostsView as CostsView
 from .views.widget import CheckpointsView as CheckpointsView
 from .views.widget import SessionsView as SessionsView
 from .views.widget import TrainingRunsView as TrainingRunsView

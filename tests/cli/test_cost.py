@@ -42,6 +42,18 @@ def test_cost_shows_what_is_known(shared_server: DemoServer, command: Run) -> No
     assert command(shared_server, "cost", "--by", "session", columns=100).out.count("display_name") == 1
 
 
+def test_a_terminal_gets_bars_of_days(shared_server: DemoServer, shared_client: tkf.Client, command: Run) -> None:
+    """By day, a bar stands beside the dollars, the longest for the largest, and `?` for events without a price; a pipe gets none."""
+    costs = shared_client.costs("day", "20d")
+    lines = command(shared_server, "cost", "--by", "day", "--since", "20d", "--full", columns=100).out.splitlines()
+    cells = {line.split()[0]: line for line in lines if line.strip()[:2] == "20"}
+    largest = costs.loc[costs["cost_usd"].idxmax()]
+    assert cells[largest["day"]].count("█") == 14 == max(line.count("█") for line in cells.values())
+    assert {day for day, line in cells.items() if "?" in line} == set(costs.query("unpriced_events > 0")["day"])
+    assert "█" not in command(shared_server, "cost", "--by", "day", "--since", "20d").out
+    assert "█" not in command(shared_server, "cost", "--by", "user", "--since", "20d", columns=100).out
+
+
 def test_cost_without_events(shared_server: DemoServer, command: Run) -> None:
     """A span without events has no row, and no sum."""
     done = command(shared_server, "cost", "--since", "2020-01-01", "--until", "2020-01-02")

@@ -18,6 +18,9 @@ from .printing import FULL, add_table_options, print_ids, print_table, summarize
 if TYPE_CHECKING:
     import pandas as pd
 
+BAR = 14  # characters of the longest bar
+FULL_BLOCK, PARTS = "█", ("", *"▏▎▍▌▋▊▉")
+
 
 @click.command()
 @click.option(
@@ -107,10 +110,12 @@ def cost(
 ) -> int:
     """Print what the organization pays: by session, training run, model, person, project, time or metadata, the largest first.
 
-    Needs org admin or billing admin. Events without a price are in no sum; unpriced_events counts them. Exit code 3 means that rows may be
+    Needs org admin or billing admin. Events without a price are in no sum; unpriced_events counts them. By day, week, month or year, a
+    terminal also gets bars, which end in ? where events have no price. Exit code 3 means that rows may be
     missing.
     """
     from ..frames import files
+    from ..frames.totals import PERIODS
 
     with open_client(base_url) as client:
         frame = client.costs(by, since, until, refresh=refresh)
@@ -118,7 +123,9 @@ def cost(
     if form in TEXT_FORMATS:
         files.write_text(rows, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
-        print_table(_select_known(rows), full=full, hint="--full shortens nothing")
+        shown = _select_known(rows)
+        is_drawn = sys.stdout.isatty() and len(by) == 1 and by[0] in PERIODS
+        print_table(_add_bars(shown) if is_drawn else shown, full=full, hint="--full shortens nothing")
     sys.stdout.flush()
     click.echo(f"{summarize(frame)}\n{_describe_sum(frame)}", err=True)
     return 0 if frame.attrs["tinker"]["complete"] else INCOMPLETE
@@ -132,6 +139,19 @@ def _select_known(costs: pd.DataFrame) -> pd.DataFrame:
         *(key for key, name in named.items() if name in costs and costs.columns[0] != "session_id"),
     }
     return costs[[name for name in costs if name not in hidden and (costs[name].notna().any() or name == "cost_usd")]]
+
+
+def _add_bars(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return costs with their dollars as bars beside them; a `?` at the end of a bar is for events without a price."""
+    most = costs["cost_usd"].max()
+    eighths = (costs["cost_usd"] / (most if most > 0 else 1) * BAR * 8).fillna(0).clip(lower=0).round().astype(int)
+    bars = [FULL_BLOCK * (length // 8) + PARTS[length % 8] for length in eighths]
+    marks = ["?" if unpriced else "" for unpriced in costs["unpriced_events"]]
+    shown = costs.copy(deep=False)
+    shown.insert(
+        list(shown.columns).index("cost_usd") + 1, "", [bar + mark for bar, mark in zip(bars, marks, strict=True)]
+    )
+    return shown
 
 
 def _describe_sum(costs: pd.DataFrame) -> str:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     import pandas as pd
     from ipywidgets import Layout
 
     from ..client import Client
+    from .costs_view import CostsView
     from .widget import View
+
+
+@overload
+def explore(
+    frame_or_name: Literal["costs"],
+    client: Client | None = None,
+    *,
+    layout: dict[str, Any] | Layout | None = None,
+    save_rows: bool = True,
+) -> CostsView: ...
+
+
+@overload
+def explore(
+    frame_or_name: pd.DataFrame | str = "checkpoints",
+    client: Client | None = None,
+    *,
+    layout: dict[str, Any] | Layout | None = None,
+    save_rows: bool = True,
+) -> View: ...
 
 
 def explore(
@@ -18,14 +39,15 @@ def explore(
     *,
     layout: dict[str, Any] | Layout | None = None,
     save_rows: bool = True,
-) -> View:
+) -> View | CostsView:
     """Return a view of a table, with filters, sorting, selection and actions; a notebook shows it.
 
     Parameters
     ----------
     frame_or_name
         A frame of sessions, training runs or checkpoints, filtered or not; or what to list: `"checkpoints"` (with the columns of
-        their runs and sessions, as `inventory()`), `"training_runs"` or `"runs"`, `"sessions"`.
+        their runs and sessions, as `inventory()`), `"training_runs"` or `"runs"`, `"sessions"`; `"costs"` for a picture of dollars by
+        day, as of a frame of `costs()` whose groups are no sessions or runs.
     client
         The account; else the one that the frame came from, else the default one.
     layout
@@ -37,7 +59,7 @@ def explore(
     Returns
     -------
     View
-        A `CheckpointsView`, `TrainingRunsView` or `SessionsView`. `view.filtered` and `view.selected` are frames,
+        A `CheckpointsView`, `TrainingRunsView` or `SessionsView`; of costs, a `CostsView`. `view.filtered` and `view.selected` are frames,
         `view.query` is a pandas expression, `view.code()` the lines that reproduce what was clicked.
 
     Raises
@@ -51,6 +73,7 @@ def explore(
     --------
     >>> view = explore(client.checkpoints())
     >>> view.selected["size_gb"].sum()
+    >>> explore(client.costs("day", start="90d"))
     """
     from . import widget
 

@@ -158,7 +158,14 @@ def _dollars(value: Any) -> Cell:
     if value is None:
         return ""
     amount = float(value)
-    return ["<$0.01" if 0 < amount < 0.005 else f"${amount:,.2f}", f"${amount!r}"]
+    return [format_dollars(amount), f"${amount!r}"]
+
+
+def format_dollars(amount: float | None) -> str:
+    """Return dollars and cents; what is not priced is not zero."""
+    if amount is None:
+        return NOTHING
+    return "<$0.01" if 0 < amount < 0.005 else f"${amount:,.2f}"
 
 
 def format_number(value: float) -> str:

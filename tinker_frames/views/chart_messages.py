@@ -74,3 +74,37 @@ class ChartList(TypedDict):
 
     number: int
     charts: list[Chart]
+
+
+class CostKind(TypedDict):
+    """One kind of costs in a picture: its sum in dollars, and how it is drawn."""
+
+    label: str
+    look: str
+    sum: float
+
+
+class CostGroup(TypedDict):
+    """One group of billing events, or a time without any, whose `events` is 0.
+
+    `total` is in dollars, and `parts` are those of each kind; null where nothing of it is priced. `title` is what `label` stands for,
+    where that is more.
+    """
+
+    label: str
+    title: str
+    events: int
+    unpriced: int
+    total: float | None
+    parts: list[float | None]
+
+
+class CostPicture(TypedDict):
+    """The costs of a frame: its groups by kind; those of a time are in its order, each in its place."""
+
+    title: str
+    text: str
+    group: str
+    is_time: bool
+    kinds: list[CostKind]
+    groups: list[CostGroup]

@@ -17,14 +17,14 @@ from ..rest.progress import in_notebook
 from ..schema.arguments import check_argument
 from ..schema.docstrings import join_sections, split_sections
 from . import lifetime, refresh
+from .cost_picture import is_costs
+from .costs_view import CostsView
 from .explorer import Explorer
 from .handlers import handle
 from .requests import HeardReply
 from .sorts import SORTS, sort_of
-from .static_table import format_static_table
+from .static_table import MISSING_EXTRA, format_static_table
 from .table import LIMITS, TableState
-
-MISSING_EXTRA = 'The views need ipywidgets and anywidget: pip install "tinker-frames[lab]", or in a checkout pip install -e ".[lab]"'
 
 try:
     import traitlets
@@ -338,16 +338,20 @@ def view_of(
     layout: dict[str, Any] | Layout | None = None,
     *,
     save_rows: bool = True,
-) -> View:
+) -> View | CostsView:
     """Return the view of a frame, or of the listing with this name."""
     check_argument("frame_or_name", frame_or_name, pd.DataFrame | str)
     check_argument("client", client, Client | None)
     check_argument("layout", layout, dict[str, Any] | Layout | None)
     check_argument("save_rows", save_rows, bool)
     if isinstance(frame_or_name, pd.DataFrame):
+        if is_costs(frame_or_name):
+            return CostsView(frame_or_name, client, layout=layout, save_rows=save_rows)
         return VIEWS[sort_of(frame_or_name).name](frame_or_name, client, layout=layout, save_rows=save_rows)
     name = "checkpoints" if frame_or_name == "inventory" else frame_or_name
     client = client or default_client()
+    if name == "costs":
+        return CostsView(client=client, layout=layout, save_rows=save_rows)
     return view_of(read_table(client, name), client, layout, save_rows=save_rows)
 
 

@@ -12,7 +12,7 @@ const licence = await readFile(here("node_modules/d3-array/LICENSE"), "utf8");
 
 const { outputFiles } = await build({
   absWorkingDir: here("."),
-  entryPoints: ["src/view.js", "src/view.css"],
+  entryPoints: ["src/view.js", "src/view.css", "src/costs_view.js", "src/costs_view.css"],
   outdir: "../static",
   bundle: true,
   minify: true, // the code is sent to the browser with each view

@@ -68,6 +68,38 @@ export interface ChartList {
   charts: Array<TimeChart | BarsChart | StepsChart>;
 }
 
+/** One kind of costs in a picture: its sum in dollars, and how it is drawn. */
+export interface CostKind {
+  label: string;
+  look: string;
+  sum: number;
+}
+
+/**
+ * One group of billing events, or a time without any, whose `events` is 0.
+ *
+ * `total` is in dollars, and `parts` are those of each kind; null where nothing of it is priced. `title` is what `label` stands for,
+ * where that is more.
+ */
+export interface CostGroup {
+  label: string;
+  title: string;
+  events: number;
+  unpriced: number;
+  total: number | null;
+  parts: Array<number | null>;
+}
+
+/** The costs of a frame: its groups by kind; those of a time are in its order, each in its place. */
+export interface CostPicture {
+  title: string;
+  text: string;
+  group: string;
+  is_time: boolean;
+  kinds: Array<CostKind>;
+  groups: Array<CostGroup>;
+}
+
 /** What a cell shows: its text, or `[text, title]`, or `[text, title, mark]`. */
 export type Cell = string | Array<string>;
 

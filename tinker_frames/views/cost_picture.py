@@ -1,0 +1,160 @@
+"""The picture of a frame of costs: dollars of each day or other group, stacked by kind, and what of it is not priced; pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from ..billing.costs import BESIDE, KINDS, METADATA, OTHER
+from ..errors import InvalidRequestError
+from ..frames.humanize import shorten_ids
+from ..frames.query import check_columns
+from ..frames.text import count_nouns, escape_control_characters
+from ..frames.totals import PERIODS
+from .chart_messages import CostGroup, CostKind, CostPicture
+from .sorts import SORTS
+
+NEEDED = ("events", "cost_usd", "unpriced_events")
+MOST_GROUPS = 1000  # that are sent; the largest, or the latest
+LONGEST = 200  # characters of a group's label
+NAMES = ("display_name", "user_name")  # what stands beside ids and names them
+# The columns of dollars by kind, in the order in which they are stacked.
+PARTS = tuple(dict.fromkeys([*KINDS.values(), OTHER]))
+
+
+def is_costs(frame: pd.DataFrame) -> bool:
+    """Tell whether a frame is one of costs whose rows are not those of a table, as costs by session are."""
+    keys = {sort.key for sort in SORTS.values()}
+    return set(NEEDED) <= set(frame.columns) and restore_groups(frame).columns[0] not in keys
+
+
+def restore_groups(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with the groups that stand in its index as columns, which come first."""
+    names = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(level=names) if names else frame
+
+
+def describe_costs(frame: pd.DataFrame) -> CostPicture:
+    """Return the picture of a frame of costs; of several groups, of which the first is a time, the others are added up.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the frame lacks a column of costs, or those of its groups.
+    """
+    check_columns(frame, list(NEEDED))
+    frame = restore_groups(frame)
+    names = [str(name) for name in frame.columns[: list(frame.columns).index("events")]]
+    if not names:
+        raise InvalidRequestError("these costs have no group", hint="Keep the columns before `events`.")
+    group, is_time = names[0], names[0] in PERIODS
+    columns = [name for name in PARTS if name in frame.columns and frame[name].notna().any()]
+    rows = _sum_periods(frame, group, columns) if is_time else frame
+    shown = rows.tail(MOST_GROUPS) if is_time else rows.head(MOST_GROUPS)
+    labels, whole = [shown[group].tolist()] * 2 if is_time else _label_groups(shown, names)
+    return {
+        "title": f"Dollars by {describe_group(group)}",
+        "text": _describe_sums(rows, len(shown), group, is_time=is_time),
+        "group": describe_group(group),
+        "is_time": is_time,
+        "kinds": [_describe_kind(frame, name) for name in columns],
+        "groups": [
+            _describe_row(row, label, title, columns)
+            for row, label, title in zip(shown.to_dict("records"), labels, whole, strict=True)
+        ],
+    }
+
+
+def describe_group(name: str) -> str:
+    """Return a column of groups in words: `training run` for `training_run_id`."""
+    words = name if name.startswith(METADATA) else name.removesuffix("_id").replace("_", " ")
+    return escape_control_characters(words)
+
+
+def _sum_periods(frame: pd.DataFrame, group: str, columns: list[str]) -> pd.DataFrame:
+    """Return one row for each period from the first to the last; those without any event have 0 events and no dollars."""
+    known = frame[frame[group].notna()]
+    sums = known.groupby(known[group].astype(str))[[*NEEDED, *columns]].sum(min_count=1)
+    if sums.empty:
+        return sums.rename_axis(group).reset_index()
+    formats = {"month": "%Y-%m", "year": "%Y"}
+    unit = PERIODS[group]
+    periods = pd.period_range(pd.Period(sums.index[0], freq=unit), pd.Period(sums.index[-1], freq=unit), freq=unit)
+    texts = (periods.start_time if group == "week" else periods).strftime(formats.get(group, "%Y-%m-%d"))
+    return sums.reindex(pd.Index(texts, name=group)).reset_index()
+
+
+def _label_groups(frame: pd.DataFrame, names: list[str]) -> tuple[list[str], list[str]]:
+    """Return the label of each row, with names instead of ids, and its ids in full; of rows with the same names also with ids."""
+    beside = {
+        other
+        for key in names
+        for other in BESIDE.get(key, ())
+        if other in names and names.index(other) > names.index(key)
+    }
+    keys = [name for name in names if name not in beside]
+    whole = _join_texts([frame[key] for key in keys])
+    labels = _join_texts([_name_values(frame, key) for key in keys])
+    twice = pd.Series(labels).duplicated(keep=False)
+    return [
+        f"{label} ({shorten_ids(ids)})" if odd else label for label, ids, odd in zip(labels, whole, twice, strict=True)
+    ], whole
+
+
+def _name_values(frame: pd.DataFrame, key: str) -> pd.Series[Any]:
+    """Return the values of a group's column: the names that stand beside them, else short ids."""
+    short = frame[key].map(lambda value: shorten_ids(str(value)), na_action="ignore").astype(object)
+    name = next((name for name in NAMES if name in BESIDE.get(key, ()) and name in frame.columns), None)
+    named = short if name is None else frame[name].astype(object).where(frame[name].notna(), short)
+    return named.rename(key)
+
+
+def _join_texts(columns: list[pd.Series[Any]]) -> list[str]:
+    """Return the values of each row as one text; storage, for example, has no session."""
+    texts = [
+        [f"no {describe_group(str(column.name))}" if pd.isna(value) else str(value) for value in column]
+        for column in columns
+    ]
+    return [" · ".join(parts) for parts in zip(*texts, strict=True)]
+
+
+def _describe_kind(frame: pd.DataFrame, name: str) -> CostKind:
+    label = name.removesuffix("_usd")
+    return {"label": label, "look": label, "sum": math.fsum(frame[name].dropna())}
+
+
+def _describe_row(row: dict[Any, Any], label: str, title: str, columns: list[str]) -> CostGroup:
+    events, unpriced = (0 if pd.isna(row[name]) else int(row[name]) for name in ("events", "unpriced_events"))
+    return {
+        "label": escape_control_characters(label[:LONGEST]),
+        "title": escape_control_characters(title[:LONGEST]) if title != label else "",
+        "events": events,
+        "unpriced": unpriced,
+        "total": _round(row["cost_usd"]),
+        "parts": [_round(row[name]) for name in columns],
+    }
+
+
+def _round(value: Any) -> float | None:
+    """Return dollars with eight digits; None for NA."""
+    return None if pd.isna(value) else float(f"{value:.8g}")
+
+
+def _describe_sums(rows: pd.DataFrame, shown: int, group: str, *, is_time: bool) -> str:
+    """Return what the costs come to, how much is not priced, and what is not shown."""
+    if rows.empty:
+        return "There are no billing events in this time."
+    dollars, unpriced, events = (rows[name].dropna() for name in ("cost_usd", "unpriced_events", "events"))
+    total = (
+        f"${math.fsum(dollars):,.2f} before credits, an estimate and no invoice"
+        if len(dollars)
+        else "Nothing is priced"
+    )
+    odd = f"{int(unpriced.sum()):,} of {count_nouns(int(events.sum()), 'event')} have no price, which is not $0"
+    gaps = int(rows["events"].isna().sum())
+    parts = [total, odd if unpriced.sum() else "", f"{count_nouns(gaps, group)} without events" if gaps else ""]
+    if shown < len(rows):
+        parts.append(f"the {'last' if is_time else 'first'} {shown:,} of {len(rows):,} are shown")
+    return f"{'; '.join(filter(None, parts))}."

@@ -1,0 +1,102 @@
+"""The picture of costs as a widget: dollars of each day or other group, stacked by kind, with a table beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..client import Client
+from ..functions import default_client
+from ..schema.arguments import check_argument
+from .cells import format_dollars
+from .cost_picture import describe_costs
+from .static_table import MISSING_EXTRA, ROWS, WITHOUT_ROWS, format_table
+
+try:
+    import anywidget
+    import traitlets
+    from ipywidgets import Layout
+except ImportError as error:
+    raise ImportError(MISSING_EXTRA) from error
+
+STATIC = Path(__file__).parent / "static"  # bundled from frontend/
+
+
+class CostsView(anywidget.AnyWidget):
+    """A picture of costs in a notebook: dollars by day or another group, stacked by kind, with a table beside it.
+
+    A day without events has no mark, one that cost nothing has a line, and what is not priced is hatched: its height is not known.
+
+    Parameters
+    ----------
+    frame
+        A frame of `costs()`, by day, week, month, year or any other groups; None for the last 30 days by day.
+    client
+        The account, if no frame is given; None for the default client.
+    layout
+        The CSS layout of the widget, as of every widget of ipywidgets, e.g. `{"width": "900px"}`.
+    save_rows
+        Whether the first rows are saved with the notebook, as a static table that stands for the view without a kernel.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The costs.
+
+    Raises
+    ------
+    InvalidRequestError
+        For a frame that is not of costs.
+    TinkerError
+        As `Client.costs`, if the view reads them.
+
+    Examples
+    --------
+    >>> tkf.CostsView(client.costs("day", start="90d"))
+    """
+
+    _esm = (STATIC / "costs_view.js").read_text(encoding="utf-8")
+    _css = (STATIC / "costs_view.css").read_text(encoding="utf-8")
+
+    _picture = traitlets.Any().tag(sync=True)
+
+    def __init__(
+        self,
+        frame: pd.DataFrame | None = None,
+        client: Client | None = None,
+        *,
+        layout: dict[str, Any] | Layout | None = None,
+        save_rows: bool = True,
+    ) -> None:
+        check_argument("frame", frame, pd.DataFrame | None)
+        check_argument("client", client, Client | None)
+        check_argument("save_rows", save_rows, bool)
+        self.frame = (client or default_client()).costs("day") if frame is None else frame
+        self._save_rows = save_rows
+        super().__init__(_picture=describe_costs(self.frame), **({} if layout is None else {"layout": layout}))
+
+    def __repr__(self) -> str:
+        return f"<CostsView of {self._picture['title'].lower()}: {self._picture['text']}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Return the view, and a static table for front ends without widgets."""
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            data["text/html"] = self._static()
+        return bundle
+
+    def _static(self) -> str:
+        """Return the first groups as an HTML table."""
+        picture = self._picture
+        if not self._save_rows:
+            return f"<p>{WITHOUT_ROWS}</p>"
+        names = ["dollars", *(kind["label"] for kind in picture["kinds"]), "not priced"]
+        columns = [(picture["group"], "left"), *((name, "right") for name in names)]
+        rows = [
+            [group["label"], *map(format_dollars, (group["total"], *group["parts"])), f"{group['unpriced']:,}"]
+            for group in picture["groups"][:ROWS]
+        ]
+        return format_table(columns, rows, f"{picture['title']}: {picture['text']}")
