@@ -12,8 +12,10 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames import catalog, errors
+from tinker_frames.billing.events import decode_usage
 from tinker_frames.billing.spans import Window, split_span
 from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.rest.responses import Response
 from tinker_frames.schema.columns import pandas_dtype
 
 Make = Callable[..., tkf.Client]
@@ -189,6 +191,54 @@ def test_rows_that_are_no_events_are_said(server: DemoServer, client_of: Make) -
     assert server.requests.count(USAGE) >= 2
     assert frame["free"].tolist() == [False]
     assert frame[["estimated_cost_usd", "invoiced", "user_metadata"]].isna().all(axis=None)
+
+
+WINDOW = Window(datetime(2026, 11, 5, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC))
+INSIDE = {"bucket_start": "2026-11-18T23:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("body", "doubt"),
+    [
+        ({"data": [INSIDE, {"bucket_start": "2026-11-19T00:00:00Z"}]}, None),
+        ({"data": [INSIDE, {"bucket_start": "2026-11-19T01:00:00Z"}]}, "events of other hours"),
+        ({"data": [{"bucket_start": "2026-11-04T23:00:00Z"}, INSIDE]}, "events of other hours"),
+        ({"data": [{"bucket_start": "soon"}, INSIDE]}, "time cannot be read"),
+        ({"data": [INSIDE], "next_page": "b"}, "more rows follow"),
+        ({"data": [INSIDE], "has_more": True}, "more rows follow"),
+        ({"data": [INSIDE], "cursor": {"offset": 0, "limit": 1, "total_count": 2}}, "more rows follow"),
+        ({"data": [INSIDE], "has_more": False, "next_cursor": None, "cursor": {"total_count": 1}}, None),
+    ],
+)
+def test_a_window_has_its_own_hours_and_all_of_them(body: dict[str, Any], doubt: str | None) -> None:
+    """Events of other hours, which other windows have too, are left out; that, and an answer that says it is not whole, is doubted."""
+    listing, _ = decode_usage(Response(200, {}, json.dumps(body).encode(), "", 0.0), WINDOW)
+    assert listing.data["bucket_start"].to_pylist() == [datetime(2026, 11, 18, 23, tzinfo=UTC)]
+    doubts = [problem["problem"] for problem in listing.report.problems if problem["column"] is None]
+    assert [doubt in one for one in doubts] == [True] if doubt else not doubts
+
+
+def test_what_was_kept_too_early_is_read_again(server: DemoServer, client_of: Make) -> None:
+    """Windows without events are not kept for good, nor are those that later answers say to be not yet invoiced."""
+    answer: dict[str, Any] = {"data": []}
+    server.faults.edit = lambda name, body: body | answer if name == USAGE else body
+    span = make_span(30)
+    with client_of(server, cache_ttl=0.01) as client:
+        assert client.usage(span.start, span.end).empty
+        answer.clear()
+        frame = client.usage(span.start, span.end)
+        assert frame["invoiced"].any()
+        answer["cost_data_through"] = "2020-01-01T00:00:00Z"
+        assert not client.usage(span.start, span.end)["invoiced"].any()
+
+
+def test_a_span_ends_at_the_servers_present_hour(server: DemoServer, client_of: Make) -> None:
+    """A new client learns the server's clock by its first answer, and reads the span again where ours is wrong."""
+    with client_of(server, cache=False) as client:
+        client.transport.clock_offset = timedelta(hours=-30)
+        client.usage("1d", limit=1)
+    ends = max(call.query["ending_before"] for call in server.requests.to(USAGE))
+    assert datetime.fromisoformat(ends) >= make_span(1).end
 
 
 def test_names_from_an_incomplete_list_are_said(server: DemoServer, client_of: Make) -> None:

@@ -13,14 +13,14 @@ from ..errors import PermissionDeniedError
 from ..frames.totals import PERIODS
 from ..listings.account import Account, TableFrame
 from ..listings.joins import build_frame
-from ..listings.listing import Report, merge_reports
+from ..listings.listing import Listing, Report, merge_reports
 from ..listings.tables import Options
 from ..rest.transport import Transport
 from ..schema.catalog import COSTS, STORAGE, USAGE
 from .costs import ESTIMATE, add_estimate, find_runs, sum_costs
 from .events import decode_storage
 from .reader import UsageReader
-from .spans import Moment, parse_span
+from .spans import Moment, Window, parse_span
 
 T = TypeVar("T")
 
@@ -38,9 +38,10 @@ class Billing:
 
     def usage(self, start: Moment, end: Moment | None, options: Options) -> TableFrame:
         """Read billing events, with the names and metadata of their sessions."""
-        now = datetime.now(UTC) + self._transport.clock_offset
-        span = parse_span(start, end, now)
-        listing = explain_role("usage", lambda: self._reader.read(span, options))
+        span, listing = self._read_span(start, end, options)
+        again = parse_span(start, end, self._now())
+        if again != span:  # the first answer has shown the server's clock
+            _, listing = self._read_span(start, end, options)
         frame, report = build_frame(USAGE, listing), replace(listing.report)
         sessions = self._account.read_all_sessions(options) if len(frame) else None
         if sessions is None:
@@ -50,6 +51,14 @@ class Billing:
         for name in ("display_name", "user_metadata"):
             frame[name] = frame[name].where(frame[name].notna(), pd.Series(found[name].array, index=frame.index))
         return TableFrame(frame, USAGE, _join_report(report, sessions.report))
+
+    def _now(self) -> datetime:
+        """Return the time by the server's clock, as far as it is known."""
+        return datetime.now(UTC) + self._transport.clock_offset
+
+    def _read_span(self, start: Moment, end: Moment | None, options: Options) -> tuple[Window, Listing]:
+        span = parse_span(start, end, self._now())
+        return span, explain_role("usage", lambda: self._reader.read(span, options))
 
     def storage(self, options: Options) -> TableFrame:
         """Read what is stored now, by project and owner."""

@@ -11,18 +11,25 @@ import pyarrow.compute as pc
 
 from ..listings.decode import Decoder
 from ..listings.listing import Listing, Report
+from ..listings.pagination import says_more
 from ..listings.rate import RATE, parse_rate
 from ..rest.responses import Response
 from ..schema.catalog import STORAGE, USAGE
 from ..schema.coerce import canonical_json, coerce_value, parse_json, parse_object
 from ..schema.columns import Table, arrow_array
+from .spans import Window
 
 INVOICED_UNTIL = "cost_data_through"
 
 
-def decode_usage(response: Response) -> tuple[Listing, datetime | None]:
-    """Return the events of one answer, and the time before which their costs come from invoices; None if that is not known."""
+def decode_usage(response: Response, window: Window) -> tuple[Listing, datetime | None]:
+    """Return the events of a window, and the time before which their costs come from invoices; None if that is not known.
+
+    Events of other hours are left out, since the windows that they belong to have them: a server that ignores the bounds would
+    have each counted once for every window. That is doubted, unless all of them are of the hour that the window ends at.
+    """
     listing, body = _decode(USAGE, response)
+    listing = _select_hours(listing, window)
     until, _ = coerce_value("time", body.get(INVOICED_UNTIL))
     data, texts = listing.data, _read_metadata(body.get("sessions"))
     metadata = arrow_array("json", [texts.get(key) for key in data["session_id"].to_pylist()])
@@ -30,6 +37,19 @@ def decode_usage(response: Response) -> tuple[Listing, datetime | None]:
     is_storage = pc.equal(pc.cast(data["event_type"], pa.large_string()), "storage")
     free = pc.if_else(pc.and_kleene(is_storage, pc.is_null(data["free"])), False, data["free"])
     return Listing(_fill(data, "free", free), listing.report), until
+
+
+def _select_hours(listing: Listing, window: Window) -> Listing:
+    """Return the events of a window's hours; the report says what is left out."""
+    starts = listing.data["bucket_start"]
+    first, end = (pa.scalar(bound, starts.type) for bound in (window.start, window.end))
+    inside = pc.fill_null(pc.and_(pc.greater_equal(starts, first), pc.less(starts, end)), False)
+    if undated := starts.null_count:
+        listing.report.doubt("events whose time cannot be read were left out", rows=undated)
+    others = pc.sum(pc.or_(pc.less(starts, first), pc.greater(starts, end))).as_py() or 0
+    if others:
+        listing.report.doubt("the server answered with events of other hours than it was asked for", rows=others)
+    return Listing(listing.data.filter(inside), listing.report)
 
 
 def _read_metadata(sessions: Any) -> dict[str, str]:
@@ -61,7 +81,10 @@ def _decode(table: Table, response: Response) -> tuple[Listing, dict[str, Any]]:
     report.problems, report.lacks = decoder.problems.as_list(), decoder.lacks()
     if decoder.left_out:
         report.doubt("rows that are not objects were left out", rows=decoder.left_out)
-    return Listing(data, report), _read_beside(response.content, table)
+    body = _read_beside(response.content, table)
+    if says_more(body, data.num_rows + decoder.left_out):
+        report.doubt("the answer says that more rows follow, which this version cannot ask for")
+    return Listing(data, report), body
 
 
 def _read_beside(content: bytes, table: Table) -> dict[str, Any]:

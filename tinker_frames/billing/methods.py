@@ -58,9 +58,9 @@ class BillingMethods:
     ) -> pd.DataFrame:
         """Return one row per billing event of the organization, in the order of time, of any span.
 
-        Reads GET /api/v1/billing/usage/events in windows of at most 14 days, in parallel, and the sessions for their names. What ended
-        over two days ago, and before the time up to which costs are invoiced, is read once and kept for good. The last hours may
-        be incomplete: the service counts with some delay.
+        Reads GET /api/v1/billing/usage/events in windows of at most 14 days, in parallel, and the sessions for their names. Windows with
+        events that ended over two days ago, and before the time up to which costs are invoiced, are read once and kept for good. The
+        last hours may be incomplete: the service counts with some delay.
 
         Examples
         --------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,8 @@ from .spans import SETTLED_AFTER, Window, split_span
 class UsageReader:
     """Reads billing events of one account.
 
-    What has ended more than two days ago, and before the time up to which costs are invoiced, changes no more: it is read once.
+    What has ended more than two days ago, and before the time up to which costs are invoiced, changes no more: it is read once,
+    unless it had no events at all, or that time turns out to be an earlier one.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -36,25 +37,38 @@ class UsageReader:
         self._transport.check_open()
         if options.limit == 0:
             return apply_limit(_make_empty(), 0)
-        account = self._transport.account
-        settled = datetime.now(UTC) + self._transport.clock_offset - SETTLED_AFTER
-        windows = list(split_span(span, settled))
-        kept = self._transport.permanent.get(USAGE.name, is_valid=bool)
-        found = {} if options.refresh else {one: known for one in windows if (known := self._find(one, kept))}
+        account, windows = self._transport.account, list(split_span(span, self._find_settled()))
+        kept = {} if options.refresh else self._find_kept(windows)
+        found = kept if options.refresh else kept | self._find_cached([one for one in windows if one not in kept])
         missing = [window for window in windows if window not in found]
         with open_progress("usage", options.progress) as bar:
-            for window, response in run_in_order(missing, lambda one: self._request(one, bar), self._workers, bar):
-                listing, until = decode_usage(response)
-                found[window] = listing
-                bar.advance(listing.data.num_rows)
-                if self._transport.account == account:
-                    self._keep(window, listing, is_final=until is not None and window.end <= min(until, settled))
+            read, until = self._request_all(missing, bar)
+            if not_final := [] if until is None else [window for window in kept if window.end > until]:
+                self._transport.permanent.discard(USAGE.name, list(map(_key, not_final)))
+                read |= self._request_all(not_final, bar)[0]
+            found |= read
             merged = merge_windows([found[window] for window in windows], span)
             merged.report.requests, merged.report.from_cache = bar.requests, not missing
             merged.report.note_struck(bar.struck)
         if self._transport.account != account:
             merged.report.doubt("the credential command began to answer for another account while it was read")
         return apply_limit(merged, options.limit)
+
+    def _find_settled(self) -> datetime:
+        """Return the time until which all usage has come in, by the server's clock as far as it is known."""
+        return datetime.now(UTC) + self._transport.clock_offset - SETTLED_AFTER
+
+    def _request_all(self, windows: list[Window], bar: Progress) -> tuple[dict[Window, Listing], datetime | None]:
+        """Request some windows and keep their events; also return the earliest time up to which an answer says that costs are invoiced."""
+        account, read, invoiced = self._transport.account, dict[Window, Listing](), list[datetime]()
+        for window, response in run_in_order(windows, lambda one: self._request(one, bar), self._workers, bar):
+            read[window], until = decode_usage(response, window)
+            bar.advance(read[window].data.num_rows)
+            invoiced += [] if until is None else [until]
+            if self._transport.account == account:
+                is_final = until is not None and window.end <= min(until, self._find_settled())
+                self._keep(window, read[window], is_final=is_final)
+        return read, min(invoiced, default=None)
 
     @property
     def _workers(self) -> int:
@@ -65,22 +79,30 @@ class UsageReader:
         params = {"starting_on": start, "ending_before": end}
         return self._transport.call("GET", USAGE.path, params=params, progress=progress)
 
-    def _find(self, window: Window, kept: Mapping[str, bytes]) -> Listing | None:
-        """Return the events of a window if they are kept or cached."""
-        key, cache = _key(window), self._transport.cache
-        listing = Listing.from_bytes(kept[key]) if key in kept else None
-        if listing is not None:
-            listing.report.started = datetime.now(UTC).timestamp()  # it cannot have changed
-            return listing
-        found = None if cache is None else cache.get(key, ignore_writes=True)
-        return None if found is None else Listing.from_bytes(found[0])
+    def _find_kept(self, windows: list[Window]) -> dict[Window, Listing]:
+        """Return the events of windows that are kept for good."""
+        kept, found = self._transport.permanent.get(USAGE.name, is_valid=bool), dict[Window, Listing]()
+        for window in windows:
+            listing = Listing.from_bytes(kept[_key(window)]) if _key(window) in kept else None
+            if listing is not None:
+                listing.report.started = datetime.now(UTC).timestamp()  # it cannot have changed
+                found[window] = listing
+        return found
+
+    def _find_cached(self, windows: list[Window]) -> dict[Window, Listing]:
+        """Return the events of windows that are cached."""
+        if (cache := self._transport.cache) is None:
+            return {}
+        stored = {window: cache.get(_key(window), ignore_writes=True) for window in windows}
+        read = {window: Listing.from_bytes(found[0]) for window, found in stored.items() if found is not None}
+        return {window: listing for window, listing in read.items() if listing is not None}
 
     def _keep(self, window: Window, listing: Listing, *, is_final: bool) -> None:
-        """Keep the events of a window: for good if they are final, else as every listing."""
+        """Keep the events of a window: for good if they are final and there are any, else as every listing."""
         cache = self._transport.cache
         if listing.report.doubted:
             return
-        if is_final:
+        if is_final and listing.data.num_rows:  # an empty answer may be a mistake of the server's
             self._transport.permanent.add(USAGE.name, {_key(window): listing.to_bytes()})
         elif cache is not None:
             cache.put(_key(window), listing.to_bytes(), listing.report.started)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
@@ -27,6 +27,18 @@ FEW_ROWS = 20  # of a list that came in one page, beside a total of as many: ask
 MOST_ROWS = 2_000_000  # of one list without a limit: more than any account has
 MOST_WRONG = 8  # further empty pages at the end of a list without a total, if as many were empty where there are rows
 MOST_FRUITLESS = 3  # pages in a row without a new row, or empty answers at one place, after which a reading is given up
+
+
+# Fields by which answers say that they are not whole.
+MORE_FIELDS = ("next_cursor", "next_page", "next_page_token", "next", "has_more", "truncated")
+
+
+def says_more(body: Mapping[str, Any], rows: int) -> bool:
+    """Tell whether an answer of some rows, from an endpoint that is known to have no pages, says that more follow."""
+    cursor = body.get("cursor")
+    totals = [cursor.get("total_count") if isinstance(cursor, dict) else None, body.get("total_count")]
+    beyond = any(isinstance(total, int) and total > rows for total in totals)
+    return beyond or (isinstance(cursor, str) and cursor != "") or any(body.get(name) for name in MORE_FIELDS)
 
 
 @dataclass(frozen=True)
