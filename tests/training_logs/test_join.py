@@ -52,13 +52,78 @@ def test_metrics_are_those_at_or_just_before_the_checkpoint(tmp_path: Path) -> N
     assert found["learning_rate"].isna().tolist() == [False] * 4 + [True] * 4
     assert found[["batch", "rank"]].dtypes.astype(str).tolist() == ["Int64", "Int64"]
     assert found["parent_path"].dropna().tolist() == ["tinker://two/weights/000010"] * 4
-    assert found.loc[found["is_parent"], "tinker_path"].tolist() == ["tinker://two/weights/000010"]
+    both = ["tinker://two/weights/000010", "tinker://two/sampler_weights/000010"]
+    assert found.loc[found["is_parent"], "tinker_path"].tolist() == both
     assert [(each["problem"], each["rows"]) for each in found.attrs["tinker"]["problems"]] == [
         ("no training log names the checkpoint", 4)
     ]
     again = found.tinker.with_metrics(tmp_path, config=["log_path", "learning_rate", "batch", "rank"])
     pd.testing.assert_frame_equal(again, found)
     assert "loss" not in frame.tinker.with_metrics(tmp_path, metrics=["test/*"])
+
+
+@pytest.mark.parametrize(
+    "parent",
+    [
+        "tinker://u:train:0/weights/a",
+        "tinker://u:train:0/sampler_weights/a",
+        " TINKER://U:train:0/weights/a/ ",
+        "tinker://u%3Atrain%3A0/Weights/a",
+        "https://tinker.thinkingmachines.ai/checkpoints/u%3Atrain%3A0/weights%2Fa",
+    ],
+)
+def test_parents_are_compared_by_what_paths_mean(tmp_path: Path, parent: str) -> None:
+    """A path in another spelling, and that of the twin, means the checkpoint, also if the run has saved nothing or another log differs."""
+    frame = frame_of("a", "b", runs=("u:train:0",))
+    expected = [True, True, False, False]
+    write_folder(tmp_path / "one", [{"step": 1}], config={"load_checkpoint_path": parent})
+    assert frame.tinker.with_metrics(tmp_path)["is_parent"].tolist() == expected
+    assert len(tkf.lineage(frame["tinker_path"].iloc[0], tmp_path).frame) == 2
+    for name, loaded in (("one", parent), ("two", "tinker://other/weights/x")):
+        write_folder(tmp_path / name, [{"step": 1}], [save("child", "1", batch=1)], {"load_checkpoint_path": loaded})
+    found = frame.tinker.with_metrics(tmp_path)
+    assert found["is_parent"].tolist() == expected
+    elsewhere = write_folder(tmp_path / "x", [{"step": 1, "a": 2}], config={})
+    assert found.tinker.with_metrics(elsewhere)["is_parent"].tolist() == expected, "what is known stays known"
+
+
+@pytest.mark.parametrize(
+    ("config", "flag", "counted"),
+    [
+        ("{", pd.NA, 1),
+        ({"load_checkpoint_path": "runs/a"}, pd.NA, 1),
+        (None, False, 1),
+        ({"load_checkpoint_path": ""}, False, 0),
+        ({}, False, 0),
+    ],
+)
+def test_a_log_that_does_not_tell_its_parent_is_not_silent(
+    tmp_path: Path, config: dict | str | None, flag: bool, counted: int
+) -> None:
+    """Where a log says wrongly what its run was started from, that may be any row; without any config.json it is counted."""
+    write_folder(tmp_path / "one", [{"step": 1}], [save("child", "1", batch=1)], config)
+    frame = frame_of("a", runs=("one",))
+    frame.attrs["tinker"] = {"problems": [{"column": "is_parent", "problem": "other", "rows": 1}]}
+    found = frame.tinker.with_metrics(tmp_path)
+    assert found["is_parent"].tolist() == [flag] * 2
+    problems = found.tinker.with_metrics(tmp_path).attrs["tinker"]["problems"]
+    assert len([each for each in problems if each["column"] == "is_parent"]) == 1 + counted
+    assert tkf.logs(tmp_path).problems["problem"].str.contains("started from|JSON").sum() == counted
+
+
+def test_logs_are_joined_one_after_the_other(tmp_path: Path) -> None:
+    """Rows that the second logs do not name keep the metrics of the first; rows that neither names are counted; so do own frames."""
+    one = write_folder(tmp_path / "a", [{"step": 1, "nll": 1.0}], [save("one", "a", batch=1)], {})
+    two = write_folder(tmp_path / "b", [{"step": 1, "nll": 2}], [save("TWO", "a", batch=1)], {})
+    frame = frame_of("a", runs=("one", "two", "three"))
+    frame.attrs["tinker"] = {"problems": []}
+    found = frame.tinker.with_metrics(one).tinker.with_metrics(two)
+    assert found["nll"].fillna(0).tolist() == [1, 1, 2, 2, 0, 0]
+    assert [each["rows"] for each in found.attrs["tinker"]["problems"]] == [2]
+    own = pd.DataFrame({"training_run_id": ["three", "four"], "nll": [3, 4]})
+    joined = found.tinker.with_metrics(own)
+    assert joined["nll"].tolist() == [1, 1, 2, 2, 3, 3]
+    assert [each["rows"] for each in joined.attrs["tinker"]["problems"]] == [2, 4]
 
 
 def test_no_name_in_a_log_replaces_a_column_of_the_account(tmp_path: Path) -> None:

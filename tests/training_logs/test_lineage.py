@@ -44,6 +44,19 @@ def test_a_lineage_has_ancestors_and_descendants(runs: Path, path: str, rows: li
     assert all(line.isprintable() for line in repr(found).splitlines())
 
 
+def test_a_long_lineage_is_printed(tmp_path: Path) -> None:
+    """A chain of many runs is printed with an indentation that is bounded, and one that has saved nothing yet is its end."""
+    for number in range(40):
+        saved = [save(f"r{number}", "1", batch=1)] if number < 39 else []
+        loaded = {"load_checkpoint_path": f"tinker://R{number - 1}/weights/1" if number else None}
+        write_folder(tmp_path / f"{number:02}", [], saved, loaded)
+    found = tkf.lineage("tinker://r0/weights/1", tmp_path)
+    assert found.frame["depth"].tolist() == list(range(40))
+    lines = repr(found).splitlines()
+    assert max(map(len, lines)) < 200 + len(str(tmp_path))
+    assert "└─ a run that has saved nothing yet, from weights/1" in lines[-1]
+
+
 def test_a_lineage_is_printed_as_a_tree(runs: Path) -> None:
     """Each run is a line below the one that it was started from, with the checkpoint's name and the log folder."""
     lines = repr(tkf.lineage("tinker://b/weights/000005", tkf.logs(runs))).splitlines()

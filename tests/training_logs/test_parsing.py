@@ -128,4 +128,4 @@ def test_settings_are_flattened_without_credentials() -> None:
     found = parse_config(json.dumps(config).encode(), problems)
     assert found == {"lr": 1e-4, "data.size": 4, "data.names": '["a","b"]', "data.none": "{}", "max_tokens": 5}
     assert [(each.problem[:8], each.example) for each in problems] == [("left out", "wandb_api_key")]
-    assert parse_config(b"[1]", problems) == parse_config(b"{", problems) == {}
+    assert parse_config(b"[1]", problems) is parse_config(b"{", problems) is None

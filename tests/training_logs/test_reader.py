@@ -55,6 +55,7 @@ def test_a_folder_becomes_frames(runs: Path) -> None:
     assert logs.metrics.groupby("metric", observed=True)["value"].sum().to_dict() == {"reward": 1.0, "test/nll": 27.5}
     assert logs.metrics["metric"].cat.categories.dtype == text_dtype()
     assert logs.problems.empty
+    assert logs.started_from == {("z", "a")}
     assert repr(logs) == "<Logs of 2 runs: 3 checkpoints, 2 metrics>"
 
 
@@ -113,12 +114,37 @@ def test_what_cannot_be_read_is_a_problem(runs: Path) -> None:
         ([{"name": "final", "final": True}, {"name": "000007"}, {"name": "7"}], NLL, [101, 7, None]),
         ([{"name": "final"}, {"name": "x", "step": 4, "batch": 9}], [], [None, 4]),
         ([{"name": 5, "batch": -1}, {"name": None, "batch": "x"}, {}], NLL, [None, None, None]),
+        ([{"batch": 20.0}, {"batch": "30"}, {"batch": 5, "epoch": "x"}, {"final": "true"}], NLL, [20, 30, None, 101]),
+        ([{"name": "000120", "epoch": "1", "batch": "20"}, {"epoch": 2.0, "batch": 7}], NLL, [120, 207]),
+        ([{"epoch": 2, "batch": 5}], [{"step": 0, "epoch": 1}, {"step": 10, "epoch": 2}], [None]),
     ],
 )
 def test_the_step_of_a_checkpoint(tmp_path: Path, records: list, metrics: list, steps: list) -> None:
     """A batch counts within its epoch; its length follows from names of checkpoints or from the metric `epoch`."""
     write_folder(tmp_path / "run", metrics, records)
     assert [None if pd.isna(step) else step for step in tkf.logs(tmp_path).checkpoints["step"]] == steps
+
+
+def test_a_checkpoint_without_metrics_says_why(tmp_path: Path) -> None:
+    """A batch that is no whole number, a step that is not known and a line that names no path are problems of checkpoints.jsonl."""
+    odd = [save("one", "a", batch=1.5), save("one", "b"), {"name": "c", "batch": 3, "path": "tinker://one/weights/c"}]
+    write_folder(tmp_path / "run", NLL, [*odd, save("one", "000010", batch="10")], {})
+    problems = tkf.logs(tmp_path).problems
+    assert problems["problem"].str[:24].tolist() == [
+        "a step, batch or epoch t",
+        "its step is not known, s",
+        "names no tinker path",
+    ]
+    assert problems["rows"].tolist() == [1, 2, 1]
+
+
+def test_a_changed_copy_is_a_problem(tmp_path: Path) -> None:
+    """Of two folders with other values for a checkpoint, the one that does not count is named, with the other; an equal copy is not."""
+    saved = [save("one", "000010", batch=10)]
+    for name, loss in (("a", 1.0), ("b", 2.0), ("c", 2.0)):
+        write_folder(tmp_path / name, [{"step": 1, "nll": loss}], saved, {})
+    found = tkf.logs(tmp_path).problems
+    assert found[["log_path", "rows", "example"]].values.tolist() == [[f"{tmp_path}/a", 2, f"{tmp_path}/b"]]
 
 
 def test_a_resumed_run_has_metrics_of_both_parts(tmp_path: Path) -> None:

@@ -26,9 +26,11 @@ def add_logs(frame: pd.DataFrame, logs: Sequence[str]) -> pd.DataFrame:
     if not logs:
         return frame
     joined: pd.DataFrame = frame.tinker.with_metrics(list(logs))
-    unmatched = [each["rows"] for each in joined.attrs["tinker"]["problems"] if each["column"] == "log_path"]
-    if unmatched:
-        click.echo(f"{unmatched[0]:,} of {len(joined):,} checkpoints are in no training log", err=True)
+    problems = {each["column"]: each for each in joined.attrs["tinker"]["problems"]}
+    if "log_path" in problems:
+        click.echo(f"{problems['log_path']['rows']:,} of {len(joined):,} checkpoints are in no training log", err=True)
+    if "is_parent" in problems:
+        click.echo(problems["is_parent"]["problem"], err=True)
     return joined
 
 

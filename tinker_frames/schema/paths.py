@@ -147,6 +147,26 @@ def normalize_run(training_run_id: str) -> str:
     return re.split("[?#]", decoded)[0].strip().casefold()
 
 
+def normalize_path(text: str) -> TinkerPath | None:
+    """Return the path that a text means in whatever spelling, to compare it; None for what names no checkpoint.
+
+    Like a run's id, it is without percent-encoding, blanks around it, a slash at its end and upper case, but for the name; it can also
+    be a link of the console.
+
+    Examples
+    --------
+    >>> str(normalize_path(" TINKER://5B1F%3Atrain%3A0/weights/0001/"))
+    'tinker://5b1f:train:0/weights/0001'
+    """
+    if is_usual_spelling(text):  # as most are: it takes a quarter of the time
+        return TinkerPath(*text.removeprefix(SCHEME).split("/"))
+    scheme, _, rest = (read_console_link(text) or text).strip().partition("://")
+    run, _, rest = rest.partition("/")
+    segment, _, name = unquote(rest).strip().rstrip("/").partition("/")
+    path = TinkerPath(normalize_run(run), segment.casefold(), name, f"{scheme.casefold()}://")
+    return path if path.scheme in SCHEMES and all(path[:3]) else None
+
+
 def has_plain_run(training_run_id: str) -> bool:
     """Tell whether a training run id can be read, in whatever spelling."""
     return re.fullmatch("[a-z0-9:._-]+", normalize_run(training_run_id)) is not None

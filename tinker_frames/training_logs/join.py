@@ -12,16 +12,19 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..frames.metadata import PREFIXES
+from ..frames.values import to_flags
 from ..schema.arguments import list_texts
 from ..schema.catalog import DETAILED, TABLES
 from ..schema.coerce import MOST_EXAMPLES, parse_object
 from ..schema.columns import pandas_array
-from ..schema.paths import run_of
-from .reader import Logs
+from ..schema.paths import normalize_run, run_of
+from .reader import Logs, identify_checkpoint
 
 PREFIX = "log."  # of a metric or setting that is called as a column of the account
 LINK = "wandb_link"  # the key of the metadata in which the cookbook keeps a run's page
 NO_LOG = "no training log names the checkpoint"
+NO_ROW = "the joined frame has no row of it"
+NOT_TOLD = "not every training log says what its run was started from"
 KEYS = ("tinker_path", "training_run_id", "session_id")
 # Columns that mean something to plans and keep rules, which no name in a log may replace.
 _RESERVED = {
@@ -48,13 +51,24 @@ def add_metrics(
     Metrics are those whose names match a pattern, by default all that a row has a number of; a setting is a column of
     `logs.runs` or `logs.checkpoints`. Of a row without a log they are NA.
     """
-    rows = frame["tinker_path"].map(logs.rows_by_path).astype("Float64").fillna(-1).to_numpy("int64")
+    rows = np.array(logs.find_rows(frame["tinker_path"]), dtype="int64")
     data = _read_metrics(logs, rows, metrics)
     data |= {name: _take(_find_setting(logs, name), rows) for name in list_texts("config", config)}
     data = {rename_column(name) if name != "log_path" else name: values for name, values in data.items()}
+    data = _keep_known(frame, data, rows)
+    is_without = (rows < 0) & pd.DataFrame(data, index=frame.index).isna().all(axis=1).to_numpy()
     joined = _replace_columns(frame, data | _find_parents(frame, logs) | _read_links(frame))
-    joined.attrs = _add_problem(frame, frame["tinker_path"][rows < 0].dropna())
+    problems = [
+        _count_rows("log_path", NO_LOG, frame["tinker_path"][is_without].dropna()),
+        _count_rows("is_parent", NOT_TOLD, frame["tinker_path"][_find_open(joined, logs)].dropna()),
+    ]
+    joined.attrs = _add_problems(frame, problems)
     return joined
+
+
+def _find_open(joined: pd.DataFrame, logs: Logs) -> Any:
+    """Return which rows may have been what a run was started from whose log does not tell."""
+    return ~joined["is_parent"].fillna(value=False).astype(bool) & (sum(logs.count_untold()) > 0)
 
 
 def merge_frame(frame: pd.DataFrame, other: pd.DataFrame, on: str | None) -> pd.DataFrame:
@@ -76,10 +90,9 @@ def merge_frame(frame: pd.DataFrame, other: pd.DataFrame, on: str | None) -> pd.
         )
     places = frame[key].map(dict(zip(values[key], range(len(values)), strict=True)))
     rows = places.astype("Float64").fillna(-1).to_numpy("int64")
-    joined = _replace_columns(
-        frame, {rename_column(str(name)): _take(values[name], rows) for name in values.columns if name != key}
-    )
-    joined.attrs = dict(frame.attrs)
+    data = {rename_column(str(name)): _take(values[name], rows) for name in values.columns if name != key}
+    joined = _replace_columns(frame, _keep_known(frame, data, rows))
+    joined.attrs = _add_problems(frame, [_count_rows(key, NO_ROW, frame[key][rows < 0].dropna())])
     return joined
 
 
@@ -128,13 +141,29 @@ def _take(values: pd.Series[Any], rows: np.ndarray[Any, Any]) -> Any:
 
 
 def _find_parents(frame: pd.DataFrame, logs: Logs) -> dict[str, Any]:
-    """Return what each row's run was started from, and whether others were started from the row, as far as the logs tell."""
-    runs = [run_of(path) if isinstance(path, str) else None for path in frame["tinker_path"]]
-    started_from = {parent for parent, _ in logs.parents.values() if parent}
-    return {
-        "parent_path": pandas_array("text", [logs.parents.get(run or "", (None, ""))[0] for run in runs]),
-        "is_parent": frame["tinker_path"].isin(started_from).astype("boolean"),
-    }
+    """Return what each row's run was started from, and whether others were started from the row, as far as these and earlier logs tell.
+
+    It is not known where a log says wrongly what its run was started from: that may be any row.
+    """
+    runs = {run: normalize_run(run) for path in frame["tinker_path"] if (run := _read_run(path))}
+    parents = {run: logs.parents_by_run[key][0].parent_path for run, key in runs.items() if key in logs.parents_by_run}
+    wrong, _ = logs.count_untold()
+    others = None if wrong else False
+    flags = [True if _is_in(path, logs.started_from) else others for path in frame["tinker_path"]]
+    found = [parents.get(_read_run(path) or "") for path in frame["tinker_path"]]
+    rows = np.array([-1 if parent is None else 0 for parent in found], dtype="int64")
+    is_parent = pd.Series(pandas_array("bool", flags), index=frame.index)
+    if "is_parent" in frame.columns:
+        is_parent |= to_flags(frame["is_parent"])
+    return _keep_known(frame, {"parent_path": pandas_array("text", found)}, rows) | {"is_parent": is_parent.array}
+
+
+def _read_run(path: Any) -> str | None:
+    return run_of(path) if isinstance(path, str) else None
+
+
+def _is_in(path: Any, identities: set[tuple[str, str]]) -> bool:
+    return bool(identities) and isinstance(path, str) and identify_checkpoint(path) in identities
 
 
 def _read_links(frame: pd.DataFrame) -> dict[str, Any]:
@@ -163,12 +192,32 @@ def _replace_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.Data
     return pd.concat([kept, added], axis=1)
 
 
-def _add_problem(frame: pd.DataFrame, unmatched: pd.Series[Any]) -> dict[Any, Any]:
-    """Return a frame's attrs in which the rows without a log are counted."""
+def _keep_known(frame: pd.DataFrame, columns: Mapping[str, Any], rows: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Return columns in which the rows that are not matched keep the values that they had, from logs or frames joined before."""
+    index = pd.RangeIndex(len(frame))
+    is_new = rows >= 0
+
+    def combine(name: str, values: Any) -> Any:
+        if name not in frame.columns or is_new.all():
+            return values
+        old = pd.Series(frame[name].array, index=index)[~is_new]
+        new = pd.Series(values, index=index)
+        return pd.concat([new[is_new], old]).sort_index().array if old.notna().any() else new.array
+
+    return {name: combine(name, values) for name, values in columns.items()}
+
+
+def _count_rows(column: str, problem: str, keys: pd.Series[Any]) -> dict[str, Any]:
+    """Return a problem of some rows, named by their keys."""
+    examples = [str(key)[:300] for key in keys[:MOST_EXAMPLES]]
+    return {"column": column, "problem": problem, "rows": len(keys), "examples": examples}
+
+
+def _add_problems(frame: pd.DataFrame, found: list[dict[str, Any]]) -> dict[Any, Any]:
+    """Return a frame's attrs with these problems, instead of what was found before; those of no row are left out."""
     about = frame.attrs.get("tinker")
     if not isinstance(about, dict):
         return dict(frame.attrs)
-    others = [each for each in about.get("problems") or [] if each["problem"] != NO_LOG]
-    examples = [str(path)[:300] for path in unmatched[:MOST_EXAMPLES]]
-    found = {"column": "log_path", "problem": NO_LOG, "rows": len(unmatched), "examples": examples}
-    return {**frame.attrs, "tinker": {**about, "problems": [*others, *([found] if len(unmatched) else [])]}}
+    renewed = {(each["column"], each["problem"]) for each in found}
+    others = [each for each in about.get("problems") or [] if (each["column"], each["problem"]) not in renewed]
+    return {**frame.attrs, "tinker": {**about, "problems": others + [each for each in found if each["rows"]]}}

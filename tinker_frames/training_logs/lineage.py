@@ -10,9 +10,9 @@ from ..errors import InvalidRequestError
 from ..frames.text import escape_control_characters
 from ..schema.arguments import check_arguments
 from ..schema.columns import pandas_array
-from ..schema.paths import run_of
+from ..schema.paths import normalize_path, normalize_run, run_of
 from .reader import Logs, find_logs
-from .steps import PATHS
+from .steps import Parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .folders import Location
+
+
+MOST_INDENT = 20  # levels of a printed tree
+Entry = tuple[Parent, str]  # a training run with what it was started from, and its log folder
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Lineage:
         The checkpoint.
     frame : DataFrame
         One row per training run, from the first ancestor on: `depth` (Int64, 0 for the run of the checkpoint, negative for those that
-        it comes from), `training_run_id`, `parent_path` (what it was started from; NA for a base model or what no log tells) and
+        it comes from), `training_run_id` (NA for a run that has saved nothing yet), `parent_path` (what it was started from; NA for a base model or what no log tells) and
         `log_path` (str).
     """
 
@@ -73,71 +77,89 @@ def lineage(path: str, logs: Logs | Location | Iterable[Location]) -> Lineage:
     --------
     >>> tkf.lineage(tinker_path, logs="~/runs")
     """
-    run = run_of(path)
-    if run is None:
+    own = normalize_path(path)
+    if own is None:
         raise InvalidRequestError(f"{path!r} is not a tinker path", hint="Pass e.g. tinker://<run>/weights/<name>.")
     found = find_logs(logs)
+    run = own.training_run_id
     ancestors = list(_find_ancestors(run, found))
-    own = [(0, run)]
-    twins = _find_twins(path, found)
-    started = [each for each, (parent, _) in found.parents.items() if parent in twins and each != run]
-    below = list(_find_descendants(started, found, {run, *ancestors}, 1))
-    rows = [(-len(ancestors) + place, each) for place, each in enumerate(reversed(ancestors))] + own + below
-    return Lineage(path, _build_frame(rows, found))
+    children = _find_children(found)
+    started = [each for each in children.get(run, []) if _name_parent(each) == own.name and _key(each) != run]
+    below = list(_find_descendants(started, children, {run, *ancestors}, 1))
+    entries = [_find_entry(each, found) for each in [*reversed(ancestors), run]]
+    if entries[-1][0].training_run_id == run:  # no log has it: as it was given
+        entries[-1] = Parent(run_of(path) or run, entries[-1][0].parent_path), entries[-1][1]
+    rows = [(place - len(ancestors), *entry) for place, entry in enumerate(entries)] + below
+    return Lineage(path, _build_frame(rows))
+
+
+def _find_entry(run: str, logs: Logs) -> Entry:
+    return logs.parents_by_run.get(run, (Parent(run, None), ""))
 
 
 def _find_ancestors(run: str, logs: Logs) -> Iterator[str]:
     """Return the runs that a run comes from, the nearest first; a circle, which broken logs can have, is gone round once."""
     seen = {run}
-    while (parent := logs.parents.get(run, (None, ""))[0]) is not None:
-        run = str(run_of(parent))
+    while (parent := _find_entry(run, logs)[0].parent_path) is not None and (meant := normalize_path(parent)):
+        run = meant.training_run_id
         if run in seen:
             return
         seen.add(run)
         yield run
 
 
-def _find_descendants(runs: list[str], logs: Logs, seen: set[str], depth: int) -> Iterator[tuple[int, str]]:
+def _find_children(logs: Logs) -> dict[str, list[Entry]]:
+    """Return the runs that were started from any checkpoint of each run."""
+    children: dict[str, list[Entry]] = {}
+    for entry in logs.parents:
+        if entry[0].parent_path is not None and (meant := normalize_path(entry[0].parent_path)):
+            children.setdefault(meant.training_run_id, []).append(entry)
+    return children
+
+
+def _find_descendants(
+    entries: list[Entry], children: dict[str, list[Entry]], seen: set[str], depth: int
+) -> Iterator[tuple[int, Parent, str]]:
     """Return the runs, each followed by those that were started from any of its checkpoints."""
-    children: dict[str, list[str]] = {}
-    for child, (parent, _) in logs.parents.items():
-        if parent is not None:
-            children.setdefault(str(run_of(parent)), []).append(child)
-    pending = [(depth, run) for run in reversed(runs)]
+    pending = [(depth, entry) for entry in reversed(entries)]
     while pending:
-        depth, run = pending.pop()
-        if run not in seen:
-            seen.add(run)
-            yield depth, run
-            pending += [(depth + 1, child) for child in reversed(children.get(run, []))]
+        depth, entry = pending.pop()
+        if (key := _key(entry)) not in seen:
+            seen.add(key)
+            yield depth, *entry
+            pending += [(depth + 1, child) for child in reversed(children.get(key, []))]
 
 
-def _find_twins(path: str, logs: Logs) -> set[str]:
-    """Return a path and the one that was saved together with it."""
-    place = logs.rows_by_path.get(path)
-    if place is None:
-        return {path}
-    return {path, *(str(logs.checkpoints[name].iloc[place]) for name in PATHS)}
+def _key(entry: Entry) -> str:
+    """Return the normalized id of a run; of one that has saved nothing yet, its folder, which no id is."""
+    run = entry[0].training_run_id
+    return f"{entry[1]}/" if run is None else normalize_run(run)
 
 
-def _build_frame(rows: list[tuple[int, str]], logs: Logs) -> pd.DataFrame:
+def _name_parent(entry: Entry) -> str | None:
+    """Return the name of the checkpoint that a run was started from."""
+    meant = normalize_path(entry[0].parent_path or "")
+    return meant.name if meant else None
+
+
+def _build_frame(rows: list[tuple[int, Parent, str]]) -> pd.DataFrame:
     import pandas as pd
 
-    known = [logs.parents.get(run, (None, None)) for _, run in rows]
     return pd.DataFrame(
         {
-            "depth": pandas_array("int", [depth for depth, _ in rows]),
-            "training_run_id": pandas_array("text", [run for _, run in rows]),
-            "parent_path": pandas_array("text", [parent for parent, _ in known]),
-            "log_path": pandas_array("text", [path for _, path in known]),
+            "depth": pandas_array("int", [depth for depth, *_ in rows]),
+            "training_run_id": pandas_array("text", [each.training_run_id for _, each, _ in rows]),
+            "parent_path": pandas_array("text", [each.parent_path for _, each, _ in rows]),
+            "log_path": pandas_array("text", [path or None for *_, path in rows]),
         }
     )
 
 
-def _format_row(indent: int, run: str, parent: Any, log_path: Any, *, is_own: bool) -> str:
+def _format_row(indent: int, run: Any, parent: Any, log_path: Any, *, is_own: bool) -> str:
     """Return a run as a line of the tree, with the name of the checkpoint that it was started from."""
-    branch = "   " * (indent - 1) + "└─ " if indent else ""
-    text = f"{'*' if is_own else ''}{run}"
+    cut = f"({indent}) " if indent > MOST_INDENT else ""  # the depth, of what would be too far to the right
+    branch = "   " * (min(indent, MOST_INDENT) - 1) + f"{cut}└─ " if indent else ""
+    text = f"{'*' if is_own else ''}{run if isinstance(run, str) else 'a run that has saved nothing yet'}"
     text += f", from {parent.partition('://')[2].partition('/')[2]}" if isinstance(parent, str) else ""
     text += f"  ({log_path})" if isinstance(log_path, str) else ""
     return branch + escape_control_characters(text)

@@ -240,15 +240,15 @@ def add_earlier(metrics: Metrics, earlier: Metrics, resumed_at: int) -> Metrics:
     return Metrics(points, earlier.unstepped | metrics.unstepped)
 
 
-def parse_config(content: bytes, problems: Problems) -> dict[str, Any]:
-    """Return the settings of a run, those of nested objects as `outer.inner`; lists are JSON text, and credentials left out."""
+def parse_config(content: bytes, problems: Problems) -> dict[str, Any] | None:
+    """Return the settings of a run, those of nested objects as `outer.inner`, lists as JSON text, without credentials; None if broken."""
     try:
         found = parse_json(content)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         problems.add(NOT_JSON, content[:200].decode("utf-8", "replace"))
-        return {}
+        return None
     return dict(_flatten(found, "", problems))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,18 @@ import numpy as np
 from ..frames.text import count_nouns
 from ..schema.coerce import canonical_json, coerce_value, replace_surrogates
 from ..schema.columns import Column, pandas_array, text_dtype
-from .folders import CHECKPOINTS, CONFIG, METRICS, PRE_RESUME, Location, LogFolder, find_folders, read_files
-from .parsing import Metrics, Problem, Problems, add_earlier, build_metrics, parse_config, parse_lines
-from .steps import PATHS, Parent, find_parents, find_run, find_steps, read_path
+from ..schema.paths import TinkerPath, is_usual_spelling, normalize_path, normalize_run
+from .folders import Location, LogFolder, find_folders, read_files
+from .parsing import Problem
+from .scan import LOADED, Scan, list_files, list_metrics, read_metrics, scan_folder
+from .steps import PATHS, Parent, find_run, read_path
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 FOLDER = "folder"  # what stands for the file in problems of a folder
+OTHER_VALUES = "another folder has other values for its checkpoints, and counts, as it goes further"
 RUN_COLUMNS = (
     Column("log_path", "text", "the folder, absolute, or its URL"),
     Column("name", "text", "the folder's own name"),
@@ -57,20 +59,6 @@ PROBLEM_COLUMNS = (
 )
 
 
-@dataclass
-class _Scan:
-    """What was read of one log folder."""
-
-    folder: LogFolder
-    config: dict[str, Any]
-    records: list[dict[str, Any]]
-    steps: list[int | None]
-    last_step: int | None
-    values: dict[str, NDArray[np.float64]]  # of each metric, at or just before each record
-    parents: list[Parent]
-    problems: list[Problem] = field(default_factory=list)
-
-
 class Logs:
     """The training logs below some folders; made by `tkf.logs`.
 
@@ -96,7 +84,7 @@ class Logs:
     def __init__(self, folders: list[LogFolder], failed: list[tuple[str, str]] = []) -> None:  # noqa: B006  # never changed
         self._folders = folders
         self._scans = [
-            _scan(folder, files) for folder, files in zip(folders, read_files(folders, _list_files), strict=True)
+            scan_folder(folder, files) for folder, files in zip(folders, read_files(folders, list_files), strict=True)
         ]
         self._failed = [(path, Problem(FOLDER, f"cannot be listed: {reason}", 1, "")) for path, reason in failed]
 
@@ -131,7 +119,8 @@ class Logs:
     @cached_property
     def problems(self) -> pd.DataFrame:
         """One row per folder, file and kind of problem."""
-        found = [(scan.folder.path, problem) for scan in self._scans for problem in scan.problems] + self._failed
+        found = [(scan.folder.path, problem) for scan in self._scans for problem in scan.problems]
+        found += [*find_other_copies(self._scans), *self._failed]
         rows = [dict(zip(("log_path", *Problem._fields), (path, *problem), strict=True)) for path, problem in found]
         return _build_frame(PROBLEM_COLUMNS, rows)
 
@@ -147,26 +136,71 @@ class Logs:
         Of several log folders that name it, as copies do, the one that goes furthest counts; of several lines, the last.
         """
         starts = np.cumsum([0, *(len(scan.records) for scan in self._scans)])
-        order = sorted(range(len(self._scans)), key=lambda place: self._scans[place].last_step or -1)
-        return {
-            path: int(starts[place]) + row
-            for place in order
-            for row, record in enumerate(self._scans[place].records)
-            for name in PATHS
-            if (path := read_path(record, name)) is not None
-        }
+        places = {id(scan): int(start) for scan, start in zip(self._scans, starts, strict=False)}
+        return {path: places[id(scan)] + row for scan in _sort_scans(self._scans) for path, row in list_paths(scan)}
+
+    def find_rows(self, paths: Iterable[Any]) -> list[int]:
+        """Return the row of `checkpoints` that names each path, also in another spelling; -1 for none."""
+        rows = [self.rows_by_path.get(path, -1) if isinstance(path, str) else -1 for path in paths]
+        return [
+            self._find_respelled(path) if row < 0 and isinstance(path, str) else row
+            for path, row in zip(paths, rows, strict=True)
+        ]
+
+    def _find_respelled(self, path: str) -> int:
+        if is_usual_spelling(path) and not self._has_unusual_paths:
+            return -1
+        meant = normalize_path(path)
+        return -1 if meant is None else self._rows_by_meaning.get(meant, -1)
 
     @cached_property
-    def parents(self) -> dict[str, tuple[str | None, str]]:
-        """For each training run, what it was started from, if that is known, and its log folder."""
-        order = sorted(self._scans, key=lambda scan: scan.last_step or -1)
-        return {each.training_run_id: (each.parent_path, scan.folder.path) for scan in order for each in scan.parents}
+    def _has_unusual_paths(self) -> bool:
+        return not all(map(is_usual_spelling, self.rows_by_path))
+
+    @cached_property
+    def _rows_by_meaning(self) -> dict[TinkerPath | None, int]:
+        return {normalize_path(path): row for path, row in self.rows_by_path.items()}
+
+    @cached_property
+    def parents(self) -> list[tuple[Parent, str]]:
+        """Each training run with what it was started from, if that is known, and its log folder.
+
+        A run of several log folders is in it once, by the one that goes furthest of those that tell its parent.
+        """
+        found: dict[str, tuple[Parent, str]] = {}
+        for scan in _sort_scans(self._scans):
+            for each in scan.parents:
+                key = f"{scan.folder.path}/" if each.training_run_id is None else normalize_run(each.training_run_id)
+                if each.parent_path is not None or key not in found:
+                    found[key] = each, scan.folder.path
+        return list(found.values())
+
+    @cached_property
+    def parents_by_run(self) -> dict[str, tuple[Parent, str]]:
+        """The entries of `parents` of runs that have saved something, by their normalized ids."""
+        return {normalize_run(each[0].training_run_id): each for each in self.parents if each[0].training_run_id}
+
+    @cached_property
+    def started_from(self) -> set[tuple[str, str]]:
+        """The run and name of every checkpoint that some run was started from, by any log folder."""
+        paths = {each.parent_path for scan in self._scans for each in scan.parents} | {s.loaded for s in self._scans}
+        return {meant for path in paths if path is not None and (meant := identify_checkpoint(path)) is not None}
+
+    def count_untold(self) -> tuple[int, int]:
+        """Return the number of log folders that say wrongly, and not at all, what their runs were started from."""
+        told = [scan.is_loaded_known for scan in self._scans if scan.records or scan.is_loaded_known is False]
+        return told.count(False), told.count(None)
 
     def read_values(self, name: str) -> NDArray[np.float64]:
         """Return a metric at or just before the step of each row of `checkpoints`; NaN where it is not known."""
         missing = [np.full(len(scan.records), math.nan) for scan in self._scans]
         parts = [scan.values.get(name, gap) for scan, gap in zip(self._scans, missing, strict=True)]
         return np.concatenate(parts) if parts else np.array([])
+
+    def read_not_finite(self, name: str) -> NDArray[np.bool_]:
+        """Return for each row of `checkpoints` whether what the log has of a metric at its step is NaN or infinite."""
+        parts = [scan.not_finite.get(name, np.zeros(len(scan.records), dtype=bool)) for scan in self._scans]
+        return np.concatenate(parts) if parts else np.array([], dtype=bool)
 
     def __len__(self) -> int:
         return len(self._folders)
@@ -217,69 +251,51 @@ def find_logs(given: Logs | Location | Iterable[Location]) -> Logs:
     return given if isinstance(given, Logs) else logs(given)
 
 
-def _list_files(folder: LogFolder) -> list[str]:
-    return sorted(
-        name for name in folder.names if name in (METRICS, CHECKPOINTS, CONFIG) or name.startswith(PRE_RESUME)
-    )
+def identify_checkpoint(path: str) -> tuple[str, str] | None:
+    """Return the run and name that a path means: the same for a training state and the sampler weights saved with it."""
+    meant = normalize_path(path)
+    return None if meant is None else (meant.training_run_id, meant.name)
 
 
-def _list_metrics(folder: LogFolder) -> list[str]:
-    return [name for name in _list_files(folder) if name.startswith(METRICS)]
+def list_paths(scan: Scan) -> Iterator[tuple[str, int]]:
+    """Return the tinker paths that a log names, each with the number of its line."""
+    for row, record in enumerate(scan.records):
+        for name in PATHS:
+            if (path := read_path(record, name)) is not None:
+                yield path, row
 
 
-def _scan(folder: LogFolder, files: dict[str, Any]) -> _Scan:
-    """Return what a log folder holds, with its metrics at its checkpoints only."""
-    problems: list[Problem] = []
-    config = _read_content(files, CONFIG, problems)
-    settings = {} if config is None else _collect(CONFIG, config, parse_config, problems)
-    lines = _read_content(files, CHECKPOINTS, problems) or b""
-    records: list[dict[str, Any]] = _collect(CHECKPOINTS, lines, parse_lines, problems)
-    metrics = _read_metrics(files, problems)
-    steps = find_steps(records, metrics)
-    at = np.array([-1 if step is None else step for step in steps], dtype=np.int64)
-    is_known = np.array([step is not None for step in steps], dtype=bool)
-    values = {name: np.where(is_known, points.find_values(at), math.nan) for name, points in metrics.points.items()}
-    parents = find_parents(records, read_path(settings, "load_checkpoint_path"))
-    return _Scan(folder, settings, records, steps, metrics.last_step, values, parents, problems)
+def _sort_scans(scans: list[Scan]) -> list[Scan]:
+    """Return the log folders with the one that goes furthest last."""
+    return sorted(scans, key=lambda scan: scan.progress)
 
 
-def _read_metrics(files: dict[str, Any], problems: list[Problem]) -> Metrics:
-    """Return the metrics of a folder, with those that files from before a resume have of earlier steps."""
-    content = _read_content(files, METRICS, problems) or b""
-    found: Metrics = _collect(METRICS, content, _parse_metrics, problems)
-    for name in sorted(files, reverse=True):  # the latest resume first
-        step = name.removeprefix(PRE_RESUME)
-        if name != step and step.isdecimal() and (old := _read_content(files, name, problems)) is not None:
-            found = add_earlier(found, _collect(name, old, _parse_metrics, problems), int(step))
-    return found
+def find_other_copies(scans: list[Scan]) -> Iterator[tuple[str, Problem]]:
+    """Return the folders with checkpoints of which another folder, which goes further, has other values: copies that were changed."""
+    known: dict[str, tuple[Scan, int]] = {}
+    found: dict[tuple[str, str], int] = {}
+    for scan in _sort_scans(scans):
+        for path, row in dict(list_paths(scan)).items():
+            other, other_row = known.get(path, (scan, row))
+            if other is not scan and _have_other_values(other, other_row, scan, row):
+                pair = other.folder.path, scan.folder.path
+                found[pair] = found.get(pair, 0) + 1
+            known[path] = scan, row
+    for (path, winner), count in found.items():
+        yield path, Problem(FOLDER, OTHER_VALUES, count, winner)
 
 
-def _parse_metrics(content: bytes, problems: Problems) -> Metrics:
-    return build_metrics(parse_lines(content, problems), problems)
+def _have_other_values(one: Scan, row: int, other: Scan, other_row: int) -> bool:
+    pairs = [(one.values[name][row], other.values[name][other_row]) for name in one.values.keys() & other.values]
+    return not all(first == second or (math.isnan(first) and math.isnan(second)) for first, second in pairs)
 
 
-def _read_content(files: dict[str, Any], name: str, problems: list[Problem]) -> bytes | None:
-    content = files.get(name)
-    if isinstance(content, OSError):
-        problems.append(Problem(name, "cannot be read", 1, content.strerror or str(content)))
-        return None
-    return content
-
-
-def _collect(name: str, content: bytes, parse: Any, problems: list[Problem]) -> Any:
-    """Return what a function makes of a file, and note its problems."""
-    own = Problems(name)
-    found = parse(content, own)
-    problems += own
-    return found
-
-
-def _describe_run(scan: _Scan) -> dict[str, Any]:
+def _describe_run(scan: Scan) -> dict[str, Any]:
     return {
         "log_path": scan.folder.path,
         "name": scan.folder.path.rstrip("/").rpartition("/")[2],
         "training_run_id": scan.parents[-1].training_run_id if scan.parents else None,
-        "parent_path": read_path(scan.config, "load_checkpoint_path"),
+        "parent_path": read_path(scan.config, LOADED),
         "checkpoints": len(scan.records),
         "last_step": scan.last_step,
     }
@@ -355,8 +371,8 @@ def _build_metrics_frame(folders: list[LogFolder]) -> pd.DataFrame:
 
 def _split_metrics(folders: list[LogFolder]) -> Iterator[tuple[int, str, Any, Any]]:
     """Return for each folder and metric the number of the folder, the name, the steps, masked where there is none, and the values."""
-    for place, files in enumerate(read_files(folders, _list_metrics)):
-        metrics = _read_metrics(files, [])
+    for place, files in enumerate(read_files(folders, list_metrics)):
+        metrics = read_metrics(files, [])
         for name, points in metrics.points.items():
             yield place, name, np.ma.array(points.steps), points.values
         for name, value in metrics.unstepped.items():

@@ -5,35 +5,55 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ..schema.paths import run_of
-from .parsing import Metrics
+import numpy as np
+
+from ..schema.coerce import EXACT_FLOAT, coerce_value
+from ..schema.paths import normalize_path, run_of
+from .parsing import Metrics, Problems
 
 STEP_DIGITS = 6  # of the names that the cookbook gives: `000120` is the checkpoint of step 120
 PATHS = ("state_path", "sampler_path")
+COUNTS = ("step", "batch", "epoch")
+NOT_A_COUNT = "a step, batch or epoch that is not a whole number"
+NO_PATH = "names no tinker path"
+NO_STEP = "its step is not known, so it has no metrics"
 
 
 class Parent(NamedTuple):
     """What a training run was started from."""
 
-    training_run_id: str
+    training_run_id: str | None  # None for one that has saved nothing yet
     parent_path: str | None
 
 
-def find_steps(records: Sequence[dict[str, Any]], metrics: Metrics) -> list[int | None]:
+def find_steps(records: Sequence[dict[str, Any]], metrics: Metrics, problems: Problems) -> list[int | None]:
     """Return the step of each checkpoint; None where the log does not tell.
 
     A record holds the batch within its epoch. The number of batches of an epoch follows from the names of other checkpoints,
-    or from the steps at which the metric `epoch` changes. A final checkpoint is saved after the last step.
+    or from the step at which the metric `epoch` becomes 1. A final checkpoint is saved after the last step.
     """
     per_epoch, last = _find_batches_per_epoch(records, metrics), metrics.last_step
-    return [_find_step(record, per_epoch, None if last is None else last + 1) for record in records]
+    steps = [_find_step(record, per_epoch, None if last is None else last + 1) for record in records]
+    for record, step in zip(records, steps, strict=True):
+        _note_problems(record, step, problems, has_metrics=last is not None)
+    return steps
+
+
+def _note_problems(record: dict[str, Any], step: int | None, problems: Problems, *, has_metrics: bool) -> None:
+    for name in COUNTS:
+        if _is_odd(record.get(name)):
+            problems.add(NOT_A_COUNT, f"{name}: {record[name]!r}")
+    if find_run(record) is None:
+        problems.add(NO_PATH, record.get("name"))
+    elif step is None and has_metrics:
+        problems.add(NO_STEP, record.get("name"))
 
 
 def _find_step(record: dict[str, Any], per_epoch: int | None, end: int | None) -> int | None:
     batch, epoch, named = (_read_count(record.get("batch")), _read_count(record.get("epoch")), _read_name(record))
     if (step := _read_count(record.get("step"))) is not None:
         return step
-    if batch is not None and not epoch:
+    if batch is not None and not epoch and not _is_odd(record.get("epoch")):
         return batch
     if named is not None:
         return named
@@ -44,7 +64,7 @@ def _find_step(record: dict[str, Any], per_epoch: int | None, end: int | None) -
 
 def is_final(record: dict[str, Any]) -> bool:
     """Tell whether a record is of the checkpoint saved at the end of training."""
-    return record.get("final") is True or record.get("name") == "final"
+    return coerce_value("bool", record.get("final"))[0] is True or record.get("name") == "final"
 
 
 def _find_batches_per_epoch(records: Iterable[dict[str, Any]], metrics: Metrics) -> int | None:
@@ -53,10 +73,11 @@ def _find_batches_per_epoch(records: Iterable[dict[str, Any]], metrics: Metrics)
         if batch is not None and epoch and step is not None and step > batch and (step - batch) % epoch == 0:
             return (step - batch) // epoch
     points = metrics.points.get("epoch")
-    for step, epoch in zip(points.steps, points.values, strict=True) if points else ():
-        if epoch >= 1:
-            return int(step // epoch) if step % epoch == 0 else None
-    return None
+    if points is None:
+        return None
+    steps, epochs = points.steps, np.floor(points.values)  # which may count from 1, or have gaps
+    begins = np.flatnonzero((epochs[:-1] == 0) & (epochs[1:] == 1) & (steps[1:] == steps[:-1] + 1))
+    return int(steps[begins[0] + 1]) if len(begins) else None
 
 
 def _read_name(record: dict[str, Any]) -> int | None:
@@ -67,13 +88,24 @@ def _read_name(record: dict[str, Any]) -> int | None:
 
 
 def _read_count(value: Any) -> int | None:
+    """Return a whole number, also one that is a float or text; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 18:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer() and value < EXACT_FLOAT:
+        value = int(value)
     return value if type(value) is int and 0 <= value < 2**63 else None
 
 
+def _is_odd(value: Any) -> bool:
+    return value is not None and _read_count(value) is None
+
+
 def read_path(record: dict[str, Any], name: str) -> str | None:
-    """Return a tinker path of a record; None for what is none."""
+    """Return a tinker path of a record, in the usual spelling if it is none as it stands; None for what is none."""
     value = record.get(name)
-    return value if isinstance(value, str) and run_of(value) is not None else None
+    if not isinstance(value, str):
+        return None
+    return value if run_of(value) is not None else str(normalize_path(value) or "") or None
 
 
 def find_run(record: dict[str, Any]) -> str | None:
@@ -92,4 +124,4 @@ def find_parents(records: Iterable[dict[str, Any]], loaded: str | None) -> list[
         if run is not None and run not in found:
             found[run] = Parent(run, loaded)
         loaded = state or loaded
-    return list(found.values())
+    return list(found.values()) or ([Parent(None, loaded)] if loaded else [])
