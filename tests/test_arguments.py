@@ -77,7 +77,8 @@ GOOD: dict[str, set[str]] = {
     "key": ANY_TEXT,
     "value": set(HOSTILE),
     "per": ANY_TEXT,
-    "smallest": FLAG,
+    "smallest": FLAG | UNSET,
+    "finite": FLAG,
 }
 GOOD_OF = {
     ("with_metrics", "logs"): ANY_TEXT, ("with_metrics", "on"): UNSET, ("with_metrics", "metrics"): UNSET | {"list"}, ("with_metrics", "config"): {"list"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import pickle
 from datetime import timedelta
 from typing import Any
@@ -208,11 +209,38 @@ def test_a_missing_column_is_named_with_its_rule(rule: P.Rule, column: str) -> N
         ("accuracy:max", "best('accuracy', smallest=False)"),
         ("meta.a:b:3:min", "best('meta.a:b', n=3)"),
         ("meta.a:b:1:max", "best('meta.a:b', smallest=False)"),
+        ("loss:2:min:finite", "best('loss', n=2, finite=True)"),
+        ("reward:finite:max", "best('reward', smallest=False, finite=True)"),
+        ("test/accuracy:min", "best('test/accuracy', smallest=True)"),
+        ("reward_loss", "best('reward_loss')"),
     ],
 )
 def test_best_as_text(text: str, rule: str) -> None:
-    """`--best METRIC[:N][:max]` names a metric, how many are kept, and whether larger values are better."""
-    assert str(P.join_rules({"best": text})) == rule
+    """`--best METRIC[:N][:max][:finite]` names a metric, how many are kept, whether larger values are better, and what NaN means."""
+    made = P.join_rules({"best": text})
+    assert str(made) == rule
+    assert str(eval(made.code, {"tkf": tkf})) == rule
+
+
+@pytest.mark.parametrize(
+    "text", ["test/accuracy", "env/all/reward/total:2", "pass@1:finite", "loss:max:min", "loss:x:max"]
+)
+def test_a_direction_is_not_guessed(text: str) -> None:
+    """Of a metric whose larger values are usually better, the worst would be kept: the direction has to be said, and one only."""
+    with pytest.raises(InvalidRequestError, match=r"larger values of|both max and min|neither a number"):
+        P.join_rules({"best": text})
+
+
+def test_the_best_can_be_finite() -> None:
+    """What is infinite, or NaN in its log, is not known and kept; with `finite` it is worse than every number. Without a log it stays unknown."""
+    odd = [pd.NA, '["eval"]', pd.NA, '["other"]', pd.NA]
+    frame = frame_of(eval=[2.0, math.nan, math.inf, math.nan, 1.0], not_finite=odd)
+    assert list_kept(P.best("eval"), frame) == [1, 2, 3, 4]
+    assert list_kept(P.best("eval", finite=True), frame) == [3, 4]
+    assert list_kept(P.best("eval", n=2, finite=True), frame) == [0, 3, 4]
+    assert list_kept(P.best("eval", finite=True), frame.iloc[1:3]) == []
+    with pytest.raises(InvalidRequestError, match="no row has a number"):
+        P.best("eval")(frame.iloc[1:4])
 
 
 @pytest.mark.parametrize("by", ["los", "meta.los"])

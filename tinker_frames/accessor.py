@@ -222,7 +222,8 @@ class TinkerAccessor(_Actions):
         -------
         DataFrame
             One row per row of the frame, in the same order and with the same index, with a float64 column per metric, NaN where no log
-            names the checkpoint or the log has a value that is not finite; and `parent_path` (str, what its run was started from),
+            names the checkpoint; `not_finite` (str, a JSON list of the metrics that the log has as NaN or infinite there) if there are
+            any; and `parent_path` (str, what its run was started from),
             `is_parent` (boolean, whether a run was started from it; NA where a log says wrongly what its run was started from), and
             `wandb_link` (str) if some row's metadata has it. Rows without a log keep what they had from logs joined before, and are
             counted in `attrs["tinker"]["problems"]`. Sends no request.

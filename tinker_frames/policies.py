@@ -21,8 +21,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .errors import InvalidRequestError
-from .frames.comparisons import suggest_columns
-from .frames.rules import Rule, list_keys, read_metric
+from .frames.measures import are_best, find_direction, read_metric, sounds_larger, split_measure
+from .frames.rules import Rule
 from .frames.values import DAY_S, are_first, compute_age_days, read_expiries, to_flags, to_numbers, to_times
 from .schema.arguments import check_argument, check_count, check_text
 from .schema.coerce import parse_object
@@ -132,7 +132,6 @@ _PARAMETERS = {
     "key": "A key of `user_metadata`.",
     "value": "The value that it must have, compared as text; None for any.",
     "ended": "Whether samplers of ended sessions count as well.",
-    "smallest": "Whether smaller values are better.",
     "per": "The column that makes the groups, or several.",
 }
 _RETURNS = """Rule
@@ -359,22 +358,14 @@ def read_within(within: Age) -> Rule:
     return Rule(f"read_within({_format_duration(within)})", mask, needs=needs, lookback_s=seconds)
 
 
-def _split_best(text: str) -> tuple[str, int, bool]:
-    """Return the column, the number and the direction of `METRIC[:N][:max|min]`; a key of the metadata may hold colons itself."""
-    metric, colon, last = text.rpartition(":")
-    smallest = last != "max"
-    if colon and last in ("max", "min"):
-        text = metric
-    metric, colon, number = text.rpartition(":")
-    if colon and not (number.isdecimal() and len(number) <= 9):
-        raise InvalidRequestError(
-            f"{text!r} has neither a number nor max or min after the colon", hint="Write e.g. loss:2 or accuracy:max."
-        )
-    return (metric, int(number), smallest) if colon else (text, 1, smallest)
-
-
-@keep_rule(metavar="METRIC[:N][:max]", parse=_split_best, example="'meta.loss', n=2")
-def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
+@keep_rule(metavar="METRIC[:N][:max][:finite]", parse=split_measure, example="'meta.loss', n=2")
+def best(
+    by: str = "meta.loss",
+    n: int = 1,
+    smallest: bool | None = None,
+    finite: bool = False,
+    per: str | Sequence[str] = RUN_AND_TYPE,
+) -> Rule:
     """Keep the best `n` of each type in each training run by a column, or by a metadata key as `meta.<key>`.
 
     Of equally good ones all are kept. Where no row has a number, the rule raises when it is called: its name is probably wrong.
@@ -386,27 +377,27 @@ def best(by: str = "meta.loss", n: int = 1, smallest: bool = True, per: str | Se
         key of `user_metadata` (`<key>` alone if no column is called so); rows without a number are not kept then.
     n
         Number of checkpoints to keep, 1 or more.
+    smallest
+        Whether smaller values are better; None if so, but an error for names that say otherwise, such as accuracy.
+    finite
+        Whether a checkpoint of which the log has NaN or an infinite value, as those of diverged runs have, is not kept. Otherwise it
+        is not known how good it is, as of one without a log.
     """
     n = check_count(n, 1)
     check_text(by, "a column")
-    check_argument("smallest", smallest, bool)
-    groups = _list_columns(per)
+    check_argument("smallest", smallest, bool | None)
+    check_argument("finite", finite, bool)
+    groups, is_smaller_better = _list_columns(per), find_direction(by, smallest)
 
     def read(frame: pd.DataFrame) -> Any:
         return to_numbers(read_metric(rule, frame, by))
 
     def mask(frame: pd.DataFrame) -> Any:
-        values = read(frame)
-        if len(frame) and values.isna().all():
-            problem = f"no row has a number as {by}{suggest_columns([by], list_keys(frame))}"
-            raise InvalidRequestError(f"{rule} would keep nothing: {problem}", hint="Check its name, or leave it out.")
-        if by in frame.columns and not by.startswith("meta."):
-            return are_first(values, frame[groups], n, smallest=smallest)
-        values = values[values.notna()]  # without a number, a row is not among the best
-        first = are_first(values, frame.loc[values.index, groups], n, smallest=smallest)
-        return first.reindex(frame.index, fill_value=False)
+        return are_best(rule, frame, by, groups, n, smallest=is_smaller_better, finite=finite)
 
-    options = [repr(by)] + ([f"n={n}"] if n != 1 else []) + ([] if smallest else ["smallest=False"])
+    options = [repr(by)] + ([f"n={n}"] if n != 1 else [])
+    options += [f"smallest={is_smaller_better}"] if sounds_larger(by) or not is_smaller_better else []
+    options += ["finite=True"] if finite else []
     options += [] if groups == list(RUN_AND_TYPE) else [f"per={_format_columns(groups)}"]
     rule = Rule(f"best({', '.join(options)})", mask, needs=tuple(groups), measures={by: read})
     return rule

@@ -126,6 +126,21 @@ def test_logs_are_joined_one_after_the_other(tmp_path: Path) -> None:
     assert [each["rows"] for each in joined.attrs["tinker"]["problems"]] == [2, 4]
 
 
+def test_a_diverged_run_is_told_from_one_without_a_log(tmp_path: Path) -> None:
+    """The metrics that the log has as NaN or infinite are named in a column; `best` of finite values keeps only the others."""
+    lines = [
+        {"step": 1, "nll": 1.0, "public": math.inf},
+        {"step": 2, "nll": math.nan},
+        {"step": 2, "kl": 2, "public": 0},
+    ]
+    write_folder(tmp_path / "a", lines, [save("one", str(step), batch=step) for step in (0, 1, 2)], {})
+    found = frame_of("0", "1", "2", "3", runs=("one",)).tinker.with_metrics(tmp_path)
+    assert found["not_finite"].fillna("").tolist()[::2] == ["", '["log.public"]', '["nll"]', ""]
+    assert found.loc[P.best("nll")(found), "tinker_path"].str[-1].tolist()[::2] == ["0", "1", "2", "3"]
+    assert found.loc[P.best("nll", finite=True)(found), "tinker_path"].str[-1].tolist()[::2] == ["0", "1", "3"]
+    assert "not_finite" not in found.drop(columns="not_finite").tinker.with_metrics(tmp_path, metrics=["kl"])
+
+
 def test_no_name_in_a_log_replaces_a_column_of_the_account(tmp_path: Path) -> None:
     """A metric that is called as a column that plans and rules read is named `log.<name>`."""
     names = ("public", "step", "size_gb", "is_parent", "loaded_by_sampler", "meta.loss", "tinker_path", "log.public")

@@ -9,14 +9,12 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..schema.coerce import parse_object
 from ..schema.identity import align_mask, name_rows, restore_keys
 from .comparisons import suggest_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_METADATA, _PREFIX = "user_metadata", "meta."
 Mask = Callable[["pd.DataFrame"], "pd.Series[bool]"]
 
 
@@ -197,22 +195,3 @@ def require_columns(rule: Rule, frame: pd.DataFrame, *columns: str, others: Iter
         raise AttributeError(
             f"{rule} needs the column{plural} {', '.join(map(repr, missing))}, which the frame lacks{meant}"
         )
-
-
-def read_metric(rule: Rule, frame: pd.DataFrame, by: str) -> Any:
-    """Return a column, or a key of the metadata as one: `meta.loss`, or `loss` where some row has it and no column is called so."""
-    key = by.removeprefix(_PREFIX)
-    if by not in frame.columns and _METADATA in frame.columns:
-        values = frame[_METADATA].map(lambda text: (parse_object(text) or {}).get(key))
-        if by.startswith(_PREFIX) or values.notna().any():
-            return values
-    if by not in frame.columns:
-        keys = [name.removeprefix(_PREFIX) for name in list_keys(frame)]
-        require_columns(rule, frame, _METADATA if by.startswith(_PREFIX) else by, others=keys)
-    return frame[by]
-
-
-def list_keys(frame: pd.DataFrame) -> list[str]:
-    """Return the keys of a frame's metadata, as `meta.<key>`."""
-    texts = frame[_METADATA] if _METADATA in frame.columns else ()
-    return sorted({f"{_PREFIX}{key}" for text in texts for key in parse_object(text) or {}})

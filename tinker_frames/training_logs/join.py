@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InvalidRequestError
+from ..frames.measures import NOT_FINITE
 from ..frames.metadata import PREFIXES
 from ..frames.values import to_flags
 from ..schema.arguments import list_texts
 from ..schema.catalog import DETAILED, TABLES
-from ..schema.coerce import MOST_EXAMPLES, parse_object
+from ..schema.coerce import MOST_EXAMPLES, canonical_json, parse_object
 from ..schema.columns import pandas_array
 from ..schema.paths import normalize_run, run_of
 from .reader import Logs, identify_checkpoint
@@ -38,6 +39,7 @@ _RESERVED = {
         "reason",
         "verdict",
         LINK,
+        NOT_FINITE,
     ),
 }
 _RESERVED_PREFIXES = (PREFIX, *PREFIXES.values())
@@ -53,9 +55,10 @@ def add_metrics(
     """
     rows = np.array(logs.find_rows(frame["tinker_path"]), dtype="int64")
     data = _read_metrics(logs, rows, metrics)
+    odd = _name_not_finite(logs, rows, data)
     data |= {name: _take(_find_setting(logs, name), rows) for name in list_texts("config", config)}
     data = {rename_column(name) if name != "log_path" else name: values for name, values in data.items()}
-    data = _keep_known(frame, data, rows)
+    data = _keep_known(frame, data | odd, rows)
     is_without = (rows < 0) & pd.DataFrame(data, index=frame.index).isna().all(axis=1).to_numpy()
     joined = _replace_columns(frame, data | _find_parents(frame, logs) | _read_links(frame))
     problems = [
@@ -105,6 +108,16 @@ def _read_metrics(logs: Logs, rows: np.ndarray[Any, Any], wanted: Iterable[str] 
     names = logs.metric_names if wanted is None else _match_names(wanted, logs.metric_names)
     values = {name: _take(pd.Series(logs.read_values(name)), rows) for name in names}
     return {name: found for name, found in values.items() if wanted is not None or not np.isnan(found).all()}
+
+
+def _name_not_finite(logs: Logs, rows: np.ndarray[Any, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the column with the names of the metrics that the log has as NaN or infinite, if it has any at some row."""
+    flags = {
+        rename_column(name): logs.read_not_finite(name)[rows] & (rows >= 0) for name in names if len(logs.checkpoints)
+    }
+    odd = {name: flag for name, flag in flags.items() if flag.any()}
+    lists = [[name for name, flag in odd.items() if flag[place]] for place in range(len(rows))] if odd else []
+    return {NOT_FINITE: pandas_array("json", [canonical_json(each) if each else None for each in lists])} if odd else {}
 
 
 def _match_names(wanted: Iterable[str], names: list[str]) -> list[str]:
