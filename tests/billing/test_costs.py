@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import tinker_frames as tkf
 from tests.billing.test_usage import USAGE, make_span, read_raw
 from tinker_frames import catalog, errors
+from tinker_frames.billing.costs import sum_costs
 from tinker_frames.billing.spans import Window
 from tinker_frames.demo import Burst, DemoServer
 from tinker_frames.schema.columns import pandas_dtype
@@ -182,6 +185,52 @@ def test_the_estimate_is_bytes_times_the_rate(shared_client: tkf.Client) -> None
     assert days.attrs["tinker"]["lacks"] == []
 
 
+def test_any_dollars_are_added_as_decimals() -> None:
+    """Sums are those of the shortest decimals of each float, also of ones that are too large or too fine for columns of decimals."""
+    rng = random.Random(13)
+    amounts = [0.1, 0.2, -0.3, 1e22, -1e22, 3.0000000000000004e-10, *(rng.randrange(10**7) * 4e-7 for _ in range(60))]
+    for odd in ([], [5e-324], [1e300], [float("nan")]):
+        usage = pd.DataFrame({"estimated_cost_usd": [*amounts, *odd]})
+        usage["event_type"] = pd.Categorical(["training", "dreaming", None] * 22 + ["storage"] * len(odd))
+        usage["token_count"] = pd.array([1] * len(usage), dtype="Int64")
+        usage["user_id"] = ["ada", "bob"] * 33 + ["ada"] * len(odd)
+        (ada, bob) = sum_costs(usage, ["user"]).sort_values("user_id").to_dict("records")
+        for found, own in ((ada, usage["user_id"] == "ada"), (bob, usage["user_id"] == "bob")):
+            priced = usage[own & usage["estimated_cost_usd"].notna()]
+            dollars = [Fraction(repr(float(cost))) for cost in priced["estimated_cost_usd"]]
+            assert found["cost_usd"] == float(sum(dollars))
+            trained = [one for one, kind in zip(dollars, priced["event_type"], strict=True) if kind == "training"]
+            assert found["training_usd"] == float(sum(trained))
+            assert found["unpriced_events"] == own.sum() - len(priced)
+
+
+def test_what_is_not_known_of_sessions_is_said(server: DemoServer, client_of: Make) -> None:
+    """Newer metadata of a session stands beside its older events; sizes that are not known are counted, and runs that may be others said."""
+
+    def spoil(name: str, body: Any) -> Any:
+        if name == "search_sessions":
+            for place, session in enumerate(body["sessions"]):
+                session["user_metadata"] = {"team": "new", "none": None}
+                session["checkpoint_storage_bytes"] = place or None
+        if name == "list_training_runs":
+            body["cursor"]["total_count"] += 5
+        return body
+
+    server.faults.edit = spoil
+    client = client_of(server, cache=False)
+    frame = client.costs("meta.team")
+    assert set(frame["meta.team"].dropna()) == {"new"}
+    sizes = client.sessions(access_scope="accessible")
+    unknown = int((sizes["checkpoint_storage_bytes"].isna() & (sizes["checkpoints_count"] > 0)).sum())
+    assert {one["column"]: one["rows"] for one in frame.attrs["tinker"]["problems"]} == {
+        "estimated_storage_usd_month": unknown
+    }
+    assert client.costs("meta.none")["meta.none"].isna().all()
+    about = client.costs("run").attrs["tinker"]
+    assert "training_run_id" in [one["column"] for one in about["problems"]]
+    assert about["lacks"] == ["estimated_storage_usd_month"]
+
+
 def test_without_a_rate_there_is_no_estimate(server: DemoServer, client_of: Make) -> None:
     """Where the rate cannot be read, costs are there without the estimate."""
     server.faults.bursts.append(Burst("get_current_checkpoint_storage_usage", 403, times=None))
@@ -209,7 +258,7 @@ def test_unknown_groups_are_refused(shared_client: tkf.Client, by: Any, said: st
 @pytest.mark.parametrize("name", ["frame.parquet", "frame.csv", "frame.xlsx"])
 def test_a_file_keeps_dtypes_and_values(shared_client: tkf.Client, tmp_path: Path, name: str) -> None:
     """Usage and costs come back from a file as they were, dollars to the last digit."""
-    for frame in (shared_client.costs("session"), shared_client.usage("3d")):
+    for frame in (shared_client.costs(["session", "type"]), shared_client.usage("3d")):
         pd.testing.assert_frame_equal(
             tkf.read_export(tkf.export(frame, tmp_path / name)), frame, check_categorical=False
         )

@@ -27,6 +27,15 @@ T = TypeVar("T")
 ROLE = "needs org admin or billing admin"
 # Groups of which only the user's own checkpoints tell what is stored.
 OWN = {"training_run", "run", "base_model", "model"}
+# Groups of which nothing is stored.
+STORE_NOTHING = {*PERIODS, "type"}
+BESIDE_SESSION = ("display_name", "user_metadata")
+# Problems of frames whose sessions or runs are not proved to be all: the column concerned, and what is wrong with it.
+UNNAMED = ("display_name", "some sessions could not be read, and their events have no name")
+UNASSIGNED = (
+    "training_run_id",
+    "some runs could not be read, and their events may be assigned to another run or to none",
+)
 
 
 class Billing:
@@ -45,12 +54,13 @@ class Billing:
         frame, report = build_frame(USAGE, listing), replace(listing.report)
         sessions = self._account.read_all_sessions(options) if len(frame) else None
         if sessions is None:
-            report.lacks = [*report.lacks, "display_name"]
+            report.lacks = [*report.lacks, *(name for name in BESIDE_SESSION if frame[name].isna().all())]
             return TableFrame(frame, USAGE, report)
-        found = sessions.frame.set_index("session_id").reindex(frame["session_id"])
-        for name in ("display_name", "user_metadata"):
-            frame[name] = frame[name].where(frame[name].notna(), pd.Series(found[name].array, index=frame.index))
-        return TableFrame(frame, USAGE, _join_report(report, sessions.report))
+        found = sessions.frame[["session_id", *BESIDE_SESSION]].set_index("session_id").reindex(frame["session_id"])
+        for name in BESIDE_SESSION:  # the session's own list is newer than events that are kept
+            own = pd.Series(found[name].array, index=frame.index)
+            frame[name] = own.where(own.notna(), frame[name])
+        return TableFrame(frame, USAGE, _join_report(report, sessions.report, *UNNAMED))
 
     def _now(self) -> datetime:
         """Return the time by the server's clock, as far as it is known."""
@@ -71,23 +81,30 @@ class Billing:
         frame, report = usage.frame, usage.report
         if {"training_run", "run"} & set(by):
             runs = self._account.training_runs(replace(options, access_scope="accessible"))
-            frame, report = (
-                frame.assign(training_run_id=find_runs(frame, runs.frame)),
-                _join_report(report, runs.report),
-            )
+            frame = frame.assign(training_run_id=find_runs(frame, runs.frame))
+            report = _join_report(report, runs.report, *UNASSIGNED)
+        return self._add_estimate(sum_costs(frame, by), by, report, options)
+
+    def _add_estimate(self, costs: pd.DataFrame, by: list[str], report: Report, options: Options) -> TableFrame:
+        """Return costs with what their groups store now, estimated; the report says what that lacks."""
         held, rate = self._read_held(by, options), self._account.read_rate()
-        costs = add_estimate(sum_costs(frame, by), held, by, rate)
-        report.lacks = [ESTIMATE] if rate is None else []
-        return TableFrame(costs, COSTS, report)
+        is_unknown = rate is None or (held is None and not STORE_NOTHING & set(by))
+        report.lacks = [*(name for name in report.lacks if name in costs), *([ESTIMATE] if is_unknown else [])]
+        if held is not None and rate is not None and (unknown := int(held["size_bytes"].isna().sum())):
+            report.note(ESTIMATE, "what has no known size is not in the estimate", rows=unknown)
+        return TableFrame(add_estimate(costs, held, by, rate), COSTS, report)
 
     def _read_held(self, by: list[str], options: Options) -> pd.DataFrame | None:
         """Return the sizes of what is stored now with the columns of groups; None if that is not known, or means nothing for them."""
-        if {*PERIODS, "type"} & set(by):
+        if STORE_NOTHING & set(by):
             return None
         if not OWN & set(by):
             sessions = self._account.read_all_sessions(options)
-            names = {"owner": "user_id", "checkpoint_storage_bytes": "size_bytes"}
-            return None if sessions is None or sessions.report.doubted else sessions.frame.rename(columns=names)
+            if sessions is None or sessions.report.doubted:
+                return None
+            frame, sizes = sessions.frame, sessions.frame["checkpoint_storage_bytes"]
+            sizes = sizes.mask(sizes.isna() & (frame["checkpoints_count"] == 0), 0)
+            return frame.rename(columns={"owner": "user_id"}).assign(size_bytes=sizes)
         found = self._account.inventory("auto", Options(refresh=options.refresh, progress=options.progress))
         names = {"session_owner": "user_id", "session_user_metadata": "user_metadata"}
         return None if found.report.doubted else found.frame.drop(columns="user_metadata").rename(columns=names)
@@ -107,10 +124,9 @@ def explain_role(what: str, read: Callable[[], T]) -> T:
     )
 
 
-def _join_report(usage: Report, other: Report) -> Report:
-    """Return the report of events that another listing gave names to; it cannot make events complete or incomplete."""
+def _join_report(usage: Report, other: Report, column: str, problem: str) -> Report:
+    """Return the report of events that another listing is joined to; it cannot make events complete, but have a problem of its column."""
     report = merge_reports([usage, replace(other, problems=[], lacks=[], complete=True)])
     if other.doubted:
-        problem = "some sessions or runs could not be read, and their events have no name"
-        report.problems = [*report.problems, {"column": "display_name", "problem": problem, "rows": 0, "examples": []}]
+        report.note(column, problem)
     return report

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import InvalidRequestError
 from ..frames.comparisons import suggest_columns
-from ..frames.metadata import expand_metadata, list_key_columns
+from ..frames.metadata import list_key_columns, read_key
 from ..frames.totals import PERIODS, to_periods
 from ..schema.arguments import check_argument
 from ..schema.catalog import COSTS
@@ -36,7 +38,9 @@ KINDS = {
     "checkpoint": "checkpoint_usd", "storage": "storage_usd",
 }  # fmt: skip
 OTHER = "other_usd"
+KIND_COLUMNS = list(dict.fromkeys([*KINDS.values(), OTHER]))
 ESTIMATE = "estimated_storage_usd_month"
+MOST_DOLLARS = 1e30  # of an event; a million of them fit into the decimals that Arrow adds
 _EXACT = Context(prec=60)
 
 
@@ -64,6 +68,7 @@ def sum_costs(usage: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     keys = find_keys(usage, by)
     _check_metadata(usage, keys)
     numbers, groups = _number_groups(keys)
+    groups = groups.astype({name: usage[name].dtype for name in groups if name in usage})
     beside = {name: key for key in keys for name in BESIDE.get(key, ()) if name in usage and name not in keys}
     firsts = usage[list(beside)].groupby(numbers).first()
     for name, key in beside.items():
@@ -79,7 +84,9 @@ def sum_costs(usage: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 def _check_metadata(usage: pd.DataFrame, keys: dict[str, pd.Series[Any]]) -> None:
     """Refuse a key that no session of the events has, while others have some: it may be misspelt."""
     for name, values in keys.items():
-        if name.startswith(METADATA) and values.isna().all() and (known := list_key_columns(usage)):
+        if not (name.startswith(METADATA) and values.isna().all()):
+            continue
+        if (known := list_key_columns(usage[["user_metadata"]].drop_duplicates())) and name not in known:
             meant = suggest_columns([name], known)
             hint = f"The keys of the metadata are {', '.join(known[:20])}{', …' if len(known) > 20 else ''}."
             raise InvalidRequestError(f"there is no group {name!r} of costs{meant}", hint=hint)
@@ -92,16 +99,17 @@ def find_keys(rows: pd.DataFrame, by: list[str]) -> dict[str, pd.Series[Any]]:
         if name in PERIODS:
             keys[name] = to_periods(rows["bucket_start"], PERIODS[name]).astype(text_dtype())
         elif name.startswith(METADATA):
-            keys[name] = _read_key(rows["user_metadata"], name)
+            keys[name] = read_key(rows["user_metadata"], name.removeprefix(METADATA))
         else:
             keys[GROUPS[name]] = rows[GROUPS[name]].astype(text_dtype())
     return keys
 
 
 def add_estimate(costs: pd.DataFrame, held: pd.DataFrame | None, by: list[str], rate: float | None) -> pd.DataFrame:
-    """Return costs with the dollars a month for what each group holds now: its bytes times the rate; NA where one is not known.
+    """Return costs with the dollars a month for what each group holds now: its bytes, as far as they are known, times the rate.
 
-    `held` has `size_bytes` and the columns that tell the groups; None where these say nothing of what is stored.
+    `held` has `size_bytes` and the columns that tell the groups; None where these say nothing of what is stored. The estimate is NA
+    then, and where none of a group's bytes or no rate is known.
     """
     if held is None or rate is None:
         return costs.assign(**{ESTIMATE: np.nan})
@@ -132,40 +140,49 @@ def _number_groups(keys: dict[str, pd.Series[Any]]) -> tuple[np.ndarray[Any, Any
 
 def _sum_events(usage: pd.DataFrame, numbers: np.ndarray[Any, Any], groups: int) -> pd.DataFrame:
     """Return the columns of `COSTS` but for the estimate, of groups by number."""
-    costs = usage["estimated_cost_usd"].to_numpy()
-    sums = _sum_dollars(numbers, usage["event_type"].astype("object").map(KINDS).fillna(OTHER).tolist(), costs)
+    costs, kinds = usage["estimated_cost_usd"].to_numpy(), _number_kinds(usage["event_type"])
     found: dict[str, Any] = {
         "events": np.bincount(numbers, minlength=groups),
-        "cost_usd": [_to_float(sums.get((number, ""))) for number in range(groups)],
+        "cost_usd": _sum_dollars(costs, numbers, groups),
         "unpriced_events": np.bincount(numbers[np.isnan(costs)], minlength=groups),
         "tokens": usage["token_count"].groupby(numbers).sum(min_count=1).array,
     }
-    for kind in dict.fromkeys([*KINDS.values(), OTHER]):
-        found[kind] = [_to_float(sums.get((number, kind))) for number in range(groups)]
+    by_kind = _sum_dollars(costs, numbers * len(KIND_COLUMNS) + kinds, groups * len(KIND_COLUMNS))
+    found |= zip(KIND_COLUMNS, by_kind.reshape(groups, len(KIND_COLUMNS)).T, strict=True)
     return pd.DataFrame({name: pd.array(values, dtype=pandas_dtype(COSTS[name])) for name, values in found.items()})
 
 
-def _sum_dollars(
-    numbers: np.ndarray[Any, Any], kinds: list[str], costs: np.ndarray[Any, Any]
-) -> dict[tuple[int, str], Decimal]:
-    """Return the sum of what is priced by group and kind, and by group and "" for all kinds; nothing for a group without a price."""
-    sums: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
-    for number, kind, cost in zip(numbers.tolist(), kinds, costs.tolist(), strict=True):
-        if cost == cost:  # noqa: PLR0124  # not NaN
-            sums[number, kind] = _EXACT.add(sums[number, kind], Decimal(repr(cost)))
-    for (number, _), value in list(sums.items()):
-        sums[number, ""] = _EXACT.add(sums[number, ""], value)
+def _number_kinds(types: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Return the place in `KIND_COLUMNS` of each event's type."""
+    columns = [KINDS.get(name, OTHER) for name in types.cat.categories] + [OTHER]
+    return np.array([KIND_COLUMNS.index(name) for name in columns])[types.cat.codes]  # of NA it is -1, the last
+
+
+def _sum_dollars(costs: np.ndarray[Any, Any], places: np.ndarray[Any, Any], size: int) -> np.ndarray[Any, Any]:
+    """Return the sum of what is priced at each of `size` places; NaN for a place without a price."""
+    sums, is_priced = np.full(size, np.nan), ~np.isnan(costs)
+    costs, places = costs[is_priced], places[is_priced]
+    try:
+        found = _add_columns(costs, places)
+    except pa.ArrowInvalid:
+        found = _add_each(costs, places)
+    sums[found[0]] = found[1]
     return sums
 
 
-def _to_float(value: Decimal | None) -> float:
-    return np.nan if value is None else float(value)
+def _add_columns(costs: np.ndarray[Any, Any], places: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+    """Return places and the sums at them, of decimals with 40 digits after the point; raises `ArrowInvalid` where these are too few."""
+    if len(costs) and np.abs(costs).max() > MOST_DOLLARS:
+        raise pa.ArrowInvalid("larger than any decimal")
+    decimals = pc.cast(pc.cast(pa.array(costs), pa.string()), pa.decimal256(76, 40))
+    found = pa.table({"place": places, "dollars": decimals}).group_by("place").aggregate([("dollars", "sum")])
+    sums = pc.cast(pc.cast(found["dollars_sum"], pa.string()), pa.float64())  # through text, each is the nearest float
+    return found["place"].to_numpy(), sums.to_numpy()
 
 
-def _read_key(metadata: pd.Series[Any], name: str) -> pd.Series[Any]:
-    """Return a key of the metadata of each row as text; NA where it has none. Each text is parsed once."""
-    codes, texts = pd.factorize(metadata)
-    unique = pd.DataFrame({"user_metadata": pd.Series(texts, dtype=text_dtype())})
-    keys = expand_metadata(unique, numeric=False, max_keys=None)
-    values = keys[name] if name in keys else pd.Series(None, index=unique.index, dtype=text_dtype())
-    return values.reindex(codes).set_axis(metadata.index)
+def _add_each(costs: np.ndarray[Any, Any], places: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+    """Return places and the sums at them, of decimals of any size."""
+    sums: dict[int, Decimal] = defaultdict(Decimal)
+    for place, cost in zip(places.tolist(), costs.tolist(), strict=True):
+        sums[place] = _EXACT.add(sums[place], Decimal(repr(cost)))
+    return list(sums), list(map(float, sums.values()))

@@ -71,6 +71,13 @@ def read_key_columns(frame: pd.DataFrame, names: Iterable[str]) -> dict[str, Any
     return found
 
 
+def read_key(metadata: pd.Series[Any], key: str) -> pd.Series[Any]:
+    """Return one key of each row's metadata as text, NA where it has none; rows of the same metadata are parsed once."""
+    codes, texts = pd.factorize(metadata)
+    values = [_to_text((parse_object(text) or {}).get(key)) for text in texts]
+    return pd.Series(pd.array([*values, None], dtype=text_dtype())[codes], index=metadata.index)
+
+
 def list_key_columns(frame: pd.DataFrame) -> list[str]:
     """Return the names of the columns that `expand_metadata` would make."""
     return [

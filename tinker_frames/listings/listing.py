@@ -62,13 +62,16 @@ class Report:
     def doubt(self, problem: str, rows: int = 0) -> None:
         """Note why it is not proved complete."""
         self.complete = False
-        self.problems.append({"column": None, "problem": problem, "rows": rows, "examples": []})
+        self.note(None, problem, rows)
+
+    def note(self, column: str | None, problem: str, rows: int = 0) -> None:
+        """Note a problem with a column."""
+        self.problems = [*self.problems, {"column": column, "problem": problem, "rows": rows, "examples": []}]
 
     def note_struck(self, times: int) -> None:
         """Note that the server sent the credential back, which was struck out of its answers."""
         if times:
-            problem = "the server sent the credential back; it was replaced by [key]"
-            self.problems.append({"column": "*", "problem": problem, "rows": times, "examples": []})
+            self.note("*", "the server sent the credential back; it was replaced by [key]", times)
 
 
 def merge_reports(reports: list[Report]) -> Report:

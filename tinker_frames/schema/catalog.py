@@ -399,7 +399,7 @@ COSTS = Table(
         Column("checkpoint_usd", "float", "the same of `checkpoint`, which is saving them"),
         Column("storage_usd", "float", "the same of `storage`, as it was billed; it has no session, run or model"),
         Column("other_usd", "float", "the same of types of events that this version does not know"),
-        Column("estimated_storage_usd_month", "float", "an estimate beside what was billed: dollars a month for the checkpoints that the group has now, their bytes times the server's rate"),
+        Column("estimated_storage_usd_month", "float", "an estimate beside what was billed: dollars a month for the checkpoints that the group has now, their bytes, as far as sizes are known, times the server's rate"),
     ),
 )  # fmt: skip
 
