@@ -129,7 +129,8 @@ def test_a_publish_that_happened_is_done_also_after_a_404(server: DemoServer, cl
 
 
 def test_a_list_that_lags_is_read_again(server: DemoServer, client: tkf.Client) -> None:
-    """If a list still shows deleted rows for a while, they are done, not failed."""
+    """If a list still shows deleted rows for a while, they are done, not failed; also one that the server claims to have refused."""
+    server.faults.bursts = [Burst(DELETE, 403, times=1, then="apply", detail="no")]
     plan = plan_of(client, 3)
     old: list[Any] = []
     reads = []
@@ -198,6 +199,32 @@ def test_an_empty_list_is_no_proof_that_everything_is_gone(server: DemoServer, c
         client.rest.delete_checkpoint(plan.frame["tinker_path"].iloc[0])
     server.faults.clear()
     assert tkf.resume(outcomes.attrs["tinker"]["plan"], client=client)["outcome"].tolist() == ["done"] * 2
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_truncated_list_is_no_proof_that_its_other_rows_are_gone(
+    server: DemoServer, client_of: Make, keep: int
+) -> None:
+    """After a 5xx, a list that lacks the row and others too proves nothing, in a plan and alone; what others delete meanwhile is no obstacle to a 404."""
+    client = client_of(server, retries=0)
+    plan = plan_of(client, 1)
+    path, others = plan.frame["tinker_path"].iloc[0], {row.tinker_path for row in list_others(server, plan)}
+    kept = sorted(others)[: len(others) - keep]
+    server.faults.bursts = [Burst(DELETE, 500, times=2)]
+    server.faults.edit = lambda endpoint, content: (
+        content | {"checkpoints": [row for row in content["checkpoints"] if row["tinker_path"] in kept]}
+        if endpoint == LIST and server.requests.count(DELETE)
+        else content
+    )
+    outcomes = plan.run()
+    assert outcomes["outcome"].tolist() == ["unknown"]
+    assert outcomes["error"].str.contains("may be there still").all()
+    server.requests.clear()
+    with pytest.raises(errors.ServerError, match="read"):
+        client.rest.delete_checkpoint(path)
+    server.faults.bursts = [Burst(DELETE, 404, times=1, then="apply", detail="Checkpoint not found")]
+    server.requests.clear()
+    assert plan_of(client, 1).run()["outcome"].tolist() == ["done"]
 
 
 @pytest.mark.few(3)

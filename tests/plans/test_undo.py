@@ -514,6 +514,26 @@ def test_a_delete_cannot_be_undone_and_offers_expire(client: tkf.Client) -> None
         undo(client=client)
 
 
+def test_undo_knows_the_effect_of_both_attempts(server: DemoServer, client: tkf.Client) -> None:
+    """A write that was sent twice is undone also if the last list still showed the effect of the first."""
+    plan = client.checkpoints().query("not public and expires_at.isna()").head(1).tinker.expire(after="24h").allow(*ALL)
+    listed: dict[int, Any] = {}
+
+    def lag(endpoint: str, content: Any) -> Any:
+        sent = server.requests.count("set_checkpoint_ttl")
+        if endpoint == "list_checkpoints":
+            listed[sent] = content
+        return listed.get(sent - 1, content) if endpoint == "list_checkpoints" else content
+
+    server.faults.edit, server.faults.bursts = lag, [Burst("set_checkpoint_ttl", 500, times=1, then="apply")]
+    assert plan.run()["outcome"].tolist() == ["done"]
+    assert sorted(listed) == [0, 1, 2]
+    server.faults.clear()
+    path = plan.frame["tinker_path"].iloc[0]
+    assert undo(client=client)["outcome"].tolist() == ["done"]
+    assert server.state.find(path).expires_at is None
+
+
 def test_undo_leaves_rows_that_somebody_changed_meanwhile(server: DemoServer, client: tkf.Client) -> None:
     """A row whose expiry was set again, even to nearly the same time, or that is gone, is left alone; the others are restored."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(4)

@@ -96,6 +96,7 @@ class Job:
     conflicts: int = 0
     unclear: bool = False  # an earlier attempt, perhaps of an interrupted plan, may have been carried out
     was_limited: bool = False  # an earlier attempt was answered with a rate limit, which should mean that it was not
+    was_missing: bool = False  # an attempt was answered with: there is no such checkpoint
     seconds: float = 0.0
 
     @property

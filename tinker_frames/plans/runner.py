@@ -179,7 +179,7 @@ class _Run:
         """Record the outcome of rows that were sent and have none: their answer was not received, or they were to be sent again."""
         read = self._writer.read(jobs) if jobs else Read()
         for job in jobs:
-            if job.training_run_id in read.unread and job.attempts:
+            if self._writer.is_open(job, read) and job.attempts:
                 self._finish_row(self._writer.outcome(job, "unknown"))
             elif self._writer.is_done(job, read.find(job)):
                 self._finish_row(self._writer.outcome(job, "done"))
@@ -234,9 +234,7 @@ class _Checks:
         read = self._review([job for run_id in run_ids for job in self._jobs[run_id]])
         self._reads.update(dict.fromkeys(run_ids, (started, read)))
         self._writer.remember(read)
-        self._writer.check_empty_lists(
-            read, [job for run_id in run_ids for job in self._jobs[run_id] if job.is_in_doubt]
-        )
+        self._writer.check_lists(read, [job for run_id in run_ids for job in self._jobs[run_id] if job.is_in_doubt])
 
     def check_again(self, job: Job) -> Outcome | None:
         """Return how a job that is about to be sent ends without it, its run read again if that was some seconds ago."""
@@ -285,7 +283,7 @@ class _Checks:
         """Return how a job ends by itself, whatever other checkpoints have its name."""
         _, read = self._reads[job.training_run_id]
         state = read.states.get(job.tinker_path)
-        if job.training_run_id in read.unread:
+        if self._writer.is_open(job, read):
             return Outcome(
                 job.tinker_path, "unknown" if job.is_in_doubt else "skipped", error="its run could not be read"
             )

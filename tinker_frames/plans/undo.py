@@ -219,11 +219,22 @@ def _find_undo_refusal(
     if unknown := _describe_unknown(before, state, action):
         return unknown
     is_own = _is_done(row, action, state, source) if row.after is None else state.expires_at in own - {None}
-    if not is_own:
+    if not is_own and not _may_be_of_another_attempt(row, state, source):
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
     if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
         return "its old expiry is less than an hour away, and the service accepts no shorter TTL"
     return ""
+
+
+def _may_be_of_another_attempt(row: Entry, state: State, source: Source) -> bool:
+    """Tell whether an expiry is one that another attempt of the same row led to: a list that was behind may have shown the one before."""
+    if row.after is None or state.expires_at is None or row.attempts < 2 or row.sent_at is None:
+        return False
+    expiry, found = row.stored.expiry, state.shift_expiry(-source.clock_offset).expires_at
+    first, last = expiry.resolve(row.first_sent_at or row.sent_at), expiry.resolve(row.sent_at)
+    if found is None or first is None or last is None:
+        return False
+    return first - MARGIN - (MARGIN if expiry.until is not None else timedelta(0)) <= found <= last + MARGIN
 
 
 def _describe_unknown(before: State, now: State, action: Action) -> str:

@@ -29,6 +29,10 @@ MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none
 MOST_REREADINGS = 4  # of lists that do not show a write yet; with the default `retries`, some 4 to 7.5 s together
 UNCHANGED_ERROR = "the server reported success, and its list shows the checkpoint as it was"
 GONE_ERROR = "it is gone, and the server answered that it does not exist: deleted by this request, or by another client just before"
+UNREAD_ERROR = "its run could not be read afterwards"
+SHORT_ERROR = (
+    "the list of its run lacks it, and also checkpoints that this plan did not delete, so it may be there still"
+)
 COLLISION = "another type of checkpoint has the same name, and this server does not tell them apart"
 
 
@@ -41,6 +45,9 @@ class Read:
     namesakes: dict[str, list[str]] = field(default_factory=dict)  # as `preview.find_namesakes`
     ids: dict[tuple[str, str], str] = field(default_factory=dict)  # run and checkpoint id, to the path
     held: dict[str, str] = field(default_factory=dict)  # the rows that a guard holds now, and why
+    short: set[str] = field(
+        default_factory=set
+    )  # runs whose lists lack rows that should be there: see `Writer.check_lists`
 
     def find(self, job: Job) -> State | None:
         """Return the present state of a job's checkpoint; None if it is gone, also where another one was saved under its name."""
@@ -134,22 +141,36 @@ class Writer:
     def read(self, jobs: Iterable[Job]) -> Read:
         """Read the runs of rows after something was sent; a list that also lacks rows that were not sent is not trusted."""
         jobs = list(jobs)
-        run_ids = list_runs(jobs)
-        read = self._read_runs(run_ids)
+        read = self._read_runs(list_runs(jobs))
         self._transport.invalidate_cache()  # what others have cached since may be as old as this reading
-        removed = self.sent if self._action.removes else set()
-        others = {run_of(path) for path in self.before.keys() - removed}
-        found = {run_of(path) for path in read.states}
-        read.unread.update(run for run in run_ids if run in others and run not in found)
-        self.check_empty_lists(read, jobs)
+        self.check_lists(read, jobs)
         return read
 
-    def check_empty_lists(self, read: Read, jobs: Iterable[Job]) -> None:
-        """Count runs as unread whose list is empty, where that alone would prove a deletion and the run itself does not confirm it."""
-        found = {run_of(path) for path in read.states} | read.unread
+    def check_lists(self, read: Read, jobs: Iterable[Job]) -> None:
+        """Count runs as short whose list lacks rows that were neither sent nor have expired, and as unread if it is empty.
+
+        So is an empty list that alone would prove a deletion, if the run itself does not confirm it.
+        """
+        removed, now, jobs = self.sent if self._action.removes else set(), self.get_server_time(), list(jobs)
+        lost = self.before.keys() - removed - read.states.keys()
+        lost -= {path for path in lost if (at := self.before[path].expires_at) is not None and at <= now}
+        found = {run_of(path) for path in read.states}
+        lacking = {run_of(path) for path in lost}
+        read.short.update(run for run in list_runs(jobs) if run in lacking)
+        read.unread.update(read.short - found)
+        found |= read.unread
         doubtful = [job for job in jobs if job.is_listed and job.tinker_path not in self._reported]
         runs = list_runs(doubtful) if self._action.removes else []
         read.unread.update(run for run in runs if run not in found and not self._confirm_empty(run))
+
+    def is_open(self, job: Job, read: Read) -> bool:
+        """Tell whether a reading says nothing of a row."""
+        return job.training_run_id in read.unread or self._is_lost(job, read)
+
+    def _is_lost(self, job: Job, read: Read) -> bool:
+        """Tell whether a short list lacks a row of which no answer said that it is gone: then it may be there still."""
+        is_absent = job.tinker_path not in read.states and job.training_run_id in read.short
+        return is_absent and job.tinker_path not in self._reported and not job.was_missing
 
     def _confirm_empty(self, training_run_id: str) -> bool:
         """Tell whether a run is gone, or is answered and names no last checkpoint."""
@@ -172,17 +193,15 @@ class Writer:
         """
         left, pauses = [job for job in jobs if job.sent_at and job.tinker_path in outcomes], iter(self._pauses)
         while left:
-            read, pause, later = self.read(left), next(pauses, None), []
+            read, pause = self.read(left), next(pauses, None)
             self.after.update(read.states)
             is_last = pause is None or progress.stop.is_set() or pause >= get_time_left()
+            later = {} if is_last else self._find_lagging(left, outcomes, read)
             for job in left:
-                outcome, state = outcomes[job.tinker_path], read.find(job)
-                if not is_last and self._may_lag(job, outcome, state):
-                    later.append(job)
-                    continue
-                self._correct_outcome(job, outcome, read)
-                yield outcome, self._find_own_expiry(job, state)
-            left = later
+                if job.tinker_path not in later:
+                    self._correct_outcome(job, outcomes[job.tinker_path], read)
+                    yield outcomes[job.tinker_path], self._find_own_expiry(job, read.find(job))
+            left = list(later.values())
             if left:
                 progress.stop.wait(pause)
 
@@ -193,9 +212,11 @@ class Writer:
         read = self._read_runs(runs_of(paths))
         return {path: state for path, state in read.states.items() if run_of(path) not in read.unread}
 
-    def _may_lag(self, job: Job, outcome: Outcome, state: State | None) -> bool:
-        """Tell whether a row that does not show its write may show it a little later."""
-        return not self.is_done(job, state) and (outcome.outcome in ("done", "unknown") or job.is_in_doubt)
+    def _find_lagging(self, jobs: list[Job], outcomes: dict[str, Outcome], read: Read) -> dict[str, Job]:
+        """Return the rows that do not show their write and may show it a little later; with them, those that were refused."""
+        unseen = [job for job in jobs if not self.is_done(job, read.find(job)) or self._is_lost(job, read)]
+        may_lag = any(job.is_in_doubt or outcomes[job.tinker_path].outcome in ("done", "unknown") for job in unseen)
+        return {job.tinker_path: job for job in unseen} if may_lag else {}
 
     def _is_effect(self, job: Job) -> bool:
         """Tell whether a row that is as requested owes it to a request: it existed, and was not so before."""
@@ -204,14 +225,14 @@ class Writer:
 
     def _correct_outcome(self, job: Job, outcome: Outcome, read: Read) -> None:
         """Correct an outcome by what was read last; a row that was not sent again since it was gone was deleted by another client, if no attempt is in doubt."""
-        state, is_unread = read.find(job), job.training_run_id in read.unread
+        state, is_unread = read.find(job), self.is_open(job, read)
         may_be_own = job.is_in_doubt or not self._action.removes
         was_carried_out = not is_unread and may_be_own and self._is_effect(job) and self.is_done(job, state)
         if outcome.outcome == "skipped" and not was_carried_out:
             return
         if is_unread:
             if outcome.outcome != "failed" or job.unclear:
-                outcome.outcome, outcome.error = "unknown", "its run could not be read afterwards"
+                outcome.outcome, outcome.error = "unknown", SHORT_ERROR if self._is_lost(job, read) else UNREAD_ERROR
         elif self.is_done(job, state):
             if outcome.outcome == "failed" and not self._is_effect(job):
                 return
@@ -294,9 +315,10 @@ class Writer:
         is_final = isinstance(error, NotSupportedError) or not (unclear or isinstance(error, NotFoundError))
         if is_final and not job.unclear:  # else an earlier attempt may have been carried out
             return self.outcome(job, "failed", error)
+        job.was_missing = job.was_missing or isinstance(error, NotFoundError)
         read = self.read([job])
         job.unclear = job.unclear or unclear
-        if read.unread:
+        if self.is_open(job, read):
             return self.outcome(job, "unknown", error)  # read again at the end
         state = read.find(job)
         if self.is_done(job, state):
@@ -315,7 +337,7 @@ class Writer:
             return self.outcome(job, "skipped", missing)
         if isinstance(error, NotFoundError) and not job.is_in_doubt and not self._is_effect(job):
             return self.outcome(job, "skipped", error)
-        done = self.outcome(job, "done", is_read=True)
+        done = self.outcome(job, "done", is_read=not self._action.removes)  # one list that lacks it is little proof
         if self._may_be_of_others(job, error.status):
             done.status, done.error = error.status, GONE_ERROR
         return done
