@@ -275,6 +275,29 @@ def test_a_short_page_whose_total_counts_itself_is_no_proof(client_of: Make, cap
         assert len(client.checkpoints(run, require_complete=True)) == 30
 
 
+def test_one_empty_page_after_a_full_one_whose_total_counts_itself_is_no_proof(client_of: Make) -> None:
+    """A page that was wrongly empty once is asked for again where the total may count the page before alone, in every list."""
+    with DemoServer(runs=2, checkpoints=4) as server:
+        run, empty = add_to_run(server, 70), []
+
+        def cut(endpoint: str, body: Any) -> Any:
+            if endpoint not in (LIST, "list_checkpoints"):
+                return body
+            query = server.requests.to(endpoint)[-1].query
+            at, rows = int(query.get("offset", 0)), body["checkpoints"]
+            rows = rows[:30] if endpoint == LIST else rows[at : at + 30]
+            if at == 30 and endpoint not in empty:
+                empty.append(endpoint)
+                rows = []
+            return {"checkpoints": rows, "cursor": {"offset": at, "total_count": len(rows), "limit": 30}}
+
+        server.faults.edit = cut
+        client = client_of(server)
+        assert len(client.checkpoints(by="user", require_complete=True)) == len(list_paths(server))
+        assert len(client.checkpoints(run, require_complete=True)) == 70
+        assert len(empty) == 2
+
+
 @pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("total", "dropped", "most", "words"),

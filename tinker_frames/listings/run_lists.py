@@ -118,7 +118,9 @@ class _Reading:
         is_wrong = 0 < self.claim < len(self.keys)
         is_few = self.rows <= FEW_ROWS or self.limit is None
         may_be_page = self.has_cursor and self.longest <= self.rows and is_few
-        return not self.fruitless and (is_wrong or may_be_page or _may_be_cut(self.rows, self.limit))
+        is_cut = _may_be_cut(self.rows, self.limit)
+        most = 2 if is_cut and not self.repeats else 1  # one empty page is no proof beside a page that may be a full one
+        return self.fruitless < most and (is_wrong or may_be_page or is_cut)
 
     @property
     def is_proved(self) -> bool:
