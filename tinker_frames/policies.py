@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .errors import InvalidRequestError
 from .frames.measures import are_best, find_direction, read_metric, sounds_larger, split_measure
+from .frames.patterns import check_pattern
 from .frames.rules import Rule
 from .frames.values import DAY_S, are_first, compute_age_days, read_expiries, to_flags, to_numbers, to_times
 from .schema.arguments import check_argument, check_count, check_text
@@ -261,17 +262,8 @@ def keep_public() -> Rule:
 def keep_named(pattern: str) -> Rule:
     """Keep checkpoints whose name contains a match of the regular expression."""
     check_text(pattern, "a regular expression")
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        problem = str(error)
-    else:
-        return Rule(
-            f"keep_named({pattern!r})", lambda frame: frame["name"].map(_compile_matcher(pattern)), needs=("name",)
-        )
-    raise InvalidRequestError(
-        f"{pattern!r} is not a regular expression: {problem}", hint="Escape what is meant literally."
-    )
+    check_pattern(pattern)
+    return Rule(f"keep_named({pattern!r})", lambda frame: frame["name"].map(_compile_matcher(pattern)), needs=("name",))
 
 
 @keep_rule("Younger than", example="'7d'")

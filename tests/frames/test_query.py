@@ -46,6 +46,32 @@ GOOD = [
 ]
 
 
+EVIL = "(?:a+)+$"
+TEXTS = pd.DataFrame(
+    {"text": pd.Series(["a" * 40 + "!", None], dtype=object), "mixed": pd.Series(["a" * 40 + "!", 1], dtype=object)}
+)
+LINEAR = {
+    f"text.str.contains('{EVIL}')": 0,
+    f"`text`.str.contains('{EVIL}', case=False, na=False)": 0,
+    f"not text.str.contains('{EVIL}') and text.notna()": 1,
+    f"text.str.lower().str.match('{EVIL}')": 0,
+    f"text.str.replace('{EVIL}', '', regex=True) == text": 1,
+    f"mixed.str.contains('{EVIL}', regex=False, na=False)": 0,
+    r"mixed.str.contains('^a[(a+)+!]{2}\\(?(?:x+)?(?:a|b)', na=False)": 1,
+}
+BACKTRACKING = [
+    f"mixed.str.contains('{EVIL}')",
+    f"text.str.split('{EVIL}').str.len() > 1",
+    f"text.str.contains('{EVIL}', flags=2)",
+    "text.str.contains('(?=a)(?:a+)+$')",
+    "text.str.contains('(?x)(?:a|aa) + (?=!)')",
+    f"text.str.contains('{'a?' * 25}(?!a)')",
+    "mixed.str.count('.*.*.*.*.*x') > 0",
+    "mixed.str.match('(?:a{1,9}){2}')",
+    "text.str.contains('(?:a' + '+)+$')",
+]
+
+
 @pytest.mark.parametrize("query", GOOD)
 def test_a_condition_keeps_what_pandas_keeps(query: str, rows: pd.DataFrame) -> None:
     """A query of columns, numbers, quoted text and the usual methods gives the rows that `DataFrame.query` gives."""
@@ -360,3 +386,16 @@ def test_any_time_as_text_is_that_time_in_utc(time: datetime) -> None:
     """A row of a time equals the time's text without an offset, whatever the local time zone is."""
     frame = pd.DataFrame({"time": pd.to_datetime([time], utc=True)})
     assert len(filter_rows(frame, f"time == '{time.isoformat()}'")) == 1
+
+
+@pytest.mark.parametrize("query", LINEAR)
+def test_a_pattern_that_backtracks_is_matched_in_linear_time(query: str) -> None:
+    """A pattern that Python's engine would take years for is matched by Arrow's, also in a column of objects."""
+    assert evaluate_condition(TEXTS, query).sum() == LINEAR[query]
+
+
+@pytest.mark.parametrize("query", BACKTRACKING)
+def test_a_pattern_that_only_a_backtracking_engine_matches_is_refused(query: str) -> None:
+    """What could take forever and goes to Python's engine is refused before it is matched."""
+    with pytest.raises(InvalidRequestError, match=r"could take forever|not quoted text"):
+        evaluate_condition(TEXTS, query)

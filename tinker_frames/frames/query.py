@@ -16,7 +16,7 @@ from ..errors import InvalidRequestError
 from ..schema.catalog import INVENTORY, TABLES
 from .comparisons import QUOTED, UNITS, describe_unknown_columns, find_close_columns, translate_comparisons
 from .metadata import list_key_columns, read_key_columns
-from .query_bounds import check_bounds
+from .query_bounds import bound_query
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,8 +128,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where",
     hint = "Write it as for DataFrame.query, e.g. size_gb > 1 and not public."
     try:
         meant = translate_comparisons(frame, query)
-        check_bounds(frame, meant)
-        mask = _evaluate(frame, meant)
+        mask = _evaluate(bound_query(frame, meant), meant)
     except UndefinedVariableError as error:
         names = str(error).split("'")[1:2]
         problem, hint = describe_unknown_columns(names, frame.columns), _list_columns(names, frame)

@@ -1,4 +1,4 @@
-"""Bounds of queries: refuse constants and texts that grow so large that computing them never ends; pure.
+"""Bounds of queries: refuse constants, texts and patterns that are so large or intricate that computing them never ends; pure.
 
 `10**10**10 > 1` or `'a' * 10**10 == name` take a few characters to type, and all of the memory to compute. Comparing columns needs neither.
 """
@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
+from .patterns import bound_patterns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,14 +26,14 @@ _MEASURES = {
 }  # fmt: skip
 
 
-def check_bounds(frame: pd.DataFrame, query: str) -> None:
-    """Raise `InvalidRequestError` for a query whose constants or texts could grow without bounds.
+def bound_query(frame: pd.DataFrame, query: str) -> pd.DataFrame:
+    """Return the frame to evaluate a query on; raises `InvalidRequestError` if its constants, texts or patterns have no bounds.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> check_bounds(pd.DataFrame({"size_bytes": [1]}), "size_bytes > 2**30")
-    >>> check_bounds(pd.DataFrame({"size_bytes": [1]}), "size_bytes > 10**10**10")
+    >>> frame = bound_query(pd.DataFrame({"size_bytes": [1]}), "size_bytes > 2**30")
+    >>> bound_query(pd.DataFrame({"size_bytes": [1]}), "size_bytes > 10**10**10")
     Traceback (most recent call last):
     ...
     tinker_frames.errors.InvalidRequestError: a power has an exponent that is not a number up to 64. Compare columns with numbers and quoted text.
@@ -41,12 +42,15 @@ def check_bounds(frame: pd.DataFrame, query: str) -> None:
     try:
         tree = ast.parse(BACKTICKED.sub(lambda found: _note(quoted, found[1]), query).strip())
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        problem = "it cannot be read" if re.search(r"[*%]", query) else ""  # pandas says what is wrong with any other
+        if not re.search(r"[*%]|\bstr\b", query):
+            return frame  # pandas says what is wrong with it
+        problem = "it cannot be read"
     else:
         texts = _find_texts(frame, quoted)
         problem = next(filter(None, (_find_problem(node, texts) for node in ast.walk(tree))), "") or _find_growth(tree)
-    if problem:
-        raise InvalidRequestError(problem, hint="Compare columns with numbers and quoted text.")
+        if not problem:
+            return bound_patterns(frame, tree, {f"_quoted_{place}": name for place, name in enumerate(quoted)})
+    raise InvalidRequestError(problem, hint="Compare columns with numbers and quoted text.")
 
 
 def _note(quoted: list[str], name: str) -> str:

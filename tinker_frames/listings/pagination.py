@@ -250,7 +250,8 @@ class Coverage:
         """Tell whether the list is known to end at an offset."""
         if self._claim is not None:
             empty = sum(times for offset, times in self._empty.items() if offset >= at)
-            is_one_page = FEW_ROWS <= self._claim <= self._longest and at not in self._likely_ends  # which a total may count alone
+            # the total may count the only page
+            is_one_page = FEW_ROWS <= self._claim <= self._longest and at not in self._likely_ends
             return at in self._short_ends or self.repeats > 0 or empty > is_one_page
         asked_beyond = self._none or any(offset > at for offset in self._empty)
         return self._empty[at] >= (2 if asked_beyond else MOST_FRUITLESS) + min(self._wrong, MOST_WRONG)

@@ -119,7 +119,7 @@ class _Reading:
         is_few = self.rows <= FEW_ROWS or self.limit is None
         may_be_page = self.has_cursor and self.longest <= self.rows and is_few
         is_cut = _may_be_cut(self.rows, self.limit)
-        most = 2 if is_cut and not self.repeats else 1  # one empty page is no proof beside a page that may be a full one
+        most = 2 if is_cut and not self.repeats else 1  # one empty page proves little after one that may be full
         return self.fruitless < most and (is_wrong or may_be_page or is_cut)
 
     @property
