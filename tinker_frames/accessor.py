@@ -226,7 +226,8 @@ class TinkerAccessor(_Actions):
             any; and `parent_path` (str, what its run was started from),
             `is_parent` (boolean, whether a run was started from it; NA where a log says wrongly what its run was started from), and
             `wandb_link` (str) if some row's metadata has it. Rows without a log keep what they had from logs joined before, and are
-            counted in `attrs["tinker"]["problems"]`. Sends no request.
+            counted in `attrs["tinker"]["problems"]`; `attrs["tinker"]["logs"]` has the log folder of each training run, from which a
+            view draws curves. Sends no request.
 
         Raises
         ------

@@ -11,7 +11,11 @@ import tinker_frames as tkf
 from .view_page import ViewPage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
+
+    from tinker_frames.demo import DemoServer
 
     from .widget_host import WidgetHost
 
@@ -62,3 +66,34 @@ def test_details_are_text(host: WidgetHost, account: tkf.Client, inventory: pd.D
     assert "onerror=window.ran=1>\\u202e" in text
     assert view.page.evaluate("window.ran") is None
     assert panel.locator("img, b").count() == 0
+
+
+def test_a_curve_shows_steps_and_values(
+    host: WidgetHost, account: tkf.Client, shared_server: DemoServer, inventory: pd.DataFrame, tmp_path: Path
+) -> None:
+    """With training logs, a metric of the run is drawn: hover and arrow keys say step and value, Enter opens the checkpoint there."""
+    frame = inventory.tinker.with_metrics(shared_server.write_logs(tmp_path))
+    view = ViewPage(host, tkf.explore(frame[frame["test/nll"].notna()], account))
+    assert view.widget._detail is None
+    view.press("Enter")
+    picture = view.find(".tkf-curve svg")
+    view.host.wait_until(lambda: picture.count() == 1)
+    said = view.find(".tkf-detail .tkf-chart-text")
+    assert said.inner_text().startswith("test/nll: ")
+    curve = view.widget._detail["curve"]
+    box = picture.bounding_box()
+    assert box is not None
+    view.page.mouse.move(box["x"] + 200, box["y"] + 50)
+    assert said.inner_text().startswith("step ")
+    view.host.press("Home", "ArrowRight", on=picture)
+    first = curve["marks"][0]
+    assert f"step {int(first['step']):,}: test/nll " in said.inner_text()
+    assert said.inner_text().endswith(f"checkpoint {first['name']} ({first['label']})")
+    view.host.press("Enter", on=picture)
+    view.host.wait_until(lambda: view.find(".tkf-detail header code").inner_text() == first["key"])
+    view.host.wait_until(lambda: picture.count() == 1)
+    metric = view.find('.tkf-detail [data-name="metric"]')
+    metric.focus()
+    metric.select_option("learning_rate")
+    view.host.wait_until(lambda: said.inner_text().startswith("learning_rate: "))
+    assert view.active() == "metric"

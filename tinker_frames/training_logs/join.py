@@ -19,6 +19,7 @@ from ..schema.catalog import DETAILED, TABLES
 from ..schema.coerce import MOST_EXAMPLES, canonical_json, parse_object
 from ..schema.columns import pandas_array
 from ..schema.paths import normalize_run, run_of
+from .curves import LOGS, note_folders
 from .reader import Logs, identify_checkpoint
 
 PREFIX = "log."  # of a metric or setting that is called as a column of the account
@@ -66,6 +67,9 @@ def add_metrics(
         _count_rows("is_parent", NOT_TOLD, frame["tinker_path"][_find_open(joined, logs)].dropna()),
     ]
     joined.attrs = _add_problems(frame, problems)
+    if isinstance(about := joined.attrs.get("tinker"), dict):
+        log_paths = pd.Series(_take(logs.checkpoints["log_path"], rows), index=frame.index)
+        joined.attrs["tinker"] = {**about, LOGS: note_folders(frame, log_paths)}
     return joined
 
 

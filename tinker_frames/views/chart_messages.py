@@ -108,3 +108,28 @@ class CostPicture(TypedDict):
     is_time: bool
     kinds: list[CostKind]
     groups: list[CostGroup]
+
+
+class CurveMark(TypedDict):
+    """One checkpoint on the curve of a metric; `look` is how it is marked, and `label` what that means."""
+
+    key: str
+    name: str
+    step: float
+    value: float
+    look: str
+    label: str
+
+
+class Curve(TypedDict):
+    """A metric of a run's training log over its steps, as `[step, value]`, with the run's checkpoints on it.
+
+    `metrics` are all that can be drawn. Of `total` values some hundred are sent, the extremes among them; `odd` ones are not finite.
+    """
+
+    metric: str
+    metrics: list[str]
+    points: list[list[float]]
+    total: int
+    odd: int
+    marks: list[CurveMark]

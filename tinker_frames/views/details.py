@@ -17,9 +17,12 @@ from ..frames.humanize import format_size
 from ..frames.text import escape_control_characters
 from ..rest.threads import attempt, start_threads
 from ..schema.paths import write_console_link
+from ..training_logs.curves import LOGS, RunLog, read_run_log
 from . import cells, refresh
+from .chart_messages import Curve
 from .charts import LOOKS, find_looks, label_look
 from .controls import METADATA
+from .curves import choose_metric, describe_curve, list_metrics
 from .filters import literal
 from .messages import Detail, DetailField, Snippet, TimelineEntry
 from .task import describe_error
@@ -37,6 +40,7 @@ class Found:
     """What was read for one row; None until then, and `problem` is why not all of it could be."""
 
     checkpoints: pd.DataFrame | None = None  # of a training run; those of a checkpoint's run are in its table
+    log: RunLog | None = None  # of a checkpoint's run, where the frame says in which folder it is
     samplers: list[str] | None = None
     problem: str = ""
 
@@ -54,6 +58,8 @@ class Details:
         self.key = ""
         self._client, self._changed = client, changed
         self._found = Found()
+        self._metric = ""  # that was chosen to be drawn, also for rows that are opened later
+        self._last_log: tuple[str, RunLog] | None = None  # that was read last, with its folder
 
     def open(self, state: TableState, key: str) -> None:
         """Show the details of a row; no key closes them."""
@@ -61,6 +67,13 @@ class Details:
         row = find_row(state, key)
         if state.sort.name == "training_runs" and row is not None:
             self._read(lambda found: self._read_checkpoints(found, row))
+        if folder := find_log(state, row):
+            self._read(lambda found: self._read_log(found, folder))
+        self._changed()
+
+    def draw_metric(self, name: str) -> None:
+        """Draw this metric of training logs from now on."""
+        self._metric = name
         self._changed()
 
     def reload(self, state: TableState) -> None:
@@ -93,9 +106,21 @@ class Details:
             return None
         return {
             **describe_row(state, row, found.checkpoints),
+            "curve": None if found.log is None else self._describe_curve(state, found.log),
             "samplers": found.samplers,
             "problem": found.problem,
         }
+
+    def _describe_curve(self, state: TableState, log: RunLog) -> Curve | None:
+        """Return the curve of a metric that the frame has as a column; None without one."""
+        frame, row = state.rows.frame, self.get_row(state)
+        metrics = list_metrics(log, list(frame.columns))
+        if not metrics:
+            return None
+        sorted_by = list_metrics(log, [name.removeprefix("-") for name in state.rows.sort])
+        metric = choose_metric(metrics, self._metric, sorted_by)
+        run = frame[frame["training_run_id"].eq(row["training_run_id"]).fillna(False)]
+        return describe_curve(log, metric, metrics, run, self.key, datetime.now(UTC))
 
     def _read(self, read: Callable[[Found], None]) -> None:
         """Read something of the row in a background thread."""
@@ -113,6 +138,11 @@ class Details:
     def _read_checkpoints(self, found: Found, row: pd.DataFrame) -> None:
         found.checkpoints = refresh.read_checkpoints(self._client(), row, "training_runs")
 
+    def _read_log(self, found: Found, folder: str) -> None:
+        last = self._last_log
+        found.log = last[1] if last is not None and last[0] == folder else read_run_log(folder)
+        self._last_log = folder, found.log
+
     def _read_samplers(self, found: Found, key: str, column: str) -> None:
         frame = self._client().samplers()
         about = frame.attrs["tinker"]
@@ -126,6 +156,14 @@ def find_row(state: TableState, key: str) -> pd.DataFrame | None:
     frame = state.rows.frame
     found: Any = np.flatnonzero(frame[state.sort.key].eq(key).fillna(False)) if key else []
     return frame.iloc[[int(found[0])]] if len(found) else None
+
+
+def find_log(state: TableState, row: pd.DataFrame | None) -> str | None:
+    """Return the folder with the training log of a checkpoint's run, where its frame was joined with logs."""
+    folders = state.about.get(LOGS)
+    if row is None or state.sort.name != "checkpoints" or "training_run_id" not in row or not isinstance(folders, dict):
+        return None
+    return folders.get(_to_text(row["training_run_id"].iloc[0]))
 
 
 def describe_row(state: TableState, row: pd.DataFrame, checkpoints: pd.DataFrame | None = None) -> Detail:
@@ -150,6 +188,7 @@ def describe_row(state: TableState, row: pd.DataFrame, checkpoints: pd.DataFrame
         "unset": [escape_control_characters(name) for name in names if name not in {*known, *brief}],
         "metadata": list_metadata(values),
         "timeline": list_timeline(checkpoints, key, now),
+        "curve": None,
         "openings": [opening.label for opening in state.sort.openings if values.get(opening.column)],
         "samplers": None,
         "problem": "",

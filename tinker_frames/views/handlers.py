@@ -92,6 +92,10 @@ def _detail(explorer: Explorer, request: m.DetailRequest) -> None:
     explorer.details.open(explorer.state, str(request["key"]))
 
 
+def _curve(explorer: Explorer, request: m.CurveRequest) -> None:
+    explorer.details.draw_metric(str(request["metric"]))
+
+
 def _back(explorer: Explorer, request: m.BackRequest) -> None:
     explorer.back(int(request["depth"]))
 
@@ -165,6 +169,7 @@ HANDLERS: dict[str, Callable[[Explorer, Any], m.Reply | None]] = {
     "code": _code,
     "names": _names,
     "detail": _detail,
+    "curve": _curve,
     "samplers": lambda explorer, _: explorer.details.find_samplers(explorer.state),
     "begin": _begin,
     "answer": _answer,

@@ -6,7 +6,7 @@ What the browser sends is in `requests`. `frontend/src/messages.d.ts` is generat
 
 from typing import Literal, NotRequired, TypedDict
 
-from .chart_messages import Bar, ChartList
+from .chart_messages import Bar, ChartList, Curve
 
 Cell = str | list[str]  # What a cell shows: its text, or `[text, title]`, or `[text, title, mark]`.
 Row = list[bool | Cell]  # One row of a grid: whether it is selected, its key, and its cells.
@@ -249,7 +249,7 @@ class Detail(TypedDict):
     """The details of one row: in `brief` its main fields, in `fields` the others.
 
     `metadata` has entries of whose it is, key and value. `timeline` is null where the run's checkpoints are not known, or not yet,
-    as is `samplers` before they were read. `problem` is why something could not be read.
+    as is `samplers` before they were read, and `curve` without a training log. `problem` is why something could not be read.
     """
 
     key: str
@@ -263,6 +263,7 @@ class Detail(TypedDict):
     unset: list[str]
     metadata: list[list[str]]
     timeline: list[TimelineEntry] | None
+    curve: Curve | None
     openings: list[str]
     samplers: list[str] | None
     problem: str

@@ -120,6 +120,13 @@ class DetailRequest(TypedDict):
     key: str
 
 
+class CurveRequest(TypedDict):
+    """Draw a metric of the training log in the details."""
+
+    do: Literal["curve"]
+    metric: str
+
+
 class BackRequest(TypedDict):
     """Go back to a table that was opened before."""
 
@@ -195,7 +202,7 @@ class UndoRequest(TypedDict):
 
 Request = (
     Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest
-    | WidthRequest | SelectRequest | OpenRequest | DetailRequest | BackRequest | ChartsRequest | ActionRequest
+    | WidthRequest | SelectRequest | OpenRequest | DetailRequest | CurveRequest | BackRequest | ChartsRequest | ActionRequest
     | AnswerRequest | EstimateRequest | AllowRequest | ListRequest | CopyRequest | ConfirmRequest
     | UndoRequest
 )  # fmt: skip

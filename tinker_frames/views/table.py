@@ -18,6 +18,7 @@ from ..frames.metadata import PREFIXES
 from ..frames.query import check_columns
 from ..frames.text import escape_control_characters
 from ..schema.identity import restore_keys
+from ..training_logs.curves import LOGS
 from . import cells, filters
 from .chart_messages import ChartList
 from .charts import Charts, Drawing
@@ -235,7 +236,8 @@ class TableState:
             self.rows.replace(new.rows.frame, conditions)
         except TypeError as error:
             raise _explain_order(error) from None
-        self.about, self.controls, self._conditions = new.about or self.about, new.controls, conditions
+        logs = {LOGS: self.about[LOGS]} if LOGS in self.about else {}  # which a listing knows nothing of
+        self.about, self.controls, self._conditions = logs | (new.about or self.about), new.controls, conditions
         self._facets, self._summaries, self._charts, self.is_stale = None, None, None, False
         self.columns = [name for name in self.columns if name in frame.columns] or [self.sort.key]
 

@@ -2,12 +2,13 @@
 
 import { makeKeyMark, makeMarkKey } from "./chart_axis.js";
 import { drawSteps } from "./chart_steps.js";
+import { makeCurve } from "./curve.js";
 import { button, copyText, el, redraw } from "./dom.js";
 import { stepsOf } from "./timeline.js";
 
 /** @import { Child } from "./dom.js" */
 /** @import { Grid } from "./grid.js" */
-/** @import { Detail, DetailField, Request, TimelineEntry } from "./messages.js" */
+/** @import { Curve, Detail, DetailField, Request, TimelineEntry } from "./messages.js" */
 
 const PICTURE = { width: 380, height: 66 }; // in pixels
 
@@ -75,6 +76,7 @@ export class DetailPanel {
     return [
       this.makeHead(detail),
       detail.problem && el("div", { class: "tkf-error", role: "alert" }, detail.problem),
+      detail.curve && this.makeCurve(detail.curve, detail.key),
       makeFields(detail.brief),
       detail.timeline && detail.timeline.length > 0 && this.makeTimeline(detail.timeline, detail.key),
       detail.metadata.length > 0 && makeSection("Metadata", makeMetadata(detail.metadata)),
@@ -113,6 +115,16 @@ export class DetailPanel {
     });
     const name = label && el("span", { class: "tkf-muted" }, label);
     return el("div", { class: "tkf-copied" }, name, el("code", { class: "tkf-code" }, shown), copy);
+  }
+
+  /** @param {Curve} curve @param {string} key */
+  makeCurve(curve, key) {
+    const choose = (/** @type {Event} */ { currentTarget }) =>
+      this.send({ do: "curve", metric: /** @type {HTMLSelectElement} */ (currentTarget).value });
+    const options = curve.metrics.map((name) => el("option", { value: name, selected: name === curve.metric }, name));
+    const props = { class: "tkf-input", "aria-label": "metric", "data-name": "metric", on: { change: choose } };
+    const open = (/** @type {string} */ path) => this.send({ do: "detail", key: path });
+    return makeSection("Training log", el("select", props, ...options), ...makeCurve(curve, key, PICTURE.width, open));
   }
 
   /** @param {TimelineEntry[]} timeline @param {string} key */

@@ -106,7 +106,8 @@ function copyBySelection(text) {
  * @param {Element} root
  * @returns {HTMLElement[]}
  */
-const focusables = (root) => [...root.querySelectorAll("button:enabled, input:enabled, [tabindex='0']")].map(asElement);
+const focusables = (root) =>
+  [...root.querySelectorAll("button:enabled, input:enabled, select:enabled, [tabindex='0']")].map(asElement);
 
 /** @param {Element} element */
 const asElement = (element) => /** @type {HTMLElement} */ (element);

@@ -100,6 +100,30 @@ export interface CostPicture {
   groups: Array<CostGroup>;
 }
 
+/** One checkpoint on the curve of a metric; `look` is how it is marked, and `label` what that means. */
+export interface CurveMark {
+  key: string;
+  name: string;
+  step: number;
+  value: number;
+  look: string;
+  label: string;
+}
+
+/**
+ * A metric of a run's training log over its steps, as `[step, value]`, with the run's checkpoints on it.
+ *
+ * `metrics` are all that can be drawn. Of `total` values some hundred are sent, the extremes among them; `odd` ones are not finite.
+ */
+export interface Curve {
+  metric: string;
+  metrics: Array<string>;
+  points: Array<Array<number>>;
+  total: number;
+  odd: number;
+  marks: Array<CurveMark>;
+}
+
 /** What a cell shows: its text, or `[text, title]`, or `[text, title, mark]`. */
 export type Cell = string | Array<string>;
 
@@ -336,7 +360,7 @@ export interface TimelineEntry {
  * The details of one row: in `brief` its main fields, in `fields` the others.
  *
  * `metadata` has entries of whose it is, key and value. `timeline` is null where the run's checkpoints are not known, or not yet,
- * as is `samplers` before they were read. `problem` is why something could not be read.
+ * as is `samplers` before they were read, and `curve` without a training log. `problem` is why something could not be read.
  */
 export interface Detail {
   key: string;
@@ -350,6 +374,7 @@ export interface Detail {
   unset: Array<string>;
   metadata: Array<Array<string>>;
   timeline: Array<TimelineEntry> | null;
+  curve: Curve | null;
   openings: Array<string>;
   samplers: Array<string> | null;
   problem: string;
@@ -644,6 +669,12 @@ export interface DetailRequest {
   key: string;
 }
 
+/** Draw a metric of the training log in the details. */
+export interface CurveRequest {
+  do: "curve";
+  metric: string;
+}
+
 /** Go back to a table that was opened before. */
 export interface BackRequest {
   do: "back";
@@ -707,7 +738,7 @@ export interface UndoRequest {
   typed?: string;
 }
 
-export type Request = Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | DetailRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | EstimateRequest | AllowRequest | ListRequest | CopyRequest | ConfirmRequest | UndoRequest;
+export type Request = Command | RowsRequest | FilterRequest | PickRequest | ChartPickRequest | FacetRequest | SortRequest | ColumnsRequest | WidthRequest | SelectRequest | OpenRequest | DetailRequest | CurveRequest | BackRequest | ChartsRequest | ActionRequest | AnswerRequest | EstimateRequest | AllowRequest | ListRequest | CopyRequest | ConfirmRequest | UndoRequest;
 
 /** One chunk of rows, in the order with this number. */
 export interface RowsReply {
