@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinker_frames.training_logs.parsing import (
+    CREDENTIAL,
     JOINED,
     NOT_A_NUMBER,
     NOT_A_STEP,
     NOT_FINITE,
     NOT_JSON,
+    TEXT,
     UNFINISHED,
     Metrics,
     Problems,
@@ -96,6 +98,9 @@ def test_order_repeats_and_truncation_change_nothing_at_a_step(
         ),
         (b'\xef\xbb\xbf{"step": 1, "test/nll": 2}\n{"test/nll": 7}', 2.0, {}),
         (b"", math.nan, {}),
+        (b'{"step": "1", "test/nll": "2.5"}\n{"step": 2, "path": "tinker://x/weights/1"}\n', 2.5, {}),
+        (b'{"step": 1, "test/nll": 2}\n{"step": 2, "test/nll": "n/a"}\n', 2.0, {TEXT: 1}),
+        (b'{"step": 1, "test/nll": 2}\n{"step": 2, "test/nll": "-inf"}\n', -math.inf, {NOT_FINITE: 1}),
     ],
 )
 def test_a_file_is_read_in_any_state(content: bytes, value: float, problems: dict[str, int]) -> None:
@@ -127,5 +132,37 @@ def test_settings_are_flattened_without_credentials() -> None:
     }
     found = parse_config(json.dumps(config).encode(), problems)
     assert found == {"lr": 1e-4, "data.size": 4, "data.names": '["a","b"]', "data.none": "{}", "max_tokens": 5}
-    assert [(each.problem[:8], each.example) for each in problems] == [("left out", "wandb_api_key")]
+    assert [(each.problem, each.example) for each in problems] == [(CREDENTIAL, "wandb_api_key")]
     assert parse_config(b"[1]", problems) is parse_config(b"{", problems) is None
+
+
+SECRET = "Zx9" * 9
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"hf_token": SECRET},
+        {"wandbApiKey": SECRET},
+        {"headers": {"X-API-Key": SECRET, "Authorization": f"Bearer {SECRET}"}},
+        {"env": [f"TINKER_API_KEY={SECRET}", f'{{"password": "{SECRET}"}}']},
+        {"list": [{"secret": SECRET}]},
+        {"tinker": f"tml-{SECRET}"},
+        {"url": f"https://me:{SECRET}@example.org/x"},
+        {"token": SECRET, "key": SECRET},
+        {"text": f"key eyJ{SECRET}.{SECRET}.{SECRET} here"},
+    ],
+)
+def test_no_credential_comes_from_a_config(setting: dict[str, Any]) -> None:
+    """What is named like a credential or looks like one is in no setting and no problem, also if the file is broken."""
+    problems = Problems("config.json")
+    assert SECRET not in str(parse_config(json.dumps(setting).encode(), problems))
+    assert problems
+    parse_config(json.dumps(setting).encode()[:-1], problems)
+    assert SECRET not in str(list(problems))
+
+
+def test_settings_of_tokens_are_no_credentials() -> None:
+    """Settings that have to do with tokens of text, or are long, stay as they are."""
+    names = {"max_tokens": 5, "eos_token": "<|end|>", "tokenizer": "x" * 40, "key": "test/nll", "token_budget": "12k"}
+    assert parse_config(json.dumps(names).encode(), Problems("config.json")) == names

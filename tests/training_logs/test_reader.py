@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,8 @@ def test_a_missing_folder_is_an_error_and_an_empty_one_is_not(tmp_path: Path) ->
     assert len(empty) == 0
     assert empty.metrics.dtypes.astype(str).tolist() == ["category", "Int64", "category", "float64"]
     assert empty.checkpoints.columns.tolist()[:3] == ["log_path", "name", "step"]
-    assert len(empty.problems) == len(empty.runs) == 0
+    assert len(empty.runs) == 0
+    assert empty.problems["problem"].tolist() == ["no log folder is below it"]
 
 
 def test_what_cannot_be_read_is_a_problem(runs: Path) -> None:
@@ -102,6 +104,52 @@ def test_what_cannot_be_read_is_a_problem(runs: Path) -> None:
     assert found == expected + ([("folder", "cannot be listed: Permission denied")] if os.geteuid() else [])
     assert logs.problems["log_path"].tolist()[:2] == logs.runs["log_path"].tolist()
     assert logs.runs["last_step"].tolist() == [100, 3]
+
+
+def test_files_are_read_in_any_encoding(tmp_path: Path) -> None:
+    """Compressed files, also cut off ones, and UTF-16 are read; what is not a file, such as a pipe, is a problem."""
+    folder = write_folder(tmp_path / "run", NLL, [save("one", "000020", batch=20)], {"rank": 8})
+    lines = (folder / "metrics.jsonl").read_bytes()
+    for name in ("metrics.jsonl", "checkpoints.jsonl"):
+        whole = gzip.compress((folder / name).read_bytes()[:-1]) + gzip.compress(b"\n")
+        (folder / f"{name}.gz").write_bytes(whole)
+        (folder / name).unlink()
+    (folder / "config.json").write_bytes('{"rank": 8}'.encode("utf-16"))
+    logs = tkf.logs(tmp_path)
+    assert logs.read_values("test/nll").tolist() == [2.8]
+    assert logs.runs["rank"].tolist() == [8]
+    assert logs.problems.empty
+    (folder / "metrics.jsonl").write_bytes(lines.decode().encode("utf-16"))
+    assert len(tkf.logs(folder / "metrics.jsonl").metrics) == len(NLL)
+    (folder / "metrics.jsonl").write_bytes(gzip.compress(lines)[:60])
+    assert len(tkf.logs(f"{tmp_path}/*/metrics.jsonl").metrics) > 0
+    (folder / "metrics.jsonl").write_bytes(b"\x1f\x8bnonsense" * 9)
+    (folder / "checkpoints.jsonl").mkdir()
+    (folder / "config.json").unlink()
+    os.mkfifo(folder / "config.json")
+    assert tkf.logs(tmp_path).problems["example"].str[:13].tolist() == ["is not a file", "is not valid "]
+
+
+def test_links_are_followed_to_log_folders(tmp_path: Path, runs: Path) -> None:
+    """A link leads to a log folder elsewhere, once; one to a folder that is none is named, and one back to its own folder ends nothing."""
+    (tmp_path / "here").mkdir()
+    for name, target in (("a", runs / "a"), ("again", runs / "a"), ("rest", runs), ("loop", tmp_path / "here")):
+        (tmp_path / "here" / name).symlink_to(target)
+    logs = tkf.logs(tmp_path / "here")
+    assert len(logs.runs) == 1
+    assert logs.problems[["log_path", "file"]].values.tolist() == [[f"{tmp_path}/here/rest", "folder"]]
+    assert len(tkf.logs([runs / "a", f"{runs}/../runs/a", runs / "a" / "metrics.jsonl"])) == 1
+
+
+def test_a_folder_whose_name_is_not_unicode_is_read(tmp_path: Path) -> None:
+    """Its path in frames has the same marks as other text that is not Unicode."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    try:
+        write_folder(folder, NLL[:1], [save("one", "1", batch=1)], {})
+    except OSError:
+        pytest.skip("the disk takes no such names")
+    logs = tkf.logs(tmp_path)
+    assert logs.metrics["log_path"].tolist() == logs.runs["log_path"].tolist() == [f"{tmp_path}/\ufffddcff"]
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,21 @@ _RESERVED = {
         "log_path",
         "loaded_by_sampler",
         "loaded_by_ended_sampler",
-        "reason",
-        "verdict",
+        "last_read_at",
+        "read_by",
+        "reads_known_since",
+        *(
+            "verdict",
+            "reason",
+            "action",
+            "warnings",
+            "refusal",
+            "namesakes",
+            "shortens",
+            "public_after",
+            "expires_after",
+        ),
+        *("is_newest", "is_last_training"),
         LINK,
         NOT_FINITE,
     ),
@@ -111,7 +124,12 @@ def rename_column(name: str) -> str:
 def _read_metrics(logs: Logs, rows: np.ndarray[Any, Any], wanted: Iterable[str] | None) -> dict[str, Any]:
     names = logs.metric_names if wanted is None else _match_names(wanted, logs.metric_names)
     values = {name: _take(pd.Series(logs.read_values(name)), rows) for name in names}
-    return {name: found for name, found in values.items() if wanted is not None or not np.isnan(found).all()}
+    places = rows[rows >= 0]
+    return {
+        name: found
+        for name, found in values.items()
+        if wanted is not None or not np.isnan(found).all() or logs.read_not_finite(name)[places].any()
+    }
 
 
 def _name_not_finite(logs: Logs, rows: np.ndarray[Any, Any], names: Iterable[str]) -> dict[str, Any]:

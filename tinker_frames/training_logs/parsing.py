@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ import msgspec
 import numpy as np
 
 from ..schema.coerce import INT64, canonical_json, parse_json, parse_object, replace_surrogates
+from .credentials import remove_credentials, strike_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,12 +23,12 @@ JOINED = "the line begins with another one that is unfinished"
 NOT_FINITE = "not a finite number"
 NOT_A_STEP = "a step that is not a whole number"
 NOT_A_NUMBER = "neither a number nor text"
-CREDENTIAL = "left out, as its name is that of a credential"
+TEXT = "text, where other lines have a number"
+CREDENTIAL = "a credential, left out"
 FEW = 32  # lines with the same names; below that, a column of its own costs more than it saves
 _DECODER = msgspec.json.Decoder(dict[str, Any])
 _OBJECT = re.compile(rb'\{\s*"')
-_CREDENTIAL = re.compile(r"(?i)(^|_)(api_?key|secret|password|credentials?|access_token|auth_token)($|_)")
-_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # as text: what some loggers make of them
+MOST_DIGITS = 40  # of a number that is logged as text
 
 
 class Problem(NamedTuple):
@@ -45,10 +47,10 @@ class Problems:
         self._file = file
         self._found: dict[str, tuple[int, str]] = {}
 
-    def add(self, problem: str, example: object) -> None:
+    def add(self, problem: str, example: object, *, count: int = 1) -> None:
         """Count a problem; of each, the first example is kept."""
-        count, first = self._found.get(problem, (0, str(example)[:200]))
-        self._found[problem] = count + 1, first
+        known, first = self._found.get(problem, (0, strike_out(str(example)[:200])))
+        self._found[problem] = known + count, first
 
     def __iter__(self) -> Iterator[Problem]:
         for problem, (count, example) in self._found.items():
@@ -120,11 +122,15 @@ def build_metrics(rows: list[dict[str, Any]], problems: Problems) -> Metrics:
     """Return the metrics of the lines of a file; of several values at a step, the last line's counts."""
     steps, has_step = _read_steps([row.get("step") for row in rows], problems)
     parts: dict[str, list[_Part]] = {}
+    texts: Counter[str] = Counter()
     for places, columns in _split_columns(rows):
         for name, column in columns.items():
             if name != "step":
                 numbers, is_number = _read_numbers(name, column, problems)
+                texts[name] += sum(isinstance(value, str) for value in column) if len(numbers) < len(column) else 0
                 parts.setdefault(replace_surrogates(name)[0], []).append(_Part(np.array(places)[is_number], numbers))
+    for name in [name for name, count in texts.items() if count and any(len(part.values) for part in parts[name])]:
+        problems.add(TEXT, name, count=texts[name])
     found = {name: _sort_parts(several, steps, has_step) for name, several in parts.items()}
     points = {name: one for name, (one, _) in found.items() if len(one.steps)}
     return Metrics(points, {name: last for name, (_, last) in found.items() if last is not None})
@@ -166,6 +172,8 @@ def _read_steps(column: list[Any], problems: Problems) -> tuple[NDArray[np.int64
 
 
 def _read_step(value: Any, problems: Problems) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 18:
+        return int(value)
     if type(value) is int and INT64[0] <= value <= INT64[1]:
         return value
     if type(value) is float and value.is_integer() and abs(value) < 2**53:
@@ -185,19 +193,30 @@ def _read_numbers(
         found = [_read_number(name, value, problems) for value in column]
         is_number = np.array([value is not None for value in found], dtype=bool)
         numbers = np.array([value for value in found if value is not None], dtype=np.float64)
-    for _ in range(len(numbers) - int(np.isfinite(numbers).sum())):
-        problems.add(NOT_FINITE, name)
+    if odd := len(numbers) - int(np.isfinite(numbers).sum()):
+        problems.add(NOT_FINITE, name, count=odd)
     return numbers, is_number
 
 
 def _read_number(name: str, value: Any, problems: Problems) -> float | None:
-    """Return a value as a float; None for null and text, which some recipes log as well."""
-    if value is None or isinstance(value, str):
-        return _NUMBERS.get(value or "")
+    """Return a value as a float, also of a number as text; None for null and other text, which some recipes log as well."""
+    if isinstance(value, str):
+        return _parse_number(value)
+    if value is None:
+        return None
     if isinstance(value, (int, float)):
         return _to_float(value)
     problems.add(NOT_A_NUMBER, name)
     return None
+
+
+def _parse_number(text: str) -> float | None:
+    if not text.isascii() or "_" in text or len(text) > MOST_DIGITS:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _sort_parts(
@@ -244,21 +263,21 @@ def parse_config(content: bytes, problems: Problems) -> dict[str, Any] | None:
     """Return the settings of a run, those of nested objects as `outer.inner`, lists as JSON text, without credentials; None if broken."""
     try:
         found = parse_json(content)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        problems.add(NOT_JSON, content[:200].decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        problems.add(NOT_JSON, error)  # without the content, which may hold credentials
         return None
-    return dict(_flatten(found, "", problems))
+    if not isinstance(found, dict):
+        problems.add(NOT_JSON, f"a {type(found).__name__}")
+        return None
+    clean = remove_credentials(found, lambda name: problems.add(CREDENTIAL, name))
+    return dict(_flatten(clean, ""))
 
 
-def _flatten(value: dict[str, Any], prefix: str, problems: Problems) -> Iterator[tuple[str, Any]]:
+def _flatten(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, inner in value.items():
         name = prefix + replace_surrogates(key)[0]
-        if _CREDENTIAL.search(key) and inner is not None:
-            problems.add(CREDENTIAL, name)
-        elif isinstance(inner, dict) and inner:
-            yield from _flatten(inner, f"{name}.", problems)
+        if isinstance(inner, dict) and inner:
+            yield from _flatten(inner, f"{name}.")
         elif isinstance(inner, (list, dict)):
             yield name, canonical_json(inner)
         else:

@@ -13,6 +13,7 @@ from ..frames.text import count_nouns
 from ..schema.coerce import canonical_json, coerce_value, replace_surrogates
 from ..schema.columns import Column, pandas_array, text_dtype
 from ..schema.paths import TinkerPath, is_usual_spelling, normalize_path, normalize_run
+from .credentials import remove_credentials
 from .folders import Location, LogFolder, find_folders, read_files
 from .parsing import Problem
 from .scan import LOADED, Scan, list_files, list_metrics, read_metrics, scan_folder
@@ -86,7 +87,7 @@ class Logs:
         self._scans = [
             scan_folder(folder, files) for folder, files in zip(folders, read_files(folders, list_files), strict=True)
         ]
-        self._failed = [(path, Problem(FOLDER, f"cannot be listed: {reason}", 1, "")) for path, reason in failed]
+        self._failed = [(path, Problem(FOLDER, reason, 1, "")) for path, reason in failed]
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -310,7 +311,7 @@ def _describe_record(log_path: str, record: dict[str, Any], step: int | None) ->
             "log_path": log_path,
             "step": step,
             "training_run_id": find_run(record),
-            "extra": extra or None,
+            "extra": remove_credentials(extra) or None,
         }
         | {name: read_path(record, name) for name in PATHS}
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .folders import CHECKPOINTS, CONFIG, METRICS, PRE_RESUME, LogFolder
+from .folders import CHECKPOINTS, CONFIG, GZ, METRICS, PRE_RESUME, LogFolder
 from .parsing import Metrics, Problem, Problems, add_earlier, build_metrics, parse_config, parse_lines
 from .steps import Parent, find_parents, find_steps, read_path
 
@@ -44,10 +44,9 @@ class Scan:
 
 
 def list_files(folder: LogFolder) -> list[str]:
-    """Return the files of a folder that are read."""
-    return sorted(
-        name for name in folder.names if name in (METRICS, CHECKPOINTS, CONFIG) or name.startswith(PRE_RESUME)
-    )
+    """Return the files of a folder that are read, without the suffix of those that are compressed."""
+    names = {name.removesuffix(GZ) for name in folder.names}
+    return sorted(name for name in names if name in (METRICS, CHECKPOINTS, CONFIG) or name.startswith(PRE_RESUME))
 
 
 def list_metrics(folder: LogFolder) -> list[str]:
