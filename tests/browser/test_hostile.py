@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,3 +177,37 @@ def test_text_that_runs_the_other_way_stays_in_its_place(view: ViewPage) -> None
     for part in (".tkf-row > .tkf-cell", ".tkf-chip-text", ".tkf-option-label", ".tkf-bar-label"):
         view.host.wait_until(lambda part=part: view.find(part).count())
         assert set(view.find(part).evaluate_all(isolated)) <= {"isolate", "plaintext"}, part
+
+
+def test_only_addresses_of_the_web_are_links(host: WidgetHost, account: tkf.Client, inventory: pd.DataFrame) -> None:
+    """A cell, field or entry of metadata that is such an address is a link in a page of its own; a click on it selects and opens nothing."""
+    good = "https://wandb.ai/team/runs/a1b2c3"
+    texts = [
+        good,
+        "javascript:window.ran=6",
+        "https://wandb.ai@evil.example/",
+        "data:text/html,<b>",
+        f"{good}\u202e",
+        f" {good}",
+    ]
+    frame = inventory.head(len(texts))[["tinker_path", "name", "user_metadata"]].copy()
+    frame["wandb_link"] = texts
+    frame["user_metadata"] = [json.dumps({"wandb_link": text}) for text in texts]
+    view = ViewPage(host, tkf.explore(frame, account))
+    attributes = "links => links.map(link => [link.textContent, link.href, link.target, link.rel, link.tabIndex])"
+    assert view.grid.locator(".tkf-body a").evaluate_all(attributes) == [
+        [good, good, "_blank", "noopener noreferrer", -1]
+    ]
+    view.page.evaluate(
+        "document.addEventListener('click', event => { window.clicked = event.target.href; event.preventDefault(); })"
+    )
+    view.host.click(view.grid.locator(".tkf-body a"))
+    assert view.page.evaluate("window.clicked") == good
+    assert (view.selected(), view.active(), view.widget._detail) == ([], "tkf-grid", None)
+    for place, expected in enumerate([[good, good], []]):
+        view.host.click(view.row(place).locator(".tkf-opener"))
+        shown = view.find(".tkf-detail header code")
+        view.host.wait_until(lambda key=frame["tinker_path"].iloc[place], shown=shown: shown.inner_text() == key)
+        found = view.find(".tkf-detail :is(dd, td) a").evaluate_all("links => links.map(link => link.href)")
+        assert found == expected
+    assert view.page.evaluate("window.ran") is None

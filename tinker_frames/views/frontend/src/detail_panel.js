@@ -4,6 +4,7 @@ import { makeKeyMark, makeMarkKey } from "./chart_axis.js";
 import { drawSteps } from "./chart_steps.js";
 import { makeCurve } from "./curve.js";
 import { button, copyText, el, redraw } from "./dom.js";
+import { linkText, makeLink } from "./link.js";
 import { stepsOf } from "./timeline.js";
 
 /** @import { Child } from "./dom.js" */
@@ -95,7 +96,7 @@ export class DetailPanel {
     });
     const open = (/** @type {string} */ label) => () => this.send({ do: "open", label });
     const links = detail.openings.map((label) => button(`${label} ›`, open(label), { "data-name": `detail ${label}` }));
-    const console = detail.console && el("a", { href: detail.console, target: "_blank", rel: "noopener" }, "console ↗");
+    const console = detail.console && makeLink(detail.console, "console ↗");
     return el(
       "header",
       {},
@@ -179,7 +180,7 @@ function makeSection(title, ...content) {
 function makeFields(fields, unset = []) {
   const rows = fields.flatMap(({ name, text, mark, doc }) => [
     el("dt", { title: doc }, name),
-    el("dd", { class: mark ? `tkf-mark-${mark}` : null }, text),
+    el("dd", { class: mark ? `tkf-mark-${mark}` : null }, linkText(text)),
   ]);
   const others = unset.length ? [el("dt", {}, "not set"), el("dd", { class: "tkf-muted" }, unset.join(", "))] : [];
   return el("dl", { class: "tkf-fields-list" }, ...rows, ...others);
@@ -194,7 +195,7 @@ function makeMetadata(entries) {
       {},
       hasSources && el("td", { class: "tkf-muted" }, source),
       el("th", { scope: "row" }, key),
-      el("td", {}, value),
+      el("td", {}, linkText(value)),
     ),
   );
   return el("table", { class: "tkf-metadata" }, el("tbody", {}, ...rows));

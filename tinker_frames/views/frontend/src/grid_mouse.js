@@ -5,10 +5,10 @@
 /** @param {Event} event */
 const targetOf = (event) => /** @type {HTMLElement} */ (event.target);
 
-// A button in a row does not take the focus, which would be lost when the row is redrawn.
+// A button or link in a row does not take the focus, which would be lost when the row is redrawn.
 /** @param {Grid} grid @param {MouseEvent} event */
 export function handleMouseDown(grid, event) {
-  const isOnButton = targetOf(event).closest("button");
+  const isOnButton = targetOf(event).closest("button, a");
   if (isOnButton || event.shiftKey) event.preventDefault();
   if (isOnButton) grid.element.focus({ preventScroll: true });
 }
@@ -17,7 +17,7 @@ export function handleMouseDown(grid, event) {
 export function handleClick(grid, event) {
   const target = targetOf(event);
   const row = /** @type {HTMLElement | null} */ (target.closest(".tkf-row"));
-  if (!row) return;
+  if (!row || target.closest("a")) return;
   const place = Number(row.dataset.place);
   if (target.dataset.open) grid.open(target.dataset.open, place);
   else if ("copy" in target.dataset) grid.copy(row.dataset.key ?? "");

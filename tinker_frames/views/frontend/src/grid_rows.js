@@ -1,6 +1,7 @@
 // The elements of one row: a check mark, the cells, and links to other tables.
 
 import { el } from "./dom.js";
+import { isWebAddress, makeLink } from "./link.js";
 
 /** @import { Grid } from "./grid.js" */
 /** @import { Cell, Column, Row } from "./messages.js" */
@@ -73,6 +74,7 @@ function makeCell(cell, column, id, isOpener) {
     const part = { class: `tkf-part ${opener}`.trim() };
     return el("div", props, el("span", part, first), el("span", part, last));
   }
+  if (!isOpener && isWebAddress(text)) return el("div", props, makeLink(text, text, { tabindex: -1 }));
   return el("div", props, isOpener ? el("span", { class: opener }, first) : first);
 }
 
