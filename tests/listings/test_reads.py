@@ -35,20 +35,38 @@ def entry(when: Any = "2026-11-20T10:00:00Z", path: Any = PATH, **details: Any) 
         ([entry("yesterday", actor="x")], ("23:59:59.999999", None)),
         ([entry() | {"event": "checkpoint_create"}], {}),
         ([{"timestamp": "2026-11-20T10:00:00Z", "event": "checkpoint_read", "tinker_path": PATH}], ("10:00:00", None)),
-        ([entry(path=None)], None),
-        ([entry("2026-11-21T08:00:00Z")], ("2026-11-21T08:00:00", None)),
-        ([entry("2026-11-25T10:00:00Z"), entry()], None),
-        ([entry("2026-10-25T10:00:00Z") | {"event": "checkpoint_create"}], None),
+        ([entry() | {"event": "CHECKPOINT_READ"}], ("10:00:00", None)),
+        ([entry(), entry(path="tinker://run/weights/b") | {"tinker_path": PATH}], ("10:00:00", None)),
+        ([{"timestamp": "2026-11-20T10:00:00Z", "tinker_path": PATH}], ("10:00:00", None)),
+        ([entry(path=None)], "names no checkpoint"),
+        *(
+            ([entry(path=path)], "names no checkpoint")
+            for path in ("", "run/weights/a", "https://x/run", "tinker:///run/weights/a")
+        ),
+        ([entry("2026-11-21T08:00:00Z")], "entries of 2026-11-21 for 2026-11-20"),
+        ([entry("2026-11-19T23:59:59Z"), entry()], "entries of 2026-11-19"),
+        ([entry("2026-10-25T10:00:00Z") | {"event": "checkpoint_create"}], "entries of 2026-10-25"),
         ([entry(action={"type": "read"}) | {"event": "checkpoint.loaded"}], ("10:00:00", None)),
-        ([3], None),
-        ("nonsense", None),
+        ([3], "not a list of entries"),
+        ("nonsense", "not a list of entries"),
     ],
 )
 def test_the_last_read_of_a_day(entries: Any, found: Any) -> None:
-    """The last read of each checkpoint counts; one without a path, or of another day, leaves the day unknown, one without a time is late."""
+    """The last read of each checkpoint counts, without a time at the end of the day; what leaves the day unknown is said."""
+    reads = find_reads({"entries": entries}, DAY)
     if isinstance(found, tuple):
-        found = {PATH: (f"{found[0] if 'T' in found[0] else f'2026-11-20T{found[0]}'}+00:00", found[1])}
-    assert find_reads({"entries": entries}, DAY) == found
+        assert isinstance(reads, dict)
+        assert reads[PATH] == (f"2026-11-20T{found[0]}+00:00", found[1])
+    elif isinstance(found, str):
+        assert found in reads
+    else:
+        assert reads == found
+
+
+@pytest.mark.parametrize("more", [{"next_cursor": "b"}, {"has_more": True}, {"total_count": 2}])
+def test_a_part_of_a_day_is_not_the_day(more: dict[str, Any]) -> None:
+    """An answer that says that more entries follow leaves the day unknown: the others may be reads."""
+    assert "more entries follow" in find_reads({"entries": [entry()], **more}, DAY)
 
 
 def count(server: DemoServer) -> int:
@@ -108,7 +126,13 @@ def test_retire_reads_the_log_again_for_a_frame_of_an_earlier_day(server: DemoSe
 
 @pytest.mark.parametrize(
     "path",
-    ["tinker://RUN%3Atrain%3A0/weights/a", "tinker://run:train:0%2Fweights%2Fa", "Tinker://run:train:0/weights/A"],
+    [
+        "tinker://RUN%3Atrain%3A0/weights/a",
+        "tinker://run:train:0%2Fweights%2Fa",
+        "Tinker://run:train:0/weights/A",
+        "tinker://r-un:train:0/weights/a",
+        "tinker://run:train:0/weights/a/",
+    ],
 )
 def test_a_read_in_another_spelling_leaves_its_run_unknown(path: str) -> None:
     """What was read of a run is not known if the log names one of its checkpoints as none is spelled; other runs are."""
@@ -116,6 +140,14 @@ def test_a_read_in_another_spelling_leaves_its_run_unknown(path: str) -> None:
     now = datetime.now(UTC)
     found = add_reads(pd.DataFrame({"tinker_path": paths}), Reads({path: (now, None)}, now - timedelta(days=9)))
     assert found["reads_known_since"].isna().tolist() == [True, False]
+
+
+def test_today_is_the_servers(server: DemoServer, client: tkf.Client) -> None:
+    """Where the clock of a new client is days behind, the days up to the server's present one are read all the same."""
+    frame, today = client.checkpoints(), str(datetime.now(UTC).date())
+    client.transport.clock_offset = timedelta(days=-3)
+    frame.tinker.with_reads("1d", client=client)
+    assert max(call.query["day"] for call in server.requests.to("get_audit_log")) >= today
 
 
 @pytest.mark.parametrize("options", [{"admin": False}, {"dialect": "tuft"}])

@@ -343,8 +343,28 @@ def test_trouble_behind_a_signed_url(server: DemoServer, client_of: Make, troubl
     assert caught.value.__cause__ is None or "X-Sig" not in repr(caught.value.__cause__)
 
 
+def test_a_signed_url_that_has_expired(server: DemoServer, client_of: Make) -> None:
+    """A new one is asked for, once; a storage that refuses that too is at fault, not the credential or the role."""
+    client = start_client(client_of(server, retries=0), server)
+    server.switches.audit = "redirect"
+    server.faults.bursts.append(Burst("get_storage", 403, times=1))
+    assert "entries" in client.rest.get_audit_log()
+    server.faults.bursts.append(Burst("get_storage", 401, times=2))
+    with pytest.raises(errors.ServerError, match=r"the storage refused the signed URL of GET /api/v1/audit, twice"):
+        client.rest.get_audit_log()
+    assert len(server.requests.to("get_audit_log")) == 4
+
+
 @pytest.mark.parametrize(
-    "url", ["http://x.example/a?X-Sig=1", "file:///etc/passwd", "", "//[", "https://x.example/?a b"]
+    "url",
+    [
+        "http://x.example/a?X-Sig=1",
+        "file:///etc/passwd",
+        "",
+        "//[",
+        "https://x.example/?a b",
+        "https://ada:X-Sig@x.example/a",
+    ],
 )
 def test_a_signed_url_that_is_not_trusted(server: DemoServer, client: tkf.Client, url: str) -> None:
     """An address that is neither https nor the server's own, or cannot be sent as it is, is not requested."""

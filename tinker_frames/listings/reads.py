@@ -19,7 +19,8 @@ from ..rest.signed import read_redirected
 from ..rest.transport import Transport
 from ..schema.coerce import coerce_value, parse_object, replace_surrogates
 from ..schema.columns import pandas_array
-from ..schema.paths import is_usual_spelling, normalize_run
+from ..schema.paths import is_usual_spelling, normalize_run, starts_with_scheme
+from .pagination import says_more
 from .prefetch import run_in_order
 
 KIND = "audit_reads"  # of the permanent responses
@@ -40,10 +41,13 @@ class Reads(NamedTuple):
 
 def read_reads(transport: Transport, within_s: float, *, progress: bool | None = None, refresh: bool = False) -> Reads:
     """Return the reads of the last seconds, in whole days; without the role, or where there is no audit log, none are known."""
-    now = datetime.now(UTC) + transport.clock_offset
-    first = (now - timedelta(seconds=within_s)).date()
-    days = [first + timedelta(days=place) for place in range((now.date() - first).days + 1)][::-1]
-    found, problem = _read_days(transport, days, now, progress=progress, refresh=refresh)
+    for _ in range(2):  # the first answer shows the server's clock, by which it may be another day
+        now = _get_time(transport)
+        first = (now - timedelta(seconds=within_s)).date()
+        days = [first + timedelta(days=place) for place in range((now.date() - first).days + 1)][::-1]
+        found, problem = _read_days(transport, days, progress=progress, refresh=refresh)
+        if _get_time(transport).date() == now.date():
+            break
     known: list[date] = []
     for day in days:  # from today on back, up to the first that is not known
         if day not in found:
@@ -54,7 +58,7 @@ def read_reads(transport: Transport, within_s: float, *, progress: bool | None =
 
 
 def _read_days(
-    transport: Transport, days: list[date], now: datetime, *, progress: bool | None, refresh: bool
+    transport: Transport, days: list[date], *, progress: bool | None, refresh: bool
 ) -> tuple[dict[date, Day], str]:
     """Return the reads of each day that is known, and the problem with the first of the others."""
     account, kept = transport.account, {} if refresh else transport.permanent.get(KIND)
@@ -65,25 +69,28 @@ def _read_days(
             break
         with open_progress("audit log", progress) as bar:
             for day, answer in run_in_order(batch, lambda day: _request(transport, day), _workers(transport), bar):
-                reads = None if isinstance(answer, TinkerError) else find_reads(answer, day)
-                if reads is None:
-                    problem = problem or _describe_problem(answer)
+                reads = _describe_error(answer) if isinstance(answer, TinkerError) else find_reads(answer, day)
+                if isinstance(reads, str):
+                    problem = problem or reads
                     continue
                 found[day] = reads
-                is_settled = datetime.combine(day, time(), UTC) + timedelta(days=1) + SETTLED_AFTER <= now
-                if (
-                    is_settled and not isinstance(answer, TinkerError) and answer["entries"]
-                ):  # an empty answer may be a mistake of the server's
+                settled = datetime.combine(day, time(), UTC) + timedelta(days=1) + SETTLED_AFTER
+                is_settled = settled <= _get_time(transport)
+                has_entries = not isinstance(answer, TinkerError) and bool(answer["entries"])
+                if is_settled and has_entries:  # an empty answer may be a mistake of the server's
                     final[str(day)] = json.dumps(reads).encode()
     if transport.account == account:
         transport.permanent.add(KIND, final)
     return found, problem
 
 
-def _describe_problem(answer: Mapping[str, Any] | TinkerError) -> str:
-    if isinstance(answer, PermissionDeniedError):
-        return "the audit log needs org admin"
-    return str(answer) if isinstance(answer, TinkerError) else "the audit log names no checkpoint in an entry"
+def _get_time(transport: Transport) -> datetime:
+    """Return the time by the server's clock, as far as it is known."""
+    return datetime.now(UTC) + transport.clock_offset
+
+
+def _describe_error(error: TinkerError) -> str:
+    return "the audit log needs org admin" if isinstance(error, PermissionDeniedError) else str(error)
 
 
 def _workers(transport: Transport) -> int:
@@ -100,29 +107,48 @@ def _request(transport: Transport, day: date) -> dict[str, Any] | TinkerError:
         return error
 
 
-def find_reads(answer: Mapping[str, Any], day: date) -> Day | None:
-    """Return the last read of each checkpoint in the audit log of a day; None if the log of the day is not known by that.
+def find_reads(answer: Mapping[str, Any], day: date) -> Day | str:
+    """Return the last read of each checkpoint in the audit log of a day; or why that does not tell what was read on the day.
 
-    It is not if it has a read of which the checkpoint is not known, or entries of other days, as a gateway that drops the day gives.
-    A read whose time cannot be read counts as one at the end of the day.
+    It does not if more entries follow, if it has a read of which the checkpoint is not known, or if it has entries of another UTC day,
+    as a gateway that drops the day gives. A read whose time cannot be read counts as one at the end of the day.
     """
     entries = answer.get("entries")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        return None
-    end, found = datetime.combine(day, time.max, UTC), dict[str, tuple[str, str | None]]()
+        return f"the audit log of {day} is not a list of entries"
+    if says_more(answer, len(entries)):
+        return f"the audit log of {day} says that more entries follow, which this version cannot ask for"
+    found: Day = {}
     for entry in entries:
-        details, when = _get_object(entry, "event_details"), coerce_value("time", entry.get("timestamp"))[0] or end
-        if abs((when - end).days) > 1:  # a zone away from ours at most
-            return None
-        if entry.get("event") != READ and _get_object(details, "action").get("type") != "read":
+        when = coerce_value("time", entry.get("timestamp"))[0] or datetime.combine(day, time.max, UTC)
+        if when.date() != day:
+            return f"the audit log was answered with entries of {when.date()} for {day}"
+        if not _may_be_read(entry):
             continue
-        path = details.get("tinker_path") or entry.get("tinker_path")
-        if not isinstance(path, str):
-            return None
-        text, path = when.isoformat(), replace_surrogates(path)[0]
-        if path not in found or found[path][0] <= text:
-            found[path] = text, _name_actor(_get_object(details, "actor"))
+        paths = _list_paths(entry)
+        if not paths:
+            return f"the audit log of {day} has a read that names no checkpoint"
+        text, actor = when.isoformat(), _name_actor(_get_object(_get_object(entry, "event_details"), "actor"))
+        found |= {path: (text, actor) for path in paths if path not in found or found[path][0] <= text}
     return found
+
+
+def _may_be_read(entry: Mapping[str, Any]) -> bool:
+    """Tell whether an entry is of a read, or does not say of what it is."""
+    kinds = (entry.get("event"), _get_object(_get_object(entry, "event_details"), "action").get("type"))
+    names = [kind.lower() for kind in kinds if isinstance(kind, str)]
+    return not names or READ in names or READ.rpartition("_")[2] in names
+
+
+def _list_paths(entry: Mapping[str, Any]) -> set[str]:
+    """Return the paths of checkpoints that an entry names; none if any of them names no training run."""
+    named = (_get_object(entry, "event_details").get("tinker_path"), entry.get("tinker_path"))
+    paths = {replace_surrogates(path)[0] for path in named if isinstance(path, str)}
+    return (
+        paths
+        if all(starts_with_scheme(path.strip().lower()) and _fold_run(_get_run(path)) for path in paths)
+        else set()
+    )
 
 
 def _get_object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -153,7 +179,7 @@ def add_reads(frame: pd.DataFrame, reads: Reads) -> pd.DataFrame:
     paths = list(frame["tinker_path"])
     found = [reads.last.get(path, (None, None)) for path in paths]
     respelled = _find_respelled(reads, paths)
-    since = [None if respelled and _fold_run(str(path)) in respelled else reads.since for path in paths]
+    since = [None if respelled and _fold_run(_get_run(str(path))) in respelled else reads.since for path in paths]
     columns = {
         "last_read_at": pandas_array("time", [when for when, _ in found]),
         "read_by": pandas_array("text", [who for _, who in found]),
@@ -171,9 +197,18 @@ def add_reads(frame: pd.DataFrame, reads: Reads) -> pd.DataFrame:
 
 def _find_respelled(reads: Reads, paths: Iterable[str]) -> set[str]:
     """Return the runs of which a path that was read is none of these, and in another spelling than theirs."""
-    return {_fold_run(path) for path in reads.last.keys() - set(paths) if not is_usual_spelling(path)}
+    own = {path for path in paths if isinstance(path, str)}
+    unknown, runs = reads.last.keys() - own, set(map(_get_run, own))
+    folded = {run: _fold_run(run) for run in {*runs, *map(_get_run, unknown)}}
+    own_folded = {folded[run] for run in runs}
+    respelled = {run for run in folded.keys() - runs if folded[run] in own_folded}
+    return {folded[_get_run(path)] for path in unknown if not is_usual_spelling(path) or _get_run(path) in respelled}
 
 
-def _fold_run(path: str) -> str:
-    """Return the run of a path, to compare spellings."""
-    return normalize_run(path.partition("://")[2].partition("/")[0]).partition("/")[0]
+def _get_run(path: str) -> str:
+    return path.partition("://")[2].partition("/")[0]
+
+
+def _fold_run(run: str) -> str:
+    """Return a run in a form to compare spellings by."""
+    return normalize_run(run).partition("/")[0].replace("-", "")

@@ -16,6 +16,8 @@ from .responses import Response, format_utc, parse_object
 from .retry import parse_http_date
 from .transport import Transport
 
+REFUSALS = (401, 403, 410)  # of a signed URL
+
 
 def read_archive(transport: Transport, path: str, attempts: int, delay_s: float, progress: Progress) -> dict[str, Any]:
     """Return where an archive is, asked for again while it is being built (503, 425, or 409)."""
@@ -34,12 +36,22 @@ def read_archive(transport: Transport, path: str, attempts: int, delay_s: float,
 
 
 def read_redirected(transport: Transport, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the object that a GET answers, or that lies at the signed URL which it redirects to."""
-    response = transport.call("GET", path, params=params, redirects=True)
-    if 300 <= response.status < 400:
+    """Return the object that a GET answers, or that lies at the signed URL which it redirects to.
+
+    A refusal by the storage says nothing of the account: the URL has expired. It is asked for once more, and is a `ServerError` then.
+    """
+    for _ in range(2):
+        response = transport.call("GET", path, params=params, redirects=True)
+        if not 300 <= response.status < 400:
+            return parse_object(response)
         url = _check_url(response, response.headers.get("Location", ""), transport.settings.base_url, "the answer")
-        response = transport.read_signed(url, f"the redirect of GET {path}")
-    return parse_object(response)
+        try:
+            return parse_object(transport.read_signed(url, f"the redirect of GET {path}"))
+        except errors.TinkerError as error:
+            if error.status not in REFUSALS:
+                raise
+            status, where = error.status, error.url
+    raise errors.ServerError(f"the storage refused the signed URL of GET {path}, twice", status=status, url=where)
 
 
 def _find_archive(response: Response, base_url: str) -> dict[str, Any]:
@@ -55,11 +67,16 @@ def _find_archive(response: Response, base_url: str) -> dict[str, Any]:
 
 
 def _check_url(response: Response, url: str, base_url: str, what: str) -> str:
-    """Return a URL that a server gave, whole; raise `NotSupportedError` for one that is neither https nor on the server itself."""
+    """Return a URL that a server gave, whole; raise `NotSupportedError` for one that is neither https nor on the server itself.
+
+    One with a user name or a password is refused too: these would be in errors, as part of the host.
+    """
     base, target = urlsplit(base_url), _resolve_url(url, response.url)
-    if target.scheme != "https" and (target.scheme, target.netloc) != (base.scheme, base.netloc):
+    is_trusted = target.scheme == "https" or (target.scheme, target.netloc) == (base.scheme, base.netloc)
+    if not is_trusted or "@" in target.netloc:
+        kind = f"{target.scheme or 'missing'} URL" + (" with a user name" if "@" in target.netloc else "")
         raise errors.NotSupportedError(
-            f"the server says that {what} is at a {target.scheme or 'missing'} URL, which cannot be trusted",
+            f"the server says that {what} is at a {kind}, which cannot be trusted",
             status=response.status,
             url=errors.strip_query(response.url),
             hint="Copy it on the server itself, or ask its operator for an https address.",
