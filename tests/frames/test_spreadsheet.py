@@ -61,7 +61,7 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
 
 
 def test_numbers_and_times_that_excel_lacks_are_kept(tmp_path: Path) -> None:
-    """Large integers, infinite numbers, and times before 1900 or in another zone come back."""
+    """Large integers, infinite and the largest numbers, and times before 1900 or in another zone come back."""
     frame = pd.DataFrame(
         {
             "size_bytes": pd.array([2**53 + 1, 2**63 - 1, -(2**63), 5, None], dtype="Int64"),
@@ -72,10 +72,15 @@ def test_numbers_and_times_that_excel_lacks_are_kept(tmp_path: Path) -> None:
             "public": pd.array([True, False, None, None, True], dtype="boolean"),
             "zoned": pd.Series(pd.to_datetime(["2026-07-01T12:00+02:00"] * 5)),
             "mine": [1, 2, 3, 4, 5],
+            "largest": [sys.float_info.max, -sys.float_info.max, 5e-324, float("nan"), 1.5],
+            "huge": [1.7e308, float("-inf")] * 2 + [None],
+            "whole": [2**60, -(2**63), 1, 2, 3],
+            "text": ["1152921504606846976", "inf", "1.7e308", "1", "x"],
         }
     )
     found = tkf.read_export(tkf.export(frame, tmp_path / "a.xlsx"))
-    assert_frame_equal(found.drop(columns="zoned"), frame.drop(columns="zoned"))
+    assert_frame_equal(found.drop(columns=["zoned", "text"]), frame.drop(columns=["zoned", "text"]))
+    assert found["text"].tolist() == frame["text"].tolist()
     assert set(found["zoned"]) == {pd.Timestamp("2026-07-01T10:00")}
 
 

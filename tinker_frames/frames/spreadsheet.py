@@ -1,7 +1,7 @@
 """Excel workbooks: an Arrow table to a sheet, and the first sheet of a workbook to an Arrow table.
 
 A sheet has no time zones, microseconds, integers of 64 bits or empty text: times are written in UTC, to the millisecond; integers of
-more than 15 digits, and times before 1900, as text; numbers to 15 digits; empty text is read as NA.
+more than 15 digits, times before 1900, and numbers of 1e308 or more, as text; other numbers to 15 digits; empty text is read as NA.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import json
 import math
 import re
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
@@ -28,9 +29,11 @@ MISSING_EXTRA = (
 )
 MOST_ROWS, MOST_COLUMNS, MOST_CHARACTERS = 1_048_576, 16_384, 32_767
 EXACT_INTEGER = 10**15
+BEYOND_SHEETS = 1e308  # no cell holds a number of this size
 FIRST_DAY = datetime(1900, 3, 1)  # noqa: DTZ001  # sheets have no time zones; Excel takes 1900 for a leap year
 ROWS_A_TIME = 10_000
 METADATA_SHEET = "tinker_frames"
+NUMBERS = "columns_of_numbers"  # key of the metadata: own columns of numbers some of which are written as text
 _HINT = "Use .parquet or .csv, or fewer rows and columns."
 
 # What XML cannot hold, and carriage returns, which it changes, are written as `_x000D_`, as Excel does; so is text that looks like it.
@@ -51,7 +54,9 @@ def write_workbook(table: pa.Table, file: BinaryIO, _options: FileOptions) -> No
     except BaseException:
         sheet.close()  # it is a generator that waits for more
         raise
-    _write_metadata(book, table.schema.metadata or {})
+    numbers = _list_long_numbers(table)
+    own = {NUMBERS.encode(): json.dumps(numbers).encode()} if numbers else {}
+    _write_metadata(book, (table.schema.metadata or {}) | own)
     whole = io.BytesIO()  # openpyxl writes to a file again when it is let go of, also where the disk is full
     book.save(whole)
     file.write(whole.getbuffer())
@@ -82,8 +87,32 @@ def read_workbook(file: BinaryIO, _options: FileOptions) -> pa.Table:
     names = ["" if name is None else _unescape(str(name)) for name in rows[0]]
     cells = ((row + (None,) * len(names))[: len(names)] for row in rows[1:])
     columns = list(zip(*cells, strict=True)) or [()] * len(names)
+    numbers = json.loads((metadata or {}).pop(NUMBERS, "[]"))
+    columns = [map(_to_number, values) if name in numbers else values for name, values in zip(names, columns, strict=True)]
     arrays = [_read_column(name, list(values)) for name, values in zip(names, columns, strict=True)]
     return pa.table(arrays, names=names).replace_schema_metadata(metadata)
+
+
+def _list_long_numbers(table: pa.Table) -> list[str]:
+    """Return the user's own columns of numbers some of which are too long for a cell."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = []
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        is_whole = pa.types.is_integer(values.type)
+        if find_column(name) is None and (is_whole or pa.types.is_floating(values.type)):
+            ends = pc.min_max(values).as_py().values()
+            most = EXACT_INTEGER if is_whole else BEYOND_SHEETS
+            found += [name] if any(end is not None and abs(end) >= most for end in ends) else []
+    return found
+
+
+def _to_number(value: Any) -> Any:
+    """Return a number that was written as text, and anything else as it is, also what somebody has typed since."""
+    with suppress(ValueError):
+        return value if not isinstance(value, str) else int(value) if value.lstrip("-").isdecimal() else float(value)
+    return value
 
 
 def _import_openpyxl() -> Any:
@@ -124,7 +153,7 @@ def _make_cell(sheet: Any, value: Any) -> Any:
         return _make_text(sheet, value)
     if isinstance(value, int) and abs(value) >= EXACT_INTEGER:
         return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, (float, Decimal)) and not abs(value) < BEYOND_SHEETS:
         return None if math.isnan(value) else str(value)
     if value is None or isinstance(value, (bool, int, float, Decimal, datetime, date, time_of_day, timedelta)):
         return value
