@@ -839,6 +839,8 @@ def complete(*words: str) -> list[str]:
 def test_columns_and_values_are_completed() -> None:
     """Names of columns are completed in lists and queries, of the table that is named, and after == the values of a category."""
     assert complete("ls", "runs", "--sort", "lora_rank,-idle") == ["lora_rank,-idle_days"]
+    assert complete("ls", "runs", "--sort", "-idle") == ["-idle_days"]
+    assert complete("ls", "runs", "--full", "--deta") == complete("ls", "runs", "--deta") == ["--details"]
     assert complete("ls", "runs", "--details", "--columns", "has_") == ["has_final"]
     assert complete("ls", "checkpoints", "--where", "public and size_") == [
         "public and size_bytes",

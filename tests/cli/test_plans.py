@@ -139,7 +139,7 @@ def is_sentence(done: Outcome) -> bool:
 
 def is_usage_error(done: Outcome) -> bool:
     """Return whether a command exited with 1 and its usage."""
-    return (done.code, done.out) == (1, "") and done.err.startswith("Usage: ") and "Error: " in done.err
+    return (done.code, done.out) == (1, "") and done.err.startswith("Usage: ") and "\ntinker-frames: " in done.err
 
 
 # ── what each command does ───────────────────────────────────────────────────────────────────────────────────────────────

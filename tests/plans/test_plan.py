@@ -386,6 +386,7 @@ def test_a_plan_that_ran_can_run_again_and_its_first_run_stays_known(server: Dem
     assert second.attrs["tinker"]["plan"] != plan.id
     assert set(journal(client=client).query("plan == @plan.id")["outcome"]) == {"done"}
     assert set(undo(plan, client=client)["outcome"]) == {"done"}
+    assert re.search(r"UTC: 3 \w+\. It was undone at [-\d]+ [\d:]+ UTC: 3 done\.$", repr(plan))
     assert client.checkpoints().query("tinker_path in @frame.tinker_path")["expires_at"].isna().all()
 
 

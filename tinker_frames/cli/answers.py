@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..frames.formats import TEXT_FORMATS
 from ..frames.text import count_nouns
 from ..schema import catalog
-from .completion import complete_cost_groups, complete_groups, complete_query
+from .completion import COST_GROUPS, GROUPS, complete_cost_groups, complete_groups, complete_query
 from .connection import add_server_options, open_client
 from .plans import INCOMPLETE
 from .printing import FULL, add_table_options, print_ids, print_table, summarize
@@ -22,16 +23,14 @@ BAR = 14  # characters of the longest bar
 FULL_BLOCK, PARTS = "█", ("", *"▏▎▍▌▋▊▉")
 
 
+def _take_groups(default: str, groups: Sequence[str], complete: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the option that names what to group by."""
+    text = f"{', '.join(groups)}, or meta.<key>; may be repeated."
+    return click.option("--by", multiple=True, metavar="GROUP", default=[default], show_default=True, shell_complete=complete, help=text)  # fmt: skip
+
+
 @click.command()
-@click.option(
-    "--by",
-    multiple=True,
-    metavar="GROUP",
-    default=["model"],
-    show_default=True,
-    shell_complete=complete_groups,
-    help="run, session, name, model, type, status, owner, project, day, week, month, year, a column, or meta.<key>; may be repeated.",
-)
+@_take_groups("model", (*GROUPS, "a column"), complete_groups)
 @click.option(
     "--where",
     metavar="QUERY",
@@ -75,15 +74,7 @@ def summary(
 
 
 @click.command()
-@click.option(
-    "--by",
-    multiple=True,
-    metavar="GROUP",
-    default=["session"],
-    show_default=True,
-    shell_complete=complete_cost_groups,
-    help="session, training_run, base_model, user, project, type, day, week, month, year, or meta.<key>; may be repeated.",
-)
+@_take_groups("session", COST_GROUPS, complete_cost_groups)
 @click.option(
     "--since",
     metavar="TIME",

@@ -39,8 +39,26 @@ COST_GROUPS = (
     "month",
     "year",
 )  # of `cost --by`, tested alike
+LAST = "tinker_frames.last_argument"
 _COMPARISON = re.compile(r"(?P<before>.*?)(?P<name>\w+)\s*(?P<operator>[=!]=)\s*['\"]?(?P<value>[^'\"]*)$")
 _WORD = re.compile(r"(?P<before>.*[\s(,])?(?P<word>[\w.]*)$")
+
+
+class CompletedCommand(click.Command):
+    """A command that also completes a value with a `-` before it, as in `--sort -si`, which click takes for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; the last one is kept, which click forgets if it is an option without its value."""
+        ctx.meta[LAST] = args[-1] if args else ""
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the value of the option before, if it takes one."""
+        last = ctx.meta[LAST]
+        option = next((one for one in self.params if isinstance(one, click.Option) and last in one.opts), None)
+        if option is None or option.is_flag or option.count:
+            return super().shell_complete(ctx, incomplete)
+        return option.shell_complete(ctx, incomplete)
 
 
 def complete_columns(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

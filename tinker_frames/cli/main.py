@@ -28,7 +28,7 @@ from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
 from ..version import __version__
 from . import answers, info
-from .completion import complete_columns, complete_query
+from .completion import CompletedCommand, complete_columns, complete_query
 from .connection import RUNS, SEED, add_server_options, open_client
 from .logs import LOGS, add_logs, lineage
 from .plans import COMMANDS, INCOMPLETE
@@ -77,6 +77,8 @@ class TableName(_Choice):
 
 class Commands(click.Group):
     """The commands; a closed pipe, e.g. to head, is not an error."""
+
+    command_class = CompletedCommand
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command, listed with the whole first paragraph of its help, which click would cut off."""
@@ -315,11 +317,23 @@ def _run_command() -> Any:
         return cli.main(prog_name="tinker-frames", standalone_mode=False)
     except click.exceptions.Abort:
         return _print_error("interrupted; nothing was changed", 130)
+    except click.UsageError as error:
+        return _print_usage_error(error)
     except click.ClickException as error:
-        error.show()
-        return 1
+        return _print_error(error.format_message(), 1)
     except (TinkerError, ImportError, OSError) as error:
         return _print_error(str(error), 1)
+
+
+def _print_usage_error(error: click.UsageError) -> int:
+    """Print how the command is used and what is wrong, in the form of every other error."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.1 has none
+        error.show()
+        return 1
+    if error.ctx is not None:
+        help_line = f"Try '{error.ctx.command_path} --help' for help."
+        click.echo(f"{error.ctx.get_usage()}\n{help_line}\n", err=True)
+    return _print_error(error.format_message(), 1)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

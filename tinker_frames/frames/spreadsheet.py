@@ -88,7 +88,9 @@ def read_workbook(file: BinaryIO, _options: FileOptions) -> pa.Table:
     cells = ((row + (None,) * len(names))[: len(names)] for row in rows[1:])
     columns = list(zip(*cells, strict=True)) or [()] * len(names)
     numbers = json.loads((metadata or {}).pop(NUMBERS, "[]"))
-    columns = [map(_to_number, values) if name in numbers else values for name, values in zip(names, columns, strict=True)]
+    columns = [
+        map(_to_number, values) if name in numbers else values for name, values in zip(names, columns, strict=True)
+    ]
     arrays = [_read_column(name, list(values)) for name, values in zip(names, columns, strict=True)]
     return pa.table(arrays, names=names).replace_schema_metadata(metadata)
 
@@ -153,7 +155,7 @@ def _make_cell(sheet: Any, value: Any) -> Any:
         return _make_text(sheet, value)
     if isinstance(value, int) and abs(value) >= EXACT_INTEGER:
         return str(value)
-    if isinstance(value, (float, Decimal)) and not abs(value) < BEYOND_SHEETS:
+    if isinstance(value, (float, Decimal)) and not abs(float(value)) < BEYOND_SHEETS:
         return None if math.isnan(value) else str(value)
     if value is None or isinstance(value, (bool, int, float, Decimal, datetime, date, time_of_day, timedelta)):
         return value

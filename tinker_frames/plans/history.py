@@ -215,16 +215,23 @@ def _refuse_finished(record: Record) -> Record:
     )
 
 
-def describe_runs(runs: list[Record]) -> str:
-    """Return when the last runs of a plan were and how their rows ended, as a sentence; empty without a run."""
+def describe_runs(runs: list[Record], undos: list[Record]) -> str:
+    """Return when the last runs of a plan, and their undos, were and how their rows ended, as sentences; empty without a run."""
     if not runs:
         return ""
     last = runs[-1]
-    each = [f"{run.started_at:%Y-%m-%d %H:%M} UTC: {_count_outcomes(run)}" for run in runs[-NAMED:]]
-    then = f"It ran at {'; at '.join(each)}"
+    then = f"It ran at {_list_times(runs)}"
     if last.is_unfinished:
-        return f"{then}. It was interrupted; tkf.resume(plan) continues it."
-    return f"{then}, and the rest was abandoned." if last.abandoned else f"{then}."
+        then += ". It was interrupted; tkf.resume(plan) continues it."
+    else:
+        then += ", and the rest was abandoned." if last.abandoned else "."
+    undos = [undo for undo in undos if undo.rows]  # one that has none could restore nothing
+    return f"{then} It was undone at {_list_times(undos)}." if undos else then
+
+
+def _list_times(runs: list[Record]) -> str:
+    """Return when the last of some runs were, and how their rows ended."""
+    return "; at ".join(f"{run.started_at:%Y-%m-%d %H:%M} UTC: {_count_outcomes(run)}" for run in runs[-NAMED:])
 
 
 def _count_outcomes(record: Record) -> str:

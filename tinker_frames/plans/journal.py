@@ -127,6 +127,14 @@ class Journal:
         records = [reader.read(path) for name, path in self._list_files().items() if name.startswith(plan)]
         return [record for record in records if record is not None and record.base == plan]
 
+    def read_undos(self, runs: list[Record]) -> list[Record]:
+        """Return the undos of some runs, in the order in which they were started."""
+        names, reader = [run.plan for run in runs], RecordReader()
+        files = self._list_files()
+        first = min((files[name].name for name in names if name in files), default="")
+        records = [reader.read(path) for path in files.values() if names and path.name > first]
+        return [record for record in records if record is not None and record.undoes in names]
+
     def find_path(self, plan: str) -> Path:
         """Return the file of one run of a plan."""
         if plan not in self._paths:

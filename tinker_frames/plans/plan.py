@@ -88,7 +88,7 @@ class Source(Protocol):
         """Return dollars per gigabyte and month, if that is known."""
 
     def describe_run(self, plan: str) -> str:
-        """Return when a plan ran last and how its rows ended, as a sentence; empty if it has not run."""
+        """Return when a plan ran and was undone last, and how its rows ended, as sentences; empty if it has not run."""
 
 
 @dataclass(frozen=True)

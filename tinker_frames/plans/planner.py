@@ -185,9 +185,11 @@ class Planner:
         return self._tables.read_rate()
 
     def describe_run(self, plan: str) -> str:
-        """Return when a plan ran last and how its rows ended, as a sentence; empty if it has not run."""
+        """Return when a plan ran and was undone last, and how its rows ended, as sentences; empty if it has not run."""
         try:
-            return describe_runs(self.journal().read_runs(plan))
+            journal = self.journal()
+            runs = journal.read_runs(plan)
+            return describe_runs(runs, journal.read_undos(runs))
         except errors.TinkerError:  # the journal cannot be read, which must not keep a plan from being shown
             return ""
 
