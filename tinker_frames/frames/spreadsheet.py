@@ -89,7 +89,8 @@ def read_workbook(file: BinaryIO, _options: FileOptions) -> pa.Table:
     columns = list(zip(*cells, strict=True)) or [()] * len(names)
     numbers = json.loads((metadata or {}).pop(NUMBERS, "[]"))
     columns = [
-        map(_to_number, values) if name in numbers else values for name, values in zip(names, columns, strict=True)
+        tuple(map(_to_number, values)) if name in numbers else values
+        for name, values in zip(names, columns, strict=True)
     ]
     arrays = [_read_column(name, list(values)) for name, values in zip(names, columns, strict=True)]
     return pa.table(arrays, names=names).replace_schema_metadata(metadata)
