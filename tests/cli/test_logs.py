@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tinker_frames.cli import tour
 from tinker_frames.demo import DemoServer
 
 
@@ -53,17 +54,25 @@ def test_listings_have_the_metrics_as_columns(
     assert "there is no folder" in command(shared_server, "ls", "checkpoints", "--logs", str(runs / "x")).err
 
 
-def test_lineage_needs_no_account(command: Callable[..., Any], runs: Path) -> None:
-    """The lineage of a checkpoint is printed as a tree, or as JSON."""
+def test_lineage_needs_no_account(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, runs: Path) -> None:
+    """The lineage of a checkpoint is printed as a tree, or as JSON; with --demo, by the logs of that account."""
     config = next(text for file in runs.glob("*/config.json") if '"tinker://' in (text := file.read_text()))
     path = json.loads(config)["load_checkpoint_path"]
     assert "└─ " in command(None, "lineage", path, "--logs", str(runs)).out
     rows = json.loads(command(None, "lineage", path, "--logs", str(runs), "--format", "json").out)
     assert path in [row["parent_path"] for row in rows]
+    assert "name the training logs" in command(None, "lineage", path).err
+    monkeypatch.setattr("tinker_frames.cli.logs.RUNS", 1)
+    path = DemoServer(runs=1).state.runs()[0].newest_checkpoint("training").tinker_path
+    rows = json.loads(command(None, "lineage", "--demo", path, "--format", "json").out)
+    assert [row["log_path"] is not None for row in rows] == [True]
 
 
-def test_the_demo_writes_logs(command: Callable[..., Any], tmp_path: Path) -> None:
-    """`demo --logs` writes the logs of the account that `--demo` has, and says where they are."""
+def test_the_demo_writes_logs(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`demo --logs` writes the logs of the account that `--demo` has, and the inventory, before it prints, and says where they are."""
+    seen: list[set[str]] = []
+    monkeypatch.setattr(tour, "_print_line", lambda *_: seen.append({path.name for path in tmp_path.iterdir()}))
     done = command(None, "demo", "--runs", "2", "-o", str(tmp_path), "--logs", str(tmp_path / "runs"))
     assert f"training logs of its runs are in {tmp_path / 'runs'}" in done.out
     assert list(tmp_path.glob("runs/*/checkpoints.jsonl"))
+    assert seen[0] == {"runs", *tour.FILES}, "a pipe to head ends what is printed, and no file"

@@ -21,15 +21,14 @@ def add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which account a command is for."""
     options = (
         click.option("--base-url", metavar="URL", help="The server, instead of TINKER_BASE_URL."),
-        click.option(
-            "--demo",
-            is_flag=True,
-            expose_value=False,
-            callback=_remember_demo,
-            help="Use the account of `tinker-frames demo`; changes to it are lost when the command ends.",
-        ),
+        add_demo_option("Use the account of `tinker-frames demo`; changes to it are lost when the command ends."),
     )
     return add_options(command, options)
+
+
+def add_demo_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds --demo, which `is_demo` tells."""
+    return click.option("--demo", is_flag=True, expose_value=False, callback=_remember_demo, help=help_text)
 
 
 def _remember_demo(context: click.Context, _: click.Parameter, value: bool) -> None:

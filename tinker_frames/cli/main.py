@@ -259,9 +259,10 @@ def demo(
         return _run_lab(output, {"runs": runs, "seed": seed, "dialect": dialect}, port=port, browser=not no_browser)
     output.mkdir(parents=True, exist_ok=True)
     with account(runs=runs, seed=seed, dialect=dialect, port=port) as client:
+        folder = None if logs is None else client.server.write_logs(logs).resolve()
         show_account(client, make_console(), output)
-        if logs is not None:
-            click.echo(f"training logs of its runs are in {client.server.write_logs(logs).resolve()}")
+        if folder is not None:
+            click.echo(f"training logs of its runs are in {folder}")
         if serve:
             server = client.server
             _wait_for_interrupt(

@@ -36,14 +36,14 @@ In Python: import tinker_frames as tkf; tkf.demo.account().inventory().tinker.su
 def show_account(client: Client, console: Console, folder: Path) -> None:
     """Print what an account holds in some 30 lines, and write its inventory to files."""
     inventory, rate = client.inventory(), client.planner.read_rate()
+    for name in FILES:  # before anything is printed, which `| head` may end
+        export(inventory, folder / name)
     _print_line(console, _describe_account(client, inventory))
     for group, title in SHOWN.items():
         groups = sum_groups(inventory, group, rate)
         more = f", {LARGEST} of {len(groups):,}" if len(groups) > LARGEST else ""
         _print_table(console, _select_columns(groups).head(LARGEST), f"{title}{more}")
     _print_line(console, _describe_savings(inventory))
-    for name in FILES:
-        export(inventory, folder / name)
     where = f"{' and '.join(FILES)} in {folder.resolve()}"
     console.print(f"wrote {text.count_nouns(len(inventory), 'row')} to {where}", soft_wrap=True)
     console.print(NEXT, soft_wrap=True, end="")
