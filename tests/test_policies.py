@@ -239,7 +239,7 @@ def test_the_best_can_be_finite() -> None:
     assert list_kept(P.best("eval", finite=True), frame) == [3, 4]
     assert list_kept(P.best("eval", n=2, finite=True), frame) == [0, 3, 4]
     assert list_kept(P.best("eval", finite=True), frame.iloc[1:3]) == []
-    with pytest.raises(InvalidRequestError, match="no row has a number"):
+    with pytest.raises(InvalidRequestError, match="every eval is NaN or infinite"):
         P.best("eval")(frame.iloc[1:4])
 
 

@@ -143,7 +143,17 @@ def test_a_diverged_run_is_told_from_one_without_a_log(tmp_path: Path) -> None:
 
 def test_no_name_in_a_log_replaces_a_column_of_the_account(tmp_path: Path) -> None:
     """A metric that is called as a column that plans and rules read is named `log.<name>`."""
-    names = ("public", "step", "size_gb", "is_parent", "loaded_by_sampler", "meta.loss", "tinker_path", "log.public")
+    names = (
+        "",
+        "public",
+        "step",
+        "size_gb",
+        "is_parent",
+        "loaded_by_sampler",
+        "meta.loss",
+        "tinker_path",
+        "log.public",
+    )
     write_folder(tmp_path, [{"step": 1, **dict.fromkeys(names, 1.0), "final": 2}], [save("one", "000010", batch=10)])
     frame = frame_of("000010").assign(public=False)
     found = frame.tinker.with_metrics(tmp_path)
@@ -195,6 +205,7 @@ def test_a_frame_of_ones_own_is_merged_by_a_column() -> None:
         (own, "run", "both frames need a column 'run'"),
         (renamed, None, "one of tinker_path, training_run_id"),
         (pd.concat([own, own]), None, "has 'two' twice"),
+        (pd.concat([own, own[["steps"]]], axis=1), None, "two columns 'steps'"),
     ):
         with pytest.raises(InvalidRequestError, match=said):
             frame.tinker.with_metrics(other, on)

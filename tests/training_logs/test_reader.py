@@ -104,6 +104,10 @@ def test_what_cannot_be_read_is_a_problem(runs: Path) -> None:
     assert found == expected + ([("folder", "cannot be listed: Permission denied")] if os.geteuid() else [])
     assert logs.problems["log_path"].tolist()[:2] == logs.runs["log_path"].tolist()
     assert logs.runs["last_step"].tolist() == [100, 3]
+    (runs / "a/metrics.jsonl").unlink()
+    assert len(logs.metrics) == 1
+    assert logs.problems["file"].tolist()[-1] == "metrics.jsonl", "what is gone when metrics are read is no silence"
+    assert len(logs.problems) == len(expected) + 1 + bool(os.geteuid())
 
 
 def test_files_are_read_in_any_encoding(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ def are_best(
     values = to_numbers(read_metric(rule, frame, by))
     is_odd = _are_not_finite(frame, by) & values.isna()
     if len(frame) and values.isna().all() and not (finite and is_odd.any()):
+        if is_odd.any():
+            raise InvalidRequestError(f"every {by} is NaN or infinite", hint="Pass finite=True if none is to be kept.")
         problem = f"no row has a number as {by}{suggest_columns([by], list_keys(frame))}"
         raise InvalidRequestError(f"{rule} would keep nothing: {problem}", hint="Check its name, or leave it out.")
     is_column = by in frame.columns and not by.startswith(_PREFIX)

@@ -103,6 +103,9 @@ def merge_frame(frame: pd.DataFrame, other: pd.DataFrame, on: str | None) -> pd.
     if key is None or key not in frame.columns or key not in other.columns:
         missing = "one of " + ", ".join(KEYS) if key is None else repr(key)
         raise InvalidRequestError(f"both frames need a column {missing}", hint="Pass on= the name of a column of both.")
+    if other.columns.has_duplicates:
+        name = other.columns[other.columns.duplicated()][0]
+        raise InvalidRequestError(f"the frame has two columns {name!r}", hint="Rename one of them.")
     values = other[other[key].notna()]
     if (twice := values[key][values[key].duplicated()]).size:
         raise InvalidRequestError(
@@ -117,8 +120,9 @@ def merge_frame(frame: pd.DataFrame, other: pd.DataFrame, on: str | None) -> pd.
 
 
 def rename_column(name: str) -> str:
-    """Return the name of a metric as that of a column, with `log.` before what is the name of one of the account's."""
-    return f"{PREFIX}{name}" if name in _RESERVED or name.startswith(_RESERVED_PREFIXES) else name
+    """Return the name of a metric as that of a column, with `log.` before what is the name of one of the account's, or is blank."""
+    is_taken = name in _RESERVED or name.startswith(_RESERVED_PREFIXES) or not name.strip()
+    return f"{PREFIX}{name}" if is_taken else name
 
 
 def _read_metrics(logs: Logs, rows: np.ndarray[Any, Any], wanted: Iterable[str] | None) -> dict[str, Any]:

@@ -114,16 +114,21 @@ class Logs:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """One row per folder, step and metric, from another reading of the files."""
-        return _build_metrics_frame(self._folders)
+        """One row per folder, step and metric, from another reading of the files: what can no longer be read is in `problems`."""
+        found, lost = _build_metrics_frame(self._folders)
+        self._failed += [each for each in lost if each not in self._list_problems()]
+        self.__dict__.pop("problems", None)
+        return found
 
     @cached_property
     def problems(self) -> pd.DataFrame:
         """One row per folder, file and kind of problem."""
-        found = [(scan.folder.path, problem) for scan in self._scans for problem in scan.problems]
-        found += [*find_other_copies(self._scans), *self._failed]
+        found = [*self._list_problems(), *find_other_copies(self._scans), *self._failed]
         rows = [dict(zip(("log_path", *Problem._fields), (path, *problem), strict=True)) for path, problem in found]
         return _build_frame(PROBLEM_COLUMNS, rows)
+
+    def _list_problems(self) -> list[tuple[str, Problem]]:
+        return [(scan.folder.path, problem) for scan in self._scans for problem in scan.problems]
 
     @cached_property
     def metric_names(self) -> list[str]:
@@ -348,16 +353,17 @@ def _concat_columns(frame: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFram
     return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1)
 
 
-def _build_metrics_frame(folders: list[LogFolder]) -> pd.DataFrame:
-    """Return every metric of some folders as a long frame, its texts as categories."""
+def _build_metrics_frame(folders: list[LogFolder]) -> tuple[pd.DataFrame, list[tuple[str, Problem]]]:
+    """Return every metric of some folders as a long frame, its texts as categories, and the problems with their files."""
     import pandas as pd
 
-    parts = list(_split_metrics(folders))
+    problems: list[tuple[str, Problem]] = []
+    parts = list(_split_metrics(folders, problems))
     names = sorted({name for _, name, _, _ in parts})
     places = {name: place for place, name in enumerate(names)}
     counts = [len(values) for *_, values in parts]
     steps = [steps for _, _, steps, _ in parts]
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "log_path": _make_category([place for place, *_ in parts], counts, [folder.path for folder in folders]),
             "step": pd.arrays.IntegerArray(
@@ -368,12 +374,17 @@ def _build_metrics_frame(folders: list[LogFolder]) -> pd.DataFrame:
             "value": _concat([values for *_, values in parts], "float64"),
         }
     )
+    return frame, problems
 
 
-def _split_metrics(folders: list[LogFolder]) -> Iterator[tuple[int, str, Any, Any]]:
+def _split_metrics(
+    folders: list[LogFolder], problems: list[tuple[str, Problem]]
+) -> Iterator[tuple[int, str, Any, Any]]:
     """Return for each folder and metric the number of the folder, the name, the steps, masked where there is none, and the values."""
     for place, files in enumerate(read_files(folders, list_metrics)):
-        metrics = read_metrics(files, [])
+        own: list[Problem] = []
+        metrics = read_metrics(files, own)
+        problems += [(folders[place].path, problem) for problem in own]
         for name, points in metrics.points.items():
             yield place, name, np.ma.array(points.steps), points.values
         for name, value in metrics.unstepped.items():
