@@ -23,9 +23,8 @@ from tinker_frames.training_logs.parsing import (
     Metrics,
     Problems,
     add_earlier,
-    build_metrics,
     parse_config,
-    parse_lines,
+    parse_metrics,
 )
 
 LINES = st.lists(
@@ -40,7 +39,7 @@ LINES = st.lists(
 def parse(content: bytes) -> tuple[Metrics, dict[str, int]]:
     """Return the metrics of a file, and the problems with it."""
     problems = Problems("metrics.jsonl")
-    metrics = build_metrics(parse_lines(content, problems), problems)
+    metrics = parse_metrics(content, problems)
     return metrics, {problem.problem: problem.rows for problem in problems}
 
 
@@ -77,6 +76,20 @@ def test_order_repeats_and_truncation_change_nothing_at_a_step(
     assert same.points.keys() == whole.points.keys()
     assert all(np.array_equal(same.points[name], whole.points[name], equal_nan=True) for name in whole.points)
     assert problems[UNFINISHED] == 1
+
+
+@given(LINES, st.integers(1, 200))
+def test_a_file_is_the_same_in_blocks(lines: list[dict[str, Any]], block: int) -> None:
+    """However many bytes are parsed at a time, the metrics and the counts of problems are the same."""
+    content = write(lines) + b'nonsense\n{"step": 3, "test/nll'
+    whole, counts = parse(content)
+    problems = Problems("metrics.jsonl")
+    found = parse_metrics(content, problems, block)
+    assert {each.problem: each.rows for each in problems} == counts
+    assert found.points.keys() == whole.points.keys()
+    for name, points in found.points.items():
+        assert np.array_equal(points.steps, whole.points[name].steps)
+        assert np.array_equal(points.values, whole.points[name].values, equal_nan=True)
 
 
 @pytest.mark.parametrize(

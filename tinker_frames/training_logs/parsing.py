@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -28,6 +27,7 @@ CREDENTIAL = "a credential, left out"
 FEW = 32  # lines with the same names; below that, a column of its own costs more than it saves
 _DECODER = msgspec.json.Decoder(dict[str, Any])
 _OBJECT = re.compile(rb'\{\s*"')
+BLOCK = 2**23  # bytes of lines that are parsed at a time
 MOST_DIGITS = 40  # of a number that is logged as text
 
 
@@ -118,29 +118,48 @@ def _find_last_object(line: bytes) -> dict[str, Any] | None:
     return next((found for start in starts[:20] if (found := parse_object(line[start:])) is not None), None)
 
 
-def build_metrics(rows: list[dict[str, Any]], problems: Problems) -> Metrics:
-    """Return the metrics of the lines of a file; of several values at a step, the last line's counts."""
-    steps, has_step = _read_steps([row.get("step") for row in rows], problems)
+def parse_metrics(content: bytes, problems: Problems, block: int = BLOCK) -> Metrics:
+    """Return the metrics of the lines of a file, of which about `block` bytes are parsed at a time: values take far less than lines."""
+    return build_metrics((parse_lines(part, problems) for part in _split_blocks(content, block)), problems)
+
+
+def _split_blocks(content: bytes, size: int) -> Iterator[bytes]:
+    """Return a file in parts that end with a line."""
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start + size) + 1 or len(content)
+        yield content[start:end]
+        start = end
+
+
+def build_metrics(blocks: Iterable[list[dict[str, Any]]], problems: Problems) -> Metrics:
+    """Return the metrics of lines; of several values at a step, the last line's counts."""
+    lines = [(np.array([], dtype=np.int64), np.array([], dtype=bool))]
     parts: dict[str, list[_Part]] = {}
-    texts: Counter[str] = Counter()
-    for places, columns in _split_columns(rows):
-        for name, column in columns.items():
-            if name != "step":
-                numbers, is_number = _read_numbers(name, column, problems)
-                texts[name] += sum(isinstance(value, str) for value in column) if len(numbers) < len(column) else 0
-                parts.setdefault(replace_surrogates(name)[0], []).append(_Part(np.array(places)[is_number], numbers))
-    for name in [name for name, count in texts.items() if count and any(len(part.values) for part in parts[name])]:
-        problems.add(TEXT, name, count=texts[name])
+    count = 0
+    for rows in blocks:
+        lines.append(_read_steps([row.get("step") for row in rows], problems))
+        for places, columns in _split_columns(rows):
+            for name, column in columns.items():
+                if name != "step":
+                    part = _read_part(name, column, np.array(places) + count, problems)
+                    parts.setdefault(replace_surrogates(name)[0], []).append(part)
+        count += len(rows)
+    for name, several in parts.items():
+        if (texts := sum(part.texts for part in several)) and any(len(part.values) for part in several):
+            problems.add(TEXT, name, count=texts)
+    steps, has_step = (np.concatenate(several) for several in zip(*lines, strict=True))
     found = {name: _sort_parts(several, steps, has_step) for name, several in parts.items()}
     points = {name: one for name, (one, _) in found.items() if len(one.steps)}
     return Metrics(points, {name: last for name, (_, last) in found.items() if last is not None})
 
 
 class _Part(NamedTuple):
-    """Values of a metric, and the places of their lines."""
+    """Values of a metric in some lines, and the places of these lines."""
 
     places: NDArray[np.int64]
     values: NDArray[np.float64]
+    texts: int  # how many other lines have text that is no number
 
 
 def _split_columns(rows: list[dict[str, Any]]) -> Iterator[tuple[list[int], dict[str, Sequence[Any]]]]:
@@ -183,19 +202,18 @@ def _read_step(value: Any, problems: Problems) -> int | None:
     return None
 
 
-def _read_numbers(
-    name: str, column: Sequence[Any], problems: Problems
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the numbers of a column, and which lines have one."""
+def _read_part(name: str, column: Sequence[Any], places: NDArray[np.int64], problems: Problems) -> _Part:
+    """Return the numbers of a column, with the places of the lines that have one."""
     if set(map(type, column)) == {float}:
-        numbers, is_number = np.array(column, dtype=np.float64), np.ones(len(column), dtype=bool)
+        numbers, texts = np.array(column, dtype=np.float64), 0
     else:
         found = [_read_number(name, value, problems) for value in column]
-        is_number = np.array([value is not None for value in found], dtype=bool)
+        texts = sum(isinstance(value, str) for value, number in zip(column, found, strict=True) if number is None)
+        places = places[np.array([value is not None for value in found], dtype=bool)]
         numbers = np.array([value for value in found if value is not None], dtype=np.float64)
     if odd := len(numbers) - int(np.isfinite(numbers).sum()):
         problems.add(NOT_FINITE, name, count=odd)
-    return numbers, is_number
+    return _Part(places, numbers, texts)
 
 
 def _read_number(name: str, value: Any, problems: Problems) -> float | None:
@@ -223,7 +241,8 @@ def _sort_parts(
     parts: list[_Part], steps: NDArray[np.int64], has_step: NDArray[np.bool_]
 ) -> tuple[Points, float | None]:
     """Return a metric by ascending step, of each step the last line's value; and the last value without a step."""
-    places, values = (np.concatenate(several) for several in zip(*parts, strict=True))
+    places = np.concatenate([part.places for part in parts])
+    values = np.concatenate([part.values for part in parts])
     loose = np.flatnonzero(~has_step[places])
     last = float(values[loose[np.argmax(places[loose])]]) if len(loose) else None
     if len(loose):

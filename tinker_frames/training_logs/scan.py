@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .folders import CHECKPOINTS, CONFIG, GZ, METRICS, PRE_RESUME, LogFolder
-from .parsing import Metrics, Problem, Problems, add_earlier, build_metrics, parse_config, parse_lines
+from .parsing import Metrics, Problem, Problems, add_earlier, parse_config, parse_lines, parse_metrics
 from .steps import Parent, find_parents, find_steps, read_path
 
 if TYPE_CHECKING:
@@ -103,10 +103,10 @@ def _find_values(
 def read_metrics(files: dict[str, Any], problems: list[Problem]) -> Metrics:
     """Return the metrics of a folder, with those that files from before a resume have of earlier steps."""
     content = _read_content(files, METRICS, problems) or b""
-    found: Metrics = _collect(METRICS, content, _parse_metrics, problems)
+    found: Metrics = _collect(METRICS, content, parse_metrics, problems)
     for step, name in sorted(_find_resumes(files), reverse=True):  # the latest resume first
         if (old := _read_content(files, name, problems)) is not None:
-            found = add_earlier(found, _collect(name, old, _parse_metrics, problems), step)
+            found = add_earlier(found, _collect(name, old, parse_metrics, problems), step)
     return found
 
 
@@ -116,10 +116,6 @@ def _find_resumes(files: Iterable[str]) -> Iterator[tuple[int, str]]:
         step = name.removeprefix(PRE_RESUME)
         if step != name and step.isdecimal():
             yield int(step), name
-
-
-def _parse_metrics(content: bytes, problems: Problems) -> Metrics:
-    return build_metrics(parse_lines(content, problems), problems)
 
 
 def _read_content(files: dict[str, Any], name: str, problems: list[Problem]) -> bytes | None:
