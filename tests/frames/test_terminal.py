@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from tests.frames.test_text import frames
+from tests.frames.test_text import frames, is_harmless
 from tinker_frames.frames import terminal
 from tinker_frames.frames.humanize import humanize_column, label_columns, list_short_forms
 from tinker_frames.schema.paths import to_pattern
@@ -34,7 +34,7 @@ def test_a_table_is_never_wider_than_the_terminal(frame: pd.DataFrame, width: in
     """Any table has one line per row, none wider than the terminal or with a control character."""
     lines = print_lines(terminal.render_table(frame, width=width), width)
     assert max(map(cell_len, lines)) <= width
-    assert all(line.isprintable() for line in lines)
+    assert all(map(is_harmless, lines))
     rule = max(place for place in (1, 2) if set(lines[place].strip()) == {"─"})  # a column can be named so, too
     assert len(frame) <= len(lines) - rule - 1 <= len(frame) + 1
 
@@ -54,7 +54,7 @@ def test_folded_loses_nothing(frame: pd.DataFrame, width: int) -> None:
     """Folded cells fit the terminal, and single words are not broken."""
     frame = frame.iloc[:, :3]
     lines = print_lines(terminal.render_folded(frame), width)
-    assert all(cell_len(line) <= width and line.isprintable() for line in lines)
+    assert all(cell_len(line) <= width and is_harmless(line) for line in lines)
 
 
 def test_folded_text_can_be_put_together() -> None:

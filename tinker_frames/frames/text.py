@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NOTHING = "-"
 UNITS = ("_gb", "_days", "percent", "seconds")  # how the names of numbers end that have one decimal
+DOLLARS = ("_usd", "_usd_month")  # how those end that have cents
 
 # A joiner between letters that are written with it, as in Persian, or between emoji; beside a Latin letter it would only hide.
 _JOINED = re.compile("(?<=[\u0590-\U0010ffff])(?<![\u2000-\u206f])[\u200c\u200d](?=[\u0590-\u1fff\u2070-\U0010ffff])")
@@ -57,9 +58,10 @@ def format_cell(value: Any) -> str:
 
 def format_column(values: pd.Series[Any]) -> list[str]:
     """Return the cells of a column; dollars have cents, and numbers without a unit, such as losses and rates, up to six digits."""
-    if "_usd" in str(values.name):
+    name, kind = str(values.name), values.dtype.kind
+    if kind in "iuf" and name.endswith(DOLLARS):
         return [NOTHING if missing else f"{value:,.2f}" for value, missing in zip(values, values.isna(), strict=True)]
-    if not str(values.name).endswith(UNITS) and str(values.dtype).lower().startswith("float"):
+    if kind == "f" and not name.endswith(UNITS):
         return [NOTHING if missing else f"{value:.6g}" for value, missing in zip(values, values.isna(), strict=True)]
     return [format_cell(value) for value in values]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pandas.api import types
 
 from ..frames.humanize import LABELS, format_moment, format_size
-from ..frames.text import escape_control_characters
+from ..frames.text import DOLLARS, escape_control_characters
 from ..schema.catalog import known_columns
 from .messages import Cell, Column
 
@@ -23,7 +23,6 @@ SOON_S = 7 * 86_400
 WIDEST_NAME = 152  # pixels up to which a column is widened for its name
 WIDTHS = {"text": 136, "id": 210, "model": 160, "number": 84, "time": 104, "bool": 90, "category": 96}
 MARKED = {"corrupted": 112, "status": 130, "session_status": 130}  # wide enough for "✕ corrupted" and "client_finished"
-DOLLARS = ("_usd", "_usd_month")
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
 
