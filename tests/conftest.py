@@ -31,9 +31,9 @@ settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run two processes more than there are cores: many tests wait for a server or a clock."""
+    """Run three processes more than there are cores: many tests wait for a server or a clock."""
     del config
-    return (os.cpu_count() or 1) + 2
+    return (os.cpu_count() or 1) + 3
 
 
 def pytest_configure() -> None:
@@ -85,6 +85,12 @@ def _no_default_client() -> Iterator[None]:
     from tinker_frames.functions import set_default
 
     set_default(None)
+
+
+@pytest.fixture
+def settles_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists that do not show a write are read again once, instead of for up to 7 seconds."""
+    monkeypatch.setattr("tinker_frames.plans.writer.MOST_REREADINGS", 1)
 
 
 @pytest.fixture

@@ -570,6 +570,7 @@ def test_the_row_count_is_typed_on_a_terminal(server: DemoServer, environment: d
 # ── how it ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.usefixtures("settles_soon")
 @pytest.mark.parametrize("command", ["rm", "expire"])
 def test_writes_without_effect(command: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
     """A server that reports success without effect is detected: exit code 2, and every failed row with its reason."""
@@ -760,6 +761,7 @@ def test_undo_skips_plans_that_did_nothing(server: DemoServer, run: Callable[...
     assert state(server) == before
 
 
+@pytest.mark.usefixtures("settles_soon")
 def test_retire_as_json(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`retire --format json` is an array of the same keys, whether there was something to do, nothing to do, or failures."""
     call = ["retire", "--keep-last", "3", "--where", OURS, "--format", "json"]
@@ -916,6 +918,7 @@ def test_undo_dry_run_sends_nothing(server: DemoServer, run: Callable[..., Outco
     assert (len(writes(server)), run(server, "journal", "--format", "json").out) == (before, journaled)
 
 
+@pytest.mark.usefixtures("settles_soon")
 def test_journal(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`journal` counts the rows of every plan, `journal <plan>` lists one plan's rows, JSON has everything; none shows a key."""
     empty = run(server, "journal")

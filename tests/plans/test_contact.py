@@ -9,7 +9,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer, Reset
-from tinker_frames.plans import contact, runner
+from tinker_frames.plans import runner
 from tinker_frames.rest.progress import Progress
 
 Make = Callable[..., tkf.Client]
@@ -35,7 +35,6 @@ class Waits(Progress):
 @pytest.mark.slow
 def test_a_plan_stops_when_its_server_is_gone(client_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait is reported, then nothing further is sent; each row says what became of it, and the plan can be resumed."""
-    monkeypatch.setattr(contact, "LOST_AFTER_S", 1.5)
     monkeypatch.setattr(runner, "LOST_S", 0.2)
     with DemoServer(runs=6, seed=1) as server:
         client = client_of(server, retries=2)

@@ -165,6 +165,7 @@ def test_rows_are_sent_run_by_run(server: DemoServer, client: tkf.Client) -> Non
     assert len(readings) == len(turns)
 
 
+@pytest.mark.usefixtures("settles_soon")
 def test_a_guard_holds_a_row_between_its_attempts(
     server: DemoServer, client: tkf.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_thousand_deletes_with_a_tenth_failing(client_of: Make) -> None:
         assert len(client.checkpoints()) == len(client.checkpoints(refresh=True)) == 0
 
 
+@pytest.mark.usefixtures("settles_soon")
 @pytest.mark.few(8)
 @pytest.mark.parametrize(
     ("fault", "outcome", "sent"),
