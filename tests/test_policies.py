@@ -124,6 +124,8 @@ def test_keep_named_searches_a_regular_expression() -> None:
     assert list_kept(P.keep_named("best"), frame) == [0, 1]
     assert list_kept(P.keep_named("^best"), frame) == [0]
     assert list_kept(P.keep_named("(?i)best"), frame) == [0, 1, 4]
+    names = "|".join(f"best-{number}" for number in range(50))  # many names are no risk, unlike many groups of them
+    assert list_kept(P.keep_named(names), frame) == list_kept(P.keep_named(f"^({names})$"), frame) == []
     with pytest.raises(InvalidRequestError, match="not a regular expression"):
         P.keep_named("(")
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LONG = 100  # a repetition that may go on for longer counts as one without end
-MOST_LONG, MOST_CHOICES = 4, 10  # of these, and of all repetitions, options and alternatives, in one pattern
+MOST_LONG, MOST_CHOICES = (
+    4,
+    10,
+)  # of these in one pattern, and of all that double the ways to match it, e.g. a group of two alternatives
 # Methods whose pattern is a regular expression: unless `regex=False`, or only with `regex=True`.
 _METHODS = {"contains": True, "match": True, "fullmatch": True, "count": True, "split": True, "replace": False}
 _ONLY_PYTHON = {"flags", "n", "expand"}  # options with which pandas matches by Python's engine
@@ -103,22 +106,30 @@ def _refuse_risk(pattern: str) -> None:
 
 def _find_risk(pattern: str) -> str:
     """Return how a pattern could backtrack for long; empty if it could not."""
-    outer: list[bool] = []  # of each group that is open, whether the text before it in the group around holds a choice
-    has_choice, repeatable = False, False  # of the present group, and of the one that has just ended
-    long = choices = 0
+    outer: list[
+        tuple[bool, int]
+    ] = []  # of the groups around: whether they hold a choice so far, and how many alternatives
+    has_choice, options, repeatable = (
+        False,
+        1,
+        False,
+    )  # of the present group, and whether one with a choice has just ended
+    long, choices = 0, 0.0
     for token in _TOKEN.finditer(pattern):
         least, most = _read_times(token["times"])
         if repeatable and most > 1:
             return "it repeats a group that holds repetitions or alternatives"
-        is_choice = least < most or token[0] == "|"
-        choices, long = choices + is_choice, long + (is_choice and most > LONG)
+        is_choice, is_alternative = least < most, token[0] == "|"
+        choices, long, options = choices + is_choice, long + (is_choice and most > LONG), options + is_alternative
         repeatable = repeatable and (token[0].isspace() or token[0].startswith("(?#"))  # which the flag `x` leaves out
-        has_choice = has_choice or is_choice
+        has_choice = has_choice or is_choice or is_alternative
         if token["open"]:
-            outer.append(has_choice)
-            has_choice = False
-        elif token[0] == ")":
-            repeatable, has_choice = has_choice, has_choice or bool(outer and outer.pop())
+            outer.append((has_choice, options))
+            has_choice, options = False, 1
+        elif token[0] == ")" and outer:
+            choices += math.log2(options)  # those outside of all groups are tried one after the other, and add up
+            repeatable, (had_choice, options) = has_choice, outer.pop()
+            has_choice = has_choice or had_choice
     return "it holds too many repetitions" if long > MOST_LONG or choices > MOST_CHOICES else ""
 
 
