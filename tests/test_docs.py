@@ -95,6 +95,7 @@ def test_python_of_the_pages_runs(program: str, server, tmp_path: Path, monkeypa
     monkeypatch.setenv("TINKER_API_KEY", server.key)
     monkeypatch.setenv("TINKER_BASE_URL", server.url)
     monkeypatch.chdir(tmp_path)
+    server.write_logs("runs")
     names: dict[str, object] = {}
     exec(compile(program, "<page>", "exec"), names)
     if "old" in names:

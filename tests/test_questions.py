@@ -1,4 +1,4 @@
-"""The fourteen questions of the documentation: one line of Python and one command each, and the server's own JSON as the answer."""
+"""The sixteen questions of the documentation: one line of Python and one command each, and the server's own JSON as the answer."""
 
 from __future__ import annotations
 
@@ -61,6 +61,22 @@ class Raw:
         while page := self._send("GET", table, params={"limit": limit, "offset": len(rows)} | more)[table]:
             rows += page
         return rows
+
+    def events(self, day: str) -> list[dict[str, Any]]:
+        """Return the billing events since a day."""
+        start, end, found = datetime.fromisoformat(f"{day}T00:00:00+00:00"), datetime.now(UTC), list[dict[str, Any]]()
+        while start < end:
+            span = {"starting_on": start.isoformat(), "ending_before": (start + 14 * DAY).isoformat()}
+            found += self._send("GET", "billing/usage/events", params=span)["data"]
+            start += 14 * DAY
+        return found
+
+    def reads(self) -> list[dict[str, Any]]:
+        """Return the reads of checkpoints in the audit log of the last 61 days."""
+        days = [str((datetime.now(UTC) - place * DAY).date()) for place in range(61)]
+        asked = [{"event_type": "checkpoints", "day": day} for day in days]
+        entries = [each for params in asked for each in self._send("GET", "audit", params=params)["entries"]]
+        return [each for each in entries if each["event"] == "checkpoint_read"]
 
     def accessible_runs(self) -> list[dict[str, Any]]:
         """Return the runs of colleagues too."""
@@ -163,8 +179,8 @@ WAYS = pytest.mark.parametrize("way", ["python", "command"])
 
 
 def test_every_question_has_both() -> None:
-    """There are fourteen questions, each with one line of Python and one command."""
-    assert list(PYTHON) == list(SHELL) == list(range(1, 15))
+    """There are sixteen questions, each with one line of Python and one command."""
+    assert list(PYTHON) == list(SHELL) == list(range(1, 17))
     assert not [line for line in [*PYTHON.values(), *SHELL.values()] if "\n" in line]
 
 
@@ -343,3 +359,39 @@ def test_14_what_belongs_to_one_person(way: str, whose: str, read_server: DemoSe
     expected = {run["training_run_id"] for run in runs if run["model_owner"] == owner}
     assert set(ask(read_server, 14, way, owner=owner)["training_run_id"]) == expected
     assert os.environ["TINKER_BASE_URL"] == read_server.url
+
+
+@pytest.mark.few(1)
+@WAYS
+def test_15_costs_by_month_and_person(way: str, read_server: DemoServer, ask: Answers) -> None:
+    """Of each whole month, the sums are those of the priced events of each person, and the others are counted."""
+    found = ask(read_server, 15, way)
+    months = sorted(found["month"].unique())[1:-1]
+    sums, unpriced = defaultdict[Any, float](float), defaultdict[Any, int](int)
+    for event in Raw(read_server).events(f"{months[0]}-01"):
+        group = event["bucket_start"][:7], event["user_id"]
+        if group[0] in months:
+            sums[group] += event["estimated_cost_usd"] or 0
+            unpriced[group] += event["estimated_cost_usd"] is None
+    whole = found[found["month"].isin(months)]
+    groups = [*zip(whole["month"], whole["user_id"], strict=True)]
+    assert dict(zip(groups, whole["cost_usd"].fillna(0), strict=True)) == pytest.approx(sums)
+    assert dict(zip(groups, whole["unpriced_events"], strict=True)) == unpriced
+    assert len(groups) > 2
+
+
+@pytest.mark.few(1)
+@WAYS
+def test_16_the_best_the_public_and_the_read_stay(way: str, read_server: DemoServer, ask: Answers) -> None:
+    """The plan has what is neither public nor read nor one of the two best of its run and type, and sends nothing."""
+    read_server.write_logs("runs")
+    raw, since = Raw(read_server), datetime.now(UTC) - 60 * DAY
+    losses = tkf.Client(read_server.key, read_server.url).checkpoints().tinker.with_metrics("runs")
+    ranks = losses.groupby(["training_run_id", "checkpoint_type"])["test/nll"].rank(method="min")
+    kept = set(losses.loc[~(ranks > 2), "tinker_path"]) | {r["tinker_path"] for r in raw.checkpoints if r["public"]}
+    kept |= {each["tinker_path"] for each in raw.reads() if to_time(each["timestamp"]) >= since}
+    found = ask(read_server, 16, way)
+    frame = found.frame if way == "python" else found
+    assert set(frame["tinker_path"]) == set(raw.by_path()) - kept
+    assert "a month" in str(found) or way == "command"
+    assert 10 < len(frame) < len(raw.checkpoints) - 10

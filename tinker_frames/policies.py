@@ -350,7 +350,7 @@ def read_within(within: Age) -> Rule:
     return Rule(f"read_within({_format_duration(within)})", mask, needs=needs, lookback_s=seconds)
 
 
-@keep_rule(metavar="METRIC[:N][:max][:finite]", parse=split_measure, example="'meta.loss', n=2")
+@keep_rule("Best by", metavar="METRIC[:N][:max][:finite]", parse=split_measure, example="'meta.loss', n=2")
 def best(
     by: str = "meta.loss",
     n: int = 1,

@@ -517,3 +517,17 @@ def test_a_file_that_cannot_be_written_is_explained(view: HeadlessView, tmp_path
         assert "journal" not in view.panel["error"]
     view.send("close")
     assert view.panel["stage"] == ""
+
+
+def test_a_form_suggests_the_best_by_the_loss_of_a_test(view: HeadlessView) -> None:
+    """Where rows have such a column, retire begins with the two best by it and not with the newest; else as before."""
+    assert {field["name"]: field["value"] for field in make_fields(OFFERED["retire"])}["keep_last"] == 3
+    rows = view.state.rows
+    for column in ({"test/accuracy": 0.5, "val:loss": 1.0, "test/nll": float("nan")}, {"eval/mean_nll": 1.0}):
+        rows.frame = rows.frame.assign(**column)
+    view.select_matching()
+    view.send("begin", action="retire")
+    fields = {field["name"]: field for field in view.panel["fields"]}
+    assert (fields["best"]["value"], fields["keep_last"]["value"]) == ("eval/mean_nll:2", "")
+    assert "E.g. eval/mean_nll:2." in fields["best"]["hint"]
+    assert view.wait()["estimate"]["error"] == ""

@@ -84,7 +84,7 @@ class ActionPanel:
         self._clear()
         self._action, self._label = action, action.label.rstrip("…")
         if prepare is None:
-            self._show_form({field["name"]: field["value"] for field in make_fields(action)})
+            self._show_form({field["name"]: field["value"] for field in make_fields(action, metric=target.metric)})
         else:
             prepare()
 
@@ -286,14 +286,15 @@ class ActionPanel:
 
     def _describe_form(self) -> AskPanel:
         opened: OpenPanel = self._describe_action()
-        name = "checkpoints"
+        fields = make_fields(self._action)
         try:
             target = self._find_target()
-            name, opened["target"], opened["filters"] = target.name, target.text, target.filters
+            fields = make_fields(self._action, target.name, target.metric)
+            opened["target"], opened["filters"] = target.text, target.filters
         except InvalidRequestError as error:
             opened["obstacle"] = str(error)
         estimate = panel_states.describe_estimate(self.estimator.result, is_working=self.estimator.is_working)
-        return panel_states.describe_form(opened, self._action, name, self._given, estimate)
+        return panel_states.describe_form(opened, self._action, fields, self._given, estimate)
 
     def _describe_plan(self) -> ConfirmPanel:
         opened: OpenPanel = {**self._describe_action(), "obstacle": self._find_obstacle()}

@@ -6,6 +6,7 @@ A view offers the actions of `plans.actions`, and `EXPORT`. The fields follow fr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ EXPORT = Action("export", "export", "be written to a file", label="Export…", d
 OFFERED = {action.name: action for action in (*ACTIONS.values(), EXPORT) if action.is_offered}
 
 GROUPS = "per"  # the field of the columns that keep rules count within
+
+BEST = 2  # how many a form suggests to keep by a metric
+TEST_LOSS = re.compile(r"(test|eval|val)[^:]*(nll|loss)[^:]*")
 
 PICKS = ["1d", "7d", "30d", "90d", "365d"]  # durations offered as buttons
 
@@ -48,8 +52,11 @@ def make_button(action: Action) -> ActionButton:
     return {"name": action.name, "label": action.label, "doc": action.doc.replace("`", ""), "tone": action.tone}
 
 
-def make_fields(action: Action, table: str = "checkpoints") -> list[FormField]:
-    """Return the fields of an action's form for rows of a table; none if it takes no arguments."""
+def make_fields(action: Action, table: str = "checkpoints", metric: str = "") -> list[FormField]:
+    """Return the fields of an action's form for rows of a table; none if it takes no arguments.
+
+    Where the rows have a metric, the form begins with the best by it instead of the newest.
+    """
     if action is EXPORT:
         return _make_file_fields(table)
     fields: list[FormField] = []
@@ -57,7 +64,7 @@ def make_fields(action: Action, table: str = "checkpoints") -> list[FormField]:
         if not parameter.in_form:
             continue
         if parameter.kind == "rule":
-            fields += [*(_make_rule_field(rule) for rule in RULES.values() if rule.label), _make_groups_field()]
+            fields += [*(_make_rule_field(rule, metric) for rule in RULES.values() if rule.label), _make_groups_field()]
         else:
             fields.append(_make_duration_field(parameter))
     return fields
@@ -141,10 +148,19 @@ def _make_duration_field(parameter: Parameter) -> FormField:
     return {**field, "picks": PICKS, "none": parameter.takes_none}
 
 
-def _make_rule_field(rule: KeepRule) -> FormField:
-    """Return the field of a keep rule."""
+def _make_rule_field(rule: KeepRule, metric: str) -> FormField:
+    """Return the field of a keep rule; one that counts is by the metric, if there is one."""
     value = rule.suggested if rule.suggested is not None else rule.kind != "flag" and ""
-    return {**_make_field(rule.name, rule.label, rule.kind, value, rule.help), "least": rule.least}
+    if metric and rule.counts:
+        value = f"{metric}:{BEST}" if rule.kind == "text" else ""
+    hint = f"{rule.help} E.g. {metric or 'meta.loss'}:{BEST}." if rule.counts and rule.kind == "text" else rule.help
+    return {**_make_field(rule.name, rule.label, rule.kind, value, hint), "least": rule.least}
+
+
+def find_test_loss(frame: pd.DataFrame) -> str:
+    """Return the first column with the loss of a test, as training logs have one; empty without one."""
+    found = (name for name in frame.columns if isinstance(name, str) and TEST_LOSS.fullmatch(name))
+    return next((name for name in found if frame[name].dtype.kind == "f" and frame[name].notna().any()), "")
 
 
 def _make_groups_field() -> FormField:

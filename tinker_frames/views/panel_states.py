@@ -9,8 +9,8 @@ from ..plans.actions import ACTIONS
 from ..plans.changes import count_effects, describe_effects
 from . import panel_rows
 from .estimate import Estimated
-from .forms import EXPORT, make_fields
-from .messages import AskPanel, ConfirmPanel, Estimate, OpenPanel, OutcomePanel
+from .forms import EXPORT
+from .messages import AskPanel, ConfirmPanel, Estimate, FormField, OpenPanel, OutcomePanel
 from .panel_rows import Group
 from .preview import Preview
 
@@ -32,10 +32,9 @@ def describe_estimate(found: Estimated | None, *, is_working: bool) -> Estimate 
 
 
 def describe_form(
-    opened: OpenPanel, action: Action, table: str, given: dict[str, Any], estimate: Estimate | None
+    opened: OpenPanel, action: Action, fields: list[FormField], given: dict[str, Any], estimate: Estimate | None
 ) -> AskPanel:
     """Return the form of an action, filled in with the values that it had before."""
-    fields = make_fields(action, table)
     for field in fields:
         field["value"] = field["value"] if given.get(field["name"]) is None else given[field["name"]]
     submit = "Write" if action is EXPORT else "Look at the plan"

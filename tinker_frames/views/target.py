@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import InvalidRequestError
+from .forms import find_test_loss
 from .table import TableState
 
 
@@ -46,6 +47,11 @@ class Target:
     def name(self) -> str:
         """The name of the table: `checkpoints`, `training_runs` or `sessions`."""
         return self.table.sort.name
+
+    @property
+    def metric(self) -> str:
+        """The column with the loss of a test; empty without one."""
+        return find_test_loss(self.rows)
 
     def find_change(self, now: Target) -> str:
         """Return in words what is not the same any more as in `now`; empty if nothing has changed."""
