@@ -48,6 +48,24 @@ def store(tmp_path: Path, reports: Reports) -> Iterator[SQLiteStore]:
     made.close()
 
 
+def test_what_was_altered_counts_as_absent(store: SQLiteStore, tmp_path: Path, reports: Reports) -> None:
+    """A value with another bit, without its end, or under another key is not served, and costs none of the others."""
+    for key in ("good", "flipped", "cut", "moved"):
+        store[key] = response(b"1" * 100)
+    store.add_permanent("kind", {"good": b"{}", "flipped": b"{ }", "moved": b"[]"})
+    with sqlite3.connect(tmp_path / "cache" / "a.sqlite") as db:
+        for table, column in (("responses", "key"), ("permanent", "id")):
+            (value,) = db.execute(f"SELECT value FROM {table} WHERE {column} LIKE '%flipped'").fetchone()
+            flipped = value[:-1] + bytes([value[-1] ^ 1])
+            db.execute(f"UPDATE {table} SET value = ? WHERE {column} LIKE '%flipped'", (flipped,))
+            db.execute(f"UPDATE {table} SET {column} = 'a/else' WHERE {column} LIKE '%moved'")
+        db.execute("UPDATE responses SET value = substr(value, 1, 3) WHERE key LIKE '%cut'")
+    db.close()
+    assert {key for key in ("good", "flipped", "cut", "else") if key in store} == {"good"}
+    assert store.read_permanent("kind") == {"good": b"{}"}
+    assert not reports
+
+
 def test_what_is_put_comes_back(store: SQLiteStore, reports: Reports) -> None:
     """Any bytes are returned unchanged, with status, URL and headers."""
     body = bytes(range(256)) * 10_000

@@ -3,7 +3,8 @@
 requests-cache's own SQLite backend waits forever for a lock, also on a read-only or full disk. This one, written against
 its documented extension point, waits `WAIT_S`, then reports once to `on_error` and acts as an empty store.
 
-Every key is stored with the account that the file is named by: a file that was copied or renamed serves nothing.
+Every key is stored with the account that the file is named by: a file that was copied or renamed serves nothing. Every value is
+stored with a checksum of it and its key: what a power failure or a disk has altered counts as absent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -24,6 +26,7 @@ from requests_cache.models.response import CachedResponse
 from requests_cache.serializers import CattrStage, SerializerPipeline, Stage
 
 WAIT_S = 2.0
+CHECKSUM_BYTES = 4
 MOST_FREED = 1024  # pages given back at a time, 64 MiB: a store never waits long for its file to shrink
 _T = TypeVar("_T")
 
@@ -65,7 +68,7 @@ class SQLiteStore(BaseStorage[str, Any]):
         if row is None:
             raise KeyError(key)
         try:
-            found = self.deserialize(key, row[0])
+            found = self.deserialize(key, _check(self._name(key), row[0]))
         except Exception:  # noqa: BLE001  # an entry written by another program can fail in any way
             found = None
         if found is None:
@@ -73,7 +76,8 @@ class SQLiteStore(BaseStorage[str, Any]):
         return found
 
     def __setitem__(self, key: str, value: Any) -> None:
-        row = (self._name(key), self.serialize(value), getattr(value, "expires_unix", None))
+        name = self._name(key)
+        row = (name, _seal(name, self.serialize(value)), getattr(value, "expires_unix", None))
         self._write("INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", row)
 
     def __delitem__(self, key: str) -> None:
@@ -103,11 +107,12 @@ class SQLiteStore(BaseStorage[str, Any]):
         """Return the permanent responses of a kind, by id."""
         select = "SELECT id, value FROM permanent WHERE kind = ?"
         rows: list[tuple[str, bytes]] = self._try(lambda db: db.execute(select, (kind,)).fetchall(), [])
-        return {key: value for key, value in rows if isinstance(key, str) and isinstance(value, bytes)}
+        checked = {key: _check(key, value) for key, value in rows if isinstance(key, str)}
+        return {key: value for key, value in checked.items() if value is not None}
 
     def add_permanent(self, kind: str, responses: Mapping[str, bytes]) -> None:
         """Store permanent responses of a kind, in place of those with the same id."""
-        rows = [(kind, key, value) for key, value in responses.items()]
+        rows = [(kind, key, _seal(key, value)) for key, value in responses.items()]
 
         def insert(db: sqlite3.Connection) -> None:
             with db:
@@ -217,6 +222,22 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _seal(key: str, value: bytes) -> bytes:
+    """Return a value behind its checksum."""
+    return _sum(key, value) + value
+
+
+def _check(key: str, sealed: Any) -> bytes | None:
+    """Return the value behind a checksum that is right; None for what was altered."""
+    value = bytes(sealed[CHECKSUM_BYTES:]) if isinstance(sealed, bytes) else b""
+    return value if isinstance(sealed, bytes) and sealed[:CHECKSUM_BYTES] == _sum(key, value) else None
+
+
+def _sum(key: str, value: bytes) -> bytes:
+    """Return the checksum of a value and its key."""
+    return zlib.crc32(value, zlib.crc32(key.encode())).to_bytes(CHECKSUM_BYTES, "big")
 
 
 def _is_corrupt(fault: Exception) -> bool:
