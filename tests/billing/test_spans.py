@@ -66,6 +66,7 @@ def test_an_end_is_rounded_up_and_not_beyond_now() -> None:
     """An end is not included, its hour is if it has begun; what is to come is left out."""
     assert parse_span("7d", "2026-11-25T10:00", NOW).end == datetime(2026, 11, 25, 10, tzinfo=UTC)
     assert parse_span("7d", "2026-11-25T10:01", NOW).end == datetime(2026, 11, 25, 11, tzinfo=UTC)
+    assert parse_span("7d", datetime.max.replace(tzinfo=UTC), NOW).end == datetime(2026, 11, 27, 21, tzinfo=UTC)
     assert parse_span("7d", "2027-01-01", NOW).end == datetime(2026, 11, 27, 21, tzinfo=UTC)
 
 
@@ -83,6 +84,7 @@ def test_an_end_is_rounded_up_and_not_beyond_now() -> None:
         ("2027-01-01", None),
         ("1999", None),
         (datetime(2026, 11, 1), None),  # noqa: DTZ001
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), None),
     ],
 )
 def test_what_is_no_span_is_refused(start: Moment, end: Moment | None) -> None:

@@ -43,8 +43,8 @@ def parse_span(start: Moment, end: Moment | None, now: datetime) -> Window:
         For what is not a time, one without a time zone, and a span that is empty, begins in the future or is over ten years long.
     """
     begins = _floor(_parse_moment("start", start, now))
-    ends = _floor(_parse_moment("end", "now" if end is None else end, now) + HOUR - timedelta(microseconds=1))
-    ends = min(ends, _floor(now) + HOUR)
+    ends = _floor(now) + HOUR if end is None else min(_parse_moment("end", end, now), _floor(now) + HOUR)
+    ends = _floor(ends + HOUR - timedelta(microseconds=1))
     if begins >= ends:
         raise InvalidRequestError(f"the span from {start} to {end or 'now'} has no hour in the past", hint=FORMS)
     if ends - begins > LONGEST_SPAN:
@@ -75,7 +75,9 @@ def _parse_moment(name: str, moment: Moment, now: datetime) -> datetime:
         if moment.tzinfo is None:
             hint = "Pass e.g. datetime.now(UTC), a date, or text, which is in UTC."
             raise InvalidRequestError(f"{name}={moment.isoformat()} has no time zone", hint=hint)
-        return moment.astimezone(UTC)
+        with suppress(OverflowError):
+            return moment.astimezone(UTC)
+        raise InvalidRequestError(f"{name}={moment.isoformat()} is not a time in UTC", hint=FORMS)
     if isinstance(moment, date):
         return datetime.combine(moment, time(), UTC)
     found = None if isinstance(moment, timedelta) else _parse_text(moment.strip(), now)

@@ -26,6 +26,7 @@ EPOCH_RANGE_S = (946_684_800, 7_258_118_400)
 
 # A text, also one without end, so that what is in it is not read as brackets; or a bracket.
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -180,6 +181,9 @@ def _coerce_int(value: Any) -> tuple[Any, str | None]:
 
 
 def _coerce_float(value: Any) -> tuple[Any, str | None]:
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+        number, problem = _coerce_float(float(value))
+        return number, problem or "a number sent as text"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None, "not a number"
     try:
