@@ -275,5 +275,7 @@ def test_a_checkpoint_that_runs_were_started_from_is_held(
     again = tkf.load_plan(tmp_path / "plan.json", client=client)
     assert set(again.frame.query("verdict == 'held'")["tinker_path"]) == parents
     assert not (client.checkpoints().tinker.delete().allow(*rest).frame["verdict"] == "held").any()
-    unknown = logged.assign(is_parent=pd.NA).head(1).tinker.delete().allow(*rest).frame
-    assert unknown["reason"].tolist() == ["not known whether a run was started from it"]
+    unknown = logged.assign(is_parent=pd.NA).head(1).tinker.delete().allow(*rest)
+    unknown.save(tmp_path / "plan.json")
+    for each in (unknown, tkf.load_plan(tmp_path / "plan.json", client=client)):
+        assert each.frame["reason"].tolist() == ["not known whether a run was started from it"]

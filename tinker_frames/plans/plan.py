@@ -406,7 +406,8 @@ def restore_plan(saved: SavedPlan, source: Source) -> Plan:
     check_account(saved.account, saved.base_url, source)
     action, jobs = ACTIONS[saved.action], [row.to_job() for row in saved.rows]
     rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
-    rows = mark_given(rows, {GUARDS[name].column: paths for name, paths in saved.given.items()}, True)
+    for given, flag in ((saved.given, True), (saved.unknown, None)):
+        rows = mark_given(rows, {GUARDS[name].column: paths for name, paths in given.items()}, flag)
     return Plan(
         saved.id,
         action,

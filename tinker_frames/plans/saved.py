@@ -32,6 +32,7 @@ class SavedPlan(msgspec.Struct):
     allowed: list[str]
     rows: list[StoredJob]
     given: dict[str, list[str]]  # the paths that a guard holds by the frame that the plan was made of
+    unknown: dict[str, list[str]]  # those of which that frame did not know
     undoes: str | None = None
     rule: str = ""
     code: str = ""
@@ -46,11 +47,10 @@ def dump_plan(plan: Any) -> bytes:
     jobs = build_jobs(plan.rows)  # each run has keys of its own
     rows = [StoredJob(job.tinker_path, job.before, job.expiry) for job in jobs]
     owner, allowed = plan.source, sorted(plan.allowed)
-    given = {
-        guard.name: [str(path) for path in plan.rows["tinker_path"][plan.rows[guard.column].fillna(value=True)]]
-        for guard in GUARDS.values()
-        if guard.is_given
-    }
+    flags = {guard.name: plan.rows[guard.column] for guard in GUARDS.values() if guard.is_given}
+    paths = plan.rows["tinker_path"]
+    given = {name: [str(path) for path in paths[flag.fillna(value=False)]] for name, flag in flags.items()}
+    unknown = {name: [str(path) for path in paths[flag.isna()]] for name, flag in flags.items()}
     saved = SavedPlan(
         FORMAT,
         plan.id,
@@ -60,6 +60,7 @@ def dump_plan(plan: Any) -> bytes:
         allowed,
         rows,
         given,
+        unknown,
         plan.undoes,
         plan.rule,
         plan.code,
@@ -122,7 +123,7 @@ def check_saved_plan(saved: SavedPlan) -> None:
         raise ValueError(f"there is no action {saved.action!r}")
     if unknown := [guard for guard in saved.allowed if guard not in GUARDS]:
         raise ValueError(f"there is no guard {unknown[0]!r}; the guards are {', '.join(GUARDS)}")
-    if unknown := [name for name in saved.given if name not in GUARDS or not GUARDS[name].is_given]:
+    if unknown := [name for name in [*saved.given, *saved.unknown] if name not in GUARDS or not GUARDS[name].is_given]:
         raise ValueError(f"there is no guard {unknown[0]!r} that a frame gives")
     paths: set[str] = set()
     for row in saved.rows:
