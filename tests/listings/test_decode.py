@@ -90,7 +90,8 @@ def row_of(table: Table) -> st.SearchStrategy[Row]:
     may: Row = {}
     inner: dict[str, Row] = {}
     for column in table.sent:
-        value = GOOD[column.kind] if column.required else st.none() | GOOD[column.kind]
+        good = st.integers(0, 2**63 - 1) if column.is_size else GOOD[column.kind]
+        value = good if column.required else st.none() | good
         if len(column.path) == 1:
             (must if column.required else may)[column.name] = value
         else:
@@ -385,6 +386,20 @@ def test_an_unknown_checkpoint_type_is_kept_and_reported() -> None:
     found, decoder = read(CHECKPOINTS, *pages)
     assert [row["checkpoint_type"] for row in found] == ["training", "hologram", "hologram"]
     assert [p["problem"] for p in decoder.problems.as_list()] == ["unknown value 'hologram'"]
+
+
+def test_what_contradicts_its_row_is_reported() -> None:
+    """A negative size is not known, and a type other than the path's is listed as a problem, as the server says it."""
+    pages = [
+        [checkpoint(0, size_bytes=0), checkpoint(1, size_bytes=-1)],
+        [checkpoint(2, size_bytes=5, checkpoint_type="sampler")],
+    ]
+    found, decoder = read(CHECKPOINTS, *pages)
+    assert [row["size_bytes"] is None for row in found] == [False, True, False]
+    assert [row["checkpoint_type"] for row in found] == ["training", "training", "sampler"]
+    problems = {problem["column"]: problem for problem in decoder.problems.as_list()}
+    assert problems["size_bytes"]["problem"] == "a negative size"
+    assert problems["checkpoint_type"]["examples"] == [found[2]["tinker_path"]]
 
 
 STATUSES: list[tuple[Any, dict[str, Any]]] = [

@@ -189,7 +189,7 @@ def test_a_time_or_a_type_that_is_not_known_leaves_open_what_is_the_newest() -> 
     for column in ("is_newest", "is_last_training"):
         assert rows[column].isna().tolist() == [True, False, True]
         assert rows[column].fillna(True).tolist() == [True, False, True]
-    for kind in (None, "", "Training", "new kind"):
+    for kind in (None, "", "Training", "new kind", "sampler"):  # the last is not what the path says
         table = make_listing(("tinker://r/weights/1", 1), ("tinker://r/weights/2", 2)).assign(
             checkpoint_type=[kind, "training"]
         )

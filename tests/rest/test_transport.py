@@ -305,12 +305,16 @@ def test_body_cut_without_a_length_is_repeated() -> None:
     assert answers == []
 
 
-def test_web_page_with_status_200_is_an_error() -> None:
-    """A gateway's web page with status 200 is an error."""
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [(200, b"<html>log in</html>", "incomplete JSON"), (206, b'{"training_runs": []}', "a part of")],
+)
+def test_what_is_no_whole_answer_is_an_error(status: int, body: bytes, words: str) -> None:
+    """A gateway's web page with status 200, and a part of an answer, which nobody asked for, are errors."""
     with (
-        OtherServer(reply(200, b"<html>log in</html>")) as odd,
+        OtherServer(reply(status, body)) as odd,
         tkf.Client(None, odd.url, cache=False, retries=0) as client,
-        pytest.raises(errors.ConnectionFailedError, match="incomplete JSON"),
+        pytest.raises(errors.ConnectionFailedError, match=words),
     ):
         client.rest.list_training_runs()
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from ..errors import SchemaError
 from ..schema.coerce import Problems, coerce_value, encode_json, parse_json, parse_times
 from ..schema.columns import Column, Table, arrow_array, empty_arrow, memory_pool
+from ..schema.paths import SEGMENTS
 from .pagination import Page, expand_bare_page, parse_page, read_cursors
 from .records import (
     MISSING,
@@ -89,6 +90,8 @@ class Decoder:
         columns = {column.name: _combine(self._chunks.pop(column.name), column) for column in self.table.stored}
         self._report_absent()
         self._report_unknown_categories(columns)
+        if "checkpoint_type" in columns and "tinker_path" in columns:
+            self._report_contradicted_types(columns["tinker_path"], columns["checkpoint_type"])
         if not _are_distinct(self._hashes):
             self._void_disputed(columns)
             columns = _drop_duplicates(columns, self.table.key)
@@ -271,6 +274,8 @@ class Decoder:
         for place, (value, key) in enumerate(zip(values, keys, strict=True)):
             plain = (parse_json(bytes(value)) if bytes(value) else None) if isinstance(value, msgspec.Raw) else value
             fitting, problem = coerce_value(column.kind, plain)
+            if column.is_size and fitting is not None and fitting < 0:
+                fitting, problem = None, "a negative size"
             if plain is None and column.required:
                 problem = "null"
             if problem:
@@ -315,6 +320,15 @@ class Decoder:
                 for value in sorted(set(values.dictionary.to_pylist()) - set(column.categories) - {None}):
                     self.problems.add(column.name, f"unknown value {value!r:.80}")
 
+    def _report_contradicted_types(self, paths: Any, types: Any) -> None:
+        """Report rows whose path names another type than their own."""
+        for segment, kind in SEGMENTS.items():
+            named = pc.match_substring_regex(paths, f"^[a-z]+://[^/]+/{segment}/")
+            others = pa.array([one for one in SEGMENTS.values() if one != kind], pa.large_string())
+            is_wrong = pc.and_(named, pc.is_in(types.cast(pa.large_string()), value_set=others))
+            for path in paths.filter(is_wrong).to_pylist():
+                self.problems.add("checkpoint_type", "another type than its path names", path)
+
 
 def _sort_keys(value: Any) -> Any:
     """Return JSON with its objects' names in order."""
@@ -327,7 +341,10 @@ def _build(column: Column, values: list[Any]) -> pa.Array:
     """Return an Arrow column of values that fit; raises where one does not."""
     if column.kind == "json":
         return canonical_column(values)
-    return parse_times(values) if column.kind == "time" else arrow_array(column.kind, values)
+    array = parse_times(values) if column.kind == "time" else arrow_array(column.kind, values)
+    if column.is_size and (pc.min(array).as_py() or 0) < 0:
+        raise ValueError("a negative size")
+    return array
 
 
 def _combine(chunks: list[pa.Array], column: Column) -> pa.Array:

@@ -157,7 +157,11 @@ def _flag_newest(listed: pd.DataFrame) -> pd.Series[Any]:
 
 def _flag_last_training(listed: pd.DataFrame) -> pd.Series[Any]:
     """Return which checkpoints are the newest training state of their run; NA where that, or the type, is not known."""
-    kinds = listed["checkpoint_type"]
-    kinds = kinds.where(kinds.isin(list(SEGMENTS.values())))  # what a type unknown to this version holds is not known
+    kinds = listed["checkpoint_type"].astype(object)
+    in_path = listed["tinker_path"].str.split("/", n=4).str[3].map(SEGMENTS).astype(object)
+    is_known = kinds.isin(list(SEGMENTS.values())) & ((kinds == in_path) | in_path.isna())
+    kinds = kinds.where(
+        is_known
+    )  # what a type unknown to this version holds is not known, nor one that the path contradicts
     newest = _flag_newest(listed[kinds == "training"]).reindex(listed.index)
     return newest.where((kinds == "training") | kinds.isna(), other=False)

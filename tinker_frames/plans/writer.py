@@ -215,7 +215,10 @@ class Writer:
     def _find_lagging(self, jobs: list[Job], outcomes: dict[str, Outcome], read: Read) -> dict[str, Job]:
         """Return the rows that do not show their write and may show it a little later; with them, those that were refused."""
         unseen = [job for job in jobs if not self.is_done(job, read.find(job)) or self._is_lost(job, read)]
-        may_lag = any(job.is_in_doubt or outcomes[job.tinker_path].outcome in ("done", "unknown") for job in unseen)
+        may_lag = any(
+            job.is_in_doubt or job.was_missing or outcomes[job.tinker_path].outcome in ("done", "unknown")
+            for job in unseen
+        )
         return {job.tinker_path: job for job in unseen} if may_lag else {}
 
     def _is_effect(self, job: Job) -> bool:

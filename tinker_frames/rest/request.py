@@ -70,12 +70,12 @@ def wait_after(outcome: Response | errors.TinkerError, tries: RetryBudget) -> fl
 
 
 def is_expected(response: Response, request: Request) -> bool:
-    """Tell whether the answer is a success; the body of a read must be complete JSON."""
+    """Tell whether the answer is a success; the body of a read must be complete JSON, and not a part (206) of what was asked for."""
     if 300 <= response.status < 400:
         return request.redirects
     if not 200 <= response.status < 300:
         return False
-    return not request.wants_json or is_complete_json(response.content)
+    return not request.wants_json or (response.status != 206 and is_complete_json(response.content))
 
 
 def is_invalid_token(response: Response) -> bool:

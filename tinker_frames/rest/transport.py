@@ -268,8 +268,9 @@ class Transport:
     def _build_error(self, request: Request, response: Response) -> errors.TinkerError:
         what = request.what
         if 200 <= response.status < 300:
+            part = "a part of what was asked for" if response.status == 206 else "incomplete JSON"
             return errors.ConnectionFailedError(
-                f"{what} was answered with incomplete JSON", status=response.status, url=request.url
+                f"{what} was answered with {part}", status=response.status, url=request.url
             )
         if 300 <= response.status < 400:
             return errors.TinkerError(

@@ -49,6 +49,11 @@ class Column:
     )
 
     @property
+    def is_size(self) -> bool:
+        """Whether it is a number of bytes, which is never negative."""
+        return self.kind == "int" and self.name.endswith("_bytes")
+
+    @property
     def path(self) -> tuple[str, ...]:
         """The place in a row of the answer, as keys."""
         return tuple((self.source or self.name).split("."))
