@@ -50,6 +50,18 @@ def test_every_short_name_is_a_group(shared_server: DemoServer, client_of: Make,
             frame.tinker.sum_by(group)
 
 
+def test_one_key_among_very_many() -> None:
+    """A key of metadata is a group also where every row has a key of its own, which as columns would be millions of values."""
+    rows = 6_000
+    texts = [f'{{"k{row}": 1, "team": "t{row % 3}", "none": null}}' for row in range(rows)]
+    frame = pd.DataFrame({"user_metadata": texts, "size_gb": 1.0})
+    assert sum_groups(frame, "meta.team")["rows"].tolist() == [rows // 3] * 3
+    assert sum_groups(frame.assign(session_user_metadata=texts), "meta.session.team")["rows"].sum() == rows
+    assert sum_groups(frame.head(9), "meta.none")["rows"].tolist() == [9]
+    with pytest.raises(InvalidRequestError, match="no group 'meta"):
+        sum_groups(frame.head(9), "meta.tea")
+
+
 def test_periods_are_those_of_utc() -> None:
     """A time belongs to its UTC day, week (named by its Monday), month and year, whatever zone the frame is in."""
     times = pd.to_datetime(["2026-10-31T23:30:00-05:00", None], utc=True).tz_convert("America/Lima")

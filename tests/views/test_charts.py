@@ -136,6 +136,14 @@ def test_a_click_on_finals_keeps_the_users_query() -> None:
     assert state.query == "size_bytes > 1"
 
 
+def test_dollars_say_what_they_leave_out() -> None:
+    """The sum of what is stored names the rows whose size or time is not known, which it leaves out."""
+    sizes = [(ago(40), 10**12), (ago(1), None), (None, 10**12), (None, None)]
+    rows = [{"training_run_id": "r", "time": time, "size_bytes": size} for time, size in sizes]
+    text = charts_of(TableState(make_frame(rows)))["storage"]["text"]
+    assert "about $100.00 a month (size of 2 not known, without 2 of unknown time); " in text
+
+
 def test_charts_say_what_they_show() -> None:
     """Each chart has its answer in words: dollars where the rate is known, days, shares, and what the other values hold."""
     rows = [

@@ -78,6 +78,16 @@ def read_key(metadata: pd.Series[Any], key: str) -> pd.Series[Any]:
     return pd.Series(pd.array([*values, None], dtype=text_dtype())[codes], index=metadata.index)
 
 
+def find_key(frame: pd.DataFrame, name: str) -> pd.Series[Any] | None:
+    """Return the column of one key, as `expand_metadata` would name it, as text; None if no row has that key."""
+    for source, prefix in PREFIXES.items():
+        if source in frame.columns and name.startswith(prefix):
+            values = read_key(frame[source], name.removeprefix(prefix))
+            if values.notna().any() or name in list_key_columns(frame[[source]]):
+                return values
+    return None
+
+
 def list_key_columns(frame: pd.DataFrame) -> list[str]:
     """Return the names of the columns that `expand_metadata` would make."""
     return [

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..schema.arguments import check_argument
-from .metadata import expand_metadata
+from .metadata import find_key
 
 # Short names of groups, each with the columns that tell it: the first that the frame has.
 GROUPS = {
@@ -78,8 +78,8 @@ def _find_group(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
         times = next((frame[column] for column in TIMES if column in frame.columns), None)
         if times is not None:
             return to_periods(times, PERIODS[name])
-    if name.startswith(METADATA) and name not in frame.columns and "user_metadata" in frame.columns:
-        frame = expand_metadata(frame, numeric=False, max_keys=None)
+    if name.startswith(METADATA) and name not in frame.columns and (values := find_key(frame, name)) is not None:
+        return values
     column = next((column for column in (name, *GROUPS.get(name, ())) if column in frame.columns), None)
     if column is None:
         close = get_close_matches(name, [*GROUPS, *PERIODS, *map(str, frame.columns)], 1)

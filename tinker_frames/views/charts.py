@@ -116,7 +116,9 @@ class Charts:
         ]
         unit, factor = choose_unit(float(sum(part[-1] for part in sums)), is_size)
         title = f"{'Storage' if is_size else self.sort.title} {'over time' if name == 'created' else 'by last use'}"
-        text = self._describe_storage(weights[is_known], hours[is_known] > end - DAYS * DAY_H, rate, is_size=is_size)
+        is_recent = hours[is_known] > end - DAYS * DAY_H
+        gaps = self._describe_gaps(self.facets.count_unsized(mask), int((~is_known).sum()))
+        text = self._describe_storage(weights[is_known], is_recent, rate, is_size=is_size, gaps=gaps)
         chart: TimeChart = {
             "id": "storage",
             "kind": "area",
@@ -139,11 +141,20 @@ class Charts:
 
         return Drawing(chart, pick)
 
-    def _describe_storage(self, weights: Any, is_recent: Any, rate: float | None, *, is_size: bool) -> str:
+    @staticmethod
+    def _describe_gaps(unsized: int, undated: int) -> str:
+        """Return what sums of sizes leave out, in parentheses; empty if that is nothing."""
+        parts = [f"size of {unsized:,} not known"] if unsized else []
+        parts += [f"without {undated:,} of unknown time"] if undated else []
+        return f" ({', '.join(parts)})" if parts else ""
+
+    def _describe_storage(
+        self, weights: Any, is_recent: Any, rate: float | None, *, is_size: bool, gaps: str = ""
+    ) -> str:
         total, recent = (self._describe_amount(values.sum(), is_size) for values in (weights, weights[is_recent]))
         money = f", about ${weights.sum() / 1e9 * rate:,.2f} a month" if rate is not None and is_size else ""
         verb = "created" if "created" in self.controls else "last used"
-        return f"{total}{' kept' if is_size else ''}{money}; {recent} {verb} in the last {DAYS} days."
+        return f"{total}{' kept' if is_size else ''}{money}{gaps}; {recent} {verb} in the last {DAYS} days."
 
     def _split_by_expiry(self, mask: Mask) -> list[tuple[str, str, Any]]:
         """Return label, look and rows of the parts that storage is drawn in: what stays, and what expires."""

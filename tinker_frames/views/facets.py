@@ -127,6 +127,10 @@ class Facets:
             return np.ones(int(mask.sum())), False
         return np.nan_to_num(self._all_sizes()[mask]), True
 
+    def count_unsized(self, mask: Mask) -> int:
+        """Return how many rows of `mask` have no known size, among others that have one."""
+        return 0 if self.bytes(mask) is None else int(np.isnan(self._all_sizes()[mask]).sum())
+
     def _all_sizes(self) -> Any:
         """Return the size of every row in bytes, as float64; None if the frame has no sizes."""
         if self._sizes is None:
