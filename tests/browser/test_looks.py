@@ -224,6 +224,27 @@ def test_pictures_stand_beside_or_below(view: ViewPage) -> None:
         assert pictures[1 - axis] <= grid[1 - axis] + 1
 
 
+def test_no_chart_is_left_alone_in_its_row(host: WidgetHost, inventory: pd.DataFrame, account: tkf.Client) -> None:
+    """Whatever the width, the last row of charts has several, or one that is as wide as the row; pictures are as wide as their figures."""
+    runs = inventory["training_run_id"].value_counts().index[:5]
+    view = ViewPage(host, tkf.explore(inventory[inventory["training_run_id"].isin(runs)], account))
+    view.host.wait_until(lambda: view.find(".tkf-chart").count() == 7)
+    sizes = """root => [...root.querySelectorAll('.tkf-chart')].map(figure => {
+      const { top, width } = figure.getBoundingClientRect();
+      const picture = figure.querySelector('.tkf-picture svg');
+      return [Math.round(top), width, picture ? figure.clientWidth - picture.getBoundingClientRect().width : 22];
+    })"""
+    for width in (640, 760, 930, 1000, 1100, 1180, 1250, 1400, 1520):
+        resize(view.host, width)
+        view.host.settle()
+        found = view.root.evaluate(sizes)
+        last = [size for size in found if size[0] == found[-1][0]]
+        assert len(last) > 1 or last[0][1] >= view.find(".tkf-charts").evaluate("charts => charts.clientWidth") - 1, (
+            width
+        )
+        assert {size[2] for size in found} == {22}, width
+
+
 # ---- accessibility
 
 

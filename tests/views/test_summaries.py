@@ -129,6 +129,19 @@ ODD: dict[str, Any] = {
 }  # fmt: skip
 
 
+def test_a_rare_value_that_is_filtered_by_is_named() -> None:
+    """Under a filter of its own, a column's caption is the most frequent value of the rows that match, with their number."""
+    models = ["Qwen/Common"] * 9 + [f"Qwen/Other{place}" for place in range(4) for _ in range(3)] + ["Qwen/Rare"] * 2
+    state = TableState(pd.DataFrame({"tinker_path": [f"p{place}" for place in range(23)], "base_model": models}))
+    assert find_summary(state, "base_model")["caption"] == "Common"
+    for value, found in ((["Qwen/Rare"], ("Rare", 2)), (["Qwen/Rare", "Qwen/Common"], ("Common", 9))):
+        state.set_filter("model", value)
+        summary = find_summary(state, "base_model")
+        assert (summary["caption"], summary["top"], summary["labels"][0]) == (*found, "Qwen/Common")
+    state.set_filter("text", "no such row")
+    assert (find_summary(state, "base_model")["caption"], find_summary(state, "base_model")["rows"]) == ("", 0)
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_columns_that_no_listing_has_are_summarized_too(name: str) -> None:
     """Any column of a handmade frame has a summary of all its rows, as JSON."""

@@ -21,7 +21,7 @@ NOTHING = "–"  # what stands for NA; the browser has the same
 LONGEST = 240  # characters of a cell; the rest can be copied
 SOON_S = 7 * 86_400
 WIDEST_NAME = 152  # pixels up to which a column is widened for its name
-WIDTHS = {"text": 136, "id": 210, "model": 160, "number": 84, "time": 104, "bool": 90, "category": 96}
+WIDTHS = {"text": 120, "id": 210, "model": 150, "number": 84, "time": 100, "bool": 84, "category": 96}
 MARKED = {"corrupted": 112, "status": 130, "session_status": 130}  # wide enough for "✕ corrupted" and "client_finished"
 SIZES = ("size_gb", "session_size_gb", "size_bytes", "checkpoint_storage_bytes")
 
@@ -66,7 +66,7 @@ def describe_column(frame: pd.DataFrame, name: str) -> Column:
 
 def _width(name: str, kind: str) -> int:
     """Return the width in pixels that values of a kind, or the name with its sort mark, need."""
-    extra = 34 if name.endswith("expires_at") else 18 if name in SIZES else 0
+    extra = 34 if name.endswith("expires_at") else 14 if name in SIZES else 0
     return max(WIDTHS[kind] + extra, MARKED.get(name, 0), min(WIDEST_NAME, 7 * len(LABELS.get(name, name)) + 32))
 
 

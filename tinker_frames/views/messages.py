@@ -193,7 +193,8 @@ class Summary(TypedDict):
     """What a column holds in the rows that match the other filters, in groups: the bins of a histogram or the most frequent values.
 
     `labels` are those of the values, or of the edges of the bins, one more. `rest` and `na` count the rows with other values and
-    without one. `shown` is there while the column's own filter is set: the rows that match it too, by group, then the rest and NA.
+    without one. `shown` is there while the column's own filter is set: the rows that match it too, by group, then the rest and NA; of
+    values, `caption` is then the most frequent of these rows, and `top` its number.
     """
 
     id: str
@@ -207,6 +208,7 @@ class Summary(TypedDict):
     picks: bool
     picks_na: bool
     shown: NotRequired[list[int]]
+    top: NotRequired[int]
 
 
 class Summaries(TypedDict):

@@ -78,7 +78,21 @@ class Summaries:
         }
         if shown is not mask:
             summary["shown"] = np.bincount(grouping.groups[shown[mask]], minlength=size + 2).tolist()
+            if grouping.labels and grouping.kind == "values":
+                summary["caption"], summary["top"] = self._find_top(name, control, shown)
         return summary
+
+    def _find_top(self, name: str, control: Control | None, shown: Mask) -> tuple[str, int]:
+        """Return the most frequent value of the rows that match the column's own filter too, which may be a rare one, and its rows."""
+        codes, values = self._facets.encode(name)
+        counts = np.bincount(codes[shown], minlength=len(values))
+        counts[self._find_missing(name, values)] = 0
+        top = int(counts.argmax())
+        return self._caption(control, name, values[top]) if counts[top] else "", int(counts[top])
+
+    def _caption(self, control: Control | None, name: str, value: Any) -> str:
+        label = self._label(control, value)
+        return label.rsplit("/", 1)[-1] if kind_of(self._frame, name) == "model" else label
 
     def pick(
         self, name: str, control: Control, mask: Mask, groups: tuple[int, int], current: FilterValue
@@ -101,12 +115,12 @@ class Summaries:
                 return group_numbers(self._floats(name)[mask], name, control, is_whole=self._is_whole(name))
             if kind == "time":
                 return group_times(self._hours(name)[mask], control)
-            return self._group_values(name, kind, control, mask)
+            return self._group_values(name, control, mask)
         except (TypeError, ValueError):  # e.g. lists, which have no hash
             missing = self._frame[name].isna().to_numpy()[mask]
             return Grouping("values", missing.astype(np.intp), 0, [], "")
 
-    def _group_values(self, name: str, kind: str, control: Control | None, mask: Mask) -> Grouping:
+    def _group_values(self, name: str, control: Control | None, mask: Mask) -> Grouping:
         codes, values = self._facets.encode(name)
         counts = np.bincount(codes[mask], minlength=len(values))
         missing = self._find_missing(name, values)
@@ -116,8 +130,7 @@ class Summaries:
         groups[top], groups[missing] = np.arange(len(top)), len(top) + 1
         options = [values[place] for place in top]
         labels = [self._label(control, option) for option in options]
-        caption = labels[0] if labels else _count_values(int(np.count_nonzero(counts)))
-        caption = caption.rsplit("/", 1)[-1] if kind == "model" else caption
+        caption = self._caption(control, name, options[0]) if labels else _count_values(int(np.count_nonzero(counts)))
         pick = _make_option_pick(options) if control is not None and control.kind == "options" else None
         return Grouping("values", groups[codes[mask]], len(top), labels, caption, pick)
 

@@ -20,7 +20,7 @@ export class Charts {
     this.send = send;
     /** @type {ChartList} */
     this.data = { number: -1, charts: [] };
-    this.width = 0;
+    this.widths = ""; // of the pictures, when they were drawn
     this.element = el("div", { class: "tkf-charts", role: "group", "aria-label": "charts of the rows that match" });
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.element);
@@ -36,7 +36,7 @@ export class Charts {
     this.element.hidden = !data.charts.length;
     redraw(this.element, () => {
       this.element.replaceChildren(...data.charts.map((chart) => this.makeChart(chart)));
-      this.width = 0;
+      this.widths = "";
       this.draw();
     });
   }
@@ -47,11 +47,13 @@ export class Charts {
 
   // Charts have the width of their figures, which the style sheet sets.
   draw() {
-    const width = this.element.querySelector("figure")?.clientWidth ?? 0;
-    if (!width || width === this.width) return;
-    this.width = width;
-    const slots = this.element.querySelectorAll("[data-chart]");
-    for (const slot of slots) this.drawInto(/** @type {HTMLElement} */ (slot), width - PADDING);
+    const slots = /** @type {HTMLElement[]} */ ([...this.element.querySelectorAll("[data-chart]")]);
+    const widths = slots.map((slot) => slot.closest("figure")?.clientWidth ?? 0);
+    if (!widths.every(Boolean) || widths.join() === this.widths) return;
+    this.widths = widths.join();
+    slots.forEach((slot, at) => {
+      this.drawInto(slot, widths[at] - PADDING);
+    });
   }
 
   /** @param {Chart} chart */

@@ -1,7 +1,7 @@
 // What each column holds, below the header: a histogram, or a bar of the most frequent values; a click or brush filters.
 
 import { button, el, redraw, svg } from "./dom.js";
-import { barBoxes, binAt, describeGroup, describeSummary, PLOT_HEIGHT } from "./summary_scale.js";
+import { barBoxes, binAt, describeGroup, describeSummary, PLOT_HEIGHT, shareOfTop } from "./summary_scale.js";
 import { formatShare } from "./text.js";
 import { moveInToolbar } from "./toolbar.js";
 
@@ -199,8 +199,8 @@ function makeShare({ rows, title, isHidden, at }, look, pick, label) {
 
 /** @param {Summary} summary @param {Pick} pick */
 function makeCaption(summary, pick) {
-  const { kind, counts, rows, na, caption } = summary;
-  const share = kind === "values" && counts.length ? `${formatShare(counts[0], rows)} ` : "";
+  const { counts, rows, na, caption } = summary;
+  const share = shareOfTop(summary);
   const text = `${formatShare(na, rows)} NA`;
   const { title } = describeGroup(summary, counts.length + 1);
   const looks = { class: "tkf-link tkf-summary-na", title, tabindex: -1, "aria-label": title };

@@ -308,7 +308,8 @@ export interface Facet {
  * What a column holds in the rows that match the other filters, in groups: the bins of a histogram or the most frequent values.
  *
  * `labels` are those of the values, or of the edges of the bins, one more. `rest` and `na` count the rows with other values and
- * without one. `shown` is there while the column's own filter is set: the rows that match it too, by group, then the rest and NA.
+ * without one. `shown` is there while the column's own filter is set: the rows that match it too, by group, then the rest and NA; of
+ * values, `caption` is then the most frequent of these rows, and `top` its number.
  */
 export interface Summary {
   id: string;
@@ -322,6 +323,7 @@ export interface Summary {
   picks: boolean;
   picks_na: boolean;
   shown?: Array<number>;
+  top?: number;
 }
 
 /** The summaries of the columns of the grid; `number` changes whenever the rows that match change. */

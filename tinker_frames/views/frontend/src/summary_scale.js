@@ -44,6 +44,18 @@ export function describeGroup({ kind, counts, rest, na, rows, labels, shown }, a
   return { rows: number, title, isHidden: shown !== undefined && !shown[at] };
 }
 
+/** Return the share of the value that the caption names, with a blank behind it: in the rows that are shown. @param {Summary} summary */
+export function shareOfTop({ kind, counts, rows, shown, top }) {
+  if (kind !== "values" || !counts.length) return "";
+  if (top === undefined) return `${formatShare(counts[0], rows)} `;
+  return top
+    ? `${formatShare(
+        top,
+        (shown ?? []).reduce((sum, part) => sum + part, 0),
+      )} `
+    : "";
+}
+
 /** @param {string[]} edges @param {number} at */
 const nameBin = (edges, at) => (edges[at] === edges[at + 1] ? edges[at] : `${edges[at]} to ${edges[at + 1]}`);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { barBoxes, binAt, describeGroup, describeSummary, PLOT_HEIGHT } from "../src/summary_scale.js";
+import { barBoxes, binAt, describeGroup, describeSummary, PLOT_HEIGHT, shareOfTop } from "../src/summary_scale.js";
 import { formatShare } from "../src/text.js";
 
 /** @type {import("../src/messages.js").Summary} */
@@ -72,4 +72,12 @@ test("a share is 0 or 100 % only of none and all", () => {
     ].map(([part, total]) => formatShare(part, total)),
     ["0 %", "<1 %", "33 %", ">99 %", "100 %", "0 %"],
   );
+});
+
+test("the share of a caption is that of its value in the rows that are shown", () => {
+  const { shown: _, ...unfiltered } = models;
+  assert.equal(shareOfTop(unfiltered), "60 % ");
+  assert.equal(shareOfTop({ ...models, shown: [0, 0, 4, 0], top: 3 }), "75 % ");
+  assert.equal(shareOfTop({ ...models, shown: [0, 0, 0, 0], top: 0 }), "");
+  assert.equal(shareOfTop(sizes), "");
 });
