@@ -109,6 +109,9 @@ def test_a_log_that_does_not_tell_its_parent_is_not_silent(
     problems = found.tinker.with_metrics(tmp_path).attrs["tinker"]["problems"]
     assert len([each for each in problems if each["column"] == "is_parent"]) == 1 + counted
     assert tkf.logs(tmp_path).problems["problem"].str.contains("started from|JSON").sum() == counted
+    (tmp_path / "one/checkpoints.jsonl").unlink()
+    (tmp_path / "one/checkpoints.jsonl").symlink_to(tmp_path / "nowhere")
+    assert frame.tinker.with_metrics(tmp_path)["is_parent"].isna().all(), "nor is it known what it resumed from"
 
 
 def test_logs_are_joined_one_after_the_other(tmp_path: Path) -> None:

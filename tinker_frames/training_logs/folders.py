@@ -30,6 +30,7 @@ _GLOB = re.compile(r"[*?\[]")
 _FILE = re.compile(rf"(?<=.)/(?:{'|'.join(map(re.escape, (METRICS, CHECKPOINTS, CONFIG)))})(?:\{GZ})?$")
 _PRUNED = re.compile(r"\..*|iteration_\d+|wandb|__pycache__")  # a run has thousands of folders with its rollouts
 
+NOT_LISTED = "cannot be listed"
 NONE_BELOW = "no log folder is below it"
 NOT_FOLLOWED = "a link to a folder that is no log folder: not searched, name it beside the others"
 
@@ -132,7 +133,7 @@ def _find_local(text: str, failed: list[tuple[str, str]]) -> Iterator[LogFolder]
         raise FileNotFoundError(f"there is no folder {root}")
 
     def note(error: OSError) -> None:
-        failed.append((replace_surrogates(str(error.filename))[0], f"cannot be listed: {error.strerror or error}"))
+        failed.append((replace_surrogates(str(error.filename))[0], f"{NOT_LISTED}: {error.strerror or error}"))
 
     for folder, below, names in os.walk(root, onerror=note):
         below[:] = [name for name in below if not _PRUNED.fullmatch(name)]
@@ -150,7 +151,7 @@ def _follow_links(links: list[Path], root: str, failed: list[tuple[str, str]]) -
         try:
             names = [path.name for path in link.iterdir()]
         except OSError as error:
-            failed.append((replace_surrogates(str(link))[0], f"cannot be listed: {error.strerror or error}"))
+            failed.append((replace_surrogates(str(link))[0], f"{NOT_LISTED}: {error.strerror or error}"))
             continue
         if MARKS.isdisjoint(names):
             failed.append((replace_surrogates(str(link))[0], NOT_FOLLOWED))

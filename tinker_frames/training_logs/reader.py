@@ -14,7 +14,7 @@ from ..schema.coerce import canonical_json, coerce_value, replace_surrogates
 from ..schema.columns import Column, pandas_array, text_dtype
 from ..schema.paths import TinkerPath, is_usual_spelling, normalize_path, normalize_run
 from .credentials import remove_credentials
-from .folders import Location, LogFolder, find_folders, read_files
+from .folders import NOT_LISTED, Location, LogFolder, find_folders, read_files
 from .parsing import Problem
 from .scan import LOADED, Scan, list_files, list_metrics, read_metrics, scan_folder
 from .steps import PATHS, Parent, find_run, read_path
@@ -193,9 +193,10 @@ class Logs:
         return {meant for path in paths if path is not None and (meant := identify_checkpoint(path)) is not None}
 
     def count_untold(self) -> tuple[int, int]:
-        """Return the number of log folders that say wrongly, and not at all, what their runs were started from."""
+        """Return how many folders say what their runs were started from in a way that cannot be read, and how many not at all."""
         told = [scan.is_loaded_known for scan in self._scans if scan.records or scan.is_loaded_known is False]
-        return told.count(False), told.count(None)
+        unlisted = sum(problem.problem.startswith(NOT_LISTED) for _, problem in self._failed)
+        return told.count(False), told.count(None) + unlisted
 
     def read_values(self, name: str) -> NDArray[np.float64]:
         """Return a metric at or just before the step of each row of `checkpoints`; NaN where it is not known."""

@@ -60,6 +60,8 @@ def scan_folder(folder: LogFolder, files: dict[str, Any]) -> Scan:
     lines = _read_content(files, CHECKPOINTS, problems) or b""
     records: list[dict[str, Any]] = _collect(CHECKPOINTS, lines, parse_lines, problems)
     settings, loaded, is_known = _read_config(files, bool(records), problems)
+    if isinstance(files.get(CHECKPOINTS), OSError):
+        is_known = False  # nor is it known what it resumed from
     metrics = read_metrics(files, problems)
     steps: list[int | None] = _collect(CHECKPOINTS, records, lambda rows, own: find_steps(rows, metrics, own), problems)
     values, not_finite = _find_values(metrics, steps)
