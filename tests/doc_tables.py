@@ -21,6 +21,7 @@ from tinker_frames.rest.config import describe_settings
 from tinker_frames.rest.endpoints import Rest
 from tinker_frames.schema.catalog import BILLING, DETAILED, TABLES
 from tinker_frames.schema.columns import Table
+from tinker_frames.schema.log_tables import LOG_TABLES
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -58,6 +59,15 @@ def _render_table(table: Table) -> str:
 def render_billing() -> str:
     """Return the columns of usage, storage and costs."""
     return "\n".join(_render_table(table) for table in BILLING.values())
+
+
+def render_logs() -> str:
+    """Return the columns of the frames of training logs."""
+    lines = ["| attribute | column | dtype | meaning |", "|---|---|---|---|"]
+    for table in LOG_TABLES.values():
+        lines.append(f"| `logs.{table.name}` | | | {table.row} |")
+        lines += [f"| | `{column.name}` | {column.dtype} | {column.doc} |" for column in table.columns]
+    return "\n".join([*lines, ""])
 
 
 def render_settings() -> str:
@@ -168,6 +178,7 @@ def _lower(text: str) -> str:
 SECTIONS: dict[str, Callable[[], str]] = {
     "tables": render_tables,
     "billing": render_billing,
+    "logs": render_logs,
     "actions": render_actions,
     "guards": render_guards,
     "rules": render_rules,

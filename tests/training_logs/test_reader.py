@@ -13,6 +13,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.schema.columns import text_dtype
+from tinker_frames.schema.log_tables import LOG_TABLES
 
 from .log_files import save, write_folder
 
@@ -52,7 +53,11 @@ def test_a_folder_becomes_frames(runs: Path) -> None:
     assert logs.checkpoints["step"].tolist() == [20, 101, 3], "final is saved after the last step"
     assert logs.checkpoints["extra"].tolist()[1] == '{"loss":0.5}'
     assert str(logs.checkpoints["step"].dtype) == "Int64"
-    assert logs.metrics.columns.tolist() == ["log_path", "step", "metric", "value"]
+    for name, table in LOG_TABLES.items():
+        declared = [(column.name, column.dtype) for column in table.columns]
+        assert [(each, str(dtype)) for each, dtype in getattr(logs, name).dtypes.items()][: len(declared)] == [
+            (each, str(text_dtype()) if dtype.startswith("str") else dtype) for each, dtype in declared
+        ]
     assert logs.metrics.groupby("metric", observed=True)["value"].sum().to_dict() == {"reward": 1.0, "test/nll": 27.5}
     assert logs.metrics["metric"].cat.categories.dtype == text_dtype()
     assert logs.problems.empty

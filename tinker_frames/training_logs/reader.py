@@ -12,6 +12,7 @@ import numpy as np
 from ..frames.text import count_nouns
 from ..schema.coerce import canonical_json, coerce_value, replace_surrogates
 from ..schema.columns import Column, pandas_array, text_dtype
+from ..schema.log_tables import LOG_CHECKPOINTS, LOG_PROBLEMS, LOG_RUNS
 from ..schema.paths import TinkerPath, is_usual_spelling, normalize_path, normalize_run
 from .credentials import remove_credentials
 from .folders import NOT_LISTED, Location, LogFolder, find_folders, read_files
@@ -25,39 +26,6 @@ if TYPE_CHECKING:
 
 FOLDER = "folder"  # what stands for the file in problems of a folder
 OTHER_VALUES = "another folder has other values for its checkpoints, and counts, as it goes further"
-RUN_COLUMNS = (
-    Column("log_path", "text", "the folder, absolute, or its URL"),
-    Column("name", "text", "the folder's own name"),
-    Column("training_run_id", "text", "the training run that wrote last, by the paths in `checkpoints.jsonl`"),
-    Column("parent_path", "text", "what it was started from: `load_checkpoint_path` of `config.json`"),
-    Column("checkpoints", "int", "lines of `checkpoints.jsonl`"),
-    Column("last_step", "int", "the highest step in the metrics"),
-)
-CHECKPOINT_COLUMNS = (
-    Column("log_path", "text", "the folder, absolute, or its URL"),
-    Column("name", "text", "the checkpoint's name"),
-    Column("step", "int", "the step that its metrics are read at"),
-    Column("batch", "int", "the batch, within its epoch"),
-    Column("epoch", "int", "the epoch, from 0"),
-    Column("final", "bool", "whether it was saved at the end"),
-    Column("training_run_id", "text", "the run, by its paths"),
-    Column("state_path", "text", "the tinker path of its training state"),
-    Column("sampler_path", "text", "the tinker path of its weights for samplers"),
-    Column("extra", "json", "the other fields of its line"),
-)
-METRIC_COLUMNS = (
-    Column("log_path", "category", "the folder, absolute, or its URL"),
-    Column("step", "int", "the step; NA for what was logged without one"),
-    Column("metric", "category", "its name"),
-    Column("value", "float", "its value, NaN and infinite ones as they were logged"),
-)
-PROBLEM_COLUMNS = (
-    Column("log_path", "text", "the folder"),
-    Column("file", "text", "the file, or `folder`"),
-    Column("problem", "text", "what could not be read as it is"),
-    Column("rows", "int", "how many lines or values"),
-    Column("example", "text", "the first of them"),
-)
 
 
 class Logs:
@@ -93,7 +61,7 @@ class Logs:
     def runs(self) -> pd.DataFrame:
         """One row per log folder, with its settings as columns."""
         rows = [_describe_run(scan) for scan in self._scans]
-        frame = _build_frame(RUN_COLUMNS, rows)
+        frame = _build_frame(LOG_RUNS.columns, rows)
         names = dict.fromkeys(name for scan in self._scans for name in scan.config)
         own = set(frame.columns)
         settings = {
@@ -110,7 +78,7 @@ class Logs:
             for scan in self._scans
             for record, step in zip(scan.records, scan.steps, strict=True)
         ]
-        return _build_frame(CHECKPOINT_COLUMNS, rows)
+        return _build_frame(LOG_CHECKPOINTS.columns, rows)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -125,7 +93,7 @@ class Logs:
         """One row per folder, file and kind of problem."""
         found = [*self._list_problems(), *find_other_copies(self._scans), *self._failed]
         rows = [dict(zip(("log_path", *Problem._fields), (path, *problem), strict=True)) for path, problem in found]
-        return _build_frame(PROBLEM_COLUMNS, rows)
+        return _build_frame(LOG_PROBLEMS.columns, rows)
 
     def _list_problems(self) -> list[tuple[str, Problem]]:
         return [(scan.folder.path, problem) for scan in self._scans for problem in scan.problems]
@@ -309,7 +277,7 @@ def _describe_run(scan: Scan) -> dict[str, Any]:
 
 
 def _describe_record(log_path: str, record: dict[str, Any], step: int | None) -> dict[str, Any]:
-    known = {column.name for column in CHECKPOINT_COLUMNS}
+    known = set(LOG_CHECKPOINTS.names)
     extra = {name: value for name, value in record.items() if name not in known or name in ("log_path", "extra")}
     return (
         record
