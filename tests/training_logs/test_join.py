@@ -168,6 +168,17 @@ def test_no_name_in_a_log_replaces_a_column_of_the_account(tmp_path: Path) -> No
     assert not found["public"].any()
 
 
+def test_another_spelling_is_of_a_row_only_if_no_row_has_it(tmp_path: Path) -> None:
+    """A path in a log is that of the row with the same spelling, else of one that means the same."""
+    saved = [save("ONE", "a%20b", batch=1), save("two", "c", batch=1)]
+    write_folder(tmp_path, [{"step": 1, "nll": 1.0}], saved, {})
+    for names, found in ((("a b",), [1.0] * 2), (("a b", "a%20b"), [1.0] * 2 + [1.0] * 2)):
+        assert frame_of(*names, runs=("one",)).tinker.with_metrics(tmp_path)["nll"].tolist() == found
+    mixed = frame_of("a b", "a%20b", runs=("ONE",)).tinker.with_metrics(tmp_path)
+    assert mixed["nll"].isna().tolist() == [True, True, False, False]
+    assert frame_of("c", runs=("TWO",)).tinker.with_metrics(tmp_path)["nll"].tolist() == [1.0, 1.0]
+
+
 def test_a_copied_or_renamed_folder_counts_once(tmp_path: Path) -> None:
     """Of two folders that name a checkpoint, the one that goes furthest counts, whatever it is called now."""
     saved = [save("one", "000010", batch=10)]

@@ -210,7 +210,9 @@ def test_a_resumed_run_has_metrics_of_both_parts(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl.pre_resume_000040").write_text(
         '{"step": 40, "test/nll": 8.0}\n{"step": 50, "test/nll": 0}\n'
     )
+    (tmp_path / "metrics.jsonl.pre_resume_latest").write_text('{"step": 1, "test/nll": 8.0}\n')
     logs = tkf.logs(tmp_path)
+    assert logs.problems["file"].tolist() == ["config.json", "metrics.jsonl.pre_resume_latest"]
     assert logs.metrics["step"].tolist() == [0, 10, 20, 30, 40]
     assert logs.read_values("test/nll").tolist() == [8.0]
 

@@ -13,7 +13,7 @@ from ..frames.text import count_nouns
 from ..schema.coerce import canonical_json, coerce_value, replace_surrogates
 from ..schema.columns import Column, pandas_array, text_dtype
 from ..schema.log_tables import LOG_CHECKPOINTS, LOG_PROBLEMS, LOG_RUNS
-from ..schema.paths import TinkerPath, is_usual_spelling, normalize_path, normalize_run
+from ..schema.paths import is_usual_spelling, normalize_path, normalize_run
 from .credentials import remove_credentials
 from .folders import NOT_LISTED, Location, LogFolder, find_folders, read_files
 from .parsing import Problem
@@ -114,26 +114,13 @@ class Logs:
         return {path: places[id(scan)] + row for scan in _sort_scans(self._scans) for path, row in list_paths(scan)}
 
     def find_rows(self, paths: Iterable[Any]) -> list[int]:
-        """Return the row of `checkpoints` that names each path, also in another spelling; -1 for none."""
-        rows = [self.rows_by_path.get(path, -1) if isinstance(path, str) else -1 for path in paths]
-        return [
-            self._find_respelled(path) if row < 0 and isinstance(path, str) else row
-            for path, row in zip(paths, rows, strict=True)
-        ]
-
-    def _find_respelled(self, path: str) -> int:
-        if is_usual_spelling(path) and not self._has_unusual_paths:
-            return -1
-        meant = normalize_path(path)
-        return -1 if meant is None else self._rows_by_meaning.get(meant, -1)
-
-    @cached_property
-    def _has_unusual_paths(self) -> bool:
-        return not all(map(is_usual_spelling, self.rows_by_path))
-
-    @cached_property
-    def _rows_by_meaning(self) -> dict[TinkerPath | None, int]:
-        return {normalize_path(path): row for path, row in self.rows_by_path.items()}
+        """Return the row of `checkpoints` that names each path, also in a spelling that none of the paths has; -1 for none."""
+        known = {path: self.rows_by_path.get(path, -1) for path in paths if isinstance(path, str)}
+        has_unusual = not all(map(is_usual_spelling, self.rows_by_path))
+        if left := [path for path, row in known.items() if row < 0 and (has_unusual or not is_usual_spelling(path))]:
+            meant = {normalize_path(path): row for path, row in self.rows_by_path.items() if path not in known}
+            known |= {path: meant.get(normalize_path(path), -1) for path in left}
+        return [known.get(path, -1) if isinstance(path, str) else -1 for path in paths]
 
     @cached_property
     def parents(self) -> list[tuple[Parent, str]]:

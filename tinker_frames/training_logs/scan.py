@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOADED = "load_checkpoint_path"  # the setting of what a run is started from
 NO_CONFIG = "missing: what the run was started from is not known"
+NO_RESUME = "not read: its name does not end with the step that the run resumed at"
 NO_PARENT = f"{LOADED} is not a tinker path: what the run was started from is not known"
 
 
@@ -106,6 +107,8 @@ def read_metrics(files: dict[str, Any], problems: list[Problem]) -> Metrics:
     """Return the metrics of a folder, with those that files from before a resume have of earlier steps."""
     content = _read_content(files, METRICS, problems) or b""
     found: Metrics = _collect(METRICS, content, parse_metrics, problems)
+    odd = [name for name in files if name.startswith(PRE_RESUME) and not name.removeprefix(PRE_RESUME).isdecimal()]
+    problems += [Problem(name, NO_RESUME, 1, "") for name in odd]
     for step, name in sorted(_find_resumes(files), reverse=True):  # the latest resume first
         if (old := _read_content(files, name, problems)) is not None:
             found = add_earlier(found, _collect(name, old, parse_metrics, problems), step)
