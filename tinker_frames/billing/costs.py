@@ -97,7 +97,9 @@ def find_keys(rows: pd.DataFrame, by: list[str]) -> dict[str, pd.Series[Any]]:
     keys: dict[str, pd.Series[Any]] = {}
     for name in by:
         if name in PERIODS:
-            keys[name] = to_periods(rows["bucket_start"], PERIODS[name]).astype(text_dtype())
+            codes, hours = pd.factorize(rows["bucket_start"])  # a year has 8,760 of them
+            texts = to_periods(pd.Series(hours), PERIODS[name]).astype(text_dtype())
+            keys[name] = texts.take(codes).set_axis(rows.index)
         elif name.startswith(METADATA):
             keys[name] = read_key(rows["user_metadata"], name.removeprefix(METADATA))
         else:

@@ -114,10 +114,18 @@ def merge_windows(windows: list[Listing], span: Window) -> Listing:
     report.problems = _merge_problems(problem for window in windows for problem in window.report.problems)
     filled = [window for window in windows if window.data.num_rows]
     report.lacks = [name for name in report.lacks if all(name in window.report.lacks for window in filled)]
-    data = pa.concat_tables([window.data for window in windows]).unify_dictionaries().combine_chunks()
-    start = data["bucket_start"]
-    bounds = [pa.scalar(bound, start.type) for bound in (span.start, span.end)]
-    return Listing(data.filter(pc.and_(pc.greater_equal(start, bounds[0]), pc.less(start, bounds[1]))), report)
+    parts = [_select_span(window.data, span) for window in windows]
+    return Listing(pa.concat_tables(parts).unify_dictionaries().combine_chunks(), report)
+
+
+def _select_span(data: pa.Table, span: Window) -> pa.Table:
+    """Return the events of a window that are within a span: all but in the first one and the last."""
+    starts = data["bucket_start"]
+    found = pc.min_max(starts).as_py()
+    if not data.num_rows or (span.start <= found["min"] and found["max"] < span.end):
+        return data
+    bounds = [pa.scalar(bound, starts.type) for bound in (span.start, span.end)]
+    return data.filter(pc.and_(pc.greater_equal(starts, bounds[0]), pc.less(starts, bounds[1])))
 
 
 def _merge_problems(problems: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
