@@ -42,7 +42,7 @@ def run_cell(
     config = Config()
     config.HistoryManager.enabled = config.InteractiveShell.warn_venv = False
     shell = NotebookShell.instance(config=config)
-    monkeypatch.setattr("tinker_frames.views.widget.in_notebook", lambda: True)
+    monkeypatch.setattr("tinker_frames.views.display.in_notebook", lambda: True)
     monkeypatch.setattr(shell.display_pub, "publish", lambda *_, **__: None)
     shell.user_ns |= {"tkf": tkf, "client": client_of(shared_server)}
 

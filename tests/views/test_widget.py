@@ -219,7 +219,7 @@ def test_colab_gets_the_metadata_of_its_widget_manager(
     widgets = SimpleNamespace(_installed_url="https://widgets.example/manager.js")
     colab = SimpleNamespace(enable_custom_widget_manager=lambda: None, _widgets=widgets)
     monkeypatch.setitem(sys.modules, "google.colab.output", colab)
-    monkeypatch.setattr("tinker_frames.views.widget.in_notebook", lambda: True)
+    monkeypatch.setattr("tinker_frames.views.display.in_notebook", lambda: True)
     published: list[tuple[dict, ...]] = []
     monkeypatch.setattr("IPython.display.publish_display_data", lambda *bundle: published.append(bundle))
     view._ipython_display_()

@@ -12,19 +12,20 @@ from ..functions import default_client
 from ..schema.arguments import check_argument
 from .cells import format_dollars
 from .cost_picture import describe_costs
-from .static_table import MISSING_EXTRA, ROWS, WITHOUT_ROWS, format_table
+from .static_table import MISSING_EXTRA, ROWS, WITHOUT_ROWS, format_table, wrap_static
 
 try:
-    import anywidget
     import traitlets
     from ipywidgets import Layout
+
+    from .display import DisplayedWidget
 except ImportError as error:
     raise ImportError(MISSING_EXTRA) from error
 
 STATIC = Path(__file__).parent / "static"  # bundled from frontend/
 
 
-class CostsView(anywidget.AnyWidget):
+class CostsView(DisplayedWidget):
     """A picture of costs in a notebook: dollars by day or another group, stacked by kind, with a table beside it.
 
     A day without events has no mark, one that cost nothing has a line, and what is not priced is hatched: its height is not known.
@@ -80,23 +81,14 @@ class CostsView(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"<CostsView of {self._picture['title'].lower()}: {self._picture['text']}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the view, and a static table for front ends without widgets."""
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/html"] = self._static()
-        return bundle
-
     def _static(self) -> str:
         """Return the first groups as an HTML table."""
         picture = self._picture
-        if not self._save_rows:
-            return f"<p>{WITHOUT_ROWS}</p>"
         names = ["dollars", *(kind["label"] for kind in picture["kinds"]), "not priced"]
         columns = [(picture["group"], "left"), *((name, "right") for name in names)]
         rows = [
             [group["label"], *map(format_dollars, (group["total"], *group["parts"])), f"{group['unpriced']:,}"]
             for group in picture["groups"][:ROWS]
         ]
-        return format_table(columns, rows, f"{picture['title']}: {picture['text']}")
+        table = format_table(columns, rows, f"{picture['title']}: {picture['text']}")
+        return wrap_static(table if self._save_rows else f"<p>{WITHOUT_ROWS}</p>", self._static_id)

@@ -23,7 +23,11 @@ def format_static_table(state: TableState, static_id: str, *, save_rows: bool) -
 
     Numbers are aligned to the right, and the key of the rows, e.g. their tinker paths, is the last column.
     """
-    content = _format_rows(state) if save_rows else f"<p>{WITHOUT_ROWS}</p>"
+    return wrap_static(_format_rows(state) if save_rows else f"<p>{WITHOUT_ROWS}</p>", static_id)
+
+
+def wrap_static(content: str, static_id: str) -> str:
+    """Return the static form of a view with this id, which the view hides."""
     style = _STYLE.format(id=static_id)
     return f'<div data-tkf-static="{static_id}" style="animation: tkf-late 0s 1s backwards">{style}{content}</div>'
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import pandas as pd
 import traitlets
 
 from ..errors import ArgumentTypeError, InvalidRequestError, TinkerError
 from ..schema.identity import restore_keys
 from ..schema.paths import quote_text
+from .display import DisplayedWidget
 from .explorer import PARTS, Explorer
 from .task import describe_error
 
@@ -31,7 +31,7 @@ def _take_keys(keys: list[str] | None, view: SyncedTraits) -> list[str]:
     return view.selected_keys if keys is None else keys
 
 
-class SyncedTraits(anywidget.AnyWidget):
+class SyncedTraits(DisplayedWidget):
     """The traits of a view that its user and other widgets set and observe; base class of `View`."""
 
     query = traitlets.Unicode().tag(sync=True)

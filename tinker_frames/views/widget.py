@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from ..client import Client
 from ..frames.text import escape_control_characters
 from ..functions import default_client, find_client
 from ..plans.plan import Plan
-from ..rest.progress import in_notebook
 from ..schema.arguments import check_argument
 from ..schema.docstrings import join_sections, split_sections
 from . import lifetime, refresh
@@ -97,9 +95,6 @@ class View(SyncedTraits):
     _charts = traitlets.Any().tag(sync=True)
     _detail = traitlets.Any().tag(sync=True)
     _action_panel = traitlets.Any().tag(sync=True)
-    _static_id = traitlets.Unicode().tag(
-        sync=True
-    )  # of the static table that is shown instead of the view without a kernel
 
     _table = ""
 
@@ -125,13 +120,8 @@ class View(SyncedTraits):
         self._explorer = Explorer(state, lambda: find_client(about, client), changed, find_frames)
         first = {f"_{name}": self._explorer.part(name) for name in AT_FIRST}
         first |= {} if layout is None else {"layout": layout}
-        super().__init__(columns=state.columns, _static_id=secrets.token_hex(8), **first)
+        super().__init__(columns=state.columns, **first)
         self.on_msg(lifetime.bind_weakly(self._receive))
-
-    def open(self) -> None:
-        """Connect the view to the notebook; done when it is made."""
-        super().open()
-        lifetime.register_weakly(self)
 
     def close(self) -> None:
         """Close the view, also in the notebook, and release its rows; a running plan continues.
@@ -249,11 +239,6 @@ class View(SyncedTraits):
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
-        """Return the state that the browser needs, defaults too: `ipywidgets.embed` would drop the program of the view."""
-        del drop_defaults
-        return super().get_state(key)
-
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         # Every message gets a reply, also one that changes nothing: without a reply, the browser reports a missing kernel.
         heard: HeardReply = {"heard": content.get("do")}
@@ -274,31 +259,6 @@ class View(SyncedTraits):
         if self._explorer.is_closed:
             return f"<{type(self).__name__}, closed>"
         return f"<{type(self).__name__} of {escape_control_characters(self._explorer.state.describe())}>"
-
-    def _ipython_display_(self, **_: Any) -> None:
-        """Show a static table, which the view hides while it has a kernel, and then the view.
-
-        A notebook that is opened without its kernel, or exported, shows the static table.
-        """
-        if not in_notebook() or self._explorer.is_closed:
-            raise NotImplementedError  # the repr is shown
-        from IPython.display import publish_display_data
-
-        lifetime.keep_while_shown(self)
-        publish: Any = publish_display_data  # untyped in IPython
-        publish({"text/html": self._static(), "text/plain": repr(self)})
-        live = super()._repr_mimebundle_()
-        publish(*(live if isinstance(live, tuple) else (live,)))  # with its metadata, which Colab needs
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the view, and a static table for front ends without widgets."""
-        if in_notebook():
-            lifetime.keep_while_shown(self)
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/html"] = self._static()
-        return bundle
 
     def _static(self) -> str:
         return format_static_table(self._explorer.state, self._static_id, save_rows=self._save_rows)

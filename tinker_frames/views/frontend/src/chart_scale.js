@@ -93,9 +93,9 @@ export function timeTicks({ low, high, place }, area, last = "") {
  *
  * @param {Tick[]} found
  * @param {Area} area
- * @param {Tick[]} last
+ * @param {Tick[]} [last]
  */
-function dropTouching(found, area, last) {
+export function dropTouching(found, area, last = []) {
   const limit = last.length ? placeLabel(last[0], area).left : Number.POSITIVE_INFINITY;
   /** @type {Tick[]} */
   const kept = [];

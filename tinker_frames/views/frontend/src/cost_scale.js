@@ -1,6 +1,7 @@
 // Places and texts of the picture of costs, without the DOM: stacked dollars, what is not priced, labels of the axis.
 
 import { nice, ticks } from "d3-array";
+import { dropTouching } from "./chart_scale.js";
 import { formatCount, formatRows } from "./text.js";
 
 /** @import { Area, Tick } from "./chart_scale.js" */
@@ -50,16 +51,16 @@ export const dollarTicks = (most, { top, bottom }) =>
  * @param {Area} area
  * @returns {Tick[]}
  */
-export function periodTicks({ group, groups }, { left, right }) {
+export function periodTicks({ group, groups }, area) {
   const isOfMonths = group === "day" && groups.length >= MONTHS_FROM;
   const found = groups.flatMap(({ label }, place) =>
     isOfMonths && !label.endsWith("-01") ? [] : [{ place, label: isOfMonths ? label.slice(0, 7) : label }],
   );
-  const width = (right - left) / Math.max(1, groups.length);
-  const each = Math.max(1, Math.ceil(found.length / Math.max(1, Math.floor((right - left) / LABEL_PX))));
-  return found
-    .filter((_, at) => at % each === 0)
-    .map(({ place, label }) => ({ at: left + (place + 0.5) * width, label }));
+  const whole = area.right - area.left;
+  const each = Math.max(1, Math.ceil(found.length / Math.max(1, Math.floor(whole / LABEL_PX))));
+  const kept = found.filter((_, at) => at % each === 0);
+  const ticks = kept.map(({ place, label }) => ({ at: area.left + ((place + 0.5) * whole) / groups.length, label }));
+  return dropTouching(ticks, area);
 }
 
 /**

@@ -5,6 +5,7 @@ import { drawColumns } from "./cost_columns.js";
 import { describeGroups, labelKinds } from "./cost_scale.js";
 import { makeTable } from "./cost_table.js";
 import { el, redraw, svg } from "./dom.js";
+import { hideStaticTable } from "./static_table.js";
 import { followTheme } from "./theme.js";
 
 /** @import { CostPicture } from "./messages.js" */
@@ -86,9 +87,10 @@ class CostsView {
   }
 }
 
-/** @type {import("@anywidget/types").Render<{ _picture: CostPicture }>} */
+/** @type {import("@anywidget/types").Render<{ _picture: CostPicture, _static_id: string }>} */
 function render({ model, el: host }) {
   const view = new CostsView(model.get("_picture"), host);
+  hideStaticTable(model.get("_static_id"));
   return () => view.remove();
 }
 

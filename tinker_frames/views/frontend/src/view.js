@@ -10,6 +10,7 @@ import { Kernel } from "./kernel.js";
 import { echoChanges, isInMarimo } from "./marimo.js";
 import { Note } from "./note.js";
 import { SelectionBar } from "./selection_bar.js";
+import { hideStaticTable } from "./static_table.js";
 import { capitalize, formatAge, formatCount, formatRows } from "./text.js";
 import { followTheme } from "./theme.js";
 import { makeToolbar, setStop } from "./toolbar.js";
@@ -208,17 +209,6 @@ const describeEmpty = (noun) =>
   noun === "checkpoint"
     ? "There are no checkpoints here yet. Save one from a training run, then Refresh."
     : `There are no ${noun}s here yet. Start training with Tinker, then Refresh.`;
-
-/** Hide the table that stands for a view where it is not alive. @param {string} id */
-function hideStaticTable(id) {
-  /** @type {NodeListOf<HTMLElement>} */
-  const tables = document.querySelectorAll("[data-tkf-static]");
-  for (const table of tables) {
-    /** @type {HTMLElement} */
-    const area = table.closest(".jp-OutputArea-child") ?? table;
-    if (table.dataset.tkfStatic === id) area.style.display = "none";
-  }
-}
 
 /** @type {import("@anywidget/types").Render<import("./messages.js").ViewState>} */
 function render({ model, el: host }) {

@@ -64,3 +64,13 @@ test("a year of days is labelled by months, as many as there is room for", () =>
   const labels = periodTicks(picture, { left: 0, right: 500, top: 0, bottom: 9 }).map(({ label }) => label);
   assert.deepEqual(labels, ["2026-01", "2026-03", "2026-05", "2026-07", "2026-09", "2026-11"]);
 });
+
+test("labels of days do not touch", () => {
+  const days = Array.from({ length: 61 }, (_, day) => new Date(Date.UTC(2026, 8, 29 + day)).toISOString().slice(0, 10));
+  for (const width of [200, 333, 468, 700, 1200]) {
+    const area = { left: 52, right: 52 + width, top: 0, bottom: 9 };
+    const places = periodTicks(makePicture(days.map((label) => makeGroup({ label }))), area).map(({ at }) => at);
+    const least = Math.min(...places.slice(1).map((at, place) => at - places[place]));
+    assert.ok(least > 62 && places.length >= 2, `${width}: ${places}`);
+  }
+});
