@@ -828,6 +828,13 @@ def test_shell_completion(environment: dict[str, str]) -> None:
     assert spawn(env=environment | words).out.split() == ["plain,sessions", "plain,samplers"]
 
 
+def test_a_usage_error_ends_with_one_line(run: Callable[..., Outcome], shared_server: DemoServer) -> None:
+    """What is missing is said in one line, in the form of every other error, below the usage."""
+    done = run(shared_server, "ls")
+    assert done.code == 1
+    assert re.search(r"^tinker-frames: Missing argument .* Choose from: sessions, runs,", done.err.splitlines()[-1])
+
+
 def complete(*words: str) -> list[str]:
     """Return what a shell offers for the last of some words."""
     *before, last = words

@@ -46,6 +46,32 @@ GOOD = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("public != 'maybe'", "not a truth value"),
+        ("public in ['yes']", "public is true or false"),
+        ("name != 5", "name is text, and is compared with 5"),
+        ("`name` not in [5]", "name is text"),
+        ("checkpoint_type.isin([1])", "checkpoint_type is text"),
+        ("size_bytes not in ['1GB']", "size_bytes is a number, and is compared with '1GB'"),
+        ("time.isin(['2026-11-01'])", "time is a time"),
+        ("expires_at != None", "isna\\(\\) is meant"),
+        (" ", "is empty"),
+    ],
+)
+def test_a_comparison_that_no_row_can_meet_is_refused(query: str, words: str, rows: pd.DataFrame) -> None:
+    """pandas would take no row in silence, or with `!=` every row."""
+    with pytest.raises(InvalidRequestError, match=words):
+        evaluate_condition(rows, query)
+
+
+def test_truth_values_are_compared_with_words(rows: pd.DataFrame) -> None:
+    """A flag can be compared with the words that tables show."""
+    for query in ("public == 'yes'", "'true' == public", "not public != 'Yes'"):
+        assert evaluate_condition(rows, query).tolist() == rows["public"].fillna(False).tolist()
+
+
 EVIL = "(?:a+)+$"
 TEXTS = pd.DataFrame(
     {"text": pd.Series(["a" * 40 + "!", None], dtype=object), "mixed": pd.Series(["a" * 40 + "!", 1], dtype=object)}
@@ -350,7 +376,7 @@ def test_keys_of_the_metadata_are_columns_of_a_query(query: str, kept: list[int]
     assert list(sorted_rows.columns) == ["meta.loss", "size_bytes"]
     assert sorted_rows["meta.loss"].tolist() == [10, 0.9]
     for columns in ("", "all", None):
-        assert list(select(frame, where="", sort="", limit=None, columns=columns).columns) == list(frame.columns)
+        assert list(select(frame, where=None, sort="", limit=None, columns=columns).columns) == list(frame.columns)
 
 
 def test_a_misspelt_key_is_named_with_the_closest() -> None:

@@ -202,3 +202,10 @@ def test_an_empty_plan_can_be_shown(shared_client: tkf.Client, call: str, given:
     for text in texts(plan):
         assert f"no checkpoint will {effect}" in text
     assert len(plan.run()) == 0
+
+
+def test_a_plan_of_rows_without_a_path_is_shown(shared_client: tkf.Client) -> None:
+    """The column of paths is shown also where no row has one."""
+    plan = pd.DataFrame({"tinker_path": [""]}).tinker.delete(client=shared_client)
+    assert "refused" in repr(plan)
+    assert "refused" in plan._repr_html_()

@@ -63,7 +63,7 @@ def summary(
         frame = client.inventory(refresh=refresh)
         rate = client.planner.read_rate()
     about = frame.attrs["tinker"]
-    groups = (filter_rows(frame, where) if where else frame).tinker.sum_by(by, rate=rate).head(limit)
+    groups = (frame if where is None else filter_rows(frame, where)).tinker.sum_by(by, rate=rate).head(limit)
     if form in TEXT_FORMATS:
         files.write_text(groups, sys.stdout.buffer, TEXT_FORMATS[form])
     else:

@@ -334,7 +334,7 @@ def _print_usage_error(error: click.UsageError) -> int:
     if error.ctx is not None:
         help_line = f"Try '{error.ctx.command_path} --help' for help."
         click.echo(f"{error.ctx.get_usage()}\n{help_line}\n", err=True)
-    return _print_error(error.format_message(), 1)
+    return _print_error(" ".join(error.format_message().split()), 1)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import InvalidRequestError
+from ..schema.coerce import TRUTH_WORDS
 from ..schema.durations import DURATION_FORMS, parse_duration
 from ..schema.sizes import SIZE_FORMS, parse_size
 
@@ -60,7 +61,7 @@ def translate_comparisons(frame: pd.DataFrame, query: str) -> str:
 
     * Times are UTC unless they have an offset; a day is its midnight.
     * `…_bytes` and `…_gb` are compared with sizes, `…_days` with durations, also by their names without these endings: `size`, `age`.
-    * Other numbers are compared with numbers.
+    * Other numbers are compared with numbers, and truth values with 'true', 'yes', 'false' or 'no'.
 
     Raises
     ------
@@ -103,7 +104,9 @@ def _find_parser(frame: pd.DataFrame, written: str) -> tuple[str, partial[str] |
     dtype: Any = frame[name].dtype
     if getattr(dtype, "tz", None) is not None:
         return written, partial(_read_time, name)
-    if not is_numeric_dtype(dtype) or is_bool_dtype(dtype):
+    if is_bool_dtype(dtype):
+        return written, partial(_read_flag, name)
+    if not is_numeric_dtype(dtype):
         return written, None
     return written, partial(_read_unit, unit or Unit("", "number", NUMBER_FORMS, _parse_number), name)
 
@@ -124,6 +127,13 @@ def _parse_number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(text)
     return number
+
+
+def _read_flag(name: str, text: str) -> str:
+    words = TRUTH_WORDS | {"yes": True, "no": False}  # as tables show them
+    if text.strip().lower() not in words:
+        raise _refuse(name, text, "truth value", f"{name}, not {name} or {name} == 'yes'")
+    return repr(words[text.strip().lower()])
 
 
 def _read_time(name: str, text: str) -> str:

@@ -50,7 +50,7 @@ def select(
     frame: pd.DataFrame, *, where: str | None, sort: str | None, limit: int | None, columns: str | None
 ) -> pd.DataFrame:
     """Filter, sort, cut and select, in this order; names of columns are comma-separated."""
-    if where:
+    if where is not None:
         frame = filter_rows(frame, where)
     order = _split_names(sort)
     names = list(frame.columns) if not columns or columns == "all" else _split_names(columns)
@@ -189,6 +189,8 @@ def _evaluate(frame: pd.DataFrame, query: str) -> Any:
 
 def _check_query(query: str, called: str = "--where") -> None:
     """Refuse a query that could do more than compare columns."""
+    if not query.strip():
+        raise InvalidRequestError(f"{called} {query!r} is empty", hint="Leave it out to take every row.")
     bare = _QUOTED.sub(" _ ", query)
     odd = [mark for mark in "@#;`'\"\\\n\r" if mark in bare] + [mark for mark in ("'''", '"""') if mark in query]
     problem = f"it holds {odd[0]!r} where only columns can stand" if odd else ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 import math
 import re
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from .patterns import bound_patterns
@@ -24,6 +25,7 @@ _MEASURES = {
     "len", "count", "find", "contains", "startswith", "endswith", "match", "fullmatch", "isdigit", "isnumeric", "isalpha", "isalnum",
     "isna", "isnull", "notna", "notnull", "isin", "between", "eq", "ne", "lt", "le", "gt", "ge", "rank", "duplicated", "nunique",
 }  # fmt: skip
+_EQUALITIES = {"isin", "eq", "ne"}
 
 
 def bound_query(frame: pd.DataFrame, query: str) -> pd.DataFrame:
@@ -48,8 +50,9 @@ def bound_query(frame: pd.DataFrame, query: str) -> pd.DataFrame:
     else:
         texts = _find_texts(frame, quoted)
         problem = next(filter(None, (_find_problem(node, texts) for node in ast.walk(tree))), "") or _find_growth(tree)
-        if not problem:
-            return bound_patterns(frame, tree, {f"_quoted_{place}": name for place, name in enumerate(quoted)})
+        names = {f"_quoted_{place}": name for place, name in enumerate(quoted)}
+        if not problem and not (problem := _find_clash(frame, tree, names)):
+            return bound_patterns(frame, tree, names)
     raise InvalidRequestError(problem, hint="Compare columns with numbers and quoted text.")
 
 
@@ -80,6 +83,46 @@ def _find_problem(node: ast.AST, texts: set[str]) -> str:
         case ast.BinOp(op=ast.Mod(), left=left) if _is_text(left, texts):
             return "text cannot be formatted by %"
     return ""
+
+
+def _find_clash(frame: pd.DataFrame, tree: ast.AST, names: dict[str, str]) -> str:
+    """Return which column is compared with what none of its values can be, so that no row or every row is taken; empty if none is."""
+    kinds = {str(name): _find_kind(dtype) for name, dtype in zip(frame.columns, frame.dtypes, strict=True)}
+    pairs: list[tuple[ast.expr, ast.expr]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            pairs += [*pairwise(sides), *pairwise(reversed(sides))]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _EQUALITIES:
+            pairs += [(node.func.value, value) for value in node.args]
+    for column, value in pairs:
+        name = names.get(column.id, column.id) if isinstance(column, ast.Name) else ""
+        in_list = isinstance(value, (ast.List, ast.Tuple, ast.Set))
+        values = value.elts if isinstance(value, (ast.List, ast.Tuple, ast.Set)) else [value]
+        for one in values:
+            if kinds.get(name) and isinstance(one, ast.Constant) and _clashes(kinds[name], one.value, in_list=in_list):
+                what = "None, where isna() is meant" if one.value is None else repr(one.value)
+                return f"{name} is {kinds[name]}, and is compared with {what}"
+    return ""
+
+
+def _find_kind(dtype: Any) -> str:
+    """Return what the values of a column are; empty if they can be anything."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if getattr(dtype, "kind", "O") in "mM":
+        return "a time"
+    if is_bool_dtype(dtype):
+        return "true or false"
+    text = getattr(getattr(dtype, "categories", None), "dtype", dtype)  # of a categorical, that of its values
+    return "a number" if is_numeric_dtype(dtype) else "text" if getattr(text, "storage", "") else ""
+
+
+def _clashes(kind: str, value: Any, *, in_list: bool) -> bool:
+    """Tell whether no value of a kind can be this one; text beside a time or number has been read before, but not in lists."""
+    if value is None:
+        return True
+    return isinstance(value, (int, float)) if kind == "text" else in_list and isinstance(value, str)
 
 
 def _has_power(node: ast.expr) -> bool:

@@ -126,7 +126,9 @@ def pick_rows(frame: pd.DataFrame) -> pd.DataFrame:
     metrics = frame.attrs.get("tinker", {}).get("metrics", [])
     picked = picked.assign(**{name: [_format_metric(value) for value in picked[name]] for name in metrics})
     names = [*COLUMNS[:2], *metrics, *COLUMNS[2:]]
-    return picked[[name for name in names if name in picked and not _says_nothing(picked[name])]]
+    return picked[
+        [name for name in names if name in picked and (name == "tinker_path" or not _says_nothing(picked[name]))]
+    ]
 
 
 def _format_metric(value: float) -> str:
