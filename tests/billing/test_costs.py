@@ -185,6 +185,20 @@ def test_the_estimate_is_bytes_times_the_rate(shared_client: tkf.Client) -> None
     assert days.attrs["tinker"]["lacks"] == []
 
 
+def test_what_people_and_projects_store_is_the_servers_own(server: DemoServer, client_of: Make) -> None:
+    """Their estimate has what the organization stores also in sessions that cannot be listed; that of sessions lacks then."""
+    server.faults.bursts.append(Burst({"search_sessions", "list_sessions"}, 403, times=None))
+    client = client_of(server, cache=False)
+    stored, rate = client.storage(), client.planner.read_rate()
+    for by, key in (("user", "org_user_urn"), ("project", "project_id")):
+        frame = client.costs(by, "3d")
+        frame = frame[frame.iloc[:, 0].notna()]
+        wanted = stored.groupby(key)["size_bytes"].sum().reindex(frame.iloc[:, 0]) / 1e9 * rate
+        assert frame["estimated_storage_usd_month"].tolist() == pytest.approx(wanted.tolist(), nan_ok=True), by
+        assert frame.attrs["tinker"]["lacks"] == []
+    assert "estimated_storage_usd_month" in client.costs("session", "3d").attrs["tinker"]["lacks"]
+
+
 def test_any_dollars_are_added_as_decimals() -> None:
     """Sums are those of the shortest decimals of each float, also of ones that are too large or too fine for columns of decimals."""
     rng = random.Random(13)

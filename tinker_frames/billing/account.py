@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from ..errors import PermissionDeniedError
+from ..errors import NotSupportedError, PermissionDeniedError, ServerError
 from ..frames.totals import PERIODS
 from ..listings.account import Account, TableFrame
 from ..listings.joins import build_frame
@@ -27,6 +27,8 @@ T = TypeVar("T")
 ROLE = "needs org admin or billing admin"
 # Groups of which only the user's own checkpoints tell what is stored.
 OWN = {"training_run", "run", "base_model", "model"}
+# Groups of which the server itself tells what is stored, also in sessions that cannot be listed.
+STORED_BY = {"user", "owner", "project"}
 # Groups of which nothing is stored.
 STORE_NOTHING = {*PERIODS, "type"}
 BESIDE_SESSION = ("display_name", "user_metadata")
@@ -98,6 +100,8 @@ class Billing:
         """Return the sizes of what is stored now with the columns of groups; None if that is not known, or means nothing for them."""
         if STORE_NOTHING & set(by):
             return None
+        if set(by) <= STORED_BY and (stored := self._read_stored(options)) is not None:
+            return stored
         if not OWN & set(by):
             sessions = self._account.read_all_sessions(options)
             if sessions is None or sessions.report.doubted:
@@ -108,6 +112,16 @@ class Billing:
         found = self._account.inventory("auto", Options(refresh=options.refresh, progress=options.progress))
         names = {"session_owner": "user_id", "session_user_metadata": "user_metadata"}
         return None if found.report.doubted else found.frame.drop(columns="user_metadata").rename(columns=names)
+
+    def _read_stored(self, options: Options) -> pd.DataFrame | None:
+        """Return what the server says to be stored by project and owner; None if it does not say it all."""
+        try:
+            found = self.storage(Options(refresh=options.refresh, progress=options.progress))
+        except (NotSupportedError, PermissionDeniedError, ServerError):
+            return None
+        if found.report.doubted or {"org_user_urn", "project_id"} & set(found.report.lacks):
+            return None
+        return found.frame.rename(columns={"org_user_urn": "user_id"})
 
 
 def explain_role(what: str, read: Callable[[], T]) -> T:
