@@ -177,5 +177,11 @@ def test_no_credential_comes_from_a_config(setting: dict[str, Any]) -> None:
 
 def test_settings_of_tokens_are_no_credentials() -> None:
     """Settings that have to do with tokens of text, or are long, stay as they are."""
-    names = {"max_tokens": 5, "eos_token": "<|end|>", "tokenizer": "x" * 40, "key": "test/nll", "token_budget": "12k"}
+    names = {
+        "max_tokens": 5,
+        "eos_token": "<|end|>",
+        "tokenizer": "x" * 40,
+        "key": "test/nll",
+        "prompt": "Each token: one word.",
+    }
     assert parse_config(json.dumps(names).encode(), Problems("config.json")) == names

@@ -19,7 +19,7 @@ _VALUE = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?)|(?<=://)[^/\s@]+(?=@)|(?<=[Bb]earer )\S+"
 )
 _ASSIGNED = re.compile(
-    r"""(?i)((?:api[_-]?key|secret|password|passwd|token|credentials?|authorization)["']?\s*[=:]\s*["']?)[^\s"',;&}]+"""
+    r"""(?i)((?:api[_-]?key|secret|password|passwd|[_-]token|credentials?|authorization)["']?\s*[=:]\s*["']?)[^\s"',;&}]+"""
 )
 
 
