@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -44,14 +45,17 @@ def test_cost_shows_what_is_known(shared_server: DemoServer, command: Run) -> No
 
 def test_a_terminal_gets_bars_of_days(shared_server: DemoServer, shared_client: tkf.Client, command: Run) -> None:
     """By day, a bar stands beside the dollars, the longest for the largest, and `?` for events without a price; a pipe gets none."""
-    costs = shared_client.costs("day", "20d")
-    lines = command(shared_server, "cost", "--by", "day", "--since", "20d", "--full", columns=100).out.splitlines()
+    today = datetime.now(UTC).date()
+    since, until = (str(today - timedelta(days=days)) for days in (20, 1))  # of which nothing changes any more
+    span = ("--since", since, "--until", until)
+    costs = shared_client.costs("day", since, until)
+    lines = command(shared_server, "cost", "--by", "day", *span, "--full", columns=100).out.splitlines()
     cells = {line.split()[0]: line for line in lines if line.strip()[:2] == "20"}
     largest = costs.loc[costs["cost_usd"].idxmax()]
     assert cells[largest["day"]].count("█") == 14 == max(line.count("█") for line in cells.values())
     assert {day for day, line in cells.items() if "?" in line} == set(costs.query("unpriced_events > 0")["day"])
-    assert "█" not in command(shared_server, "cost", "--by", "day", "--since", "20d").out
-    assert "█" not in command(shared_server, "cost", "--by", "user", "--since", "20d", columns=100).out
+    assert "█" not in command(shared_server, "cost", "--by", "day", *span).out
+    assert "█" not in command(shared_server, "cost", "--by", "user", *span, columns=100).out
 
 
 def test_cost_without_events(shared_server: DemoServer, command: Run) -> None:

@@ -18,6 +18,7 @@ from tinker_frames.training_logs.curves import RunLog
 from tinker_frames.training_logs.parsing import Points
 from tinker_frames.training_logs.reader import Logs
 from tinker_frames.views.curves import MOST_POINTS, choose_metric, describe_curve, thin_out
+from tinker_frames.views.details import find_log, find_row
 from tinker_frames.views.table import TableState
 
 from .headless import HeadlessView, wait_until
@@ -131,3 +132,16 @@ def test_a_log_that_is_gone_is_said(tmp_path: Path, shared_client: tkf.Client) -
     other = next(path for path in frame["tinker_path"] if path.split("/")[2] != run)
     view.send("detail", key=other)
     assert (view.shown["detail"]["curve"], view.shown["detail"]["problem"]) == (None, "")
+
+
+def test_a_file_does_not_choose_what_is_read(tmp_path: Path, shared_client: tkf.Client) -> None:
+    """Log folders that a frame has from a file are not read by its view; joining the logs again notes them anew."""
+    frame = shared_client.checkpoints().head(3)
+    run, name = frame["tinker_path"].iloc[0].split("/")[2::2]
+    write_folder(tmp_path / "a", [{"step": 1, "loss": 1.0}], [save(run, name, batch=1)])
+    tkf.export(frame.tinker.with_metrics(tmp_path), tmp_path / "rows.parquet")
+    read = tkf.read_export(tmp_path / "rows.parquet")
+    assert read.attrs["tinker"]["logs"] == {run: str(tmp_path / "a")}
+    for rows, is_read in ((read, False), (read.tinker.with_metrics(tmp_path), True)):
+        state = TableState(rows)
+        assert bool(find_log(state, find_row(state, rows["tinker_path"].iloc[0]))) is is_read

@@ -18,7 +18,10 @@ LOGS = "logs"  # where the attrs of a frame have its log folders
 
 
 class FolderByRun(dict[str, str]):
-    """The log folder of each training run, as plain JSON. It is never changed, so copies of a frame's attrs share it."""
+    """The log folder of each training run, as plain JSON. It is never changed, so copies of a frame's attrs share it.
+
+    What a file has in its place is a plain dict, which is not believed: a file must not choose what a view reads.
+    """
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FolderByRun:
         return self
@@ -64,7 +67,7 @@ def note_folders(frame: pd.DataFrame, log_paths: pd.Series[Any]) -> FolderByRun:
     """Return the log folder of each training run, from that of each row; those of logs that were joined before are kept."""
     about = frame.attrs.get("tinker")
     before = about.get(LOGS) if isinstance(about, dict) else None
-    found = FolderByRun(before if isinstance(before, dict) else {})
+    found = FolderByRun(before if isinstance(before, FolderByRun) else {})
     if "training_run_id" in frame.columns:
         known = (log_paths.notna() & frame["training_run_id"].notna()).to_numpy(dtype=bool)
         found.update(zip(frame["training_run_id"][known], log_paths[known], strict=True))

@@ -17,7 +17,7 @@ from ..frames.humanize import format_size
 from ..frames.text import escape_control_characters
 from ..rest.threads import attempt, start_threads
 from ..schema.paths import write_console_link
-from ..training_logs.curves import LOGS, RunLog, read_run_log
+from ..training_logs.curves import LOGS, FolderByRun, RunLog, read_run_log
 from . import cells, refresh
 from .chart_messages import Curve
 from .charts import LOOKS, find_looks, label_look
@@ -161,9 +161,14 @@ def find_row(state: TableState, key: str) -> pd.DataFrame | None:
 def find_log(state: TableState, row: pd.DataFrame | None) -> str | None:
     """Return the folder with the training log of a checkpoint's run, where its frame was joined with logs."""
     folders = state.about.get(LOGS)
-    if row is None or state.sort.name != "checkpoints" or "training_run_id" not in row or not isinstance(folders, dict):
+    if (
+        row is None
+        or state.sort.name != "checkpoints"
+        or "training_run_id" not in row
+        or not isinstance(folders, FolderByRun)
+    ):
         return None
-    return folders.get(_to_text(row["training_run_id"].iloc[0]))
+    return folders.get(_to_text(row["training_run_id"].iloc[0]) or "")
 
 
 def describe_row(state: TableState, row: pd.DataFrame, checkpoints: pd.DataFrame | None = None) -> Detail:
