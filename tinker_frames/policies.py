@@ -344,6 +344,7 @@ def read_within(within: Age) -> Rule:
     def mask(frame: pd.DataFrame) -> Any:
         ages = compute_age_days(to_times(frame["last_read_at"])) * DAY_S
         is_known = compute_age_days(to_times(frame["reads_known_since"])) * DAY_S >= seconds
+        is_known &= ages.notna() | frame["last_read_at"].isna()  # what cannot be read is no time, and not "never"
         return (ages <= seconds).astype("boolean").mask(~(ages <= seconds) & ~is_known)
 
     needs = ("last_read_at", "reads_known_since")

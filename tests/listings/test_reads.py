@@ -11,6 +11,7 @@ import pytest
 
 import tinker_frames as tkf
 from tinker_frames.demo import Burst, DemoServer
+from tinker_frames.errors import InvalidRequestError
 from tinker_frames.listings.reads import Reads, add_reads, find_reads
 from tinker_frames.policies import keep_public, read_within
 
@@ -140,6 +141,21 @@ def test_a_read_in_another_spelling_leaves_its_run_unknown(path: str) -> None:
     now = datetime.now(UTC)
     found = add_reads(pd.DataFrame({"tinker_path": paths}), Reads({path: (now, None)}, now - timedelta(days=9)))
     assert found["reads_known_since"].isna().tolist() == [True, False]
+
+
+def test_a_time_that_cannot_be_read_is_not_never() -> None:
+    """A last read that is no time leaves the row unknown, which `read_within` keeps; an empty one is known."""
+    columns = {"last_read_at": ["soon", None], "reads_known_since": [datetime.now(UTC) - timedelta(days=9)] * 2}
+    assert read_within("5d")(pd.DataFrame(columns)).tolist() == [True, False]
+
+
+def test_reads_of_an_age_are_refused(server: DemoServer, client: tkf.Client) -> None:
+    """More than ten years would be a request for each of their days; nothing is sent."""
+    frame = client.checkpoints()
+    for within in ("11y", "9999y"):
+        with pytest.raises(InvalidRequestError, match="more than ten years"):
+            frame.tinker.with_reads(within, client=client)
+    assert count(server) == 0
 
 
 def test_today_is_the_servers(server: DemoServer, client: tkf.Client) -> None:

@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..errors import AuthenticationError, ConnectionFailedError, PermissionDeniedError, TinkerError
+from ..errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    TinkerError,
+)
 from ..rest.progress import open_progress
 from ..rest.signed import read_redirected
 from ..rest.transport import Transport
@@ -25,6 +31,7 @@ from .prefetch import run_in_order
 
 KIND = "audit_reads"  # of the permanent responses
 SETTLED_AFTER = timedelta(days=2)
+MOST_DAYS = 3660  # each is a request
 READ = "checkpoint_read"
 COLUMNS = ("last_read_at", "read_by", "reads_known_since")
 
@@ -41,6 +48,8 @@ class Reads(NamedTuple):
 
 def read_reads(transport: Transport, within_s: float, *, progress: bool | None = None, refresh: bool = False) -> Reads:
     """Return the reads of the last seconds, in whole days; without the role, or where there is no audit log, none are known."""
+    if within_s > timedelta(days=MOST_DAYS).total_seconds():
+        raise InvalidRequestError("reads of more than ten years are not looked up", hint="Use e.g. 60d.")
     for _ in range(2):  # the first answer shows the server's clock, by which it may be another day
         now = _get_time(transport)
         first = (now - timedelta(seconds=within_s)).date()
