@@ -179,6 +179,15 @@ def test_another_spelling_is_of_a_row_only_if_no_row_has_it(tmp_path: Path) -> N
     assert frame_of("c", runs=("TWO",)).tinker.with_metrics(tmp_path)["nll"].tolist() == [1.0, 1.0]
 
 
+def test_a_name_that_is_not_unicode_is_that_of_the_account(tmp_path: Path) -> None:
+    """A path with a lone surrogate is matched as frames of the account have it, and can be a parent."""
+    write_folder(tmp_path, [{"step": 1, "nll": 1}], [save("one", "\ud800", batch=1), save("two", "b", batch=2)], {})
+    found = frame_of("\ufffdd800", "b").tinker.with_metrics(tmp_path)
+    assert found["nll"].isna().tolist() == [False, False, True, True, True, True, False, False]
+    assert found["parent_path"].tolist()[-1] == "tinker://one/weights/\ufffdd800"
+    assert found["is_parent"].tolist()[:3] == [True, True, False]
+
+
 def test_a_copied_or_renamed_folder_counts_once(tmp_path: Path) -> None:
     """Of two folders that name a checkpoint, the one that goes furthest counts, whatever it is called now."""
     saved = [save("one", "000010", batch=10)]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..schema.coerce import EXACT_FLOAT, coerce_value
+from ..schema.coerce import EXACT_FLOAT, coerce_value, replace_surrogates
 from ..schema.paths import normalize_path, run_of
 from .parsing import Metrics, Problems
 
@@ -105,6 +105,7 @@ def read_path(record: dict[str, Any], name: str) -> str | None:
     value = record.get(name)
     if not isinstance(value, str):
         return None
+    value = replace_surrogates(value)[0]  # as paths of an account have them
     return value if run_of(value) is not None else str(normalize_path(value) or "") or None
 
 
