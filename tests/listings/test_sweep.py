@@ -275,6 +275,21 @@ def test_a_short_page_whose_total_counts_itself_is_no_proof(client_of: Make, cap
         assert len(client.checkpoints(run, require_complete=True)) == 30
 
 
+def test_an_empty_list_of_a_run_is_read_twice(server: DemoServer, client_of: Make) -> None:
+    """A list that was wrongly empty once costs no row."""
+    seen: list[Any] = []
+
+    def empty(endpoint: str, body: Any) -> Any:
+        seen.append(body) if endpoint == "list_checkpoints" and body["checkpoints"] else None
+        return body | {"checkpoints": []} if seen[-1:] == [body] and len(seen) == 1 else body
+
+    server.faults.edit = empty
+    frame = client_of(server, max_workers=1).checkpoints(by="run")
+    assert get_report(frame)["complete"]
+    assert set(frame["tinker_path"]) == set(list_paths(server))
+    assert len(seen) > 1
+
+
 def test_one_empty_page_after_a_full_one_whose_total_counts_itself_is_no_proof(client_of: Make) -> None:
     """A page that was wrongly empty once is asked for again where the total may count the page before alone, in every list."""
     with DemoServer(runs=2, checkpoints=4) as server:
@@ -481,7 +496,7 @@ def test_repeats_are_counted_as_requests(large_server: DemoServer, client_of: Ma
 
 
 def test_every_way_to_the_checkpoints_gives_the_same_rows(shared_server: DemoServer, client_of: Make) -> None:
-    """The user's list and the runs' lists have equal rows; `auto` is the user's list; by run takes one request per run, and one more where it may be cut."""
+    """The user's list and the runs' lists have equal rows; `auto` is the user's list; by run takes one request per run, and one more where it is empty or may be cut."""
     client = client_of(shared_server, cache=False)
     by_user, auto = client.checkpoints(by="user"), client.checkpoints()
     shared_server.requests.clear()
@@ -492,6 +507,7 @@ def test_every_way_to_the_checkpoints_gives_the_same_rows(shared_server: DemoSer
     pd.testing.assert_frame_equal(auto[stable], by_user[stable])
     lengths = by_run.groupby("training_run_id").size()
     runs = len(shared_server.state.runs()) + ((lengths >= 20) & (lengths % 5 == 0)).sum()
+    runs += sum(not run.checkpoints for run in shared_server.state.runs())
     assert shared_server.requests.count("list_checkpoints") == runs
     assert get_report(by_run)["requests"] == runs + shared_server.requests.count("list_training_runs")
     with pytest.raises(tkf.errors.InvalidRequestError, match="by="):

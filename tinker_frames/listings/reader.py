@@ -74,7 +74,7 @@ class TableReader:
 
         def fetch(run_id: str) -> Pages:
             path = f"{run_url(run_id)}/checkpoints"
-            pages = self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress, prove=keep_going)
+            pages = self._sweeper.read_run_list(path, RUN_CHECKPOINTS, progress)
             may_exist = are_listed or any(_KEY in content for content in pages.contents)
             return pages if may_exist else self._check_run(run_id, pages, progress)
 
@@ -97,7 +97,7 @@ class TableReader:
         else:
             if not named:
                 return pages
-            pages = self._sweeper.read_run_list(f"{run_url(run_id)}/checkpoints", RUN_CHECKPOINTS, progress, prove=True)
+            pages = self._sweeper.read_run_list(f"{run_url(run_id)}/checkpoints", RUN_CHECKPOINTS, progress)
             if any(_KEY in content for content in pages.contents):
                 return pages
             doubt = f"lists are empty, and their training runs name checkpoints, such as {min(named)}"

@@ -35,7 +35,6 @@ def read_run_list(
     bounds: Bounds,
     *,
     longest: int = 0,
-    prove: bool = False,
     explain_repeat: Explain = lambda _: None,
 ) -> Pages:
     """Return the pages of the list of one run; it is read again while pages and totals do not agree.
@@ -43,7 +42,7 @@ def read_run_list(
     A list without a total, or with one that counts a single page, may be the first page of a longer one: where it is as long as
     a page could be, or has a cursor and `FEW_ROWS` or fewer or a cursor without a limit, the rows beyond are asked for, unless it
     is shorter than the `longest` list that this server gave at once.
-    With `prove`, since it decides whether checkpoints are gone, an empty list is read twice.
+    An empty list is read twice.
 
     Servers that give the list at once give it again at any offset, and so does a gateway that drops the query:
     `explain_repeat` returns why rows may be missing then, given the keys; None if none are.
@@ -52,10 +51,9 @@ def read_run_list(
     for _ in range(MOST_SWEEPS):
         content = get({})
         rows = content.count(f'"{table.key}"'.encode())  # or more
-        is_open = not rows and prove
-        if not _CURSOR.search(content) and not is_open and (rows < longest or not _may_be_cut(rows, None)):
+        if rows and not _CURSOR.search(content) and (rows < longest or not _may_be_cut(rows, None)):
             return Pages([content])
-        reading = _read_once(content, get, _Reading(table, longest), bounds, prove=prove)
+        reading = _read_once(content, get, _Reading(table, longest), bounds)
         why = explain_repeat(reading.keys) if reading.repeats else None
         if reading.is_proved and why is None:
             return Pages(reading.contents, longest=reading.rows if len(reading.contents) == 1 else 0)
@@ -108,12 +106,12 @@ class _Reading:
         """The highest total; 0 if there is none."""
         return max(self.totals, default=0)
 
-    def goes_on(self, *, prove: bool) -> bool:
+    def goes_on(self) -> bool:
         """Tell whether to ask for what follows: rows are missing, or may be."""
         if self.claim > len(self.keys):
             return self.fruitless < MOST_FRUITLESS
         if len(self.contents) > 1 or not self.keys:
-            is_open = self.claim != len(self.keys) if self.keys else prove
+            is_open = self.claim != len(self.keys) or not self.keys
             return is_open and self.fruitless < MOST_FRUITLESS - 1
         is_wrong = 0 < self.claim < len(self.keys)
         is_few = self.rows <= FEW_ROWS or self.limit is None
@@ -129,11 +127,11 @@ class _Reading:
         return not self.ended and not self.overlaps and self.claim <= len(self.keys) and is_quiet
 
 
-def _read_once(content: bytes, get: Get, reading: _Reading, bounds: Bounds, *, prove: bool) -> _Reading:
+def _read_once(content: bytes, get: Get, reading: _Reading, bounds: Bounds) -> _Reading:
     """Read a list from its first page on, to its end or that of its bounds."""
     reading.add(content)
     first = reading.rows
-    while reading.goes_on(prove=prove):
+    while reading.goes_on():
         if bounds.explain(len(reading.keys), time.monotonic()):
             reading.ended = "lists did not end within deadline=, or have over two million rows"
             break

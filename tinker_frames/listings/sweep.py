@@ -211,12 +211,12 @@ class Sweeper:
                 doubts.append((key, f"have rows whose {decoder.table.key} is not one of theirs"))
         return lost
 
-    def read_run_list(self, path: str, table: Table, progress: Progress, *, prove: bool = False) -> Pages:
+    def read_run_list(self, path: str, table: Table, progress: Progress) -> Pages:
         """Read the list of one run, as `read_run_list` of `run_lists` says."""
         get = lambda params: self._get(path, params, progress).content  # noqa: E731
         explain = partial(self._explain_repeat, path, progress)
         bounds = self._begin()
-        pages = read_run_list(get, table, bounds, longest=self._longest, prove=prove, explain_repeat=explain)
+        pages = read_run_list(get, table, bounds, longest=self._longest, explain_repeat=explain)
         self._longest = max(self._longest, pages.longest)
         return pages
 
