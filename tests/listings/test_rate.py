@@ -40,9 +40,12 @@ def test_a_cached_listing_has_the_rate_of_an_earlier_client(server: DemoServer, 
     pd.testing.assert_series_equal(again["storage_usd_month"], first["storage_usd_month"])
 
 
-@pytest.mark.parametrize("status", [403, 404, 500, 429])
-def test_a_rate_that_is_refused(server: DemoServer, client_of: Make, status: int) -> None:
-    """Without the role, or where it fails, the column is NaN after one request in the life of a client, and nothing else changes."""
+@pytest.mark.parametrize(("status", "is_final"), [(403, True), (404, True), (500, False), (429, False)])
+def test_a_rate_that_is_refused(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch, status: int, *, is_final: bool
+) -> None:
+    """Without it, the column is NaN and nothing else changes; a refusal is final for a client, a failure for some seconds."""
+    monkeypatch.setattr("tinker_frames.listings.rate.PAUSE_S", 100.0)
     server.faults.bursts.append(Burst(RATE, status, times=None, retry_after="0.01"))
     client = client_of(server)
     for _ in range(2):
@@ -53,6 +56,17 @@ def test_a_rate_that_is_refused(server: DemoServer, client_of: Make, status: int
         assert frame.attrs["tinker"]["lacks"] == ["base_model"]
     assert client.planner.read_rate() is None
     assert server.requests.count(RATE) == 1
+    server.faults.clear()
+    monkeypatch.setattr("tinker_frames.listings.rate.PAUSE_S", 0.0)
+    assert client.checkpoints(refresh=True)["storage_usd_month"].isna().all() == is_final
+
+
+def test_a_rate_that_fails_is_the_one_of_an_earlier_client(server: DemoServer, client_of: Make) -> None:
+    """While the server fails, frames are priced at the rate that is kept."""
+    first = client_of(server).checkpoints()
+    server.faults.bursts.append(Burst(RATE, 503, times=None))
+    again = client_of(server).checkpoints(refresh=True)
+    pd.testing.assert_series_equal(again["storage_usd_month"], first["storage_usd_month"])
 
 
 def test_no_listing_waits_for_the_rate(server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
