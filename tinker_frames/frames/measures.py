@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-NOT_FINITE = (
-    "not_finite"  # the column with the metrics that a log has as NaN or infinite, a JSON list of names; NA for none
-)
+NOT_FINITE = "not_finite"  # the column with what a log has as NaN or infinite: a JSON list of metrics; NA for none
 _METADATA, _PREFIX = "user_metadata", "meta."
 _SMALLER = re.compile(r"(?i)(?:^|[^a-z])(?:loss|nll|error|kl|perplexity|ppl)(?:$|[^a-z])")
 _LARGER = re.compile(

@@ -52,9 +52,8 @@ class Pace:
         self._done += 1
         self._bad += not well
         seconds, round_of = max(now - self._started, 1e-9), 2 * self.limit
-        is_lost = (
-            self.limit != self._best and round_of < self._required_rate() * seconds
-        )  # a trial that cannot succeed any more
+        # A trial that cannot succeed any more.
+        is_lost = self.limit != self._best and round_of < self._required_rate() * seconds
         if self._done >= round_of or is_lost:
             is_too_much, rate = self._bad > ERRORS * self._done, self._done / seconds
             self._started, self._done, self._bad = now, 0, 0

@@ -332,9 +332,7 @@ def find_namesakes(listed: pd.DataFrame) -> dict[str, list[str]]:
     if not is_bare.any():
         return {}
     runs = paths.str.split("://").str[-1].str.split("/").str[0]  # also of a path that cannot be read otherwise
-    names = (
-        values.str.rpartition("/")[2] for values in (paths, ids)
-    )  # by its path and by its id: one may be malformed
+    names = [values.str.rpartition("/")[2] for values in (paths, ids)]  # of both: one may be malformed
     parts = [pd.DataFrame({"run": runs, "name": name, "path": paths, "is_bare": is_bare}) for name in names]
     rows = pd.concat(parts).drop_duplicates(["run", "name", "path"])
     rows = rows[rows.duplicated(["run", "name"], keep=False)]

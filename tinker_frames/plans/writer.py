@@ -45,9 +45,7 @@ class Read:
     namesakes: dict[str, list[str]] = field(default_factory=dict)  # as `preview.find_namesakes`
     ids: dict[tuple[str, str], str] = field(default_factory=dict)  # run and checkpoint id, to the path
     held: dict[str, str] = field(default_factory=dict)  # the rows that a guard holds now, and why
-    short: set[str] = field(
-        default_factory=set
-    )  # runs whose lists lack rows that should be there: see `Writer.check_lists`
+    short: set[str] = field(default_factory=set)  # runs whose lists lack rows that should be there
 
     def find(self, job: Job) -> State | None:
         """Return the present state of a job's checkpoint; None if it is gone, also where another one was saved under its name."""

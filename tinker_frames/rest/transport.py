@@ -399,9 +399,8 @@ def _configure_session(session: requests.Session, settings: Settings) -> Any:
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     parts = urlsplit(settings.base_url)
     if parts.scheme == "http" or is_loopback(parts.hostname or ""):
-        session.trust_env = (
-            False  # a proxy would carry the key off this machine, or further than the network it may travel in
-        )
+        # A proxy would carry the key off this machine, or further than the network it may travel in.
+        session.trust_env = False
     return session
 
 

@@ -44,9 +44,7 @@ class Column:
     disputable: bool = False  # not known where one listing has a row twice, with different values
     categories: tuple[str, ...] = ()
     derive: Callable[[dict[str, Any]], Any] | None = None  # Arrow columns so far → Arrow column; stored
-    live: Callable[[pd.DataFrame, datetime], Any] | None = (
-        None  # frame so far and time → column; changes with the clock
-    )
+    live: Callable[[pd.DataFrame, datetime], Any] | None = None  # frame so far, time → column; changes with the clock
 
     @property
     def is_size(self) -> bool:
