@@ -139,7 +139,7 @@ def test_every_attribute_is_explained(shared_server, client_of) -> None:
     named = {
         name for line in re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)
     }
-    assert named == set(client_of(shared_server).training_runs().attrs["tinker"])
+    assert named == set(client_of(shared_server).costs("year", "1d").attrs["tinker"])
 
 
 def test_changelog_has_this_version() -> None:

@@ -185,6 +185,29 @@ def test_the_estimate_is_bytes_times_the_rate(shared_client: tkf.Client) -> None
     assert days.attrs["tinker"]["lacks"] == []
 
 
+def test_what_groups_without_events_store_is_said(shared_client: tkf.Client) -> None:
+    """The estimates of rows and those of groups that have none, which the last line and a problem name, are all that is stored."""
+    frame = shared_client.costs("session", "2d")
+    rate = shared_client.rest.get_current_checkpoint_usage()["effective_rate_usd_per_gigabyte_month"]
+    stored = shared_client.sessions(access_scope="accessible")["checkpoint_storage_bytes"].sum() / 1e9 * rate
+    rest = stored - frame["estimated_storage_usd_month"].sum()
+    assert rest > 1
+    said = frame.attrs["tinker"]["problems"][-1]["problem"]
+    assert said == f"groups without events in this time store another ${rest:,.2f} a month"
+    assert said in str(frame.tinker)
+    assert said not in str(frame.head(1).tinker)
+
+
+def test_a_frame_says_its_span_and_its_sum(shared_client: tkf.Client) -> None:
+    """`attrs` have the first hour and the one after the last; the last line of the text has them and the dollars."""
+    frame = shared_client.costs("type", "2026-01-02", "2026-02-01T12:30")
+    about = frame.attrs["tinker"]
+    assert (about["start"], about["end"]) == ("2026-01-02T00:00:00Z", "2026-02-01T13:00:00Z")
+    last = str(frame.tinker).splitlines()[-1]
+    assert "in all from 2026-01-02 to 2026-02-01 13:00 UTC, before credits" in last or "nothing is priced from" in last
+    assert shared_client.usage("2026-01-02", "2026-01-03").attrs["tinker"]["start"] == "2026-01-02T00:00:00Z"
+
+
 def test_what_people_and_projects_store_is_the_servers_own(server: DemoServer, client_of: Make) -> None:
     """Their estimate has what the organization stores also in sessions that cannot be listed; that of sessions lacks then."""
     server.faults.bursts.append(Burst({"search_sessions", "list_sessions"}, 403, times=None))
@@ -236,9 +259,9 @@ def test_what_is_not_known_of_sessions_is_said(server: DemoServer, client_of: Ma
     assert set(frame["meta.team"].dropna()) == {"new"}
     sizes = client.sessions(access_scope="accessible")
     unknown = int((sizes["checkpoint_storage_bytes"].isna() & (sizes["checkpoints_count"] > 0)).sum())
-    assert {one["column"]: one["rows"] for one in frame.attrs["tinker"]["problems"]} == {
-        "estimated_storage_usd_month": unknown
-    }
+    problem, *others = frame.attrs["tinker"]["problems"]
+    assert (problem["column"], problem["rows"]) == ("estimated_storage_usd_month", unknown)
+    assert all("groups without events" in other["problem"] for other in others)
     assert client.costs("meta.none")["meta.none"].isna().all()
     about = client.costs("run").attrs["tinker"]
     assert "training_run_id" in [one["column"] for one in about["problems"]]

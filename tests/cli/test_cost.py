@@ -31,7 +31,7 @@ def test_cost_prints_what_costs_returns(shared_server: DemoServer, shared_client
     assert [row["cost_usd"] for row in json.loads(done.out)] == frame["cost_usd"].tolist()
     found = pd.read_csv(io.StringIO(command(shared_server, *options, "--limit", "2", "--format", "csv").out))
     assert found["user_name"].tolist() == frame["user_name"].tolist()[:2]
-    assert f"${frame['cost_usd'].sum():,.2f} in all" in done.err
+    assert f"${frame['cost_usd'].sum():,.2f} in all from {since} to {until} UTC" in done.err
     assert f"{frame['unpriced_events'].sum()} events of {frame['events'].sum():,} without a price" in done.err
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
 from ..errors import NotSupportedError, PermissionDeniedError, ServerError
@@ -17,7 +18,7 @@ from ..listings.listing import Listing, Report, merge_reports
 from ..listings.tables import Options
 from ..rest.transport import Transport
 from ..schema.catalog import COSTS, STORAGE, USAGE
-from .costs import ESTIMATE, add_estimate, find_runs, sum_costs
+from .costs import ESTIMATE, estimate_storage, find_idle, find_runs, sum_costs
 from .events import decode_storage
 from .reader import UsageReader
 from .spans import Moment, Window, parse_span
@@ -52,17 +53,18 @@ class Billing:
         span, listing = self._read_span(start, end, options)
         again = parse_span(start, end, self._now())
         if again != span:  # the first answer has shown the server's clock
-            _, listing = self._read_span(start, end, options)
+            span, listing = self._read_span(start, end, options)
+        about = dict(zip(("start", "end"), span.key, strict=True))
         frame, report = build_frame(USAGE, listing), replace(listing.report)
         sessions = self._account.read_all_sessions(options) if len(frame) else None
         if sessions is None:
             report.lacks = [*report.lacks, *(name for name in BESIDE_SESSION if frame[name].isna().all())]
-            return TableFrame(frame, USAGE, report)
+            return TableFrame(frame, USAGE, report, about)
         found = sessions.frame[["session_id", *BESIDE_SESSION]].set_index("session_id").reindex(frame["session_id"])
         for name in BESIDE_SESSION:  # the session's own list is newer than events that are kept
             own = pd.Series(found[name].array, index=frame.index)
             frame[name] = own.where(own.notna(), frame[name])
-        return TableFrame(frame, USAGE, _join_report(report, sessions.report, *UNNAMED))
+        return TableFrame(frame, USAGE, _join_report(report, sessions.report, *UNNAMED), about)
 
     def _now(self) -> datetime:
         """Return the time by the server's clock, as far as it is known."""
@@ -85,16 +87,24 @@ class Billing:
             runs = self._account.training_runs(replace(options, access_scope="accessible"))
             frame = frame.assign(training_run_id=find_runs(frame, runs.frame))
             report = _join_report(report, runs.report, *UNASSIGNED)
-        return self._add_estimate(sum_costs(frame, by), by, report, options)
+        costs = self._add_estimate(sum_costs(frame, by), by, report, options)
+        return TableFrame(costs, COSTS, report, usage.about)
 
-    def _add_estimate(self, costs: pd.DataFrame, by: list[str], report: Report, options: Options) -> TableFrame:
+    def _add_estimate(self, costs: pd.DataFrame, by: list[str], report: Report, options: Options) -> pd.DataFrame:
         """Return costs with what their groups store now, estimated; the report says what that lacks."""
         held, rate = self._read_held(by, options), self._account.read_rate()
         is_unknown = rate is None or (held is None and not STORE_NOTHING & set(by))
         report.lacks = [*(name for name in report.lacks if name in costs), *([ESTIMATE] if is_unknown else [])]
-        if held is not None and rate is not None and (unknown := int(held["size_bytes"].isna().sum())):
+        if held is None or rate is None:
+            return costs.assign(**{ESTIMATE: np.nan})
+        if unknown := int(held["size_bytes"].isna().sum()):
             report.note(ESTIMATE, "what has no known size is not in the estimate", rows=unknown)
-        return TableFrame(add_estimate(costs, held, by, rate), COSTS, report)
+        estimate = estimate_storage(held, by, rate)
+        if len(idle := find_idle(costs, estimate)):
+            report.note(
+                ESTIMATE, f"groups without events in this time store another ${idle.sum():,.2f} a month", len(idle)
+            )
+        return costs.merge(estimate, how="left", validate="1:1")
 
     def _read_held(self, by: list[str], options: Options) -> pd.DataFrame | None:
         """Return the sizes of what is stored now with the columns of groups; None if that is not known, or means nothing for them."""

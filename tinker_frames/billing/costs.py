@@ -107,18 +107,22 @@ def find_keys(rows: pd.DataFrame, by: list[str]) -> dict[str, pd.Series[Any]]:
     return keys
 
 
-def add_estimate(costs: pd.DataFrame, held: pd.DataFrame | None, by: list[str], rate: float | None) -> pd.DataFrame:
-    """Return costs with the dollars a month for what each group holds now: its bytes, as far as they are known, times the rate.
+def estimate_storage(held: pd.DataFrame, by: list[str], rate: float) -> pd.DataFrame:
+    """Return the dollars a month for what each group holds now: its bytes, as far as they are known, times the rate.
 
-    `held` has `size_bytes` and the columns that tell the groups; None where these say nothing of what is stored. The estimate is NA
-    then, and where none of a group's bytes or no rate is known.
+    `held` has `size_bytes` and the columns that tell the groups. The estimate is NA where none of a group's bytes are known.
     """
-    if held is None or rate is None:
-        return costs.assign(**{ESTIMATE: np.nan})
     numbers, groups = _number_groups(find_keys(held, by))
     sizes = held["size_bytes"].groupby(numbers).sum(min_count=1)
     groups[ESTIMATE] = sizes.astype("float64") / 1e9 * rate
-    return costs.merge(groups, on=[name for name in groups if name != ESTIMATE], how="left", validate="1:1")
+    return groups
+
+
+def find_idle(costs: pd.DataFrame, estimate: pd.DataFrame) -> pd.Series[Any]:
+    """Return the estimates of the groups that store something but have no row of costs."""
+    keys = [name for name in estimate if name != ESTIMATE]
+    is_idle = estimate.merge(costs[keys], how="left", indicator=True, validate="1:1")["_merge"] == "left_only"
+    return estimate.loc[is_idle.to_numpy() & (estimate[ESTIMATE] > 0), ESTIMATE]
 
 
 def find_runs(usage: pd.DataFrame, runs: pd.DataFrame) -> pd.Series[Any]:

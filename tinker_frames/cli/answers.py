@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..frames.formats import TEXT_FORMATS
-from ..frames.text import count_nouns
+from ..frames.text import describe_sum
 from ..schema import catalog
 from .completion import COST_GROUPS, GROUPS, complete_cost_groups, complete_groups, complete_query
 from .connection import add_server_options, open_client
@@ -118,7 +118,7 @@ def cost(
         is_drawn = sys.stdout.isatty() and len(by) == 1 and by[0] in PERIODS
         print_table(_add_bars(shown) if is_drawn else shown, full=full, hint="--full shortens nothing")
     sys.stdout.flush()
-    click.echo(f"{summarize(frame)}\n{_describe_sum(frame)}", err=True)
+    click.echo(f"{summarize(frame)}\n{describe_sum(frame)}", err=True)
     return 0 if frame.attrs["tinker"]["complete"] else INCOMPLETE
 
 
@@ -143,13 +143,6 @@ def _add_bars(costs: pd.DataFrame) -> pd.DataFrame:
         list(shown.columns).index("cost_usd") + 1, "", [bar + mark for bar, mark in zip(bars, marks, strict=True)]
     )
     return shown
-
-
-def _describe_sum(costs: pd.DataFrame) -> str:
-    """Return the dollars of all groups, and how many events have no price."""
-    unpriced, dollars = costs["unpriced_events"].sum(), costs["cost_usd"].sum(min_count=1)
-    price = "nothing is priced" if dollars != dollars else f"${dollars:,.2f} in all"  # noqa: PLR0124  # NaN
-    return f"{price}, before credits; {count_nouns(int(unpriced), 'event')} of {int(costs['events'].sum()):,} without a price"
 
 
 @click.command()

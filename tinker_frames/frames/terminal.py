@@ -12,7 +12,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from ..schema.catalog import FOUND, TABLES
 from ..schema.paths import starts_with_scheme
 from .humanize import humanize_column, label_columns, list_short_forms, shorten_ids
-from .text import escape_control_characters, format_cell, list_doubts, summarize
+from .text import SUMMED, describe_sum, escape_control_characters, format_cell, list_doubts, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,8 @@ def format_frame(frame: pd.DataFrame, width: int | None = None) -> str:
     columns = [name for name in (table.brief if table else LEADING) if name in frame.columns]
     others = [] if table else [name for name in frame.columns if name not in columns]
     shown = frame[[*columns, *others]].head(ROWS_ON_SCREEN)
-    return "\n".join([*render_text(shown, width), summarize(frame), *list_doubts(about)])
+    sums = [describe_sum(frame)] if set(SUMMED) <= set(frame.columns) else []
+    return "\n".join([*render_text(shown, width), summarize(frame), *sums, *list_doubts(about)])
 
 
 def count_columns_shown(frame: pd.DataFrame, width: int) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NOTHING = "-"
 UNITS = ("_gb", "_days", "percent", "seconds")  # how the names of numbers end that have one decimal
+SUMMED = ("cost_usd", "events", "unpriced_events")  # the columns of costs that one line sums up
 DOLLARS = ("_usd", "_usd_month")  # how those end that have cents
 
 # A joiner between letters that are written with it, as in Persian, or between emoji; beside a Latin letter it would only hide.
@@ -95,6 +96,24 @@ def summarize(frame: pd.DataFrame) -> str:
 def list_doubts(about: dict[str, Any]) -> list[str]:
     """Return why rows may be missing from a listing, of what its frame says of itself."""
     return [escape_control_characters(p["problem"]) for p in about.get("problems", ()) if p["column"] is None]
+
+
+def describe_sum(costs: pd.DataFrame) -> str:
+    """Return the dollars of a frame of costs, its span, how many events have no price, and what is stored without a row."""
+    about = costs.attrs.get("tinker") or {}
+    dollars, events, unpriced = (costs[name].dropna() for name in SUMMED)
+    price = f"${dollars.sum():,.2f} in all" if len(dollars) else "nothing is priced"
+    span = f" from {_format_hour(about['start'])} to {_format_hour(about['end'])} UTC" if "end" in about else ""
+    odd = f"{count_nouns(int(unpriced.sum()), 'event')} of {int(events.sum()):,} without a price"
+    parts = [f"{price}{span}, before credits", odd]
+    if about.get("rows") == len(costs):
+        parts += [p["problem"] for p in about.get("problems", ()) if p["column"] == "estimated_storage_usd_month"]
+    return escape_control_characters("; ".join(parts))
+
+
+def _format_hour(time: str) -> str:
+    """Return an hour in UTC without what is zero: `2026-11-01`, `2026-11-01 13:00`."""
+    return time.replace("T", " ").removesuffix(":00Z").removesuffix(" 00:00")
 
 
 def _describe_proof(about: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -37,6 +37,7 @@ from ..schema.columns import Table, empty_frame
 from ..schema.paths import may_be_short, quote_text, run_url, runs_of, starts_with_scheme
 from .find import find_rows, resolve_short_ids
 from .joins import (
+    ATTRS,
     STORAGE_COST,
     add_checkpoint_sums,
     add_columns,
@@ -62,11 +63,12 @@ MANY_RUNS = 200  # above this, the user's list is expected to take fewer request
 
 @dataclass(frozen=True)
 class TableFrame:
-    """A table's frame, with the report of how it was read."""
+    """A table's frame, with the report of how it was read, and what else its `attrs` say."""
 
     frame: pd.DataFrame
     table: Table
     report: Report
+    about: dict[str, str] = field(default_factory=dict)
 
 
 class Account:
@@ -342,6 +344,7 @@ class Account:
         add_storage_cost(frame, self._rate.get())
         base_url = self._transport.settings.base_url
         describe_frame(frame, table, report, base_url=base_url, account=self._transport.account)
+        frame.attrs[ATTRS] |= found.about
         if not report.doubted:
             return frame
         why = "; ".join(p["problem"] for p in report.problems if p["column"] is None)
