@@ -48,10 +48,30 @@ def test_listings_have_the_metrics_as_columns(
     assert losses == sorted(losses)
     assert losses
     assert "test/nll" in command(shared_server, *call, "--limit", "1").out.splitlines()[0]
+    typo = command(shared_server, *call[:4], "--where", "`test/nl` < 1.2")
+    assert "there is no column 'test/nl'; did you mean test/nll" in typo.err
     assert (
         "--logs is for checkpoints, inventory, not for runs" in command(shared_server, "ls", "runs", "--logs", ".").err
     )
     assert "there is no folder" in command(shared_server, "ls", "checkpoints", "--logs", str(runs / "x")).err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ls", "checkpoints", "--sort", "test/nll"),
+        ("ls", "checkpoints", "--where", "`test/nll` < 1"),
+        ("retire", "--all", "--best", "test/nll:2", "--dry-run"),
+    ],
+)
+def test_a_metric_without_logs_names_their_option(
+    command: Callable[..., Any], shared_server: DemoServer, arguments: tuple[str, ...]
+) -> None:
+    """A column like a metric, of checkpoints that were joined to no log, is an error that names --logs and lists no columns."""
+    done = command(shared_server, *arguments)
+    assert (done.code, "training logs are columns with --logs FOLDER" in done.err) == (1, True)
+    assert "columns are" not in done.err.replace("logs are columns", "")
+    assert "See the columns" not in done.err
 
 
 def test_lineage_needs_no_account(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, runs: Path) -> None:

@@ -337,6 +337,7 @@ def test_text_beside_a_column_is_a_value_of_it(written: str, meant: str, typed: 
         ("size > 1", "no column 'size'; did you mean size_gb"),
         ("idle > '3d'", "no column 'idle'. The columns are "),
         ("status == 'failed'", r"no column 'status'\. It is a column of sessions; an inventory has session_status\."),
+        ("`meta.loss` < 1 and `test/nl` < 1", "no column 'test/nl'"),
         ("size_gb >", r"invalid syntax\. Write it as"),
     ],
 )

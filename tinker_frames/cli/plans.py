@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConfirmationNeededError, InvalidRequestError
+from ..frames.comparisons import NO_LOGS
 from ..plans.actions import ACTIONS, Action, Arguments, Parameter
 from ..plans.guards import GUARDS
 from ..policies import RULES, KeepRule, Rule, join_rules
@@ -318,9 +319,8 @@ def _make_plan(client: Client, action: Action, frame: pd.DataFrame, given: dict[
         return client.planner.plan(action.name, frame, given)
     except AttributeError as error:  # a keep rule by a column that checkpoints do not have
         problem = str(error)
-    raise InvalidRequestError(
-        problem, hint="See the columns with tinker-frames ls checkpoints --columns all --limit 0."
-    )
+    see = "See the columns with tinker-frames ls checkpoints --columns all --limit 0."
+    raise InvalidRequestError(problem, hint="" if NO_LOGS in problem else see)
 
 
 def _run_plan(plan: Plan, options: dict[str, Any], named: list[str]) -> int:

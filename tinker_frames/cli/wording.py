@@ -24,6 +24,7 @@ _WORDS = {
     r"; all are in attrs\[\"tinker\"\]\[\"problems\"\], and numeric=False keeps text": "",
     r"; pass max_keys=None for all": "",
     r", or lower max_workers": "",
+    r"after df\.tinker\.with_metrics\(logs\)": "with --logs FOLDER",
     r"See logs\.metric_names, and the columns of logs\.runs": "See tinker-frames ls checkpoints --logs FOLDER --format json --limit 1",
     r"; allow_http=True permits plain http within private networks": "",
     r" and, with allow_http=True, private networks": "",

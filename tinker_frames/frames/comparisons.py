@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TIME_FORMS = "2026-01-31, '2026-01-31 15:00' or 2026-01-31T15:00+01:00; without an offset it is UTC"
 NUMBER_FORMS = "0.5 or 1e-4"
+NO_LOGS = "metrics of training logs are columns after df.tinker.with_metrics(logs)"
 MOST_CLOSE = 3  # columns that an error names for one that is unknown
 
 
@@ -171,6 +172,19 @@ def suggest_columns(names: list[str], columns: Iterable[object]) -> str:
     """
     close = find_close_columns(names, columns)
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def suggest_logs(names: list[str], columns: Iterable[object]) -> str:
+    """Return where the metrics of training logs come from, if a name looks like one and the frame has not been joined to logs; else empty.
+
+    Examples
+    --------
+    >>> suggest_logs(["test/nll"], ["tinker_path", "name"])
+    'metrics of training logs are columns after df.tinker.with_metrics(logs)'
+    """
+    known = set(columns)
+    is_like_one = any("/" in name or name == "log_path" for name in names)
+    return NO_LOGS if is_like_one and "tinker_path" in known and "is_parent" not in known else ""
 
 
 def find_close_columns(names: list[str], columns: Iterable[object]) -> list[str]:

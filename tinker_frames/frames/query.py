@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from ..schema.catalog import INVENTORY, TABLES
-from .comparisons import QUOTED, UNITS, describe_unknown_columns, find_close_columns, translate_comparisons
+from .comparisons import (
+    QUOTED,
+    UNITS,
+    describe_unknown_columns,
+    find_close_columns,
+    suggest_logs,
+    translate_comparisons,
+)
 from .metadata import list_key_columns, read_key_columns
 from .query_bounds import bound_query
 
@@ -130,7 +137,7 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where",
         meant = translate_comparisons(frame, query)
         mask = _evaluate(bound_query(frame, meant), meant)
     except UndefinedVariableError as error:
-        names = str(error).split("'")[1:2]
+        names = _list_unknown(query, frame) or str(error).split("'")[1:2]
         problem, hint = describe_unknown_columns(names, frame.columns), _list_columns(names, frame)
     except InvalidRequestError as error:
         problem, hint = error.what, error.hint
@@ -142,6 +149,12 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where",
             return kept
         problem = "it is not true or false for every row"
     raise InvalidRequestError(f"{called} {query!r} cannot be evaluated: {problem}", hint=hint)
+
+
+def _list_unknown(query: str, frame: pd.DataFrame) -> list[str]:
+    """Return the names in backticks that are no columns, as typed: pandas' error has them with words instead of signs."""
+    quoted = [text[1:-1] for text in _QUOTED.findall(query) if text.startswith("`")]
+    return [name for name in dict.fromkeys(quoted) if not name.isidentifier() and name not in frame.columns]
 
 
 def name_keys(frame: pd.DataFrame, query: str) -> tuple[pd.DataFrame, str]:
@@ -221,6 +234,8 @@ def _list_columns(unknown: list[str], frame: pd.DataFrame) -> str:
     """Return a hint with the first columns of a frame; none if one of them is close to an unknown name."""
     if find_close_columns(unknown, frame.columns):
         return ""
+    if hint := suggest_logs(unknown, frame.columns):
+        return f"{hint[0].upper()}{hint[1:]}."
     if len(unknown) == 1 and (hint := _name_tables(unknown[0])):
         return hint
     first, others = list(map(str, frame.columns[:MOST_LISTED])), len(frame.columns) - MOST_LISTED

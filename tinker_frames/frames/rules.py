@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..schema.identity import align_mask, name_rows, restore_keys
-from .comparisons import suggest_columns
+from .comparisons import suggest_columns, suggest_logs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,6 +191,8 @@ def require_columns(rule: Rule, frame: pd.DataFrame, *columns: str, others: Iter
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         meant = suggest_columns(missing, [*others, *frame.columns])
+        if not meant and (hint := suggest_logs(missing, frame.columns)):
+            meant = f"; {hint}"
         plural = "s" if len(missing) > 1 else ""
         raise AttributeError(
             f"{rule} needs the column{plural} {', '.join(map(repr, missing))}, which the frame lacks{meant}"
