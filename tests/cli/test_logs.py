@@ -11,6 +11,7 @@ import pytest
 
 from tinker_frames.cli import tour
 from tinker_frames.demo import DemoServer
+from tinker_frames.schema.paths import write_console_link
 
 
 @pytest.fixture
@@ -86,6 +87,40 @@ def test_lineage_needs_no_account(command: Callable[..., Any], monkeypatch: pyte
     path = DemoServer(runs=1).state.runs()[0].newest_checkpoint("training").tinker_path
     rows = json.loads(command(None, "lineage", "--demo", path, "--format", "json").out)
     assert [row["log_path"] is not None for row in rows] == [True]
+
+
+def test_lineage_takes_what_info_takes(command: Callable[..., Any], runs: Path) -> None:
+    """A link, a run's id, its beginning and what tables show of a path are as good as the path; what no log names is an error."""
+    configs = sorted(runs.glob("*/config.json"))
+    config = next(text for file in configs if '"tinker://' in (text := file.read_text()))
+    path = json.loads(config)["load_checkpoint_path"]
+    run, _, name = path.removeprefix("tinker://").partition("/")
+    whole = command(None, "lineage", path, "--logs", str(runs)).out.splitlines()
+    link = write_console_link({"tinker_path": path})
+    for text in (link, run, f"{run[:8]}…{run[-2:]}", f"{run[:13]}…{run[-2:]}/{name[:1]}…/{name.partition('/')[2]}"):
+        lines = command(None, "lineage", text, "--logs", str(runs)).out.splitlines()
+        assert lines[1 : len(whole)] == whole[1:]
+    assert ", whose run has the *" in whole[0]
+    for text in ("tinker://nosuch:train:0/weights/final", "nosuch"):
+        done = command(None, "lineage", text, "--logs", str(runs))
+        assert (done.code, done.out, "no training log is of" in done.err) == (1, "", True)
+
+
+def test_a_folder_without_logs_is_an_error(
+    command: Callable[..., Any], shared_server: DemoServer, tmp_path: Path
+) -> None:
+    """A folder in which there is no log would leave every metric unknown: it is an error that says what a log folder holds."""
+    done = command(shared_server, "ls", "checkpoints", "--logs", str(tmp_path))
+    assert (done.code, "holds metrics.jsonl" in done.err) == (1, True)
+
+
+def test_rules_count_per_setting_of_the_logs(
+    command: Callable[..., Any], shared_server: DemoServer, runs: Path
+) -> None:
+    """With --per log_path the best are counted in each log folder, so that a run that resumed is one."""
+    rule = ("--best", "test/nll:1", "--per", "log_path,checkpoint_type")
+    done = command(shared_server, "retire", "--all", "--logs", str(runs), *rule, "--dry-run", "--format", "json")
+    assert (done.code, done.err.count("needs the column")) == (0, 0)
 
 
 def test_the_demo_writes_logs(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

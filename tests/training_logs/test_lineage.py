@@ -66,4 +66,13 @@ def test_a_lineage_is_printed_as_a_tree(runs: Path) -> None:
         f"   └─ b2, from weights/000005  ({runs}/b)",
     ]
     with pytest.raises(tkf.errors.InvalidRequestError, match="is not a tinker path"):
-        tkf.lineage("b", runs)
+        tkf.lineage("nosuch", runs)
+
+
+def test_a_lineage_says_what_is_known(runs: Path) -> None:
+    """The first line explains the mark, or says that nothing is known; of a run, what was started from any checkpoint is listed."""
+    assert repr(tkf.lineage("tinker://b/weights/000005", runs)).splitlines()[0].endswith(", whose run has the *")
+    assert tkf.lineage("b", runs).frame["training_run_id"].tolist() == ["a", "b", "b2", "c"]
+    alone, unknown = (tkf.lineage(f"tinker://{run}/weights/1", runs) for run in ("a", "nosuch"))
+    assert "no parent and no child is known" in repr(alone)
+    assert (alone.is_known, unknown.is_known, "no training log is of its run" in repr(unknown)) == (True, False, True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import InvalidRequestError
+from ..schema.paths import read_console_link
 from .connection import RUNS, SEED, add_demo_option, is_demo
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from ..training_logs.lineage import Lineage
+    from ..training_logs.reader import Logs
 
 LOGS = click.option(
     "--logs",
@@ -25,12 +27,24 @@ LOGS = click.option(
     "can be given several times.",
 )
 
+MARKS_HINT = "A log folder holds metrics.jsonl or checkpoints.jsonl."
 
-def add_logs(frame: pd.DataFrame, logs: Sequence[str]) -> pd.DataFrame:
-    """Return checkpoints with the metrics of training logs, and say on standard error how many have none."""
+
+def add_logs(frame: pd.DataFrame, logs: Sequence[str], per: str | None = None) -> pd.DataFrame:
+    """Return checkpoints with the metrics of training logs, and those of the columns `per` that are settings of the logs.
+
+    Standard error says how many checkpoints have no log.
+    """
+    from ..training_logs.reader import logs as read_logs
+
     if not logs:
         return frame
-    joined: pd.DataFrame = frame.tinker.with_metrics(list(logs))
+    read = read_logs(list(logs))
+    if not len(read):
+        raise InvalidRequestError(f"there are no training logs in {', '.join(logs)}", hint=MARKS_HINT)
+    names = [name.strip() for name in per.split(",")] if per else []
+    settings = [name for name in names if name in read.runs.columns and name not in frame.columns]
+    joined: pd.DataFrame = frame.tinker.with_metrics(read, config=settings)
     problems = {each["column"]: each for each in joined.attrs["tinker"]["problems"]}
     if "log_path" in problems:
         click.echo(f"{problems['log_path']['rows']:,} of {len(joined):,} checkpoints are in no training log", err=True)
@@ -40,7 +54,7 @@ def add_logs(frame: pd.DataFrame, logs: Sequence[str]) -> pd.DataFrame:
 
 
 @click.command()
-@click.argument("path")
+@click.argument("text", metavar="PATH|RUN")
 @click.option(
     "--logs",
     multiple=True,
@@ -49,14 +63,23 @@ def add_logs(frame: pd.DataFrame, logs: Sequence[str]) -> pd.DataFrame:
 )
 @add_demo_option("Use the training logs of the account of `tinker-frames demo`, which `--demo` shows elsewhere.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def lineage(path: str, logs: tuple[str, ...], form: str) -> int:
-    """Print what a checkpoint comes from and what was started from it, according to training logs; needs no account."""
+def lineage(text: str, logs: tuple[str, ...], form: str) -> int:
+    """Print what a checkpoint comes from and what was started from it, according to training logs; needs no account.
+
+    Takes a tinker path, the id of a training run, the beginning of one, what a table shows of either (with …), or a link of the
+    console. Exit code 1 means that no log is of its run or was started from it.
+    """
     from ..frames import files
+    from ..training_logs.lineage import NO_LOG
     from ..training_logs.lineage import lineage as find_lineage
 
     if not (logs or is_demo()):
         raise click.UsageError("name the training logs with --logs, or use --demo.")
-    found = _find_demo_lineage(path) if is_demo() and not logs else find_lineage(path, logs)
+    read = _read_logs(logs)
+    path = _complete_path(text, read)
+    found = find_lineage(path, read)
+    if not found.is_known:
+        raise InvalidRequestError(f"{path}: {NO_LOG}", hint="Name the folder of its run, too, with --logs.")
     if form == "json":
         files.write_json_array(found.frame, sys.stdout.buffer)
     else:
@@ -64,10 +87,21 @@ def lineage(path: str, logs: tuple[str, ...], form: str) -> int:
     return 0
 
 
-def _find_demo_lineage(path: str) -> Lineage:
-    """Return the lineage by the logs of the demo account, which are written to a folder for as long as they are read."""
-    from ..demo import DemoServer
-    from ..training_logs.lineage import lineage as find_lineage
+def _complete_path(text: str, logs: Logs) -> str:
+    """Return the path or id of a run that a text means, completed by those that the logs name."""
+    from ..listings.find import resolve_short_ids
 
+    runs = [str(each.training_run_id) for each, _ in logs.parents_by_run.values()]
+    (path,) = resolve_short_ids([read_console_link(text) or text.strip()], [*runs, *logs.rows_by_path])
+    return path
+
+
+def _read_logs(logs: Sequence[str]) -> Logs:
+    """Return training logs; without a location those of the demo account, from a folder that exists as long as they are read."""
+    from ..demo import DemoServer
+    from ..training_logs.reader import logs as read_logs
+
+    if logs:
+        return read_logs(logs)
     with tempfile.TemporaryDirectory() as folder:
-        return find_lineage(path, DemoServer(runs=RUNS, seed=SEED).write_logs(folder))
+        return read_logs(DemoServer(runs=RUNS, seed=SEED).write_logs(folder))

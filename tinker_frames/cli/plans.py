@@ -254,7 +254,7 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
     removes, by_rule = action.ends_life(_check(action, given)), _takes_rule(action)
     paths = None if _takes_all(options) else _read_paths(options["paths"], options["where"], by_rule=by_rule)
     with _open_client(options["base_url"]) as client:
-        frame = add_logs(client.checkpoints(by=options["listing"], refresh=True), options["logs"])
+        frame = add_logs(client.checkpoints(by=options["listing"], refresh=True), options["logs"], options.get("per"))
         incomplete = not frame.attrs["tinker"]["complete"] and not options["allow_incomplete"]
         refused = incomplete and removes and not options["dry_run"]
         if incomplete:

@@ -10,7 +10,7 @@ from ..errors import InvalidRequestError
 from ..frames.text import escape_control_characters
 from ..schema.arguments import check_arguments
 from ..schema.columns import pandas_array
-from ..schema.paths import normalize_path, normalize_run, run_of
+from ..schema.paths import normalize_path, normalize_run, read_console_link, run_of
 from .reader import Logs, find_logs
 from .steps import Parent
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .folders import Location
 
 
+NO_LOG = "no training log is of its run, and none was started from it"
 MOST_INDENT = 20  # levels of a printed tree
 Entry = tuple[Parent, str]  # a training run with what it was started from, and its log folder
 
@@ -38,6 +39,8 @@ class Lineage:
         One row per training run, from the first ancestor on: `depth` (Int64, 0 for the run of the checkpoint, negative for those that
         it comes from), `training_run_id` (NA for a run that has saved nothing yet), `parent_path` (what it was started from; NA for a base model or what no log tells) and
         `log_path` (str).
+    is_known : bool
+        Whether a training log is of its run, or of one that was started from it.
     """
 
     path: str
@@ -47,7 +50,18 @@ class Lineage:
         rows = zip(*(self.frame[name] for name in ("depth", "training_run_id", "parent_path", "log_path")), strict=True)
         first = int(self.frame["depth"].min())
         lines = [_format_row(int(depth) - first, *texts, is_own=depth == 0) for depth, *texts in rows]
-        return "\n".join([f"Lineage of {escape_control_characters(self.path)}", *lines])
+        return "\n".join([f"Lineage of {escape_control_characters(self.path)}{self._describe()}", *lines])
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a training log is of its run, or of one that was started from it."""
+        return len(self.frame) > 1 or bool(self.frame["log_path"].notna().any())
+
+    def _describe(self) -> str:
+        """Return what is known of it, to stand behind its path."""
+        if len(self.frame) > 1:
+            return ", whose run has the *"
+        return ": no parent and no child is known" if self.is_known else f": {NO_LOG}"
 
 
 @check_arguments
@@ -59,7 +73,8 @@ def lineage(path: str, logs: Logs | Location | Iterable[Location]) -> Lineage:
     Parameters
     ----------
     path
-        A tinker path. Its twin, saved together with it, counts as the same.
+        A tinker path, or its link of the console; its twin, saved together with it, counts as the same. Or the id of a training run
+        that a log is of: then all that was started from any of its checkpoints is in the tree.
     logs
         What `tkf.logs` returned, or what it takes.
 
@@ -71,26 +86,36 @@ def lineage(path: str, logs: Logs | Location | Iterable[Location]) -> Lineage:
     Raises
     ------
     InvalidRequestError
-        If the path is no tinker path.
+        If the path is no tinker path, and no run that a log is of.
 
     Examples
     --------
     >>> tkf.lineage(tinker_path, logs="~/runs")
     """
-    own = normalize_path(path)
-    if own is None:
-        raise InvalidRequestError(f"{path!r} is not a tinker path", hint="Pass e.g. tinker://<run>/weights/<name>.")
     found = find_logs(logs)
-    run = own.training_run_id
+    run, name = _read_run_and_name(path, found)
     ancestors = list(_find_ancestors(run, found))
     children = _find_children(found)
-    started = [each for each in children.get(run, []) if _name_parent(each) == own.name and _key(each) != run]
+    started = [each for each in children.get(run, []) if name in (None, _name_parent(each)) and _key(each) != run]
     below = list(_find_descendants(started, children, {run, *ancestors}, 1))
     entries = [_find_entry(each, found) for each in [*reversed(ancestors), run]]
     if entries[-1][0].training_run_id == run:  # no log has it: as it was given
-        entries[-1] = Parent(run_of(path) or run, entries[-1][0].parent_path), entries[-1][1]
+        entries[-1] = Parent(run_of(path) or entries[-1][0].training_run_id, entries[-1][0].parent_path), entries[-1][1]
     rows = [(place - len(ancestors), *entry) for place, entry in enumerate(entries)] + below
     return Lineage(path, _build_frame(rows))
+
+
+def _read_run_and_name(text: str, logs: Logs) -> tuple[str, str | None]:
+    """Return the normalized run and the checkpoint's name that a text means; of a run without a name."""
+    if own := normalize_path(text):
+        return own.training_run_id, own.name
+    run = normalize_run(read_console_link(text) or text)
+    if run in logs.parents_by_run:
+        return run, None
+    raise InvalidRequestError(
+        f"{text!r} is not a tinker path, and no training log is of a run with this id",
+        hint="Pass e.g. tinker://<run>/weights/<name>.",
+    )
 
 
 def _find_entry(run: str, logs: Logs) -> Entry:
