@@ -147,3 +147,19 @@ def test_a_believable_account_differs_only_in_its_texts(account):
     assert not [text for text in texts if any(odd in text for odd in ("<", "=", "%", "\\", "\x1b"))]
     assert max(ord(letter) for text in texts for letter in text) < 0x250
     assert len({session.display_name for session in believable.sessions}) > 10
+
+
+def test_the_time_of_day_changes_only_today():
+    """Accounts generated at different times of a day have the same sessions and checkpoints on every day before."""
+    midnight = NOW.replace(hour=0)
+
+    def list_before(account):
+        return [
+            (row.tinker_path, row.time, row.run.started_at, row.run.last_request_time, row.run.session.created_at)
+            for row in list_checkpoints(account)
+            if row.run.session.created_at < midnight
+        ]
+
+    early, late = (generate_account(20, 1, now=midnight + timedelta(minutes=each)) for each in (5, 1200))
+    assert list_before(early) == list_before(late)
+    assert 0 < len(list_before(early)) < len(list_checkpoints(early))

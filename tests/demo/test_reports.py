@@ -1,8 +1,13 @@
 """Billing usage, storage usage and audit."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+from tinker_frames.demo.data.generator import generate_account
+from tinker_frames.demo.data.state import State
+from tinker_frames.demo.service.reports import report_storage, report_usage
 
 from .conftest import build_route, find_path
 
@@ -37,6 +42,43 @@ def test_billing_usage_adds_up(serve, browse):
         if rate is not None:
             assert cost == pytest.approx(rate * event["event_info"]["token_count"] / 1e6, abs=1e-5)
     assert {e["session_id"] for e in events} - {None} == set(reply["sessions"])
+
+
+def list_events(state, start, end):
+    """Return the billing events of an interval as text."""
+    return [json.dumps(event, sort_keys=True) for event in report_usage(state, start, end)["data"]]
+
+
+def test_billing_of_days_that_are_over_is_fixed():
+    """Neither when a server starts, nor checkpoints that are deleted or expire, change what was billed on the days before."""
+    end = datetime(2026, 11, 23, tzinfo=UTC)
+    span = end - timedelta(days=14), end
+    times = [end + timedelta(minutes=5), end + timedelta(hours=13)]
+    first, later = (State(generate_account(20, 1, now=now), now=now) for now in times)
+    billed = list_events(first, *span)
+    assert billed == list_events(later, *span)
+    for row in first.checkpoints_page(20, 0)[0]:
+        first.delete(row)
+    first.advance(days=300)
+    first.remove_rows("list_user_checkpoints", 5)
+    assert billed == list_events(first, *span)
+
+
+def test_billed_storage_is_what_is_stored():
+    """A day's hours of storage, priced, are a thirtieth of the dollars a month of what is stored, and are less after a delete."""
+    end = datetime(2026, 11, 23, tzinfo=UTC)
+    state = State(generate_account(20, 1, now=end), now=end)
+
+    def bill(start):
+        events = report_usage(state, start, start + timedelta(days=1))["data"]
+        return sum(each["estimated_cost_usd"] for each in events if each["event_info"]["type"] == "storage")
+
+    stored = sum(row["estimated_monthly_cost_usd"] for row in report_storage(state, None)["data"])
+    state.advance(hours=1)  # within which no checkpoint expires
+    assert bill(end + timedelta(hours=1)) * 30 == pytest.approx(stored, rel=1e-3)
+    for row in state.checkpoints_page(10**6, 0)[0]:
+        state.delete(row)
+    assert bill(end + timedelta(hours=1)) < bill(end)
 
 
 @pytest.mark.parametrize(

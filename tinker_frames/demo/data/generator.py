@@ -1,4 +1,8 @@
-"""Generate an account from a seed: the same seed gives the same account, with times relative to `now`."""
+"""Generate an account from a seed: the same seed gives the same account, with times relative to `now`.
+
+Sessions of earlier days, and all that happened in them, are dated from the midnight before `now`: accounts generated at
+different times of a day agree on every day that is over. Sessions of today and expiries are dated from `now`.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +77,7 @@ EXPIRIES: dict[str, list[timedelta | None]] = {
 
 MODELS_BY_NAME = {model.name: model for model in MODELS}
 
+RECENT = timedelta(hours=8)  # the age of the oldest session of today
 RUNS_PER_SESSION = (1, 2, 1, 0, 1, 3, 1, 1, 0, 2)
 
 
@@ -108,6 +113,7 @@ class RecordGenerator:
     def __init__(self, seed: int, now: datetime, dialect: str, texts: Texts) -> None:
         self.texts = texts
         self.rng, self.now, self.dialect = random.Random(seed), now, get_dialect(dialect)  # noqa: S311 - repeatable
+        self.midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         self.ids = IdGenerator(self.rng, dialect)
 
     def generate_people(self) -> list[Person]:
@@ -118,12 +124,22 @@ class RecordGenerator:
         urn = f"tml:organization_user:{uuid.UUID(int=self.rng.getrandbits(128), version=4)}"
         return Person(urn, name, f"{login}@example.org")
 
-    def generate_session(self, number: int, owner: Person, project_id: str, age: timedelta) -> Session:
+    def generate_session(self, number: int, owner: Person, project_id: str) -> Session:
         """Return a session without runs and without a status, which depends on the runs."""
+        created = self._pick_creation(number)
         name, metadata = _take(self.texts.display_names, number), _take(self.texts.session_metadata, number)
-        return Session(
-            self.ids.new_session(), owner, project_id, self.now - age, name or None, metadata and dict(metadata)
-        )
+        return Session(self.ids.new_session(), owner, project_id, created, name or None, metadata and dict(metadata))
+
+    def _pick_creation(self, number: int) -> datetime:
+        """Return when a session began: one in ten today, within the last eight hours, the others in the last four months."""
+        if number % 10:
+            return self.midnight - timedelta(days=self.rng.uniform(1, 120))
+        longest = min(RECENT, max(self.now - self.midnight, timedelta(seconds=1)))
+        return self.now - longest * self.rng.uniform(0.04, 0.99)
+
+    def _get_end(self, session: Session) -> datetime:
+        """Return when everything that happens in a session has happened."""
+        return self.now if session.created_at >= self.midnight else self.midnight
 
     def add_run(self, session: Session, number: int, profile: RunProfile) -> Run:
         """Add a run without checkpoints to the session, and return it."""
@@ -132,7 +148,7 @@ class RecordGenerator:
             self.ids.new_run(session, len(session.runs)),
             session,
             model.name,
-            session.created_at + (self.now - session.created_at) * self.rng.uniform(0.05, 0.3),
+            session.created_at + (self._get_end(session) - session.created_at) * self.rng.uniform(0.05, 0.3),
             is_lora=profile.is_lora,
             lora_rank=RANKS[number % len(RANKS)] if profile.ranked else None,
             corrupted=profile.corrupted,
@@ -150,8 +166,8 @@ class RecordGenerator:
         kinds = self._select_kinds(profile)
         if not count or not kinds:
             return
-        start, every = run.last_request_time, self.rng.choice((20, 50, 100, 400))
-        gap = min(timedelta(hours=self.rng.uniform(2, 14)), (self.now - start) * 0.9) / count
+        start, every, end = run.last_request_time, self.rng.choice((20, 50, 100, 400)), self._get_end(run.session)
+        gap = min(timedelta(hours=self.rng.uniform(2, 14)), (end - start) * 0.9) / count
         sequence = [kinds[index % len(kinds)] for index in range(count)]
         remaining, saved = Counter(sequence), Counter[str]()
         for index, kind in enumerate(sequence):
@@ -162,7 +178,7 @@ class RecordGenerator:
             row = Checkpoint(run, kind, name, time)
             self._fill(row, profile, index, saved[kind] * every, last=not remaining[kind])
             run.checkpoints[row.key] = row
-        run.last_request_time = time + min(timedelta(minutes=9), (self.now - time) * 0.5)
+        run.last_request_time = time + min(timedelta(minutes=9), (end - time) * 0.5)
         if self.dialect.has_pending:
             row.pending = self.rng.random() < 0.3
 
@@ -246,18 +262,13 @@ def _distribute_checkpoints(rng: random.Random, profiles: list[RunProfile], tota
     return counts
 
 
-def _pick_age(rng: random.Random, number: int) -> timedelta:
-    # One session in ten is from today, the others from the last four months.
-    return timedelta(hours=rng.uniform(0.3, 8)) if number % 10 == 0 else timedelta(days=rng.uniform(1, 120))
-
-
 def _generate_empty_runs(
     generator: RecordGenerator, owners: list[Person], projects: list[str], profiles: list[RunProfile]
 ) -> Iterator[Session]:
     remaining, number = len(profiles), 0
     while remaining:
         owner, project = owners[number % len(owners)], projects[number % len(projects)]
-        session = generator.generate_session(number, owner, project, _pick_age(generator.rng, number))
+        session = generator.generate_session(number, owner, project)
         for _ in range(min(RUNS_PER_SESSION[number % len(RUNS_PER_SESSION)], remaining)):
             generator.add_run(session, len(profiles) - remaining, profiles[len(profiles) - remaining])
             remaining -= 1

@@ -32,6 +32,7 @@ class Checkpoint:
     size_bytes: int | None = None
     public: bool = False
     expires_at: datetime | None = None
+    removed_at: datetime | None = None
     user_metadata: dict[str, Any] | None = None
     pending: bool = False
     serial: int = 0
@@ -56,7 +57,10 @@ class Checkpoint:
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """A training run; `checkpoints` is sorted oldest first, `trains` is whether it trains unembed, MLP and attention."""
+    """A training run; `checkpoints` is sorted oldest first, `trains` is whether it trains unembed, MLP and attention.
+
+    `removed` are the checkpoints that it had until they expired or were deleted: what was billed for them stays billed.
+    """
 
     training_run_id: str
     session: Session = field(repr=False)
@@ -69,7 +73,17 @@ class Run:
     trains: tuple[bool, bool, bool] = (True, True, True)
     optimizer_config: dict[str, Any] = field(default_factory=lambda: {"type": "adamw"})
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict, repr=False)
+    removed: list[Checkpoint] = field(default_factory=list, repr=False)
     scheme: str = "tinker://"
+    started_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started_at = self.last_request_time
+
+    @property
+    def saved(self) -> list[Checkpoint]:
+        """Every checkpoint that the run has saved, also those that are gone."""
+        return [*self.checkpoints.values(), *self.removed]
 
     def newest_checkpoint(self, kind: str) -> Checkpoint | None:
         """Return the newest completed checkpoint of a type, or None."""

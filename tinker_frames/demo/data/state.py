@@ -293,6 +293,9 @@ class State:
             heapq.heappush(self._expiries, (row.expires_at, row.serial, row))
 
     def _remove_checkpoint(self, row: Checkpoint) -> None:
+        now = self.now()
+        row.removed_at = min(row.expires_at or now, now)
+        row.run.removed.append(row)
         del row.run.checkpoints[row.key]
         row.run.session.checkpoints_count -= 1
         row.run.session.checkpoint_storage_bytes -= row.size_bytes or 0

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 GB_MONTH = 0.1
 HOUR = timedelta(hours=1)
-STORED_EVERY = 6 * HOUR
 # Kinds of sampling, in dollars per million tokens.
 SAMPLING_RATES: list[tuple[dict[str, Any], float]] = [
     ({"type": "sampling_sample"}, 0.6),
@@ -30,8 +29,9 @@ def report_usage(state: State, start: datetime, end: datetime) -> dict[str, Any]
     sessions = state.sessions("accessible")
     events = [event for session in sessions for run in session.runs for event in _list_training_events(run, start, end)]
     events += [event for session in sessions for run in session.runs for event in _list_save_events(run, start, end)]
+    for group in _group_sessions(sessions):
+        events += _list_storage_events(group, start, end)
     for session in sessions:
-        events += _list_storage_events(session, start, end)
         events += [event for sampler in session.samplers for event in _list_sampling_events(sampler, start, end)]
     events.sort(key=lambda event: (event["bucket_start"], -event["event_info"].get("token_count", 0)))
     known = {session.session_id: {"user_metadata": session.user_metadata} for session in sessions}
@@ -43,8 +43,7 @@ def report_usage(state: State, start: datetime, end: datetime) -> dict[str, Any]
 def _list_training_events(run: Run, start: datetime, end: datetime) -> list[dict[str, Any]]:
     rng = random.Random(run.training_run_id)  # noqa: S311 - the same run always costs the same
     rate = round(rng.uniform(0.1, 3.0), 2)
-    first = min((row.time for row in run.checkpoints.values()), default=run.last_request_time)
-    hour, events = first.replace(minute=0, second=0, microsecond=0), []
+    hour, events = _floor(run.started_at), []
     while hour <= run.last_request_time:
         tokens = rng.randrange(100_000, 3_000_000)
         if start <= hour < end:
@@ -60,7 +59,7 @@ def _list_training_events(run: Run, start: datetime, end: datetime) -> list[dict
 
 def _list_save_events(run: Run, start: datetime, end: datetime) -> list[dict[str, Any]]:
     """Return how many checkpoints the run saved in each hour, which is not priced."""
-    saved = Counter(row.time.replace(minute=0, second=0, microsecond=0) for row in run.checkpoints.values())
+    saved = Counter(_floor(row.time) for row in run.saved)
     hours = sorted(hour for hour in saved if start <= hour < end)
     infos = [{"type": "checkpoint", "count": saved[hour]} for hour in hours]
     return [
@@ -71,7 +70,7 @@ def _list_save_events(run: Run, start: datetime, end: datetime) -> list[dict[str
 def _list_sampling_events(sampler: Sampler, start: datetime, end: datetime) -> list[dict[str, Any]]:
     """Return the tokens that the sampler read, from its cache or not, and wrote in its first hours."""
     rng = random.Random(sampler.sampler_id)  # noqa: S311 - the same sampler always costs the same
-    first, events = sampler.session.created_at.replace(minute=0, second=0, microsecond=0), []
+    first, events = _floor(sampler.session.created_at), []
     for hour in (first + HOUR * number for number in range(1, 4)):
         for kind, rate in SAMPLING_RATES:
             info = kind | {"token_count": rng.randrange(10_000, 900_000)}
@@ -81,19 +80,30 @@ def _list_sampling_events(sampler: Sampler, start: datetime, end: datetime) -> l
     return events
 
 
-def _list_storage_events(session: Session, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    if not session.checkpoint_storage_bytes:
-        return []
-    size = session.checkpoint_storage_bytes / 1e9
-    first = session.created_at.replace(minute=0, second=0, microsecond=0) + HOUR
-    late = max(timedelta(0), start - first)
-    hour, events = first - (-late // STORED_EVERY) * STORED_EVERY, []  # the same hours whatever is asked for
+def _list_storage_events(sessions: list[Session], start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Return what sessions of one project and owner stored in each hour: what had been saved before it and was not yet gone."""
+    changes = Counter[datetime]()  # of bytes, by hour
+    for row in (row for session in sessions for run in session.runs for row in run.saved):
+        changes[_floor(row.time) + HOUR] += row.size_bytes or 0
+        if row.removed_at is not None:
+            changes[_floor(row.removed_at) + HOUR] -= row.size_bytes or 0
+    stored, hour, events = sum(change for when, change in changes.items() if when < start), start, []
     while hour < end:
-        info = {"type": "storage", "free": False, "gigabyte_hours": round(size, 6)}
-        event = _build_event(session, hour, None, round(size * GB_MONTH / 720, 8), info, storage_rate=GB_MONTH)
-        events.append(event | {"session_id": None})
-        hour += STORED_EVERY
+        stored += changes[hour]
+        if stored:
+            events.append(_build_storage_event(sessions[0], hour, stored / 1e9))
+        hour += HOUR
     return events
+
+
+def _build_storage_event(session: Session, hour: datetime, size: float) -> dict[str, Any]:
+    info = {"type": "storage", "free": False, "gigabyte_hours": round(size, 6)}
+    event = _build_event(session, hour, None, round(size * GB_MONTH / 720, 8), info, storage_rate=GB_MONTH)
+    return event | {"session_id": None}
+
+
+def _floor(when: datetime) -> datetime:
+    return when.replace(minute=0, second=0, microsecond=0)
 
 
 def _build_event(
@@ -124,9 +134,13 @@ def _build_event(
 def report_storage(state: State, project_id: str | None) -> dict[str, Any]:
     """Return the current storage usage, one row per project and session owner."""
     rows = [row for row in state.sessions("accessible") if project_id in {None, row.project_id}]
-    rows = sorted((row for row in rows if row.checkpoints_count), key=_get_project_and_owner)
-    data = [_sum_storage(list(group)) for _, group in groupby(rows, key=_get_project_and_owner)]
+    data = [_sum_storage(group) for group in _group_sessions([row for row in rows if row.checkpoints_count])]
     return {"effective_rate_usd_per_gigabyte_month": GB_MONTH, "data": data}
+
+
+def _group_sessions(rows: list[Session]) -> list[list[Session]]:
+    """Return the sessions of each project and owner."""
+    return [list(group) for _, group in groupby(sorted(rows, key=_get_project_and_owner), key=_get_project_and_owner)]
 
 
 def _get_project_and_owner(row: Session) -> tuple[str, str]:
