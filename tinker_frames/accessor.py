@@ -216,14 +216,15 @@ class TinkerAccessor(_Actions):
         metrics
             Names or patterns such as `"test/*"`; None for every metric that some row has.
         config
-            Columns of `logs.runs` or `logs.checkpoints` to add, e.g. `["log_path", "learning_rate"]`.
+            Columns of `logs.runs` or `logs.checkpoints` to add, e.g. `["log_path", "learning_rate"]`; a setting that is called as a
+            metric is named `config.<name>`, so that both are kept.
 
         Returns
         -------
         DataFrame
             One row per row of the frame, in the same order and with the same index, with a float64 column per metric, NaN where no log
-            names the checkpoint; `not_finite` (str, a JSON list of the metrics that the log has as NaN or infinite there) if there are
-            any; and `parent_path` (str, what its run was started from),
+            names the checkpoint; `log.step` (Int64, the step that these are of, also of a `final` checkpoint, whose own `step` is NA);
+            `not_finite` (str, a JSON list of the metrics that the log has as NaN or infinite there) if there are any; and `parent_path` (str, what its run was started from),
             `is_parent` (boolean, whether a run was started from it; NA where a log says wrongly what its run was started from), and
             `wandb_link` (str) if some row's metadata has it. Rows without a log keep what they had from logs joined before, and are
             counted in `attrs["tinker"]["problems"]`; `attrs["tinker"]["logs"]` has the log folder of each training run, from which a

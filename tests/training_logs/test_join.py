@@ -144,6 +144,27 @@ def test_a_diverged_run_is_told_from_one_without_a_log(tmp_path: Path) -> None:
     assert "not_finite" not in found.drop(columns="not_finite").tinker.with_metrics(tmp_path, metrics=["kl"])
 
 
+def test_a_setting_that_is_called_as_a_metric_is_a_column_of_its_own(tmp_path: Path) -> None:
+    """The setting gets the prefix `config.`, and the metric keeps its name, in one call or in two."""
+    lines = [{"step": 1, "learning_rate": 0.0}]
+    write_folder(tmp_path, lines, [save("one", "000010", batch=10)], {"learning_rate": 1e-5, "rank": 8})
+    found = frame_of("000010").tinker.with_metrics(tmp_path, config=["learning_rate", "rank"])
+    assert found[["learning_rate", "config.learning_rate", "rank"]].iloc[0].tolist() == [0.0, 1e-5, 8]
+    again = found.tinker.with_metrics(tmp_path, metrics=[], config=["learning_rate"])
+    assert again[["learning_rate", "config.learning_rate"]].iloc[0].tolist() == [0.0, 1e-5]
+
+
+def test_the_step_of_a_final_checkpoint_is_that_of_its_log(tmp_path: Path) -> None:
+    """`log.step` is the step that the metrics are of, also where the name has none; the account's own column is left as it is."""
+    saved = [save("one", "000010", batch=10), save("one", "final", final=True)]
+    write_folder(tmp_path, [{"step": 10, "nll": 2.0}, {"step": 19, "nll": 1.0}], saved)
+    frame = frame_of("000010", "final", "else", runs=("one",)).assign(step=pd.array([10, 10, None, None, None, None]))
+    found = frame.tinker.with_metrics(tmp_path)
+    assert found["log.step"].dtype == "Int64"
+    assert found["log.step"].fillna(-1).tolist() == [10, 10, 20, 20, -1, -1]
+    pd.testing.assert_series_equal(found["step"], frame["step"])
+
+
 def test_no_name_in_a_log_replaces_a_column_of_the_account(tmp_path: Path) -> None:
     """A metric that is called as a column that plans and rules read is named `log.<name>`."""
     names = (
@@ -161,9 +182,7 @@ def test_no_name_in_a_log_replaces_a_column_of_the_account(tmp_path: Path) -> No
     frame = frame_of("000010").assign(public=False)
     found = frame.tinker.with_metrics(tmp_path)
     added = [name for name in found if name not in frame]
-    assert [name for name in added if name.startswith("log.")] == sorted(
-        f"log.{name}" for name in names if name != "step"
-    )
+    assert sorted(name for name in added if name.startswith("log.")) == sorted(f"log.{name}" for name in names)
     assert {name for name in added if not name.startswith("log.")} == {"final", "parent_path", "is_parent"}
     assert not found["public"].any()
 

@@ -23,6 +23,8 @@ from .curves import LOGS, note_folders
 from .reader import Logs, identify_checkpoint
 
 PREFIX = "log."  # of a metric or setting that is called as a column of the account
+SETTING = "config."  # of a setting that is called as a metric
+STEP = f"{PREFIX}step"  # the step that metrics are read at, beside the account's own, which not every checkpoint's name tells
 LINK = "wandb_link"  # the key of the metadata in which the cookbook keeps a run's page
 NO_LOG = "no training log names the checkpoint"
 NO_ROW = "the joined frame has no row of it"
@@ -62,7 +64,7 @@ _RESERVED_PREFIXES = (PREFIX, *PREFIXES.values())
 def add_metrics(
     frame: pd.DataFrame, logs: Logs, metrics: Iterable[str] | None = None, config: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """Return a frame of checkpoints with the metrics at or just before each one's step, some settings, `parent_path` and `is_parent`.
+    """Return a frame of checkpoints with the metrics at or just before each one's step, that step, some settings, `parent_path` and `is_parent`.
 
     Metrics are those whose names match a pattern, by default all that a row has a number of; a setting is a column of
     `logs.runs` or `logs.checkpoints`. Of a row without a log they are NA.
@@ -70,8 +72,9 @@ def add_metrics(
     rows = np.array(logs.find_rows(frame["tinker_path"]), dtype="int64")
     data = _read_metrics(logs, rows, metrics)
     odd = _name_not_finite(logs, rows, data)
-    data |= {name: _take(_find_setting(logs, name), rows) for name in list_texts("config", config)}
+    data |= _read_settings(logs, rows, list_texts("config", config))
     data = {rename_column(name) if name != "log_path" else name: values for name, values in data.items()}
+    data[STEP] = _take(logs.checkpoints["step"], rows)
     data = _keep_known(frame, data | odd, rows)
     is_without = (rows < 0) & pd.DataFrame(data, index=frame.index).isna().all(axis=1).to_numpy()
     joined = _replace_columns(frame, data | _find_parents(frame, logs) | _read_links(frame))
@@ -160,6 +163,12 @@ def _match_names(wanted: Iterable[str], names: list[str]) -> list[str]:
 def _suggest(name: str, names: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(names), 3)
     return f"Did you mean {' or '.join(close)}?" if close else "See logs.metric_names, and the columns of logs.runs."
+
+
+def _read_settings(logs: Logs, rows: np.ndarray[Any, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return settings of each row's run, with `config.` before what is also the name of a metric."""
+    metrics = set(logs.metric_names)
+    return {f"{SETTING}{name}" if name in metrics else name: _take(_find_setting(logs, name), rows) for name in names}
 
 
 def _find_setting(logs: Logs, name: str) -> pd.Series[Any]:
