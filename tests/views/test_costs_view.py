@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -20,10 +21,15 @@ def make_costs(**columns: list[object]) -> pd.DataFrame:
     rows = len(next(iter(columns.values())))
     given = {"events": [1] * rows, "cost_usd": [NA] * rows, "unpriced_events": [0] * rows}
     groups = {name: values for name, values in columns.items() if name not in given and not name.endswith("_usd")}
-    return pd.DataFrame(groups | given | columns)
+    frame = pd.DataFrame(groups | given | columns)
+    frame.attrs["tinker"] = {"table": "costs", "complete": True, "rows": rows}
+    return frame
 
 
-@pytest.mark.parametrize("by", ["day", "month", ["week", "user"], "user", "meta.git", ["base_model", "type"]])
+BYS = ["day", ["week", "user"], "session", "run", ["session", "day"], "meta.git", ["base_model", "type"]]
+
+
+@pytest.mark.parametrize("by", BYS, ids=str)
 def test_a_picture_has_the_costs_of_its_frame(shared_client: tkf.Client, by: str | list[str]) -> None:
     """Groups and kinds have the dollars of the frame; events and those without a price are all counted; it is small JSON."""
     costs = shared_client.costs(by, "45d")
@@ -39,6 +45,33 @@ def test_a_picture_has_the_costs_of_its_frame(shared_client: tkf.Client, by: str
                      "storage": pytest.approx(costs["storage_usd"].sum())}  # fmt: skip
     assert f"${costs['cost_usd'].sum():,.2f} before credits" in repr(view)
     assert tkf.explore(costs.set_index(costs.columns[0]))._picture == picture
+
+
+def test_usage_is_drawn_by_day(shared_client: tkf.Client) -> None:
+    """A frame of billing events is added up by day, also a filtered one, and one without dtypes as from a file."""
+    today = datetime.now(UTC).date()
+    span = (today - timedelta(days=20), today - timedelta(days=1))  # of which nothing changes any more
+    usage = shared_client.usage(*span)
+    view = tkf.explore(usage)
+    costs = shared_client.costs("day", *span)
+    assert isinstance(view, tkf.CostsView)
+    assert view.frame["cost_usd"].tolist() == costs["cost_usd"].tolist()
+    assert view._picture["groups"] == tkf.explore(costs)._picture["groups"]
+    plain = usage.query("event_type == 'training'").astype(str)[["bucket_start", "event_type"]]
+    part = tkf.explore(plain.assign(estimated_cost_usd=usage["estimated_cost_usd"]))
+    assert part.frame["cost_usd"].sum() == pytest.approx(costs["training_usd"].sum())
+    assert "without events" not in repr(part)
+
+
+def test_a_filtered_frame_says_nothing_of_other_days() -> None:
+    """Days that were filtered out are not said to be without events, and have no row; the text says that it is a part."""
+    costs = make_costs(day=["2026-02-01", "2026-02-02", "2026-02-04"], cost_usd=[5.0, 1.0, 7.0])
+    assert "1 day without events" in describe_costs(costs)["text"]
+    for part in (costs[costs["cost_usd"] > 2], costs.assign(a=1).query("cost_usd > 2")):
+        picture = describe_costs(part)
+        assert [group["label"] for group in picture["groups"]] == ["2026-02-01", "2026-02-04"]
+        assert "without events" not in picture["text"]
+        assert picture["text"].endswith("of 3 rows of costs, the frame has 2.")
 
 
 def test_no_events_no_price_and_no_dollars_differ() -> None:
@@ -95,13 +128,25 @@ def test_a_picture_is_bounded() -> None:
 
 
 def test_costs_without_events_and_what_are_no_costs(shared_client: tkf.Client) -> None:
-    """A span without events is an empty picture; a frame without costs or groups is refused; costs by session are sessions."""
+    """A span without events is an empty picture; a frame without costs or groups is refused, as is a query."""
     empty = tkf.CostsView(shared_client.costs("day", "2020-01-01", "2020-01-02"))
     assert "There are no billing events" in repr(empty)
     for frame in (pd.DataFrame({"day": ["2026-01-01"]}), shared_client.costs("day", "2d").drop(columns="day")):
         with pytest.raises(InvalidRequestError):
             tkf.CostsView(frame)
-    assert isinstance(tkf.explore(shared_client.costs("session", "10d"), shared_client), tkf.SessionsView)
+    with pytest.raises(InvalidRequestError, match=r"no 'query'\. Filter the frame"):
+        empty.query = "cost_usd > 1"
+    joined = shared_client.sessions().merge(
+        shared_client.costs("run", "10d")[["session_id", "events", "cost_usd", "unpriced_events"]]
+    )
+    assert isinstance(tkf.explore(joined.drop_duplicates("session_id"), shared_client), tkf.SessionsView)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("cost", "costs"), ("chekpoints", "checkpoints")])
+def test_a_name_that_is_none_is_answered_with_a_close_one(shared_client: tkf.Client, name: str, meant: str) -> None:
+    """The error has the name that may be meant, and all that there are."""
+    with pytest.raises(InvalidRequestError, match=rf"did you mean {meant}\?.* inventory, costs\."):
+        tkf.explore(name, shared_client)
 
 
 def test_the_picture_of_an_account(shared_client: tkf.Client) -> None:

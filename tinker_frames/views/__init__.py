@@ -47,7 +47,7 @@ def explore(
     frame_or_name
         A frame of sessions, training runs or checkpoints, filtered or not; or what to list: `"checkpoints"` (with the columns of
         their runs and sessions, as `inventory()`), `"training_runs"` or `"runs"`, `"sessions"`; `"costs"` for a picture of dollars by
-        day, as of a frame of `costs()` whose groups are no sessions or runs.
+        day, as of any frame of `costs()` or `usage()`. `SessionsView(frame)` is the table of costs by session.
     client
         The account; else the one that the frame came from, else the default one.
     layout

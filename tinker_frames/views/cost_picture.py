@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..billing.costs import BESIDE, KINDS, METADATA, OTHER
+from ..billing.costs import BESIDE, GROUPS, KINDS, METADATA, OTHER, sum_costs
 from ..errors import InvalidRequestError
 from ..frames.humanize import shorten_ids
 from ..frames.query import check_columns
@@ -17,6 +17,8 @@ from .chart_messages import CostGroup, CostKind, CostPicture
 from .sorts import SORTS
 
 NEEDED = ("events", "cost_usd", "unpriced_events")
+EVENT = ("bucket_start", "event_type", "estimated_cost_usd")  # columns that only billing events have
+GROUPED = {*GROUPS.values(), *PERIODS, *(name for names in BESIDE.values() for name in names)}
 MOST_GROUPS = 1000  # that are sent; the largest, or the latest
 LONGEST = 200  # characters of a group's label
 NAMES = ("display_name", "user_name")  # what stands beside ids and names them
@@ -25,15 +27,46 @@ PARTS = tuple(dict.fromkeys([*KINDS.values(), OTHER]))
 
 
 def is_costs(frame: pd.DataFrame) -> bool:
-    """Tell whether a frame is one of costs whose rows are not those of a table, as costs by session are."""
+    """Tell whether a frame is one of costs or usage, and not of a table that columns of costs were joined to."""
+    if is_usage(frame):
+        return True
+    if not set(NEEDED) <= set(frame.columns):
+        return False
+    names = _list_groups(restore_groups(frame))
     keys = {sort.key for sort in SORTS.values()}
-    return set(NEEDED) <= set(frame.columns) and restore_groups(frame).columns[0] not in keys
+    return not keys & set(names[:1]) or all(name in GROUPED or name.startswith(METADATA) for name in names)
+
+
+def is_usage(frame: pd.DataFrame) -> bool:
+    """Tell whether a frame has billing events."""
+    return set(EVENT) <= set(restore_groups(frame).columns)
+
+
+def sum_usage(usage: pd.DataFrame) -> pd.DataFrame:
+    """Return the costs by day of billing events."""
+    about, is_part = usage.attrs.get("tinker") or {}, not is_whole(usage)
+    usage = restore_groups(usage)
+    tokens = usage["token_count"] if "token_count" in usage else pd.Series(pd.NA, usage.index, "Int64")
+    times, types = pd.to_datetime(usage["bucket_start"], utc=True), usage["event_type"].astype("category")
+    costs = sum_costs(usage.assign(bucket_start=times, event_type=types, token_count=tokens), ["day"])
+    costs.attrs["tinker"] = {**about, "table": "costs", "rows": len(costs), "complete": not is_part}
+    return costs
+
+
+def is_whole(frame: pd.DataFrame) -> bool:
+    """Tell whether a frame is known to have all rows that were read, and these to be all."""
+    about = frame.attrs.get("tinker") or {}
+    return about.get("complete") is True and about.get("rows") == len(frame)
 
 
 def restore_groups(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with the groups that stand in its index as columns, which come first."""
     names = [name for name in frame.index.names if name is not None and name not in frame.columns]
     return frame.reset_index(level=names) if names else frame
+
+
+def _list_groups(frame: pd.DataFrame) -> list[str]:
+    return [str(name) for name in frame.columns[: list(frame.columns).index("events")]]
 
 
 def describe_costs(frame: pd.DataFrame) -> CostPicture:
@@ -46,17 +79,18 @@ def describe_costs(frame: pd.DataFrame) -> CostPicture:
     """
     check_columns(frame, list(NEEDED))
     frame = restore_groups(frame)
-    names = [str(name) for name in frame.columns[: list(frame.columns).index("events")]]
+    names = _list_groups(frame)
     if not names:
         raise InvalidRequestError("these costs have no group", hint="Keep the columns before `events`.")
     group, is_time = names[0], names[0] in PERIODS
     columns = [name for name in PARTS if name in frame.columns and frame[name].notna().any()]
-    rows = _sum_periods(frame, group, columns) if is_time else frame
+    is_gapless = is_time and is_whole(frame)
+    rows = _sum_periods(frame, group, columns, fill=is_gapless) if is_time else frame
     shown = rows.tail(MOST_GROUPS) if is_time else rows.head(MOST_GROUPS)
     labels, whole = [shown[group].tolist()] * 2 if is_time else _label_groups(shown, names)
     return {
         "title": f"Dollars by {describe_group(group)}",
-        "text": _describe_sums(rows, len(shown), group, is_time=is_time),
+        "text": "; ".join([*_describe_sums(rows, len(shown), group, is_time=is_time), *_describe_part(frame)]) + ".",
         "group": describe_group(group),
         "is_time": is_time,
         "kinds": [_describe_kind(frame, name) for name in columns],
@@ -73,11 +107,11 @@ def describe_group(name: str) -> str:
     return escape_control_characters(words)
 
 
-def _sum_periods(frame: pd.DataFrame, group: str, columns: list[str]) -> pd.DataFrame:
-    """Return one row for each period from the first to the last; those without any event have 0 events and no dollars."""
+def _sum_periods(frame: pd.DataFrame, group: str, columns: list[str], *, fill: bool) -> pd.DataFrame:
+    """Return one row for each period; with `fill`, from the first to the last, without dollars where there is no event."""
     known = frame[frame[group].notna()]
     sums = known.groupby(known[group].astype(str))[[*NEEDED, *columns]].sum(min_count=1)
-    if sums.empty:
+    if sums.empty or not fill:
         return sums.rename_axis(group).reset_index()
     formats = {"month": "%Y-%m", "year": "%Y"}
     unit = PERIODS[group]
@@ -142,10 +176,10 @@ def _round(value: Any) -> float | None:
     return None if pd.isna(value) else float(f"{value:.8g}")
 
 
-def _describe_sums(rows: pd.DataFrame, shown: int, group: str, *, is_time: bool) -> str:
+def _describe_sums(rows: pd.DataFrame, shown: int, group: str, *, is_time: bool) -> list[str]:
     """Return what the costs come to, how much is not priced, and what is not shown."""
     if rows.empty:
-        return "There are no billing events in this time."
+        return ["There are no billing events in this time"]
     dollars, unpriced, events = (rows[name].dropna() for name in ("cost_usd", "unpriced_events", "events"))
     total = (
         f"${math.fsum(dollars):,.2f} before credits, an estimate and no invoice"
@@ -157,4 +191,12 @@ def _describe_sums(rows: pd.DataFrame, shown: int, group: str, *, is_time: bool)
     parts = [total, odd if unpriced.sum() else "", f"{count_nouns(gaps, group)} without events" if gaps else ""]
     if shown < len(rows):
         parts.append(f"the {'last' if is_time else 'first'} {shown:,} of {len(rows):,} are shown")
-    return f"{'; '.join(filter(None, parts))}."
+    return [*filter(None, parts)]
+
+
+def _describe_part(frame: pd.DataFrame) -> list[str]:
+    """Return how many of the rows that were read a filtered frame has."""
+    listed = (frame.attrs.get("tinker") or {}).get("rows")
+    if not isinstance(listed, int) or len(frame) >= listed:
+        return []
+    return [f"of {count_nouns(listed, 'row')} of costs, the frame has {len(frame):,}"]

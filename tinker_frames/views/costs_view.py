@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from ..client import Client
+from ..errors import InvalidRequestError
 from ..functions import default_client
 from ..schema.arguments import check_argument
 from .cells import format_dollars
-from .cost_picture import describe_costs
+from .cost_picture import describe_costs, is_usage, sum_usage
 from .static_table import MISSING_EXTRA, ROWS, WITHOUT_ROWS, format_table, wrap_static
 
 try:
@@ -29,11 +30,14 @@ class CostsView(DisplayedWidget):
     """A picture of costs in a notebook: dollars by day or another group, stacked by kind, with a table beside it.
 
     A day without events has no mark, one that cost nothing has a line, and what is not priced is hatched: its height is not known.
+    Days that a filtered frame lacks are not drawn. The picture has no filters, selection, actions or `code()`, which are those of
+    views of tables: filter the frame instead.
 
     Parameters
     ----------
     frame
-        A frame of `costs()`, by day, week, month, year or any other groups; None for the last 30 days by day.
+        A frame of `costs()`, by day, week, month, year or any other groups, or of `usage()`, which is added up by day; None for the
+        last 30 days by day.
     client
         The account, if no frame is given; None for the default client.
     layout
@@ -49,7 +53,7 @@ class CostsView(DisplayedWidget):
     Raises
     ------
     InvalidRequestError
-        For a frame that is not of costs.
+        For a frame that is not of costs or usage, and where `query` is set.
     TinkerError
         As `Client.costs`, if the view reads them.
 
@@ -74,9 +78,17 @@ class CostsView(DisplayedWidget):
         check_argument("frame", frame, pd.DataFrame | None)
         check_argument("client", client, Client | None)
         check_argument("save_rows", save_rows, bool)
-        self.frame = (client or default_client()).costs("day") if frame is None else frame
+        frame = (client or default_client()).costs("day") if frame is None else frame
+        self.frame = sum_usage(frame) if is_usage(frame) else frame
         self._save_rows = save_rows
         super().__init__(_picture=describe_costs(self.frame), **({} if layout is None else {"layout": layout}))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; refuse those by which a view of a table is filtered."""
+        if name in ("query", "filtered", "selected"):
+            hint = 'Filter the frame: tkf.explore(view.frame.query("cost_usd > 1")).'
+            raise InvalidRequestError(f"a picture of costs has no {name!r}", hint=hint)
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<CostsView of {self._picture['title'].lower()}: {self._picture['text']}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
@@ -31,9 +32,11 @@ def read_listing(client: Client, listing: str, *, refresh: bool = False) -> pd.D
     """Return the frame of a listing by its name; training runs with their details, which people look for."""
     listing = SHORT_NAMES.get(listing, listing)
     if listing not in LISTINGS:
-        raise InvalidRequestError(
-            f"there is no table {listing!r} to explore", hint=f"Pass a frame, or one of {', '.join(LISTINGS)}."
-        )
+        names = [*LISTINGS, "costs"]
+        close = get_close_matches(listing, names, 1)
+        meant = f"; did you mean {close[0]}?" if close else ""
+        hint = f"Pass a frame, or one of {', '.join(names)}."
+        raise InvalidRequestError(f"there is no table {listing!r} to explore{meant}", hint=hint)
     frame: pd.DataFrame = getattr(client, listing)(refresh=refresh, **DETAILS.get(listing, {}))
     return frame
 
