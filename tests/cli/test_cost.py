@@ -24,10 +24,12 @@ def test_cost_prints_what_costs_returns(shared_server: DemoServer, shared_client
     """Each format has the rows of `client.costs`; standard error has the sum and the number of events without a price."""
     today = datetime.now(UTC).date()
     since, until = (str(today - timedelta(days=days)) for days in (45, 1))  # of which nothing changes any more
-    options = ("cost", "--by", "month", "--by", "user", "--since", since, "--until", until)
+    options = ("cost", "--by", "month,user", "--since", since, "--until", until)
     frame = shared_client.costs(["month", "user"], since, until)
     done = command(shared_server, *options, "--format", "json")
     assert done.code == 0
+    report = json.loads(done.err.splitlines()[-1])
+    assert (report["rows"], report["complete"], report["start"][:10]) == (len(frame), True, since)
     assert [row["cost_usd"] for row in json.loads(done.out)] == frame["cost_usd"].tolist()
     found = pd.read_csv(io.StringIO(command(shared_server, *options, "--limit", "2", "--format", "csv").out))
     assert found["user_name"].tolist() == frame["user_name"].tolist()[:2]

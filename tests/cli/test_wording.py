@@ -41,3 +41,22 @@ def test_without_a_credential(command: Callable[..., Any]) -> None:
 def test_a_ttl_can_be_never(shared_server: DemoServer, command: Callable[..., Any]) -> None:
     """What is no duration is an error that names `never` too."""
     assert 'or "never"' in command(shared_server, "ttl", "nope", "--where", "public").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ("cost --start 30d", "Did you mean --since?"),
+        ("cost --group user", "Did you mean --by?"),
+        ("retire --all --keep-read 60d", "Did you mean --read-within?"),
+        ("ls checkpoints --read-within 60d", "It is an option of retire."),
+        ("ls checkpoints --nosuchoption", "--nosuchoption"),
+        ("ls usage", "tinker-frames cost --format csv"),
+        ("export storage -o x.csv", "tinker-frames summary --format csv"),
+        ("ls checkpoint", "did you mean checkpoints?"),
+    ],
+)
+def test_other_words_for_options_and_tables(arguments: str, hint: str, command: Callable[..., Any]) -> None:
+    """An option or a table that is called otherwise here is an error that names it, or the command that has it."""
+    done = command(None, *arguments.split())
+    assert (done.code, hint in done.err) == (1, True), done.err

@@ -14,7 +14,7 @@ from ..schema import catalog
 from .completion import COST_GROUPS, GROUPS, complete_cost_groups, complete_groups, complete_query
 from .connection import add_server_options, open_client
 from .plans import INCOMPLETE
-from .printing import FULL, add_table_options, print_ids, print_table, summarize
+from .printing import FULL, add_table_options, print_ids, print_report, print_table, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,22 @@ FULL_BLOCK, PARTS = "█", ("", *"▏▎▍▌▋▊▉")
 
 def _take_groups(default: str, groups: Sequence[str], complete: Callable[..., Any]) -> Callable[..., Any]:
     """Return the option that names what to group by."""
-    text = f"{', '.join(groups)}, or meta.<key>; may be repeated."
-    return click.option("--by", multiple=True, metavar="GROUP", default=[default], show_default=True, shell_complete=complete, help=text)  # fmt: skip
+    text = f"{', '.join(groups)}, or meta.<key>; several with commas between, or repeated."
+    return click.option(
+        "--by",
+        multiple=True,
+        metavar="GROUPS",
+        default=[default],
+        show_default=True,
+        callback=_split_groups,
+        shell_complete=complete,
+        help=text,
+    )
+
+
+def _split_groups(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of groups, of which one option may hold several with commas between."""
+    return tuple(name.strip() for text in given for name in text.split(","))
 
 
 @click.command()
@@ -70,6 +84,8 @@ def summary(
         print_table(groups, full=full, hint="--full shortens nothing")
     sys.stdout.flush()
     click.echo(summarize(frame), err=True)
+    if form == "json":
+        print_report(len(groups), about)
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -119,6 +135,8 @@ def cost(
         print_table(_add_bars(shown) if is_drawn else shown, full=full, hint="--full shortens nothing")
     sys.stdout.flush()
     click.echo(f"{summarize(frame)}\n{describe_sum(frame)}", err=True)
+    if form == "json":
+        print_report(len(rows), frame.attrs["tinker"])
     return 0 if frame.attrs["tinker"]["complete"] else INCOMPLETE
 
 

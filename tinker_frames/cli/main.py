@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
-import json
 import os
 import signal
 import sys
@@ -22,7 +21,6 @@ import click
 
 from ..demo import DIALECTS
 from ..errors import AuthenticationError, IncompleteListingWarning, TinkerError
-from ..frames.comparisons import suggest_columns
 from ..frames.delimited import Encoding
 from ..frames.formats import FORMATS, TEXT_FORMATS, find_format, list_suffixes
 from ..schema import catalog
@@ -32,7 +30,8 @@ from .completion import CompletedCommand, complete_columns, complete_query
 from .connection import RUNS, SEED, add_server_options, open_client
 from .logs import LOGS, add_logs, lineage
 from .plans import COMMANDS, INCOMPLETE
-from .printing import add_options, add_table_options, make_console, print_ids, print_table, summarize
+from .printing import add_options, add_table_options, make_console, print_ids, print_report, print_table, summarize
+from .suggestions import suggest_option, suggest_table
 from .wording import translate
 
 if TYPE_CHECKING:
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
 
 # By their names on the command line: `ls runs` lists the training runs.
 TABLES = catalog.SHORT_NAMES
-
-# What `ls --format json` reports of the listing, besides the number of rows that are printed.
-REPORTED = ("complete", "total", "fetched_at", "from_cache", "base_url", "problems", "lacks")
 
 # Options that are passed to the client's method of a table, by its parameters.
 PARAMETERS = {
@@ -70,7 +66,7 @@ class TableName(_Choice):
         own = {full: short for short, full in TABLES.items()}
         name = own.get(str(value).replace("-", "_"), value)
         if name not in TABLES:
-            meant = suggest_columns([str(name)], TABLES) or f"; the tables are {', '.join(TABLES)}."
+            meant = suggest_table(str(name)) or f"; the tables are {', '.join(TABLES)}."
             raise click.UsageError(f"there is no table {name!r}{meant}", ctx)
         return super().convert(name, param, ctx)
 
@@ -153,7 +149,7 @@ def ls(table: str, form: str, *, full: bool, quiet: bool, **options: Any) -> int
     sys.stdout.flush()
     make_console(stderr=True).print(summarize(frame), soft_wrap=not sys.stderr.isatty())
     if form == "json":
-        click.echo(json.dumps({"rows": len(frame), **{name: about[name] for name in REPORTED}}), err=True)
+        print_report(len(frame), about)
     return 0 if about["complete"] else INCOMPLETE
 
 
@@ -334,7 +330,8 @@ def _print_usage_error(error: click.UsageError) -> int:
     if error.ctx is not None:
         help_line = f"Try '{error.ctx.command_path} --help' for help."
         click.echo(f"{error.ctx.get_usage()}\n{help_line}\n", err=True)
-    return _print_error(" ".join(error.format_message().split()), 1)
+    message = suggest_option(error, cli) if isinstance(error, click.NoSuchOption) else error.format_message()
+    return _print_error(" ".join(message.split()), 1)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,8 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+# What the last line of standard error reports of a listing with `--format json`, besides the number of rows that are printed.
+REPORTED = ("complete", "total", "fetched_at", "from_cache", "base_url", "start", "end", "problems", "lacks")
 HINT = "--full shortens nothing, -q prints only whole ids"
 
 _Command = Callable[..., Any]
@@ -67,6 +70,12 @@ def print_ids(ids: pd.Series[Any]) -> None:
     from ..frames.text import escape_control_characters
 
     sys.stdout.write("".join(f"{escape_control_characters(str(one))}\n" for one in ids.dropna().drop_duplicates()))
+
+
+def print_report(rows: int, about: Mapping[str, Any]) -> None:
+    """Print what is known of a listing to standard error, as one line of JSON."""
+    known = {name: about[name] for name in REPORTED if name in about}  # only billing has a start and an end
+    click.echo(json.dumps({"rows": rows, **known}), err=True)
 
 
 def make_console(**options: Any) -> Any:
