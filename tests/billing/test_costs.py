@@ -121,6 +121,11 @@ def test_dtypes_and_order(shared_client: tkf.Client, by: list[str]) -> None:
     assert {c.name: full[c.name].dtype for c in catalog.COSTS.columns} == {
         c.name: pandas_dtype(c) for c in catalog.COSTS.columns
     }
+    pairs = shared_client.costs(["month", *by], "45d")
+    keys = [name for name in ("month", "day") if name in pairs]
+    pd.testing.assert_frame_equal(
+        pairs, pairs.sort_values([*keys, "cost_usd", "events"], ascending=[True] * len(keys) + [False] * 2)
+    )
     order = full["day"] if by == ["day"] else -full["cost_usd"].dropna()
     assert order.is_monotonic_increasing
     assert full.attrs["tinker"]["table"] == "costs"
@@ -128,6 +133,8 @@ def test_dtypes_and_order(shared_client: tkf.Client, by: list[str]) -> None:
 
 def test_names_stand_beside_ids(shared_client: tkf.Client) -> None:
     """A session has its name, owner, project and metadata beside it; events without a session have none of another's."""
+    pairs = shared_client.costs(["user", "month"], "45d")
+    assert list(pairs.columns[:4]) == ["user_id", "user_name", "month", "events"]
     frame = shared_client.costs("session", "45d")
     assert list(frame.columns[:5]) == ["session_id", "display_name", "user_name", "project_id", "user_metadata"]
     sessions = shared_client.sessions(access_scope="accessible").set_index("session_id")
@@ -283,6 +290,7 @@ def test_without_a_rate_there_is_no_estimate(server: DemoServer, client_of: Make
         ([], "names no group"),
         ("meta.", "no group 'meta.'"),
         ("cost_usd", "no group"),
+        ("month,user", r"no group 'month,user' of costs\. Pass several groups as a list: \['month', 'user'\]"),
         (["day", "meta.tem"], r"no group 'meta\.tem' of costs; did you mean meta\.team\?.* The keys .* meta\.team"),
     ],
 )
@@ -290,6 +298,14 @@ def test_unknown_groups_are_refused(shared_client: tkf.Client, by: Any, said: st
     """A group that costs do not have is named, with what may be meant: before anything is read, or a key that no session has."""
     with pytest.raises(errors.InvalidRequestError, match=said):
         shared_client.costs(by)
+
+
+def test_costs_are_not_summed_by_size(shared_client: tkf.Client) -> None:
+    """`sum_by` on costs says how dollars are summed, and on other frames how several groups are passed."""
+    with pytest.raises(errors.InvalidRequestError, match=r"costs\(by=…\)"):
+        shared_client.costs("user").tinker.sum_by("user_name")
+    with pytest.raises(errors.InvalidRequestError, match="as a list"):
+        shared_client.checkpoints().tinker.sum_by("run,month")
 
 
 @pytest.mark.parametrize("name", ["frame.parquet", "frame.csv", "frame.xlsx"])

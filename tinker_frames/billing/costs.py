@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Context, Decimal
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from ..errors import InvalidRequestError
 from ..frames.comparisons import suggest_columns
 from ..frames.metadata import list_key_columns, read_key
-from ..frames.totals import PERIODS, to_periods
+from ..frames.totals import PERIODS, suggest_list, to_periods
 from ..schema.arguments import check_argument
 from ..schema.catalog import COSTS
 from ..schema.columns import pandas_dtype, text_dtype
@@ -53,16 +54,17 @@ def check_groups(by: str | Iterable[str]) -> list[str]:
         check_argument("each of by", name, str)
         if name not in known and not (name.startswith(METADATA) and name != METADATA):
             close = get_close_matches(name, known, 1)
-            meant = f"; did you mean {close[0]}?" if close else ""
-            raise InvalidRequestError(f"there is no group {name!r} of costs{meant}", hint=hint)
+            meant = f"; did you mean {close[0]}?" if close and "," not in name else ""
+            raise InvalidRequestError(f"there is no group {name!r} of costs{meant}", hint=suggest_list(name) or hint)
     if not names:
         raise InvalidRequestError("by= names no group", hint=hint)
     return list({GROUPS.get(name, name): name for name in names}.values())
 
 
 def sum_costs(usage: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Return one row per group of events: the columns of the groups, what stands beside ids, and those of `COSTS` but for the estimate.
+    """Return one row per group of events: the columns of the groups with names beside ids, and those of `COSTS` but for the estimate.
 
+    Groups of time that come first are in their order; the most expensive group is first otherwise, and within each time.
     Dollars are added as the decimals that the server wrote, so that a sum has no error of binary fractions. NA is a group of its own.
     """
     keys = find_keys(usage, by)
@@ -73,12 +75,12 @@ def sum_costs(usage: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     firsts = usage[list(beside)].groupby(numbers).first()
     for name, key in beside.items():
         firsts[name] = firsts[name].where(groups[key].notna())
-    found = pd.concat([groups, firsts, _sum_events(usage, numbers, len(groups))], axis=1)
-    if by[0] in PERIODS:
-        return found.sort_values(list(keys), kind="stable", ignore_index=True)
-    return found.sort_values(
-        ["cost_usd", "events"], ascending=False, kind="stable", na_position="last", ignore_index=True
-    )
+    found = pd.concat([groups, firsts], axis=1)
+    found = found[[name for key in keys for name in (key, *(other for other in beside if beside[other] == key))]]
+    found = pd.concat([found, _sum_events(usage, numbers, len(groups))], axis=1)
+    times = [*takewhile(PERIODS.__contains__, by)]
+    ascending = [True] * len(times) + [False, False]
+    return found.sort_values([*times, "cost_usd", "events"], ascending=ascending, kind="stable", ignore_index=True)
 
 
 def _check_metadata(usage: pd.DataFrame, keys: dict[str, pd.Series[Any]]) -> None:

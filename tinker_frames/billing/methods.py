@@ -100,12 +100,16 @@ class BillingMethods:
         progress: bool | None = None,
         require_complete: bool = False,
     ) -> pd.DataFrame:
-        """Return the costs of the organization by session, training run, model, person, project, time or metadata, the largest first.
+        """Return the costs of the organization by session, training run, model, person, project, time or metadata.
+
+        The largest comes first; where times are the first groups, rows are in the order of time, and the largest comes first in each.
 
         Reads what `usage` reads, the training runs if they are a group, and what is stored. What is not priced is in no sum:
         `unpriced_events` counts it, and a sum of nothing priced is NA. An event belongs to the training run of its session and
         base model, where there is just one; the others are the group NA, as storage is, which is billed without a session.
-        First come the columns of the groups (`session_id` …, `day`, `month`, `meta.<key>`) with names beside ids.
+        First come the columns of the groups (`session_id` …, `day`, `month`, `meta.<key>`) in the order of `by`, with names beside ids.
+        Only groups with events have a row; `attrs["tinker"]` says what the others store, in `problems`, and the `start` and `end` of
+        the span.
 
         Parameters
         ----------

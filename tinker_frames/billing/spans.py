@@ -45,6 +45,10 @@ def parse_span(start: Moment, end: Moment | None, now: datetime) -> Window:
     begins = _floor(_parse_moment("start", start, now))
     ends = _floor(now) + HOUR if end is None else min(_parse_moment("end", end, now), _floor(now) + HOUR)
     ends = _floor(ends + HOUR - timedelta(microseconds=1))
+    if begins >= ends and end is not None and begins <= now:
+        span = f"it would begin at {begins:%Y-%m-%d %H:%M} and end before {ends:%Y-%m-%d %H:%M}"
+        hint = f"Choose an earlier start or a later end, which is not included. {FORMS}"
+        raise InvalidRequestError(f"the span from {start} to {end} is empty: {span}", hint=hint)
     if begins >= ends:
         raise InvalidRequestError(f"the span from {start} to {end or 'now'} has no hour in the past", hint=FORMS)
     if ends - begins > LONGEST_SPAN:

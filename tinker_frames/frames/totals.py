@@ -51,9 +51,9 @@ def sum_groups(frame: pd.DataFrame, by: str | Iterable[str], rate: float | None 
     if not names:
         raise InvalidRequestError("by= names no group", hint=_list_groups(frame))
     if "size_gb" not in frame.columns:
-        raise InvalidRequestError(
-            "this frame has no column 'size_gb'", hint="Use checkpoints(), inventory() or sessions()."
-        )
+        is_dollars = {"cost_usd", "estimated_cost_usd"} & set(frame.columns)
+        hint = "Sum dollars with costs(by=…)." if is_dollars else "Use checkpoints(), inventory() or sessions()."
+        raise InvalidRequestError("this frame has no column 'size_gb'", hint=hint)
     if taken := sorted(TOTALS & set(names)):
         raise InvalidRequestError(f"{taken[0]!r} is a total, not a group", hint=_list_groups(frame))
     keys = {name: _find_group(frame, name) for name in names}
@@ -83,9 +83,16 @@ def _find_group(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     column = next((column for column in (name, *GROUPS.get(name, ())) if column in frame.columns), None)
     if column is None:
         close = get_close_matches(name, [*GROUPS, *PERIODS, *map(str, frame.columns)], 1)
-        meant = f"; did you mean {close[0]}?" if close else ""
-        raise InvalidRequestError(f"there is no group {name!r} in this frame{meant}", hint=_list_groups(frame))
+        meant = f"; did you mean {close[0]}?" if close and "," not in name else ""
+        hint = suggest_list(name) or _list_groups(frame)
+        raise InvalidRequestError(f"there is no group {name!r} in this frame{meant}", hint=hint)
     return frame[column]
+
+
+def suggest_list(name: str) -> str:
+    """Return how to pass several groups, for a text that names them with commas; empty without one."""
+    names = [part.strip() for part in name.split(",")]
+    return f"Pass several groups as a list: {names}." if len(names) > 1 else ""
 
 
 def to_periods(times: pd.Series[Any], unit: str) -> pd.Series[Any]:

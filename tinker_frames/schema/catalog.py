@@ -387,7 +387,7 @@ STORAGE = Table(
 # What `costs()` returns beside the columns of its groups.
 COSTS = Table(
     name="costs",
-    row="one row per group of billing events, the most expensive first",
+    row="one row per group of billing events, the most expensive first; by time first, in the order of time",
     key="",
     columns=(
         Column("events", "int", "number of events"),
