@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
-from tinker_frames.frames.query import _check_query, evaluate_condition, filter_rows, select, sort_rows
+from tinker_frames.frames.query import _check_query, evaluate_condition, filter_rows, list_used, select, sort_rows
 
 
 @pytest.fixture(scope="module")
@@ -426,3 +426,11 @@ def test_a_pattern_that_only_a_backtracking_engine_matches_is_refused(query: str
     """What could take forever and goes to Python's engine is refused before it is matched."""
     with pytest.raises(InvalidRequestError, match=r"could take forever|not quoted text"):
         evaluate_condition(TEXTS, query)
+
+
+def test_the_columns_that_rows_are_sorted_or_filtered_by_are_known() -> None:
+    """They are named as in the frame, each once, whatever stands in quotes or after a dot."""
+    frame = pd.DataFrame(columns=["size_gb", "test/nll", "name", "public", "str"])
+    query = "`test/nll` < 1.2 and size > '1GB' and name.str.contains('public') and name != \"size_gb\""
+    assert list_used(frame, query, "-test/nll,name") == ["test/nll", "name", "size_gb"]
+    assert list_used(frame, None, None) == []

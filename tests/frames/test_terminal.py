@@ -144,6 +144,14 @@ def test_values_as_people_read_them() -> None:
     assert humanize_column(day, now) == ["in 1 d"], "a time that was a day ahead when it was computed still is"
 
 
+def test_columns_to_keep_are_put_forward_only_where_there_is_no_room() -> None:
+    """A narrow table has them behind its first column; a wide one is as it was."""
+    frame = pd.DataFrame({name: ["some text"] for name in ("first", "second", "third", "test/nll")})
+    assert list(terminal.put_forward(frame, ["test/nll"], 200)) == list(frame)
+    assert list(terminal.put_forward(frame, ["test/nll"], 30)) == ["first", "test/nll", "second", "third"]
+    assert list(terminal.put_forward(frame, [], 30)) == list(frame)
+
+
 def test_the_accessor_prints_a_table(shared_client: Any) -> None:
     """`print(df.tinker)` shows what matters first of any frame, in lines that fit, with what is known of its listing."""
     for frame in (shared_client.checkpoints(), shared_client.training_runs(), shared_client.find("nightly")):

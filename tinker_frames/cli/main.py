@@ -134,6 +134,7 @@ def ls(table: str, form: str, *, full: bool, quiet: bool, **options: Any) -> int
     object with `complete`, `total`, `problems` and more. Exit code 3 means that rows may be missing.
     """
     from ..frames import files
+    from ..frames.query import list_used
 
     frame, about = _read_rows(table, options | ({"columns": None} if quiet else {}))
     brief = (catalog.TABLES | (catalog.DETAILED if options["details"] else {}))[TABLES[table]].brief
@@ -144,8 +145,10 @@ def ls(table: str, form: str, *, full: bool, quiet: bool, **options: Any) -> int
     else:
         known = catalog.TABLES[TABLES[table]].names
         keys = [name for name in frame if name not in known] if options["metadata"] or options["logs"] else []
-        shown = frame if options["columns"] else frame[[*(name for name in brief if name in frame), *keys]]
-        print_table(shown, cut=options["limit"] is None, full=full)
+        used = list_used(frame, options["where"], options["sort"])
+        names = dict.fromkeys([*(name for name in brief if name in frame), *keys, *used])
+        shown = frame if options["columns"] else frame[list(names)]
+        print_table(shown, cut=options["limit"] is None, full=full, keep=used)
     sys.stdout.flush()
     make_console(stderr=True).print(summarize(frame), soft_wrap=not sys.stderr.isatty())
     if form == "json":

@@ -39,10 +39,13 @@ def add_table_options(command: _Command) -> _Command:
     return add_options(command, options)
 
 
-def print_table(frame: pd.DataFrame, *, cut: bool = True, full: bool = False, hint: str = HINT) -> None:
+def print_table(
+    frame: pd.DataFrame, *, cut: bool = True, full: bool = False, hint: str = HINT, keep: Sequence[str] = ()
+) -> None:
     """Print a table to a terminal, or every row as tab-separated lines to a pipe.
 
     With `cut`, a terminal gets the first rows, and `hint` says how to get more; with `full`, every row, in lines as long as they have to be.
+    A narrow terminal leaves out others than the columns to `keep`.
     """
     from ..frames import terminal, text
 
@@ -53,7 +56,9 @@ def print_table(frame: pd.DataFrame, *, cut: bool = True, full: bool = False, hi
         table, width = terminal.render_full(frame)
         make_console(width=width, soft_wrap=True).print(table, crop=False, overflow="ignore", no_wrap=True)
         return
-    shown, console = frame.head(terminal.ROWS_ON_SCREEN) if cut else frame, make_console()
+    console = make_console()
+    frame = terminal.put_forward(frame, keep, console.width)
+    shown = frame.head(terminal.ROWS_ON_SCREEN) if cut else frame
     console.print(terminal.render_table(shown, width=console.width))
     hidden = [str(name) for name in frame.columns[terminal.count_columns_shown(shown, console.width) :]]
     more = [text.count_nouns(len(frame) - len(shown), "more row")] if len(shown) < len(frame) else []

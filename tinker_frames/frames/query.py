@@ -50,6 +50,8 @@ TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads 
 _ALTERS = re.compile(r"\b(?:inplace|out)\s*=(?!=)")
 # A key of the metadata, as people type it, without backticks.
 _KEY = re.compile(rf"""{QUOTED}|`(?P<quoted>meta\.[^`'"\n]*)`|`[^`'"\n]*`|(?<![\w.`])(?P<bare>meta(?:\.[^\W\d]\w*)+)""")
+# The name of a column, with or without backticks.
+_NAME = re.compile(rf"""{QUOTED}|`(?P<quoted>[^`'"\n]*)`|(?<![\w.`])(?P<bare>[^\W\d]\w*)""")
 _QUOTED = re.compile(rf"""(?<!\w)(?:{QUOTED})|`[^`'"\n]*`""")
 
 
@@ -67,6 +69,13 @@ def select(
     names = list(dict.fromkeys(_find_name(frame, name) for name in names))
     check_columns(frame, names)
     return (frame if limit is None else frame.head(limit))[names].reset_index(drop=True)
+
+
+def list_used(frame: pd.DataFrame, where: str | None, sort: str | None) -> list[str]:
+    """Return the columns of a frame by which its rows were sorted or filtered."""
+    words = filter(None, (match["quoted"] or match["bare"] for match in _NAME.finditer(where or "")))
+    found = [_find_name(frame, name).removeprefix("-") for name in [*_split_names(sort), *words]]
+    return list(dict.fromkeys(name for name in found if name in frame.columns))
 
 
 def _split_names(text: str | None) -> list[str]:

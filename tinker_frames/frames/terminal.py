@@ -15,6 +15,8 @@ from .humanize import humanize_column, label_columns, list_short_forms, shorten_
 from .text import SUMMED, describe_sum, escape_control_characters, format_cell, list_doubts, summarize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from rich.table import Table as RichTable
 
@@ -105,6 +107,14 @@ def format_frame(frame: pd.DataFrame, width: int | None = None) -> str:
 def count_columns_shown(frame: pd.DataFrame, width: int) -> int:
     """Return how many columns `render_table` has room for at this width; the first one always has."""
     return _count_fitting(_list_cells(frame), width)
+
+
+def put_forward(frame: pd.DataFrame, keep: Sequence[str], width: int) -> pd.DataFrame:
+    """Return the frame with columns to keep behind the first one, if `render_table` had no room for them where they are."""
+    names = list(frame.columns)
+    if not set(keep) - set(names[: count_columns_shown(frame.head(ROWS_ON_SCREEN), width)]):
+        return frame
+    return frame[list(dict.fromkeys([names[0], *keep, *names]))]
 
 
 def is_shortened(frame: pd.DataFrame, width: int) -> bool:
