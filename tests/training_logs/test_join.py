@@ -13,6 +13,7 @@ import tinker_frames as tkf
 from tinker_frames import policies as P  # noqa: N812
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError
+from tinker_frames.frames.terminal import format_frame
 from tinker_frames.schema.columns import text_dtype
 from tinker_frames.views.table import TableState
 
@@ -163,6 +164,16 @@ def test_the_step_of_a_final_checkpoint_is_that_of_its_log(tmp_path: Path) -> No
     assert found["log.step"].dtype == "Int64"
     assert found["log.step"].fillna(-1).tolist() == [10, 10, 20, 20, -1, -1]
     pd.testing.assert_series_equal(found["step"], frame["step"])
+
+
+def test_metrics_of_tests_stand_first(tmp_path: Path) -> None:
+    """They are what rows are compared by; a frame of a table prints them behind its first column."""
+    write_folder(tmp_path, [{"step": 1, "loss": 3.0, "test/nll": 1.25}], [save("one", "000010", batch=10)])
+    frame = frame_of("000010").assign(public=False)
+    frame.attrs["tinker"] = {"table": "checkpoints", "problems": []}
+    found = frame.tinker.with_metrics(tmp_path)
+    assert [name for name in found if name not in frame][:3] == ["test/nll", "loss", "log.step"]
+    assert format_frame(found, 100).split()[:5] == ["tinker_path", "test/nll", "loss", "log.step", "public"]
 
 
 def test_no_name_in_a_log_replaces_a_column_of_the_account(tmp_path: Path) -> None:

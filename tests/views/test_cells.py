@@ -254,3 +254,11 @@ def test_columns_say_what_they_are(shared_server: DemoServer, client_of: Callabl
     assert all(re.search(r"\w{3}", column["doc"]) for column in columns)
     assert describe_column(client_of(shared_server).training_runs(), "last_checkpoint_time")["doc"]
     assert describe_column(pd.DataFrame({"mine": [1]}), "mine")["doc"] == ""
+
+
+def test_numbers_of_the_users_own_have_four_digits() -> None:
+    """Metrics that differ in their third decimal look different; ages and other columns of the account stay short."""
+    frame = pd.DataFrame({"test/nll": [1.30392, 1.30192, 0.00001, 12345.678], "age_days": [1.30392, 2.0, 3.0, 4.0]})
+    rows = format_rows(frame, ["test/nll", "age_days"], datetime.now(UTC))
+    assert [row[0][0] for row in rows] == ["1.304", "1.302", "1e-05", "12,345.7"]
+    assert rows[0][1][0] == "1.3"

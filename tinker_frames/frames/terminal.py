@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from ..schema.catalog import FOUND, TABLES
+from ..schema.catalog import FOUND, TABLES, known_columns
 from ..schema.paths import starts_with_scheme
 from .humanize import humanize_column, label_columns, list_short_forms, shorten_ids
 from .text import SUMMED, describe_sum, escape_control_characters, format_cell, list_doubts, summarize
@@ -25,6 +25,7 @@ BETWEEN = 2  # characters from one column to the next
 EDGES = 2  # characters at both ends of a line
 SHORT = 16  # free text up to this width is not cut as long as there is room
 NARROW = 9  # a column that is cut below it says nothing
+MOST_ADDED = 3  # columns that stand before those of the table, behind its first one
 _MODEL = "model"
 LEADING = (
     "verdict",
@@ -96,12 +97,19 @@ def format_frame(frame: pd.DataFrame, width: int | None = None) -> str:
 
     width = width or get_terminal_size().columns
     about = frame.attrs.get("tinker") or {}
-    table = (TABLES | {FOUND.name: FOUND}).get(str(about.get("table")))
-    columns = [name for name in (table.brief if table else LEADING) if name in frame.columns]
-    others = [] if table else [name for name in frame.columns if name not in columns]
-    shown = frame[[*columns, *others]].head(ROWS_ON_SCREEN)
+    shown = frame[_order_columns(frame, str(about.get("table")))].head(ROWS_ON_SCREEN)
     sums = [describe_sum(frame)] if set(SUMMED) <= set(frame.columns) else []
     return "\n".join([*render_text(shown, width), summarize(frame), *sums, *list_doubts(about)])
+
+
+def _order_columns(frame: pd.DataFrame, table: str) -> list[str]:
+    """Return the columns that matter of a frame: of a table, those that it shows, and what was added, e.g. metrics; else all."""
+    known = (TABLES | {FOUND.name: FOUND}).get(table)
+    brief = [name for name in (known.brief if known else LEADING) if name in frame.columns]
+    if known is None:
+        return list(dict.fromkeys([*brief, *frame.columns]))
+    added = [name for name in frame.columns if name not in known_columns() and not str(name).startswith("meta.")]
+    return [*brief[:1], *added[:MOST_ADDED], *brief[1:], *added[MOST_ADDED:]]
 
 
 def count_columns_shown(frame: pd.DataFrame, width: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -29,6 +30,7 @@ LINK = "wandb_link"  # the key of the metadata in which the cookbook keeps a run
 NO_LOG = "no training log names the checkpoint"
 NO_ROW = "the joined frame has no row of it"
 NOT_TOLD = "not every training log says what its run was started from"
+TEST = re.compile(r"test|eval|val")  # the beginning of the names of metrics that say how good a checkpoint is
 KEYS = ("tinker_path", "training_run_id", "session_id")
 # Columns that mean something to plans and keep rules, which no name in a log may replace.
 _RESERVED = {
@@ -66,7 +68,7 @@ def add_metrics(
 ) -> pd.DataFrame:
     """Return a frame of checkpoints with the metrics at or just before each one's step, that step, some settings, `parent_path` and `is_parent`.
 
-    Metrics are those whose names match a pattern, by default all that a row has a number of; a setting is a column of
+    Metrics are those whose names match a pattern, by default all that a row has a number of, those of tests first; a setting is a column of
     `logs.runs` or `logs.checkpoints`. Of a row without a log they are NA.
     """
     rows = np.array(logs.find_rows(frame["tinker_path"]), dtype="int64")
@@ -129,7 +131,8 @@ def rename_column(name: str) -> str:
 
 
 def _read_metrics(logs: Logs, rows: np.ndarray[Any, Any], wanted: Iterable[str] | None) -> dict[str, Any]:
-    names = logs.metric_names if wanted is None else _match_names(wanted, logs.metric_names)
+    known = sorted(logs.metric_names, key=lambda name: not TEST.match(name))
+    names = known if wanted is None else _match_names(wanted, known)
     values = {name: _take(pd.Series(logs.read_values(name)), rows) for name in names}
     places = rows[rows >= 0]
     return {

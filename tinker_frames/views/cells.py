@@ -13,6 +13,7 @@ from ..schema.catalog import known_columns
 from .messages import Cell, Column
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     import pandas as pd
@@ -95,7 +96,8 @@ def _column(frame: pd.DataFrame, name: str, now: datetime) -> list[Cell]:
     if kind == "bool":
         return [_flag(value, name) for value in values]
     if kind == "number":
-        return [_dollars(value) if name.endswith(DOLLARS) else _number(value) for value in values]
+        form = format_number if name in known_columns() else format_measure
+        return [_dollars(value) if name.endswith(DOLLARS) else _number(value, form) for value in values]
     return [_FAILED if value == "failed" and name in ("status", "session_status") else _text(value) for value in values]
 
 
@@ -143,12 +145,12 @@ def _flag(value: Any, name: str) -> Cell:
     return "yes" if value else ["no", "", "muted"]
 
 
-def _number(value: Any) -> Cell:
+def _number(value: Any, form: Callable[[float], str]) -> Cell:
     if value is None:
         return ""
     if isinstance(value, Integral):
         return f"{int(value):,}"
-    text = format_number(float(value))
+    text = form(float(value))
     return text if float(value).is_integer() and abs(value) < 1e15 else [text, repr(float(value))]
 
 
@@ -172,6 +174,11 @@ def format_number(value: float) -> str:
     if value.is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.1f}" if 0.05 <= abs(value) < 1e15 else f"{value:.2g}"
+
+
+def format_measure(value: float) -> str:
+    """Return a number of the user's own, such as a metric, as short text: with four digits that count, as losses differ in the last ones."""
+    return format_number(value) if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _text(value: Any) -> Cell:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..frames.text import escape_control_characters
-from ..training_logs.join import rename_column
+from ..training_logs.join import TEST, rename_column
 from .chart_messages import Curve, CurveMark
 from .charts import LOOKS, find_looks, label_look
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..training_logs.curves import RunLog
 
 MOST_POINTS = 500  # of a curve
-_TEST, _LOSS = re.compile(r"test|eval|val"), re.compile(r"nll|loss")
+_LOSS = re.compile(r"nll|loss")
 
 
 def list_metrics(log: RunLog, columns: list[str]) -> list[str]:
@@ -32,7 +32,7 @@ def choose_metric(metrics: list[str], chosen: str, sorted_by: list[str]) -> str:
     """Return which metric is drawn: the chosen one, else one that rows are sorted by, else a loss of a test, else the first."""
     if chosen in metrics:
         return chosen
-    return sorted_by[0] if sorted_by else min(metrics, key=lambda name: (not _TEST.match(name), not _LOSS.search(name)))
+    return sorted_by[0] if sorted_by else min(metrics, key=lambda name: (not TEST.match(name), not _LOSS.search(name)))
 
 
 def describe_curve(

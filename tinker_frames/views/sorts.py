@@ -129,7 +129,7 @@ def check_kind(frame: pd.DataFrame, sort: Sort, table: str) -> None:
 
 
 def choose_columns(frame: pd.DataFrame, sort: Sort) -> list[str]:
-    """Return the columns that are shown at first: the user's own, then those that matter; all of a few.
+    """Return the columns that are shown at first: the name, the user's own, then those that matter; all of a few.
 
     Columns that say nothing are hidden; the list of columns has them.
     """
@@ -139,7 +139,8 @@ def choose_columns(frame: pd.DataFrame, sort: Sort) -> list[str]:
     own = [name for name in frame.columns if name not in known_columns() and not name.startswith("meta.")]
     metadata = [name for name in frame.columns if name.startswith("meta.")]
     shown = [name for name in known if frame.empty or name == sort.key or _says_something(frame[name])]
-    return [*own[:MOST_OWN], *shown, *own[MOST_OWN:], *metadata]
+    first = [name for name in shown if name == sort.columns[0]]
+    return list(dict.fromkeys([*first, *own[:MOST_OWN], *shown, *own[MOST_OWN:], *metadata]))
 
 
 def _says_something(values: pd.Series[Any]) -> bool:
