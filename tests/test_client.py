@@ -248,6 +248,14 @@ def test_a_plan_finds_the_client_of_its_account(client_of: Make) -> None:
         tkf.default_client().close()
 
 
+def test_wrong_arguments_of_functions_need_no_credential(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """A keyword that a function does not take is named, also where no credential is set."""
+    monkeypatch.delenv("TINKER_API_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(TypeError, match=r"costs\(\): .*'begin'"):
+        tkf.costs(begin="30d")  # type: ignore[call-arg]
+
+
 def test_the_default_client_is_made_from_the_environment(
     shared_server: DemoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,14 +56,15 @@ def is_default(client: Client) -> bool:
 
 
 def _bind_to_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
-    """Return a client's method as a function of the default client."""
+    """Return a client's method as a function of the default client; wrong arguments are an error before a credential is needed."""
+    signature = inspect.signature(method)
+    own = signature.replace(parameters=list(signature.parameters.values())[1:])
 
     @functools.wraps(method)
     def function(*args: P.args, **kwargs: P.kwargs) -> R:
+        bind_arguments(method.__name__, own, args, kwargs)
         return method(default_client(), *args, **kwargs)
 
-    signature = inspect.signature(method)
-    own = signature.replace(parameters=list(signature.parameters.values())[1:])
     return _set_signature(function, method.__name__, own)
 
 

@@ -507,6 +507,7 @@ WRONG = [
     (["ls", "checkpoints", "--where", "sizegb > 1"], "did you mean size_gb"),
     (["ls", "checkpoints", "--columns", "sizegb"], "did you mean size_gb"),
     (["summary", "--by", "modle"], "did you mean model"),
+    (["summary", "--by", "user"], "did you mean owner"),
     (["ls", "runs", "--where", "base_model.to_csv('x')"], "to_csv"),
     (["ls", "samplers", "--details"], "--details"),
     (["ls", "checkpoints", "--project", "p"], "--project"),

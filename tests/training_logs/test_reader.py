@@ -85,6 +85,11 @@ def test_a_location_is_a_folder_or_a_glob(runs: Path, pattern: str, names: str) 
 
 def test_a_missing_folder_is_an_error_and_an_empty_one_is_not(tmp_path: Path) -> None:
     """A folder that does not exist raises; one without logs gives empty frames with the same columns."""
+    (tmp_path / "env.sh").write_text("")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*env\.sh: it is a file"):
+        tkf.logs(tmp_path / "env.sh")
+    with pytest.raises(tkf.errors.ArgumentTypeError, match="several of these, not NoneType"):
+        tkf.logs(None)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         tkf.logs(tmp_path / "rnus")
     empty = tkf.logs([tmp_path])

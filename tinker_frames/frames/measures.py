@@ -39,9 +39,10 @@ def split_measure(text: str) -> tuple[str, int, bool | None, bool]:
         raise InvalidRequestError(f"{text!r} has both max and min", hint="Write one of them.")
     smallest = "min" in words or (None if "max" not in words else False)
     before, colon, number = metric.rpartition(":")
-    if colon and not (number.isdecimal() and len(number) <= 9):
+    if colon and not (number.isdecimal() and len(number) <= 9 and int(number)):
         raise InvalidRequestError(
-            f"{metric!r} has neither a number nor max or min after the colon", hint="Write e.g. loss:2 or accuracy:max."
+            f"{metric!r} has neither a number of 1 or more nor max or min after the colon",
+            hint="Write e.g. loss:2 or accuracy:max.",
         )
     return (before, int(number), smallest, "finite" in words) if colon else (metric, 1, smallest, "finite" in words)
 
@@ -56,8 +57,8 @@ def find_direction(by: str, smallest: bool | None) -> bool:
     """
     if smallest is None and sounds_larger(by):
         raise InvalidRequestError(
-            f"it is not said whether larger values of {by!r} are better",
-            hint="Pass smallest=False if they are, else smallest=True; on the command line, add :max or :min.",
+            f"it is not clear whether larger values of {by!r} are better",
+            hint="Pass smallest=False if they are, else smallest=True.",
         )
     return smallest is not False
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from ..errors import InvalidRequestError
 from ..schema.arguments import check_argument
-from .metadata import find_key
+from .comparisons import find_close_columns
+from .metadata import find_key, list_key_columns
 
 # Short names of groups, each with the columns that tell it: the first that the frame has.
 GROUPS = {
@@ -25,6 +26,7 @@ GROUPS = {
     "owner": ("session_owner", "owner", "model_owner"),
     "project": ("project_id",),
 }
+OTHER_WORDS = {"user": "owner"}  # of groups of costs
 PERIODS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
 TIMES = ("time", "created_at")
 METADATA = "meta."
@@ -82,10 +84,8 @@ def _find_group(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
         return values
     column = next((column for column in (name, *GROUPS.get(name, ())) if column in frame.columns), None)
     if column is None:
-        close = get_close_matches(name, [*GROUPS, *PERIODS, *map(str, frame.columns)], 1)
-        meant = f"; did you mean {close[0]}?" if close and "," not in name else ""
         hint = suggest_list(name) or _list_groups(frame)
-        raise InvalidRequestError(f"there is no group {name!r} in this frame{meant}", hint=hint)
+        raise InvalidRequestError(f"there is no group {name!r} in this frame{_suggest_group(frame, name)}", hint=hint)
     return frame[column]
 
 
@@ -93,6 +93,16 @@ def suggest_list(name: str) -> str:
     """Return how to pass several groups, for a text that names them with commas; empty without one."""
     names = [part.strip() for part in name.split(",")]
     return f"Pass several groups as a list: {names}." if len(names) > 1 else ""
+
+
+def _suggest_group(frame: pd.DataFrame, name: str) -> str:
+    """Return the group, and the keys of the metadata, that a name could mean, to stand at the end of an error."""
+    if "," in name:
+        return ""
+    known = [*GROUPS, *PERIODS, *map(str, frame.columns)]
+    keys = find_close_columns([name.removeprefix(METADATA)], list_key_columns(frame))
+    close = [*get_close_matches(OTHER_WORDS.get(name, name), known, 1), *keys]
+    return f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
 
 
 def to_periods(times: pd.Series[Any], unit: str) -> pd.Series[Any]:

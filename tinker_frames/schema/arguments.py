@@ -93,7 +93,9 @@ def check_text(value: str, what: str) -> None:
 def list_texts(name: str, given: Any, kind: Any = str) -> list[Any]:
     """Return one text or several as a list; raise `ArgumentTypeError` for anything else."""
     several = [given] if isinstance(given, (str, os.PathLike)) else given
-    check_argument(name, several, Iterable)
+    if not isinstance(several, Iterable):
+        one = inspect.formatannotation(kind)
+        raise ArgumentTypeError(f"{name} must be {one} or several of these, not {type(given).__name__}")
     found = list(several)
     for each in found:
         check_argument(name, each, kind)

@@ -130,7 +130,8 @@ def _find_local(text: str, failed: list[tuple[str, str]]) -> Iterator[LogFolder]
     whole = str(Path(text).absolute())
     root, pattern = (whole, "") if Path(whole).is_dir() else _split_pattern(whole)  # a name may hold brackets
     if not Path(root).is_dir():
-        raise FileNotFoundError(f"there is no folder {root}")
+        what = "is a file, not a folder of training logs" if Path(root).is_file() else "does not exist"
+        raise FileNotFoundError(f"there is no folder {root}: it {what}")
 
     def note(error: OSError) -> None:
         failed.append((replace_surrogates(str(error.filename))[0], f"{NOT_LISTED}: {error.strerror or error}"))

@@ -106,8 +106,8 @@ def merge_frame(frame: pd.DataFrame, other: pd.DataFrame, on: str | None) -> pd.
     """
     key = on or next((name for name in KEYS if name in frame.columns and name in other.columns), None)
     if key is None or key not in frame.columns or key not in other.columns:
-        missing = "one of " + ", ".join(KEYS) if key is None else repr(key)
-        raise InvalidRequestError(f"both frames need a column {missing}", hint="Pass on= the name of a column of both.")
+        both = f"the same column, one of {', '.join(KEYS)}" if key is None else f"a column {key!r}"
+        raise InvalidRequestError(f"both frames need {both}", hint="Pass on= the name of a column of both.")
     if other.columns.has_duplicates:
         name = other.columns[other.columns.duplicated()][0]
         raise InvalidRequestError(f"the frame has two columns {name!r}", hint="Rename one of them.")
@@ -158,14 +158,16 @@ def _match_names(wanted: Iterable[str], names: list[str]) -> list[str]:
     for pattern in list_texts("metrics", wanted):
         matched = [name for name in names if name == pattern] or [name for name in names if fnmatchcase(name, pattern)]
         if not matched:
-            raise InvalidRequestError(f"no log has the metric {pattern!r}", hint=_suggest(pattern, names))
+            raise InvalidRequestError(
+                f"no log has the metric {pattern!r}", hint=_suggest(pattern, names, "`metric_names`")
+            )
         found |= dict.fromkeys(matched)
     return list(found)
 
 
-def _suggest(name: str, names: Iterable[str]) -> str:
+def _suggest(name: str, names: Iterable[str], where: str) -> str:
     close = difflib.get_close_matches(name, list(names), 3)
-    return f"Did you mean {' or '.join(close)}?" if close else "See logs.metric_names, and the columns of logs.runs."
+    return f"Did you mean {' or '.join(close)}?" if close else f"See {where} of tkf.logs(…)."
 
 
 def _read_settings(logs: Logs, rows: np.ndarray[Any, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -179,7 +181,9 @@ def _find_setting(logs: Logs, name: str) -> pd.Series[Any]:
     if name in logs.checkpoints.columns:
         return logs.checkpoints[name]
     if name not in logs.runs.columns:
-        raise InvalidRequestError(f"no log has the setting {name!r}", hint=_suggest(name, logs.runs.columns))
+        raise InvalidRequestError(
+            f"no log has the setting {name!r}", hint=_suggest(name, logs.runs.columns, "the columns of `runs`")
+        )
     places = logs.checkpoints["log_path"].map(dict(zip(logs.runs["log_path"], range(len(logs.runs)), strict=True)))
     return pd.Series(_take(logs.runs[name], places.to_numpy("int64")))
 
