@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+import tinker_frames as tkf
 from tinker_frames.cli import tour
+from tinker_frames.cli.logs import add_logs
 from tinker_frames.demo import DemoServer
 from tinker_frames.schema.paths import write_console_link
 
@@ -90,20 +92,19 @@ def test_lineage_needs_no_account(command: Callable[..., Any], monkeypatch: pyte
 
 
 def test_lineage_takes_what_info_takes(command: Callable[..., Any], runs: Path) -> None:
-    """A link, a run's id, its beginning and what tables show of a path are as good as the path; what no log names is an error."""
+    """A link and what tables show of a path are as good as the path; what no log names is an error."""
     configs = sorted(runs.glob("*/config.json"))
     config = next(text for file in configs if '"tinker://' in (text := file.read_text()))
     path = json.loads(config)["load_checkpoint_path"]
     run, _, name = path.removeprefix("tinker://").partition("/")
     whole = command(None, "lineage", path, "--logs", str(runs)).out.splitlines()
     link = write_console_link({"tinker_path": path})
-    for text in (link, run, f"{run[:8]}…{run[-2:]}", f"{run[:13]}…{run[-2:]}/{name[:1]}…/{name.partition('/')[2]}"):
+    for text in (link, f"{run[:13]}…{run[-2:]}/{name[:1]}…/{name.partition('/')[2]}"):
         lines = command(None, "lineage", text, "--logs", str(runs)).out.splitlines()
         assert lines[1 : len(whole)] == whole[1:]
     assert ", whose run has the *" in whole[0]
-    for text in ("tinker://nosuch:train:0/weights/final", "nosuch"):
-        done = command(None, "lineage", text, "--logs", str(runs))
-        assert (done.code, done.out, "no training log is of" in done.err) == (1, "", True)
+    unknown = command(None, "lineage", "tinker://nosuch:train:0/weights/final", "--logs", str(runs))
+    assert (unknown.code, unknown.out, "no training log is of its run" in unknown.err) == (1, "", True)
 
 
 def test_a_folder_without_logs_is_an_error(
@@ -114,13 +115,13 @@ def test_a_folder_without_logs_is_an_error(
     assert (done.code, "holds metrics.jsonl" in done.err) == (1, True)
 
 
-def test_rules_count_per_setting_of_the_logs(
-    command: Callable[..., Any], shared_server: DemoServer, runs: Path
-) -> None:
-    """With --per log_path the best are counted in each log folder, so that a run that resumed is one."""
-    rule = ("--best", "test/nll:1", "--per", "log_path,checkpoint_type")
-    done = command(shared_server, "retire", "--all", "--logs", str(runs), *rule, "--dry-run", "--format", "json")
-    assert (done.code, done.err.count("needs the column")) == (0, 0)
+def test_rules_count_per_setting_of_the_logs(shared_client: tkf.Client, runs: Path) -> None:
+    """Settings that --per names are columns, so that a run that resumed can be counted by its log folder; other columns stay as they are."""
+    frame = shared_client.checkpoints()
+    folder = min(runs.iterdir())
+    joined = add_logs(frame, [str(folder)], "log_path,checkpoint_type")
+    assert joined["log_path"].dropna().unique().tolist() == [str(folder)]
+    assert joined["checkpoint_type"].tolist() == frame["checkpoint_type"].tolist()
 
 
 def test_the_demo_writes_logs(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
