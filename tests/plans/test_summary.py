@@ -16,7 +16,7 @@ from tinker_frames.demo import DemoServer, Faults
 from tinker_frames.frames.humanize import format_size
 from tinker_frames.plans.guards import GUARDS, describe_holds
 from tinker_frames.plans.plan import Plan
-from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons, pick_rows
+from tinker_frames.plans.summary import REASONS_SHOWN, count_reasons, format_plan_text, pick_rows
 
 Make = Callable[..., tkf.Client]
 ALL = tuple(GUARDS)
@@ -209,3 +209,16 @@ def test_a_plan_of_rows_without_a_path_is_shown(shared_client: tkf.Client) -> No
     plan = pd.DataFrame({"tinker_path": [""]}).tinker.delete(client=shared_client)
     assert "refused" in repr(plan)
     assert "refused" in plan._repr_html_()
+
+
+@pytest.mark.parametrize("width", range(30, 60))
+def test_a_number_and_its_unit_stay_on_one_line(width: int) -> None:
+    """No line ends between "24" and "h" or "38.2" and "GB", and none is wider than the terminal."""
+    rows = pd.DataFrame({"verdict": [], "size_bytes": [], "tinker_path": []})
+    text = format_plan_text(
+        ["24 of 90 checkpoints, 38.2 GB, about $3.82 a month, will expire in 24 h"], rows, width=width
+    )
+    assert not re.search(r"\d\n *(?:h|GB)", text)
+    assert "\0" not in text
+    assert max(map(len, text.splitlines()[:-1])) <= width
+    assert "will expire in 24 h" in " ".join(text.split())

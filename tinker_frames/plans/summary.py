@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from html import escape
 from itertools import accumulate
@@ -19,6 +20,10 @@ from .preview import VERDICTS
 ROWS_SHOWN = 8
 REASONS_SHOWN = 8  # of the rows of one verdict
 WIDTH = 100
+_UNIT, _JOINER = (
+    re.compile(r"(?<=\d) (?=(?:s|min|h|d|B|kB|MB|GB|TB)\b)"),
+    "\0",
+)  # which no line holds, as they are escaped
 COLUMNS = ("verdict", "size_gb", "tinker_path", "public", "expires_at", "expires_after", "reason", "warnings")
 
 
@@ -148,9 +153,9 @@ def format_plan_text(lines: list[str], frame: pd.DataFrame, hints: Hints = PYTHO
 
 
 def _wrap(line: str, width: int) -> str:
-    """Return a line in lines of at most this width."""
+    """Return a line in lines of at most this width; a number and its unit stay together."""
     options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "    "}
-    return textwrap.fill(line, width, **options)  # type: ignore[arg-type]
+    return textwrap.fill(_UNIT.sub(_JOINER, line), width, **options).replace(_JOINER, " ")  # type: ignore[arg-type]
 
 
 def _format_rows(picked: pd.DataFrame) -> list[str]:
