@@ -24,7 +24,13 @@ import tinker_frames as tkf
 from tinker_frames import client as tkf_client
 from tinker_frames import functions
 from tinker_frames.demo import Burst, Churn, DemoServer
-from tinker_frames.errors import IncompleteListingError, IncompleteListingWarning, InvalidRequestError, TinkerError
+from tinker_frames.errors import (
+    AuthenticationError,
+    IncompleteListingError,
+    IncompleteListingWarning,
+    InvalidRequestError,
+    TinkerError,
+)
 from tinker_frames.plans.methods import PlanMethods
 from tinker_frames.schema import catalog
 from tinker_frames.schema.columns import pandas_dtype
@@ -485,3 +491,17 @@ def test_checkpoints_takes_ids_of_runs_only(shared_client: tkf.Client) -> None:
         shared_client.checkpoints(rows["tinker_path"].iloc[0])
     with pytest.raises(tkf.errors.ArgumentTypeError, match="not a frame; pass its column"):
         shared_client.checkpoints(rows)  # type: ignore[arg-type]
+
+
+def test_a_frame_without_an_account_says_that_it_has_lost_it(
+    shared_client: tkf.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a merge, without a default client, the error says what the frame lacks and how to name a client; attrs bring it back."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    frame = shared_client.checkpoints().head(2)
+    merged = frame.copy()
+    merged.attrs = {}
+    with pytest.raises(AuthenticationError, match=r"does not say which account.*merge.*no credential.*client="):
+        merged.tinker.publish()
+    merged.attrs = frame.attrs
+    assert len(merged.tinker.publish()) == 2

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import pandas as pd
 
 from .client import Client, registry
-from .errors import InvalidRequestError, TinkerError
+from .errors import AuthenticationError, InvalidRequestError, TinkerError
 from .plans.journal import find_owners
 from .plans.plan import Plan, restore_plan
 from .plans.saved import SavedPlan, dump_plan, parse_saved_plan, read_saved_plan
@@ -121,11 +121,21 @@ def find_client(frame: pd.DataFrame, client: Client | None = None) -> Client:
     ------
     InvalidRequestError
         If the frame is of another account, or its client no longer exists and there is no default client of its account.
+    AuthenticationError
+        If the frame names no account, as after a merge, and there is no default client.
     """
     check_argument("client", client, Client | None)
     about = frame.attrs.get("tinker") or {}
     account = about.get("account")
-    return _choose(client) if account is None else _find_client_of("frame", account, about.get("base_url"), client)
+    if account is not None:
+        return _find_client_of("frame", account, about.get("base_url"), client)
+    try:
+        return _choose(client)
+    except AuthenticationError as error:
+        raise AuthenticationError(
+            f"this frame does not say which account it is of, as after merge or concat, and there is no default client ({error.what})",
+            hint="Pass client= a client of its account, or keep the attrs, as in merged.attrs = checkpoints.attrs.",
+        ) from None
 
 
 def _find_client_of(what: str, account: str, base_url: str | None, client: Client | None) -> Client:
