@@ -62,6 +62,23 @@ def test_a_terminal_gets_bars_of_days(shared_server: DemoServer, shared_client: 
     assert "█" not in command(shared_server, "cost", "--by", "user", *span, columns=100).out
 
 
+def test_a_limit_and_groups_of_nothing_are_said(
+    shared_server: DemoServer, shared_client: tkf.Client, command: Run
+) -> None:
+    """With a limit, the summary counts what is left out; of times the latest are printed; events of no model are called that."""
+    today = datetime.now(UTC).date()
+    since, until = (str(today - timedelta(days=days)) for days in (20, 1))  # of which nothing changes any more
+    span = ("--since", since, "--until", until)
+    days = shared_client.costs("day", since, until)["day"].tolist()
+    done = command(shared_server, "cost", "--by", "day", *span, "--limit", "2")
+    assert [line.split("\t")[0] for line in done.out.splitlines()[1:]] == days[-2:]
+    assert f"2 of {len(days)} rows" in done.err
+    done = command(shared_server, "cost", "--by", "model", *span)
+    assert "no base model" in [line.split("\t")[0] for line in done.out.splitlines()]
+    none = command(shared_server, "cost", "--by", "model", *span, "--limit", "0")
+    assert none.out.splitlines() == done.out.splitlines()[:1]
+
+
 def test_cost_without_events(shared_server: DemoServer, command: Run) -> None:
     """A span without events has no row, and no sum."""
     done = command(shared_server, "cost", "--since", "2020-01-01", "--until", "2020-01-02")

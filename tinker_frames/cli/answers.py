@@ -99,7 +99,7 @@ def summary(
     help="A date, 2026-11, yesterday, or a duration such as 30d; UTC.",
 )
 @click.option("--until", metavar="TIME", help="The end, not included, in the same forms.  [default: now]")
-@click.option("--limit", type=click.IntRange(0), help="Maximum number of groups.")
+@click.option("--limit", type=click.IntRange(0), help="Maximum number of groups: the largest, or of times the latest.")
 @click.option("--format", "form", type=click.Choice(["table", *TEXT_FORMATS]), default="table", show_default=True)
 @click.option("--refresh", is_flag=True, help="Read from the server, not from the cache.")
 @FULL
@@ -126,23 +126,28 @@ def cost(
 
     with open_client(base_url) as client:
         frame = client.costs(by, since, until, refresh=refresh)
-    rows = frame.iloc[:limit]
+    is_time = len(by) == 1 and by[0] in PERIODS
+    rows = frame if limit is None else frame.tail(limit) if is_time else frame.head(limit)
     if form in TEXT_FORMATS:
         files.write_text(rows, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
-        shown = _select_known(rows)
-        is_drawn = sys.stdout.isatty() and len(by) == 1 and by[0] in PERIODS
+        shown = _select_known(frame).loc[rows.index]
+        is_drawn = sys.stdout.isatty() and is_time
         print_table(_add_bars(shown) if is_drawn else shown, full=full, hint="--full shortens nothing")
     sys.stdout.flush()
-    click.echo(f"{summarize(frame)}\n{describe_sum(frame)}", err=True)
+    click.echo(f"{summarize(rows)}\n{describe_sum(frame)}", err=True)
     if form == "json":
         print_report(len(rows), frame.attrs["tinker"])
     return 0 if frame.attrs["tinker"]["complete"] else INCOMPLETE
 
 
 def _select_known(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return costs without metadata, ids that have a name beside them, and columns without a value."""
+    """Return costs without metadata, ids that have a name beside them, and columns without a value; NA of the first group in words."""
     named = {"session_id": "display_name", "user_id": "user_name"}
+    first = str(costs.columns[0])
+    label = named[first] if first == "user_id" and "user_name" in costs else first
+    none = f"no {first.removesuffix('_id').replace('_', ' ')}"
+    costs = costs.assign(**{label: costs[label].astype(object).where(costs[first].notna(), none)})
     hidden = {
         "user_metadata",
         *(key for key, name in named.items() if name in costs and costs.columns[0] != "session_id"),
