@@ -187,7 +187,7 @@ def test_paths_in_the_index_are_paths(client: tkf.Client) -> None:
     assert len(frame.set_index("tinker_path").tinker.retire(keep=tkf.policies.keep_last(0))) == 6
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_every_call_finds_the_client_that_the_frame_came_from(client_of: Make, call: Callable[..., object]) -> None:
     """With two accounts and another default client, a frame, even filtered, uses its own account; a client of another account is refused."""

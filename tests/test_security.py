@@ -141,6 +141,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("fault", "exchange"), [*((fault, False) for fault in FAULTS), ("none", True), ("echo 401", True)]
 )

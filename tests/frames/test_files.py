@@ -59,6 +59,7 @@ def frames(shared_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) 
         return found | {"details": client.sessions(details=True)}
 
 
+@pytest.mark.few(18)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_comes_back_equal(frames: dict[str, pd.DataFrame], name: str, suffix: str, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_groups_hold_every_row_once(rows: list[Any]) -> None:
         assert found["percent"].sum() == pytest.approx(100)
 
 
-@pytest.mark.few(20)
+@pytest.mark.few(10)
 @pytest.mark.parametrize("group", [*GROUPS, *PERIODS, "checkpoint_type", "meta.recipe"])
 @pytest.mark.parametrize("table", ["inventory", "checkpoints", "sessions"])
 def test_every_short_name_is_a_group(shared_server: DemoServer, client_of: Make, table: str, group: str) -> None:

@@ -54,7 +54,7 @@ def test_half_of_a_pair_is_refused_where_types_are_ignored(tuft: DemoServer, cli
     assert set(client.checkpoints(by="run")["tinker_path"]) == set(pairs["tinker_path"])
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "unreadable",
     [

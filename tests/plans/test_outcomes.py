@@ -44,7 +44,7 @@ ENDPOINTS = {"delete": DELETE, "publish": "publish_checkpoint", "unpublish": "un
 FINAL = (400, 403, 404, 405, 409, 410, 422)
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("call", list(ENDPOINTS))
 def test_a_write_that_happened_is_done_whatever_was_answered(server: DemoServer, client: tkf.Client, call: str) -> None:
     """An applied write is done, in a plan and alone, whatever the status of its first and only answer; a delete keeps a 404, which may be of another client's."""
@@ -62,7 +62,7 @@ def test_a_write_that_happened_is_done_whatever_was_answered(server: DemoServer,
     assert set(client.journal()["outcome"]) == {"done"}
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("status", FINAL)
 def test_a_single_write_that_happened_raises_nothing(server: DemoServer, client: tkf.Client, status: int) -> None:
     """A write of `client.rest` that took effect returns, whatever the server answered."""
@@ -332,7 +332,7 @@ def test_a_bar_that_fails_is_dropped(client: tkf.Client, monkeypatch: pytest.Mon
     assert plan_of(client, 1).run(progress=True)["outcome"].tolist() == ["done"]
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("burst", "outcome", "sent"),
     [

@@ -116,7 +116,7 @@ def test_a_thousand_deletes_with_a_tenth_failing(client_of: Make) -> None:
 
 
 @pytest.mark.usefixtures("settles_soon")
-@pytest.mark.few(8)
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     ("fault", "outcome", "sent"),
     [

@@ -85,6 +85,7 @@ def make(url: str, **options: Any) -> tkf.Client:
 # ── bounds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("limit", [{"deadline": 0.4}, {"timeout": 0.3, "deadline": 0.6}])
 @pytest.mark.parametrize(
     ("start", "again"),

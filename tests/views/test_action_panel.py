@@ -53,7 +53,7 @@ def view(client: tkf.Client) -> HeadlessView:
 # ── from the filter to the outcome ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", DONE)
 def test_an_action_writes_the_rows_of_its_plan(server: DemoServer, view: HeadlessView, name: str) -> None:
     """Exactly the rows of the plan are written as requested, all others are unchanged, and the table shows it."""

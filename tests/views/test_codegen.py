@@ -176,7 +176,7 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "which"),
     [*(("inventory", which) for which in PLANS), ("training_runs", "retire"), ("sessions", "never")],
