@@ -57,6 +57,18 @@ GOOD = [
         ("size_bytes not in ['1GB']", "size_bytes is a number, and is compared with '1GB'"),
         ("time.isin(['2026-11-01'])", "time is a time"),
         ("expires_at != None", "isna\\(\\) is meant"),
+        ("time.dt.date != '2026-11-01'", r"time\.dt\.date is a day.*dt\.normalize\(\)"),
+        ("not size_gb.round() == '1GB'", "not a number"),
+        ("time.dt.hour not in ['3']", "time.dt.hour is a number"),
+        ("size_bytes.ne('a lot')", "not a size"),
+        ("name != step", "name is text, and is compared with step, which is a number"),
+        ("name.str.lower() != 5", r"name\.str\.lower\(\) is text"),
+        ("public != 2", "public is true or false"),
+        ("step != True", "step is a number"),
+        ("time != 2026", "time is a time"),
+        ("not 'fin' in name", r"name\.str\.contains\('fin'\)"),
+        ("step & public", "step is a number, where a condition is needed"),
+        ("~step == 1", "step is a number, where a condition is needed"),
         (" ", "is empty"),
     ],
 )
@@ -286,6 +298,11 @@ TYPED = [
     ("size_bytes == '0 B' or name == '1GB'", "size_bytes == 0 or name == '1GB'"),
     ("name == 'size > \"1GB\"'", "name == 'size > \"1GB\"'"),
     ("time.dt.year > 2025", "time.dt.year > 2025"),
+    ("time.dt.normalize() == '2026-11-01'", "time.dt.floor('D') == time.dt.floor('D').mode()[0]"),
+    ("time.dt.day == '1'", "time.dt.day == 1"),
+    ("(size_gb) == '1GB' or not (public) == 'yes'", "size_gb == 1 or not public"),
+    ("size_bytes.eq('1GB') or `name`.eq('a')", "size_bytes == 10**9 or name == 'a'"),
+    ("(size_gb > 1) == 'yes'", "size_gb > 1"),
 ]
 
 

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
+from .kinds import get_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,10 +53,8 @@ def check_pattern(pattern: str) -> None:
     raise InvalidRequestError(f"{pattern!r} is not a regular expression: {problem}", hint=hint)
 
 
-def bound_patterns(frame: pd.DataFrame, tree: ast.AST, columns: dict[str, str]) -> pd.DataFrame:
+def bound_patterns(frame: pd.DataFrame, tree: ast.AST) -> pd.DataFrame:
     """Return the frame on which a query is evaluated: with Arrow text in the columns that are text in objects, if a pattern needs it.
-
-    `columns` holds the names in the parsed query of those whose names are in backticks.
 
     Raises
     ------
@@ -65,7 +64,7 @@ def bound_patterns(frame: pd.DataFrame, tree: ast.AST, columns: dict[str, str]) 
     needs_arrow = [pattern for call in ast.walk(tree) if (pattern := _find_risky_pattern(call))]
     if not needs_arrow:
         return frame
-    names = {columns.get(node.id, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names = set(map(get_column, ast.walk(tree)))
     slow = {name: values for name, values in frame.items() if str(name) in names and not _is_arrow(values.dtype)}
     texts = {name: _convert_text(values) for name, values in slow.items()}
     levels = [frame.index.get_level_values(place) for place in range(frame.index.nlevels)]

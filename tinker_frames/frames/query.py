@@ -9,19 +9,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError
 from ..schema.catalog import INVENTORY, TABLES
 from .comparisons import (
-    QUOTED,
     UNITS,
     describe_unknown_columns,
     find_close_columns,
     suggest_logs,
     translate_comparisons,
 )
+from .kinds import QUOTED, evaluate
 from .metadata import list_key_columns, read_key_columns
 from .query_bounds import bound_query
 
@@ -45,7 +44,6 @@ _METHODS = {
 }  # fmt: skip
 METADATA_PREFIX = "meta."
 MOST_LISTED = 8  # columns that an error names
-TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads parse, and raise SystemError for nothing
 # Before pandas 3 a column of a frame that is queried shares its memory: `fillna(0, inplace=True)` would alter the caller's frame.
 _ALTERS = re.compile(r"\b(?:inplace|out)\s*=(?!=)")
 # A key of the metadata, as people type it, without backticks.
@@ -143,8 +141,8 @@ def evaluate_condition(frame: pd.DataFrame, query: str, called: str = "--where",
     _check_query(query, called)
     hint = "Write it as for DataFrame.query, e.g. size_gb > 1 and not public."
     try:
-        meant = translate_comparisons(frame, query)
-        mask = _evaluate(bound_query(frame, meant), meant)
+        bounded = bound_query(frame, query)
+        mask = evaluate(bounded, translate_comparisons(bounded, query))
     except UndefinedVariableError as error:
         names = _list_unknown(query, frame) or str(error).split("'")[1:2]
         problem, hint = describe_unknown_columns(names, frame.columns), _list_columns(names, frame)
@@ -200,13 +198,6 @@ def _describe_error(error: Exception) -> str:
     if isinstance(error, SyntaxError) and error.msg:
         return str(error.msg)  # without the file and line, which are Python's own
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-
-
-def _evaluate(frame: pd.DataFrame, query: str) -> Any:
-    for _ in range(TRIES):
-        with suppress(SystemError):
-            return frame.eval(query, engine="python", local_dict={}, global_dict={})
-    return frame.eval(query, engine="python", local_dict={}, global_dict={})
 
 
 def _check_query(query: str, called: str = "--where") -> None:
