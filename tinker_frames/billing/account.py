@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,8 @@ from ..listings.account import Account, TableFrame
 from ..listings.joins import build_frame
 from ..listings.listing import Listing, Report, merge_reports
 from ..listings.tables import Options
+from ..rest.progress import Progress
+from ..rest.threads import run_beside
 from ..rest.transport import Transport
 from ..schema.catalog import COSTS, STORAGE, USAGE
 from .costs import ESTIMATE, estimate_storage, find_idle, find_runs, sum_costs
@@ -50,13 +53,14 @@ class Billing:
 
     def usage(self, start: Moment, end: Moment | None, options: Options) -> TableFrame:
         """Read billing events, with the names and metadata of their sessions."""
-        span, listing = self._read_span(start, end, options)
-        again = parse_span(start, end, self._now())
-        if again != span:  # the first answer has shown the server's clock
+        with run_beside(partial(self._read_sessions, options), Progress(), "tinker-frames-sessions") as beside:
             span, listing = self._read_span(start, end, options)
+            again = parse_span(start, end, self._now())
+            if again != span:  # the first answer has shown the server's clock
+                span, listing = self._read_span(start, end, options)
+            sessions = beside.result().get() if listing.data.num_rows else None
         about = dict(zip(("start", "end"), span.key, strict=True))
         frame, report = build_frame(USAGE, listing), replace(listing.report)
-        sessions = self._account.read_all_sessions(options) if len(frame) else None
         if sessions is None:
             report.lacks = [*report.lacks, *(name for name in BESIDE_SESSION if frame[name].isna().all())]
             return TableFrame(frame, USAGE, report, about)
@@ -65,6 +69,10 @@ class Billing:
             own = pd.Series(found[name].array, index=frame.index)
             frame[name] = own.where(own.notna(), frame[name])
         return TableFrame(frame, USAGE, _join_report(report, sessions.report, *UNNAMED), about)
+
+    def _read_sessions(self, options: Options, progress: Progress) -> TableFrame | None:
+        """Read the sessions that events are joined to, if there can be any; None where they cannot be read."""
+        return None if options.limit == 0 else self._account.read_all_sessions(replace(options, progress=progress))
 
     def _now(self) -> datetime:
         """Return the time by the server's clock, as far as it is known."""

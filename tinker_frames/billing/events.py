@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from ..schema.coerce import canonical_json, coerce_value, parse_json, parse_obje
 from ..schema.columns import Table, arrow_array
 from .spans import Window
 
-INVOICED_UNTIL = "cost_data_through"
+INVOICED_UNTIL, SESSIONS = "cost_data_through", "sessions"
 
 
 def decode_usage(response: Response, window: Window) -> tuple[Listing, datetime | None]:
@@ -31,7 +32,7 @@ def decode_usage(response: Response, window: Window) -> tuple[Listing, datetime 
     listing, body = _decode(USAGE, response)
     listing = _select_hours(listing, window)
     until, _ = coerce_value("time", body.get(INVOICED_UNTIL))
-    data, texts = listing.data, _read_metadata(body.get("sessions"))
+    data, texts = listing.data, _read_metadata(body.get(SESSIONS))
     metadata = arrow_array("json", [texts.get(key) for key in data["session_id"].to_pylist()])
     data = _fill(_fill(data, "user_metadata", metadata), "invoiced", _compare_hours(data["bucket_start"], until))
     is_storage = pc.equal(pc.cast(data["event_type"], pa.large_string()), "storage")
@@ -52,11 +53,19 @@ def _select_hours(listing: Listing, window: Window) -> Listing:
     return Listing(listing.data.filter(inside), listing.report)
 
 
-def _read_metadata(sessions: Any) -> dict[str, str]:
+def _read_metadata(sessions: Any) -> dict[str, str | None]:
     """Return the metadata of sessions as JSON text, by session id."""
     known = sessions if isinstance(sessions, dict) else {}
-    found = {key: about.get("user_metadata") for key, about in known.items() if isinstance(about, dict)}
-    return {key: canonical_json(value) for key, value in found.items() if isinstance(value, dict)}
+    texts = {key: about if isinstance(about, bytes) else canonical_json(about).encode() for key, about in known.items()}
+    return {key: _format_metadata(text) for key, text in texts.items()}
+
+
+@lru_cache(maxsize=4096)
+def _format_metadata(session: bytes) -> str | None:
+    """Return the metadata of one session as JSON text; kept, since each window repeats the sessions of those before it."""
+    about = parse_object(session) or {}
+    metadata = about.get("user_metadata")
+    return canonical_json(metadata) if isinstance(metadata, dict) else None
 
 
 def _compare_hours(starts: Any, until: datetime | None) -> Any:
@@ -88,12 +97,14 @@ def _decode(table: Table, response: Response) -> tuple[Listing, dict[str, Any]]:
 
 
 def _read_beside(content: bytes, table: Table) -> dict[str, Any]:
-    """Return the fields of an answer beside its rows, which are not parsed for that."""
+    """Return the fields of an answer beside its rows, which are not parsed for that, and nor are its sessions."""
     import msgspec
 
     with suppress(msgspec.MsgspecError, UnicodeDecodeError):
         parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-        return {name: parse_json(bytes(raw)) for name, raw in parts.items() if name != table.items}
+        sessions = msgspec.json.decode(parts.pop(SESSIONS, b"{}"), type=dict[str, msgspec.Raw])
+        parsed = {name: parse_json(bytes(raw)) for name, raw in parts.items() if name != table.items}
+        return parsed | {SESSIONS: {key: bytes(raw) for key, raw in sessions.items()}}
     return parse_object(content) or {}
 
 

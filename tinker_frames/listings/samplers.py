@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from ..rest.progress import Progress
-from ..rest.threads import start_thread
+from ..rest.threads import run_beside
 from ..schema.catalog import SAMPLERS, SESSION_DETAILS, SESSIONS
 from .joins import build_columns, map_members
 from .listing import Listing, Report, merge_reports
@@ -90,13 +91,9 @@ def _list_sessions(tables: Tables, options: Options, expected: Collection[str]) 
     """Return the sessions, and the details of those that were expected, read at the same time."""
     if not (options.live and expected):
         return tables.sessions(options, ignore_writes=True), None
-    with Progress("session details", None) as bar:
-        ahead = start_thread(lambda: tables.read_ahead(list(expected), bar), "tinker-frames-ahead")
-        try:
-            return tables.sessions(options, ignore_writes=True), ahead.result().value  # what failed is read again later
-        except BaseException:
-            bar.stop.set()
-            raise
+    read_ahead = partial(tables.read_ahead, list(expected))
+    with Progress("session details", None) as bar, run_beside(read_ahead, bar, "tinker-frames-ahead") as ahead:
+        return tables.sessions(options, ignore_writes=True), ahead.result().value  # what failed is read again later
 
 
 def _list_paths(paths: pd.Series[Any]) -> list[str]:

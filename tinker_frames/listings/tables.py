@@ -59,7 +59,7 @@ class Options:
     limit: int | None = None
     access_scope: AccessScope = "owned"
     project_id: str | None = None
-    progress: bool | None = None
+    progress: bool | Progress | None = None
     live: bool = False
 
     def __post_init__(self) -> None:

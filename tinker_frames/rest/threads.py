@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,6 +41,15 @@ def start_thread(work: Callable[[], T], name: str) -> Future[Result[T]]:
     future: Future[Result[T]] = Future()
     start_threads(lambda: future.set_result(attempt(work)), 1, name)
     return future
+
+
+@contextmanager
+def run_beside(work: Callable[[Progress], T], progress: Progress, name: str) -> Iterator[Future[Result[T]]]:
+    """Run work in a daemon thread while the block runs; `progress` is stopped when the block ends without waiting for it."""
+    try:
+        yield start_thread(lambda: work(progress), name)
+    finally:
+        progress.stop.set()
 
 
 def attempt(work: Callable[[], T], progress: Progress | None = None) -> Result[T]:
