@@ -203,6 +203,7 @@ def test_what_groups_without_events_store_is_said(shared_client: tkf.Client) -> 
     assert said == f"groups without events in this time store another ${rest:,.2f} a month"
     assert said in str(frame.tinker)
     assert said not in str(frame.head(1).tinker)
+    assert "no session" in str(frame.tinker)
 
 
 def test_a_frame_says_its_span_and_its_sum(shared_client: tkf.Client) -> None:

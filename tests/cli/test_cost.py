@@ -38,13 +38,15 @@ def test_cost_prints_what_costs_returns(shared_server: DemoServer, shared_client
 
 
 def test_cost_shows_what_is_known(shared_server: DemoServer, command: Run) -> None:
-    """The table has names instead of ids where a group is not a session, dollars with cents, and no column without a value."""
+    """The table has names instead of ids where a group is not a session, dollars with cents before counts, and no empty column."""
     lines = command(shared_server, "cost", "--by", "user", "--until", "now").out.splitlines()
     header, first = (line.split("\t") for line in lines[:2])
-    assert header[:3] == ["user_name", "events", "cost_usd"]
+    assert header[:2] + header[-1:] == ["user_name", "cost_usd", "events"]
     assert "other_usd" not in header
-    assert first[2] == f"{float(first[2].replace(',', '')):,.2f}"
-    assert command(shared_server, "cost", "--by", "session", columns=100).out.count("display_name") == 1
+    assert first[1] == f"{float(first[1].replace(',', '')):,.2f}"
+    assert command(shared_server, "cost", "--by", "session", "--full", columns=100).out.count("display_name") == 1
+    narrow = command(shared_server, "cost", "--by", "user", columns=80).out
+    assert all(label in narrow for label in ("cost $", "training $", "sampling $", "storage $", "unpriced"))
 
 
 def test_a_terminal_gets_bars_of_days(shared_server: DemoServer, shared_client: tkf.Client, command: Run) -> None:
@@ -90,6 +92,8 @@ def test_cost_without_events(shared_server: DemoServer, command: Run) -> None:
     ("options", "said"),
     [
         (("--by", "sesion"), "did you mean session"),
+        (("--by", "team"), "meta.team"),
+        (("--since", "1M"), "minutes (m) or months (mo)"),
         (("--since", "soon"), "is not a time"),
         (("--since", "2030-01-01"), "no hour in the past"),
     ],

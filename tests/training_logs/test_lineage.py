@@ -76,3 +76,6 @@ def test_a_lineage_says_what_is_known(runs: Path) -> None:
     alone, unknown = (tkf.lineage(f"tinker://{run}/weights/1", runs) for run in ("a", "nosuch"))
     assert "no parent and no child is known" in repr(alone)
     assert (alone.is_known, unknown.is_known, "no training log is of its run" in repr(unknown)) == (True, False, True)
+    for name, is_named in (("000005", True), ("nosuch", False)):
+        found = tkf.lineage(f"tinker://b/weights/{name}", runs)
+        assert (found.is_named, "no log names this checkpoint" in repr(found)) == (is_named, not is_named)

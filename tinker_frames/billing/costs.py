@@ -54,7 +54,8 @@ def check_groups(by: str | Iterable[str]) -> list[str]:
         check_argument("each of by", name, str)
         if name not in known and not (name.startswith(METADATA) and name != METADATA):
             close = get_close_matches(name, known, 1)
-            meant = f"; did you mean {close[0]}?" if close and "," not in name else ""
+            meant = f"; did you mean {close[0]}?" if close else f"; is it a key of the metadata, meta.{name}?"
+            meant = "" if "," in name or not name else meant
             raise InvalidRequestError(f"there is no group {name!r} of costs{meant}", hint=suggest_list(name) or hint)
     if not names:
         raise InvalidRequestError("by= names no group", hint=hint)

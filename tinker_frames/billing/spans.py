@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from ..errors import InvalidRequestError
-from ..schema.durations import parse_duration
+from ..schema.durations import explain_ambiguity, parse_duration
 
 Moment = str | date | timedelta
 
@@ -90,7 +90,7 @@ def _parse_moment(name: str, moment: Moment, now: datetime) -> datetime:
     with suppress(InvalidRequestError, OverflowError):
         ago = moment if isinstance(moment, timedelta) else re.sub(r"\s+ago$", "", moment.strip(), flags=re.IGNORECASE)
         return now - timedelta(seconds=parse_duration(ago))
-    raise InvalidRequestError(f"{name}={moment!r} is not a time", hint=FORMS)
+    raise InvalidRequestError(f"{name}={moment!r} is not a time{explain_ambiguity(moment)}", hint=FORMS)
 
 
 def _parse_text(text: str, now: datetime) -> datetime | None:

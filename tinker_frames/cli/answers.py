@@ -122,6 +122,7 @@ def cost(
     missing.
     """
     from ..frames import files
+    from ..frames.terminal import arrange_costs
     from ..frames.totals import PERIODS
 
     with open_client(base_url) as client:
@@ -131,7 +132,7 @@ def cost(
     if form in TEXT_FORMATS:
         files.write_text(rows, sys.stdout.buffer, TEXT_FORMATS[form])
     else:
-        shown = _select_known(frame).loc[rows.index]
+        shown = arrange_costs(frame).loc[rows.index]
         is_drawn = sys.stdout.isatty() and is_time
         print_table(_add_bars(shown) if is_drawn else shown, full=full, hint="--full shortens nothing")
     sys.stdout.flush()
@@ -139,20 +140,6 @@ def cost(
     if form == "json":
         print_report(len(rows), frame.attrs["tinker"])
     return 0 if frame.attrs["tinker"]["complete"] else INCOMPLETE
-
-
-def _select_known(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return costs without metadata, ids that have a name beside them, and columns without a value; NA of the first group in words."""
-    named = {"session_id": "display_name", "user_id": "user_name"}
-    first = str(costs.columns[0])
-    label = named[first] if first == "user_id" and "user_name" in costs else first
-    none = f"no {first.removesuffix('_id').replace('_', ' ')}"
-    costs = costs.assign(**{label: costs[label].astype(object).where(costs[first].notna(), none)})
-    hidden = {
-        "user_metadata",
-        *(key for key, name in named.items() if name in costs and costs.columns[0] != "session_id"),
-    }
-    return costs[[name for name in costs if name not in hidden and (costs[name].notna().any() or name == "cost_usd")]]
 
 
 def _add_bars(costs: pd.DataFrame) -> pd.DataFrame:

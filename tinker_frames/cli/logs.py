@@ -84,6 +84,10 @@ def lineage(text: str, logs: tuple[str, ...], form: str) -> int:
         files.write_json_array(found.frame, sys.stdout.buffer)
     else:
         click.echo(str(found))
+    if not logs:
+        click.echo(
+            "these logs are gone now; to keep those of a demo account: tinker-frames demo --logs FOLDER", err=True
+        )
     return 0
 
 

@@ -20,7 +20,11 @@ _UUID = re.compile(r"([0-9a-f]{8})(-[0-9a-f]{4})(-[0-9a-f]{4})(-[0-9a-f]{4})(-[0
 _PATH = re.compile(f"(?:{'|'.join(SCHEMES)})(.*)")
 _SEGMENT = re.compile(r"(?<=…)(?::[a-z]+(:\d+))?/([a-z])[a-z_]*/")  # with the number of the run, if it has one
 _SHORTER = (r"\1/\2…/", r"/\2…/")
-LABELS = {"storage_usd_month": "$/month"}
+LABELS = {
+    "storage_usd_month": "$/month",
+    "estimated_storage_usd_month": "stored $/month",
+    "unpriced_events": "unpriced",
+}
 _FACTORS = {"_bytes": 1.0, "_gb": 1e9, "_days": 86_400.0}
 
 
@@ -54,14 +58,14 @@ def format_length(seconds: float) -> str:
 def label_columns(names: Sequence[Any]) -> list[str]:
     """Return what the columns of `humanize_column` are called: `size` for `size_gb`, `age` for `age_days`, as queries have them too.
 
-    The cost of storage is called by its unit, which is shorter than its name.
+    Dollars are called by their sign, which is shorter: `training $` for `training_usd`.
 
     Examples
     --------
     >>> label_columns(["size_gb", "age_days", "name"])
     ['size', 'age', 'name']
     """
-    texts = [LABELS.get(str(name), str(name)) for name in names]
+    texts = [LABELS.get(str(name), re.sub("_usd$", " $", str(name))) for name in names]
     cut = [next((text.removesuffix(u.suffix) for u in UNITS if text.endswith(u.suffix)), text) for text in texts]
     return [short if short and cut.count(short) == 1 else text for short, text in zip(cut, texts, strict=True)]
 

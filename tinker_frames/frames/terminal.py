@@ -12,7 +12,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from ..schema.catalog import FOUND, TABLES, known_columns
 from ..schema.paths import starts_with_scheme
 from .humanize import humanize_column, label_columns, list_short_forms, shorten_ids
-from .text import SUMMED, describe_sum, escape_control_characters, format_cell, list_doubts, summarize
+from .text import DOLLARS, SUMMED, describe_sum, escape_control_characters, format_cell, list_doubts, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,8 @@ SHORT = 16  # free text up to this width is not cut as long as there is room
 NARROW = 9  # a column that is cut below it says nothing
 MOST_ADDED = 3  # columns that stand before those of the table, behind its first one
 _MODEL = "model"
+COUNTS = ("unpriced_events", "tokens", "events")  # of costs, which a narrow terminal shows last
+NAMED = {"session_id": "display_name", "user_id": "user_name"}  # the columns of names beside ids of groups
 LEADING = (
     "verdict",
     "outcome",
@@ -97,9 +99,24 @@ def format_frame(frame: pd.DataFrame, width: int | None = None) -> str:
 
     width = width or get_terminal_size().columns
     about = frame.attrs.get("tinker") or {}
-    shown = frame[_order_columns(frame, str(about.get("table")))].head(ROWS_ON_SCREEN)
-    sums = [describe_sum(frame)] if set(SUMMED) <= set(frame.columns) else []
-    return "\n".join([*render_text(shown, width), summarize(frame), *sums, *list_doubts(about)])
+    is_cost = set(SUMMED) <= set(frame.columns)
+    shown = arrange_costs(frame) if is_cost else frame[_order_columns(frame, str(about.get("table")))]
+    sums = [describe_sum(frame)] if is_cost else []
+    lines = render_text(shown.head(ROWS_ON_SCREEN), width)
+    return "\n".join([*lines, summarize(frame), *sums, *list_doubts(about)])
+
+
+def arrange_costs(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return costs with dollars before counts, NA of the first group in words, and without metadata, ids beside a name and empty columns."""
+    first = str(costs.columns[0])
+    label = NAMED[first] if first == "user_id" and "user_name" in costs else first
+    none = f"no {first.removesuffix('_id').replace('_', ' ')}"
+    costs = costs.assign(**{label: costs[label].astype(object).where(costs[first].notna(), none)})
+    hidden = {"user_metadata", *(key for key, name in NAMED.items() if name in costs and first != "session_id")}
+    known = [name for name in costs if name not in hidden and (costs[name].notna().any() or name == "cost_usd")]
+    counts = [name for name in COUNTS if name in known]
+    dollars = [name for name in known if str(name).endswith(DOLLARS)]
+    return costs[[*(name for name in known if name not in counts and name not in dollars), *dollars, *counts]]
 
 
 def _order_columns(frame: pd.DataFrame, table: str) -> list[str]:

@@ -52,11 +52,16 @@ def parse_duration(duration: Duration) -> int:
     found = _to_seconds(duration)
     if math.isfinite(found):
         return round(found)
-    is_ambiguous = isinstance(duration, str) and _AMBIGUOUS.search(duration)
     raise InvalidRequestError(
-        f"{duration!r} is not a duration" + (": M could be minutes (m) or months (mo)" if is_ambiguous else ""),
+        f"{duration!r} is not a duration{explain_ambiguity(duration)}",
         hint=f"Use e.g. {DURATION_FORMS}, a number of seconds, or a timedelta.",
     )
+
+
+def explain_ambiguity(duration: object) -> str:
+    """Return why a text with a capital `M` is no duration, to stand behind it; empty for anything else."""
+    is_ambiguous = isinstance(duration, str) and _AMBIGUOUS.search(duration)
+    return ": M could be minutes (m) or months (mo)" if is_ambiguous else ""
 
 
 def parse_ttl(duration: Duration) -> int:

@@ -41,10 +41,13 @@ class Lineage:
         `log_path` (str).
     is_known : bool
         Whether a training log is of its run, or of one that was started from it.
+    is_named : bool
+        Whether a training log names the checkpoint: as one that it saved, or that another run was started from.
     """
 
     path: str
     frame: pd.DataFrame = field(repr=False)
+    is_named: bool = True
 
     def __repr__(self) -> str:
         rows = zip(*(self.frame[name] for name in ("depth", "training_run_id", "parent_path", "log_path")), strict=True)
@@ -59,9 +62,10 @@ class Lineage:
 
     def _describe(self) -> str:
         """Return what is known of it, to stand behind its path."""
-        if len(self.frame) > 1:
-            return ", whose run has the *"
-        return ": no parent and no child is known" if self.is_known else f": {NO_LOG}"
+        if not self.is_known:
+            return f": {NO_LOG}"
+        known = ", whose run has the *" if len(self.frame) > 1 else ": no parent and no child is known"
+        return known if self.is_named else f"{known}; no log names this checkpoint"
 
 
 @check_arguments
@@ -102,7 +106,7 @@ def lineage(path: str, logs: Logs | Location | Iterable[Location]) -> Lineage:
     if entries[-1][0].training_run_id == run:  # no log has it: as it was given
         entries[-1] = Parent(run_of(path) or entries[-1][0].training_run_id, entries[-1][0].parent_path), entries[-1][1]
     rows = [(place - len(ancestors), *entry) for place, entry in enumerate(entries)] + below
-    return Lineage(path, _build_frame(rows))
+    return Lineage(path, _build_frame(rows), name is None or bool(started) or found.find_rows([path])[0] >= 0)
 
 
 def _read_run_and_name(text: str, logs: Logs) -> tuple[str, str | None]:
