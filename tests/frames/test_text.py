@@ -94,6 +94,11 @@ def test_dollars_have_cents_and_anything_else_in_their_column_is_shown(
     assert frame_text.format_column(pd.Series(values, name=name)) == shown
 
 
+def test_the_sign_of_a_credit_is_before_its_dollars() -> None:
+    """Negative dollars are `-$1.50`, and less than half a cent is zero without a sign."""
+    assert [frame_text.format_dollars(amount) for amount in (1234.5, -1.5, -0.001)] == ["$1,234.50", "-$1.50", "$0.00"]
+
+
 def test_a_frame_of_every_kind(shared_client: Any) -> None:
     """Cells of real frames never show nan, <NA>, NaT, None or True."""
     for frame in (shared_client.sessions(details=True), shared_client.checkpoints(), shared_client.training_runs()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..schema.paths import SCHEMES
 from .comparisons import UNITS
-from .text import NOTHING, format_cell, format_column
+from .text import NOTHING, format_cell, format_column, format_dollars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def humanize_column(values: pd.Series[Any], now: datetime | None = None) -> list
         factor = _FACTORS[unit.suffix]
         form = lambda value: _format_quantity(float(value) * factor, unit.kind)  # noqa: E731
     elif name.endswith("_usd_month") and is_numeric_dtype(values.dtype):
-        form = lambda value: f"${value:,.2f}"  # noqa: E731
+        form = format_dollars
     if form is format_cell:
         return format_column(values)
     return [NOTHING if missing else form(value) for value, missing in zip(values, values.isna(), strict=True)]

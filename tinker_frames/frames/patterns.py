@@ -105,14 +105,10 @@ def _refuse_risk(pattern: str) -> None:
 
 def _find_risk(pattern: str) -> str:
     """Return how a pattern could backtrack for long; empty if it could not."""
-    outer: list[
-        tuple[bool, int]
-    ] = []  # of the groups around: whether they hold a choice so far, and how many alternatives
-    has_choice, options, repeatable = (
-        False,
-        1,
-        False,
-    )  # of the present group, and whether one with a choice has just ended
+    # Of the groups around: whether they hold a choice so far, and how many alternatives.
+    outer: list[tuple[bool, int]] = []
+    # The same of the present group, and whether one with a choice has just ended.
+    has_choice, options, repeatable = False, 1, False
     long, choices = 0, 0.0
     for token in _TOKEN.finditer(pattern):
         least, most = _read_times(token["times"])

@@ -43,6 +43,11 @@ def count_checkpoints(number: int) -> str:
     return count_nouns(number, "checkpoint")
 
 
+def format_dollars(amount: float) -> str:
+    """Return dollars and cents, with the sign of a negative amount before the `$`."""
+    return f"{amount:,.2f}".replace("-", "-$") if amount <= -0.005 else f"${abs(amount):,.2f}"
+
+
 def format_cell(value: Any) -> str:
     """Return one value as readable text: times to the minute (UTC), floats to one decimal, yes and no."""
     value = to_python(value)
@@ -102,7 +107,7 @@ def describe_sum(costs: pd.DataFrame) -> str:
     """Return the dollars of a frame of costs, its span, how many events have no price, and what is stored without a row."""
     about = costs.attrs.get("tinker") or {}
     dollars, events, unpriced = (costs[name].dropna() for name in SUMMED)
-    price = f"${dollars.sum():,.2f} in all" if len(dollars) else "nothing is priced"
+    price = f"{format_dollars(dollars.sum())} in all" if len(dollars) else "nothing is priced"
     span = f" from {_format_hour(about['start'])} to {_format_hour(about['end'])} UTC" if "end" in about else ""
     odd = f"{count_nouns(int(unpriced.sum()), 'event')} of {int(events.sum()):,} without a price"
     parts = [f"{price}{span}, before credits", odd]

@@ -99,9 +99,8 @@ class Listing:
 
     def to_bytes(self) -> bytes:
         """Return the stored form."""
-        about = asdict(self.report) | {
-            "rows": self.data.num_rows
-        }  # a stream that is cut between messages reads as a shorter one
+        # With the number of rows, since a stream that is cut between messages reads as a shorter one.
+        about = asdict(self.report) | {"rows": self.data.num_rows}
         data = self.data.replace_schema_metadata({REPORT_KEY: json.dumps(about).encode()})
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4")

@@ -29,9 +29,8 @@ class Novelty:
     def count_new(self, page: Page) -> int | None:
         """Return the number of new rows; None if it was not determined."""
         keys = page.list_keys(self._decoder.table)
-        self._samples = (
-            self._samples and (page.total or 0) > 0
-        )  # without totals, only the rows tell where the list ends
+        # Without totals, only the rows tell where the list ends.
+        self._samples = self._samples and (page.total or 0) > 0
         if not self._samples:
             before = len(self._keys)
             self._keys.update(keys)

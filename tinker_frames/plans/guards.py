@@ -160,8 +160,7 @@ def _flag_last_training(listed: pd.DataFrame) -> pd.Series[Any]:
     kinds = listed["checkpoint_type"].astype(object)
     in_path = listed["tinker_path"].str.split("/", n=4).str[3].map(SEGMENTS).astype(object)
     is_known = kinds.isin(list(SEGMENTS.values())) & ((kinds == in_path) | in_path.isna())
-    kinds = kinds.where(
-        is_known
-    )  # what a type unknown to this version holds is not known, nor one that the path contradicts
+    # What a type unknown to this version holds is not known, nor one that the path contradicts.
+    kinds = kinds.where(is_known)
     newest = _flag_newest(listed[kinds == "training"]).reindex(listed.index)
     return newest.where((kinds == "training") | kinds.isna(), other=False)

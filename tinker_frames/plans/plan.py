@@ -300,10 +300,8 @@ class Plan:
         is_sent = (frame["verdict"] == "send").to_numpy()
         require_confirmation(self.action, frame[is_sent], confirm, self.effect, lambda: self.summarize(frame))
         runner, jobs = self.source.make_runner(), build_jobs(self.rows[is_sent])
-        if not jobs:
-            return build_outcome_frame(
-                self.id, self.action, [], frame
-            )  # nothing to note: `undo` means the last that did something
+        if not jobs:  # nothing to note: `undo` means the last that did something
+            return build_outcome_frame(self.id, self.action, [], frame)
         journal, allowed = runner.journal, self.allowed
         with journal.lock(self.id):
             name = journal.record_plan(self.id, self.source.base_url, self.action.name, jobs, self.undoes, allowed)

@@ -346,9 +346,8 @@ def find_namesakes(listed: pd.DataFrame) -> dict[str, list[str]]:
 
 def _find_refusals(paths: pd.Series[Any], found: pd.Series[bool]) -> list[str]:
     """Return why each path must not be touched; empty if it may."""
-    is_plain = paths.str.fullmatch(PLAIN_PATTERN).to_numpy(
-        dtype=bool
-    )  # parsed one by one, 100,000 paths take longer than all else
+    # Parsed one by one, 100,000 paths take longer than all else.
+    is_plain = paths.str.fullmatch(PLAIN_PATTERN).to_numpy(dtype=bool)
     plain = (NOT_LISTED, "")
     return [
         plain[here] if is_known else _find_refusal(path, here)

@@ -244,9 +244,8 @@ class _Checks:
                 self._read_again(run_id)
         outcome = self.check(job)
         if outcome is not None and outcome.outcome == "skipped" and job.attempts and job.unclear:
-            return replace(
-                outcome, outcome="failed", attempts=job.attempts
-            )  # the last reading says whether it was done
+            # The last reading says whether it was done.
+            return replace(outcome, outcome="failed", attempts=job.attempts)
         return outcome
 
     def _read_again(self, run_id: str) -> None:

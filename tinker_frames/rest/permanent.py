@@ -55,10 +55,8 @@ class Permanent:
         if not responses:
             return
         with self._lock:
-            self._known[kind] = {
-                **self._load(kind),
-                **responses,
-            }  # a copy: readers may be iterating over the present one
+            # A copy: readers may be iterating over the present one.
+            self._known[kind] = {**self._load(kind), **responses}
             if self._store is not None:
                 self._store.add_permanent(self._name(kind), responses)
 

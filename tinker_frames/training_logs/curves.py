@@ -41,10 +41,8 @@ class RunLog:
 
     def find_steps(self, paths: Iterable[str]) -> list[int | None]:
         """Return the step that belongs to each tinker path; None where the log does not tell."""
-        steps = [
-            *self._logs.checkpoints["step"].fillna(-1).tolist(),
-            -1,
-        ]  # at the end, that of a path that no line names
+        # At the end, that of a path that no line names.
+        steps = [*self._logs.checkpoints["step"].fillna(-1).tolist(), -1]
         return [None if steps[row] < 0 else steps[row] for row in self._logs.find_rows(list(paths))]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pandas.api import types
 
 from ..frames.humanize import LABELS, format_moment, format_size
-from ..frames.text import DOLLARS, escape_control_characters
+from ..frames.text import DOLLARS, escape_control_characters, format_dollars
 from ..schema.catalog import known_columns
 from .messages import Cell, Column
 
@@ -110,11 +110,8 @@ def exact_text(cell: Any, kind: str) -> str:
 def _size(value: Any, factor: int) -> Cell:
     if value is None:
         return ""
-    if isinstance(value, Integral):
-        return [
-            format_size(int(value) * factor),
-            f"{int(value) * factor:,} bytes",
-        ]  # a float would round the largest
+    if isinstance(value, Integral):  # a float would round the largest
+        return [format_size(int(value) * factor), f"{int(value) * factor:,} bytes"]
     return [format_size(float(value) * factor), f"{float(value) * factor:,.0f} bytes"]
 
 
@@ -159,14 +156,14 @@ def _dollars(value: Any) -> Cell:
     if value is None:
         return ""
     amount = float(value)
-    return [format_dollars(amount), f"${amount!r}"]
+    return [format_amount(amount), f"{'-' if amount < 0 else ''}${abs(amount)!r}"]
 
 
-def format_dollars(amount: float | None) -> str:
+def format_amount(amount: float | None) -> str:
     """Return dollars and cents; what is not priced is not zero."""
     if amount is None:
         return NOTHING
-    return "<$0.01" if 0 < amount < 0.005 else f"${amount:,.2f}"
+    return "<$0.01" if 0 < amount < 0.005 else format_dollars(amount)
 
 
 def format_number(value: float) -> str:

@@ -83,9 +83,8 @@ def controls_of(frame: pd.DataFrame) -> dict[str, Control]:
         if columns or control.kind == "query":
             columns = columns if control.kind in ("text", "metadata") else columns[:1]
             dtypes = [str(frame[name].dtype) for name in columns]
-            prefix = (
-                columns[0].removesuffix(control.columns[0]) if columns else ""
-            )  # of a joined column, as its age has it
+            # Of a joined column, as its age has it.
+            prefix = columns[0].removesuffix(control.columns[0]) if columns else ""
             ages = (f"{prefix}{control.age}", control.named_by)
             age, named_by = (name if name in frame.columns else "" for name in ages)
             zone = "" if any(re.fullmatch(r"datetime64\[\w+\]", dtype) for dtype in dtypes) else "Z"

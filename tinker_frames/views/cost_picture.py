@@ -11,7 +11,7 @@ from ..billing.costs import BESIDE, GROUPS, KINDS, METADATA, OTHER, sum_costs
 from ..errors import InvalidRequestError
 from ..frames.humanize import shorten_ids
 from ..frames.query import check_columns
-from ..frames.text import count_nouns, escape_control_characters
+from ..frames.text import count_nouns, escape_control_characters, format_dollars
 from ..frames.totals import PERIODS
 from .chart_messages import CostGroup, CostKind, CostPicture
 from .sorts import SORTS
@@ -182,7 +182,7 @@ def _describe_sums(rows: pd.DataFrame, shown: int, group: str, *, is_time: bool)
         return ["There are no billing events in this time"]
     dollars, unpriced, events = (rows[name].dropna() for name in ("cost_usd", "unpriced_events", "events"))
     total = (
-        f"${math.fsum(dollars):,.2f} before credits, an estimate and no invoice"
+        f"{format_dollars(math.fsum(dollars))} before credits, an estimate and no invoice"
         if len(dollars)
         else "Nothing is priced"
     )

@@ -11,7 +11,7 @@ from ..client import Client
 from ..errors import InvalidRequestError
 from ..functions import default_client
 from ..schema.arguments import check_argument
-from .cells import format_dollars
+from .cells import format_amount
 from .cost_picture import describe_costs, is_usage, sum_usage
 from .static_table import MISSING_EXTRA, ROWS, WITHOUT_ROWS, format_table, wrap_static
 
@@ -99,7 +99,7 @@ class CostsView(DisplayedWidget):
         names = ["dollars", *(kind["label"] for kind in picture["kinds"]), "not priced"]
         columns = [(picture["group"], "left"), *((name, "right") for name in names)]
         rows = [
-            [group["label"], *map(format_dollars, (group["total"], *group["parts"])), f"{group['unpriced']:,}"]
+            [group["label"], *map(format_amount, (group["total"], *group["parts"])), f"{group['unpriced']:,}"]
             for group in picture["groups"][:ROWS]
         ]
         table = format_table(columns, rows, f"{picture['title']}: {picture['text']}")

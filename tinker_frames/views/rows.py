@@ -108,9 +108,8 @@ class Rows:
 
     def select_keys(self, keys: Iterable[str]) -> None:
         """Select the rows with these keys, and no others."""
-        self.selection = np.array(
-            self.frame[self.key].isin(set(keys)), dtype=bool
-        )  # a copy: pandas may return a read-only array
+        # A copy: pandas may return a read-only array.
+        self.selection = np.array(self.frame[self.key].isin(set(keys)), dtype=bool)
 
     # ── new rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -38,9 +38,8 @@ class SyncedTraits(DisplayedWidget):
     filters = traitlets.Dict().tag(sync=True)
     sort = traitlets.List(traitlets.Unicode()).tag(sync=True)
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    selected_keys: traitlets.List[Any] = traitlets.List().tag(
-        sync=True, to_json=_send_keys
-    )  # its items are checked where they are looked up
+    # Its items are checked where they are looked up.
+    selected_keys: traitlets.List[Any] = traitlets.List().tag(sync=True, to_json=_send_keys)
     plan_id = traitlets.Unicode(read_only=True).tag(sync=True)
     outcome_counts = traitlets.Dict(read_only=True).tag(sync=True)
 

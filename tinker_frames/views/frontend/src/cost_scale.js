@@ -15,7 +15,8 @@ const TICKS = 4; // about so many of the dollars
 export function formatDollars(value) {
   if (value === null) return "–";
   if (value > 0 && value < 0.005) return "<$0.01";
-  return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  const cents = Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  return `${value <= -0.005 ? "-" : ""}$${cents}`;
 }
 
 /** @param {CostGroup} group */

@@ -27,7 +27,14 @@ const makePicture = (groups) => ({
 });
 
 test("dollars have cents, a little is not nothing, and no price is no zero", () => {
-  assert.deepEqual([1234.5, 0.001, 0, null].map(formatDollars), ["$1,234.50", "<$0.01", "$0.00", "–"]);
+  assert.deepEqual([1234.5, 0.001, 0, -1.5, -0.001, null].map(formatDollars), [
+    "$1,234.50",
+    "<$0.01",
+    "$0.00",
+    "-$1.50",
+    "$0.00",
+    "–",
+  ]);
 });
 
 test("parts stand on each other; one without a price and a credit have no height", () => {
