@@ -340,6 +340,15 @@ def test_where_reaches_the_rows(
     assert len(rows) == 7
 
 
+def test_a_key_that_selects_rows_is_shown(shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A key of the metadata that rows are sorted or filtered by is a column of the table, also without `--metadata`."""
+    query = ["--where", "name.str.contains('(step|final)') and meta.loss > 0", "--sort", "-meta.step", "--limit", "1"]
+    done = run(shared_server, "ls", "checkpoints", *query)
+    assert {"meta.loss", "meta.step"} < set(done.out.splitlines()[0].split("\t"))
+    assert "meta.loss" not in run(shared_server, "ls", "checkpoints", *query, "--format", "csv").out
+    assert "match groups" not in done.err
+
+
 @pytest.mark.parametrize("order", ["step", "-step"])
 def test_sort_puts_na_last(order: str, shared_server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Sorting is ascending, or descending with a minus, and NA is last."""

@@ -721,6 +721,13 @@ def test_keep_options(
     assert 0 < len(kept) < len(frame)
 
 
+def test_keep_options_count_in_their_order(varied_account: tuple[DemoServer, Any], run: Callable[..., Outcome]) -> None:
+    """Rules are joined in the order in which they were given, as in Python: a row counts for the first that keeps it."""
+    given = ["--keep-final", "--has-metadata", "loss", "--keep-last", "1"]
+    said = run(varied_account[0], "retire", "--all", *given, "--dry-run")
+    assert "keep_final() | has_metadata('loss') | keep_last(1)" in said.out + said.err
+
+
 def test_retire_needs_a_rule(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """Without a rule `retire` prints its usage and requests nothing."""
     assert is_usage_error(run(server, "retire", "--yes"))

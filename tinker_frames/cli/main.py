@@ -136,7 +136,8 @@ def ls(table: str, form: str, *, full: bool, quiet: bool, **options: Any) -> int
     from ..frames import files
     from ..frames.query import list_used
 
-    frame, about = _read_rows(table, options | ({"columns": None} if quiet else {}))
+    is_table = not quiet and form not in TEXT_FORMATS
+    frame, about = _read_rows(table, options | ({"columns": None} if quiet else {}), with_used=is_table)
     brief = (catalog.TABLES | (catalog.DETAILED if options["details"] else {}))[TABLES[table]].brief
     if quiet:
         print_ids(frame[catalog.TABLES[TABLES[table]].key])
@@ -299,6 +300,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # names are any text, which not every terminal can show
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", IncompleteListingWarning)  # summaries and exit codes say it
+        warnings.filterwarnings("ignore", ".*has match groups")  # what pandas says of `name.str.contains('(a|b)')`
         warnings.showwarning = _print_warning
         code = _run_command()
     sys.exit(code if isinstance(code, int) else 0)
@@ -349,9 +351,9 @@ def _print_error(message: str, code: int) -> int:
     return code
 
 
-def _read_rows(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the selected rows, and what is known of the listing that they are from."""
-    from ..frames.query import select
+def _read_rows(table: str, options: dict[str, Any], *, with_used: bool = False) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the selected rows, also with the keys of the metadata that select them, and what is known of the listing that they are from."""
+    from ..frames.query import add_used_keys, select
 
     _check_options(table, options)
     with open_client(options["base_url"]) as client:
@@ -359,6 +361,7 @@ def _read_rows(table: str, options: dict[str, Any]) -> tuple[pd.DataFrame, dict[
     if options["metadata"]:
         frame = frame.tinker.expand_metadata()
     frame = add_logs(frame, options["logs"])
+    frame = add_used_keys(frame, options["where"], options["sort"]) if with_used else frame
     about = frame.attrs["tinker"]
     frame = select(frame, **{name: options[name] for name in ("where", "sort", "limit", "columns")})
     frame.attrs["tinker"] = about

@@ -110,13 +110,9 @@ def check_header(cells: Sequence[str]) -> None:
 def _parse_json(text: str) -> list[str]:
     """Return the paths of an array of objects, or of one object per line."""
     try:
-        rows = (
-            json.loads(text)
-            if text.lstrip().startswith("[")
-            else [
-                json.loads(line) for line in text.split("\n") if line.strip()
-            ]  # JSON has other separators as they are
-        )
+        is_array = text.lstrip().startswith("[")
+        # Lines end with "\n" only: JSON has other separators as they are.
+        rows = json.loads(text) if is_array else [json.loads(line) for line in text.split("\n") if line.strip()]
         paths = [row[HEADER] for row in rows]
     except (ValueError, KeyError, TypeError, RecursionError):
         paths = [None]

@@ -378,9 +378,8 @@ def _read_paths(arguments: tuple[str, ...], where: str | None, *, by_rule: bool)
     if quoted := [path for path in arguments if path.startswith('"')]:
         hint = "pass $(tinker-frames ls checkpoints --columns tinker_path), or pipe it in"
         raise click.UsageError(f"{quoted[0]} is quoted, as --format csv prints it: {hint}.")
-    arguments = tuple(
-        path.encode("utf-8", "backslashreplace").decode() for path in arguments
-    )  # bytes that are not text
+    # With bytes that are not text escaped.
+    arguments = tuple(path.encode("utf-8", "backslashreplace").decode() for path in arguments)
     check_header(arguments)
     is_piped = not arguments and is_stdin_piped()
     sources = ("-",) if is_piped else arguments
@@ -399,8 +398,8 @@ def _read_source(source: str, *, is_piped: bool) -> list[str]:
 
 
 def _keep_rule(options: dict[str, Any]) -> Rule:
-    """Return the keep rule that the options name, joined by or."""
-    values = {name: options[name] for name in RULES}
+    """Return the keep rule that the options name, joined by or, in the order in which they were given."""
+    values = {name: value for name, value in options.items() if name in RULES}
     if all(value is None or value is False or value == () for value in values.values()):
         raise click.UsageError(f"name a keep rule, e.g. {_flag(next(iter(RULES)))}; see --help.")
     return join_rules(values, options["per"])

@@ -69,9 +69,15 @@ def select(
     return (frame if limit is None else frame.head(limit))[names].reset_index(drop=True)
 
 
+def add_used_keys(frame: pd.DataFrame, where: str | None, sort: str | None) -> pd.DataFrame:
+    """Return the frame with the columns of the metadata's keys by which its rows are to be sorted or filtered."""
+    return _add_keys(name_keys(frame, where or "")[0], [name.removeprefix("-") for name in _split_names(sort)])
+
+
 def list_used(frame: pd.DataFrame, where: str | None, sort: str | None) -> list[str]:
     """Return the columns of a frame by which its rows were sorted or filtered."""
-    words = filter(None, (match["quoted"] or match["bare"] for match in _NAME.finditer(where or "")))
+    query = name_keys(frame, where or "")[1]
+    words = filter(None, (match["quoted"] or match["bare"] for match in _NAME.finditer(query)))
     found = [_find_name(frame, name).removeprefix("-") for name in [*_split_names(sort), *words]]
     return list(dict.fromkeys(name for name in found if name in frame.columns))
 
