@@ -80,13 +80,16 @@ def test_no_function_bears_a_module_name() -> None:
 
 
 def test_nothing_is_changed_for_the_whole_process() -> None:
-    """Only standalone programs (the command line, the demo server) set warning filters or signals; nothing swaps a memory pool."""
+    """Only standalone programs (the command line, the demo server) set warning filters or signals; nothing swaps a memory pool.
+
+    `keep_interrupts` wraps the program's own handler of Ctrl-C during a call, and restores it.
+    """
     calls = re.compile(
         r"catch_warnings|simplefilter|filterwarnings|set_memory_pool|set_option|signal\.signal|setlocale"
     )
     package = Path(tkf.__file__).parent
     found = {str(file.relative_to(package)) for file in package.rglob("*.py") if calls.search(file.read_text("utf-8"))}
-    assert found <= {"cli/main.py", "demo/__main__.py"}
+    assert found <= {"cli/main.py", "demo/__main__.py", "rest/interrupts.py"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 
 from tinker_frames.demo import DemoServer
 from tinker_frames.listings.prefetch import run_in_order
-from tinker_frames.rest.progress import Progress, StoppedError
+from tinker_frames.rest.interrupts import StoppedError
+from tinker_frames.rest.progress import Progress
 
 
 def wait_for_end(threads: list[threading.Thread]) -> bool:

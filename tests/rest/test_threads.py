@@ -8,7 +8,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from tinker_frames.rest.progress import Progress, StoppedError
+from tinker_frames.rest.interrupts import StoppedError
+from tinker_frames.rest.progress import Progress
 from tinker_frames.rest.threads import attempt, start_threads
 
 place: ContextVar[str] = ContextVar("place", default="nowhere")

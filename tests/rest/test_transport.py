@@ -398,7 +398,7 @@ def test_patience_with_named_waits(server: DemoServer, client_of: Make) -> None:
 
 def test_stopped_work_sends_nothing_more(server: DemoServer, started_client: tkf.Client) -> None:
     """Stopped work wakes from its wait at once and sends nothing more."""
-    from tinker_frames.rest.progress import StoppedError
+    from tinker_frames.rest.interrupts import StoppedError
 
     progress = StopWhileWaiting()
     server.faults.bursts.append(Burst(RUNS, 503, times=None, retry_after="30"))

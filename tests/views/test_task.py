@@ -15,7 +15,8 @@ import tinker_frames as tkf
 from tinker_frames.demo import DemoServer
 from tinker_frames.errors import InvalidRequestError, NotFoundError
 from tinker_frames.listings.tables import TableReader
-from tinker_frames.rest.progress import RATE_LIMITED, Progress, StoppedError, is_interactive, open_progress
+from tinker_frames.rest.interrupts import StoppedError
+from tinker_frames.rest.progress import RATE_LIMITED, Progress, is_interactive
 from tinker_frames.views.task import TICK_S, Task, describe_error
 
 PATIENCE_S = 20
@@ -137,11 +138,9 @@ def test_the_thread_draws_no_bar_and_has_the_callers_context() -> None:
     """In the thread no other progress bar is drawn, and the caller's context variables are set."""
     mine = contextvars.ContextVar("mine", default="")
     mine.set("yes")
-    task, ends = make_task(
-        lambda task: (is_interactive(), mine.get(), open_progress("x", task) is task, Progress("x")._show)
-    )
+    task, ends = make_task(lambda _: (is_interactive(), mine.get(), Progress("x")._show))
     assert task.start().join(PATIENCE_S)
-    assert ends == [((False, "yes", True, False), None)]
+    assert ends == [((False, "yes", False), None)]
 
 
 def test_each_listing_is_shown_as_a_part(shared_server: Any, client_of: Callable[..., tkf.Client]) -> None:

@@ -6,7 +6,8 @@ import threading
 
 from ..errors import ConnectionFailedError, TinkerError
 from ..rest.adapter import limit_time
-from ..rest.progress import Progress, StoppedError
+from ..rest.interrupts import StoppedError
+from ..rest.progress import Progress
 from ..rest.transport import Transport
 from ..schema.paths import run_url
 

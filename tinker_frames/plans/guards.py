@@ -35,6 +35,11 @@ class Guard:
     Without it, the column is one of the listing, or is given.
     """
 
+    @property
+    def is_found(self) -> bool:
+        """Whether the column is found or given when a plan is made, and is none of the listing's."""
+        return self.is_given or self.find is not None
+
     def describe(self, flag: bool | None) -> str:
         """Return why it holds a row with this flag; empty if it does not. What is not known holds as well."""
         if flag is None:

@@ -151,7 +151,7 @@ class PlanMethods:
         """Return the plan that `Plan.save` wrote; sends no write.
 
         Reads the training runs concerned, GET /api/v1/training_runs/{run}/checkpoints. Rows that changed since the plan was saved are
-        skipped when it runs.
+        skipped when it runs; what was held or refused then stays so.
 
         Returns
         -------

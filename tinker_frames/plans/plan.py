@@ -20,9 +20,11 @@ from ..errors import InvalidRequestError
 from ..frames.locations import write_atomically
 from ..frames.query import evaluate_condition
 from ..frames.text import count_checkpoints
+from ..rest.interrupts import keep_interrupts
 from ..rest.progress import Progress
 from ..schema.arguments import check_argument, expand_home
 from ..schema.catalog import CHECKPOINTS
+from ..schema.columns import pandas_array
 from ..schema.docstrings import document
 from ..schema.paths import starts_with_scheme
 from .actions import ACTIONS, Action, Arguments
@@ -245,6 +247,7 @@ class Plan:
         return replace(self, allowed=self.allowed | set(guards))
 
     @document({}, returns=OUTCOMES_DOC)
+    @keep_interrupts()
     def run(
         self,
         confirm: int | bool | None = None,
@@ -404,6 +407,8 @@ def restore_plan(saved: SavedPlan, source: Source) -> Plan:
     check_account(saved.account, saved.base_url, source)
     action, jobs = ACTIONS[saved.action], [row.to_job() for row in saved.rows]
     rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
+    pairs = zip(rows["refusal"], rows["tinker_path"], strict=True)
+    rows["refusal"] = pandas_array("text", [now or saved.refused.get(path, "") for now, path in pairs])
     for given, flag in ((saved.given, True), (saved.unknown, None)):
         rows = mark_given(rows, {GUARDS[name].column: paths for name, paths in given.items()}, flag)
     return Plan(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from ..rest.interrupts import keep_interrupts
 from ..rest.progress import Progress
 from .confirmation import require_confirmation
 from .history import find_action, find_unfinished
@@ -16,6 +17,7 @@ from .records import Entry, Record
 from .undo import Source, build_job
 
 
+@keep_interrupts()
 def resume_plan(
     source: Source,
     plan: str | None = None,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from ..errors import TinkerError
 from ..rest.adapter import limit_time
+from ..rest.interrupts import take_interrupt
 from ..rest.progress import Progress, SafeProgress, open_progress
 from ..rest.transport import Transport
 from ..schema.paths import run_of
@@ -90,8 +91,10 @@ class Runner:
                 work.settle([job for job in todo if job.sent_at and job.tinker_path not in work.ended])
             with limit_time(LOST_S if contact.is_lost else INTERRUPTED_S if is_interrupted else None):
                 work.verify(todo)
-        if is_interrupted:
-            raise KeyboardInterrupt(f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) continues")
+            if is_interrupted:
+                raise KeyboardInterrupt(
+                    f"stopped; every row's state is in the journal, and tkf.resume({plan!r}) continues"
+                )
         if len(work.ended) == len(jobs) and all(outcome.outcome != "unknown" for outcome in work.ended.values()):
             self.journal.record_end(plan)
         why = "it was cancelled" if bar.stop.is_set() else "the deadline was reached"
@@ -108,12 +111,14 @@ class Runner:
     def _send(self, workers: Workers, work: _Run) -> bool:
         """Send every job with as many threads as the pace allows; True if it was interrupted."""
         workers.start()
-        is_interrupted = False
+        was_raised = False
         try:
             for outcome in workers.outcomes(is_over=lambda: work.contact.is_lost):
                 work.count(outcome)
         except KeyboardInterrupt:
-            is_interrupted = True
+            was_raised = True
+        is_interrupted = take_interrupt() or was_raised
+        if is_interrupted:
             work.bar.stop.set()
         if work.bar.stop.is_set() or work.contact.is_lost:  # also after a cancellation by `progress`
             self._stop(workers, work)

@@ -31,8 +31,9 @@ class SavedPlan(msgspec.Struct):
     action: str
     allowed: list[str]
     rows: list[StoredJob]
-    given: dict[str, list[str]]  # the paths that a guard holds by the frame that the plan was made of
-    unknown: dict[str, list[str]]  # those of which that frame did not know
+    refused: dict[str, str]  # the paths that were refused when it was saved, and why: they stay so
+    given: dict[str, list[str]]  # the paths that a guard held when it was saved: as it was shown then, they stay held
+    unknown: dict[str, list[str]]  # those of which it did not know
     undoes: str | None = None
     rule: str = ""
     code: str = ""
@@ -46,8 +47,9 @@ def dump_plan(plan: Any) -> bytes:
     """Return the content of the file of a `Plan`."""
     jobs = build_jobs(plan.rows)  # each run has keys of its own
     rows = [StoredJob(job.tinker_path, job.before, job.expiry) for job in jobs]
-    owner, allowed = plan.source, sorted(plan.allowed)
-    flags = {guard.name: plan.rows[guard.column] for guard in GUARDS.values() if guard.is_given}
+    owner, allowed, frame = plan.source, sorted(plan.allowed), plan.frame
+    refused = frame[frame["verdict"] == "refused"].set_index("tinker_path")["reason"].to_dict()
+    flags = {guard.name: plan.rows[guard.column] for guard in GUARDS.values() if guard.is_found}
     paths = plan.rows["tinker_path"]
     given = {name: [str(path) for path in paths[flag.fillna(value=False)]] for name, flag in flags.items()}
     unknown = {name: [str(path) for path in paths[flag.isna()]] for name, flag in flags.items()}
@@ -59,6 +61,7 @@ def dump_plan(plan: Any) -> bytes:
         plan.action.name,
         allowed,
         rows,
+        refused,
         given,
         unknown,
         plan.undoes,
@@ -123,14 +126,15 @@ def check_saved_plan(saved: SavedPlan) -> None:
         raise ValueError(f"there is no action {saved.action!r}")
     if unknown := [guard for guard in saved.allowed if guard not in GUARDS]:
         raise ValueError(f"there is no guard {unknown[0]!r}; the guards are {', '.join(GUARDS)}")
-    if unknown := [name for name in [*saved.given, *saved.unknown] if name not in GUARDS or not GUARDS[name].is_given]:
-        raise ValueError(f"there is no guard {unknown[0]!r} that a frame gives")
+    if unknown := [name for name in [*saved.given, *saved.unknown] if name not in GUARDS or not GUARDS[name].is_found]:
+        raise ValueError(f"there is no guard {unknown[0]!r} that is saved")
     paths: set[str] = set()
     for row in saved.rows:
         if row.tinker_path in paths:
             raise ValueError(f"{row.tinker_path} occurs in it twice")
         paths.add(row.tinker_path)
-        _check_expiry(action, row)
+        if row.tinker_path not in saved.refused:
+            _check_expiry(action, row)
 
 
 def _check_expiry(action: Action, row: StoredJob) -> None:
@@ -151,7 +155,7 @@ def _check_expiry(action: Action, row: StoredJob) -> None:
 def _check_extension(action: Action, row: StoredJob) -> None:
     """Check that a row gets a later expiry than it had, or keeps none."""
     before, expiry = row.before.expires_at, row.expiry
-    if expiry == RequestedExpiry():
+    if expiry == RequestedExpiry() and before is None and row.before.is_expiry_known:
         return
     if expiry.ttl_seconds is None or expiry.until is None or before is None or expiry.until < before - TOLERANCE:
         raise ValueError(f"{action.name} only takes a later expiry than a row has")

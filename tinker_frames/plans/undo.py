@@ -11,6 +11,7 @@ from typing import Protocol
 import pandas as pd
 
 from ..errors import InvalidRequestError
+from ..rest.interrupts import keep_interrupts
 from ..rest.progress import Progress
 from ..schema.catalog import CHECKPOINTS
 from ..schema.columns import pandas_array
@@ -46,6 +47,7 @@ class Source(PlanSource, Protocol):
         """Return the present state of every checkpoint of some runs, past the cache."""
 
 
+@keep_interrupts()
 def undo_plan(
     source: Source,
     plan: str | None = None,
@@ -167,11 +169,11 @@ def _build_inverse(source: Source, record: Record, records: list[Record]) -> Pla
     rows = source.read_facts([row.tinker_path for row in done])
     expiries, refusals = [], []
     for row, refusal in zip(done, rows["refusal"], strict=True):
-        before = row.before.expires_at
-        until = None if before is None else before - _find_clock_offset(row)
+        before, state = row.before.expires_at, read.states.get(row.tinker_path)
+        after = row.after or (None if state is None else state.expires_at)
+        until = None if before is None else before - _find_clock_offset(row, after)
         expiries.append(RequestedExpiry(until=until) if inverse.sets_expiry else RequestedExpiry())
         is_unread = run_of(row.tinker_path) in read.unread
-        state = read.states.get(row.tinker_path)
         undo_refusal = (
             UNREAD
             if is_unread
@@ -246,13 +248,13 @@ def _describe_unknown(before: State, now: State, action: Action) -> str:
     return ""
 
 
-def _find_clock_offset(row: Entry) -> timedelta:
-    """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave."""
+def _find_clock_offset(row: Entry, after: datetime | None) -> timedelta:
+    """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave: `after`, or never."""
     expiry = row.stored.expiry
     asked = None if row.sent_at is None else expiry.resolve(row.sent_at)
     if asked is not None and expiry.until is not None:
         asked -= MARGIN  # which is what was sent
-    return timedelta(0) if row.after is None or asked is None else row.after - asked
+    return timedelta(0) if after is None or asked is None else after - asked
 
 
 def build_job(row: Entry) -> Job:

@@ -10,7 +10,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ..rest.progress import RATE_LIMITED, Progress, StoppedError
+from ..rest.interrupts import StoppedError, is_interrupted
+from ..rest.progress import RATE_LIMITED, Progress
 from ..rest.threads import Result, attempt, start_threads
 from .jobs import Job, Outcome
 from .pace import Pace
@@ -60,7 +61,7 @@ class Workers:
         """Yield outcomes as they come, until none is to be expected, the time or something else is over, or the progress is cancelled."""
         until = None if within_s is None else time.monotonic() + within_s
         while True:
-            if within_s is None and (self._bar.stop.is_set() or is_over()):
+            if within_s is None and (self._bar.stop.is_set() or is_interrupted() or is_over()):
                 return
             with self._room:
                 if not self._working and (self._stopped or not self._open or self._is_late()) and self._results.empty():

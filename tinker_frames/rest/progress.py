@@ -11,16 +11,14 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
+from .interrupts import keep_interrupts
+
 logger = logging.getLogger("tinker_frames")
 
 DELAY_S = 1.0
 REPORT_WAITS_FROM_S = 1.0
 RATE_LIMITED = "rate limited (429)"  # the reason of a wait that the server asks all requests for
 _redirection: ContextVar[Callable[[str], Progress] | None] = ContextVar("redirection", default=None)
-
-
-class StoppedError(Exception):
-    """The work that a request belonged to was cancelled; never leaves the package."""
 
 
 class Progress:
@@ -132,12 +130,17 @@ class SafeProgress(Progress):
 _FORWARDED = frozenset({"count_request", "count_struck", "set_total", "advance", "restart", "report_wait"})
 
 
-def open_progress(what: str, progress: bool | Progress | None) -> Progress:
-    """Return the progress that the caller passed, else a bar shown as the caller says, or where `redirect_progress` sends it."""
-    if isinstance(progress, Progress):
-        return progress
+@contextmanager
+def open_progress(what: str, progress: bool | Progress | None) -> Iterator[Progress]:
+    """Yield the progress that the caller passed, else a bar shown as the caller says, or where `redirect_progress` sends it.
+
+    Ctrl-C inside is raised even where Python drops it; see `keep_interrupts`.
+    """
     make = _redirection.get() if progress is None else None
-    return Progress(what, progress) if make is None else make(what)
+    if not isinstance(progress, Progress):
+        progress = Progress(what, progress) if make is None else make(what)
+    with keep_interrupts(), progress:
+        yield progress
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from .progress import Progress, StoppedError
+from .interrupts import StoppedError
+from .progress import Progress
 
 T = TypeVar("T")
 

@@ -27,8 +27,9 @@ from .cache import AccountCache
 from .cache_files import touch_marker
 from .config import Settings, is_loopback
 from .failures import advise_wait, build_wait_error, describe_failure, describe_repeat, describe_silence
+from .interrupts import StoppedError, is_interrupted
 from .permanent import Permanent
-from .progress import REPORT_WAITS_FROM_S, Progress, StoppedError
+from .progress import REPORT_WAITS_FROM_S, Progress
 from .request import Request, encode_body, is_expected, is_invalid_token, split_signature, wait_after
 from .responses import Response
 from .retry import (
@@ -348,7 +349,7 @@ class Transport:
                 held = errors.RateLimitError("nothing was sent", url=self.settings.base_url)
                 raise build_wait_error(held, seconds)
             _sleep(seconds, progress)
-        if progress.stop.is_set():
+        if progress.stop.is_set() or is_interrupted():
             raise StoppedError
 
     def _post_with(self, path: str, body: dict[str, Any], credential: Secret) -> Any:

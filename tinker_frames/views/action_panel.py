@@ -16,7 +16,7 @@ from ..frames.files import export
 from ..frames.text import count_checkpoints
 from ..plans.changes import format_other_changes
 from ..plans.plan import Plan
-from ..rest.progress import StoppedError
+from ..rest.interrupts import StoppedError
 from . import panel_states
 from .estimate import Estimator
 from .forms import EXPORT, OFFERED, get_offered, make_fields, read_arguments, read_file, repeat_arguments

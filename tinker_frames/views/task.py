@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, Self
 
 from ..errors import TinkerError
-from ..rest.progress import RATE_LIMITED, Progress, StoppedError, redirect_progress
+from ..rest.interrupts import StoppedError
+from ..rest.progress import RATE_LIMITED, Progress, redirect_progress
 from ..rest.threads import attempt, start_threads
 from .messages import Counts
 from .messages import Progress as WorkProgress
