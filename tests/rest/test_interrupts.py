@@ -98,6 +98,7 @@ def test_a_handler_that_ignores_ctrl_c_is_left_to_it(client: tkf.Client, handler
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("module", ["tinker_frames.cli.main", "pandas"])
 def test_ctrl_c_while_the_command_is_imported(tmp_path: Path, module: str) -> None:
     """A Ctrl-C during an import ends the command with one line and exit code 130."""
