@@ -206,6 +206,34 @@ def test_an_overwritten_column_is_never_cut_to_its_declaration(suffix: str, valu
     )
 
 
+LONG = 2**53 + 1
+EXACT = {
+    "integers among objects": ("mine", pd.Series([LONG, None], dtype=object)),
+    "categories of long integers": ("mine", pd.Series([LONG, 10**15, LONG]).astype("category")),
+    "floats of 32 bits": ("mine", pd.Series([1 / 3], dtype="float32")),
+    "times where a count is declared": ("checkpoints_count", pd.Series(pd.to_datetime(["2026-01-01T01:00"]))),
+    "truth values where text is declared": ("status_category", pd.Series([True, None], dtype=object)),
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(("name", "values"), EXACT.values(), ids=EXACT)
+def test_values_are_the_same_after_a_detour(suffix: str, name: str, values: pd.Series, tmp_path: Path) -> None:
+    """No dtype of a column costs digits or hours: what differs afterwards is at most the type, by the format's own rules."""
+    found = round_trip(pd.DataFrame({name: values}), tmp_path / f"a{suffix}")[name]
+    shown, given = ([str(value).lower().replace("t", " ") for value in each.dropna()] for each in (found, values))
+    assert shown == given
+
+
+@pytest.mark.parametrize("suffix", [each for each in SUFFIXES if each != ".xlsx"])
+def test_a_time_without_zone_gets_none(suffix: str, tmp_path: Path) -> None:
+    """Times of the catalog whose zone was dropped, e.g. for local times, are not taken as UTC."""
+    frame = pd.DataFrame({"time": pd.to_datetime(["2026-01-01T01:00:00.123456", None])})
+    found = pd.to_datetime(round_trip(frame, tmp_path / f"a{suffix}")["time"])
+    assert found.dt.tz is None
+    assert found[0] == frame["time"][0]
+
+
 STORED = {  # what Parquet and Feather alone give back; a workbook has durations, too
     "bytes": [b"\xff\x00"],
     "Period": pd.period_range("2026-01", periods=1, freq="M"),

@@ -49,7 +49,7 @@ def fits(values: pa.Array | pa.ChunkedArray, column: Column) -> bool:
     kind = kind.value_type if types.is_dictionary(kind) else kind
     text = is_text(kind)
     alike = {
-        "text": text, "json": text, "category": text, "bool": types.is_boolean(kind), "time": types.is_timestamp(kind),
+        "text": text, "json": text, "category": text, "bool": types.is_boolean(kind), "time": types.is_timestamp(kind) and kind.tz is not None,
         "texts": types.is_list(kind) or types.is_large_list(kind),
     }.get(column.kind, types.is_integer(kind) or types.is_floating(kind))  # fmt: skip
     if types.is_null(kind) or not alike:

@@ -55,6 +55,8 @@ def write_csv(table: pa.Table, file: BinaryIO, options: FileOptions) -> None:
     for values in table.columns:
         if types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)  # noqa: PLW2901
+        if types.is_float32(values.type):
+            values = values.cast(pa.float64())  # whose digits are those of the value  # noqa: PLW2901
         if types.is_list(values.type) or types.is_large_list(values.type):
             values = _to_json_cells(values)  # noqa: PLW2901
         if options.safe and is_text(values.type):

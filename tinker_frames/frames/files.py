@@ -293,9 +293,10 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _find_declared(table: pa.Table, name: str) -> Column | None:
-    """Return the declaration of a column; None if there is none, or the file stored the column with another type."""
-    column, is_stored = find_column(name), b"pandas" in (table.schema.metadata or {})
-    return None if column is None or (is_stored and not fits(table.column(name), column)) else column
+    """Return the declaration of a column; None if there is none, or the column has values of another type than text, which may stand for any."""
+    column, values, is_stored = find_column(name), table.column(name), b"pandas" in (table.schema.metadata or {})
+    is_open = is_text(values.type) and not is_stored
+    return column if column is not None and (is_open or fits(values, column)) else None
 
 
 def _read_undeclared(table: pa.Table) -> pd.DataFrame:
@@ -303,17 +304,12 @@ def _read_undeclared(table: pa.Table) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    if b"pandas" in (table.schema.metadata or {}):
-        noted: pd.DataFrame = table.to_pandas()
-        return noted
     nullable: dict[pa.DataType, Any] = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    columns = {
-        name: nullable[values.type].__from_arrow__(values)
-        if values.null_count and values.type in nullable
-        else values.to_pandas().array
-        for name, values in zip(table.column_names, table.columns, strict=True)
-    }
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
+    is_stored, found = b"pandas" in (table.schema.metadata or {}), pd.DataFrame(table.to_pandas())
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        if values.null_count and values.type in nullable and (not is_stored or found[name].dtype.kind == "f"):
+            found[name] = nullable[values.type].__from_arrow__(values)
+    return found
 
 
 def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:

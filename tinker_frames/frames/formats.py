@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..errors import InvalidRequestError
@@ -149,7 +150,12 @@ def _to_array(name: str, values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
     column = find_column(name)
-    return pa.array(values, pa.large_string() if column is not None and column.kind in ("time", "category") else None)
+    is_text = (
+        column is not None
+        and column.kind in ("time", "category")
+        and all(isinstance(v, (str, NoneType)) for v in values)
+    )
+    return pa.array(values, pa.large_string() if is_text else None)
 
 
 def _write_gzip(write: Writer, table: pa.Table, file: BinaryIO, options: FileOptions) -> None:

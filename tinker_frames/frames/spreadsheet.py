@@ -103,6 +103,8 @@ def _list_long_numbers(table: pa.Table) -> list[str]:
 
     found = []
     for name, values in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)  # noqa: PLW2901
         is_whole = pa.types.is_integer(values.type)
         if find_column(name) is None and (is_whole or pa.types.is_floating(values.type)):
             ends = pc.min_max(values).as_py().values()
