@@ -80,6 +80,17 @@ def test_what_may_be_among_the_newest_is_kept() -> None:
     assert list_kept(~P.keep_last(3), frame) == []
 
 
+@pytest.mark.parametrize("name", ["training_run_id", "checkpoint_type"])
+def test_what_may_be_among_the_newest_of_its_run_is_kept(name: str) -> None:
+    """A checkpoint of unknown run or type is kept, since it may be the newest there; without a project, all are counted as one group."""
+    frame = frame_of(time=[NOW, NOW - timedelta(days=1), NOW - timedelta(days=2)], project=[None, None, None])
+    unknown = frame.assign(**{name: ["a", None, None]})
+    assert list_kept(P.keep_last(1), unknown) == list_kept(~P.keep_last(1) | P.keep_last(1), unknown) == [0, 1, 2]
+    assert P.keep_last(1).judge(unknown).isna().tolist() == [False, False, True]
+    assert list_kept(P.best("step"), unknown.assign(step=[1, 2, 3])) == [0, 1, 2]
+    assert list_kept(P.keep_last(1, by="project"), frame) == [0]
+
+
 def test_what_is_not_known_is_kept_by_a_rule_and_by_its_negation() -> None:
     """Both a rule and its negation keep a row with unknown values, and the reason says so."""
     frame = frame_of(
@@ -538,11 +549,12 @@ def test_rules_are_a_boolean_algebra(frame: pd.DataFrame, one: P.Rule, other: P.
 @FEW
 @given(frames(), st.integers(0, 6))
 def test_keep_last_keeps_so_many_of_every_run(frame: pd.DataFrame, n: int) -> None:
-    """Each run keeps at least min(n, its size) rows, and each dropped row has n newer ones; rows without a run count as one run."""
+    """Each run keeps at least min(n, its size) rows, and each dropped row has n newer ones; rows without a run are kept by any n but 0."""
     mask = P.keep_last(n, by="training_run_id")(frame).to_numpy()
     runs = frame["training_run_id"].astype("object").map(lambda run: "none" if pd.isna(run) else run).to_numpy()
     times = np.array([np.inf if pd.isna(time) else time.timestamp() for time in frame["time"]])
-    for run in set(runs):
+    assert mask[runs == "none"].all() or n == 0
+    for run in {*runs} - {"none"}:
         of_run = runs == run
         assert mask[of_run].sum() >= min(n, of_run.sum())
         known = times[of_run & np.isfinite(times)]

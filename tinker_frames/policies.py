@@ -24,7 +24,16 @@ from .errors import InvalidRequestError
 from .frames.measures import are_best, find_direction, read_metric, sounds_larger, split_measure
 from .frames.patterns import check_pattern
 from .frames.rules import Rule
-from .frames.values import DAY_S, are_first, compute_age_days, read_expiries, to_flags, to_numbers, to_times
+from .frames.values import (
+    DAY_S,
+    RUN_AND_TYPE,
+    are_first,
+    compute_age_days,
+    read_expiries,
+    to_flags,
+    to_numbers,
+    to_times,
+)
 from .schema.arguments import check_argument, check_count, check_text
 from .schema.coerce import parse_object
 from .schema.docstrings import document
@@ -50,10 +59,6 @@ __all__ = [
 ]
 
 Age = str | timedelta
-RUN_AND_TYPE = (
-    "training_run_id",
-    "checkpoint_type",
-)  # what is counted separately: a run needs its training state and its weights
 FINAL_NAME = r"(?i)(?:^|[^a-z])(?:final|last)(?:$|[^a-z])"  # what `keep_final` searches names for
 
 
@@ -221,7 +226,7 @@ def _is_given(value: Any) -> bool:
 def keep_last(n: int, by: str | Sequence[str] = RUN_AND_TYPE) -> Rule:
     """Keep the newest `n` of each type in each training run, or of each value of other columns.
 
-    Of equally new ones all are kept, and so is what may be among the newest since a time is unknown.
+    Of equally new ones all are kept, and so is what may be among the newest since its time, run or type is unknown.
 
     Parameters
     ----------

@@ -12,22 +12,29 @@ if TYPE_CHECKING:
 from ..schema.coerce import EPOCH_RANGE_S
 
 DAY_S = 86_400
+# What is counted separately: a run needs its training state and its weights.
+RUN_AND_TYPE = ("training_run_id", "checkpoint_type")
 
 
 def are_first(values: pd.Series[Any], keys: pd.DataFrame, n: int, *, smallest: bool) -> Any:
-    """Return which rows are among the first `n` of their group by a value, equal ones alike; NA where missing values leave it open."""
+    """Return which rows are among the first `n` of their group by a value, equal ones alike; NA where missing values leave it open.
+
+    So does a missing run or type: every row has one. Of other keys, such as a project, rows without a value are a group.
+    """
     import pandas as pd
 
     missing = values.isna()
     columns = pd.DataFrame({"value": values, "missing": missing})
     groups = columns.groupby([keys[name] for name in keys.columns], dropna=False, observed=True, sort=False)
     best_place = groups["value"].rank(method="min", ascending=smallest)
+    is_open = keys[[name for name in keys.columns if name in RUN_AND_TYPE]].isna().any(axis=1) & (n > 0)
     if not missing.any():
-        return (best_place <= n).astype("boolean")
+        first = (best_place <= n).astype("boolean")
+        return first.where(first | ~is_open)
     best_place = best_place.fillna(1)
     worst_place = (best_place + groups["missing"].transform("sum")).mask(missing, groups["missing"].transform("size"))
     first = (worst_place <= n).astype("boolean")
-    return first.where(first | (best_place > n))
+    return first.where(first | ((best_place > n) & ~is_open))
 
 
 def read_expiries(frame: pd.DataFrame) -> tuple[Any, Any]:
