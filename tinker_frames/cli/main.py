@@ -168,6 +168,7 @@ def ls(table: str, form: str, *, full: bool, quiet: bool, **options: Any) -> int
 def export(table: str, output: str, form: str | None, encoding: Encoding, **options: Any) -> int:
     """Write a table to a file, completely or not at all, or to standard output."""
     from ..frames import files
+    from ..frames.locations import hide_location
 
     _check_output(output, form)
     frame, about = _read_rows(table, options)
@@ -175,7 +176,7 @@ def export(table: str, output: str, form: str | None, encoding: Encoding, **opti
         files.export_to_stream(frame, sys.stdout.buffer, FORMATS[f".{form}"], encoding=encoding)
         sys.stdout.flush()
     else:
-        output = str(files.export(frame, output, encoding=encoding))
+        output = hide_location(files.export(frame, output, encoding=encoding))
     click.echo(f"{'' if output == '-' else f'{output}: '}{summarize(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
 

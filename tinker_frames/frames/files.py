@@ -22,7 +22,7 @@ from ..schema.docstrings import document
 from .arrow_types import check_types, find_arrow_type, fits
 from .delimited import Encoding, FileOptions
 from .formats import FORMATS, Format, find_format, list_suffixes
-from .locations import parse_location, read_location, write_location
+from .locations import hide_location, parse_location, read_location, write_location
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +160,7 @@ def read_export(path: str | os.PathLike[str], *, safe: bool | None = None) -> pd
     else:
         return _to_frame(table)
     raise InvalidRequestError(
-        f"{location} cannot be read as {form.suffix}: {problem}", hint="Check that export wrote it."
+        f"{hide_location(location)} cannot be read as {form.suffix}: {problem}", hint="Check that export wrote it."
     )
 
 

@@ -200,7 +200,7 @@ def find_format(name: str) -> Format:
     InvalidRequestError
         If it names none.
     """
-    base = re.split(r"[/\\]", name)[-1]
+    base = re.split(r"[/\\]", name.partition("?")[0] if "://" in name else name)[-1]  # of a URL without its signature
     found = [suffix for suffix in FORMATS if base.lower().endswith(suffix) and len(base) > len(suffix)]
     if not found:
         raise InvalidRequestError(f"{base!r} has a suffix of no known format", hint=f"Use one of {', '.join(FORMATS)}.")

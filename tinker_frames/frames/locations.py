@@ -116,13 +116,22 @@ def reach(url: str, call: Callable[[], T]) -> T:
     """Call a file system, whose libraries raise errors of their own."""
     try:
         return call()
-    except (ImportError, OSError):
-        raise  # what to install, or what is not there
+    except ImportError:
+        raise  # what to install
+    except OSError as error:
+        if (problem := hide_secrets(str(error))) == str(error):
+            raise
+        raise (FileNotFoundError if isinstance(error, FileNotFoundError) else OSError)(problem) from None
     except Exception as error:
         raise InvalidRequestError(
             f"{hide_secrets(url)} cannot be reached: {hide_secrets(str(error)[:200])}",
             hint="Check the URL, and the credentials of its service.",
         ) from error
+
+
+def hide_location(location: Path | str) -> str:
+    """Return a location as text that may be shown."""
+    return str(location) if isinstance(location, Path) else hide_secrets(location)
 
 
 def hide_secrets(text: str) -> str:
