@@ -218,16 +218,16 @@ def test_search_sessions(rest_server: DemoServer, rest_client: tkf.Client) -> No
         lambda rest: rest.list_training_runs(offset=-1),
         lambda rest: rest.list_user_checkpoints(limit=-5),
         lambda rest: rest.search_sessions(limit=-1),
+        lambda rest: rest.list_training_runs(project_id=""),
+        lambda rest: rest.get_current_checkpoint_usage(""),
         lambda rest: rest.get_billing_usage_events(datetime.now(), datetime.now(UTC)),  # noqa: DTZ005
         lambda rest: rest.get_billing_usage_events("2026-01-01T00:00:00Z", pd.Timestamp("2026-01-02")),
     ],
 )
-def test_negative_numbers_and_times_without_a_zone_are_refused(
-    rest_server: DemoServer, rest_client: tkf.Client, call: Any
-) -> None:
-    """A negative limit or offset, and a time that could be local or UTC, raise before anything is sent."""
+def test_arguments_out_of_range_are_refused(rest_server: DemoServer, rest_client: tkf.Client, call: Any) -> None:
+    """A negative limit or offset, an empty project, and a time that could be local or UTC, raise before anything is sent."""
     sent = rest_server.requests.count()
-    with pytest.raises(errors.InvalidRequestError, match=r"is below 0|has no time zone"):
+    with pytest.raises(errors.InvalidRequestError, match=r"is below 0|is empty|has no time zone"):
         call(rest_client.rest)
     assert rest_server.requests.count() == sent
 

@@ -71,8 +71,10 @@ def format_day(day: date | str | None) -> str | None:
 
 
 def check_page(params: Mapping[str, Any]) -> Json:
-    """Return the parameters of a page, its numbers as Python's own; refuse a negative one."""
+    """Return the parameters of a page, its numbers as Python's own; refuse a negative one, and a project without a name."""
     checked = dict(params)
+    if checked.get("project_id") == "":
+        raise errors.InvalidRequestError("project_id is empty", hint="Use None for all projects.")
     for name in ("limit", "offset"):
         if name in checked:
             checked[name] = int(checked[name])
