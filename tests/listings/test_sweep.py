@@ -595,6 +595,39 @@ def test_a_page_that_comes_again_is_no_end(client_of: Make, cursor: bool, others
         assert get_report(frame)["complete"] == is_whole
 
 
+@pytest.mark.parametrize("reads", ["offset once dropped", "page number"])
+def test_the_last_row_must_come_again_where_a_runs_list_ends(server: DemoServer, client_of: Make, reads: str) -> None:
+    """The page that begins with the last row shows what follows it, if an offset got lost on the way, or that offsets are misread."""
+    run, asked = add_to_run(server, 60), list[int]()
+
+    def cut(endpoint: str, body: Any) -> Any:
+        if endpoint != "list_checkpoints":
+            return body
+        asked.append(int(server.requests.to(endpoint)[-1].query.get("offset", 0)))
+        at = asked[-1] * 20 if reads == "page number" else asked[-1] * (len(asked) != 2)
+        return {"checkpoints": body["checkpoints"][at : at + 20], "cursor": None}
+
+    server.faults.edit = cut
+    is_whole = reads == "offset once dropped"
+    with nullcontext() if is_whole else pytest.warns(IncompleteListingWarning, match="empty at offsets where"):
+        frame = client_of(server, cache=False).checkpoints(run)
+    assert (len(frame), get_report(frame)["complete"]) == ((60, True) if is_whole else (20, False))
+
+
+@pytest.mark.parametrize("more", [{"has_more": True}, {"next": "/page/2"}, {"total_count": 99}])
+@pytest.mark.parametrize("table", ["checkpoints", "sessions"])
+def test_an_answer_that_says_that_more_follow_is_not_whole(
+    server: DemoServer, client_of: Make, more: dict[str, Any], table: str
+) -> None:
+    """A run's list of few rows, or the last page of a search, that says in any field that others follow is doubted."""
+    endpoints = {"checkpoints": "list_checkpoints", "sessions": "search_sessions"}
+    server.faults.edit = lambda endpoint, body: {**body, **more} if endpoint == endpoints[table] else body
+    client = client_of(server, cache=False)
+    with pytest.warns(IncompleteListingWarning, match="follow"):
+        frame = client.sessions() if table == "sessions" else client.checkpoints(server.state.runs()[0].training_run_id)
+    assert not get_report(frame)["complete"]
+
+
 @pytest.mark.parametrize("dialect", ["official", "skyrl-main", "twinkle"])
 @pytest.mark.parametrize("rows", [20, 100, 128])
 def test_a_list_that_comes_at_once_is_whole(client_of: Make, dialect: str, rows: int) -> None:

@@ -99,8 +99,8 @@ class Coverage:
     """Which offsets of a list have been read, and which still have to be.
 
     A total is a claim, which may count a single page: the end is known where the rows agree with it, and a page that cannot be
-    a full one or a request past the end does too. Without a total, the end is known where pages stay empty when they are asked
-    for again, and beyond.
+    a full one or a request past the end does too. Without a total, the end is known where pages are empty there and beyond, and a
+    page that begins with the last row brings nothing else: to a server that takes offsets for page numbers, that place is empty.
 
     Attributes
     ----------
@@ -130,6 +130,9 @@ class Coverage:
     _none: bool = False  # the first page reported no rows
     _read: list[tuple[int, int]] = field(default_factory=list)  # covered ranges, sorted, disjoint
     _empty: Counter[int] = field(default_factory=Counter)  # offset → empty pages there
+    _tails: Counter[int] = field(
+        default_factory=Counter
+    )  # end → pages that began with the last row before it, and had none after it
     _longest: int = 0  # rows of the longest page
     _wrong: int = 0  # empty pages at places where there are rows
     _short_ends: set[int] = field(default_factory=set)  # ends of pages that were shorter than the server can give
@@ -151,6 +154,9 @@ class Coverage:
             self._empty[request.offset] += 1
         elif new == 0 and request.offset in self._likely_ends and request.offset == self._claim:
             self._short_ends.add(request.offset)  # a server that gives its lists at once, whatever the offset
+        elif new == 0 and request.offset == self.top - 1 and self._empty[self.top]:
+            self._tails[self.top] += 1
+            self._wrong += self._empty.pop(request.offset, 0)
         elif new == 0:
             self.repeats += 1
         else:
@@ -233,12 +239,14 @@ class Coverage:
         """Return pages from the last row on; none if the end is known."""
         if self._is_end(at):
             return []
+        last = max(at - 1, 0)
+        start = last if self._empty[at] else at
         if at == self.want == self._claim:
-            return [Request(at, 1)]  # a limit that leaves nothing out, if the total is true
+            return [Request(start, at + 1 - start)]  # a limit that leaves nothing out, if the total is true
         if self._claim is not None or self._none:
-            offsets = [at]
+            offsets = [start]
         elif self._empty[at] or self.repeats:
-            offsets = [at, at + self.size]  # once more, and beyond
+            offsets = [last, at + self.size]
         else:
             offsets = [at + place * self.size for place in range(self._wave)]
             self._wave = min(self._wave * 2, 16)
@@ -249,12 +257,14 @@ class Coverage:
     def _is_end(self, at: int) -> bool:
         """Tell whether the list is known to end at an offset."""
         if self._claim is not None:
-            empty = sum(times for offset, times in self._empty.items() if offset >= at)
+            is_empty = any(offset >= at for offset in self._empty)
             # the total may count the only page
             is_one_page = FEW_ROWS <= self._claim <= self._longest and at not in self._likely_ends
-            return at in self._short_ends or self.repeats > 0 or empty > is_one_page
+            is_shown = is_empty and (not is_one_page or self._tails[at] > 0)
+            return at in self._short_ends or self.repeats > 0 or is_shown
         asked_beyond = self._none or any(offset > at for offset in self._empty)
-        return self._empty[at] >= (2 if asked_beyond else MOST_FRUITLESS) + min(self._wrong, MOST_WRONG)
+        shown = self._empty[at] + self._tails[at] if self._tails[at] or not at else 0
+        return shown >= (2 if asked_beyond else MOST_FRUITLESS) + min(self._wrong, MOST_WRONG)
 
     @property
     def _claim(self) -> int | None:

@@ -86,6 +86,8 @@ class Sweeps:
         found = f"{rows} different rows in {len(self._data)} sweeps, the server {count}"
         if last.repeats:
             return f"the server gives the same rows at every offset: {found}"
+        if last.is_given_up and last.total in (None, rows):
+            return f"the server's pages are empty at offsets where there are rows: {found}"
         varied = any(not coverage.is_quiet and len(set(coverage.totals)) > 1 for coverage in self._coverages)
         other = any(self._has_changed(place) for place in range(len(self._data) - 1))
         if (varied and not self.is_contradicted) or (other and (last.total is None or rows > last.total)):

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidRequestError
+from ..schema.coerce import parse_object
 from ..schema.columns import Table
 from .decode import Decoder
-from .pagination import FEW_ROWS, MOST_FRUITLESS, Bounds, may_be_full_page
+from .pagination import FEW_ROWS, MORE_FIELDS, MOST_FRUITLESS, Bounds, may_be_full_page, says_more
 from .proof import MOST_SWEEPS, MOVED
 
-_CURSOR = re.compile(rb'"cursor"\s*:\s*(?!null)')  # a list that has one may be paged
+# A list that has one of these may be paged, or say that it is not whole.
+_FIELDS = "|".join(("cursor", "total_count", *MORE_FIELDS)).encode()
+_CURSOR = re.compile(rb'"(?:' + _FIELDS + rb')"\s*:\s*(?!\s|null|false)')
 
 Get = Callable[[Mapping[str, Any]], bytes]
 Explain = Callable[[set[str]], str | None]
@@ -41,7 +44,8 @@ def read_run_list(
 
     A list without a total, or with one that counts a single page, may be the first page of a longer one: where it is as long as
     a page could be, or has a cursor and `FEW_ROWS` or fewer or a cursor without a limit, the rows beyond are asked for, unless it
-    is shorter than the `longest` list that this server gave at once.
+    is shorter than the `longest` list that this server gave at once. They are also where it says that more follow. After a page
+    that brings nothing, the next one begins with the last row, which must come again.
     An empty list is read twice.
 
     Servers that give the list at once give it again at any offset, and so does a gateway that drops the query:
@@ -62,7 +66,7 @@ def read_run_list(
         if reading.ended or (len(readings) > 1 and not _has_changed(readings[-2:])):
             break
     contents = [content for reading in readings for content in reading.contents]
-    why = why or (f"lists {MOVED}" if _has_changed(readings) else "lists do not hold what they count")
+    why = why or (f"lists {MOVED}" if _has_changed(readings) else readings[-1].explain())
     return Pages(contents, why)
 
 
@@ -82,10 +86,12 @@ class _Reading:
     has_cursor: bool = False
     fruitless: int = 0  # pages in a row without a new row
     repeats: bool = False  # whether a page held rows, and none that was new
+    says_more: bool = False  # whether the latest page does
+    is_misread: bool = False  # whether the page that begins with the last row was empty
     ended: str | None = None  # why it was ended before the list was
 
-    def add(self, content: bytes) -> None:
-        """Note a page."""
+    def add(self, content: bytes, known: int = 0) -> None:
+        """Note a page, which should begin with so many rows that are known."""
         page = Decoder(self.table).feed(content)
         keys = set(page.list_keys(self.table))
         new = keys - self.keys
@@ -94,12 +100,14 @@ class _Reading:
         self.limit = self.limit if self.contents else page.limit
         self.has_cursor = self.has_cursor or page.has_cursor
         self.fruitless = 0 if new else self.fruitless + 1
-        self.repeats = self.repeats or (bool(keys) and not new)
+        self.repeats = self.repeats or (page.rows > known and not new)
+        self.is_misread = known > page.rows
         if new or not self.contents:
             self.contents.append(content)
-            self.overlaps = self.overlaps or len(new) < page.rows
-            self.rows += page.rows
+            self.overlaps = self.overlaps or len(new) < page.rows - known
+            self.rows += page.rows - known
             self.keys |= new
+        self.says_more = says_more(parse_object(content) or {}, len(self.keys))
 
     @property
     def claim(self) -> int:
@@ -117,14 +125,25 @@ class _Reading:
         is_few = self.rows <= FEW_ROWS or self.limit is None
         may_be_page = self.has_cursor and self.longest <= self.rows and is_few
         is_cut = _may_be_cut(self.rows, self.limit)
-        most = 2 if is_cut and not self.repeats else 1  # one empty page proves little after one that may be full
-        return self.fruitless < most and (is_wrong or may_be_page or is_cut)
+        most = 2 if is_cut else 1  # one empty page proves little after one that may be full
+        return self.fruitless < most and (is_wrong or may_be_page or is_cut or self.says_more)
 
     @property
     def is_proved(self) -> bool:
         """Whether no row is missing as far as the pages tell."""
         is_quiet = len(set(self.totals)) <= 1 or self.totals == self.lengths  # which count a page each
-        return not self.ended and not self.overlaps and self.claim <= len(self.keys) and is_quiet
+        is_whole = not self.overlaps and not self.is_misread and not self.says_more
+        return not self.ended and is_whole and self.claim <= len(self.keys) and is_quiet
+
+    def explain(self) -> str:
+        """Return why rows may be missing, of a list that did not change."""
+        if self.is_misread:
+            return "lists are empty at offsets where they have rows"
+        return (
+            "lists say that more rows follow"
+            if self.says_more and not self.claim
+            else "lists do not hold what they count"
+        )
 
 
 def _read_once(content: bytes, get: Get, reading: _Reading, bounds: Bounds) -> _Reading:
@@ -136,7 +155,8 @@ def _read_once(content: bytes, get: Get, reading: _Reading, bounds: Bounds) -> _
             reading.ended = "lists did not end within deadline=, or have over two million rows"
             break
         try:
-            reading.add(get({"limit": first, "offset": reading.rows} if reading.rows else {}))
+            known = min(reading.fruitless, reading.rows, 1)
+            reading.add(get({"limit": first, "offset": reading.rows - known} if reading.rows else {}), known)
         except InvalidRequestError:  # it is not paged; or it is, and has a last offset
             reading.ended = "lists are refused from some offset on" if len(reading.contents) > 1 else None
             break

@@ -36,6 +36,7 @@ from .pagination import (
     may_be_full_page,
     parse_page,
     reduce_page_size,
+    says_more,
 )
 from .prefetch import run_in_order
 from .proof import Novelty, Sweeps, is_proved
@@ -128,7 +129,9 @@ class Sweeper:
                     report.doubt(
                         f"the server's cursor is {cursor!r}, which is neither a cursor nor the end of the list"
                     )
-                elif _may_be_full(page.rows, asked, longest) and has_more(keys):
+                elif (total <= len(keys) and says_more(parse_object(content) or {}, len(keys))) or (
+                    _may_be_full(page.rows, asked, longest) and has_more(keys)
+                ):
                     report.doubt(f"the list ends after {len(keys)} rows without a cursor, and others follow")
                 break
             longest = max(longest, page.rows)
