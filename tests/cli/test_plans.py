@@ -278,6 +278,22 @@ def test_a_keep_rule_says_which_named_paths_the_account_lacks(server: DemoServer
         assert is_usage_error(run(server, "retire", "--keep-last", "1", stdin=odd))
 
 
+def test_a_query_hides_no_named_path_that_the_account_lacks(server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """With `--where` too, a path that is unknown makes the exit code; one that the query leaves out does not."""
+    known = list_plan_paths(server, 0)[0]
+    for where, paths, code in (("step >= 0", [known, "x"], 2), ("step < 0", ["x"], 2), ("step < 0", [known], 0)):
+        done = run(server, "ttl", "30d", "--where", where, "--yes", *paths)
+        assert (done.code, "not among this account's checkpoints: 1, e.g. x" in done.err) == (code, code == 2)
+
+
+@pytest.mark.parametrize("odd", ["tinker://x/weights/1\n".encode("utf-16").decode("latin-1"), "PAR1\0\0"])
+def test_other_than_text_in_the_pipe_is_refused(odd: str, server: DemoServer, run: Callable[..., Outcome]) -> None:
+    """A file of another format, or text in UTF-16, selects nothing, and says what to pipe."""
+    done = run(server, "rm", "--yes", stdin=odd)
+    assert is_usage_error(done)
+    assert "no text in UTF-8" in done.err
+
+
 def test_rules_count_within_the_columns_of_per(server: DemoServer, run: Callable[..., Outcome]) -> None:
     """`--per` names what keep rules count within, instead of run and type; without a rule that counts it is refused."""
     query = ["--where", OURS, "--dry-run", "--format", "json"]

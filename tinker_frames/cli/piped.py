@@ -86,6 +86,8 @@ def _announce_wait() -> Iterator[None]:
 def parse_paths(text: str) -> list[str]:
     """Return the paths that a text names: one per line, or those of its column `tinker_path`."""
     text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        raise click.UsageError("standard input is no text in UTF-8: pipe lines, CSV or JSON, as ls prints them.")
     if text.lstrip().startswith(("[", "{")):
         return _parse_json(text)
     lines = [line for line in text.splitlines() if line.strip()]

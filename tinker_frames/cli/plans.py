@@ -272,7 +272,8 @@ def _run_action(action: Action, options: dict[str, Any]) -> int:
         )
         named = [] if paths is None else _find_required(plan, paths, by_rule=by_rule)
         code = print_plan(plan, options["form"]) if options["dry_run"] else _run_plan(plan, options, named)
-        code = code or (report_unknown(paths or (), frame[HEADER]) if by_rule else 0)  # else the plan refuses them
+        if by_rule or options["where"] is not None:  # else the plan refuses them
+            code = code or report_unknown(paths or (), frame[HEADER])
     return code or (INCOMPLETE if incomplete else 0)
 
 
