@@ -78,6 +78,28 @@ def test_a_comparison_that_no_row_can_meet_is_refused(query: str, words: str, ro
         evaluate_condition(rows, query)
 
 
+@pytest.mark.parametrize("query", ["time > '2026-11-01 15:00'", "time != '2026-11-01'", "size > '1GB'", "step > '99'"])
+@pytest.mark.parametrize("dtype", ["string", "object"])
+def test_values_in_another_form_are_not_compared_as_text(query: str, dtype: str, rows: pd.DataFrame) -> None:
+    """Of a frame whose times and numbers are text or objects, a query takes the same rows or is refused."""
+    text = rows.astype(dtype)
+    try:
+        found = evaluate_condition(text, query).tolist()
+    except InvalidRequestError as error:
+        assert error.hint.startswith("Make ")  # noqa: PT017
+    else:
+        assert found == evaluate_condition(rows, query).tolist()
+    assert evaluate_condition(text, "time.notna() and name == 'final'").any()
+
+
+def test_times_are_compared_with_each_other(rows: pd.DataFrame) -> None:
+    """One time of a column, such as its maximum, is compared with the column; where none is known, no row is later."""
+    assert evaluate_condition(rows, "time == time.max()").any()
+    assert not evaluate_condition(
+        rows.assign(never=pd.to_datetime([None] * len(rows), utc=True)), "time > never.max()"
+    ).any()
+
+
 def test_truth_values_are_compared_with_words(rows: pd.DataFrame) -> None:
     """A flag can be compared with the words that tables show."""
     for query in ("public == 'yes'", "'true' == public", "not public != 'Yes'"):

@@ -14,10 +14,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InvalidRequestError
+from ..schema.catalog import find_column
 from ..schema.coerce import TRUTH_WORDS
 from ..schema.durations import DURATION_FORMS, parse_duration
 from ..schema.sizes import SIZE_FORMS, parse_size
-from .kinds import DAY, FLAG, NAIVE, NOTHING, NUMBER, TIME, find_kind, get_column, parse_query
+from .kinds import DAY, FLAG, NAIVE, NOTHING, NUMBER, OBJECT, TEXT, TIME, find_kind, get_column, parse_query
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,9 @@ UNITS = (
 _EQUALITIES: dict[str, type[ast.cmpop]] = {"eq": ast.Eq, "ne": ast.NotEq}
 _METHODS = {op: method for method, op in _EQUALITIES.items()}
 _LISTS = (ast.List, ast.Tuple, ast.Set)
+_VALUES = ("int", "float", "time")  # kinds of columns whose order is not that of their text
 _HINT = "Compare columns with numbers and quoted text."
+_HINTS = {DAY: "Use dt.normalize() for dt.date.", OBJECT: "Make times of it with pd.to_datetime."}
 
 
 def translate_comparisons(frame: pd.DataFrame, query: str) -> str:
@@ -156,6 +159,10 @@ class _Translation(ast.NodeTransformer):
             value = _read_flag(name, value)
         else:
             self._check(column, ast.Eq(), text)
+            declared = find_column(name)
+            if kind == TEXT and (unit or (declared is not None and declared.kind in _VALUES)):
+                hint = "Make numbers or times of it, with pd.to_numeric or pd.to_datetime."
+                raise InvalidRequestError(f"{name} is text in this frame, which has another order", hint=hint)
             return column, text
         self.is_altered = True
         return column, ast.Constant(value)
@@ -188,7 +195,7 @@ class _Translation(ast.NodeTransformer):
             ):
                 known = ", where isna() is meant" if found == NOTHING else f", which is {found}"
                 what = _write(value) + (known if found == NOTHING or not isinstance(value, ast.Constant) else "")
-                hint = "Use dt.normalize() for dt.date." if DAY in (kind, found) else _HINT
+                hint = next((_HINTS[each] for each in (kind, found) if each in _HINTS), _HINT)
                 raise InvalidRequestError(f"{_write(one).strip('`')} is {kind}, and is compared with {what}", hint=hint)
 
 

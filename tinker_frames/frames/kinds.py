@@ -5,19 +5,21 @@ from __future__ import annotations
 import ast
 import re
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TEXT, NUMBER, TIME, FLAG = "text", "a number", "a time", "true or false"
-NAIVE, DAY, NOTHING = "a time without zone", "a day", "None"
+NAIVE, DAY, OBJECT, NOTHING = "a time without zone", "a day", "a time in a column of objects", "None"
 QUOTED = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
 TRIES = 3  # Pythons before 3.11.8 miscount how deep they are while two threads parse, and raise SystemError for nothing
 _TOKEN = re.compile(rf"{QUOTED}|`(?P<column>[^`'\"\n]*)`|(?P<operator>[&|])")
 _OPERATORS = {"&": " and ", "|": " or "}  # as pandas reads them, whatever their precedence in Python
 _OBJECTS = {
-    "string": TEXT, "boolean": FLAG, "integer": NUMBER, "floating": NUMBER, "mixed-integer-float": NUMBER, "decimal": NUMBER, "date": DAY,
+    "string": TEXT, "boolean": FLAG, "integer": NUMBER, "floating": NUMBER, "mixed-integer-float": NUMBER, "decimal": NUMBER,
+    "date": DAY, "datetime": OBJECT, "datetime64": OBJECT,
 }  # fmt: skip
 
 
@@ -78,6 +80,8 @@ def _find_kind_of(values: Any) -> str:
     from pandas.api.types import infer_dtype, is_bool_dtype, is_numeric_dtype, is_object_dtype, is_string_dtype
 
     dtype = getattr(values, "dtype", None)
+    if isinstance(values, datetime):
+        return "" if values != values else TIME if values.tzinfo else NAIVE  # noqa: PLR0124  # NaT is not equal to itself
     if dtype is None:
         return _OBJECTS.get(infer_dtype([values]), "")
     if getattr(dtype, "categories", None) is not None:
