@@ -145,12 +145,14 @@ class Writer:
         return read
 
     def check_lists(self, read: Read, jobs: Iterable[Job]) -> None:
-        """Count runs as short whose list lacks rows that were neither sent nor have expired, and as unread if it is empty.
+        """Count runs as short whose list lacks rows that are not known to be gone, and as unread if it is empty.
 
+        Known are those that have expired, that were sent by a plan that removes, or of which the server's answer said what the list says.
         So is an empty list that alone would prove a deletion, if the run itself does not confirm it.
         """
-        removed, now, jobs = self.sent if self._action.removes else set(), self.get_server_time(), list(jobs)
-        lost = self.before.keys() - removed - read.states.keys()
+        now, jobs = self.get_server_time(), list(jobs)
+        answered = self._reported | {job.tinker_path for job in jobs if job.was_missing}
+        lost = self.before.keys() - (self.sent if self._action.removes else answered) - read.states.keys()
         lost -= {path for path in lost if (at := self.before[path].expires_at) is not None and at <= now}
         found = {run_of(path) for path in read.states}
         lacking = {run_of(path) for path in lost}
@@ -166,9 +168,9 @@ class Writer:
         return job.training_run_id in read.unread or self._is_lost(job, read)
 
     def _is_lost(self, job: Job, read: Read) -> bool:
-        """Tell whether a short list lacks a row of which no answer said that it is gone: then it may be there still."""
+        """Tell whether a short list lacks a row of which no answer to a delete said that it is gone: then it may be there still."""
         is_absent = job.tinker_path not in read.states and job.training_run_id in read.short
-        return is_absent and job.tinker_path not in self._reported and not job.was_missing
+        return is_absent and not (self._action.removes and (job.tinker_path in self._reported or job.was_missing))
 
     def _confirm_empty(self, training_run_id: str) -> bool:
         """Tell whether a run is gone, or is answered and names no last checkpoint."""
@@ -249,7 +251,8 @@ class Writer:
             found = read.states.get(job.tinker_path)
             lost = f"the server reported success, and {describe_change(job.before, found)}" if state is None else ""
             error = self._describe_expiry(job, state) or outcome.error or lost or UNCHANGED_ERROR
-            outcome.outcome, outcome.error = "failed", error
+            was_gone = state is None and job.was_missing and not job.is_in_doubt
+            outcome.outcome, outcome.error = "skipped" if was_gone else "failed", error
 
     def _is_known(self, job: Job, state: State) -> bool:
         """Tell whether it is known that a checkpoint of a job's name is that of the job."""
